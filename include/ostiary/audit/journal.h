@@ -1,0 +1,68 @@
+// audit/journal.h: writes the audit's lines.
+// - It never fails its caller, and waits for nobody: a line that cannot be written at once (disk full, pipe
+//   closed or full) is counted, and the next one that can be written has an events_lost event before it.
+// - A line is one write(2) of at most limits::line_octets. Where one was cut short, in this process or in
+//   another that writes to the same file, the next line begins on a line of its own.
+// - Several processes may write to one file: each with a descriptor that it inherited.
+// The caller ignores or blocks SIGPIPE and SIGXFSZ; a broken pipe or a file at its limit would end the
+// process otherwise. Not for several threads.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <sys/types.h>
+
+#include "ostiary/audit/event.h"
+#include "ostiary/audit/target.h"
+#include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
+
+namespace ostiary::audit {
+
+class Journal {
+ public:
+  static Result<Journal> open(const Target& target);
+  // Appends to a regular file of ours, mode 0640, that nobody else can replace; makes it and the directories
+  // above it (0755) where they are missing. Requires a path as in ToFile.
+  static Result<Journal> to_file(const std::string& path);
+  // A file, pipe, socket or terminal. Its flags, which others may share, stay as they are.
+  static Result<Journal> to_fd(UniqueFd fd);
+  static Result<Journal> to_standard_error();
+  static Journal none() { return {}; }
+
+  void record(const Event& event, Time now) noexcept;
+
+  // Events that could not be written, since the beginning.
+  uint64_t lost() const { return lost_; }
+  // For a child process to inherit and give to to_fd(); -1 of none().
+  int fd() const { return fd_.get(); }
+
+ private:
+  // How to write without waiting.
+  enum class Way : uint8_t {
+    append,        // a file: the disk takes the line or refuses it
+    append_after,  // and how the file ends can be seen
+    send,          // a socket
+    write,         // what does not block
+    poll,          // what may block, and is asked first; another who writes to it may get in between
+  };
+
+  Journal() = default;
+  Journal(UniqueFd fd, Way way) : fd_(std::move(fd)), way_(way) {}
+
+  bool write(const Event& event, Time now);
+  // Octets that were written, or less than 0.
+  ssize_t try_write(std::string_view octets) const;
+  bool within_a_line() const;
+
+  UniqueFd fd_;
+  Way way_ = Way::append;
+  bool cut_short_ = false;  // our last line has no end
+  uint64_t lost_ = 0;
+  uint64_t untold_ = 0;  // lost, and no events_lost says so yet
+};
+
+}  // namespace ostiary::audit

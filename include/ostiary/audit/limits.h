@@ -1,0 +1,32 @@
+// audit/limits.h: how much an audit line holds, and how many lines there are.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include <limits.h>
+
+namespace ostiary::audit::limits {
+
+// A line with its end. One write of so many octets into a pipe is whole or not at all.
+inline constexpr size_t line_octets = 4096;
+// A text as it stands in a line, escapes and the mark of what was cut off included, quotes not.
+inline constexpr size_t text_octets = 1264;
+// No event has more texts of any length than this.
+inline constexpr size_t texts = 3;
+// All else in a line: braces, field names, the time, numbers, addresses.
+inline constexpr size_t frame_octets = 300;
+
+// A second in which more than so many are denied has the rest counted together.
+inline constexpr std::chrono::seconds fold_window{1};
+inline constexpr size_t fold_passed = 100;
+// Kinds of denial told apart among the rest.
+inline constexpr size_t fold_entries = 1024;
+
+static_assert(line_octets <= PIPE_BUF);
+static_assert(texts * text_octets + frame_octets <= line_octets);
+// A name of 255 octets on the wire, each of them written as "\\000" but for the dots, is never cut.
+static_assert((255 - 5) * 5 + 3 <= text_octets);
+static_assert(fold_passed < fold_entries);
+
+}  // namespace ostiary::audit::limits

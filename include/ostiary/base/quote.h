@@ -1,0 +1,28 @@
+// base/quote.h: a name somebody else wrote, inside one line of ours.
+// At most 60 octets of it, and nothing that could move the cursor, end the line or hide what follows.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace ostiary {
+
+// "api.anthropic.com" with its quotes; what is not printable ASCII becomes \xNN, what is too long ends in
+// "…".
+inline std::string quote(std::string_view text) {
+  constexpr size_t longest = 60;
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string quoted = "\"";
+  for (const char c : text.substr(0, longest)) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet == '"' || octet == '\\')
+      quoted += {'\\', c};
+    else if (octet >= 0x20 && octet < 0x7f)
+      quoted += c;
+    else
+      quoted += {'\\', 'x', digits[octet >> 4U], digits[octet & 15U]};
+  }
+  return quoted + (text.size() > longest ? "…\"" : "\"");
+}
+
+}  // namespace ostiary

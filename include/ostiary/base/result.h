@@ -1,0 +1,66 @@
+// base/result.h: failure as a value.
+// An Error is one line for a person (what is wrong, where, what to write instead) and the status the
+// program ends with if nobody handles it. It never holds a secret.
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace ostiary {
+
+// How the program ends when it is not the agent's own status (docs/configuration.md, "Exit status").
+enum class Exit : uint8_t {
+  usage = 64,
+  missing_input = 66,
+  unavailable = 69,
+  not_permitted = 77,
+  configuration = 78,
+  not_executable = 126,
+  not_found = 127,
+};
+
+struct Error {
+  Exit exit = Exit::configuration;
+  std::string message;
+
+  // A failed system call: "<what>: <strerror>". Reads errno, so call it first thing after the failure.
+  static Error system(std::string_view what, Exit exit = Exit::not_permitted) {
+    const int saved = errno;
+    return {exit, std::string(what) + ": " + std::strerror(saved)};
+  }
+  // The same error seen from further out: "<where>: <message>".
+  Error within(std::string_view where) && { return {exit, std::string(where) + ": " + std::move(message)}; }
+};
+
+template <typename T = void>
+using Result = std::expected<T, Error>;
+
+inline std::unexpected<Error> fail(Exit exit, std::string message) {
+  return std::unexpected(Error{exit, std::move(message)});
+}
+
+namespace detail {
+template <typename T>
+T release(std::expected<T, Error>& result) {
+  return *std::move(result);
+}
+inline void release(std::expected<void, Error>&) {}
+}  // namespace detail
+
+}  // namespace ostiary
+
+// The value of a Result, or an early return of its error.
+#define TRY(expression) OSTIARY_TRY(OSTIARY_JOIN(try_result_, __COUNTER__), expression)
+#define OSTIARY_JOIN(a, b) OSTIARY_JOIN_EXPANDED(a, b)
+#define OSTIARY_JOIN_EXPANDED(a, b) a##b
+#define OSTIARY_TRY(result, expression)                             \
+  __extension__({                                                   \
+    auto result = (expression);                                     \
+    if (!result) return std::unexpected(std::move(result).error()); \
+    ::ostiary::detail::release(result);                             \
+  })

@@ -1,0 +1,17 @@
+// boot/boot.h: the two phases, and the agent's life.
+// Phase 1 comes before the network is usable, phase 2 after the auth hook. An error is fatal, one line, and
+// leaves no agent running and nothing open.
+#pragma once
+
+#include "ostiary/base/result.h"
+#include "ostiary/boot/plan.h"
+
+namespace ostiary::boot {
+
+// The status to end with: the agent's own, or 128 + n where a signal ended it. Requires root.
+Result<int> run(const Plan& plan);
+
+// Hides this process's memory from everybody but the kernel: no core file, no look from another process.
+Result<> hide_memory();
+
+}  // namespace ostiary::boot

@@ -1,0 +1,94 @@
+// boot/gate_ward.h: the gate as the keeper keeps it.
+// - Everything is denied, in one transaction, before a socket is opened or a process started.
+// - A gate that dies is started again; meanwhile no name resolves and nothing new is admitted, while the
+// rules and what
+//   is admitted stay in the kernel. One that keeps dying ends the agent.
+// - Rules that somebody else changed are put back; where that fails, or goes on and on, the agent is ended.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ostiary/audit/journal.h"
+#include "ostiary/base/result.h"
+#include "ostiary/boot/plan.h"
+#include "ostiary/boot/resolver_file.h"
+#include "ostiary/event/signals.h"
+#include "ostiary/gate/launch.h"
+#include "ostiary/keeper/ward.h"
+#include "ostiary/nft/ruleset.h"
+#include "ostiary/nft/watch.h"
+#include "ostiary/selftest/selftest.h"
+
+namespace ostiary::boot {
+
+class GateWard final : public keeper::Ward {
+ public:
+  // Phase 1: denies everything, starts the gate and has it open what the plan names. On an error everything
+  // stays denied, but for the machine's own network, which is left as it was found.
+  // A signal among `requests` ends the waiting for what the plan names; then it is not all open.
+  static Result<std::unique_ptr<GateWard>> open(const Plan& plan, audit::Journal& journal,
+                                                const event::Signals& requests);
+
+  // The plan's names that did not resolve, and why.
+  struct Unresolved {
+    std::string name;
+    std::string why;
+  };
+  const std::vector<Unresolved>& unresolved() const { return unresolved_; }
+  uint32_t resolved() const { return resolved_; }
+  size_t admitted() const { return admitted_.size(); }
+
+  // What is denied from here on is told as the agent's doing. Before anything of the agent's starts.
+  Result<> end_self_test();
+  nft::Tracking tracking() const { return ruleset_.tracking; }
+
+  // What the self-test is to try.
+  selftest::Targets targets() const;
+
+  // Ends the gate and puts resolv.conf back.
+  Result<> close(RulesAtEnd rules);
+
+  pid_t process() const override { return gate_ ? gate_->pid() : 0; }
+  std::span<const int> descriptors() const override { return descriptors_; }
+  event::Deadline deadline() const override { return restart_; }
+  Result<> look() override;
+  Result<> on_end(int wait_status) override;
+
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+
+  GateWard(const Plan& plan, audit::Journal& journal, ResolverFile resolver, gate::Setup setup,
+           nft::Ruleset ruleset, nft::Watch watch);
+  Result<> deny_everything();
+  Result<> find_out_tracking();
+  Result<> open_what_the_plan_names(const event::Signals& requests);
+  Result<> start();
+  Result<> hear_plan(const event::Signals& requests);
+  void hear_later();
+  void watch_descriptors();
+  Result<> put_rules_right(const nft::Change& change);
+  void tell(const audit::Event& event);
+
+  const Plan& plan_;
+  audit::Journal& journal_;
+  ResolverFile resolver_;
+  gate::Setup setup_;
+  nft::Ruleset ruleset_;
+  nft::Watch watch_;
+  std::optional<gate::Listeners> listeners_;
+  std::optional<gate::Process> gate_;
+  std::vector<int> descriptors_;
+  std::vector<Unresolved> unresolved_;
+  std::vector<inet::IpAddress> admitted_;  // in phase 1
+  uint32_t resolved_ = 0;
+  event::Deadline restart_;
+  std::deque<Time> deaths_;     // of the last minute
+  std::deque<Time> tampering_;  // likewise
+};
+
+}  // namespace ostiary::boot

@@ -1,0 +1,22 @@
+// boot/only_boot.h: one boot at a time. A second one, by a command that should have been `ostiary exec`,
+// would take the first one's files and rules away.
+#pragma once
+
+#include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
+
+namespace ostiary::boot {
+
+// The claim to /run/ostiary, for as long as it lives in the process that made it; no child inherits it past
+// exec. Where another boot runs, an error, and nothing was touched. Its file is root's alone, so that no
+// agent but root can hold it.
+class OnlyBoot {
+ public:
+  static Result<OnlyBoot> claim();
+
+ private:
+  explicit OnlyBoot(UniqueFd lock) : lock_(std::move(lock)) {}
+  UniqueFd lock_;
+};
+
+}  // namespace ostiary::boot

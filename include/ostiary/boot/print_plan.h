@@ -1,0 +1,13 @@
+// boot/print_plan.h: a plan for people, and for programs (docs/plan.md). No secret is in either.
+#pragma once
+
+#include <string>
+
+#include "ostiary/boot/plan.h"
+
+namespace ostiary::boot {
+
+std::string plan_as_text(const Plan& plan);
+std::string plan_as_json(const Plan& plan);
+
+}  // namespace ostiary::boot

@@ -1,0 +1,44 @@
+// cli/command_line.h: the command line as a value.
+// `ostiary PROGRAM …` is `ostiary run -- PROGRAM …`, and `ostiary` alone runs claude.
+#pragma once
+
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/config/settings.h"
+
+namespace ostiary::cli {
+
+enum class Form : uint8_t { text, json };
+enum class Secrets : uint8_t { masked, revealed };
+
+struct Run {
+  config::GivenSettings flags;
+  std::vector<std::string> command;
+};
+struct Plan {
+  config::GivenSettings flags;
+  std::vector<std::string> command;
+  Form form = Form::text;
+};
+struct Exec {
+  std::vector<std::string> command;
+};
+struct Env {
+  Secrets secrets = Secrets::masked;
+};
+struct Presets {};
+struct Status {};
+struct Print {  // --help, --version
+  std::string text;
+};
+
+using Invocation = std::variant<Run, Plan, Exec, Env, Presets, Status, Print>;
+
+// The arguments without the program's own name.
+Result<Invocation> parse_command_line(std::span<const std::string> arguments);
+
+}  // namespace ostiary::cli

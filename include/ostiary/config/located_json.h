@@ -1,0 +1,76 @@
+// config/located_json.h: JSON in which every value knows its line.
+// Comments are allowed. Duplicate keys, nesting deeper than 64, texts over 1 MiB, a NUL, raw or escaped, and
+// invalid UTF-8 are refused. Every error begins with "line N: ", and none repeats the text of a value: a
+// policy may hold secrets. The caller adds the name of the file with Error::within.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "ostiary/base/result.h"
+
+namespace ostiary::config {
+
+inline constexpr size_t max_json_size = 1U << 20U;
+inline constexpr size_t max_json_depth = 64;
+
+struct Member;
+
+// The order is that of the alternatives of Node::Value.
+enum class Kind : uint8_t { null, boolean, number, string, array, object };
+
+class Node {
+ public:
+  struct Number {
+    std::optional<int64_t> integer;  // absent where the number has a fraction, an exponent or too many digits
+    double real = 0;
+  };
+  using Value =
+      std::variant<std::monostate, bool, Number, std::string, std::vector<Node>, std::vector<Member>>;
+
+  Node(size_t line, Value value);
+
+  size_t line() const { return line_; }
+  Kind kind() const { return static_cast<Kind>(value_.index()); }
+
+  // The value as what the reader expects it to be, or an error that says what it is instead.
+  Result<bool> boolean() const;
+  Result<int64_t> integer(int64_t min, int64_t max) const;
+  Result<double> real(double min, double max) const;
+  Result<std::string_view> string() const;
+  Result<std::span<const Node>> array() const;
+  Result<std::span<const Member>> object() const;
+
+  // The member of that name, or nullptr; nullptr too if this is not an object.
+  const Node* find(std::string_view name) const;
+  // An error for the first member whose name is not in the list, naming the one that was probably meant.
+  Result<> only_keys(std::span<const std::string_view> allowed) const;
+
+  // "line N: <message>", for what a reader finds wrong with the value.
+  Error error(std::string_view message) const;
+
+ private:
+  friend class TreeBuilder;
+  std::unexpected<Error> mismatch(std::string_view expected) const;
+
+  size_t line_;
+  Value value_;
+};
+
+// In the order of the text.
+struct Member {
+  std::string name;
+  size_t line;  // of the name
+  Node value;
+};
+
+inline Node::Node(size_t line, Value value) : line_(line), value_(std::move(value)) {}
+
+Result<Node> parse_located(std::string_view text);
+
+}  // namespace ostiary::config

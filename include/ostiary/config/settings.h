@@ -1,0 +1,93 @@
+// config/settings.h: every setting of `ostiary run`, one row each.
+// Flags, variables, policy keys and --help are all made from this table; docs/configuration.md lists the same
+// rows.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace ostiary::config {
+
+enum class ValueKind : uint8_t { text, list, seconds, on_or_off };
+
+// Where a setting may stand.
+enum class Reach : uint8_t { everywhere, flag_and_variable };
+
+struct Setting {
+  std::string_view key;       // in the policy file, and inside the program
+  std::string_view flag;      // "--grace"
+  std::string_view variable;  // "OSTIARY_GRACE"
+  ValueKind kind;
+  Reach reach;
+  std::string_view value;  // what --help calls the value
+  std::string_view help;
+  int64_t min = 0;  // of seconds
+  int64_t max = 0;
+};
+
+// A setting's text, and for the reader of an error where it stands.
+struct Given {
+  std::string text;
+  std::string origin;
+};
+
+using GivenSettings = std::map<std::string_view, Given>;  // by key
+
+inline constexpr std::array settings{
+    Setting{"policy", "--policy", "OSTIARY_POLICY", ValueKind::text, Reach::flag_and_variable, "FILE",
+            "The policy file (default: /etc/ostiary/policy.json, if there is one)"},
+    Setting{"user", "--user", "OSTIARY_USER", ValueKind::text, Reach::everywhere, "NAME|UID[:GID]",
+            "Who the agent runs as (default: stay who we are)"},
+    Setting{"workdir", "--workdir", "OSTIARY_WORKDIR", ValueKind::text, Reach::everywhere, "DIR",
+            "Where the agent starts (default: the current directory)"},
+    Setting{"grace", "--grace", "OSTIARY_GRACE", ValueKind::seconds, Reach::everywhere, "SECONDS",
+            "From SIGTERM or SIGINT to SIGKILL (default: 10)", 0, 3600},
+    Setting{"gate", "--gate", "OSTIARY_GATE", ValueKind::text, Reach::everywhere, "on|off",
+            "off: no egress gate, telemetry only (default: on)"},
+    Setting{"scope", "--scope", "OSTIARY_SCOPE", ValueKind::text, Reach::everywhere, "container|user",
+            "user: the gate holds the agent's user and nobody else (default: container)"},
+    Setting{"allow", "--allow", "OSTIARY_ALLOW", ValueKind::list, Reach::flag_and_variable, "ENTRY",
+            "May be reached: HOST[:PORTS][/tcp|udp], *.DOMAIN, NETWORK, preset:NAME"},
+    Setting{"allow_inbound", "--allow-inbound", "OSTIARY_ALLOW_INBOUND", ValueKind::list, Reach::everywhere,
+            "[NETWORK:]PORT", "Let a TCP service's answers leave where nothing is tracked"},
+    Setting{"no_derive", "--no-derive", "OSTIARY_NO_DERIVE", ValueKind::on_or_off, Reach::everywhere, "",
+            "Do not open the API hosts that the session's own variables imply"},
+    Setting{"upstream", "--upstream", "OSTIARY_UPSTREAM", ValueKind::list, Reach::everywhere, "SERVER",
+            "The DNS server to ask (default: those of /etc/resolv.conf)"},
+    Setting{"hold", "--hold", "OSTIARY_HOLD", ValueKind::seconds, Reach::everywhere, "SECONDS",
+            "How long an address stays reachable at least (default: 3600)", 1, 604800},
+    Setting{"resolve_timeout", "--resolve-timeout", "OSTIARY_RESOLVE_TIMEOUT", ValueKind::seconds,
+            Reach::everywhere, "SECONDS", "How long phase 1 waits for names to resolve (default: 5)", 1, 300},
+    Setting{"in_place", "--in-place", "OSTIARY_IN_PLACE", ValueKind::on_or_off, Reach::everywhere, "",
+            "Put the gate up even in the machine's own network"},
+    Setting{"keep_rules", "--keep-rules", "OSTIARY_KEEP_RULES", ValueKind::text, Reach::everywhere,
+            "always|never", "Whether the rules stay (default: only where the network ends with us)"},
+    Setting{"audit", "--audit", "OSTIARY_AUDIT", ValueKind::text, Reach::everywhere, "FILE|stderr|none",
+            "Where the audit goes (default: /var/log/ostiary/audit.jsonl, else stderr)"},
+    Setting{"telemetry_source", "--telemetry", "OSTIARY_TELEMETRY_SOURCE", ValueKind::text, Reach::everywhere,
+            "SOURCE", "grafana-cloud, otlp, module or off (default: what is set up)"},
+    Setting{"require_telemetry", "--require-telemetry", "OSTIARY_REQUIRE_TELEMETRY", ValueKind::on_or_off,
+            Reach::everywhere, "", "End with status 78 where telemetry is not on"},
+    Setting{"no_managed_settings", "--no-managed-settings", "OSTIARY_NO_MANAGED_SETTINGS",
+            ValueKind::on_or_off, Reach::everywhere, "", "Do not write Claude Code's managed settings"},
+    Setting{"auth_hook", "--auth-hook", "OSTIARY_AUTH_HOOK", ValueKind::text, Reach::everywhere, "PROGRAM",
+            "A program to run as the agent, confined, between the phases"},
+    Setting{"auth_hook_timeout", "--auth-hook-timeout", "OSTIARY_AUTH_HOOK_TIMEOUT", ValueKind::seconds,
+            Reach::everywhere, "SECONDS", "How long it may take (default: 60)", 1, 3600},
+    Setting{"prepare_claude", "--prepare-claude", "OSTIARY_PREPARE_CLAUDE", ValueKind::on_or_off,
+            Reach::everywhere, "", "Prepare work directory and Claude's state (default: for claude)"},
+    Setting{"log_level", "--log-level", "OSTIARY_LOG_LEVEL", ValueKind::text, Reach::everywhere, "LEVEL",
+            "debug, info, warn or error (default: info)"},
+};
+
+constexpr const Setting& setting_of(std::string_view key) {
+  for (const Setting& setting : settings)
+    if (setting.key == key) return setting;
+  std::unreachable();
+}
+
+}  // namespace ostiary::config

@@ -1,0 +1,18 @@
+// dns/hash.h: SipHash-1-3 of octets under a secret key.
+// The agent chooses the names that are hashed; without the key it cannot choose names that collide.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace ostiary::dns {
+
+// Random, once a process.
+struct HashKey {
+  uint64_t first = 0;
+  uint64_t second = 0;
+};
+
+uint64_t hash(const HashKey& key, std::span<const uint8_t> octets);
+
+}  // namespace ostiary::dns

@@ -1,0 +1,97 @@
+// dns/wire_name.h: a DNS name as its labels on the wire, lower case, in a buffer of its own.
+// Always well formed: labels of 1 to 63 octets, the root's empty label at the end, 255 octets in all. A label
+// may hold any octet, a dot or a NUL too; only a name whose every octet could stand in a host name converts
+// to one, so that no other name ever meets a rule.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <iterator>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "ostiary/dns/cursor.h"
+#include "ostiary/dns/hash.h"
+#include "ostiary/dns/limits.h"
+#include "ostiary/inet/host_name.h"
+
+namespace ostiary::dns {
+
+enum class NameFault : uint8_t { cut_short, too_long, label_kind, pointer, pointer_hops };
+std::string_view text(NameFault fault);
+
+class WireName {
+ public:
+  WireName() = default;  // the root
+  // Reads a name without compression, as a question's is.
+  static std::expected<WireName, NameFault> read(Reader& cursor);
+  // Reads a name that may be compressed. A pointer leads behind the header and before the labels that it
+  // ends.
+  static std::expected<WireName, NameFault> read_compressed(Reader& cursor);
+  static WireName from(const inet::HostName& name);
+
+  // As on the wire, the root's zero octet included.
+  std::span<const uint8_t> octets() const { return std::span(octets_).first(size_); }
+  bool is_root() const { return size_ == 1; }
+  WireName parent() const;  // the root's is the root
+  std::optional<inet::HostName> host_name() const;
+  // For people and the audit: without trailing dot; "\." is a dot within a label, "\000" an octet that is no
+  // letter.
+  std::string text() const;
+
+  // The octets of this name and of each above it, nearest first, the root left out: "a.b.c", "b.c", "c".
+  class Suffixes;
+  Suffixes suffixes() const&;
+  Suffixes suffixes() && = delete;
+
+  bool operator==(const WireName& other) const;
+  // An order of octets, not the canonical one of RFC 4034.
+  std::strong_ordering operator<=>(const WireName& other) const;
+
+ private:
+  enum class Compression : uint8_t { refused, followed };
+  static std::expected<WireName, NameFault> decode(Reader& cursor, Compression compression);
+  void append(std::span<const uint8_t> label);
+
+  uint8_t size_ = 1;
+  std::array<uint8_t, limits::name_octets> octets_{};
+};
+
+inline uint64_t hash(const HashKey& key, const WireName& name) {
+  return hash(key, name.octets());
+}
+
+class WireName::Suffixes {
+ public:
+  class Iterator {
+   public:
+    explicit Iterator(std::span<const uint8_t> rest) : rest_(rest) {}
+    std::span<const uint8_t> operator*() const { return rest_; }
+    Iterator& operator++() {
+      rest_ = rest_.subspan(size_t{1} + rest_[0]);
+      return *this;
+    }
+    bool operator==(std::default_sentinel_t) const { return rest_[0] == 0; }
+
+   private:
+    std::span<const uint8_t> rest_;
+  };
+
+  explicit Suffixes(std::span<const uint8_t> octets) : octets_(octets) {}
+  Iterator begin() const { return Iterator(octets_); }
+  static std::default_sentinel_t end() { return {}; }
+
+ private:
+  std::span<const uint8_t> octets_;
+};
+
+inline WireName::Suffixes WireName::suffixes() const& {
+  return Suffixes(octets());
+}
+
+}  // namespace ostiary::dns

@@ -1,0 +1,46 @@
+// event/epoll.h: waits for descriptors, each with a token of its own.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include <sys/epoll.h>
+
+#include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
+
+namespace ostiary::event {
+
+using Deadline = std::optional<std::chrono::steady_clock::time_point>;
+
+// The earlier one; nothing is never.
+inline Deadline earlier(Deadline a, Deadline b) {
+  if (!a || !b) return a ? a : b;
+  return *a < *b ? a : b;
+}
+
+// For poll(2) and epoll_wait(2), rounded up; -1 without a deadline.
+int milliseconds_until(Deadline deadline);
+
+class Epoll {
+ public:
+  static Result<Epoll> create();
+
+  Result<> add(int fd, uint32_t events, uint64_t token);
+  Result<> change(int fd, uint32_t events, uint64_t token);
+  // A descriptor that is closed everywhere needs no removal.
+  void remove(int fd);
+
+  // What is ready, or nothing once the deadline has passed. Valid until the next call.
+  Result<std::span<const epoll_event>> wait(Deadline deadline);
+
+ private:
+  explicit Epoll(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+  std::array<epoll_event, 64> events_{};
+};
+
+}  // namespace ostiary::event

@@ -1,0 +1,123 @@
+// gate/answerer.h: from the agent's question to its answer.
+// - A name the policy denies is never asked upstream, whatever the record type.
+// - An address is told only after the kernel has acknowledged its admission; if it refuses, the answer is
+// SERVFAIL.
+// - An answer holds addresses that the question led to, public ones unless the rule says otherwise, and
+// nothing else.
+// - A cached answer whose admission outlasts its TTL is written without a kernel call and without an
+// allocation.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
+#include <unordered_set>
+#include <vector>
+
+#include "ostiary/dns/answer.h"
+#include "ostiary/dns/cache.h"
+#include "ostiary/dns/query.h"
+#include "ostiary/dns/reply.h"
+#include "ostiary/gate/client.h"
+#include "ostiary/gate/ledger.h"
+#include "ostiary/gate/limits.h"
+#include "ostiary/gate/recorder.h"
+#include "ostiary/policy/policy.h"
+#include "ostiary/upstream/upstream.h"
+
+namespace ostiary::gate {
+
+// Whether addresses of a family lead anywhere from here. Where they do not, the answer is that there are
+// none, so that nobody waits for a connection that cannot be.
+enum class Family : uint8_t { unreachable, reachable };
+
+struct Terms {
+  std::chrono::seconds hold;  // an admission lasts at least that long
+  Family ipv4 = Family::reachable;
+  Family ipv6 = Family::reachable;
+};
+
+// What became of a question.
+struct Finding {
+  enum class Kind : uint8_t { failed, no_such_name, no_data, addresses, records };
+  Kind kind = Kind::failed;
+  std::span<const inet::IpAddress> addresses = {};
+  const dns::RrSet* records = nullptr;
+  std::chrono::seconds ttl{};
+  dns::Explanation why = {};  // where it failed
+};
+
+class Answerer {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+  using Found = std::move_only_function<void(const Finding&)>;
+  // Takes an answer on its way. The octets are valid during the call.
+  using Outlet = std::function<void(const Client&, std::span<const uint8_t>)>;
+
+  // All of them outlive this.
+  struct Surroundings {
+    const policy::Policy& policy;
+    upstream::Upstream& upstream;
+    Ledger& ledger;
+    Recorder& recorder;
+  };
+
+  Answerer(Surroundings around, Terms terms, Outlet outlet);
+
+  // A message of the agent's.
+  void take(std::span<const uint8_t> message, const Client& client, Time now);
+
+  // What the plan opens before anybody asks. The finding may come within the call.
+  void resolve(const dns::Question& question, const policy::Decision& decision, Found found);
+
+ private:
+  struct Less {
+    bool operator()(const dns::Question& a, const dns::Question& b) const;
+  };
+  struct Pending {
+    policy::Decision decision;
+    std::vector<Found> waiting;
+  };
+
+  bool answer_from_cache(const dns::Query& query, const Client& client, Time now);
+  void answer_anew(const dns::Query& query, const Client& client, Time now);
+  void deny(const dns::Query& query, const Client& client, Time now);
+  void deny_at_bound(const dns::Query& query, const Client& client, std::string_view bound, Time now);
+  void write(const dns::Envelope& envelope, const Client& client, const Finding& finding);
+  void write_empty(const dns::Envelope& envelope, const Client& client, dns::Rcode rcode,
+                   const std::optional<dns::Explanation>& why = std::nullopt);
+  void send(const Client& client, size_t size);
+
+  bool leads_somewhere(dns::RecordType type) const;
+  bool within_wildcard_rate(const policy::Decision& decision, Time now);
+  void finish(const dns::Question& question, const upstream::Reply& reply);
+  Finding read_reply(const dns::Question& question, const policy::Decision& decision,
+                     std::span<const uint8_t> reply, Time now);
+  Finding take_addresses(const dns::Question& question, const policy::Decision& decision,
+                         const dns::Addresses& addresses, Time now);
+  Finding take_records(const dns::Question& question, std::span<const uint8_t> reply, Time now);
+  Finding failed(const dns::Question& question, std::string_view why, Time now);
+  std::optional<Time> admit(std::string_view name, std::span<const inet::IpAddress> addresses,
+                            const policy::Decision& decision, std::chrono::seconds ttl, Time now);
+  void tell_allowed(const dns::WireName& name, std::string_view text, const policy::Decision& decision);
+  void tell_denied(const dns::WireName& name, dns::RecordType type, audit::DenyReason why,
+                   std::string_view detail, Time now);
+
+  Surroundings around_;
+  Terms terms_;
+  Outlet outlet_;
+  dns::HashKey key_;
+  dns::Cache cache_;
+  std::map<dns::Question, Pending, Less> pending_;
+  std::unordered_set<uint64_t> told_;  // hashes of names the audit has told to be allowed
+  Time wildcard_minute_{};
+  size_t wildcard_names_ = 0;
+  std::vector<inet::IpAddress> kept_;  // addresses of the reply under way that may be told
+  dns::RrSet records_;                 // and its records
+  std::array<uint8_t, dns::limits::answer_octets> room_{};
+};
+
+}  // namespace ostiary::gate

@@ -1,0 +1,78 @@
+// gate/launch.h: the keeper's end of a gate: its sockets, its process, and the few words between them.
+// The gate is a program of its own, started anew from our own file, so that nothing the keeper ever read is
+// in its memory. The sockets are the keeper's and outlive it: a question that arrives between two gates
+// waits.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
+#include "ostiary/gate/setup.h"
+
+namespace ostiary::gate {
+
+// Not 53, which a resolver of the container's own may hold: the rules bring every question here, wherever it
+// was meant to go. Below the ports that the kernel hands out.
+inline constexpr uint16_t port = 15353;
+// Its uid and gid: nobody else's.
+inline constexpr uint32_t user = 53053;
+inline constexpr const char* program_name = "ostiary-gate";
+
+// On 127.0.0.1 and ::1, UDP and TCP.
+struct Listeners {
+  UniqueFd udp4, udp6, tcp4, tcp6;  // the IPv6 ones are closed on a kernel without IPv6
+};
+Result<Listeners> open_listeners();
+
+// What the gate says.
+struct Message {
+  enum class Kind : uint8_t {
+    hello,       // confined; `number` names its netlink socket in what the kernel reports
+    admitted,    // `text` is an address that a name of the plan led to
+    unresolved,  // `text` is a name of the plan that did not resolve, `reason` why
+    ready,       // the plan's names are asked for; `number` is how many resolved
+    tested,      // what is denied from now on is not the self-test's doing
+    failed,      // `text` says why it ends
+  };
+  Kind kind{};
+  uint32_t number = 0;
+  std::string text = {};
+  std::string reason = {};
+};
+
+// How a gate begins. A program started anew has nothing of the keeper's in its memory; but what it is started
+// from are files, which an agent that is root could have changed meanwhile. Such an agent can read all the
+// keeper read, so there a copy of the keeper's own process gives nothing away, and needs no file.
+enum class Birth : uint8_t { anew, copied };
+
+class Process {
+ public:
+  // Starts it. `audit` may be invalid.
+  static Result<Process> start(const Listeners& listeners, const Setup& setup, int audit, Birth birth);
+
+  pid_t pid() const { return pid_; }
+  // Readable when it has something to say; at the end of the file, too.
+  int fd() const { return channel_.get(); }
+
+  // Waits for the next message; nothing once the gate's end is closed, an error when the time is over.
+  Result<std::optional<Message>> hear(std::chrono::milliseconds limit);
+
+  // It may begin: until then it asks and answers nothing.
+  Result<> tell_begin();
+  // The kernel's sets were emptied by somebody else: it admits anew.
+  Result<> tell_restore();
+  // The self-test is over; it answers with Message::Kind::tested.
+  Result<> tell_tested();
+
+ private:
+  Process(pid_t pid, UniqueFd channel) : pid_(pid), channel_(std::move(channel)) {}
+  pid_t pid_;
+  UniqueFd channel_;
+};
+
+}  // namespace ostiary::gate

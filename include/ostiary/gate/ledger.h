@@ -1,0 +1,67 @@
+// gate/ledger.h: what the gate has admitted, until when, and for which name.
+// An admission is never shortened: an address that serves two names stays as long as either needs it. The
+// kernel is asked through nft::AdmissionSet, and what it has not acknowledged is not in here.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/inet/ip_address.h"
+#include "ostiary/nft/admissions.h"
+#include "ostiary/policy/policy.h"
+
+namespace ostiary::gate {
+
+// Whether the kernel's sets were empty when this gate began.
+enum class Beginning : uint8_t { empty, continued };
+
+class Ledger {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  Ledger(nft::AdmissionSet& kernel, Beginning beginning) : kernel_(kernel), beginning_(beginning) {}
+
+  // Admits every address on every port granted, for at least `lifetime`, and returns until when all of them
+  // are.
+  Result<Time> admit(std::string_view name, std::span<const inet::IpAddress> addresses,
+                     std::span<const policy::Grant> grants, std::chrono::seconds lifetime, Time now);
+
+  // Asks the kernel anew for all that is still admitted: its sets were emptied by somebody else.
+  Result<> restore(Time now);
+
+  // The name that last led to the address; empty where none did.
+  std::string_view name_of(const inet::IpAddress& address) const;
+
+  size_t size() const { return entries_.size(); }
+
+ private:
+  struct Key {
+    inet::IpAddress address;
+    uint16_t port;
+    uint8_t protocol;
+    bool operator==(const Key&) const = default;
+  };
+  struct Hash {
+    size_t operator()(const inet::IpAddress& address) const noexcept;
+    size_t operator()(const Key& key) const noexcept;
+  };
+
+  Result<> make_room(size_t more, Time now);
+
+  nft::AdmissionSet& kernel_;
+  Beginning beginning_;
+  std::unordered_map<Key, Time, Hash> entries_;
+  std::unordered_map<inet::IpAddress, std::shared_ptr<const std::string>, Hash> names_;
+  std::vector<Key> keys_;                   // of the admission under way
+  std::vector<nft::Admission> admissions_;  // the same, for the kernel
+};
+
+}  // namespace ostiary::gate

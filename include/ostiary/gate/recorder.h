@@ -1,0 +1,44 @@
+// gate/recorder.h: the gate's way to the audit: what the agent can cause as often as it likes is folded.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "ostiary/audit/fold.h"
+#include "ostiary/audit/journal.h"
+
+namespace ostiary::gate {
+
+class Recorder {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  explicit Recorder(audit::Journal journal) : journal_(std::move(journal)) {}
+
+  void tell(const audit::Event& event) { journal_.record(event, std::chrono::system_clock::now()); }
+  // Whose doing is what is told of from now on.
+  void set_doer(audit::Doer doer) { doer_ = doer; }
+
+  void tell_folded(audit::Foldable event, Time now) {
+    std::visit(
+        [this](auto& each) {
+          if constexpr (requires { each.by; }) each.by = doer_;
+        },
+        event);
+    if (fold_.add(event, now) == audit::Fold::Outcome::pass)
+      std::visit([this](const auto& each) { tell(each); }, event);
+  }
+
+  // When flush() is to be called; nothing while nothing waits.
+  std::optional<Time> due() const { return fold_.due(); }
+  void flush() {
+    fold_.flush([this](const audit::Event& event) { tell(event); });
+  }
+
+ private:
+  audit::Journal journal_;
+  audit::Fold fold_;
+  audit::Doer doer_ = audit::Doer::agent;
+};
+
+}  // namespace ostiary::gate

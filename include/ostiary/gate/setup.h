@@ -1,0 +1,31 @@
+// gate/setup.h: all that a gate is told when it begins: written by the keeper, read by the gate once, before
+// it meets the agent. No secret is in it.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/gate/answerer.h"
+#include "ostiary/policy/rule.h"
+#include "ostiary/upstream/server.h"
+
+namespace ostiary::gate {
+
+struct Setup {
+  std::vector<policy::Rule> rules;
+  std::vector<upstream::Server> upstreams;
+  Terms terms;
+  std::chrono::seconds resolve_timeout{};
+  Beginning beginning = Beginning::empty;
+  uint32_t mark = 0;
+  uint16_t log_group = 0;
+  uint32_t user = 0;  // the uid and gid it drops to
+};
+
+std::string render_setup(const Setup& setup);
+Result<Setup> parse_setup(std::string_view text);
+
+}  // namespace ostiary::gate

@@ -1,0 +1,42 @@
+// inet/port_set.h: a set of ports as ranges, sorted, neither overlapping nor touching.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ostiary/base/result.h"
+
+namespace ostiary::inet {
+
+// From first to last, both included; first <= last.
+struct PortRange {
+  uint16_t first;
+  uint16_t last;
+  auto operator<=>(const PortRange&) const = default;
+};
+
+class PortSet {
+ public:
+  PortSet() = default;
+  explicit PortSet(uint16_t port) : ranges_{{port, port}} {}
+
+  // "443", "22,443", "8000-8010,443". At least one port.
+  static Result<PortSet> parse(std::string_view text);
+
+  void add(PortRange range);
+  void add(const PortSet& other);
+  bool empty() const { return ranges_.empty(); }
+  bool contains(uint16_t port) const;
+  std::span<const PortRange> ranges() const { return ranges_; }
+  std::string text() const;
+  auto operator<=>(const PortSet&) const = default;
+
+ private:
+  std::vector<PortRange> ranges_;
+};
+
+}  // namespace ostiary::inet

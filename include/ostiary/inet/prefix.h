@@ -1,0 +1,31 @@
+// inet/prefix.h: a network: an address and how many of its leading bits count. The other bits are zero.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "ostiary/inet/ip_address.h"
+
+namespace ostiary::inet {
+
+class Prefix {
+ public:
+  // "10.1.2.0/24", "2001:db8::/32"; an address alone is the network of that one address.
+  static Result<Prefix> parse(std::string_view text);
+  static Prefix single(const IpAddress& address);
+
+  const IpAddress& network() const { return network_; }
+  uint8_t length() const { return length_; }
+  bool contains(const IpAddress& address) const;
+  std::string text() const;
+  auto operator<=>(const Prefix&) const = default;
+
+ private:
+  Prefix(const IpAddress& network, uint8_t length) : network_(network), length_(length) {}
+  IpAddress network_;
+  uint8_t length_;
+};
+
+}  // namespace ostiary::inet

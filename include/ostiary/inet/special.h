@@ -1,0 +1,36 @@
+// inet/special.h: which addresses are the public internet, and what the others are.
+// An allowed name whose answer is not public is how an agent is led to metadata services and neighbours; such
+// addresses are stripped from answers unless a rule says otherwise.
+// The documentation networks (192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24, 2001:db8::/32, 3fff::/20) count
+// as public: nothing is ever there, and examples and tests use them for hosts on the internet.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "ostiary/inet/ip_address.h"
+
+namespace ostiary::inet {
+
+enum class Reach : uint8_t {
+  unspecified,      // 0.0.0.0/8, ::
+  loopback,         // 127.0.0.0/8, ::1
+  metadata,         // a cloud's metadata or credentials service
+  link_local,       // 169.254.0.0/16, fe80::/10
+  private_network,  // RFC 1918, fec0::/10
+  unique_local,     // fc00::/7
+  fly_private,      // fdaa::/16, Fly's 6PN
+  carrier_nat,      // 100.64.0.0/10
+  multicast,        // 224.0.0.0/4, ff00::/8
+  broadcast,        // 255.255.255.255
+  benchmarking,     // 198.18.0.0/15, 2001:2::/48
+  translation,      // IPv4 inside IPv6: ::/96, 2002::/16, Teredo, 64:ff9b:1::/48, and the 6to4 relay
+  reserved,         // whatever else is not assigned to hosts on the internet
+  public_internet,
+};
+
+// An address in 64:ff9b::/96 (NAT64) is what the IPv4 address inside it is.
+Reach classify(const IpAddress& address);
+std::string_view text(Reach reach);
+
+}  // namespace ostiary::inet

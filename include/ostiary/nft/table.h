@@ -1,0 +1,34 @@
+// nft/table.h: our table in the kernel, put there, looked at and taken away through libnftables.
+// Each change is one transaction: no packet ever meets half of it. Other tables are neither read nor written.
+#pragma once
+
+#include <string>
+
+#include "ostiary/base/result.h"
+#include "ostiary/nft/ruleset.h"
+
+namespace ostiary::nft {
+
+// What becomes of a table that is there already.
+enum class Existing : uint8_t {
+  replace,          // it goes with all it holds
+  keep_admissions,  // its admissions stay, with their remaining time; everything else is made anew
+};
+
+// The ruleset's generation numbers around a change: it happened behind `before`, up to `after`. A watcher
+// that is told of it (nft/watch.h) does not report it.
+struct Generations {
+  uint32_t before = 0;
+  uint32_t after = 0;
+};
+
+Result<Generations> apply(const Ruleset& ruleset, Existing existing);
+
+// No table is fine.
+Result<> remove();
+
+// The table's text without counters, handles and admissions. Equal texts are equal rules: taken right after
+// apply(), it is what later ones must equal. Empty: there is no table.
+Result<std::string> fingerprint();
+
+}  // namespace ostiary::nft

@@ -1,0 +1,34 @@
+// nft/tally.h: counts the packets for some addresses that come as far as leaving this machine.
+// - Behind every chain of anybody's: what any rule dropped before is not counted, and what the kernel turned
+//   elsewhere is counted under the address it was meant for.
+// - In a table of its own, for as long as the object lives. Needs CAP_NET_ADMIN.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/inet/ip_address.h"
+
+namespace ostiary::nft {
+
+inline constexpr const char* tally_table_name = "ostiary_self_test";
+
+class Tally {
+ public:
+  static Result<Tally> begin(std::span<const inet::IpAddress> addresses);
+  Tally(Tally&& other) noexcept;
+  Tally& operator=(Tally&&) = delete;
+  ~Tally();
+
+  // Of each address, in the order given; one that is given twice has the same count twice.
+  Result<std::vector<uint64_t>> read() const;
+
+ private:
+  explicit Tally(std::vector<inet::IpAddress> addresses) : addresses_(std::move(addresses)) {}
+  std::vector<inet::IpAddress> addresses_;  // none: there is no table
+};
+
+}  // namespace ostiary::nft

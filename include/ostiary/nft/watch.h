@@ -1,0 +1,70 @@
+// nft/watch.h: notices when somebody else changes our table.
+// It tells that the table was touched, not that it is wrong: whoever hears of it compares nft::fingerprint().
+// What cannot be told apart from a foreign change is reported; what was missed is reported as missed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/netlink/message.h"
+#include "ostiary/netlink/socket.h"
+#include "ostiary/nft/table.h"
+
+namespace ostiary::nft {
+
+struct Change {
+  enum class Kind : uint8_t {
+    changed,     // a chain, rule, set or element of our table came or went
+    table_gone,  // and the table was deleted, alone or with everything else
+    missed,      // the kernel had more to tell than fitted
+  };
+  Kind kind = Kind::changed;
+  uint32_t process = 0;  // as the machine's first PID namespace numbers it
+  std::string program;
+  bool operator==(const Change&) const = default;
+};
+
+// Puts the kernel's messages together to transactions. Pure.
+class TransactionReader {
+ public:
+  // Transactions of that socket, or at that point, are our own.
+  void expect_from(uint32_t port) { ports_.push_back(port); }
+  void expect(Generations generations);
+
+  // What the message completes, if it completes a change to our table by somebody else.
+  std::optional<Change> take(const netlink::Message& message);
+  // Messages were lost: what was gathered is worth nothing.
+  void forget();
+
+ private:
+  std::optional<Change> finish(const netlink::Message& message);
+
+  std::vector<uint32_t> ports_;
+  std::vector<uint32_t> generations_;
+  std::optional<Change::Kind> pending_;
+};
+
+class Watch {
+ public:
+  static Result<Watch> open();
+
+  int fd() const { return socket_.fd(); }
+
+  // See TransactionReader. To be told before the next read() that may meet the change.
+  void expect_from(uint32_t port) { reader_.expect_from(port); }
+  void expect(Generations generations) { reader_.expect(generations); }
+
+  // What somebody else did since the last call; empty when nothing is left to tell.
+  Result<std::vector<Change>> read();
+
+ private:
+  explicit Watch(netlink::Socket socket);
+  netlink::Socket socket_;
+  TransactionReader reader_;
+  std::vector<uint8_t> buffer_;
+};
+
+}  // namespace ostiary::nft

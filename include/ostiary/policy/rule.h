@@ -1,0 +1,50 @@
+// policy/rule.h: one thing the agent may reach: whom, on which ports, and why.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "ostiary/inet/host_name.h"
+#include "ostiary/inet/port_set.h"
+#include "ostiary/inet/prefix.h"
+#include "ostiary/policy/record_types.h"
+
+namespace ostiary::policy {
+
+// Every name below the suffix, at any depth, and not the suffix itself.
+struct Wildcard {
+  inet::HostName suffix;
+  auto operator<=>(const Wildcard&) const = default;
+};
+
+using Subject = std::variant<inet::HostName, Wildcard, inet::Prefix>;
+
+enum class Protocol : uint8_t { tcp = 1, udp = 2, both = 3 };
+
+// Whether an answer may hold addresses that are not on the public internet (inet/special.h).
+enum class Answers : uint8_t { public_only, private_too };
+
+// What becomes of the boot when the host does not resolve.
+enum class Need : uint8_t { optional, required };
+
+inline constexpr uint16_t default_port = 443;
+
+struct Rule {
+  Subject subject;
+  inet::PortSet ports = inet::PortSet(default_port);
+  Protocol protocol = Protocol::tcp;
+  Answers answers = Answers::public_only;
+  RecordTypes types = {};
+  Need need = Need::optional;
+  // Where the rule comes from: "policy.json line 12", "--allow", "ANTHROPIC_BASE_URL".
+  std::string reason;
+};
+
+// "api.example.com", "*.example.com", "10.1.2.0/24"
+std::string text(const Subject& subject);
+std::string_view text(Protocol protocol);
+// The rule as it could be written: "*.example.com:22,443/tcp", "[2001:db8::/32]:443/tcp"
+std::string text(const Rule& rule);
+
+}  // namespace ostiary::policy

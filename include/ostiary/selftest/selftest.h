@@ -1,0 +1,64 @@
+// selftest/selftest.h: before the agent starts, a probe confined exactly as the agent tries to get out.
+// What is not known to be held counts as escaped: so does an attempt that is answered or refused from
+// elsewhere than this machine, whatever is said there, and one that nobody refuses, unless a second try under
+// a count of what leaves (nft/tally.h) shows that nothing did. While the rules hold no packet leaves the
+// machine; one that they let go gets no further than the next hop. Nothing is changed by an attempt, not even
+// by one that succeeds.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "ostiary/base/result.h"
+#include "ostiary/confine/identity.h"
+#include "ostiary/nft/ruleset.h"
+
+namespace ostiary::selftest {
+
+struct Targets {
+  // The gate listens on 127.0.0.1 and, where there is one, ::1, over UDP and TCP.
+  uint16_t gate_port = 0;
+  uint32_t gate_mark = 0;
+  pid_t gate_pid = 0;
+  // What the rules let through on purpose: the policy's addresses, and what is admitted already. An attempt
+  // at a place that all of this covers is not applicable.
+  std::vector<nft::AddressRule> permitted;
+  // Unix sockets of services that would do for whoever asks what the rules forbid.
+  std::vector<std::string> doors;
+  std::string root_only_file;  // an agent that is not root must not read it; it need not exist
+  // For what is unanswered. A gate answers in microseconds, but a container may be short of processor time.
+  std::chrono::milliseconds patience{1000};
+};
+
+enum class Outcome : uint8_t {
+  escaped,
+  held,
+  not_applicable,
+  dropped,     // by rules that are not ours: it is shown that nothing of it left this machine
+  unanswered,  // of one try: neither refused nor answered. run() makes the one above of it, or escaped
+};
+std::string_view text(Outcome outcome);
+
+struct Attempt {
+  std::string name;  // "UDP to an unlisted IPv4 address"
+  Outcome outcome = Outcome::escaped;
+  std::string detail;  // what showed it, for a person
+
+  bool operator==(const Attempt&) const = default;
+};
+
+// Forks a child, confines it as the agent and lets it try. None of the attempts returned has escaped: one
+// that has is an error of Exit::unavailable that names it, and so is a child that does not end in time.
+// Requires CAP_NET_ADMIN, and the rules and the gate in place.
+Result<std::vector<Attempt>> run(const confine::Identity& identity, const Targets& targets);
+
+// "27 attempts to get out: 25 held, 2 not applicable"
+std::string summary(std::span<const Attempt> attempts);
+
+}  // namespace ostiary::selftest

@@ -1,0 +1,128 @@
+"""The demo's verdict: prints what the audit says, compares it with what the stand-ins saw, and ends with 0 if all is well."""
+
+import collections
+import json
+import pathlib
+import sys
+
+stage = pathlib.Path(sys.argv[1])
+BOOTS = {"user": "the agent is an ordinary user", "root": "the agent is root inside"}
+MAY_BE_ASKED = {"packages.example.com", "api.anthropic.com", "collector.example.net", "inside.lab.example.com"}
+MAY_BE_REACHED = {("198.51.100.10", 443), ("2001:db8:10::10", 443), ("198.51.100.30", 443), ("198.51.100.20", 4318)}
+ATTRIBUTES = {"team": "blue whales", "deployment.environment": "demo", "service.name": "claude-code"}
+ATTEMPTS = 18
+
+failures = []
+
+
+def expect(holds, what):
+    if not holds:
+        failures.append(what)
+
+
+def lines_of(path):
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def events_of(path):
+    return [json.loads(line) for line in lines_of(path)]
+
+
+def endpoint(event):
+    address = f"[{event['address']}]" if ":" in event["address"] else event["address"]
+    return f"{address}:{event['port']}" if "port" in event else address
+
+
+def told(event):
+    """A denial in words: what, and why."""
+    if event["kind"] == "name":
+        reasons = {"no_rule": "no rule names it", "rebinding": "it resolves to a private address"}
+        return f"{event.get('type', '')} {event.get('name', '')}".strip(), reasons.get(event["why"], event["why"])
+    if event["kind"] == "packet":
+        name = f", which is {event['name']}" if "name" in event else ""
+        return f"{endpoint(event)}/{event['protocol']}{name}", "that address and port are not admitted"
+    return "something", "too much at a time to tell apart"
+
+
+def show(title, rows):
+    print(f"{title}\n")
+    width = max((len(row[0]) for row in rows), default=0)
+    for what, why in rows:
+        print(f"  {what:<{width}}  {why}")
+    print()
+
+
+def show_boot(boot, events):
+    admitted = {(event["name"], f"{endpoint(event)}/{event['protocol']}") for event in events if event["event"] == "admit"}
+    show(f"Let through, where {BOOTS[boot]}:", sorted(admitted))
+    refused = collections.Counter()
+    for event in events:
+        if event["event"] == "deny" and not event.get("address", "").startswith("ff02:"):  # the kernel's own, about its neighbours
+            refused[told(event)] += event["count"]
+    show(f"Refused, where {BOOTS[boot]} (the self-test's own attempts among them):", [(f"{count:>3} x {what}", why) for (what, why), count in sorted(refused.items())])
+
+
+def check_boot(boot, events):
+    status = "".join(lines_of(stage / f"{boot}.status"))
+    expect(status == "0", f"{boot}: ostiary ended with status {status}")
+    phases = [event["phase"] for event in events if event["event"] == "phase"]
+    expect(phases[:1] == [1] and phases[-1:] == [2], f"{boot}: the phases were {phases}")
+    probes = [event for event in events if event["event"] == "probe"]
+    held = [event for event in probes if event["outcome"] == "held"]
+    expect(len(held) > 10, f"{boot}: the self-test held {len(held)} attempts")
+    expect(not any(event["outcome"] == "got_out" for event in probes), f"{boot}: the self-test got out")
+    denied = [event for event in events if event["event"] == "deny"]
+    expect(any(event.get("name") == "unlisted.example.org" and event.get("why") == "no_rule" for event in denied),
+           f"{boot}: the audit does not tell of the denied name")
+    expect(any(event.get("why") == "rebinding" for event in denied), f"{boot}: the audit does not tell of the private address")
+    for address in ("203.0.113.66", "2001:db8:66::66", "169.254.169.254"):
+        expect(any(event.get("address") == address for event in denied), f"{boot}: the audit does not tell of {address}")
+    expect("demo-token" not in "".join(lines_of(stage / f"{boot}.audit")), f"{boot}: the token is in the audit")
+
+
+def check_attempts(boot):
+    attempts = [line.split(" ", 2) for line in lines_of(stage / "home" / f"{boot}.attempts")]
+    expect(len(attempts) == ATTEMPTS, f"{boot}: {len(attempts)} attempts instead of {ATTEMPTS}")
+    for expected, came, what in attempts:
+        expect(expected == came, f"{boot}: {what}: {came}")
+    return attempts
+
+
+def check_the_world():
+    seen = events_of(stage / "seen")
+    questions = [event for event in seen if event["what"] == "question"]
+    expect(all(event["server"] == "198.51.100.53" for event in questions), "somebody asked 8.8.8.8")
+    leaked = {event["name"] for event in questions} - MAY_BE_ASKED
+    expect(not leaked, f"names left the container that should not have: {leaked}")
+    reached = {(event["address"], event["port"]) for event in seen if event["what"] == "request"}
+    expect(reached <= MAY_BE_REACHED, f"hosts were reached that should not have been: {reached - MAY_BE_REACHED}")
+    telemetry = [event for event in seen if event["what"] == "telemetry"]
+    expect(len(telemetry) == len(BOOTS), f"telemetry arrived {len(telemetry)} times")
+    for event in telemetry:
+        expect(event["authorized"], "telemetry came without its token")
+        expect(ATTRIBUTES.items() <= event["attributes"].items(), f"telemetry came with the attributes {event['attributes']}")
+    strays = "".join(lines_of(stage / "strays"))
+    expect(strays == "0", f"{strays or 'an unknown number of'} packets left the container that should not have")
+
+
+def main():
+    attempts = []
+    for boot in BOOTS:
+        events = events_of(stage / f"{boot}.audit")
+        show_boot(boot, events)
+        check_boot(boot, events)
+        attempts += check_attempts(boot)
+    check_the_world()
+    if failures:
+        print("NOT as it should be:")
+        for failure in failures:
+            print(f"  {failure}")
+        return 1
+    worked = sum(came == "works" for _, came, _ in attempts)
+    print(f"All as it should be: {worked} attempts worked, {len(attempts) - worked} were refused, no other packet left the "
+          "container, and telemetry arrived at its collector.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

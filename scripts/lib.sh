@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# What the scripts share: where the tree is, how to become root, one way to say what is going on.
+
+root_folder="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+build_folder="$root_folder/build"
+export root_folder build_folder
+
+say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
+
+die() {
+  say "$*"
+  exit 1
+}
+
+# Runs a command as root: as it is, or through sudo.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "needs root for: $*; become root, or install sudo"
+  fi
+}
+
+# Feeds each corpus of tests/fuzz to its target, as a build folder without a fuzzing engine has it. As root, since one
+# makes a network of its own. Says how many passed and failed in its last line.
+replay_corpora() {
+  local folder="$1" corpus target passed=0 failed=0
+  for corpus in "$root_folder"/tests/fuzz/corpus/*; do
+    target="$(basename "$corpus")"
+    if as_root "$folder/tests/fuzz/replay_$target" "$corpus" >/dev/null; then
+      passed=$((passed + 1))
+    else
+      failed=$((failed + 1))
+      say "the corpus of $target does not pass"
+    fi
+  done
+  printf 'corpora: %d passed | %d failed\n' "$passed" "$failed"
+  [ "$failed" -eq 0 ]
+}

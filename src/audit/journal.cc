@@ -1,0 +1,117 @@
+#include "ostiary/audit/journal.h"
+
+#include <array>
+#include <string>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "audit/journal_file.h"
+
+namespace ostiary::audit {
+namespace {
+
+// The same pipe or terminal with flags of its own: to set O_NONBLOCK on the one we were given would set it
+// for everybody who shares it, the agent too. Not valid where that cannot be had.
+UniqueFd reopen_nonblocking(const UniqueFd& fd) {
+  const std::string path = "/proc/self/fd/" + std::to_string(fd.get());
+  return UniqueFd{::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)};
+}
+
+bool takes_octets(const UniqueFd& fd) {
+  pollfd ready{fd.get(), POLLOUT, 0};
+  return ::poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0;
+}
+
+}  // namespace
+
+Result<Journal> Journal::open(const Target& target) {
+  if (const auto* file = std::get_if<ToFile>(&target)) return to_file(file->path);
+  if (std::holds_alternative<ToStandardError>(target)) return to_standard_error();
+  return none();
+}
+
+Result<Journal> Journal::to_file(const std::string& path) {
+  return Journal(TRY(open_journal_file(path)), Way::append_after);
+}
+
+Result<Journal> Journal::to_standard_error() {
+  UniqueFd copy{::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)};
+  if (!copy.valid()) return std::unexpected(Error::system("standard error, for the audit"));
+  return to_fd(std::move(copy));
+}
+
+Result<Journal> Journal::to_fd(UniqueFd fd) {
+  struct stat status{};
+  const int flags = ::fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || ::fstat(fd.get(), &status) != 0)
+    return std::unexpected(Error::system("the audit's descriptor"));
+  if ((flags & O_ACCMODE) == O_RDONLY)
+    return fail(Exit::not_permitted, "the audit's descriptor: is not open for writing");
+
+  if (S_ISREG(status.st_mode)) {
+    const bool end_is_seen = (flags & O_APPEND) != 0 && (flags & O_ACCMODE) == O_RDWR;
+    return Journal(std::move(fd), end_is_seen ? Way::append_after : Way::append);
+  }
+  if (S_ISSOCK(status.st_mode)) return Journal(std::move(fd), Way::send);
+  if ((flags & O_NONBLOCK) != 0) return Journal(std::move(fd), Way::write);
+  UniqueFd own = reopen_nonblocking(fd);
+  if (own.valid()) return Journal(std::move(own), Way::write);
+  return Journal(std::move(fd), Way::poll);
+}
+
+void Journal::record(const Event& event, Time now) noexcept {
+  if (!fd_.valid()) return;
+  if (untold_ > 0 && write(EventsLost{untold_}, now)) untold_ = 0;
+  if (untold_ == 0 && write(event, now)) return;
+  ++lost_;
+  ++untold_;
+}
+
+bool Journal::write(const Event& event, Time now) {
+  std::array<char, 1 + limits::line_octets> room{};
+  room[0] = '\n';
+  const std::string_view line = render(event, now, std::span(room).subspan<1>());
+  // What was cut short was an event, so what ends it here is an events_lost: with the newline still short.
+  const size_t lead = cut_short_ || within_a_line() ? 1 : 0;
+  const std::string_view octets(line.data() - lead, lead + line.size());
+
+  const ssize_t result = try_write(octets);
+  if (result <= 0) return false;
+  const auto written = static_cast<size_t>(result);
+  // Others may write before our next line, so what is cut short is ended at once if it can be.
+  cut_short_ = written > lead && written < octets.size() && try_write("\n") != 1;
+  return written == octets.size();
+}
+
+ssize_t Journal::try_write(std::string_view octets) const {
+  if (way_ == Way::poll && !takes_octets(fd_)) return -1;
+  ssize_t written = 0;
+  do {
+    written = way_ == Way::send ? ::send(fd_.get(), octets.data(), octets.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
+                                : ::write(fd_.get(), octets.data(), octets.size());
+  } while (written < 0 && errno == EINTR);
+  return written;
+}
+
+// A file grows piece by piece while another process writes a line, so only what stays as it is was cut short.
+bool Journal::within_a_line() const {
+  if (way_ != Way::append_after) return false;
+  off_t seen = 0;
+  for (int look = 0; look < 3; ++look) {
+    struct stat status{};
+    char last = '\n';
+    if (::fstat(fd_.get(), &status) != 0 || status.st_size == 0) return false;
+    if (::pread(fd_.get(), &last, 1, status.st_size - 1) != 1 || last == '\n') return false;
+    if (status.st_size == seen) return true;
+    seen = status.st_size;
+    ::sched_yield();
+  }
+  return false;
+}
+
+}  // namespace ostiary::audit

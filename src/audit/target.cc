@@ -1,0 +1,25 @@
+#include "ostiary/audit/target.h"
+
+#include "audit/path.h"
+#include "ostiary/base/guarded_directory.h"
+#include "ostiary/base/quote.h"
+
+namespace ostiary::audit {
+
+Result<Target> parse_target(std::string_view text) {
+  const auto wrong = [text](std::string_view what) {
+    return fail(Exit::configuration, quote(text) + std::string(what));
+  };
+  if (text == "stderr") return ToStandardError{};
+  if (text == "none") return ToNobody{};
+  if (!text.starts_with('/'))
+    return wrong(": is no place for the audit: write a file's absolute path, stderr or none");
+  if (text.contains('\0')) return wrong(": is no path: it has a NUL");
+  const auto [directory, name] = split(text);
+  if (directory.empty()) return wrong(": write a file in a directory, not one in /");
+  if (!check_path(directory, name))
+    return wrong(": write a file's path without \".\", \"..\" or a / at the end");
+  return ToFile{std::string(text)};
+}
+
+}  // namespace ostiary::audit

@@ -1,0 +1,141 @@
+#include "ostiary/base/guarded_directory.h"
+
+#include <algorithm>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace ostiary {
+namespace {
+
+constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr mode_t directory_mode = 0755;
+constexpr mode_t writable_by_others = S_IWGRP | S_IWOTH;
+
+std::unexpected<Error> refuse(std::string message) {
+  return fail(Exit::not_permitted, std::move(message));
+}
+
+std::unexpected<Error> system_error(std::string_view what) {
+  return std::unexpected(Error::system(what));
+}
+
+// Takes the first component off an absolute path.
+std::string take_component(std::string_view& path) {
+  path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
+  const std::string component(path.substr(0, path.find('/')));
+  path.remove_prefix(component.size());
+  path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
+  return component;
+}
+
+// No valid descriptor where there is nothing.
+Result<UniqueFd> open_component(const UniqueFd& parent, const std::string& component,
+                                const std::string& shown) {
+  UniqueFd opened{::openat(parent.get(), component.c_str(), directory_flags)};
+  if (!opened.valid() && (errno == ENOTDIR || errno == ELOOP))
+    return refuse(shown + ": is a symbolic link or a file where a directory is wanted: remove it");
+  if (!opened.valid() && errno != ENOENT) return system_error(shown);
+  return opened;
+}
+
+Result<UniqueFd> make_component(const UniqueFd& parent, const std::string& component,
+                                const std::string& shown) {
+  const bool made = ::mkdirat(parent.get(), component.c_str(), directory_mode) == 0;
+  if (!made && errno != EEXIST) return system_error(shown);
+  UniqueFd opened = TRY(open_component(parent, component, shown));
+  if (!opened.valid()) return refuse(shown + ": was removed while it was in use");
+  // Whatever the umask.
+  if (made && ::fchmod(opened.get(), directory_mode) != 0) return system_error(shown);
+  return opened;
+}
+
+Result<struct stat> status_of(const UniqueFd& fd, const std::string& shown) {
+  struct stat status{};
+  if (::fstat(fd.get(), &status) != 0) return system_error(shown);
+  return status;
+}
+
+// Nobody but root and us may swap what the directory holds.
+Result<> check_guarded(const UniqueFd& directory, const std::string& shown) {
+  const struct stat status = TRY(status_of(directory, shown));
+  if (status.st_uid != 0 && status.st_uid != ::geteuid())
+    return refuse(shown + ": belongs to user " + std::to_string(status.st_uid) +
+                  ", who could replace what is in it: chown it to root");
+  if ((status.st_mode & writable_by_others) != 0 && (status.st_mode & S_ISVTX) == 0)
+    return refuse(shown + ": others may write to it and replace what is in it: chmod it to 0755");
+  return {};
+}
+
+Result<> take_back(const UniqueFd& directory, const std::string& shown) {
+  struct stat status = TRY(status_of(directory, shown));
+  const bool ours = status.st_uid == ::geteuid();
+  if (ours && (status.st_mode & writable_by_others) == 0) return {};
+  if (ours && (status.st_mode & S_ISVTX) != 0)
+    return refuse(shown + ": is shared by several users, like /tmp: choose a directory of its own");
+  if (!ours && ::fchown(directory.get(), ::geteuid(), ::getegid()) != 0) return system_error(shown);
+  if (::fchmod(directory.get(), directory_mode) != 0) return system_error(shown);
+  status = TRY(status_of(directory, shown));
+  if (status.st_uid != ::geteuid() || (status.st_mode & writable_by_others) != 0)
+    return refuse(shown + ": cannot be taken back from user " + std::to_string(status.st_uid));
+  return {};
+}
+
+// The last directory is left to the caller to judge; `shown` is its path.
+Result<UniqueFd> make_directories(std::string_view path, std::string& shown) {
+  UniqueFd directory{::open("/", directory_flags)};
+  if (!directory.valid()) return system_error("/");
+  while (true) {
+    const std::string component = take_component(path);
+    shown += "/" + component;
+    directory = TRY(make_component(directory, component, shown));
+    if (path.empty()) return directory;
+    TRY(check_guarded(directory, shown));
+  }
+}
+
+}  // namespace
+
+Result<> check_path(std::string_view directory, std::string_view name) {
+  if (!directory.starts_with('/')) return refuse(std::string(directory) + ": write an absolute path");
+  if (name.empty() || name == "." || name == ".." || name.contains('/'))
+    return refuse(std::string(name) + ": write a file name without a directory");
+  if (directory.find_first_not_of('/') == std::string_view::npos)
+    return refuse("/: is no directory of its own: choose one below");
+  while (!directory.empty()) {
+    const std::string component = take_component(directory);
+    if (component == "." || component == "..")
+      return refuse("a path has '" + component + "': write it without");
+  }
+  return {};
+}
+
+Result<UniqueFd> make_guarded_directory(std::string_view path) {
+  std::string shown;
+  UniqueFd directory = TRY(make_directories(path, shown));
+  TRY(check_guarded(directory, shown));
+  return directory;
+}
+
+Result<UniqueFd> make_own_directory(std::string_view path) {
+  std::string shown;
+  UniqueFd directory = TRY(make_directories(path, shown));
+  TRY(take_back(directory, shown));
+  return directory;
+}
+
+Result<UniqueFd> find_directory(std::string_view path) {
+  UniqueFd directory{::open("/", directory_flags)};
+  if (!directory.valid()) return system_error("/");
+  std::string shown;
+  while (directory.valid() && !path.empty()) {
+    const std::string component = take_component(path);
+    shown += "/" + component;
+    directory = TRY(open_component(directory, component, shown));
+  }
+  return directory;
+}
+
+}  // namespace ostiary

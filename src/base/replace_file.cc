@@ -1,0 +1,72 @@
+#include "ostiary/base/replace_file.h"
+
+#include <string>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ostiary/base/guarded_directory.h"
+#include "ostiary/base/unique_fd.h"
+
+namespace ostiary {
+namespace {
+
+std::unexpected<Error> refuse(std::string message) {
+  return fail(Exit::not_permitted, std::move(message));
+}
+
+std::unexpected<Error> system_error(std::string_view what) {
+  return std::unexpected(Error::system(what));
+}
+
+Result<> write_all(const UniqueFd& file, std::string_view content, const std::string& shown) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(file.get(), content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return system_error(shown);
+    content.remove_prefix(static_cast<size_t>(written));
+  }
+  return {};
+}
+
+Result<> remove_entry(const UniqueFd& directory, const std::string& name, const std::string& shown) {
+  if (::unlinkat(directory.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  if (errno == EISDIR) return refuse(shown + ": is a directory where a file is wanted: remove it");
+  return system_error(shown);
+}
+
+Result<> write_and_rename(const UniqueFd& directory, const std::string& temporary, const char* name,
+                          std::string_view content, mode_t mode, const std::string& shown) {
+  const UniqueFd file{::openat(directory.get(), temporary.c_str(),
+                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  if (!file.valid()) return system_error(shown);
+  TRY(write_all(file, content, shown));
+  if (::fchmod(file.get(), mode) != 0) return system_error(shown);
+  if (::renameat(directory.get(), temporary.c_str(), directory.get(), name) == 0) return {};
+  if (errno == EISDIR) return refuse(shown + ": is a directory where a file is wanted: remove it");
+  return system_error(shown);
+}
+
+}  // namespace
+
+Result<> replace_file(const char* directory, const char* name, std::string_view content, mode_t mode) {
+  TRY(check_path(directory, name));
+  const UniqueFd own = TRY(make_own_directory(directory));
+  const std::string path = std::string(directory) + "/";
+  const std::string temporary = std::string(".").append(name).append(".new");
+  TRY(remove_entry(own, temporary, path + temporary));
+  auto written = write_and_rename(own, temporary, name, content, mode, path + name);
+  if (!written) ::unlinkat(own.get(), temporary.c_str(), 0);
+  return written;
+}
+
+Result<> remove_file(const char* directory, const char* name) {
+  TRY(check_path(directory, name));
+  const UniqueFd holder = TRY(find_directory(directory));
+  if (!holder.valid()) return {};
+  return remove_entry(holder, name, std::string(directory) + "/" + name);
+}
+
+}  // namespace ostiary

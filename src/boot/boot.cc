@@ -1,0 +1,325 @@
+#include "ostiary/boot/boot.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ostiary/audit/journal.h"
+#include "ostiary/base/log.h"
+#include "ostiary/boot/files.h"
+#include "ostiary/boot/gate_ward.h"
+#include "ostiary/boot/lone_user.h"
+#include "ostiary/boot/only_boot.h"
+#include "ostiary/boot/prepare_claude.h"
+#include "ostiary/keeper/supervisor.h"
+#include "ostiary/selftest/selftest.h"
+#include "version.h"
+
+namespace ostiary::boot {
+namespace {
+
+using keeper::Ending;
+using keeper::Outcome;
+using keeper::Supervisor;
+
+confine::Command command_of(std::vector<std::string> arguments, const config::Environment& environment,
+                            const std::string& directory) {
+  return {.arguments = std::move(arguments),
+          .environment = {environment.entries().begin(), environment.entries().end()},
+          .directory = directory};
+}
+
+void tell_telemetry(const telemetry::Telemetry& telemetry) {
+  if (telemetry.state != telemetry::State::on) {
+    if (telemetry.missing.empty())
+      log::info("phase 1: telemetry is off: " + std::string(text(telemetry.state)) +
+                (telemetry.reason.empty() ? "" : " by " + telemetry.reason));
+    return;
+  }
+  for (const telemetry::Route& route : telemetry.routes)
+    log::info("phase 1: " + std::string(text(route.signal)) + " go to " + text(route.endpoint) + " over " +
+              std::string(text(route.protocol)) + " (" + std::string(config::text(telemetry.source)) + ")");
+}
+
+void tell_content(const telemetry::Telemetry& telemetry) {
+  std::string told;
+  for (const telemetry::Variable& variable : telemetry.variables)
+    if (variable.name.starts_with("OTEL_LOG_"))
+      told += (told.empty() ? "" : ", ") + variable.name + "=" + std::string(variable.value.reveal());
+  if (!told.empty()) log::info("phase 2: content: " + told);
+}
+
+std::string name_of(int signal) {
+  const char* abbreviation = ::sigabbrev_np(signal);
+  return abbreviation == nullptr ? "signal " + std::to_string(signal) : "SIG" + std::string(abbreviation);
+}
+
+std::string describe(int wait_status) {
+  if (WIFSIGNALED(wait_status)) return "was ended by " + name_of(WTERMSIG(wait_status));
+  return "ended with status " + std::to_string(WEXITSTATUS(wait_status));
+}
+
+constexpr const char* default_audit = "/var/log/ostiary/audit.jsonl";
+
+Result<audit::Journal> open_journal(const Plan& plan) {
+  if (plan.audit) return audit::Journal::open(*plan.audit);
+  if (plan.gate == config::Gate::off) return audit::Journal::none();
+  if (auto file = audit::Journal::to_file(default_audit)) return file;
+  return audit::Journal::to_standard_error();
+}
+
+// What the boot holds while it lasts.
+struct Holdings {
+  audit::Journal journal;
+  Supervisor supervisor;
+  event::Signals requests;         // to end, before there is an agent to pass them to
+  std::unique_ptr<GateWard> gate;  // none where the gate is off
+  Status status = {};
+  std::optional<int> asked_with = {};  // the signal, where one came so early
+  std::string how_it_ended = {};
+
+  std::chrono::steady_clock::time_point last_lap = std::chrono::steady_clock::now();
+
+  void tell(const audit::Event& event) { journal.record(event, std::chrono::system_clock::now()); }
+  // Since it was last asked.
+  std::chrono::milliseconds lap() {
+    const auto begun = std::exchange(last_lap, std::chrono::steady_clock::now());
+    return std::chrono::duration_cast<std::chrono::milliseconds>(last_lap - begun);
+  }
+};
+
+// Whether somebody asks us to end while there is no agent yet.
+Result<bool> is_asked_to_end(Holdings& holdings) {
+  if (!holdings.asked_with)
+    if (const auto signal = TRY(holdings.requests.next())) {
+      holdings.asked_with = signal->number;
+      holdings.how_it_ended = name_of(signal->number) + " from outside, before the agent was started";
+      log::info(holdings.how_it_ended);
+    }
+  return holdings.asked_with.has_value();
+}
+
+bool is_required(const Plan& plan, std::string_view name) {
+  return std::ranges::any_of(plan.rules, [name](const policy::Rule& rule) {
+    return rule.need == policy::Need::required && text(rule.subject) == name;
+  });
+}
+
+Result<> tell_resolution(const Plan& plan, Holdings& holdings) {
+  const GateWard& gate = *holdings.gate;
+  log::info("phase 1: " + std::to_string(gate.resolved()) + " of " +
+            std::to_string(gate.resolved() + gate.unresolved().size()) + " names are open");
+  for (const auto& [name, why] : gate.unresolved()) {
+    if (is_required(plan, name)) return fail(Exit::unavailable, name + " " + why + ", and it is required");
+    holdings.status.unresolved.push_back(name);
+    log::warn(name + " " + why + ": it stays allowed for later");
+  }
+  return {};
+}
+
+Result<> test_ourselves(const Plan& plan, Holdings& holdings) {
+  const auto attempts = TRY(selftest::run(plan.identity, holdings.gate->targets()));
+  for (const selftest::Attempt& each : attempts)
+    holdings.tell(audit::Probe{.probe = each.name,
+                               .outcome = each.outcome == selftest::Outcome::not_applicable
+                                              ? audit::Probe::Outcome::not_tried
+                                              : audit::Probe::Outcome::held,
+                               .detail = each.detail});
+  holdings.status.self_test = selftest::summary(attempts);
+  log::info("phase 1: self-test: " + holdings.status.self_test);
+  return {};
+}
+
+// Whom the rules would hold that nobody means them to hold. Before anything is touched.
+Result<> check_place(const Plan& plan) {
+  if (plan.gate == config::Gate::off) return {};
+  const bool holds_all = plan.scope == config::Scope::container;
+  if (holds_all && plan.network == net::NamespaceKind::machine && plan.in_place == config::Choice::no)
+    return fail(
+        Exit::unavailable,
+        "this is the machine's own network, and to deny everything here would cut it off: run in a "
+        "container or in a network namespace, hold the agent's user alone with --scope user, or insist "
+        "with --in-place");
+  return holds_all ? Result<>{} : check_lone_user(plan.identity);
+}
+
+Result<> open_gate(const Plan& plan, Holdings& holdings) {
+  if (plan.gate == config::Gate::off) return {};
+  holdings.gate = TRY(GateWard::open(plan, holdings.journal, holdings.requests));
+  holdings.supervisor.look_after(holdings.gate.get());
+  holdings.status.tracking = text(holdings.gate->tracking());
+  if (TRY(is_asked_to_end(holdings))) return {};
+  TRY(tell_resolution(plan, holdings));
+  TRY(test_ourselves(plan, holdings));
+  return holdings.gate->end_self_test();
+}
+
+Result<> phase_1(const Plan& plan, Holdings& holdings) {
+  for (const std::string& warning : plan.warnings) log::warn(warning);
+  tell_telemetry(plan.telemetry);
+  TRY(check_place(plan));
+  TRY(remove_stale_files());
+  TRY(open_gate(plan, holdings));
+  if (TRY(is_asked_to_end(holdings))) return {};
+  audit::Phase done{.number = audit::Phase::Number::first,
+                    .what = plan.gate == config::Gate::on ? "everything is denied but what the plan opens"
+                                                          : "the gate is off",
+                    .took = holdings.lap()};
+  if (const GateWard* gate = holdings.gate.get())
+    done.names = {
+        .resolved = gate->resolved(), .unresolved = gate->unresolved().size(), .addresses = gate->admitted()};
+  holdings.tell(done);
+  return {};
+}
+
+// The statuses for a program that does not start are the agent's; a hook is a file we were told of.
+Error hook_error(Error error) {
+  if (error.exit == Exit::not_found) error.exit = Exit::missing_input;
+  if (error.exit == Exit::not_executable) error.exit = Exit::not_permitted;
+  return std::move(error).within("auth hook");
+}
+
+// What is left to do: go on, or end with a status because somebody asked us to.
+Result<std::optional<int>> run_auth_hook(const Plan& plan, Holdings& holdings) {
+  if (!plan.auth_hook) return std::nullopt;
+  const std::string& program = plan.auth_hook->program;
+  log::info("auth hook: " + program + " as " + plan.identity.name);
+  auto outcome =
+      holdings.supervisor.run(plan.identity, command_of({program}, plan.environment.auth_hook, plan.workdir),
+                              {.grace = plan.grace, .time_limit = plan.auth_hook->time_limit});
+  if (!outcome) return std::unexpected(hook_error(std::move(outcome).error()));
+  if (outcome->ending == Ending::asked_to_end) {
+    holdings.how_it_ended = name_of(outcome->asked_with) + " from outside, during the auth hook";
+    return 128 + outcome->asked_with;
+  }
+  if (outcome->ending == Ending::over_time)
+    return fail(Exit::not_permitted, "auth hook: " + program + " did not end within " +
+                                         std::to_string(plan.auth_hook->time_limit.count()) +
+                                         " s: see --auth-hook-timeout");
+  if (outcome->wait_status != 0)
+    return fail(Exit::not_permitted, "auth hook: " + program + " " + describe(outcome->wait_status));
+  return std::nullopt;
+}
+
+void write_settings_or_say_why(const Plan& plan) {
+  if (const Result<> written = write_managed_settings(plan); !written)
+    log::warn("no managed settings, so a project's settings can redirect telemetry: " +
+              written.error().message);
+}
+
+Result<> prepare(const Plan& plan) {
+  if (plan.prepare_claude == config::Choice::no) return {};
+  TRY(make_workdir(plan.identity, plan.workdir));
+  const FirstAnswers answers{.directory = plan.workdir,
+                             .api_key = plan.environment.agent.get("ANTHROPIC_API_KEY")};
+  if (const Result<> written = write_first_answers(plan.identity, answers); !written)
+    log::warn(written.error().message);
+  return {};
+}
+
+Result<> phase_2(const Plan& plan, const Holdings& holdings) {
+  TRY(write_otel_env(plan));
+  TRY(write_session(plan));
+  TRY(write_status(plan, holdings.status));
+  write_settings_or_say_why(plan);
+  TRY(prepare(plan));
+  tell_content(plan.telemetry);
+  return {};
+}
+
+Result<int> run_agent(const Plan& plan, Holdings& holdings) {
+  log::info("phase 2: " + plan.command.front() + " starts as " + plan.identity.name + " in " + plan.workdir);
+  const Outcome outcome = TRY(
+      holdings.supervisor.run(plan.identity, command_of(plan.command, plan.environment.agent, plan.workdir),
+                              {.grace = plan.grace, .time_limit = {}}));
+  holdings.how_it_ended = "the agent " + describe(outcome.wait_status);
+  if (outcome.ending == Ending::asked_to_end)
+    holdings.how_it_ended += ", after " + name_of(outcome.asked_with) + " from outside";
+  return keeper::exit_status(outcome.wait_status);
+}
+
+Result<int> run_phases(const Plan& plan, Holdings& holdings) {
+  TRY(phase_1(plan, holdings));
+  if (TRY(is_asked_to_end(holdings))) return 128 + *holdings.asked_with;
+  if (const auto status = TRY(run_auth_hook(plan, holdings))) return *status;
+  (void)holdings.lap();  // the hook's time is nobody's phase
+  TRY(phase_2(plan, holdings));
+  holdings.tell(audit::Phase{.number = audit::Phase::Number::second,
+                             .what = "the agent's files are written",
+                             .took = holdings.lap()});
+  if (TRY(is_asked_to_end(holdings))) return 128 + *holdings.asked_with;
+  return run_agent(plan, holdings);
+}
+
+enum class BootEnd : uint8_t { failed, complete };
+
+// A boot that failed, or that was ended before its agent started, leaves the network denied, unless that
+// would cut off the machine itself. So does an end that leaves somebody behind who was confined: a process
+// that could not be ended, or a session of `ostiary exec`, which is not ours to end.
+RulesAtEnd rules_after(const Plan& plan, BootEnd boot, const Result<size_t>& left) {
+  const bool cuts_off_machine =
+      plan.network == net::NamespaceKind::machine && plan.scope == config::Scope::container;
+  if (cuts_off_machine && boot == BootEnd::failed) return plan.rules_at_end;
+  if (boot == BootEnd::failed || !left || *left > 0) return RulesAtEnd::kept;
+  if (plan.rules_at_end == RulesAtEnd::removed && session_was_joined()) {
+    log::warn("the rules stay: ostiary exec was used, and such a session may still be there");
+    return RulesAtEnd::kept;
+  }
+  return plan.rules_at_end;
+}
+
+// Each step is done whatever became of the one before. The agent's last process ends before the gate, so that
+// what it still has to say gets out.
+Result<> end(const Plan& plan, Holdings& holdings, const Result<int>& status) {
+  const Result<size_t> left = holdings.supervisor.end_descendants();
+  holdings.supervisor.look_after(nullptr);
+  const BootEnd boot = status && !holdings.asked_with ? BootEnd::complete : BootEnd::failed;
+  const Result<> closed = holdings.gate ? holdings.gate->close(rules_after(plan, boot, left)) : Result<>{};
+  if (!left) return std::unexpected(left.error());
+  return closed;
+}
+
+}  // namespace
+
+Result<int> run(const Plan& plan) {
+  if (::geteuid() != 0)
+    return fail(
+        Exit::not_permitted,
+        "run needs root, to confine the agent: start the container as root and name the agent's user with "
+        "--user");
+  const OnlyBoot only = TRY(OnlyBoot::claim());
+  auto journal = TRY(open_journal(plan));
+  auto supervisor = TRY(Supervisor::create());
+  auto requests = TRY(event::Signals::only({SIGTERM, SIGINT}));
+  Holdings holdings{.journal = std::move(journal),
+                    .supervisor = std::move(supervisor),
+                    .requests = std::move(requests),
+                    .gate = nullptr,
+                    .status = {}};
+  holdings.tell(audit::Boot{.version = program_version,
+                            .process = static_cast<uint32_t>(::getpid()),
+                            .gate = plan.gate == config::Gate::on ? audit::Gate::on : audit::Gate::off,
+                            .user = plan.identity.name,
+                            .command = plan.command.front()});
+  Result<int> status = run_phases(plan, holdings);
+  const Result<> ended = end(plan, holdings, status);
+  holdings.tell(audit::Exited{
+      .status = static_cast<uint8_t>(status ? *status : static_cast<int>(status.error().exit)),
+      .reason = status ? std::string_view(holdings.how_it_ended) : std::string_view(status.error().message)});
+  if (!ended) return std::unexpected(ended.error());
+  return status;
+}
+
+Result<> hide_memory() {
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+    return std::unexpected(Error::system("cannot hide this process's memory"));
+  return {};
+}
+
+}  // namespace ostiary::boot

@@ -1,0 +1,357 @@
+#include "ostiary/boot/gate_ward.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ostiary/base/log.h"
+#include "ostiary/boot/files.h"
+#include "ostiary/boot/tracking_probe.h"
+#include "ostiary/net/interfaces.h"
+#include "ostiary/net/routes.h"
+#include "ostiary/nft/table.h"
+#include "ostiary/policy/policy.h"
+
+namespace ostiary::boot {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+// Worn by the gate's packets alone: setting it takes CAP_NET_ADMIN.
+constexpr uint32_t gate_mark = 0x6f737469;
+constexpr uint16_t log_group = 5353;
+
+constexpr auto window = 1min;
+constexpr size_t max_deaths = 8;      // within the window
+constexpr size_t max_tampering = 16;  // within the window
+constexpr milliseconds to_begin = 5s;
+constexpr milliseconds to_end = 1s;
+constexpr milliseconds longest_pause = 2s;
+
+// The first restart is at once; each further one within the window waits twice as long.
+milliseconds pause_before_restart(size_t deaths) {
+  if (deaths <= 1) return 0ms;
+  return std::min(longest_pause, 10ms * (1 << std::min<size_t>(deaths - 2, 16)));
+}
+
+// Adds a moment, forgets those that are over, and counts what is left.
+size_t note(std::deque<steady_clock::time_point>& moments) {
+  const auto now = steady_clock::now();
+  moments.push_back(now);
+  while (moments.front() + window < now) moments.pop_front();
+  return moments.size();
+}
+
+enum class First : uint8_t { neither, first, second };
+
+// Which of them becomes readable; the second where both do.
+First wait_for(int first, int second, milliseconds limit) {
+  std::array<pollfd, 2> both{
+      {{.fd = first, .events = POLLIN, .revents = 0}, {.fd = second, .events = POLLIN, .revents = 0}}};
+  if (::poll(both.data(), both.size(), static_cast<int>(limit.count())) <= 0) return First::neither;
+  return both[1].revents != 0 ? First::second : First::first;
+}
+
+gate::Family family(net::Reach reach) {
+  return reach == net::Reach::none ? gate::Family::unreachable : gate::Family::reachable;
+}
+
+// Whether a resolver at that address would be one of this host's own processes.
+bool is_of_this_host(const inet::IpAddress& address) {
+  const auto octets = address.octets();
+  const bool ipv4 = address.family() == inet::Family::ipv4;
+  sockaddr_in v4{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
+  sockaddr_in6 v6{
+      .sin6_family = AF_INET6, .sin6_port = 0, .sin6_flowinfo = 0, .sin6_addr = {}, .sin6_scope_id = 0};
+  std::memcpy(ipv4 ? static_cast<void*>(&v4.sin_addr) : &v6.sin6_addr, octets.data(), octets.size());
+  const UniqueFd socket{::socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  const auto* name = ipv4 ? reinterpret_cast<sockaddr*>(&v4) : reinterpret_cast<sockaddr*>(&v6);
+  return socket.valid() && ::bind(socket.get(), name, ipv4 ? sizeof v4 : sizeof v6) == 0;
+}
+
+bool is_gates(const inet::IpAddress& address) {
+  return address == inet::IpAddress::v4({127, 0, 0, 1}) || address == inet::IpAddress::parse("::1").value();
+}
+
+// Where others live, and may be asked to look up names or to start what nobody confines.
+std::vector<std::string> doors_of_others() {
+  return {"/run/docker.sock", "/run/podman/podman.sock", "/run/containerd/containerd.sock",
+          "/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve"};
+}
+
+Result<gate::Setup> make_setup(const Plan& plan) {
+  const net::Reachable reach = TRY(net::read_reach());
+  gate::Setup setup;
+  setup.rules = plan.rules;
+  for (const PlannedUpstream& each : plan.upstreams) setup.upstreams.push_back(each.server);
+  if (setup.upstreams.empty())
+    return fail(
+        Exit::configuration,
+        std::string(resolver_path) + " names no nameserver: write one there, or name one with --upstream");
+  setup.terms = {.hold = plan.hold, .ipv4 = family(reach.ipv4), .ipv6 = family(reach.ipv6)};
+  setup.resolve_timeout = plan.resolve_timeout;
+  setup.beginning = gate::Beginning::empty;
+  setup.mark = gate_mark;
+  setup.log_group = log_group;
+  setup.user = gate::user;
+  return setup;
+}
+
+nft::Ruleset make_ruleset(const Plan& plan, const gate::Setup& setup) {
+  nft::Ruleset ruleset;
+  ruleset.gate_mark = gate_mark;
+  ruleset.gate_port = gate::port;
+  ruleset.log_group = log_group;
+  if (plan.scope == config::Scope::user) ruleset.only_user = plan.identity.uid;
+  for (const upstream::Server& server : setup.upstreams)
+    if (is_of_this_host(server.address) && !is_gates(server.address) &&
+        std::ranges::find(ruleset.closed_resolvers, server.address) == ruleset.closed_resolvers.end())
+      ruleset.closed_resolvers.push_back(server.address);
+  const policy::Policy policy = policy::Policy::compile(plan.rules);
+  for (const policy::StaticGrant& each : policy.static_grants())
+    for (const policy::Grant& grant : each.grants)
+      ruleset.addresses.push_back({.network = each.prefix.network(),
+                                   .prefix_length = each.prefix.length(),
+                                   .protocol = static_cast<uint8_t>(grant.transport),
+                                   .first_port = grant.ports.first,
+                                   .last_port = grant.ports.last});
+  for (const policy::Rule& rule : plan.inbound)
+    for (const inet::PortRange& ports : rule.ports.ranges())
+      ruleset.inbound.push_back({.network = std::get<inet::Prefix>(rule.subject).network(),
+                                 .prefix_length = std::get<inet::Prefix>(rule.subject).length(),
+                                 .protocol = IPPROTO_TCP,
+                                 .first_port = ports.first,
+                                 .last_port = ports.last});
+  return ruleset;
+}
+
+}  // namespace
+
+GateWard::GateWard(const Plan& plan, audit::Journal& journal, ResolverFile resolver, gate::Setup setup,
+                   nft::Ruleset ruleset, nft::Watch watch)
+    : plan_(plan),
+      journal_(journal),
+      resolver_(std::move(resolver)),
+      setup_(std::move(setup)),
+      ruleset_(std::move(ruleset)),
+      watch_(std::move(watch)) {}
+
+// ---- phase 1
+
+Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journal& journal,
+                                                 const event::Signals& requests) {
+  TRY(net::bring_loopback_up());
+  auto resolver = TRY(ResolverFile::read(resolver_path));
+  auto setup = TRY(make_setup(plan));
+  auto ruleset = make_ruleset(plan, setup);
+  auto watch = TRY(nft::Watch::open());
+  std::unique_ptr<GateWard> ward(new GateWard(plan, journal, std::move(resolver), std::move(setup),
+                                              std::move(ruleset), std::move(watch)));
+  TRY(ward->deny_everything());
+  if (Result<> opened = ward->open_what_the_plan_names(requests); !opened) {
+    if (plan.network == net::NamespaceKind::machine) (void)ward->close(RulesAtEnd::removed);
+    return std::unexpected(std::move(opened).error());
+  }
+  return ward;
+}
+
+Result<> GateWard::deny_everything() {
+  watch_.expect(TRY(nft::apply(ruleset_, nft::Existing::replace)));
+  return {};
+}
+
+// The rules are for both families until it is known better: what is not tracked is denied by them as well.
+Result<> GateWard::find_out_tracking() {
+  ruleset_.tracking = TRY(probe_tracking(*listeners_, plan_.identity));
+  if (ruleset_.tracking == nft::Tracking::both_families) return {};
+  if (ruleset_.only_user)
+    return fail(Exit::unavailable,
+                "--scope user: the kernel does not track IPv6 connections, so that the agent's could not be "
+                "told from those of others: hold the whole container, or switch IPv6 off");
+  log::warn(
+      "phase 1: the kernel does not track IPv6 connections: names are asked at 127.0.0.1, IPv6 resolvers are "
+      "denied, and services answer over IPv6 where --allow-inbound names them");
+  return deny_everything();
+}
+
+Result<> GateWard::open_what_the_plan_names(const event::Signals& requests) {
+  listeners_ = TRY(gate::open_listeners());
+  TRY(find_out_tracking());
+  TRY(start());
+  TRY(hear_plan(requests));
+  // Beside others it is theirs as well; the redirect serves the agent alone.
+  const bool ours = plan_.scope == config::Scope::container;
+  if (const Result<> pointed = ours ? resolver_.point_at_gate() : Result<>{}; !pointed) {
+    if (ruleset_.tracking == nft::Tracking::ipv4_only)
+      log::warn("phase 1: resolv.conf stays as it is, and an IPv6 resolver in it is denied: " +
+                pointed.error().message);
+    else
+      log::info("phase 1: resolv.conf stays as it is, the redirect alone serves: " + pointed.error().message);
+  }
+  setup_.beginning = gate::Beginning::continued;
+  return {};
+}
+
+// Until the gate says hello it has met nobody; then its changes of our table are known for its own.
+Result<> GateWard::start() {
+  const bool again = setup_.beginning == gate::Beginning::continued;
+  const gate::Birth birth = again && plan_.identity.uid == 0 ? gate::Birth::copied : gate::Birth::anew;
+  gate_ = TRY(gate::Process::start(*listeners_, setup_, journal_.fd(), birth));
+  const auto hello = TRY(gate_->hear(to_begin));
+  if (!hello) return fail(Exit::unavailable, "the gate ended before it began");
+  if (hello->kind == gate::Message::Kind::failed) return fail(static_cast<Exit>(hello->number), hello->text);
+  watch_.expect_from(hello->number);
+  watch_descriptors();
+  tell(audit::GateStarted{.process = static_cast<uint32_t>(gate_->pid())});
+  return gate_->tell_begin();
+}
+
+Result<> GateWard::hear_plan(const event::Signals& requests) {
+  const auto limit = std::chrono::duration_cast<milliseconds>(plan_.resolve_timeout) + to_begin;
+  while (true) {
+    if (wait_for(gate_->fd(), requests.fd(), limit) == First::second) return {};
+    auto message = TRY(gate_->hear(limit));
+    if (!message) return fail(Exit::unavailable, "the gate ended before it was ready");
+    if (message->kind == gate::Message::Kind::failed)
+      return fail(static_cast<Exit>(message->number), std::move(message->text));
+    if (message->kind == gate::Message::Kind::admitted)
+      admitted_.push_back(TRY(inet::IpAddress::parse(message->text)));
+    if (message->kind == gate::Message::Kind::unresolved)
+      unresolved_.push_back({std::move(message->text), std::move(message->reason)});
+    if (message->kind == gate::Message::Kind::ready) {
+      resolved_ = message->number;
+      return {};
+    }
+  }
+}
+
+selftest::Targets GateWard::targets() const {
+  // Which ports of an admitted address are open does not matter here: the self-test is to leave it alone.
+  std::vector<nft::AddressRule> permitted = ruleset_.addresses;
+  for (const inet::IpAddress& address : admitted_)
+    for (const uint8_t protocol : {uint8_t{IPPROTO_TCP}, uint8_t{IPPROTO_UDP}})
+      permitted.push_back({.network = address,
+                           .prefix_length = static_cast<uint8_t>(address.octets().size() * 8),
+                           .protocol = protocol,
+                           .first_port = 0,
+                           .last_port = UINT16_MAX});
+  return {.gate_port = gate::port,
+          .gate_mark = gate_mark,
+          .gate_pid = process(),
+          .permitted = std::move(permitted),
+          .doors = plan_.scope == config::Scope::user ? doors_of_others() : std::vector<std::string>{},
+          .root_only_file = std::string(state_directory) + "/" + otel_env_name};
+}
+
+Result<> GateWard::end_self_test() {
+  TRY(gate_->tell_tested());
+  while (true) {
+    const auto message = TRY(gate_->hear(to_begin));
+    if (!message) return fail(Exit::unavailable, "the gate ended during the self-test");
+    if (message->kind == gate::Message::Kind::failed)
+      return fail(static_cast<Exit>(message->number), message->text);
+    if (message->kind == gate::Message::Kind::tested) return {};
+  }
+}
+
+// ---- while the agent runs
+
+void GateWard::watch_descriptors() {
+  descriptors_ = {watch_.fd()};
+  if (gate_) descriptors_.push_back(gate_->fd());
+}
+
+Result<> GateWard::look() {
+  for (const nft::Change& change : TRY(watch_.read())) TRY(put_rules_right(change));
+  if (gate_) hear_later();
+  if (!restart_ || *restart_ > steady_clock::now()) return {};
+  restart_.reset();
+  TRY(start());
+  tell(audit::GateRestarted{.process = static_cast<uint32_t>(gate_->pid()),
+                            .attempt = static_cast<uint32_t>(deaths_.size())});
+  log::warn("the gate is back");
+  return {};
+}
+
+// A gate that was started again says what the first one did; only its end matters, and that SIGCHLD tells.
+void GateWard::hear_later() {
+  const auto message = gate_->hear(0ms);
+  if (message && !*message) descriptors_ = {watch_.fd()};
+}
+
+Result<> GateWard::on_end(int wait_status) {
+  const bool by_signal = WIFSIGNALED(wait_status);
+  const int number = by_signal ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+  tell(audit::GateDied{.process = static_cast<uint32_t>(gate_->pid()),
+                       .how = by_signal ? audit::GateDied::How::signal : audit::GateDied::How::status,
+                       .number = static_cast<uint32_t>(number)});
+  log::warn("the gate ended with " + std::string(by_signal ? "signal " : "status ") + std::to_string(number) +
+            ": nothing new resolves until it is back");
+  gate_.reset();
+  watch_descriptors();
+  const size_t deaths = note(deaths_);
+  if (deaths > max_deaths)
+    return fail(Exit::unavailable, "the gate ended " + std::to_string(deaths) + " times within a minute");
+  restart_ = steady_clock::now() + pause_before_restart(deaths);
+  return {};
+}
+
+Result<> GateWard::put_rules_right(const nft::Change& change) {
+  const std::string what =
+      change.kind == nft::Change::Kind::table_gone ? "the table was deleted" : "the table was changed";
+  // What was missed is most often the gate's own: then admissions stay, and nobody is to blame.
+  const bool missed = change.kind == nft::Change::Kind::missed;
+  const auto applied = nft::apply(ruleset_, missed ? nft::Existing::keep_admissions : nft::Existing::replace);
+  if (missed && applied) {
+    watch_.expect(*applied);
+    return {};
+  }
+  const bool gone_on_too_long = note(tampering_) > max_tampering;
+  const bool right = applied && !gone_on_too_long;
+  using Response = audit::Tampering::Response;
+  tell(audit::Tampering{.what = what,
+                        .process = change.process,
+                        .program = change.program,
+                        .response = right ? Response::repaired : Response::agent_ended});
+  log::warn("somebody else touched the rules (" + what + ", by " + change.program +
+            "): " + (right ? "put right" : "ending the agent"));
+  if (!applied) return std::unexpected(applied.error());
+  watch_.expect(*applied);
+  if (gone_on_too_long) return fail(Exit::unavailable, "somebody else keeps changing the rules");
+  if (gate_) (void)gate_->tell_restore();  // one that has just ended admits anew when it is back
+  return {};
+}
+
+// ---- the end
+
+Result<> GateWard::close(RulesAtEnd rules) {
+  if (gate_) {
+    const pid_t pid = gate_->pid();
+    gate_.reset();  // its channel ends, and it with it
+    const auto deadline = steady_clock::now() + to_end;
+    int status = 0;
+    while (::waitpid(pid, &status, WNOHANG) == 0) {
+      if (steady_clock::now() > deadline) ::kill(pid, SIGKILL);
+      ::usleep(500);
+    }
+  }
+  const Result<> put_back = resolver_.put_back();
+  if (!put_back) log::warn("resolv.conf could not be put back: " + put_back.error().message);
+  if (rules == RulesAtEnd::removed) TRY(nft::remove());
+  return {};
+}
+
+void GateWard::tell(const audit::Event& event) {
+  journal_.record(event, std::chrono::system_clock::now());
+}
+
+}  // namespace ostiary::boot

@@ -1,0 +1,88 @@
+#include "ostiary/boot/lone_user.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <memory>
+#include <optional>
+
+#include <dirent.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ostiary/base/c_handle.h"
+#include "ostiary/base/escape.h"
+#include "ostiary/base/read_file.h"
+
+namespace ostiary::boot {
+namespace {
+
+using Directory = std::unique_ptr<DIR, CDelete<closedir>>;
+
+constexpr size_t max_status = 64 * 1024;
+
+std::string_view field(std::string_view status, std::string_view name) {
+  const size_t at = status.find("\n" + std::string(name) + ":\t");
+  if (at == std::string_view::npos) return {};
+  status.remove_prefix(at + name.size() + 3);
+  return status.substr(0, status.find('\n'));
+}
+
+// Real, effective, saved and that of files: any of them acts as the user.
+bool holds(std::string_view ids, uid_t uid) {
+  while (!ids.empty()) {
+    uid_t id = 0;
+    const auto [end, error] = std::from_chars(ids.data(), ids.data() + ids.size(), id);
+    if (error != std::errc{}) return false;
+    if (id == uid) return true;
+    ids.remove_prefix(std::min(static_cast<size_t>(end - ids.data()) + 1, ids.size()));
+  }
+  return false;
+}
+
+// The program's name, if a process is that user's. It may have ended meanwhile; one that has ended and was
+// not waited for does nothing any more.
+std::optional<std::string> program_of(std::string_view pid, uid_t uid) {
+  const auto text = read_file("/proc/" + std::string(pid) + "/status", max_status);
+  if (!text || field(*text, "State").starts_with('Z') || !holds(field(*text, "Uid"), uid))
+    return std::nullopt;
+  const size_t name = text->find('\t');
+  return text->substr(name + 1, text->find('\n') - name - 1);
+}
+
+}  // namespace
+
+Result<> check_lone_user(const confine::Identity& identity) {
+  TRY(check_standard_descriptors());
+  const Directory directory{::opendir("/proc")};
+  if (!directory) return std::unexpected(Error::system("/proc", Exit::unavailable));
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string_view pid = entry->d_name;
+    if (!std::ranges::all_of(pid, [](char c) { return c >= '0' && c <= '9'; })) continue;
+    if (const auto program = program_of(pid, identity.uid))
+      return fail(
+          Exit::unavailable,
+          "--scope user: user " + identity.name + " has process " + std::string(pid) + " (" +
+              escape_controls(*program) +
+              ") already: it would be held too, and the agent could act through it; give the agent a user "
+              "of its own");
+  }
+  return {};
+}
+
+Result<> check_standard_descriptors() {
+  constexpr std::array<std::string_view, 3> names{"standard input", "standard output", "standard error"};
+  for (int fd = 0; fd < static_cast<int>(names.size()); ++fd) {
+    int family = 0;
+    socklen_t size = sizeof family;
+    const bool is_socket = ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0;
+    if (is_socket && family != AF_UNIX)
+      return fail(Exit::unavailable,
+                  std::string(names.at(static_cast<size_t>(fd))) +
+                      " is a network socket, which could be aimed elsewhere past the rules: put a "
+                      "pipe between");
+  }
+  return {};
+}
+
+}  // namespace ostiary::boot

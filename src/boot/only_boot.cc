@@ -1,0 +1,26 @@
+#include "ostiary/boot/only_boot.h"
+
+#include <cerrno>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "ostiary/base/guarded_directory.h"
+#include "ostiary/boot/files.h"
+
+namespace ostiary::boot {
+
+Result<OnlyBoot> OnlyBoot::claim() {
+  const UniqueFd directory = TRY(make_own_directory(state_directory));
+  UniqueFd lock{::openat(directory.get(), lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  if (!lock.valid())
+    return std::unexpected(Error::system(std::string(state_directory) + "/" + lock_name, Exit::unavailable));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return OnlyBoot(std::move(lock));
+  if (errno == EWOULDBLOCK)
+    return fail(Exit::unavailable,
+                "ostiary runs here already: for another session write \"ostiary exec -- COMMAND\"");
+  return std::unexpected(Error::system(std::string(state_directory) + "/" + lock_name, Exit::unavailable));
+}
+
+}  // namespace ostiary::boot

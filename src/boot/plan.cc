@@ -1,0 +1,102 @@
+#include "ostiary/boot/plan.h"
+
+#include "ostiary/boot/rules.h"
+#include "ostiary/gate/launch.h"
+#include "ostiary/policy/parse.h"
+
+namespace ostiary::boot {
+namespace {
+
+std::string_view base_name(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+std::vector<std::string> find_warnings(const Plan& plan, const config::Config& config) {
+  std::vector<std::string> warnings;
+  if (plan.gate == config::Gate::off)
+    warnings.emplace_back("the gate is off: the agent reaches whatever this container can reach");
+  if (plan.identity.uid == 0 && !config.user)
+    warnings.emplace_back("the agent runs as root, confined: name a user with --user");
+  const telemetry::Telemetry& telemetry = plan.telemetry;
+  if (telemetry.state == telemetry::State::incomplete) {
+    std::string missing;
+    for (const std::string& name : telemetry.missing) missing += (missing.empty() ? "" : ", ") + name;
+    warnings.push_back("telemetry is off: missing " + missing);
+  }
+  warnings.insert(warnings.end(), telemetry.warnings.begin(), telemetry.warnings.end());
+  return warnings;
+}
+
+Result<> require_telemetry(const config::Config& config, const telemetry::Telemetry& telemetry) {
+  if (config.require_telemetry == config::Choice::no || telemetry.state == telemetry::State::on) return {};
+  std::string reason(text(telemetry.state));
+  if (!telemetry.reason.empty()) reason += " by " + telemetry.reason;
+  for (const std::string& name : telemetry.missing) reason += ", missing " + name;
+  return fail(Exit::configuration, "--require-telemetry: telemetry is off (" + reason + ")");
+}
+
+Result<std::vector<policy::Rule>> parse_inbound(const config::Given& given) {
+  auto rules = policy::parse_inbound(given.text, given.origin);
+  if (!rules) return std::unexpected(std::move(rules).error().within(given.origin));
+  return rules;
+}
+
+Result<audit::Target> parse_audit(const config::Given& given) {
+  auto target = audit::parse_target(given.text);
+  if (!target) return std::unexpected(std::move(target).error().within(given.origin));
+  return target;
+}
+
+Result<> plan_gate(const config::Config& config, const Machine& machine, Plan& plan) {
+  plan.hold = config.hold;
+  plan.resolve_timeout = config.resolve_timeout;
+  plan.scope = config.scope;
+  plan.in_place = config.in_place;
+  plan.network = machine.network;
+  // Others use the network, and go on using it.
+  plan.rules_at_end = config.scope == config::Scope::user ? RulesAtEnd::removed : machine.rules_at_end;
+  if (config.keep_rules)
+    plan.rules_at_end = *config.keep_rules == config::Choice::yes ? RulesAtEnd::kept : RulesAtEnd::removed;
+  plan.upstreams = upstreams_of(machine.resolv_conf);
+  if (config.upstream) plan.upstreams = TRY(parse_upstreams(*config.upstream));
+  if (config.gate == config::Gate::off) plan.upstreams.clear();
+  if (config.inbound) plan.inbound = TRY(parse_inbound(*config.inbound));
+  if (config.audit) plan.audit = TRY(parse_audit(*config.audit));
+  if (config.gate == config::Gate::on) plan.rules = TRY(collect_rules(config, plan.telemetry));
+  if (config.gate == config::Gate::on && config.scope == config::Scope::user && plan.identity.uid == 0)
+    return fail(
+        Exit::configuration,
+        config.given.at("scope").origin +
+            ": the agent is root here, and so is everybody it is to be told from: name a user with --user");
+  if (config.gate == config::Gate::on && plan.identity.uid == gate::user)
+    return fail(Exit::configuration, "the agent cannot run as user " + std::to_string(gate::user) +
+                                         ", which is the gate's: choose another with --user");
+  return {};
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const config::Config& config, std::vector<std::string> command, Machine machine) {
+  Plan plan;
+  plan.settings = config.given;
+  plan.command = std::move(command);
+  if (plan.command.empty()) plan.command = {"claude"};
+  plan.identity = std::move(machine.identity);
+  plan.workdir = config.workdir;
+  if (plan.workdir.empty()) plan.workdir = std::move(machine.current_directory);
+  plan.gate = config.gate;
+  plan.grace = config.grace;
+  if (!config.auth_hook.empty()) plan.auth_hook = AuthHook{config.auth_hook, config.auth_hook_timeout};
+  const bool runs_claude = base_name(plan.command.front()) == "claude";
+  plan.prepare_claude =
+      config.prepare_claude.value_or(runs_claude ? config::Choice::yes : config::Choice::no);
+  plan.managed_settings = config.managed_settings;
+  plan.telemetry = TRY(telemetry::plan_telemetry(config, machine.facts));
+  TRY(require_telemetry(config, plan.telemetry));
+  TRY(plan_gate(config, machine, plan));
+  plan.environment = make_agent_environment(config, plan.identity, plan.telemetry);
+  plan.warnings = find_warnings(plan, config);
+  return plan;
+}
+
+}  // namespace ostiary::boot

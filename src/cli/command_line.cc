@@ -1,0 +1,272 @@
+#include "ostiary/cli/command_line.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+
+#include <CLI/CLI.hpp>
+#include <fmt/ranges.h>
+
+#include "ostiary/base/nearest.h"
+#include "ostiary/base/quote.h"
+#include "version.h"
+
+namespace ostiary::cli {
+namespace {
+
+using config::Setting;
+using config::settings;
+using config::ValueKind;
+
+constexpr std::array<std::string_view, 6> subcommands{"run", "plan", "exec", "env", "presets", "status"};
+
+constexpr std::string_view about =
+    R"(The doorkeeper of containers that run Claude Code: PID 1, egress gate, telemetry.
+
+Usage: ostiary COMMAND ...
+
+  run [FLAGS] [--] [PROGRAM...]    boot, then run PROGRAM (default: claude) as the agent
+  plan [--json] [FLAGS] [--] ...   print what run would do, and stop
+  exec [--] PROGRAM...             a further session, confined like the agent's; root only
+  env [--reveal]                   the telemetry environment of the last boot; root only
+  status                           what the last boot opened, and how its self-test went; root only
+  presets                          the lists of hosts that a rule can name, as in preset:github
+
+  --version, --help; ostiary COMMAND --help tells more.
+
+As an ENTRYPOINT, without a command word: `ostiary claude -p hi` is `ostiary run -- claude -p hi`, and `ostiary` alone
+runs claude.)";
+
+constexpr std::string_view run_about =
+    R"(Boots in two phases, then runs PROGRAM (default: claude) as the agent.
+
+Phase 1, before the network is usable, reads secrets and policy and finds where telemetry goes. Then the auth hook runs,
+if there is one. Phase 2 writes the telemetry environment, confines the agent and starts it. ostiary stays as PID 1, or
+as a child subreaper: it reaps orphans, passes signals on, and ends with the agent's status.
+
+Example:  ostiary run --user node --workdir /work -- claude -p "hello")";
+
+constexpr std::string_view run_footer =
+    R"(In brackets is the flag's variable. A flag beats its variable, which beats the policy file; what --allow names adds up.
+A flag with ... behind its value can be repeated.
+
+Telemetry comes from GRAFANA_INSTANCE_ID, GRAFANA_API_TOKEN and GRAFANA_OTLP_ENDPOINT; or from OTEL_EXPORTER_OTLP_*; or
+from the object in OSTIARY_TELEMETRY. A secret can come as NAME, as NAME_FILE or as /run/secrets/NAME.
+
+Exit status: the agent's, 128 + n when signal n ended it; 64 usage, 66 a named file is missing, 69 the gate could not be
+opened, 77 not permitted, 78 configuration, 126 not executable, 127 not found.)";
+
+bool is_subcommand(std::string_view word) {
+  return std::ranges::find(subcommands, word) != subcommands.end();
+}
+
+bool is_switch(const Setting& setting) {
+  return setting.kind == ValueKind::on_or_off;
+}
+
+// ---- where flags end and the command begins
+
+// The setting whose value is the argument after this one, or nullptr.
+const Setting* awaits_value(std::string_view argument) {
+  const auto* const setting = std::ranges::find(settings, argument, &Setting::flag);
+  return setting == settings.end() || is_switch(*setting) ? nullptr : setting;
+}
+
+struct Split {
+  std::vector<std::string> flags;
+  std::vector<std::string> command;
+};
+
+// The command begins after "--", or with the first argument that is neither a flag nor a flag's value.
+Split split_command(std::span<const std::string> arguments) {
+  size_t next = 0;
+  while (next < arguments.size() && arguments[next].starts_with('-') && arguments[next] != "--")
+    next += awaits_value(arguments[next]) != nullptr ? 2 : 1;
+  const size_t end_of_flags = std::min(next, arguments.size());
+  if (next < arguments.size() && arguments[next] == "--") ++next;
+  Split split;
+  split.flags.assign(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(end_of_flags));
+  if (next < arguments.size())
+    split.command.assign(arguments.begin() + static_cast<std::ptrdiff_t>(next), arguments.end());
+  return split;
+}
+
+// ---- one subcommand
+
+struct Given {
+  std::map<std::string_view, std::string> values;  // by key
+  std::map<std::string_view, std::vector<std::string>> lists;
+  std::map<std::string_view, bool> switches;
+};
+
+void add_settings(CLI::App& app, Given& given) {
+  for (const Setting& setting : settings) {
+    const std::string flag(setting.flag);
+    const std::string help = std::string(setting.help) + " [" + std::string(setting.variable) + "]";
+    const std::string value(setting.value);
+    if (is_switch(setting))
+      app.add_flag(flag, given.switches[setting.key], help);
+    else if (setting.kind == ValueKind::list)
+      app.add_option(flag, given.lists[setting.key], help)->type_name(value)->allow_extra_args(false);
+    else
+      app.add_option(flag, given.values[setting.key], help)->type_name(value)->take_last();
+  }
+}
+
+std::string text_of(const Setting& setting, const Given& given) {
+  switch (setting.kind) {
+    case ValueKind::on_or_off:
+      return given.switches.at(setting.key) ? "true" : "false";
+    case ValueKind::list:
+      return fmt::format("{}", fmt::join(given.lists.at(setting.key), ","));
+    default:
+      return given.values.at(setting.key);
+  }
+}
+
+config::GivenSettings collect(const CLI::App& app, const Given& given) {
+  config::GivenSettings flags;
+  for (const Setting& setting : settings) {
+    if (app.count(std::string(setting.flag)) == 0) continue;
+    flags[setting.key] = {text_of(setting, given), std::string(setting.flag)};
+  }
+  return flags;
+}
+
+std::unexpected<Error> usage(std::string_view subcommand, const std::string& message) {
+  return fail(Exit::usage, message + ": see ostiary " + std::string(subcommand) + " --help");
+}
+
+// The library would take the next flag, or a "--", for the value.
+Result<> no_value_is_missing(std::span<const std::string> flags, std::string_view subcommand) {
+  for (size_t i = 0; i < flags.size(); ++i) {
+    const Setting* setting = awaits_value(flags[i]);
+    if (setting == nullptr) continue;
+    ++i;
+    if (i == flags.size() || flags[i].starts_with('-'))
+      return usage(subcommand, std::string(setting->flag) + " has no value: write " +
+                                   std::string(setting->flag) + " " + std::string(setting->value));
+  }
+  return {};
+}
+
+std::string unknown_flag(const CLI::App& app, std::string_view argument) {
+  const std::string_view written = argument.substr(0, argument.find('='));
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) names.push_back(option->get_name());
+  const std::vector<std::string_view> words(names.begin(), names.end());
+  const std::string_view meant = nearest(written, words);
+  return "there is no flag " + quote(written) + (meant.empty() ? "" : ", perhaps " + std::string(meant));
+}
+
+// Nothing where the flags were read; --help's text otherwise.
+Result<std::optional<std::string>> parse(CLI::App& app, std::string_view subcommand,
+                                         std::vector<std::string> flags) {
+  std::ranges::reverse(flags);  // the library takes them from the back
+  try {
+    app.parse(std::move(flags));
+    return std::nullopt;
+  } catch (const CLI::CallForHelp&) {
+    return app.help();
+  } catch (const CLI::ExtrasError&) {
+    const std::vector<std::string> extras = app.remaining();
+    return usage(subcommand, unknown_flag(app, extras.empty() ? "" : extras.front()));
+  } catch (const CLI::ArgumentMismatch& error) {
+    return usage(subcommand, error.what());
+  } catch (const CLI::ParseError& error) {
+    return usage(subcommand, error.what());
+  }
+}
+
+Result<> check_program(std::string_view subcommand, const std::vector<std::string>& command) {
+  if (command.empty() || !command.front().empty()) return {};
+  return usage(subcommand, "the program's name is empty");
+}
+
+std::string command_form(std::string_view subcommand, std::string_view rest) {
+  return "ostiary " + std::string(subcommand) + " " + std::string(rest);
+}
+
+Result<Invocation> parse_run(std::span<const std::string> arguments) {
+  CLI::App app{std::string(run_about), command_form("run", "[FLAGS] [--] [PROGRAM...]")};
+  app.footer(std::string(run_footer));
+  Given given;
+  add_settings(app, given);
+  Split split = split_command(arguments);
+  TRY(no_value_is_missing(split.flags, "run"));
+  if (const auto help = TRY(parse(app, "run", std::move(split.flags)))) return Print{*help};
+  TRY(check_program("run", split.command));
+  return Run{collect(app, given), std::move(split.command)};
+}
+
+Result<Invocation> parse_plan(std::span<const std::string> arguments) {
+  CLI::App app{
+      "Prints what `ostiary run` would do with the same flags, environment and files, and stops.\nNo secret "
+      "is printed.",
+      command_form("plan", "[--json] [FLAGS] [--] [PROGRAM...]")};
+  Given given;
+  bool json = false;
+  app.add_flag("--json", json, "For programs: docs/plan.md describes the form");
+  add_settings(app, given);
+  Split split = split_command(arguments);
+  TRY(no_value_is_missing(split.flags, "plan"));
+  if (const auto help = TRY(parse(app, "plan", std::move(split.flags)))) return Print{*help};
+  TRY(check_program("plan", split.command));
+  return Plan{collect(app, given), std::move(split.command), json ? Form::json : Form::text};
+}
+
+Result<Invocation> parse_exec(std::span<const std::string> arguments) {
+  CLI::App app{
+      "Runs PROGRAM with the identity, environment and confinement of the agent that was booted here.\n"
+      "For `docker exec`, `fly ssh console` and the like; root only.",
+      command_form("exec", "[--] PROGRAM...")};
+  Split split = split_command(arguments);
+  if (const auto help = TRY(parse(app, "exec", std::move(split.flags)))) return Print{*help};
+  if (split.command.empty()) return usage("exec", "there is no program to run");
+  TRY(check_program("exec", split.command));
+  return Exec{std::move(split.command)};
+}
+
+Result<Invocation> parse_env(std::span<const std::string> arguments) {
+  CLI::App app{
+      "Prints the telemetry environment that the last boot wrote to /run/ostiary/otel.env; root only.",
+      command_form("env", "[--reveal]")};
+  bool reveal = false;
+  app.add_flag("--reveal", reveal, "Print secrets too, in a form that sh can source");
+  if (const auto help = TRY(parse(app, "env", {arguments.begin(), arguments.end()}))) return Print{*help};
+  return Env{reveal ? Secrets::revealed : Secrets::masked};
+}
+
+// A command without flags.
+template <typename Command>
+Result<Invocation> parse_plain(std::string_view subcommand, std::string_view about_it,
+                               std::span<const std::string> arguments) {
+  CLI::App app{std::string(about_it), command_form(subcommand, "")};
+  if (const auto help = TRY(parse(app, subcommand, {arguments.begin(), arguments.end()})))
+    return Print{*help};
+  return Command{};
+}
+
+}  // namespace
+
+Result<Invocation> parse_command_line(std::span<const std::string> arguments) {
+  if (arguments.empty()) return parse_run(arguments);
+  const std::string& first = arguments.front();
+  if (first == "--version") return Print{"ostiary " + std::string(program_version) + "\n"};
+  if (first == "--help" || first == "-h") return Print{std::string(about) + "\n"};
+  if (!is_subcommand(first)) return parse_run(arguments);
+  const auto rest = arguments.subspan(1);
+  if (first == "plan") return parse_plan(rest);
+  if (first == "exec") return parse_exec(rest);
+  if (first == "env") return parse_env(rest);
+  if (first == "presets")
+    return parse_plain<Presets>(first, "Prints the presets, each with its hosts: --allow preset:github.",
+                                rest);
+  if (first == "status")
+    return parse_plain<Status>(
+        first, "Prints what the last boot opened, and how its self-test went; root only.", rest);
+  return parse_run(rest);
+}
+
+}  // namespace ostiary::cli

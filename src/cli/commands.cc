@@ -1,0 +1,192 @@
+#include "ostiary/cli/commands.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "ostiary/base/escape.h"
+#include "ostiary/base/log.h"
+#include "ostiary/base/quote.h"
+#include "ostiary/base/read_file.h"
+#include "ostiary/boot/boot.h"
+#include "ostiary/boot/files.h"
+#include "ostiary/boot/host_facts.h"
+#include "ostiary/boot/lone_user.h"
+#include "ostiary/boot/plan.h"
+#include "ostiary/boot/print_plan.h"
+#include "ostiary/boot/resolver_file.h"
+#include "ostiary/boot/session.h"
+#include "ostiary/config/secrets.h"
+#include "ostiary/confine/confine.h"
+#include "ostiary/net/network_namespace.h"
+#include "ostiary/policy/presets.h"
+#include "ostiary/telemetry/env_file.h"
+
+namespace ostiary::cli {
+namespace {
+
+constexpr size_t max_config_file = 4U << 20U;
+constexpr size_t max_state_file = 16U << 20U;
+
+std::string state_path(const char* name) {
+  return std::string(boot::state_directory) + "/" + name;
+}
+
+Result<int> print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+    return std::unexpected(Error::system("cannot write to standard output", Exit::unavailable));
+  return 0;
+}
+
+Result<std::optional<std::string>> read_config_file(const std::string& path) {
+  if (!file_exists(path)) return std::nullopt;
+  return TRY(read_file(path, max_config_file));
+}
+
+Result<confine::Identity> find_identity(const config::Config& config) {
+  if (!config.user) return confine::own_identity();
+  auto identity = confine::find_identity(config.user->text);
+  if (!identity)
+    return std::unexpected(
+        std::move(identity).error().within(config.user->origin + " " + quote(config.user->text)));
+  return identity;
+}
+
+// A container says so itself; a Fly Machine is a virtual machine whose whole network is ours.
+net::Place place_of(const config::Config& config) {
+  const auto set = [&](std::string_view name) { return !config.environment.get(name).empty(); };
+  if (set("FLY_MACHINE_ID")) return net::Place::microvm;
+  const bool container = set("container") || set("KUBERNETES_SERVICE_HOST");
+  return container || net::find_marker_files() == net::MarkerFiles::found ? net::Place::container
+                                                                          : net::Place::unmarked;
+}
+
+// The network of a container whose PID 1 we are ends with us; a pod's network outlives its containers.
+boot::RulesAtEnd rules_at_end(const config::Config& config, net::NamespaceKind network) {
+  const bool in_a_pod = !config.environment.get("KUBERNETES_SERVICE_HOST").empty();
+  const bool ends_with_us = ::getpid() == 1 && network == net::NamespaceKind::own && !in_a_pod;
+  return ends_with_us ? boot::RulesAtEnd::kept : boot::RulesAtEnd::removed;
+}
+
+// A file that cannot be read is an error of the boot that needs it.
+std::string read_original_resolv_conf() {
+  const auto file = boot::ResolverFile::read(boot::resolver_path);
+  return file ? file->original() : std::string();
+}
+
+Result<boot::Plan> make_plan(config::GivenSettings flags, std::vector<std::string> command, char** environ) {
+  const config::Config config =
+      TRY(config::read_config({config::Environment::copy_of(environ), std::move(flags), read_config_file}));
+  log::set_level(config.log_level);
+  std::error_code unknown;
+  boot::Machine machine{.identity = TRY(find_identity(config)),
+                        .current_directory = std::filesystem::current_path(unknown).string(),
+                        .facts = boot::read_host_facts(),
+                        .resolv_conf = read_original_resolv_conf()};
+  machine.network = net::decide(net::read_namespace_facts(place_of(config)));
+  machine.rules_at_end = rules_at_end(config, machine.network);
+  return boot::make_plan(config, std::move(command), std::move(machine));
+}
+
+Result<> require_root(std::string_view command) {
+  if (::geteuid() == 0) return {};
+  return fail(Exit::not_permitted, std::string(command) + " needs root");
+}
+
+Result<std::string> read_state(const char* name) {
+  const std::string path = state_path(name);
+  if (!file_exists(path))
+    return fail(Exit::missing_input, "there is no " + path + ": nothing was booted here with ostiary run");
+  return read_root_file(path, max_state_file);
+}
+
+Result<int> execute_run(Run run, char** environ) {
+  TRY(boot::hide_memory());
+  const boot::Plan plan = TRY(make_plan(std::move(run.flags), std::move(run.command), environ));
+  config::wipe_values(environ);
+  return boot::run(plan);
+}
+
+Result<int> execute_plan(Plan request, char** environ) {
+  const boot::Plan plan = TRY(make_plan(std::move(request.flags), std::move(request.command), environ));
+  return print(request.form == Form::json ? boot::plan_as_json(plan) : boot::plan_as_text(plan));
+}
+
+Result<int> execute_exec(Exec exec, const config::Environment& caller) {
+  TRY(boot::hide_memory());
+  TRY(require_root("exec"));
+  const Secret text(TRY(read_state(boot::session_name)));
+  const boot::Session session = TRY(boot::parse_session(text.reveal()));
+  confine::Command command{
+      .arguments = std::move(exec.command),
+      .environment = {session.environment.entries().begin(), session.environment.entries().end()},
+      .directory = session.workdir};
+  // The terminal is the caller's, everything else the boot's.
+  if (const std::string_view terminal = caller.get("TERM"); !terminal.empty()) {
+    std::erase_if(command.environment, [](const std::string& entry) { return entry.starts_with("TERM="); });
+    command.environment.push_back("TERM=" + std::string(terminal));
+  }
+  TRY(boot::check_standard_descriptors());
+  TRY(boot::note_joined_session());
+  auto proof = TRY(confine::confine(session.identity));
+  return std::unexpected(confine::exec(std::move(proof), command));
+}
+
+std::string masked(const std::vector<telemetry::EnvFileLine>& lines) {
+  std::string text;
+  for (const auto& [name, value] : lines) {
+    const bool secret = std::ranges::find(config::header_names, name) != config::header_names.end();
+    text += name + "=" + (secret ? "(secret)" : escape_controls(value.reveal())) + "\n";
+  }
+  return text;
+}
+
+Result<int> execute_env(const Env& request) {
+  TRY(boot::hide_memory());
+  TRY(require_root("env"));
+  if (file_exists(state_path(boot::session_name)) && !file_exists(state_path(boot::otel_env_name))) {
+    log::info("telemetry is off: the agent's environment holds nothing of ours");
+    return 0;
+  }
+  const Secret text(TRY(read_state(boot::otel_env_name)));
+  if (request.secrets == Secrets::revealed) return print(text.reveal());
+  return print(masked(TRY(telemetry::parse_env_file(text.reveal()))));
+}
+
+Result<int> execute_presets() {
+  std::string text;
+  for (const policy::Preset& preset : policy::presets()) {
+    text += fmt::format("{}: {}\n", preset.name, preset.purpose);
+    for (const std::string_view entry : preset.entries) text += fmt::format("  {}\n", entry);
+  }
+  return print(text);
+}
+
+Result<int> execute_status() {
+  TRY(require_root("status"));
+  return print(TRY(read_state(boot::status_name)));
+}
+
+struct Executor {
+  char** environ;
+  Result<int> operator()(Run& run) const { return execute_run(std::move(run), environ); }
+  Result<int> operator()(Plan& plan) const { return execute_plan(std::move(plan), environ); }
+  Result<int> operator()(Exec& exec) const {
+    return execute_exec(std::move(exec), config::Environment::copy_of(environ));
+  }
+  Result<int> operator()(const Env& env) const { return execute_env(env); }
+  Result<int> operator()(const Presets&) const { return execute_presets(); }
+  Result<int> operator()(const Status&) const { return execute_status(); }
+  Result<int> operator()(const Print& text) const { return print(text.text); }
+};
+
+}  // namespace
+
+Result<int> execute(Invocation invocation, char** environ) {
+  return std::visit(Executor{environ}, invocation);
+}
+
+}  // namespace ostiary::cli

@@ -1,0 +1,254 @@
+#include "ostiary/config/config.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "ostiary/base/nearest.h"
+#include "ostiary/base/quote.h"
+#include "ostiary/config/secrets.h"
+#include "policy_file.h"
+
+namespace ostiary::config {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr std::string_view default_policy_path = "/etc/ostiary/policy.json";
+constexpr std::array<std::string_view, 4> source_names{"off", "grafana-cloud", "otlp", "module"};
+
+// ---- where settings come from
+
+// A service called "ostiary" makes Kubernetes put these into every container of its namespace.
+bool is_service_link(std::string_view name) {
+  return name == "OSTIARY_PORT" || name.starts_with("OSTIARY_PORT_") || name.starts_with("OSTIARY_SERVICE_");
+}
+
+Result<> only_known_variables(const Environment& environment) {
+  std::vector<std::string_view> known{"OSTIARY_TELEMETRY", "OSTIARY_TELEMETRY_FILE"};
+  for (const Setting& setting : settings) known.push_back(setting.variable);
+  for (const std::string_view entry : environment.entries()) {
+    const std::string_view name = name_of(entry);
+    if (!name.starts_with("OSTIARY_") || is_service_link(name) ||
+        std::ranges::find(known, name) != known.end())
+      continue;
+    const std::string_view meant = nearest(name, known);
+    return fail(Exit::configuration,
+                "there is no variable " + quote(name) + ": " +
+                    (meant.empty() ? "see ostiary run --help" : "write " + std::string(meant)));
+  }
+  return {};
+}
+
+GivenSettings settings_of(const Environment& environment) {
+  GivenSettings given;
+  for (const Setting& setting : settings)
+    if (const std::string_view value = environment.get(setting.variable); !value.empty())
+      given[setting.key] = {std::string(value), std::string(setting.variable)};
+  return given;
+}
+
+// Lists of what is allowed add up instead of replacing each other.
+void take_allow(const GivenSettings& given, Config& config) {
+  if (const auto found = given.find("allow"); found != given.end()) config.allow.push_back(found->second);
+}
+
+void strengthen(GivenSettings& weaker, GivenSettings stronger) {
+  for (auto& [key, given] : stronger) weaker[key] = std::move(given);
+}
+
+// The policy file and its path, which is empty where there is none.
+Result<PolicyFile> find_policy(const Sources& sources, const GivenSettings& given, std::string& path) {
+  const auto named = given.find("policy");
+  path = named != given.end() ? named->second.text : default_policy_path;
+  const auto text = TRY(sources.read_file(path));
+  if (text) return parse_policy_file(*text, path);
+  if (named != given.end())
+    return fail(Exit::missing_input, named->second.origin + ": there is no file " + path);
+  path.clear();
+  return PolicyFile{};
+}
+
+// ---- one setting of each kind
+
+// Without the text itself: it may be a secret that was put into the wrong variable.
+std::unexpected<Error> bad(const Given& given, std::string_view cure) {
+  return fail(Exit::configuration, given.origin + ": " + std::string(cure));
+}
+
+class Reader {
+ public:
+  explicit Reader(const GivenSettings& given) : given_(given) {}
+
+  const Given* find(std::string_view key) const {
+    const auto found = given_.find(key);
+    return found == given_.end() ? nullptr : &found->second;
+  }
+
+  Result<seconds> duration(std::string_view key, seconds standard) const {
+    const Given* given = find(key);
+    if (given == nullptr) return standard;
+    const auto [min, max] = std::pair(setting_of(key).min, setting_of(key).max);
+    int64_t value = 0;
+    const char* const last = given->text.data() + given->text.size();
+    const auto [end, error] = std::from_chars(given->text.data(), last, value);
+    if (error != std::errc{} || end != last || value < min || value > max)
+      return bad(*given,
+                 "is not a number of seconds from " + std::to_string(min) + " to " + std::to_string(max));
+    return seconds(value);
+  }
+
+  Result<std::optional<Choice>> choice(std::string_view key) const {
+    const Given* given = find(key);
+    if (given == nullptr) return std::nullopt;
+    constexpr std::array<std::string_view, 3> yes{"true", "1", "yes"};
+    constexpr std::array<std::string_view, 3> no{"false", "0", "no"};
+    if (std::ranges::find(yes, given->text) != yes.end()) return Choice::yes;
+    if (std::ranges::find(no, given->text) != no.end()) return Choice::no;
+    return bad(*given, "is neither true nor false");
+  }
+
+  Result<std::string> absolute_path(std::string_view key) const {
+    const Given* given = find(key);
+    if (given == nullptr) return std::string{};
+    if (!given->text.starts_with('/')) return bad(*given, "is not an absolute path: begin it with /");
+    return given->text;
+  }
+
+ private:
+  const GivenSettings& given_;
+};
+
+Result<Gate> read_gate(const Given* given) {
+  if (given == nullptr || given->text == "on") return Gate::on;
+  if (given->text == "off") return Gate::off;
+  return bad(*given, "is neither on nor off");
+}
+
+Result<Scope> read_scope(const Given* given) {
+  if (given == nullptr || given->text == text(Scope::container)) return Scope::container;
+  if (given->text == text(Scope::user)) return Scope::user;
+  return bad(*given, "is neither container nor user");
+}
+
+Result<std::optional<Choice>> read_keep_rules(const Given* given) {
+  if (given == nullptr) return std::nullopt;
+  if (given->text == "always") return Choice::yes;
+  if (given->text == "never") return Choice::no;
+  return bad(*given, "is neither always nor never");
+}
+
+std::optional<Given> copy_of(const Given* given) {
+  return given == nullptr ? std::nullopt : std::optional(*given);
+}
+
+Choice opposite(Choice choice) {
+  return choice == Choice::yes ? Choice::no : Choice::yes;
+}
+
+Result<std::optional<TelemetrySource>> read_source(const Given* given) {
+  if (given == nullptr) return std::nullopt;
+  const auto found = std::ranges::find(source_names, given->text);
+  if (found == source_names.end())
+    return bad(*given, "is not a source: write grafana-cloud, otlp, module or off");
+  return static_cast<TelemetrySource>(found - source_names.begin());
+}
+
+Result<log::Level> read_level(const Given* given) {
+  if (given == nullptr) return log::Level::info;
+  auto level = log::parse_level(given->text);
+  if (!level) return bad(*given, level.error().message);
+  return level;
+}
+
+Result<> read_gate_settings(const Reader& reader, Config& config) {
+  config.gate = TRY(read_gate(reader.find("gate")));
+  config.scope = TRY(read_scope(reader.find("scope")));
+  config.derive = opposite(TRY(reader.choice("no_derive")).value_or(Choice::no));
+  config.inbound = copy_of(reader.find("allow_inbound"));
+  config.upstream = copy_of(reader.find("upstream"));
+  config.hold = TRY(reader.duration("hold", config.hold));
+  config.resolve_timeout = TRY(reader.duration("resolve_timeout", config.resolve_timeout));
+  config.in_place = TRY(reader.choice("in_place")).value_or(Choice::no);
+  config.keep_rules = TRY(read_keep_rules(reader.find("keep_rules")));
+  config.audit = copy_of(reader.find("audit"));
+  return {};
+}
+
+Result<> read_settings(const GivenSettings& given, Config& config) {
+  const Reader reader(given);
+  config.user = copy_of(reader.find("user"));
+  config.workdir = TRY(reader.absolute_path("workdir"));
+  config.grace = TRY(reader.duration("grace", config.grace));
+  TRY(read_gate_settings(reader, config));
+  config.telemetry_source = TRY(read_source(reader.find("telemetry_source")));
+  config.require_telemetry = TRY(reader.choice("require_telemetry")).value_or(Choice::no);
+  config.managed_settings = opposite(TRY(reader.choice("no_managed_settings")).value_or(Choice::no));
+  config.auth_hook = TRY(reader.absolute_path("auth_hook"));
+  config.auth_hook_timeout = TRY(reader.duration("auth_hook_timeout", config.auth_hook_timeout));
+  config.prepare_claude = TRY(reader.choice("prepare_claude"));
+  config.log_level = TRY(read_level(reader.find("log_level")));
+  return {};
+}
+
+// ---- telemetry's own sources
+
+Result<std::optional<Module>> find_module(const Sources& sources, PolicyFile& policy,
+                                          const std::string& policy_path) {
+  const auto given = TRY(find_secret(module_name, Lines::several, sources));
+  if (!given) return std::move(policy.module);
+  if (policy.module)
+    return fail(Exit::configuration, "the module's object is given twice, as " + given->origin +
+                                         " and as telemetry in " + policy_path + ": keep one of them");
+  const auto object = parse_located(given->value.reveal());
+  if (!object) return std::unexpected(Error(object.error()).within(given->origin));
+  auto module = parse_module(*object, given->origin);
+  if (!module) return std::unexpected(std::move(module).error().within(given->origin));
+  return std::move(*module);
+}
+
+Result<> read_secrets(const Sources& sources, Config& config) {
+  config.grafana.instance_id = TRY(find_secret(grafana_names[0], Lines::one, sources));
+  config.grafana.api_token = TRY(find_secret(grafana_names[1], Lines::one, sources));
+  config.grafana.endpoint = TRY(find_secret(grafana_names[2], Lines::one, sources));
+  const auto keep = [&](std::string_view name) -> Result<> {
+    if (auto secret = TRY(find_secret(name, Lines::one, sources)))
+      config.secrets.emplace(name, std::move(*secret));
+    return {};
+  };
+  for (const std::string_view name : header_names) TRY(keep(name));
+  for (const std::string_view name : agent_names) TRY(keep(name));
+  return {};
+}
+
+}  // namespace
+
+std::string_view text(TelemetrySource source) {
+  return source_names.at(static_cast<size_t>(source));
+}
+
+std::string_view text(Scope scope) {
+  return scope == Scope::user ? "user" : "container";
+}
+
+Result<Config> read_config(Sources sources) {
+  TRY(only_known_variables(sources.environment));
+  Config config;
+  GivenSettings stronger = settings_of(sources.environment);
+  take_allow(stronger, config);
+  take_allow(sources.flags, config);
+  strengthen(stronger, std::move(sources.flags));
+  PolicyFile policy = TRY(find_policy(sources, stronger, config.policy_path));
+  GivenSettings given = std::move(policy.settings);
+  strengthen(given, std::move(stronger));
+  TRY(read_settings(given, config));
+  TRY(read_secrets(sources, config));
+  config.module = TRY(find_module(sources, policy, config.policy_path));
+  config.policy_allow = std::move(policy.allow);
+  config.policy_attributes = std::move(policy.resource_attributes);
+  config.given = std::move(given);
+  config.environment = std::move(sources.environment);
+  return config;
+}
+
+}  // namespace ostiary::config

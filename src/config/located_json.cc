@@ -1,0 +1,89 @@
+#include "ostiary/config/located_json.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "ostiary/base/nearest.h"
+#include "ostiary/base/quote.h"
+
+namespace ostiary::config {
+namespace {
+
+constexpr std::array<std::string_view, 6> kind_names{"null",     "true or false", "a number",
+                                                     "a string", "an array",      "an object"};
+
+std::string list(std::span<const std::string_view> words) {
+  std::string text;
+  for (const std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
+  return text;
+}
+
+}  // namespace
+
+Error Node::error(std::string_view message) const {
+  return Error{Exit::configuration, std::string(message)}.within("line " + std::to_string(line_));
+}
+
+std::unexpected<Error> Node::mismatch(std::string_view expected) const {
+  return std::unexpected(
+      error("is " + std::string(kind_names.at(value_.index())) + "; write " + std::string(expected)));
+}
+
+Result<bool> Node::boolean() const {
+  if (const auto* value = std::get_if<bool>(&value_)) return *value;
+  return mismatch("true or false");
+}
+
+Result<int64_t> Node::integer(int64_t min, int64_t max) const {
+  const std::string expected = "a whole number from " + std::to_string(min) + " to " + std::to_string(max);
+  const auto* number = std::get_if<Number>(&value_);
+  if (number == nullptr) return mismatch(expected);
+  if (!number->integer || *number->integer < min || *number->integer > max)
+    return std::unexpected(error("write " + expected));
+  return *number->integer;
+}
+
+Result<double> Node::real(double min, double max) const {
+  const auto* number = std::get_if<Number>(&value_);
+  if (number == nullptr) return mismatch("a number");
+  if (number->real < min || number->real > max)
+    return std::unexpected(
+        error("write a number from " + std::to_string(min) + " to " + std::to_string(max)));
+  return number->real;
+}
+
+Result<std::string_view> Node::string() const {
+  if (const auto* value = std::get_if<std::string>(&value_)) return std::string_view(*value);
+  return mismatch("a string");
+}
+
+Result<std::span<const Node>> Node::array() const {
+  if (const auto* value = std::get_if<std::vector<Node>>(&value_)) return std::span<const Node>(*value);
+  return mismatch("an array");
+}
+
+Result<std::span<const Member>> Node::object() const {
+  if (const auto* value = std::get_if<std::vector<Member>>(&value_)) return std::span<const Member>(*value);
+  return mismatch("an object");
+}
+
+const Node* Node::find(std::string_view name) const {
+  const auto* members = std::get_if<std::vector<Member>>(&value_);
+  if (members == nullptr) return nullptr;
+  const auto found = std::ranges::find(*members, name, &Member::name);
+  return found == members->end() ? nullptr : &found->value;
+}
+
+Result<> Node::only_keys(std::span<const std::string_view> allowed) const {
+  for (const Member& member : TRY(object())) {
+    if (std::ranges::find(allowed, member.name) != allowed.end()) continue;
+    const std::string_view meant = nearest(member.name, allowed);
+    return fail(Exit::configuration,
+                "line " + std::to_string(member.line) + ": unknown key " + quote(member.name) + ": " +
+                    (meant.empty() ? "the keys are " + list(allowed) : "did you mean " + quote(meant) + "?"));
+  }
+  return {};
+}
+
+}  // namespace ostiary::config

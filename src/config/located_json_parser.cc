@@ -1,0 +1,197 @@
+// The reading half of located_json.h: nlohmann's parser through its event interface, fed by an iterator that
+// counts lines as the parser consumes them.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "ostiary/base/quote.h"
+#include "ostiary/config/located_json.h"
+
+namespace ostiary::config {
+
+// The parser reports a token right after its last character, except a number, after which it has consumed one
+// character more, possibly a newline. No token ends in a newline, so the newest character never counts.
+struct LineCounter {
+  size_t line = 1;
+  bool newline_pending = false;
+
+  void consume(char c) {
+    if (newline_pending) ++line;
+    newline_pending = c == '\n';
+  }
+};
+
+class CountingIterator {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  CountingIterator(const char* at, LineCounter& counter) : at_(at), counter_(&counter) {}
+  reference operator*() const { return *at_; }
+  CountingIterator& operator++() {
+    counter_->consume(*at_++);
+    return *this;
+  }
+  CountingIterator operator++(int) {
+    CountingIterator before = *this;
+    ++*this;
+    return before;
+  }
+  bool operator==(const CountingIterator& other) const { return at_ == other.at_; }
+
+ private:
+  const char* at_;
+  LineCounter* counter_;
+};
+
+namespace {
+
+// What nlohmann's message says without the text it read: "… - <reason>; last read: '<text>'".
+std::string reason_of(const nlohmann::detail::exception& failure) {
+  constexpr int number_overflow = 406;
+  if (failure.id == number_overflow) return "a number is too large";
+  std::string_view message = failure.what();
+  const size_t dash = message.find(" - ");
+  if (dash == std::string_view::npos) return "syntax error";
+  message.remove_prefix(dash + 3);
+  return std::string(message.substr(0, message.find("; last read")));
+}
+
+// The second of two members of one name.
+const Member* find_duplicate(const std::vector<Member>& members) {
+  using Entry = std::pair<std::string_view, const Member*>;
+  std::vector<Entry> sorted;
+  sorted.reserve(members.size());
+  for (const Member& member : members) sorted.emplace_back(member.name, &member);
+  std::ranges::sort(sorted);
+  const auto found = std::ranges::adjacent_find(sorted, {}, &Entry::first);
+  return found == sorted.end() ? nullptr : std::next(found)->second;
+}
+
+}  // namespace
+
+// Builds the tree from the parser's events; an event that returns false ends the parse.
+class TreeBuilder {
+ public:
+  using Json = nlohmann::json;
+
+  explicit TreeBuilder(const LineCounter& counter) : counter_(counter) {}
+
+  bool null() { return add(std::monostate{}); }
+  bool boolean(bool value) { return add(value); }
+  bool number_integer(int64_t value) { return add(Node::Number{value, static_cast<double>(value)}); }
+  bool number_unsigned(uint64_t value) {
+    Node::Number number{.integer = {}, .real = static_cast<double>(value)};
+    if (std::in_range<int64_t>(value)) number.integer = static_cast<int64_t>(value);
+    return add(number);
+  }
+  bool number_float(double value, const std::string&) {
+    return add(Node::Number{.integer = {}, .real = value});
+  }
+  bool string(std::string& value) { return free_of_nul(value) && add(std::move(value)); }
+  bool binary(Json::binary_t&) { return stop("is not text"); }
+  bool start_object(size_t) { return open(std::vector<Member>{}); }
+  bool start_array(size_t) { return open(std::vector<Node>{}); }
+  bool key(std::string& name) {
+    if (!free_of_nul(name)) return false;
+    pending_.back() = {std::move(name), counter_.line};
+    return true;
+  }
+  bool end_object() {
+    const auto& members = std::get<std::vector<Member>>(open_.back().value_);
+    if (const Member* second = find_duplicate(members)) return stop_at(second->line, twice(members, *second));
+    return close();
+  }
+  bool end_array() { return close(); }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& failure) {
+    return stop("is not valid JSON: " + reason_of(failure));
+  }
+
+  Result<Node> finish() {
+    if (error_) return std::unexpected(*std::move(error_));
+    if (!root_) return fail(Exit::configuration, "line 1: is not valid JSON");
+    return *std::move(root_);
+  }
+
+ private:
+  struct Key {
+    std::string name;
+    size_t line = 0;
+  };
+
+  static std::string twice(const std::vector<Member>& members, const Member& second) {
+    const auto first = std::ranges::find(members, second.name, &Member::name);
+    return "key " + quote(second.name) + " is already on line " + std::to_string(first->line) +
+           "; keep one of them";
+  }
+
+  bool stop_at(size_t line, std::string_view message) {
+    error_ = Error{Exit::configuration, "line " + std::to_string(line) + ": " + std::string(message)};
+    return false;
+  }
+  bool stop(std::string_view message) { return stop_at(counter_.line, message); }
+
+  bool free_of_nul(std::string_view text) {
+    return !text.contains('\0') || stop("a string holds \\u0000; take it out");
+  }
+
+  bool open(Node::Value empty) {
+    if (open_.size() == max_json_depth)
+      return stop("is nested deeper than " + std::to_string(max_json_depth) + " levels");
+    open_.emplace_back(counter_.line, std::move(empty));
+    pending_.emplace_back();
+    return true;
+  }
+
+  bool close() {
+    Node done = std::move(open_.back());
+    open_.pop_back();
+    pending_.pop_back();
+    return place(std::move(done));
+  }
+
+  bool add(Node::Value value) { return place(Node(counter_.line, std::move(value))); }
+
+  bool place(Node node) {
+    if (open_.empty()) {
+      root_ = std::move(node);
+    } else if (auto* items = std::get_if<std::vector<Node>>(&open_.back().value_)) {
+      items->push_back(std::move(node));
+    } else {
+      auto& [name, line] = pending_.back();
+      std::get<std::vector<Member>>(open_.back().value_).push_back({std::move(name), line, std::move(node)});
+    }
+    return true;
+  }
+
+  const LineCounter& counter_;
+  std::vector<Node> open_;    // arrays and objects not yet closed, outermost first
+  std::vector<Key> pending_;  // for each of them the key whose value comes next
+  std::optional<Node> root_;
+  std::optional<Error> error_;
+};
+
+Result<Node> parse_located(std::string_view text) {
+  if (text.size() > max_json_size) return fail(Exit::configuration, "line 1: is longer than 1 MiB");
+  // To the parser a NUL is the end, and what stands behind it would go unread.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos)
+    return fail(Exit::configuration, "line " +
+                                         std::to_string(1 + std::ranges::count(text.substr(0, nul), '\n')) +
+                                         ": holds a NUL; take it out");
+  LineCounter counter;
+  TreeBuilder builder(counter);
+  const CountingIterator begin(text.begin(), counter);
+  const CountingIterator end(text.end(), counter);
+  constexpr bool whole_text = true;
+  constexpr bool comments_allowed = true;
+  nlohmann::json::sax_parse(begin, end, &builder, nlohmann::json::input_format_t::json, whole_text,
+                            comments_allowed);
+  return builder.finish();
+}
+
+}  // namespace ostiary::config

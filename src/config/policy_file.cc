@@ -1,0 +1,114 @@
+#include "policy_file.h"
+
+#include <array>
+#include <string>
+
+#include "ostiary/base/quote.h"
+
+namespace ostiary::config {
+namespace {
+
+std::string place(const std::string& path, size_t line) {
+  return path + ": line " + std::to_string(line);
+}
+
+// An error in a value says which key it is for: a file on one line has only one line number.
+template <typename T>
+Result<T> value_for(std::string_view key, Result<T> value) {
+  if (!value) return fail(value.error().exit, value.error().message + " for " + std::string(key));
+  return value;
+}
+
+Result<std::string> setting_text(const Setting& setting, const Node& value) {
+  switch (setting.kind) {
+    case ValueKind::text:
+    case ValueKind::list:
+      return std::string(TRY(value.string()));
+    case ValueKind::seconds:
+      return std::to_string(TRY(value.integer(setting.min, setting.max)));
+    case ValueKind::on_or_off:
+      return std::string(TRY(value.boolean()) ? "true" : "false");
+  }
+  std::unreachable();
+}
+
+Result<std::vector<NamedText>> text_map(std::string_view key, const Node& object, const std::string& path) {
+  std::vector<NamedText> entries;
+  for (const Member& member : TRY(value_for(key, object.object()))) {
+    const std::string_view text = TRY(value_for(quote(member.name), member.value.string()));
+    entries.push_back({member.name, std::string(text), place(path, member.line)});
+  }
+  return entries;
+}
+
+std::vector<std::string_view> known_keys() {
+  std::vector<std::string_view> keys{"$schema", "allow", "telemetry", "resource_attributes"};
+  for (const Setting& setting : settings)
+    if (setting.reach == Reach::everywhere) keys.push_back(setting.key);
+  return keys;
+}
+
+Result<PolicyFile> read_policy(const Node& root, const std::string& path) {
+  TRY(root.object());
+  TRY(root.only_keys(known_keys()));
+  PolicyFile policy;
+  for (const Setting& setting : settings) {
+    const Node* value = setting.reach == Reach::everywhere ? root.find(setting.key) : nullptr;
+    if (value == nullptr) continue;
+    policy.settings[setting.key] = {TRY(value_for(setting.key, setting_text(setting, *value))),
+                                    place(path, value->line()) + ": " + std::string(setting.key)};
+  }
+  if (const Node* allow = root.find("allow")) policy.allow = *allow;
+  if (const Node* module = root.find("telemetry")) {
+    TRY(value_for("telemetry", module->object()));
+    policy.module = TRY(parse_module(*module, path));
+  }
+  if (const Node* map = root.find("resource_attributes"))
+    policy.resource_attributes = TRY(text_map("resource_attributes", *map, path));
+  return policy;
+}
+
+// A part of the module's object. Terraform writes one that is left out as null.
+const Node* find_part(const Node& object, std::string_view key) {
+  const Node* part = object.find(key);
+  return part == nullptr || part->kind() == Kind::null ? nullptr : part;
+}
+
+Result<std::string> text_part(const Node& object, std::string_view key) {
+  const Node* part = find_part(object, key);
+  if (part == nullptr) return std::string{};
+  return std::string(TRY(value_for(key, part->string())));
+}
+
+}  // namespace
+
+Result<PolicyFile> parse_policy_file(std::string_view text, const std::string& path) {
+  const auto root = parse_located(text);
+  if (!root) return std::unexpected(Error(root.error()).within(path));
+  auto policy = read_policy(*root, path);
+  if (!policy) return std::unexpected(std::move(policy).error().within(path));
+  return policy;
+}
+
+Result<Module> parse_module(const Node& object, const std::string& origin) {
+  constexpr std::array<std::string_view, 5> keys{"enabled", "otlp_endpoint", "otlp_protocol", "otlp_headers",
+                                                 "resource_attributes"};
+  TRY(object.object());
+  TRY(object.only_keys(keys));
+  Module module;
+  module.origin = origin;
+  if (const Node* enabled = find_part(object, "enabled"))
+    module.enabled = TRY(value_for("enabled", enabled->boolean())) ? Choice::yes : Choice::no;
+  module.endpoint = TRY(text_part(object, "otlp_endpoint"));
+  module.protocol = TRY(text_part(object, "otlp_protocol"));
+  if (const Node* headers = find_part(object, "otlp_headers"))
+    for (const Member& member : TRY(value_for("otlp_headers", headers->object()))) {
+      const std::string_view value = TRY(value_for(quote(member.name), member.value.string()));
+      module.headers.emplace_back(member.name, Secret(std::string(value)));
+    }
+  if (const Node* map = find_part(object, "resource_attributes"))
+    module.resource_attributes = TRY(text_map("resource_attributes", *map, origin));
+  return module;
+}
+
+}  // namespace ostiary::config

@@ -1,0 +1,26 @@
+// config/policy_file.h: the policy file, and the Coder module's object that can stand in it.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "ostiary/config/config.h"
+#include "ostiary/config/located_json.h"
+
+namespace ostiary::config {
+
+struct PolicyFile {
+  GivenSettings settings;
+  std::optional<Node> allow;
+  std::optional<Module> module;
+  std::vector<NamedText> resource_attributes;
+};
+
+// `path` is for the messages.
+Result<PolicyFile> parse_policy_file(std::string_view text, const std::string& path);
+
+// `origin` is for the messages: a variable, or a file's path.
+Result<Module> parse_module(const Node& object, const std::string& origin);
+
+}  // namespace ostiary::config

@@ -1,0 +1,87 @@
+#include "process_status.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+
+#include "ostiary/base/read_file.h"
+
+namespace ostiary::confine {
+namespace {
+
+enum class Base : uint8_t { decimal = 10, hexadecimal = 16 };
+
+Result<std::string_view> field(std::string_view text, std::string_view name) {
+  for (size_t start = 0; start < text.size();) {
+    const size_t end = std::min(text.find('\n', start), text.size());
+    const std::string_view line = text.substr(start, end - start);
+    if (line.starts_with(name) && line.substr(name.size()).starts_with(":"))
+      return line.substr(name.size() + 1);
+    start = end + 1;
+  }
+  return fail(Exit::not_permitted, "/proc/self/status has no field " + std::string(name));
+}
+
+Result<std::vector<uint64_t>> numbers(std::string_view text, std::string_view name, Base base) {
+  std::string_view rest = TRY(field(text, name));
+  std::vector<uint64_t> values;
+  while (true) {
+    const size_t start = rest.find_first_not_of(" \t");
+    if (start == std::string_view::npos) return values;
+    rest.remove_prefix(start);
+    uint64_t value = 0;
+    const auto [end, error] =
+        std::from_chars(rest.data(), rest.data() + rest.size(), value, static_cast<int>(base));
+    if (error != std::errc{})
+      return fail(Exit::not_permitted, "/proc/self/status has no number in " + std::string(name));
+    values.push_back(value);
+    rest.remove_prefix(static_cast<size_t>(end - rest.data()));
+  }
+}
+
+Result<uint64_t> number(std::string_view text, std::string_view name, Base base) {
+  const auto values = TRY(numbers(text, name, base));
+  if (values.size() != 1)
+    return fail(Exit::not_permitted, "/proc/self/status has an odd " + std::string(name));
+  return values.front();
+}
+
+Result<std::array<uint32_t, 4>> four_ids(std::string_view text, std::string_view name) {
+  const auto values = TRY(numbers(text, name, Base::decimal));
+  std::array<uint32_t, 4> ids{};
+  if (values.size() != ids.size())
+    return fail(Exit::not_permitted, "/proc/self/status has an odd " + std::string(name));
+  std::ranges::transform(values, ids.begin(), [](uint64_t v) { return static_cast<uint32_t>(v); });
+  return ids;
+}
+
+}  // namespace
+
+Result<ProcessStatus> parse_process_status(std::string_view text) {
+  ProcessStatus status;
+  status.uids = TRY(four_ids(text, "Uid"));
+  status.gids = TRY(four_ids(text, "Gid"));
+  for (const uint64_t group : TRY(numbers(text, "Groups", Base::decimal)))
+    status.groups.push_back(static_cast<gid_t>(group));
+  std::ranges::sort(status.groups);
+  status.blocked_signals = TRY(number(text, "SigBlk", Base::hexadecimal));
+  status.ignored_signals = TRY(number(text, "SigIgn", Base::hexadecimal));
+  status.inheritable = TRY(number(text, "CapInh", Base::hexadecimal));
+  status.permitted = TRY(number(text, "CapPrm", Base::hexadecimal));
+  status.effective = TRY(number(text, "CapEff", Base::hexadecimal));
+  status.bounding = TRY(number(text, "CapBnd", Base::hexadecimal));
+  status.ambient = TRY(number(text, "CapAmb", Base::hexadecimal));
+  status.no_new_privs = TRY(number(text, "NoNewPrivs", Base::decimal));
+  status.seccomp = TRY(number(text, "Seccomp", Base::decimal));
+  status.seccomp_filters = TRY(number(text, "Seccomp_filters", Base::decimal));
+  return status;
+}
+
+Result<ProcessStatus> own_process_status() {
+  constexpr size_t max_status = 64 * 1024;
+  const auto text = read_file("/proc/self/status", max_status);
+  if (!text) return fail(Exit::not_permitted, text.error().message);
+  return parse_process_status(*text);
+}
+
+}  // namespace ostiary::confine

@@ -1,0 +1,207 @@
+// Written as BPF and not through libseccomp, which takes longer to compile these rules than everything else
+// of the confinement takes together, and compares whole registers where the kernel reads 32 bits.
+// docs/decisions/0018-the-agents-filter.md
+#include "socket_filter.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <initializer_list>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <linux/audit.h>
+#include <linux/netlink.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace ostiary::confine {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "an argument's low half comes first");
+
+// The calls that matter, as a kind of program numbers them.
+struct Calls {
+  uint32_t architecture;
+  uint32_t socket;
+  uint32_t socketpair;
+  uint32_t request_key;
+  uint32_t ioctl;
+  std::optional<uint32_t> socketcall;  // all of the others in one, with arguments that no filter can read
+};
+
+#if defined(__x86_64__)
+constexpr std::array known_calls{
+    Calls{AUDIT_ARCH_X86_64, SYS_socket, SYS_socketpair, SYS_request_key, SYS_ioctl, {}},
+    Calls{AUDIT_ARCH_I386, 359, 360, 287, 54, 102}};
+#elif defined(__aarch64__)
+constexpr std::array known_calls{
+    Calls{AUDIT_ARCH_AARCH64, SYS_socket, SYS_socketpair, SYS_request_key, SYS_ioctl, {}},
+    Calls{AUDIT_ARCH_ARM, 281, 288, 310, 54, {}}};
+#else
+#error "confine/socket_filter.cc knows the calls of x86_64 and aarch64: add this architecture's"
+#endif
+
+// A ring makes sockets without the call. The numbers are everywhere the same.
+constexpr uint32_t io_uring_setup = 425;
+constexpr uint32_t io_uring_register = 427;
+// Programs of x86_64 with 32-bit pointers call with this bit set; the number that has all bits set is no
+// call.
+constexpr uint32_t x32_bit = 0x40000000;
+constexpr uint32_t no_call = 0xffffffff;
+// socketcall's numbers for the two calls.
+constexpr uint32_t makes_socket = 1;
+constexpr uint32_t makes_pair = 8;
+constexpr uint32_t type_mask = 0xf;  // without SOCK_CLOEXEC and SOCK_NONBLOCK
+
+// Not MPTCP and SMC, whose packets the kernel sends over sockets of its own; nor SCTP, DCCP and L2TP, which
+// only take up the kernel's attention.
+constexpr std::initializer_list<uint32_t> ip_protocols{0,           IPPROTO_ICMP,   IPPROTO_TCP,
+                                                       IPPROTO_UDP, IPPROTO_ICMPV6, IPPROTO_UDPLITE};
+// getifaddrs, ss, audit of logins, iptables in a container inside, libudev, and what nl80211 and ethtool ask.
+constexpr std::initializer_list<uint32_t> netlink_protocols{NETLINK_ROUTE,          NETLINK_SOCK_DIAG,
+                                                            NETLINK_AUDIT,          NETLINK_NETFILTER,
+                                                            NETLINK_KOBJECT_UEVENT, NETLINK_GENERIC};
+
+using Program = std::vector<sock_filter>;
+
+constexpr uint32_t error(int number) {
+  return SECCOMP_RET_ERRNO | static_cast<uint32_t>(number);
+}
+
+constexpr void load(Program& out, size_t offset) {
+  out.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(offset)));
+}
+// The kernel reads an int: the register's other half is whatever the caller left there.
+constexpr void load_argument(Program& out, size_t index) {
+  load(out, offsetof(seccomp_data, args) + index * sizeof(uint64_t));
+}
+constexpr void answer(Program& out, uint32_t verdict) {
+  out.push_back(BPF_STMT(BPF_RET | BPF_K, verdict));
+}
+constexpr void answer_if_equal(Program& out, uint32_t value, uint32_t verdict) {
+  out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
+  answer(out, verdict);
+}
+// `then` where the value is one of two, past it otherwise; it always answers.
+constexpr void where_one_of(Program& out, uint32_t one, uint32_t other, const Program& then) {
+  if (then.size() > UINT8_MAX) std::unreachable();  // too far to jump: it does not compile
+  out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, one, 1, 0));
+  out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, other, 0, static_cast<uint8_t>(then.size())));
+  out.insert(out.end(), then.begin(), then.end());
+}
+
+constexpr void judge_protocol(Program& out, std::initializer_list<uint32_t> allowed) {
+  load_argument(out, 2);
+  for (const uint32_t protocol : allowed) answer_if_equal(out, protocol, SECCOMP_RET_ALLOW);
+  answer(out, error(EPROTONOSUPPORT));
+}
+
+constexpr Program judge_netlink() {
+  Program out;
+  judge_protocol(out, netlink_protocols);
+  return out;
+}
+
+// A raw socket takes a capability, and is none of a protocol's.
+constexpr Program judge_ip() {
+  Program out;
+  load_argument(out, 1);
+  out.push_back(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, type_mask));
+  answer_if_equal(out, SOCK_RAW, SECCOMP_RET_ALLOW);
+  answer_if_equal(out, SOCK_PACKET, error(EAFNOSUPPORT));  // AF_PACKET's old name
+  // Of another type, protocol 0 is the first that has it: SCTP, or DCCP.
+  for (const uint32_t type : {SOCK_SEQPACKET, SOCK_DCCP, SOCK_RDM})
+    answer_if_equal(out, type, error(EPROTONOSUPPORT));
+  judge_protocol(out, ip_protocols);
+  return out;
+}
+
+// A terminal that the agent has from a shell is that shell's again afterwards. What the agent typed into it,
+// or on a console pasted into it, the shell would do, as whoever it is.
+constexpr Program judge_ioctl() {
+  Program out;
+  load_argument(out, 1);
+  for (const uint32_t types : {uint32_t{TIOCSTI}, uint32_t{TIOCLINUX}})
+    answer_if_equal(out, types, error(EPERM));
+  answer(out, SECCOMP_RET_ALLOW);
+  return out;
+}
+
+constexpr Program judge_socket() {
+  Program out;
+  load_argument(out, 0);
+  answer_if_equal(out, AF_UNIX, SECCOMP_RET_ALLOW);
+  where_one_of(out, AF_NETLINK, AF_NETLINK, judge_netlink());
+  where_one_of(out, AF_INET, AF_INET6, judge_ip());
+  answer(out, error(EAFNOSUPPORT));
+  return out;
+}
+
+constexpr Program judge_socketcall() {
+  Program out;
+  load_argument(out, 0);
+  answer_if_equal(out, makes_socket, error(ENOSYS));
+  answer_if_equal(out, makes_pair, error(ENOSYS));
+  answer(out, SECCOMP_RET_ALLOW);
+  return out;
+}
+
+constexpr Program judge_call(const Calls& calls) {
+  Program out;
+  load(out, offsetof(seccomp_data, nr));
+  answer_if_equal(out, no_call, SECCOMP_RET_ALLOW);
+  if (calls.architecture == AUDIT_ARCH_X86_64) {
+    out.push_back(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, x32_bit, 0, 1));
+    answer(out, error(ENOSYS));
+  }
+  for (uint32_t call = io_uring_setup; call <= io_uring_register; ++call)
+    answer_if_equal(out, call, error(ENOSYS));
+  // The kernel may start a helper for a key, outside and as root: one of them looks up names.
+  answer_if_equal(out, calls.request_key, error(ENOSYS));
+  where_one_of(out, calls.socket, calls.socketpair, judge_socket());
+  where_one_of(out, calls.ioctl, calls.ioctl, judge_ioctl());
+  if (calls.socketcall) where_one_of(out, *calls.socketcall, *calls.socketcall, judge_socketcall());
+  answer(out, SECCOMP_RET_ALLOW);
+  return out;
+}
+
+constexpr Program judge() {
+  Program out;
+  load(out, offsetof(seccomp_data, arch));
+  for (const Calls& calls : known_calls)
+    where_one_of(out, calls.architecture, calls.architecture, judge_call(calls));
+  answer(out, SECCOMP_RET_KILL_PROCESS);
+  return out;
+}
+
+// Made by the compiler, so that no start of an agent waits for it.
+constexpr auto program = [] {
+  std::array<sock_filter, judge().size()> made{};
+  std::ranges::copy(judge(), made.begin());
+  return made;
+}();
+static_assert(program.size() <= BPF_MAXINSNS);
+
+}  // namespace
+
+std::span<const sock_filter> socket_filter() {
+  return program;
+}
+
+Result<> install_filter(std::span<const sock_filter> instructions) {
+  const sock_fprog filter{static_cast<unsigned short>(instructions.size()),
+                          const_cast<sock_filter*>(instructions.data())};
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0)
+    return std::unexpected(
+        Error::system("cannot filter the agent's system calls: the kernel needs CONFIG_SECCOMP_FILTER"));
+  return {};
+}
+
+}  // namespace ostiary::confine

@@ -1,0 +1,126 @@
+#include "ostiary/dns/rrset.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dns/reply_scan.h"
+#include "ostiary/dns/ttl.h"
+
+namespace ostiary::dns {
+namespace {
+
+// What RDATA of a type is made of: n a name, s a string with its length before it, S one or more of them, 1 2
+// 4 so many octets, * the rest.
+std::string_view layout(RecordType type) {
+  switch (type) {
+    case RecordType::a:
+      return "4";
+    case RecordType::ns:
+    case RecordType::cname:
+    case RecordType::ptr:
+    case RecordType::dname:
+      return "n";
+    case RecordType::soa:
+      return "nn44444";
+    case RecordType::mx:
+      return "2n";
+    case RecordType::txt:
+      return "S";
+    case RecordType::aaaa:
+      return "4444";
+    case RecordType::srv:
+      return "222n";
+    case RecordType::naptr:
+      return "22sssn";
+    case RecordType::caa:
+      return "1s*";
+    default:
+      return "*";
+  }
+}
+
+class RdataCopy {
+ public:
+  RdataCopy(const ReplyScan& scan, const RecordPlace& record)
+      : cursor_(scan.reader_at(record)), end_(size_t{record.rdata} + record.rdata_size) {}
+
+  std::expected<std::vector<uint8_t>, ReplyFault> copy(std::string_view fields) {
+    for (const char field : fields)
+      if (const auto fault = copy_field(field)) return std::unexpected(*fault);
+    if (!cursor_.ok() || cursor_.position() != end_) return std::unexpected(ReplyFault::record_size);
+    return std::move(octets_);
+  }
+
+ private:
+  std::optional<ReplyFault> copy_field(char field) {
+    switch (field) {
+      case 'n':
+        return copy_name();
+      case 's':
+        return copy_string();
+      case 'S':
+        do {
+          if (const auto fault = copy_string()) return fault;
+        } while (left() > 0);
+        return std::nullopt;
+      case '*':
+        return copy_octets(left());
+      default:
+        return copy_octets(static_cast<size_t>(field - '0'));
+    }
+  }
+  std::optional<ReplyFault> copy_octets(size_t count) {
+    if (count > left()) return ReplyFault::record_size;
+    const auto octets = cursor_.take(count);
+    octets_.insert(octets_.end(), octets.begin(), octets.end());
+    return std::nullopt;
+  }
+  std::optional<ReplyFault> copy_string() {
+    if (left() == 0) return ReplyFault::record_size;
+    return copy_octets(size_t{1} + cursor_.message()[cursor_.position()]);
+  }
+  std::optional<ReplyFault> copy_name() {
+    const auto name = WireName::read_compressed(cursor_);
+    if (!name) return ReplyFault::name;
+    const auto octets = name->octets();
+    octets_.insert(octets_.end(), octets.begin(), octets.end());
+    return std::nullopt;
+  }
+  size_t left() const { return end_ - std::min(end_, cursor_.position()); }
+
+  Reader cursor_;
+  size_t end_;
+  std::vector<uint8_t> octets_;
+};
+
+RecordReply collect(const ReplyScan& scan, const ChainEnd& end, RecordType type) {
+  RrSet found{.type = type, .ttl = end.ttl, .rdata = {}};
+  size_t octets = 0;
+  for (const RecordPlace& record : scan.answers()) {
+    if (record.type != type || !scan.owns(end.owner, record)) continue;
+    auto rdata = RdataCopy(scan, record).copy(layout(type));
+    if (!rdata) return MalformedReply{rdata.error()};
+    octets += rdata->size();
+    if (octets > limits::rrset_octets || found.rdata.size() == limits::rrset_records)
+      return MalformedReply{ReplyFault::records_too_large};
+    found.ttl = std::min(found.ttl, wire_ttl(record.ttl));
+    found.rdata.push_back(*std::move(rdata));
+  }
+  found.ttl = positive_ttl(found.ttl);
+  return found;
+}
+
+}  // namespace
+
+RecordReply read_record_reply(std::span<const uint8_t> message, const Question& question) {
+  const auto scan = ReplyScan::read(message, question);
+  if (!scan) return std::visit([](const auto& what) -> RecordReply { return what; }, scan.error());
+  const auto end = follow_aliases(*scan, question);
+  if (!end) return MalformedReply{end.error()};
+  const auto absent = negative_ttl(std::min(end->ttl, scan->negative_ttl().value_or(limits::ttl_min)));
+  if (scan->rcode() == Rcode::no_such_name) return NoSuchName{absent};
+  if (!end->has_records) return NoData{absent};
+  return collect(*scan, *end, question.type);
+}
+
+}  // namespace ostiary::dns

@@ -1,0 +1,60 @@
+#include "ostiary/event/signals.h"
+
+#include <string>
+
+#include <signal.h>
+#include <sys/signalfd.h>
+
+namespace ostiary::event {
+namespace {
+
+sigset_t all_but_faults() {
+  sigset_t set;
+  sigfillset(&set);
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) sigdelset(&set, fault);
+  return set;
+}
+
+}  // namespace
+
+Result<> reset_dispositions() {
+  struct sigaction standard{};
+  standard.sa_handler = SIG_DFL;
+  for (int signal = 1; signal < NSIG; ++signal) {
+    const bool fixed = signal == SIGKILL || signal == SIGSTOP;
+    const bool belongs_to_libc = signal >= 32 && signal < SIGRTMIN;
+    if (!fixed && !belongs_to_libc && ::sigaction(signal, &standard, nullptr) != 0)
+      return std::unexpected(Error::system("cannot reset signal " + std::to_string(signal)));
+  }
+  return {};
+}
+
+Result<Signals> Signals::create() {
+  const sigset_t set = all_but_faults();
+  if (::sigprocmask(SIG_SETMASK, &set, nullptr) != 0)
+    return std::unexpected(Error::system("cannot block signals", Exit::unavailable));
+  TRY(reset_dispositions());
+  UniqueFd fd{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+  if (!fd.valid()) return std::unexpected(Error::system("signalfd", Exit::unavailable));
+  return Signals(std::move(fd));
+}
+
+Result<Signals> Signals::only(std::initializer_list<int> numbers) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : numbers) sigaddset(&set, number);
+  UniqueFd fd{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+  if (!fd.valid()) return std::unexpected(Error::system("signalfd", Exit::unavailable));
+  return Signals(std::move(fd));
+}
+
+Result<std::optional<Signal>> Signals::next() {
+  while (true) {
+    signalfd_siginfo info{};
+    if (::read(fd_.get(), &info, sizeof info) == sizeof info) return Signal{static_cast<int>(info.ssi_signo)};
+    if (errno == EAGAIN) return std::nullopt;
+    if (errno != EINTR) return std::unexpected(Error::system("signalfd", Exit::unavailable));
+  }
+}
+
+}  // namespace ostiary::event

@@ -1,0 +1,289 @@
+#include "ostiary/gate/answerer.h"
+
+#include <algorithm>
+
+#include <sys/random.h>
+
+#include "ostiary/inet/special.h"
+
+namespace ostiary::gate {
+namespace {
+
+using audit::DenyReason;
+using dns::ExtendedError;
+using dns::Rcode;
+using dns::RecordType;
+using std::chrono::seconds;
+
+constexpr dns::Explanation no_rule{ExtendedError::blocked, "ostiary: no rule of the policy allows this name"};
+constexpr dns::Explanation at_bound{ExtendedError::prohibited, "ostiary: too many new names at a time"};
+constexpr dns::Explanation no_answer{ExtendedError::network_error,
+                                     "ostiary: the upstream gave no usable answer"};
+constexpr dns::Explanation own_question{ExtendedError::other,
+                                        "ostiary: this question is the gate's own, come back"};
+constexpr dns::Explanation not_admitted{ExtendedError::other, "ostiary: the kernel refused the admission"};
+
+dns::HashKey random_key() {
+  dns::HashKey key;
+  // Blocks at most until the kernel's generator is ready, once a boot of the machine.
+  while (::getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key)) {
+  }
+  return key;
+}
+
+bool is_address(RecordType type) {
+  return type == RecordType::a || type == RecordType::aaaa;
+}
+
+bool may_be_told(const inet::IpAddress& address, const policy::Decision& decision) {
+  return decision.answers == policy::Answers::private_too ||
+         inet::classify(address) == inet::Reach::public_internet;
+}
+
+}  // namespace
+
+bool Answerer::Less::operator()(const dns::Question& a, const dns::Question& b) const {
+  if (a.type != b.type) return a.type < b.type;
+  return a.name < b.name;
+}
+
+Answerer::Answerer(Surroundings around, Terms terms, Outlet outlet)
+    : around_(around),
+      terms_(terms),
+      outlet_(std::move(outlet)),
+      key_(random_key()),
+      cache_(limits::cache_entries, random_key()) {}
+
+// ---- a question of the agent's
+
+void Answerer::take(std::span<const uint8_t> message, const Client& client, Time now) {
+  const dns::QueryReading reading = dns::read_query(message);
+  if (std::holds_alternative<dns::Ignored>(reading)) return;
+  if (const auto* refusal = std::get_if<dns::Refusal>(&reading)) {
+    around_.recorder.tell_folded(
+        audit::DenyName{
+            .name = {}, .type = {}, .why = DenyReason::malformed, .detail = text(refusal->reason)},
+        now);
+    const size_t limit = dns::answer_limit(refusal->envelope, client.transport);
+    return send(client, dns::write_refusal(std::span(room_).first(limit), *refusal));
+  }
+  const auto& query = std::get<dns::Query>(reading);
+  if (!answer_from_cache(query, client, now)) answer_anew(query, client, now);
+}
+
+// What is cached was allowed when it was asked, and the policy does not change.
+bool Answerer::answer_from_cache(const dns::Query& query, const Client& client, Time now) {
+  const auto hit = cache_.find(query.name, query.type, now);
+  if (!hit) return false;
+  Finding finding{.kind = Finding::Kind::no_data, .ttl = hit->ttl};
+  if (hit->outcome == dns::Cache::Outcome::no_such_name) finding.kind = Finding::Kind::no_such_name;
+  if (hit->outcome == dns::Cache::Outcome::addresses) {
+    finding.kind = Finding::Kind::addresses;
+    finding.addresses = hit->addresses;
+    if (hit->admitted_until < now + hit->ttl + limits::admission_margin) {
+      const auto name = query.name.host_name();
+      const auto until = admit(name->text(), hit->addresses, around_.policy.decide(*name), hit->ttl, now);
+      if (!until) return false;
+      cache_.set_admitted_until(query.name, query.type, *until);
+    }
+  }
+  write(query.envelope, client, finding);
+  return true;
+}
+
+void Answerer::answer_anew(const dns::Query& query, const Client& client, Time now) {
+  const auto name = query.name.host_name();
+  const policy::Decision decision = name ? around_.policy.decide(*name) : policy::Decision{};
+  if (decision.verdict == policy::Verdict::deny) return deny(query, client, now);
+
+  const bool opened = is_address(query.type) ? leads_somewhere(query.type)
+                                             : decision.types.contains(static_cast<uint16_t>(query.type));
+  if (!opened) {
+    if (!is_address(query.type)) tell_denied(query.name, query.type, DenyReason::type, {}, now);
+    return write_empty(query.envelope, client, Rcode::no_error);
+  }
+  const dns::Question question{query.name, query.type};
+  const auto pending = pending_.find(question);
+  if (pending == pending_.end()) {
+    if (pending_.size() >= limits::outstanding)
+      return deny_at_bound(query, client, "questions outstanding", now);
+    if (!within_wildcard_rate(decision, now))
+      return deny_at_bound(query, client, "names of wildcards a minute", now);
+  } else if (around_.upstream.is_asking(question, query.envelope.id)) {
+    // Docker's resolver passes on what it does not know, from within this network, and the redirect brings
+    // that here. It is told at once that nobody knows, instead of waiting for itself.
+    return write_empty(query.envelope, client, Rcode::server_failure, own_question);
+  } else if (pending->second.waiting.size() >= limits::waiters) {
+    return deny_at_bound(query, client, "clients waiting for one answer", now);
+  }
+  resolve(question, decision,
+          [this, client, envelope = dns::KeptEnvelope(query.envelope)](const Finding& finding) {
+            write(envelope.envelope(), client, finding);
+          });
+}
+
+void Answerer::deny(const dns::Query& query, const Client& client, Time now) {
+  tell_denied(query.name, query.type, DenyReason::no_rule, {}, now);
+  write_empty(query.envelope, client, Rcode::no_such_name, no_rule);
+}
+
+void Answerer::deny_at_bound(const dns::Query& query, const Client& client, std::string_view bound,
+                             Time now) {
+  tell_denied(query.name, query.type, DenyReason::bound, bound, now);
+  write_empty(query.envelope, client, Rcode::server_failure, at_bound);
+}
+
+bool Answerer::leads_somewhere(RecordType type) const {
+  return (type == RecordType::a ? terms_.ipv4 : terms_.ipv6) == Family::reachable;
+}
+
+bool Answerer::within_wildcard_rate(const policy::Decision& decision, Time now) {
+  if (decision.match == policy::Match::exact) return true;
+  if (now - wildcard_minute_ >= std::chrono::minutes(1)) {
+    wildcard_minute_ = now;
+    wildcard_names_ = 0;
+  }
+  return ++wildcard_names_ <= limits::wildcard_names_a_minute;
+}
+
+// ---- a question to the upstream
+
+void Answerer::resolve(const dns::Question& question, const policy::Decision& decision, Found found) {
+  const auto [pending, is_new] = pending_.try_emplace(question, Pending{decision, {}});
+  pending->second.waiting.push_back(std::move(found));
+  if (!is_new) return;
+  around_.upstream.ask(question, [this, question](const upstream::Reply& reply) { finish(question, reply); });
+}
+
+void Answerer::finish(const dns::Question& question, const upstream::Reply& reply) {
+  const Time now = std::chrono::steady_clock::now();
+  auto pending = pending_.extract(question);
+  const Finding finding = reply ? read_reply(question, pending.mapped().decision, *reply, now)
+                                : failed(question, text(reply.error()), now);
+  for (Found& found : pending.mapped().waiting) found(finding);
+}
+
+Finding Answerer::read_reply(const dns::Question& question, const policy::Decision& decision,
+                             std::span<const uint8_t> reply, Time now) {
+  if (!is_address(question.type)) return take_records(question, reply, now);
+  const dns::AddressReply read = dns::read_address_reply(reply, question);
+  if (const auto* addresses = std::get_if<dns::Addresses>(&read))
+    return take_addresses(question, decision, *addresses, now);
+  if (const auto* none = std::get_if<dns::NoData>(&read)) {
+    cache_.put_no_data(question.name, question.type, none->ttl, now);
+    return {.kind = Finding::Kind::no_data, .ttl = none->ttl};
+  }
+  if (const auto* none = std::get_if<dns::NoSuchName>(&read)) {
+    cache_.put_no_such_name(question.name, question.type, none->ttl, now);
+    return {.kind = Finding::Kind::no_such_name, .ttl = none->ttl};
+  }
+  if (const auto* failure = std::get_if<dns::UpstreamFailure>(&read))
+    return failed(question, text(failure->rcode), now);
+  if (const auto* malformed = std::get_if<dns::MalformedReply>(&read))
+    return failed(question, text(malformed->fault), now);
+  return failed(question, "truncated over TCP", now);
+}
+
+Finding Answerer::take_addresses(const dns::Question& question, const policy::Decision& decision,
+                                 const dns::Addresses& addresses, Time now) {
+  kept_.clear();
+  std::ranges::copy_if(addresses.list, std::back_inserter(kept_),
+                       [&](const inet::IpAddress& address) { return may_be_told(address, decision); });
+  if (kept_.empty()) {
+    tell_denied(question.name, question.type, DenyReason::rebinding, {}, now);
+    cache_.put_no_data(question.name, question.type, addresses.ttl, now);
+    return {.kind = Finding::Kind::no_data, .ttl = addresses.ttl};
+  }
+  const std::string name = question.name.text();
+  const auto until = admit(name, kept_, decision, addresses.ttl, now);
+  if (!until) {
+    tell_denied(question.name, question.type, DenyReason::not_admitted, {}, now);
+    return {.kind = Finding::Kind::failed, .why = not_admitted};
+  }
+  tell_allowed(question.name, name, decision);
+  cache_.put_addresses(question.name, question.type, kept_, addresses.ttl, now, *until);
+  return {.kind = Finding::Kind::addresses, .addresses = kept_, .ttl = addresses.ttl};
+}
+
+Finding Answerer::take_records(const dns::Question& question, std::span<const uint8_t> reply, Time now) {
+  dns::RecordReply read = dns::read_record_reply(reply, question);
+  if (auto* records = std::get_if<dns::RrSet>(&read)) {
+    records_ = std::move(*records);
+    return {.kind = Finding::Kind::records, .records = &records_, .ttl = records_.ttl};
+  }
+  if (std::holds_alternative<dns::NoData>(read)) return {.kind = Finding::Kind::no_data};
+  if (std::holds_alternative<dns::NoSuchName>(read)) return {.kind = Finding::Kind::no_such_name};
+  return failed(question, "no usable reply", now);
+}
+
+Finding Answerer::failed(const dns::Question& question, std::string_view why, Time now) {
+  const std::string name = question.name.text();
+  around_.recorder.tell_folded(audit::UpstreamFailure{.name = name, .why = why}, now);
+  return {.kind = Finding::Kind::failed, .why = no_answer};
+}
+
+std::optional<Answerer::Time> Answerer::admit(std::string_view name,
+                                              std::span<const inet::IpAddress> addresses,
+                                              const policy::Decision& decision, seconds ttl, Time now) {
+  const seconds lifetime = std::max(ttl + limits::admission_margin, terms_.hold);
+  const auto until = around_.ledger.admit(name, addresses, decision.grants, lifetime, now);
+  if (!until) return std::nullopt;
+  for (const inet::IpAddress& address : addresses)
+    for (const policy::Grant& grant : decision.grants)
+      around_.recorder.tell(audit::Admit{.name = name,
+                                         .address = address,
+                                         .protocol = static_cast<uint8_t>(grant.transport),
+                                         .port = grant.ports.first,
+                                         .lifetime = lifetime,
+                                         .last_port = grant.ports.last});
+  return *until;
+}
+
+// ---- answers
+
+void Answerer::write(const dns::Envelope& envelope, const Client& client, const Finding& finding) {
+  const auto room = std::span(room_).first(dns::answer_limit(envelope, client.transport));
+  switch (finding.kind) {
+    case Finding::Kind::failed:
+      return write_empty(envelope, client, Rcode::server_failure, finding.why);
+    case Finding::Kind::no_such_name:
+      return write_empty(envelope, client, Rcode::no_such_name);
+    case Finding::Kind::no_data:
+      return write_empty(envelope, client, Rcode::no_error);
+    case Finding::Kind::addresses:
+      return send(client, dns::write_addresses(room, envelope, finding.addresses, finding.ttl));
+    case Finding::Kind::records:
+      return send(client, dns::write_records(room, envelope, *finding.records));
+  }
+}
+
+void Answerer::write_empty(const dns::Envelope& envelope, const Client& client, Rcode rcode,
+                           const std::optional<dns::Explanation>& why) {
+  const auto room = std::span(room_).first(dns::answer_limit(envelope, client.transport));
+  send(client, dns::write_empty(room, envelope, rcode, why));
+}
+
+void Answerer::send(const Client& client, size_t size) {
+  if (size > 0) outlet_(client, std::span(room_).first(size));
+}
+
+// ---- the audit
+
+void Answerer::tell_allowed(const dns::WireName& name, std::string_view text,
+                            const policy::Decision& decision) {
+  if (told_.size() >= limits::told_names || !told_.insert(hash(key_, name)).second) return;
+  std::vector<audit::GrantedPorts> ports;
+  for (const policy::Grant& grant : decision.grants)
+    ports.push_back({static_cast<uint8_t>(grant.transport), grant.ports.first, grant.ports.last});
+  around_.recorder.tell(audit::Allow{.name = text, .ports = ports});
+}
+
+void Answerer::tell_denied(const dns::WireName& name, RecordType type, DenyReason why,
+                           std::string_view detail, Time now) {
+  const std::string shown = name.text();
+  const std::string shown_type = text(type);
+  around_.recorder.tell_folded(
+      audit::DenyName{.name = shown, .type = shown_type, .why = why, .detail = detail}, now);
+}
+
+}  // namespace ostiary::gate

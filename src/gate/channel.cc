@@ -1,0 +1,61 @@
+#include "channel.h"
+
+#include <array>
+#include <charconv>
+
+#include <sys/socket.h>
+
+namespace ostiary::gate {
+namespace {
+
+constexpr size_t max_datagram = 4096;
+constexpr size_t max_text = 1024;
+
+}  // namespace
+
+// The kind as a digit, then the number, the text and the reason, each ended by a NUL: a text goes as far as
+// its first.
+std::string render_message(const Message& message) {
+  std::string octets(1, static_cast<char>('0' + static_cast<int>(message.kind)));
+  for (const std::string& part :
+       {std::to_string(message.number), message.text.substr(0, max_text), message.reason.substr(0, max_text)})
+    octets.append(part, 0, part.find('\0')).push_back('\0');
+  return octets;
+}
+
+std::optional<Message> parse_message(std::string_view octets) {
+  if (octets.empty() || octets[0] < '0' || octets[0] > '0' + static_cast<int>(Message::Kind::failed))
+    return std::nullopt;
+  Message message{.kind = static_cast<Message::Kind>(octets[0] - '0')};
+  octets.remove_prefix(1);
+  std::array<std::string_view, 3> parts;
+  for (std::string_view& part : parts) {
+    const size_t end = octets.find('\0');
+    if (end == std::string_view::npos) return std::nullopt;
+    part = octets.substr(0, end);
+    octets.remove_prefix(end + 1);
+  }
+  std::from_chars(parts[0].data(), parts[0].data() + parts[0].size(), message.number);
+  if (!octets.empty() || parts[0] != std::to_string(message.number)) return std::nullopt;
+  message.text = parts[1];
+  message.reason = parts[2];
+  return message;
+}
+
+Result<std::optional<std::string>> receive(int channel) {
+  std::array<char, max_datagram> octets;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  while (true) {
+    const ssize_t got = ::recv(channel, octets.data(), octets.size(), 0);
+    if (got > 0) return std::string(octets.data(), static_cast<size_t>(got));
+    if (got == 0 || errno == ECONNRESET) return std::nullopt;
+    if (errno != EINTR) return std::unexpected(Error::system("the gate's channel", Exit::unavailable));
+  }
+}
+
+Result<> send(int channel, std::string_view octets) {
+  if (::send(channel, octets.data(), octets.size(), MSG_NOSIGNAL) < 0)
+    return std::unexpected(Error::system("the gate's channel", Exit::unavailable));
+  return {};
+}
+
+}  // namespace ostiary::gate

@@ -1,0 +1,35 @@
+// gate/channel.h: the words between keeper and gate, one datagram each, and the descriptors a gate is born
+// with.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "ostiary/base/result.h"
+#include "ostiary/gate/launch.h"
+
+namespace ostiary::gate {
+
+// The numbers that a gate finds its descriptors under. One that is not there is closed.
+namespace inherited {
+inline constexpr int setup = 3;
+inline constexpr int channel = 4;
+inline constexpr int udp4 = 5;
+inline constexpr int udp6 = 6;
+inline constexpr int tcp4 = 7;
+inline constexpr int tcp6 = 8;
+inline constexpr int audit = 9;
+inline constexpr int last = audit;
+}  // namespace inherited
+
+// What the keeper says.
+enum class Word : uint8_t { begin = 'b', restore = 'r', tested = 't' };
+
+std::string render_message(const Message& message);
+std::optional<Message> parse_message(std::string_view octets);
+
+// Waits for a datagram; nothing at the end of the channel.
+Result<std::optional<std::string>> receive(int channel);
+Result<> send(int channel, std::string_view octets);
+
+}  // namespace ostiary::gate

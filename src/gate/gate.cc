@@ -1,0 +1,334 @@
+#include "ostiary/gate/gate.h"
+
+#include <optional>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "ostiary/audit/journal.h"
+#include "ostiary/base/read_file.h"
+#include "ostiary/confine/confine_gate.h"
+#include "ostiary/event/epoll.h"
+#include "ostiary/gate/answerer.h"
+#include "ostiary/gate/ledger.h"
+#include "ostiary/gate/recorder.h"
+#include "ostiary/nft/denied_log.h"
+#include "ostiary/upstream/in_turn.h"
+#include "tcp_server.h"
+#include "udp_server.h"
+
+namespace ostiary::gate {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr size_t max_setup = 64U << 20U;
+
+// What a descriptor of the loop is, in the upper half of its token; its number is in the lower.
+enum class Source : uint32_t { channel, upstream, denied, udp, tcp_listener, tcp_connection };
+
+constexpr uint64_t token(Source source, uint32_t number = 0) {
+  return (uint64_t{static_cast<uint32_t>(source)} << 32U) | number;
+}
+
+// A descriptor we were born with; invalid where there is none.
+UniqueFd inherit(int fd) {
+  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return UniqueFd{};
+  return UniqueFd(fd);
+}
+
+std::vector<UniqueFd> inherit(int ipv4, int ipv6) {
+  std::vector<UniqueFd> sockets;
+  for (const int fd : {ipv4, ipv6})
+    if (UniqueFd socket = inherit(fd); socket.valid()) sockets.push_back(std::move(socket));
+  return sockets;
+}
+
+Result<audit::Journal> open_journal(UniqueFd fd) {
+  if (!fd.valid()) return audit::Journal::none();
+  return audit::Journal::to_fd(std::move(fd));
+}
+
+Result<Setup> read_setup() {
+  const UniqueFd file = inherit(inherited::setup);
+  if (!file.valid())
+    return fail(Exit::usage, "ostiary-gate is not to be started by hand: see ostiary --help");
+  return parse_setup(TRY(read_file("/proc/self/fd/" + std::to_string(inherited::setup), max_setup)));
+}
+
+// What it was born with. Taken before anything is opened, since what is opened may get the number of one that
+// is not there.
+struct Birthright {
+  UniqueFd channel = inherit(inherited::channel);
+  std::vector<UniqueFd> udp = inherit(inherited::udp4, inherited::udp6);
+  std::vector<UniqueFd> tcp = inherit(inherited::tcp4, inherited::tcp6);
+  UniqueFd audit = inherit(inherited::audit);
+};
+
+// Everything that needs more than the gate keeps, opened before it is confined.
+struct Parts {
+  Setup setup;
+  UniqueFd channel;
+  std::vector<UniqueFd> udp;
+  std::vector<UniqueFd> tcp;
+  Recorder recorder;
+  policy::Policy policy;
+  nft::KernelAdmissions admissions;
+  nft::DeniedLog denied;
+  std::unique_ptr<upstream::InTurn> upstream;
+  event::Epoll epoll;
+};
+
+Result<Parts> open_parts() {
+  Birthright birthright;
+  Setup setup = TRY(read_setup());
+  auto journal = TRY(open_journal(std::move(birthright.audit)));
+  policy::Policy policy = policy::Policy::compile(setup.rules);
+  auto admissions = TRY(nft::KernelAdmissions::open());
+  auto denied = TRY(nft::DeniedLog::open(setup.log_group));
+  auto resolver = TRY(upstream::InTurn::create({.servers = setup.upstreams, .mark = setup.mark}));
+  auto epoll = TRY(event::Epoll::create());
+  return Parts{.setup = std::move(setup),
+               .channel = std::move(birthright.channel),
+               .udp = std::move(birthright.udp),
+               .tcp = std::move(birthright.tcp),
+               .recorder = Recorder(std::move(journal)),
+               .policy = std::move(policy),
+               .admissions = std::move(admissions),
+               .denied = std::move(denied),
+               .upstream = std::move(resolver),
+               .epoll = std::move(epoll)};
+}
+
+class Gate {
+ public:
+  explicit Gate(Parts& parts)
+      : parts_(parts),
+        udp_(std::move(parts.udp)),
+        tcp_(std::move(parts.tcp), parts.epoll, token(Source::tcp_connection)),
+        ledger_(parts.admissions, parts.setup.beginning),
+        answerer_({parts.policy, *parts.upstream, ledger_, parts.recorder}, parts.setup.terms,
+                  [this](const Client& client, std::span<const uint8_t> answer) { send(client, answer); }) {}
+
+  Result<int> serve() {
+    TRY(watch());
+    if (parts_.setup.beginning == Beginning::empty)
+      parts_.recorder.set_doer(audit::Doer::self_test);
+    else
+      TRY(parts_.denied.gather());
+    resolve_plan();
+    while (!ended_) {
+      upstream_due_ = parts_.upstream->deadline();
+      const auto ready = TRY(parts_.epoll.wait(deadline()));
+      const auto now = steady_clock::now();
+      for (const epoll_event& event : ready) TRY(on_event(event, now));
+      on_time(now);
+      udp_.flush();
+    }
+    parts_.recorder.flush();
+    return 0;
+  }
+
+ private:
+  Result<> watch() {
+    event::Epoll& epoll = parts_.epoll;
+    TRY(epoll.add(parts_.channel.get(), EPOLLIN, token(Source::channel)));
+    for (const int fd : parts_.upstream->descriptors()) TRY(epoll.add(fd, EPOLLIN, token(Source::upstream)));
+    TRY(epoll.add(parts_.denied.fd(), EPOLLIN, token(Source::denied)));
+    for (uint32_t i = 0; i < udp_.sockets().size(); ++i)
+      TRY(epoll.add(udp_.sockets()[i].get(), EPOLLIN, token(Source::udp, i)));
+    for (uint32_t i = 0; i < tcp_.listeners().size(); ++i)
+      TRY(epoll.add(tcp_.listeners()[i].get(), EPOLLIN, token(Source::tcp_listener, i)));
+    return {};
+  }
+
+  event::Deadline deadline() const {
+    event::Deadline first = event::earlier(upstream_due_, tcp_.deadline());
+    first = event::earlier(first, parts_.recorder.due());
+    return outstanding_ > 0 ? event::earlier(first, plan_deadline_) : first;
+  }
+
+  Result<> on_event(const epoll_event& event, steady_clock::time_point now) {
+    const auto number = static_cast<uint32_t>(event.data.u64);
+    const UdpServer::Handler handler = [&](std::span<const uint8_t> message, const Client& client) {
+      answerer_.take(message, client, now);
+    };
+    switch (static_cast<Source>(event.data.u64 >> 32U)) {
+      case Source::channel:
+        return on_word(now);
+      case Source::upstream:
+        parts_.upstream->process();
+        return {};
+      case Source::denied:
+        TRY(on_denied(now));
+        return {};
+      case Source::udp:
+        udp_.receive(number, handler);
+        return {};
+      case Source::tcp_listener:
+        tcp_.accept(number, now);
+        return {};
+      case Source::tcp_connection:
+        tcp_.serve(number, event.events, handler, now);
+        return {};
+    }
+    return {};
+  }
+
+  void on_time(steady_clock::time_point now) {
+    if (upstream_due_ && *upstream_due_ <= now) parts_.upstream->process();
+    if (const auto due = parts_.recorder.due(); due && *due <= now) parts_.recorder.flush();
+    tcp_.close_overdue(now);
+    if (outstanding_ > 0 && plan_deadline_ <= now) give_up_plan();
+  }
+
+  Result<> on_word(steady_clock::time_point now) {
+    const auto word = TRY(receive(parts_.channel.get()));
+    if (!word)
+      ended_ = true;
+    else if (word->front() == static_cast<char>(Word::restore))
+      TRY(ledger_.restore(now));
+    else if (word->front() == static_cast<char>(Word::tested))
+      TRY(on_tested(now));
+    return {};
+  }
+
+  // Nobody was here but the self-test, and what it was denied has all been logged: only then does the keeper
+  // go on.
+  Result<> on_tested(steady_clock::time_point now) {
+    while (TRY(on_denied(now)) > 0) {
+    }
+    parts_.recorder.set_doer(audit::Doer::agent);
+    TRY(parts_.denied.gather());
+    tell({.kind = Message::Kind::tested});
+    return {};
+  }
+
+  // How many there were.
+  Result<size_t> on_denied(steady_clock::time_point now) {
+    const auto denied = TRY(parts_.denied.read());
+    for (const nft::Denied& each : denied)
+      parts_.recorder.tell_folded(audit::DenyPacket{.address = each.destination,
+                                                    .port = each.port,
+                                                    .protocol = each.protocol,
+                                                    .icmp_type = each.icmp_type,
+                                                    .uid = each.uid,
+                                                    .name = ledger_.name_of(each.destination)},
+                                  now);
+    return denied.size();
+  }
+
+  void send(const Client& client, std::span<const uint8_t> answer) {
+    if (client.transport == dns::Transport::udp)
+      udp_.send(client, answer);
+    else
+      tcp_.send(client, answer);
+  }
+
+  // ---- the plan's hosts, before anybody asks
+
+  struct PlanHost {
+    std::string name;
+    size_t waiting = 0;  // for A, for AAAA
+    bool resolved = false;
+    std::string_view why = "has no address";
+  };
+
+  void resolve_plan() {
+    plan_deadline_ = steady_clock::now() + parts_.setup.resolve_timeout;
+    const auto hosts = parts_.policy.plain_hosts();
+    plan_.reserve(hosts.size());
+    for (const policy::PlainHost& host : hosts) plan_.push_back({.name = host.name.text()});
+    // Counted before the first is asked, since an answer may come within the question.
+    outstanding_ = hosts.size();
+    for (size_t i = 0; i < hosts.size(); ++i) resolve(hosts[i].name, i);
+    if (hosts.empty()) tell_ready();
+  }
+
+  void resolve(const inet::HostName& host, size_t index) {
+    std::vector<dns::RecordType> types;
+    if (parts_.setup.terms.ipv4 == Family::reachable) types.push_back(dns::RecordType::a);
+    if (parts_.setup.terms.ipv6 == Family::reachable) types.push_back(dns::RecordType::aaaa);
+    plan_[index].waiting = types.size();
+    if (types.empty()) return on_resolved(index);
+    const policy::Decision decision = parts_.policy.decide(host);
+    for (const dns::RecordType type : types)
+      answerer_.resolve({dns::WireName::from(host), type}, decision, [this, index](const Finding& finding) {
+        PlanHost& found = plan_[index];
+        if (finding.kind == Finding::Kind::addresses) found.resolved = true;
+        for (const inet::IpAddress& address : finding.addresses)
+          if (!told_ready_) tell({.kind = Message::Kind::admitted, .text = address.text()});
+        if (finding.kind == Finding::Kind::failed) found.why = "the upstream gave no usable answer";
+        if (finding.kind == Finding::Kind::no_such_name) found.why = "there is no such name";
+        if (--found.waiting == 0) on_resolved(index);
+      });
+  }
+
+  void on_resolved(size_t index) {
+    if (told_ready_) return;
+    if (!plan_[index].resolved) tell_unresolved(plan_[index]);
+    if (--outstanding_ == 0) tell_ready();
+  }
+
+  void give_up_plan() {
+    for (PlanHost& host : plan_)
+      if (host.waiting > 0 && !host.resolved) {
+        host.why = "did not resolve in time";
+        tell_unresolved(host);
+      }
+    outstanding_ = 0;
+    tell_ready();
+  }
+
+  void tell_unresolved(const PlanHost& host) {
+    tell({.kind = Message::Kind::unresolved, .text = host.name, .reason = std::string(host.why)});
+  }
+
+  void tell_ready() {
+    told_ready_ = true;
+    const auto resolved = std::ranges::count_if(plan_, [](const PlanHost& host) { return host.resolved; });
+    tell({.kind = Message::Kind::ready, .number = static_cast<uint32_t>(resolved)});
+  }
+
+  // A keeper that does not listen is gone, and its end of the channel says so.
+  void tell(const Message& message) { (void)gate::send(parts_.channel.get(), render_message(message)); }
+
+  Parts& parts_;
+  UdpServer udp_;
+  TcpServer tcp_;
+  Ledger ledger_;
+  Answerer answerer_;
+  std::vector<PlanHost> plan_;
+  size_t outstanding_ = 0;
+  event::Deadline upstream_due_;  // as it was before the wait: asked again it would only be later
+  bool told_ready_ = false;
+  bool ended_ = false;
+  steady_clock::time_point plan_deadline_;
+};
+
+Result<int> confine_and_serve() {
+  Parts parts = TRY(open_parts());
+  TRY(confine::confine_gate(parts.setup.user));
+  TRY(send(parts.channel.get(),
+           render_message({.kind = Message::Kind::hello, .number = parts.admissions.port()})));
+  const auto word = TRY(receive(parts.channel.get()));
+  if (!word || word->front() != static_cast<char>(Word::begin)) return 0;
+  return Gate(parts).serve();
+}
+
+}  // namespace
+
+Result<int> run() {
+  ::signal(SIGPIPE, SIG_IGN);
+  auto status = confine_and_serve();
+  if (!status)
+    (void)send(inherited::channel, render_message({.kind = Message::Kind::failed,
+                                                   .number = static_cast<uint32_t>(status.error().exit),
+                                                   .text = status.error().message}));
+  return status;
+}
+
+}  // namespace ostiary::gate

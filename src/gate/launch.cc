@@ -1,0 +1,147 @@
+#include "ostiary/gate/launch.h"
+
+#include <array>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "ostiary/gate/gate.h"
+
+namespace ostiary::gate {
+namespace {
+
+constexpr int backlog = 64;
+
+Error taken(std::string_view address, std::string_view transport) {
+  Error error =
+      Error::system(std::string(address) + " port " + std::to_string(port) + "/" + std::string(transport),
+                    Exit::unavailable);
+  error.message += ": stop the program that listens there";
+  return error;
+}
+
+Result<UniqueFd> open_listener(int family, int type) {
+  UniqueFd fd{::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!fd.valid() && errno == EAFNOSUPPORT && family == AF_INET6) return UniqueFd{};
+  if (!fd.valid()) return std::unexpected(Error::system("socket", Exit::unavailable));
+  const int yes = 1;
+  if (type == SOCK_STREAM) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+
+  sockaddr_in v4{
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+  sockaddr_in6 v6{.sin6_family = AF_INET6,
+                  .sin6_port = htons(port),
+                  .sin6_flowinfo = 0,
+                  .sin6_addr = IN6ADDR_LOOPBACK_INIT,
+                  .sin6_scope_id = 0};
+  const bool ipv4 = family == AF_INET;
+  const auto* address = ipv4 ? reinterpret_cast<sockaddr*>(&v4) : reinterpret_cast<sockaddr*>(&v6);
+  if (::bind(fd.get(), address, ipv4 ? sizeof v4 : sizeof v6) != 0) {
+    if (errno == EADDRNOTAVAIL && !ipv4) return UniqueFd{};  // IPv6 is there, and switched off
+    return std::unexpected(taken(ipv4 ? "127.0.0.1" : "::1", type == SOCK_STREAM ? "tcp" : "udp"));
+  }
+  if (type == SOCK_STREAM && ::listen(fd.get(), backlog) != 0)
+    return std::unexpected(Error::system("listen", Exit::unavailable));
+  return fd;
+}
+
+Result<UniqueFd> setup_file(const Setup& setup) {
+  UniqueFd fd{::memfd_create("ostiary-gate-setup", MFD_CLOEXEC)};
+  if (!fd.valid()) return std::unexpected(Error::system("memfd_create", Exit::unavailable));
+  const std::string text = render_setup(setup);
+  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      ::lseek(fd.get(), 0, SEEK_SET) != 0)
+    return std::unexpected(Error::system("the gate's setup", Exit::unavailable));
+  return fd;
+}
+
+// Between fork and exec: the descriptors move to where the gate looks for them, beyond each other's way
+// first.
+[[noreturn]] void become_gate(std::array<int, inherited::last - inherited::setup + 1> fds, Birth birth) {
+  constexpr int out_of_the_way = 20;
+  for (int& fd : fds)
+    if (fd >= 0) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, out_of_the_way);
+  int target = inherited::setup;
+  for (const int fd : fds) {
+    if (fd >= 0)
+      ::dup2(fd, target);
+    else
+      ::close(target);
+    ++target;
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::setsid();
+  if (birth == Birth::copied) {
+    // Nothing of the keeper's stays open; what does not close is no gate.
+    const bool closed = ::close_range(inherited::last + 1, ~0U, 0) == 0;
+    const auto status = closed ? run() : Result<int>(fail(Exit::unavailable, "close_range"));
+    ::_exit(status ? *status : static_cast<int>(status.error().exit));
+  }
+  std::array<char*, 2> arguments{const_cast<char*>(program_name), nullptr};
+  std::array<char*, 1> environment{nullptr};
+  ::execve("/proc/self/exe", arguments.data(), environment.data());
+  ::_exit(static_cast<int>(Exit::not_executable));
+}
+
+}  // namespace
+
+Result<Listeners> open_listeners() {
+  Listeners listeners;
+  listeners.udp4 = TRY(open_listener(AF_INET, SOCK_DGRAM));
+  listeners.udp6 = TRY(open_listener(AF_INET6, SOCK_DGRAM));
+  listeners.tcp4 = TRY(open_listener(AF_INET, SOCK_STREAM));
+  listeners.tcp6 = TRY(open_listener(AF_INET6, SOCK_STREAM));
+  return listeners;
+}
+
+Result<Process> Process::start(const Listeners& listeners, const Setup& setup, int audit, Birth birth) {
+  const UniqueFd file = TRY(setup_file(setup));
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    return std::unexpected(Error::system("socketpair", Exit::unavailable));
+  UniqueFd ours(ends[0]);
+  const UniqueFd its(ends[1]);
+  const pid_t pid = ::fork();
+  if (pid < 0) return std::unexpected(Error::system("fork", Exit::unavailable));
+  if (pid == 0)
+    become_gate({file.get(), its.get(), listeners.udp4.get(), listeners.udp6.get(), listeners.tcp4.get(),
+                 listeners.tcp6.get(), audit},
+                birth);
+  return Process(pid, std::move(ours));
+}
+
+Result<std::optional<Message>> Process::hear(std::chrono::milliseconds limit) {
+  pollfd readable{.fd = channel_.get(), .events = POLLIN, .revents = 0};
+  const int ready = ::poll(&readable, 1, static_cast<int>(limit.count()));
+  if (ready == 0) return fail(Exit::unavailable, "the gate says nothing");
+  const auto octets = TRY(receive(channel_.get()));
+  if (!octets) return std::nullopt;
+  auto message = parse_message(*octets);
+  if (!message) return fail(Exit::unavailable, "the gate says what it cannot");
+  return message;
+}
+
+Result<> Process::tell_begin() {
+  const char word = static_cast<char>(Word::begin);
+  return send(channel_.get(), {&word, 1});
+}
+
+Result<> Process::tell_tested() {
+  const char word = static_cast<char>(Word::tested);
+  return send(channel_.get(), {&word, 1});
+}
+
+Result<> Process::tell_restore() {
+  const char word = static_cast<char>(Word::restore);
+  return send(channel_.get(), {&word, 1});
+}
+
+}  // namespace ostiary::gate

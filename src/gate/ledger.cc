@@ -1,0 +1,79 @@
+#include "ostiary/gate/ledger.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "ostiary/gate/limits.h"
+
+namespace ostiary::gate {
+namespace {
+
+using std::chrono::ceil;
+using std::chrono::seconds;
+
+}  // namespace
+
+size_t Ledger::Hash::operator()(const inet::IpAddress& address) const noexcept {
+  const auto octets = address.octets();
+  return std::hash<std::string_view>{}({reinterpret_cast<const char*>(octets.data()), octets.size()});
+}
+
+size_t Ledger::Hash::operator()(const Key& key) const noexcept {
+  return (*this)(key.address) * 31U + (size_t{key.port} << 8U) + key.protocol;
+}
+
+// What has run out makes room first.
+Result<> Ledger::make_room(size_t more, Time now) {
+  if (entries_.size() + more <= limits::ledger_entries) return {};
+  std::erase_if(entries_, [now](const auto& entry) { return entry.second <= now; });
+  std::unordered_set<inet::IpAddress, Hash> left;
+  for (const auto& [key, until] : entries_) left.insert(key.address);
+  std::erase_if(names_, [&left](const auto& named) { return !left.contains(named.first); });
+  if (entries_.size() + more <= limits::ledger_entries) return {};
+  return fail(Exit::unavailable, "as many addresses are admitted as can be");
+}
+
+Result<Ledger::Time> Ledger::admit(std::string_view name, std::span<const inet::IpAddress> addresses,
+                                   std::span<const policy::Grant> grants, seconds lifetime, Time now) {
+  keys_.clear();
+  admissions_.clear();
+  for (const inet::IpAddress& address : addresses)
+    for (const policy::Grant& grant : grants)
+      for (uint32_t port = grant.ports.first; port <= grant.ports.last; ++port) {
+        const Key key{address, static_cast<uint16_t>(port), static_cast<uint8_t>(grant.transport)};
+        const auto known = entries_.find(key);
+        const Time until = std::max(now + lifetime, known == entries_.end() ? now : known->second);
+        const bool surely_absent = beginning_ == Beginning::empty && known == entries_.end();
+        keys_.push_back(key);
+        admissions_.push_back({.address = address,
+                               .protocol = key.protocol,
+                               .port = key.port,
+                               .lifetime = ceil<seconds>(until - now),
+                               .prior = surely_absent ? nft::Prior::absent : nft::Prior::unknown});
+      }
+  TRY(make_room(keys_.size(), now));
+  TRY(kernel_.admit(admissions_));
+  for (size_t i = 0; i < keys_.size(); ++i) entries_[keys_[i]] = now + admissions_[i].lifetime;
+  const auto shared_name = std::make_shared<const std::string>(name);
+  for (const inet::IpAddress& address : addresses) names_[address] = shared_name;
+  return now + lifetime;
+}
+
+Result<> Ledger::restore(Time now) {
+  admissions_.clear();
+  for (const auto& [key, until] : entries_)
+    if (until > now)
+      admissions_.push_back({.address = key.address,
+                             .protocol = key.protocol,
+                             .port = key.port,
+                             .lifetime = ceil<seconds>(until - now),
+                             .prior = nft::Prior::unknown});
+  return kernel_.admit(admissions_);
+}
+
+std::string_view Ledger::name_of(const inet::IpAddress& address) const {
+  const auto found = names_.find(address);
+  return found == names_.end() ? std::string_view{} : std::string_view(*found->second);
+}
+
+}  // namespace ostiary::gate

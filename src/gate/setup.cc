@@ -1,0 +1,105 @@
+#include "ostiary/gate/setup.h"
+
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "ostiary/policy/record_types.h"
+
+namespace ostiary::gate {
+namespace {
+
+using Json = nlohmann::json;
+using std::chrono::seconds;
+
+Json rule_json(const policy::Rule& rule) {
+  return {{"subject", text(rule.subject)}, {"ports", rule.ports.text()}, {"protocol", rule.protocol},
+          {"answers", rule.answers},       {"types", rule.types.text()}, {"need", rule.need},
+          {"reason", rule.reason}};
+}
+
+// The enumerator with that number, from `first` to `last`.
+template <typename Enum>
+Result<Enum> enumerator(const Json& number, Enum last, Enum first = Enum{}) {
+  if (!number.is_number_unsigned() || number.get<uint64_t>() < std::to_underlying(first) ||
+      number.get<uint64_t>() > std::to_underlying(last))
+    return fail(Exit::unavailable, "the gate's setup: a number names nothing");
+  return static_cast<Enum>(number.get<uint64_t>());
+}
+
+Result<policy::Subject> parse_subject(std::string_view text) {
+  if (text.starts_with("*.")) {
+    auto suffix = TRY(inet::HostName::parse(text.substr(2)));
+    return policy::Wildcard{std::move(suffix)};
+  }
+  if (auto prefix = inet::Prefix::parse(text)) return *prefix;
+  return TRY(inet::HostName::parse(text));
+}
+
+Result<policy::RecordTypes> parse_types(std::string_view text) {
+  policy::RecordTypes types;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    TRY(types.add(text.substr(0, comma)));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return types;
+}
+
+Result<policy::Rule> parse_rule(const Json& json) {
+  auto subject = TRY(parse_subject(json.at("subject").get<std::string>()));
+  auto ports = TRY(inet::PortSet::parse(json.at("ports").get<std::string>()));
+  const auto types = TRY(parse_types(json.at("types").get<std::string>()));
+  const auto protocol = TRY(enumerator(json.at("protocol"), policy::Protocol::both, policy::Protocol::tcp));
+  const auto answers = TRY(enumerator(json.at("answers"), policy::Answers::private_too));
+  const auto need = TRY(enumerator(json.at("need"), policy::Need::required));
+  return policy::Rule{.subject = std::move(subject),
+                      .ports = std::move(ports),
+                      .protocol = protocol,
+                      .answers = answers,
+                      .types = types,
+                      .need = need,
+                      .reason = json.at("reason").get<std::string>()};
+}
+
+Result<Setup> read_setup(const Json& json) {
+  Setup setup;
+  for (const Json& rule : json.at("rules")) setup.rules.push_back(TRY(parse_rule(rule)));
+  for (const Json& server : json.at("upstreams"))
+    setup.upstreams.push_back(TRY(upstream::parse_server(server.get<std::string>())));
+  setup.terms.hold = seconds(json.at("hold").get<int64_t>());
+  setup.terms.ipv4 = TRY(enumerator(json.at("ipv4"), Family::reachable));
+  setup.terms.ipv6 = TRY(enumerator(json.at("ipv6"), Family::reachable));
+  setup.resolve_timeout = seconds(json.at("resolve_timeout").get<int64_t>());
+  setup.beginning = TRY(enumerator(json.at("beginning"), Beginning::continued));
+  setup.mark = json.at("mark").get<uint32_t>();
+  setup.log_group = json.at("log_group").get<uint16_t>();
+  setup.user = json.at("user").get<uint32_t>();
+  return setup;
+}
+
+}  // namespace
+
+std::string render_setup(const Setup& setup) {
+  Json rules = Json::array();
+  for (const policy::Rule& rule : setup.rules) rules.push_back(rule_json(rule));
+  Json upstreams = Json::array();
+  for (const upstream::Server& server : setup.upstreams) upstreams.push_back(text(server));
+  return Json{{"rules", std::move(rules)},        {"upstreams", std::move(upstreams)},
+              {"hold", setup.terms.hold.count()}, {"ipv4", setup.terms.ipv4},
+              {"ipv6", setup.terms.ipv6},         {"resolve_timeout", setup.resolve_timeout.count()},
+              {"beginning", setup.beginning},     {"mark", setup.mark},
+              {"log_group", setup.log_group},     {"user", setup.user}}
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<Setup> parse_setup(std::string_view text) {
+  // It comes from the keeper alone; a form that is not its own ends the gate.
+  try {
+    return read_setup(Json::parse(text));
+  } catch (const Json::exception& error) {
+    return fail(Exit::unavailable, std::string("the gate's setup: ") + error.what());
+  }
+}
+
+}  // namespace ostiary::gate

@@ -1,0 +1,111 @@
+#include "tcp_server.h"
+
+#include <algorithm>
+#include <array>
+
+#include <sys/socket.h>
+
+namespace ostiary::gate {
+
+TcpServer::TcpServer(std::vector<UniqueFd> listeners, event::Epoll& epoll, uint64_t first_token)
+    : listeners_(std::move(listeners)),
+      epoll_(epoll),
+      first_token_(first_token),
+      connections_(limits::tcp_clients) {}
+
+// A free one, or else the one whose time is up first.
+uint32_t TcpServer::free_connection() {
+  auto found = std::ranges::find_if(connections_, [](const Connection& c) { return !c.fd.valid(); });
+  if (found == connections_.end()) {
+    found = std::ranges::min_element(connections_, {}, &Connection::overdue);
+    close(*found);
+  }
+  return static_cast<uint32_t>(found - connections_.begin());
+}
+
+void TcpServer::close(Connection& connection) {
+  connection.fd.reset();
+  ++connection.generation;
+  connection.frames = {};
+  connection.unsent = {};
+}
+
+void TcpServer::accept(uint32_t listener, Time now) {
+  UniqueFd fd{::accept4(listeners_[listener].get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+  if (!fd.valid()) return;
+  const uint32_t number = free_connection();
+  if (!epoll_.add(fd.get(), EPOLLIN, first_token_ + number)) return;
+  connections_[number].fd = std::move(fd);
+  connections_[number].overdue = now + limits::tcp_idle;
+}
+
+void TcpServer::serve(uint32_t number, uint32_t events, const Handler& handler, Time now) {
+  Connection& connection = connections_[number];
+  if (!connection.fd.valid()) return;
+  if ((events & EPOLLOUT) != 0) write(connection, number);
+  if (connection.fd.valid() && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+    read(connection, number, handler, now);
+}
+
+void TcpServer::read(Connection& connection, uint32_t number, const Handler& handler, Time now) {
+  std::array<uint8_t, dns::limits::tcp_query_octets>
+      octets;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  const ssize_t got = ::recv(connection.fd.get(), octets.data(), octets.size(), MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0 || !take(connection, number, std::span(octets).first(static_cast<size_t>(got)), handler))
+    return close(connection);
+  // Octets of a message that does not end do not buy time.
+  if (!connection.frames.within_message()) connection.overdue = now + limits::tcp_idle;
+}
+
+bool TcpServer::take(Connection& connection, uint32_t number, std::span<const uint8_t> octets,
+                     const Handler& handler) {
+  const uint32_t generation = connection.generation;
+  while (true) {
+    const dns::Frame frame = connection.frames.next(octets);
+    if (std::holds_alternative<dns::NeedMore>(frame)) return true;
+    const auto* message = std::get_if<std::span<const uint8_t>>(&frame);
+    if (message == nullptr) return false;
+    handler(*message, {.transport = dns::Transport::tcp,
+                       .socket = number,
+                       .generation = generation,
+                       .address = {},
+                       .address_size = 0});
+    if (connection.generation != generation) return true;  // closed by an answer it did not take
+  }
+}
+
+void TcpServer::send(const Client& client, std::span<const uint8_t> answer) {
+  Connection& connection = connections_[client.socket];
+  if (!connection.fd.valid() || connection.generation != client.generation) return;
+  if (connection.unsent.size() + answer.size() + 2 > limits::tcp_unsent_octets) return close(connection);
+  const size_t start = connection.unsent.size();
+  connection.unsent.resize(start + 2 + answer.size());
+  connection.unsent[start] = static_cast<uint8_t>(answer.size() >> 8U);
+  connection.unsent[start + 1] = static_cast<uint8_t>(answer.size() & 0xffU);
+  std::ranges::copy(answer, connection.unsent.begin() + static_cast<ptrdiff_t>(start) + 2);
+  write(connection, client.socket);
+}
+
+void TcpServer::write(Connection& connection, uint32_t number) {
+  const ssize_t sent = ::send(connection.fd.get(), connection.unsent.data(), connection.unsent.size(),
+                              MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) return close(connection);
+  if (sent > 0) connection.unsent.erase(connection.unsent.begin(), connection.unsent.begin() + sent);
+  const uint32_t events = connection.unsent.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT;
+  if (!epoll_.change(connection.fd.get(), events, first_token_ + number)) close(connection);
+}
+
+event::Deadline TcpServer::deadline() const {
+  event::Deadline first;
+  for (const Connection& connection : connections_)
+    if (connection.fd.valid()) first = event::earlier(first, connection.overdue);
+  return first;
+}
+
+void TcpServer::close_overdue(Time now) {
+  for (Connection& connection : connections_)
+    if (connection.fd.valid() && connection.overdue <= now) close(connection);
+}
+
+}  // namespace ostiary::gate

@@ -1,0 +1,59 @@
+#include "ostiary/inet/host_name.h"
+
+#include <algorithm>
+
+namespace ostiary::inet {
+namespace {
+
+constexpr size_t max_name = 253;
+constexpr size_t max_label = 63;
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool is_label_character(char c) {
+  return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
+}
+
+// What inet_aton(3) would take for the last part of an address: decimal, octal or hexadecimal.
+bool reads_as_number(std::string_view label) {
+  if (label.starts_with("0x"))
+    label.remove_prefix(2), label = label.empty() ? "0" : label;
+  else
+    return std::ranges::all_of(label, is_digit);
+  return std::ranges::all_of(label, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
+}
+
+Result<> check_label(std::string_view label) {
+  if (label.empty()) return fail(Exit::configuration, "has an empty label");
+  if (label.size() > max_label) return fail(Exit::configuration, "has a label of more than 63 characters");
+  if (label.front() == '-' || label.back() == '-')
+    return fail(Exit::configuration, "has a label that begins or ends with a hyphen");
+  if (!std::ranges::all_of(label, is_label_character))
+    return fail(Exit::configuration, "has a character that is not a letter, digit, hyphen or underscore");
+  return {};
+}
+
+}  // namespace
+
+Result<HostName> HostName::parse(std::string_view text) {
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.empty()) return fail(Exit::configuration, "is empty");
+  if (text.size() > max_name) return fail(Exit::configuration, "is longer than 253 characters");
+  std::string name(text);
+  std::ranges::transform(name, name.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::string_view last;
+  for (std::string_view rest = name;;) {
+    const size_t dot = rest.find('.');
+    last = rest.substr(0, dot);
+    TRY(check_label(last));
+    if (dot == std::string_view::npos) break;
+    rest.remove_prefix(dot + 1);
+  }
+  if (reads_as_number(last)) return fail(Exit::configuration, "ends in a number but is not an IP address");
+  return HostName(std::move(name));
+}
+
+}  // namespace ostiary::inet

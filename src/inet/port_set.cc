@@ -1,0 +1,61 @@
+#include "ostiary/inet/port_set.h"
+
+#include <algorithm>
+
+#include "ostiary/inet/destination.h"
+
+namespace ostiary::inet {
+namespace {
+
+Result<PortRange> parse_range(std::string_view text) {
+  const size_t dash = text.find('-');
+  const uint16_t first = TRY(parse_port(text.substr(0, dash)));
+  if (dash == std::string_view::npos) return PortRange{first, first};
+  const uint16_t last = TRY(parse_port(text.substr(dash + 1)));
+  if (last < first) return fail(Exit::configuration, "is a range whose end comes before its start");
+  return PortRange{first, last};
+}
+
+}  // namespace
+
+Result<PortSet> PortSet::parse(std::string_view text) {
+  PortSet ports;
+  for (;;) {
+    const size_t comma = text.find(',');
+    ports.add(TRY(parse_range(text.substr(0, comma))));
+    if (comma == std::string_view::npos) return ports;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+void PortSet::add(PortRange range) {
+  const auto touches = [&](const PortRange& other) {
+    return uint32_t{other.first} <= range.last + 1U && uint32_t{range.first} <= other.last + 1U;
+  };
+  // A range that touches several joins them all: each round takes one in, and none is met twice.
+  for (auto met = ranges_.begin(); (met = std::ranges::find_if(ranges_, touches)) != ranges_.end();
+       ranges_.erase(met))
+    range = {std::min(range.first, met->first), std::max(range.last, met->last)};
+  ranges_.insert(std::ranges::upper_bound(ranges_, range), range);
+}
+
+void PortSet::add(const PortSet& other) {
+  for (const PortRange range : other.ranges_) add(range);
+}
+
+bool PortSet::contains(uint16_t port) const {
+  const auto after = std::ranges::upper_bound(ranges_, port, {}, &PortRange::first);
+  return after != ranges_.begin() && port <= std::prev(after)->last;
+}
+
+std::string PortSet::text() const {
+  std::string text;
+  for (const auto [first, last] : ranges_) {
+    if (!text.empty()) text += ',';
+    text += std::to_string(first);
+    if (first != last) text += '-' + std::to_string(last);
+  }
+  return text;
+}
+
+}  // namespace ostiary::inet

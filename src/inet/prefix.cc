@@ -1,0 +1,76 @@
+#include "ostiary/inet/prefix.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace ostiary::inet {
+namespace {
+
+constexpr unsigned bits_per_octet = 8;
+
+uint8_t full_length(const IpAddress& address) {
+  return address.family() == Family::ipv4 ? 32 : 128;
+}
+
+// The octet's bits that belong to the network.
+uint8_t mask(size_t octet, unsigned length) {
+  const size_t start = octet * bits_per_octet;
+  if (start + bits_per_octet <= length) return 0xff;
+  if (start >= length) return 0;
+  return static_cast<uint8_t>(0xff00U >> (length - start));
+}
+
+template <size_t Size>
+std::array<uint8_t, Size> masked(std::span<const uint8_t> octets, unsigned length) {
+  std::array<uint8_t, Size> result{};
+  for (size_t i = 0; i < Size; ++i) result[i] = octets[i] & mask(i, length);
+  return result;
+}
+
+IpAddress network_of(const IpAddress& address, unsigned length) {
+  return address.family() == Family::ipv4 ? IpAddress::v4(masked<4>(address.octets(), length))
+                                          : IpAddress::v6(masked<16>(address.octets(), length));
+}
+
+}  // namespace
+
+Prefix Prefix::single(const IpAddress& address) {
+  return {address, full_length(address)};
+}
+
+Result<Prefix> Prefix::parse(std::string_view text) {
+  const size_t slash = text.find('/');
+  const IpAddress address = TRY(IpAddress::parse(text.substr(0, slash)));
+  if (slash == std::string_view::npos) return single(address);
+  if (address.family() == Family::ipv4 && text.contains(':'))
+    return fail(Exit::configuration,
+                "is an IPv4 network in IPv6 clothes; write it as " + address.text() + " with an IPv4 length");
+
+  const std::string_view digits = text.substr(slash + 1);
+  unsigned length = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
+  if (error != std::errc{} || end != digits.data() + digits.size() || length > full_length(address))
+    return fail(Exit::configuration,
+                "has a prefix length that is not from 0 to " + std::to_string(full_length(address)));
+
+  const Prefix prefix(network_of(address, length), static_cast<uint8_t>(length));
+  if (prefix.network_ != address)
+    return fail(Exit::configuration, "has bits set behind its prefix length; write " + prefix.text() +
+                                         " or " + single(address).text());
+  return prefix;
+}
+
+bool Prefix::contains(const IpAddress& address) const {
+  if (address.family() != network_.family()) return false;
+  const auto ours = network_.octets();
+  const auto theirs = address.octets();
+  for (size_t i = 0; i < ours.size(); ++i)
+    if ((theirs[i] & mask(i, length_)) != ours[i]) return false;
+  return true;
+}
+
+std::string Prefix::text() const {
+  return network_.text() + "/" + std::to_string(length_);
+}
+
+}  // namespace ostiary::inet

@@ -1,0 +1,81 @@
+#include "ostiary/inet/url.h"
+
+#include <algorithm>
+
+namespace ostiary::inet {
+namespace {
+
+constexpr size_t longest_url = 2048;
+
+Result<Scheme> take_scheme(std::string_view& text) {
+  const size_t end = text.find("://");
+  std::string scheme(text.substr(0, end == std::string_view::npos ? 0 : end));
+  std::ranges::transform(scheme, scheme.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  if (scheme != "http" && scheme != "https")
+    return fail(Exit::configuration, "has no http:// or https:// in front; write https://HOST");
+  text.remove_prefix(end + 3);
+  return scheme == "http" ? Scheme::http : Scheme::https;
+}
+
+Result<> check_characters(std::string_view text) {
+  if (text.size() > longest_url) return fail(Exit::configuration, "is longer than 2048 characters");
+  if (!std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; }))
+    return fail(Exit::configuration,
+                "has a space, a control character or a letter that is not ASCII; take it out");
+  if (text.contains('#')) return fail(Exit::configuration, "has a fragment; leave out everything from # on");
+  if (text.contains('\\')) return fail(Exit::configuration, "has a backslash; write /");
+  return {};
+}
+
+struct HostAndPort {
+  std::string_view host;
+  std::string_view port;
+  bool has_port = false;
+};
+
+Result<HostAndPort> split_authority(std::string_view authority) {
+  const bool bracketed = authority.starts_with('[');
+  const size_t host_end = bracketed ? authority.find(']') : authority.find(':');
+  if (bracketed && host_end == std::string_view::npos)
+    return fail(Exit::configuration, "has a [ without its ]; write https://[2001:db8::1]");
+  const std::string_view host = authority.substr(bracketed ? 1 : 0, bracketed ? host_end - 1 : host_end);
+  const std::string_view rest =
+      host_end == std::string_view::npos ? "" : authority.substr(host_end + (bracketed ? 1 : 0));
+  if (rest.empty()) return HostAndPort{host, {}, false};
+  if (!rest.starts_with(':')) return fail(Exit::configuration, "has something between its host and its port");
+  return HostAndPort{host, rest.substr(1), true};
+}
+
+Result<Host> read_host(std::string_view text, std::string_view authority) {
+  if (text.empty()) return fail(Exit::configuration, "has no host; write https://HOST");
+  auto host = parse_host(text);
+  if (!host) return fail(Exit::configuration, "has a host that " + host.error().message);
+  const auto* address = std::get_if<IpAddress>(&*host);
+  if (authority.starts_with('[') != text.contains(':') || (authority.starts_with('[') && address == nullptr))
+    return fail(Exit::configuration, "has brackets around something other than an IPv6 address");
+  return host;
+}
+
+}  // namespace
+
+Result<Url> Url::parse(std::string_view text) {
+  if (text.empty()) return fail(Exit::configuration, "is empty; write https://HOST");
+  TRY(check_characters(text));
+  const Scheme scheme = TRY(take_scheme(text));
+  const std::string_view authority = text.substr(0, text.find_first_of("/?"));
+  const std::string_view rest = text.substr(authority.size());
+  if (authority.contains('@'))
+    return fail(Exit::configuration, "has a user name or password in front of its host; leave them out");
+  const auto [host_text, port_text, has_port] = TRY(split_authority(authority));
+  Host host = TRY(read_host(host_text, authority));
+  uint16_t port = scheme == Scheme::http ? 80 : 443;
+  if (has_port) {
+    const auto read = parse_port(port_text);
+    if (!read) return fail(Exit::configuration, "has a port that " + read.error().message);
+    port = *read;
+  }
+  return Url{scheme, {std::move(host), port}, std::string(rest)};
+}
+
+}  // namespace ostiary::inet

@@ -1,0 +1,178 @@
+#include "ostiary/keeper/spawn.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ostiary/base/unique_fd.h"
+
+namespace ostiary::keeper {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// The child's side tells its failure through a pipe that an exec, or its end, closes: one byte of status,
+// then the message. A reply has the same form, with a status that no failure has.
+constexpr char replied = 0;
+constexpr size_t max_message = 4000;
+static_assert(max_message < 4096, "one write to a pipe of this size is whole or not at all");
+
+struct Pipe {
+  UniqueFd read;
+  UniqueFd write;
+};
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::unexpected(Error::system("pipe", Exit::unavailable));
+  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+void tell(const UniqueFd& pipe, const Error& error) {
+  std::string text(1, static_cast<char>(error.exit));
+  text += error.message.substr(0, max_message);
+  // Should even this fail, the parent sees the end of a child that said nothing, and its status.
+  [[maybe_unused]] const ssize_t written = ::write(pipe.get(), text.data(), text.size());
+}
+
+Result<> reply(const UniqueFd& pipe, std::string_view text) {
+  if (text.size() > limits::reply) return fail(Exit::unavailable, "a confined helper has too much to say");
+  std::string message(1, replied);
+  message += text;
+  for (std::string_view rest = message; !rest.empty();) {
+    const ssize_t written = ::write(pipe.get(), rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return std::unexpected(Error::system("cannot reply to the keeper", Exit::unavailable));
+    rest.remove_prefix(static_cast<size_t>(written));
+  }
+  return {};
+}
+
+enum class Heard : uint8_t { something, the_end };
+
+Result<Heard> read_some(const UniqueFd& pipe, std::string& text) {
+  std::array<char, 512> block{};
+  const ssize_t got = ::read(pipe.get(), block.data(), block.size());
+  if (got < 0 && errno == EINTR) return Heard::something;
+  if (got < 0) return std::unexpected(Error::system("cannot hear from the child", Exit::unavailable));
+  text.append(block.data(), static_cast<size_t>(got));
+  return got == 0 ? Heard::the_end : Heard::something;
+}
+
+Result<> hear(const UniqueFd& pipe) {
+  std::string text;
+  while (TRY(read_some(pipe, text)) == Heard::something) {
+  }
+  if (text.empty()) return {};
+  return fail(static_cast<Exit>(text.front()), text.substr(1));
+}
+
+// All the child has to say, or nothing if that takes too long.
+Result<std::optional<std::string>> hear_until(const UniqueFd& pipe, steady_clock::time_point deadline) {
+  std::string text;
+  while (text.size() <= 1 + limits::reply) {
+    const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
+    pollfd waiting{pipe.get(), POLLIN, 0};
+    const int ready = ::poll(&waiting, 1, static_cast<int>(std::max(left, milliseconds(0)).count()));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready < 0) return std::unexpected(Error::system("cannot wait for the child", Exit::unavailable));
+    if (ready == 0) return std::nullopt;
+    if (TRY(read_some(pipe, text)) == Heard::the_end) return text;
+  }
+  return fail(Exit::unavailable, "a confined helper has too much to say");
+}
+
+template <typename Work>
+Result<pid_t> fork_child(const UniqueFd& pipe, Work work) {
+  const pid_t pid = ::fork();
+  if (pid < 0) return std::unexpected(Error::system("fork", Exit::unavailable));
+  if (pid > 0) return pid;
+  const Result<> result = work();
+  if (!result) tell(pipe, result.error());
+  ::_exit(result ? 0 : static_cast<int>(result.error().exit));
+}
+
+int wait_for(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status;
+}
+
+Result<> become_and_exec(const confine::Identity& identity, const confine::Command& command,
+                         const Terminal& terminal) {
+  const bool in_the_foreground = terminal.is_ours();
+  if (::setpgid(0, 0) != 0) return std::unexpected(Error::system("cannot make a process group"));
+  if (in_the_foreground) terminal.give_to(::getpid());
+  auto proof = TRY(confine::confine(identity));
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)  // a keeper that is killed takes the agent with it
+    return std::unexpected(Error::system("cannot tie the agent to its keeper"));
+  return std::unexpected(confine::exec(std::move(proof), command));
+}
+
+}  // namespace
+
+Result<pid_t> spawn(const confine::Identity& identity, const confine::Command& command,
+                    const Terminal& terminal) {
+  Pipe pipe = TRY(make_pipe());
+  const pid_t pid = TRY(fork_child(pipe.write, [&] { return become_and_exec(identity, command, terminal); }));
+  pipe.write.reset();
+  Result<> heard = hear(pipe.read);
+  if (heard) return pid;
+  wait_for(pid);
+  if (terminal.belongs_to(pid)) terminal.give_to(::getpgrp());
+  return std::unexpected(std::move(heard).error());
+}
+
+Result<> run_confined(const confine::Identity& identity, Result<> (*work)(const void* context),
+                      const void* context) {
+  Pipe pipe = TRY(make_pipe());
+  const pid_t pid = TRY(fork_child(pipe.write, [&]() -> Result<> {
+    TRY(confine::confine(identity));
+    return work(context);
+  }));
+  pipe.write.reset();
+  Result<> heard = hear(pipe.read);
+  const int status = wait_for(pid);
+  if (heard && status != 0)
+    return fail(Exit::unavailable, "a confined helper ended with wait status " + std::to_string(status));
+  return heard;
+}
+
+Result<std::string> ask_confined(const confine::Identity& identity, milliseconds time_limit,
+                                 Result<std::string> (*work)(const void* context), const void* context) {
+  const auto deadline = steady_clock::now() + time_limit;
+  Pipe pipe = TRY(make_pipe());
+  const pid_t pid = TRY(fork_child(pipe.write, [&]() -> Result<> {
+    TRY(confine::confine(identity));
+    return reply(pipe.write, TRY(work(context)));
+  }));
+  pipe.write.reset();
+  auto heard = hear_until(pipe.read, deadline);
+  if (!heard || !*heard) {
+    // Without CAP_KILL another user's process cannot be killed, and waiting for it would have no end.
+    if (::kill(pid, SIGKILL) == 0) wait_for(pid);
+    if (!heard) return std::unexpected(std::move(heard).error());
+    return fail(Exit::unavailable,
+                "a confined helper did not end within " + std::to_string(time_limit.count()) + " ms");
+  }
+  const int status = wait_for(pid);
+  const std::string& text = **heard;
+  if (!text.empty() && text.front() != replied) return fail(static_cast<Exit>(text.front()), text.substr(1));
+  if (text.empty() || status != 0)
+    return fail(Exit::unavailable, "a confined helper ended with wait status " + std::to_string(status));
+  return text.substr(1);
+}
+
+}  // namespace ostiary::keeper

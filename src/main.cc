@@ -1,0 +1,35 @@
+// The program: wiring, and the only place that exits.
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include "ostiary/base/log.h"
+#include "ostiary/base/standard_descriptors.h"
+#include "ostiary/cli/command_line.h"
+#include "ostiary/cli/commands.h"
+#include "ostiary/gate/gate.h"
+#include "ostiary/gate/launch.h"
+
+namespace {
+
+ostiary::Result<int> run(const std::vector<std::string>& arguments) {
+  TRY(ostiary::fill_standard_descriptors());
+  auto invocation = TRY(ostiary::cli::parse_command_line(arguments));
+  return ostiary::cli::execute(std::move(invocation), environ);
+}
+
+}  // namespace
+
+// The keeper starts the gate from our own file, under a name of its own.
+bool is_gate(int argc, char** argv) {
+  return argc == 1 && std::string_view(argv[0]) == ostiary::gate::program_name;
+}
+
+int main(int argc, char** argv) {
+  const auto status =
+      is_gate(argc, argv) ? ostiary::gate::run() : run({argv + (argc > 0 ? 1 : 0), argv + argc});
+  if (status) return *status;
+  ostiary::log::error(status.error().message);
+  return static_cast<int>(status.error().exit);
+}

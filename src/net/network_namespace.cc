@@ -1,0 +1,72 @@
+#include "ostiary/net/network_namespace.h"
+
+#include <optional>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace ostiary::net {
+namespace {
+
+// The boot network namespace's inode: the first dynamic number since Linux 5.17, a fixed one since 6.18.
+// Older kernels gave it whatever number was next, so only a match says something.
+constexpr ino_t first_dynamic_inode = 0xF0000000;
+constexpr ino_t fixed_inode = 0xEFFFFFF9;
+
+std::optional<struct stat> status_of(const char* path) {
+  struct stat status{};
+  if (::stat(path, &status) != 0) return std::nullopt;
+  return status;
+}
+
+// Every network namespace has a somaxconn of its own; the settings of the machine's packet queues are shown
+// in the boot namespace alone. This holds on every kernel that has network namespaces.
+Origin origin_by_sysctl() {
+  if (!status_of("/proc/sys/net/core/somaxconn")) return Origin::unknown;
+  return status_of("/proc/sys/net/core/netdev_max_backlog") ? Origin::initial : Origin::created;
+}
+
+Origin read_origin() {
+  if (const auto self = status_of("/proc/thread-self/ns/net"))
+    if (self->st_ino == first_dynamic_inode || self->st_ino == fixed_inode) return Origin::initial;
+  return origin_by_sysctl();
+}
+
+InitProcess read_init() {
+  if (::getpid() == 1) return InitProcess::ourselves;
+  const auto self = status_of("/proc/thread-self/ns/net");
+  const auto init = status_of("/proc/1/ns/net");
+  if (!self || !init) return InitProcess::unknown;
+  return self->st_ino == init->st_ino && self->st_dev == init->st_dev ? InitProcess::shares
+                                                                      : InitProcess::differs;
+}
+
+}  // namespace
+
+NamespaceKind decide(const NamespaceFacts& facts) {
+  if (facts.place == Place::microvm) return NamespaceKind::own;
+  switch (facts.origin) {
+    // Also in a container: it was started on the host's network.
+    case Origin::initial:
+      return NamespaceKind::machine;
+    case Origin::created:
+      return NamespaceKind::own;
+    case Origin::unknown:
+      break;
+  }
+  // Without the kernel's word a marker proves nothing, for a container on the host's network has it too.
+  // Another network than that of PID 1 is never the machine's: PID 1 is the machine's init or a container's.
+  return facts.init == InitProcess::differs ? NamespaceKind::own : NamespaceKind::machine;
+}
+
+NamespaceFacts read_namespace_facts(Place place) {
+  return {.origin = read_origin(), .init = read_init(), .place = place};
+}
+
+MarkerFiles find_marker_files() {
+  for (const char* path : {"/.dockerenv", "/run/.containerenv"})
+    if (status_of(path)) return MarkerFiles::found;
+  return MarkerFiles::none;
+}
+
+}  // namespace ostiary::net

@@ -1,0 +1,123 @@
+#include "ostiary/net/resolv_conf.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "ostiary/base/unique_fd.h"
+
+namespace ostiary::net {
+namespace {
+
+constexpr std::string_view blank = " \t\r\v\f";
+constexpr std::string_view docker_external = "# ExtServers:";
+
+// The next word of `rest`, which then begins behind it; empty at the end.
+std::string_view next_word(std::string_view& rest) {
+  rest.remove_prefix(std::min(rest.find_first_not_of(blank), rest.size()));
+  const std::string_view word = rest.substr(0, rest.find_first_of(blank));
+  rest.remove_prefix(word.size());
+  return word;
+}
+
+std::optional<Nameserver> parse_nameserver(std::string_view word) {
+  const size_t percent = word.find('%');
+  auto address = inet::IpAddress::parse(word.substr(0, percent));
+  if (!address) return std::nullopt;
+  Nameserver server{*address, {}};
+  if (percent != std::string_view::npos) server.zone = word.substr(percent + 1);
+  return server;
+}
+
+std::optional<unsigned> option_value(std::string_view word, std::string_view name, unsigned limit) {
+  if (!word.starts_with(name)) return std::nullopt;
+  word.remove_prefix(name.size());
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (end != word.data() + word.size() || word.empty()) return std::nullopt;
+  return error == std::errc::result_out_of_range ? limit : std::min(value, limit);
+}
+
+void take_options(ResolvConf& conf, std::string_view rest) {
+  for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
+    if (const auto ndots = option_value(word, "ndots:", limits::ndots))
+      conf.ndots = *ndots;
+    else if (const auto timeout = option_value(word, "timeout:", limits::timeout_seconds))
+      conf.timeout_seconds = *timeout;
+    else if (const auto attempts = option_value(word, "attempts:", limits::attempts))
+      conf.attempts = *attempts;
+    else if (conf.other_options.size() < limits::search_domains)
+      conf.other_options.emplace_back(word);
+  }
+}
+
+void take_search(ResolvConf& conf, std::string_view rest) {
+  conf.search.clear();
+  for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
+    if (word.ends_with('.')) word.remove_suffix(1);
+    if (!word.empty() && conf.search.size() < limits::search_domains) conf.search.emplace_back(word);
+  }
+}
+
+// "[192.0.2.53 host(127.0.0.53)]"
+void take_docker_external(ResolvConf& conf, std::string_view list) {
+  for (std::string_view word = next_word(list); !word.empty(); word = next_word(list)) {
+    if (word.starts_with('[')) word.remove_prefix(1);
+    if (word.ends_with(']')) word.remove_suffix(1);
+    const auto server = parse_nameserver(word);
+    if (server && conf.docker_external.size() < limits::nameservers) conf.docker_external.push_back(*server);
+  }
+}
+
+void take_line(ResolvConf& conf, std::string_view line) {
+  if (line.starts_with(docker_external)) take_docker_external(conf, line.substr(docker_external.size()));
+  if (const size_t comment = line.find_first_of("#;"); comment != std::string_view::npos)
+    line = line.substr(0, comment);
+  std::string_view rest = line;
+  const std::string_view key = next_word(rest);
+  if (key.empty() || key == "sortlist") return;
+  if (key == "nameserver") {
+    const auto server = parse_nameserver(next_word(rest));
+    if (server && conf.nameservers.size() < limits::nameservers) conf.nameservers.push_back(*server);
+    if (server) return;
+  }
+  if (key == "search" || key == "domain") return take_search(conf, rest);
+  if (key == "options") return take_options(conf, rest);
+  if (conf.passed_over.size() < limits::passed_over_lines) conf.passed_over.emplace_back(line);
+}
+
+}  // namespace
+
+ResolvConf parse_resolv_conf(std::string_view text) {
+  ResolvConf conf;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    take_line(conf, text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return conf;
+}
+
+Result<ResolvConf> read_resolv_conf(const char* path) {
+  const UniqueFd fd{::open(path, O_RDONLY | O_CLOEXEC)};
+  if (!fd.valid()) return std::unexpected(Error::system(path, Exit::missing_input));
+  std::string text(limits::resolv_conf_bytes + 1, '\0');
+  size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t got = ::read(fd.get(), text.data() + size, text.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::unexpected(Error::system(path, Exit::missing_input));
+    if (got == 0) break;
+    size += static_cast<size_t>(got);
+  }
+  if (size > limits::resolv_conf_bytes)
+    return fail(Exit::configuration,
+                std::string(path) + ": is longer than 64 KiB; name the resolvers with --upstream");
+  text.resize(size);
+  return parse_resolv_conf(text);
+}
+
+}  // namespace ostiary::net

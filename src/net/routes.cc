@@ -1,0 +1,114 @@
+#include "ostiary/net/routes.h"
+
+#include <algorithm>
+#include <span>
+
+#include <netlink/cache.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/route.h>
+
+#include "route_socket.h"
+
+namespace ostiary::net {
+namespace {
+
+using Cache = std::unique_ptr<nl_cache, CDelete<nl_cache_free>>;
+using Route = std::unique_ptr<rtnl_route, CDelete<rtnl_route_put>>;
+
+// A dump is read message by message: a router's full table would fill a cache.
+struct Scan {
+  Reachable routes;
+  Reachable addresses;
+};
+
+Reach& of_family(Reachable& reachable, int family) {
+  return family == AF_INET ? reachable.ipv4 : reachable.ipv6;
+}
+
+bool is_link_local(int family, std::span<const uint8_t> octets) {
+  if (family == AF_INET) return octets.size() >= 2 && octets[0] == 169 && octets[1] == 254;
+  return octets.size() >= 2 && octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
+}
+
+// 2000::/3, as some hosts route it instead of a default.
+bool is_global_block(int family, std::span<const uint8_t> octets, unsigned prefix) {
+  return family == AF_INET6 && prefix <= 3 && !octets.empty() && (octets[0] & 0xe0) == 0x20;
+}
+
+std::span<const uint8_t> octets_of(const nl_addr* address) {
+  if (address == nullptr) return {};
+  return {static_cast<const uint8_t*>(nl_addr_get_binary_addr(address)), nl_addr_get_len(address)};
+}
+
+Reach reach_of_route(rtnl_route* route) {
+  if (rtnl_route_get_type(route) != RTN_UNICAST || rtnl_route_get_table(route) == RT_TABLE_LOCAL)
+    return Reach::none;
+  const int family = rtnl_route_get_family(route);
+  const nl_addr* target = rtnl_route_get_dst(route);
+  const unsigned prefix = target == nullptr ? 0 : nl_addr_get_prefixlen(target);
+  const auto octets = octets_of(target);
+  if (prefix == 0 || is_global_block(family, octets, prefix)) return Reach::global;
+  if (octets.empty()) return Reach::none;
+  const bool confined = is_link_local(family, octets) || octets[0] == (family == AF_INET ? 127 : 0xff);
+  return confined ? Reach::none : Reach::local;
+}
+
+int scan_route(nl_msg* message, void* argument) noexcept {
+  rtnl_route* parsed = nullptr;
+  if (rtnl_route_parse(nlmsg_hdr(message), &parsed) < 0) return NL_OK;
+  const Route route(parsed);
+  const int family = rtnl_route_get_family(route.get());
+  if (family != AF_INET && family != AF_INET6) return NL_OK;
+  Reach& reach = of_family(static_cast<Scan*>(argument)->routes, family);
+  reach = std::max(reach, reach_of_route(route.get()));
+  return NL_OK;
+}
+
+int note_error(sockaddr_nl*, nlmsgerr* error, void* argument) noexcept {
+  *static_cast<int*>(argument) = error->error;
+  return NL_STOP;
+}
+
+Result<> scan_routes(nl_sock* socket, Scan& scan) {
+  int refused = 0;
+  nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, scan_route, &scan);
+  nl_socket_modify_err_cb(socket, NL_CB_CUSTOM, note_error, &refused);
+  rtmsg request{};
+  request.rtm_family = AF_UNSPEC;
+  if (const int code = nl_send_simple(socket, RTM_GETROUTE, NLM_F_DUMP, &request, sizeof request); code < 0)
+    return std::unexpected(route_error("routes", code));
+  if (const int code = nl_recvmsgs_default(socket); code < 0)
+    return std::unexpected(route_error("routes", code));
+  if (refused != 0) return std::unexpected(route_error("routes", nl_syserr2nlerr(refused)));
+  return {};
+}
+
+Result<> scan_addresses(nl_sock* socket, Scan& scan) {
+  nl_cache* filled = nullptr;
+  if (const int code = rtnl_addr_alloc_cache(socket, &filled); code < 0)
+    return std::unexpected(route_error("addresses", code));
+  const Cache cache(filled);
+  for (nl_object* object = nl_cache_get_first(cache.get()); object != nullptr;
+       object = nl_cache_get_next(object)) {
+    auto* address = reinterpret_cast<rtnl_addr*>(object);
+    const int family = rtnl_addr_get_family(address);
+    const int scope = rtnl_addr_get_scope(address);
+    if ((family == AF_INET || family == AF_INET6) && scope < RT_SCOPE_LINK)
+      of_family(scan.addresses, family) = Reach::global;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Reachable> read_reach() {
+  Scan scan;
+  const RouteSocket addresses = TRY(connect_route_socket());
+  TRY(scan_addresses(addresses.get(), scan));
+  const RouteSocket routes = TRY(connect_route_socket());
+  TRY(scan_routes(routes.get(), scan));
+  return Reachable{std::min(scan.routes.ipv4, scan.addresses.ipv4),
+                   std::min(scan.routes.ipv6, scan.addresses.ipv6)};
+}
+
+}  // namespace ostiary::net

@@ -1,0 +1,170 @@
+#include "ostiary/nft/admissions.h"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include "ostiary/nft/ruleset.h"
+
+namespace ostiary::nft {
+namespace {
+
+// The most messages an admission becomes: add, delete, add.
+constexpr size_t messages_each = 3;
+// Headers, the names of table and set, an IPv6 key and a timeout.
+constexpr size_t message_size = 160;
+// One element or another would have to expire at the wrong moment every time to use them up.
+constexpr int attempts = 8;
+
+using Key = std::array<uint8_t, 24>;
+
+// The set's key: each part fills whole words. Returns its length.
+size_t write_key(const Admission& admission, Key& key) {
+  const auto octets = admission.address.octets();
+  std::ranges::copy(octets, key.begin());
+  const size_t end = octets.size();
+  key[end] = admission.protocol;
+  key[end + 4] = static_cast<uint8_t>(admission.port >> 8U);
+  key[end + 5] = static_cast<uint8_t>(admission.port & 0xffU);
+  return end + 8;
+}
+
+void put_element(nlmsghdr* message, const Admission& admission, uint64_t timeout_ms) {
+  const bool v4 = admission.address.family() == inet::Family::ipv4;
+  mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table_name);
+  mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, v4 ? allow4_name : allow6_name);
+  nlattr* list = mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
+  nlattr* element = mnl_attr_nest_start(message, NFTA_LIST_ELEM);
+  Key key{};
+  const size_t length = write_key(admission, key);
+  nlattr* value = mnl_attr_nest_start(message, NFTA_SET_ELEM_KEY);
+  mnl_attr_put(message, NFTA_DATA_VALUE, length, key.data());
+  mnl_attr_nest_end(message, value);
+  if (timeout_ms != 0) mnl_attr_put_u64(message, NFTA_SET_ELEM_TIMEOUT, __builtin_bswap64(timeout_ms));
+  mnl_attr_nest_end(message, element);
+  mnl_attr_nest_end(message, list);
+}
+
+Error refused(const Admission& admission, int error) {
+  const std::string what =
+      "admission of " + admission.address.text() + " port " + std::to_string(admission.port);
+  if (error == ENFILE)
+    return {Exit::unavailable, what + ": the set is full; shorten --hold or allow fewer names"};
+  if (error == ENOENT) return {Exit::unavailable, what + ": the table or its set is gone from the kernel"};
+  return {Exit::unavailable, what + ": " + std::strerror(error)};
+}
+
+// A refusal other than that the element is there, or is not.
+const netlink::Refusal* other_than(std::span<const netlink::Refusal> refusals, int error) {
+  const auto found =
+      std::ranges::find_if(refusals, [error](const netlink::Refusal& each) { return each.error != error; });
+  return found == refusals.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+KernelAdmissions::KernelAdmissions(netlink::Socket socket)
+    : socket_(std::move(socket)), batch_(limits::batch_admissions * messages_each, message_size) {}
+
+Result<KernelAdmissions> KernelAdmissions::open() {
+  return KernelAdmissions(TRY(netlink::Socket::open(netlink::Bus::netfilter)));
+}
+
+void KernelAdmissions::add(const Admission& admission, uint16_t flags) {
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(admission.lifetime).count();
+  nlmsghdr* message =
+      batch_.add(NFT_MSG_NEWSETELEM, static_cast<uint16_t>(NLM_F_CREATE | flags), NFPROTO_INET);
+  put_element(message, admission, static_cast<uint64_t>(milliseconds));
+  batch_.end_message();
+}
+
+void KernelAdmissions::remove(const Admission& admission) {
+  put_element(batch_.add(NFT_MSG_DELSETELEM, 0, NFPROTO_INET), admission, 0);
+  batch_.end_message();
+}
+
+Result<> KernelAdmissions::admit(std::span<const Admission> admissions) {
+  for (const Admission& each : admissions)
+    if (each.lifetime <= std::chrono::seconds{0} || each.lifetime > std::chrono::years{1})
+      return fail(Exit::unavailable,
+                  "admission of " + each.address.text() + ": its lifetime is not up to a year");
+  for (; !admissions.empty();
+       admissions = admissions.subspan(std::min(admissions.size(), limits::batch_admissions)))
+    TRY(admit_batch(admissions.first(std::min(admissions.size(), limits::batch_admissions))));
+  return {};
+}
+
+// Adding an element that is there leaves its expiry alone, and deleting one that is not fails. This is right
+// for both: the first "add" makes sure of the element, so that it can be deleted and added with a new expiry.
+// Packets meet nothing of it but the result.
+void KernelAdmissions::renew(const Admission& admission) {
+  add(admission, 0);
+  remove(admission);
+  add(admission, NLM_F_EXCL);
+}
+
+Result<std::span<const netlink::Refusal>> KernelAdmissions::try_believing(
+    std::span<const Admission> admissions) {
+  batch_.begin(NFNL_SUBSYS_NFTABLES);
+  for (const Admission& each : admissions) {
+    if (each.prior == Prior::absent)
+      add(each, NLM_F_EXCL);
+    else
+      renew(each);
+  }
+  return batch_.commit(socket_);
+}
+
+Result<std::span<const netlink::Refusal>> KernelAdmissions::try_regardless(
+    std::span<const Admission> admissions) {
+  batch_.begin(NFNL_SUBSYS_NFTABLES);
+  for (const Admission& each : admissions) renew(each);
+  return batch_.commit(socket_);
+}
+
+Result<> KernelAdmissions::admit_batch(std::span<const Admission> admissions) {
+  auto refusals = TRY(try_believing(admissions));
+  // On older kernels an element may expire between its "add" and its "delete".
+  for (int attempt = 1; !refusals.empty() && attempt < attempts; ++attempt) {
+    refusals = TRY(try_regardless(admissions));
+    if (other_than(refusals, ENOENT) != nullptr) break;
+  }
+  if (refusals.empty()) return {};
+  return std::unexpected(
+      refused(admissions[refusals.front().message / messages_each], refusals.front().error));
+}
+
+Result<> KernelAdmissions::revoke(std::span<const Admission> admissions) {
+  for (; !admissions.empty();
+       admissions = admissions.subspan(std::min(admissions.size(), limits::batch_admissions)))
+    TRY(revoke_batch(admissions.first(std::min(admissions.size(), limits::batch_admissions))));
+  return {};
+}
+
+// What is not there is left out of the next attempt; the kernel names all of them at once.
+Result<> KernelAdmissions::revoke_batch(std::span<const Admission> admissions) {
+  std::bitset<limits::batch_admissions> gone;
+  for (int attempt = 0; attempt < attempts && gone.count() < admissions.size(); ++attempt) {
+    std::array<size_t, limits::batch_admissions> places{};
+    size_t messages = 0;
+    batch_.begin(NFNL_SUBSYS_NFTABLES);
+    for (size_t i = 0; i < admissions.size(); ++i) {
+      if (gone.test(i)) continue;
+      places[messages++] = i;
+      remove(admissions[i]);
+    }
+    const auto refusals = TRY(batch_.commit(socket_));
+    if (refusals.empty()) return {};
+    if (const auto* other = other_than(refusals, ENOENT))
+      return std::unexpected(refused(admissions[places[other->message]], other->error).within("revocation"));
+    for (const netlink::Refusal& each : refusals) gone.set(places[each.message]);
+  }
+  if (gone.count() == admissions.size()) return {};
+  return fail(Exit::unavailable, "revocation: the kernel's sets change too fast");
+}
+
+}  // namespace ostiary::nft

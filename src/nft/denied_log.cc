@@ -1,0 +1,154 @@
+#include "ostiary/nft/denied_log.h"
+
+#include <array>
+#include <cstring>
+
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_log.h>
+
+#include "kernel_state.h"
+#include "ostiary/nft/packet.h"
+#include "ostiary/nft/ruleset.h"
+
+namespace ostiary::nft {
+namespace {
+
+constexpr uint16_t packet_message = NFNL_SUBSYS_ULOG << 8U | NFULNL_MSG_PACKET;
+constexpr uint16_t config_message = NFNL_SUBSYS_ULOG << 8U | NFULNL_MSG_CONFIG;
+constexpr uint32_t datagram_size = 32768;  // the kernel gathers events up to here
+constexpr uint32_t gathered_events = 32;   // or up to so many
+constexpr uint32_t gathering_time = 1;     // or for so many hundredths of a second
+constexpr int waiting_bytes = 1 << 20;
+constexpr size_t most_events = datagram_size / 64;  // the least an event takes
+
+Error explain(int error, uint16_t group) {
+  const std::string what = "log of denied packets (NFLOG group " + std::to_string(group) + ")";
+  // The kernel calls it EPERM as well when the group is another's; the generation can be read by who has the
+  // capability.
+  if (error == EPERM && read_generation())
+    return {Exit::unavailable, what + ": another process listens to it; end that process"};
+  if (error == EPERM)
+    return {Exit::not_permitted, what + ": not permitted; run the container with --cap-add=NET_ADMIN"};
+  return {Exit::unavailable,
+          what + ": " + std::strerror(error) + "; load the module nfnetlink_log on the host"};
+}
+
+nlmsghdr* config_request(std::span<uint8_t> at, uint16_t group, uint32_t sequence) {
+  nlmsghdr* header = mnl_nlmsg_put_header(at.data());
+  header->nlmsg_type = config_message;
+  header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  header->nlmsg_seq = sequence;
+  auto* extra = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
+  extra->version = NFNETLINK_V0;
+  extra->res_id = __builtin_bswap16(group);
+  return header;
+}
+
+// 0 or the errno the kernel answers with.
+Result<int> acknowledged(netlink::Socket& socket, const nlmsghdr* request) {
+  const uint32_t sequence = request->nlmsg_seq;
+  TRY(socket.send({reinterpret_cast<const uint8_t*>(request), request->nlmsg_len}));
+  std::array<uint8_t, 8192> reply{};
+  for (;;) {
+    const auto received = TRY(socket.receive(reply));
+    if (received.kind == netlink::Received::Kind::nothing) return EPROTO;
+    std::span<const uint8_t> rest = received.data;
+    while (const auto message = netlink::next_message(rest)) {
+      int32_t error = 0;
+      if (message->type != NLMSG_ERROR || message->sequence != sequence) continue;
+      if (message->payload.size() < sizeof error) return EPROTO;
+      std::memcpy(&error, message->payload.data(), sizeof error);
+      return -error;
+    }
+  }
+}
+
+Result<int> bind_group(netlink::Socket& socket, uint16_t group) {
+  alignas(nlmsghdr) std::array<uint8_t, 256> buffer{};
+  nlmsghdr* request = config_request(buffer, group, 1);
+  const nfulnl_msg_config_cmd bind{.command = NFULNL_CFG_CMD_BIND};
+  mnl_attr_put(request, NFULA_CFG_CMD, sizeof bind, &bind);
+  return acknowledged(socket, request);
+}
+
+Result<int> configure_group(netlink::Socket& socket, uint16_t group) {
+  alignas(nlmsghdr) std::array<uint8_t, 256> buffer{};
+  nlmsghdr* request = config_request(buffer, group, 2);
+  nfulnl_msg_config_mode mode{};
+  mode.copy_range = __builtin_bswap32(limits::logged_bytes);
+  mode.copy_mode = NFULNL_COPY_PACKET;
+  mnl_attr_put(request, NFULA_CFG_MODE, sizeof mode, &mode);
+  mnl_attr_put_u32(request, NFULA_CFG_NLBUFSIZ, __builtin_bswap32(datagram_size));
+  mnl_attr_put_u32(request, NFULA_CFG_QTHRESH, __builtin_bswap32(1));
+  mnl_attr_put_u16(request, NFULA_CFG_FLAGS, __builtin_bswap16(NFULNL_CFG_F_SEQ));
+  return acknowledged(socket, request);
+}
+
+Result<int> gather_in_group(netlink::Socket& socket, uint16_t group) {
+  alignas(nlmsghdr) std::array<uint8_t, 256> buffer{};
+  nlmsghdr* request = config_request(buffer, group, 3);
+  mnl_attr_put_u32(request, NFULA_CFG_QTHRESH, __builtin_bswap32(gathered_events));
+  mnl_attr_put_u32(request, NFULA_CFG_TIMEOUT, __builtin_bswap32(gathering_time));
+  return acknowledged(socket, request);
+}
+
+std::optional<Denied> read_event(std::span<const uint8_t> attributes) {
+  const auto payload = netlink::find_attribute(attributes, NFULA_PAYLOAD);
+  const auto target = payload ? parse_packet(payload->payload) : std::nullopt;
+  if (!target) return std::nullopt;
+  Denied denied{target->destination, target->protocol, target->port.value_or(0), target->icmp_type, {}};
+  if (const auto uid = netlink::find_attribute(attributes, NFULA_UID)) denied.uid = uid->be32();
+  return denied;
+}
+
+}  // namespace
+
+DeniedLog::DeniedLog(netlink::Socket socket, uint16_t group)
+    : socket_(std::move(socket)), group_(group), buffer_(2 * datagram_size) {
+  events_.reserve(most_events);
+}
+
+Result<DeniedLog> DeniedLog::open(uint16_t group) {
+  netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::netfilter));
+  socket.set_receive_buffer(waiting_bytes);
+  if (const int error = TRY(bind_group(socket, group)); error != 0)
+    return std::unexpected(explain(error, group));
+  if (const int error = TRY(configure_group(socket, group)); error != 0)
+    return std::unexpected(explain(error, group));
+  return DeniedLog(std::move(socket), group);
+}
+
+Result<> DeniedLog::gather() {
+  if (const int error = TRY(gather_in_group(socket_, group_)); error != 0)
+    return std::unexpected(explain(error, group_));
+  return {};
+}
+
+void DeniedLog::take(const netlink::Message& message) {
+  const auto content = netlink::netfilter_header(message);
+  if (message.type != packet_message || !content) return;
+  // The kernel numbers every packet, also those it then has no room for.
+  if (const auto number = netlink::find_attribute(content->attributes, NFULA_SEQ); number && number->be32()) {
+    lost_ += static_cast<uint32_t>(*number->be32() - next_sequence_);
+    next_sequence_ = *number->be32() + 1;
+  }
+  const auto denied = read_event(content->attributes);
+  if (denied && events_.size() < most_events)
+    events_.push_back(*denied);
+  else
+    ++lost_;
+}
+
+Result<std::span<const Denied>> DeniedLog::read() {
+  events_.clear();
+  for (;;) {
+    const auto received = TRY(socket_.receive(buffer_));
+    if (received.kind == netlink::Received::Kind::overrun) continue;  // the next number will tell how many
+    std::span<const uint8_t> rest = received.data;
+    while (const auto message = netlink::next_message(rest)) take(*message);
+    if (received.kind == netlink::Received::Kind::nothing || !events_.empty())
+      return std::span<const Denied>(events_);
+  }
+}
+
+}  // namespace ostiary::nft

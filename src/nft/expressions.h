@@ -1,0 +1,127 @@
+// expressions.h: the words that rules are written with, as libnftables' JSON.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <netinet/in.h>
+#include <nlohmann/json.hpp>
+
+#include "ostiary/inet/ip_address.h"
+#include "ostiary/nft/ruleset.h"
+
+namespace ostiary::nft {
+
+using Json = nlohmann::json;
+using inet::Family;
+
+// Protocols as number text: names need /etc/protocols, which a small image does not have.
+inline std::string number(unsigned value) {
+  return std::to_string(value);
+}
+
+inline Json match(Json left, const char* op, Json right) {
+  return {{"match", {{"op", op}, {"left", std::move(left)}, {"right", std::move(right)}}}};
+}
+inline Json is(Json left, Json right) {
+  return match(std::move(left), "==", std::move(right));
+}
+inline Json is_not(Json left, Json right) {
+  return match(std::move(left), "!=", std::move(right));
+}
+inline Json has(Json left, Json right) {
+  return match(std::move(left), "in", std::move(right));
+}
+inline Json any_of(std::initializer_list<Json> values) {
+  return {{"set", Json::array_t(values)}};
+}
+
+inline Json meta(const char* key) {
+  return {{"meta", {{"key", key}}}};
+}
+inline Json ct(const char* key) {
+  return {{"ct", {{"key", key}}}};
+}
+inline Json field(const char* protocol, const char* name) {
+  return {{"payload", {{"protocol", protocol}, {"field", name}}}};
+}
+inline Json prefix(const inet::IpAddress& network, unsigned length) {
+  if (length == network.octets().size() * 8) return network.text();
+  return {{"prefix", {{"addr", network.text()}, {"len", length}}}};
+}
+inline const char* ip(Family family) {
+  return family == Family::ipv4 ? "ip" : "ip6";
+}
+
+inline Json set_flow_mark(uint32_t value) {
+  return {{"mangle", {{"key", ct("mark")}, {"value", value}}}};
+}
+inline Json flow_is_marked(uint32_t value) {
+  return is(ct("mark"), value);
+}
+inline Json is_user(uint32_t uid) {
+  return is(meta("skuid"), uid);
+}
+inline constexpr unsigned syn = 0x02;
+inline constexpr unsigned rst = 0x04;
+inline constexpr unsigned ack = 0x10;
+
+inline Json has_any_tcp_flag(unsigned mask) {
+  return is_not({{"&", {field("tcp", "flags"), mask}}}, 0);
+}
+// Of the flags in the mask, exactly these are set.
+inline Json tcp_flags(unsigned mask, unsigned set) {
+  return is({{"&", {field("tcp", "flags"), mask}}}, set);
+}
+
+inline Json accept() {
+  return {{"accept", nullptr}};
+}
+inline Json deny() {
+  return {{"goto", {{"target", "denied"}}}};
+}
+
+inline Json local_destination() {
+  return is({{"fib", {{"result", "type"}, {"flags", {"daddr"}}}}}, "local");
+}
+inline Json tcp_or_udp() {
+  return is(meta("l4proto"), any_of({number(IPPROTO_TCP), number(IPPROTO_UDP)}));
+}
+inline Json to_port(uint16_t port) {
+  return is(field("th", "dport"), port);
+}
+
+inline Json add(const char* kind, Json object) {
+  object["family"] = "inet";
+  if (std::string_view(kind) == "table")
+    object["name"] = table_name;
+  else
+    object["table"] = table_name;
+  return {{"add", {{kind, std::move(object)}}}};
+}
+inline Json rule(const char* chain, Json statements) {
+  return add("rule", {{"chain", chain}, {"expr", std::move(statements)}});
+}
+inline Json rule(const char* chain, std::initializer_list<Json> statements) {
+  return rule(chain, Json(Json::array_t(statements)));
+}
+inline Json base_chain(const char* name, const char* type, const char* hook, int priority,
+                       const char* policy) {
+  return add("chain",
+             {{"name", name}, {"type", type}, {"hook", hook}, {"prio", priority}, {"policy", policy}});
+}
+
+inline Json key_of_packet(Family family) {
+  return {{"concat", {field(ip(family), "daddr"), meta("l4proto"), field("th", "dport")}}};
+}
+inline const char* allow_name(Family family) {
+  return family == Family::ipv4 ? allow4_name : allow6_name;
+}
+inline const char* net_name(Family family) {
+  return family == Family::ipv4 ? "net4" : "net6";
+}
+
+}  // namespace ostiary::nft

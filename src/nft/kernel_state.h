@@ -1,0 +1,20 @@
+// nft/kernel_state.h: what the kernel says of nf_tables in this network namespace, by one message and its
+// answer: a context of libnftables reads the whole ruleset for as much. An error says what is missing where
+// this process or this kernel has no nf_tables.
+#pragma once
+
+#include <cstdint>
+
+#include "ostiary/base/result.h"
+
+namespace ostiary::nft {
+
+// The number of the ruleset, which every transaction moves on.
+Result<uint32_t> read_generation();
+
+enum class Presence : uint8_t { absent, present };
+
+// Whether there is a table of our name.
+Result<Presence> find_table();
+
+}  // namespace ostiary::nft

@@ -1,0 +1,80 @@
+// The prefixes of two rules are nested or apart, so a rule is cut down by what wider rules already permit.
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <tuple>
+
+#include "ostiary/nft/ruleset.h"
+
+namespace ostiary::nft {
+namespace {
+
+struct Ports {
+  uint32_t first = 0;
+  uint32_t last = 0;
+};
+
+using Key = std::tuple<inet::IpAddress, uint8_t, uint8_t>;  // network, prefix, protocol
+using Permitted = std::map<Key, std::vector<Ports>>;
+
+inet::IpAddress masked(const inet::IpAddress& address, unsigned prefix) {
+  std::array<uint8_t, 16> octets{};
+  std::ranges::copy(address.octets(), octets.begin());
+  for (unsigned bit = prefix; bit < octets.size() * 8; ++bit)
+    octets[bit / 8] = static_cast<uint8_t>(octets[bit / 8] & ~(0x80U >> bit % 8));
+  if (address.family() == inet::Family::ipv6) return inet::IpAddress::v6(octets);
+  return inet::IpAddress::v4({octets[0], octets[1], octets[2], octets[3]});
+}
+
+// What is left of `pieces` without `hole`.
+std::vector<Ports> cut(const std::vector<Ports>& pieces, Ports hole) {
+  std::vector<Ports> left;
+  for (const Ports& piece : pieces) {
+    if (hole.last < piece.first || hole.first > piece.last) {
+      left.push_back(piece);
+      continue;
+    }
+    if (piece.first < hole.first) left.push_back({piece.first, hole.first - 1});
+    if (piece.last > hole.last) left.push_back({hole.last + 1, piece.last});
+  }
+  return left;
+}
+
+std::vector<Ports> not_yet_permitted(const AddressRule& rule, const Permitted& permitted) {
+  std::vector<Ports> pieces{{rule.first_port, rule.last_port}};
+  for (unsigned prefix = 0; prefix <= rule.prefix_length && !pieces.empty(); ++prefix) {
+    const auto wider =
+        permitted.find({masked(rule.network, prefix), static_cast<uint8_t>(prefix), rule.protocol});
+    if (wider == permitted.end()) continue;
+    for (const Ports& ports : wider->second) pieces = cut(pieces, ports);
+  }
+  return pieces;
+}
+
+}  // namespace
+
+std::vector<AddressRule> without_overlaps(std::vector<AddressRule> rules) {
+  for (AddressRule& rule : rules) {
+    const auto bits = static_cast<uint8_t>(rule.network.octets().size() * 8);
+    rule.prefix_length = std::min(rule.prefix_length, bits);
+    rule.network = masked(rule.network, rule.prefix_length);
+  }
+  std::ranges::sort(rules, {}, [](const AddressRule& rule) {
+    return std::tuple(rule.prefix_length, rule.network, rule.protocol, rule.first_port, rule.last_port);
+  });
+  Permitted permitted;
+  std::vector<AddressRule> disjoint;
+  for (const AddressRule& rule : rules) {
+    if (rule.first_port > rule.last_port) continue;
+    auto& known = permitted[{rule.network, rule.prefix_length, rule.protocol}];
+    for (const Ports& ports : not_yet_permitted(rule, permitted)) {
+      known.push_back(ports);
+      disjoint.push_back({rule.network, rule.prefix_length, rule.protocol, static_cast<uint16_t>(ports.first),
+                          static_cast<uint16_t>(ports.last)});
+    }
+  }
+  return disjoint;
+}
+
+}  // namespace ostiary::nft

@@ -1,0 +1,93 @@
+#include "ostiary/nft/tally.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <nftables/libnftables.h>
+#include <nlohmann/json.hpp>
+
+#include "ostiary/base/c_handle.h"
+
+namespace ostiary::nft {
+namespace {
+
+using Json = nlohmann::json;
+using Context = std::unique_ptr<nft_ctx, CDelete<nft_ctx_free>>;
+
+// Behind source NAT at 100, and behind what anybody is likely to have.
+constexpr const char* priority = "1000";
+
+Result<std::string> run(const std::string& command, unsigned output_flags) {
+  const Context context(nft_ctx_new(NFT_CTX_DEFAULT));
+  if (context == nullptr || nft_ctx_buffer_output(context.get()) != 0 ||
+      nft_ctx_buffer_error(context.get()) != 0)
+    return fail(Exit::unavailable, "libnftables: out of memory");
+  nft_ctx_output_set_flags(context.get(), output_flags);
+  if (nft_run_cmd_from_buffer(context.get(), command.c_str()) != 0)
+    return fail(Exit::unavailable, "nftables: cannot count what leaves");
+  const char* output = nft_ctx_get_output_buffer(context.get());
+  return std::string(output == nullptr ? "" : output);
+}
+
+std::string table() {
+  return "table inet " + std::string(tally_table_name);
+}
+
+// An address has one counter, however often it is given: the first rule is the last that its packets meet.
+std::string counter(std::span<const inet::IpAddress> addresses, size_t number) {
+  return "c" + std::to_string(std::ranges::find(addresses, addresses[number]) - addresses.begin());
+}
+
+// "add" first, so that "delete" has something to delete.
+std::string commands(std::span<const inet::IpAddress> addresses) {
+  std::string text = "add " + table() + "\ndelete " + table() + "\n" + table() + " {\n";
+  for (size_t i = 0; i < addresses.size(); ++i)
+    text += "counter " + counter(addresses, i) + " { packets 0 bytes 0 }\n";
+  text += "chain leaving { type filter hook postrouting priority " + std::string(priority) + ";\n";
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    const std::string ip = addresses[i].family() == inet::Family::ipv4 ? "ip" : "ip6";
+    const std::string to =
+        " daddr " + addresses[i].text() + " counter name " + counter(addresses, i) + " accept\n";
+    text += ip + to + "ct original " + ip + to;
+  }
+  return text + "}\n}\n";
+}
+
+std::optional<uint64_t> packets_of(const Json& listing, const std::string& name) {
+  for (const Json& object : listing.value("nftables", Json::array())) {
+    const Json found = object.value("counter", Json::object());
+    if (found.value("name", "") == name && found.contains("packets") && found["packets"].is_number_unsigned())
+      return found["packets"].get<uint64_t>();
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<Tally> Tally::begin(std::span<const inet::IpAddress> addresses) {
+  TRY(run(commands(addresses), 0));
+  return Tally({addresses.begin(), addresses.end()});
+}
+
+Tally::Tally(Tally&& other) noexcept : addresses_(std::exchange(other.addresses_, {})) {}
+
+// What is left behind where this fails counts, and does nothing else.
+Tally::~Tally() {
+  if (!addresses_.empty()) (void)run("delete " + table() + "\n", 0);
+}
+
+Result<std::vector<uint64_t>> Tally::read() const {
+  const Json listing =
+      Json::parse(TRY(run("list counters " + table() + "\n", NFT_CTX_OUTPUT_JSON)), nullptr, false);
+  std::vector<uint64_t> counts;
+  for (size_t i = 0; listing.is_object() && i < addresses_.size(); ++i)
+    if (const auto packets = packets_of(listing, counter(addresses_, i))) counts.push_back(*packets);
+  if (counts.size() != addresses_.size())
+    return fail(Exit::unavailable, "nftables: the count of what leaves makes no sense");
+  return counts;
+}
+
+}  // namespace ostiary::nft

@@ -1,0 +1,99 @@
+#include "ostiary/nft/watch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+namespace ostiary::nft {
+namespace {
+
+constexpr int waiting_bytes = 1 << 20;
+constexpr size_t datagram_size = 65536;
+constexpr size_t expected_generations = 64;  // the latest
+constexpr size_t most_changes = 64;          // a read, or little more
+
+// In the messages about tables, chains, rules, sets, elements and objects alike.
+constexpr uint16_t table_attribute = NFTA_TABLE_NAME;
+static_assert(table_attribute == NFTA_CHAIN_TABLE && table_attribute == NFTA_RULE_TABLE &&
+              table_attribute == NFTA_SET_TABLE && table_attribute == NFTA_SET_ELEM_LIST_TABLE &&
+              table_attribute == NFTA_OBJ_TABLE && table_attribute == NFTA_FLOWTABLE_TABLE);
+
+bool holds(const std::vector<uint32_t>& values, uint32_t value) {
+  return std::ranges::find(values, value) != values.end();
+}
+
+bool is_about_our_table(const netlink::NetfilterHeader& content) {
+  const auto table = netlink::find_attribute(content.attributes, table_attribute);
+  return content.family == NFPROTO_INET && table && table->text() == table_name;
+}
+
+}  // namespace
+
+void TransactionReader::expect(Generations generations) {
+  // Where another transaction came between, nobody can say which was ours.
+  if (generations.after - generations.before != 1) return;
+  if (generations_.size() == expected_generations) generations_.erase(generations_.begin());
+  generations_.push_back(generations.after);
+}
+
+void TransactionReader::forget() {
+  pending_.reset();
+}
+
+std::optional<Change> TransactionReader::finish(const netlink::Message& message) {
+  const auto pending = std::exchange(pending_, std::nullopt);
+  const auto content = netlink::netfilter_header(message);
+  if (!pending || !content) return std::nullopt;
+  const auto generation = netlink::find_attribute(content->attributes, NFTA_GEN_ID);
+  if (generation && generation->be32() && holds(generations_, *generation->be32())) return std::nullopt;
+  Change change{*pending, 0, {}};
+  if (const auto process = netlink::find_attribute(content->attributes, NFTA_GEN_PROC_PID))
+    change.process = process->be32().value_or(0);
+  if (const auto program = netlink::find_attribute(content->attributes, NFTA_GEN_PROC_NAME))
+    change.program = program->text();
+  return change;
+}
+
+std::optional<Change> TransactionReader::take(const netlink::Message& message) {
+  if (message.type >> 8U != NFNL_SUBSYS_NFTABLES) return std::nullopt;
+  const auto kind = static_cast<uint8_t>(message.type & 0xffU);
+  if (kind == NFT_MSG_NEWGEN) return finish(message);
+  if (holds(ports_, message.port)) return std::nullopt;
+  const auto content = netlink::netfilter_header(message);
+  if (!content || !is_about_our_table(*content)) return std::nullopt;
+  if (kind == NFT_MSG_DELTABLE)
+    pending_ = Change::Kind::table_gone;
+  else if (!pending_)
+    pending_ = Change::Kind::changed;
+  return std::nullopt;
+}
+
+Watch::Watch(netlink::Socket socket) : socket_(std::move(socket)), buffer_(datagram_size) {}
+
+Result<Watch> Watch::open() {
+  netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::netfilter));
+  socket.set_receive_buffer(waiting_bytes);
+  TRY(socket.subscribe(NFNLGRP_NFTABLES));
+  return Watch(std::move(socket));
+}
+
+Result<std::vector<Change>> Watch::read() {
+  std::vector<Change> changes;
+  while (changes.size() < most_changes) {
+    const auto received = TRY(socket_.receive(buffer_));
+    if (received.kind == netlink::Received::Kind::nothing) break;
+    if (received.kind == netlink::Received::Kind::overrun) {
+      reader_.forget();
+      changes.push_back({Change::Kind::missed, 0, {}});
+    }
+    std::span<const uint8_t> rest = received.data;
+    while (const auto message = netlink::next_message(rest))
+      if (auto change = reader_.take(*message)) changes.push_back(std::move(*change));
+  }
+  return changes;
+}
+
+}  // namespace ostiary::nft

@@ -1,0 +1,125 @@
+// The "allow" array of a policy file.
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+#include "entry.h"
+#include "ostiary/policy/parse.h"
+
+namespace ostiary::policy {
+namespace {
+
+using config::Kind;
+using config::Node;
+
+constexpr std::array<std::string_view, 6> keys{"host", "ports", "protocol", "private", "types", "required"};
+
+std::unexpected<Error> wrong(const Node& node, std::string_view message) {
+  return std::unexpected(node.error(message));
+}
+
+// What is wrong with the value of a key, with the key said.
+template <typename T>
+Result<T> of_key(std::string_view key, Result<T> value) {
+  if (value) return value;
+  Error error = std::move(value).error();
+  if (!error.message.contains(key)) error.message += " for " + std::string(key);
+  return std::unexpected(std::move(error));
+}
+
+Result<Subject> read_host(const Node& object) {
+  const Node* node = object.find("host");
+  if (node == nullptr) return wrong(object, "has no \"host\"; write {\"host\": \"example.com\"}");
+  std::string_view text = TRY(node->string());
+  if (text.starts_with("preset:"))
+    return wrong(*node, "\"host\" is a preset: write \"preset:NAME\" in place of the object");
+  const bool bracketed = text.starts_with('[') && text.ends_with(']');
+  if (bracketed) text = text.substr(1, text.size() - 2);
+  auto subject = parse_subject(text);
+  if (!subject) return wrong(*node, "host " + subject.error().message);
+  return subject;
+}
+
+Result<inet::PortSet> read_port_item(const Node& node) {
+  if (node.kind() == Kind::number) return inet::PortSet(static_cast<uint16_t>(TRY(node.integer(1, 65535))));
+  auto ports = inet::PortSet::parse(TRY(node.string()));
+  if (!ports) return wrong(node, "has a port that " + ports.error().message);
+  return ports;
+}
+
+// 443, "22,443", [22, 443, "8000-8010"]
+Result<inet::PortSet> read_ports(const Node& object) {
+  const Node* node = object.find("ports");
+  if (node == nullptr) return inet::PortSet(default_port);
+  if (node->kind() != Kind::array) return read_port_item(*node);
+  inet::PortSet ports;
+  for (const Node& item : TRY(node->array())) ports.add(TRY(read_port_item(item)));
+  if (ports.empty()) return wrong(*node, "names no port; leave \"ports\" out for 443");
+  return ports;
+}
+
+Result<Protocol> read_protocol(const Node& object) {
+  const Node* node = object.find("protocol");
+  if (node == nullptr) return Protocol::tcp;
+  const auto protocol = parse_protocol(TRY(node->string()));
+  if (!protocol) return wrong(*node, protocol.error().message);
+  return protocol;
+}
+
+Result<RecordTypes> read_types(const Node& object) {
+  RecordTypes types;
+  const Node* node = object.find("types");
+  if (node == nullptr) return types;
+  for (const Node& item : TRY(node->array()))
+    if (const auto added = types.add(TRY(item.string())); !added) return wrong(item, added.error().message);
+  return types;
+}
+
+template <typename Enum>
+Result<Enum> read_switch(const Node& object, std::string_view key, Enum on) {
+  const Node* node = object.find(key);
+  if (node == nullptr) return Enum{};
+  return TRY(node->boolean()) ? on : Enum{};
+}
+
+Result<> check_together(const Node& object, const Rule& rule) {
+  if (rule.need == Need::required && !std::holds_alternative<inet::HostName>(rule.subject))
+    return wrong(object, "is not one host name, so it cannot be resolved; leave out \"required\"");
+  if (!rule.types.empty() && std::holds_alternative<inet::Prefix>(rule.subject))
+    return wrong(object, "is an address, which has no DNS records; leave out \"types\"");
+  return {};
+}
+
+Result<Rule> read_object(const Node& object, std::string_view reason) {
+  TRY(object.only_keys(keys));
+  auto subject = TRY(of_key("host", read_host(object)));
+  Rule rule{.subject = std::move(subject), .reason = std::string(reason)};
+  rule.ports = TRY(of_key("ports", read_ports(object)));
+  rule.protocol = TRY(of_key("protocol", read_protocol(object)));
+  rule.answers = TRY(of_key("private", read_switch(object, "private", Answers::private_too)));
+  rule.types = TRY(of_key("types", read_types(object)));
+  rule.need = TRY(of_key("required", read_switch(object, "required", Need::required)));
+  TRY(check_together(object, rule));
+  return rule;
+}
+
+}  // namespace
+
+Result<std::vector<Rule>> parse_allow(const Node& allow, std::string_view file, const Lookup& variable) {
+  std::vector<Rule> rules;
+  for (const Node& entry : TRY(of_key("allow", allow.array()))) {
+    const std::string reason = std::string(file) + " line " + std::to_string(entry.line());
+    if (entry.kind() == Kind::object) {
+      rules.push_back(TRY(read_object(entry, reason)));
+      continue;
+    }
+    if (entry.kind() != Kind::string)
+      return wrong(entry, "is neither a string nor an object; write \"example.com\"");
+    auto parsed = parse_entry(TRY(entry.string()), reason, variable);
+    if (!parsed) return wrong(entry, parsed.error().message);
+    std::ranges::move(*parsed, std::back_inserter(rules));
+  }
+  return rules;
+}
+
+}  // namespace ostiary::policy

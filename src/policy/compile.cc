@@ -1,0 +1,114 @@
+// From rules to the table that policy.h describes.
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "name_hash.h"
+#include "ostiary/policy/policy.h"
+
+namespace ostiary::policy {
+
+class Compiler {
+ public:
+  explicit Compiler(std::span<const Rule> rules) : rules_(rules) {}
+
+  Policy run() {
+    for (const Rule& rule : rules_) gather(rule);
+    policy_.slots_.resize(std::bit_ceil(2 * std::max<size_t>(keys_.size(), 1)));
+    for (const auto& [kind, name] : keys_) add_record(kind, name);
+    for (const auto& [prefix, matching] : by_prefix_)
+      policy_.static_grants_.push_back({prefix, unite(matching).grants});
+    policy_.arena_.shrink_to_fit();
+    return std::move(policy_);
+  }
+
+ private:
+  using Terms = Policy::Terms;
+  using KeyKind = Policy::KeyKind;
+  using Matching = std::vector<const Rule*>;
+  using ByName = std::unordered_map<std::string_view, Matching>;
+
+  void gather(const Rule& rule) {
+    if (const auto* prefix = std::get_if<inet::Prefix>(&rule.subject)) {
+      by_prefix_[*prefix].push_back(&rule);
+      return;
+    }
+    const auto* wildcard = std::get_if<Wildcard>(&rule.subject);
+    const KeyKind kind = wildcard != nullptr ? KeyKind::wildcard : KeyKind::exact;
+    const std::string_view name =
+        wildcard != nullptr ? wildcard->suffix.text() : std::get<inet::HostName>(rule.subject).text();
+    Matching& matching = (kind == KeyKind::wildcard ? by_suffix_ : by_name_)[name];
+    if (matching.empty()) keys_.emplace_back(kind, name);
+    matching.push_back(&rule);
+  }
+
+  // The rules for the key itself and for every wildcard around it.
+  Matching rules_for(KeyKind kind, std::string_view name) const {
+    Matching matching = (kind == KeyKind::wildcard ? by_suffix_ : by_name_).at(name);
+    for (size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1))
+      if (const auto around = by_suffix_.find(name.substr(dot + 1)); around != by_suffix_.end())
+        matching.insert(matching.end(), around->second.begin(), around->second.end());
+    return matching;
+  }
+
+  static Terms unite(const Matching& matching) {
+    Terms terms;
+    inet::PortSet tcp;
+    inet::PortSet udp;
+    for (const Rule* rule : matching) {
+      terms.answers = std::max(terms.answers, rule->answers);
+      terms.types.add(rule->types);
+      if (rule->protocol != Protocol::udp) tcp.add(rule->ports);
+      if (rule->protocol != Protocol::tcp) udp.add(rule->ports);
+    }
+    for (const inet::PortRange range : tcp.ranges()) terms.grants.push_back({Transport::tcp, range});
+    for (const inet::PortRange range : udp.ranges()) terms.grants.push_back({Transport::udp, range});
+    return terms;
+  }
+
+  uint32_t intern(Terms terms) {
+    const auto [at, is_new] = known_terms_.try_emplace(terms, static_cast<uint32_t>(policy_.terms_.size()));
+    if (is_new) policy_.terms_.push_back(std::move(terms));
+    return at->second;
+  }
+
+  void add_record(KeyKind kind, std::string_view name) {
+    const Matching matching = rules_for(kind, name);
+    const auto offset = static_cast<uint32_t>(policy_.arena_.size());
+    const Policy::Header header{.terms = intern(unite(matching)),
+                                .kind = kind,
+                                .need = std::ranges::max(matching, {}, &Rule::need)->need,
+                                .length = static_cast<uint8_t>(name.size()),
+                                .unused = 0};
+    policy_.arena_.resize(offset + sizeof header);
+    std::memcpy(&policy_.arena_[offset], &header, sizeof header);
+    policy_.arena_.insert(policy_.arena_.end(), name.begin(), name.end());
+    if (kind == KeyKind::wildcard)
+      policy_.wildcard_depths_.set(1 + static_cast<size_t>(std::ranges::count(name, '.')));
+    insert_slot(hash_of(name).value(kind == KeyKind::exact ? exact_seed : wildcard_seed), offset);
+  }
+
+  void insert_slot(uint64_t hash, uint32_t offset) {
+    const size_t mask = policy_.slots_.size() - 1;
+    size_t at = (hash >> 32U) & mask;
+    while (policy_.slots_[at].record != 0) at = (at + 1) & mask;
+    policy_.slots_[at] = {static_cast<uint32_t>(hash), offset + 1};
+  }
+
+  std::span<const Rule> rules_;
+  std::vector<std::pair<KeyKind, std::string_view>> keys_;  // each once, in the order of the rules
+  ByName by_name_;
+  ByName by_suffix_;
+  std::map<inet::Prefix, Matching> by_prefix_;
+  std::map<Terms, uint32_t> known_terms_;
+  Policy policy_;
+};
+
+Policy Policy::compile(std::span<const Rule> rules) {
+  return Compiler(rules).run();
+}
+
+}  // namespace ostiary::policy

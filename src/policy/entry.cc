@@ -1,0 +1,141 @@
+#include "entry.h"
+
+#include <algorithm>
+
+#include "ostiary/base/quote.h"
+#include "ostiary/inet/url.h"
+#include "ostiary/policy/parse.h"
+
+namespace ostiary::policy {
+namespace {
+
+constexpr std::string_view preset_mark = "preset:";
+
+std::unexpected<Error> wrong(std::string message) {
+  return fail(Exit::configuration, std::move(message));
+}
+
+std::unexpected<Error> url_in_place_of_host(std::string_view text) {
+  const auto url = inet::Url::parse(text);
+  return wrong("is a URL; write its host" + (url ? ": \"" + inet::text(url->destination) + "\""
+                                                 : std::string(" alone, like \"example.com:443\"")));
+}
+
+Result<Subject> parse_wildcard(std::string_view text) {
+  if (text == "*" || text == "*.")
+    return wrong("would allow everything; name the hosts, or run without the gate (--gate off)");
+  if (!text.starts_with("*.") || text.substr(1).contains('*'))
+    return wrong("has a * that is not its whole first part; write it like \"*.example.com\"");
+  auto suffix = inet::HostName::parse(text.substr(2));
+  if (!suffix) return std::unexpected(std::move(suffix).error());
+  if (!suffix->text().contains('.'))
+    return wrong("would allow every name under \"" + suffix->text() +
+                 "\"; name the domain as well, like \"*.example." + suffix->text() + "\"");
+  return Wildcard{*std::move(suffix)};
+}
+
+Result<Subject> parse_network(std::string_view text) {
+  if (!inet::IpAddress::parse(text.substr(0, text.find('/'))))
+    return wrong("has a path or is not a network; write a host alone, or a network like \"10.1.2.0/24\"");
+  const inet::Prefix prefix = TRY(inet::Prefix::parse(text));
+  if (prefix.length() == 0)
+    return wrong("would allow every address; name the networks, or run without the gate (--gate off)");
+  return prefix;
+}
+
+// An entry cut in its parts; a part that is not there is empty, and what was not written has no mark.
+struct Parts {
+  std::string_view host;
+  std::string_view ports;
+  std::string_view protocol;
+  bool has_ports = false;
+  bool has_protocol = false;
+  bool bracketed = false;
+};
+
+bool begins_with_letter(std::string_view text) {
+  return !text.empty() && ((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z'));
+}
+
+Result<Parts> cut(std::string_view text) {
+  Parts parts;
+  parts.bracketed = text.starts_with('[');
+  const size_t slash = text.rfind('/');
+  if (slash != std::string_view::npos && begins_with_letter(text.substr(slash + 1)) && !text.ends_with(']')) {
+    parts.protocol = text.substr(slash + 1);
+    parts.has_protocol = true;
+    text = text.substr(0, slash);
+  }
+  size_t host_end = text.find(':');
+  if (parts.bracketed) {
+    const size_t bracket = text.find(']');
+    if (bracket == std::string_view::npos) return wrong("has a [ without its ]");
+    parts.host = text.substr(1, bracket - 1);
+    host_end = bracket + 1 == text.size() ? std::string_view::npos : bracket + 1;
+    if (host_end != std::string_view::npos && text[host_end] != ':')
+      return wrong("has something between ] and its ports; write it like \"[2001:db8::/32]:443\"");
+  } else {
+    if (std::ranges::count(text, ':') > 1)
+      return wrong("has an IPv6 address without brackets; write it like \"[2001:db8::1]:443\"");
+    parts.host = text.substr(0, host_end);
+  }
+  parts.has_ports = host_end != std::string_view::npos;
+  if (parts.has_ports) parts.ports = text.substr(host_end + 1);
+  return parts;
+}
+
+Result<Rule> parse_rule(std::string_view text, std::string_view reason) {
+  if (text.empty()) return wrong("is empty; write a host, like \"api.example.com:443\"");
+  if (text.contains("://")) return url_in_place_of_host(text);
+  const Parts parts = TRY(cut(text));
+  Rule rule{.subject = TRY(parse_subject(parts.host)), .reason = std::string(reason)};
+  const auto* prefix = std::get_if<inet::Prefix>(&rule.subject);
+  if (parts.bracketed && (prefix == nullptr || !parts.host.contains(':')))
+    return wrong("has brackets around something other than an IPv6 address");
+  if (parts.has_protocol) rule.protocol = TRY(parse_protocol(parts.protocol));
+  if (parts.has_ports) {
+    auto ports = inet::PortSet::parse(parts.ports);
+    if (!ports) return wrong("has a port that " + ports.error().message);
+    rule.ports = *std::move(ports);
+  }
+  return rule;
+}
+
+// The entry in its error, unless it may hold a password.
+Error about(std::string_view entry, const Error& error) {
+  const bool hidden = entry.empty() || entry.contains('@') || entry.contains("://");
+  return Error{error.exit, (hidden ? "an entry" : quote(entry)) + " " + error.message};
+}
+
+}  // namespace
+
+Result<Subject> parse_subject(std::string_view text) {
+  if (text.contains("://")) return url_in_place_of_host(text);
+  if (text.contains('*')) return parse_wildcard(text);
+  if (text.contains('/') || inet::IpAddress::parse(text)) return parse_network(text);
+  auto name = inet::HostName::parse(text);
+  if (!name) return std::unexpected(std::move(name).error());
+  return *std::move(name);
+}
+
+Result<Protocol> parse_protocol(std::string_view text) {
+  for (const Protocol protocol : {Protocol::tcp, Protocol::udp, Protocol::both})
+    if (text == policy::text(protocol)) return protocol;
+  return wrong("has a protocol that is not tcp, udp or both");
+}
+
+Result<std::vector<Rule>> parse_entry(std::string_view entry, std::string_view reason,
+                                      const Lookup& variable) {
+  std::vector<Rule> rules;
+  if (entry.starts_with(preset_mark)) {
+    for (const std::string& each : TRY(expand_preset(entry.substr(preset_mark.size()), variable)))
+      rules.push_back(TRY(parse_rule(each, std::string(entry) + " (" + std::string(reason) + ")")));
+    return rules;
+  }
+  auto rule = parse_rule(entry, reason);
+  if (!rule) return std::unexpected(about(entry, rule.error()));
+  rules.push_back(*std::move(rule));
+  return rules;
+}
+
+}  // namespace ostiary::policy

@@ -1,0 +1,34 @@
+// finding.h: what came of an attempt.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "ostiary/selftest/selftest.h"
+
+namespace ostiary::selftest {
+
+struct Finding {
+  Outcome outcome = Outcome::escaped;
+  std::string detail;
+};
+
+inline Finding escaped(std::string detail) {
+  return {Outcome::escaped, std::move(detail)};
+}
+inline Finding held(std::string detail) {
+  return {Outcome::held, std::move(detail)};
+}
+inline Finding not_applicable(std::string detail) {
+  return {Outcome::not_applicable, std::move(detail)};
+}
+
+inline Finding unanswered(std::string detail) {
+  return {Outcome::unanswered, std::move(detail)};
+}
+
+inline Attempt attempt(std::string name, Finding finding) {
+  return {std::move(name), finding.outcome, std::move(finding.detail)};
+}
+
+}  // namespace ostiary::selftest

@@ -1,0 +1,156 @@
+#include "flight.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <poll.h>
+#include <sys/socket.h>
+
+namespace ostiary::selftest {
+namespace {
+
+// An echo request, where it goes out by a ping socket, and as good a datagram as any where it does not.
+std::vector<uint8_t> greeting(Means means, inet::Family family) {
+  constexpr uint8_t echo_request_v4 = 8;
+  constexpr uint8_t echo_request_v6 = 128;
+  std::vector<uint8_t> message(16);
+  if (means == Means::ping) message[0] = family == inet::Family::ipv4 ? echo_request_v4 : echo_request_v6;
+  return message;
+}
+
+std::vector<uint8_t> framed(const std::vector<uint8_t>& message) {
+  std::vector<uint8_t> frame{static_cast<uint8_t>(message.size() >> 8), static_cast<uint8_t>(message.size())};
+  frame.insert(frame.end(), message.begin(), message.end());
+  return frame;
+}
+
+}  // namespace
+
+Result<Flight> Flight::prepare(Errand errand, const UnlistedName& unlisted) {
+  Flight flight(std::move(errand), unlisted);
+  if (flight.believes_this_machine_alone()) TRY(flight.open());
+  return flight;
+}
+
+Result<> Flight::set_out() {
+  if (!believes_this_machine_alone()) TRY(open());
+  if (!finding_) connect();
+  return {};
+}
+
+Result<> Flight::open() {
+  const inet::Family family = errand_.target.address.family();
+  auto opened = open_socket(errand_.means, family);
+  if (!opened) {
+    found(not_sent(opened.error()));
+    return {};
+  }
+  fd_ = std::move(*opened);
+  TRY(limit_hops(fd_, family));
+  TRY(ask_for_icmp_errors(fd_, family));
+  if (believes_this_machine_alone()) TRY(accept_from_this_machine_alone(fd_));
+  return {};
+}
+
+// Of an ICMPv6 socket, send() says that the packet was sent although the rules refused it.
+bool Flight::waits() const {
+  return errand_.means == Means::tcp || errand_.aim != Aim::passage ||
+         (errand_.means == Means::ping && errand_.target.address.family() == inet::Family::ipv6);
+}
+
+bool Flight::believes_this_machine_alone() const {
+  return errand_.means == Means::tcp || errand_.aim != Aim::passage;
+}
+
+void Flight::connect() {
+  const SocketAddress target(errand_.target);
+  if (::connect(fd_.get(), target.get(), target.size()) != 0 && errno != EINPROGRESS)
+    return found(not_sent(errno));
+  if (errand_.means != Means::tcp) return send_datagram();
+  events_ = POLLOUT;
+}
+
+void Flight::send_datagram() {
+  const auto message = errand_.aim == Aim::passage ? greeting(errand_.means, errand_.target.address.family())
+                                                   : query(unlisted_);
+  if (::send(fd_.get(), message.data(), message.size(), MSG_NOSIGNAL) < 0) return found(not_sent(errno));
+  if (!waits()) return found(escaped("the packet was sent"));
+  events_ = POLLIN;
+}
+
+void Flight::on_ready() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  const auto icmp = take_icmp_error(fd_);
+  if (error != 0 || icmp) return found(came_back(error, icmp));
+  if (events_ == POLLIN) return receive();
+  sockaddr_storage peer{};
+  size = sizeof peer;
+  if (::getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &size) != 0) return;  // not connected yet
+  connected_ = true;
+  if (errand_.aim == Aim::passage) return found(escaped("it was connected"));
+  send_over_connection();
+}
+
+void Flight::send_over_connection() {
+  const auto message = framed(query(unlisted_));
+  if (::send(fd_.get(), message.data(), message.size(), MSG_NOSIGNAL) != std::ssize(message))
+    return found(escaped("it was connected, and closed before a question could be asked"));
+  events_ = POLLIN;
+}
+
+void Flight::receive() {
+  std::array<uint8_t, dns::limits::tcp_query_octets> room{};
+  const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got < 0) return found(came_back(errno, std::nullopt));
+  std::span<const uint8_t> octets = std::span(room).first(static_cast<size_t>(got));
+  if (errand_.aim == Aim::passage) return found(escaped("it was answered"));
+  if (errand_.means != Means::tcp) return found(judge(octets, unlisted_));
+  if (got == 0) return found(escaped("it was connected, and closed without an answer"));
+  const auto frame = frames_.next(octets);
+  if (const auto* answer = std::get_if<std::span<const uint8_t>>(&frame))
+    found(judge(*answer, unlisted_));
+  else if (const auto* fault = std::get_if<dns::FrameFault>(&frame))
+    found(escaped(std::string(dns::text(*fault))));
+}
+
+void Flight::on_time_out(std::chrono::milliseconds patience) {
+  const std::string time = std::to_string(patience.count()) + " ms";
+  if (errand_.aim == Aim::passage)
+    found(unanswered("it left: nothing on this machine refused it within " + time));
+  else if (connected_)
+    found(escaped("it was connected, and no answer was made on this machine within " + time));
+  else
+    found(unanswered("no answer was made on this machine within " + time));
+}
+
+// Nothing was sent. That is well, unless it was meant for the gate.
+Finding Flight::not_sent(int error) const {
+  const Failure failure = classify(error);
+  const std::string reason = std::strerror(error);
+  if (failure == Failure::other) return escaped("it could not be tried: " + reason);
+  if (failure == Failure::no_such_socket) return not_applicable("this kernel has no such socket: " + reason);
+  if (errand_.aim != Aim::gates_answer) return held(reason);
+  if (failure == Failure::no_way && errand_.target.address.family() == inet::Family::ipv6)
+    return not_applicable("there is no IPv6 loopback: " + reason);
+  return escaped("the gate cannot be asked: " + reason);
+}
+
+// What was sent met an error: the refusal, if it was made here. Our own reset of a connection comes without
+// an ICMP error, and no other reset reaches the socket.
+Finding Flight::came_back(int error, const std::optional<IcmpError>& icmp) const {
+  const std::string reason = std::strerror(error != 0 ? error : icmp->error);
+  if (errand_.aim == Aim::gates_answer) return escaped("the gate cannot be asked: " + reason);
+  if (connected_) return escaped("it was connected, and closed without an answer: " + reason);
+  const bool refused_here = icmp ? icmp->meaning == Meaning::refused_here : error == ECONNREFUSED;
+  return refused_here ? held(reason) : escaped("it left: what came back is no refusal of ours: " + reason);
+}
+
+}  // namespace ostiary::selftest

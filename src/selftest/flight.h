@@ -1,0 +1,72 @@
+// flight.h: an attempt to get out over the network, from its first packet to what came of it.
+// Never waits: flights are under way side by side.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "denial.h"
+#include "finding.h"
+#include "ostiary/base/unique_fd.h"
+#include "ostiary/dns/tcp_frame.h"
+#include "probe_socket.h"
+#include "unlisted.h"
+
+namespace ostiary::selftest {
+
+// What the attempt is after.
+enum class Aim : uint8_t {
+  passage,      // a packet that leaves, a connection that opens
+  an_answer,    // to the question about an unlisted name, from a server that is not the gate
+  gates_answer  // the same from the gate, which must be there and deny it
+};
+
+struct Errand {
+  std::string name;
+  Means means = Means::tcp;
+  Place target = {};
+  Aim aim = Aim::passage;
+};
+
+class Flight {
+ public:
+  // Opens the socket if no answer but this machine's is to reach it: that takes CAP_NET_ADMIN. Other sockets
+  // are opened by who sets out.
+  static Result<Flight> prepare(Errand errand, const UnlistedName& unlisted);
+  Result<> set_out();
+
+  const std::optional<Finding>& finding() const { return finding_; }
+  const std::string& name() const { return errand_.name; }
+  const inet::IpAddress& destination() const { return errand_.target.address; }
+
+  // For poll(2), until there is a finding.
+  int fd() const { return fd_.get(); }
+  short events() const { return events_; }
+  void on_ready();
+  void on_time_out(std::chrono::milliseconds patience);
+
+ private:
+  Flight(Errand errand, const UnlistedName& unlisted) : errand_(std::move(errand)), unlisted_(unlisted) {}
+
+  bool waits() const;
+  bool believes_this_machine_alone() const;
+  Result<> open();
+  void connect();
+  void send_datagram();
+  void send_over_connection();
+  void receive();
+  void found(Finding finding) { finding_ = std::move(finding); }
+  Finding not_sent(int error) const;
+  Finding came_back(int error, const std::optional<IcmpError>& icmp) const;
+
+  Errand errand_;
+  UnlistedName unlisted_;
+  UniqueFd fd_;
+  short events_ = 0;
+  bool connected_ = false;
+  dns::TcpFrames frames_;
+  std::optional<Finding> finding_;
+};
+
+}  // namespace ostiary::selftest

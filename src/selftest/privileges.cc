@@ -1,0 +1,123 @@
+#include "privileges.h"
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "finding.h"
+#include "ostiary/base/unique_fd.h"
+#include "probe_socket.h"
+#include "rules.h"
+
+namespace ostiary::selftest {
+namespace {
+
+constexpr int mptcp = 262;
+
+// A system call's result, and the errno it left where that is negative.
+Finding judge(int result, std::string success) {
+  const int error = errno;
+  if (result >= 0) return escaped(std::move(success));
+  const std::string reason = std::strerror(error);
+  switch (classify(error)) {
+    case Failure::refused:
+      return held(reason);
+    case Failure::no_such_socket:
+      return not_applicable(reason);
+    default:
+      return escaped("it could not be tried: " + reason);
+  }
+}
+
+Finding try_socket(int family, int type, int protocol) {
+  const UniqueFd fd{::socket(family, type | SOCK_CLOEXEC, protocol)};
+  return judge(fd.get(), "the kernel gave one");
+}
+
+// That there is none is as good as a refusal, whoever says it.
+Finding try_unwanted_socket(int family, int type, int protocol) {
+  Finding finding = try_socket(family, type, protocol);
+  return finding.outcome == Outcome::not_applicable ? held(std::move(finding.detail)) : finding;
+}
+
+// A ring makes sockets without the call that is filtered. Without parameters, which are looked at first.
+Finding try_ring() {
+  const auto result = ::syscall(SYS_io_uring_setup, 1, nullptr);
+  if (result < 0 && errno == ENOSYS) return held("there is none");
+  if (result < 0 && errno == EFAULT) return escaped("the kernel was ready to make one");
+  return judge(static_cast<int>(result), "the kernel gave one");
+}
+
+Finding try_mark(uint32_t mark) {
+  const UniqueFd fd{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  if (!fd.valid()) return judge(fd.get(), {});
+  return judge(::setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark), "a socket wears it");
+}
+
+Finding try_signal(pid_t gate) {
+  if (gate <= 1) return escaped("it could not be tried: there is no gate");
+  return judge(::kill(gate, 0), "it may be sent signals");
+}
+
+Finding try_open(const std::string& path) {
+  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  if (!fd.valid() && errno == ENOENT) return held("it is not there to be seen");
+  return judge(fd.get(), path + " opens for reading");
+}
+
+Finding try_memory(pid_t gate) {
+  return try_open("/proc/" + std::to_string(gate) + "/mem");
+}
+
+Finding try_file(const std::string& path) {
+  if (::geteuid() == 0) return not_applicable("root reads root's files");
+  if (path.empty()) return not_applicable("there is none");
+  return try_open(path);
+}
+
+Finding try_door(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return escaped("it could not be tried: the path is too long");
+  path.copy(address.sun_path, path.size());
+  const UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (!fd.valid()) return judge(fd.get(), {});
+  const int result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  if (result < 0 && errno == EAGAIN) return escaped("it would be accepted later");
+  if (result < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED))
+    return held("nobody is there");
+  return judge(result, "it was connected: keep the agent's user from it");
+}
+
+}  // namespace
+
+std::vector<Attempt> try_privileges(const Targets& targets) {
+  std::vector<Attempt> attempts{
+      attempt("a raw IPv4 socket", try_socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)),
+      attempt("a raw IPv6 socket", try_socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6)),
+      // Of no protocol yet, so that it would receive nothing.
+      attempt("a packet socket", try_unwanted_socket(AF_PACKET, SOCK_RAW, 0)),
+      attempt("a vsock socket", try_unwanted_socket(AF_VSOCK, SOCK_STREAM, 0)),
+      attempt("an MPTCP socket", try_unwanted_socket(AF_INET, SOCK_STREAM, mptcp)),
+      attempt("an io_uring", try_ring()),
+      attempt("the gate's mark", try_mark(targets.gate_mark)),
+      attempt("changing the rules", try_to_change_rules()),
+      attempt("ending the gate", try_signal(targets.gate_pid)),
+      attempt("reading the gate's memory", try_memory(targets.gate_pid)),
+      attempt("reading a file of root's", try_file(targets.root_only_file)),
+  };
+  for (const std::string& door : targets.doors)
+    attempts.push_back(attempt("the service at " + door, try_door(door)));
+  return attempts;
+}
+
+}  // namespace ostiary::selftest

@@ -1,0 +1,13 @@
+// privileges.h: attempts at what the agent lacks the privilege for: other kinds of sockets, the gate's mark,
+// the rules, the gate itself, root's files.
+#pragma once
+
+#include <vector>
+
+#include "ostiary/selftest/selftest.h"
+
+namespace ostiary::selftest {
+
+std::vector<Attempt> try_privileges(const Targets& targets);
+
+}  // namespace ostiary::selftest

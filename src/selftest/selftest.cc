@@ -1,0 +1,173 @@
+#include "ostiary/selftest/selftest.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <optional>
+
+#include "ostiary/keeper/spawn.h"
+#include "ostiary/nft/tally.h"
+#include "probe.h"
+
+namespace ostiary::selftest {
+namespace {
+
+// For fork, confinement and what is tried before the waiting begins; a loaded machine takes its time.
+constexpr std::chrono::milliseconds time_to_try{2000};
+
+// What was silent for the whole of it once is not given as long again.
+constexpr int share_of_patience = 4;
+
+constexpr char first_outcome = '0';
+constexpr std::array all_outcomes{Outcome::escaped, Outcome::held, Outcome::not_applicable, Outcome::dropped,
+                                  Outcome::unanswered};
+
+// An outcome's digit, the name, NUL, the detail, NUL; and so on.
+std::string render(std::span<const Attempt> attempts) {
+  std::string report;
+  for (const Attempt& each : attempts) {
+    report += static_cast<char>(first_outcome + static_cast<char>(each.outcome));
+    report.append(each.name).push_back('\0');
+    report.append(each.detail).push_back('\0');
+  }
+  return report;
+}
+
+std::optional<std::string> take(std::string_view& rest) {
+  const size_t end = rest.find('\0');
+  if (end == std::string_view::npos) return std::nullopt;
+  std::string item(rest.substr(0, end));
+  rest.remove_prefix(end + 1);
+  return item;
+}
+
+std::optional<Outcome> take_outcome(std::string_view& rest) {
+  for (const Outcome outcome : all_outcomes) {
+    if (rest.front() != first_outcome + static_cast<char>(outcome)) continue;
+    rest.remove_prefix(1);
+    return outcome;
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<Attempt>> parse(std::string_view rest) {
+  std::vector<Attempt> attempts;
+  while (!rest.empty()) {
+    const auto outcome = take_outcome(rest);
+    auto name = take(rest);
+    auto detail = take(rest);
+    if (!outcome || !name || !detail) return fail(Exit::unavailable, "the report is cut short");
+    attempts.push_back({std::move(*name), *outcome, std::move(*detail)});
+  }
+  if (attempts.empty()) return fail(Exit::unavailable, "nothing was tried");
+  return attempts;
+}
+
+struct Work {
+  Probe* probe;
+};
+
+Result<std::string> try_and_tell(const void* work) {
+  return render(TRY(static_cast<const Work*>(work)->probe->try_to_get_out()));
+}
+
+auto count(std::span<const Attempt> attempts, Outcome outcome) {
+  return std::ranges::count(attempts, outcome, &Attempt::outcome);
+}
+
+Result<> expect_all_held(std::span<const Attempt> attempts) {
+  const auto first = std::ranges::find(attempts, Outcome::escaped, &Attempt::outcome);
+  if (first == attempts.end()) return {};
+  std::string message = first->name + " got out: " + first->detail;
+  if (const auto others = count(attempts, Outcome::escaped) - 1; others > 0)
+    message +=
+        "; and " + std::to_string(others) + " more of " + std::to_string(attempts.size()) + " attempts";
+  return fail(Exit::unavailable, std::move(message));
+}
+
+Result<std::vector<Attempt>> send_out(Probe& probe, const confine::Identity& identity,
+                                      const Targets& targets) {
+  const Work work{&probe};
+  const auto report =
+      TRY(keeper::ask_confined(identity, time_to_try + targets.patience, try_and_tell, &work));
+  return parse(report);
+}
+
+// A packet that another table dropped is answered by nobody, and so is one that left. They are told apart by
+// counting what comes as far as leaving, while it is tried again.
+Result<std::vector<Attempt>> try_again(const confine::Identity& identity, Targets targets,
+                                       std::span<const std::string> names) {
+  targets.patience /= share_of_patience;
+  Probe probe = TRY(Probe::prepare_again(identity, targets, names));
+  const auto destinations = probe.destinations();
+  const auto tally = TRY(nft::Tally::begin(destinations));
+  auto attempts = TRY(send_out(probe, identity, targets));
+  const auto left = TRY(tally.read());
+  if (attempts.size() != left.size()) return fail(Exit::unavailable, "not everything was tried again");
+  for (size_t i = 0; i < attempts.size(); ++i)
+    if (attempts[i].outcome == Outcome::unanswered && left[i] == 0) {
+      attempts[i].outcome = Outcome::dropped;
+      attempts[i].detail = "other rules dropped it: nothing came as far as leaving this machine";
+    }
+  return attempts;
+}
+
+// Whatever becomes of it, nothing is unanswered any more.
+void settle(std::vector<Attempt>& attempts, const confine::Identity& identity, const Targets& targets) {
+  std::vector<std::string> names;
+  for (const Attempt& each : attempts)
+    if (each.outcome == Outcome::unanswered) names.push_back(each.name);
+  if (names.empty()) return;
+  const auto again = try_again(identity, targets, names);
+  for (Attempt& each : attempts) {
+    if (each.outcome != Outcome::unanswered) continue;
+    each.outcome = Outcome::escaped;
+    if (!again) continue;
+    const auto second = std::ranges::find(*again, each.name, &Attempt::name);
+    if (second == again->end()) continue;
+    if (second->outcome == Outcome::held || second->outcome == Outcome::dropped) each = *second;
+  }
+}
+
+Result<std::vector<Attempt>> run_probe(const confine::Identity& identity, const Targets& targets) {
+  Probe probe = TRY(Probe::prepare(identity, targets));
+  auto attempts = TRY(send_out(probe, identity, targets));
+  settle(attempts, identity, targets);
+  TRY(expect_all_held(attempts));
+  return attempts;
+}
+
+}  // namespace
+
+std::string_view text(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::escaped:
+      return "escaped";
+    case Outcome::held:
+      return "held";
+    case Outcome::not_applicable:
+      return "not applicable";
+    case Outcome::dropped:
+      return "dropped by other rules";
+    case Outcome::unanswered:
+      return "unanswered";
+  }
+  return "escaped";
+}
+
+Result<std::vector<Attempt>> run(const confine::Identity& identity, const Targets& targets) {
+  auto attempts = run_probe(identity, targets);
+  if (!attempts) return std::unexpected(std::move(attempts).error().within("self-test"));
+  return attempts;
+}
+
+std::string summary(std::span<const Attempt> attempts) {
+  std::string line = std::to_string(attempts.size()) +
+                     " attempts to get out: " + std::to_string(count(attempts, Outcome::held)) + " held";
+  for (const Outcome outcome : {Outcome::dropped, Outcome::not_applicable, Outcome::escaped})
+    if (const auto some = count(attempts, outcome); some > 0)
+      line += ", " + std::to_string(some) + " " + std::string(text(outcome));
+  return line;
+}
+
+}  // namespace ostiary::selftest

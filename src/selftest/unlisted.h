@@ -1,0 +1,27 @@
+// unlisted.h: a place on the network that no rule permits. Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "ostiary/inet/ip_address.h"
+#include "ostiary/nft/ruleset.h"
+
+namespace ostiary::selftest {
+
+struct Place {
+  inet::IpAddress address;
+  uint16_t port = 0;
+
+  bool operator==(const Place&) const = default;
+};
+
+bool permits(std::span<const nft::AddressRule> permitted, const Place& place, uint8_t protocol);
+
+// In a documentation network, so that even a packet that gets out goes to nobody. Nothing where the rules
+// permit all there is to choose from.
+std::optional<Place> find_unlisted(inet::Family family, uint8_t protocol,
+                                   std::span<const nft::AddressRule> permitted);
+
+}  // namespace ostiary::selftest

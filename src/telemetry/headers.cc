@@ -1,0 +1,120 @@
+#include "ostiary/telemetry/headers.h"
+
+#include <algorithm>
+
+#include "telemetry/base64.h"
+#include "telemetry/pairs.h"
+#include "telemetry/percent.h"
+
+namespace ostiary::telemetry {
+namespace {
+
+std::unexpected<Error> refuse(std::string message) {
+  return fail(Exit::configuration, std::move(message));
+}
+
+// On the heap whatever its size, so that moving it into a Secret leaves no copy behind.
+std::string room_for_secret(size_t size) {
+  std::string room;
+  room.reserve(std::max<size_t>(size, 64));
+  return room;
+}
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+}
+
+bool is_token(std::string_view name) {
+  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+  return !name.empty() && std::ranges::all_of(name, [=](char c) {
+    return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || marks.contains(c);
+  });
+}
+
+Result<> check_value(std::string_view value, const std::string& where) {
+  if (value.empty()) return refuse(where + " has no value: write name=value");
+  if (value.contains(','))
+    return refuse(where + " has a comma in its value, where Claude Code would split it");
+  if (!std::ranges::all_of(value, [](char c) { return c >= 0x20 && c < 0x7f; }))
+    return refuse(where +
+                  " has a control character or one outside ASCII in its value: write printable ASCII");
+  return {};
+}
+
+Result<Secret> parse_value(std::string_view text, const std::string& where) {
+  if (!is_percent_encoded(text))
+    return refuse(where + " has a '%' without two hexadecimal digits after it: write %25 for a percent sign");
+  std::string room = room_for_secret(text.size());
+  append_percent_decoded(room, text);
+  const Secret decoded(std::move(room));
+  // HTTP and Claude Code ignore blanks around a value.
+  const std::string_view value = trim(decoded.reveal());
+  TRY(check_value(value, where));
+  std::string trimmed = room_for_secret(value.size());
+  trimmed += value;
+  return Secret(std::move(trimmed));
+}
+
+Result<Header> parse_pair(std::string_view pair, size_t position) {
+  const std::string unnamed = "header " + std::to_string(position);
+  if (pair.empty()) return refuse(unnamed + " is empty: remove the stray comma");
+  const size_t equals = pair.find('=');
+  if (equals == std::string_view::npos) return refuse(unnamed + " has no '=': write name=value");
+  const std::string_view name = trim(pair.substr(0, equals));
+  const std::string_view value = trim(pair.substr(equals + 1));
+  if (!is_token(name))
+    return refuse(unnamed +
+                  " has no HTTP header name before its '=': write one, as in Authorization=Basic …");
+  // A base64 text without its name ends in '=' and would pass for a name: it is not repeated.
+  if (value.find_first_not_of('=') == std::string_view::npos)
+    return refuse(unnamed + " has no value: write name=value");
+  return Header{std::string(name), TRY(parse_value(value, "header '" + std::string(name) + "'"))};
+}
+
+}  // namespace
+
+Result<std::vector<Header>> parse_headers(std::string_view text) {
+  std::vector<Header> headers;
+  for (const std::string_view pair : split_pairs(text)) {
+    Header header = TRY(parse_pair(pair, headers.size() + 1));
+    if (std::ranges::any_of(headers, [&](const Header& other) { return same_name(header.name, other.name); }))
+      return refuse("header '" + header.name + "' is given twice: keep one of them");
+    headers.push_back(std::move(header));
+  }
+  return headers;
+}
+
+Result<Header> make_header(std::string name, const Secret& value) {
+  if (!is_token(name))
+    return refuse("a header's name is not an HTTP header name: write one, as in Authorization");
+  Secret parsed = TRY(parse_value(value.reveal(), "header '" + name + "'"));
+  return Header{std::move(name), std::move(parsed)};
+}
+
+Secret encode_headers(std::span<const Header> headers) {
+  size_t size = 0;
+  for (const Header& header : headers) size += header.name.size() + header.value.reveal().size() + 2;
+  std::string list = room_for_secret(size);
+  for (const Header& header : headers) {
+    if (!list.empty()) list += ',';
+    list.append(header.name).append("=").append(header.value.reveal());
+  }
+  return Secret(std::move(list));
+}
+
+Secret basic_authorization(std::string_view user, const Secret& password) {
+  constexpr std::string_view scheme = "Basic ";
+  std::string room = room_for_secret(user.size() + 1 + password.reveal().size());
+  room.append(user).append(":").append(password.reveal());
+  const Secret credentials(std::move(room));
+  std::string value = room_for_secret(scheme.size() + base64_size(credentials.reveal().size()));
+  value += scheme;
+  append_base64(value, credentials.reveal());
+  return Secret(std::move(value));
+}
+
+}  // namespace ostiary::telemetry

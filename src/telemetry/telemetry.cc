@@ -1,0 +1,325 @@
+#include "ostiary/telemetry/telemetry.h"
+
+#include <algorithm>
+#include <array>
+
+#include "ostiary/inet/destination.h"
+#include "source.h"
+
+namespace ostiary::telemetry {
+namespace {
+
+using config::Config;
+using config::TelemetrySource;
+
+constexpr std::string_view attributes_variable = "OTEL_RESOURCE_ATTRIBUTES";
+constexpr std::string_view service_variable = "OTEL_SERVICE_NAME";
+constexpr std::string_view enable_variable = "CLAUDE_CODE_ENABLE_TELEMETRY";
+constexpr std::string_view temporality_variable = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+constexpr std::array<std::string_view, 3> selectors{"OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER",
+                                                    "OTEL_LOGS_EXPORTER"};
+constexpr std::array<std::string_view, 3> routing{"ENDPOINT", "PROTOCOL", "HEADERS"};
+
+// Claude Code sends traces and logs here instead, headers and all, where both are set.
+constexpr std::array<std::string_view, 2> second_endpoint{"BETA_TRACING_ENDPOINT",
+                                                          "ENABLE_BETA_TRACING_DETAILED"};
+// Either spelling counts, and programs differ in which they prefer.
+struct ProxyVariable {
+  std::string_view upper;
+  std::string_view lower;
+};
+constexpr std::array proxy_variables{ProxyVariable{"HTTPS_PROXY", "https_proxy"},
+                                     ProxyVariable{"HTTP_PROXY", "http_proxy"},
+                                     ProxyVariable{"NO_PROXY", "no_proxy"}};
+
+constexpr std::string_view prompts_variable = "OTEL_LOG_USER_PROMPTS";
+constexpr std::string_view responses_variable = "OTEL_LOG_ASSISTANT_RESPONSES";
+
+// What is told of the conversation itself. Whoever brings Grafana Cloud's credentials wants to see prompts
+// and tools; a collector in general gets no content unless the user says so.
+// docs/decisions/0004-content-defaults.md
+struct ContentSwitch {
+  std::string_view name;
+  std::string_view grafana_cloud;
+  std::string_view others;
+};
+constexpr std::array content_switches{
+    ContentSwitch{prompts_variable, "1", "0"},          ContentSwitch{responses_variable, "1", "0"},
+    ContentSwitch{"OTEL_LOG_TOOL_DETAILS", "1", "0"},   ContentSwitch{"OTEL_LOG_TOOL_CONTENT", "0", "0"},
+    ContentSwitch{"OTEL_LOG_RAW_API_BODIES", "0", "0"},
+};
+
+bool is_routing_variable(std::string_view name) {
+  const auto is = [name](std::optional<Signal> signal) {
+    return std::ranges::any_of(routing,
+                               [&](std::string_view what) { return name == otlp_variable(signal, what); });
+  };
+  return is(std::nullopt) || std::ranges::any_of(all_signals, is);
+}
+
+// A port that is not written follows the protocol, and a signal may have a protocol of its own.
+Endpoint for_protocol(Endpoint base, Protocol protocol) {
+  if (base.port_form == PortForm::written) return base;
+  const uint16_t scheme_port = base.scheme == Scheme::https ? 443 : 80;
+  base.destination.port = protocol == Protocol::grpc ? 4317 : scheme_port;
+  return base;
+}
+
+std::vector<Route> find_routes(const SourceSettings& settings) {
+  std::vector<Route> routes;
+  for (const Signal signal : all_signals) {
+    const Target& own = settings.by_signal.at(static_cast<size_t>(signal));
+    const Protocol protocol = own.protocol.value_or(*settings.base.protocol);
+    if (own.endpoint)
+      routes.push_back({signal, protocol, *own.endpoint});
+    else if (settings.base.endpoint)
+      routes.push_back({signal, protocol,
+                        signal_endpoint(for_protocol(*settings.base.endpoint, protocol), protocol, signal)});
+  }
+  return routes;
+}
+
+// The user's choice of an exporter other than ours leaves a signal nowhere to go over the network.
+bool is_exported_elsewhere(const Config& config, Signal signal) {
+  const std::string_view chosen = config.environment.get(selectors.at(static_cast<size_t>(signal)));
+  return !chosen.empty() && !chosen.contains("otlp");
+}
+
+// Empty unless each signal's exporter is none.
+std::string switched_off_by_exporters(const Config& config) {
+  std::string names;
+  for (const std::string_view selector : selectors) {
+    if (config.environment.get(selector) != "none") return {};
+    names += (names.empty() ? "" : ", ") + std::string(selector);
+  }
+  return "none in " + names;
+}
+
+bool goes_to_grafana_cloud(const Route& route) {
+  const std::string host = inet::text(route.endpoint.destination.host);
+  return host.ends_with(".grafana.net");
+}
+
+// Builds the list of variables. The container's own variable wins where it may.
+class Writer {
+ public:
+  Writer(const Config& config, Telemetry& telemetry) : config_(config), telemetry_(telemetry) {}
+
+  void set(std::string_view name, std::string_view value, std::string_view source) {
+    telemetry_.variables.push_back(
+        {std::string(name), Secret(std::string(value)), Secrecy::open, std::string(source)});
+  }
+  void set_secret(std::string_view name, const Secret& value, std::string_view source) {
+    telemetry_.variables.push_back({std::string(name), value.clone(), Secrecy::secret, std::string(source)});
+  }
+  // The value that holds.
+  std::string_view set_unless_given(std::string_view name, std::string_view standard) {
+    const std::string_view given = config_.environment.get(name);
+    set(name, given.empty() ? standard : given, given.empty() ? "default" : "environment");
+    return given.empty() ? standard : given;
+  }
+
+ private:
+  const Config& config_;
+  Telemetry& telemetry_;
+};
+
+void write_switches(Writer& writer, const Config& config, Telemetry& telemetry) {
+  writer.set(enable_variable, "1", "ostiary");
+  if (const std::string_view own = config.environment.get(enable_variable);
+      !own.empty() && own != "1" && own != "true")
+    telemetry.warnings.push_back(
+        std::string(enable_variable) +
+        " is overridden, since telemetry is configured: switch it off with --telemetry off");
+  writer.set_unless_given("CLAUDE_CODE_ENHANCED_TELEMETRY_BETA", "1");
+  for (const Signal signal : all_signals) {
+    const bool routed =
+        std::ranges::any_of(telemetry.routes, [&](const Route& r) { return r.signal == signal; });
+    const std::string_view selector = selectors.at(static_cast<size_t>(signal));
+    if (!routed && !is_exported_elsewhere(config, signal)) {
+      writer.set(selector, "none", "no endpoint");
+      continue;
+    }
+    writer.set_unless_given(selector, "otlp");
+    if (!routed)
+      telemetry.warnings.push_back(std::string(selector) + " does not say otlp: no " +
+                                   std::string(text(signal)) + " will be exported");
+  }
+}
+
+void write_targets(Writer& writer, const SourceSettings& settings, const Telemetry& telemetry) {
+  const Target& base = settings.base;
+  writer.set(otlp_variable({}, "PROTOCOL"), text(*base.protocol), settings.origin);
+  if (base.endpoint) writer.set(otlp_variable({}, "ENDPOINT"), text(*base.endpoint), settings.origin);
+  if (base.headers) writer.set_secret(otlp_variable({}, "HEADERS"), *base.headers, settings.origin);
+  for (const Signal signal : all_signals) {
+    const Target& own = settings.by_signal.at(static_cast<size_t>(signal));
+    const auto route = std::ranges::find(telemetry.routes, signal, &Route::signal);
+    if (route == telemetry.routes.end()) continue;
+    if (own.protocol || own.endpoint) {
+      writer.set(otlp_variable(signal, "PROTOCOL"), text(route->protocol), settings.origin);
+      writer.set(otlp_variable(signal, "ENDPOINT"), text(route->endpoint), settings.origin);
+    }
+    if (own.headers) writer.set_secret(otlp_variable(signal, "HEADERS"), *own.headers, settings.origin);
+  }
+}
+
+void write_temporality(Writer& writer, const Config& config, Telemetry& telemetry) {
+  const bool grafana = std::ranges::any_of(telemetry.routes, goes_to_grafana_cloud) ||
+                       telemetry.source == TelemetrySource::grafana_cloud;
+  if (!grafana) {
+    if (!config.environment.get(temporality_variable).empty())
+      writer.set_unless_given(temporality_variable, "");
+    return;
+  }
+  if (writer.set_unless_given(temporality_variable, "cumulative") != "cumulative")
+    telemetry.warnings.push_back(std::string(temporality_variable) +
+                                 " is not cumulative: Grafana Cloud refuses such metrics");
+}
+
+void write_attributes(Writer& writer, const Config& config, const std::vector<Attribute>& attributes) {
+  if (!attributes.empty()) writer.set(attributes_variable, encode_attributes(attributes), "merged");
+  const bool named =
+      std::ranges::any_of(attributes, [](const Attribute& a) { return a.key == "service.name"; });
+  if (!named || !config.environment.get(service_variable).empty())
+    writer.set_unless_given(service_variable, "claude-code");
+}
+
+// A proxy of the container's own stays as it is: it may be the only way out, and its URL may hold a password.
+std::vector<std::string> find_detours(const Config& config) {
+  std::vector<std::string> detours(second_endpoint.begin(), second_endpoint.end());
+  for (const ProxyVariable& proxy : proxy_variables) {
+    if (!config.environment.get(proxy.upper).empty() || !config.environment.get(proxy.lower).empty())
+      continue;
+    detours.emplace_back(proxy.upper);
+    detours.emplace_back(proxy.lower);
+  }
+  return detours;
+}
+
+void warn_of_likely_slips(Telemetry& telemetry) {
+  for (const Route& route : telemetry.routes)
+    if (route.protocol != Protocol::grpc && route.endpoint.destination.port == 4317) {
+      telemetry.warnings.push_back("port 4317 is usually for gRPC, and " + std::string(text(route.protocol)) +
+                                   " goes there: if nothing arrives, set OTEL_EXPORTER_OTLP_PROTOCOL=grpc");
+      return;
+    }
+}
+
+// Responses follow prompts, as they do in Claude Code: whoever keeps the one back means the other too.
+void write_content_switches(Writer& writer, TelemetrySource source) {
+  std::string_view prompts;
+  for (const ContentSwitch& each : content_switches) {
+    std::string_view standard = source == TelemetrySource::grafana_cloud ? each.grafana_cloud : each.others;
+    if (each.name == responses_variable) standard = prompts;
+    const std::string_view holds = writer.set_unless_given(each.name, standard);
+    if (each.name == prompts_variable) prompts = holds;
+  }
+}
+
+Result<> plan_on(const Config& config, Telemetry& telemetry) {
+  const SourceSettings settings = TRY(read_source(telemetry.source, config));
+  telemetry.routes = find_routes(settings);
+  std::erase_if(telemetry.routes,
+                [&](const Route& route) { return is_exported_elsewhere(config, route.signal); });
+  Writer writer(config, telemetry);
+  write_switches(writer, config, telemetry);
+  write_targets(writer, settings, telemetry);
+  write_temporality(writer, config, telemetry);
+  write_content_switches(writer, telemetry.source);
+  write_attributes(writer, config, telemetry.attributes);
+  telemetry.detours = find_detours(config);
+  warn_of_likely_slips(telemetry);
+  return {};
+}
+
+Result<std::vector<Attribute>> check_map(const std::vector<config::NamedText>& map) {
+  std::vector<Attribute> attributes;
+  for (const config::NamedText& entry : map) {
+    auto attribute = check_attribute(entry.name, entry.text, entry.origin);
+    if (!attribute) return std::unexpected(std::move(attribute).error().within(entry.origin));
+    attributes.push_back(std::move(*attribute));
+  }
+  return attributes;
+}
+
+Result<std::vector<Attribute>> collect_attributes(const Config& config, std::optional<TelemetrySource> source,
+                                                  std::vector<Attribute> automatic) {
+  std::vector<std::vector<Attribute>> weakest_first{std::move(automatic),
+                                                    TRY(check_map(config.policy_attributes))};
+  if (source == TelemetrySource::module && config.module)
+    weakest_first.push_back(TRY(check_map(config.module->resource_attributes)));
+  auto users = parse_attributes(config.environment.get(attributes_variable), attributes_variable);
+  if (!users) return std::unexpected(std::move(users).error().within(attributes_variable));
+  weakest_first.push_back(std::move(*users));
+  return merge(std::move(weakest_first));
+}
+
+// Nothing where it is not.
+std::string find_what_switches_off(TelemetrySource source, const Config& config) {
+  if (source == TelemetrySource::off) {
+    const auto given = config.given.find("telemetry_source");
+    return given == config.given.end() ? "off" : given->second.origin;
+  }
+  if (source == TelemetrySource::module && config.module && config.module->enabled == config::Choice::no)
+    return "\"enabled\": false in " + config.module->origin;
+  return switched_off_by_exporters(config);
+}
+
+// What the agent would otherwise inherit from the container, and must not.
+std::vector<std::string> find_withheld(const Config& config, const Telemetry& telemetry) {
+  std::vector<std::string> withheld;
+  if (telemetry.state == State::not_configured) return withheld;
+  for (const std::string_view entry : config.environment.entries()) {
+    const std::string_view name = config::name_of(entry);
+    const bool replaced =
+        std::ranges::any_of(telemetry.variables, [&](const Variable& v) { return v.name == name; });
+    if (routes_telemetry(name) && !replaced && std::ranges::find(withheld, name) == withheld.end())
+      withheld.emplace_back(name);
+  }
+  return withheld;
+}
+
+}  // namespace
+
+std::string_view text(State state) {
+  switch (state) {
+    case State::not_configured:
+      return "not-configured";
+    case State::switched_off:
+      return "switched-off";
+    case State::incomplete:
+      return "incomplete";
+    case State::on:
+      return "on";
+  }
+  return "";
+}
+
+bool routes_telemetry(std::string_view name) {
+  return name == enable_variable || std::ranges::find(selectors, name) != selectors.end() ||
+         is_routing_variable(name);
+}
+
+Result<Telemetry> plan_telemetry(const Config& config, const HostFacts& facts) {
+  const auto source = TRY(find_source(config));
+  const Lookup lookup = [&config](std::string_view name) { return config.environment.get(name); };
+  Telemetry telemetry;
+  telemetry.platforms = platform_names(lookup, facts);
+  telemetry.attributes = TRY(collect_attributes(config, source, platform_attributes(lookup, facts)));
+  if (!source) return telemetry;
+  telemetry.source = *source;
+  telemetry.missing = missing_from(*source, config);
+  telemetry.reason = find_what_switches_off(*source, config);
+  if (!telemetry.reason.empty()) {
+    telemetry.state = State::switched_off;
+    telemetry.missing.clear();
+  } else {
+    telemetry.state = telemetry.missing.empty() ? State::on : State::incomplete;
+  }
+  if (telemetry.state == State::on) TRY(plan_on(config, telemetry));
+  telemetry.withheld = find_withheld(config, telemetry);
+  return telemetry;
+}
+
+}  // namespace ostiary::telemetry

@@ -1,0 +1,5 @@
+"""What both suites take on the command line."""
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="write tests/system/golden/ anew, to be reviewed")

@@ -1,0 +1,52 @@
+"""Claude Code under ostiary in a container, as a test speaks of it."""
+
+import json
+import os
+
+AUTHORITY = "/etc/ssl/stand-in.pem"
+USER = 1000  # who the image has for the agent
+HOME = "/home/agent"
+ENVIRONMENT = {
+    "ANTHROPIC_API_KEY": "sk-ant-stand-in",
+    "NODE_EXTRA_CA_CERTS": AUTHORITY,
+}
+
+
+class Claude:
+    """Each run is a new container. What stays is the project in /work and the user's settings."""
+
+    def __init__(self, internet, image, start_container, directory):
+        self.internet, self._image, self._start_container = internet, image, start_container
+        self.work, self._settings = directory / "work", directory / "settings"
+        for each in (self.work, self._settings):
+            each.mkdir()
+            os.chown(each, USER, USER)
+        self._cables = []
+
+    def run(self, *script, **how):
+        """claude -p under ostiary, to its end, while the API plays this script."""
+        return self.start(*script, **how).wait()
+
+    def start(self, *script, prompt="go on", env={}, flags=("--allowedTools", "Bash")):
+        cable = self.internet.attach((4,))
+        self._cables.append(cable)
+        self.internet.start_over(*script)
+        mounts = {"/work": self.work, f"{HOME}/.claude": self._settings,
+                  AUTHORITY: self.internet.authority.certificate}
+        options = [word for inside, outside in mounts.items() for word in ("--volume", f"{outside}:{inside}")]
+        self.container = self._start_container(self._image, "claude", "-p", prompt, *flags, network=cable,
+                                               env=ENVIRONMENT | env, options=options)
+        return self.container
+
+    def project_settings(self, settings):
+        """What the project in the work directory brings along."""
+        (self.work / ".claude").mkdir()
+        (self.work / ".claude/settings.json").write_text(json.dumps(settings))
+
+    def user_settings(self, settings):
+        """What is in the agent's own home."""
+        (self._settings / "settings.json").write_text(json.dumps(settings))
+
+    def end(self):
+        for cable in self._cables:
+            self.internet.detach(cable)

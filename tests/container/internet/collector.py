@@ -1,0 +1,67 @@
+"""Collectors: they take OTLP over HTTP or gRPC, and remember what came, from whom it said it was, and with what headers."""
+
+from typing import NamedTuple
+
+from internet import otlp
+from internet.web import Response, joined
+
+READERS = {"application/x-protobuf": otlp.from_protobuf, "application/json": otlp.from_json}
+METHODS = {f"/opentelemetry.proto.collector.{word}.v1.{word.capitalize()}Service/Export": signal
+           for word, signal in (("trace", "traces"), ("metrics", "metrics"), ("logs", "logs"))}
+
+
+class Export(NamedTuple):
+    signal: str
+    form: str  # the content type
+    headers: dict  # by their names in lower case
+    groups: list
+
+    def items(self):
+        return [item for group in self.groups for item in group.items]
+
+
+class Collector:
+    """One host's memory, whatever its ports speak."""
+
+    def __init__(self):
+        self.exports = []
+        self.refused = []  # what was not OTLP, or not where OTLP belongs
+
+    def forget(self):
+        self.exports.clear()
+        self.refused.clear()
+
+    def of(self, signal):
+        return [export for export in self.exports if export.signal == signal]
+
+    def items(self, signal, name=None):
+        return [item for export in self.of(signal) for item in export.items() if name in (None, item.name)]
+
+    def resources(self):
+        """One a group of whatever came."""
+        return [group.resource for export in self.exports for group in export.groups]
+
+    def over_http(self, base=""):
+        """The answers of an HTTP server whose endpoint has this path."""
+        def answer(request):
+            signal = request.path.removeprefix(f"{base}/v1/")
+            form = request.header("Content-Type")
+            if request.method != "POST" or signal not in otlp.SIGNALS or form not in READERS:
+                self.refused.append(request)
+                return Response(404)
+            self._take(signal, form, request.headers, READERS[form](signal, request.body))
+            return Response(200, form, b"{}" if form == "application/json" else b"")
+        return answer
+
+    def over_grpc(self):
+        """The answers of a gRPC server."""
+        def answer(path, headers, message):
+            if path not in METHODS:
+                self.refused.append(path)
+                return None
+            self._take(METHODS[path], "grpc", headers, otlp.from_protobuf(METHODS[path], message))
+            return b""
+        return answer
+
+    def _take(self, signal, form, headers, groups):
+        self.exports.append(Export(signal, form, joined(headers), groups))

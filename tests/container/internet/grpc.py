@@ -1,0 +1,72 @@
+"""A gRPC server at one address of the internet, without TLS: unary calls over HTTP/2, as many at once as a client likes."""
+
+import gzip
+import socket
+import threading
+
+import h2.config
+import h2.connection
+import h2.events
+
+NOT_IMPLEMENTED = "12"
+
+
+class GrpcServer:
+    def __init__(self, network, address, port, answer):
+        """`answer` makes of path, headers and message the reply's message; None where there is no such method."""
+        self._answer = answer
+        with network.entered():
+            self._listener = socket.create_server((address, port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # closed
+                return
+            threading.Thread(target=self._serve, args=[connection], daemon=True).start()
+
+    def _serve(self, connection):
+        http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        calls = {}  # by stream: the headers and the message so far
+        with connection:
+            http.initiate_connection()
+            connection.sendall(http.data_to_send())
+            while data := _receive(connection):
+                for event in http.receive_data(data):
+                    self._handle(http, event, calls)
+                connection.sendall(http.data_to_send())
+
+    def _handle(self, http, event, calls):
+        if isinstance(event, h2.events.RequestReceived):
+            calls[event.stream_id] = (event.headers, bytearray())
+        elif isinstance(event, h2.events.DataReceived):
+            calls[event.stream_id][1].extend(event.data)
+            http.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, h2.events.StreamEnded):
+            self._reply(http, event.stream_id, *calls.pop(event.stream_id))
+
+    def _reply(self, http, stream, headers, body):
+        reply = self._answer(dict(headers)[":path"], headers, _message(body))
+        http.send_headers(stream, [(":status", "200"), ("content-type", "application/grpc")])
+        if reply is not None:
+            http.send_data(stream, bytes(1) + len(reply).to_bytes(4, "big") + reply)
+        http.send_headers(stream, [("grpc-status", "0" if reply is not None else NOT_IMPLEMENTED)], end_stream=True)
+
+
+def _receive(connection):
+    try:
+        return connection.recv(65536)
+    except OSError:  # whoever goes away in the middle
+        return b""
+
+
+def _message(body):
+    """A call's one message: a flag that says whether it is compressed, its size, itself."""
+    assert len(body) == 5 + int.from_bytes(body[1:5], "big"), "not one message"
+    return gzip.decompress(body[5:]) if body[0] else bytes(body[5:])

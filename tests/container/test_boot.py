@@ -1,0 +1,68 @@
+"""The image as it comes: entrypoint, command, one capability, and what an agent in it can reach."""
+
+import json
+
+import pytest
+
+from engine.outcomes import boot_of, outcomes_in, visits
+from support.behaviours import addresses
+from support.outcomes import AT_ONCE
+from support.world import ALLOWED, UNLISTED
+
+NAME = "api.example.com"
+
+
+def test_the_program_is_the_entrypoint_and_claude_its_command(podman, image):
+    config = json.loads(podman.command("image", "inspect", "--format", "{{json .Config}}", image.name))
+    assert config["Entrypoint"] == ["ostiary"] and config["Cmd"] == ["claude"]
+
+
+def test_a_program_that_is_not_there_is_said_to_be_missing(image, new_container, cable):
+    done = new_container(image, network=cable, env={"OSTIARY_NO_DERIVE": "1"}).wait()
+    assert done.status == 127 and "claude" in done.stderr.splitlines()[-1], done
+
+
+def test_the_plan_needs_no_capability(image, new_container):
+    done = new_container(image, "plan", "--json", capabilities=()).wait()
+    assert done.status == 0 and json.loads(done.stdout)["agent"]["command"] == ["claude"], done
+
+
+def test_one_capability_is_enough_for_the_gate_and_its_self_test(image, new_container, world, cable):
+    world.upstream.name(NAME, addresses(ALLOWED[4]))
+    visit = visits(("allowed", NAME, 443), ("another-port", NAME, 444), ("unlisted-name", "unlisted.example.org", 443),
+                   ("unlisted-address", UNLISTED[4], 443))
+    container = new_container(image, "run", "--no-derive", "--user", "1000:1000", "--allow", NAME, "--",
+                              "bash", "-c", visit, network=cable)
+    done = container.wait()
+    assert done.status == 0, done
+    attempts, held = boot_of(done)
+    assert attempts > 20 and held > 20, done
+    assert outcomes_in(done.stdout) == {
+        "allowed": True, "another-port": False, "unlisted-name": False, "unlisted-address": False}, done
+    assert all(float(line.split()[2]) < AT_ONCE for line in done.stdout.splitlines()), done
+    assert world.strays((ALLOWED[4], 443)) == []
+    assert world.upstream.names() == {NAME}
+    assert container.audit("deny", name="unlisted.example.org")
+
+
+@pytest.mark.parametrize("command", [["true"], []], ids=["a program", "claude"])
+def test_without_it_the_boot_ends_with_the_cure(image, new_container, cable, command):
+    done = new_container(image, *command, network=cable, capabilities=()).wait()
+    assert done.status == 77 and done.stdout == "", done
+    errors = [line for line in done.stderr.splitlines() if "error" in line]
+    assert len(errors) == 1 and errors[0].endswith("run the container with --cap-add=NET_ADMIN"), done
+
+
+def test_the_agents_status_is_the_containers(image, new_container, cable):
+    assert new_container(image, "run", "--no-derive", "--", "sh", "-c", "exit 7", network=cable).wait().status == 7
+
+
+@pytest.mark.parametrize("agent, status", [("trap 'echo told; exit 9' TERM; echo ready; while :; do sleep 0.05; done", 9),
+                                           ("echo ready; exec sleep 600", 143)], ids=["heeds it", "dies of it"])
+def test_a_stop_is_the_agents_sigterm(image, new_container, cable, agent, status):
+    container = new_container(image, "run", "--no-derive", "--", "bash", "-c", agent, network=cable)
+    container.says("ready")
+    container.stop(seconds=30)
+    done = container.wait()
+    assert done.status == status, done
+    assert ("told" in done.stdout) == (status == 9), done

@@ -1,0 +1,104 @@
+"""Beside each other, again, and joined."""
+
+import re
+
+import pytest
+
+from engine.outcomes import boot_of, outcomes_in, visits
+from support.behaviours import addresses
+from support.world import ALLOWED, ANOTHER, UNLISTED
+
+ONE, OTHER = "one.example.com", "other.example.com"
+AGENT = ("--no-derive", "--user", "1000:1000")
+OUT_OF_BOUNDS = 1 << 12 | 1 << 13 | 1 << 21  # NET_ADMIN, NET_RAW, SYS_ADMIN
+PRIVILEGES = "grep -E '^(Uid|Gid|Groups|Cap...|NoNewPrivs):' /proc/self/status"
+
+
+@pytest.fixture
+def names(world):
+    world.upstream.name(ONE, addresses(ALLOWED[4]))
+    world.upstream.name(OTHER, addresses(ANOTHER[4]))
+
+
+def test_two_side_by_side_do_not_touch_each_other(image, new_container, world, names):
+    both = visits(("one", ONE, 443), ("other", OTHER, 443), ("unlisted", UNLISTED[4], 443))
+    first = new_container(image, "run", *AGENT, "--allow", ONE, "--", "bash", "-c", "echo ready; exec sleep 600",
+                          network=world.attach((4,)))
+    first.says("ready")
+    second = new_container(image, "run", *AGENT, "--allow", OTHER, "--", "bash", "-c", both, network=world.attach((4,)))
+    done = second.wait()
+    assert outcomes_in(done.stdout) == {"one": False, "other": True, "unlisted": False}, done
+    joined = first.exec("ostiary", "exec", "--", "bash", "-c", both)
+    assert outcomes_in(joined.stdout) == {"one": True, "other": False, "unlisted": False}, joined
+    assert {event["name"] for event in first.audit("deny") if event.get("name", "").endswith("example.com")} == {OTHER}
+    assert {event["name"] for event in second.audit("deny") if event.get("name", "").endswith("example.com")} == {ONE}
+
+
+@pytest.mark.parametrize("how", ["ended", "stopped", "killed"])
+def test_the_same_container_boots_again_in_the_same_way(image, new_container, world, cable, names, how):
+    script = visits(("one", ONE, 443), ("other", OTHER, 443)) + PRIVILEGES + "\ncat /etc/resolv.conf\n"
+    script += "echo ready\n" + ("" if how == "ended" else "exec sleep 600\n")
+    container = new_container(image, "run", *AGENT, "--allow", ONE, "--", "bash", "-c", script, network=cable)
+    boots = []
+    for _ in range(2):
+        if boots:
+            container.start()
+        container.says("ready", times=len(boots) + 1)
+        if how == "stopped":
+            container.stop()
+        elif how == "killed":
+            container.signal("KILL")
+        boots.append(container.wait())
+    first, second = boots
+    assert outcomes_in(first.stdout) == outcomes_in(second.stdout) == {"one": True, "other": False}, boots
+    assert first.status == second.status == {"ended": 0, "stopped": 143, "killed": 137}[how], boots
+    assert boot_of(first) == boot_of(second)
+    assert first.stderr == second.stderr
+    assert _without_times(first.stdout) == _without_times(second.stdout)
+    assert world.strays((ALLOWED[4], 443)) == []
+
+
+def test_podman_restart_boots_the_same_way(image, new_container, cable, names):
+    container = new_container(image, "run", *AGENT, "--allow", ONE, "--", "bash", "-c",
+                              visits(("one", ONE, 443), ("other", OTHER, 443)) + "echo ready\nexec sleep 600\n", network=cable)
+    container.says("ready")
+    before = container.exec("ostiary", "status")
+    container.restart()
+    container.says("ready", times=2)
+    after = container.exec("ostiary", "status")
+    assert before.status == after.status == 0 and before.stdout == after.stdout, (before, after)
+    joined = container.exec("ostiary", "exec", "--", "bash", "-c", visits(("one", ONE, 443), ("other", OTHER, 443)))
+    assert outcomes_in(joined.stdout) == {"one": True, "other": False}, joined
+
+
+def test_a_session_beside_the_agent_is_confined_like_it(image, new_container, world, cable, names):
+    script = visits(("one", ONE, 443), ("other", OTHER, 443), ("unlisted", UNLISTED[4], 443)) + PRIVILEGES + "\npwd; env | sort\n"
+    container = new_container(image, "run", *AGENT, "--workdir", "/tmp", "--allow", ONE, "--",
+                              "bash", "-c", script + "echo ready; exec sleep 600", network=cable, env={"COLOUR": "blue"})
+    container.says("ready")
+    first = container.logs().stdout.partition("ready")[0]
+    world.forget()
+    joined = container.exec("ostiary", "exec", "--", "bash", "-c", script)
+    assert joined.status == 0, joined
+    assert outcomes_in(joined.stdout) == {"one": True, "other": False, "unlisted": False}, joined
+    privileges = dict(re.findall(r"^(\w+):\s(.*)$", joined.stdout, re.M))
+    assert privileges["Uid"].split() == ["1000"] * 4 and privileges["NoNewPrivs"] == "1", joined
+    assert {int(privileges[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {0}, joined
+    assert int(privileges["CapBnd"], 16) & OUT_OF_BOUNDS == 0, joined
+    assert _without_times(joined.stdout) == _without_times(first)
+    assert world.strays((ALLOWED[4], 443)) == []
+
+
+def test_so_is_what_podman_starts_by_itself(image, new_container, world, cable, names):
+    """The rules are the network's. Not the privileges: docs/security.md."""
+    container = new_container(image, "run", *AGENT, "--allow", ONE, "--", "bash", "-c", "echo ready; exec sleep 600",
+                              network=cable)
+    container.says("ready")
+    world.forget()
+    joined = container.exec("bash", "-c", visits(("one", ONE, 443), ("other", OTHER, 443), ("unlisted", UNLISTED[4], 443)))
+    assert outcomes_in(joined.stdout) == {"one": True, "other": False, "unlisted": False}, joined
+    assert world.strays((ALLOWED[4], 443)) == []
+
+
+def _without_times(text):
+    return re.sub(r" [\d.]+$", "", text, flags=re.M)

@@ -1,0 +1,142 @@
+"""The dev container Feature, packed as its page says and installed in a bare Debian, in a container that is started as the
+dev container tools start one."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from engine.outcomes import outcomes_in, visits
+from engine.platforms import CONTAINER
+from support.behaviours import addresses
+from support.waiting import eventually
+from support.world import ALLOWED, UNLISTED
+
+HERE = CONTAINER / "devcontainer"
+FEATURE = json.loads((HERE / "ostiary" / "devcontainer-feature.json").read_text())
+# As @devcontainers/cli makes it of the Features' entrypoints.
+ENTRYPOINT = f"""echo Container started
+trap "exit 0" 15
+{FEATURE["entrypoint"]}
+exec "$@"
+while sleep 1 & wait $!; do :; done"""
+DOCKERFILE = """FROM docker.io/library/debian:bookworm-slim
+RUN useradd --create-home vscode && mkdir -p /work /etc/sudoers.d && echo 'vscode ALL=(root) NOPASSWD:ALL' >/etc/sudoers.d/vscode
+COPY ostiary /tmp/feature
+RUN _REMOTE_USER=vscode {options} /tmp/feature/install.sh
+USER vscode
+"""
+ATTEMPTS = visits(("api", "api.anthropic.com", 443), ("another-port", "api.anthropic.com", 80),
+                  ("unlisted-name", "unlisted.example.org", 443), ("unlisted-address", UNLISTED[4], 443))
+HELD = {"api": True, "another-port": False, "unlisted-name": False, "unlisted-address": False}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("devcontainer")
+    done = subprocess.run([HERE / "pack", folder], capture_output=True, text=True)
+    assert done.returncode == 0, done
+    return folder
+
+
+@pytest.fixture(scope="module")
+def feature(packed, images):
+    images.base("bookworm")
+    options = " ".join(f"{name.upper()}={json.dumps(each['default'])}" for name, each in FEATURE["options"].items())
+    return images.derive(DOCKERFILE.format(options=options), packed)
+
+
+@pytest.fixture
+def start(feature, new_container, world, cable):
+    world.upstream.name("api.anthropic.com", addresses(ALLOWED[4]))
+
+    def start(user="root", capabilities=FEATURE["capAdd"]):
+        return new_container(feature, "-c", ENTRYPOINT, "-", network=cable, capabilities=capabilities,
+                             options=["--user", user, "--entrypoint", "/bin/sh", "--env", "DEVCONTAINER=true"])
+    return start
+
+
+def attach(container, user, *command):
+    """As an editor does it."""
+    return container.exec(*command, options=["--user", user])
+
+
+def is_up(container, user="root"):
+    """As the Feature's own commands wait, once the container is there."""
+    eventually(lambda: attach(container, user, "/opt/ostiary/await").status == 0, f"it is up: {container.logs()}")
+
+
+@pytest.mark.parametrize("user", ["vscode", "root"])
+def test_what_an_editor_starts_is_behind_the_gate(start, world, user):
+    container = start()
+    is_up(container, user)
+    done = attach(container, user, "bash", "-c", ATTEMPTS)
+    assert outcomes_in(done.stdout) == HELD, done
+    assert "unlisted.example.org" not in world.upstream.names()
+
+
+def test_a_further_session_is_the_users_confined(start):
+    container = start()
+    is_up(container)
+    done = attach(container, "root", "ostiary", "exec", "--", "bash", "-c", ATTEMPTS + "id -un; pwd; grep NoNewPrivs /proc/self/status")
+    assert outcomes_in(done.stdout) == HELD, done
+    assert done.stdout.splitlines()[-3:] == ["vscode", "/work", "NoNewPrivs:\t1"], done
+
+
+def test_the_gate_is_up_again_after_a_restart(start):
+    container = start()
+    is_up(container)
+    container.restart()
+    is_up(container)
+    assert outcomes_in(attach(container, "vscode", "bash", "-c", ATTEMPTS).stdout) == HELD
+
+
+def test_the_rules_stay_when_the_user_ends_what_the_gate_looks_after(start):
+    container = start()
+    is_up(container)
+    attach(container, "vscode", "bash", "-c", "kill $(grep -l '^sleep' /proc/[0-9]*/comm | cut -d / -f 3)")
+    eventually(lambda: attach(container, "root", "bash", "-c", "grep -qx ostiary /proc/[0-9]*/comm").status != 0, "it has ended")
+    done = attach(container, "vscode", "bash", "-c", ATTEMPTS)
+    assert not any(outcomes_in(done.stdout)[name] for name in HELD if name != "api"), done
+
+
+@pytest.mark.parametrize("how, cure", [({"capabilities": ()}, "--cap-add=NET_ADMIN"), ({"user": "vscode"}, "containerUser")],
+                         ids=["without the capability", "as another user"])
+def test_without_a_gate_the_container_ends(start, how, cure):
+    done = start(**how).wait()
+    assert cure in done.stderr, done
+
+
+def test_root_is_left_to_the_user_only_for_what_is_confined(start):
+    container = start()
+    is_up(container)
+    assert container.exec("ls", "/etc/sudoers.d", options=["--user", "root"]).stdout == "ostiary\n"
+    assert container.exec("cat", "/etc/sudoers.d/ostiary", options=["--user", "root"]).stdout == (
+        "vscode ALL=(root) NOPASSWD: /usr/local/bin/ostiary exec *\n")
+
+
+@pytest.mark.parametrize("grant", ["vscode ALL=(ALL) NOPASSWD: ALL", "vscode ALL=(root) NOPASSWD: /usr/local/bin/setup"])
+def test_sudo_that_another_file_grants_ends_the_installation(packed, images, grant):
+    images.base("bookworm")
+    with_sudo = DOCKERFILE.replace("RUN useradd", "RUN apt-get update && apt-get install --yes sudo\nRUN useradd", 1).replace(
+        "COPY ostiary", f"RUN echo '{grant}' >/etc/sudoers.d/image\nCOPY ostiary", 1)
+    with pytest.raises(AssertionError, match="another way to root"):
+        images.derive(with_sudo.format(options=""), packed)
+    images.derive(with_sudo.format(options="SUDO=true"), packed)
+
+
+def test_a_policy_with_an_error_ends_the_installation(packed, feature, images, tmp_path):
+    shutil.copytree(packed / "ostiary", tmp_path / "ostiary")
+    (tmp_path / "ostiary" / "policy.json").write_text('{ "alow": [] }')
+    with pytest.raises(AssertionError, match="alow"):
+        images.derive(DOCKERFILE.format(options=""), tmp_path)
+
+
+def test_the_example_uses_the_feature_that_is_packed(packed):
+    text = re.sub(r"^\s*//.*$", "", (packed / "devcontainer.json").read_text(), flags=re.M)
+    example = json.loads(text)
+    (name, options), = example["features"].items()
+    assert (packed / name / "devcontainer-feature.json").exists() and set(options) <= set(FEATURE["options"])
+    assert options["workdir"] == example["workspaceFolder"] and example["containerUser"] == "root"

@@ -1,0 +1,190 @@
+// The gate's whole way from a message of the agent's to its answer, over an upstream whose replies are any
+// octets and a kernel that may refuse. Whatever they say:
+// - one answer to what is no response, well formed, within its limit, with the question as it came;
+// - nothing is asked upstream that no rule allows;
+// - an address is told only if it is admitted, and admitted only if the question leads to it in the reply,
+// and only if
+//   it is public or its rule says otherwise;
+// - the answer out of the cache says no more than the first.
+#include <utility>
+#include <vector>
+
+#include "../unit/nft/fake_admissions.h"
+#include "ostiary/gate/answerer.h"
+#include "ostiary/inet/special.h"
+#include "slow_dns.h"
+
+using namespace ostiary;
+using fuzz::Bytes;
+using fuzz::SlowMessage;
+
+namespace {
+
+using Time = gate::Answerer::Time;
+
+enum class Allowed : uint8_t { no, public_only, private_too };
+
+policy::Rule rule(policy::Subject subject, policy::Answers answers, std::string_view type) {
+  policy::Rule made{.subject = std::move(subject), .answers = answers, .reason = "a test"};
+  if (!type.empty()) made.types.add(type).value();
+  return made;
+}
+
+const policy::Policy& compiled() {
+  static const policy::Policy policy = [] {
+    using inet::HostName;
+    const std::vector<policy::Rule> rules{
+        rule(HostName::parse("a.example").value(), policy::Answers::public_only, "MX"),
+        rule(HostName::parse("db.example").value(), policy::Answers::private_too, ""),
+        rule(policy::Wildcard{HostName::parse("w.example").value()}, policy::Answers::public_only, "TXT")};
+    return policy::Policy::compile(rules);
+  }();
+  return policy;
+}
+
+// The same rules as text, for labels as slow_dns.h has them.
+Allowed allowed(std::string_view labels) {
+  if (labels == "\1a\7example") return Allowed::public_only;
+  if (labels == "\2db\7example") return Allowed::private_too;
+  constexpr std::string_view below = "\1w\7example";
+  if (labels.size() <= below.size()) return Allowed::no;
+  size_t at = 0;
+  while (labels.size() - at > below.size()) {
+    const auto length = static_cast<size_t>(labels[at]);
+    const std::string_view label = labels.substr(at + 1, length);
+    const bool is_host = std::ranges::all_of(label, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    });
+    if (!is_host || label.front() == '-' || label.back() == '-') return Allowed::no;
+    at += 1 + length;
+  }
+  // 253 characters as text are 254 octets of labels.
+  return labels.size() <= 254 && labels.substr(at) == below ? Allowed::public_only : Allowed::no;
+}
+
+std::string labels_of(const dns::WireName& name) {
+  return std::string(fuzz::as_text(name.octets().first(name.octets().size() - 1)));
+}
+
+class AnyUpstream final : public upstream::Upstream {
+ public:
+  AnyUpstream(Bytes reply, bool answers) : reply_(reply), answers_(answers) {}
+
+  void ask(const dns::Question& question, upstream::Answered answered) override {
+    asked.push_back(question);
+    if (answers_)
+      answered(reply_);
+    else
+      answered(std::unexpected(upstream::Unanswered::timed_out));
+  }
+  bool is_asking(const dns::Question&, uint16_t) const override { return false; }
+
+  std::vector<dns::Question> asked;
+
+ private:
+  Bytes reply_;
+  bool answers_;
+};
+
+bool has_opt(const SlowMessage& message) {
+  return std::ranges::any_of(message.additionals, [](const auto& record) { return record.type == 41; });
+}
+
+void check_shape(Bytes asked, const SlowMessage& answer, dns::Transport transport) {
+  HOLDS(answer.is_response() && answer.end == answer.octets.size());
+  HOLDS(answer.id == (asked[0] << 8 | asked[1]));
+  HOLDS(((answer.flags >> 8 ^ asked[2]) & 0x79U) == 0);  // the opcode, and whether recursion is desired
+  HOLDS(answer.questions <= 1 && answer.authorities.empty() && answer.additionals.size() <= 1);
+  if (answer.questions == 1)
+    HOLDS(std::ranges::equal(answer.question, asked.subspan(12, answer.question.size())));
+  if (!answer.additionals.empty()) HOLDS(has_opt(answer));
+  if (transport == dns::Transport::udp)
+    HOLDS(answer.octets.size() <=
+          (has_opt(answer) ? dns::limits::udp_payload_max : dns::limits::udp_payload_min));
+  for (const auto& record : answer.answers) {
+    HOLDS(record.owner == answer.name && record.type == answer.type && record.record_class == 1);
+    HOLDS(record.ttl <= std::chrono::seconds(dns::limits::ttl_max).count());
+  }
+  if (!answer.answers.empty()) HOLDS(answer.rcode() == 0 && allowed(answer.name) != Allowed::no);
+}
+
+inet::IpAddress address_of(Bytes octets) {
+  if (octets.size() == 4) return inet::IpAddress::v4({octets[0], octets[1], octets[2], octets[3]});
+  std::array<uint8_t, 16> sixteen{};
+  HOLDS(octets.size() == sixteen.size());
+  std::ranges::copy(octets, sixteen.begin());
+  return inet::IpAddress::v6(sixteen);
+}
+
+std::set<std::string> told_addresses(const SlowMessage& answer, const test::FakeAdmissions& kernel) {
+  std::set<std::string> told;
+  if (answer.type != 1 && answer.type != 28) return told;
+  for (const auto& record : answer.answers) {
+    told.emplace(fuzz::as_text(record.rdata));
+    HOLDS(kernel.admitted.contains({address_of(record.rdata), uint8_t{6}, uint16_t{443}}));
+  }
+  return told;
+}
+
+void check_admitted(const test::FakeAdmissions& kernel, const AnyUpstream& upstream, Bytes reply) {
+  if (kernel.admitted.empty()) return;
+  const SlowMessage slow = fuzz::read_slowly(reply);
+  for (const auto& admission : kernel.admitted) {
+    const auto& address = std::get<inet::IpAddress>(admission);
+    HOLDS(admission == test::FakeAdmissions::Key{address, uint8_t{6}, uint16_t{443}});
+    const bool led_to = std::ranges::any_of(upstream.asked, [&](const auto& question) {
+      const std::string name = labels_of(question.name);
+      const auto found = fuzz::addresses_reached(slow, name, static_cast<uint16_t>(question.type));
+      return found.contains(std::string(fuzz::as_text(address.octets()))) &&
+             (allowed(name) == Allowed::private_too ||
+              inet::classify(address) == inet::Reach::public_internet);
+    });
+    HOLDS(led_to);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  fuzz::Input input(data, size);
+  const uint8_t how = input.octet();
+  const Bytes message = input.take(input.octet());
+  const Bytes reply = input.rest();
+
+  test::FakeAdmissions kernel;
+  kernel.refuse = (how & 1U) != 0;
+  AnyUpstream upstream(reply, (how & 2U) == 0);
+  gate::Ledger ledger(kernel, (how & 4U) != 0 ? gate::Beginning::empty : gate::Beginning::continued);
+  gate::Recorder recorder(audit::Journal::none());
+  const gate::Terms terms{.hold = std::chrono::seconds(3600),
+                          .ipv4 = (how & 8U) != 0 ? gate::Family::unreachable : gate::Family::reachable,
+                          .ipv6 = gate::Family::reachable};
+  std::vector<std::vector<uint8_t>> sent;
+  gate::Answerer answerer(
+      {compiled(), upstream, ledger, recorder}, terms,
+      [&](const gate::Client&, Bytes octets) { sent.emplace_back(octets.begin(), octets.end()); });
+  gate::Client client;
+  client.transport = (how & 16U) != 0 ? dns::Transport::tcp : dns::Transport::udp;
+
+  const Time now = std::chrono::steady_clock::now();
+  answerer.take(message, client, now);
+  const size_t asked_first = upstream.asked.size();
+  answerer.take(message, client, now + std::chrono::milliseconds(how));
+
+  if (message.size() < 12 || (message[2] & 0x80U) != 0) {
+    HOLDS(sent.empty() && upstream.asked.empty());
+    return 0;
+  }
+  HOLDS(sent.size() == 2 && asked_first <= 1);
+  const SlowMessage first = fuzz::read_slowly(sent[0]);
+  const SlowMessage second = fuzz::read_slowly(sent[1]);
+  check_shape(message, first, client.transport);
+  check_shape(message, second, client.transport);
+  for (const auto& question : upstream.asked) HOLDS(allowed(labels_of(question.name)) != Allowed::no);
+  check_admitted(kernel, upstream, reply);
+  if (kernel.refuse) HOLDS(kernel.admitted.empty());
+  const auto told = told_addresses(first, kernel);
+  HOLDS(told_addresses(second, kernel) == told && second.rcode() == first.rcode());
+  if (!told.empty()) HOLDS(upstream.asked.size() == 1);  // the second came out of the cache
+  return 0;
+}

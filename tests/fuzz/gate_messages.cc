@@ -1,0 +1,81 @@
+// What keeper and gate tell each other: the gate's messages, and the setup it begins with. What is accepted
+// is what the other side would have written: written again it is the same.
+#include <string>
+#include <utility>
+
+#include "fuzz.h"
+#include "gate/channel.h"
+#include "ostiary/gate/setup.h"
+
+using namespace ostiary;
+using gate::Message;
+
+namespace {
+
+bool same(const Message& a, const Message& b) {
+  return a.kind == b.kind && a.number == b.number && a.text == b.text && a.reason == b.reason;
+}
+
+void check_any_message(std::string_view octets) {
+  const auto message = gate::parse_message(octets);
+  if (!message) return;
+  HOLDS(message->kind <= Message::Kind::failed);
+  if (message->text.size() <= 1024 && message->reason.size() <= 1024)
+    HOLDS(gate::render_message(*message) == octets);
+  for (size_t size = 0; size < octets.size(); ++size) HOLDS(!gate::parse_message(octets.substr(0, size)));
+}
+
+// A gate tells what it likes; it arrives, as far as there is room for it and up to a NUL.
+void check_own_message(fuzz::Input input) {
+  const auto kind = Message::Kind{static_cast<uint8_t>(input.octet() % 5U)};
+  const uint32_t number = uint32_t{input.number()} << 16U | input.number();
+  const std::string text(fuzz::as_text(input.take(input.number())));
+  const Message message{
+      .kind = kind, .number = number, .text = text, .reason = std::string(input.rest_as_text())};
+  const std::string octets = gate::render_message(message);
+  HOLDS(octets.size() <= 4096);
+  const auto read = gate::parse_message(octets);
+  HOLDS(read && read->kind == kind && read->number == number);
+  HOLDS(text.starts_with(read->text) && message.reason.starts_with(read->reason));
+  if (text.size() <= 1024 && message.reason.size() <= 1024 && !text.contains('\0') &&
+      !message.reason.contains('\0'))
+    HOLDS(same(*read, message));
+}
+
+bool same(const policy::Rule& a, const policy::Rule& b) {
+  return a.subject == b.subject && a.ports == b.ports && a.protocol == b.protocol && a.answers == b.answers &&
+         a.types == b.types && a.need == b.need && a.reason == b.reason;
+}
+
+void check_setup(std::string_view text) {
+  const auto setup = gate::parse_setup(text);
+  if (!setup) return;
+  for (const policy::Rule& rule : setup->rules) {
+    HOLDS(policy::text(rule.protocol) != "none" && !rule.ports.empty());
+    HOLDS(rule.answers <= policy::Answers::private_too && rule.need <= policy::Need::required);
+  }
+  HOLDS(setup->beginning <= gate::Beginning::continued);
+  HOLDS(setup->terms.ipv4 <= gate::Family::reachable && setup->terms.ipv6 <= gate::Family::reachable);
+  const auto again = gate::parse_setup(gate::render_setup(*setup));
+  HOLDS(again && again->rules.size() == setup->rules.size() && again->upstreams == setup->upstreams);
+  for (size_t i = 0; i < setup->rules.size(); ++i) HOLDS(same(again->rules[i], setup->rules[i]));
+  HOLDS(again->terms.hold == setup->terms.hold && again->resolve_timeout == setup->resolve_timeout);
+  HOLDS(again->mark == setup->mark && again->log_group == setup->log_group && again->user == setup->user);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  fuzz::Input input(data, size);
+  switch (input.octet()) {
+    case 'm':
+      check_any_message(input.rest_as_text());
+      break;
+    case 's':
+      check_setup(input.rest_as_text());
+      break;
+    default:
+      check_own_message(input);
+  }
+  return 0;
+}

@@ -1,0 +1,44 @@
+"""Every test drives the real program: $OSTIARY_BINARY, or build/ostiary."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from support.project import ROOT
+from support import namespaces
+from support.sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def workshop():
+    """A directory in memory, seen by us and our children alone, that goes when we do."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to make namespaces")
+    try:
+        namespaces.leave_the_others_mounts()
+    except PermissionError as refused:
+        pytest.skip(f"needs CAP_SYS_ADMIN, to make namespaces ({refused})")
+    with tempfile.TemporaryDirectory(prefix="ostiary-test-") as directory:
+        namespaces.mount_memory(directory)
+        yield Path(directory)
+        namespaces.unmount(directory)
+
+
+@pytest.fixture(scope="session")
+def binary(workshop):
+    """A copy, so that a build in the meantime does not change what is tested."""
+    built = Path(os.environ.get("OSTIARY_BINARY", ROOT / "build" / "ostiary"))
+    if not built.exists():
+        pytest.exit(f"{built} is missing: run scripts/build, or set OSTIARY_BINARY", returncode=2)
+    return Path(shutil.copy(built, workshop))
+
+
+@pytest.fixture
+def sandbox(workshop, binary):
+    box = Sandbox(tempfile.mkdtemp(dir=workshop), binary)
+    yield box
+    box.end()
+    shutil.rmtree(box.path)

@@ -1,0 +1,116 @@
+"""A Coder workspace in small: something else is process 1, the workspace's agent holds its connection, and container/coder/start.sh
+boots ostiary beside it, for one user."""
+
+import re
+
+import pytest
+
+from support.behaviours import host
+from support.outcomes import assert_reached, assert_refused
+from support.project import ROOT
+from support.rootfs import AGENT, OTHER
+from support.visitor import Visitor, code
+from support.world import ALLOWED, ANOTHER, RESOLVER, UNLISTED
+
+HERE = ROOT / "container" / "coder"
+SCRIPT = (HERE / "start.sh").read_text()
+TOKEN = "coder-agent-token-5c2d"
+CODER = {"CODER": "true", "CODER_WORKSPACE_NAME": "ws", "CODER_WORKSPACE_OWNER_NAME": "ada", "CODER_WORKSPACE_AGENT_NAME": "main",
+         "CODER_WORKSPACE_ID": "8d4c", "CODER_TEMPLATE_NAME": "docker", "CODER_AGENT_TOKEN": TOKEN,
+         "CODER_AGENT_URL": "https://coder.example"}
+# The attributes of Coder's published module, and what the environment offers besides.
+MODULES = {"coder.workspace_id", "coder.workspace_name", "coder.workspace_owner", "coder.workspace_owner_id", "coder.template_name",
+           "coder.template_version", "coder.access_url"}
+OSTIARY = "/opt/bin/ostiary"
+
+
+@pytest.fixture
+def home(fresh_gatehouse, world):
+    world.upstream.name("coder.example", host(ANOTHER))
+    world.upstream.name("allowed.example", host(ALLOWED))
+    world.upstream.name("api.anthropic.com", host(ALLOWED))
+    home = fresh_gatehouse()
+    home.write("/opt/start.sh", SCRIPT, mode=0o755)
+    return home
+
+
+@pytest.fixture
+def workspace_agent(home):
+    """Of a user of its own, and process 1's part is played by it too."""
+    visitor = Visitor(home.launch(*home.agent("visitor"), uid=OTHER, env=CODER))
+    visitor.open_flow("coder", ANOTHER[4], 443)
+    return visitor
+
+
+def start(home, workspace_agent, **env):
+    return home.beside(workspace_agent.session, "/opt/start.sh",
+                       env=CODER | {"OSTIARY_USER": "agent", "OSTIARY_ALLOW": "allowed.example"} | env)
+
+
+@pytest.fixture
+def booted(home, workspace_agent):
+    done = start(home, workspace_agent)
+    assert done.status == 0, done
+    return home.visit_beside(workspace_agent, OSTIARY, "exec", "--")
+
+
+def test_the_session_of_the_agent_is_held(world, home, booted, family):
+    assert booted.opens("allowed.example", family) == [ALLOWED[family]]
+    assert_reached(booted.connect(ALLOWED[family], 443))
+    assert code(booted.asks("coder.example", server=RESOLVER[4])) == "NXDOMAIN"
+    world.forget()
+    assert_refused(booted.connect(UNLISTED[family], 443), world)
+    assert_refused(booted.connect(ANOTHER[family], 443), world)
+    assert booted.run("id", "-u")["out"] == f"{AGENT}\n"
+
+
+def test_the_workspaces_agent_keeps_its_connection_and_its_names(world, workspace_agent, booted, family):
+    assert workspace_agent.use_flow("coder")["reached"]
+    assert_reached(workspace_agent.connect(ANOTHER[family], 443))
+    assert_reached(workspace_agent.connect(UNLISTED[family], 443))
+    assert code(workspace_agent.asks("coder.example", server=RESOLVER[4])) == "NOERROR"
+
+
+def test_the_workspaces_token_and_address_are_not_the_agents(home, workspace_agent, booted):
+    environment = booted.run("env")["out"]
+    assert TOKEN not in environment and "CODER_AGENT_URL" not in environment and "CODER_WORKSPACE_NAME=ws" in environment
+    for name in ("status.json", "session", "otel.env"):
+        assert not home.exists(f"/run/ostiary/{name}") or TOKEN not in home.read(f"/run/ostiary/{name}")
+    assert booted.run("cat", "/proc/1/environ")["status"] != 0
+
+
+def test_it_is_told_why_there_is_no_gate(home, workspace_agent):
+    done = start(home, workspace_agent, OSTIARY_ALLOW="*.com")
+    assert done.status == 1 and '"*.com" would allow' in done.stderr, done
+
+
+def test_the_attributes_are_the_modules_and_what_the_environment_offers(home, workspace_agent):
+    """Those that no variable has, main.tf puts into the module's object."""
+    main = (HERE / "main.tf").read_text()
+    put = re.findall(r'"(coder\.\w+)" += ', main)
+    attributes = ", ".join(f'"{key}": "of main.tf"' for key in put)
+    telemetry = ('{"enabled": true, "otlp_endpoint": "http://collector.example:4318", "otlp_protocol": "http/protobuf", '
+                 f'"otlp_headers": {{}}, "resource_attributes": {{{attributes}}}}}')
+    done = start(home, workspace_agent, OSTIARY_TELEMETRY=telemetry)
+    assert done.status == 0, done
+    found = re.search(r"^OTEL_RESOURCE_ATTRIBUTES='(.*)'$", home.read("/run/ostiary/otel.env"), re.M)[1]
+    assert {pair.partition("=")[0] for pair in found.split(",") if pair.startswith("coder.")} == MODULES | {"coder.agent_name"}
+
+
+def test_every_variable_of_the_template_is_one_that_the_script_passes_on():
+    main = (HERE / "main.tf").read_text()
+    block = re.search(r"environment = merge\((.*?)^  \)", main, re.M | re.S)[1]
+    told = re.search(r"^told=\((.*?)\)", SCRIPT, re.M | re.S)[1].split()
+    named = set(re.findall(r"^ +([A-Z_]+) += ", block, re.M))
+    assert named and named <= set(told)
+    assert not {"CODER_AGENT_TOKEN", "CODER_AGENT_URL"} & set(told)
+
+
+def test_it_starts_again_when_the_workspace_does(world, home, workspace_agent):
+    assert start(home, workspace_agent).status == 0
+    home.end()
+    again = Visitor(home.launch(*home.agent("visitor"), uid=OTHER, env=CODER))
+    done = start(home, again)
+    assert done.status == 0, done
+    world.forget()
+    assert_refused(home.visit_beside(again, OSTIARY, "exec", "--").connect(UNLISTED[4], 443), world)

@@ -1,0 +1,269 @@
+"""A Fly machine in small: another init is process 1, the resolver has IPv6 alone, the machine is on a private network, and
+the platform listens at /.fly/api."""
+
+import os
+import socket
+import tomllib
+
+import pytest
+
+from support.behaviours import addresses, host
+from support.capabilities import without_capability
+from support.outcomes import assert_reached, assert_refused
+from support.project import ROOT
+from support.visitor import Visitor, code
+from support.world import ALLOWED
+
+RESOLVER = "fdaa::3"
+API = "fdaa:0:1:a7b:1::4280"
+NEIGHBOUR = "fdaa:0:1:a7b:2::2"
+SOCKET = "/.fly/api"
+FLY = {"FLY_APP_NAME": "agents", "FLY_MACHINE_ID": "3d8d9930b32189", "FLY_REGION": "ams", "FLY_PROCESS_GROUP": "app"}
+OSTIARY = "/opt/bin/ostiary"
+TRY = """
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(1)
+s.connect("/.fly/api")"""
+
+# As root of a user and mount namespace of the agent's own: what each attempt fails with.
+BELOW = """
+import json
+CLONE_NEWNS, CLONE_NEWUSER, MS_BIND, MS_REC, MNT_DETACH = 0x20000, 0x10000000, 4096, 16384, 2
+libc = ctypes.CDLL(None, use_errno=True)
+def call(function, *arguments):
+    return errno.errorcode[ctypes.get_errno()] if function(*arguments) < 0 else None
+read, write = os.pipe()
+if os.fork() == 0:
+    libc.unshare(CLONE_NEWUSER | CLONE_NEWNS)
+    found = {"a mount of its own": call(libc.mount, b"/tmp", b"/tmp/m", None, MS_BIND, None),
+             "unmounting": call(libc.umount2, b"/.fly", MNT_DETACH),
+             "the root without its mounts": call(libc.mount, b"/", b"/tmp/m", None, MS_BIND, None),
+             "the root with its mounts": call(libc.mount, b"/", b"/tmp/m", None, MS_BIND | MS_REC, None),
+             "unmounting there": call(libc.umount2, b"/tmp/m/.fly", MNT_DETACH)}
+    os.write(write, json.dumps(found).encode())
+    os._exit(0)
+os.wait()
+value = json.loads(os.read(read, 4096))"""
+
+
+class Fly:
+    """What the platform has put into the machine."""
+
+    def __init__(self, home):
+        self._socket = None
+        self._home = home
+        home.write("/etc/resolv.conf", f"nameserver {RESOLVER}\n")
+
+    def serve(self, mode):
+        self._home.mkdir("/.fly")
+        path = self._home.at(SOCKET)
+        path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(path))
+        os.chmod(path, mode)
+        self._socket.listen(100)
+        self._socket.setblocking(False)
+
+    def visitors(self):
+        """How many came since the last time."""
+        count = 0
+        while True:
+            try:
+                self._socket.accept()[0].close()
+                count += 1
+            except BlockingIOError:
+                return count
+
+
+@pytest.fixture
+def home(fresh_gatehouse, world):
+    world.upstream.name("allowed.example", host(ALLOWED))
+    world.upstream.name("_api.internal", addresses(API))
+    world.upstream.name("neighbour.internal", addresses(NEIGHBOUR))
+    world.upstream.name("rebound.example", addresses(NEIGHBOUR))
+    return fresh_gatehouse()
+
+
+@pytest.fixture
+def fly(home):
+    return Fly(home)
+
+
+def boot(home, *flags, who="agent", **how):
+    user = ["--user", "agent"] if who == "agent" else []
+    return Visitor(home.start_boot(*home.agent("visitor"), flags=[*user, *flags], env=FLY, pid_1=False, **how))
+
+
+# The network ------------------------------------------------------------------------------------------------
+
+def test_an_ipv6_resolver_is_asked_for_what_is_allowed(world, home, fly, who):
+    visitor = boot(home, "--allow", "allowed.example", who=who)
+    assert visitor.opens("allowed.example") == [ALLOWED[4]]
+    assert {query.server for query in world.upstream.queries} == {RESOLVER}
+    assert ALLOWED[4] in visitor.look_up("allowed.example")["addresses"]
+    assert_reached(visitor.connect(ALLOWED[4], 443))
+
+
+def test_it_is_no_process_1_and_its_status_is_passed_on(home, fly):
+    visitor = boot(home)
+    visitor.session.send('{"do": "leave", "with": [42], "how": {}}\n')
+    assert visitor.session.wait().status == 42
+
+
+def test_the_api_on_the_private_network_is_neither_looked_up_nor_reached(world, home, fly, who):
+    visitor = boot(home, "--allow", "allowed.example", who=who)
+    for server in ("::1", RESOLVER):
+        assert code(visitor.asks("_api.internal", "AAAA", server=server)) == "NXDOMAIN"
+    assert visitor.look_up("_api.internal")["addresses"] == []
+    assert world.upstream.asked("_api.internal") == []
+    world.forget()
+    for address, port in ((API, 80), (NEIGHBOUR, 443), (RESOLVER, 9999)):
+        assert_refused(visitor.connect(address, port), world)
+
+
+def test_the_private_network_is_not_reached_through_an_allowed_name(world, home, fly, who):
+    visitor = boot(home, "--allow", "rebound.example", who=who)
+    assert visitor.asks_for("rebound.example", "AAAA") == []
+    world.forget()
+    assert_refused(visitor.connect(NEIGHBOUR, 443), world)
+    home.eventually_audited("deny", name="rebound.example", why="rebinding")
+
+
+def test_a_neighbour_is_reached_that_a_rule_names_as_private(home, fly):
+    home.policy({"allow": [{"host": "neighbour.internal", "ports": 5432, "private": True}]})
+    visitor = boot(home)
+    assert visitor.opens("neighbour.internal", 6) == [NEIGHBOUR]
+    assert_reached(visitor.connect(NEIGHBOUR, 5432))
+
+
+# /.fly/api --------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("mode", [0o600, 0o666], ids=["root's", "everybody's"])
+def test_the_platforms_socket_is_not_the_agents(home, fly, who, mode):
+    fly.serve(mode)
+    visitor = boot(home, who=who)
+    for handle in (visitor, home.visit_beside(visitor, OSTIARY, "exec", "--")):
+        assert handle.python(TRY)["error"] == "ENOENT"
+        assert handle.run("ls", "-A", "/.fly") == {"status": 0, "out": "", "err": ""}
+    assert fly.visitors() == 0
+
+
+def test_it_is_not_the_auth_hooks_either(home, fly):
+    fly.serve(0o666)
+    home.script("/opt/hook", "test ! -e /.fly/api")
+    result = home.boot("true", flags=["--user", "agent", "--auth-hook", "/opt/hook"], pid_1=False)
+    assert result.status == 0, result
+
+
+def test_others_in_the_machine_keep_it(home, fly):
+    fly.serve(0o666)
+    visitor = boot(home)
+    assert home.visit_beside(visitor).python(TRY)["reached"]
+    assert fly.visitors() == 1
+
+
+def test_one_that_is_made_anew_is_hidden_too(home, fly):
+    fly.serve(0o666)
+    visitor = boot(home)
+    fly.serve(0o666)
+    assert visitor.python(TRY)["error"] == "ENOENT"
+
+
+def test_the_agent_cannot_uncover_it(home, fly, who):
+    fly.serve(0o666)
+    visitor = boot(home, who=who)
+    visitor.run("mkdir", "/tmp/m")
+    for attempt in ("umount /.fly", "umount -l /.fly", "ls /proc/1/root/.fly/api", "mv /.fly /.fly2", "rmdir /.fly",
+                    "nsenter --mount=/proc/1/ns/mnt ls /.fly/api"):
+        assert visitor.run("sh", "-c", attempt)["status"] != 0, attempt
+    below = visitor.python(BELOW)["answer"]
+    assert below == {"a mount of its own": None, "unmounting": "EINVAL", "the root without its mounts": "EINVAL",
+                     "the root with its mounts": None, "unmounting there": "EINVAL"}
+    assert visitor.python(TRY)["error"] == "ENOENT"
+    assert fly.visitors() == 0
+
+
+@pytest.mark.parametrize("who, mode, status", [("agent", 0o600, 0), ("agent", 0o666, 77), ("root", 0o600, 77)])
+def test_where_it_cannot_be_hidden_the_boot_goes_on_only_if_the_agent_could_not_connect(home, fly, who, mode, status):
+    fly.serve(mode)
+    user = ["--user", "agent"] if who == "agent" else []
+    result = home.boot("touch", "/tmp/started", flags=user, pid_1=False, prepare=without_capability("SYS_ADMIN"))
+    assert result.status == status, result
+    if status:
+        line = result.stderr.splitlines()[-1]
+        assert SOCKET in line and "CAP_SYS_ADMIN" in line and "--user" in line, result
+    assert home.exists("/tmp/started") == (status == 0)
+    assert fly.visitors() == 0
+
+
+# An operator's SSH ------------------------------------------------------------------------------------------
+
+MACHINE, OPERATOR, STRANGER = "fdaa:0:1:a7b:1::2", "fdaa:0:1:a7b:9::9", "2001:db8:77::77"
+INBOUND = tomllib.loads((ROOT / "container" / "fly" / "fly.toml").read_text())["env"]["OSTIARY_ALLOW_INBOUND"]
+NO_TRACKING = """table ip6 untracked {
+    chain out { type filter hook output priority raw; notrack; }
+    chain in { type filter hook prerouting priority raw; notrack; }
+}
+"""
+
+
+@pytest.fixture
+def machine(world, home, fly):
+    """On the private network, its kernel without connections for IPv6, the platform's SSH service listening before the boot."""
+    home.cable.network.ip(f"address add {MACHINE}/112 dev eth0 nodad")
+    world.network.ip(f"route replace {MACHINE}/128 dev {home.cable.outside_name} table local")
+    home.nft("-f", "-", stdin=NO_TRACKING)
+    platform = Visitor(home.launch(*home.agent("visitor")))
+    platform.listen("ssh", 22)
+    return platform
+
+
+def speaks(world, platform, source):
+    with world.network.entered():
+        client = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    with client:
+        client.settimeout(0.6)
+        client.bind((source, 0))
+        try:
+            client.connect((MACHINE, 22))
+        except TimeoutError:
+            return False
+        client.sendall(b"hello")
+        platform.serve_one("ssh")
+        return client.recv(10) == b"hello"
+
+
+def boot_beside(home, platform, *flags):
+    return Visitor(home.start_beside(platform.session, OSTIARY, "run", "--no-derive", "--user", "agent", *flags, "--",
+                                     *home.agent("visitor"), env=FLY))
+
+
+def test_an_operator_gets_answers_with_the_rule_of_fly_toml(world, home, machine):
+    boot_beside(home, machine, f"--allow-inbound={INBOUND}")
+    assert speaks(world, machine, OPERATOR)
+
+
+def test_nobody_else_does(world, home, machine):
+    boot_beside(home, machine, f"--allow-inbound={INBOUND}")
+    assert not speaks(world, machine, STRANGER)
+
+
+def test_without_the_rule_an_operator_does_not(world, home, machine):
+    boot_beside(home, machine)
+    assert not speaks(world, machine, OPERATOR)
+
+
+def test_that_rule_is_no_way_out_for_the_agent(world, home, machine):
+    visitor = boot_beside(home, machine, f"--allow-inbound={INBOUND}")
+    world.forget()
+    for port in (22, 4280):
+        outcome = visitor.connect(OPERATOR, port)
+        assert not outcome["reached"] and world.packets() == [], outcome
+
+
+def test_a_console_is_a_further_session_and_is_held(world, home, machine):
+    boot_beside(home, machine, f"--allow-inbound={INBOUND}")
+    console = home.visit_beside(machine, OSTIARY, "exec", "--")
+    assert console.run("id", "-un")["out"] == "agent\n"
+    world.forget()
+    assert_refused(console.connect(NEIGHBOUR, 443), world)

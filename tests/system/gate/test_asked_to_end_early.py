@@ -1,0 +1,65 @@
+"""Asked to end before there is an agent, ostiary ends at once; the network stays denied, as after any boot that failed."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from support.behaviours import host, silence_for_ever
+from support.waiting import eventually
+from support.world import ALLOWED
+
+AT_ONCE = 3.0  # seconds; the resolution alone would take ten times as long
+
+
+@pytest.fixture
+def home(fresh_gatehouse, world):
+    world.upstream.name("silent.example", silence_for_ever)
+    return fresh_gatehouse()
+
+
+def boot_and_wait_for_the_question(world, home, *flags, **how):
+    session = home.start_boot("sh", "-c", "echo started", flags=[
+        "--allow", "silent.example", "--resolve-timeout", "60", *flags], **how)
+    eventually(lambda: world.upstream.asked("silent.example"), "the plan's name is asked for")
+    return session
+
+
+@pytest.mark.parametrize("pid_1", [True, False], ids=["process 1", "subreaper"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_while_names_are_resolved(world, home, number, pid_1):
+    before = home.read("/etc/resolv.conf")
+    session = boot_and_wait_for_the_question(world, home, pid_1=pid_1)
+    gate = home.gate(session)
+    begun = time.monotonic()
+    session.signal(number)
+    result = session.wait()
+    assert time.monotonic() - begun < AT_ONCE
+    assert result.status == 128 + number and "started" not in result.stdout
+    assert not os.path.exists(f"/proc/{gate}")
+    assert "policy drop" in home.rules()
+    assert home.read("/etc/resolv.conf") == before
+    assert home.audit("exit")[-1]["status"] == 128 + number
+    assert home.audit("exit")[-1]["reason"] == \
+        f"{number.name} from outside, before the agent was started"
+    assert home.audit("phase") == []
+
+
+def test_the_next_boot_is_none_the_worse(world, home):
+    session = boot_and_wait_for_the_question(world, home, "--keep-rules", "never")
+    session.signal(signal.SIGTERM)
+    assert session.wait().status == 128 + signal.SIGTERM
+    assert home.rules() != ""
+    world.upstream.name("allowed.example", host(ALLOWED))
+    visitor = home.visit("--allow", "allowed.example")
+    assert visitor.opens("allowed.example") == [ALLOWED[4]]
+
+
+def test_no_auth_hook_and_no_agent_is_started(world, home):
+    home.script("/opt/hook", "echo hook")
+    session = boot_and_wait_for_the_question(world, home, "--auth-hook", "/opt/hook")
+    session.signal(signal.SIGTERM)
+    result = session.wait()
+    assert result.status == 128 + signal.SIGTERM
+    assert "hook" not in result.stdout and "started" not in result.stdout

@@ -1,0 +1,104 @@
+"""What is known is not asked again, for as long as its records allow; counted at the upstream resolver."""
+
+import time
+
+import dns.message
+import pytest
+
+from support.behaviours import addresses, delayed, host, no_such_name_for
+from support.misbehaviours import failing_with
+from support.visitor import GATE, code
+from support.waiting import eventually
+from support.world import ALLOWED, UNLISTED
+
+
+@pytest.fixture(scope="module")
+def who():
+    """The cache does not know who asks: one of them is enough."""
+    return "agent"
+
+
+@pytest.fixture(scope="module")
+def home(new_gatehouse, who):
+    return new_gatehouse()
+
+
+@pytest.fixture(scope="module")
+def visitor(home, who):
+    return home.visit("--allow", "*.cached.example", who=who)
+
+
+@pytest.fixture
+def name(request, who):
+    label = "".join(c if c.isalnum() else "-" for c in request.node.name.lower())[5:60].strip("-")
+    return f"{label}.cached.example"
+
+
+@pytest.mark.parametrize("kind", ["A", "AAAA"])
+def test_an_answer_is_fetched_once(world, visitor, name, kind):
+    world.upstream.name(name, host(ALLOWED, ttl=60))
+    for transport in ("udp", "tcp", "udp"):
+        assert visitor.asks_for(name, kind, transport=transport)
+    assert len(world.upstream.asked(name, kind)) == 1
+
+
+def test_an_answer_is_fetched_again_when_its_ttl_is_over(world, visitor, name):
+    world.upstream.name(name, host(ALLOWED, ttl=2))
+    visitor.asks_for(name)
+    begin = time.monotonic()
+    while time.monotonic() < begin + 1.5:
+        visitor.asks_for(name)
+    assert len(world.upstream.asked(name)) == 1
+    eventually(lambda: visitor.asks_for(name) and len(world.upstream.asked(name)) == 2, "it is asked for again")
+
+
+def test_the_ttl_told_counts_down(world, visitor, name):
+    world.upstream.name(name, host(ALLOWED, ttl=50))
+    ttl = lambda: visitor.asks(name).answer[0].ttl
+    first = ttl()
+    assert 49 <= first <= 50
+    eventually(lambda: ttl() < first, "the TTL is lower")
+
+
+def test_what_does_not_exist_is_remembered_as_well(world, visitor, name):
+    world.upstream.name(name, no_such_name_for(30))
+    assert [code(visitor.asks(name)) for _ in range(3)] == ["NXDOMAIN"] * 3
+    assert len(world.upstream.asked(name)) == 1
+
+
+def test_that_there_is_no_such_address_is_remembered_as_well(world, visitor, name):
+    world.upstream.name(name, addresses(ALLOWED[4]))
+    for _ in range(3):
+        reply = visitor.asks(name, "AAAA")
+        assert code(reply) == "NOERROR" and not reply.answer
+    assert len(world.upstream.asked(name, "AAAA")) == 1
+
+
+def test_it_is_not_remembered_for_longer_than_it_may(world, visitor, name):
+    world.upstream.name(name, no_such_name_for(1))
+    assert code(visitor.asks(name)) == "NXDOMAIN"
+    world.upstream.name(name, host(ALLOWED))
+    eventually(lambda: visitor.asks_for(name) == [ALLOWED[4]], "the name has come to exist")
+
+
+def test_a_failure_is_not_remembered_for_long(world, visitor, name):
+    world.upstream.name(name, lambda question: failing_with(2)(question, UNLISTED))
+    assert code(visitor.asks(name)) == "SERVFAIL"
+    world.upstream.name(name, host(ALLOWED))
+    eventually(lambda: visitor.asks_for(name) == [ALLOWED[4]], "the upstream has recovered")
+
+
+def test_letter_case_is_one_entry(world, visitor, name):
+    world.upstream.name(name, host(ALLOWED))
+    for spelling in (name, name.upper(), name.title()):
+        reply = visitor.asks(spelling)
+        assert reply.answer and reply.question[0].name.to_text() == spelling + "."
+    assert len(world.upstream.asked(name)) == 1
+
+
+def test_many_who_ask_at_once_cost_one_question(world, visitor, name):
+    world.upstream.name(name, delayed(0.2, host(ALLOWED)))
+    messages = [dns.message.make_query(name, "A").to_wire().hex() for _ in range(20)]
+    replies = visitor.ask_all(messages, GATE[4], 3)
+    assert len(replies) == 20
+    assert len(world.upstream.asked(name)) == 1

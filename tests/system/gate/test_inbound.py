@@ -1,0 +1,84 @@
+"""--allow-inbound: a service's answers leave without a look at the connection, and nothing begins there."""
+
+import socket
+
+import pytest
+
+from support.outcomes import assert_refused
+from support.world import UNLISTED
+
+ANYWHERE, FROM_A_NETWORK, RANGE = 2222, 2223, 2224
+FLAGS = ["--allow-inbound", str(ANYWHERE), "--allow-inbound", f"[2001:db8:ffff::/48]:{FROM_A_NETWORK}",
+         "--allow-inbound", f"203.0.113.0/24:{RANGE}"]
+NO_TRACKING = """table inet untracked {{
+    chain out {{ type filter hook output priority raw; tcp sport {{ {ports} }} notrack; }}
+    chain in {{ type filter hook prerouting priority raw; tcp dport {{ {ports} }} notrack; }}
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def home(new_gatehouse, who):
+    home = new_gatehouse()
+    home.nft("-f", "-", stdin=NO_TRACKING.format(ports=f"{ANYWHERE}, {FROM_A_NETWORK}, {RANGE}"))
+    return home
+
+
+@pytest.fixture(scope="module")
+def visitor(home, who):
+    return home.visit(*FLAGS, who=who)
+
+
+def test_a_service_that_is_named_answers_untracked(world, home, visitor, family):
+    assert home.speak_to_service(visitor, ANYWHERE, family) == b"hello"
+
+
+@pytest.mark.parametrize("port, family", [(FROM_A_NETWORK, 6), (FROM_A_NETWORK, 4), (RANGE, 4), (RANGE, 6)])
+def test_from_another_network_than_the_one_named_it_does_not(world, home, visitor, port, family):
+    with pytest.raises(OSError):
+        home.speak_to_service(visitor, port, family)
+
+
+def test_no_connection_begins_at_that_port(world, home, visitor, family):
+    source = (home.cable.address[family], ANYWHERE)
+    for port in (443, ANYWHERE):
+        assert_refused(visitor.connect(UNLISTED[family], port, "tcp", source=source), world)
+
+
+def test_nor_with_data_in_its_first_packet(world, home, visitor, family):
+    outcome = visitor.python(f"""
+s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_STREAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(({home.cable.address[family]!r}, {ANYWHERE}))
+s.settimeout(0.3)
+s.sendto(b"out", 0x20000000, ({UNLISTED[family]!r}, 443))
+s.recv(1)""")
+    assert not outcome["reached"] and world.packets() == [], outcome
+
+
+def test_nor_does_a_datagram_leave(world, home, visitor, family):
+    source = (home.cable.address[family], ANYWHERE)
+    assert_refused(visitor.connect(UNLISTED[family], 443, "udp", source=source), world)
+
+
+def test_the_plan_shows_it(home):
+    plan = home.plan(*FLAGS)
+    assert [(each["network"], each["ports"]) for each in plan["inbound"]] == [
+        ("0.0.0.0/0", "2222"), ("::/0", "2222"), ("2001:db8:ffff::/48", "2223"), ("203.0.113.0/24", "2224")]
+    assert "from port 2223 to 2001:db8:ffff::/48" in home.run("plan", *FLAGS).stdout
+
+
+def test_the_policy_file_and_the_variable_have_it_too(home):
+    home.policy({"allow_inbound": "22,[fdaa::/16]:2222"})
+    assert len(home.plan()["inbound"]) == 3
+    assert len(home.plan(env={"OSTIARY_ALLOW_INBOUND": "10.0.0.0/8:22"})["inbound"]) == 1
+    home.policy({})
+
+
+@pytest.mark.parametrize("entry", ["ssh", "0", "65536", "10.0.0.0/8", "[fdaa::/16]", "example.com:22", "[fdaa::/16]:22,2222",
+                                   "fdaa::1:22", "22/udp", "10.0.0.0/8:22/udp", "10.0.0.0/33:22", "22-25", "[fdaa::/16]:",
+                                   "http://10.0.0.1:22", "preset:github"])
+def test_what_is_no_port_is_one_line(home, entry):
+    result = home.run("plan", "--allow-inbound", entry)
+    assert result.status == 78 and len(result.stderr.splitlines()) == 1, result
+    assert "--allow-inbound" in result.stderr

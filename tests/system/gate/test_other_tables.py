@@ -1,0 +1,128 @@
+"""Tables of somebody else: untouched to the byte, and no way around the gate."""
+
+import pytest
+
+from support.behaviours import host
+from support.outcomes import assert_refused
+from support.visitor import code
+from support.world import ALLOWED, RESOLVER, UNLISTED
+
+DOCKER = """
+table ip nat {
+    chain DOCKER_OUTPUT {
+        ip daddr 127.0.0.11 tcp dport 53 counter dnat to 127.0.0.11:41234
+        ip daddr 127.0.0.11 udp dport 53 counter dnat to 127.0.0.11:41235
+    }
+    chain OUTPUT {
+        type nat hook output priority -100; policy accept;
+        ip daddr 127.0.0.11 counter jump DOCKER_OUTPUT
+    }
+    chain DOCKER_POSTROUTING {
+        ip saddr 127.0.0.11 tcp sport 41234 counter snat to :53
+        ip saddr 127.0.0.11 udp sport 41235 counter snat to :53
+    }
+    chain POSTROUTING {
+        type nat hook postrouting priority 100; policy accept;
+        ip daddr 127.0.0.11 counter jump DOCKER_POSTROUTING
+    }
+}
+"""
+OWN = """
+table inet mine {
+    set friends {
+        type ipv4_addr
+        elements = { 203.0.113.66, 203.0.113.67 }
+    }
+    chain first {
+        type filter hook output priority -400; policy accept;
+        ip daddr @friends accept
+    }
+    chain last {
+        type filter hook output priority 400; policy accept;
+        accept
+    }
+    chain in {
+        type filter hook input priority 0; policy accept;
+        tcp dport 9 drop
+    }
+}
+table ip6 mine {
+    chain c {
+        type filter hook output priority 0; policy accept;
+        accept
+    }
+}
+table inet ostiary_not {
+    chain ostiary {
+        type filter hook output priority 10; policy accept;
+    }
+}
+"""
+
+
+@pytest.fixture
+def home(fresh_gatehouse, world):
+    world.upstream.name("allowed.example", host(ALLOWED))
+    return fresh_gatehouse()
+
+
+def others(home):
+    """Every table but the gate's, with handles and without counters."""
+    tables = [line for line in home.tables() if line != "table inet ostiary"]
+    return {line: home.nft("--handle", "--stateless", "list", *line.split()) for line in tables}
+
+
+@pytest.mark.parametrize("tables", [DOCKER, OWN, DOCKER + OWN], ids=["Docker's", "the user's", "both"])
+@pytest.mark.parametrize("keep", ["always", "never"])
+def test_they_are_untouched_to_the_byte(home, who, tables, keep):
+    home.nft("-f", "-", stdin=tables)
+    before = others(home)
+    visitor = home.visit("--allow", "allowed.example", "--upstream", RESOLVER[6], "--keep-rules", keep, who=who)
+    assert visitor.opens("allowed.example")
+    assert others(home) == before
+    visitor.session.close_stdin()
+    visitor.session.wait()
+    assert others(home) == before
+    assert bool(home.rules()) == (keep == "always")
+
+
+def test_accepting_what_the_gate_denies_does_not_open_it(world, home, who, family):
+    home.nft("-f", "-", stdin=OWN)
+    visitor = home.visit("--allow", "allowed.example", who=who)
+    world.forget()
+    for transport in ("tcp", "udp"):
+        assert_refused(visitor.connect(UNLISTED[family], 443, transport), world)
+
+
+@pytest.fixture
+def in_docker(world, home, who):
+    """Docker's embedded resolver: 127.0.0.11, behind rules of its own."""
+    home.nft("-f", "-", stdin=DOCKER)
+    for port in (41234, 41235):
+        world.upstream.listen(home.cable.network, port, "::ffff:127.0.0.11")
+    home.write("/etc/resolv.conf", "nameserver 127.0.0.11\noptions ndots:0\n")
+    world.forget()
+    return home.visit("--allow", "allowed.example", "--allow", "*.allowed.example", who=who)
+
+
+def test_the_gate_asks_dockers_resolver(world, in_docker):
+    assert in_docker.asks_for("allowed.example") == [ALLOWED[4]]
+    assert {query.server for query in world.upstream.queries} == {"127.0.0.11"}
+    assert world.packets() == []
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_the_agent_that_asks_dockers_resolver_asks_the_gate(world, in_docker, transport):
+    assert in_docker.asks_for("allowed.example", server="127.0.0.11", transport=transport) == [ALLOWED[4]]
+    world.forget()
+    assert code(in_docker.asks("unlisted.example", server="127.0.0.11", transport=transport)) == "NXDOMAIN"
+    assert world.upstream.queries == []
+
+
+@pytest.mark.parametrize("transport, port", [("tcp", 41234), ("udp", 41235)])
+def test_its_hidden_port_is_closed(world, in_docker, transport, port):
+    world.forget()
+    assert not in_docker.connect("127.0.0.11", port, transport)["reached"]
+    query = "123401000001000000000000" + "08" + b"unlisted".hex() + "07" + b"example".hex() + "0000010001"
+    assert not in_docker.ask(query, "127.0.0.11", port=port, transport=transport, timeout=0.3)["reached"]
+    assert world.upstream.queries == []

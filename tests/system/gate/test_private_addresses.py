@@ -1,0 +1,103 @@
+"""An allowed name that leads inside: to a metadata service, a neighbour, the machine itself."""
+
+import pytest
+
+from support.behaviours import addresses, alias, in_turn
+from support.outcomes import assert_refused
+from support.visitor import code
+from support.waiting import eventually
+from support.world import ALLOWED, METADATA, PRIVATE
+
+INSIDE = {
+    "link-local metadata": "169.254.169.254", "container metadata": "169.254.170.2", "link-local": "169.254.1.1",
+    "10/8": "10.1.2.3", "172.16/12": "172.16.5.4", "192.168/16": "192.168.1.1", "carrier NAT": "100.64.1.1",
+    "Alibaba's metadata": "100.100.100.200", "loopback": "127.0.0.1", "Docker's resolver": "127.0.0.11",
+    "nowhere": "0.0.0.0", "this network": "0.1.2.3", "multicast": "224.0.0.251", "broadcast": "255.255.255.255",
+    "benchmarks": "198.18.0.1", "reserved": "240.0.0.1",
+    "loopback, IPv6": "::1", "nowhere, IPv6": "::", "unique local": "fd12:3456::3", "Fly's network": "fdaa::3",
+    "metadata, IPv6": "fd00:ec2::254", "link-local, IPv6": "fe80::1", "site-local": "fec0::1",
+    "multicast, IPv6": "ff02::1", "mapped loopback": "::ffff:127.0.0.1", "mapped private": "::ffff:10.1.2.3",
+    "mapped public": "::ffff:198.51.100.10", "compatible": "::10.1.2.3", "NAT64 of metadata": "64:ff9b::a9fe:a9fe",
+    "NAT64 of private": "64:ff9b::a01:203", "6to4 of private": "2002:a01:203::1",
+}
+
+NEXT_DOOR = {4: "10.77.0.3", 6: "fd77::3"}  # what a rule makes an exception for
+
+
+@pytest.fixture(scope="module")
+def home(new_gatehouse, world, who):
+    for number, address in enumerate(INSIDE.values()):
+        world.upstream.name(f"inside{number}.allowed.example", addresses(address))
+        public = ALLOWED[6 if ":" in address else 4]
+        world.upstream.name(f"mixed{number}.allowed.example", addresses(address, public))
+        where = {6: address} if ":" in address else {4: address}
+        world.upstream.name(f"alias{number}.allowed.example", alias("other.example", to=where))
+    world.upstream.name("private.example", addresses(*NEXT_DOOR.values()))
+    return new_gatehouse()
+
+
+@pytest.fixture(scope="module")
+def visitor(home, who):
+    home.policy({"allow": [{"host": "*.allowed.example"},
+                           {"host": "private.example", "private": True, "ports": [443]}]})
+    return home.visit(who=who)
+
+
+def number_of(what):
+    return list(INSIDE).index(what)
+
+
+def kind_of(what):
+    return "AAAA" if ":" in INSIDE[what] else "A"
+
+
+@pytest.mark.parametrize("what", INSIDE)
+def test_it_is_not_told_and_not_admitted(home, visitor, what):
+    reply = visitor.asks(f"inside{number_of(what)}.allowed.example", kind_of(what))
+    assert code(reply) == "NOERROR" and not reply.answer and not reply.additional
+    assert INSIDE[what] not in home.admitted_addresses()
+
+
+@pytest.mark.parametrize("what", INSIDE)
+def test_it_is_not_told_at_the_end_of_an_alias_either(home, visitor, what):
+    reply = visitor.asks(f"alias{number_of(what)}.allowed.example", kind_of(what))
+    assert not reply.answer and not reply.additional
+    assert INSIDE[what] not in home.admitted_addresses()
+
+
+@pytest.mark.parametrize("what", INSIDE)
+def test_public_addresses_beside_it_are_told_alone(home, visitor, what):
+    found = visitor.asks_for(f"mixed{number_of(what)}.allowed.example", kind_of(what))
+    assert found == [ALLOWED[6 if kind_of(what) == "AAAA" else 4]]
+    assert INSIDE[what] not in home.admitted_addresses()
+
+
+@pytest.mark.parametrize("place", [METADATA, PRIVATE], ids=["metadata", "private"])
+def test_it_cannot_be_reached_after_the_question(world, visitor, place, family):
+    name = f"now{family}{place[4].replace('.', '-')}.allowed.example"
+    world.upstream.name(name, addresses(*place.values()))
+    visitor.asks(name, "A" if family == 4 else "AAAA")
+    world.forget()
+    assert_refused(visitor.connect(place[family], 443), world)
+
+
+def test_it_is_audited_as_rebinding(world, home, visitor, who):
+    world.upstream.name(f"rebound-{who}.allowed.example", addresses("169.254.169.254"))
+    visitor.asks(f"rebound-{who}.allowed.example")
+    home.eventually_audited("deny", name=f"rebound-{who}.allowed.example", type="A", why="rebinding")
+
+
+def test_a_rule_that_says_private_opens_it(world, visitor, family):
+    assert visitor.opens("private.example", family) == [NEXT_DOOR[family]]
+    assert visitor.connect(NEXT_DOOR[family], 443)["reached"]
+    world.forget()
+    assert_refused(visitor.connect(NEXT_DOOR[family], 80), world)
+
+
+def test_a_name_that_was_public_yesterday_does_not_lead_inside_today(world, home, visitor, who):
+    """DNS rebinding, with the shortest TTL."""
+    name = f"turns-{who}.allowed.example"
+    world.upstream.name(name, in_turn(addresses(ALLOWED[4], ttl=1), addresses("10.1.2.3", ttl=1)))
+    assert visitor.asks_for(name) == [ALLOWED[4]]
+    eventually(lambda: visitor.asks_for(name) == [], "the name leads inside")
+    assert "10.1.2.3" not in home.admitted_addresses()

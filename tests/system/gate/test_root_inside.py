@@ -1,0 +1,215 @@
+"""What an agent tries against the gate itself; and an agent that is root."""
+
+
+import re
+import socket
+
+import pytest
+
+from support import processes
+from support.outcomes import assert_refused
+from support.world import ALLOWED, UNLISTED
+
+
+@pytest.fixture(autouse=True)
+def the_gate_holds_afterwards(home, visitor, world):
+    rules, gate = home.rules(), home.gate(visitor.session)
+    yield
+    world.forget()
+    assert home.rules() == rules
+    assert home.gate(visitor.session) == gate
+    for address in UNLISTED.values():
+        assert_refused(visitor.connect(address, 443), world)
+    assert visitor.opens("allowed.example") == [ALLOWED[4]]
+
+
+def mark_in(rules):
+    """The gate's, as its own rules name it."""
+    return int(re.search(r"meta mark (0x[0-9a-f]+)", rules)[1], 16)
+
+
+def test_the_gates_mark_cannot_be_worn(world, home, visitor, family):
+    mark = mark_in(home.rules())
+    outcome = visitor.python(f"""
+s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, 36, {mark})
+s.sendto(b"out", ({UNLISTED[family]!r}, 443))""")
+    assert outcome.get("error") == "EPERM", outcome
+    assert world.packets() == []
+
+
+def test_the_gates_mark_cannot_be_sent_along_with_a_packet(world, home, visitor, family):
+    mark = mark_in(home.rules())
+    outcome = visitor.python(f"""
+s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_DGRAM)
+s.sendmsg([b"out"], [(socket.SOL_SOCKET, 36, struct.pack("I", {mark}))], 0, ({UNLISTED[family]!r}, 443))""")
+    assert not outcome["reached"], outcome
+    assert world.packets() == []
+
+
+@pytest.mark.parametrize("kind", ["socket.AF_INET, socket.SOCK_RAW, 253", "socket.AF_INET6, socket.SOCK_RAW, 253",
+                                  "socket.AF_INET, socket.SOCK_RAW, 255", "socket.AF_INET, socket.SOCK_RAW, 1",
+                                  "socket.AF_INET6, socket.SOCK_RAW, 58",
+                                  "socket.AF_PACKET, socket.SOCK_RAW, 0x300", "socket.AF_PACKET, socket.SOCK_DGRAM, 8",
+                                  "44, socket.SOCK_RAW, 0"],
+                         ids=["raw", "raw IPv6", "raw with header", "ICMP", "ICMPv6", "packet", "packet without header",
+                              "XDP"])
+def test_no_raw_and_no_packet_socket(visitor, kind):
+    outcome = visitor.python(f"socket.socket({kind})")
+    assert not outcome["reached"], outcome
+
+
+@pytest.mark.parametrize("command", [
+    "flush ruleset", "delete table inet ostiary", "flush table inet ostiary", "add table inet mine",
+    "add element inet ostiary allow4 { 203.0.113.66 . tcp . 443 }", "insert rule inet ostiary output accept",
+    "add chain inet ostiary output { policy accept; }", "list ruleset"])
+def test_the_rules_cannot_be_touched(visitor, command):
+    assert visitor.run("nft", command)["status"] != 0
+
+
+@pytest.mark.parametrize("command", [
+    "unshare -n true", "unshare -m true", "nsenter -t 1 -n true", "nsenter -t 1 -U true",
+    "ip link set eth0 down", "ip route add 203.0.113.0/24 dev lo", "ip address add 203.0.113.9/32 dev lo",
+    "ip link add tun0 type dummy", "ip rule add pref 1 lookup main", "ip neigh flush dev eth0"])
+def test_the_network_cannot_be_changed_or_left(visitor, command):
+    outcome = visitor.run("sh", "-c", command)
+    assert outcome["status"] != 0, outcome
+
+
+def test_a_namespace_of_its_own_leads_nowhere(world, home, visitor, family):
+    """Where one can be made, it has no cable; and its rights end at its own border."""
+    outcome = visitor.run("unshare", "-Urn", "sh", "-c",
+                          f"nft flush ruleset; ip link set lo up; curl -sm1 --noproxy '*' http://"
+                          f"{UNLISTED[4] if family == 4 else '[' + UNLISTED[6] + ']'}:80/")
+    assert outcome["status"] != 0
+    assert world.packets() == []
+
+
+def test_a_user_namespace_gives_no_mark(world, visitor, home):
+    mark = mark_in(home.rules())
+    script = (f"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+              f"s.setsockopt(socket.SOL_SOCKET, 36, {mark}); s.sendto(b'out', ({UNLISTED[4]!r}, 443))")
+    assert visitor.run("unshare", "-Ur", "/usr/bin/python3", "-IS", "-c", script)["status"] != 0
+    assert world.packets() == []
+
+
+@pytest.mark.parametrize("number", ["KILL", "STOP", "TERM", "SEGV"])
+def test_the_gate_cannot_be_signalled(home, visitor, number):
+    gate = inside_pid(home.gate(visitor.session))
+    outcome = visitor.python(f"os.kill({gate}, signal.SIG{number})")
+    assert outcome.get("error") == "EPERM", outcome
+    assert processes.field(home.gate(visitor.session), "State")[0] not in "TZ"
+
+
+@pytest.mark.parametrize("what", ["environ", "mem", "maps", "fd/0", "cwd", "root", "exe"])
+def test_the_gate_cannot_be_looked_into(home, visitor, what):
+    gate = inside_pid(home.gate(visitor.session))
+    outcome = visitor.python(f"""
+path = "/proc/{gate}/{what}"
+value = os.readlink(path) if {what!r} in ("fd/0", "cwd", "root", "exe") else open(path, "rb").read(1)""")
+    assert not outcome["reached"], outcome
+
+
+@pytest.mark.parametrize("call", ["ptrace(16, {pid}, 0, 0)", "ptrace(0x4206, {pid}, 0, 0)",
+                                  "syscall(438, pidfd, 0, 0)"], ids=["attach", "seize", "take a descriptor"])
+def test_the_gate_cannot_be_taken_over(home, visitor, call):
+    gate = inside_pid(home.gate(visitor.session))
+    outcome = visitor.python(f"""
+libc = ctypes.CDLL(None, use_errno=True)
+pidfd = libc.syscall(434, {gate}, 0)
+value = libc.{call.format(pid=gate)}
+if value < 0: raise OSError(ctypes.get_errno(), "refused")""")
+    assert not outcome["reached"], outcome
+
+
+def test_nobody_becomes_the_gates_user(home, visitor):
+    """And if somebody did: no rule trusts a uid."""
+    uid = int(processes.field(home.gate(visitor.session), "Uid").split()[0])
+    visitor.python(f"""
+if os.fork() == 0:
+    try:
+        os.setuid({uid})
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"out", ({UNLISTED[4]!r}, 443))
+        os.kill({inside_pid(home.gate(visitor.session))}, signal.SIGKILL)
+    finally:
+        os._exit(0)
+os.wait()""")
+
+
+def test_root_that_becomes_the_gates_user_gets_no_packet_out(world, home, visitor, who, family):
+    uid = int(processes.field(home.gate(visitor.session), "Uid").split()[0])
+    outcome = visitor.run("setpriv", f"--reuid={uid}", "--clear-groups", "/usr/bin/python3", "-IS", "-c",
+                          f"import socket; socket.create_connection(({UNLISTED[family]!r}, 443), 0.3)")
+    assert outcome["status"] != 0
+    assert world.packets() == []
+
+
+@pytest.mark.parametrize("setting, value", [
+    ("ipv4/conf/all/route_localnet", 1), ("ipv4/ip_forward", 1), ("ipv6/conf/all/forwarding", 1),
+    ("ipv4/ip_unprivileged_port_start", 0), ("ipv4/ip_nonlocal_bind", 1), ("netfilter/nf_conntrack_max", 1),
+    ("netfilter/nf_conntrack_tcp_loose", 1), ("netfilter/nf_conntrack_tcp_be_liberal", 1),
+    ("ipv4/conf/all/accept_local", 1), ("ipv6/conf/all/disable_ipv6", 0), ("netfilter/nf_hooks_lwtunnel", 1),
+    ("netfilter/nf_conntrack_udp_timeout", 1)])
+def test_no_setting_of_the_kernel_opens_the_gate(world, home, visitor, who, setting, value, family):
+    """Where /proc/sys is writable, root may write there; nothing leaves for that."""
+    if who == "agent":
+        assert not visitor.python(f"open('/proc/sys/net/{setting}', 'w').write('{value}')")["reached"]
+        return
+    before = visitor.python(f"value = open('/proc/sys/net/{setting}').read()").get("answer")
+    if before is None:
+        pytest.skip(f"this kernel has no {setting}")
+    visitor.python(f"open('/proc/sys/net/{setting}', 'w').write('{value}')")
+    try:
+        for transport in ("tcp", "udp"):
+            for port in (443, 53):
+                outcome = visitor.connect(UNLISTED[family], port, transport, timeout=0.2)
+                assert not outcome["reached"], outcome
+        assert world.packets() == []
+    finally:
+        visitor.python(f"open('/proc/sys/net/{setting}', 'w').write({before!r})")
+
+
+def test_what_is_forwarded_is_held_too(world, home, visitor, who, family):
+    """A container inside the container."""
+    with home.container_inside(family) as out:
+        for port in (443, 53):
+            out.sendto(b"out", (UNLISTED[family], port))
+        assert world.packets() == []
+
+
+def test_the_control_socket_and_the_state_are_not_the_agents(visitor, who):
+    if who == "root":
+        pytest.skip("the files are root's")
+    listing = visitor.run("sh", "-c", "find /run/ostiary /var/log/ostiary -type f -writable 2>/dev/null; "
+                                      "find /run/ostiary -type s -writable 2>/dev/null")
+    assert listing["out"] == ""
+
+
+def test_taking_the_gates_port_is_refused(home, visitor, family):
+    """Nobody answers in its place."""
+    port = int(re.search(r"redirect to :(\d+)", home.rules())[1])
+    for kind in ("SOCK_DGRAM", "SOCK_STREAM"):
+        outcome = visitor.python(f"""
+s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.{kind})
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+s.bind(({'"127.0.0.1"' if family == 4 else '"::1"'}, {port}))""")
+        assert not outcome["reached"], outcome
+
+
+def test_who_listens_at_the_port_of_dns_is_not_asked(home, visitor, who, family):
+    if who == "agent":
+        pytest.skip("low ports are root's")
+    outcome = visitor.python(f"""
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+s.bind(("::", 53))
+c = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_DGRAM)
+c.sendto(b"x", ({'"127.0.0.1"' if family == 4 else '"::1"'}, 53))
+s.settimeout(0.1)
+s.recv(10)""")
+    assert outcome.get("error") == "timeout", outcome
+
+
+def inside_pid(pid):
+    return int(processes.field(pid, "NSpid").split()[-1])

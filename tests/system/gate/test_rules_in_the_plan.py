@@ -1,0 +1,133 @@
+"""Every rule that will hold is in the plan, with its reason; and presets, and what is derived."""
+
+
+import time
+
+import pytest
+
+from support.behaviours import addresses, delayed, host
+from support.telemetry import COLLECTOR, TRIO, shows_a_secret
+from support.visitor import Visitor
+from support.world import ALLOWED, PRIVATE, UNLISTED
+
+PRESETS = ["anthropic", "claude-updates", "github", "gitlab", "vscode", "grafana-cloud", "aws-bedrock", "google-vertex",
+           "npm", "debian"]
+
+
+def rules(sandbox, *flags, **how):
+    return {(rule["host"], rule["ports"], rule["protocol"]): rule["reason"]
+            for rule in sandbox.plan(*flags, "--", "true", **how)["rules"]}
+
+
+def hosts(sandbox, *flags, **how):
+    return {host for host, _, _ in rules(sandbox, *flags, **how)}
+
+
+def test_every_rule_has_its_reason(sandbox):
+    sandbox.policy('{\n  "allow": [\n    "file.example",\n    {"host": "10.1.2.0/24", "ports": [5432]}\n  ]\n}\n')
+    found = rules(sandbox, "--no-derive", "--allow", "flag.example:22,80",
+                  env={"OSTIARY_ALLOW": "variable.example:9/udp"})
+    assert set(found) == {("file.example", "443", "tcp"), ("10.1.2.0/24", "5432", "tcp"),
+                          ("flag.example", "22,80", "tcp"), ("variable.example", "9", "udp")}
+    assert "policy.json" in found["file.example", "443", "tcp"] and "3" in found["file.example", "443", "tcp"]
+    assert "--allow" in found["flag.example", "22,80", "tcp"]
+    assert "OSTIARY_ALLOW" in found["variable.example", "9", "udp"]
+
+
+def test_people_can_read_it_as_well(sandbox):
+    text = sandbox.run("plan", "--no-derive", "--allow", "flag.example:22,80", "--allow", "*.wild.example").stdout
+    assert all(word in text for word in ("flag.example", "22,80", "*.wild.example", "--allow"))
+
+
+@pytest.mark.parametrize("env, expected", [
+    ({"ANTHROPIC_API_KEY": "sk-ant-x"}, {"api.anthropic.com"}),
+    ({"CLAUDE_CODE_OAUTH_TOKEN": "x"}, {"api.anthropic.com", "platform.claude.com"}),
+    ({"CLAUDE_CODE_USE_BEDROCK": "1", "AWS_REGION": "eu-west-1"},
+     {"bedrock-runtime.eu-west-1.amazonaws.com", "bedrock.eu-west-1.amazonaws.com", "sts.eu-west-1.amazonaws.com",
+      "sts.amazonaws.com"}),
+    ({"CLAUDE_CODE_USE_VERTEX": "1", "CLOUD_ML_REGION": "us-east5"},
+     {"us-east5-aiplatform.googleapis.com", "oauth2.googleapis.com"}),
+    ({"CLAUDE_CODE_USE_VERTEX": "1", "CLOUD_ML_REGION": "global"}, {"aiplatform.googleapis.com"}),
+    ({"CLAUDE_CODE_USE_FOUNDRY": "1", "ANTHROPIC_FOUNDRY_RESOURCE": "mine"},
+     {"mine.services.ai.azure.com", "login.microsoftonline.com"}),
+    ({"ANTHROPIC_BASE_URL": "http://gateway.corp.example:8080/v1", "ANTHROPIC_AUTH_TOKEN": "x"},
+     {"gateway.corp.example"}),
+    ({"CODER": "true", "CODER_AGENT_URL": "https://coder.corp.example"}, {"coder.corp.example"}),
+    (TRIO, {"otlp-gateway-prod-eu-west-2.grafana.net"}), (COLLECTOR, {"collector.example"})],
+    ids=["API key", "OAuth", "Bedrock", "Vertex", "Vertex global", "Foundry", "gateway", "Coder", "Grafana",
+         "collector"])
+def test_hosts_that_the_session_implies_are_derived(sandbox, env, expected):
+    assert expected <= hosts(sandbox, env=env)
+    assert not {"statsig.anthropic.com", "sentry.io"} & hosts(sandbox, env=env)
+
+
+def test_derived_hosts_have_their_ports_and_the_variables_as_reasons(sandbox):
+    found = rules(sandbox, env=COLLECTOR | {"ANTHROPIC_BASE_URL": "http://gateway.corp.example:8080"})
+    assert ("collector.example", "4318", "tcp") in found
+    assert "ANTHROPIC_BASE_URL" in found["gateway.corp.example", "8080", "tcp"]
+    assert not any(port == "443" for host_name, port, _ in found if host_name == "collector.example")
+
+
+def test_no_derive_leaves_what_was_asked_for(sandbox):
+    assert "api.anthropic.com" not in hosts(sandbox, "--no-derive", "--allow", "mine.example")
+    assert "mine.example" in hosts(sandbox, "--no-derive", "--allow", "mine.example")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_opens_its_hosts_and_is_their_reason(sandbox, preset):
+    env = {"AWS_REGION": "eu-west-1", "CLOUD_ML_REGION": "us-east5"}
+    found = rules(sandbox, "--no-derive", "--allow", f"preset:{preset}", env=env)
+    assert found and all(f"preset:{preset}" in reason for reason in found.values())
+    assert not any("{" in host_name for host_name, _, _ in found)
+
+
+def test_presets_are_listed_with_their_hosts(sandbox):
+    result = sandbox.run("presets")
+    assert result.status == 0, result
+    assert all(preset in result.stdout for preset in PRESETS)
+    assert all(name in result.stdout for name in ("api.anthropic.com", "*.githubusercontent.com", "*.npmjs.org"))
+
+
+def test_no_secret_is_in_the_plan(sandbox):
+    assert not shows_a_secret(sandbox.run("plan", "--json", env=TRIO).stdout + sandbox.run("plan", env=TRIO).stdout)
+
+
+# And so it is when it runs ----------------------------------------------------------------------------------
+
+def run_with(fresh_gatehouse, world, who, *flags, **how):
+    home = fresh_gatehouse()
+    user = ["--user", "agent"] if who == "agent" else []
+    return home, Visitor(home.start("run", *user, *flags, "--", *home.agent("visitor"), **how))
+
+
+def test_the_api_and_the_collector_are_open_with_nothing_configured(world, fresh_gatehouse, who, family):
+    world.upstream.name("api.anthropic.com", host(ALLOWED))
+    world.upstream.name("collector.example", host(UNLISTED))
+    _, visitor = run_with(fresh_gatehouse, world, who, env=COLLECTOR | {"ANTHROPIC_API_KEY": "x"})
+    assert visitor.connect(ALLOWED[family], 443)["reached"]
+    assert visitor.connect(UNLISTED[family], 4318)["reached"]
+    assert not visitor.connect(UNLISTED[family], 443)["reached"]
+    assert not visitor.connect(ALLOWED[family], 4318)["reached"]
+
+
+def test_a_private_gateway_that_the_operator_named_is_open(world, fresh_gatehouse, who, family):
+    world.upstream.name("gateway.corp.example", host(PRIVATE))
+    _, visitor = run_with(fresh_gatehouse, world, who, env={"ANTHROPIC_BASE_URL": "http://gateway.corp.example:8080",
+                                                           "ANTHROPIC_AUTH_TOKEN": "x"})
+    assert visitor.connect(PRIVATE[family], 8080)["reached"]
+    assert not visitor.connect(PRIVATE[family], 443)["reached"]
+
+
+def test_the_api_itself_may_not_lead_inside(world, fresh_gatehouse, who):
+    world.upstream.name("api.anthropic.com", addresses("10.1.2.3"))
+    home, visitor = run_with(fresh_gatehouse, world, who, env={"ANTHROPIC_API_KEY": "x"})
+    assert visitor.asks_for("api.anthropic.com") == [] and home.admitted() == set()
+
+
+def test_thirty_names_are_resolved_at_once(world, fresh_gatehouse):
+    """In parallel: with a resolver that takes its time, all together take hardly longer than one."""
+    world.upstream.name("*.thirty.example", delayed(0.2, host(ALLOWED)))
+    home = fresh_gatehouse()
+    begin = time.monotonic()
+    result = home.boot("true", flags=[word for n in range(30) for word in ("--allow", f"n{n}.thirty.example")])
+    assert result.status == 0 and time.monotonic() - begin < 1.5, result

@@ -1,0 +1,126 @@
+"""What the gate's process may do and know: hardly anything."""
+
+import json
+import os
+import re
+import signal
+
+import pytest
+
+from support import processes
+from support.behaviours import host
+from support.capabilities import names_of
+from support.telemetry import COLLECTOR, MARKER, MODULE, TRIO, shows_a_secret
+from support.waiting import eventually
+from support.world import ALLOWED
+
+SECRETS = TRIO | {"ANTHROPIC_API_KEY": "sk-ant-" + MARKER, "GITHUB_TOKEN": MARKER, "CODER_AGENT_TOKEN": MARKER}
+
+
+@pytest.fixture(scope="module")
+def home(new_gatehouse, world):
+    world.upstream.name("allowed.example", host(ALLOWED))
+    return new_gatehouse()
+
+
+@pytest.fixture(scope="module")
+def visitor(home):
+    visitor = home.visit("--allow", "allowed.example", env=SECRETS)
+    visitor.asks_for("allowed.example")
+    return visitor
+
+
+@pytest.fixture
+def gate(home, visitor):
+    return home.gate(visitor.session)
+
+
+def test_it_has_a_user_and_a_group_of_its_own(home, visitor, gate):
+    uids = set(processes.field(gate, "Uid").split())
+    assert len(uids) == 1 and uids == set(processes.field(gate, "Gid").split())
+    assert not processes.field(gate, "Groups").split()
+    others = {uid for pid in processes.within(visitor.session) if pid != gate
+              for uid in processes.field(pid, "Uid").split()}
+    assert not uids & others
+    assert f":{uids.pop()}:" not in home.read("/etc/passwd")
+
+
+def test_it_has_one_capability_and_can_have_no_other(gate):
+    assert names_of(processes.field(gate, "CapEff")) == {"NET_ADMIN"}
+    assert names_of(processes.field(gate, "CapPrm")) == {"NET_ADMIN"}
+    assert names_of(processes.field(gate, "CapBnd")) <= {"NET_ADMIN"}
+    assert names_of(processes.field(gate, "CapInh")) == names_of(processes.field(gate, "CapAmb")) == set()
+
+
+def test_it_gains_nothing_by_executing_and_is_held_by_a_filter(gate):
+    assert processes.field(gate, "NoNewPrivs") == "1"
+    assert processes.field(gate, "Seccomp") == "2"
+
+
+def test_nobody_of_its_own_user_may_look_into_it(gate):
+    """Not dumpable: what is in /proc/PID belongs to root."""
+    assert os.stat(f"/proc/{gate}/environ").st_uid == 0 and os.stat(f"/proc/{gate}/mem").st_uid == 0
+
+
+def test_it_leaves_no_core(gate):
+    limits = open(f"/proc/{gate}/limits").read()
+    assert re.search(r"Max core file size\s+0\s+0\s", limits) or os.stat(f"/proc/{gate}/environ").st_uid == 0
+
+
+def test_its_environment_is_empty(gate):
+    assert open(f"/proc/{gate}/environ", "rb").read().strip(b"\0") == b""
+
+
+def test_its_arguments_hold_no_secret(gate):
+    assert not shows_a_secret(open(f"/proc/{gate}/cmdline").read())
+
+
+def memory_of(pid):
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
+        for line in maps:
+            match = re.match(r"([0-9a-f]+)-([0-9a-f]+) r(w|-)..? ", line)
+            if match and "[vvar" not in line and "[vsyscall]" not in line:
+                begin, end = int(match[1], 16), int(match[2], 16)
+                try:
+                    memory.seek(begin)
+                    yield memory.read(end - begin)
+                except OSError:
+                    pass
+
+
+def test_no_secret_is_anywhere_in_its_memory(home, visitor, gate):
+    pieces = list(memory_of(gate))
+    assert any(b"allowed.example" in piece for piece in pieces)  # that it was its memory
+    assert not any(MARKER.encode() in piece for piece in pieces)
+
+
+def test_its_descriptors_are_sockets_and_the_journal(home, gate):
+    links = [os.readlink(f"/proc/{gate}/fd/{fd}") for fd in os.listdir(f"/proc/{gate}/fd")]
+    files = [link for link in links if link.startswith("/") and link != "/dev/null"]
+    assert [link for link in files if not link.endswith("/audit.jsonl") and "memfd" not in link] == []
+
+
+def test_no_secret_is_in_the_journal_the_log_or_the_state_for_others(home, visitor):
+    assert not shows_a_secret(home.read("/var/log/ostiary/audit.jsonl"))
+    visitor.asks("unlisted.example")
+    visitor.session._pump(0)
+    assert not shows_a_secret(visitor.session.err.data.decode())
+
+
+def test_no_secret_is_told_when_it_crashes(home, visitor, gate):
+    os.kill(gate, signal.SIGABRT)
+    eventually(lambda: home._gates(visitor.session) not in ([], [gate]), "another gate runs")
+    visitor.session._pump(0)
+    assert not shows_a_secret(visitor.session.err.data.decode() + home.read("/var/log/ostiary/audit.jsonl"))
+
+
+@pytest.mark.parametrize("env", [TRIO, COLLECTOR, {"OSTIARY_TELEMETRY": json.dumps(MODULE)}],
+                         ids=["trio", "collector", "module"])
+def test_no_process_but_the_agent_and_its_keeper_has_a_secret_in_its_environment(fresh_gatehouse, env):
+    home = fresh_gatehouse()
+    visitor = home.visit(env=env)
+    allowed = {visitor.session.program, home.agent_of(visitor.session)}
+    for pid in processes.within(visitor.session):
+        if pid not in allowed:
+            assert not shows_a_secret(open(f"/proc/{pid}/environ").read())
+        assert not shows_a_secret(open(f"/proc/{pid}/cmdline").read())

@@ -1,0 +1,118 @@
+"""Before the agent starts the gate has attacked itself, in silence, and says what came of it."""
+
+
+import pytest
+
+from support import processes
+from support.behaviours import host
+from support.world import ALLOWED
+
+MUST_BE_TRIED = ["metadata", "raw", "packet", "vsock", "MPTCP", "io_uring", "mark", "ping", "UDP", "TCP", "IPv6", "rules", "ending the gate",
+                 "name at the gate", "name at another server"]
+
+
+@pytest.fixture
+def home(fresh_gatehouse, world):
+    world.upstream.name("allowed.example", host(ALLOWED))
+    return fresh_gatehouse()
+
+
+def boot(home, who, *flags):
+    result = home.boot("true", flags=[*(["--user", "agent"] if who == "agent" else []), *flags])
+    assert result.status == 0, result
+    return result
+
+
+def test_the_result_is_in_the_boot_log(home, who):
+    assert "self-test" in boot(home, who).stderr
+
+
+def test_the_result_is_in_the_status(home, who):
+    visitor = home.visit(who=who)
+    status = home.beside(visitor.session, "/opt/bin/ostiary", "status")
+    assert status.status == 0 and "self-test" in status.stdout.lower().replace("_", "-"), status
+
+
+def test_each_attempt_is_audited(home, who):
+    boot(home, who)
+    probes = {event["probe"]: event["outcome"] for event in home.audit("probe")}
+    assert len(probes) > 10 and set(probes.values()) <= {"held", "not_tried"}
+    assert [word for word in MUST_BE_TRIED if not any(word.lower() in probe.lower() for probe in probes)] == []
+
+
+def test_no_packet_leaves_the_machine(world, home, who):
+    boot(home, who)
+    assert world.packets() == []
+
+
+def test_nothing_but_the_plans_names_leaves_the_machine(world, home, who):
+    boot(home, who, "--allow", "allowed.example")
+    assert world.strays() == []
+    assert world.upstream.names() == {"allowed.example"}
+
+
+def test_what_it_tried_is_not_told_as_the_agents_doing(home, who):
+    boot(home, who)
+    assert [event for event in home.audit("deny") if event.get("uid") not in (None, 0, 1000)] == []
+
+
+def test_it_leaves_no_process_and_no_admission(home, who):
+    visitor = home.visit(who=who)
+    assert len(processes.children(visitor.session.program)) == 2
+    assert home.admitted() == set()
+
+
+@pytest.mark.parametrize("family", [4, 6], ids=["IPv4", "IPv6"])
+def test_one_way_out_is_the_end(world, home, who, family):
+    """A policy that opens everything is one: the probe gets out where the policy says it may not be tried at all."""
+    network = "0.0.0.0/1" if family == 4 else "[2000::/3]"
+    result = home.boot("true", flags=["--allow", f"{network}:1-65535/both"])
+    assert result.status in (0, 69), result
+    assert world.packets() == []
+
+
+FIREWALL = """*filter
+:INPUT ACCEPT [0:0]
+:OUTPUT DROP [0:0]
+-A OUTPUT -o lo -j ACCEPT
+-A OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+-A OUTPUT -p udp --dport 53 -j ACCEPT
+-A OUTPUT -p tcp --dport 443 -d 198.51.100.0/24 -j ACCEPT
+COMMIT
+"""
+
+
+def test_a_users_firewall_that_drops_does_not_end_the_boot(world, home, who):
+    home.cable.network.command("iptables-restore", stdin=FIREWALL)
+    result = boot(home, who)
+    assert "dropped by other rules" in result.stderr
+    details = {event["probe"]: (event["outcome"], event.get("detail", "")) for event in home.audit("probe")}
+    outcome, detail = details["TCP to an unlisted IPv4 address"]
+    assert outcome == "held" and "other rules dropped it" in detail
+    assert home.tables() == ["table ip filter", "table inet ostiary"]
+    assert world.packets() == []
+
+
+@pytest.mark.parametrize("chain", ["output priority 500; ip daddr 192.0.2.0/24 drop",
+                                   "postrouting priority 500; ip daddr 192.0.2.0/24 drop",
+                                   "output priority -300; oifname eth0 drop"])
+def test_wherever_a_users_rules_drop(world, home, who, chain):
+    home.nft("-f", "-", stdin=f"table inet mine {{\n chain c {{\n type filter hook {chain}\n }}\n}}\n")
+    boot(home, who)
+    assert world.packets() == []
+
+
+def test_an_earlier_tables_redirect_takes_no_question_out(world, home, who):
+    """Somebody's own rules take DNS elsewhere before the gate's can: no answer is better than a leak."""
+    home.nft("-f", "-", stdin="""table ip thief {
+    chain c {
+        type nat hook output priority -150; policy accept;
+        udp dport 53 dnat to 203.0.113.66:9999
+        tcp dport 53 dnat to 203.0.113.66:9999
+    }
+}
+""")
+    flags = ["--user", "agent"] if who == "agent" else []
+    result = home.boot("bash", "-c", "getent hosts unlisted.example; echo x > /dev/udp/8.8.8.8/53", flags=flags)
+    assert result.status != 0
+    assert world.packets() == []

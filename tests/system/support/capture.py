@@ -1,0 +1,83 @@
+"""Every IP packet that comes out of one interface's other end, as the wire had it."""
+
+import ipaddress
+import select
+import socket
+import time
+from typing import NamedTuple, Optional
+
+from support.waiting import PATIENCE
+
+ETH_P_ALL = 0x0003
+ETH_P_MARKER = 0x88B5  # for experiments
+BROADCAST = b"\xff" * 6
+SO_RCVBUFFORCE = 33
+PACKET_OUTGOING = 4
+SETTLE = 0.001  # seconds; for what another processor has in hand
+ICMPV6 = 58
+# Router and neighbour discovery, and multicast listener reports, which are about the link itself.
+ABOUT_THE_LINK = {130, 131, 132, 133, 134, 135, 136, 143}
+WITH_PORTS = {socket.IPPROTO_TCP, socket.IPPROTO_UDP, 132, 136}  # and SCTP, UDP-Lite
+
+
+class Packet(NamedTuple):
+    source: str
+    destination: str
+    protocol: int
+    port: Optional[int]
+
+
+class Capture:
+    """Reads at the near end of a cable, and sends markers from the far one."""
+
+    def __init__(self, network, interface, far_network, far_interface):
+        self._near = _packet_socket(network, interface, ETH_P_ALL)
+        self._near.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
+        self._far = _packet_socket(far_network, far_interface, 0)
+        self._far_address = (far_interface, ETH_P_MARKER, 0, 0, BROADCAST)
+        self._markers = 0
+
+    def read(self):
+        """All since the last call. What is on its way has arrived when a marker sent behind it has."""
+        time.sleep(SETTLE)
+        self._markers += 1
+        self._far.sendto(self._markers.to_bytes(60, "big"), self._far_address)
+        packets = []
+        while True:
+            assert select.select([self._near], [], [], PATIENCE)[0], "the marker got lost"
+            data, address = self._near.recvfrom(256)
+            if address[1] == ETH_P_MARKER:
+                if int.from_bytes(data[:60], "big") == self._markers:
+                    return packets
+            elif address[2] != PACKET_OUTGOING and (packet := parse(data)):
+                packets.append(packet)
+
+    def close(self):
+        self._near.close()
+        self._far.close()
+
+
+def _packet_socket(network, interface, protocol):
+    with network.entered():
+        made = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+        made.bind((interface, protocol))
+    return made
+
+
+def parse(data):
+    if data[:1] and data[0] >> 4 == 4 and len(data) >= 20:
+        header, protocol, source, destination = (data[0] & 15) * 4, data[9], data[12:16], data[16:20]
+        first = not int.from_bytes(data[6:8], "big") & 0x1FFF
+    elif data[:1] and data[0] >> 4 == 6 and len(data) >= 40:
+        header, protocol, source, destination = 40, data[6], data[8:24], data[24:40]
+        first = True
+        while protocol in (0, 43, 44, 60) and len(data) >= header + 8:
+            if protocol == 44:
+                first = first and not int.from_bytes(data[header + 2:header + 4], "big") >> 3
+            protocol, header = data[header], header + (8 if protocol == 44 else 8 * (data[header + 1] + 1))
+        if protocol == ICMPV6 and data[header:header + 1] and data[header] in ABOUT_THE_LINK:
+            return None
+    else:
+        return None  # ARP
+    port = int.from_bytes(data[header + 2:header + 4], "big") if first and protocol in WITH_PORTS else None
+    return Packet(str(ipaddress.ip_address(source)), str(ipaddress.ip_address(destination)), protocol, port)

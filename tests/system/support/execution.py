@@ -1,0 +1,26 @@
+"""execve with any bytes as the environment: entries twice, without a name, not UTF-8; and back."""
+
+import ctypes
+import os
+import shutil
+
+from support.namespaces import call
+
+PATH = "/opt/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+
+
+def execute(command, env):
+    """`env` is a dict, to which PATH is added, or a list of entries, to which nothing is."""
+    if not isinstance(env, list):
+        env = [os.fsencode(f"{name}={value}") for name, value in {"PATH": PATH, **(env or {})}.items()]
+    program = shutil.which(command[0], path=PATH)
+    call("execve", program.encode(), _strings([os.fsencode(word) for word in command]), _strings(env))
+
+
+def parse_environment(data):
+    """What /proc/PID/environ holds, as a dict."""
+    return dict(os.fsdecode(entry).partition("=")[::2] for entry in data.split(b"\0") if entry)
+
+
+def _strings(items):
+    return (ctypes.c_char_p * (len(items) + 1))(*items, None)

@@ -1,0 +1,157 @@
+"""A sandbox with a way into the world, and a gate in front of it."""
+
+import contextlib
+import json
+import socket
+
+from support import processes
+from support.network import NetworkNamespace
+from support.rootfs import AGENT
+from support.sandbox import Sandbox
+from support.visitor import Visitor
+from support.waiting import eventually
+from support.world import RESOLVER
+
+JOURNAL = "/var/log/ostiary/audit.jsonl"
+SETS = ("allow4", "allow6")
+
+
+class Gatehouse(Sandbox):
+    def __init__(self, path, binary, world, families=(4, 6)):
+        super().__init__(path, binary)
+        self.world = world
+        self.cable = world.attach(families)
+        self.mkdir("/var/log")
+        self.write("/etc/resolv.conf", "".join(f"nameserver {RESOLVER[family]}\n" for family in families))
+
+    # Booting ------------------------------------------------------------------------------------------------
+
+    def launch(self, *command, prepare=lambda: None, beside=None, **how):
+        """In the world's network instead of one without a cable."""
+        def enter_and_prepare():
+            if not beside:
+                self.cable.network.enter()
+            prepare()
+        return super().launch(*command, prepare=enter_and_prepare, beside=beside, **how)
+
+    def boot(self, *command, flags=(), **how):
+        """ostiary run --no-derive [flags] -- command, to its end."""
+        return self.run("run", "--no-derive", *flags, "--", *command, **how)
+
+    def start_boot(self, *command, flags=(), **how):
+        return self.start("run", "--no-derive", *flags, "--", *command, **how)
+
+    def visit(self, *flags, who="agent", **how):
+        """Boots with a visitor for an agent, who waits for instructions."""
+        user = ["--user", "agent"] if who == "agent" else []
+        return Visitor(self.start_boot(*self.agent("visitor"), flags=[*user, *flags], **how))
+
+    def visit_beside(self, visitor, *command_before, **how):
+        """A visitor in the same namespaces that ostiary did not start, or that `command_before` did."""
+        return Visitor(self.start_beside(visitor.session, *command_before, *self.agent("visitor"), **how))
+
+    def visit_without_gate(self, who="agent"):
+        """Somebody in the same network with nothing in front."""
+        return Visitor(self.launch(*self.agent("visitor"), uid=AGENT if who == "agent" else 0))
+
+    def end(self):
+        """All that runs in it; it can be used again."""
+        super().end()
+        self._sessions.clear()
+
+    # Others about it ----------------------------------------------------------------------------------------
+
+    def speak_to_service(self, visitor, port, family):
+        """From the outside, to a service of the visitor's: what it answers to hello."""
+        name = f"service at {port}"
+        visitor.listen(name, port)
+        try:
+            with self.world.network.entered():
+                client = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+            with client:
+                client.settimeout(0.5)
+                client.connect((self.cable.address[family], port))
+                client.sendall(b"hello")
+                visitor.serve_one(name)
+                return client.recv(10)
+        finally:
+            visitor.close_flow(name)
+
+    @contextlib.contextmanager
+    def container_inside(self, family):
+        """A UDP socket in a network behind this one, which forwards for it."""
+        network = self.cable.network
+        inner = NetworkNamespace()
+        try:
+            near, far = ("10.9.9.1/24", "10.9.9.2/24") if family == 4 else ("fd09::1/64", "fd09::2/64")
+            network.ip(f"link add in0 type veth peer name eth0 netns {inner.path}\nlink set in0 up\n"
+                       f"address add {near} dev in0{' nodad' if family == 6 else ''}")
+            inner.ip(f"link set eth0 up\naddress add {far} dev eth0{' nodad' if family == 6 else ''}\n"
+                     f"route add {'0.0.0.0/0' if family == 4 else '::/0'} via {near.partition('/')[0]}")
+            network.sysctl("ipv4/ip_forward", 1)
+            network.sysctl("ipv6/conf/all/forwarding", 1)
+            with inner.entered():
+                out = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+            with out:
+                yield out
+        finally:
+            network.command("ip", "link", "delete", "in0")
+            network.sysctl("ipv4/ip_forward", 0)
+            network.sysctl("ipv6/conf/all/forwarding", 0)
+            inner.close()
+
+    # Looking from outside -----------------------------------------------------------------------------------
+
+    def nft(self, *words, stdin=None):
+        """As root of the machine, in the sandbox's network."""
+        return self.cable.network.command("nft", *words, stdin=stdin)
+
+    def tables(self):
+        return self.nft("list", "tables").split("\n")[:-1]
+
+    def rules(self):
+        """The gate's own table, without what changes by itself; empty where there is none."""
+        if "table inet ostiary" not in self.tables():
+            return ""
+        return self.nft("--stateless", "--terse", "list", "table", "inet", "ostiary")
+
+    def admitted(self):
+        """(address, protocol, port) of every admission."""
+        found = set()
+        for name in SETS:
+            listing = json.loads(self.nft("--json", "--numeric", "list", "set", "inet", "ostiary", name))
+            described = next(item["set"] for item in listing["nftables"] if "set" in item)
+            for element in described.get("elem", []):
+                value = element.get("elem", element)
+                value = value["val"] if "val" in value else value
+                found.add(tuple(_plain(part) for part in value["concat"]))
+        return found
+
+    def admitted_addresses(self):
+        return {address for address, _, _ in self.admitted()}
+
+    def gate(self, session):
+        """The gate's process, as the outside counts: the keeper's child that is neither root nor the agent."""
+        return eventually(lambda: self._gates(session), "the gate runs")[0]
+
+    def _gates(self, session):
+        return [pid for pid in processes.children(session.program)
+                if (uid := processes.field(pid, "Uid")) and int(uid.split()[0]) not in (0, AGENT)]
+
+    def agent_of(self, session):
+        return next(pid for pid in processes.children(session.program) if pid not in self._gates(session))
+
+    def audit(self, event=None, path=JOURNAL, **fields):
+        """The journal's events so far, those with these fields."""
+        if not self.exists(path):
+            return []
+        events = [json.loads(line) for line in self.read(path).splitlines(keepends=True) if line.endswith("\n")]
+        return [each for each in events if event in (None, each["event"])
+                and all(each.get(name) == value for name, value in fields.items())]
+
+    def eventually_audited(self, event, **fields):
+        return eventually(lambda: self.audit(event, **fields), f"{event} {fields} is in {self.audit()}")
+
+
+def _plain(part):
+    return {6: "tcp", 17: "udp", "6": "tcp", "17": "udp"}.get(part, part)

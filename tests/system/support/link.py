@@ -1,0 +1,32 @@
+"""The network of one sandbox: a namespace, a cable to the world, addresses and default routes."""
+
+from support.network import NetworkNamespace
+
+
+class Link:
+    """As in a container, the sandbox has a private IPv4 address. No two links of a run have the same."""
+
+    def __init__(self, world, number, families=(4, 6)):
+        self.outside_name = f"out{number}"
+        net = f"172.{20 + number // 16384}.{number // 64 % 256}"
+        self.address = {4: f"{net}.{number % 64 * 4 + 2}", 6: f"2001:db8:1:{number + 1:x}::2"}
+        self.gateway = {4: f"{net}.{number % 64 * 4 + 1}", 6: f"2001:db8:1:{number + 1:x}::1"}
+        self.broadcast = f"{net}.{number % 64 * 4 + 3}"
+        self.network = NetworkNamespace()
+        self.network.sysctl("ipv6/conf/default/accept_dad", 0)
+        world.ip(f"""link add {self.outside_name} type veth peer name eth0 netns {self.network.path}
+            link set {self.outside_name} up
+            address add {self.gateway[4]}/32 dev {self.outside_name}
+            address add {self.gateway[6]}/128 dev {self.outside_name} nodad
+            route add {self.address[4]}/32 dev {self.outside_name} table local
+            route add {self.address[6]}/128 dev {self.outside_name} table local""")
+        self.network.ip("link set lo up\nlink set eth0 up\n" + "".join(self._inside(family) for family in families))
+
+    def _inside(self, family):
+        length, everywhere, option = (30, "0.0.0.0/0", "") if family == 4 else (64, "::/0", "nodad")
+        return (f"address add {self.address[family]}/{length} dev eth0 {option}\n"
+                f"route add {everywhere} via {self.gateway[family]}\n")
+
+    def close(self):
+        """The namespace goes when its last process has, and the cable with it."""
+        self.network.close()

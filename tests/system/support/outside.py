@@ -1,0 +1,59 @@
+"""What is outside of every sandbox: a namespace to which every address belongs, its DNS, and cables to it.
+
+Whatever a sandbox lets out arrives here and is recorded, so that a packet that should not have left is seen. 192.0.2.0/24,
+198.51.100.0/24, 203.0.113.0/24 and 2001:db8::/32 count as the public internet.
+"""
+
+import asyncio
+import itertools
+import threading
+
+from support.capture import Capture
+from support.link import Link
+from support.network import NetworkNamespace
+from support.upstream import Upstream
+
+RESOLVER = {4: "198.51.100.53", 6: "2001:db8:53::53"}
+
+
+class Outside:
+    def __init__(self):
+        self.network = NetworkNamespace()
+        self.network.sysctl("ipv6/conf/default/accept_dad", 0)
+        self.network.sysctl("ipv6/ip_nonlocal_bind", 1)
+        # The kernel's table of local addresses comes first; a sandbox's own address is more specific there. For IPv6
+        # it heeds no default route.
+        self.network.ip("""link set lo up
+            route add local 0.0.0.0/0 dev lo table local
+            route add local ::/1 dev lo table local
+            route add local 8000::/1 dev lo table local""")
+        self._loop = asyncio.new_event_loop()
+        self.upstream = Upstream(self._loop)
+        self.upstream.listen(self.network)
+        self._numbers = itertools.count()
+        self._cables = {}  # the capture of each link
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def attach(self, families=(4, 6)):
+        """A new sandbox's network, with a way to here and no other."""
+        link = Link(self.network, next(self._numbers), families)
+        self._cables[link] = Capture(self.network, link.outside_name, link.network, "eth0")
+        return link
+
+    def detach(self, link):
+        self._cables.pop(link).close()
+        link.close()
+
+    def packets(self):
+        """Every packet that left a sandbox since this was last called, but those that find neighbours."""
+        return [packet for capture in self._cables.values() for packet in capture.read()]
+
+    def close(self):
+        for link in list(self._cables):
+            self.detach(link)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self.upstream.close()
+        self._loop.close()
+        self.network.close()

@@ -1,0 +1,47 @@
+"""Processes as /proc tells of them, by the outside's count."""
+
+import os
+from pathlib import Path
+
+
+def parse_status(text):
+    return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+
+
+def status(pid):
+    return parse_status(Path(f"/proc/{pid}/status").read_text())
+
+
+def field(pid, name):
+    """None where the process has gone."""
+    try:
+        return status(pid)[name].strip()
+    except (FileNotFoundError, ProcessLookupError, KeyError):
+        return None
+
+
+def children(pid):
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def within(session):
+    """All processes of the session's sandbox, those beside it as well."""
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _namespace(pid) == session.namespace]
+
+
+def named(session, name):
+    return [pid for pid in within(session) if field(pid, "Name") == name]
+
+
+def namespace_of(pid):
+    return os.stat(f"/proc/{pid}/ns/pid").st_ino
+
+
+def _namespace(pid):
+    try:
+        return namespace_of(pid)
+    except OSError:
+        return None

@@ -1,0 +1,86 @@
+"""The agent inside a sandbox as a test speaks to it: agents/visitor.py at the other end of a pipe."""
+
+import json
+import time
+
+import dns.flags
+import dns.message
+import dns.rcode
+
+from support.waiting import PATIENCE
+
+GATE = {4: "127.0.0.1", 6: "::1"}
+TO_UPSTREAM = 8  # seconds; longer than the gate waits for its upstream
+
+
+class Visitor:
+    def __init__(self, session):
+        self.session = session
+        session.read_until("^visitor ready")
+
+    def __getattr__(self, name):
+        """visitor.connect(…) is connect(…) of agents/visitor.py."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda *arguments, **how: self._do(name, arguments, how)
+
+    # Questions, as messages ---------------------------------------------------------------------------------
+
+    def asks(self, name, type="A", server=GATE[4], transport="udp", edns=True):
+        """The gate's reply, which is one to this very question."""
+        query = dns.message.make_query(name, type, use_edns=0 if edns else -1)
+        reply = self.asks_message(query.to_wire(), server, transport)
+        assert reply.id == query.id and reply.flags & dns.flags.QR and reply.question == query.question, reply
+        return reply
+
+    def asks_message(self, octets, server=GATE[4], transport="udp", timeout=TO_UPSTREAM):
+        """A reply is read strictly: nothing malformed, nothing behind its end."""
+        outcome = self.ask(octets.hex(), server, transport=transport, timeout=timeout)
+        assert outcome["reached"], f"{server} over {transport}: {outcome['error']} after {outcome['seconds']:.1f} s"
+        return dns.message.from_wire(bytes.fromhex(outcome["answer"]))
+
+    def asks_for(self, name, type="A", **how):
+        """The addresses or texts of the answer."""
+        return values(self.asks(name, type, **how))
+
+    def opens(self, name, family=4):
+        """Asks for the name, so that its address is admitted."""
+        found = self.asks_for(name, "A" if family == 4 else "AAAA")
+        assert found, f"{name} has no address for IPv{family}"
+        return found
+
+    # How it is done -----------------------------------------------------------------------------------------
+
+    def _do(self, name, arguments, how):
+        patience = how.pop("patience", PATIENCE)
+        self.session.send(json.dumps({"do": name, "with": arguments, "how": how}) + "\n")
+        answer = json.loads(self._line(patience))
+        assert "failure" not in answer, f"{name}: {answer['failure']}"
+        return answer["value"]
+
+    def _line(self, patience):
+        """A line that may take longer than others, or be very long."""
+        out = self.session.out
+        end = time.monotonic() + max(patience, PATIENCE)
+        while (at := out.data.find(b"\n", out.position)) < 0:
+            assert out.open and time.monotonic() < end, f"the visitor does not answer: {self.session}"
+            self.session._pump(end)
+        line, out.position = out.data[out.position:at], at + 1
+        return line or self._line(patience)
+
+
+def values(reply):
+    """Every value in the answer section, as text."""
+    return sorted(str(item) for rrset in reply.answer for item in rrset)
+
+
+def code(reply):
+    return dns.rcode.to_text(reply.rcode())
+
+
+def explanation(reply):
+    """The extended error (RFC 8914): its code and its text."""
+    for option in reply.options:
+        if option.otype == 15:
+            return option.code, option.text
+    return None

@@ -1,0 +1,153 @@
+"""The command line: what can be said, and the status that comes of it."""
+
+import re
+import signal
+
+import pytest
+
+from support.project import ROOT
+from support.capabilities import without_capability
+from support.refusal import refusal
+
+COMMANDS = ["run", "plan", "exec", "env"]
+CONFIGURATION = ROOT / "docs" / "configuration.md"
+FLAGS = re.findall(r"^\| `(--[a-z-]+)", CONFIGURATION.read_text(), re.M) if CONFIGURATION.exists() else []
+OFF = {"OSTIARY_GATE": "off"}
+
+
+@pytest.fixture
+def claude(sandbox):
+    sandbox.script("/opt/bin/claude", 'echo "a fake claude, told: $*"')
+    return sandbox
+
+
+def test_tells_its_version(sandbox):
+    result = sandbox.run("--version")
+    assert result.status == 0
+    assert re.fullmatch(r"ostiary \d+\.\d+\.\d+\n", result.stdout)
+
+
+def test_help_names_every_command(sandbox):
+    result = sandbox.run("--help")
+    assert result.status == 0
+    for command in COMMANDS:
+        assert re.search(rf"^ *(ostiary )?{command}\b", result.stdout, re.M), command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help_of_its_own(sandbox, command):
+    result = sandbox.run(command, "--help")
+    assert result.status == 0
+    assert f"ostiary {command}" in result.stdout
+
+
+def test_help_of_run_has_every_documented_flag(sandbox):
+    assert FLAGS, "docs/configuration.md lists no flag"
+    said = sandbox.run("run", "--help").stdout
+    assert [flag for flag in FLAGS if flag not in said] == []
+
+
+def test_help_needs_no_root(sandbox):
+    assert sandbox.run("--help", uid=1000).status == 0
+    assert sandbox.run("--version", uid=1000).status == 0
+
+
+def test_runs_a_program_without_a_command_word(claude):
+    assert claude.run("claude", "-p", "hi", env=OFF).stdout == "a fake claude, told: -p hi\n"
+
+
+def test_runs_claude_where_nothing_is_said(claude):
+    result = claude.run(env=OFF)
+    assert (result.status, result.stdout) == (0, "a fake claude, told: \n")
+
+
+def test_run_alone_runs_claude(claude):
+    assert claude.run("run", "--gate", "off").stdout == "a fake claude, told: \n"
+
+
+def test_takes_flags_before_the_program(sandbox):
+    assert sandbox.run("--gate", "off", "--user", "agent", "id", "-un").stdout == "agent\n"
+    assert sandbox.run("--gate=off", "--user=agent", "id", "-un").stdout == "agent\n"
+
+
+def test_leaves_flags_after_the_program_to_the_program(claude):
+    result = claude.run("--gate", "off", "claude", "--user", "nobody", "--version", "--", "-p")
+    assert result.stdout == "a fake claude, told: --user nobody --version -- -p\n"
+
+
+def test_leaves_flags_after_the_programs_name_of_run_to_the_program(claude):
+    assert claude.run("run", "--gate", "off", "claude", "--help").stdout == "a fake claude, told: --help\n"
+
+
+def test_runs_a_program_named_like_a_command_after_run(sandbox):
+    result = sandbox.boot("env", env={"SIGN": "of env"})
+    assert "SIGN=of env\n" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--no-such-flag", "true"],
+    ["run", "--no-such-flag", "--", "true"],
+    ["plan", "--no-such-flag"],
+    ["env", "--no-such-flag"],
+    ["exec", "--no-such-flag", "--", "true"],
+    ["run", "--user"],
+    ["run", "--grace"],
+    ["exec"],
+])
+def test_a_usage_error_is_64(sandbox, arguments):
+    line = refusal(sandbox.run(*arguments, env=OFF), 64)
+    if "--no-such-flag" in arguments:
+        assert "--no-such-flag" in line
+
+
+def test_a_named_file_that_is_missing_is_66(sandbox):
+    assert "/no/such.json" in refusal(sandbox.boot("true", flags=["--policy", "/no/such.json"]), 66)
+
+
+def test_a_gate_without_its_capability_is_77_with_the_cure_and_no_agent(sandbox):
+    result = sandbox.run("run", "--gate", "on", "--", "touch", "/work/started",
+                         prepare=without_capability("NET_ADMIN"))
+    assert result.status == 77, result
+    assert b"--cap-add=NET_ADMIN" in result.err
+    assert not sandbox.exists("/work/started")
+
+
+def test_running_without_root_is_77(sandbox):
+    assert "root" in refusal(sandbox.boot("true", uid=1000), 77)
+
+
+def test_an_unknown_user_is_78(sandbox):
+    assert "nobody-of-that-name" in refusal(sandbox.boot("true", flags=["--user", "nobody-of-that-name"]), 78)
+
+
+def test_an_unknown_variable_of_ours_is_78(sandbox):
+    assert "OSTIARY_GRAZE" in refusal(sandbox.boot("true", env={"OSTIARY_GRAZE": "3"}), 78)
+
+
+@pytest.mark.parametrize("command", ["/etc/passwd", "/etc", "/opt/bin/unmarked"])
+def test_a_command_that_is_not_executable_is_126(sandbox, command):
+    sandbox.write("/opt/bin/unmarked", "#!/bin/sh\n")
+    result = sandbox.boot(command)
+    assert result.status == 126 and command in result.stderr, result
+
+
+@pytest.mark.parametrize("command", ["no-such-command", "/no/such/command"])
+def test_a_command_that_is_not_there_is_127(sandbox, command):
+    result = sandbox.boot(command)
+    assert result.status == 127 and command in result.stderr, result
+
+
+@pytest.mark.parametrize("pid_1", [True, False])
+@pytest.mark.parametrize("status", [0, 1, 64, 78, 255])
+def test_passes_the_agents_status_on(sandbox, status, pid_1):
+    assert sandbox.boot("sh", "-c", f"exit {status}", pid_1=pid_1).status == status
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGHUP])
+def test_tells_the_signal_that_ended_the_agent(sandbox, number):
+    assert sandbox.boot("sh", "-c", f"kill -{int(number)} $$").status == 128 + number
+
+
+def test_says_in_one_line_that_there_is_no_gate(sandbox):
+    lines = sandbox.boot("true", flags=["--user", "agent"]).stderr.splitlines()
+    assert len([line for line in lines if "gate" in line and "off" in line.lower()]) == 1

@@ -1,0 +1,183 @@
+"""What the agent may not: the same for a user and for root, and nothing brings it back."""
+
+import os
+import shutil
+import signal
+
+import pytest
+
+from support import processes
+from support.capabilities import names_of, with_inherited, without_capability
+from support.execution import PATH
+from support.rootfs import AGENT
+
+LOST = set("""NET_ADMIN NET_RAW SYS_ADMIN SYS_MODULE SYS_PTRACE SYS_RAWIO SYS_BOOT SYS_TIME BPF PERFMON MAC_ADMIN
+MAC_OVERRIDE SETFCAP MKNOD DAC_READ_SEARCH""".split())
+ANYONE = pytest.mark.parametrize("flags", [["--user", "agent"], []], ids=["agent", "root"])
+
+
+@pytest.fixture
+def agent_status(sandbox):
+    def of(flags, **how):
+        result = sandbox.boot("cat", "/proc/self/status", flags=flags, **how)
+        assert result.status == 0, result
+        return processes.parse_status(result.stdout)
+    return of
+
+
+@ANYONE
+def test_the_bounding_set_has_lost_what_could_open_the_door(agent_status, flags):
+    assert not names_of(agent_status(flags)["CapBnd"]) & LOST
+
+
+@ANYONE
+def test_no_set_holds_more_than_the_bounding_set(agent_status, flags):
+    status = agent_status(flags)
+    assert names_of(status["CapInh"]) == names_of(status["CapAmb"]) == set()
+    assert names_of(status["CapPrm"]) <= names_of(status["CapBnd"])
+    assert names_of(status["CapEff"]) <= names_of(status["CapPrm"])
+
+
+def test_a_user_has_no_capability_at_all(agent_status):
+    status = agent_status(["--user", "agent"])
+    assert names_of(status["CapPrm"]) == names_of(status["CapEff"]) == set()
+
+
+@ANYONE
+def test_inheritable_and_ambient_capabilities_of_the_container_are_dropped(agent_status, flags):
+    status = agent_status(flags, prepare=with_inherited({"NET_ADMIN", "NET_RAW", "CHOWN"}))
+    assert names_of(status["CapInh"]) == names_of(status["CapAmb"]) == set()
+    assert not names_of(status["CapEff"]) & LOST
+
+
+@ANYONE
+def test_no_new_privileges(agent_status, flags):
+    assert agent_status(flags)["NoNewPrivs"] == "1"
+
+
+@ANYONE
+def test_system_calls_are_filtered(agent_status, flags):
+    assert agent_status(flags)["Seccomp"] == "2"
+
+
+@ANYONE
+def test_sockets_and_interfaces_work_as_everywhere(sandbox, flags):
+    """What libraries use behind everybody's back: Unix sockets, netlink for the interfaces' addresses."""
+    script = ("import asyncio, socket; socket.socketpair(); socket.if_nameindex(); socket.getaddrinfo('localhost', 1);"
+              "asyncio.run(asyncio.sleep(0)); socket.create_server(('', 0))")
+    result = sandbox.boot("python3", "-c", script, flags=flags)
+    assert result.status == 0, result
+    result = sandbox.boot("ip", "-o", "link", "show", "dev", "lo", flags=flags)
+    assert result.status == 0 and " lo: " in result.stdout, result
+
+
+def test_a_program_can_be_traced_by_its_owner(sandbox):
+    """A debugger is the agent's own business."""
+    if not shutil.which("strace", path=PATH):
+        pytest.skip("strace is not installed")
+    result = sandbox.boot("strace", "-e", "trace=none", "true", flags=["--user", "agent"])
+    assert result.status == 0, result
+
+
+@ANYONE
+@pytest.mark.parametrize("pid_1", [True, False], ids=["process 1", "subreaper"])
+def test_only_the_three_standard_descriptors_are_open(sandbox, flags, pid_1):
+    kept = [os.open("/etc/passwd", os.O_RDONLY) for _ in range(3)] + [os.dup(2)]
+    try:
+        session = sandbox.start_boot("sh", "-c", "echo ready; read x", flags=flags, keep_fds=kept, pid_1=pid_1)
+        session.read_until("ready")
+        assert sorted(os.listdir(f"/proc/{session.agent}/fd")) == ["0", "1", "2"]
+    finally:
+        for fd in kept:
+            os.close(fd)
+
+
+@pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]], ids=str)
+def test_descriptors_of_the_keepers_do_not_become_the_agents_input_or_output(sandbox, closed):
+    """A container may be started with some of them closed; what is opened next would take their numbers."""
+    script = "for fd in 0 1 2; do readlink /proc/$$/fd/$fd || echo closed; done > /work/seen 2>/dev/null"
+    sandbox.boot("sh", "-c", script, prepare=lambda: [os.close(fd) for fd in closed])
+    seen = sandbox.read("/work/seen").splitlines()
+    for fd in set(closed) - {1, 2}:  # those two the script itself redirects
+        assert seen[fd] in ("closed", "/dev/null")
+
+
+@ANYONE
+def test_signal_mask_and_dispositions_are_as_if_new(agent_status, flags):
+    def disturb():
+        for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR2, signal.SIGCHLD])
+    for prepare in (lambda: None, disturb):
+        status = agent_status(flags, prepare=prepare)
+        assert [int(status[name], 16) for name in ("SigBlk", "SigIgn", "SigCgt")] == [0, 0, 0]
+
+
+def test_works_where_the_container_ignored_its_childrens_end(sandbox):
+    """With SIGCHLD ignored the kernel reaps by itself, and the agent's status would be lost."""
+    prepare = lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    assert sandbox.boot("sh", "-c", "exit 9", prepare=prepare).status == 9
+
+
+def test_a_setuid_program_gives_nothing(sandbox):
+    sandbox.write("/opt/bin/become", open("/usr/bin/id", "rb").read(), mode=0o4755)
+    if sandbox.launch("/opt/bin/become", "-u", uid=AGENT).wait().stdout != "0\n":
+        pytest.skip("the file system does not honour setuid programs")
+    assert sandbox.boot("/opt/bin/become", "-u", flags=["--user", "agent"]).stdout == f"{AGENT}\n"
+
+
+ATTEMPTS = {
+    "mount": "mount -t tmpfs none /tmp",
+    "bring an interface up": "ip link set lo up",
+    "a network namespace": "unshare -n true",
+    "a mount namespace": "unshare -m true",
+    "a device": "mknod /work/device c 1 3",
+    "the clock": "date -s @$(date +%s)",
+    "the host's name": "hostname another",
+    "nftables": "nft flush ruleset",
+    "a raw socket": "python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)'",
+    "a packet socket": "python3 -c 'import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)'",
+    "a vsock socket": "python3 -c 'import socket; socket.socket(40, socket.SOCK_STREAM)'",
+    "a vsock socket in a user namespace": "unshare -Urn python3 -c 'import socket; socket.socket(40, 1)'",
+    "an MPTCP socket": "python3 -c 'import socket; socket.socket(2, 1, 262)'",
+    "a socket mark": "python3 -c 'import socket; socket.socket().setsockopt(1, 36, 1)'",
+    "file capabilities": "setcap cap_net_admin+ep /opt/bin/of-agent",
+    "the keeper's environment": "cat /proc/1/environ",
+    "the keeper's memory": "head -c1 /proc/1/mem",
+    "the keeper's descriptors": "readlink /proc/1/fd/0",
+}
+
+
+@ANYONE
+@pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS)
+def test_the_agent_is_refused(sandbox, flags, attempt):
+    sandbox.write("/opt/bin/of-agent", "", owner=AGENT)
+    tool = attempt.split()[0]
+    if not shutil.which(tool, path=PATH):
+        pytest.skip(f"{tool} is not installed")
+    result = sandbox.boot("sh", "-c", attempt, flags=flags)
+    assert result.status not in (0, 126, 127), result
+
+
+@ANYONE
+def test_the_agent_cannot_trace_the_keeper(sandbox, flags):
+    script = "import ctypes, sys; sys.exit(0 if ctypes.CDLL(None).ptrace(16, 1, 0, 0) == 0 else 3)"
+    assert sandbox.boot("python3", "-c", script, flags=flags).status == 3
+
+
+def test_a_keeper_without_the_capabilities_to_confine_starts_no_agent(sandbox):
+    result = sandbox.boot("touch", "/work/started", flags=["--user", "agent"], prepare=without_capability("SETUID"))
+    assert result.status == 77 and not sandbox.exists("/work/started"), result
+
+
+def test_a_keeper_that_cannot_empty_the_bounding_set_starts_no_agent(sandbox):
+    result = sandbox.boot("touch", "/work/started", prepare=without_capability("SETPCAP"))
+    assert result.status == 77 and not sandbox.exists("/work/started"), result
+
+
+def test_a_container_with_few_capabilities_is_enough(sandbox):
+    """Docker's default set lacks most of what is dropped; dropping what is not there is no failure."""
+    def as_docker():
+        for name in LOST | {"SYS_RESOURCE", "SYS_NICE", "IPC_LOCK", "LINUX_IMMUTABLE", "AUDIT_CONTROL", "SYSLOG"}:
+            without_capability(name)()
+    assert sandbox.boot("id", "-un", flags=["--user", "agent"], prepare=as_docker).stdout == "agent\n"

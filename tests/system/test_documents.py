@@ -1,0 +1,208 @@
+"""The documents are true: what they tell to do works, what they name is there, and what they list is complete."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from support.project import ROOT
+
+README = ROOT / "README.md"
+CONFIGURATION = ROOT / "docs" / "configuration.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+PLAN = ROOT / "docs" / "plan.md"
+SCHEMA = ROOT / "docs" / "policy.schema.json"
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+# What every container gets from Docker without asking.
+DOCKER = """AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID
+SYS_CHROOT""".split()
+
+
+def blocks(path, language):
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(), re.M | re.S)
+
+
+def commands(path):
+    """The indented lines that are commands of ours, or start a container with us in it."""
+    return re.findall(r"^    ((?:\./scripts/|ostiary |docker ).*?)(?: +#.*)?$", path.read_text(), re.M)
+
+
+def rows(path):
+    """The cells of every line of every table."""
+    lines = [line for line in path.read_text().splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def described(path, heading):
+    """The words in the first column of the table under a heading."""
+    part = path.read_text().split(f"\n{heading}\n", 1)[1].split("\n#", 1)[0]
+    return re.findall(r"^\| `([^`]+)` \|", part, re.M)
+
+
+# Commands ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_readme_has_the_commands_that_are_tested_here():
+    assert [command.partition(" --")[0] for command in commands(README)] == [
+        "./scripts/demo", "./scripts/test", "docker build -f container/Dockerfile -t ostiary-claude .", "docker run",
+        "ostiary plan"]
+
+
+def test_the_demo_ends_well(binary):
+    done = subprocess.run([ROOT / "scripts" / "demo"], env=os.environ | {"OSTIARY_BINARY": str(binary)},
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "phase 1: self-test:" in done.stdout and "phase 2: demo-agent starts as root" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("All as it should be: ")
+
+
+@pytest.mark.parametrize("script", ["demo", "test", "check", "setup", "build", "bundle"])
+def test_every_script_says_what_it_does_and_stops_at_an_error(script):
+    text = (ROOT / "scripts" / script).read_text().splitlines()
+    assert os.access(ROOT / "scripts" / script, os.X_OK)
+    assert text[0] == "#!/usr/bin/env bash" and text[1].startswith("# ") and "set -euo pipefail" in text
+
+
+def test_the_readmes_policy_is_one(sandbox):
+    text, = blocks(README, "json")
+    sandbox.policy(text)
+    plan = sandbox.plan("claude")
+    assert plan["agent"]["user"] == "agent" and plan["agent"]["workdir"] == "/work"
+    assert {"github.com", "registry.example.com", "*.packages.example.com", "10.1.2.0/24"} <= {
+        rule["host"] for rule in plan["rules"]}
+
+
+def test_the_demo_runs_with_what_the_readmes_container_has():
+    command, = [command for command in commands(README) if command.startswith("docker run")]
+    added = re.findall(r"--cap-add=(\S+)", command)
+    stage = (ROOT / "scripts" / "demo.d" / "stage").read_text()
+    granted = {name.upper() for line in re.findall(r"^capabilities\+?=(.*)$", stage, re.M)
+               for name in re.findall(r"\+([a-z_]+)", line)}
+    assert granted == {*DOCKER, *added}
+
+
+# Configuration ----------------------------------------------------------------------------------------------------
+
+
+SETTINGS = {cells[2].split("`")[1]: cells for cells in rows(CONFIGURATION) if cells[0].startswith("`--") and cells[2]}
+
+
+def test_the_schema_has_every_key_of_the_policy_file():
+    schema = json.loads(SCHEMA.read_text())
+    assert set(schema["properties"]) == {*SETTINGS, "$schema", "allow", "telemetry", "resource_attributes"}
+
+
+def test_the_schema_has_the_bounds_that_are_documented():
+    properties = json.loads(SCHEMA.read_text())["properties"]
+    for key, cells in SETTINGS.items():
+        if "SECONDS" not in cells[0]:
+            continue
+        least, most = map(int, re.search(r"(\d+) to (\d+)", cells[4]).groups())
+        assert (properties[key]["minimum"], properties[key]["maximum"]) == (least, most), key
+        assert str(properties[key]["default"]) == cells[3].strip("`"), key
+
+
+@pytest.mark.parametrize("key", [key for key, cells in SETTINGS.items() if "SECONDS" in cells[0]])
+def test_the_documented_bounds_hold(sandbox, key):
+    flag = SETTINGS[key][0].strip("`").split()[0]
+    least, most = map(int, re.search(r"(\d+) to (\d+)", SETTINGS[key][4]).groups())
+    statuses = [sandbox.run("plan", f"{flag}={value}", "--", "true").status for value in (least - 1, least, most, most + 1)]
+    assert statuses == [78, 0, 0, 78]
+
+
+def test_the_example_of_a_policy_file_is_one(sandbox):
+    text, = blocks(CONFIGURATION, "json")
+    sandbox.policy(text.replace('"node"', '"agent"'))
+    plan = sandbox.plan("claude")
+    by_host = {rule["host"]: rule for rule in plan["rules"]}
+    assert by_host["git.example.com"]["ports"] == "22,443"
+    assert by_host["db.internal.example.com"]["private"] is True
+    assert by_host["mail.example.com"]["types"] == "MX"
+    assert by_host["licence.example.com"]["required"] is True
+
+
+def test_the_examples_of_errors_are_what_is_said(sandbox):
+    errors = blocks(CONFIGURATION, "text")[0].splitlines()
+    sandbox.policy('{\n  "allow": [],\n  "garce": 5\n}\n')
+    assert sandbox.run("plan").stderr.splitlines() == errors[:1]
+    sandbox.policy('{\n  // comment\n  "allow": [\n    "api.example.com",\n    "*.com"\n  ]\n}\n')
+    assert sandbox.run("plan").stderr.splitlines() == errors[1:]
+
+
+def test_every_kind_of_entry_is_one(sandbox):
+    entries = described(CONFIGURATION, "## What the agent may reach")[:8]
+    assert "preset:github" in entries
+    flags = [word for entry in entries for word in ("--allow", entry)]
+    assert sandbox.run("plan", *flags, "--", "true").status == 0
+
+
+def test_the_presets_are_those_that_are_listed(sandbox):
+    listed = re.findall(r"^([a-z-]+): (.*)$", sandbox.run("presets").stdout, re.M)
+    documented = [cells for cells in rows(CONFIGURATION) if len(cells) == 2]
+    assert [[f"`{name}`", f"{what.replace('AWS_REGION', '`AWS_REGION`').replace('CLOUD_ML_REGION', '`CLOUD_ML_REGION`')}"]
+            for name, what in listed] == [cells for cells in documented if cells[0].strip("`") in dict(listed)]
+
+
+def test_every_command_is_documented(sandbox):
+    said = re.findall(r"^  ([a-z]+) ", sandbox.run("--help").stdout, re.M)
+    documented = re.findall(r"^\| `ostiary ([a-z]+)", CONFIGURATION.read_text(), re.M)
+    assert sorted(said) == sorted(documented)
+
+
+# The plan ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_example_of_a_plan_is_what_is_printed(sandbox, request):
+    script, = blocks(PLAN, "sh")
+    sandbox.script("/work/example", script)
+    result = sandbox.launch("/work/example", stdin=b"").wait()
+    assert result.status == 0, result
+    if request.config.getoption("--update-golden"):
+        text = PLAN.read_text()
+        PLAN.write_text(text[:text.rindex("```json\n")] + "```json\n" + result.stdout + "```\n")
+    assert blocks(PLAN, "json")[-1] == result.stdout
+
+
+def test_every_key_of_the_plan_is_documented(sandbox):
+    plan = sandbox.plan("--allow", "example.com", env={"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example"})
+    assert described(PLAN, "## Keys") == list(plan)
+    assert described(PLAN, "### `telemetry`") == list(plan["telemetry"])
+    assert described(PLAN, "### `rules`") == list(plan["rules"][0])
+
+
+# Architecture -----------------------------------------------------------------------------------------------------
+
+
+def test_the_layers_are_those_that_are_checked():
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        from layers import LAYERS
+    finally:
+        sys.path.pop(0)
+    written, = blocks(ARCHITECTURE, "layers")
+    assert [line.split() for line in written.splitlines()] == LAYERS
+    assert [cells[0].strip("`") for cells in rows(ARCHITECTURE) if cells[0].strip("`") in sum(LAYERS, [])] == sum(LAYERS, [])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_whatever_a_document_names_is_there(document):
+    text = document.read_text()
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        if not target.startswith("http"):
+            assert (document.parent / target).exists(), target
+    for anchor in re.findall(r"\]\(#([^)]+)\)", text):
+        assert anchor in {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+                          for heading in re.findall(r"^#+ (.*)$", text, re.M)}, anchor
+    for path in re.findall(r"`((?:tests|scripts|include|docs|src)/[\w./-]+)`", text):
+        assert (ROOT / path).exists(), path
+
+
+def test_documents_that_the_code_names_are_there():
+    for path in [*ROOT.glob("src/**/*.cc"), *ROOT.glob("include/**/*.h"), ROOT / "meson.build"]:
+        for name in re.findall(r"docs/[\w./-]+\.\w+", path.read_text()):
+            assert (ROOT / name).exists(), (path, name)

@@ -1,0 +1,71 @@
+"""`ostiary plan --json` is stable: what it says of known environments is compared word for word.
+
+    pytest tests/system/test_plan.py --update-golden     # then read the difference before committing it
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from support.telemetry import COLLECTOR, GRPC, MODULE, TRIO
+
+GOLDEN = Path(__file__).with_name("golden")
+ENVIRONMENTS = {
+    "off": {},
+    "trio": TRIO,
+    "trio-incomplete": {"GRAFANA_INSTANCE_ID": "123456", "GRAFANA_OTLP_ENDPOINT": TRIO["GRAFANA_OTLP_ENDPOINT"]},
+    "grpc-collector": GRPC | {"OTEL_EXPORTER_OTLP_HEADERS": COLLECTOR["OTEL_EXPORTER_OTLP_HEADERS"]},
+    "coder-object": {"OSTIARY_TELEMETRY": json.dumps(MODULE)},
+    "fly": TRIO | {
+        "FLY_MACHINE_ID": "3d8d9930b32189", "FLY_APP_NAME": "agents", "FLY_REGION": "ams",
+        "FLY_MACHINE_VERSION": "01HZX", "FLY_PROCESS_GROUP": "app"},
+    "coder": TRIO | {
+        "CODER": "true", "CODER_WORKSPACE_NAME": "dev", "CODER_WORKSPACE_OWNER_NAME": "ada",
+        "CODER_WORKSPACE_AGENT_NAME": "main", "CODER_AGENT_TOKEN": "not-to-be-shown"},
+    "kubernetes": COLLECTOR | {
+        "KUBERNETES_SERVICE_HOST": "10.96.0.1", "POD_NAME": "agent-0", "POD_NAMESPACE": "agents",
+        "NODE_NAME": "node-1", "POD_UID": "0c1d-22"},
+    "codespaces": COLLECTOR | {
+        "CODESPACES": "true", "CODESPACE_NAME": "fluffy-umbrella-9x", "GITHUB_REPOSITORY": "ada/engine",
+        "OTEL_RESOURCE_ATTRIBUTES": "team=blue whales,vcs.repository.name=mine"},
+}
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_the_plan_is_what_it_was(sandbox, name, request):
+    result = sandbox.run("plan", "--json", "--user", "agent", "--", "claude", "-p", "hi",
+                         env=ENVIRONMENTS[name], cwd="/work")
+    assert result.status == 0, result
+    json.loads(result.out)
+    golden = GOLDEN / f"{name}.json"
+    if request.config.getoption("--update-golden"):
+        golden.write_bytes(result.out)
+    assert result.stdout == golden.read_text()
+
+
+def test_the_plan_does_nothing(sandbox):
+    before = sorted(map(str, sandbox.path.rglob("*")))
+    assert sandbox.run("plan", "--user", "agent", "--workdir", "/work/new", "--", "claude", env=TRIO).status == 0
+    assert sorted(map(str, sandbox.path.rglob("*"))) == before
+
+
+def test_the_plan_needs_no_root(sandbox):
+    assert sandbox.run("plan", "--gate", "off", "--user", "agent", "--", "claude", env=TRIO, uid=1000).status == 0
+
+
+def test_the_plan_is_the_same_each_time(sandbox):
+    plans = {sandbox.run("plan", "--json", env=ENVIRONMENTS["fly"]).stdout for _ in range(3)}
+    assert len(plans) == 1
+
+
+def test_the_plan_for_people_tells_where_each_setting_came_from(sandbox):
+    sandbox.policy({"grace": 7})
+    text = sandbox.run("plan", "--workdir", "/work", env={"OSTIARY_USER": "agent"}).stdout
+    assert "/etc/ostiary/policy.json" in text and "OSTIARY_USER" in text and "--workdir" in text
+
+
+def test_a_plan_that_cannot_be_made_ends_as_the_boot_would(sandbox):
+    env = TRIO | {"GRAFANA_OTLP_ENDPOINT": "no-scheme.example"}
+    plan, boot = sandbox.run("plan", env=env), sandbox.boot("true", env=env)
+    assert (plan.status, plan.stderr) == (boot.status, boot.stderr) == (78, boot.stderr)

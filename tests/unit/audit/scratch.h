@@ -1,0 +1,76 @@
+// A directory of the test's own, and what came to stand in its files.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+#include <stdlib.h>
+
+namespace ostiary::audit::testing {
+
+class Scratch {
+ public:
+  Scratch() {
+    char path[] = "/tmp/audit_XXXXXX";
+    REQUIRE(::mkdtemp(path) != nullptr);
+    root_ = path;
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    std::error_code ignored;
+    std::filesystem::remove_all(root_, ignored);
+  }
+  std::string path(const std::string& below) const { return root_ + "/" + below; }
+
+ private:
+  std::string root_;
+};
+
+inline std::string content_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// What a reader makes of a journal: its events, and how many lines are none.
+struct Reading {
+  std::vector<nlohmann::json> events;
+  size_t broken = 0;
+  size_t empty = 0;
+
+  // The events whose loss is told.
+  uint64_t lost() const {
+    uint64_t sum = 0;
+    for (const auto& event : events)
+      if (event["event"] == "events_lost") sum += event["count"].get<uint64_t>();
+    return sum;
+  }
+  size_t count(std::string_view name) const {
+    size_t sum = 0;
+    for (const auto& event : events) sum += event["event"] == name ? 1 : 0;
+    return sum;
+  }
+};
+
+inline Reading read_journal(const std::string& content) {
+  Reading reading;
+  std::istringstream lines(content);
+  for (std::string line; std::getline(lines, line);) {
+    auto event = nlohmann::json::parse(line, nullptr, false);
+    if (line.empty())
+      ++reading.empty;
+    else if (event.is_discarded())
+      ++reading.broken;
+    else
+      reading.events.push_back(std::move(event));
+  }
+  return reading;
+}
+
+}  // namespace ostiary::audit::testing

@@ -1,0 +1,214 @@
+#include "ostiary/base/replace_file.h"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace ostiary;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uid_t somebody = 12345;
+
+class Scratch {
+ public:
+  Scratch() {
+    char path[] = "/tmp/replace_file_XXXXXX";
+    REQUIRE(::mkdtemp(path) != nullptr);
+    root_ = path;
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() {
+    std::error_code ignored;
+    fs::remove_all(root_, ignored);
+  }
+  std::string path(const std::string& below) const { return root_ + "/" + below; }
+
+ private:
+  std::string root_;
+};
+
+std::string content_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write(const std::string& path, const char* content) {
+  std::ofstream(path) << content;
+}
+
+struct stat status_of(const std::string& path) {
+  struct stat status{};
+  REQUIRE(::lstat(path.c_str(), &status) == 0);
+  return status;
+}
+
+mode_t mode_of(const std::string& path) {
+  return status_of(path).st_mode & 07777;
+}
+
+Result<> replace(const std::string& directory, std::string_view content) {
+  return replace_file(directory.c_str(), "file", content, 0600);
+}
+
+bool lacks_root() {
+  if (::geteuid() == 0) return false;
+  MESSAGE("skipped: needs root");
+  return true;
+}
+
+}  // namespace
+
+TEST_SUITE("base/replace_file") {
+  TEST_CASE("makes the directories and the file, with their modes whatever the umask") {
+    const Scratch scratch;
+    const mode_t before = ::umask(0077);
+    CHECK(replace(scratch.path("a/b"), "one"));
+    ::umask(before);
+    CHECK(content_of(scratch.path("a/b/file")) == "one");
+    CHECK(mode_of(scratch.path("a/b/file")) == 0600);
+    CHECK(mode_of(scratch.path("a")) == 0755);
+    CHECK(mode_of(scratch.path("a/b")) == 0755);
+    CHECK(replace_file(scratch.path("/a//b/").c_str(), "file", std::string(100'000, 'x'), 0644));
+    CHECK(content_of(scratch.path("a/b/file")).size() == 100'000);
+    CHECK(mode_of(scratch.path("a/b/file")) == 0644);
+    CHECK(std::distance(fs::directory_iterator(scratch.path("a/b")), {}) == 1);
+  }
+
+  TEST_CASE("replaces a link under the name and leaves what it points to alone") {
+    const Scratch scratch;
+    fs::create_directory(scratch.path("d"));
+    write(scratch.path("victim"), "precious");
+    fs::create_symlink(scratch.path("victim"), scratch.path("d/file"));
+    CHECK(replace(scratch.path("d"), "new"));
+    CHECK(content_of(scratch.path("victim")) == "precious");
+    CHECK(fs::is_regular_file(fs::symlink_status(scratch.path("d/file"))));
+    fs::remove(scratch.path("d/file"));
+    fs::create_hard_link(scratch.path("victim"), scratch.path("d/file"));
+    CHECK(replace(scratch.path("d"), "newer"));
+    CHECK(content_of(scratch.path("victim")) == "precious");
+    CHECK(content_of(scratch.path("d/file")) == "newer");
+  }
+
+  TEST_CASE("is not led astray by what lies under the temporary name") {
+    const Scratch scratch;
+    fs::create_directory(scratch.path("d"));
+    write(scratch.path("victim"), "precious");
+    fs::create_symlink(scratch.path("victim"), scratch.path("d/.file.new"));
+    CHECK(replace(scratch.path("d"), "new"));
+    CHECK(content_of(scratch.path("victim")) == "precious");
+    CHECK(content_of(scratch.path("d/file")) == "new");
+    fs::create_directory(scratch.path("d/.file.new"));
+    const auto refused = replace(scratch.path("d"), "newer");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.contains("d/.file.new: is a directory"));
+    CHECK(content_of(scratch.path("d/file")) == "new");
+  }
+
+  TEST_CASE("follows no link on the way") {
+    const Scratch scratch;
+    fs::create_directories(scratch.path("real/d"));
+    fs::create_directory_symlink(scratch.path("real"), scratch.path("link"));
+    fs::create_directory_symlink(scratch.path("real/d"), scratch.path("last"));
+    fs::create_directory_symlink(scratch.path("nowhere"), scratch.path("dangling"));
+    write(scratch.path("plain"), "");
+    for (const char* path : {"link/d", "link", "last", "dangling", "dangling/d", "plain", "plain/d"}) {
+      const auto refused = replace(scratch.path(path), "x");
+      REQUIRE_MESSAGE(!refused, path);
+      CHECK(refused.error().message.contains("is a symbolic link or a file"));
+      CHECK(refused.error().exit == Exit::not_permitted);
+    }
+    CHECK(fs::is_empty(scratch.path("real/d")));
+    CHECK_FALSE(fs::exists(scratch.path("nowhere")));
+  }
+
+  TEST_CASE("leaves a directory under the name alone, and no temporary file") {
+    const Scratch scratch;
+    fs::create_directories(scratch.path("d/file"));
+    const auto refused = replace(scratch.path("d"), "x");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.contains("d/file: is a directory"));
+    CHECK_FALSE(fs::exists(scratch.path("d/.file.new")));
+  }
+
+  TEST_CASE("closes a directory of ours that others may write to") {
+    const Scratch scratch;
+    fs::create_directory(scratch.path("d"));
+    REQUIRE(::chmod(scratch.path("d").c_str(), 0777) == 0);
+    CHECK(replace(scratch.path("d"), "x"));
+    CHECK(mode_of(scratch.path("d")) == 0755);
+    REQUIRE(::chmod(scratch.path("d").c_str(), 01777) == 0);
+    CHECK_FALSE(replace(scratch.path("d"), "y"));
+    CHECK(mode_of(scratch.path("d")) == 01777);
+  }
+
+  TEST_CASE("takes a directory back from the user who owned it") {
+    if (lacks_root()) return;
+    const Scratch scratch;
+    fs::create_directory(scratch.path("d"));
+    write(scratch.path("d/file"), "theirs");
+    write(scratch.path("d/.file.new"), "theirs");
+    for (const char* path : {"d", "d/file", "d/.file.new"})
+      REQUIRE(::chown(scratch.path(path).c_str(), somebody, somebody) == 0);
+    CHECK(replace(scratch.path("d"), "ours"));
+    CHECK(content_of(scratch.path("d/file")) == "ours");
+    for (const char* path : {"d", "d/file"}) {
+      CHECK(status_of(scratch.path(path)).st_uid == ::geteuid());
+      CHECK(status_of(scratch.path(path)).st_gid == ::getegid());
+    }
+    CHECK(mode_of(scratch.path("d")) == 0755);
+    CHECK(mode_of(scratch.path("d/file")) == 0600);
+  }
+
+  TEST_CASE("refuses a directory that somebody could swap from above") {
+    const Scratch scratch;
+    fs::create_directories(scratch.path("up/d"));
+    REQUIRE(::chmod(scratch.path("up").c_str(), 0775) == 0);
+    const auto writable = replace(scratch.path("up/d"), "x");
+    REQUIRE_FALSE(writable);
+    CHECK(writable.error().message.contains("chmod it to 0755"));
+    if (lacks_root()) return;
+    REQUIRE(::chmod(scratch.path("up").c_str(), 0755) == 0);
+    REQUIRE(::chown(scratch.path("up").c_str(), somebody, somebody) == 0);
+    const auto owned = replace(scratch.path("up/d"), "x");
+    REQUIRE_FALSE(owned);
+    CHECK(owned.error().message.contains("belongs to user 12345"));
+    CHECK(fs::is_empty(scratch.path("up/d")));
+  }
+
+  TEST_CASE("refuses paths that say more than a directory and a name") {
+    for (const char* directory : {"", "relative", "/", "//", "/tmp/../tmp/x", "/tmp/./x"})
+      CHECK_MESSAGE(!replace_file(directory, "file", "x", 0600), directory);
+    const Scratch scratch;
+    for (const char* name : {"", ".", "..", "a/b", "/a"})
+      CHECK_MESSAGE(!replace_file(scratch.path("d").c_str(), name, "x", 0600), name);
+    CHECK_FALSE(fs::exists(scratch.path("d")));
+  }
+
+  TEST_CASE("removes a file or a link, and is content when there is nothing") {
+    const Scratch scratch;
+    CHECK(remove_file(scratch.path("nowhere/d").c_str(), "file"));
+    CHECK_FALSE(fs::exists(scratch.path("nowhere")));
+    CHECK(replace(scratch.path("d"), "x"));
+    CHECK(remove_file(scratch.path("d").c_str(), "file"));
+    CHECK(remove_file(scratch.path("d").c_str(), "file"));
+    CHECK(fs::is_empty(scratch.path("d")));
+    write(scratch.path("victim"), "precious");
+    fs::create_symlink(scratch.path("victim"), scratch.path("d/file"));
+    CHECK(remove_file(scratch.path("d").c_str(), "file"));
+    CHECK(content_of(scratch.path("victim")) == "precious");
+    fs::create_directory(scratch.path("d/file"));
+    CHECK_FALSE(remove_file(scratch.path("d").c_str(), "file"));
+    fs::create_directory_symlink(scratch.path("d"), scratch.path("link"));
+    CHECK_FALSE(remove_file(scratch.path("link").c_str(), "file"));
+  }
+}

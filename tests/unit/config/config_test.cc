@@ -1,0 +1,257 @@
+#include "ostiary/config/config.h"
+
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "config/made_up.h"
+
+using namespace ostiary::config;
+using ostiary::error_of;
+using ostiary::status_of;
+
+namespace {
+
+const std::string policy_path = "/etc/ostiary/policy.json";
+
+MadeUp with_policy(std::string text) {
+  return {.files = {{policy_path, std::move(text)}}};
+}
+
+std::string shown(const std::optional<Choice>& choice) {
+  if (!choice) return "unset";
+  return *choice == Choice::yes ? "yes" : "no";
+}
+
+std::string shown(const std::optional<Given>& given) {
+  return given ? given->text : "unset";
+}
+
+// What a setting is by default, and what comes of it from each source.
+struct Precedence {
+  std::string_view key;
+  std::string standard;
+  std::string policy, from_policy;
+  std::string variable, from_variable;
+  std::string flag, from_flag;
+  std::string (*show)(const Config&);
+};
+
+const std::vector<Precedence> precedences{
+    {"user", "unset", R"("a")", "a", "b", "b", "c", "c", [](const Config& c) { return shown(c.user); }},
+    {"workdir", "", R"("/a")", "/a", "/b", "/b", "/c", "/c", [](const Config& c) { return c.workdir; }},
+    {"grace", "10", "1", "1", "2", "2", "3600", "3600",
+     [](const Config& c) { return std::to_string(c.grace.count()); }},
+    {"gate", "on", R"("off")", "off", "on", "on", "off", "off",
+     [](const Config& c) { return std::string(c.gate == Gate::on ? "on" : "off"); }},
+    {"no_derive", "derive yes", "true", "derive no", "no", "derive yes", "true", "derive no",
+     [](const Config& c) { return "derive " + shown(c.derive); }},
+    {"upstream", "unset", R"("192.0.2.1")", "192.0.2.1", "b", "b", "c", "c",
+     [](const Config& c) { return shown(c.upstream); }},
+    {"hold", "3600", "1", "1", "2", "2", "604800", "604800",
+     [](const Config& c) { return std::to_string(c.hold.count()); }},
+    {"resolve_timeout", "5", "1", "1", "2", "2", "300", "300",
+     [](const Config& c) { return std::to_string(c.resolve_timeout.count()); }},
+    {"allow_inbound", "unset", R"("22")", "22", "2222", "2222", "[fdaa::/16]:22", "[fdaa::/16]:22",
+     [](const Config& c) { return c.inbound ? c.inbound->text : "unset"; }},
+    {"scope", "container", R"("user")", "user", "container", "container", "user", "user",
+     [](const Config& c) { return std::string(text(c.scope)); }},
+    {"in_place", "no", "true", "yes", "0", "no", "true", "yes",
+     [](const Config& c) { return shown(c.in_place); }},
+    {"keep_rules", "unset", R"("always")", "yes", "never", "no", "always", "yes",
+     [](const Config& c) { return shown(c.keep_rules); }},
+    {"audit", "unset", R"("/a")", "/a", "stderr", "stderr", "none", "none",
+     [](const Config& c) { return shown(c.audit); }},
+    {"telemetry_source", "unset", R"("off")", "off", "otlp", "otlp", "module", "module",
+     [](const Config& c) { return std::string(c.telemetry_source ? text(*c.telemetry_source) : "unset"); }},
+    {"require_telemetry", "no", "true", "yes", "no", "no", "true", "yes",
+     [](const Config& c) { return shown(c.require_telemetry); }},
+    {"no_managed_settings", "managed yes", "true", "managed no", "0", "managed yes", "true", "managed no",
+     [](const Config& c) { return "managed " + shown(c.managed_settings); }},
+    {"auth_hook", "", R"("/a")", "/a", "/b", "/b", "/c", "/c", [](const Config& c) { return c.auth_hook; }},
+    {"auth_hook_timeout", "60", "1", "1", "2", "2", "3600", "3600",
+     [](const Config& c) { return std::to_string(c.auth_hook_timeout.count()); }},
+    {"prepare_claude", "unset", "true", "yes", "false", "no", "true", "yes",
+     [](const Config& c) { return shown(c.prepare_claude); }},
+    {"log_level", "1", R"("debug")", "0", "warn", "2", "error", "3",
+     [](const Config& c) { return std::to_string(static_cast<int>(c.log_level)); }},
+};
+
+std::string variable_of(std::string_view key) {
+  for (const Setting& setting : settings)
+    if (setting.key == key) return std::string(setting.variable);
+  return {};
+}
+
+struct BadValue {
+  std::string_view key;
+  std::string value;
+  std::string complaint;
+};
+
+const std::vector<BadValue> bad_values{
+    {"workdir", "work", "is not an absolute path: begin it with /"},
+    {"auth_hook", "./hook", "is not an absolute path: begin it with /"},
+    {"grace", "-1", "is not a number of seconds from 0 to 3600"},
+    {"grace", "3601", "is not a number of seconds from 0 to 3600"},
+    {"grace", "10s", "is not a number of seconds from 0 to 3600"},
+    {"grace", " 10", "is not a number of seconds from 0 to 3600"},
+    {"grace", "1.5", "is not a number of seconds from 0 to 3600"},
+    {"grace", "99999999999999999999", "is not a number of seconds from 0 to 3600"},
+    {"auth_hook_timeout", "0", "is not a number of seconds from 1 to 3600"},
+    {"hold", "0", "is not a number of seconds from 1 to 604800"},
+    {"resolve_timeout", "301", "is not a number of seconds from 1 to 300"},
+    {"keep_rules", "yes", "is neither always nor never"},
+    {"gate", "no", "is neither on nor off"},
+    {"telemetry_source", "grafana", "is not a source: write grafana-cloud, otlp, module or off"},
+    {"require_telemetry", "on", "is neither true nor false"},
+    {"no_managed_settings", "TRUE", "is neither true nor false"},
+    {"prepare_claude", "2", "is neither true nor false"},
+    {"log_level", "trace", "is not a log level: write debug, info, warn or error"},
+    {"workdir", "a\nb", "is not an absolute path: begin it with /"},
+};
+
+}  // namespace
+
+TEST_SUITE("config/config") {
+  TEST_CASE("the policy file is weaker than the environment, which is weaker than a flag") {
+    for (const Precedence& row : precedences) {
+      CAPTURE(row.key);
+      MadeUp container;
+      CHECK(row.show(good_config(container)) == row.standard);
+      container.files[policy_path] = "{\"" + std::string(row.key) + "\": " + row.policy + "}";
+      CHECK(row.show(good_config(container)) == row.from_policy);
+      container.environment = {variable_of(row.key) + "="};
+      CHECK(row.show(good_config(container)) == row.from_policy);
+      container.environment = {variable_of(row.key) + "=" + row.variable};
+      CHECK(row.show(good_config(container)) == row.from_variable);
+      container.flags[row.key] = row.flag;
+      CHECK(row.show(good_config(container)) == row.from_flag);
+    }
+    CHECK(precedences.size() + 2 == settings.size());  // policy and allow have a test of their own
+  }
+
+  TEST_CASE("the policy is the file that flag or variable names, or the standard one if there is one") {
+    MadeUp container;
+    CHECK(good_config(container).policy_path.empty());
+    container.files = {
+        {policy_path, R"({"user": "a"})"}, {"/b", R"({"user": "b"})"}, {"/c", R"({"user": "c"})"}};
+    CHECK(good_config(container).user->text == "a");
+    CHECK(good_config(container).policy_path == policy_path);
+    container.environment = {"OSTIARY_POLICY=/b"};
+    CHECK(good_config(container).user->text == "b");
+    container.flags["policy"] = "/c";
+    CHECK(good_config(container).user->text == "c");
+    CHECK(good_config(container).policy_path == "/c");
+  }
+
+  TEST_CASE("what is allowed adds up, whatever source it comes from") {
+    MadeUp container = with_policy(R"({"allow": ["a.example"]})");
+    container.environment = {"OSTIARY_ALLOW=b.example"};
+    container.flags["allow"] = "c.example,d.example";
+    const Config config = good_config(container);
+    REQUIRE(config.policy_allow);
+    CHECK(config.policy_allow->array()->size() == 1);
+    REQUIRE(config.allow.size() == 2);
+    CHECK(config.allow[0].text == "b.example");
+    CHECK(config.allow[0].origin == "OSTIARY_ALLOW");
+    CHECK(config.allow[1].text == "c.example,d.example");
+    CHECK(config.allow[1].origin == "--allow");
+  }
+
+  TEST_CASE("a policy that is named and missing ends with status 66") {
+    const auto by_variable = config_of({.environment = {"OSTIARY_POLICY=/b"}});
+    CHECK(error_of(by_variable) == "OSTIARY_POLICY: there is no file /b");
+    CHECK(status_of(by_variable) == 66);
+    CHECK(error_of(config_of({.flags = {{"policy", "/c"}}})) == "--policy: there is no file /c");
+  }
+
+  TEST_CASE("a bad value gives one line that names where it stands, and the cure") {
+    for (const BadValue& row : bad_values) {
+      const std::string variable = variable_of(row.key);
+      const auto refused = config_of({.environment = {variable + "=" + row.value}});
+      CHECK(error_of(refused) == variable + ": " + row.complaint);
+      CHECK(status_of(refused) == 78);
+    }
+    CHECK(error_of(config_of({.flags = {{"grace", "x"}}})) ==
+          "--grace: is not a number of seconds from 0 to 3600");
+    CHECK(error_of(config_of(with_policy("{\n\"grace\": 3601}"))) ==
+          "/etc/ostiary/policy.json: line 2: write a whole number from 0 to 3600 for grace");
+    CHECK(error_of(config_of(with_policy("{\n\"gate\":\n\"maybe\"}"))) ==
+          "/etc/ostiary/policy.json: line 3: gate: is neither on nor off");
+  }
+
+  TEST_CASE("a bad value that a stronger source replaces does no harm") {
+    CHECK(good_config({.environment = {"OSTIARY_GRACE=x"}, .flags = {{"grace", "5"}}}).grace.count() == 5);
+  }
+
+  TEST_CASE("every spelling of yes and no is understood") {
+    for (const char* yes : {"true", "1", "yes"})
+      CHECK(good_config({.environment = {std::string("OSTIARY_PREPARE_CLAUDE=") + yes}}).prepare_claude ==
+            Choice::yes);
+    for (const char* no : {"false", "0", "no"})
+      CHECK(good_config({.environment = {std::string("OSTIARY_PREPARE_CLAUDE=") + no}}).prepare_claude ==
+            Choice::no);
+  }
+
+  TEST_CASE("a variable that does not exist is an error that names the one meant") {
+    const auto mistyped = config_of({.environment = {"OSTIARY_GRACES=5"}});
+    CHECK(error_of(mistyped) == R"(there is no variable "OSTIARY_GRACES": write OSTIARY_GRACE)");
+    CHECK(status_of(mistyped) == 78);
+    CHECK(error_of(config_of({.environment = {"OSTIARY_WORK_DIR=/a"}})).ends_with("write OSTIARY_WORKDIR"));
+    CHECK(error_of(config_of({.environment = {"OSTIARY_SOMETHING_ELSE_ALTOGETHER="}})) ==
+          R"(there is no variable "OSTIARY_SOMETHING_ELSE_ALTOGETHER": see ostiary run --help)");
+    CHECK(good_config({.environment = {"OSTIARYGRACE=x", "ostiary_grace=x"}}).grace.count() == 10);
+  }
+
+  TEST_CASE("the variables that Kubernetes makes for a service called ostiary do no harm") {
+    good_config({.environment = {"OSTIARY_PORT=tcp://10.0.0.1:80", "OSTIARY_PORT_80_TCP=tcp://10.0.0.1:80",
+                                 "OSTIARY_PORT_80_TCP_ADDR=10.0.0.1", "OSTIARY_SERVICE_HOST=10.0.0.1",
+                                 "OSTIARY_SERVICE_PORT=80", "OSTIARY_SERVICE_PORT_HTTP=80"}});
+  }
+
+  TEST_CASE("the module's object stands in the policy file or in its variable") {
+    const std::string object = R"({"otlp_endpoint": "https://a"})";
+    CHECK(good_config(with_policy("{\"telemetry\": " + object + "}")).module->endpoint == "https://a");
+    CHECK(good_config({.environment = {"OSTIARY_TELEMETRY=" + object}}).module->origin ==
+          "OSTIARY_TELEMETRY");
+    CHECK(good_config({.environment = {"OSTIARY_TELEMETRY_FILE=/a"}, .files = {{"/a", object + "\n"}}})
+              .module->origin == "OSTIARY_TELEMETRY_FILE (/a)");
+    CHECK_FALSE(good_config({}).module);
+  }
+
+  TEST_CASE("the module's object in both places is an error that names both") {
+    MadeUp container = with_policy(R"({"telemetry": {}})");
+    container.environment = {"OSTIARY_TELEMETRY={}"};
+    CHECK(error_of(config_of(container)) ==
+          "the module's object is given twice, as OSTIARY_TELEMETRY and as telemetry in "
+          "/etc/ostiary/policy.json: "
+          "keep one of them");
+  }
+
+  TEST_CASE("a module's object that is wrong is an error without its text") {
+    for (const char* object : {"hunter2", "{\"hunter2\"}", "\"hunter2\"", "{\"enabled\": \"hunter2\"}",
+                               "{\"otlp_headers\": {\"Authorization\": {\"hunter2\": 1}}}"}) {
+      const std::string error =
+          error_of(config_of({.environment = {std::string("OSTIARY_TELEMETRY=") + object}}));
+      CHECK_MESSAGE(error.starts_with("OSTIARY_TELEMETRY: "), error);
+      CHECK_MESSAGE(error.contains("line 1: "), error);
+      CHECK_MESSAGE(!error.contains("hunter2"), error);
+    }
+  }
+
+  TEST_CASE("keeps each secret with its origin, and the environment as it came") {
+    const Config config = good_config(
+        {.environment = {"GRAFANA_INSTANCE_ID=1", "OTEL_EXPORTER_OTLP_LOGS_HEADERS=a=b", "X=y", "EMPTY="},
+         .files = {{"/run/secrets/GRAFANA_API_TOKEN", "t\n"}, {"/run/secrets/ANTHROPIC_API_KEY", "k\n"}}});
+    CHECK(config.grafana.instance_id->value.reveal() == "1");
+    CHECK(config.grafana.api_token->origin == "/run/secrets/GRAFANA_API_TOKEN");
+    CHECK_FALSE(config.grafana.endpoint);
+    CHECK(config.secrets.at("OTEL_EXPORTER_OTLP_LOGS_HEADERS").value.reveal() == "a=b");
+    CHECK(config.secrets.at("ANTHROPIC_API_KEY").value.reveal() == "k");
+    CHECK(config.secrets.size() == 2);
+    CHECK(config.environment.entries().size() == 4);
+    CHECK(config.environment.entries().back() == "EMPTY=");
+  }
+}

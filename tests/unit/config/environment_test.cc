@@ -1,0 +1,48 @@
+#include "ostiary/config/environment.h"
+
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+using namespace ostiary::config;
+
+TEST_SUITE("config/environment") {
+  TEST_CASE("gives a variable's value, whatever it holds") {
+    const Environment environment({"A=1", "AB=2", "EMPTY=", "EQUALS=a=b=", "LINES=a\nb", "PLAIN"});
+    CHECK(environment.get("A") == "1");
+    CHECK(environment.get("AB") == "2");
+    CHECK(environment.get("EQUALS") == "a=b=");
+    CHECK(environment.get("LINES") == "a\nb");
+    for (const char* unset : {"EMPTY", "PLAIN", "B", "", "a"})
+      CHECK_MESSAGE(environment.get(unset).empty(), unset);
+  }
+
+  TEST_CASE("the first of two variables with one name holds, as in a shell") {
+    CHECK(Environment({"A=1", "A=2"}).get("A") == "1");
+  }
+
+  TEST_CASE("copies the process's own, byte for byte and in its order") {
+    const char* const environ[] = {"B=\xff", "A=", "PLAIN", "B=2", nullptr};
+    const Environment environment = Environment::copy_of(environ);
+    const std::vector<std::string> entries(environment.entries().begin(), environment.entries().end());
+    CHECK(entries == std::vector<std::string>{"B=\xff", "A=", "PLAIN", "B=2"});
+  }
+
+  TEST_CASE("wipes the values in place and leaves the names") {
+    std::string secret = "TOKEN=hunter2=x";
+    std::string empty = "EMPTY=";
+    std::string plain = "PLAIN";
+    char* environ[] = {secret.data(), empty.data(), plain.data(), nullptr};
+    wipe_values(environ);
+    CHECK(secret == std::string("TOKEN=") + std::string(9, '\0'));
+    CHECK(empty == "EMPTY=");
+    CHECK(plain == "PLAIN");
+  }
+
+  TEST_CASE("tells an entry's name") {
+    CHECK(name_of("A=b=c") == "A");
+    CHECK(name_of("A") == "A");
+    CHECK(name_of("=b").empty());
+  }
+}

@@ -1,0 +1,96 @@
+#include "config/policy_file.h"
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "outcome.h"
+
+using namespace ostiary::config;
+using ostiary::error_of;
+
+namespace {
+
+std::string refusal(std::string_view text) {
+  return error_of(parse_policy_file(text, "policy.json"));
+}
+
+}  // namespace
+
+TEST_SUITE("config/policy_file") {
+  TEST_CASE("an empty object says nothing") {
+    const auto policy = parse_policy_file("// nothing yet\n{\"$schema\": \"x\"}", "policy.json");
+    REQUIRE(policy);
+    CHECK(policy->settings.empty());
+    CHECK_FALSE(policy->module);
+    CHECK(policy->resource_attributes.empty());
+  }
+
+  TEST_CASE("an unknown key is an error with file and line, and the key that was meant") {
+    CHECK(refusal("{\n\"user\": \"a\",\n\"grase\": 1}") ==
+          R"(policy.json: line 3: unknown key "grase": did you mean "grace"?)");
+    CHECK(refusal(R"({"policy": "/a"})").starts_with(R"(policy.json: line 1: unknown key "policy")"));
+    CHECK(refusal("{\"telemetry\": {\n\"otlp_endpont\": \"x\"}}") ==
+          R"(policy.json: line 2: unknown key "otlp_endpont": did you mean "otlp_endpoint"?)");
+  }
+
+  TEST_CASE("a value of the wrong type is an error that names key and line") {
+    struct Row {
+      std::string_view text;
+      std::string_view complaint;
+    };
+    const std::vector<Row> rows{
+        {"[]", "line 1: is an array; write an object"},
+        {"{\n\"user\": 1000}", "line 2: is a number; write a string for user"},
+        {"{\"grace\": \"5\"}", "line 1: is a string; write a whole number from 0 to 3600 for grace"},
+        {"{\"grace\": 1.5}", "line 1: write a whole number from 0 to 3600 for grace"},
+        {"{\"require_telemetry\": \"true\"}",
+         "line 1: is a string; write true or false for require_telemetry"},
+        {"{\"gate\": true}", "line 1: is true or false; write a string for gate"},
+        {"{\"resource_attributes\": []}", "line 1: is an array; write an object for resource_attributes"},
+        {"{\"resource_attributes\": {\n\"a\": 1}}", "line 2: is a number; write a string for \"a\""},
+        {"{\"telemetry\": []}", "line 1: is an array; write an object for telemetry"},
+        {"{\"telemetry\": {\"enabled\": 1}}", "line 1: is a number; write true or false for enabled"},
+        {"{\"telemetry\": {\"otlp_endpoint\": 1}}", "line 1: is a number; write a string for otlp_endpoint"},
+        {"{\"telemetry\": {\"otlp_headers\": \"a=b\"}}",
+         "line 1: is a string; write an object for otlp_headers"},
+        {"{\"telemetry\": {\"otlp_headers\": {\"x-key\": 1}}}",
+         "line 1: is a number; write a string for \"x-key\""},
+        {"{", "line 1: is not valid JSON: unexpected end of input; expected string literal"},
+    };
+    for (const Row& row : rows) CHECK(refusal(row.text) == "policy.json: " + std::string(row.complaint));
+  }
+
+  TEST_CASE("the module's object says what it says, and where") {
+    const auto policy = parse_policy_file(
+        "{\"telemetry\": {\"enabled\": false, \"otlp_endpoint\": \"https://a\", \"otlp_protocol\": "
+        "\"grpc\",\n"
+        "\"otlp_headers\": {\"b\": \"1\", \"a\": \"2\"},\n\"resource_attributes\": {\n\"team\": \"x y\"}}}",
+        "policy.json");
+    REQUIRE(policy);
+    const Module& module = *policy->module;
+    CHECK(module.origin == "policy.json");
+    CHECK(module.enabled == Choice::no);
+    CHECK(module.endpoint == "https://a");
+    CHECK(module.protocol == "grpc");
+    REQUIRE(module.headers.size() == 2);
+    CHECK(module.headers[0].first == "b");
+    CHECK(module.headers[0].second.reveal() == "1");
+    REQUIRE(module.resource_attributes.size() == 1);
+    CHECK(module.resource_attributes[0].text == "x y");
+    CHECK(module.resource_attributes[0].origin == "policy.json: line 4");
+  }
+
+  TEST_CASE("a key of the module's object that is null counts as not there, as Terraform writes it") {
+    const auto policy = parse_policy_file(
+        R"({"telemetry": {"enabled": null, "otlp_endpoint": null, "otlp_protocol": null, "otlp_headers": null,
+            "resource_attributes": null}})",
+        "policy.json");
+    REQUIRE_MESSAGE(policy, error_of(policy));
+    CHECK(policy->module->enabled == Choice::yes);
+    CHECK(policy->module->endpoint.empty());
+    CHECK(policy->module->headers.empty());
+  }
+}

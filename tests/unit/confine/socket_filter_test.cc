@@ -1,0 +1,189 @@
+// The program in the kernel's own hands: a child of this process runs under it.
+
+#include "confine/socket_filter.h"
+
+#include <cerrno>
+#include <functional>
+#include <string>
+
+#include <doctest/doctest.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "outcome.h"
+
+using namespace ostiary;
+using namespace ostiary::confine;
+
+namespace {
+
+constexpr int got_it = 0;
+constexpr int no_filter = 255;
+constexpr int mptcp = 262, smc = 256, l2tp = 115;
+
+// The errno of the call made behind the filter, or got_it.
+int behind_the_filter(const std::function<long()>& call) {
+  const pid_t pid = ::fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (!install_filter(socket_filter())) ::_exit(no_filter);
+    ::_exit(call() >= 0 ? got_it : errno);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  REQUIRE(WIFEXITED(status));
+  REQUIRE(WEXITSTATUS(status) != no_filter);
+  return WEXITSTATUS(status);
+}
+
+int socket_error(long family, long type, long protocol) {
+  return behind_the_filter([=] { return ::syscall(SYS_socket, family, type, protocol); });
+}
+
+}  // namespace
+
+TEST_SUITE("confine/socket_filter") {
+  TEST_CASE("Unix and plain IP sockets are to be had, with every flag of theirs") {
+    for (const int flags : {0, int{SOCK_CLOEXEC}, SOCK_NONBLOCK | SOCK_CLOEXEC}) {
+      for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET})
+        CHECK(socket_error(AF_UNIX, type | flags, 0) == got_it);
+      for (const int family : {AF_INET, AF_INET6}) {
+        CHECK(socket_error(family, SOCK_STREAM | flags, 0) == got_it);
+        CHECK(socket_error(family, SOCK_STREAM | flags, IPPROTO_TCP) == got_it);
+        CHECK(socket_error(family, SOCK_DGRAM | flags, 0) == got_it);
+        CHECK(socket_error(family, SOCK_DGRAM | flags, IPPROTO_UDP) == got_it);
+      }
+    }
+    CHECK(behind_the_filter([] {
+            int ends[2];
+            return ::socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+          }) == got_it);
+  }
+
+  TEST_CASE("netlink is what programs ask the kernel with, and no other of its buses") {
+    for (const int protocol : {NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_GENERIC})
+      CHECK(socket_error(AF_NETLINK, SOCK_RAW, protocol) == got_it);
+    for (const int protocol :
+         {NETLINK_USERSOCK, NETLINK_XFRM, NETLINK_CONNECTOR, NETLINK_CRYPTO, NETLINK_RDMA, 31})
+      CHECK(socket_error(AF_NETLINK, SOCK_RAW, protocol) == EPROTONOSUPPORT);
+  }
+
+  TEST_CASE("no other family is to be had, alone or in a pair") {
+    for (int family = 0; family < 64; ++family) {
+      if (family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK) continue;
+      INFO(family);
+      for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET})
+        CHECK(socket_error(family, type, 0) == EAFNOSUPPORT);
+      CHECK(behind_the_filter([family] {
+              int ends[2];
+              return ::socketpair(family, SOCK_STREAM, 0, ends);
+            }) == EAFNOSUPPORT);
+    }
+    CHECK(socket_error(-1, SOCK_STREAM, 0) == EAFNOSUPPORT);
+    CHECK(socket_error(AF_INET, SOCK_PACKET, 0) == EAFNOSUPPORT);
+  }
+
+  TEST_CASE("no protocol of IP that has the kernel send packets of its own is to be had") {
+    for (const int family : {AF_INET, AF_INET6})
+      for (const int protocol : {mptcp, smc, int{IPPROTO_SCTP}, int{IPPROTO_DCCP}, l2tp})
+        for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_DCCP})
+          CHECK(socket_error(family, type, protocol) == EPROTONOSUPPORT);
+  }
+
+  // The kernel takes the first protocol that has the type. One without SCTP and DCCP says ESOCKTNOSUPPORT.
+  TEST_CASE("nor by its type alone, without its number") {
+    for (const int family : {AF_INET, AF_INET6})
+      for (const int type : {int{SOCK_SEQPACKET}, int{SOCK_DCCP}, SOCK_SEQPACKET | SOCK_CLOEXEC})
+        CHECK(socket_error(family, type, 0) == EPROTONOSUPPORT);
+  }
+
+  TEST_CASE("nothing is typed or pasted into a terminal, whose shell would do it") {
+    constexpr long above = 1L << 32;
+    constexpr int terminal = 0;  // what is asked is judged, not of what
+    for (const long request : {long{TIOCSTI}, long{TIOCLINUX}, above | TIOCSTI})
+      CHECK(behind_the_filter([=] { return ::syscall(SYS_ioctl, terminal, request, "x"); }) == EPERM);
+    CHECK(behind_the_filter([] { return ::syscall(SYS_ioctl, -1, TIOCGWINSZ, nullptr); }) == EBADF);
+  }
+
+  // Which is all that the kernel looks at.
+  TEST_CASE("the lower half of each register is judged") {
+    constexpr long above = 1L << 32;
+    CHECK(socket_error(above | AF_INET, above | SOCK_STREAM, above | IPPROTO_TCP) == got_it);
+    CHECK(socket_error(above | AF_VSOCK, SOCK_STREAM, 0) == EAFNOSUPPORT);
+    CHECK(socket_error(AF_INET, SOCK_STREAM, above | mptcp) == EPROTONOSUPPORT);
+  }
+
+  TEST_CASE("there is no ring, and no helper is asked for a key") {
+    for (const long call : {SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register})
+      CHECK(behind_the_filter([call] { return ::syscall(call, 1, 0, 0, 0, 0, 0); }) == ENOSYS);
+    CHECK(behind_the_filter([] {
+            return ::syscall(SYS_request_key, "dns_resolver", "unlisted.invalid", "", 0);
+          }) == ENOSYS);
+  }
+
+  TEST_CASE("a number that is no call stays one: a debugger skips calls with it") {
+    CHECK(behind_the_filter([] { return ::syscall(-1); }) == ENOSYS);
+  }
+
+#if defined(__x86_64__)
+  TEST_CASE("calls with 32-bit pointers do not exist") {
+    constexpr long x32_bit = 0x40000000;
+    CHECK(behind_the_filter([] { return ::syscall(x32_bit | SYS_socket, AF_INET, SOCK_STREAM, 0); }) ==
+          ENOSYS);
+    CHECK(behind_the_filter([] { return ::syscall(x32_bit | SYS_socket, AF_VSOCK, SOCK_STREAM, 0); }) ==
+          ENOSYS);
+  }
+
+  TEST_CASE("the door of 32-bit programs is no way around") {
+    const auto call_32 = [](long number, long a, long b, long c) {
+      return behind_the_filter([=]() -> long {
+        long result = number;  // NOLINT(misc-const-correctness): the assembly writes it
+        asm volatile("int $0x80"
+                     : "+a"(result)
+                     : "b"(a), "c"(b), "d"(c)
+                     : "memory", "r8", "r9", "r10", "r11");
+        if (result >= 0) return result;
+        errno = static_cast<int>(-result);
+        return -1;
+      });
+    };
+    constexpr long getpid = 20, socketcall = 102, request_key = 287, socket = 359, socketpair = 360,
+                   ring = 425, ioctl = 54;
+    if (call_32(getpid, 0, 0, 0) == ENOSYS) {
+      MESSAGE("skipped: this kernel runs no 32-bit programs");
+      return;
+    }
+    CHECK(call_32(getpid, 0, 0, 0) == got_it);
+    CHECK(call_32(socket, AF_INET, SOCK_STREAM, 0) == got_it);
+    CHECK(call_32(socket, AF_VSOCK, SOCK_STREAM, 0) == EAFNOSUPPORT);
+    CHECK(call_32(socket, AF_INET, SOCK_STREAM, mptcp) == EPROTONOSUPPORT);
+    CHECK(call_32(socketpair, AF_VSOCK, SOCK_STREAM, 0) == EAFNOSUPPORT);
+    CHECK(call_32(ring, 1, 0, 0) == ENOSYS);
+    CHECK(call_32(request_key, 0, 0, 0) == ENOSYS);
+    CHECK(call_32(ioctl, 0, TIOCSTI, 0) == EPERM);
+    // Its arguments lie in memory, where no filter sees them.
+    for (const long makes : {1, 8}) CHECK(call_32(socketcall, makes, 0, 0) == ENOSYS);
+    CHECK(call_32(socketcall, 2, 0, 0) == EFAULT);
+  }
+#endif
+
+  TEST_CASE("without no_new_privs it is not installed, and that is told") {
+    const pid_t pid = ::fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+      // Not as root, who may.
+      if (::setresuid(65534, 65534, 65534) != 0) ::_exit(no_filter);
+      ::_exit(install_filter(socket_filter()) ? 1 : 0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(pid, &status, 0) == pid);
+    CHECK(WEXITSTATUS(status) == 0);
+  }
+}

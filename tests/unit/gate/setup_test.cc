@@ -1,0 +1,45 @@
+#include "ostiary/gate/setup.h"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+using ostiary::gate::parse_setup;
+using ostiary::gate::render_setup;
+using ostiary::gate::Setup;
+using Json = nlohmann::json;
+
+namespace {
+
+Json written() {
+  const auto host = ostiary::inet::HostName::parse("a.example").value();
+  Setup setup;
+  setup.rules.push_back({.subject = host, .reason = "a test"});
+  setup.terms.hold = std::chrono::seconds(60);
+  return Json::parse(render_setup(setup));
+}
+
+}  // namespace
+
+TEST_SUITE("gate/setup") {
+  TEST_CASE("a setup is read as it was written") {
+    const auto setup = parse_setup(written().dump());
+    REQUIRE(setup);
+    REQUIRE(setup->rules.size() == 1);
+    CHECK(text(setup->rules[0].subject) == "a.example");
+    CHECK(setup->rules[0].protocol == ostiary::policy::Protocol::tcp);
+    CHECK(setup->terms.hold == std::chrono::seconds(60));
+  }
+
+  TEST_CASE("a number that names nothing is refused") {
+    for (const char* field :
+         {"/rules/0/protocol", "/rules/0/answers", "/rules/0/need", "/ipv4", "/ipv6", "/beginning"})
+      for (const Json& wrong : {Json(4), Json(257), Json(-1), Json(0.5), Json("1"), Json()}) {
+        Json json = written();
+        json[Json::json_pointer(field)] = wrong;
+        CHECK_MESSAGE(!parse_setup(json.dump()), field);
+      }
+    Json json = written();
+    json["rules"][0]["protocol"] = 0;
+    CHECK_FALSE(parse_setup(json.dump()));
+  }
+}

@@ -1,0 +1,199 @@
+// The log of denied packets and the watch over the table, on the real kernel.
+
+#include <chrono>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "net/hosts.h"
+#include "nft/client.h"
+#include "ostiary/nft/admissions.h"
+#include "ostiary/nft/denied_log.h"
+#include "ostiary/nft/watch.h"
+
+using namespace ostiary;
+using namespace ostiary::nft;
+using namespace ostiary::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr uint16_t group = 5;
+
+const Ruleset rules{.gate_mark = gate_mark, .gate_port = 5300, .log_group = group};
+
+bool readable(int fd, int milliseconds) {
+  pollfd waiting{fd, POLLIN, 0};
+  return ::poll(&waiting, 1, milliseconds) == 1;
+}
+
+// What is logged about packets to that address within a while.
+std::vector<Denied> denied_to(DeniedLog& log, const char* address) {
+  std::vector<Denied> found;
+  while (readable(log.fd(), 200)) {
+    const auto events = log.read();
+    REQUIRE(events);
+    for (const Denied& each : *events)
+      if (each.destination == *inet::IpAddress::parse(address)) found.push_back(each);
+  }
+  return found;
+}
+
+std::vector<Change> changes(Watch& watch) {
+  const auto read = watch.read();
+  REQUIRE(read);
+  return *read;
+}
+
+}  // namespace
+
+TEST_SUITE("nft/denied_log") {
+  TEST_CASE("a denied packet is told with destination, port, protocol and uid") {
+    if (!can_make_hosts_as_real_root()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    REQUIRE(apply(rules, Existing::replace));
+    auto log = DeniedLog::open(group);
+    REQUIRE(log);
+    REQUIRE(::seteuid(65534) == 0);
+    tcp_error("198.51.100.1", 443);
+    udp_error("2001:db8:1::1", 4433);
+    REQUIRE(::seteuid(0) == 0);
+    const auto four = denied_to(*log, "198.51.100.1");
+    REQUIRE(four.size() == 1);
+    CHECK(four[0].protocol == IPPROTO_TCP);
+    CHECK(four[0].port == 443);
+    CHECK(four[0].uid == 65534);
+    udp_error("2001:db8:1::1", 4434);
+    const auto six = denied_to(*log, "2001:db8:1::1");
+    REQUIRE(six.size() == 1);
+    CHECK(six[0].protocol == IPPROTO_UDP);
+    CHECK(six[0].port == 4434);
+    CHECK(six[0].uid == 0);
+    CHECK(log->lost() == 0);
+  }
+
+  TEST_CASE("under a flood every packet is either told or counted") {
+    if (!can_make_hosts()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    REQUIRE(apply(rules, Existing::replace));
+    auto log = DeniedLog::open(group);
+    REQUIRE(log);
+    constexpr size_t flood = 30000;
+    const Address address("198.51.100.1", 9);
+    const UniqueFd fd = make_socket(address, SOCK_DGRAM);
+    for (size_t i = 0; i < flood; ++i) ::sendto(fd.get(), "x", 1, 0, address.get(), address.size);
+    size_t told = denied_to(*log, "198.51.100.1").size();
+    udp_error("198.51.100.1", 9);  // its number tells what is missing
+    told += denied_to(*log, "198.51.100.1").size();
+    CHECK(told > 100);
+    CHECK(log->lost() > 0);
+    CHECK(told + log->lost() >= flood);
+    CHECK(told + log->lost() <= flood + 100);
+  }
+
+  TEST_CASE("a second listener on the group is an error that says so") {
+    if (!can_make_hosts()) return;
+    const Host host;
+    const On on(host);
+    const auto first = DeniedLog::open(group);
+    REQUIRE(first);
+    const auto second = DeniedLog::open(group);
+    REQUIRE_FALSE(second);
+    CHECK(second.error().message.contains("another process listens"));
+  }
+}
+
+TEST_SUITE("nft/watch") {
+  TEST_CASE("our own rules and admissions are not told") {
+    if (!can_make_hosts()) return;
+    const Host host;
+    const On on(host);
+    auto watch = Watch::open();
+    REQUIRE(watch);
+    for (const Existing existing : {Existing::replace, Existing::replace, Existing::keep_admissions}) {
+      const auto applied = apply(rules, existing);
+      REQUIRE(applied);
+      watch->expect(*applied);
+      CHECK(changes(*watch).empty());
+    }
+    auto set = KernelAdmissions::open();
+    REQUIRE(set);
+    watch->expect_from(set->port());
+    REQUIRE(set->admit(std::vector<Admission>{{*inet::IpAddress::parse("192.0.2.7"), IPPROTO_TCP, 443, 1s}}));
+    REQUIRE(set->admit(std::vector<Admission>{{*inet::IpAddress::parse("192.0.2.7"), IPPROTO_TCP, 443, 1s}}));
+    ::usleep(1'200'000);
+    REQUIRE(set->admit(std::vector<Admission>{{*inet::IpAddress::parse("192.0.2.7"), IPPROTO_TCP, 443, 1s}}));
+    REQUIRE(
+        set->revoke(std::vector<Admission>{{*inet::IpAddress::parse("192.0.2.7"), IPPROTO_TCP, 443, 1s}}));
+    CHECK(readable(watch->fd(), 0));
+    CHECK(changes(*watch).empty());
+  }
+
+  TEST_CASE(
+      "a rule deleted, a rule added, an element added, a table put to sleep: each is told with its author") {
+    if (!can_make_hosts()) return;
+    const Host host;
+    const On on(host);
+    auto watch = Watch::open();
+    REQUIRE(watch);
+    const auto applied = apply(rules, Existing::replace);
+    REQUIRE(applied);
+    watch->expect(*applied);
+    for (const char* tampering :
+         {"nft insert rule inet ostiary output accept", "nft flush chain inet ostiary nat",
+          "nft delete rule inet ostiary output handle $(nft -a list chain inet ostiary output | "
+          "sed -n 's/.*accept # handle //p' | head -1)",
+          "nft add element inet ostiary allow4 '{ 192.0.2.9 . tcp . 80 timeout 1h }'",
+          "nft 'add table inet ostiary { flags dormant; }'",
+          "nft 'chain inet ostiary output { policy accept; }'"}) {
+      CAPTURE(std::string(tampering));
+      run(tampering);
+      const auto told = changes(*watch);
+      REQUIRE(told.size() == 1);
+      CHECK(told[0].kind == Change::Kind::changed);
+      CHECK(told[0].program == "nft");
+      CHECK(told[0].process > 0);
+    }
+  }
+
+  TEST_CASE("a flushed ruleset and a deleted table are told; other tables are not") {
+    if (!can_make_hosts()) return;
+    const Host host;
+    const On on(host);
+    auto watch = Watch::open();
+    REQUIRE(watch);
+    for (const char* tampering : {"nft flush ruleset", "nft delete table inet ostiary"}) {
+      const auto applied = apply(rules, Existing::replace);
+      REQUIRE(applied);
+      watch->expect(*applied);
+      run("nft 'table inet other { chain c { type filter hook output priority 0\n} \n}'; nft delete table "
+          "inet other");
+      run("nft add table ip ostiary; nft delete table ip ostiary");
+      CHECK(changes(*watch).empty());
+      run(tampering);
+      const auto told = changes(*watch);
+      REQUIRE(told.size() == 1);
+      CHECK(told[0].kind == Change::Kind::table_gone);
+    }
+  }
+
+  TEST_CASE("when more was changed than fits, that is told") {
+    if (!can_make_hosts()) return;
+    const Host host;
+    const On on(host);
+    auto watch = Watch::open();
+    REQUIRE(watch);
+    REQUIRE(apply(rules, Existing::replace));
+    auto set = KernelAdmissions::open();
+    REQUIRE(set);
+    for (uint16_t port = 1; port < 20000; ++port)
+      REQUIRE(
+          set->admit(std::vector<Admission>{{*inet::IpAddress::parse("192.0.2.7"), IPPROTO_TCP, port, 60s}}));
+    bool missed = false;
+    for (auto told = changes(*watch); !told.empty(); told = changes(*watch))
+      for (const Change& each : told) missed = missed || each.kind == Change::Kind::missed;
+    CHECK(missed);
+  }
+}

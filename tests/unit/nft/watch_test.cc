@@ -1,0 +1,82 @@
+#include "ostiary/nft/watch.h"
+
+#include <string_view>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+using namespace ostiary;
+using namespace ostiary::nft;
+
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+Bytes content(uint8_t family, uint16_t type, std::string_view value) {
+  Bytes bytes{family, 0, 0, 0, static_cast<uint8_t>(value.size() + 5), 0, static_cast<uint8_t>(type), 0};
+  bytes.insert(bytes.end(), value.begin(), value.end());
+  bytes.push_back(0);
+  return bytes;
+}
+
+netlink::Message message(uint8_t kind, uint32_t port, std::span<const uint8_t> payload) {
+  return {static_cast<uint16_t>(NFNL_SUBSYS_NFTABLES << 8U | kind), 0, 0, port, payload};
+}
+
+const Bytes generation_7{
+    0, 0, 0, 0, 8, 0, NFTA_GEN_ID,        0, 0,   0,   0,   7, 8, 0, NFTA_GEN_PROC_PID, 0,
+    0, 0, 1, 0, 8, 0, NFTA_GEN_PROC_NAME, 0, 'n', 'f', 't', 0};
+const Bytes ours = content(NFPROTO_INET, NFTA_RULE_TABLE, "ostiary");
+const Bytes others = content(NFPROTO_INET, NFTA_RULE_TABLE, "docker");
+const Bytes namesake = content(NFPROTO_IPV4, NFTA_RULE_TABLE, "ostiary");
+
+}  // namespace
+
+TEST_SUITE("nft/watch") {
+  TEST_CASE("tells of a transaction on our table, once, and who it was") {
+    TransactionReader reader;
+    CHECK_FALSE(reader.take(message(NFT_MSG_DELRULE, 99, ours)));
+    CHECK(reader.take(message(NFT_MSG_NEWGEN, 99, generation_7)) ==
+          Change{Change::Kind::changed, 256, "nft"});
+    CHECK_FALSE(reader.take(message(NFT_MSG_NEWGEN, 99, generation_7)));
+  }
+
+  TEST_CASE("a deleted table is told as such") {
+    TransactionReader reader;
+    reader.take(message(NFT_MSG_DELRULE, 99, ours));
+    reader.take(message(NFT_MSG_DELTABLE, 99, ours));
+    reader.take(message(NFT_MSG_DELCHAIN, 99, ours));
+    CHECK(reader.take(message(NFT_MSG_NEWGEN, 99, generation_7))->kind == Change::Kind::table_gone);
+  }
+
+  TEST_CASE("other tables and our own transactions are not told") {
+    TransactionReader reader;
+    reader.take(message(NFT_MSG_DELRULE, 99, others));
+    reader.take(message(NFT_MSG_DELRULE, 99, namesake));
+    CHECK_FALSE(reader.take(message(NFT_MSG_NEWGEN, 99, generation_7)));
+    reader.expect_from(42);
+    reader.take(message(NFT_MSG_NEWSETELEM, 42, ours));
+    CHECK_FALSE(reader.take(message(NFT_MSG_NEWGEN, 42, generation_7)));
+    reader.expect({6, 7});
+    reader.take(message(NFT_MSG_NEWRULE, 99, ours));
+    CHECK_FALSE(reader.take(message(NFT_MSG_NEWGEN, 99, generation_7)));
+  }
+
+  TEST_CASE("where it is not certain which transaction was ours, it is told") {
+    TransactionReader reader;
+    reader.expect({5, 7});
+    reader.take(message(NFT_MSG_NEWRULE, 99, ours));
+    CHECK(reader.take(message(NFT_MSG_NEWGEN, 99, generation_7)));
+  }
+
+  TEST_CASE("a cut message is passed over") {
+    TransactionReader reader;
+    for (size_t size = 0; size < ours.size() - 1; ++size)
+      CHECK_FALSE(reader.take(message(NFT_MSG_DELRULE, 99, std::span(ours).first(size))));
+    for (size_t size = 0; size < 4; ++size)
+      CHECK_FALSE(reader.take(message(NFT_MSG_NEWGEN, 99, std::span(ours).first(size))));
+  }
+}

@@ -1,0 +1,197 @@
+#include "ostiary/policy/parse.h"
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "variables.h"
+
+using namespace ostiary::policy;
+using ostiary::config::parse_located;
+
+namespace {
+
+std::string joined(const ostiary::Result<std::vector<Rule>>& rules) {
+  if (!rules) return rules.error().message;
+  std::string written;
+  for (const Rule& rule : *rules) written += (written.empty() ? "" : " ") + text(rule);
+  return written;
+}
+
+std::string entry(std::string_view text) {
+  return joined(parse_entry(text, "--allow", variables()));
+}
+std::string list(std::string_view text) {
+  return joined(parse_list(text, "OSTIARY_ALLOW", variables()));
+}
+
+ostiary::Result<std::vector<Rule>> allow(std::string_view json) {
+  const auto node = parse_located(json);
+  REQUIRE(node);
+  return parse_allow(*node, "policy.json", variables());
+}
+
+}  // namespace
+
+TEST_SUITE("policy/parse") {
+  TEST_CASE("reads hosts, wildcards, addresses and networks with ports and protocol") {
+    CHECK(entry("api.Anthropic.com") == "api.anthropic.com:443/tcp");
+    CHECK(entry("*.example.com:443") == "*.example.com:443/tcp");
+    CHECK(entry("git.example.com:22,443") == "git.example.com:22,443/tcp");
+    CHECK(entry("10.1.2.0/24:5432/tcp") == "10.1.2.0/24:5432/tcp");
+    CHECK(entry("[2001:db8::/32]:443") == "[2001:db8::/32]:443/tcp");
+    CHECK(entry("[2001:db8::1]") == "[2001:db8::1]:443/tcp");
+    CHECK(entry("192.0.2.7") == "192.0.2.7:443/tcp");
+    CHECK(entry("192.0.2.0/24/udp") == "192.0.2.0/24:443/udp");
+    CHECK(entry("example.com/both") == "example.com:443/both");
+    CHECK(entry("time.example.com:123/udp") == "time.example.com:123/udp");
+    CHECK(entry("a.example:8000-8010,9000") == "a.example:8000-8010,9000/tcp");
+    CHECK(entry("localhost:80") == "localhost:80/tcp");
+  }
+
+  TEST_CASE("what is written is what is read again") {
+    for (const char* text :
+         {"*.a.example:1-9,443/both", "[2001:db8::/32]:53/udp", "10.0.0.0/8:22/tcp", "a.example:443/tcp"})
+      CHECK(entry(text) == text);
+  }
+
+  TEST_CASE("tells what is wrong with an entry and what to write instead") {
+    CHECK(entry("") == "an entry is empty; write a host, like \"api.example.com:443\"");
+    CHECK(entry("*") == "\"*\" would allow everything; name the hosts, or run without the gate (--gate off)");
+    CHECK(entry("*.com") ==
+          "\"*.com\" would allow every name under \"com\"; name the domain as well, like "
+          "\"*.example.com\"");
+    CHECK(entry("a.*.example.com").ends_with("write it like \"*.example.com\""));
+    CHECK(entry("*example.com").contains("is not its whole first part"));
+    CHECK(entry("*.*.example.com").contains("is not its whole first part"));
+    CHECK(entry("*.").contains("would allow everything"));
+    CHECK(entry("https://api.example.com/v1") ==
+          "an entry is a URL; write its host: \"api.example.com:443\"");
+    CHECK(entry("10.1.2.3/24").contains("write 10.1.2.0/24 or 10.1.2.3/32"));
+    CHECK(entry("0.0.0.0/0").contains("would allow every address"));
+    CHECK(entry("[::/0]").contains("would allow every address"));
+    CHECK(entry("2001:db8::1").contains("\"[2001:db8::1]:443\""));
+    CHECK(entry("preset:gihub") == "unknown preset \"gihub\": did you mean \"preset:github\"?");
+    CHECK(entry("a.example:99999").ends_with("has a port that is not a port from 1 to 65535"));
+  }
+
+  TEST_CASE("refuses everything that is not a rule") {
+    for (const char* text : {" ",
+                             "a b",
+                             "-a.com",
+                             "a..b",
+                             "a.example:",
+                             "a.example:0",
+                             "a.example:22,",
+                             "a.example:x",
+                             "a.example/",
+                             "a.example/path",
+                             "a.example:443/icmp",
+                             "a.example:443/TCP",
+                             "/tcp",
+                             ":443",
+                             "127.1",
+                             "0x7f000001",
+                             "[a.example]",
+                             "[192.0.2.1]",
+                             "[2001:db8::1",
+                             "[2001:db8::1]443",
+                             "2001:db8::/32",
+                             "*.0",
+                             "*.example.1",
+                             "preset:",
+                             "preset:github:443",
+                             "PRESET:github",
+                             "a.example\n",
+                             "bücher.example",
+                             "*.127.0.0.1",
+                             "."})
+      CHECK_MESSAGE(!parse_entry(text, "--allow", variables()), text);
+  }
+
+  TEST_CASE("never repeats an entry that may hold a password") {
+    for (const char* text : {"https://user:hunter2@a.example", "user:hunter2@a.example",
+                             "hunter2@a.example:22", "ftp://hunter2", "https://a.example:hunter2/"})
+      CHECK_MESSAGE(!entry(text).contains("hunter2"), entry(text));
+  }
+
+  TEST_CASE("a preset's rules have the preset and who asked for it as their reason") {
+    const auto rules = parse_entry("preset:npm", "--allow", variables());
+    REQUIRE(rules->size() == 1);
+    CHECK(rules->front().reason == "preset:npm (--allow)");
+    CHECK(parse_entry("a.example", "--allow", variables())->front().reason == "--allow");
+  }
+
+  TEST_CASE("a comma separates entries, and ports where an entry names them") {
+    CHECK(list("") == "");
+    CHECK(list("a.example") == "a.example:443/tcp");
+    CHECK(list("a.example:22,443,b.example") == "a.example:22,443/tcp b.example:443/tcp");
+    CHECK(list(" a.example:22, 8000-8010/udp ,, b.example,") ==
+          "a.example:22,8000-8010/udp b.example:443/tcp");
+    CHECK(list("[2001:db8::1]:22,443,preset:npm") == "[2001:db8::1]:22,443/tcp *.npmjs.org:443/tcp");
+    CHECK(list("a.example,443") == "\"443\" is a port without a host; write it like \"example.com:443\"");
+    CHECK(list("[2001:db8::1],443").contains("is a port without a host"));
+    CHECK(list("a.example:22/tcp,443").contains("is a port without a host"));
+    CHECK(list("preset:npm,443").contains("is a port without a host"));
+    CHECK(list("a.example:22,0").contains("is not a port"));
+    CHECK(list("a.example,*").contains("would allow everything"));
+  }
+
+  TEST_CASE("reads the allow array of a policy file") {
+    const auto rules = allow(R"([
+      "a.example:22",
+      {"host": "*.db.example", "ports": [5432, "6000-6010"], "protocol": "both", "private": true,
+       "types": ["TXT", "srv", "A"]},
+      {"host": "must.example", "required": true, "ports": 8443},
+      {"host": "2001:db8::/32", "ports": "22,443"}
+    ])");
+    REQUIRE_MESSAGE(rules, joined(rules));
+    CHECK(
+        joined(rules) ==
+        "a.example:22/tcp *.db.example:5432,6000-6010/both must.example:8443/tcp [2001:db8::/32]:22,443/tcp");
+    CHECK((*rules)[0].reason == "policy.json line 2");
+    CHECK((*rules)[0].answers == Answers::public_only);
+    CHECK((*rules)[0].need == Need::optional);
+    CHECK((*rules)[1].reason == "policy.json line 3");
+    CHECK((*rules)[1].answers == Answers::private_too);
+    CHECK((*rules)[1].types.text() == "TXT,SRV");
+    CHECK((*rules)[1].types.contains(16));
+    CHECK_FALSE((*rules)[1].types.contains(15));
+    CHECK((*rules)[2].need == Need::required);
+  }
+
+  TEST_CASE("names the line of what is wrong in a policy file") {
+    CHECK(joined(allow("[\n\"*\"]")).starts_with("line 2: \"*\" would allow everything"));
+    CHECK(joined(allow("[\n{\"host\": \"a.example\",\n\"port\": 1}]")) ==
+          "line 3: unknown key \"port\": did you mean \"ports\"?");
+    CHECK(joined(allow("{}")) == "line 1: is an object; write an array for allow");
+    for (const char* json : {"[\n1]",
+                             "[\nnull]",
+                             "[\n[]]",
+                             "[\n{}]",
+                             "[\n{\"host\": \"\"}]",
+                             "[\n{\"host\": \"a.example:443\"}]",
+                             "[\n{\"host\": 1}]",
+                             "[\n{\"host\": \"*\"}]",
+                             "[\n{\"host\": \"preset:npm\"}]",
+                             "[\n{\"host\": \"a.example\", \"ports\": []}]",
+                             "[\n{\"host\": \"a.example\", \"ports\": 0}]",
+                             "[\n{\"host\": \"a.example\", \"ports\": [70000]}]",
+                             "[\n{\"host\": \"a.example\", \"ports\": \"\"}]",
+                             "[\n{\"host\": \"a.example\", \"ports\": [[443]]}]",
+                             "[\n{\"host\": \"a.example\", \"ports\": 44.3}]",
+                             "[\n{\"host\": \"a.example\", \"protocol\": \"icmp\"}]",
+                             "[\n{\"host\": \"a.example\", \"private\": \"yes\"}]",
+                             "[\n{\"host\": \"a.example\", \"types\": \"TXT\"}]",
+                             "[\n{\"host\": \"a.example\", \"types\": [\"TXTT\"]}]",
+                             "[\n{\"host\": \"a.example\", \"types\": [\"HTTPS\"]}]",
+                             "[\n{\"host\": \"*.a.example\", \"required\": true}]",
+                             "[\n{\"host\": \"10.0.0.0/8\", \"types\": [\"TXT\"]}]",
+                             "[\n{\"host\": \"10.0.0.1\", \"required\": true}]"}) {
+      const auto rules = allow(json);
+      REQUIRE_MESSAGE(!rules, json);
+      CHECK_MESSAGE(rules.error().message.starts_with("line 2: "), rules.error().message);
+      CHECK(rules.error().exit == ostiary::Exit::configuration);
+    }
+  }
+}

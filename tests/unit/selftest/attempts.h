@@ -1,0 +1,94 @@
+// selftest/attempts.h: what the self-test's tests have in common.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "nft/client.h"
+#include "ostiary/keeper/spawn.h"
+#include "ostiary/nft/table.h"
+#include "ostiary/selftest/selftest.h"
+#include "selftest/fake_gate.h"
+#include "selftest/probe.h"
+
+namespace ostiary::test {
+
+using selftest::Attempt;
+using selftest::Outcome;
+
+inline const confine::Identity nobody{
+    .uid = 65534, .gid = 65534, .groups = {65534}, .name = "nobody", .home = "/", .shell = "/bin/sh"};
+inline const confine::Identity root{
+    .uid = 0, .gid = 0, .groups = {0}, .name = "root", .home = "/root", .shell = "/bin/sh"};
+
+inline nft::Ruleset rules() {
+  return {.gate_mark = gate_mark, .gate_port = fake_gate_port, .log_group = 5};
+}
+
+inline void apply_rules(const nft::Ruleset& ruleset = rules()) {
+  const auto applied = nft::apply(ruleset, nft::Existing::replace);
+  if (!applied) FAIL(applied.error().message);
+}
+
+inline selftest::Targets targets(const FakeServer& gate) {
+  return {.gate_port = fake_gate_port,
+          .gate_mark = gate_mark,
+          .gate_pid = gate.pid(),
+          .permitted = {},
+          .doors = {},
+          .root_only_file = {},
+          .patience = std::chrono::milliseconds(300)};
+}
+
+// The names of those with that outcome, one a line.
+inline std::string names(const std::vector<Attempt>& attempts, Outcome outcome) {
+  std::string text;
+  for (const Attempt& each : attempts)
+    if (each.outcome == outcome) text += each.name + "\n";
+  return text;
+}
+
+inline std::string describe(const std::vector<Attempt>& attempts) {
+  std::string text;
+  for (const Attempt& each : attempts)
+    text += std::string(selftest::text(each.outcome)) + ": " + each.name + ": " + each.detail + "\n";
+  return text;
+}
+
+// Every attempt a confined child makes, with its outcome, whatever that is. What is unanswered counts as
+// escaped, since nothing here shows otherwise.
+inline std::vector<Attempt> attempts_of(const confine::Identity& identity, const selftest::Targets& targets) {
+  struct Work {
+    selftest::Probe* probe;
+  };
+  const auto tell = [](const void* work) -> Result<std::string> {
+    std::string report;
+    for (const Attempt& each : TRY(static_cast<const Work*>(work)->probe->try_to_get_out())) {
+      report += static_cast<char>('0' + static_cast<char>(each.outcome));
+      report += each.name + '\n' + each.detail + '\n';
+    }
+    return report;
+  };
+  auto probe = selftest::Probe::prepare(identity, targets);
+  if (!probe) FAIL(probe.error().message);
+  const Work work{&*probe};
+  const auto report = keeper::ask_confined(identity, std::chrono::seconds(5), tell, &work);
+  if (!report) FAIL(report.error().message);
+  std::vector<Attempt> attempts;
+  for (std::string_view rest = *report; !rest.empty();) {
+    auto outcome = static_cast<Outcome>(rest.front() - '0');
+    if (outcome == Outcome::unanswered) outcome = Outcome::escaped;
+    const size_t name = rest.find('\n');
+    const size_t detail = rest.find('\n', name + 1);
+    attempts.push_back({std::string(rest.substr(1, name - 1)), outcome,
+                        std::string(rest.substr(name + 1, detail - name - 1))});
+    rest.remove_prefix(detail + 1);
+  }
+  return attempts;
+}
+
+}  // namespace ostiary::test

@@ -1,0 +1,291 @@
+// One hole at a time: the attempt that is meant to find it does.
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "selftest/attempts.h"
+
+using namespace ostiary;
+using namespace ostiary::test;
+
+namespace {
+
+// Those that escaped, and no other.
+void expect_escaped(const std::vector<Attempt>& attempts, std::vector<std::string> expected) {
+  INFO(describe(attempts));
+  std::vector<std::string> escaped;
+  for (const Attempt& each : attempts)
+    if (each.outcome == Outcome::escaped) escaped.push_back(each.name);
+  std::ranges::sort(escaped);
+  std::ranges::sort(expected);
+  CHECK(bool(escaped == expected));
+}
+
+const Attempt& find(const std::vector<Attempt>& attempts, std::string_view name) {
+  const auto found = std::ranges::find(attempts, name, &Attempt::name);
+  INFO(std::string(name));
+  REQUIRE(found != attempts.end());
+  return *found;
+}
+
+std::vector<std::string> each_family(std::initializer_list<const char*> names) {
+  std::vector<std::string> all;
+  for (const std::string name : names)
+    for (const char* family : {"IPv4", "IPv6"}) {
+      const size_t star = name.find('*');
+      all.push_back(name.substr(0, star) + family + name.substr(star + 1));
+    }
+  return all;
+}
+
+bool makes_socket(int family, int type, int protocol) {
+  return UniqueFd{::socket(family, type, protocol)}.valid();
+}
+
+void insert_rule(const std::string& rule) {
+  run("nft 'insert rule inet ostiary output " + rule + "'");
+}
+
+// The unlisted addresses and those of the other name servers, on a host that has them.
+void take_the_internet(const Host& host) {
+  const On on(host);
+  run("for a in 192.0.2.213/32 198.51.100.53/32; do ip addr replace $a dev lo; done");
+  run("for a in 2001:db8:ffff::d5/128 2001:db8::53/128; do ip addr replace $a dev lo nodad; done");
+}
+
+}  // namespace
+
+TEST_SUITE("selftest/holes") {
+  TEST_CASE("without rules everything that has a route gets out, answered or not") {
+    if (!can_make_hosts_as_real_root()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    run("echo '0 2147483647' > /proc/sys/net/ipv4/ping_group_range");
+    const FakeGate gate;
+    for (const auto answered : {"by nobody", "by resets"}) {
+      CAPTURE(std::string(answered));
+      expect_escaped(
+          attempts_of(nobody, targets(gate)),
+          each_family({"TCP to an unlisted * address", "UDP to an unlisted * address",
+                       "UDP-Lite to an unlisted * address", "a ping to an unlisted * address",
+                       "TCP to the * metadata service", "an unlisted name at another server, UDP over *",
+                       "an unlisted name at another server, TCP over *"}));
+      take_the_internet(wire.outside);
+    }
+    const auto refused = selftest::run(nobody, targets(gate));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().exit == Exit::unavailable);
+    CHECK(refused.error().message.starts_with("self-test: TCP to an unlisted IPv4 address got out: "));
+  }
+
+  TEST_CASE("a refusal by somebody else's ICMP is not taken for ours") {
+    if (!can_make_hosts_as_real_root()) return;
+    const Wire wire;
+    {
+      const On on(wire.outside);
+      take_the_internet(wire.outside);
+      run("nft 'table inet t { chain c { type filter hook input priority 0; iifname wire meta l4proto tcp "
+          "reject with icmpx port-unreachable\n} \n}'");
+    }
+    const On on(wire.inside);
+    const FakeGate gate;
+    apply_rules();
+    insert_rule("meta l4proto tcp accept");
+    // Knows its neighbours from here on.
+    for (const char* address : {"192.0.2.213", "2001:db8:ffff::d5"}) CHECK(tcp_error(address, 443) != 0);
+    const auto attempts = attempts_of(nobody, targets(gate));
+    for (const char* name : {"TCP to an unlisted IPv4 address", "TCP to an unlisted IPv6 address"}) {
+      CAPTURE(std::string(name));
+      CHECK(find(attempts, name).outcome == Outcome::escaped);
+      CHECK(find(attempts, name).detail ==
+            "it left: what came back is no refusal of ours: Connection refused");
+    }
+  }
+
+  TEST_CASE("a neighbour that does not answer has refused nothing") {
+    if (!can_make_hosts_as_real_root()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    run("ip -6 route add 2001:db8:ffff::/48 dev wire");
+    run("echo 10 > /proc/sys/net/ipv4/neigh/wire/retrans_time_ms");
+    run("echo 10 > /proc/sys/net/ipv6/neigh/wire/retrans_time_ms");
+    const FakeGate gate;
+    apply_rules();
+    insert_rule("tcp dport 443 accept");
+    const auto attempts = attempts_of(nobody, targets(gate));
+    for (const std::string& name : each_family({"TCP to an unlisted * address"})) {
+      CHECK(find(attempts, name).outcome == Outcome::escaped);
+      CHECK(find(attempts, name).detail == "it left: what came back is no refusal of ours: No route to host");
+    }
+  }
+
+  TEST_CASE("a connection that opens is named") {
+    if (!can_make_hosts_as_real_root()) return;
+    const Wire wire;
+    UniqueFd server;
+    take_the_internet(wire.outside);
+    {
+      const On on(wire.outside);
+      server = bound("192.0.2.213", 443, SOCK_STREAM);
+    }
+    const On on(wire.inside);
+    const FakeGate gate;
+    apply_rules();
+    insert_rule("ip daddr 192.0.2.0/24 accept");
+    expect_escaped(attempts_of(nobody, targets(gate)),
+                   {"TCP to an unlisted IPv4 address", "UDP to an unlisted IPv4 address",
+                    "UDP-Lite to an unlisted IPv4 address"});
+  }
+
+  TEST_CASE("a rule too many lets one attempt out, and that one is named") {
+    if (!can_make_hosts_as_real_root()) return;
+    const std::pair<const char*, std::vector<std::string>> holes[] = {
+        {"ip daddr 169.254.169.254 accept", {"TCP to the IPv4 metadata service"}},
+        {"ip6 daddr fd00::/8 accept", {"TCP to the IPv6 metadata service"}},
+        {"meta l4proto udplite accept", each_family({"UDP-Lite to an unlisted * address"})},
+        {"udp dport 443 accept", each_family({"UDP to an unlisted * address"})},
+        {"tcp dport 443 accept", each_family({"TCP to an unlisted * address"})},
+        {"meta skuid 65534 tcp dport 443 accept", each_family({"TCP to an unlisted * address"})},
+        {"meta skuid 0 accept", {}},
+        {"icmp type echo-request accept", {"a ping to an unlisted IPv4 address"}},
+        {"icmpv6 type echo-request accept", {"a ping to an unlisted IPv6 address"}},
+        {"ip daddr 192.0.2.0/24 tcp dport 443 drop", {"TCP to an unlisted IPv4 address"}},
+    };
+    const Wire wire;
+    const On on(wire.inside);
+    run("echo '0 2147483647' > /proc/sys/net/ipv4/ping_group_range");
+    const FakeGate gate;
+    for (const auto& [rule, expected] : holes) {
+      CAPTURE(std::string(rule));
+      apply_rules();
+      insert_rule(rule);
+      expect_escaped(attempts_of(nobody, targets(gate)), expected);
+    }
+  }
+
+  TEST_CASE("a chain that accepts what it does not refuse lets out everything") {
+    if (!can_make_hosts_as_real_root()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    const FakeGate gate;
+    apply_rules();
+    run("nft flush chain inet ostiary output && nft 'chain inet ostiary output { policy accept; }'");
+    expect_escaped(attempts_of(nobody, targets(gate)),
+                   each_family({"TCP to an unlisted * address", "UDP to an unlisted * address",
+                                "UDP-Lite to an unlisted * address", "TCP to the * metadata service"}));
+  }
+
+  TEST_CASE("another server's NXDOMAIN is a lookup that got out") {
+    if (!can_make_hosts_as_real_root()) return;
+    const Wire wire;
+    take_the_internet(wire.outside);
+    std::optional<FakeServer> server;
+    {
+      const On on(wire.outside);
+      server.emplace(std::initializer_list<FakeServer::Listener>{{"198.51.100.53", 53}, {"2001:db8::53", 53}},
+                     FakeServer::Life{});
+    }
+    const On on(wire.inside);
+    const FakeGate gate;
+    apply_rules();
+    run("nft flush chain inet ostiary nat");
+    expect_escaped(attempts_of(nobody, targets(gate)), {});  // refused in place of redirected
+    insert_rule("meta l4proto { tcp, udp } th dport 53 accept");
+    insert_rule("ct state established accept");
+    expect_escaped(attempts_of(nobody, targets(gate)),
+                   each_family({"an unlisted name at another server, UDP over *",
+                                "an unlisted name at another server, TCP over *"}));
+  }
+
+  TEST_CASE("a gate that does not deny is found, whatever it says instead") {
+    if (!can_make_hosts_as_real_root()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    apply_rules();
+    const auto every_name = each_family(
+        {"an unlisted name at the gate, UDP over *", "an unlisted name at the gate, TCP over *",
+         "an unlisted name at another server, UDP over *", "an unlisted name at another server, TCP over *"});
+    for (const Reply reply : {Reply::an_address, Reply::server_failure, Reply::silence}) {
+      const FakeGate gate({.reply = reply});
+      expect_escaped(attempts_of(nobody, targets(gate)), every_name);
+    }
+    const FakeGate gate({.reply = Reply::refused});
+    expect_escaped(attempts_of(nobody, targets(gate)), {});
+  }
+
+  TEST_CASE("a gate that is not there is found") {
+    if (!can_make_hosts_as_real_root()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    apply_rules();
+    selftest::Targets absent;
+    {
+      const FakeGate gate;
+      absent = targets(gate);
+    }
+    const auto attempts = attempts_of(nobody, absent);
+    for (const std::string& name : each_family(
+             {"an unlisted name at the gate, UDP over *", "an unlisted name at the gate, TCP over *"}))
+      CHECK(find(attempts, name).outcome == Outcome::escaped);
+    CHECK(find(attempts, "ending the gate").outcome == Outcome::escaped);
+  }
+
+  TEST_CASE("a gate of the agent's own user can be ended and read") {
+    if (!can_make_hosts_as_real_root()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    apply_rules();
+    for (const auto* agent : {&nobody, &root}) {
+      const FakeGate gate({.uid = agent->uid, .dumpable = 1});
+      // Root keeps no power over a process with more capabilities than its own.
+      std::vector<std::string> expected{"ending the gate"};
+      if (agent->uid != 0) expected.push_back("reading the gate's memory");
+      expect_escaped(attempts_of(*agent, targets(gate)), expected);
+    }
+  }
+
+  TEST_CASE("a secret that the agent can read is found; one that root alone can read is held") {
+    if (!can_make_hosts_as_real_root()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    const FakeGate gate;
+    apply_rules();
+    const std::string path = "/tmp/ostiary-self-test-" + std::to_string(::getpid());
+    selftest::Targets told = targets(gate);
+    told.root_only_file = path;
+    for (const auto& [mode, outcome] :
+         {std::pair<mode_t, Outcome>{0600, Outcome::held}, {0644, Outcome::escaped}}) {
+      std::ofstream(path) << "secret";
+      REQUIRE(::chmod(path.c_str(), mode) == 0);
+      CHECK(find(attempts_of(nobody, told), "reading a file of root's").outcome == outcome);
+      ::unlink(path.c_str());
+    }
+    CHECK(find(attempts_of(nobody, told), "reading a file of root's").outcome == Outcome::held);
+    CHECK(find(attempts_of(root, told), "reading a file of root's").outcome == Outcome::not_applicable);
+  }
+
+  TEST_CASE("an agent that was not confined gets what takes privilege") {
+    if (!can_make_hosts_as_real_root()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    const FakeGate gate;
+    apply_rules();
+    auto probe = selftest::Probe::prepare(root, targets(gate));
+    REQUIRE(probe);
+    const auto attempts = probe->try_to_get_out();
+    if (!attempts) FAIL(attempts.error().message);
+    std::vector<std::string> expected{"a raw IPv4 socket",  "a raw IPv6 socket", "the gate's mark",
+                                      "changing the rules", "ending the gate",   "reading the gate's memory"};
+    // What this kernel has.
+    if (makes_socket(AF_PACKET, SOCK_RAW, 0)) expected.emplace_back("a packet socket");
+    if (makes_socket(AF_VSOCK, SOCK_STREAM, 0)) expected.emplace_back("a vsock socket");
+    if (makes_socket(AF_INET, SOCK_STREAM, 262)) expected.emplace_back("an MPTCP socket");
+    if (::syscall(SYS_io_uring_setup, 1, nullptr) < 0 && errno == EFAULT)
+      expected.emplace_back("an io_uring");
+    expect_escaped(*attempts, expected);
+  }
+}

@@ -1,0 +1,51 @@
+// telemetry/made_up.h: what telemetry is planned for a container that is made up.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/made_up.h"
+#include "ostiary/telemetry/telemetry.h"
+
+namespace ostiary::telemetry {
+
+inline const std::vector<std::string> grafana_trio{
+    "GRAFANA_INSTANCE_ID=123456", "GRAFANA_API_TOKEN=glc_hunter2",
+    "GRAFANA_OTLP_ENDPOINT=https://otlp-gateway-prod-eu-west-0.grafana.net/otlp"};
+
+// grafana_trio with more.
+inline std::vector<std::string> trio_and(std::vector<std::string> more) {
+  more.insert(more.begin(), grafana_trio.begin(), grafana_trio.end());
+  return more;
+}
+
+inline Result<Telemetry> telemetry_of(const config::MadeUp& container, const HostFacts& facts = {}) {
+  return plan_telemetry(config::good_config(container), facts);
+}
+
+// For a container that is in order.
+inline Telemetry good_telemetry(const config::MadeUp& container, const HostFacts& facts = {}) {
+  auto telemetry = telemetry_of(container, facts);
+  REQUIRE_MESSAGE(telemetry, error_of(telemetry));
+  return *std::move(telemetry);
+}
+
+// "NAME=value" of what the agent gets, or "NAME" where it gets none.
+inline std::string given(const Telemetry& telemetry, std::string_view name) {
+  const auto found = std::ranges::find(telemetry.variables, name, &Variable::name);
+  std::string shown(name);
+  return found == telemetry.variables.end() ? shown : shown + "=" + std::string(found->value.reveal());
+}
+
+// "traces https://a:4318/v1/traces over http/protobuf" lines.
+inline std::string routes_of(const Telemetry& telemetry) {
+  std::string lines;
+  for (const Route& route : telemetry.routes)
+    lines += std::string(text(route.signal)) + " " + text(route.endpoint) + " over " +
+             std::string(text(route.protocol)) + "\n";
+  return lines;
+}
+
+}  // namespace ostiary::telemetry

@@ -1,0 +1,621 @@
+#include "ostiary/upstream/ares_upstream.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "private_network.h"
+#include "scripted_server.h"
+
+using namespace ostiary;
+using namespace ostiary::upstream;
+using namespace ostiary::upstream::testing;
+using namespace std::chrono_literals;
+using ostiary::testing::lacks_private_network;
+using ostiary::testing::PrivateNetwork;
+using ostiary::testing::WithoutNetAdmin;
+using std::chrono::steady_clock;
+
+namespace {
+
+const Bytes some_address = {192, 0, 2, 1};
+constexpr auto short_try = 60ms;
+constexpr uint32_t some_mark = 0x6f737469;
+
+// What became of one question.
+struct Fate {
+  size_t answers = 0;
+  std::optional<Unanswered> why;
+  Bytes reply;
+  std::chrono::milliseconds took{};
+
+  bool answered() const { return answers == 1 && !why; }
+};
+
+dns::Question question(const std::string& name) {
+  return {.name = dns::WireName::from(*inet::HostName::parse(name)), .type = dns::RecordType::a};
+}
+
+// Servers, what asks them, and the loop that gives each its turn.
+struct Bench {
+  PrivateNetwork network;
+  std::vector<std::unique_ptr<ScriptedServer>> servers;
+  std::unique_ptr<AresUpstream> upstream;
+
+  ScriptedServer& serve(ScriptedServer::Script script, const char* address = "127.0.0.1") {
+    return *servers.emplace_back(std::make_unique<ScriptedServer>(address, std::move(script)));
+  }
+
+  static Options options_for(const std::vector<Server>& all) {
+    Options options;
+    options.servers = all;
+    options.try_timeout = short_try;
+    options.total = 2s;
+    return options;
+  }
+  void open(Options options) {
+    if (options.servers.empty())
+      for (const auto& server : servers) options.servers.push_back(server->server());
+    auto made = AresUpstream::create(options);
+    REQUIRE_MESSAGE(made, (made ? std::string() : made.error().message));
+    upstream = *std::move(made);
+  }
+  void open() { open(options_for({})); }
+  // For servers that are not going to answer.
+  void open_impatiently() {
+    auto options = options_for({});
+    options.try_timeout = 15ms;
+    open(options);
+  }
+
+  std::shared_ptr<Fate> ask(const std::string& name) const {
+    auto fate = std::make_shared<Fate>();
+    const auto begun = steady_clock::now();
+    upstream->ask(question(name), [fate, begun](Reply reply) {
+      ++fate->answers;
+      fate->took = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begun);
+      if (reply)
+        fate->reply.assign(reply->begin(), reply->end());
+      else
+        fate->why = reply.error();
+    });
+    return fate;
+  }
+
+  void turn(steady_clock::time_point end) const {
+    std::vector<pollfd> watched;
+    const auto watch = [&](int fd) { watched.push_back({.fd = fd, .events = POLLIN, .revents = 0}); };
+    if (upstream) watch(upstream->fd());
+    for (const auto& server : servers) std::ranges::for_each(server->descriptors(), watch);
+    if (const auto deadline = upstream ? upstream->deadline() : std::nullopt) end = std::min(end, *deadline);
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(end - steady_clock::now());
+    ::poll(watched.data(), watched.size(), static_cast<int>(std::max<int64_t>(wait.count(), 0)));
+    if (upstream) upstream->process();
+    for (const auto& server : servers) server->serve();
+  }
+  void run_for(std::chrono::milliseconds time) const {
+    for (const auto end = steady_clock::now() + time; steady_clock::now() < end;) turn(end);
+  }
+  void run_until(auto done) const {
+    for (const auto end = steady_clock::now() + 5s; !done() && steady_clock::now() < end;) turn(end);
+    CHECK(done());
+  }
+  Fate fate_of(const std::string& name) const {
+    const auto fate = ask(name);
+    run_until([&] { return fate->answers > 0; });
+    return *fate;
+  }
+};
+
+void answer(ScriptedServer& server, const Asked& asked) {
+  server.send(asked, reply_to(asked, some_address));
+}
+void stay_silent(ScriptedServer&, const Asked&) {}
+
+size_t addresses_in(const Fate& fate, const std::string& name) {
+  const auto reading = dns::read_address_reply(fate.reply, question(name));
+  const auto* addresses = std::get_if<dns::Addresses>(&reading);
+  return addresses == nullptr ? 0 : addresses->list.size();
+}
+
+size_t open_descriptors() {
+  return static_cast<size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}));
+}
+
+}  // namespace
+
+TEST_SUITE("upstream/ares_upstream") {
+  TEST_CASE("brings back a server's reply, over IPv4 and over IPv6") {
+    if (lacks_private_network()) return;
+    for (const char* address : {"127.0.0.1", "::1"}) {
+      Bench bench;
+      const auto& server = bench.serve(answer, address);
+      bench.open();
+      CHECK_FALSE(bench.upstream->deadline());
+      const Fate fate = bench.fate_of("host.example");
+      CHECK(fate.answered());
+      CHECK(addresses_in(fate, "host.example") == 1);
+      REQUIRE(server.asked().size() == 1);
+      CHECK(server.asked()[0].over == Asked::Over::udp);
+      CHECK_FALSE(bench.upstream->deadline());
+    }
+  }
+
+  TEST_CASE("asks just what it is told to, with EDNS") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    const auto& server = bench.serve(answer);
+    bench.open();
+    bench.fate_of("host.example");
+    std::array<uint8_t, 512> room{};
+    const size_t size = dns::write_query(room, server.asked().at(0).id(), question("host.example"));
+    const Bytes& query = server.asked()[0].query;
+    // Later c-ares adds a cookie (RFC 7873) to the OPT record.
+    REQUIRE(query.size() >= size);
+    CHECK(std::equal(query.begin(), query.begin() + static_cast<ptrdiff_t>(size - 2), room.begin()));
+  }
+
+  TEST_CASE("knows its own question by its id, while it is outstanding and also when it is asked again") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    std::vector<uint16_t> ids;
+    bench.serve([&](ScriptedServer& self, const Asked& asked) {
+      ids.push_back(asked.id());
+      if (ids.size() == 2) answer(self, asked);
+    });
+    bench.open();
+    const auto fate = bench.ask("host.example");
+    for (const size_t tries : {size_t{1}, size_t{2}}) {
+      bench.run_until([&] { return ids.size() == tries; });
+      CHECK(bench.upstream->is_asking(question("host.example"), ids.back()));
+      CHECK_FALSE(bench.upstream->is_asking(question("host.example"), static_cast<uint16_t>(ids.back() + 1)));
+      CHECK_FALSE(bench.upstream->is_asking(question("other.example"), ids.back()));
+      const dns::Question other_type{.name = question("host.example").name, .type = dns::RecordType::aaaa};
+      CHECK_FALSE(bench.upstream->is_asking(other_type, ids.back()));
+    }
+    bench.run_until([&] { return fate->answers > 0; });
+    CHECK_FALSE(bench.upstream->is_asking(question("host.example"), ids.back()));
+  }
+
+  TEST_CASE("takes a UDP reply as large as EDNS allows, and a truncated one over TCP") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    const auto& server = bench.serve([](ScriptedServer& self, const Asked& asked) {
+      if (asked.name() == "large.example")
+        return self.send(asked, reply_to(asked, some_address, {.records = 60}));
+      const bool udp = asked.over == Asked::Over::udp;
+      self.send(asked, reply_to(asked, some_address,
+                                {.flags = dns::testing::good_reply | (udp ? 0x0200U : 0U),
+                                 .records = udp ? size_t{0} : size_t{64}}));
+    });
+    bench.open();
+    CHECK(addresses_in(bench.fate_of("large.example"), "large.example") == 60);
+    CHECK(server.asked().size() == 1);
+    CHECK(addresses_in(bench.fate_of("huge.example"), "huge.example") == 64);
+    REQUIRE(server.asked().size() == 3);
+    CHECK(server.asked()[2].over == Asked::Over::tcp);
+  }
+
+  TEST_CASE("asks many questions over TCP at once") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    bench.serve([](ScriptedServer& self, const Asked& asked) {
+      const bool udp = asked.over == Asked::Over::udp;
+      self.send(asked,
+                reply_to(asked, some_address, {.flags = dns::testing::good_reply | (udp ? 0x0200U : 0U)}));
+    });
+    bench.open();
+    std::vector<std::shared_ptr<Fate>> fates;
+    for (int i = 0; i < 50; ++i) fates.push_back(bench.ask("h" + std::to_string(i) + ".example"));
+    bench.run_until([&] { return std::ranges::all_of(fates, [](const auto& f) { return f->answers > 0; }); });
+    for (size_t i = 0; i < fates.size(); ++i)
+      CHECK(addresses_in(*fates[i], "h" + std::to_string(i) + ".example") == 1);
+  }
+
+  TEST_CASE("gives up a server that breaks off over TCP") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    bench.serve([](ScriptedServer& self, const Asked& asked) {
+      if (asked.over == Asked::Over::tcp) return self.close_connections();
+      self.send(asked, reply_to(asked, some_address, {.flags = dns::testing::good_reply | 0x0200U}));
+    });
+    bench.open();
+    const Fate fate = bench.fate_of("host.example");
+    CHECK(fate.answers == 1);
+    CHECK(fate.why);
+  }
+
+  TEST_CASE("times out within its tries where the server is silent") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    const auto& server = bench.serve(stay_silent);
+    bench.open();
+    const Fate fate = bench.fate_of("host.example");
+    CHECK(fate.why == Unanswered::timed_out);
+    CHECK(server.asked().size() == 2);
+    CHECK(fate.took >= short_try);
+    CHECK(fate.took < short_try * 3 + 100ms);  // c-ares 1.18 waits twice as long the second time
+  }
+
+  TEST_CASE("times out at the total, whatever tries are left, and hears nothing of it later") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    std::vector<Asked> held;
+    auto& server = bench.serve([&](ScriptedServer&, const Asked& asked) { held.push_back(asked); });
+    auto options = Bench::options_for({});
+    options.try_timeout = 300ms;
+    options.total = 40ms;
+    bench.open(options);
+    const auto first = bench.ask("first.example");
+    bench.run_for(15ms);
+    const auto second = bench.ask("second.example");
+    bench.run_until([&] { return second->answers > 0; });
+    for (const auto& fate : {first, second}) {
+      CHECK(fate->why == Unanswered::timed_out);
+      CHECK(fate->took >= 40ms);
+      CHECK(fate->took < 200ms);
+    }
+    for (const Asked& asked : held) answer(server, asked);
+    bench.run_for(20ms);
+    CHECK(first->answers == 1);
+    CHECK(second->answers == 1);
+    CHECK_FALSE(bench.upstream->deadline());
+  }
+
+  TEST_CASE("takes no reply but the one with its id and its question") {
+    if (lacks_private_network()) return;
+    const std::vector<Shape> forgeries = {{.id_change = 1}, {.id_change = 256}, {.name = "other.example"}};
+    for (const Shape& forgery : forgeries) {
+      Bench alone;
+      alone.serve([&](ScriptedServer& self, const Asked& asked) {
+        self.send(asked, reply_to(asked, {203, 0, 113, 66}, forgery));
+      });
+      alone.open_impatiently();
+      CHECK(alone.fate_of("host.example").why == Unanswered::timed_out);
+
+      Bench followed;
+      const auto& server = followed.serve([&](ScriptedServer& self, const Asked& asked) {
+        self.send(asked, reply_to(asked, {203, 0, 113, 66}, forgery));
+        answer(self, asked);
+      });
+      followed.open();
+      const Fate fate = followed.fate_of("host.example");
+      CHECK(fate.answered());
+      CHECK(std::ranges::search(fate.reply, some_address));
+      CHECK(server.asked().size() == 1);
+    }
+  }
+
+  TEST_CASE("takes no reply from another address or another port") {
+    if (lacks_private_network()) return;
+    for (const char* elsewhere : {"127.0.0.2", "127.0.0.1"}) {
+      Bench bench;
+      auto& forger = bench.serve(stay_silent, elsewhere);
+      const auto& server = bench.serve([&](ScriptedServer&, const Asked& asked) { answer(forger, asked); });
+      auto options = Bench::options_for({server.server()});
+      options.try_timeout = 15ms;
+      bench.open(options);
+      CHECK(bench.fate_of("host.example").why == Unanswered::timed_out);
+      CHECK(server.asked().size() == 2);
+    }
+  }
+
+  TEST_CASE("survives garbage, before the reply and in its place") {
+    if (lacks_private_network()) return;
+    const std::vector<Bytes> garbage = {
+        {}, {0}, Bytes(11, 0xff), Bytes(12, 0xff), Bytes(1232, 0xc0), Bytes(600, 0)};
+    for (const Bytes& octets : garbage) {
+      Bench before;
+      before.serve([&](ScriptedServer& self, const Asked& asked) {
+        self.send(asked, octets);
+        answer(self, asked);
+      });
+      before.open();
+      CHECK(before.fate_of("host.example").answers == 1);
+
+      Bench instead;
+      instead.serve([&](ScriptedServer& self, const Asked& asked) { self.send(asked, octets); });
+      instead.open_impatiently();
+      CHECK(instead.fate_of("host.example").why);
+    }
+  }
+
+  TEST_CASE("answers once when the reply comes twice") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    bench.serve([](ScriptedServer& self, const Asked& asked) {
+      answer(self, asked);
+      answer(self, asked);
+    });
+    bench.open();
+    const auto slow = bench.ask("slow.example");
+    const auto fast = bench.ask("fast.example");
+    bench.run_for(20ms);
+    CHECK(slow->answers == 1);
+    CHECK(fast->answers == 1);
+  }
+
+  TEST_CASE("asks the next server when one is closed, silent or failing") {
+    if (lacks_private_network()) return;
+    const std::vector<ScriptedServer::Script> failings = {
+        [](ScriptedServer& self, const Asked&) { self.stop(); }, stay_silent,
+        [](ScriptedServer& self, const Asked& asked) {
+          self.send(asked, reply_to(asked, some_address, {.flags = 0x8182, .records = 0}));  // SERVFAIL
+        },
+        [](ScriptedServer& self, const Asked& asked) {
+          self.send(asked, reply_to(asked, some_address, {.flags = 0x8185, .records = 0}));  // REFUSED
+        }};
+    for (const auto& failing : failings) {
+      Bench bench;
+      bench.serve(failing);
+      const auto& good = bench.serve(answer, "127.0.0.2");
+      bench.open();
+      CHECK(bench.fate_of("host.example").answered());
+      CHECK(bench.fate_of("again.example").answered());
+      CHECK(good.asked().size() == 2);
+    }
+  }
+
+  TEST_CASE("says that nobody is there, within the question if it must") {
+    if (lacks_private_network()) return;
+    Bench closed;
+    auto& server = closed.serve(answer);
+    closed.open();
+    server.stop();
+    const Fate refused = closed.fate_of("host.example");
+    CHECK(refused.why == Unanswered::refused_by_network);
+    CHECK(refused.took < short_try);
+
+    Bench unreachable;
+    unreachable.open(Bench::options_for({*parse_server("192.0.2.53")}));
+    CHECK(unreachable.ask("host.example")->why == Unanswered::refused_by_network);
+  }
+
+  TEST_CASE("passes a lone server's failure on, and says so of several") {
+    if (lacks_private_network()) return;
+    const auto fail_to = [](ScriptedServer& self, const Asked& asked) {
+      self.send(asked, reply_to(asked, some_address, {.flags = 0x8182, .records = 0}));
+    };
+    Bench alone;
+    alone.serve(fail_to);
+    alone.open();
+    const Fate fate = alone.fate_of("host.example");
+    REQUIRE(fate.answered());
+    const auto reading = dns::read_address_reply(fate.reply, question("host.example"));
+    REQUIRE(std::holds_alternative<dns::UpstreamFailure>(reading));
+    CHECK(std::get<dns::UpstreamFailure>(reading).rcode == dns::Rcode::server_failure);
+    CHECK(alone.servers[0]->asked().size() == 1);
+
+    Bench two;
+    two.serve(fail_to);
+    two.serve(fail_to, "127.0.0.2");
+    two.open();
+    CHECK(two.fate_of("host.example").answers == 1);
+  }
+
+  TEST_CASE("asks again without EDNS a server that does not know it, every time") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    const auto& server = bench.serve([](ScriptedServer& self, const Asked& asked) {
+      const bool edns = asked.query[11] != 0;
+      self.send(asked, reply_to(asked, some_address,
+                                {.flags = edns ? size_t{0x8181} : dns::testing::good_reply,
+                                 .records = edns ? size_t{0} : size_t{1}}));
+    });
+    bench.open();
+    for (const std::string name : {"one.example", "two.example", "three.example"})
+      CHECK(addresses_in(bench.fate_of(name), name) == 1);
+    CHECK(server.asked().size() == 6);
+  }
+
+  TEST_CASE("has every one of 500 questions at a time answered with its own address") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    bench.serve([](ScriptedServer& self, const Asked& asked) {
+      const int number = std::stoi(asked.name().substr(1));
+      self.send(asked,
+                reply_to(asked, {198, 51, static_cast<uint8_t>(number >> 8), static_cast<uint8_t>(number)}));
+    });
+    auto options = Bench::options_for({});
+    options.try_timeout = 1s;
+    bench.open(options);
+    std::vector<std::shared_ptr<Fate>> fates;
+    for (int i = 0; i < 500; ++i) fates.push_back(bench.ask("h" + std::to_string(i) + ".example"));
+    bench.run_until([&] { return std::ranges::all_of(fates, [](const auto& f) { return f->answers > 0; }); });
+    size_t right = 0;
+    for (size_t i = 0; i < fates.size(); ++i) {
+      const Bytes expected = {198, 51, static_cast<uint8_t>(i >> 8), static_cast<uint8_t>(i)};
+      const Bytes& reply = fates[i]->reply;
+      if (fates[i]->answered() && std::equal(expected.begin(), expected.end(), reply.end() - 4)) ++right;
+    }
+    CHECK(right == 500);
+  }
+
+  TEST_CASE("refuses at once the question that is one too many, and only that") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    bench.serve(stay_silent);
+    auto options = Bench::options_for({});
+    options.outstanding = 3;
+    options.try_timeout = 15ms;
+    bench.open(options);
+    std::vector<std::shared_ptr<Fate>> fates;
+    for (const char* name : {"a.example", "b.example", "c.example", "d.example"})
+      fates.push_back(bench.ask(name));
+    for (size_t i = 0; i < 3; ++i) CHECK(fates[i]->answers == 0);
+    CHECK(fates[3]->why == Unanswered::too_many);
+    bench.run_until([&] { return fates[2]->answers > 0; });
+    CHECK(bench.ask("e.example")->answers == 0);
+  }
+
+  TEST_CASE("cancels each outstanding question once when it ends, and any asked meanwhile") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    bench.serve(stay_silent);
+    bench.open();
+    std::vector<std::shared_ptr<Fate>> fates;
+    for (int i = 0; i < 100; ++i) fates.push_back(bench.ask("h" + std::to_string(i) + ".example"));
+    std::optional<Unanswered> meanwhile;
+    AresUpstream& ending = *bench.upstream;
+    ending.ask(question("last.example"), [&](const Reply&) {
+      ending.ask(question("meanwhile.example"), [&](Reply reply) { meanwhile = reply.error(); });
+    });
+    bench.run_for(5ms);
+    bench.upstream.reset();
+    CHECK(std::ranges::all_of(
+        fates, [](const auto& f) { return f->answers == 1 && f->why == Unanswered::cancelled; }));
+    CHECK(meanwhile == Unanswered::cancelled);
+  }
+
+  TEST_CASE("may be asked more from within an answer") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    bench.serve(answer);
+    bench.open();
+    int answers = 0;
+    std::function<void()> next = [&] {
+      bench.upstream->ask(question("h" + std::to_string(answers) + ".example"), [&](const Reply& reply) {
+        if (reply && ++answers < 20) next();
+      });
+    };
+    next();
+    bench.run_until([&] { return answers == 20; });
+
+    bench.servers[0]->stop();
+    std::optional<Unanswered> why;
+    bench.upstream->ask(question("one.example"), [&](const Reply&) {
+      bench.upstream->ask(question("two.example"), [&](Reply reply) { why = reply.error(); });
+    });
+    bench.run_until([&] { return why.has_value(); });
+    CHECK(why == Unanswered::refused_by_network);
+  }
+
+  TEST_CASE("marks every packet, over UDP and TCP, IPv4 and IPv6") {
+    if (lacks_private_network()) return;
+    for (const char* address : {"127.0.0.1", "::1"}) {
+      Bench bench;
+      std::ofstream("/proc/sys/net/ipv4/tcp_fwmark_accept") << "1";
+      auto& server = bench.serve(
+          [](ScriptedServer& self, const Asked& asked) {
+            const bool udp = asked.over == Asked::Over::udp;
+            self.send(asked, reply_to(asked, some_address,
+                                      {.flags = dns::testing::good_reply | (udp ? 0x0200U : 0U)}));
+          },
+          address);
+      auto options = Bench::options_for({});
+      options.mark = some_mark;
+      bench.open(options);
+      CHECK(bench.fate_of("host.example").answered());
+      REQUIRE(server.asked().size() == 2);
+      if (server.asked()[0].mark)
+        CHECK(server.asked()[0].mark == some_mark);
+      else
+        MESSAGE("skipped: this kernel does not tell a datagram's mark");
+      CHECK(server.asked()[1].mark == some_mark);
+    }
+  }
+
+  TEST_CASE("sends nothing at all where it may not mark") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    const auto& server = bench.serve(answer);
+    auto options = Bench::options_for({server.server()});
+    options.mark = some_mark;
+    bench.open(options);
+    {
+      const WithoutNetAdmin without;
+      CHECK(bench.ask("host.example")->why == Unanswered::unmarked);
+      bench.run_for(10ms);
+      CHECK(server.asked().empty());
+
+      const auto refused = AresUpstream::create(options);
+      REQUIRE_FALSE(refused);
+      CHECK(refused.error().exit == Exit::not_permitted);
+      CHECK(refused.error().message.contains("--cap-add=NET_ADMIN"));
+    }
+    CHECK(bench.fate_of("host.example").answered());
+  }
+
+  TEST_CASE("does not let ids and source ports be foretold") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    const auto& server = bench.serve(answer);
+    bench.open();
+    for (int i = 0; i < 32; ++i) bench.fate_of("host.example");
+    std::set<uint16_t> ids;
+    std::set<uint16_t> ports;
+    std::set<int> steps;
+    for (size_t i = 0; i < server.asked().size(); ++i) {
+      ids.insert(server.asked()[i].id());
+      ports.insert(server.asked()[i].from_port);
+      if (i > 0) steps.insert(server.asked()[i].id() - server.asked()[i - 1].id());
+    }
+    CHECK(ids.size() > 24);
+    CHECK(steps.size() > 24);
+    CHECK(ports.size() > 16);
+  }
+
+  TEST_CASE("heeds neither the environment nor what it has heard before") {
+    if (lacks_private_network()) return;
+    ::setenv("RES_OPTIONS", "timeout:9 retrans:9000 attempts:9 retry:9 rotate", 1);
+    ::setenv("LOCALDOMAIN", "evil.example", 1);
+    Bench bench;
+    const auto& first = bench.serve([](ScriptedServer& self, const Asked& asked) {
+      if (asked.name() != "silent") answer(self, asked);
+    });
+    const auto& second = bench.serve(stay_silent, "127.0.0.2");
+    bench.open();
+    ::unsetenv("RES_OPTIONS");
+    ::unsetenv("LOCALDOMAIN");
+    for (int i = 0; i < 5; ++i) CHECK(bench.fate_of("host").answered());
+    CHECK(first.asked().size() == 5);
+    for (const Asked& asked : first.asked()) CHECK(asked.name() == "host");
+    CHECK(second.asked().empty());
+    CHECK(bench.fate_of("silent").why == Unanswered::timed_out);
+    CHECK(first.asked().size() == 7);
+  }
+
+  TEST_CASE("needs a server, and one that it can reach") {
+    CHECK_FALSE(AresUpstream::create({}));
+    const Server link_local = *parse_server("fe80::53%lo");
+    const auto made = AresUpstream::create(Bench::options_for({link_local}));
+    if (!AresUpstream::can_reach(link_local)) {
+      REQUIRE_FALSE(made);
+      CHECK(made.error().message.contains("[fe80::53%lo]:53"));
+    }
+  }
+
+  TEST_CASE("keeps no descriptor of 10,000 questions") {
+    if (lacks_private_network()) return;
+    Bench bench;
+    bench.serve(answer);
+    bench.open();
+    bench.fate_of("host.example");
+    const size_t before = open_descriptors();
+    size_t answered = 0;
+    for (int wave = 0; wave < 200; ++wave) {
+      for (int i = 0; i < 50; ++i)
+        bench.upstream->ask(question("host.example"), [&](const Reply& reply) { answered += reply ? 1 : 0; });
+      const size_t expected = static_cast<size_t>(wave + 1) * 50;
+      bench.run_until([&] { return answered == expected; });
+    }
+    CHECK(answered == 10'000);
+    CHECK(open_descriptors() == before);
+    bench.upstream.reset();
+    CHECK(open_descriptors() == before - 1);
+  }
+}

@@ -1,0 +1,153 @@
+#include "ostiary/upstream/in_turn.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <poll.h>
+
+#include "private_network.h"
+#include "scripted_server.h"
+
+using namespace ostiary;
+using namespace ostiary::upstream;
+using namespace ostiary::upstream::testing;
+using namespace std::chrono_literals;
+using ostiary::testing::lacks_private_network;
+using ostiary::testing::PrivateNetwork;
+using std::chrono::steady_clock;
+
+namespace {
+
+const Bytes from_docker = {192, 0, 2, 11};
+const Bytes from_outside = {192, 0, 2, 8};
+constexpr size_t server_failure = 0x8182;
+
+dns::Question question(const std::string& name) {
+  return {.name = dns::WireName::from(*inet::HostName::parse(name)), .type = dns::RecordType::a};
+}
+
+// Docker's resolver and a server outside, in a network of their own.
+struct Bench {
+  PrivateNetwork network;
+  ScriptedServer docker;
+  ScriptedServer outside{"127.0.0.1", [](ScriptedServer& self, const Asked& asked) {
+                           self.send(asked, reply_to(asked, from_outside));
+                         }};
+  std::unique_ptr<InTurn> upstream;
+
+  explicit Bench(ScriptedServer::Script script) : docker("127.0.0.11", std::move(script)) {
+    Options options;
+    options.servers = {docker.server(), outside.server()};
+    options.try_timeout = 60ms;
+    options.total = 400ms;
+    auto made = InTurn::create(options);
+    REQUIRE(made);
+    upstream = *std::move(made);
+  }
+
+  void turn() {
+    std::vector<pollfd> watched;
+    const auto watch = [&](int fd) { watched.push_back({.fd = fd, .events = POLLIN, .revents = 0}); };
+    std::ranges::for_each(upstream->descriptors(), watch);
+    for (const auto* server : {&docker, &outside}) std::ranges::for_each(server->descriptors(), watch);
+    ::poll(watched.data(), watched.size(), 5);
+    upstream->process();
+    docker.serve();
+    outside.serve();
+  }
+
+  // The octets of the reply; nothing where there was none.
+  std::optional<Bytes> reply_for(const std::string& name) {
+    size_t answers = 0;
+    std::optional<Bytes> found;
+    upstream->ask(question(name), [&](const Reply& reply) {
+      ++answers;
+      if (reply) found.emplace(reply->begin(), reply->end());
+    });
+    for (const auto end = steady_clock::now() + 5s; answers == 0 && steady_clock::now() < end;) turn();
+    CHECK(answers == 1);
+    return found;
+  }
+};
+
+bool holds(const std::optional<Bytes>& reply, const Bytes& address) {
+  return reply && !std::ranges::search(*reply, address).empty();
+}
+
+void fail_on(std::string_view failing, ScriptedServer& self, const Asked& asked) {
+  const bool fails = asked.name() == failing;
+  self.send(asked, fails ? reply_to(asked, from_docker, {.flags = server_failure, .records = 0})
+                         : reply_to(asked, from_docker));
+}
+
+}  // namespace
+
+TEST_SUITE("upstream/in_turn") {
+  TEST_CASE("what Docker's resolver answers is asked of nobody else, however often it has failed before") {
+    if (lacks_private_network()) return;
+    Bench bench([](ScriptedServer& self, const Asked& asked) { fail_on("outside.example", self, asked); });
+    for (int i = 0; i < 5; ++i) {
+      CHECK(holds(bench.reply_for("outside.example"), from_outside));
+      CHECK(holds(bench.reply_for("collector"), from_docker));
+    }
+    CHECK(std::ranges::none_of(bench.outside.asked(),
+                               [](const Asked& asked) { return asked.name() == "collector"; }));
+    CHECK(bench.docker.asked().size() == 10);
+  }
+
+  TEST_CASE("that there is no such name is an answer") {
+    if (lacks_private_network()) return;
+    Bench bench([](ScriptedServer& self, const Asked& asked) {
+      self.send(asked, reply_to(asked, from_docker, {.flags = 0x8183, .records = 0}));
+    });
+    CHECK(bench.reply_for("nosuch"));
+    CHECK(bench.outside.asked().empty());
+  }
+
+  TEST_CASE("a resolver of Docker's that is silent or gone is passed over in time") {
+    if (lacks_private_network()) return;
+    Bench silent([](ScriptedServer&, const Asked&) {});
+    CHECK(holds(silent.reply_for("outside.example"), from_outside));
+    Bench gone([](ScriptedServer&, const Asked&) {});
+    gone.docker.stop();
+    CHECK(holds(gone.reply_for("outside.example"), from_outside));
+  }
+
+  TEST_CASE("everything is answered within the total where all are silent") {
+    if (lacks_private_network()) return;
+    Bench bench([](ScriptedServer&, const Asked&) {});
+    bench.outside.stop();
+    const auto begun = steady_clock::now();
+    CHECK_FALSE(bench.reply_for("outside.example"));
+    CHECK(steady_clock::now() - begun < 2s);
+  }
+
+  TEST_CASE("knows the question that it is asking, at either") {
+    if (lacks_private_network()) return;
+    bool own = false;
+    InTurn* upstream = nullptr;
+    Bench bench([&](ScriptedServer& self, const Asked& asked) {
+      own = upstream->is_asking(question("outside.example"), asked.id());
+      self.send(asked, reply_to(asked, from_docker, {.flags = server_failure, .records = 0}));
+    });
+    upstream = bench.upstream.get();
+    CHECK(holds(bench.reply_for("outside.example"), from_outside));
+    CHECK(own);
+  }
+
+  TEST_CASE("what is outstanding at its end is answered once") {
+    if (lacks_private_network()) return;
+    Bench bench([](ScriptedServer&, const Asked&) {});
+    size_t answers = 0;
+    bench.upstream->ask(question("outside.example"), [&](const Reply& reply) {
+      ++answers;
+      CHECK_FALSE(reply);
+    });
+    bench.upstream.reset();
+    CHECK(answers == 1);
+  }
+}
