@@ -146,7 +146,7 @@ void Supervisor::on_stop(const Run& run, int signal) {
   terminal_.give_to(::getpgrp());
   ::kill(0,
          signal == SIGSTOP ? SIGTSTP : signal);  // whoever shares our group, such as the other end of a pipe
-  ::raise(SIGSTOP);  // what wakes us is a SIGCONT, and on_signal gets to it
+  ::raise(SIGSTOP);                              // what wakes us is a SIGCONT, and on_signal gets to it
 }
 
 void Supervisor::on_continue(const Run& run) {
