@@ -144,9 +144,10 @@ void Supervisor::on_stop(const Run& run, int signal) {
     return;
   }
   terminal_.give_to(::getpgrp());
-  ::kill(0,
-         signal == SIGSTOP ? SIGTSTP : signal);  // whoever shares our group, such as the other end of a pipe
-  ::raise(SIGSTOP);                              // what wakes us is a SIGCONT, and on_signal gets to it
+  // Whoever shares our group, such as the other end of a pipe, stops too. The SIGCONT that wakes us is
+  // on_signal's.
+  ::kill(0, signal == SIGSTOP ? SIGTSTP : signal);
+  ::raise(SIGSTOP);
 }
 
 void Supervisor::on_continue(const Run& run) {

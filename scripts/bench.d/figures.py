@@ -1,0 +1,40 @@
+"""What a measurement yields: a figure, with the samples of each who took part."""
+
+import statistics
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Effort:
+    """How much to measure: `small` shows in seconds that a bench still works, and its figures mean nothing."""
+    small: bool
+
+    def of(self, whole, small):
+        return small if self.small else whole
+
+
+@dataclass
+class Series:
+    name: str  # "ostiary", or the peer's
+    samples: list[float]
+
+    @property
+    def median(self):
+        return statistics.median(self.samples)
+
+
+@dataclass
+class Bound:
+    text: str  # as the reader of docs/benchmarks.md sees it
+    met: bool
+
+
+@dataclass
+class Figure:
+    key: str    # such as "dns/throughput"
+    title: str
+    unit: str
+    how: str    # how it is measured: a paragraph for docs/benchmarks.md
+    series: list[Series]
+    bounds: list[Bound] = field(default_factory=list)
+    higher_is_better: bool = False
