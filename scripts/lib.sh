@@ -3,7 +3,8 @@
 
 root_folder="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 build_folder="$root_folder/build"
-export root_folder build_folder
+sanitized_folder="$root_folder/build-sanitized"
+export root_folder build_folder sanitized_folder
 
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 
@@ -23,7 +24,15 @@ as_root() {
   fi
 }
 
-# Feeds each corpus of tests/fuzz to its target, as a build folder without a fuzzing engine has it. As root, since one
+# Everything once more, with the other compiler, the sanitizers, and the fuzz targets as fuzzers.
+build_sanitized() {
+  if [ ! -f "$sanitized_folder/build.ninja" ]; then
+    CXX="${CXX:-clang++-19}" meson setup "$sanitized_folder" "$root_folder" -Dfuzz=true >/dev/null
+  fi
+  ninja -C "$sanitized_folder" --quiet
+}
+
+# Feeds each corpus of tests/fuzz to its target, without a fuzzing engine. As root, since one
 # makes a network of its own. Says how many passed and failed in its last line.
 replay_corpora() {
   local folder="$1" corpus target passed=0 failed=0

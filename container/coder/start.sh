@@ -22,7 +22,8 @@ as_root() {
   fi
 }
 
-id "$agent" >/dev/null 2>&1 || as_root useradd --create-home --shell /bin/bash "$agent"
+id "$agent" >/dev/null 2>&1 || as_root useradd --create-home \
+  --key SUB_UID_COUNT=0 --key SUB_GID_COUNT=0 --shell /bin/bash "$agent"
 [ -d "$workdir" ] || as_root install --directory --owner="$agent" --group="$agent" --mode=2775 "$workdir"
 as_root install --directory /var/log/ostiary
 # Of an earlier start.

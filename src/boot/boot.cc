@@ -38,8 +38,9 @@ confine::Command command_of(std::vector<std::string> arguments, const config::En
 void tell_telemetry(const telemetry::Telemetry& telemetry) {
   if (telemetry.state != telemetry::State::on) {
     if (telemetry.missing.empty())
-      log::info("phase 1: telemetry is off: " + std::string(text(telemetry.state)) +
-                (telemetry.reason.empty() ? "" : " by " + telemetry.reason));
+      log::info(telemetry.state == telemetry::State::not_configured
+                    ? "phase 1: telemetry is off: nothing names a collector"
+                    : "phase 1: telemetry is switched off by " + telemetry.reason);
     return;
   }
   for (const telemetry::Route& route : telemetry.routes)

@@ -73,6 +73,15 @@ const Setting* awaits_value(std::string_view argument) {
   return setting == settings.end() || is_switch(*setting) ? nullptr : setting;
 }
 
+// The switch that was written with a value other than yes or no, as in --no-derive=maybe, or nullptr.
+const Setting* undecided_switch(std::string_view argument) {
+  const size_t end = std::min(argument.find('='), argument.size());
+  const auto* const setting = std::ranges::find(settings, argument.substr(0, end), &Setting::flag);
+  if (end == argument.size() || setting == settings.end() || !is_switch(*setting)) return nullptr;
+  const std::string_view value = argument.substr(end + 1);
+  return value == "true" || value == "false" ? nullptr : setting;
+}
+
 struct Split {
   std::vector<std::string> flags;
   std::vector<std::string> command;
@@ -138,9 +147,13 @@ std::unexpected<Error> usage(std::string_view subcommand, const std::string& mes
   return fail(Exit::usage, message + ": see ostiary " + std::string(subcommand) + " --help");
 }
 
-// The library would take the next flag, or a "--", for the value.
-Result<> no_value_is_missing(std::span<const std::string> flags, std::string_view subcommand) {
+// Where the library would take the next flag, or a "--", for the value, or speak of a value in its own words.
+Result<> check_values(std::span<const std::string> flags, std::string_view subcommand) {
   for (size_t i = 0; i < flags.size(); ++i) {
+    if (const Setting* undecided = undecided_switch(flags[i]))
+      return usage(subcommand, std::string(undecided->flag) + " is neither true nor false: write " +
+                                   std::string(undecided->flag) + ", or " + std::string(undecided->flag) +
+                                   "=false");
     const Setting* setting = awaits_value(flags[i]);
     if (setting == nullptr) continue;
     ++i;
@@ -153,6 +166,7 @@ Result<> no_value_is_missing(std::span<const std::string> flags, std::string_vie
 
 std::string unknown_flag(const CLI::App& app, std::string_view argument) {
   const std::string_view written = argument.substr(0, argument.find('='));
+  if (!written.starts_with('-')) return "nothing is to be written behind it, and there is " + quote(argument);
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) names.push_back(option->get_name());
   const std::vector<std::string_view> words(names.begin(), names.end());
@@ -194,7 +208,7 @@ Result<Invocation> parse_run(std::span<const std::string> arguments) {
   Given given;
   add_settings(app, given);
   Split split = split_command(arguments);
-  TRY(no_value_is_missing(split.flags, "run"));
+  TRY(check_values(split.flags, "run"));
   if (const auto help = TRY(parse(app, "run", std::move(split.flags)))) return Print{*help};
   TRY(check_program("run", split.command));
   return Run{collect(app, given), std::move(split.command)};
@@ -210,7 +224,7 @@ Result<Invocation> parse_plan(std::span<const std::string> arguments) {
   app.add_flag("--json", json, "For programs: docs/plan.md describes the form");
   add_settings(app, given);
   Split split = split_command(arguments);
-  TRY(no_value_is_missing(split.flags, "plan"));
+  TRY(check_values(split.flags, "plan"));
   if (const auto help = TRY(parse(app, "plan", std::move(split.flags)))) return Print{*help};
   TRY(check_program("plan", split.command));
   return Plan{collect(app, given), std::move(split.command), json ? Form::json : Form::text};

@@ -1,11 +1,113 @@
 #include "udp_server.h"
 
 #include <algorithm>
+#include <compare>
 #include <cstring>
 
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 namespace ostiary::gate {
+namespace {
+
+constexpr size_t batch = limits::datagrams_at_once;
+static_assert(batch <= 64, "the kernel cuts a packet into no more");
+static_assert(batch * dns::limits::udp_payload_max <= 65507, "a batch to one client is one packet");
+
+std::strong_ordering by_address(const Client& one, const Client& other) {
+  if (const auto order = one.address_size <=> other.address_size; order != 0) return order;
+  return std::memcmp(&one.address, &other.address, one.address_size) <=> 0;
+}
+
+bool by_client_then_longest_first(const Outgoing* one, const Outgoing* other) {
+  const auto order = by_address(one->client, other->client);
+  return order < 0 || (order == 0 && one->size > other->size);
+}
+
+// The answers at the front that can leave as one packet: to one client, and none but the last shorter than
+// the first.
+std::span<Outgoing* const> train(std::span<Outgoing* const> answers) {
+  size_t length = 1;
+  while (length < answers.size() && answers[length - 1]->size == answers[0]->size &&
+         by_address(answers[length]->client, answers[0]->client) == 0)
+    ++length;
+  return answers.first(length);
+}
+
+// What a call to sendmmsg points at.
+class Mail {
+ public:
+  void add(std::span<Outgoing* const> answers) {
+    msghdr& header = headers_[count_].msg_hdr;
+    header.msg_name = &answers[0]->client.address;
+    header.msg_namelen = answers[0]->client.address_size;
+    header.msg_iov = &vectors_[used_];
+    header.msg_iovlen = answers.size();
+    for (Outgoing* each : answers)
+      vectors_[used_++] = {.iov_base = each->octets.data(), .iov_len = each->size};
+    if (answers.size() > 1) cut_apart(header, controls_[count_], answers[0]->size);
+    ++count_;
+  }
+
+  // Tries each; a place's answer is whether it was taken.
+  std::array<bool, batch> send(int socket) {
+    std::array<bool, batch> taken{};
+    for (unsigned first = 0; first < count_;) {
+      const int sent = ::sendmmsg(socket, &headers_[first], count_ - first, MSG_DONTWAIT);
+      for (int i = 0; i < sent; ++i) taken[first++] = true;
+      if (sent <= 0) ++first;
+    }
+    return taken;
+  }
+
+ private:
+  struct alignas(cmsghdr) Control {
+    std::array<uint8_t, CMSG_SPACE(sizeof(uint16_t))> octets;
+  };
+
+  static void cut_apart(msghdr& header, Control& control, size_t octets) {
+    header.msg_control = control.octets.data();
+    header.msg_controllen = control.octets.size();
+    cmsghdr& message = *CMSG_FIRSTHDR(&header);
+    message.cmsg_level = SOL_UDP;
+    message.cmsg_type = UDP_SEGMENT;
+    message.cmsg_len = CMSG_LEN(sizeof(uint16_t));
+    const auto size = static_cast<uint16_t>(octets);
+    std::memcpy(CMSG_DATA(&message), &size, sizeof size);
+  }
+
+  std::array<mmsghdr, batch> headers_{};
+  std::array<iovec, batch> vectors_{};
+  std::array<Control, batch> controls_{};
+  unsigned count_ = 0;
+  size_t used_ = 0;
+};
+
+// An interface may be too narrow for a train, or unable to cut one: then its answers leave one by one. An
+// answer that cannot be sent alone (its client is gone) is passed over.
+void send_all(int socket, std::span<Outgoing*> answers) {
+  std::ranges::sort(answers, by_client_then_longest_first);
+  Mail mail;
+  std::array<std::span<Outgoing* const>, batch> trains;
+  size_t count = 0;
+  for (std::span<Outgoing* const> rest = answers; !rest.empty();
+       rest = rest.subspan(trains[count++].size())) {
+    trains[count] = train(rest);
+    mail.add(trains[count]);
+  }
+  const auto taken = mail.send(socket);
+  std::array<Outgoing*, batch> alone{};
+  size_t left = 0;
+  for (size_t i = 0; i < count; ++i)
+    if (!taken[i] && trains[i].size() > 1)
+      for (Outgoing* each : trains[i]) alone[left++] = each;
+  if (left == 0) return;
+  Mail again;
+  for (size_t i = 0; i < left; ++i) again.add(std::span(alone).subspan(i, 1));
+  again.send(socket);
+}
+
+}  // namespace
 
 UdpServer::UdpServer(std::vector<UniqueFd> sockets)
     : sockets_(std::move(sockets)), incoming_(batch), outbox_(batch) {}
@@ -44,25 +146,11 @@ void UdpServer::send(const Client& client, std::span<const uint8_t> answer) {
 
 void UdpServer::flush() {
   for (uint32_t socket = 0; socket < sockets_.size() && outgoing_ > 0; ++socket) {
-    std::array<mmsghdr, batch> headers{};
-    std::array<iovec, batch> vectors{};
-    unsigned count = 0;
-    for (Outgoing& each : std::span(outbox_).first(outgoing_)) {
-      if (each.client.socket != socket) continue;
-      vectors[count] = {.iov_base = each.octets.data(), .iov_len = each.size};
-      msghdr& header = headers[count].msg_hdr;
-      header.msg_name = &each.client.address;
-      header.msg_namelen = each.client.address_size;
-      header.msg_iov = &vectors[count];
-      header.msg_iovlen = 1;
-      ++count;
-    }
-    // A send that fails (its client is gone) is passed over, and the ones behind it are sent.
-    for (unsigned first = 0; first < count;) {
-      const int sent =
-          ::sendmmsg(sockets_[socket].get(), headers.data() + first, count - first, MSG_DONTWAIT);
-      first += sent > 0 ? static_cast<unsigned>(sent) : 1U;
-    }
+    std::array<Outgoing*, batch> answers{};
+    size_t count = 0;
+    for (Outgoing& each : std::span(outbox_).first(outgoing_))
+      if (each.client.socket == socket) answers[count++] = &each;
+    send_all(sockets_[socket].get(), std::span(answers).first(count));
   }
   outgoing_ = 0;
 }

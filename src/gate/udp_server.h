@@ -1,6 +1,7 @@
 // gate/udp_server.h: questions over UDP, received and answered in batches.
-// Answers gather in an outbox that flush() sends with one call a socket; one that the socket does not take at
-// once is dropped, as UDP may.
+// Answers gather in an outbox that flush() sends with one call a socket. Those to one client leave as one
+// packet, which the kernel cuts apart where they are received: the way there is what an answer costs. One
+// that the socket does not take at once is dropped, as UDP may.
 #pragma once
 
 #include <array>
@@ -16,6 +17,13 @@
 
 namespace ostiary::gate {
 
+struct Outgoing {
+  Client client;
+  size_t size = 0;
+  std::array<uint8_t, 2048> octets;
+};
+static_assert(sizeof(Outgoing::octets) >= dns::limits::udp_payload_max, "every answer over UDP fits");
+
 class UdpServer {
  public:
   using Handler = std::function<void(std::span<const uint8_t>, const Client&)>;
@@ -30,18 +38,8 @@ class UdpServer {
   void flush();
 
  private:
-  static constexpr size_t batch = limits::datagrams_at_once;
-  using Datagram = std::array<uint8_t, 2048>;
-  static_assert(sizeof(Datagram) >= dns::limits::udp_payload_max, "every answer over UDP fits");
-
-  struct Outgoing {
-    Client client;
-    size_t size = 0;
-    Datagram octets;
-  };
-
   std::vector<UniqueFd> sockets_;
-  std::vector<Datagram> incoming_;
+  std::vector<std::array<uint8_t, 2048>> incoming_;
   std::vector<Outgoing> outbox_;
   size_t outgoing_ = 0;
 };

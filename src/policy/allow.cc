@@ -36,6 +36,8 @@ Result<Subject> read_host(const Node& object) {
   const bool bracketed = text.starts_with('[') && text.ends_with(']');
   if (bracketed) text = text.substr(1, text.size() - 2);
   auto subject = parse_subject(text);
+  if (!subject && parse_subject(text.substr(0, text.rfind(':'))))
+    return wrong(*node, "host has its ports behind it; write them as \"ports\"");
   if (!subject) return wrong(*node, "host " + subject.error().message);
   return subject;
 }
@@ -87,6 +89,8 @@ Result<> check_together(const Node& object, const Rule& rule) {
     return wrong(object, "is not one host name, so it cannot be resolved; leave out \"required\"");
   if (!rule.types.empty() && std::holds_alternative<inet::Prefix>(rule.subject))
     return wrong(object, "is an address, which has no DNS records; leave out \"types\"");
+  if (rule.answers == Answers::private_too && std::holds_alternative<inet::Prefix>(rule.subject))
+    return wrong(object, "is an address, which no name resolves to; leave out \"private\"");
   return {};
 }
 

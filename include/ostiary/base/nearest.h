@@ -5,24 +5,27 @@
 #include <numeric>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ostiary {
 
-// How many letters to add, drop or replace to get from one word to the other.
+// How many letters to add, drop, replace or swap with their neighbour to get from one word to the other.
 inline size_t edit_distance(std::string_view from, std::string_view to) {
-  std::vector<size_t> row(to.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
+  std::vector<size_t> before_last(to.size() + 1);
+  std::vector<size_t> last(to.size() + 1);
+  std::iota(last.begin(), last.end(), size_t{0});
   for (size_t i = 0; i < from.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i + 1;
+    std::vector<size_t> row{i + 1};
     for (size_t j = 0; j < to.size(); ++j) {
-      const size_t replaced = diagonal + (from[i] == to[j] ? 0U : 1U);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
+      const bool swapped = i > 0 && j > 0 && from[i] == to[j - 1] && from[i - 1] == to[j];
+      const size_t replaced = last[j] + (from[i] == to[j] ? 0U : 1U);
+      row.push_back(std::min({row[j] + 1, last[j + 1] + 1, replaced}));
+      if (swapped) row.back() = std::min(row.back(), before_last[j - 1] + 1);
     }
+    before_last = std::exchange(last, std::move(row));
   }
-  return row.back();
+  return last.back();
 }
 
 // The word closest to `written`, or an empty one if none is close enough to be a slip of it.
@@ -30,7 +33,7 @@ inline std::string_view nearest(std::string_view written, std::span<const std::s
   constexpr size_t longest = 64;
   std::string_view found;
   if (written.size() > longest) return found;
-  size_t least = std::max<size_t>(2, written.size() / 3) + 1;
+  size_t least = std::max<size_t>(1, written.size() / 3) + 1;
   for (const std::string_view word : words) {
     const size_t distance = edit_distance(written, word);
     if (distance < std::min(least, word.size())) {

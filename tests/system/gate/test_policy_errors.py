@@ -58,6 +58,8 @@ OBJECTS = {
     "no ports": ('{"host": "a.example", "ports": []}', "port"),
     "an unknown protocol": ('{"host": "a.example", "protocol": "icmp"}', "protocol"),
     "private is a word": ('{"host": "a.example", "private": "yes"}', "private"),
+    "ports behind the host": ('{"host": "a.example:443"}', '"ports"'),
+    "a private network": ('{"host": "10.0.0.0/8", "private": true}', "private"),
     "an unknown type": ('{"host": "a.example", "types": ["TXTT"]}', "TXTT"),
     "a type that holds everything": ('{"host": "a.example", "types": ["ANY"]}', "ANY"),
     "a type that hides": ('{"host": "a.example", "types": ["NULL"]}', "NULL"),

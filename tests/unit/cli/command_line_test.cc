@@ -144,7 +144,14 @@ TEST_SUITE("cli/command_line") {
     CHECK(refusal({"exec", "--user", "node", "bash"}).starts_with(R"(there is no flag "--user")"));
     CHECK(refusal({"env", "--revel"}) ==
           R"(there is no flag "--revel", perhaps --reveal: see ostiary env --help)");
-    CHECK(refusal({"env", "x"}).contains(R"("x")"));
+    CHECK(refusal({"env", "x"}) ==
+          R"(nothing is to be written behind it, and there is "x": see ostiary env --help)");
+  }
+
+  TEST_CASE("a switch that is neither on nor off is an error in our words") {
+    CHECK(refusal({"run", "--no-derive=perhaps"}) ==
+          "--no-derive is neither true nor false: write --no-derive, or --no-derive=false: see ostiary run "
+          "--help");
   }
 
   TEST_CASE("plan has two forms") {
