@@ -225,7 +225,9 @@ Finding Answerer::failed(const dns::Question& question, std::string_view why, Ti
 std::optional<Answerer::Time> Answerer::admit(std::string_view name,
                                               std::span<const inet::IpAddress> addresses,
                                               const policy::Decision& decision, seconds ttl, Time now) {
-  const seconds lifetime = std::max(ttl + limits::admission_margin, terms_.hold);
+  // What is told of a cached TTL is rounded up: without the second, an answer that is told longer than the
+  // hold would be admitted again and again.
+  const seconds lifetime = std::max(ttl + seconds(1) + limits::admission_margin, terms_.hold);
   const auto until = around_.ledger.admit(name, addresses, decision.grants, lifetime, now);
   if (!until) return std::nullopt;
   for (const inet::IpAddress& address : addresses)

@@ -1,11 +1,17 @@
 #include "ostiary/nft/watch.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <utility>
 
+#include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
 
 namespace ostiary::nft {
 namespace {
@@ -72,6 +78,21 @@ std::optional<Change> TransactionReader::take(const netlink::Message& message) {
 }
 
 Watch::Watch(netlink::Socket socket) : socket_(std::move(socket)), buffer_(datagram_size) {}
+
+// The kernel throws away what the latest of them tells, which is each admission: else every first answer
+// would wake us. Of the earlier ones there is hardly anything left to come.
+void Watch::expect_from(uint32_t port) {
+  reader_.expect_from(port);
+  std::array<sock_filter, 4> code{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(nlmsghdr, nlmsg_pid)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(port), 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+  }};
+  const sock_fprog program{.len = code.size(), .filter = code.data()};
+  // Without it the reader does the same, later.
+  (void)::setsockopt(socket_.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
 
 Result<Watch> Watch::open() {
   netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::netfilter));

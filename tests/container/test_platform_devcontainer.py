@@ -93,6 +93,14 @@ def test_the_gate_is_up_again_after_a_restart(start):
     assert outcomes_in(attach(container, "vscode", "bash", "-c", ATTEMPTS).stdout) == HELD
 
 
+def test_the_status_of_an_earlier_start_is_not_waited_for(feature, new_container, cable):
+    status = "/run/ostiary/status.json"
+    container = new_container(feature, "-c", f"mkdir -p /run/ostiary; touch {status}; exec sleep 1000", network=cable,
+                              options=["--user", "root", "--entrypoint", "/bin/sh"])
+    eventually(lambda: attach(container, "root", "test", "-e", status).status == 0, "the file is there")
+    assert attach(container, "root", "timeout", "1", "/opt/ostiary/await").status == 124
+
+
 def test_the_rules_stay_when_the_user_ends_what_the_gate_looks_after(start):
     container = start()
     is_up(container)

@@ -2,13 +2,13 @@
 from a Secret, the pod's attributes, and search lists that are answered at once."""
 
 import json
-import time
 
 import pytest
 
 from engine.outcomes import outcomes_in, visits
 from engine.platforms import CONTAINER, Pod, agent_image
 from support.behaviours import addresses
+from support.outcomes import TRIED_AGAIN
 from support.telemetry import TRIO
 from support.waiting import eventually
 from support.world import ALLOWED, ANOTHER, RESOLVER, UNLISTED
@@ -80,12 +80,10 @@ def test_search_lists_are_answered_at_once_and_not_passed_on(start, world):
     container = start()
     is_up(container)
     world.forget()
-    begun = time.monotonic()
     done = container.exec("ostiary", "exec", "--", "sh", "-c", "date +%s%N; getent ahostsv4 api.anthropic.com; date +%s%N")
-    assert time.monotonic() - begun < 5
     first, *found, last = done.stdout.splitlines()
     assert found and all(line.startswith(ALLOWED[4]) for line in found), done
-    assert (int(last) - int(first)) / 1e9 < 1, done
+    assert (int(last) - int(first)) / 1e9 < TRIED_AGAIN, done
     assert world.upstream.names() <= {"api.anthropic.com"}
     denied = {event["name"] for event in container.audit("deny", kind="name")}
     assert {f"api.anthropic.com.{domain}" for domain in SEARCH.split()} <= denied

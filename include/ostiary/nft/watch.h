@@ -54,7 +54,7 @@ class Watch {
   int fd() const { return socket_.fd(); }
 
   // See TransactionReader. To be told before the next read() that may meet the change.
-  void expect_from(uint32_t port) { reader_.expect_from(port); }
+  void expect_from(uint32_t port);
   void expect(Generations generations) { reader_.expect(generations); }
 
   // What somebody else did since the last call; empty when nothing is left to tell.

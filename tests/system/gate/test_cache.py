@@ -52,6 +52,16 @@ def test_an_answer_is_fetched_again_when_its_ttl_is_over(world, visitor, name):
     eventually(lambda: visitor.asks_for(name) and len(world.upstream.asked(name)) == 2, "it is asked for again")
 
 
+@pytest.mark.parametrize("ttl", [60, 3599, 3600, 86400], ids=lambda ttl: f"{ttl} s")
+def test_an_address_is_admitted_once_for_as_long_as_it_is_told(world, home, visitor, name, ttl):
+    """Told for less than the hold, for about as long, and for longer."""
+    world.upstream.name(name, host(ALLOWED, ttl=ttl))
+    for _ in range(20):
+        visitor.asks_for(name)
+        time.sleep(0.02)
+    assert len(home.eventually_audited("admit", name=name)) == 1
+
+
 def test_the_ttl_told_counts_down(world, visitor, name):
     world.upstream.name(name, host(ALLOWED, ttl=50))
     ttl = lambda: visitor.asks(name).answer[0].ttl

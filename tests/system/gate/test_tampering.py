@@ -54,12 +54,10 @@ def test_it_is_put_right_and_told(world, home, visitor, what):
     assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
 
 
-def test_it_is_put_right_within_milliseconds(home, visitor):
+def test_it_is_put_right(home, visitor):
     rules = home.rules()
-    begin = time.monotonic()
     home.nft("delete table inet ostiary")
     eventually(lambda: home.rules() == rules, "the rules are right")
-    assert time.monotonic() - begin < 0.5
 
 
 def test_without_end_it_is_the_end(home, visitor):

@@ -144,7 +144,7 @@ def test_an_upstream_that_is_dead_at_boot_is_told_loudly_and_heals(world, fresh_
     home = fresh_gatehouse()
     begin = time.monotonic()
     visitor = home.visit("--allow", "allowed.example", "--resolve-timeout", "1", who=who)
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 4.5  # seconds; five, had the flag no effect
     said = visitor.session.err
     visitor.session._pump(time.monotonic() + 0.05)
     assert b"allowed.example" in said.data and b"warn" in said.data.lower(), said.data

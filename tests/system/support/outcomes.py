@@ -1,6 +1,7 @@
 """What became of an attempt to get out."""
 
-AT_ONCE = 0.3  # seconds; a refusal takes less than one thousandth, a dropped packet would take many
+AT_ONCE = 0.9  # seconds; a refusal takes less than one thousandth, the kernel sends a dropped packet again after one
+TRIED_AGAIN = 4.5  # seconds; the C library asks again after five where it had no answer
 
 
 def assert_refused(outcome, world):

@@ -60,26 +60,6 @@ TEST_SUITE("selftest/selftest") {
     CHECK_FALSE(something_arrived(wire.outside, "far"));
   }
 
-  TEST_CASE("it is over in a few milliseconds, fork and confinement included") {
-    if (!can_make_hosts_as_real_root()) return;
-    const Wire wire;
-    const On on(wire.inside);
-    const FakeGate gate;
-    apply_rules();
-    for (const auto* agent : {&nobody, &root}) {
-      std::vector<double> times;
-      for (int i = 0; i < 20; ++i) {
-        const auto start = std::chrono::steady_clock::now();
-        REQUIRE(selftest::run(*agent, patient(gate)));
-        times.push_back(
-            std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
-      }
-      std::ranges::sort(times);
-      MESSAGE("as " << agent->name << ": " << times[0] << " ms at best, " << times[times.size() / 2]
-                    << " ms in the middle, " << times.back() << " ms at worst");
-    }
-  }
-
   TEST_CASE("pings are refused by the rules where the kernel lets everybody send them") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;

