@@ -1,0 +1,171 @@
+"""What ostiary's DNS costs, side by side with resolvers that an egress gate could be built on instead."""
+
+import contextlib
+import json
+import os
+import statistics
+import time
+from collections.abc import Iterator
+
+from dns_houses import TOOLS, Upstream
+from dns_servers import DOMAIN, Dnsmasq, Ostiary, OstiaryThatKnows, behind_rules, peers
+from figures import Bound, Effort, Figure, Series
+from wire import ask
+
+CORES = sorted(os.sched_getaffinity(0))
+LOAD_CORE, SERVER_CORE = CORES[0], CORES[-1]
+NAMES = OstiaryThatKnows.names
+CLIENTS = 16
+MOST_LATE = 0.002  # of the questions
+
+
+class Road:
+    """A way to a server: the port that a client asks, and who answers."""
+
+    def __init__(self, name, server, port):
+        self.name, self.server, self.port = name, server, port
+        self.answers_a_second, self.p99 = [], []
+
+    @property
+    def most(self):
+        return statistics.median(self.answers_a_second)
+
+    def load(self, milliseconds, *rate):
+        time.sleep(0.1)  # what the machine put off during the last load is done now, not during this one
+        load = [TOOLS / "dns_load", "127.0.0.1", self.port, NAMES, CLIENTS, milliseconds, *rate]
+        result = json.loads(self.server.house.run(*load, core=LOAD_CORE))
+        if result["wrong"]:
+            raise RuntimeError(f"{self.name}: {result}")
+        return result
+
+    def load_at(self, rate, milliseconds):
+        """Again if it was the asker that was late, having been kept from its core."""
+        for _ in range(5):
+            result = self.load(milliseconds, rate)
+            if result["late"] <= MOST_LATE * result["asked"]:
+                break
+        return result
+
+
+def started(stack, kind, upstream, core, names):
+    server = kind(upstream, core)
+    stack.callback(server.close)
+    server.await_answers(names)
+    return server
+
+
+def roads_to_caches(stack) -> Iterator[Road]:
+    upstream = Upstream()
+    stack.callback(upstream.close)
+    ostiary = started(stack, OstiaryThatKnows, upstream, SERVER_CORE, NAMES)
+    yield Road("ostiary", ostiary, 53)
+    yield Road("ostiary, asked at its own port", ostiary, ostiary.port)
+    for peer in peers():
+        yield Road(peer.name + ", no rules", started(stack, peer, upstream, SERVER_CORE, NAMES), 53)
+        gate = behind_rules(peer)
+        yield Road(gate.name, started(stack, gate, upstream, SERVER_CORE, NAMES), 53)
+
+
+def best(roads, ending):
+    return max((road for road in roads if road.name.endswith(ending)), key=lambda road: road.most)
+
+
+def cached(effort: Effort) -> Iterator[Figure]:
+    rounds, milliseconds = effort.of(11, 1), effort.of(600, 100)
+    with contextlib.ExitStack() as stack:
+        roads = list(roads_to_caches(stack))
+        for road in roads:
+            road.load(milliseconds)
+        for _ in range(rounds):
+            for road in roads:
+                road.answers_a_second.append(road.load(milliseconds)["a_second"])
+        yield throughput(roads)
+        rate = int(best(roads, "no rules").most / 2)
+        able = [road for road in roads if road.most > 1.1 * rate]
+        for _ in range(rounds):
+            for road in able:
+                road.p99.append(road.load_at(rate, milliseconds)["p99_us"])
+        yield slowest(roads[0], able, rate)
+
+
+def throughput(roads) -> Figure:
+    ours = roads[0]
+    bounds = []
+    for ending in "no rules", "behind rules":
+        peer = best(roads, ending)
+        ratio = ours.most / peer.most
+        bounds.append(Bound(f"1.5 times the best peer, {peer.name}: {ratio:.2f} times", ratio >= 1.5))
+    return Figure(
+        "dns/cached", "Cached DNS answers a second", "answers/s",
+        f"{NAMES} names in the cache; one process, pinned to one core. On another, {CLIENTS} clients keep 128 "
+        "questions outstanding, each client's leaving in one packet that the kernel takes apart at the server's "
+        "socket, so that the asker is not the limit. ostiary answers as `ostiary run` leaves it, with all of its rules "
+        "and admissions: clients ask 127.0.0.1:53, from where the redirect leads to the gate. Peers are asked with no "
+        "rules at all, and behind the least of rules that an egress gate around them needs: a redirect of port 53, and "
+        "an output chain that denies all but established flows, loopback, the upstream and a set of addresses.",
+        [Series(road.name, road.answers_a_second) for road in roads], bounds, higher_is_better=True)
+
+
+def slowest(ours, able, rate) -> Figure:
+    bounds = []
+    for ending in "no rules", "behind rules":
+        peer = best(able, ending)
+        mine, its = (statistics.median(road.p99 or [float("inf")]) for road in (ours, peer))
+        text = f"below that of the best peer, {peer.name}: {mine:.0f} µs against {its:.0f} µs"
+        bounds.append(Bound(text, mine < its))
+    return Figure(
+        "dns/p99", "99th percentile of the latency of cached answers", "µs",
+        f"{rate} questions a second, half of what the best peer without rules can answer, one at a time and from "
+        f"{CLIENTS} clients in turn, sent whether answered or not. Latency counts from when a question was due; one "
+        "that is lost counts with a quarter of a second.",
+        [Series(road.name, road.p99) for road in able], bounds)
+
+
+@contextlib.contextmanager
+def on_core(core):
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def microseconds(asker, name):
+    began = time.perf_counter_ns()
+    ask(asker, name)
+    return (time.perf_counter_ns() - began) / 1000
+
+
+def first_answers(effort: Effort) -> Iterator[Figure]:
+    count, warm_up = effort.of(500, 20), 10
+    kinds = Ostiary, Dnsmasq, behind_rules(Dnsmasq)
+    with contextlib.ExitStack() as stack:
+        upstream = Upstream(SERVER_CORE)
+        stack.callback(upstream.close)
+        servers = [started(stack, kind, upstream, SERVER_CORE, 1) for kind in kinds]
+        askers = [stack.enter_context(server.house.asker("127.0.0.1", 53)) for server in servers]
+        plain = servers[1]
+        directly = stack.enter_context(plain.house.asker(plain.upstream, 53))
+        stack.enter_context(on_core(SERVER_CORE))
+        added = [[] for _ in kinds]
+        for number in range(1, warm_up + count + 1):
+            name = f"host{number:04}.{DOMAIN}"
+            direct = microseconds(directly, name)
+            for asker, samples in zip(askers, added):
+                samples.append(microseconds(asker, name) - direct)
+    ours, *others = (Series(kind.name, samples[warm_up:]) for kind, samples in zip(kinds, added))
+    shares = [(each.name, ours.median / each.median) for each in others]
+    halves = [Bound(f"at most half of {name}: {share:.2f} of it", share <= 0.5) for name, share in shares]
+    yield Figure(
+        "dns/first-answer", "What a first answer takes longer than to ask the upstream", "µs",
+        "A name that nobody asked for before, allowed by a wildcard; the upstream is a veth pair away and answers at "
+        "once. The same name is asked of the upstream directly, through ostiary and through dnsmasq, in turn. Each "
+        "answers after the kernel has the address in its set, ostiary behind its rules, dnsmasq without rules and "
+        "behind the least of them. All share one core: what is counted is work, not how soon an idle core wakes.",
+        [ours, *others], [Bound(f"below 60 µs: {ours.median:.0f} µs", ours.median < 60), *halves])
+
+
+def measure(effort: Effort) -> Iterator[Figure]:
+    yield from cached(effort)
+    yield from first_answers(effort)
