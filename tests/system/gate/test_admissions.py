@@ -96,7 +96,7 @@ def test_an_admission_is_for_the_hold_and_a_flow_outlives_it(world, visit_as_bot
         for visitor, family in each(visitors):
             assert visitor.connect(ALLOWED[family], 443)["reached"]
         time.sleep(0.2)
-    time.sleep(max(0, answered + hold + 1.3 - time.monotonic()))  # the hold, or the TTL with the margin to it
+    time.sleep(max(0, answered + hold + 2.3 - time.monotonic()))  # the hold, or the TTL with the margin to it
     world.forget()
     for visitor, family in each(visitors):
         assert_refused(visitor.connect(ALLOWED[family], 443), world)
