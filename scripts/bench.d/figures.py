@@ -1,5 +1,6 @@
 """What a measurement yields: a figure, with the samples of each who took part."""
 
+import math
 import statistics
 from dataclasses import dataclass, field
 
@@ -38,3 +39,14 @@ class Figure:
     series: list[Series]
     bounds: list[Bound] = field(default_factory=list)
     higher_is_better: bool = False
+
+    @classmethod
+    def from_json(cls, read):
+        return cls(**{**read, "series": [Series(**each) for each in read["series"]],
+                      "bounds": [Bound(**each) for each in read["bounds"]]})
+
+    def check(self):
+        """A figure without samples of everyone is none."""
+        for each in self.series:
+            if not each.samples or not all(math.isfinite(sample) for sample in each.samples):
+                raise ValueError(f"{self.key}: no samples of {each.name}")

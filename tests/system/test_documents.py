@@ -61,7 +61,7 @@ def test_the_demo_ends_well(binary):
     assert done.stdout.splitlines()[-1].startswith("All as it should be: ")
 
 
-@pytest.mark.parametrize("script", ["demo", "test", "check", "setup", "build", "bundle"])
+@pytest.mark.parametrize("script", ["demo", "test", "bench", "check", "setup", "build", "bundle"])
 def test_every_script_says_what_it_does_and_stops_at_an_error(script):
     text = (ROOT / "scripts" / script).read_text().splitlines()
     assert os.access(ROOT / "scripts" / script, os.X_OK)

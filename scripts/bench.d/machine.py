@@ -1,0 +1,26 @@
+"""Where figures come from: kernel, processor, and the versions of the peers. Nothing that names the machine."""
+
+import datetime
+import os
+import pathlib
+import platform
+import re
+import subprocess
+
+PEERS = ["tini", "dumb-init", "dnsmasq-base", "unbound", "bind9-dnsutils", "iptables", "ipset", "libnftables1", "libmnl0"]
+
+
+def facts():
+    processor = re.search(r"^model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
+    system = platform.freedesktop_os_release()
+    return {"date": datetime.date.today().isoformat(),
+            "kernel": "Linux " + re.match(r"[\d.]+", platform.release())[0],
+            "processor": processor[1] if processor else platform.machine(),
+            "cores": str(os.cpu_count()),
+            "system": f"{system['NAME']} {system['VERSION_ID']}",
+            **{name: version for name in PEERS if (version := installed(name))}}
+
+
+def installed(package):
+    query = ["dpkg-query", "-W", "-f", "${Version}", package]
+    return subprocess.run(query, capture_output=True, text=True, check=False).stdout

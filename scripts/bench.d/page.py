@@ -1,0 +1,62 @@
+"""docs/benchmarks.md and its plots, out of a record.
+
+What explains a figure stands in docs/benchmarks/findings/, in a file of the figure's name, and goes into the page.
+"""
+
+import pathlib
+
+import plot
+import table
+
+FINDINGS = pathlib.Path(__file__).resolve().parents[2] / "docs/benchmarks/findings"
+INTRODUCTION = """# Benchmarks
+
+    ./scripts/bench
+
+measures ostiary beside its peers, each from its own package, in one run, everyone in turn, and makes this page of it. Bars
+and figures are medians, the line in a bar leads from the first quartile to the third. A ratio is to the first row. All
+samples are in [benchmarks/figures.json](benchmarks/figures.json). `./scripts/bench --small` only sees that everything can
+be measured, and runs with the tests.
+"""
+
+
+def file_name(figure):
+    return figure.key.replace("/", "-")
+
+
+def write(record, folder):
+    plots = folder / "benchmarks"
+    for old in plots.glob("*.svg"):
+        old.unlink()
+    for figure in record.figures:
+        (plots / f"{file_name(figure)}.svg").write_text(plot.svg(figure))
+    parts = [INTRODUCTION, overview(record), *map(section, record.figures), machine(record)]
+    (folder / "benchmarks.md").write_text("\n".join(parts))
+
+
+def grid(head, rows):
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def overview(record):
+    rows = [[f"[{figure.title}](#{anchor(figure)})", bound.text, "met" if bound.met else "**missed**"]
+            for figure in record.figures for bound in figure.bounds]
+    return "## Bounds\n\n" + grid(["figure", "bound", ""], rows).replace("---:", "---")
+
+
+def anchor(figure):
+    return "".join(letter for letter in figure.title.lower().replace(" ", "-") if letter.isalnum() or letter == "-")
+
+
+def section(figure):
+    finding = FINDINGS / f"{file_name(figure)}.md"
+    return "\n".join([
+        f"## {figure.title}\n", figure.how + "\n", f"![{figure.title}](benchmarks/{file_name(figure)}.svg)\n",
+        grid(["", "median", "ratio"], table.rows(figure)),
+        *(f"- {table.verdict(bound)}" for bound in figure.bounds), "",
+        *([finding.read_text()] if finding.exists() else [])])
+
+
+def machine(record):
+    return "## Where this was measured\n\n" + grid(["", ""], record.machine.items()).replace("---:", "---")

@@ -1,0 +1,64 @@
+"""What process 1 costs an agent that needs nothing else of it: a start, and its orphans."""
+
+import json
+import pathlib
+import subprocess
+from collections.abc import Iterator
+
+from figures import Bound, Effort, Figure, Series
+from turns import OSTIARY, first_output, in_turn, milliseconds_to_end
+
+ORPHANS = str(pathlib.Path(OSTIARY).parent / "tests/bench/orphans")
+SUPERVISORS = {"ostiary": [OSTIARY, "run", "--gate", "off", "--"], "tini": ["tini", "-s", "--"], "dumb-init": ["dumb-init"]}
+
+AS_PROCESS_1 = ["unshare", "-pf", "--mount-proc"]
+
+
+def start(effort) -> Figure:
+    def sample(supervisor):
+        return lambda: milliseconds_to_end([*supervisor, "true"])
+
+    ours, *theirs = in_turn({name: sample(command) for name, command in SUPERVISORS.items()}, effort.of(300, 3))
+    return Figure(
+        "pid1/start", "Start and end around `true`", "ms",
+        "`ostiary run --gate off -- true`, `tini -s -- true` and `dumb-init true`, from the start of the process to its "
+        "end.",
+        [ours, *theirs],
+        [Bound(f"at most 3 ms more than {each.name}: {ours.median - each.median:+.2f} ms", ours.median - each.median <= 3)
+         for each in theirs])
+
+
+def no_slower(ours, theirs):
+    return [Bound(f"no slower than {each.name}: {ours.median / each.median:.2f} times as long", ours.median <= each.median)
+            for each in theirs]
+
+
+def orphans(effort) -> Iterator[Figure]:
+    count = effort.of(10_000, 100)
+    at_once, one_by_one = ([Series(name, []) for name in SUPERVISORS] for _ in range(2))
+
+    def sample(supervisor):
+        output, _ = first_output([*AS_PROCESS_1, *supervisor, ORPHANS, str(count)])
+        return json.loads(output)
+
+    for _ in range(effort.of(9, 1)):
+        for supervisor, gathered, single in zip(SUPERVISORS.values(), at_once, one_by_one):
+            measured = sample(supervisor)
+            gathered.samples.append(measured["at_once_ns"] / count / 1000)
+            single.samples.append(measured["one_by_one_ns"] / count / 1000)
+    yield Figure(
+        "pid1/orphans-at-once", f"Reaping of {count:,} orphans that wait", "µs an orphan",
+        f"{count:,} processes have ended when their parent ends, that nobody has waited for: the time from that end until "
+        "none of them is left.",
+        at_once, no_slower(at_once[0], at_once[1:]))
+    yield Figure(
+        "pid1/orphans-one-by-one", f"Processor time of process 1 for {count:,} orphans, one by one", "µs an orphan",
+        "One process after the other is forked, loses its parent and ends. What process 1 spends on it, as the "
+        "scheduler counts it: the time around it is that of two forks, with everyone.",
+        one_by_one, no_slower(one_by_one[0], one_by_one[1:]))
+
+
+def measure(effort: Effort) -> Iterator[Figure]:
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+    yield start(effort)
+    yield from orphans(effort)

@@ -1,0 +1,32 @@
+"""benchmarks/figures.json: the figures of a whole run, and the machine they are from."""
+
+import dataclasses
+import json
+
+from figures import Figure
+
+NAME = "benchmarks/figures.json"
+
+
+@dataclasses.dataclass
+class Record:
+    machine: dict[str, str]
+    figures: list[Figure]
+
+
+def write(record, folder):
+    """A series a line, so that a new run can be compared with `git diff`."""
+    path = folder / NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figures = [dataclasses.asdict(figure) for figure in record.figures]
+    for series in (series for figure in figures for series in figure["series"]):
+        series["samples"] = [float(f"{sample:.5g}") for sample in series["samples"]]
+    lines = [f'  {json.dumps({**figure, "series": None})}'.replace(
+        '"series": null', '"series": [\n    ' + ",\n    ".join(map(json.dumps, figure["series"])) + "]")
+        for figure in figures]
+    path.write_text(f'{{"machine": {json.dumps(record.machine, indent=2)},\n"figures": [\n' + ",\n".join(lines) + "]}\n")
+
+
+def read(folder):
+    read = json.loads((folder / NAME).read_text())
+    return Record(read["machine"], [Figure.from_json(each) for each in read["figures"]])

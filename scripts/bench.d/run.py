@@ -1,0 +1,69 @@
+"""Runs the measurements, prints them, and writes docs/benchmarks.md with its plots and figures. See scripts/bench."""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import machine
+import page
+import record
+import table
+from figures import Figure
+
+MODULES = ["boot", "pid1"]
+FOLDER = pathlib.Path(__file__).resolve().parent
+DOCS = FOLDER.parents[1] / "docs"
+
+
+def measured(module, effort):
+    """The module's figures, one by one. Raises where one of them could not be measured."""
+    as_root = [] if os.geteuid() == 0 else ["sudo", "env", *(f"{name}={os.environ[name]}" for name in
+                                                             ("OSTIARY_BINARY", "PYTHONDONTWRITEBYTECODE"))]
+    command = [*as_root, "unshare", "-mn", "--propagation", "private", "--kill-child", "-f", sys.executable,
+               str(FOLDER / "measure.py"), module, effort]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            yield Figure.from_json(json.loads(line))
+    if process.returncode != 0:
+        raise RuntimeError(f"{module} could not be measured")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="bench")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=", ".join(MODULES))
+    parser.add_argument("--small", action="store_true", help="only whether everything can be measured")
+    parser.add_argument("--into", type=pathlib.Path, metavar="FOLDER",
+                        help="write the page there; else a whole run writes it to docs/")
+    parser.add_argument("--page", action="store_true", help="measure nothing: make the page anew from its figures")
+    given = parser.parse_args()
+    if unknown := set(given.modules) - set(MODULES):
+        parser.error(f"no such measurement: {', '.join(unknown)}; there are {', '.join(MODULES)}")
+    return given
+
+
+def main():
+    given = arguments()
+    into = given.into or (None if given.small or given.modules else DOCS)
+    if given.page:
+        page.write(record.read(into or DOCS), into or DOCS)
+        return 0
+    figures, failures = [], []
+    for module in given.modules or MODULES:
+        try:
+            for figure in measured(module, "small" if given.small else "whole"):
+                figures.append(figure)
+                print(table.of(figure), flush=True)
+        except RuntimeError as error:
+            failures.append(error)
+            print(error, file=sys.stderr, flush=True)
+    print(table.bounds(figures))
+    if into and not failures:
+        record.write(record.Record(machine.facts(), figures), into)
+        page.write(record.read(into), into)
+    return 1 if failures else 0
+
+
+sys.exit(main())

@@ -1,0 +1,63 @@
+"""Contenders in turn, so that a slow moment meets all of them."""
+
+import os
+import subprocess
+import tempfile
+import time
+
+from figures import Series
+
+OSTIARY = os.environ["OSTIARY_BINARY"]
+PLAIN = {"PATH": os.environ["PATH"], "HOME": "/root"}
+
+
+def in_turn(contenders, rounds) -> list[Series]:
+    """{name: what takes one sample}. A round more warms up."""
+    series = [Series(name, []) for name in contenders]
+    for number in range(rounds + 1):
+        for each, sample in zip(series, contenders.values()):
+            measured = sample()
+            if number > 0:
+                each.samples.append(measured)
+    return series
+
+
+class Run:
+    """A process, and when it began."""
+
+    def __init__(self, command, environment=None, output=subprocess.DEVNULL):
+        self._errors = tempfile.TemporaryFile()
+        self._began = time.perf_counter()
+        self._process = subprocess.Popen(command, env=environment or PLAIN, stdin=subprocess.DEVNULL, stdout=output,
+                                         stderr=self._errors)
+
+    def milliseconds(self):
+        return (time.perf_counter() - self._began) * 1000
+
+    def wait(self):
+        status = self._process.wait()
+        with self._errors:
+            if status != 0:
+                self._errors.seek(0)
+                words = " ".join(self._process.args[:3])
+                raise RuntimeError(f"{words} ended with {status}: {self._errors.read().decode()[-1000:]}")
+
+
+def milliseconds_to_end(command, environment=None):
+    run = Run(command, environment)
+    run.wait()
+    return run.milliseconds()
+
+
+def first_output(command, environment=None):
+    """What the command wrote first, and after how many milliseconds; it is waited for."""
+    readable, writable = os.pipe()
+    run = Run(command, environment, output=writable)
+    os.close(writable)
+    try:
+        output = os.read(readable, 4096)
+        taken = run.milliseconds()
+        run.wait()
+    finally:
+        os.close(readable)
+    return output, taken

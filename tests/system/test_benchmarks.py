@@ -1,0 +1,43 @@
+"""scripts/bench in small: everything can still be measured and shown. How fast anything is does not matter here."""
+
+import os
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import pytest
+
+from support.project import ROOT
+
+TOOLS = ROOT / "scripts/bench.d"
+sys.path.insert(0, str(TOOLS))
+
+import page  # noqa: E402
+import record  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("benchmarks")
+    done = subprocess.run([sys.executable, TOOLS / "run.py", "--small", "--into", folder], env=os.environ,
+                          capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_every_figure_has_samples_of_everyone(written):
+    figures = record.read(written).figures
+    assert figures
+    for figure in figures:
+        assert len(figure.series) > 1, f"{figure.key} compares nothing"
+        assert all(each.samples for each in figure.series), figure.key
+
+
+def test_the_page_shows_every_figure_with_its_bounds_and_its_plot(written):
+    shown = (written / "benchmarks.md").read_text()
+    for figure in record.read(written).figures:
+        plot = f"benchmarks/{page.file_name(figure)}.svg"
+        for part in (figure.title, figure.how, plot, *(bound.text for bound in figure.bounds)):
+            assert part in shown
+        words = "".join(ElementTree.parse(written / plot).getroot().itertext())
+        assert all(each.name in words for each in figure.series)
