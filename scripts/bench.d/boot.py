@@ -1,19 +1,14 @@
 """How long a boot takes until the agent's program runs, beside the shell loops that it replaces."""
 
-import contextlib
-import os
-import pathlib
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 
 from figures import Bound, Effort, Figure
+from house import RESOLVER, host, late_upstream, make_network, upstream
 from turns import OSTIARY, PLAIN, first_output, in_turn
 
-HOSTS = [f"host{number}.bench.example" for number in range(30)]
-RESOLVER = "192.0.2.53"
+HOSTS = [host(number) for number in range(30)]
 AGENT = ["echo", "here"]
 
 # What people write today: ask for each host, one after the other, then load the rules.
@@ -61,47 +56,6 @@ HOW = ("From the start of the process to the first octet that the agent writes, 
        "ostiary asks for all at once, starts its gate and tests that nothing else is open. ")
 
 
-def make_network(folder):
-    for command in (["mount", "-t", "tmpfs", "tmpfs", "/run"],
-                    ["ip", "link", "set", "lo", "up"],
-                    ["ip", "link", "add", "bench", "type", "veth", "peer", "name", "far"],
-                    ["ip", "address", "add", RESOLVER + "/24", "dev", "bench"],
-                    ["ip", "link", "set", "bench", "up"],
-                    ["ip", "link", "set", "far", "up"],
-                    ["ip", "route", "add", "default", "dev", "bench"]):
-        subprocess.run(command, check=True)
-    conf = pathlib.Path(folder, "resolv.conf")
-    conf.write_text(f"nameserver {RESOLVER}\n")
-    subprocess.run(["mount", "--bind", str(conf), "/etc/resolv.conf"], check=True)
-
-
-@contextlib.contextmanager
-def upstream(late_by):
-    """A resolver at our own address that knows every host and answers so many milliseconds late."""
-    late = [sys.executable, str(pathlib.Path(__file__).with_name("late_dns.py")), RESOLVER, str(late_by)]
-    at_once = ["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--user=root", "--conf-file=/dev/null",
-               "--pid-file=", "--bind-interfaces", "--listen-address=" + RESOLVER,
-               *(f"--host-record={host},198.51.100.{number + 1}" for number, host in enumerate(HOSTS))]
-    server = subprocess.Popen(late if late_by else at_once)
-    try:
-        await_answer()
-        yield
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def await_answer():
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        asked = subprocess.run(["dig", "+short", "+tries=1", "+time=1", HOSTS[0], "@" + RESOLVER],
-                               capture_output=True, check=False)
-        if asked.stdout == b"198.51.100.1\n":
-            return
-        time.sleep(0.05)
-    raise RuntimeError("the resolver does not answer")
-
-
 def boot_of(command, hosts):
     environment = {**PLAIN, "HOSTS": " ".join(hosts), "RESOLVER": RESOLVER}
 
@@ -124,7 +78,7 @@ def measure(effort: Effort) -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         make_network(folder)
         for late_by, least in ((0, 30), (20, 20)):
-            with upstream(late_by):
+            with late_upstream(late_by) if late_by else upstream(folder, len(hosts)):
                 ours, *theirs = in_turn(contenders, effort.of(20, 1))
             where = ("dnsmasq on the same machine" if late_by == 0 else
                      f"a stand-in that answers {late_by} ms late")

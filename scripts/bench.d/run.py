@@ -13,7 +13,7 @@ import record
 import table
 from figures import Figure
 
-MODULES = ["boot", "pid1"]
+MODULES = ["boot", "pid1", "admissions", "memory"]
 FOLDER = pathlib.Path(__file__).resolve().parent
 DOCS = FOLDER.parents[1] / "docs"
 

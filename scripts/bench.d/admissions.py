@@ -1,0 +1,62 @@
+"""What the kernel's acknowledgement of an admission costs, and whether it, or anything on its way, grows."""
+
+import json
+import pathlib
+import subprocess
+from collections.abc import Iterator
+
+from figures import Bound, Effort, Figure, Series
+from turns import OSTIARY
+
+TOOLS = pathlib.Path(OSTIARY).parent / "tests/bench"
+ALIKE = 1.2
+
+
+def measured(tool, turns):
+    return json.loads(subprocess.run([TOOLS / tool, str(turns)], check=True, stdout=subprocess.PIPE).stdout)
+
+
+def series(samples, divisor=1):
+    return [Series(name, [sample / divisor for sample in each]) for name, each in samples.items()]
+
+
+def one(effort) -> Figure:
+    ours, bare, *libnftables = everyone = series(measured("admissions", effort.of(400, 5)), 1000)
+    dear = ours.median / bare.median
+    bounds = [Bound(f"at most 1.5 times the bare loop's: {dear:.2f} times", dear <= 1.5)]
+    for each in libnftables:
+        better = each.median / ours.median
+        bounds.append(Bound(f"8 times as fast as {each.name}: {better:.1f} times", better >= 8))
+    return Figure(
+        "admissions/one", "One admission, acknowledged by the kernel", "µs",
+        "A new address a transaction, into the set of the real rules: through `nft::KernelAdmissions`, as the gate does; "
+        "by a loop over libmnl that sends the same messages and does nothing else; and by libnftables, whose context is "
+        "kept, with its text and its JSON. Nobody listens for notifications. A sample is the mean of 20.",
+        everyone, bounds)
+
+
+def flat(key, title, unit, held, how, everyone) -> Figure:
+    medians = [each.median for each in everyone]
+    spread = max(medians) / min(medians)
+    for each in everyone:
+        each.name = f"{int(each.name):,} {held}"
+    return Figure(f"growth/{key}", title, unit, how + " The sizes have turns, all of them held at the same time.",
+                  everyone, [Bound(f"flat within 20%: the dearest is {spread:.2f} times the cheapest", spread <= ALIKE)])
+
+
+def growth(effort) -> Iterator[Figure]:
+    samples = measured("growth", effort.of(200, 3))
+    names = ("The same ten names are asked for over and over, so that what is compared is the work, and not what fits the "
+             "processor's cache.")
+    yield flat("decide", "A decision, by the number of rules", "ns", "rules", f"`policy::Policy::decide`. {names}",
+               series(samples["decide"]))
+    yield flat("cache", "A cached answer, by the number of names", "ns", "names", f"`dns::Cache::find`. {names}",
+               series(samples["cache"]))
+    yield flat("admit", "An admission, by the number of those that last", "µs", "admissions",
+               "`nft::KernelAdmissions::admit`, acknowledged, twenty new addresses that are revoked before the next turn.",
+               series(samples["admit"], 1000))
+
+
+def measure(effort: Effort) -> Iterator[Figure]:
+    yield one(effort)
+    yield from growth(effort)

@@ -1,0 +1,92 @@
+"""The network of a measurement: an upstream at an address of its own that knows so many hosts."""
+
+import contextlib
+import pathlib
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+RESOLVER = "192.0.2.53"
+
+
+def host(number):
+    return f"host{number}.bench.example"
+
+
+def address(number):
+    """198.51.100.1 to .254, and beyond them private ones, of which there are more."""
+    return f"198.51.100.{number + 1}" if number < 254 else f"10.1.{number >> 8}.{number & 255}"
+
+
+def make_network(folder):
+    for command in (["mount", "-t", "tmpfs", "tmpfs", "/run"],
+                    ["ip", "link", "set", "lo", "up"],
+                    ["ip", "link", "add", "bench", "type", "veth", "peer", "name", "far"],
+                    ["ip", "address", "add", RESOLVER + "/24", "dev", "bench"],
+                    ["ip", "link", "set", "bench", "up"],
+                    ["ip", "link", "set", "far", "up"],
+                    ["ip", "route", "add", "default", "dev", "bench"]):
+        subprocess.run(command, check=True)
+    conf = pathlib.Path(folder, "resolv.conf")
+    conf.write_text(f"nameserver {RESOLVER}\n")
+    subprocess.run(["mount", "--bind", str(conf), "/etc/resolv.conf"], check=True)
+
+
+DNSMASQ = ["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--user=root", "--pid-file=",
+           "--bind-interfaces"]
+
+
+@contextlib.contextmanager
+def running(command):
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        yield server
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@contextlib.contextmanager
+def upstream(folder, hosts):
+    """dnsmasq at no distance."""
+    known = pathlib.Path(folder, "hosts")
+    known.write_text("".join(f"{address(number)} {host(number)}\n" for number in range(hosts)))
+    with running([*DNSMASQ, "--conf-file=/dev/null", "--listen-address=" + RESOLVER, "--local-ttl=86400",
+                  f"--addn-hosts={known}"]):
+        await_answer(RESOLVER)
+        yield
+
+
+@contextlib.contextmanager
+def late_upstream(milliseconds):
+    """A stand-in that is so far away; of the hosts it knows the first 254."""
+    program = pathlib.Path(__file__).with_name("late_dns.py")
+    with running([sys.executable, str(program), RESOLVER, str(milliseconds)]):
+        await_answer(RESOLVER)
+        yield
+
+
+def question(name):
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    return struct.pack("!6H", 1, 0x0100, 1, 0, 0, 0) + labels + struct.pack("!BHH", 0, 1, 1)
+
+
+def ask(server, number):
+    """Whether the server tells the host's address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.settimeout(1)
+        asker.connect((server, 53))
+        with contextlib.suppress(OSError):
+            asker.send(question(host(number)))
+            return asker.recv(4096)[-4:] == socket.inet_aton(address(number))
+    return False
+
+
+def await_answer(server):
+    deadline = time.monotonic() + 20
+    while not ask(server, 0):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{server} does not answer")
+        time.sleep(0.05)

@@ -1,0 +1,122 @@
+"""What ostiary takes while it rests: memory, alone and with much to remember, and wake-ups."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+
+from figures import Bound, Effort, Figure, Series
+from house import DNSMASQ, RESOLVER, ask, await_answer, host, make_network, upstream
+from turns import OSTIARY, PLAIN
+
+LOOPBACK = "127.0.0.1"
+FEW = 30
+SETTLED = 1.5  # seconds; the keeper gives back what a boot took
+
+
+@contextlib.contextmanager
+def ostiary(folder, hosts):
+    """The processes of a session that allows so many hosts: keeper and gate."""
+    policy = pathlib.Path(folder, "policy.json")
+    policy.write_text(json.dumps({"allow": [{"host": host(number), "private": True} for number in range(hosts)]}))
+    command = [OSTIARY, "run", "--no-derive", "--audit", "none", "--policy", str(policy), "--resolve-timeout", "60",
+               "--user", "nobody", "--workdir", "/", "--", "sh", "-c", "echo ready; read end"]
+    with subprocess.Popen(command, env=PLAIN, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True) as keeper:
+        if keeper.stdout.readline() != "ready\n":
+            raise RuntimeError("the agent did not run")
+        children = pathlib.Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children").read_text().split()
+        gate, = (int(pid) for pid in children
+                 if pathlib.Path(f"/proc/{pid}/cmdline").read_text().startswith("ostiary-gate"))
+        yield [keeper.pid, gate]
+        keeper.stdin.close()
+
+
+@contextlib.contextmanager
+def dnsmasq(folder, hosts):
+    """The same job: these names and no other, and each address into a set of nftables."""
+    subprocess.run(["nft", "add table inet gate; add set inet gate allow4 { type ipv4_addr; }"], check=True)
+    config = pathlib.Path(folder, "dnsmasq.conf")
+    rules = "".join(f"server=/{host(number)}/{RESOLVER}\nnftset=/{host(number)}/4#inet#gate#allow4\n"
+                    for number in range(hosts))
+    config.write_text(f"address=/#/\ncache-size={max(hosts, 150)}\n{rules}")
+    try:
+        with subprocess.Popen([*DNSMASQ, f"--conf-file={config}", "--listen-address=" + LOOPBACK]) as server:
+            await_answer(LOOPBACK)
+            yield [server.pid]
+            server.terminate()
+    finally:
+        subprocess.run(["nft", "delete table inet gate"], check=True)
+
+
+CONTENDERS = {"ostiary": ostiary, "dnsmasq": dnsmasq}
+
+
+def mebibytes(processes):
+    def proportional(pid):
+        rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+        return int(re.search(r"^Pss: +(\d+) kB", rollup, re.M)[1]) / 1024
+    return sum(map(proportional, processes))
+
+
+def held(effort, folder, hosts) -> list[Series]:
+    """The memory of everyone, with so many rules and as many names in the cache."""
+    everyone = [Series(name, []) for name in CONTENDERS]
+    for _ in range(effort.of(5, 1)):
+        for series, contender in zip(everyone, CONTENDERS.values()):
+            with contender(folder, hosts) as processes:
+                if not all(ask(LOOPBACK, number) for number in range(hosts)):
+                    raise RuntimeError(f"{series.name} does not answer for every host")
+                time.sleep(SETTLED)
+                series.samples.append(mebibytes(processes))
+    return everyone
+
+
+def memory(key, title, everyone, most) -> Figure:
+    ours = everyone[0].median
+    return Figure(
+        f"memory/{key}", title, "MiB",
+        "Proportional set size: of keeper and gate together, and of dnsmasq, which has a `server` and an `nftset` a host "
+        "and answers for no other. Every host has an address of its own and has been asked for, so that it is in the cache "
+        "and its address in the kernel's set.",
+        everyone, [Bound(f"below {most} MiB: {ours:.1f} MiB", ours < most)])
+
+
+def sleeps_ended(processes):
+    """How often any of their threads went to sleep of its own."""
+    return sum(int(re.search(r"^voluntary_ctxt_switches:\s(\d+)", status.read_text(), re.M)[1])
+               for pid in processes for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"))
+
+
+def wakes(effort, folder) -> Figure:
+    seconds = effort.of(60, 1)
+    everyone = []
+    for name, contender in CONTENDERS.items():
+        with contender(folder, FEW) as processes:
+            time.sleep(SETTLED)
+            before = sleeps_ended(processes)
+            time.sleep(seconds)
+            everyone.append(Series(name, [float(sleeps_ended(processes) - before)]))
+    ours = everyone[0].median
+    return Figure(
+        "memory/wake-ups", "Wake-ups at rest", f"in {seconds} s",
+        f"Voluntary context switches of keeper and gate together, and of dnsmasq, while nobody asks for anything. {FEW} "
+        "hosts are allowed, and admitted for an hour; no timer is due.",
+        everyone, [Bound(f"none: {ours:.0f}", ours == 0)])
+
+
+def measure(effort: Effort) -> Iterator[Figure]:
+    many = effort.of(10_000, 300)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        make_network(folder)
+        with upstream(folder, many):
+            yield memory("at-rest", f"Memory at rest, with {FEW} hosts", held(effort, folder, FEW), 8)
+            yield memory("much-held", f"Memory with {many:,} rules and {many:,} cached names", held(effort, folder, many),
+                         20)
+            yield wakes(effort, folder)
