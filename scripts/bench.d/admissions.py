@@ -9,7 +9,6 @@ from figures import Bound, Effort, Figure, Series
 from turns import OSTIARY
 
 TOOLS = pathlib.Path(OSTIARY).parent / "tests/bench"
-ALIKE = 1.2
 
 
 def measured(tool, turns):
@@ -29,9 +28,9 @@ def one(effort) -> Figure:
         bounds.append(Bound(f"8 times as fast as {each.name}: {better:.1f} times", better >= 8))
     return Figure(
         "admissions/one", "One admission, acknowledged by the kernel", "µs",
-        "A new address a transaction, into the set of the real rules: through `nft::KernelAdmissions`, as the gate does; "
-        "by a loop over libmnl that sends the same messages and does nothing else; and by libnftables, whose context is "
-        "kept, with its text and its JSON. Nobody listens for notifications. A sample is the mean of 20.",
+        "A new address a transaction, into the set of the real rules: through `nft::KernelAdmissions`, as the gate does "
+        "it; by a loop over libmnl that sends the same messages and does nothing else; and by libnftables, whose context "
+        "is kept, with its text and its JSON. Nobody listens for notifications. A sample is the mean of 20.",
         everyone, bounds)
 
 
@@ -41,19 +40,19 @@ def flat(key, title, unit, held, how, everyone) -> Figure:
     for each in everyone:
         each.name = f"{int(each.name):,} {held}"
     return Figure(f"growth/{key}", title, unit, how + " The sizes have turns, all of them held at the same time.",
-                  everyone, [Bound(f"flat within 20%: the dearest is {spread:.2f} times the cheapest", spread <= ALIKE)])
+                  everyone, [Bound(f"flat within 20%: the dearest is {spread:.2f} times the cheapest", spread <= 1.2)])
 
 
 def growth(effort) -> Iterator[Figure]:
     samples = measured("growth", effort.of(200, 3))
-    names = ("The same ten names are asked for over and over, so that what is compared is the work, and not what fits the "
-             "processor's cache.")
+    names = ("The same ten names are asked for over and over, so that what is compared is the work, and not what fits "
+             "the processor's cache.")
     yield flat("decide", "A decision, by the number of rules", "ns", "rules", f"`policy::Policy::decide`. {names}",
                series(samples["decide"]))
     yield flat("cache", "A cached answer, by the number of names", "ns", "names", f"`dns::Cache::find`. {names}",
                series(samples["cache"]))
     yield flat("admit", "An admission, by the number of those that last", "µs", "admissions",
-               "`nft::KernelAdmissions::admit`, acknowledged, twenty new addresses that are revoked before the next turn.",
+               "`nft::KernelAdmissions::admit`, acknowledged: twenty new addresses, revoked before the next turn.",
                series(samples["admit"], 1000))
 
 

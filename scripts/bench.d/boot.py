@@ -51,9 +51,9 @@ iptables -F
 ! nft list table inet ostiary || nft delete table inet ostiary
 """
 HOW = ("From the start of the process to the first octet that the agent writes, which is `echo`. {} hosts are allowed; "
-       "the rules of the boot before are gone. The shell loops ask `dig` for one host after the other and then load the "
-       "rules, with `iptables-restore`, or with `ipset` and `iptables`, for IPv4 alone and without a gate that goes on; "
-       "ostiary asks for all at once, starts its gate and tests that nothing else is open. ")
+       "the rules of the boot before are gone. The shell loops ask `dig` for one host after the other and then load "
+       "the rules, with `iptables-restore`, or with `ipset` and `iptables`, for IPv4 alone and without a gate that goes "
+       "on; ostiary asks for all at once, starts its gate and tests that nothing else is open. ")
 
 
 def boot_of(command, hosts):

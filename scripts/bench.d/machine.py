@@ -7,7 +7,8 @@ import platform
 import re
 import subprocess
 
-PEERS = ["tini", "dumb-init", "dnsmasq-base", "unbound", "bind9-dnsutils", "iptables", "ipset", "libnftables1", "libmnl0"]
+PEERS = ["tini", "dumb-init", "dnsmasq-base", "unbound", "bind9-dnsutils", "iptables", "ipset", "libnftables1",
+         "libmnl0"]
 
 
 def facts():

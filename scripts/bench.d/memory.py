@@ -81,9 +81,9 @@ def memory(key, title, everyone, most) -> Figure:
     ours = everyone[0].median
     return Figure(
         f"memory/{key}", title, "MiB",
-        "Proportional set size: of keeper and gate together, and of dnsmasq, which has a `server` and an `nftset` a host "
-        "and answers for no other. Every host has an address of its own and has been asked for, so that it is in the cache "
-        "and its address in the kernel's set.",
+        "Proportional set size: of keeper and gate together, and of dnsmasq, which has a `server` and an `nftset` for "
+        "each host and answers for no other. Every host has an address of its own and has been asked for, so that it is "
+        "in the cache, and its address in the kernel's set.",
         everyone, [Bound(f"below {most} MiB: {ours:.1f} MiB", ours < most)])
 
 
@@ -105,8 +105,8 @@ def wakes(effort, folder) -> Figure:
     ours = everyone[0].median
     return Figure(
         "memory/wake-ups", "Wake-ups at rest", f"in {seconds} s",
-        f"Voluntary context switches of keeper and gate together, and of dnsmasq, while nobody asks for anything. {FEW} "
-        "hosts are allowed, and admitted for an hour; no timer is due.",
+        "Voluntary context switches of keeper and gate together, and of dnsmasq, while nobody asks for anything. "
+        f"{FEW} hosts are allowed, and admitted for an hour; no timer is due.",
         everyone, [Bound(f"none: {ours:.0f}", ours == 0)])
 
 
@@ -117,6 +117,6 @@ def measure(effort: Effort) -> Iterator[Figure]:
         make_network(folder)
         with upstream(folder, many):
             yield memory("at-rest", f"Memory at rest, with {FEW} hosts", held(effort, folder, FEW), 8)
-            yield memory("much-held", f"Memory with {many:,} rules and {many:,} cached names", held(effort, folder, many),
-                         20)
+            yield memory("much-held", f"Memory with {many:,} rules and {many:,} cached names",
+                         held(effort, folder, many), 20)
             yield wakes(effort, folder)

@@ -9,8 +9,9 @@ from figures import Bound, Effort, Figure, Series
 from turns import OSTIARY, first_output, in_turn, milliseconds_to_end
 
 ORPHANS = str(pathlib.Path(OSTIARY).parent / "tests/bench/orphans")
-SUPERVISORS = {"ostiary": [OSTIARY, "run", "--gate", "off", "--"], "tini": ["tini", "-s", "--"], "dumb-init": ["dumb-init"]}
-
+SUPERVISORS = {"ostiary": [OSTIARY, "run", "--gate", "off", "--"],
+               "tini": ["tini", "-s", "--"],
+               "dumb-init": ["dumb-init"]}
 AS_PROCESS_1 = ["unshare", "-pf", "--mount-proc"]
 
 
@@ -21,16 +22,18 @@ def start(effort) -> Figure:
     ours, *theirs = in_turn({name: sample(command) for name, command in SUPERVISORS.items()}, effort.of(300, 3))
     return Figure(
         "pid1/start", "Start and end around `true`", "ms",
-        "`ostiary run --gate off -- true`, `tini -s -- true` and `dumb-init true`, from the start of the process to its "
-        "end.",
-        [ours, *theirs],
-        [Bound(f"at most 3 ms more than {each.name}: {ours.median - each.median:+.2f} ms", ours.median - each.median <= 3)
-         for each in theirs])
+        "`ostiary run --gate off -- true`, `tini -s -- true` and `dumb-init true`, from the start of the process to "
+        "its end.",
+        [ours, *theirs], [more_by(ours.median - each.median, each.name) for each in theirs])
+
+
+def more_by(milliseconds, name):
+    return Bound(f"at most 3 ms more than {name}: {milliseconds:+.2f} ms", milliseconds <= 3)
 
 
 def no_slower(ours, theirs):
-    return [Bound(f"no slower than {each.name}: {ours.median / each.median:.2f} times as long", ours.median <= each.median)
-            for each in theirs]
+    ratios = {each.name: ours.median / each.median for each in theirs}
+    return [Bound(f"no slower than {name}: {ratio:.2f} times as long", ratio <= 1) for name, ratio in ratios.items()]
 
 
 def orphans(effort) -> Iterator[Figure]:
@@ -48,8 +51,8 @@ def orphans(effort) -> Iterator[Figure]:
             single.samples.append(measured["one_by_one_ns"] / count / 1000)
     yield Figure(
         "pid1/orphans-at-once", f"Reaping of {count:,} orphans that wait", "µs an orphan",
-        f"{count:,} processes have ended when their parent ends, that nobody has waited for: the time from that end until "
-        "none of them is left.",
+        f"{count:,} processes, for which nobody has waited, have ended when their parent ends: the time from that end "
+        "until none of them is left.",
         at_once, no_slower(at_once[0], at_once[1:]))
     yield Figure(
         "pid1/orphans-one-by-one", f"Processor time of process 1 for {count:,} orphans, one by one", "µs an orphan",

@@ -32,8 +32,8 @@ def svg(figure):
     longest = max(max(each.median, quartiles(each.samples)[1]) for each in figure.series) or 1
     better = "more is better" if figure.higher_is_better else "less is better"
     height = TOP + ROW * len(figure.series) + 8
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-             'role="img">',
+    lines = ['<svg xmlns="http://www.w3.org/2000/svg" role="img" '
+             f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">',
              f"  <title>{escape(figure.title)}</title>", f"  <style>{STYLE}\n  </style>",
              f'  <text class="title" x="8" y="20">{escape(figure.title)}, {escape(figure.unit)} ({better})</text>']
     all_ours = not any(each.name.startswith("ostiary") for each in figure.series)

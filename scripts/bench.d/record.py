@@ -24,7 +24,8 @@ def write(record, folder):
     lines = [f'  {json.dumps({**figure, "series": None})}'.replace(
         '"series": null', '"series": [\n    ' + ",\n    ".join(map(json.dumps, figure["series"])) + "]")
         for figure in figures]
-    path.write_text(f'{{"machine": {json.dumps(record.machine, indent=2)},\n"figures": [\n' + ",\n".join(lines) + "]}\n")
+    machine = json.dumps(record.machine, indent=2)
+    path.write_text(f'{{"machine": {machine},\n"figures": [\n' + ",\n".join(lines) + "]}\n")
 
 
 def read(folder):
