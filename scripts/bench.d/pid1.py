@@ -44,7 +44,7 @@ def orphans(effort) -> Iterator[Figure]:
         output, _ = first_output([*AS_PROCESS_1, *supervisor, ORPHANS, str(count)])
         return json.loads(output)
 
-    for _ in range(effort.of(9, 1)):
+    for _ in range(effort.of(15, 1)):
         for supervisor, gathered, single in zip(SUPERVISORS.values(), at_once, one_by_one):
             measured = sample(supervisor)
             gathered.samples.append(measured["at_once_ns"] / count / 1000)
