@@ -19,9 +19,19 @@ def facts():
             "processor": processor[1] if processor else platform.machine(),
             "cores": str(os.cpu_count()),
             "system": f"{system['NAME']} {system['VERSION_ID']}",
-            **{name: version for name in PEERS if (version := installed(name))}}
+            **{name: version for name in PEERS if (version := installed(name))},
+            **coredns()}
 
 
 def installed(package):
     query = ["dpkg-query", "-W", "-f", "${Version}", package]
     return subprocess.run(query, capture_output=True, text=True, check=False).stdout
+
+
+def coredns():
+    """The one that scripts/bench built, if it could."""
+    program = pathlib.Path(os.environ["OSTIARY_BINARY"]).parent / "bench/coredns"
+    if not program.exists():
+        return {}
+    told = subprocess.run([program, "-version"], capture_output=True, text=True, check=True).stdout
+    return {"CoreDNS": told.split()[0].removeprefix("CoreDNS-")}

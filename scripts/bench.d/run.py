@@ -13,7 +13,7 @@ import record
 import table
 from figures import Figure
 
-MODULES = ["boot", "pid1", "admissions", "memory"]
+MODULES = ["boot", "pid1", "dns", "admissions", "memory"]
 FOLDER = pathlib.Path(__file__).resolve().parent
 DOCS = FOLDER.parents[1] / "docs"
 
