@@ -4,6 +4,8 @@
 
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace ostiary::event {
 namespace {
@@ -15,15 +17,24 @@ sigset_t all_but_faults() {
   return set;
 }
 
+// The C library keeps two signals to itself, refuses to reset them, and lets its posix_spawn leave them
+// ignored.
+long reset(int signal) {
+  const struct {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)();
+    uint64_t mask;
+  } standard{SIG_DFL, 0, nullptr, 0};  // as the kernel has it
+  return ::syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof standard.mask);
+}
+
 }  // namespace
 
 Result<> reset_dispositions() {
-  struct sigaction standard{};
-  standard.sa_handler = SIG_DFL;
   for (int signal = 1; signal < NSIG; ++signal) {
     const bool fixed = signal == SIGKILL || signal == SIGSTOP;
-    const bool belongs_to_libc = signal >= 32 && signal < SIGRTMIN;
-    if (!fixed && !belongs_to_libc && ::sigaction(signal, &standard, nullptr) != 0)
+    if (!fixed && reset(signal) != 0)
       return std::unexpected(Error::system("cannot reset signal " + std::to_string(signal)));
   }
   return {};

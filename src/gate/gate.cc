@@ -1,8 +1,10 @@
 #include "ostiary/gate/gate.h"
 
 #include <optional>
+#include <utility>
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -231,7 +233,7 @@ class Gate {
   // ---- the plan's hosts, before anybody asks
 
   struct PlanHost {
-    std::string name;
+    inet::HostName name;
     size_t waiting = 0;  // for A, for AAAA
     bool resolved = false;
     std::string_view why = "has no address";
@@ -239,23 +241,28 @@ class Gate {
 
   void resolve_plan() {
     plan_deadline_ = steady_clock::now() + parts_.setup.resolve_timeout;
-    const auto hosts = parts_.policy.plain_hosts();
-    plan_.reserve(hosts.size());
-    for (const policy::PlainHost& host : hosts) plan_.push_back({.name = host.name.text()});
-    // Counted before the first is asked, since an answer may come within the question.
-    outstanding_ = hosts.size();
-    for (size_t i = 0; i < hosts.size(); ++i) resolve(hosts[i].name, i);
-    if (hosts.empty()) tell_ready();
+    if (parts_.setup.terms.ipv4 == Family::reachable) plan_types_.push_back(dns::RecordType::a);
+    if (parts_.setup.terms.ipv6 == Family::reachable) plan_types_.push_back(dns::RecordType::aaaa);
+    for (policy::PlainHost& host : parts_.policy.plain_hosts())
+      plan_.push_back({.name = std::move(host.name), .waiting = plan_types_.size()});
+    outstanding_ = plan_.size();
+    if (plan_.empty()) return tell_ready();
+    ask_plan();
   }
 
-  void resolve(const inet::HostName& host, size_t index) {
-    std::vector<dns::RecordType> types;
-    if (parts_.setup.terms.ipv4 == Family::reachable) types.push_back(dns::RecordType::a);
-    if (parts_.setup.terms.ipv6 == Family::reachable) types.push_back(dns::RecordType::aaaa);
-    plan_[index].waiting = types.size();
-    if (types.empty()) return on_resolved(index);
+  // An answer may come within the question, and so bring us here again.
+  void ask_plan() {
+    if (std::exchange(asking_plan_, true)) return;
+    while (asked_ < plan_.size() && asked_ + outstanding_ - plan_.size() < limits::plan_hosts_at_once)
+      resolve(asked_++);
+    asking_plan_ = false;
+  }
+
+  void resolve(size_t index) {
+    if (plan_types_.empty()) return on_resolved(plan_[index]);
+    const inet::HostName& host = plan_[index].name;
     const policy::Decision decision = parts_.policy.decide(host);
-    for (const dns::RecordType type : types)
+    for (const dns::RecordType type : plan_types_)
       answerer_.resolve({dns::WireName::from(host), type}, decision, [this, index](const Finding& finding) {
         PlanHost& found = plan_[index];
         if (finding.kind == Finding::Kind::addresses) found.resolved = true;
@@ -263,14 +270,15 @@ class Gate {
           if (!told_ready_) tell({.kind = Message::Kind::admitted, .text = address.text()});
         if (finding.kind == Finding::Kind::failed) found.why = "the upstream gave no usable answer";
         if (finding.kind == Finding::Kind::no_such_name) found.why = "there is no such name";
-        if (--found.waiting == 0) on_resolved(index);
+        if (--found.waiting == 0) on_resolved(found);
       });
   }
 
-  void on_resolved(size_t index) {
+  void on_resolved(const PlanHost& host) {
     if (told_ready_) return;
-    if (!plan_[index].resolved) tell_unresolved(plan_[index]);
-    if (--outstanding_ == 0) tell_ready();
+    if (!host.resolved) tell_unresolved(host);
+    if (--outstanding_ == 0) return tell_ready();
+    ask_plan();
   }
 
   void give_up_plan() {
@@ -284,13 +292,14 @@ class Gate {
   }
 
   void tell_unresolved(const PlanHost& host) {
-    tell({.kind = Message::Kind::unresolved, .text = host.name, .reason = std::string(host.why)});
+    tell({.kind = Message::Kind::unresolved, .text = host.name.text(), .reason = std::string(host.why)});
   }
 
   void tell_ready() {
     told_ready_ = true;
     const auto resolved = std::ranges::count_if(plan_, [](const PlanHost& host) { return host.resolved; });
     tell({.kind = Message::Kind::ready, .number = static_cast<uint32_t>(resolved)});
+    ::malloc_trim(0);  // what it took to read a policy and to resolve its hosts
   }
 
   // A keeper that does not listen is gone, and its end of the channel says so.
@@ -302,7 +311,10 @@ class Gate {
   Ledger ledger_;
   Answerer answerer_;
   std::vector<PlanHost> plan_;
-  size_t outstanding_ = 0;
+  std::vector<dns::RecordType> plan_types_;
+  size_t asked_ = 0;        // of the plan
+  size_t outstanding_ = 0;  // of the plan: not asked yet, or not answered
+  bool asking_plan_ = false;
   event::Deadline upstream_due_;  // as it was before the wait: asked again it would only be later
   bool told_ready_ = false;
   bool ended_ = false;

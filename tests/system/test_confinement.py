@@ -181,3 +181,16 @@ def test_a_container_with_few_capabilities_is_enough(sandbox):
         for name in LOST | {"SYS_RESOURCE", "SYS_NICE", "IPC_LOCK", "LINUX_IMMUTABLE", "AUDIT_CONTROL", "SYSLOG"}:
             without_capability(name)()
     assert sandbox.boot("id", "-un", flags=["--user", "agent"], prepare=as_docker).stdout == "agent\n"
+
+
+def test_what_starts_it_may_ignore_any_signal(sandbox):
+    """posix_spawn of the C library leaves even its own two ignored."""
+    start = """
+import os, signal
+for number in set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:
+    signal.signal(number, signal.SIG_IGN)
+pid = os.posix_spawn("/opt/bin/ostiary", ["ostiary", "run", "--gate", "off", "--", "grep", "SigIgn", "/proc/self/status"], os.environ)
+print("status", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    result = sandbox.launch("python3", "-c", start).wait()
+    assert result.stdout == "SigIgn:\t0000000000000000\nstatus 0\n", result

@@ -19,6 +19,11 @@ inline constexpr size_t ledger_entries = nft::limits::admissions;
 inline constexpr size_t outstanding = 1024;
 inline constexpr size_t waiters = 64;
 
+// Hosts of the plan that are asked for at a time. A resolver nearby may have room for no more than 150
+// questions, which is dnsmasq's default, and drops the others.
+inline constexpr size_t plan_hosts_at_once = 64;
+static_assert(2 * plan_hosts_at_once <= outstanding);
+
 // What one name can open: addresses times ports.
 inline constexpr size_t ports_of_a_name = 1024;
 inline constexpr size_t admissions_of_a_name = dns::limits::addresses * ports_of_a_name;

@@ -131,3 +131,13 @@ def test_thirty_names_are_resolved_at_once(world, fresh_gatehouse):
     begin = time.monotonic()
     result = home.boot("true", flags=[word for n in range(30) for word in ("--allow", f"n{n}.thirty.example")])
     assert result.status == 0 and time.monotonic() - begin < 4, result
+
+
+def test_more_names_than_the_gate_asks_for_at_a_time(world, fresh_gatehouse):
+    names = [f"n{n}.many.example" for n in range(1100)]
+    world.upstream.name("*.many.example", host(ALLOWED))
+    home = fresh_gatehouse()
+    home.policy({"allow": names})
+    result = home.boot("true", flags=["--resolve-timeout", "60"])
+    assert result.status == 0 and "many.example" not in result.stderr, result
+    assert world.upstream.names() == set(names)
