@@ -49,6 +49,9 @@ class Outside:
         """Every packet that left a sandbox since this was last called, but those that find neighbours."""
         return [packet for capture in self._cables.values() for packet in capture.read()]
 
+    def capture_of(self, link):
+        return self._cables[link]
+
     def close(self):
         for link in list(self._cables):
             self.detach(link)

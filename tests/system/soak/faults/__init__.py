@@ -1,0 +1,5 @@
+"""Every fault there is."""
+
+from soak.faults import upstream
+
+ALL = [*upstream.FAULTS]

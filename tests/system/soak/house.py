@@ -1,0 +1,169 @@
+"""A gatehouse in the soak: an agent that asks all the time, a gate that is killed, and what both were seen to do."""
+
+import collections
+import json
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import threading
+import time
+
+from support import processes
+from support.gatehouse import Gatehouse
+from support.namespaces import MNT_DETACH, call
+
+RULES = ["--allow", ",".join(f"n{number}.load.example" for number in range(48)), "--allow", "*.wild.example"]
+HOLD = ["--hold", "20"]  # seconds; short, so that admissions end and are renewed all along
+GATES_USER = 53053
+MOST_DEATHS = 6  # within a minute; the ninth ends the agent
+PROBE_PATIENCE = 6
+ENDED = re.compile(rb"the gate ended with (signal|status) (\d+)")
+
+
+class SoakHouse(Gatehouse):
+    def __init__(self, path, binary, world, name, who, journal="file"):
+        super().__init__(path, binary, world)
+        self.name, self.who, self.journal = name, who, journal
+        self.quiet = threading.Lock()  # held by who needs the gate to be left alone
+        self.counts = collections.Counter()
+        self.said = []  # what the agent found wrong
+        self.kills = collections.deque()  # the times of all deaths that were our doing
+        self.gates = set()  # all that were seen
+        self.ends = collections.Counter()  # as the keeper told them
+        self.downs = []  # from and to
+        self.calm = False
+
+    def move_in(self, seed, pause):
+        audit = ["--audit", "stderr"] if self.journal == "pipe" else []
+        user = ["--user", "agent"] if self.who == "agent" else []
+        self.session = self.start_boot(*self.agent("asker"), str(seed), str(pause), flags=[*user, *RULES, *HOLD, *audit])
+        self.session.read_until('"ready": true')
+        self.session.err.position = 0
+        self.keeper = self.session.program
+        self.first_process = next(pid for pid in processes.children(self.keeper)
+                                  if not _is_ostiary(pid))
+        self.gates.add(self.gate_now())
+
+    def begin(self):
+        self.session.send("begin\n")
+
+    def calm_down(self):
+        """Its agent asks no more."""
+        self.session.close_stdin()
+
+    # What its processes say ---------------------------------------------------------------------------------
+
+    def listen(self):
+        """Takes in what agent and keeper said since."""
+        session = self.session
+        for stream in (session.out, session.err):
+            if stream.fd is not None:
+                stream.drain()
+        for line in _whole_lines(session.out):
+            said = json.loads(line)
+            self.counts.update(said.pop("counts", {}))
+            self.calm = self.calm or said.pop("idle", False)
+            if said and "ready" not in said:
+                self.said.append({"house": self.name, **said})
+        if session.err.fd is not None:
+            for line in _whole_lines(session.err):
+                if ended := ENDED.search(line):
+                    self.ends[f"{ended[1].decode()} {ended[2].decode()}"] += 1
+        if gate := self.gate_now():
+            self.gates.add(gate)
+
+    # The gate -----------------------------------------------------------------------------------------------
+
+    def gate_now(self, also_beginning=False):
+        """None where there is none at the moment; one that just begins is root still."""
+        for pid in processes.children(self.keeper):
+            if pid == getattr(self, "first_process", None):
+                continue
+            uid = processes.field(pid, "Uid")
+            if uid and int(uid.split()[0]) == GATES_USER or (also_beginning and uid and _is_ostiary(pid)):
+                return pid
+        return None
+
+    def kill_gate(self, also_beginning=False):
+        """Whether there was one; it is dead when this returns."""
+        pid = self.gate_now(also_beginning)
+        if pid is None:
+            return False
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return False
+        try:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            self.kills.append(time.monotonic())
+            return bool(select.select([handle], [], [], PROBE_PATIENCE)[0])
+        except ProcessLookupError:
+            return False
+        finally:
+            os.close(handle)
+
+    def deaths_lately(self):
+        now = time.monotonic()
+        return sum(1 for moment in list(self.kills) if moment > now - 61)
+
+    def answers(self, name="probe.denied.example", patience=PROBE_PATIENCE):
+        """Seconds until the gate answers somebody who asks now, or None."""
+        labels = b"".join(bytes([len(label)]) + label for label in name.encode().split(b"."))
+        message = struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", 1, 1)
+        with self.socket() as probe:
+            probe.settimeout(patience)
+            begin = time.monotonic()
+            try:
+                probe.connect(("127.0.0.1", 53))
+                probe.send(message)
+                probe.recv(4096)
+            except OSError:
+                return None
+            return time.monotonic() - begin
+
+    def socket(self, family=socket.AF_INET, kind=socket.SOCK_DGRAM):
+        """Of somebody who is in its network, and not confined otherwise."""
+        with self.cable.network.entered():
+            return socket.socket(family, kind)
+
+    # What it holds ------------------------------------------------------------------------------------------
+
+    def descriptors(self, pid):
+        """How many of each kind, and how many of sockets."""
+        kinds = collections.Counter()
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                target = os.readlink(f"/proc/{pid}/fd/{number}")
+            except FileNotFoundError:
+                continue
+            kinds[re.sub(r":\[\d+\]$", "", target)] += 1
+        return kinds
+
+    def lasting_zombies(self):
+        """Whoever has just died is reaped at once."""
+        first = self._zombies()
+        time.sleep(0.5 if first else 0)
+        return [found for found in self._zombies() if found in first]
+
+    def _zombies(self):
+        return [(pid, processes.field(pid, "Name")) for pid in processes.within(self.session)
+                if (processes.field(pid, "State") or "").startswith("Z")]
+
+    def unmount(self, path):
+        call("umount2", self.at(path), MNT_DETACH)
+
+
+def _is_ostiary(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/exe").split(" ")[0].endswith("ostiary")
+    except OSError:
+        return False
+
+
+def _whole_lines(stream):
+    data, _, rest = stream.data.rpartition(b"\n")
+    stream.data, stream.position = rest, 0
+    return data.split(b"\n") if data else []

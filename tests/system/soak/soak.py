@@ -1,0 +1,136 @@
+"""Houses under load, faults one after another, and what is asked of the whole at the end."""
+
+import collections
+import random
+import statistics
+import tempfile
+import threading
+import time
+
+from soak.fault import WithoutEffect
+from soak.house import SoakHouse
+from soak.killer import Killer
+from soak.record import Record
+from soak.resolver import Resolver
+from support.waiting import eventually
+from support.world import World
+
+KILLS_A_SECOND = 200 / 600
+TICK = 0.1
+READ_EVERY = 5  # ticks
+PAUSE = 0.12  # seconds between one question of an asker and its next, on average
+SETTLING = 15  # seconds; the gate gives up whom it waits for earlier
+WHO = ["agent", "root"]
+JOURNALS = {2: "small disk", 3: "pipe"}
+HOUSES = 8
+
+
+class Soak:
+    def __init__(self, workshop, binary, seed):
+        self.rng = random.Random(seed)
+        self.world = World()
+        self.resolver = Resolver(self.world)
+        self.houses = [SoakHouse(tempfile.mkdtemp(dir=workshop), binary, self.world, f"house {number}",
+                                 WHO[number % 2], JOURNALS.get(number, "file")) for number in range(HOUSES)]
+        self.record = Record(self.world, self.resolver, self.houses)
+        self.table = collections.OrderedDict()  # fault: times, what was seen, why not
+        self._ended = threading.Event()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+
+    def run(self, seconds, faults):
+        self._move_in()
+        self._listener.start()
+        killer = Killer(self.houses, random.Random(self.rng.random()), round(seconds * KILLS_A_SECOND), seconds)
+        killer.start()
+        self._let_happen(faults, seconds)
+        killer.join(timeout=10)
+        killer.end()
+        self.killer = killer
+        self._settle()
+
+    # What faults ask for ------------------------------------------------------------------------------------
+
+    def a_house(self, rng, **like):
+        fitting = [house for house in self.houses if all(getattr(house, key) == value for key, value in like.items())]
+        return rng.choice(fitting)
+
+    def answers_by_code(self):
+        sums = self.counts()
+        of = lambda code: sum(number for what, number in sums.items() if what in (f"plain {code}", f"wildcard {code}"))
+        return {"answered": of(0), "servfail": of(2)}
+
+    def counts(self):
+        sums = collections.Counter()
+        for house in self.houses:
+            sums.update(house.counts)
+        return sums
+
+    # How it is done -----------------------------------------------------------------------------------------
+
+    def _move_in(self):
+        for house in self.houses:
+            house.move_in(self.rng.getrandbits(30), PAUSE)
+        self.descriptors_at_the_start = [self._descriptors(house) for house in self.houses]
+        for house in self.houses:
+            house.begin()
+
+    def _let_happen(self, faults, seconds):
+        """Each at least once; then in whatever order until the time is over."""
+        begin = time.monotonic()
+        round_of = lambda: self.rng.sample(faults, len(faults))
+        waiting, first = round_of(), True
+        each = min(6, max(1, seconds / len(faults) / 2))
+        while first or time.monotonic() < begin + seconds:
+            self._let_one_happen(waiting.pop(), each)
+            if not waiting:
+                waiting, first = round_of(), False
+        self.lasted = time.monotonic() - begin
+
+    def _let_one_happen(self, fault, seconds):
+        row = self.table.setdefault(fault.name, {"times": 0, "seen": collections.Counter(), "not": collections.Counter()})
+        try:
+            row["seen"].update(fault.happen(self, self.rng, seconds))
+            row["times"] += 1
+        except WithoutEffect as why:
+            row["not"][str(why)] += 1
+
+    def _listen(self):
+        ticks = 0
+        while not self._ended.wait(TICK):
+            for house in self.houses:
+                house.listen()
+            ticks += 1
+            if ticks % READ_EVERY == 0:
+                self.record.read_all()
+
+    def _settle(self):
+        """The load ends, what is in flight is told, and what is left over can be seen."""
+        for house in self.houses:
+            house.calm_down()
+        eventually(lambda: all(house.calm for house in self.houses), "everybody has an answer", patience=30)
+        self._ended.set()
+        self._listener.join()
+        for house in self.houses:
+            house.listen()
+        self.record.read_all()
+        self.zombies = [(house.name, *zombie) for house in self.houses for zombie in house.lasting_zombies()]
+        self.descriptors_at_the_end = [self._descriptors(house, expected)
+                                       for house, expected in zip(self.houses, self.descriptors_at_the_start)]
+
+    def _descriptors(self, house, expected=None):
+        """Of keeper and gate, when the gate has nobody to serve; `expected` if it comes to that."""
+        def look():
+            return tuple(sum(house.descriptors(pid).values()) for pid in (house.keeper, house.gate_now()))
+        end = time.monotonic() + SETTLING
+        while (found := look()) != expected and time.monotonic() < end and expected:
+            time.sleep(0.1)
+        return found
+
+    def back_within(self):
+        return statistics.median(self.killer.away) if self.killer.away else None
+
+    def close(self):
+        self._ended.set()
+        for house in self.houses:
+            house.end()
+        self.world.close()
