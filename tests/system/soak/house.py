@@ -1,6 +1,7 @@
 """A gatehouse in the soak: an agent that asks all the time, a gate that is killed, and what both were seen to do."""
 
 import collections
+import contextlib
 import json
 import os
 import re
@@ -12,21 +13,20 @@ import threading
 import time
 
 from support import processes
-from support.gatehouse import Gatehouse
-from support.namespaces import MNT_DETACH, call
+from support.gatehouse import JOURNAL, Gatehouse
+from support.limits import GATES_USER
 
 RULES = ["--allow", ",".join(f"n{number}.load.example" for number in range(48)), "--allow", "*.wild.example"]
 HOLD = ["--hold", "20"]  # seconds; short, so that admissions end and are renewed all along
-GATES_USER = 53053
 MOST_DEATHS = 6  # within a minute; the ninth ends the agent
 PROBE_PATIENCE = 6
 ENDED = re.compile(rb"the gate ended with (signal|status) (\d+)")
 
 
 class SoakHouse(Gatehouse):
-    def __init__(self, path, binary, world, name, who, journal="file"):
+    def __init__(self, path, binary, world, name, who, journal="file", clock="the machine's"):
         super().__init__(path, binary, world)
-        self.name, self.who, self.journal = name, who, journal
+        self.name, self.who, self.journal, self.clock = name, who, journal, clock
         self.quiet = threading.Lock()  # held by who needs the gate to be left alone
         self.counts = collections.Counter()
         self.said = []  # what the agent found wrong
@@ -34,10 +34,12 @@ class SoakHouse(Gatehouse):
         self.gates = set()  # all that were seen
         self.ends = collections.Counter()  # as the keeper told them
         self.downs = []  # from and to
-        self.calm = False
+        self.calm = self.deaf = False  # deaf: nobody reads what the keeper says
+        self.crowds = []  # from and to, of TCP clients that take all there is
+        self.tampered = []  # when
 
     def move_in(self, seed, pause):
-        audit = ["--audit", "stderr"] if self.journal == "pipe" else []
+        audit = ["--audit", "stderr"] if "pipe" in self.journal else []
         user = ["--user", "agent"] if self.who == "agent" else []
         self.session = self.start_boot(*self.agent("asker"), str(seed), str(pause), flags=[*user, *RULES, *HOLD, *audit])
         self.session.read_until('"ready": true')
@@ -60,7 +62,7 @@ class SoakHouse(Gatehouse):
         """Takes in what agent and keeper said since."""
         session = self.session
         for stream in (session.out, session.err):
-            if stream.fd is not None:
+            if stream.fd is not None and not (self.deaf and stream is session.err):
                 stream.drain()
         for line in _whole_lines(session.out):
             said = json.loads(line)
@@ -111,14 +113,12 @@ class SoakHouse(Gatehouse):
 
     def answers(self, name="probe.denied.example", patience=PROBE_PATIENCE):
         """Seconds until the gate answers somebody who asks now, or None."""
-        labels = b"".join(bytes([len(label)]) + label for label in name.encode().split(b"."))
-        message = struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", 1, 1)
         with self.socket() as probe:
             probe.settimeout(patience)
             begin = time.monotonic()
             try:
                 probe.connect(("127.0.0.1", 53))
-                probe.send(message)
+                probe.send(question(name))
                 probe.recv(4096)
             except OSError:
                 return None
@@ -128,6 +128,31 @@ class SoakHouse(Gatehouse):
         """Of somebody who is in its network, and not confined otherwise."""
         with self.cable.network.entered():
             return socket.socket(family, kind)
+
+    def ask_in_vain(self, number):
+        """For so many names that nobody allows, each another one."""
+        with self.socket() as flood:
+            flood.connect(("127.0.0.1", 53))
+            for count in range(number):
+                flood.send(question(f"v{count}.denied.example"))
+                if count % 50 == 49:
+                    time.sleep(0.005)
+
+    def open_and_leave(self, number):
+        """So many connections to the gate, each with the beginning of a question."""
+        for _ in range(number):
+            with self.socket(kind=socket.SOCK_STREAM) as one, contextlib.suppress(OSError):
+                one.settimeout(0.2)
+                one.connect(("127.0.0.1", 53))
+                one.send(b"\x0f\xff" + bytes(3000))
+
+    def gate_maps(self, name):
+        gate = self.gate_now()
+        return gate and name in open(f"/proc/{gate}/maps").read()
+
+    def told(self, event):
+        """How often, as the journal has it."""
+        return self.at(JOURNAL).read_bytes().count(b'"event":"%s"' % event.encode())
 
     # What it holds ------------------------------------------------------------------------------------------
 
@@ -152,8 +177,10 @@ class SoakHouse(Gatehouse):
         return [(pid, processes.field(pid, "Name")) for pid in processes.within(self.session)
                 if (processes.field(pid, "State") or "").startswith("Z")]
 
-    def unmount(self, path):
-        call("umount2", self.at(path), MNT_DETACH)
+
+def question(name):
+    labels = b"".join(bytes([len(label)]) + label for label in name.encode().split(b"."))
+    return struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", 1, 1)
 
 
 def _is_ostiary(pid):

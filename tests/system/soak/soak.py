@@ -8,7 +8,8 @@ import threading
 import time
 
 from soak.fault import WithoutEffect
-from soak.house import SoakHouse
+from soak.faults import clock, journal
+from soak.house import MOST_DEATHS, SoakHouse
 from soak.killer import Killer
 from soak.record import Record
 from soak.resolver import Resolver
@@ -19,9 +20,11 @@ KILLS_A_SECOND = 200 / 600
 TICK = 0.1
 READ_EVERY = 5  # ticks
 PAUSE = 0.12  # seconds between one question of an asker and its next, on average
+LOOKS = 5  # until the gate has resolved its names, and needs no descriptor for them
 SETTLING = 15  # seconds; the gate gives up whom it waits for earlier
 WHO = ["agent", "root"]
-JOURNALS = {2: "small disk", 3: "pipe"}
+JOURNALS = {2: "small disk", 3: "pipe", 4: "pipe to close"}
+CLOCKS = {6: "its own"}
 HOUSES = 8
 
 
@@ -31,9 +34,11 @@ class Soak:
         self.world = World()
         self.resolver = Resolver(self.world)
         self.houses = [SoakHouse(tempfile.mkdtemp(dir=workshop), binary, self.world, f"house {number}",
-                                 WHO[number % 2], JOURNALS.get(number, "file")) for number in range(HOUSES)]
+                                 WHO[number % 2], JOURNALS.get(number, "file"), CLOCKS.get(number, "the machine's"))
+                       for number in range(HOUSES)]
         self.record = Record(self.world, self.resolver, self.houses)
         self.table = collections.OrderedDict()  # fault: times, what was seen, why not
+        self.failures = []  # of faults that did not end as they should
         self._ended = threading.Event()
         self._listener = threading.Thread(target=self._listen, daemon=True)
 
@@ -54,6 +59,10 @@ class Soak:
         fitting = [house for house in self.houses if all(getattr(house, key) == value for key, value in like.items())]
         return rng.choice(fitting)
 
+    def a_house_that_may_lose_its_gate(self, rng):
+        fitting = [house for house in self.houses if house.deaths_lately() < MOST_DEATHS]
+        return rng.choice(fitting) if fitting else None
+
     def answers_by_code(self):
         sums = self.counts()
         of = lambda code: sum(number for what, number in sums.items() if what in (f"plain {code}", f"wildcard {code}"))
@@ -69,7 +78,13 @@ class Soak:
 
     def _move_in(self):
         for house in self.houses:
+            if house.journal == "small disk":
+                journal.small_disk(house)
+            if house.clock == "its own":
+                clock.install(house)
             house.move_in(self.rng.getrandbits(30), PAUSE)
+            house.kill_gate()  # whoever is here at the end will have been started again as well
+            house.answers()
         self.descriptors_at_the_start = [self._descriptors(house) for house in self.houses]
         for house in self.houses:
             house.begin()
@@ -93,6 +108,9 @@ class Soak:
             row["times"] += 1
         except WithoutEffect as why:
             row["not"][str(why)] += 1
+        except AssertionError as broken:
+            row["times"] += 1
+            self.failures.append(str(broken))
 
     def _listen(self):
         ticks = 0
@@ -118,11 +136,13 @@ class Soak:
                                        for house, expected in zip(self.houses, self.descriptors_at_the_start)]
 
     def _descriptors(self, house, expected=None):
-        """Of keeper and gate, when the gate has nobody to serve; `expected` if it comes to that."""
+        """Of keeper and gate; those `expected` if it comes to that, or else the fewest while nobody asks."""
         def look():
             return tuple(sum(house.descriptors(pid).values()) for pid in (house.keeper, house.gate_now()))
+        if not expected:
+            return min(look() for _ in range(LOOKS) if not time.sleep(TICK))
         end = time.monotonic() + SETTLING
-        while (found := look()) != expected and time.monotonic() < end and expected:
+        while (found := look()) != expected and time.monotonic() < end:
             time.sleep(0.1)
         return found
 
@@ -133,4 +153,6 @@ class Soak:
         self._ended.set()
         for house in self.houses:
             house.end()
+            if house.journal == "small disk":
+                journal.take_away_the_disk(house)
         self.world.close()

@@ -1,5 +1,6 @@
 """What is asked of a soak at its end: each claim with how many times it was broken, and the evidence."""
 
+import statistics
 from typing import NamedTuple
 
 from soak.resolver import LONGEST
@@ -18,7 +19,7 @@ class Claim(NamedTuple):
 def claims(soak):
     said = {kind: [(each["house"], each[kind]) for house in soak.houses for each in house.said if kind in each]
             for kind in ("lost", "broken", "wrong", "through", "stayed", "failure")}
-    lost, lost_in_flight, lost_undone = _lost(soak, said["lost"])
+    lost, lost_in_flight, lost_undone, lost_in_crowd = _lost(soak, said["lost"])
     broken, broken_down, broken_undone = _broken(soak, said["broken"])
     through = [each for each in said["through"] if not soak.record.was_undone(each[0], each[1]["begin"], each[1]["at"])]
     record = soak.record
@@ -41,27 +42,32 @@ def claims(soak):
               "never measured" if back is None else f"{back * 1000:.1f} ms", back is not None and back <= BACK_WITHIN, []),
         none("deaths that were nobody's doing", unplanned),
         none("houses that ended", ended),
+        none("faults that did not end as they should", soak.failures),
         none("zombies", soak.zombies),
         none("processes whose descriptors are not as at the start", descriptors),
         none("packets the record itself missed", [f"{n}" for n in [record.lost()] if n]),
         none("agents that failed", said["failure"]),
     ], {"queries lost in flight at a kill": len(lost_in_flight),
+        "TCP queries whose connection made room for another": len(lost_in_crowd),
         "queries lost while somebody had undone the rules": len(lost_undone),
         "connects that failed while somebody had undone the rules": len(broken_undone)}
 
 
 def _lost(soak, lost):
     """Of UDP and TCP alike: what the gate had taken when it was killed is nobody's any more."""
-    ours, in_flight, undone = [], [], []
+    ours, in_flight, undone, crowd = [], [], [], []
     by_name = {house.name: house for house in soak.houses}
     for name, what in lost:
         if any(what["sent"] - 0.001 <= kill <= what["sent"] + LONGEST for kill in by_name[name].kills):
             in_flight.append((name, what))
         elif soak.record.was_undone(name, what["sent"], what["sent"] + LONGEST):
             undone.append((name, what))
+        elif what["transport"] == "tcp" and any(what["sent"] <= until and what["at"] >= since
+                                                for since, until in by_name[name].crowds):
+            crowd.append((name, what))
         else:
             ours.append((name, what))
-    return ours, in_flight, undone
+    return ours, in_flight, undone, crowd
 
 
 def _broken(soak, broken):
@@ -104,9 +110,7 @@ def show(soak, all_claims, excused):
 def _spread(values):
     if not values:
         return "nothing"
-    ordered = sorted(values)
-    return ", ".join(f"{ordered[int(part * (len(ordered) - 1))] * 1000:.1f} ({word})"
-                     for part, word in ((0, "least"), (0.5, "median"), (0.9, "nine of ten"), (1, "most"))) + " ms"
+    return f"{statistics.median(values) * 1000:.1f} ms (median), {max(values) * 1000:.1f} ms (at most)"
 
 
 def _plain(number):

@@ -1,0 +1,44 @@
+"""Another root of the machine undoes the rules of a house: they are made anew within milliseconds, or its agent is ended.
+What leaves in between has no rules to hold it; what leaves afterwards has."""
+
+import time
+
+from soak.fault import Fault, prove
+
+WAYS = {
+    "ruleset flushed by another root": "flush ruleset",
+    "table deleted by another root": "delete table inet ostiary",
+    "rules flushed by another root": "flush chain inet ostiary output",
+    "admissions flushed by another root": "flush set inet ostiary allow4; flush set inet ostiary allow6",
+}
+MOST_IN_A_MINUTE = 8  # of one house; the seventeenth ends its agent
+PATIENCE = 5
+
+
+class Tampering(Fault):
+    def __init__(self, name, command):
+        self.name, self._command = name, command
+
+    def happen(self, soak, rng, seconds):
+        house = next((house for house in rng.sample(soak.houses, len(soak.houses))
+                      if self._of_late(house) < MOST_IN_A_MINUTE), None)
+        prove(house, "every house was tampered with too often for now")
+        rules, told = house.rules(), house.told("tampering")
+        with soak.record.undone(house, self.name):
+            begin = time.monotonic()
+            house.tampered.append(begin)
+            house.nft(self._command)
+            while not (repaired := house.rules() == rules) and time.monotonic() < begin + PATIENCE:
+                pass
+            took = time.monotonic() - begin
+            time.sleep(0.1)  # for what was on its way, and the gate to admit again
+        assert repaired, f"{self.name} in {house.name}: the rules were not put right within {PATIENCE} s"
+        if house.journal == "file":
+            prove(house.told("tampering") > told, "nobody noticed")
+        return {"put right": 1, "within at most (ms, summed)": round(took * 1000)}
+
+    def _of_late(self, house):
+        return sum(1 for moment in house.tampered if moment > time.monotonic() - 61)
+
+
+FAULTS = [Tampering(name, command) for name, command in WAYS.items()]
