@@ -1,4 +1,6 @@
-"""    soak [SECONDS] [--seed N]"""
+"""    soak [SECONDS] [--seed N] [--only FAULT]
+    soak --million
+"""
 
 import argparse
 import os
@@ -8,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from soak import faults
+from soak import faults, million
 from soak.soak import Soak
 from soak.verdict import claims, show
 from support import namespaces
@@ -19,6 +21,8 @@ def main():
     parser.add_argument("seconds", nargs="?", type=float, default=600)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(31))
     parser.add_argument("--only", help="faults whose name contains this")
+    parser.add_argument("--million", type=int, nargs="?", const=1_000_000, metavar="NUMBER",
+                        help="questions through one gate instead; what it holds before and after")
     wanted = parser.parse_args()
     print(f"seed {wanted.seed}", flush=True)
     namespaces.leave_the_others_mounts()
@@ -26,6 +30,8 @@ def main():
         namespaces.mount_memory(workshop)
         try:
             binary = Path(shutil.copy(os.environ["OSTIARY_BINARY"], workshop))
+            if wanted.million:
+                return million.run(workshop, binary, wanted.million)
             return run(wanted, workshop, binary)
         finally:
             namespaces.unmount(workshop)

@@ -19,6 +19,8 @@ from support.limits import GATES_USER
 RULES = ["--allow", ",".join(f"n{number}.load.example" for number in range(48)), "--allow", "*.wild.example"]
 HOLD = ["--hold", "20"]  # seconds; short, so that admissions end and are renewed all along
 MOST_DEATHS = 6  # within a minute; the ninth ends the agent
+LONG = ".".join(["x" * 60] * 3)
+AT_ONCE = 50
 PROBE_PATIENCE = 6
 ENDED = re.compile(rb"the gate ended with (signal|status) (\d+)")
 
@@ -28,10 +30,12 @@ class SoakHouse(Gatehouse):
         super().__init__(path, binary, world)
         self.name, self.who, self.journal, self.clock = name, who, journal, clock
         self.quiet = threading.Lock()  # held by who needs the gate to be left alone
+        self.removal = threading.Lock()  # held while nobody lives there
         self.counts = collections.Counter()
         self.said = []  # what the agent found wrong
         self.kills = collections.deque()  # the times of all deaths that were our doing
-        self.gates = set()  # all that were seen
+        self.gates = set()  # all that were seen of this life of the house
+        self.earlier_gates = 0  # that ended in the lives before
         self.ends = collections.Counter()  # as the keeper told them
         self.downs = []  # from and to
         self.calm = self.deaf = False  # deaf: nobody reads what the keeper says
@@ -47,7 +51,8 @@ class SoakHouse(Gatehouse):
         self.keeper = self.session.program
         self.first_process = next(pid for pid in processes.children(self.keeper)
                                   if not _is_ostiary(pid))
-        self.gates.add(self.gate_now())
+        self.earlier_gates += max(0, len(self.gates) - 1)
+        self.gates = {self.gate_now()}
 
     def begin(self):
         self.session.send("begin\n")
@@ -60,6 +65,13 @@ class SoakHouse(Gatehouse):
 
     def listen(self):
         """Takes in what agent and keeper said since."""
+        if self.removal.acquire(blocking=False):
+            try:
+                self._listen()
+            finally:
+                self.removal.release()
+
+    def _listen(self):
         session = self.session
         for stream in (session.out, session.err):
             if stream.fd is not None and not (self.deaf and stream is session.err):
@@ -130,21 +142,28 @@ class SoakHouse(Gatehouse):
             return socket.socket(family, kind)
 
     def ask_in_vain(self, number):
-        """For so many names that nobody allows, each another one."""
+        """For so many names that nobody allows, each another one; no more at a time than find room while nobody answers."""
         with self.socket() as flood:
+            flood.settimeout(0.05)
             flood.connect(("127.0.0.1", 53))
-            for count in range(number):
-                flood.send(question(f"v{count}.denied.example"))
-                if count % 50 == 49:
-                    time.sleep(0.005)
+            for first in range(0, number, AT_ONCE):
+                for count in range(first, min(first + AT_ONCE, number)):
+                    flood.send(question(f"v{count}.{LONG}.denied.example"))
+                with contextlib.suppress(TimeoutError):
+                    for _ in range(AT_ONCE):
+                        flood.recv(4096)
 
-    def open_and_leave(self, number):
-        """So many connections to the gate, each with the beginning of a question."""
-        for _ in range(number):
-            with self.socket(kind=socket.SOCK_STREAM) as one, contextlib.suppress(OSError):
+    @contextlib.contextmanager
+    def unfinished_questions(self, number):
+        """So many TCP connections, each with the long beginning of one."""
+        with contextlib.ExitStack() as held:
+            for _ in range(number):
+                one = held.enter_context(self.socket(kind=socket.SOCK_STREAM))
                 one.settimeout(0.2)
-                one.connect(("127.0.0.1", 53))
-                one.send(b"\x0f\xff" + bytes(3000))
+                with contextlib.suppress(OSError):
+                    one.connect(("127.0.0.1", 53))
+                    one.send(b"\x0f\xff" + bytes(3000))
+            yield
 
     def gate_maps(self, name):
         gate = self.gate_now()

@@ -59,6 +59,11 @@ class Soak:
         fitting = [house for house in self.houses if all(getattr(house, key) == value for key, value in like.items())]
         return rng.choice(fitting)
 
+    def move_in_again(self, house):
+        house.end()
+        self._move_into(house)
+        house.begin()
+
     def a_house_that_may_lose_its_gate(self, rng):
         fitting = [house for house in self.houses if house.deaths_lately() < MOST_DEATHS]
         return rng.choice(fitting) if fitting else None
@@ -82,12 +87,15 @@ class Soak:
                 journal.small_disk(house)
             if house.clock == "its own":
                 clock.install(house)
-            house.move_in(self.rng.getrandbits(30), PAUSE)
-            house.kill_gate()  # whoever is here at the end will have been started again as well
-            house.answers()
+            self._move_into(house)
         self.descriptors_at_the_start = [self._descriptors(house) for house in self.houses]
         for house in self.houses:
             house.begin()
+
+    def _move_into(self, house):
+        house.move_in(self.rng.getrandbits(30), PAUSE)
+        house.kill_gate()  # whoever is here at the end will have been started again as well
+        house.answers()
 
     def _let_happen(self, faults, seconds):
         """Each at least once; then in whatever order until the time is over."""

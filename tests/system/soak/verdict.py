@@ -25,7 +25,7 @@ def claims(soak):
     record = soak.record
     back = soak.back_within()
     unplanned = [(house.name, len(house.kills), dict(house.ends), len(house.gates)) for house in soak.houses
-                 if max(sum(house.ends.values()), len(house.gates) - 1) > len(house.kills)]
+                 if max(sum(house.ends.values()), house.earlier_gates + len(house.gates) - 1) > len(house.kills)]
     descriptors = [(house.name, f"keeper and gate {start} at the start, {end} at the end") for house, start, end
                    in zip(soak.houses, soak.descriptors_at_the_start, soak.descriptors_at_the_end) if start != end]
     ended = [house.name for house in soak.houses if not house.session.running()]

@@ -1,6 +1,7 @@
 """Another root of the machine undoes the rules of a house: they are made anew within milliseconds, or its agent is ended.
 What leaves in between has no rules to hold it; what leaves afterwards has."""
 
+import subprocess
 import time
 
 from soak.fault import Fault, prove
@@ -13,6 +14,7 @@ WAYS = {
 }
 MOST_IN_A_MINUTE = 8  # of one house; the seventeenth ends its agent
 PATIENCE = 5
+UNAVAILABLE, NOT_PERMITTED = 69, 77
 
 
 class Tampering(Fault):
@@ -41,4 +43,34 @@ class Tampering(Fault):
         return sum(1 for moment in house.tampered if moment > time.monotonic() - 61)
 
 
-FAULTS = [Tampering(name, command) for name, command in WAYS.items()]
+class TakenOver(Fault):
+    """The table is another process's own, so that the kernel refuses every change of it to keeper and gate (EPERM)."""
+    name = "table taken over by another root"
+
+    def happen(self, soak, rng, seconds):
+        house = soak.a_house(rng, journal="file")
+        with house.quiet, house.removal, soak.record.undone(house, self.name):
+            with house.cable.network.entered():
+                owner = subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                         stderr=subprocess.DEVNULL, text=True)
+            try:
+                owner.stdin.write("delete table inet ostiary; add table inet ostiary { flags owner; }\n")
+                owner.stdin.flush()
+                end = time.monotonic() + PATIENCE
+                while house.session.running() and time.monotonic() < end:
+                    time.sleep(0.02)
+                ended = not house.session.running()
+                said = house.session.wait().stderr if ended else ""
+            finally:
+                owner.kill()
+                owner.wait()
+            prove(ended or "flags owner" in house.nft("list", "table", "inet", "ostiary"), "nft made no table of its own")
+            assert ended, f"{self.name} in {house.name}: its agent lived on"
+            status = house.session.wait().status
+            soak.move_in_again(house)
+        assert status in (UNAVAILABLE, NOT_PERMITTED), f"{self.name} in {house.name}: status {status}"
+        prove("not permitted" in said, "the kernel did not refuse")
+        return {"agents ended": 1}
+
+
+FAULTS = [*(Tampering(name, command) for name, command in WAYS.items()), TakenOver()]
