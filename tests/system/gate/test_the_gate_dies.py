@@ -6,14 +6,15 @@ import signal
 import socket
 import time
 
+import dns.message
 import pytest
 
 from support import processes
-from support.behaviours import addresses, host
+from support.behaviours import addresses, host, silence_for_ever
 from support.capabilities import names_of
 from support.outcomes import assert_refused
 from support.visitor import GATE
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 from support.world import ALLOWED, UNLISTED
 
 
@@ -102,6 +103,21 @@ def test_killed_at_any_moment_it_breaks_no_promise(world, home, visitor, who):
     assert result["broken"] == [] and result["made"] == 300
     strays = world.strays(*[(f"198.51.100.{n}", 443) for n in range(1, 251)])
     assert [packet for packet in strays if packet.protocol != socket.IPPROTO_ICMP] == []  # that nobody waits any more
+
+
+def test_one_that_dies_while_it_begins_is_a_death_like_others(home, visitor):
+    agent = home.agent_of(visitor.session)
+    before = kill(home, visitor)
+    seen = lambda: [pid for pid in processes.children(visitor.session.program)
+                    if pid not in (before, agent)]
+    end = time.monotonic() + PATIENCE
+    while not (beginning := seen()) and time.monotonic() < end:
+        pass
+    os.kill(beginning[0], signal.SIGKILL)
+    eventually(lambda: home._gates(visitor.session) not in ([], [before], beginning), "another gate runs")
+    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
+    assert visitor.session.running()
+    assert len(home.audit("gate_died")) == 2
 
 
 def test_deaths_without_end_are_the_end(home, visitor):
