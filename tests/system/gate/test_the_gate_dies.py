@@ -156,6 +156,18 @@ def test_the_next_gate_is_as_confined_as_the_first(home, visitor):
     assert os.stat(f"/proc/{gate}/environ").st_uid == 0
 
 
+def test_it_ends_in_order_with_questions_outstanding(world, home):
+    world.upstream.name("*.silent.example", silence_for_ever)
+    visitor = home.visit("--allow", "*.silent.example", pid_1=False)
+    query = dns.message.make_query("one.silent.example", "A").to_wire().hex()
+    assert not visitor.ask(query, GATE[4], timeout=0.1)["reached"]
+    gate = home.gate(visitor.session)
+    os.kill(visitor.session.pid, signal.SIGSTOP)  # so that nobody takes note of its end before us
+    visitor.session.signal(signal.SIGKILL)
+    eventually(lambda: processes.field(gate, "State").startswith("Z"), "the gate has ended, as its keeper has")
+    assert open(f"/proc/{gate}/stat").read().split()[-1] == "0"
+
+
 def test_an_agent_that_is_root_has_nothing_of_its_own_in_the_next_gate(home):
     """What it put where programs are loaded from is not loaded."""
     visitor = home.visit("--allow", "allowed.example", who="root")
