@@ -16,6 +16,7 @@
 #include "ostiary/boot/tracking_probe.h"
 #include "ostiary/net/interfaces.h"
 #include "ostiary/net/routes.h"
+#include "ostiary/nft/flows.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/policy/policy.h"
 
@@ -315,8 +316,11 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
     watch_.expect(*applied);
     return {};
   }
+  // Whoever began a flow in between must not go on in it. The rules for one user know their own.
+  const bool for_all = plan_.scope == config::Scope::container;
+  const Result<> doubted = for_all ? nft::doubt_flows(gate_mark) : Result<>{};
   const bool gone_on_too_long = note(tampering_) > max_tampering;
-  const bool right = applied && !gone_on_too_long;
+  const bool right = applied && doubted && !gone_on_too_long;
   using Response = audit::Tampering::Response;
   tell(audit::Tampering{.what = what,
                         .process = change.process,
@@ -325,6 +329,7 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
   log::warn("somebody else touched the rules (" + what + ", by " + change.program +
             "): " + (right ? "put right" : "ending the agent"));
   if (!applied) return std::unexpected(applied.error());
+  if (!doubted) return std::unexpected(doubted.error());
   watch_.expect(*applied);
   if (gone_on_too_long) return fail(Exit::unavailable, "somebody else keeps changing the rules");
   if (gate_) (void)gate_->tell_restore();  // one that has just ended admits anew when it is back
