@@ -170,7 +170,9 @@ class SoakHouse(Gatehouse):
         return gate and name in open(f"/proc/{gate}/maps").read()
 
     def told(self, event):
-        """How often, as the journal has it."""
+        """How often, as the journal has it, if it is a file."""
+        if not self.exists(JOURNAL):
+            return 0
         return self.at(JOURNAL).read_bytes().count(b'"event":"%s"' % event.encode())
 
     # What it holds ------------------------------------------------------------------------------------------

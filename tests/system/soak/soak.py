@@ -116,9 +116,9 @@ class Soak:
             row["times"] += 1
         except WithoutEffect as why:
             row["not"][str(why)] += 1
-        except AssertionError as broken:
+        except (AssertionError, OSError) as broken:
             row["times"] += 1
-            self.failures.append(str(broken))
+            self.failures.append(f"{fault.name}: {broken}")
 
     def _listen(self):
         ticks = 0

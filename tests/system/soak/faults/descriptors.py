@@ -40,8 +40,8 @@ class SlowClients(Fault):
                 for each in held:
                     each.close()
                 house.crowds.append((begin, time.monotonic()))
-        assert answer is not None, f"{self.name} in {house.name}: the gate does not answer over UDP"
-        assert busy < BUSY, f"{self.name} in {house.name}: the gate is busy for {busy:.0%} of the time"
+        assert answer is not None, f"{house.name}: the gate does not answer over UDP"
+        assert busy < BUSY, f"{house.name}: the gate is busy for {busy:.0%} of the time"
         wanted = len(own) + (self._left or PLACES) - SOME
         prove(most >= wanted, f"the gate never had all {wanted} descriptors")
         return {"clients": len(held), "descriptors of the gate, at most": most, "of the processor's time, %": round(busy * 100)}

@@ -120,7 +120,7 @@ class HalfALine(Fault):
             end = time.monotonic() + PATIENCE
             while (found := journal.read_bytes().find(HALF + b"\n{")) < 0 and time.monotonic() < end:
                 time.sleep(0.05)
-        assert found > 0, f"{self.name} in {house.name}: nobody ended the line"
+        assert found > 0, f"{house.name}: nobody ended the line"
         return {"ended by the next event": 1}
 
 

@@ -29,7 +29,7 @@ class Limit(Fault):
                         house.ask_in_vain(1200)
                 prove(house.gate_now() != gate, f"the gate lived on for {PATIENCE} s")
                 house.kills.append(time.monotonic())
-            eventually(house.answers, f"{self.name} in {house.name}: a gate answers afterwards")
+            eventually(house.answers, f"{house.name}: a gate answers afterwards")
             house.downs.append((began, time.monotonic()))
             house.crowds.append((began, time.monotonic()))
         return {"deaths": 1}

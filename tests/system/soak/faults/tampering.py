@@ -34,7 +34,7 @@ class Tampering(Fault):
                 pass
             took = time.monotonic() - begin
             time.sleep(0.1)  # for what was on its way, and the gate to admit again
-        assert repaired, f"{self.name} in {house.name}: the rules were not put right within {PATIENCE} s"
+        assert repaired, f"{house.name}: the rules were not put right within {PATIENCE} s"
         if house.journal == "file":
             prove(house.told("tampering") > told, "nobody noticed")
         return {"put right": 1, "within at most (ms, summed)": round(took * 1000)}
@@ -65,10 +65,10 @@ class TakenOver(Fault):
                 owner.kill()
                 owner.wait()
             prove(ended or "flags owner" in house.nft("list", "table", "inet", "ostiary"), "nft made no table of its own")
-            assert ended, f"{self.name} in {house.name}: its agent lived on"
+            assert ended, f"{house.name}: its agent lived on"
             status = house.session.wait().status
             soak.move_in_again(house)
-        assert status in (UNAVAILABLE, NOT_PERMITTED), f"{self.name} in {house.name}: status {status}"
+        assert status in (UNAVAILABLE, NOT_PERMITTED), f"{house.name}: status {status}"
         prove("not permitted" in said, "the kernel did not refuse")
         return {"agents ended": 1}
 
