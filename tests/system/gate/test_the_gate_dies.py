@@ -120,6 +120,20 @@ def test_one_that_dies_while_it_begins_is_a_death_like_others(home, visitor):
     assert len(home.audit("gate_died")) == 2
 
 
+def test_it_comes_back_where_nobody_reads_what_the_keeper_says(home, visitor):
+    visitor.session.err.open = False  # for all that we read
+    full = os.open(f"/proc/{visitor.session.program}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        for size in (4096, 1):
+            with pytest.raises(BlockingIOError):
+                while True:
+                    os.write(full, b"x" * size)
+    finally:
+        os.close(full)
+    kill(home, visitor)
+    assert visitor.asks_for("new.later.example") == [ALLOWED[4]]
+
+
 def test_deaths_without_end_are_the_end(home, visitor):
     end = time.monotonic() + 20
     while visitor.session.running() and time.monotonic() < end:
