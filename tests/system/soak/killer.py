@@ -5,18 +5,20 @@ import time
 
 from soak.house import MOST_DEATHS
 
+A_SECOND = 200 / 600
 TWICE_IN = 10  # one of so many is killed once more before it is well back
 SOON = 0.03  # seconds
 
 
 class Killer(threading.Thread):
-    def __init__(self, houses, rng, number, seconds):
-        super().__init__(daemon=True)
+    def __init__(self, houses, rng, seconds):
+        super().__init__(daemon=True, name="the killer")
         self._houses, self._rng = houses, rng
-        self._moments = sorted(rng.uniform(0, seconds) for _ in range(number))
+        self._moments = sorted(rng.uniform(0, seconds) for _ in range(round(seconds * A_SECOND)))
         self._ended = threading.Event()
-        self.planned, self.done, self.put_off = number, 0, 0
-        self.away = []  # seconds, of each that nothing else kept away
+        self.done = 0
+        self.away = []  # seconds, of each that was killed once
+        self.unanswered = []  # house, from and to: nobody answered afterwards
 
     def run(self):
         begin = time.monotonic()
@@ -39,7 +41,6 @@ class Killer(threading.Thread):
                             return
                     finally:
                         house.quiet.release()
-            self.put_off += 1
             self._ended.wait(0.1)
 
     def _kill(self, house):
@@ -50,8 +51,10 @@ class Killer(threading.Thread):
         if self._rng.randrange(TWICE_IN) == 0:
             time.sleep(self._rng.uniform(0, SOON))
             self.done += house.kill_gate(also_beginning=True)
-            house.answers()
-        elif house.answers() is not None:
+            answered = house.answers()
+        elif answered := house.answers():
             self.away.append(time.monotonic() - begin)
         house.downs.append((begin, time.monotonic()))
+        if not answered:
+            self.unanswered.append((house.name, begin, time.monotonic()))
         return True

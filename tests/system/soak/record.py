@@ -53,6 +53,10 @@ class Record:
     def was_undone(self, house, begin, end):
         return any(name == house and begin <= until and end >= since for name, since, until in self.windows)
 
+    def since_undone(self, house, moment):
+        """Seconds, or nothing where they never were."""
+        return min((moment - until for name, _, until in self.windows if name == house and until <= moment), default=None)
+
     def lost(self):
         """Packets that the record itself missed."""
         return sum(self.world.capture_of(house.cable).lost() for house in self.houses)

@@ -16,7 +16,6 @@ from soak.resolver import Resolver
 from support.waiting import eventually
 from support.world import World
 
-KILLS_A_SECOND = 200 / 600
 TICK = 0.1
 READ_EVERY = 5  # ticks
 PAUSE = 0.12  # seconds between one question of an asker and its next, on average
@@ -43,14 +42,14 @@ class Soak:
         self._listener = threading.Thread(target=self._listen, daemon=True)
 
     def run(self, seconds, faults):
+        threading.excepthook = lambda broken: self.failures.append(f"{broken.thread.name}: {broken.exc_value!r}")
         self._move_in()
         self._listener.start()
-        killer = Killer(self.houses, random.Random(self.rng.random()), round(seconds * KILLS_A_SECOND), seconds)
+        self.killer = killer = Killer(self.houses, random.Random(self.rng.random()), seconds)
         killer.start()
         self._let_happen(faults, seconds)
         killer.join(timeout=10)
         killer.end()
-        self.killer = killer
         self._settle()
 
     # What faults ask for ------------------------------------------------------------------------------------
@@ -145,13 +144,11 @@ class Soak:
 
     def _descriptors(self, house, expected=None):
         """Of keeper and gate; those `expected` if it comes to that, or else the fewest while nobody asks."""
-        def look():
-            return tuple(sum(house.descriptors(pid).values()) for pid in (house.keeper, house.gate_now()))
         if not expected:
-            return min(look() for _ in range(LOOKS) if not time.sleep(TICK))
+            return min(house.descriptors() for _ in range(LOOKS) if not time.sleep(TICK))
         end = time.monotonic() + SETTLING
-        while (found := look()) != expected and time.monotonic() < end:
-            time.sleep(0.1)
+        while (found := house.descriptors()) != expected and time.monotonic() < end:
+            time.sleep(TICK)
         return found
 
     def back_within(self):

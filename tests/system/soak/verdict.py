@@ -40,6 +40,8 @@ def claims(soak):
         none("answers that were not what they should be", said["wrong"]),
         Claim(f"gate back within {BACK_WITHIN * 1000:.0f} ms (median of {len(soak.killer.away)})",
               "never measured" if back is None else f"{back * 1000:.1f} ms", back is not None and back <= BACK_WITHIN, []),
+        none("kills after which nobody answered", [each for each in soak.killer.unanswered
+                                                   if not record.was_undone(*each)]),
         none("deaths that were nobody's doing", unplanned),
         none("houses that ended", ended),
         none("faults that did not end as they should", soak.failures),
@@ -79,7 +81,7 @@ def _broken(soak, broken):
         elif any(what["told"] <= until and what["at"] >= since for since, until in by_name[name].downs):
             down.append((name, what))
         else:
-            ours.append((name, what))
+            ours.append((name, {**what, "since the rules were back": soak.record.since_undone(name, what["told"])}))
     return ours, down, undone
 
 

@@ -52,10 +52,15 @@ class Outside:
     def capture_of(self, link):
         return self._cables[link]
 
+    def _end_tasks(self):
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.call_soon(self._loop.stop)
+
     def close(self):
         for link in list(self._cables):
             self.detach(link)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._end_tasks)
         self._thread.join()
         self.upstream.close()
         self._loop.close()

@@ -18,7 +18,7 @@ HALF = b'{"time":"2026-'
 PATIENCE = 5
 MANY = 1500  # events, each of a name of its own
 FOLDED = 1.5  # seconds, after which they are told
-PIPE_ROOM = 65536 - 4096  # octets; an event may be longer than what is left
+PIPE_ROOM = 65536 - 2 * 4096  # octets; what is left may be less than an event takes
 
 
 def small_disk(house):

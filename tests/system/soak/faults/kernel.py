@@ -1,5 +1,6 @@
 """The kernel has more to tell than fits: of denied packets to the gate, of transactions to the keeper."""
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -74,7 +75,10 @@ class Transactions(Overrun):
 
 def drops(pid):
     """Datagrams that found no room at the netfilter sockets which that process has."""
-    own = {os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
+    own = set()
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # closed by now
+            own.add(os.readlink(f"/proc/{pid}/fd/{number}"))
     lines = [line.split() for line in Path(f"/proc/{pid}/net/netlink").read_text().splitlines()[1:]]
     return sum(int(fields[8]) for fields in lines if fields[1] == NETFILTER and f"socket:[{fields[9]}]" in own)
 

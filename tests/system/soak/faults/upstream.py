@@ -1,6 +1,7 @@
 """An upstream that goes silent, slow, refuses, truncates, lies, answers late or twice. What is cached goes on meanwhile,
 and what is not gets an honest SERVFAIL or the truth."""
 
+import random
 import time
 
 import dns.flags
@@ -21,12 +22,12 @@ class Upstream(Fault):
 
     def happen(self, soak, rng, seconds):
         before = soak.answers_by_code()
-        asked = 0
+        asked, own = 0, random.Random(rng.random())  # asked for by another thread, whenever somebody asks
 
         def behave(question):
             nonlocal asked
             asked += 1
-            return self._behaviour(soak.resolver, rng, question)
+            return self._behaviour(soak.resolver, own, question)
         if delay := getattr(self._behaviour, "delay", 0):
             behave = delayed(delay, behave)
         soak.resolver.be(behave)
