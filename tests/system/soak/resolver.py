@@ -38,7 +38,7 @@ class Resolver:
         if question.type == "A":
             return [f"198.51.100.{number % 50 + 100}", f"192.0.2.{number // 50 % 254 + 1}"]
         if question.type == "AAAA":
-            return [f"2001:db8:{number % 16 + 0x100:x}::{number >> 16:x}"]
+            return [f"2001:db8:{number % 16 + 0x100:x}::{(number >> 16) + 1:x}"]
         return []
 
     def take_in(self):

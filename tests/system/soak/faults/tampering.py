@@ -26,6 +26,7 @@ class Tampering(Fault):
                       if self._of_late(house) < MOST_IN_A_MINUTE), None)
         prove(house, "every house was tampered with too often for now")
         rules, told = house.rules(), house.told("tampering")
+        admitted = house.admitted()
         with soak.record.undone(house, self.name):
             begin = time.monotonic()
             house.tampered.append(begin)
@@ -33,18 +34,18 @@ class Tampering(Fault):
             while not (repaired := house.rules() == rules) and time.monotonic() < begin + PATIENCE:
                 pass
             took = time.monotonic() - begin
-            took_note = self._wait_for_restored(house, told)
+            took_note = self._wait_for_restored(house, told, admitted)
         assert repaired, f"{house.name}: the rules were not put right within {PATIENCE} s"
         prove(took_note, "nobody noticed")
         return {"put right": 1, "within at most (ms, summed)": round(took * 1000)}
 
-    def _wait_for_restored(self, house, told):
-        """Until the keeper has told of it, and the gate, which hears of it then, has admitted again."""
+    def _wait_for_restored(self, house, told, admitted):
+        """Until the keeper has told of it, and the gate has admitted again: all at once, but for what ran out meanwhile."""
         end = time.monotonic() + PATIENCE
         while house.journal == "file" and house.told("tampering") == told and time.monotonic() < end:
             time.sleep(0.02)
-        time.sleep(0.2)
-        house.answers()
+        while len(admitted & house.admitted()) < len(admitted) / 2 and time.monotonic() < end:
+            time.sleep(0.02)
         return house.journal != "file" or house.told("tampering") > told
 
     def _of_late(self, house):
