@@ -16,6 +16,7 @@
 #include "ostiary/boot/tracking_probe.h"
 #include "ostiary/net/interfaces.h"
 #include "ostiary/net/routes.h"
+#include "ostiary/nft/flows.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/policy/policy.h"
 
@@ -186,7 +187,7 @@ Result<> GateWard::find_out_tracking() {
 Result<> GateWard::open_what_the_plan_names(const event::Signals& requests) {
   listeners_ = TRY(gate::open_listeners());
   TRY(find_out_tracking());
-  TRY(start());
+  if (TRY(start()) == Start::ended) return fail(Exit::unavailable, "the gate ended before it began");
   TRY(hear_plan(requests));
   // Beside others it is theirs as well; the redirect serves the agent alone.
   const bool ours = plan_.scope == config::Scope::container;
@@ -202,17 +203,17 @@ Result<> GateWard::open_what_the_plan_names(const event::Signals& requests) {
 }
 
 // Until the gate says hello it has met nobody; then its changes of our table are known for its own.
-Result<> GateWard::start() {
+Result<GateWard::Start> GateWard::start() {
   const bool again = setup_.beginning == gate::Beginning::continued;
   const gate::Birth birth = again && plan_.identity.uid == 0 ? gate::Birth::copied : gate::Birth::anew;
   gate_ = TRY(gate::Process::start(*listeners_, setup_, journal_.fd(), birth));
   const auto hello = TRY(gate_->hear(to_begin));
-  if (!hello) return fail(Exit::unavailable, "the gate ended before it began");
+  if (!hello) return Start::ended;
   if (hello->kind == gate::Message::Kind::failed) return fail(static_cast<Exit>(hello->number), hello->text);
   watch_.expect_from(hello->number);
   watch_descriptors();
   tell(audit::GateStarted{.process = static_cast<uint32_t>(gate_->pid())});
-  return gate_->tell_begin();
+  return gate_->tell_begin() ? Start::begun : Start::ended;
 }
 
 Result<> GateWard::hear_plan(const event::Signals& requests) {
@@ -275,7 +276,7 @@ Result<> GateWard::look() {
   if (gate_) hear_later();
   if (!restart_ || *restart_ > steady_clock::now()) return {};
   restart_.reset();
-  TRY(start());
+  if (TRY(start()) == Start::ended) return {};  // a death like others, which SIGCHLD tells
   tell(audit::GateRestarted{.process = static_cast<uint32_t>(gate_->pid()),
                             .attempt = static_cast<uint32_t>(deaths_.size())});
   log::warn("the gate is back");
@@ -315,8 +316,11 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
     watch_.expect(*applied);
     return {};
   }
+  // Whoever began a flow in between must not go on in it. The rules for one user know their own.
+  const bool for_all = plan_.scope == config::Scope::container;
+  const Result<> doubted = for_all ? nft::doubt_flows(gate_mark) : Result<>{};
   const bool gone_on_too_long = note(tampering_) > max_tampering;
-  const bool right = applied && !gone_on_too_long;
+  const bool right = applied && doubted && !gone_on_too_long;
   using Response = audit::Tampering::Response;
   tell(audit::Tampering{.what = what,
                         .process = change.process,
@@ -325,6 +329,7 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
   log::warn("somebody else touched the rules (" + what + ", by " + change.program +
             "): " + (right ? "put right" : "ending the agent"));
   if (!applied) return std::unexpected(applied.error());
+  if (!doubted) return std::unexpected(doubted.error());
   watch_.expect(*applied);
   if (gone_on_too_long) return fail(Exit::unavailable, "somebody else keeps changing the rules");
   if (gate_) (void)gate_->tell_restore();  // one that has just ended admits anew when it is back

@@ -113,7 +113,8 @@ class Gate {
         tcp_(std::move(parts.tcp), parts.epoll, token(Source::tcp_connection)),
         ledger_(parts.admissions, parts.setup.beginning),
         answerer_({parts.policy, *parts.upstream, ledger_, parts.recorder}, parts.setup.terms,
-                  [this](const Client& client, std::span<const uint8_t> answer) { send(client, answer); }) {}
+                  [this](const Client& client, std::span<const uint8_t> answer) { send(client, answer); }),
+        upstream_(std::move(parts.upstream)) {}
 
   Result<int> serve() {
     TRY(watch());
@@ -123,7 +124,7 @@ class Gate {
       TRY(parts_.denied.gather());
     resolve_plan();
     while (!ended_) {
-      upstream_due_ = parts_.upstream->deadline();
+      upstream_due_ = upstream_->deadline();
       const auto ready = TRY(parts_.epoll.wait(deadline()));
       const auto now = steady_clock::now();
       for (const epoll_event& event : ready) TRY(on_event(event, now));
@@ -138,7 +139,7 @@ class Gate {
   Result<> watch() {
     event::Epoll& epoll = parts_.epoll;
     TRY(epoll.add(parts_.channel.get(), EPOLLIN, token(Source::channel)));
-    for (const int fd : parts_.upstream->descriptors()) TRY(epoll.add(fd, EPOLLIN, token(Source::upstream)));
+    for (const int fd : upstream_->descriptors()) TRY(epoll.add(fd, EPOLLIN, token(Source::upstream)));
     TRY(epoll.add(parts_.denied.fd(), EPOLLIN, token(Source::denied)));
     for (uint32_t i = 0; i < udp_.sockets().size(); ++i)
       TRY(epoll.add(udp_.sockets()[i].get(), EPOLLIN, token(Source::udp, i)));
@@ -162,7 +163,7 @@ class Gate {
       case Source::channel:
         return on_word(now);
       case Source::upstream:
-        parts_.upstream->process();
+        upstream_->process();
         return {};
       case Source::denied:
         TRY(on_denied(now));
@@ -181,7 +182,7 @@ class Gate {
   }
 
   void on_time(steady_clock::time_point now) {
-    if (upstream_due_ && *upstream_due_ <= now) parts_.upstream->process();
+    if (upstream_due_ && *upstream_due_ <= now) upstream_->process();
     if (const auto due = parts_.recorder.due(); due && *due <= now) parts_.recorder.flush();
     tcp_.close_overdue(now);
     if (outstanding_ > 0 && plan_deadline_ <= now) give_up_plan();
@@ -319,6 +320,8 @@ class Gate {
   bool told_ready_ = false;
   bool ended_ = false;
   steady_clock::time_point plan_deadline_;
+  // Ends before all else, since it then answers whatever it was asked.
+  std::unique_ptr<upstream::InTurn> upstream_;
 };
 
 Result<int> confine_and_serve() {

@@ -15,12 +15,14 @@ TcpServer::TcpServer(std::vector<UniqueFd> listeners, event::Epoll& epoll, uint6
 
 // A free one, or else the one whose time is up first.
 uint32_t TcpServer::free_connection() {
-  auto found = std::ranges::find_if(connections_, [](const Connection& c) { return !c.fd.valid(); });
-  if (found == connections_.end()) {
-    found = std::ranges::min_element(connections_, {}, &Connection::overdue);
-    close(*found);
-  }
-  return static_cast<uint32_t>(found - connections_.begin());
+  const auto is_free = [](const Connection& c) { return !c.fd.valid(); };
+  if (std::ranges::none_of(connections_, is_free)) close_longest_idle();
+  return static_cast<uint32_t>(std::ranges::find_if(connections_, is_free) - connections_.begin());
+}
+
+void TcpServer::close_longest_idle() {
+  const auto until = [](const Connection& c) { return c.fd.valid() ? c.overdue : Time::max(); };
+  close(*std::ranges::min_element(connections_, {}, until));
 }
 
 void TcpServer::close(Connection& connection) {
@@ -31,7 +33,15 @@ void TcpServer::close(Connection& connection) {
 }
 
 void TcpServer::accept(uint32_t listener, Time now) {
-  UniqueFd fd{::accept4(listeners_[listener].get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+  const auto next = [&] {
+    return UniqueFd{::accept4(listeners_[listener].get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+  };
+  UniqueFd fd = next();
+  // Whoever cannot be taken for want of a descriptor would be announced again and again.
+  if (!fd.valid() && (errno == EMFILE || errno == ENFILE)) {
+    close_longest_idle();
+    fd = next();
+  }
   if (!fd.valid()) return;
   const uint32_t number = free_connection();
   if (!epoll_.add(fd.get(), EPOLLIN, first_token_ + number)) return;

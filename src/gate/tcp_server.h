@@ -1,6 +1,6 @@
 // gate/tcp_server.h: questions over TCP: several at a time on one connection, answered as they are found.
 // A connection that sends what is no question, is idle or half way through one for too long, or does not take
-// its answers, is closed. At the bound of connections the longest idle one makes room.
+// its answers, is closed. At the bound of connections, or of descriptors, the longest idle one makes room.
 #pragma once
 
 #include <chrono>
@@ -46,6 +46,7 @@ class TcpServer {
   };
 
   uint32_t free_connection();
+  void close_longest_idle();
   void close(Connection& connection);
   void read(Connection& connection, uint32_t number, const Handler& handler, Time now);
   bool take(Connection& connection, uint32_t number, std::span<const uint8_t> octets, const Handler& handler);

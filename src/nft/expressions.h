@@ -69,12 +69,15 @@ inline constexpr unsigned syn = 0x02;
 inline constexpr unsigned rst = 0x04;
 inline constexpr unsigned ack = 0x10;
 
+inline Json tcp_flags_of(unsigned mask) {
+  return {{"&", {field("tcp", "flags"), mask}}};
+}
 inline Json has_any_tcp_flag(unsigned mask) {
-  return is_not({{"&", {field("tcp", "flags"), mask}}}, 0);
+  return is_not(tcp_flags_of(mask), 0);
 }
 // Of the flags in the mask, exactly these are set.
 inline Json tcp_flags(unsigned mask, unsigned set) {
-  return is({{"&", {field("tcp", "flags"), mask}}}, set);
+  return is(tcp_flags_of(mask), set);
 }
 
 inline Json accept() {

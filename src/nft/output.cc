@@ -30,8 +30,12 @@ void add_established(Json& out, const Ruleset& ruleset) {
                                 has(field("tcp", "flags"), "rst"), accept()}));
   // DNS that is still DNS here was not redirected.
   out.push_back(rule("output", {tcp_or_udp(), to_port(dns_port), deny()}));
-  out.push_back(
-      rule("output", {has(ct("state"), "established"), is_not(ct("mark"), ruleset.gate_mark), accept()}));
+  const uint32_t doubtful = doubted(ruleset.gate_mark);
+  const Json beyond_doubt =
+      is_not(ct("mark"), any_of({ruleset.gate_mark, doubtful, taken_up(ruleset.gate_mark)}));
+  out.push_back(rule("output", {has(ct("state"), "established"), beyond_doubt, accept()}));
+  out.push_back(rule("output", {has(ct("state"), "established"), flow_is_marked(doubtful),
+                                is(ct("direction"), "reply"), accept()}));
   // Connection tracking helpers could relate whole flows; errors about a flow are all that is meant.
   out.push_back(rule(
       "output", {has(ct("state"), "related"),
@@ -59,6 +63,13 @@ void add_permitted(Json& out) {
 void add_neighbour_discovery(Json& out) {
   out.push_back(rule("output", {is(field("icmpv6", "type"), {{"range", {133, 136}}}),
                                 is(field("ip6", "hoplimit"), 255), accept()}));
+}
+
+// Every connection begins with SYN alone; one that does not was under way when the kernel began to look.
+void add_arriving(Json& out, const Ruleset& ruleset) {
+  out.push_back(base_chain("arriving", "filter", "input", filter_priority, "accept"));
+  out.push_back(rule("arriving", {has(ct("state"), "new"), is_not(tcp_flags_of(syn | rst | ack), syn),
+                                  set_flow_mark(taken_up(ruleset.gate_mark))}));
 }
 
 }  // namespace
@@ -115,6 +126,7 @@ void add_output(Json& out, const Ruleset& ruleset) {
   add_permitted(out);
   add_neighbour_discovery(out);
   out.push_back(rule("output", {deny()}));
+  add_arriving(out, ruleset);
 }
 
 }  // namespace ostiary::nft

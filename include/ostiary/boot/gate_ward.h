@@ -67,7 +67,8 @@ class GateWard final : public keeper::Ward {
   Result<> deny_everything();
   Result<> find_out_tracking();
   Result<> open_what_the_plan_names(const event::Signals& requests);
-  Result<> start();
+  enum class Start : uint8_t { begun, ended };
+  Result<Start> start();
   Result<> hear_plan(const event::Signals& requests);
   void hear_later();
   void watch_descriptors();

@@ -61,6 +61,16 @@ struct Ruleset {
   std::vector<AddressRule> inbound = {};
 };
 
+// Marks of flows that the agent may have begun while the rules were undone; no gate wears them. Of a doubted
+// one, see nft/flows.h, what goes the way it began is judged packet by packet; of one taken up in its midst,
+// everything: that its first packet came from outside says nothing of who began it.
+constexpr uint32_t doubted(uint32_t gate_mark) {
+  return ~gate_mark;
+}
+constexpr uint32_t taken_up(uint32_t gate_mark) {
+  return ~gate_mark ^ 1U;
+}
+
 // The same permissions as rules that do not overlap, in a fixed order: the kernel's interval sets refuse
 // overlaps.
 std::vector<AddressRule> without_overlaps(std::vector<AddressRule> rules);

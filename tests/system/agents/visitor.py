@@ -242,6 +242,20 @@ def flood(pattern, count, server, kind=A, window=64, timeout=5):
     return {"codes": codes, "unanswered": len(unanswered)}
 
 
+def flood_over_tcp(name, connections, count, server, kind=A):
+    """So many questions over so many connections, one after the other; how many answers had addresses."""
+    right = 0
+    for number in range(connections):
+        share = count // connections + (number < count % connections)
+        with socket.create_connection((server, 53), 5) as connection:
+            for _ in range(share):
+                message = question(name, kind, 1)
+                connection.sendall(struct.pack("!H", len(message)) + message)
+                reply = receive_frame(connection)
+                right += reply[3] & 15 == 0 and reply[6:8] != b"\0\0"
+    return right
+
+
 def look_up_and_connect(pairs, server, port, kind=A):
     """
     pairs: a name, and the address it must lead to, or none where it must not exist.

@@ -1,11 +1,13 @@
 """DNS over TCP: as many questions as one likes, in pieces as small as one likes, for not longer than is decent."""
 
+import os
 import struct
 
 import dns.message
 import pytest
 
 from support.behaviours import addresses, delayed, host
+from support.limits import limit
 from support.visitor import GATE, values
 from support.world import ALLOWED, PUBLIC_RESOLVER
 
@@ -107,6 +109,17 @@ def test_many_connections_do_not_keep_others_out(visitor):
     visitor.python("import gc; gc.collect()")
     visitor.hold_connections(GATE[4], 0)
     assert visitor.asks_for("allowed.example", transport="tcp") == [ALLOWED[4]]
+
+
+def test_connections_that_take_every_descriptor_do_not_keep_others_out(home, visitor):
+    gate = home.gate(visitor.session)
+    limit(gate, "nofile", len(os.listdir(f"/proc/{gate}/fd")) + 8)
+    try:
+        assert visitor.hold_connections(GATE[4], 40) == 40
+        assert visitor.asks_for("allowed.example", transport="tcp") == [ALLOWED[4]]
+    finally:
+        limit(gate, "nofile", 1024)
+        visitor.hold_connections(GATE[4], 0)
 
 
 def test_who_does_not_read_its_answers_is_not_waited_for(visitor):

@@ -1,11 +1,15 @@
 """Another root of the machine changes the gate's table: it is put right, or the agent is ended; either way told."""
 
+import signal
+import socket
 import time
 
+import dns.message
 import pytest
 
 from support.behaviours import host
 from support.outcomes import assert_refused
+from support.visitor import GATE
 from support.waiting import eventually
 from support.world import ALLOWED, UNLISTED
 
@@ -52,6 +56,89 @@ def test_it_is_put_right_and_told(world, home, visitor, what):
     for family in (4, 6):
         assert visitor.connect(ALLOWED[family], 443)["reached"]
     assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("what", ["the table is deleted", "a rule is added in front"])
+def test_a_flow_begun_meanwhile_does_not_go_on(world, home, visitor, what, transport, family):
+    rules = home.rules()
+    visitor.session.signal(signal.SIGSTOP)
+    try:
+        home.nft(TAMPERING[what])
+        visitor.open_flow("stowaway", UNLISTED[family], 9999, transport)
+        assert visitor.use_flow("stowaway")["reached"]
+    finally:
+        visitor.session.signal(signal.SIGCONT)
+    eventually(lambda: home.rules() == rules, "the rules are right")
+    home.eventually_audited("tampering", response="repaired")
+    world.forget()
+    assert not visitor.use_flow("stowaway")["reached"]
+    assert world.strays() == []
+
+
+def test_nor_does_one_that_the_other_end_goes_on_with(world, home, visitor, family):
+    """What comes from there is the first that the kernel sees of the connection: it counts as begun there."""
+    rules = home.rules()
+    with world.network.entered():
+        accomplice = socket.create_server(("::", 7777), family=socket.AF_INET6, dualstack_ipv6=True)
+    with accomplice:
+        visitor.session.signal(signal.SIGSTOP)
+        try:
+            home.nft(TAMPERING["the table is deleted"])
+            visitor.open_flow("stowaway", UNLISTED[family], 7777)
+            accomplice.settimeout(2)
+            other_end, _ = accomplice.accept()
+        finally:
+            visitor.session.signal(signal.SIGCONT)
+        with other_end:
+            eventually(lambda: home.rules() == rules, "the rules are right")
+            home.eventually_audited("tampering", response="repaired")
+            other_end.sendall(b"come in")
+            other_end.settimeout(1)
+            visitor.use_flow("stowaway")
+            with pytest.raises(OSError):
+                assert other_end.recv(100) == b"", "what the agent says comes out"
+                raise ConnectionResetError
+
+
+def test_who_asked_meanwhile_can_ask_again_from_the_same_port(home, visitor, family):
+    rules = home.rules()
+    query = dns.message.make_query("allowed.example", "A").to_wire()
+    ask = f"""
+s = sys.modules["__main__"].kept.setdefault("asking", socket.socket(socket.{'AF_INET' if family == 4 else 'AF_INET6'}, socket.SOCK_DGRAM))
+s.settimeout(2)
+s.connect(({GATE[family]!r}, 53))
+s.send({query!r})
+value = len(s.recv(4096))"""
+    visitor.session.signal(signal.SIGSTOP)
+    try:
+        home.nft(TAMPERING["the table is deleted"])
+        home.nft("-f", "-", stdin="table inet mine {\nchain c {\ntype filter hook output priority 0\nct state new\n}\n}\n")
+        assert not visitor.python(ask)["reached"]
+    finally:
+        visitor.session.signal(signal.SIGCONT)
+    eventually(lambda: home.rules() == rules, "the rules are right")
+    home.eventually_audited("tampering", response="repaired")
+    assert visitor.python(ask)["reached"]
+
+
+def test_a_flow_that_may_be_goes_on(home, visitor, family):
+    rules = home.rules()
+    visitor.open_flow("kept", ALLOWED[family], 443)
+    assert visitor.use_flow("kept")["reached"]
+    home.nft("delete table inet ostiary")
+    eventually(lambda: home.rules() == rules, "the rules are right")
+    home.eventually_audited("tampering", response="repaired")
+    eventually(lambda: ALLOWED[family] in home.admitted_addresses(), "it is admitted again")
+    assert visitor.use_flow("kept")["reached"]
+
+
+def test_a_service_goes_on_answering(home, visitor, family):
+    assert home.speak_to_service(visitor, 8443, family) == b"hello"
+    rules = home.rules()
+    home.nft("delete table inet ostiary")
+    eventually(lambda: home.rules() == rules, "the rules are right")
+    assert home.speak_to_service(visitor, 8443, family) == b"hello"
 
 
 def test_it_is_put_right(home, visitor):

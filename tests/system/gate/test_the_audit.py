@@ -321,3 +321,16 @@ def test_a_journal_that_was_deleted_or_truncated_does_not_stop_the_gate(fresh_ga
     assert home.at("/var/log/ostiary/audit.jsonl").read_bytes()[:1] == b"{"
     home.at("/var/log/ostiary/audit.jsonl").unlink()
     assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
+
+
+def test_half_a_line_of_somebody_elses_does_not_stop_the_gate(fresh_gatehouse, who):
+    """As the keeper leaves it where the disk is full."""
+    home = fresh_gatehouse()
+    visitor = home.visit("--allow", "allowed.example", who=who)
+    gate = home.gate(visitor.session)
+    with home.at(JOURNAL).open("ab") as journal:
+        journal.write(b'{"time":"2026-')
+    visitor.asks("after.unlisted.example")
+    eventually(lambda: b"after.unlisted.example" in home.at(JOURNAL).read_bytes(), "the journal goes on")
+    assert home.gate(visitor.session) == gate
+    assert home.at(JOURNAL).read_bytes().count(b'{"time":"2026-\n{') == 1

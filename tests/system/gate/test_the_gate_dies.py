@@ -6,14 +6,15 @@ import signal
 import socket
 import time
 
+import dns.message
 import pytest
 
 from support import processes
-from support.behaviours import addresses, host
+from support.behaviours import addresses, host, silence_for_ever
 from support.capabilities import names_of
 from support.outcomes import assert_refused
 from support.visitor import GATE
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 from support.world import ALLOWED, UNLISTED
 
 
@@ -104,6 +105,35 @@ def test_killed_at_any_moment_it_breaks_no_promise(world, home, visitor, who):
     assert [packet for packet in strays if packet.protocol != socket.IPPROTO_ICMP] == []  # that nobody waits any more
 
 
+def test_one_that_dies_while_it_begins_is_a_death_like_others(home, visitor):
+    agent = home.agent_of(visitor.session)
+    before = kill(home, visitor)
+    seen = lambda: [pid for pid in processes.children(visitor.session.program)
+                    if pid not in (before, agent)]
+    end = time.monotonic() + PATIENCE
+    while not (beginning := seen()) and time.monotonic() < end:
+        pass
+    os.kill(beginning[0], signal.SIGKILL)
+    eventually(lambda: home._gates(visitor.session) not in ([], [before], beginning), "another gate runs")
+    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
+    assert visitor.session.running()
+    assert len(home.audit("gate_died")) == 2
+
+
+def test_it_comes_back_where_nobody_reads_what_the_keeper_says(home, visitor):
+    visitor.session.err.open = False  # for all that we read
+    full = os.open(f"/proc/{visitor.session.program}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        for size in (4096, 1):
+            with pytest.raises(BlockingIOError):
+                while True:
+                    os.write(full, b"x" * size)
+    finally:
+        os.close(full)
+    kill(home, visitor)
+    assert visitor.asks_for("new.later.example") == [ALLOWED[4]]
+
+
 def test_deaths_without_end_are_the_end(home, visitor):
     end = time.monotonic() + 20
     while visitor.session.running() and time.monotonic() < end:
@@ -138,6 +168,18 @@ def test_the_next_gate_is_as_confined_as_the_first(home, visitor):
     assert names_of(processes.field(gate, "CapEff")) == names_of(processes.field(gate, "CapPrm")) == {"NET_ADMIN"}
     assert processes.field(gate, "NoNewPrivs") == "1" and processes.field(gate, "Seccomp") == "2"
     assert os.stat(f"/proc/{gate}/environ").st_uid == 0
+
+
+def test_it_ends_in_order_with_questions_outstanding(world, home):
+    world.upstream.name("*.silent.example", silence_for_ever)
+    visitor = home.visit("--allow", "*.silent.example", pid_1=False)
+    query = dns.message.make_query("one.silent.example", "A").to_wire().hex()
+    assert not visitor.ask(query, GATE[4], timeout=0.1)["reached"]
+    gate = home.gate(visitor.session)
+    os.kill(visitor.session.pid, signal.SIGSTOP)  # so that nobody takes note of its end before us
+    visitor.session.signal(signal.SIGKILL)
+    eventually(lambda: processes.field(gate, "State").startswith("Z"), "the gate has ended, as its keeper has")
+    assert open(f"/proc/{gate}/stat").read().split()[-1] == "0"
 
 
 def test_an_agent_that_is_root_has_nothing_of_its_own_in_the_next_gate(home):

@@ -3,6 +3,7 @@
 import ipaddress
 import select
 import socket
+import struct
 import time
 from typing import NamedTuple, Optional
 
@@ -12,6 +13,7 @@ ETH_P_ALL = 0x0003
 ETH_P_MARKER = 0x88B5  # for experiments
 BROADCAST = b"\xff" * 6
 SO_RCVBUFFORCE = 33
+SOL_PACKET, PACKET_STATISTICS = 263, 6
 PACKET_OUTGOING = 4
 SETTLE = 0.001  # seconds; for what another processor has in hand
 ICMPV6 = 58
@@ -51,6 +53,10 @@ class Capture:
                     return packets
             elif address[2] != PACKET_OUTGOING and (packet := parse(data)):
                 packets.append(packet)
+
+    def lost(self):
+        """How many packets there was no room for since this was last called."""
+        return struct.unpack("II", self._near.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
 
     def close(self):
         self._near.close()

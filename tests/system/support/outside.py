@@ -49,10 +49,18 @@ class Outside:
         """Every packet that left a sandbox since this was last called, but those that find neighbours."""
         return [packet for capture in self._cables.values() for packet in capture.read()]
 
+    def capture_of(self, link):
+        return self._cables[link]
+
+    def _end_tasks(self):
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        self._loop.call_soon(self._loop.stop)
+
     def close(self):
         for link in list(self._cables):
             self.detach(link)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._end_tasks)
         self._thread.join()
         self.upstream.close()
         self._loop.close()

@@ -4,6 +4,7 @@ question is seen wherever it was sent.
 A name's behaviour is a function of the Question that gives a list of datagrams; support/behaviours.py has them.
 """
 
+import contextlib
 import socket
 from typing import NamedTuple
 
@@ -88,8 +89,12 @@ class Upstream:
         pending = b""
         here = plain(connection.getsockname()[0])
 
+        async def send_all(octets):
+            with contextlib.suppress(OSError):  # who asked has gone
+                await self._loop.sock_sendall(connection, octets)
+
         def send(reply):
-            self._loop.create_task(self._loop.sock_sendall(connection, len(reply).to_bytes(2, "big") + reply))
+            self._loop.create_task(send_all(len(reply).to_bytes(2, "big") + reply))
         try:
             while data := await self._loop.sock_recv(connection, 65536):
                 pending += data

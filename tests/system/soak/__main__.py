@@ -1,0 +1,54 @@
+"""    soak [SECONDS] [--seed N] [--only FAULT]
+    soak --million
+"""
+
+import argparse
+import os
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from soak import faults, million
+from soak.soak import Soak
+from soak.verdict import claims, show
+from support import namespaces
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="soak")
+    parser.add_argument("seconds", nargs="?", type=float, default=600)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(31))
+    parser.add_argument("--only", help="faults whose name contains this")
+    parser.add_argument("--million", type=int, nargs="?", const=1_000_000, metavar="NUMBER",
+                        help="questions through one gate instead; what it holds before and after")
+    wanted = parser.parse_args()
+    print(f"seed {wanted.seed}", flush=True)
+    namespaces.leave_the_others_mounts()
+    with tempfile.TemporaryDirectory(prefix="ostiary-soak-") as workshop:
+        namespaces.mount_memory(workshop)
+        try:
+            binary = Path(shutil.copy(os.environ["OSTIARY_BINARY"], workshop))
+            if wanted.million:
+                return million.run(workshop, binary, wanted.million)
+            return run(wanted, workshop, binary)
+        finally:
+            namespaces.unmount(workshop)
+
+
+def run(wanted, workshop, binary):
+    soak = Soak(workshop, binary, wanted.seed)
+    try:
+        soak.run(wanted.seconds, [fault for fault in faults.ALL if not wanted.only or wanted.only in fault.name])
+        found, excused = claims(soak)
+        show(soak, found, excused)
+    finally:
+        soak.close()
+    broken = [claim.what for claim in found if not claim.holds]
+    if broken:
+        print(f"\nsoak: broken: {'; '.join(broken)}. Again with --seed {wanted.seed}")
+    return 1 if broken else 0
+
+
+sys.exit(main())

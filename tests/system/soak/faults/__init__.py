@@ -1,0 +1,6 @@
+"""Every fault there is."""
+
+from soak.faults import clock, descriptors, journal, kernel, memory, tampering, upstream
+
+ALL = [*upstream.FAULTS, *tampering.FAULTS, *kernel.FAULTS, *journal.FAULTS, *descriptors.FAULTS, *clock.FAULTS,
+       *memory.FAULTS]

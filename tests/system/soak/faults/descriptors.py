@@ -1,0 +1,78 @@
+"""Slow TCP clients take every descriptor the gate may have, and more places than it has."""
+
+import itertools
+import os
+import socket
+import time
+from pathlib import Path
+
+from soak.fault import Fault, prove
+from support.limits import limit
+
+CLIENTS = 200
+PLACES = 64  # for TCP clients
+SOME = 6  # that were only passing when they were counted
+LEFT = 12
+USUAL = 1024
+BUSY = 0.6  # of the time; a gate that waits for nothing takes all of it
+
+
+class SlowClients(Fault):
+    def __init__(self, name, left):
+        self.name, self._left = name, left
+
+    def happen(self, soak, rng, seconds):
+        house = soak.a_house(rng)
+        with house.quiet:
+            gate = house.gate_now()
+            prove(gate, "there was no gate at that moment")
+            own = descriptors(gate)
+            if self._left:
+                limit(gate, "nofile", limit_that_leaves(own, self._left))
+            held, begin, spent = [], time.monotonic(), processor_time(gate)
+            try:
+                most = self._hold(house, gate, held, seconds, rng)
+                answer = house.answers()
+                busy = (processor_time(gate) - spent) / (time.monotonic() - begin)
+            finally:
+                if self._left:
+                    limit(gate, "nofile", USUAL)
+                for each in held:
+                    each.close()
+                house.crowds.append((begin, time.monotonic()))
+        assert answer is not None, f"{house.name}: the gate does not answer over UDP"
+        assert busy < BUSY, f"{house.name}: the gate is busy for {busy:.0%} of the time"
+        wanted = len(own) + (self._left or PLACES) - SOME
+        prove(most >= wanted, f"the gate never had all {wanted} descriptors")
+        return {"clients": len(held), "descriptors of the gate, at most": most, "of the processor's time, %": round(busy * 100)}
+
+    def _hold(self, house, gate, held, seconds, rng):
+        end, most = time.monotonic() + seconds, 0
+        while time.monotonic() < end:
+            if len(held) < CLIENTS:
+                one = house.socket(socket.AF_INET if rng.random() < 0.5 else socket.AF_INET6, socket.SOCK_STREAM)
+                one.setblocking(False)
+                one.connect_ex(("127.0.0.1" if one.family == socket.AF_INET else "::1", 53))
+                held.append(one)
+            else:
+                time.sleep(0.05)
+            most = max(most, len(descriptors(gate)))
+        return most
+
+
+def descriptors(pid):
+    return set(map(int, os.listdir(f"/proc/{pid}/fd")))
+
+
+def limit_that_leaves(used, left):
+    """The number below which so many are free."""
+    free = (number for number in itertools.count() if number not in used)
+    return next(itertools.islice(free, left, None))
+
+
+def processor_time(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+FAULTS = [SlowClients("slow TCP clients", 0), SlowClients("slow TCP clients, descriptors exhausted", LEFT)]

@@ -1,0 +1,119 @@
+"""What is asked of a soak at its end: each claim with how many times it was broken, and the evidence."""
+
+import statistics
+from typing import NamedTuple
+
+from soak.resolver import LONGEST
+
+BACK_WITHIN = 0.050  # seconds, the median
+SHOWN = 8
+
+
+class Claim(NamedTuple):
+    what: str
+    broken: object  # a number, or what was measured
+    holds: bool
+    evidence: list
+
+
+def claims(soak):
+    said = {kind: [(each["house"], each[kind]) for house in soak.houses for each in house.said if kind in each]
+            for kind in ("lost", "broken", "wrong", "through", "stayed", "failure")}
+    lost, lost_in_flight, lost_undone, lost_in_crowd = _lost(soak, said["lost"])
+    broken, broken_down, broken_undone = _broken(soak, said["broken"])
+    through = [each for each in said["through"] if not soak.record.was_undone(each[0], each[1]["begin"], each[1]["at"])]
+    record = soak.record
+    back = soak.back_within()
+    unplanned = [(house.name, len(house.kills), dict(house.ends), len(house.gates)) for house in soak.houses
+                 if max(sum(house.ends.values()), house.earlier_gates + len(house.gates) - 1) > len(house.kills)]
+    descriptors = [(house.name, f"keeper and gate {start} at the start, {end} at the end") for house, start, end
+                   in zip(soak.houses, soak.descriptors_at_the_start, soak.descriptors_at_the_end) if start != end]
+    ended = [house.name for house in soak.houses if not house.session.running()]
+    none = lambda what, found: Claim(what, len(found), not found, found)
+    return [
+        none("packets that got out without leave", record.without_leave + through),
+        none("flows that went on when the rules were back", said["stayed"]),
+        none("denied names that were sent", [(q.name, q.server, q.client) for q in soak.resolver.leaks]),
+        none("allowed answers whose connect failed", broken),
+        none("the same, while the gate was down", broken_down),
+        none("queries lost other than in flight at a kill", lost),
+        none("answers that were not what they should be", said["wrong"]),
+        Claim(f"gate back within {BACK_WITHIN * 1000:.0f} ms (median of {len(soak.killer.away)})",
+              "never measured" if back is None else f"{back * 1000:.1f} ms", back is not None and back <= BACK_WITHIN, []),
+        none("kills after which nobody answered", [each for each in soak.killer.unanswered
+                                                   if not record.was_undone(*each)]),
+        none("deaths that were nobody's doing", unplanned),
+        none("houses that ended", ended),
+        none("faults that did not end as they should", soak.failures),
+        none("zombies", soak.zombies),
+        none("processes whose descriptors are not as at the start", descriptors),
+        none("packets the record itself missed", [f"{n}" for n in [record.lost()] if n]),
+        none("agents that failed", said["failure"]),
+    ], {"queries lost in flight at a kill": len(lost_in_flight),
+        "TCP queries whose connection made room for another": len(lost_in_crowd),
+        "queries lost while somebody had undone the rules": len(lost_undone),
+        "connects that failed while somebody had undone the rules": len(broken_undone)}
+
+
+def _lost(soak, lost):
+    """Of UDP and TCP alike: what the gate had taken when it was killed is nobody's any more."""
+    ours, in_flight, undone, crowd = [], [], [], []
+    by_name = {house.name: house for house in soak.houses}
+    for name, what in lost:
+        if any(what["sent"] - 0.001 <= kill <= what["sent"] + LONGEST for kill in by_name[name].kills):
+            in_flight.append((name, what))
+        elif soak.record.was_undone(name, what["sent"], what["sent"] + LONGEST):
+            undone.append((name, what))
+        elif what["transport"] == "tcp" and any(what["sent"] <= until and what["at"] >= since
+                                                for since, until in by_name[name].crowds):
+            crowd.append((name, what))
+        else:
+            ours.append((name, what))
+    return ours, in_flight, undone, crowd
+
+
+def _broken(soak, broken):
+    ours, down, undone = [], [], []
+    by_name = {house.name: house for house in soak.houses}
+    for name, what in broken:
+        if soak.record.was_undone(name, what["told"], what["at"]):
+            undone.append((name, what))
+        elif any(what["told"] <= until and what["at"] >= since for since, until in by_name[name].downs):
+            down.append((name, what))
+        else:
+            ours.append((name, {**what, "since the rules were back": soak.record.since_undone(name, what["told"])}))
+    return ours, down, undone
+
+
+def show(soak, all_claims, excused):
+    print(f"\n{'fault':34} {'times':>5}  what was seen")
+    kills = f"{len(soak.killer.away)} measured: gate back after {_spread(soak.killer.away)}"
+    print(f"{'gate killed':34} {soak.killer.done:5}  {kills}")
+    for name, row in soak.table.items():
+        seen = ", ".join(f"{what} {_plain(number)}" for what, number in row["seen"].items())
+        print(f"{name:34} {row['times']:5}  {seen}")
+        for why, times in row["not"].items():
+            print(f"{'':34} {'':5}  skipped {times}: {why}")
+    counts = soak.counts()
+    print(f"\nin {soak.lasted:.0f} s: " + ", ".join(f"{what} {number}" for what, number in sorted(counts.items())))
+    print(f"packets recorded {soak.record.packets}, questions that came to the upstream {soak.resolver.asked}")
+    for what, number in soak.record.while_undone.items():
+        print(f"packets that left while the rules were undone ({what}): {number}")
+    for what, number in excused.items():
+        print(f"{what}: {number}")
+    print()
+    for claim in all_claims:
+        print(f"{'holds ' if claim.holds else 'BROKEN'}  {claim.what}: {claim.broken}")
+        if not claim.holds:
+            for piece in claim.evidence[:SHOWN]:
+                print(f"          {piece}")
+
+
+def _spread(values):
+    if not values:
+        return "nothing"
+    return f"{statistics.median(values) * 1000:.1f} ms (median), {max(values) * 1000:.1f} ms (at most)"
+
+
+def _plain(number):
+    return f"{number:.3f}" if isinstance(number, float) else number
