@@ -68,7 +68,7 @@ class Mail {
   static void cut_apart(msghdr& header, Control& control, size_t octets) {
     header.msg_control = control.octets.data();
     header.msg_controllen = control.octets.size();
-    cmsghdr& message = *CMSG_FIRSTHDR(&header);
+    auto& message = *reinterpret_cast<cmsghdr*>(control.octets.data());
     message.cmsg_level = SOL_UDP;
     message.cmsg_type = UDP_SEGMENT;
     message.cmsg_len = CMSG_LEN(sizeof(uint16_t));
