@@ -22,6 +22,13 @@ void for_each_line(std::string_view text, auto visit) {
   }
 }
 
+bool is_about_names(std::string_view line) {
+  constexpr std::string_view blank = " \t\r\v\f";
+  line.remove_prefix(std::min(line.find_first_not_of(blank), line.size()));
+  const std::string_view word = line.substr(0, line.find_first_of(blank));
+  return word == "search" || word == "domain" || word == "options";
+}
+
 Result<> write_whole(const UniqueFd& fd, const std::string& path, std::string_view text) {
   if (::ftruncate(fd.get(), 0) != 0 ||
       ::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
@@ -44,9 +51,7 @@ std::string pointed_at_gate(std::string_view original) {
   std::string text(heading);
   text += "nameserver 127.0.0.1\n";
   for_each_line(original, [&](std::string_view line) {
-    const bool stays =
-        line.starts_with("search") || line.starts_with("domain") || line.starts_with("options");
-    if (stays) text.append(line).append("\n");
+    if (is_about_names(line)) text.append(line).append("\n");
   });
   for_each_line(original, [&](std::string_view line) { text.append(kept).append(line).append("\n"); });
   return text;

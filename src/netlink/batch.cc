@@ -70,20 +70,18 @@ Result<> Batch::send(Socket& socket) {
 }
 
 void Batch::read_reply(const Message& message) {
-  int32_t error = 0;
   const uint32_t offset = message.sequence - sequence_;
-  if (message.type != NLMSG_ERROR || message.port != port_ || offset > count_ + 1) return;
-  if (message.payload.size() < sizeof error) return;
-  std::memcpy(&error, message.payload.data(), sizeof error);
-  if (error == 0) {
+  const auto error = acknowledged(message);
+  if (!error || message.port != port_ || offset > count_ + 1) return;
+  if (*error == 0) {
     if (verdict_ == Verdict::pending && offset == count_) verdict_ = Verdict::committed;
     return;
   }
   verdict_ = Verdict::refused;
   if (offset == 0 || offset > count_)
-    whole_error_ = -error;
+    whole_error_ = *error;
   else if (refusals_.size() < refusals_.capacity())
-    refusals_.push_back({offset - 1, -error});
+    refusals_.push_back({offset - 1, *error});
 }
 
 Result<std::span<const Refusal>> Batch::commit(Socket& socket) {

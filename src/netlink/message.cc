@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <cstring>
 
 #include <linux/netfilter/nfnetlink.h>
@@ -69,6 +70,13 @@ std::optional<Attribute> find_attribute(std::span<const uint8_t> attributes, uin
   while (const auto attribute = next_attribute(attributes))
     if (attribute->type == type) return attribute;
   return std::nullopt;
+}
+
+std::optional<int> acknowledged(const Message& message) {
+  constexpr int32_t greatest = 4095;  // the kernel's MAX_ERRNO
+  const auto code = message.type == NLMSG_ERROR ? load<int32_t>(message.payload) : std::nullopt;
+  if (!code) return std::nullopt;
+  return *code <= 0 && *code >= -greatest ? -*code : EPROTO;
 }
 
 std::optional<NetfilterHeader> netfilter_header(const Message& message) {

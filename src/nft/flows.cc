@@ -53,12 +53,6 @@ Result<> send(netlink::Socket& socket, const nlmsghdr* request) {
   return socket.send({reinterpret_cast<const uint8_t*>(request), request->nlmsg_len});
 }
 
-int error_of(const netlink::Message& message) {
-  int32_t error = -EPROTO;
-  if (message.payload.size() >= sizeof error) std::memcpy(&error, message.payload.data(), sizeof error);
-  return -error;
-}
-
 std::vector<uint8_t> copy(const std::optional<netlink::Attribute>& attribute) {
   if (!attribute) return {};
   return {attribute->payload.begin(), attribute->payload.end()};
@@ -100,7 +94,7 @@ Result<std::vector<Flow>> list_flows(netlink::Socket& socket, uint32_t gate_mark
     std::span<const uint8_t> rest = received.data;
     while (const auto message = netlink::next_message(rest)) {
       if (message->type == NLMSG_DONE) return flows;
-      if (message->type == NLMSG_ERROR) return std::unexpected(refused(error_of(*message)));
+      if (const auto error = netlink::acknowledged(*message)) return std::unexpected(refused(*error));
       if (auto flow = read_flow(*message, gate_mark)) flows.push_back(std::move(*flow));
     }
   }
@@ -123,7 +117,7 @@ Result<> mark_or_forget(netlink::Socket& socket, const Flow& flow, uint32_t mark
   const auto received = TRY(socket.receive(reply));
   std::span<const uint8_t> rest = received.data;
   const auto answer = netlink::next_message(rest);
-  const int error = answer && answer->type == NLMSG_ERROR ? error_of(*answer) : EPROTO;
+  const int error = answer ? netlink::acknowledged(*answer).value_or(EPROTO) : EPROTO;
   if (error != 0 && error != ENOENT) return std::unexpected(refused(error));
   return {};
 }

@@ -13,7 +13,9 @@ using namespace ostiary::config;
 
 namespace {
 
+// A path to a secret is none.
 bool is_secret(std::string_view name) {
+  if (name.ends_with("_FILE")) return false;
   return name.contains("TOKEN") || name.contains("KEY") || name.contains("HEADERS") ||
          name == "OSTIARY_TELEMETRY";
 }

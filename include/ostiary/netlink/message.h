@@ -36,6 +36,10 @@ std::optional<Attribute> next_attribute(std::span<const uint8_t>& rest);
 // The first attribute of that type, if there is one.
 std::optional<Attribute> find_attribute(std::span<const uint8_t> attributes, uint16_t type);
 
+// What an acknowledgement says: an errno, 0 for none; EPROTO for what no kernel says. Nothing where the
+// message is no acknowledgement.
+std::optional<int> acknowledged(const Message& message);
+
 // What every nfnetlink message begins with.
 struct NetfilterHeader {
   uint8_t family = 0;

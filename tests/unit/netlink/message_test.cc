@@ -1,8 +1,10 @@
 #include "ostiary/netlink/message.h"
 
+#include <cerrno>
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <linux/netlink.h>
 
 using namespace ostiary::netlink;
 
@@ -55,5 +57,17 @@ TEST_SUITE("netlink/message") {
     CHECK(header->family == 1);
     CHECK(header->resource == 7);
     CHECK(rest.empty());
+  }
+
+  TEST_CASE("an acknowledgement says an errno that there is") {
+    const auto says = [](int32_t code) {
+      const auto* octets = reinterpret_cast<const uint8_t*>(&code);
+      return acknowledged({.type = NLMSG_ERROR, .payload = std::span(octets, sizeof code)});
+    };
+    CHECK(says(0) == 0);
+    CHECK(says(-EPERM) == EPERM);
+    for (const int32_t nonsense : {INT32_MIN, INT32_MAX, 1, -4096}) CHECK(says(nonsense) == EPROTO);
+    CHECK_FALSE(acknowledged({.type = NLMSG_ERROR, .payload = {}}));
+    CHECK_FALSE(acknowledged({.type = NLMSG_DONE, .payload = {}}));
   }
 }

@@ -36,6 +36,7 @@ ostiary::Result<std::vector<Rule>> allow(std::string_view json) {
 TEST_SUITE("policy/parse") {
   TEST_CASE("reads hosts, wildcards, addresses and networks with ports and protocol") {
     CHECK(entry("api.Anthropic.com") == "api.anthropic.com:443/tcp");
+    CHECK(entry("preset.:22") == "preset.:22/tcp");
     CHECK(entry("*.example.com:443") == "*.example.com:443/tcp");
     CHECK(entry("git.example.com:22,443") == "git.example.com:22,443/tcp");
     CHECK(entry("10.1.2.0/24:5432/tcp") == "10.1.2.0/24:5432/tcp");
