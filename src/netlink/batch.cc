@@ -4,24 +4,13 @@
 
 #include <linux/netfilter/nfnetlink.h>
 
+#include "ostiary/netlink/request.h"
+
 namespace ostiary::netlink {
 namespace {
 
 constexpr size_t envelope = 2 * MNL_ALIGN(sizeof(nlmsghdr) + sizeof(nfgenmsg));
 constexpr size_t reply_size = 4096;
-
-nlmsghdr* put_header(uint8_t* at, uint16_t type, uint16_t flags, uint32_t sequence, uint8_t family,
-                     uint16_t resource) {
-  nlmsghdr* header = mnl_nlmsg_put_header(at);
-  header->nlmsg_type = type;
-  header->nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
-  header->nlmsg_seq = sequence;
-  auto* extra = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
-  extra->nfgen_family = family;
-  extra->version = NFNETLINK_V0;
-  extra->res_id = __builtin_bswap16(resource);
-  return header;
-}
 
 Error whole_batch_error(int error) {
   if (error == EPERM || error == EACCES)
@@ -44,7 +33,7 @@ void Batch::begin(uint16_t subsystem) {
   subsystem_ = subsystem;
   sequence_ += count_ + 2;
   count_ = 0;
-  put_header(buffer_.data(), NFNL_MSG_BATCH_BEGIN, 0, sequence_, AF_UNSPEC, subsystem);
+  begin_request(buffer_.data(), {.type = NFNL_MSG_BATCH_BEGIN, .sequence = sequence_, .resource = subsystem});
   used_ = envelope / 2;
   last_ = nullptr;
 }
@@ -53,7 +42,9 @@ nlmsghdr* Batch::add(uint16_t type, uint16_t flags, uint8_t family) {
   if (buffer_.size() - used_ < message_size_ + envelope / 2) __builtin_trap();  // the caller's bound is wrong
   ++count_;
   const auto full_type = static_cast<uint16_t>(subsystem_ << 8U | type);
-  last_ = put_header(buffer_.data() + used_, full_type, flags, sequence_ + count_, family, 0);
+  last_ =
+      begin_request(buffer_.data() + used_,
+                    {.type = full_type, .flags = flags, .sequence = sequence_ + count_, .family = family});
   return last_;
 }
 
@@ -64,8 +55,9 @@ void Batch::end_message() {
 Result<> Batch::send(Socket& socket) {
   // Verdicts come in the order of the messages, so the last one's is the last.
   last_->nlmsg_flags = static_cast<uint16_t>(last_->nlmsg_flags | NLM_F_ACK);
-  const nlmsghdr* end = put_header(buffer_.data() + used_, NFNL_MSG_BATCH_END, 0, sequence_ + count_ + 1,
-                                   AF_UNSPEC, subsystem_);
+  const nlmsghdr* end =
+      begin_request(buffer_.data() + used_,
+                    {.type = NFNL_MSG_BATCH_END, .sequence = sequence_ + count_ + 1, .resource = subsystem_});
   return socket.send(std::span(buffer_).first(used_ + end->nlmsg_len));
 }
 

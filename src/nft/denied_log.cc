@@ -7,6 +7,7 @@
 #include <linux/netfilter/nfnetlink_log.h>
 
 #include "kernel_state.h"
+#include "ostiary/netlink/request.h"
 #include "ostiary/nft/packet.h"
 #include "ostiary/nft/ruleset.h"
 
@@ -34,33 +35,8 @@ Error explain(int error, uint16_t group) {
 }
 
 nlmsghdr* config_request(std::span<uint8_t> at, uint16_t group, uint32_t sequence) {
-  nlmsghdr* header = mnl_nlmsg_put_header(at.data());
-  header->nlmsg_type = config_message;
-  header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-  header->nlmsg_seq = sequence;
-  auto* extra = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
-  extra->version = NFNETLINK_V0;
-  extra->res_id = __builtin_bswap16(group);
-  return header;
-}
-
-// 0 or the errno the kernel answers with.
-Result<int> acknowledged(netlink::Socket& socket, const nlmsghdr* request) {
-  const uint32_t sequence = request->nlmsg_seq;
-  TRY(socket.send({reinterpret_cast<const uint8_t*>(request), request->nlmsg_len}));
-  std::array<uint8_t, 8192> reply{};
-  for (;;) {
-    const auto received = TRY(socket.receive(reply));
-    if (received.kind == netlink::Received::Kind::nothing) return EPROTO;
-    std::span<const uint8_t> rest = received.data;
-    while (const auto message = netlink::next_message(rest)) {
-      int32_t error = 0;
-      if (message->type != NLMSG_ERROR || message->sequence != sequence) continue;
-      if (message->payload.size() < sizeof error) return EPROTO;
-      std::memcpy(&error, message->payload.data(), sizeof error);
-      return -error;
-    }
-  }
+  return netlink::begin_request(
+      at.data(), {.type = config_message, .flags = NLM_F_ACK, .sequence = sequence, .resource = group});
 }
 
 Result<int> bind_group(netlink::Socket& socket, uint16_t group) {
@@ -68,7 +44,7 @@ Result<int> bind_group(netlink::Socket& socket, uint16_t group) {
   nlmsghdr* request = config_request(buffer, group, 1);
   const nfulnl_msg_config_cmd bind{.command = NFULNL_CFG_CMD_BIND};
   mnl_attr_put(request, NFULA_CFG_CMD, sizeof bind, &bind);
-  return acknowledged(socket, request);
+  return netlink::ask(socket, request);
 }
 
 Result<int> configure_group(netlink::Socket& socket, uint16_t group) {
@@ -81,7 +57,7 @@ Result<int> configure_group(netlink::Socket& socket, uint16_t group) {
   mnl_attr_put_u32(request, NFULA_CFG_NLBUFSIZ, __builtin_bswap32(datagram_size));
   mnl_attr_put_u32(request, NFULA_CFG_QTHRESH, __builtin_bswap32(1));
   mnl_attr_put_u16(request, NFULA_CFG_FLAGS, __builtin_bswap16(NFULNL_CFG_F_SEQ));
-  return acknowledged(socket, request);
+  return netlink::ask(socket, request);
 }
 
 Result<int> gather_in_group(netlink::Socket& socket, uint16_t group) {
@@ -89,7 +65,7 @@ Result<int> gather_in_group(netlink::Socket& socket, uint16_t group) {
   nlmsghdr* request = config_request(buffer, group, 3);
   mnl_attr_put_u32(request, NFULA_CFG_QTHRESH, __builtin_bswap32(gathered_events));
   mnl_attr_put_u32(request, NFULA_CFG_TIMEOUT, __builtin_bswap32(gathering_time));
-  return acknowledged(socket, request);
+  return netlink::ask(socket, request);
 }
 
 std::optional<Denied> read_event(std::span<const uint8_t> attributes) {

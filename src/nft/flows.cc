@@ -10,6 +10,7 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
 #include "ostiary/netlink/message.h"
+#include "ostiary/netlink/request.h"
 #include "ostiary/netlink/socket.h"
 #include "ostiary/nft/ruleset.h"
 #include "output.h"
@@ -37,20 +38,6 @@ constexpr uint16_t type_of(uint16_t message) {
 Error refused(int error) {
   return {Exit::unavailable, std::string("the kernel's list of connections: ") + std::strerror(error) +
                                  "; load nf_conntrack_netlink on the host"};
-}
-
-nlmsghdr* begin_request(std::span<uint8_t> at, uint16_t message, uint16_t flags, uint8_t family) {
-  nlmsghdr* header = mnl_nlmsg_put_header(at.data());
-  header->nlmsg_type = type_of(message);
-  header->nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
-  auto* extra = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
-  extra->nfgen_family = family;
-  extra->version = NFNETLINK_V0;
-  return header;
-}
-
-Result<> send(netlink::Socket& socket, const nlmsghdr* request) {
-  return socket.send({reinterpret_cast<const uint8_t*>(request), request->nlmsg_len});
 }
 
 std::vector<uint8_t> copy(const std::optional<netlink::Attribute>& attribute) {
@@ -85,7 +72,8 @@ std::optional<Flow> read_flow(const netlink::Message& message, uint32_t gate_mar
 
 Result<std::vector<Flow>> list_flows(netlink::Socket& socket, uint32_t gate_mark) {
   alignas(nlmsghdr) std::array<uint8_t, request_size> request{};
-  TRY(send(socket, begin_request(request, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC)));
+  TRY(netlink::send(socket, netlink::begin_request(
+                                request.data(), {.type = type_of(IPCTNL_MSG_CT_GET), .flags = NLM_F_DUMP})));
   std::vector<uint8_t> buffer(datagram_size);
   std::vector<Flow> flows;
   while (true) {
@@ -104,7 +92,8 @@ Result<std::vector<Flow>> list_flows(netlink::Socket& socket, uint32_t gate_mark
 Result<> mark_or_forget(netlink::Socket& socket, const Flow& flow, uint32_t mark) {
   alignas(nlmsghdr) std::array<uint8_t, request_size> request{};
   const auto message = flow.fate == Fate::doubted ? IPCTNL_MSG_CT_NEW : IPCTNL_MSG_CT_DELETE;
-  nlmsghdr* header = begin_request(request, message, NLM_F_ACK, flow.family);
+  nlmsghdr* header = netlink::begin_request(
+      request.data(), {.type = type_of(message), .flags = NLM_F_ACK, .family = flow.family});
   if (!mnl_attr_put_check(header, request.size(), CTA_TUPLE_ORIG | NLA_F_NESTED, flow.tuple.size(),
                           flow.tuple.data()) ||
       (!flow.zone.empty() &&
@@ -112,12 +101,7 @@ Result<> mark_or_forget(netlink::Socket& socket, const Flow& flow, uint32_t mark
       (flow.fate == Fate::doubted &&
        !mnl_attr_put_u32_check(header, request.size(), CTA_MARK, __builtin_bswap32(mark))))
     return std::unexpected(refused(EMSGSIZE));
-  TRY(send(socket, header));
-  std::array<uint8_t, request_size> reply{};
-  const auto received = TRY(socket.receive(reply));
-  std::span<const uint8_t> rest = received.data;
-  const auto answer = netlink::next_message(rest);
-  const int error = answer ? netlink::acknowledged(*answer).value_or(EPROTO) : EPROTO;
+  const int error = TRY(netlink::ask(socket, header));
   if (error != 0 && error != ENOENT) return std::unexpected(refused(error));
   return {};
 }

@@ -9,6 +9,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include "ostiary/netlink/message.h"
+#include "ostiary/netlink/request.h"
 #include "ostiary/netlink/socket.h"
 #include "ostiary/nft/ruleset.h"
 
@@ -22,20 +23,15 @@ constexpr uint16_t type_of(uint16_t message) {
 // A question with at most one attribute, and the kernel's answer.
 class Question {
  public:
-  Question(uint16_t message, uint8_t family) : header_(mnl_nlmsg_put_header(request_.data())) {
-    header_->nlmsg_type = type_of(message);
-    header_->nlmsg_flags = NLM_F_REQUEST;
-    auto* extra = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header_, sizeof(nfgenmsg)));
-    extra->nfgen_family = family;
-    extra->version = NFNETLINK_V0;
-  }
+  Question(uint16_t message, uint8_t family)
+      : header_(netlink::begin_request(request_.data(), {.type = type_of(message), .family = family})) {}
 
   void about(uint16_t attribute, const char* name) { mnl_attr_put_strz(header_, attribute, name); }
 
   // The message lies in this question.
   Result<netlink::Message> ask() {
     netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::netfilter));
-    TRY(socket.send(std::span(request_).first(header_->nlmsg_len)));
+    TRY(netlink::send(socket, header_));
     const auto received = TRY(socket.receive(reply_));
     std::span<const uint8_t> rest = received.data;
     const auto message = netlink::next_message(rest);
@@ -44,17 +40,14 @@ class Question {
   }
 
  private:
-  std::array<uint8_t, 128> request_{};
+  alignas(nlmsghdr) std::array<uint8_t, 128> request_{};
   std::array<uint8_t, 1024> reply_{};
   nlmsghdr* header_;
 };
 
 // The errno an answer carries; 0 where it is none of an error.
 int error_of(const netlink::Message& message) {
-  if (message.type != NLMSG_ERROR) return 0;
-  int32_t error = -EPROTO;
-  if (message.payload.size() >= sizeof error) std::memcpy(&error, message.payload.data(), sizeof error);
-  return -error;
+  return message.type == NLMSG_ERROR ? netlink::acknowledged(message).value_or(EPROTO) : 0;
 }
 
 Error refusal(int error) {

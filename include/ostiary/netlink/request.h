@@ -1,0 +1,29 @@
+// netlink/request.h: requests to the kernel's netfilter subsystems, and what it says to one.
+#pragma once
+
+#include <cstdint>
+
+#include <libmnl/libmnl.h>
+
+#include "ostiary/base/result.h"
+#include "ostiary/netlink/socket.h"
+
+namespace ostiary::netlink {
+
+struct Request {
+  uint16_t type = 0;   // with the subsystem: NFNL_SUBSYS_… << 8 | …
+  uint16_t flags = 0;  // besides NLM_F_REQUEST
+  uint32_t sequence = 0;
+  uint8_t family = 0;
+  uint16_t resource = 0;
+};
+
+// Its headers, written there; attributes can be put behind them. Requires room for them and that alignment.
+nlmsghdr* begin_request(uint8_t* at, const Request& request);
+
+Result<> send(Socket& socket, const nlmsghdr* request);
+
+// Sends a request with NLM_F_ACK, and returns the errno that is acknowledged, 0 for none.
+Result<int> ask(Socket& socket, const nlmsghdr* request);
+
+}  // namespace ostiary::netlink

@@ -1,0 +1,42 @@
+#include "ostiary/netlink/request.h"
+
+#include <array>
+#include <cerrno>
+
+#include <linux/netfilter/nfnetlink.h>
+
+#include "ostiary/netlink/message.h"
+
+namespace ostiary::netlink {
+
+nlmsghdr* begin_request(uint8_t* at, const Request& request) {
+  nlmsghdr* header = mnl_nlmsg_put_header(at);
+  header->nlmsg_type = request.type;
+  header->nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | request.flags);
+  header->nlmsg_seq = request.sequence;
+  auto* extra = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(nfgenmsg)));
+  extra->nfgen_family = request.family;
+  extra->version = NFNETLINK_V0;
+  extra->res_id = __builtin_bswap16(request.resource);
+  return header;
+}
+
+Result<> send(Socket& socket, const nlmsghdr* request) {
+  return socket.send({reinterpret_cast<const uint8_t*>(request), request->nlmsg_len});
+}
+
+Result<int> ask(Socket& socket, const nlmsghdr* request) {
+  const uint32_t sequence = request->nlmsg_seq;
+  TRY(send(socket, request));
+  std::array<uint8_t, 8192> reply{};
+  for (;;) {
+    const auto received = TRY(socket.receive(reply));
+    if (received.kind == Received::Kind::nothing) return EPROTO;
+    std::span<const uint8_t> rest = received.data;
+    while (const auto message = next_message(rest))
+      if (message->type == NLMSG_ERROR && message->sequence == sequence)
+        return acknowledged(*message).value_or(EPROTO);
+  }
+}
+
+}  // namespace ostiary::netlink
