@@ -17,12 +17,14 @@
 
 namespace ostiary::gate {
 
+using Datagram = std::array<uint8_t, 2048>;
+static_assert(sizeof(Datagram) >= dns::limits::udp_payload_max, "every answer over UDP fits");
+
 struct Outgoing {
   Client client;
   size_t size = 0;
-  std::array<uint8_t, 2048> octets;
+  Datagram octets;
 };
-static_assert(sizeof(Outgoing::octets) >= dns::limits::udp_payload_max, "every answer over UDP fits");
 
 class UdpServer {
  public:
@@ -39,7 +41,7 @@ class UdpServer {
 
  private:
   std::vector<UniqueFd> sockets_;
-  std::vector<std::array<uint8_t, 2048>> incoming_;
+  std::vector<Datagram> incoming_;
   std::vector<Outgoing> outbox_;
   size_t outgoing_ = 0;
 };
