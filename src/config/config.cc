@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "ostiary/base/escape.h"
 #include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
 #include "ostiary/config/secrets.h"
@@ -62,9 +63,9 @@ Result<PolicyFile> find_policy(const Sources& sources, const GivenSettings& give
   const auto named = given.find("policy");
   path = named != given.end() ? named->second.text : default_policy_path;
   const auto text = TRY(sources.read_file(path));
-  if (text) return parse_policy_file(*text, path);
+  if (text) return parse_policy_file(*text, escape_controls(path));
   if (named != given.end())
-    return fail(Exit::missing_input, named->second.origin + ": there is no file " + path);
+    return fail(Exit::missing_input, named->second.origin + ": there is no file " + escape_controls(path));
   path.clear();
   return PolicyFile{};
 }

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "ostiary/base/escape.h"
+
 namespace ostiary::config {
 namespace {
 
@@ -25,7 +27,8 @@ Result<std::optional<Secret>> from_file(const std::string& path, const Sources& 
   std::optional<std::string> text = TRY(sources.read_file(path));
   if (!text) return std::nullopt;
   const Secret whole(std::move(*text));
-  if (whole.reveal().size() > max_secret) return fail(Exit::configuration, path + ": is larger than 64 KiB");
+  if (whole.reveal().size() > max_secret)
+    return fail(Exit::configuration, escape_controls(path) + ": is larger than 64 KiB");
   std::string_view line = whole.reveal();
   while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
   return Secret(std::string(line));
@@ -46,8 +49,9 @@ Result<std::optional<Sourced>> find_secret(std::string_view name, Lines lines, c
   if (!path.empty()) {
     auto content = from_file(path, sources);
     if (!content) return std::unexpected(std::move(content).error().within(file_variable));
-    if (!*content) return fail(Exit::missing_input, file_variable + ": there is no file " + path);
-    found.push_back({std::move(**content), file_variable + " (" + path + ")"});
+    const std::string shown = escape_controls(path);
+    if (!*content) return fail(Exit::missing_input, file_variable + ": there is no file " + shown);
+    found.push_back({std::move(**content), file_variable + " (" + shown + ")"});
   }
   if (path != default_path) {
     auto content = TRY(from_file(default_path, sources));

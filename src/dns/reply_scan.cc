@@ -140,7 +140,8 @@ std::expected<Found, ReplyFault> look_at(const ReplyScan& scan, const WireName& 
     const auto target = scan.target(record);
     if (!target) return std::unexpected(target.error());
     if (found.alias && found.alias->target != *target) return std::unexpected(ReplyFault::two_aliases);
-    found.alias = Alias{*target, wire_ttl(record.ttl)};
+    const auto ttl = found.alias ? found.alias->ttl : limits::ttl_max;
+    found.alias = Alias{*target, std::min(ttl, wire_ttl(record.ttl))};
   }
   return found;
 }

@@ -1,5 +1,6 @@
 #include "ostiary/gate/setup.h"
 
+#include <limits>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -18,13 +19,20 @@ Json rule_json(const policy::Rule& rule) {
           {"reason", rule.reason}};
 }
 
-// The enumerator with that number, from `first` to `last`.
+Result<uint64_t> number(const Json& json, uint64_t last, uint64_t first = 0) {
+  if (!json.is_number_unsigned() || json.get<uint64_t>() < first || json.get<uint64_t>() > last)
+    return fail(Exit::unavailable, "the gate's setup: a number is out of bounds");
+  return json.get<uint64_t>();
+}
+
 template <typename Enum>
-Result<Enum> enumerator(const Json& number, Enum last, Enum first = Enum{}) {
-  if (!number.is_number_unsigned() || number.get<uint64_t>() < std::to_underlying(first) ||
-      number.get<uint64_t>() > std::to_underlying(last))
-    return fail(Exit::unavailable, "the gate's setup: a number names nothing");
-  return static_cast<Enum>(number.get<uint64_t>());
+Result<Enum> enumerator(const Json& json, Enum last, Enum first = Enum{}) {
+  return static_cast<Enum>(TRY(number(json, std::to_underlying(last), std::to_underlying(first))));
+}
+
+template <typename Unsigned>
+Result<Unsigned> whole(const Json& json) {
+  return static_cast<Unsigned>(TRY(number(json, std::numeric_limits<Unsigned>::max())));
 }
 
 Result<policy::Subject> parse_subject(std::string_view text) {
@@ -67,14 +75,14 @@ Result<Setup> read_setup(const Json& json) {
   for (const Json& rule : json.at("rules")) setup.rules.push_back(TRY(parse_rule(rule)));
   for (const Json& server : json.at("upstreams"))
     setup.upstreams.push_back(TRY(upstream::parse_server(server.get<std::string>())));
-  setup.terms.hold = seconds(json.at("hold").get<int64_t>());
+  setup.terms.hold = seconds(TRY(whole<uint32_t>(json.at("hold"))));
   setup.terms.ipv4 = TRY(enumerator(json.at("ipv4"), Family::reachable));
   setup.terms.ipv6 = TRY(enumerator(json.at("ipv6"), Family::reachable));
-  setup.resolve_timeout = seconds(json.at("resolve_timeout").get<int64_t>());
+  setup.resolve_timeout = seconds(TRY(whole<uint32_t>(json.at("resolve_timeout"))));
   setup.beginning = TRY(enumerator(json.at("beginning"), Beginning::continued));
-  setup.mark = json.at("mark").get<uint32_t>();
-  setup.log_group = json.at("log_group").get<uint16_t>();
-  setup.user = json.at("user").get<uint32_t>();
+  setup.mark = TRY(whole<uint32_t>(json.at("mark")));
+  setup.log_group = TRY(whole<uint16_t>(json.at("log_group")));
+  setup.user = TRY(whole<uint32_t>(json.at("user")));
   return setup;
 }
 

@@ -165,6 +165,7 @@ TEST_SUITE("config/config") {
     CHECK(error_of(by_variable) == "OSTIARY_POLICY: there is no file /b");
     CHECK(status_of(by_variable) == 66);
     CHECK(error_of(config_of({.flags = {{"policy", "/c"}}})) == "--policy: there is no file /c");
+    CHECK(error_of(config_of({.flags = {{"policy", "/\tc"}}})) == "--policy: there is no file /\\x09c");
   }
 
   TEST_CASE("a bad value gives one line that names where it stands, and the cure") {

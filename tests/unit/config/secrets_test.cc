@@ -67,6 +67,8 @@ TEST_SUITE("config/secrets") {
     const auto missing = find({.environment = {"GRAFANA_API_TOKEN_FILE=/a"}});
     CHECK(error_of(missing) == "GRAFANA_API_TOKEN_FILE: there is no file /a");
     CHECK(status_of(missing) == 66);
+    const auto forged = find({.environment = {"GRAFANA_API_TOKEN_FILE=/a\nostiary: all is well"}});
+    CHECK(error_of(forged) == "GRAFANA_API_TOKEN_FILE: there is no file /a\\x0aostiary: all is well");
   }
 
   TEST_CASE("a named file that cannot be read ends with the reader's status and names the variable") {

@@ -242,6 +242,15 @@ TEST_SUITE("dns/reply") {
     CHECK(addresses(read(testing::reply(asked_a, {b, b, address}))) == "192.0.2.1");
   }
 
+  TEST_CASE("of an alias told twice the shorter time counts") {
+    const Bytes shorter = cname("a.example", "b.example", 20), longer = cname("a.example", "b.example", 50);
+    for (const auto& aliases : {std::pair(shorter, longer), std::pair(longer, shorter)}) {
+      const auto reply =
+          read(testing::reply(asked_a, {aliases.first, aliases.second, a(name("b.example"), 1)}));
+      CHECK(std::get<Addresses>(reply).ttl == 20s);
+    }
+  }
+
   TEST_CASE("refuses 4,000 records") {
     const std::vector<Bytes> records(4000, a(pointer(12), 1));
     CHECK(fault(read(testing::reply(asked_a, records))) == ReplyFault::too_many_records);

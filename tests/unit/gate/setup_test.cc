@@ -42,4 +42,14 @@ TEST_SUITE("gate/setup") {
     json["rules"][0]["protocol"] = 0;
     CHECK_FALSE(parse_setup(json.dump()));
   }
+
+  TEST_CASE("a number out of its bounds is refused") {
+    for (const char* field : {"hold", "resolve_timeout", "mark", "log_group", "user"})
+      for (const Json& wrong :
+           {Json(1e40), Json(1.5), Json(-1), Json(uint64_t{1} << 32U), Json("1"), Json()}) {
+        Json json = written();
+        json[field] = wrong;
+        CHECK_MESSAGE(!parse_setup(json.dump()), field);
+      }
+  }
 }
