@@ -5,6 +5,7 @@
 
 #include "ostiary/base/read_file.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/net/resolv_conf.h"
 
 namespace ostiary::boot {
 namespace {
@@ -23,9 +24,7 @@ void for_each_line(std::string_view text, auto visit) {
 }
 
 bool is_about_names(std::string_view line) {
-  constexpr std::string_view blank = " \t\r\v\f";
-  line.remove_prefix(std::min(line.find_first_not_of(blank), line.size()));
-  const std::string_view word = line.substr(0, line.find_first_of(blank));
+  const std::string_view word = net::next_word(line);
   return word == "search" || word == "domain" || word == "options";
 }
 

@@ -12,16 +12,7 @@
 namespace ostiary::net {
 namespace {
 
-constexpr std::string_view blank = " \t\r\v\f";
 constexpr std::string_view docker_external = "# ExtServers:";
-
-// The next word of `rest`, which then begins behind it; empty at the end.
-std::string_view next_word(std::string_view& rest) {
-  rest.remove_prefix(std::min(rest.find_first_not_of(blank), rest.size()));
-  const std::string_view word = rest.substr(0, rest.find_first_of(blank));
-  rest.remove_prefix(word.size());
-  return word;
-}
 
 std::optional<Nameserver> parse_nameserver(std::string_view word) {
   const size_t percent = word.find('%');
@@ -90,6 +81,14 @@ void take_line(ResolvConf& conf, std::string_view line) {
 }
 
 }  // namespace
+
+std::string_view next_word(std::string_view& rest) {
+  constexpr std::string_view blank = " \t\r\v\f";
+  rest.remove_prefix(std::min(rest.find_first_not_of(blank), rest.size()));
+  const std::string_view word = rest.substr(0, rest.find_first_of(blank));
+  rest.remove_prefix(word.size());
+  return word;
+}
 
 ResolvConf parse_resolv_conf(std::string_view text) {
   ResolvConf conf;

@@ -42,6 +42,9 @@ struct ResolvConf {
   std::vector<Nameserver> docker_external;
 };
 
+// The next word of what is left of a line, which then begins behind it; empty at the end.
+std::string_view next_word(std::string_view& rest);
+
 ResolvConf parse_resolv_conf(std::string_view text);
 
 // The error names the file.
