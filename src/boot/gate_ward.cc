@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -14,6 +12,7 @@
 #include "ostiary/base/log.h"
 #include "ostiary/boot/files.h"
 #include "ostiary/boot/tracking_probe.h"
+#include "ostiary/inet/socket_address.h"
 #include "ostiary/net/interfaces.h"
 #include "ostiary/net/routes.h"
 #include "ostiary/nft/flows.h"
@@ -68,19 +67,13 @@ gate::Family family(net::Reach reach) {
 
 // Whether a resolver at that address would be one of this host's own processes.
 bool is_of_this_host(const inet::IpAddress& address) {
-  const auto octets = address.octets();
-  const bool ipv4 = address.family() == inet::Family::ipv4;
-  sockaddr_in v4{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
-  sockaddr_in6 v6{
-      .sin6_family = AF_INET6, .sin6_port = 0, .sin6_flowinfo = 0, .sin6_addr = {}, .sin6_scope_id = 0};
-  std::memcpy(ipv4 ? static_cast<void*>(&v4.sin_addr) : &v6.sin6_addr, octets.data(), octets.size());
-  const UniqueFd socket{::socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  const auto* name = ipv4 ? reinterpret_cast<sockaddr*>(&v4) : reinterpret_cast<sockaddr*>(&v6);
-  return socket.valid() && ::bind(socket.get(), name, ipv4 ? sizeof v4 : sizeof v6) == 0;
+  const inet::SocketAddress name(address, 0);
+  const UniqueFd socket{::socket(name.domain(), SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  return socket.valid() && ::bind(socket.get(), name.get(), name.size()) == 0;
 }
 
 bool is_gates(const inet::IpAddress& address) {
-  return address == inet::IpAddress::v4({127, 0, 0, 1}) || address == inet::IpAddress::parse("::1").value();
+  return address == inet::IpAddress::loopback(address.family());
 }
 
 // Where others live, and may be asked to look up names or to start what nobody confines.

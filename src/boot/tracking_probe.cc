@@ -4,11 +4,12 @@
 #include <chrono>
 #include <cstring>
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/fsuid.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+
+#include "ostiary/inet/socket_address.h"
 
 namespace ostiary::boot {
 namespace {
@@ -26,28 +27,11 @@ using Word = std::array<uint8_t, 16>;
 enum class Finding : uint8_t { refused, redirected };
 
 // The rules may ask who made the socket.
-UniqueFd make_socket(int family, const confine::Identity& agent) {
+UniqueFd make_socket(int domain, const confine::Identity& agent) {
   const int before = ::setfsuid(agent.uid);
-  UniqueFd fd{::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  UniqueFd fd{::socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   ::setfsuid(static_cast<uid_t>(before));
   return fd;
-}
-
-// Whether a datagram could be sent to port 53 of that family's loopback address.
-bool send_question(const UniqueFd& fd, int family, const Word& word) {
-  sockaddr_in v4{.sin_family = AF_INET,
-                 .sin_port = htons(dns_port),
-                 .sin_addr = {htonl(INADDR_LOOPBACK)},
-                 .sin_zero = {}};
-  sockaddr_in6 v6{.sin6_family = AF_INET6,
-                  .sin6_port = htons(dns_port),
-                  .sin6_flowinfo = 0,
-                  .sin6_addr = IN6ADDR_LOOPBACK_INIT,
-                  .sin6_scope_id = 0};
-  const bool ipv4 = family == AF_INET;
-  const auto* target = ipv4 ? reinterpret_cast<const sockaddr*>(&v4) : reinterpret_cast<const sockaddr*>(&v6);
-  return ::sendto(fd.get(), word.data(), word.size(), 0, target, ipv4 ? sizeof v4 : sizeof v6) ==
-         static_cast<ssize_t>(word.size());
 }
 
 // Somebody else's question that comes meanwhile is lost, and asked again.
@@ -61,33 +45,36 @@ Result<Finding> await(const UniqueFd& listener, const Word& word) {
     if (ready < 0 && errno != EINTR) return std::unexpected(Error::system("poll", Exit::unavailable));
     std::array<uint8_t, 64> room{};
     const ssize_t got = ::recv(listener.get(), room.data(), room.size(), MSG_DONTWAIT);
-    if (got == static_cast<ssize_t>(word.size()) && std::memcmp(room.data(), word.data(), word.size()) == 0)
+    if (got == std::ssize(word) && std::memcmp(room.data(), word.data(), word.size()) == 0)
       return Finding::redirected;
   }
 }
 
-Result<Finding> ask(int family, const UniqueFd& listener, const confine::Identity& agent) {
+Result<Finding> ask(inet::Family family, const UniqueFd& listener, const confine::Identity& agent) {
   Word word{};
-  if (::getrandom(word.data(), word.size(), 0) != static_cast<ssize_t>(word.size()))
+  if (::getrandom(word.data(), word.size(), 0) != std::ssize(word))
     return std::unexpected(Error::system("getrandom", Exit::unavailable));
-  const UniqueFd fd = make_socket(family, agent);
+  const inet::SocketAddress server(inet::IpAddress::loopback(family), dns_port);
+  const UniqueFd fd = make_socket(server.domain(), agent);
   if (!fd.valid()) return std::unexpected(Error::system("socket", Exit::unavailable));
-  if (!send_question(fd, family, word)) return Finding::refused;
+  if (::sendto(fd.get(), word.data(), word.size(), 0, server.get(), server.size()) != std::ssize(word))
+    return Finding::refused;
   return await(listener, word);
 }
 
 }  // namespace
 
 Result<nft::Tracking> probe_tracking(const gate::Listeners& listeners, const confine::Identity& agent) {
-  if (TRY(ask(AF_INET, listeners.udp4, agent)) == Finding::refused)
+  if (TRY(ask(inet::Family::ipv4, listeners.udp4, agent)) == Finding::refused)
     return fail(
         Exit::unavailable,
         "a question to 127.0.0.1 port 53 is not brought to the gate: the kernel tracks no connections, or "
         "somebody else's rules take DNS elsewhere; load nf_conntrack on the host, and look at nft list "
         "ruleset");
   if (!listeners.udp6.valid()) return nft::Tracking::both_families;
-  return TRY(ask(AF_INET6, listeners.udp6, agent)) == Finding::redirected ? nft::Tracking::both_families
-                                                                          : nft::Tracking::ipv4_only;
+  return TRY(ask(inet::Family::ipv6, listeners.udp6, agent)) == Finding::redirected
+             ? nft::Tracking::both_families
+             : nft::Tracking::ipv4_only;
 }
 
 }  // namespace ostiary::boot

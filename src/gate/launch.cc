@@ -3,7 +3,6 @@
 #include <array>
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -12,39 +11,32 @@
 
 #include "channel.h"
 #include "ostiary/gate/gate.h"
+#include "ostiary/inet/socket_address.h"
 
 namespace ostiary::gate {
 namespace {
 
 constexpr int backlog = 64;
 
-Error taken(std::string_view address, std::string_view transport) {
-  Error error =
-      Error::system(std::string(address) + " port " + std::to_string(port) + "/" + std::string(transport),
-                    Exit::unavailable);
+Error taken(const inet::IpAddress& address, std::string_view transport) {
+  Error error = Error::system(address.text() + " port " + std::to_string(port) + "/" + std::string(transport),
+                              Exit::unavailable);
   error.message += ": stop the program that listens there";
   return error;
 }
 
-Result<UniqueFd> open_listener(int family, int type) {
-  UniqueFd fd{::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  if (!fd.valid() && errno == EAFNOSUPPORT && family == AF_INET6) return UniqueFd{};
+Result<UniqueFd> open_listener(inet::Family family, int type) {
+  const bool ipv6 = family == inet::Family::ipv6;
+  const auto loopback = inet::IpAddress::loopback(family);
+  const inet::SocketAddress name(loopback, port);
+  UniqueFd fd{::socket(name.domain(), type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!fd.valid() && errno == EAFNOSUPPORT && ipv6) return UniqueFd{};
   if (!fd.valid()) return std::unexpected(Error::system("socket", Exit::unavailable));
   const int yes = 1;
   if (type == SOCK_STREAM) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-
-  sockaddr_in v4{
-      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
-  sockaddr_in6 v6{.sin6_family = AF_INET6,
-                  .sin6_port = htons(port),
-                  .sin6_flowinfo = 0,
-                  .sin6_addr = IN6ADDR_LOOPBACK_INIT,
-                  .sin6_scope_id = 0};
-  const bool ipv4 = family == AF_INET;
-  const auto* address = ipv4 ? reinterpret_cast<sockaddr*>(&v4) : reinterpret_cast<sockaddr*>(&v6);
-  if (::bind(fd.get(), address, ipv4 ? sizeof v4 : sizeof v6) != 0) {
-    if (errno == EADDRNOTAVAIL && !ipv4) return UniqueFd{};  // IPv6 is there, and switched off
-    return std::unexpected(taken(ipv4 ? "127.0.0.1" : "::1", type == SOCK_STREAM ? "tcp" : "udp"));
+  if (::bind(fd.get(), name.get(), name.size()) != 0) {
+    if (errno == EADDRNOTAVAIL && ipv6) return UniqueFd{};  // IPv6 is there, and switched off
+    return std::unexpected(taken(loopback, type == SOCK_STREAM ? "tcp" : "udp"));
   }
   if (type == SOCK_STREAM && ::listen(fd.get(), backlog) != 0)
     return std::unexpected(Error::system("listen", Exit::unavailable));
@@ -95,10 +87,10 @@ Result<UniqueFd> setup_file(const Setup& setup) {
 
 Result<Listeners> open_listeners() {
   Listeners listeners;
-  listeners.udp4 = TRY(open_listener(AF_INET, SOCK_DGRAM));
-  listeners.udp6 = TRY(open_listener(AF_INET6, SOCK_DGRAM));
-  listeners.tcp4 = TRY(open_listener(AF_INET, SOCK_STREAM));
-  listeners.tcp6 = TRY(open_listener(AF_INET6, SOCK_STREAM));
+  listeners.udp4 = TRY(open_listener(inet::Family::ipv4, SOCK_DGRAM));
+  listeners.udp6 = TRY(open_listener(inet::Family::ipv6, SOCK_DGRAM));
+  listeners.tcp4 = TRY(open_listener(inet::Family::ipv4, SOCK_STREAM));
+  listeners.tcp6 = TRY(open_listener(inet::Family::ipv6, SOCK_STREAM));
   return listeners;
 }
 

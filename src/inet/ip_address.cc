@@ -26,6 +26,11 @@ IpAddress IpAddress::v6(std::array<uint8_t, 16> octets) {
   return address;
 }
 
+IpAddress IpAddress::loopback(Family family) {
+  if (family == Family::ipv4) return v4({127, 0, 0, 1});
+  return v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+}
+
 Result<IpAddress> IpAddress::parse(std::string_view text) {
   const std::string terminated(text);
   const bool whole = terminated.find('\0') == std::string::npos;

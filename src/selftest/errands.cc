@@ -34,11 +34,6 @@ std::string text(Means means) {
   return {};
 }
 
-IpAddress loopback(Family family) {
-  if (family == Family::ipv4) return IpAddress::v4({127, 0, 0, 1});
-  return IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
-}
-
 IpAddress other_server(Family family) {
   if (family == Family::ipv4) return IpAddress::v4({198, 51, 100, 53});
   return IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x53});
@@ -82,7 +77,7 @@ void add_names(Errands& errands, const Targets& targets, Family family) {
     const std::string over = ", " + text(means) + " over " + text(family);
     errands.all.push_back({"an unlisted name at the gate" + over,
                            means,
-                           {loopback(family), targets.gate_port},
+                           {IpAddress::loopback(family), targets.gate_port},
                            Aim::gates_answer});
     errands.all.push_back({"an unlisted name at another server" + over,
                            means,

@@ -11,6 +11,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "ostiary/inet/socket_address.h"
+
 namespace ostiary::selftest {
 namespace {
 
@@ -68,7 +70,7 @@ bool Flight::believes_this_machine_alone() const {
 }
 
 void Flight::connect() {
-  const SocketAddress target(errand_.target);
+  const inet::SocketAddress target(errand_.target.address, errand_.target.port);
   if (::connect(fd_.get(), target.get(), target.size()) != 0 && errno != EINPROGRESS)
     return found(not_sent(errno));
   if (errand_.means != Means::tcp) return send_datagram();

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <optional>
 
-#include <arpa/inet.h>
 #include <linux/errqueue.h>
 #include <linux/filter.h>
 #include <netinet/icmp6.h>
@@ -89,23 +88,6 @@ uint8_t protocol_of(Means means, Family family) {
       return family == Family::ipv4 ? uint8_t{IPPROTO_ICMP} : uint8_t{IPPROTO_ICMPV6};
   }
   return IPPROTO_TCP;
-}
-
-SocketAddress::SocketAddress(const Place& place) {
-  const auto octets = place.address.octets();
-  if (place.address.family() == Family::ipv4) {
-    sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(place.port);
-    std::memcpy(&v4.sin_addr, octets.data(), octets.size());
-    std::memcpy(&storage_, &v4, size_ = sizeof v4);
-  } else {
-    sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(place.port);
-    std::memcpy(&v6.sin6_addr, octets.data(), octets.size());
-    std::memcpy(&storage_, &v6, size_ = sizeof v6);
-  }
 }
 
 std::expected<UniqueFd, int> open_socket(Means means, Family family) {

@@ -9,7 +9,7 @@
 
 #include "finding.h"
 #include "ostiary/base/unique_fd.h"
-#include "unlisted.h"
+#include "ostiary/inet/ip_address.h"
 
 namespace ostiary::selftest {
 
@@ -17,17 +17,6 @@ enum class Means : uint8_t { tcp, udp, udp_lite, ping };
 
 // The protocol's number in packets of that family.
 uint8_t protocol_of(Means means, inet::Family family);
-
-class SocketAddress {
- public:
-  explicit SocketAddress(const Place& place);
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage_); }
-  socklen_t size() const { return size_; }
-
- private:
-  sockaddr_storage storage_{};
-  socklen_t size_ = 0;
-};
 
 // Non-blocking. The unexpected value is socket(2)'s errno, which is a finding in itself.
 std::expected<UniqueFd, int> open_socket(Means means, inet::Family family);

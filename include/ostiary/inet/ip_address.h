@@ -20,6 +20,7 @@ class IpAddress {
   static Result<IpAddress> parse(std::string_view text);
   static IpAddress v4(std::array<uint8_t, 4> octets);
   static IpAddress v6(std::array<uint8_t, 16> octets);
+  static IpAddress loopback(Family family);  // 127.0.0.1 or ::1
 
   Family family() const { return family_; }
   // 4 or 16 octets in network order.

@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <string>
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
 #include "../net/hosts.h"
+#include "ostiary/inet/socket_address.h"
 
 using ostiary::UniqueFd;
 using ostiary::gate::Client;
 using ostiary::gate::UdpServer;
+using ostiary::inet::Family;
+using ostiary::inet::IpAddress;
+using ostiary::inet::SocketAddress;
 using ostiary::test::can_make_hosts;
 using ostiary::test::Host;
 using ostiary::test::On;
@@ -20,26 +23,21 @@ using Texts = std::vector<std::string>;
 
 namespace {
 
-UniqueFd on_loopback(int family) {
-  UniqueFd fd{::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  sockaddr_in v4{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_addr = in6addr_loopback;
-  const bool is_v4 = family == AF_INET;
-  REQUIRE(::bind(fd.get(), is_v4 ? reinterpret_cast<sockaddr*>(&v4) : reinterpret_cast<sockaddr*>(&v6),
-                 is_v4 ? sizeof v4 : sizeof v6) == 0);
+UniqueFd on_loopback(Family family) {
+  const SocketAddress name(IpAddress::loopback(family), 0);
+  UniqueFd fd{::socket(name.domain(), SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  REQUIRE(::bind(fd.get(), name.get(), name.size()) == 0);
   return fd;
 }
 
 // A server whose answer to a number is that many octets of the asker's letter.
 struct Echo {
-  explicit Echo(int family) : server(listeners(family)) {
+  explicit Echo(Family family) : server(listeners(family)) {
     socklen_t size = sizeof address;
     ::getsockname(server.sockets()[0].get(), reinterpret_cast<sockaddr*>(&address), &size);
     address_size = size;
   }
-  static std::vector<UniqueFd> listeners(int family) {
+  static std::vector<UniqueFd> listeners(Family family) {
     std::vector<UniqueFd> made;
     made.push_back(on_loopback(family));
     return made;
@@ -76,7 +74,7 @@ Texts received(const UniqueFd& client) {
   return all;
 }
 
-void each_gets_their_own(int family) {
+void each_gets_their_own(Family family) {
   Echo echo(family);
   const UniqueFd one = on_loopback(family);
   const UniqueFd other = on_loopback(family);
@@ -92,12 +90,12 @@ void each_gets_their_own(int family) {
 
 TEST_SUITE("gate/udp_server") {
   TEST_CASE("answers of one batch reach whoever asked, whole and apart") {
-    for (const int family : {AF_INET, AF_INET6}) each_gets_their_own(family);
+    for (const auto family : {Family::ipv4, Family::ipv6}) each_gets_their_own(family);
   }
 
   TEST_CASE("a full batch to one client") {
-    Echo echo(AF_INET);
-    const UniqueFd client = on_loopback(AF_INET);
+    Echo echo(Family::ipv4);
+    const UniqueFd client = on_loopback(Family::ipv4);
     const int room = 1 << 20;
     ::setsockopt(client.get(), SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     for (int i = 0; i < 32; ++i) echo.ask(client, "a1232");
@@ -110,7 +108,7 @@ TEST_SUITE("gate/udp_server") {
     const Host host;
     const On on(host);
     run("ip link set lo mtu 1280");
-    for (const int family : {AF_INET, AF_INET6}) {
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
       Echo echo(family);
       const UniqueFd client = on_loopback(family);
       for (const char* question : {"a1300", "a1300", "a40"}) echo.ask(client, question);
@@ -120,10 +118,10 @@ TEST_SUITE("gate/udp_server") {
   }
 
   TEST_CASE("a client that is gone costs the others nothing") {
-    Echo echo(AF_INET);
-    const UniqueFd stays = on_loopback(AF_INET);
+    Echo echo(Family::ipv4);
+    const UniqueFd stays = on_loopback(Family::ipv4);
     {
-      const UniqueFd leaves = on_loopback(AF_INET);
+      const UniqueFd leaves = on_loopback(Family::ipv4);
       for (const char* question : {"a40", "a40"}) echo.ask(leaves, question);
       echo.ask(stays, "b40");
     }

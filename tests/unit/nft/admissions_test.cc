@@ -224,7 +224,7 @@ TEST_SUITE("nft/admissions") {
     check(set.admit(std::vector{admission("192.0.2.2", 1s)}));
     const Address address("192.0.2.2", 443);
     const UniqueFd flow = make_socket(address, SOCK_STREAM);
-    REQUIRE(::connect(flow.get(), address.get(), address.size) == 0);
+    REQUIRE(::connect(flow.get(), address.get(), address.size()) == 0);
     const UniqueFd peer{::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)};
     std::this_thread::sleep_for(1100ms);
     CHECK(tcp_error("192.0.2.2", 443) == ECONNREFUSED);

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <string>
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -13,39 +12,19 @@
 #include <unistd.h>
 
 #include "ostiary/base/unique_fd.h"
-#include "ostiary/inet/ip_address.h"
+#include "ostiary/inet/socket_address.h"
 
 namespace ostiary::test {
 
-struct Address {
-  Address(const std::string& text, uint16_t port) {
-    const auto ip = *inet::IpAddress::parse(text);
-    if (ip.family() == inet::Family::ipv4) {
-      auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
-      v4->sin_family = AF_INET;
-      v4->sin_port = htons(port);
-      size = sizeof *v4;
-      inet_pton(AF_INET, text.c_str(), &v4->sin_addr);
-    } else {
-      auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
-      v6->sin6_family = AF_INET6;
-      v6->sin6_port = htons(port);
-      size = sizeof *v6;
-      inet_pton(AF_INET6, text.c_str(), &v6->sin6_addr);
-    }
-  }
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-  int family() const { return storage.ss_family; }
-
-  sockaddr_storage storage{};
-  socklen_t size = 0;
+struct Address : inet::SocketAddress {
+  Address(const std::string& text, uint16_t port) : SocketAddress(*inet::IpAddress::parse(text), port) {}
 };
 
 enum class Mark : uint8_t { none, gate };
 inline constexpr uint32_t gate_mark = 0x6f73;
 
 inline UniqueFd make_socket(const Address& address, int type, Mark mark = Mark::none) {
-  UniqueFd fd{::socket(address.family(), type | SOCK_CLOEXEC, 0)};
+  UniqueFd fd{::socket(address.domain(), type | SOCK_CLOEXEC, 0)};
   REQUIRE(fd.valid());
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -61,7 +40,7 @@ inline UniqueFd make_socket(const Address& address, int type, Mark mark = Mark::
 inline UniqueFd bound(const std::string& text, uint16_t port, int type, Mark mark = Mark::none) {
   const Address address(text, port);
   UniqueFd fd = make_socket(address, type, mark);
-  REQUIRE(::bind(fd.get(), address.get(), address.size) == 0);
+  REQUIRE(::bind(fd.get(), address.get(), address.size()) == 0);
   if (type == SOCK_STREAM) REQUIRE(::listen(fd.get(), 16) == 0);
   return fd;
 }
@@ -77,14 +56,14 @@ inline uint16_t local_port(const UniqueFd& fd) {
 inline int tcp_error(const std::string& text, uint16_t port, Mark mark = Mark::none) {
   const Address address(text, port);
   const UniqueFd fd = make_socket(address, SOCK_STREAM, mark);
-  return ::connect(fd.get(), address.get(), address.size) == 0 ? 0 : errno;
+  return ::connect(fd.get(), address.get(), address.size()) == 0 ? 0 : errno;
 }
 
 // 0 or the errno of sending one datagram.
 inline int udp_error(const std::string& text, uint16_t port, Mark mark = Mark::none) {
   const Address address(text, port);
   const UniqueFd fd = make_socket(address, SOCK_DGRAM, mark);
-  return ::sendto(fd.get(), "x", 1, 0, address.get(), address.size) == 1 ? 0 : errno;
+  return ::sendto(fd.get(), "x", 1, 0, address.get(), address.size()) == 1 ? 0 : errno;
 }
 
 inline std::string receive(const UniqueFd& fd) {

@@ -83,7 +83,7 @@ TEST_SUITE("nft/denied_log") {
     constexpr size_t flood = 30000;
     const Address address("198.51.100.1", 9);
     const UniqueFd fd = make_socket(address, SOCK_DGRAM);
-    for (size_t i = 0; i < flood; ++i) ::sendto(fd.get(), "x", 1, 0, address.get(), address.size);
+    for (size_t i = 0; i < flood; ++i) ::sendto(fd.get(), "x", 1, 0, address.get(), address.size());
     size_t told = denied_to(*log, "198.51.100.1").size();
     udp_error("198.51.100.1", 9);  // its number tells what is missing
     told += denied_to(*log, "198.51.100.1").size();

@@ -88,10 +88,10 @@ TEST_SUITE("nft/table") {
            std::initializer_list<int>{IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_GRE, IPPROTO_SCTP,
                                       IPPROTO_UDPLITE, IPPROTO_IPIP, IPPROTO_IPV6, IPPROTO_TCP, 253}) {
         CAPTURE(protocol);
-        const UniqueFd raw{::socket(address.family(), SOCK_RAW | SOCK_CLOEXEC, protocol)};
+        const UniqueFd raw{::socket(address.domain(), SOCK_RAW | SOCK_CLOEXEC, protocol)};
         REQUIRE(raw.valid());
         const uint8_t payload[16] = {8, 0, 0, 80};  // an echo request; for those that have ports: to port 80
-        CHECK(::sendto(raw.get(), payload, sizeof payload, 0, address.get(), address.size) == -1);
+        CHECK(::sendto(raw.get(), payload, sizeof payload, 0, address.get(), address.size()) == -1);
         CHECK(errno == EPERM);
       }
     }
@@ -158,13 +158,13 @@ TEST_SUITE("nft/table") {
       const Address address(server, 53);
       const UniqueFd asking = make_socket(address, SOCK_DGRAM);
       // A connected socket takes an answer from that address alone.
-      REQUIRE(::connect(asking.get(), address.get(), address.size) == 0);
+      REQUIRE(::connect(asking.get(), address.get(), address.size()) == 0);
       REQUIRE(::send(asking.get(), "?", 1, 0) == 1);
       answer_udp(udp, "answer");
       CHECK(receive(asking) == "answer");
 
       const UniqueFd stream = make_socket(address, SOCK_STREAM);
-      REQUIRE(::connect(stream.get(), address.get(), address.size) == 0);
+      REQUIRE(::connect(stream.get(), address.get(), address.size()) == 0);
       REQUIRE(::send(stream.get(), "?", 1, 0) == 1);
       const UniqueFd accepted{::accept4(tcp.get(), nullptr, nullptr, SOCK_CLOEXEC)};
       CHECK(receive(accepted) == "?");
@@ -214,14 +214,14 @@ TEST_SUITE("nft/table") {
       uint16_t taken = 0;
       {
         const UniqueFd gate = make_socket(address, SOCK_DGRAM, Mark::gate);
-        REQUIRE(::connect(gate.get(), address.get(), address.size) == 0);
+        REQUIRE(::connect(gate.get(), address.get(), address.size()) == 0);
         REQUIRE(::send(gate.get(), "gate", 4, 0) == 4);
         taken = local_port(gate);
         answer_udp(*server, "answer");
         REQUIRE(receive(gate) == "answer");
       }
       const UniqueFd thief = bound("192.0.2.1", taken, SOCK_DGRAM);
-      CHECK(::sendto(thief.get(), "leak", 4, 0, address.get(), address.size) == -1);
+      CHECK(::sendto(thief.get(), "leak", 4, 0, address.get(), address.size()) == -1);
       CHECK_FALSE(something_arrives(*server, 100));
     }
   }
@@ -238,7 +238,7 @@ TEST_SUITE("nft/table") {
     run("nft 'table inet mine { chain c { type filter hook output priority 0\n ct state new counter\n} \n}'");
     const Address address("198.51.100.1", 53);
     const UniqueFd agent = make_socket(address, SOCK_DGRAM);
-    REQUIRE(::connect(agent.get(), address.get(), address.size) == 0);
+    REQUIRE(::connect(agent.get(), address.get(), address.size()) == 0);
     REQUIRE(::send(agent.get(), "?", 1, 0) == 1);
     answer_udp(dns, "answer");
     REQUIRE(receive(agent) == "answer");
@@ -264,7 +264,7 @@ TEST_SUITE("nft/table") {
       const Address address(text, port);
       const UniqueFd fd = make_socket(address, SOCK_DGRAM);
       REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, "wire", 5) == 0);
-      ::sendto(fd.get(), "leak-by-device", 14, 0, address.get(), address.size);
+      ::sendto(fd.get(), "leak-by-device", 14, 0, address.get(), address.size());
     }
     while (something_arrives(sniffer, 100)) CHECK_FALSE(receive(sniffer).contains("leak-by-device"));
   }

@@ -4,10 +4,11 @@
 #include <array>
 #include <cstring>
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <netinet/in.h>
 #include <sys/uio.h>
+
+#include "ostiary/inet/socket_address.h"
 
 namespace ostiary::upstream::testing {
 namespace {
@@ -27,29 +28,13 @@ uint16_t port_of(const sockaddr_storage& storage) {
   return ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
 }
 
-socklen_t address_of(const Server& server, Address& address) {
-  std::memset(&address, 0, sizeof address);
-  const auto octets = server.address.octets();
-  if (server.address.family() == inet::Family::ipv4) {
-    address.v4.sin_family = AF_INET;
-    address.v4.sin_port = htons(server.port);
-    std::memcpy(&address.v4.sin_addr, octets.data(), octets.size());
-    return sizeof address.v4;
-  }
-  address.v6.sin6_family = AF_INET6;
-  address.v6.sin6_port = htons(server.port);
-  std::memcpy(&address.v6.sin6_addr, octets.data(), octets.size());
-  return sizeof address.v6;
-}
-
 UniqueFd bound(const Server& server, int type) {
-  Address address{};
-  const socklen_t size = address_of(server, address);
-  UniqueFd fd{::socket(address.any.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  const inet::SocketAddress name(server.address, server.port);
+  UniqueFd fd{::socket(name.domain(), type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   REQUIRE(fd.valid());
   constexpr int on = 1;
   if (type == SOCK_STREAM) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  REQUIRE(::bind(fd.get(), &address.any, size) == 0);
+  REQUIRE(::bind(fd.get(), name.get(), name.size()) == 0);
   return fd;
 }
 
