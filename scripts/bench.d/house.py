@@ -3,10 +3,11 @@
 import contextlib
 import pathlib
 import socket
-import struct
 import subprocess
 import sys
 import time
+
+from wire import NoAddress, ask
 
 RESOLVER = "192.0.2.53"
 
@@ -68,25 +69,19 @@ def late_upstream(milliseconds):
         yield
 
 
-def question(name):
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-    return struct.pack("!6H", 1, 0x0100, 1, 0, 0, 0) + labels + struct.pack("!BHH", 0, 1, 1)
-
-
-def ask(server, number):
+def tells(server, number):
     """Whether the server tells the host's address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
         asker.settimeout(1)
         asker.connect((server, 53))
-        with contextlib.suppress(OSError):
-            asker.send(question(host(number)))
-            return asker.recv(4096)[-4:] == socket.inet_aton(address(number))
+        with contextlib.suppress(OSError, NoAddress):
+            return ask(asker, host(number))[-4:] == socket.inet_aton(address(number))
     return False
 
 
 def await_answer(server):
     deadline = time.monotonic() + 20
-    while not ask(server, 0):
+    while not tells(server, 0):
         if time.monotonic() > deadline:
             raise RuntimeError(f"{server} does not answer")
         time.sleep(0.05)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 
 from figures import Bound, Effort, Figure, Series
-from house import DNSMASQ, RESOLVER, ask, await_answer, host, make_network, upstream
+from house import DNSMASQ, RESOLVER, await_answer, host, make_network, tells, upstream
 from turns import OSTIARY, PLAIN
 
 LOOPBACK = "127.0.0.1"
@@ -70,7 +70,7 @@ def held(effort, folder, hosts) -> list[Series]:
     for _ in range(effort.of(5, 1)):
         for series, contender in zip(everyone, CONTENDERS.values()):
             with contender(folder, hosts) as processes:
-                if not all(ask(LOOPBACK, number) for number in range(hosts)):
+                if not all(tells(LOOPBACK, number) for number in range(hosts)):
                     raise RuntimeError(f"{series.name} does not answer for every host")
                 time.sleep(SETTLED)
                 series.samples.append(mebibytes(processes))
