@@ -8,9 +8,10 @@ import re
 import select
 import signal
 import socket
-import struct
 import threading
 import time
+
+import dns.message
 
 from support import processes
 from support.gatehouse import JOURNAL, Gatehouse
@@ -197,8 +198,7 @@ class SoakHouse(Gatehouse):
 
 
 def question(name):
-    labels = b"".join(bytes([len(label)]) + label for label in name.encode().split(b"."))
-    return struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", 1, 1)
+    return dns.message.make_query(name, "A", id=7).to_wire()
 
 
 def _is_ostiary(pid):
