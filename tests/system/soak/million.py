@@ -1,11 +1,12 @@
 """A million questions through one gate: what it holds afterwards is what it held before."""
 
+import os
 import tempfile
 import time
-from pathlib import Path
 
 from support.behaviours import host
 from support.gatehouse import Gatehouse
+from support.processes import proportional_set_size
 from support.visitor import GATE
 from support.world import ALLOWED, World
 
@@ -31,9 +32,7 @@ def ask(visitor, number):
 
 
 def holdings(gate):
-    lines = Path(f"/proc/{gate}/smaps_rollup").read_text().splitlines()
-    memory = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return len(list(Path(f"/proc/{gate}/fd").iterdir())), memory
+    return len(os.listdir(f"/proc/{gate}/fd")), proportional_set_size(gate)
 
 
 def when_settled(gate, before):
