@@ -1,36 +1,21 @@
 #include "ostiary/nft/tally.h"
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include <nftables/libnftables.h>
 #include <nlohmann/json.hpp>
 
-#include "ostiary/base/c_handle.h"
+#include "libnftables.h"
 
 namespace ostiary::nft {
 namespace {
 
 using Json = nlohmann::json;
-using Context = std::unique_ptr<nft_ctx, CDelete<nft_ctx_free>>;
 
 // Behind source NAT at 100, and behind what anybody is likely to have.
 constexpr const char* priority = "1000";
-
-Result<std::string> run(const std::string& command, unsigned output_flags) {
-  const Context context(nft_ctx_new(NFT_CTX_DEFAULT));
-  if (context == nullptr || nft_ctx_buffer_output(context.get()) != 0 ||
-      nft_ctx_buffer_error(context.get()) != 0)
-    return fail(Exit::unavailable, "libnftables: out of memory");
-  nft_ctx_output_set_flags(context.get(), output_flags);
-  if (nft_run_cmd_from_buffer(context.get(), command.c_str()) != 0)
-    return fail(Exit::unavailable, "nftables: cannot count what leaves");
-  const char* output = nft_ctx_get_output_buffer(context.get());
-  return std::string(output == nullptr ? "" : output);
-}
 
 std::string table() {
   return "table inet " + std::string(tally_table_name);
@@ -68,7 +53,7 @@ std::optional<uint64_t> packets_of(const Json& listing, const std::string& name)
 }  // namespace
 
 Result<Tally> Tally::begin(std::span<const inet::IpAddress> addresses) {
-  TRY(run(commands(addresses), 0));
+  TRY(run_commands(commands(addresses)));
   return Tally({addresses.begin(), addresses.end()});
 }
 
@@ -76,12 +61,12 @@ Tally::Tally(Tally&& other) noexcept : addresses_(std::exchange(other.addresses_
 
 // What is left behind where this fails counts, and does nothing else.
 Tally::~Tally() {
-  if (!addresses_.empty()) (void)run("delete " + table() + "\n", 0);
+  if (!addresses_.empty()) (void)run_commands("delete " + table() + "\n");
 }
 
 Result<std::vector<uint64_t>> Tally::read() const {
   const Json listing =
-      Json::parse(TRY(run("list counters " + table() + "\n", NFT_CTX_OUTPUT_JSON)), nullptr, false);
+      Json::parse(TRY(run_commands("list counters " + table() + "\n", NFT_CTX_OUTPUT_JSON)), nullptr, false);
   std::vector<uint64_t> counts;
   for (size_t i = 0; listing.is_object() && i < addresses_.size(); ++i)
     if (const auto packets = packets_of(listing, counter(addresses_, i))) counts.push_back(*packets);
