@@ -20,31 +20,19 @@
 #include <unistd.h>
 
 #include "ostiary/audit/journal.h"
+#include "reading.h"
 #include "samples.h"
 #include "scratch.h"
 
 using namespace ostiary;
 using namespace ostiary::audit;
 using namespace ostiary::audit::testing;
+using namespace ostiary::testing;
 namespace fs = std::filesystem;
 
 namespace {
 
 constexpr uid_t somebody = 12345;
-
-struct stat status_of(const std::string& path) {
-  struct stat status{};
-  REQUIRE(::lstat(path.c_str(), &status) == 0);
-  return status;
-}
-
-mode_t mode_of(const std::string& path) {
-  return status_of(path).st_mode & 07777;
-}
-
-void write(const std::string& path, std::string_view content) {
-  std::ofstream(path) << content;
-}
 
 void check_refused(const std::string& path, std::string_view why) {
   const auto journal = Journal::to_file(path);

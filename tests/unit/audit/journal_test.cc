@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "reading.h"
 #include "samples.h"
-#include "scratch.h"
 
 using namespace ostiary;
 using namespace ostiary::audit;

@@ -4,17 +4,18 @@
 #include <string>
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
+#include "scratch.h"
+
 using namespace ostiary;
+using namespace ostiary::testing;
 namespace fs = std::filesystem;
 
 TEST_SUITE("base/guarded_directory") {
   TEST_CASE("is made where it is missing, and found only where it is") {
-    char scratch[] = "/tmp/guarded_directory_XXXXXX";
-    REQUIRE(::mkdtemp(scratch) != nullptr);
-    const std::string path = std::string(scratch) + "/a/b";
+    const Scratch scratch;
+    const std::string path = scratch.path("a/b");
     auto found = find_directory(path);
     REQUIRE(found);
     CHECK_FALSE(found->valid());
@@ -23,18 +24,17 @@ TEST_SUITE("base/guarded_directory") {
     found = find_directory(path);
     REQUIRE(found);
     CHECK(found->valid());
-    fs::remove_all(scratch);
   }
 
   TEST_CASE("is refused where others may write to it, unless they can replace nothing there") {
-    char scratch[] = "/tmp/guarded_directory_XXXXXX";
-    REQUIRE(::mkdtemp(scratch) != nullptr);
-    REQUIRE(::chmod(scratch, 0777) == 0);
-    const auto refused = make_guarded_directory(scratch);
+    const Scratch scratch;
+    const std::string path = scratch.path("d");
+    fs::create_directory(path);
+    REQUIRE(::chmod(path.c_str(), 0777) == 0);
+    const auto refused = make_guarded_directory(path);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().message.contains("chmod it to 0755"));
-    REQUIRE(::chmod(scratch, 01777) == 0);
-    CHECK(make_guarded_directory(scratch));
-    fs::remove_all(scratch);
+    REQUIRE(::chmod(path.c_str(), 01777) == 0);
+    CHECK(make_guarded_directory(path));
   }
 }

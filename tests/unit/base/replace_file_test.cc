@@ -1,60 +1,22 @@
 #include "ostiary/base/replace_file.h"
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "scratch.h"
+
 using namespace ostiary;
+using namespace ostiary::testing;
 namespace fs = std::filesystem;
 
 namespace {
 
 constexpr uid_t somebody = 12345;
-
-class Scratch {
- public:
-  Scratch() {
-    char path[] = "/tmp/replace_file_XXXXXX";
-    REQUIRE(::mkdtemp(path) != nullptr);
-    root_ = path;
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    std::error_code ignored;
-    fs::remove_all(root_, ignored);
-  }
-  std::string path(const std::string& below) const { return root_ + "/" + below; }
-
- private:
-  std::string root_;
-};
-
-std::string content_of(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void write(const std::string& path, const char* content) {
-  std::ofstream(path) << content;
-}
-
-struct stat status_of(const std::string& path) {
-  struct stat status{};
-  REQUIRE(::lstat(path.c_str(), &status) == 0);
-  return status;
-}
-
-mode_t mode_of(const std::string& path) {
-  return status_of(path).st_mode & 07777;
-}
 
 Result<> replace(const std::string& directory, std::string_view content) {
   return replace_file(directory.c_str(), "file", content, 0600);

@@ -1,42 +1,13 @@
-// A directory of the test's own, and what came to stand in its files.
+// reading.h: a journal as its readers have it.
 #pragma once
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string>
 #include <vector>
 
-#include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
-#include <stdlib.h>
 
 namespace ostiary::audit::testing {
-
-class Scratch {
- public:
-  Scratch() {
-    char path[] = "/tmp/audit_XXXXXX";
-    REQUIRE(::mkdtemp(path) != nullptr);
-    root_ = path;
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(root_, ignored);
-  }
-  std::string path(const std::string& below) const { return root_ + "/" + below; }
-
- private:
-  std::string root_;
-};
-
-inline std::string content_of(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 // What a reader makes of a journal: its events, and how many lines are none.
 struct Reading {
