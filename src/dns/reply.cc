@@ -10,10 +10,6 @@
 namespace ostiary::dns {
 namespace {
 
-AddressReply reply_of(const ReplyTrouble& trouble) {
-  return std::visit([](const auto& what) -> AddressReply { return what; }, trouble);
-}
-
 // An address of the family that was asked for: an AAAA record with an IPv4-mapped address in it holds none.
 std::optional<inet::IpAddress> address_in(std::span<const uint8_t> rdata) {
   if (rdata.size() == 4) {
@@ -49,14 +45,7 @@ AddressReply collect(const ReplyScan& scan, const ChainEnd& end, RecordType type
 AddressReply read_address_reply(std::span<const uint8_t> message, const Question& question) {
   if (question.type != RecordType::a && question.type != RecordType::aaaa)
     return MalformedReply{ReplyFault::wrong_question};
-  const auto scan = ReplyScan::read(message, question);
-  if (!scan) return reply_of(scan.error());
-  const auto end = follow_aliases(*scan, question);
-  if (!end) return MalformedReply{end.error()};
-  const auto absent = negative_ttl(std::min(end->ttl, scan->negative_ttl().value_or(limits::ttl_min)));
-  if (scan->rcode() == Rcode::no_such_name) return NoSuchName{absent};
-  if (!end->has_records) return NoData{absent};
-  return collect(*scan, *end, question.type);
+  return read_reply(message, question, collect);
 }
 
 size_t write_query(std::span<uint8_t> room, uint16_t id, const Question& question) {

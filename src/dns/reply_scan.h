@@ -3,6 +3,7 @@
 // message.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -14,6 +15,7 @@
 
 #include "ostiary/dns/cursor.h"
 #include "ostiary/dns/reply.h"
+#include "ostiary/dns/ttl.h"
 
 namespace ostiary::dns {
 
@@ -72,5 +74,20 @@ std::expected<ChainEnd, ReplyFault> follow_aliases(const ReplyScan& scan, const 
 
 // A TTL as RFC 2181, 8 reads it: with the top bit set it is 0.
 std::chrono::seconds wire_ttl(uint32_t ttl);
+
+// What a reply says to the question: why there is nothing, or what `collect` makes of the records at the
+// chain's end.
+template <typename Reply>
+Reply read_reply(std::span<const uint8_t> message, const Question& question,
+                 Reply (*collect)(const ReplyScan&, const ChainEnd&, RecordType)) {
+  const auto scan = ReplyScan::read(message, question);
+  if (!scan) return std::visit([](const auto& what) -> Reply { return what; }, scan.error());
+  const auto end = follow_aliases(*scan, question);
+  if (!end) return MalformedReply{end.error()};
+  const auto absent = negative_ttl(std::min(end->ttl, scan->negative_ttl().value_or(limits::ttl_min)));
+  if (scan->rcode() == Rcode::no_such_name) return NoSuchName{absent};
+  if (!end->has_records) return NoData{absent};
+  return collect(*scan, *end, question.type);
+}
 
 }  // namespace ostiary::dns

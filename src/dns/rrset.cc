@@ -113,14 +113,7 @@ RecordReply collect(const ReplyScan& scan, const ChainEnd& end, RecordType type)
 }  // namespace
 
 RecordReply read_record_reply(std::span<const uint8_t> message, const Question& question) {
-  const auto scan = ReplyScan::read(message, question);
-  if (!scan) return std::visit([](const auto& what) -> RecordReply { return what; }, scan.error());
-  const auto end = follow_aliases(*scan, question);
-  if (!end) return MalformedReply{end.error()};
-  const auto absent = negative_ttl(std::min(end->ttl, scan->negative_ttl().value_or(limits::ttl_min)));
-  if (scan->rcode() == Rcode::no_such_name) return NoSuchName{absent};
-  if (!end->has_records) return NoData{absent};
-  return collect(*scan, *end, question.type);
+  return read_reply(message, question, collect);
 }
 
 }  // namespace ostiary::dns
