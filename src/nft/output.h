@@ -1,5 +1,5 @@
 // output.h: what becomes of packets on their way out; the heart of the ruleset.
-// docs/architecture.md, "The ruleset".
+// docs/ruleset.md has the chains in their order.
 #pragma once
 
 #include <cstdint>
