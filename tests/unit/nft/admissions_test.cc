@@ -214,11 +214,7 @@ TEST_SUITE("nft/admissions") {
   TEST_CASE("an address is reached for its lifetime and not after; an open flow goes on") {
     if (!can_make_hosts()) return;
     const Wire wire;
-    UniqueFd listener;
-    {
-      const On on(wire.outside);
-      listener = bound("192.0.2.2", 443, SOCK_STREAM);
-    }
+    const UniqueFd listener = bound_in(wire.outside, "192.0.2.2", 443, SOCK_STREAM);
     const On on(wire.inside);
     KernelAdmissions set = open_on_new_table();
     check(set.admit(std::vector{admission("192.0.2.2", 1s)}));

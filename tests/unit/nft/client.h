@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/hosts.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/inet/socket_address.h"
 
@@ -43,6 +44,11 @@ inline UniqueFd bound(const std::string& text, uint16_t port, int type, Mark mar
   REQUIRE(::bind(fd.get(), address.get(), address.size()) == 0);
   if (type == SOCK_STREAM) REQUIRE(::listen(fd.get(), 16) == 0);
   return fd;
+}
+
+inline UniqueFd bound_in(const Host& host, const std::string& text, uint16_t port, int type) {
+  const On on(host);
+  return bound(text, port, type);
 }
 
 inline uint16_t local_port(const UniqueFd& fd) {

@@ -100,13 +100,8 @@ TEST_SUITE("nft/table") {
   TEST_CASE("an admitted address is reached at its port and protocol and no other") {
     if (!can_make_hosts()) return;
     const Wire wire;
-    UniqueFd four;
-    UniqueFd six;
-    {
-      const On on(wire.outside);
-      four = bound(outside4, 443, SOCK_STREAM);
-      six = bound(outside6, 443, SOCK_STREAM);
-    }
+    const UniqueFd four = bound_in(wire.outside, outside4, 443, SOCK_STREAM);
+    const UniqueFd six = bound_in(wire.outside, outside6, 443, SOCK_STREAM);
     const On on(wire.inside);
     apply_rules();
     admit({admission(outside4, 443), admission(outside6, 443)});
@@ -121,11 +116,7 @@ TEST_SUITE("nft/table") {
   TEST_CASE("an address rule permits its network, protocol and ports") {
     if (!can_make_hosts()) return;
     const Wire wire;
-    UniqueFd listener;
-    {
-      const On on(wire.outside);
-      listener = bound("0.0.0.0", 5432, SOCK_STREAM);
-    }
+    const UniqueFd listener = bound_in(wire.outside, "0.0.0.0", 5432, SOCK_STREAM);
     const On on(wire.inside);
     Ruleset rules = ruleset();
     rules.addresses = {{*inet::IpAddress::parse("198.51.100.0"), 24, IPPROTO_TCP, 5000, 6000},
@@ -178,13 +169,8 @@ TEST_SUITE("nft/table") {
   TEST_CASE("the gate's mark passes, also to DNS servers; local services are reached without it") {
     if (!can_make_hosts()) return;
     const Wire wire;
-    UniqueFd server;
-    UniqueFd server6;
-    {
-      const On on(wire.outside);
-      server = bound("198.51.100.1", 53, SOCK_DGRAM);
-      server6 = bound("2001:db8:1::1", 53, SOCK_DGRAM);
-    }
+    const UniqueFd server = bound_in(wire.outside, "198.51.100.1", 53, SOCK_DGRAM);
+    const UniqueFd server6 = bound_in(wire.outside, "2001:db8:1::1", 53, SOCK_DGRAM);
     const On on(wire.inside);
     apply_rules();
     CHECK(udp_error("198.51.100.1", 53, Mark::gate) == 0);
@@ -200,13 +186,8 @@ TEST_SUITE("nft/table") {
   TEST_CASE("the agent cannot go on with a flow of the gate's by taking its port") {
     if (!can_make_hosts()) return;
     const Wire wire;
-    UniqueFd dns;
-    UniqueFd other;
-    {
-      const On on(wire.outside);
-      dns = bound("198.51.100.1", 53, SOCK_DGRAM);
-      other = bound("198.51.100.1", 5353, SOCK_DGRAM);
-    }
+    const UniqueFd dns = bound_in(wire.outside, "198.51.100.1", 53, SOCK_DGRAM);
+    const UniqueFd other = bound_in(wire.outside, "198.51.100.1", 5353, SOCK_DGRAM);
     const On on(wire.inside);
     apply_rules();
     for (const auto& [server, port] : {std::pair(&dns, uint16_t{53}), std::pair(&other, uint16_t{5353})}) {
@@ -229,11 +210,7 @@ TEST_SUITE("nft/table") {
   TEST_CASE("a DNS flow that was open before the rules does not go on") {
     if (!can_make_hosts()) return;
     const Wire wire;
-    UniqueFd dns;
-    {
-      const On on(wire.outside);
-      dns = bound("198.51.100.1", 53, SOCK_DGRAM);
-    }
+    const UniqueFd dns = bound_in(wire.outside, "198.51.100.1", 53, SOCK_DGRAM);
     const On on(wire.inside);
     run("nft 'table inet mine { chain c { type filter hook output priority 0\n ct state new counter\n} \n}'");
     const Address address("198.51.100.1", 53);
@@ -272,11 +249,7 @@ TEST_SUITE("nft/table") {
   TEST_CASE("other tables stay as they are and are no way out") {
     if (!can_make_hosts()) return;
     const Wire wire;
-    UniqueFd elsewhere;
-    {
-      const On on(wire.outside);
-      elsewhere = bound("0.0.0.0", 80, SOCK_STREAM);
-    }
+    const UniqueFd elsewhere = bound_in(wire.outside, "0.0.0.0", 80, SOCK_STREAM);
     const On on(wire.inside);
     // As Docker does for its resolver, a user for a service, and a service mesh for everything.
     const UniqueFd resolver = bound("127.0.0.11", 41953, SOCK_DGRAM);
