@@ -10,12 +10,6 @@ from support.world import ALLOWED, ANOTHER, UNLISTED
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, world, who):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    return new_gatehouse()
-
-
-@pytest.fixture(scope="module")
 def visitor(home, who):
     home.policy({"allow": ["allowed.example", "*.allowed.example", {"host": "texts.example", "types": ["TXT", "MX"]},
                            {"host": "long.example", "types": ["TXT"]}]})

@@ -6,18 +6,12 @@ import struct
 import dns.message
 import pytest
 
-from support.behaviours import addresses, delayed, host
+from support.behaviours import addresses, delayed
 from support.limits import limit
 from support.visitor import GATE, values
 from support.world import ALLOWED, PUBLIC_RESOLVER
 
 IDLE = 10  # seconds, and some
-
-
-@pytest.fixture(scope="module")
-def home(new_gatehouse, world, who):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    return new_gatehouse()
 
 
 @pytest.fixture(scope="module")
