@@ -130,6 +130,8 @@ class Gate {
       for (const epoll_event& event : ready) TRY(on_event(event, now));
       on_time(now);
       udp_.flush();
+      upstream_->tidy();
+      parts_.recorder.write();
     }
     parts_.recorder.flush();
     return 0;
@@ -303,8 +305,12 @@ class Gate {
     ::malloc_trim(0);  // what it took to read a policy and to resolve its hosts
   }
 
-  // A keeper that does not listen is gone, and its end of the channel says so.
-  void tell(const Message& message) { (void)gate::send(parts_.channel.get(), render_message(message)); }
+  // What the keeper hears of is in the audit before. A keeper that does not listen is gone, and its end of
+  // the channel says so.
+  void tell(const Message& message) {
+    parts_.recorder.write();
+    (void)gate::send(parts_.channel.get(), render_message(message));
+  }
 
   Parts& parts_;
   UdpServer udp_;
@@ -331,7 +337,9 @@ Result<int> confine_and_serve() {
            render_message({.kind = Message::Kind::hello, .number = parts.admissions.port()})));
   const auto word = TRY(receive(parts.channel.get()));
   if (!word || word->front() != static_cast<char>(Word::begin)) return 0;
-  return Gate(parts).serve();
+  auto status = Gate(parts).serve();
+  parts.recorder.write();
+  return status;
 }
 
 }  // namespace

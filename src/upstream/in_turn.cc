@@ -77,4 +77,9 @@ void InTurn::process() {
   if (then_) then_->process();
 }
 
+void InTurn::tidy() {
+  first_->tidy();
+  if (then_) then_->tidy();
+}
+
 }  // namespace ostiary::upstream

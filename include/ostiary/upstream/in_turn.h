@@ -31,6 +31,7 @@ class InTurn final : public Upstream {
   std::vector<int> descriptors() const;
   std::optional<Time> deadline() const;
   void process();
+  void tidy();
 
  private:
   InTurn(std::unique_ptr<AresUpstream> first, std::unique_ptr<AresUpstream> then)

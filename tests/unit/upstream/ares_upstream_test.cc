@@ -601,8 +601,10 @@ TEST_SUITE("upstream/ares_upstream") {
     if (lacks_private_network()) return;
     Bench bench;
     bench.serve(answer);
+    const size_t without = open_descriptors();
     bench.open();
     bench.fate_of("host.example");
+    bench.upstream->tidy();
     const size_t before = open_descriptors();
     size_t answered = 0;
     for (int wave = 0; wave < 200; ++wave) {
@@ -612,8 +614,9 @@ TEST_SUITE("upstream/ares_upstream") {
       bench.run_until([&] { return answered == expected; });
     }
     CHECK(answered == 10'000);
+    bench.upstream->tidy();
     CHECK(open_descriptors() == before);
     bench.upstream.reset();
-    CHECK(open_descriptors() == before - 1);
+    CHECK(open_descriptors() == without);
   }
 }
