@@ -120,7 +120,7 @@ bool AresUpstream::can_reach(const Server& server) {
   return server.zone.empty() || library_version() >= version_with_zones;
 }
 
-Result<std::unique_ptr<AresUpstream>> AresUpstream::create(const Options& options) {
+Result<std::unique_ptr<AresUpstream>> AresUpstream::create(const Options& options, Watcher watcher) {
   if (options.servers.empty())
     return fail(Exit::configuration, "there is no upstream DNS server; name one with --upstream");
   for (const Server& server : options.servers)
@@ -129,7 +129,8 @@ Result<std::unique_ptr<AresUpstream>> AresUpstream::create(const Options& option
                   "the upstream server " + text(server) +
                       " is link-local, which this c-ares cannot reach; name another with "
                       "--upstream");
-  std::unique_ptr<AresUpstream> upstream(new AresUpstream(options, TRY(Sockets::create(options.mark))));
+  std::unique_ptr<AresUpstream> upstream(
+      new AresUpstream(options, TRY(Sockets::create(options.mark, watcher))));
   TRY(upstream->open(options));
   return upstream;
 }
@@ -278,14 +279,14 @@ std::optional<AresUpstream::Time> AresUpstream::deadline() const {
   return retry ? std::min(*retry, pending_.front().due) : pending_.front().due;
 }
 
-void AresUpstream::process() {
+void AresUpstream::process(int socket, uint32_t events) {
+  const bool readable = (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
+  const bool writable = (events & EPOLLOUT) != 0;
+  ares_process_fd(channel_.get(), readable ? socket : ARES_SOCKET_BAD, writable ? socket : ARES_SOCKET_BAD);
+}
+
+void AresUpstream::process_due() {
   sockets_.end_closed();
-  for (const epoll_event& event : sockets_.ready()) {
-    const bool readable = (event.events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
-    const bool writable = (event.events & EPOLLOUT) != 0;
-    ares_process_fd(channel_.get(), readable ? event.data.fd : ARES_SOCKET_BAD,
-                    writable ? event.data.fd : ARES_SOCKET_BAD);
-  }
   ares_process_fd(channel_.get(), ARES_SOCKET_BAD, ARES_SOCKET_BAD);
   give_up_overdue();
 }

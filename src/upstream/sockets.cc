@@ -1,7 +1,6 @@
 #include "ostiary/upstream/sockets.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include <netinet/in.h>
@@ -28,11 +27,9 @@ Result<> check_that_sockets_can_be_marked(uint32_t mark) {
 
 }  // namespace
 
-Result<Sockets> Sockets::create(std::optional<uint32_t> mark) {
+Result<Sockets> Sockets::create(std::optional<uint32_t> mark, Watcher watcher) {
   if (mark) TRY(check_that_sockets_can_be_marked(*mark));
-  UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
-  if (!epoll.valid()) return std::unexpected(Error::system("epoll_create1", Exit::unavailable));
-  return Sockets(mark, std::move(epoll));
+  return Sockets(mark, watcher);
 }
 
 UniqueFd Sockets::make(int family, int type, int protocol) noexcept {
@@ -56,14 +53,8 @@ int Sockets::open(int family, int type, int protocol) noexcept {
 
 void Sockets::watch(int socket, uint32_t events) noexcept {
   if (std::exchange(last_spare_, -1) == socket && events == EPOLLIN) return;
-  epoll_event event{.events = events, .data = {.fd = socket}};
-  if (::epoll_ctl(fd(), EPOLL_CTL_ADD, socket, &event) != 0 && errno == EEXIST)
-    ::epoll_ctl(fd(), EPOLL_CTL_MOD, socket, &event);
-}
-
-std::span<const epoll_event> Sockets::ready() noexcept {
-  const int count = ::epoll_wait(fd(), ready_.data(), static_cast<int>(ready_.size()), 0);
-  return std::span(ready_).first(static_cast<size_t>(std::max(count, 0)));
+  const uint64_t token = watcher_.token | static_cast<uint32_t>(socket);
+  if (!watcher_.epoll.add(socket, events, token)) (void)watcher_.epoll.change(socket, events, token);
 }
 
 void Sockets::prepare() noexcept {

@@ -43,7 +43,7 @@ class AresUpstream final : public Upstream {
   using Time = std::chrono::steady_clock::time_point;
 
   // Fails where the mark cannot be set, or a server is one that can_reach() denies.
-  static Result<std::unique_ptr<AresUpstream>> create(const Options& options);
+  static Result<std::unique_ptr<AresUpstream>> create(const Options& options, Watcher watcher);
   // Answers what is outstanding with Unanswered::cancelled. Not from within an answer.
   ~AresUpstream() override;
 
@@ -53,13 +53,13 @@ class AresUpstream final : public Upstream {
   void ask(const dns::Question& question, Answered answered) override;
   bool is_asking(const dns::Question& question, uint16_t id) const override;
 
-  // Readable when there is something to process(): the one descriptor to watch, the same for life.
-  int fd() const { return sockets_.fd(); }
-  // When to process() even if nothing is readable; nothing while nothing is outstanding.
+  // Takes in what has come to that socket, which the watcher was told of; another's is passed over. Answers
+  // from within. Never waits. Not from within an answer.
+  void process(int socket, uint32_t events);
+  // Tries again, and gives up, what is due; like process().
+  void process_due();
+  // When something is; nothing while nothing is outstanding.
   std::optional<Time> deadline() const;
-  // Takes in what has come and gives up what is over time; answers from within. Never waits. Not from within
-  // an answer.
-  void process();
   // Does what can wait until nobody waits for an answer.
   void tidy();
 

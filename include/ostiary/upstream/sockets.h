@@ -1,4 +1,4 @@
-// upstream/sockets.h: the sockets that questions leave by, and which of them have something to read.
+// upstream/sockets.h: the sockets that questions leave by.
 // A question with a port of its own needs a socket of its own. One for UDP can be made before the question,
 // and every one is closed after the answer, so that nobody waits for either.
 #pragma once
@@ -6,31 +6,32 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <vector>
 
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/event/epoll.h"
 
 namespace ostiary::upstream {
+
+// Who waits for what comes: the lower half of the token is the descriptor's number.
+struct Watcher {
+  event::Epoll& epoll;
+  uint64_t token = 0;
+};
 
 class Sockets {
  public:
   // Every socket carries the mark before its first packet. Fails where it cannot be set.
-  static Result<Sockets> create(std::optional<uint32_t> mark);
+  static Result<Sockets> create(std::optional<uint32_t> mark, Watcher watcher);
 
   // As socket(2), for the caller to close().
   int open(int family, int type, int protocol) noexcept;
   // Until it is closed. A socket that cannot be watched leaves its questions to their deadline.
   void watch(int socket, uint32_t events) noexcept;
   void close(UniqueFd socket) noexcept { closed_.push_back(std::move(socket)); }
-
-  // Readable when one of them is ready.
-  int fd() const { return epoll_.get(); }
-  std::span<const epoll_event> ready() noexcept;
 
   // What can wait until nobody waits for an answer.
   void prepare() noexcept;
@@ -47,16 +48,15 @@ class Sockets {
     UniqueFd socket = {};
   };
 
-  Sockets(std::optional<uint32_t> mark, UniqueFd epoll) : mark_(mark), epoll_(std::move(epoll)) {}
+  Sockets(std::optional<uint32_t> mark, Watcher watcher) : mark_(mark), watcher_(watcher) {}
   UniqueFd make(int family, int type, int protocol) noexcept;
 
   std::optional<uint32_t> mark_;
-  UniqueFd epoll_;
+  Watcher watcher_;
   bool cannot_be_marked_ = false;
   std::array<Spare, 2> spares_{Spare{.family = AF_INET}, Spare{.family = AF_INET6}};
   int last_spare_ = -1;  // that was opened
   std::vector<UniqueFd> closed_;
-  std::array<epoll_event, 64> ready_{};
 };
 
 }  // namespace ostiary::upstream
