@@ -1,6 +1,8 @@
 #include "ostiary/audit/journal.h"
 
+#include <algorithm>
 #include <array>
+#include <span>
 #include <string>
 
 #include <fcntl.h>
@@ -25,6 +27,11 @@ UniqueFd reopen_nonblocking(const UniqueFd& fd) {
 bool takes_octets(const UniqueFd& fd) {
   pollfd ready{fd.get(), POLLOUT, 0};
   return ::poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0;
+}
+
+// Of what begins with a newline.
+size_t lines_of(std::string_view octets) {
+  return static_cast<size_t>(std::ranges::count(octets, '\n')) - 1;
 }
 
 }  // namespace
@@ -65,27 +72,45 @@ Result<Journal> Journal::to_fd(UniqueFd fd) {
 }
 
 void Journal::record(const Event& event, Time now) noexcept {
-  if (!fd_.valid()) return;
-  if (untold_ > 0 && write(EventsLost{untold_}, now)) untold_ = 0;
-  if (untold_ == 0 && write(event, now)) return;
-  ++lost_;
-  ++untold_;
+  note(event, now);
+  flush();
 }
 
-bool Journal::write(const Event& event, Time now) {
-  std::array<char, 1 + limits::line_octets> room{};
-  room[0] = '\n';
-  const std::string_view line = render(event, now, std::span(room).subspan<1>());
-  // What was cut short was an event, so what ends it here is an events_lost: with the newline still short.
-  const size_t lead = cut_short_ || within_a_line() ? 1 : 0;
-  const std::string_view octets(line.data() - lead, lead + line.size());
+void Journal::note(const Event& event, Time now) noexcept {
+  if (!fd_.valid()) return;
+  std::array<char, limits::line_octets> room;
+  const std::string_view line = render(event, now, room);
+  if (noted_.size() - 1 + line.size() > limits::octets_at_once) flush();
+  noted_ += line;
+  noted_at_ = now;
+}
 
-  const ssize_t result = try_write(octets);
-  if (result <= 0) return false;
-  const auto written = static_cast<size_t>(result);
+void Journal::flush() noexcept {
+  if (noted_.size() <= 1) return;
+  if (untold_ > 0 && write_lost()) untold_ = 0;
+  const size_t lost = lines_of(noted_) - (untold_ == 0 ? write(noted_) : 0);
+  lost_ += lost;
+  untold_ += lost;
+  noted_.resize(1);
+}
+
+bool Journal::write_lost() {
+  std::array<char, 1 + limits::line_octets> room;
+  room[0] = '\n';
+  const std::string_view line = render(EventsLost{untold_}, noted_at_, std::span(room).subspan<1>());
+  return write({room.data(), 1 + line.size()}) == 1;
+}
+
+// Returns how many lines were written whole.
+size_t Journal::write(std::string_view lines) {
+  // What was cut short was an event, so what ends it here is an events_lost: with the newline still short.
+  const size_t first = cut_short_ || within_a_line() ? 0 : 1;
+  const ssize_t taken = try_write(lines.substr(first));
+  if (taken <= 0) return 0;
+  const std::string_view written = lines.substr(0, first + static_cast<size_t>(taken));
   // Others may write before our next line, so what is cut short is ended at once if it can be.
-  cut_short_ = written > lead && written < octets.size() && try_write("\n") != 1;
-  return written == octets.size();
+  cut_short_ = !written.ends_with('\n') && try_write("\n") != 1;
+  return lines_of(written);
 }
 
 ssize_t Journal::try_write(std::string_view octets) const {

@@ -13,6 +13,8 @@ namespace {
 constexpr mode_t file_mode = 0640;
 // Neither a pipe nor a terminal that lies in wait under the name can hold us up.
 constexpr int file_flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+// To see how the file ends is no reason to write when it was read. Only for a file of ours.
+constexpr int flags_of_ours = O_APPEND | O_NONBLOCK | O_NOATIME;
 
 std::unexpected<Error> refuse(const std::string& path, const std::string& why) {
   return fail(Exit::not_permitted, path + ": " + why);
@@ -26,7 +28,8 @@ Result<> check_file(const UniqueFd& file, const std::string& path) {
   if (status.st_uid != ::geteuid())
     return refuse(path, "belongs to user " + std::to_string(status.st_uid) + ": remove it or choose another");
   if (status.st_nlink != 1) return refuse(path, "has another name as well: remove it");
-  if (::fchmod(file.get(), file_mode) != 0) return std::unexpected(Error::system(path));
+  if (::fchmod(file.get(), file_mode) != 0 || ::fcntl(file.get(), F_SETFL, flags_of_ours) != 0)
+    return std::unexpected(Error::system(path));
   return {};
 }
 

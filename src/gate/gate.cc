@@ -80,8 +80,8 @@ struct Parts {
   policy::Policy policy;
   nft::KernelAdmissions admissions;
   nft::DeniedLog denied;
+  std::unique_ptr<event::Epoll> epoll;
   std::unique_ptr<upstream::InTurn> upstream;
-  event::Epoll epoll;
 };
 
 Result<Parts> open_parts() {
@@ -91,8 +91,9 @@ Result<Parts> open_parts() {
   policy::Policy policy = policy::Policy::compile(setup.rules);
   auto admissions = TRY(nft::KernelAdmissions::open());
   auto denied = TRY(nft::DeniedLog::open(setup.log_group));
-  auto resolver = TRY(upstream::InTurn::create({.servers = setup.upstreams, .mark = setup.mark}));
-  auto epoll = TRY(event::Epoll::create());
+  auto epoll = std::make_unique<event::Epoll>(TRY(event::Epoll::create()));
+  auto resolver = TRY(upstream::InTurn::create({.servers = setup.upstreams, .mark = setup.mark},
+                                               {.epoll = *epoll, .token = token(Source::upstream)}));
   return Parts{.setup = std::move(setup),
                .channel = std::move(birthright.channel),
                .udp = std::move(birthright.udp),
@@ -101,8 +102,8 @@ Result<Parts> open_parts() {
                .policy = std::move(policy),
                .admissions = std::move(admissions),
                .denied = std::move(denied),
-               .upstream = std::move(resolver),
-               .epoll = std::move(epoll)};
+               .epoll = std::move(epoll),
+               .upstream = std::move(resolver)};
 }
 
 class Gate {
@@ -110,7 +111,7 @@ class Gate {
   explicit Gate(Parts& parts)
       : parts_(parts),
         udp_(std::move(parts.udp)),
-        tcp_(std::move(parts.tcp), parts.epoll, token(Source::tcp_connection)),
+        tcp_(std::move(parts.tcp), *parts.epoll, token(Source::tcp_connection)),
         ledger_(parts.admissions, parts.setup.beginning),
         answerer_({parts.policy, *parts.upstream, ledger_, parts.recorder}, parts.setup.terms,
                   [this](const Client& client, std::span<const uint8_t> answer) { send(client, answer); }),
@@ -125,11 +126,13 @@ class Gate {
     resolve_plan();
     while (!ended_) {
       upstream_due_ = upstream_->deadline();
-      const auto ready = TRY(parts_.epoll.wait(deadline()));
+      const auto ready = TRY(parts_.epoll->wait(deadline()));
       const auto now = steady_clock::now();
       for (const epoll_event& event : ready) TRY(on_event(event, now));
       on_time(now);
       udp_.flush();
+      upstream_->tidy();
+      parts_.recorder.write();
     }
     parts_.recorder.flush();
     return 0;
@@ -137,9 +140,8 @@ class Gate {
 
  private:
   Result<> watch() {
-    event::Epoll& epoll = parts_.epoll;
+    event::Epoll& epoll = *parts_.epoll;
     TRY(epoll.add(parts_.channel.get(), EPOLLIN, token(Source::channel)));
-    for (const int fd : upstream_->descriptors()) TRY(epoll.add(fd, EPOLLIN, token(Source::upstream)));
     TRY(epoll.add(parts_.denied.fd(), EPOLLIN, token(Source::denied)));
     for (uint32_t i = 0; i < udp_.sockets().size(); ++i)
       TRY(epoll.add(udp_.sockets()[i].get(), EPOLLIN, token(Source::udp, i)));
@@ -163,7 +165,7 @@ class Gate {
       case Source::channel:
         return on_word(now);
       case Source::upstream:
-        upstream_->process();
+        upstream_->process(static_cast<int>(number), event.events);
         return {};
       case Source::denied:
         TRY(on_denied(now));
@@ -182,7 +184,7 @@ class Gate {
   }
 
   void on_time(steady_clock::time_point now) {
-    if (upstream_due_ && *upstream_due_ <= now) upstream_->process();
+    if (upstream_due_ && *upstream_due_ <= now) upstream_->process_due();
     if (const auto due = parts_.recorder.due(); due && *due <= now) parts_.recorder.flush();
     tcp_.close_overdue(now);
     if (outstanding_ > 0 && plan_deadline_ <= now) give_up_plan();
@@ -303,8 +305,12 @@ class Gate {
     ::malloc_trim(0);  // what it took to read a policy and to resolve its hosts
   }
 
-  // A keeper that does not listen is gone, and its end of the channel says so.
-  void tell(const Message& message) { (void)gate::send(parts_.channel.get(), render_message(message)); }
+  // What the keeper hears of is in the audit before. A keeper that does not listen is gone, and its end of
+  // the channel says so.
+  void tell(const Message& message) {
+    parts_.recorder.write();
+    (void)gate::send(parts_.channel.get(), render_message(message));
+  }
 
   Parts& parts_;
   UdpServer udp_;
@@ -331,7 +337,9 @@ Result<int> confine_and_serve() {
            render_message({.kind = Message::Kind::hello, .number = parts.admissions.port()})));
   const auto word = TRY(receive(parts.channel.get()));
   if (!word || word->front() != static_cast<char>(Word::begin)) return 0;
-  return Gate(parts).serve();
+  auto status = Gate(parts).serve();
+  parts.recorder.write();
+  return status;
 }
 
 }  // namespace

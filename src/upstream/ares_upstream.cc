@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <string>
 #include <utility>
 
 #define CARES_NO_DEPRECATED  // ares_send() is the one way to send octets that both 1.18 and 1.34 have
 #include <ares.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -29,12 +25,7 @@ using std::chrono::steady_clock;
 
 // ares_timeout() rounds down to the millisecond; earlier would be in vain.
 constexpr auto timer_grain = 1ms;
-constexpr size_t events_at_once = 64;
 constexpr int version_with_zones = 0x011800;
-
-// All that is outstanding shares one socket in c-ares 1.18, and may be answered at once. The kernel gives
-// what it allows.
-constexpr int receive_buffer = 1 << 20;
 
 // How many questions share a source port: a forger must guess it together with the id.
 [[maybe_unused]] constexpr int questions_per_port = 16;
@@ -49,29 +40,7 @@ Error ares_error(const char* what, int status) {
   return {Exit::unavailable, std::string(what) + ": c-ares: " + ares_strerror(status)};
 }
 
-Result<> mark_socket(int fd, uint32_t mark) {
-  if (::setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0) return {};
-  return std::unexpected(Error::system(
-      "cannot mark the packets to the upstream servers; give the container --cap-add=NET_ADMIN"));
-}
-
-Result<> check_that_sockets_can_be_marked(uint32_t mark) {
-  const UniqueFd fd{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  if (!fd.valid()) return std::unexpected(Error::system("socket", Exit::unavailable));
-  return mark_socket(fd.get(), mark);
-}
-
 // What c-ares does itself where nobody else's functions are set.
-int open_socket(int family, int type, int protocol, void* /*self*/) noexcept {
-  const int fd = ::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-  const int yes = 1;
-  if (fd >= 0) ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-  if (fd >= 0 && type == SOCK_STREAM) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  return fd;
-}
-int close_socket(int fd, void* /*self*/) noexcept {
-  return ::close(fd);
-}
 int connect_socket(int fd, const sockaddr* address, socklen_t size, void* /*self*/) noexcept {
   return ::connect(fd, address, size);
 }
@@ -139,11 +108,8 @@ void AresUpstream::Handle::operator()(ares_channeldata* channel) const noexcept 
   ares_destroy(channel);
 }
 
-AresUpstream::AresUpstream(const Options& options, UniqueFd epoll)
-    : mark_(options.mark),
-      total_(options.total),
-      outstanding_(options.outstanding),
-      epoll_(std::move(epoll)) {}
+AresUpstream::AresUpstream(const Options& options, Sockets sockets)
+    : sockets_(std::move(sockets)), total_(options.total), outstanding_(options.outstanding) {}
 
 AresUpstream::~AresUpstream() {
   ending_ = true;
@@ -154,7 +120,7 @@ bool AresUpstream::can_reach(const Server& server) {
   return server.zone.empty() || library_version() >= version_with_zones;
 }
 
-Result<std::unique_ptr<AresUpstream>> AresUpstream::create(const Options& options) {
+Result<std::unique_ptr<AresUpstream>> AresUpstream::create(const Options& options, Watcher watcher) {
   if (options.servers.empty())
     return fail(Exit::configuration, "there is no upstream DNS server; name one with --upstream");
   for (const Server& server : options.servers)
@@ -163,10 +129,8 @@ Result<std::unique_ptr<AresUpstream>> AresUpstream::create(const Options& option
                   "the upstream server " + text(server) +
                       " is link-local, which this c-ares cannot reach; name another with "
                       "--upstream");
-  if (options.mark) TRY(check_that_sockets_can_be_marked(*options.mark));
-  UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
-  if (!epoll.valid()) return std::unexpected(Error::system("epoll_create1", Exit::unavailable));
-  std::unique_ptr<AresUpstream> upstream(new AresUpstream(options, std::move(epoll)));
+  std::unique_ptr<AresUpstream> upstream(
+      new AresUpstream(options, TRY(Sockets::create(options.mark, watcher))));
   TRY(upstream->open(options));
   return upstream;
 }
@@ -195,10 +159,9 @@ Result<> AresUpstream::open(const Options& ours) {
   if (const int status = ares_init_options(&channel, &options, set); status != ARES_SUCCESS)
     return std::unexpected(ares_error("cannot make a resolver", status));
   channel_.reset(channel);
-  ares_set_socket_configure_callback(channel, on_new_socket, this);
   // c-ares 1.18 takes all of them or none.
-  static constexpr ares_socket_functions functions{.asocket = open_socket,
-                                                   .aclose = close_socket,
+  static constexpr ares_socket_functions functions{.asocket = on_open,
+                                                   .aclose = on_close,
                                                    .aconnect = connect_socket,
                                                    .arecvfrom = receive_from,
                                                    .asendv = on_send};
@@ -289,7 +252,7 @@ Unanswered AresUpstream::reason(int status) const {
     case ARES_ETIMEOUT:
       return Unanswered::timed_out;
     case ARES_ECONNREFUSED:
-      return marking_ == Marking::failed ? Unanswered::unmarked : Unanswered::refused_by_network;
+      return sockets_.cannot_be_marked() ? Unanswered::unmarked : Unanswered::refused_by_network;
     case ARES_EBADRESP:
     case ARES_EFORMERR:
     case ARES_EBADNAME:
@@ -316,17 +279,21 @@ std::optional<AresUpstream::Time> AresUpstream::deadline() const {
   return retry ? std::min(*retry, pending_.front().due) : pending_.front().due;
 }
 
-void AresUpstream::process() {
-  std::array<epoll_event, events_at_once> events{};
-  const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
-  for (const epoll_event& event : std::span(events).first(static_cast<size_t>(std::max(count, 0)))) {
-    const bool readable = (event.events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
-    const bool writable = (event.events & EPOLLOUT) != 0;
-    ares_process_fd(channel_.get(), readable ? event.data.fd : ARES_SOCKET_BAD,
-                    writable ? event.data.fd : ARES_SOCKET_BAD);
-  }
+void AresUpstream::process(int socket, uint32_t events) {
+  const bool readable = (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
+  const bool writable = (events & EPOLLOUT) != 0;
+  ares_process_fd(channel_.get(), readable ? socket : ARES_SOCKET_BAD, writable ? socket : ARES_SOCKET_BAD);
+}
+
+void AresUpstream::process_due() {
+  sockets_.end_closed();
   ares_process_fd(channel_.get(), ARES_SOCKET_BAD, ARES_SOCKET_BAD);
   give_up_overdue();
+}
+
+void AresUpstream::tidy() {
+  sockets_.end_closed();
+  if (pending_.empty()) sockets_.prepare();
 }
 
 void AresUpstream::give_up_overdue() {
@@ -338,24 +305,19 @@ void AresUpstream::give_up_overdue() {
   }
 }
 
-// A socket that cannot be watched leaves its questions to their deadline.
+// A socket that is to be watched no more is about to be closed.
 void AresUpstream::on_socket_state(void* self, int fd, int readable, int writable) noexcept {
-  const int epoll = static_cast<AresUpstream*>(self)->epoll_.get();
-  epoll_event event{};
-  event.events = (readable != 0 ? EPOLLIN : 0U) | (writable != 0 ? EPOLLOUT : 0U);
-  event.data.fd = fd;
-  if (event.events == 0)
-    ::epoll_ctl(epoll, EPOLL_CTL_DEL, fd, nullptr);
-  else if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0 && errno == EEXIST)
-    ::epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
+  const uint32_t events = (readable != 0 ? EPOLLIN : 0U) | (writable != 0 ? EPOLLOUT : 0U);
+  if (events != 0) static_cast<AresUpstream*>(self)->sockets_.watch(fd, events);
 }
 
-// Before the socket is connected. c-ares 1.18 takes -1, and nothing else, for a failure.
-int AresUpstream::on_new_socket(int fd, int /*type*/, void* self) noexcept {
-  auto& upstream = *static_cast<AresUpstream*>(self);
-  if (!upstream.mark_) return 0;
-  upstream.marking_ = mark_socket(fd, *upstream.mark_) ? Marking::works : Marking::failed;
-  return upstream.marking_ == Marking::works ? 0 : -1;
+int AresUpstream::on_open(int family, int type, int protocol, void* self) noexcept {
+  return static_cast<AresUpstream*>(self)->sockets_.open(family, type, protocol);
+}
+
+int AresUpstream::on_close(int fd, void* self) noexcept {
+  static_cast<AresUpstream*>(self)->sockets_.close(UniqueFd(fd));
+  return 0;
 }
 
 }  // namespace ostiary::upstream

@@ -25,7 +25,7 @@ bool is_dockers(const inet::IpAddress& address) {
   return address == inet::IpAddress::v4({127, 0, 0, 11});
 }
 
-Result<std::unique_ptr<InTurn>> InTurn::create(const Options& options) {
+Result<std::unique_ptr<InTurn>> InTurn::create(const Options& options, Watcher watcher) {
   const auto last = std::ranges::find_if(options.servers.rbegin(), options.servers.rend(),
                                          [](const Server& server) { return is_dockers(server.address); });
   Options first = options;
@@ -33,15 +33,15 @@ Result<std::unique_ptr<InTurn>> InTurn::create(const Options& options) {
   first.servers.assign(options.servers.begin(), last.base());
   then.servers.assign(last.base(), options.servers.end());
   if (first.servers.empty() || then.servers.empty()) {
-    auto all = TRY(AresUpstream::create(options));
+    auto all = TRY(AresUpstream::create(options, watcher));
     return std::unique_ptr<InTurn>(new InTurn(std::move(all), nullptr));
   }
   // One that is on this machine answers at once or not at all.
   first.tries = 1;
   first.total = std::min(options.try_timeout, options.total / 2);
   then.total = options.total - first.total;
-  auto dockers = TRY(AresUpstream::create(first));
-  auto others = TRY(AresUpstream::create(then));
+  auto dockers = TRY(AresUpstream::create(first, watcher));
+  auto others = TRY(AresUpstream::create(then, watcher));
   return std::unique_ptr<InTurn>(new InTurn(std::move(dockers), std::move(others)));
 }
 
@@ -59,12 +59,6 @@ bool InTurn::is_asking(const dns::Question& question, uint16_t id) const {
   return first_->is_asking(question, id) || (then_ && then_->is_asking(question, id));
 }
 
-std::vector<int> InTurn::descriptors() const {
-  std::vector<int> all{first_->fd()};
-  if (then_) all.push_back(then_->fd());
-  return all;
-}
-
 std::optional<InTurn::Time> InTurn::deadline() const {
   const auto first = first_->deadline();
   const auto then = then_ ? then_->deadline() : std::nullopt;
@@ -72,9 +66,19 @@ std::optional<InTurn::Time> InTurn::deadline() const {
   return std::min(*first, *then);
 }
 
-void InTurn::process() {
-  first_->process();
-  if (then_) then_->process();
+void InTurn::process(int socket, uint32_t events) {
+  first_->process(socket, events);
+  if (then_) then_->process(socket, events);
+}
+
+void InTurn::process_due() {
+  first_->process_due();
+  if (then_) then_->process_due();
+}
+
+void InTurn::tidy() {
+  first_->tidy();
+  if (then_) then_->tidy();
 }
 
 }  // namespace ostiary::upstream

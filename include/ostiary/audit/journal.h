@@ -1,8 +1,8 @@
 // audit/journal.h: writes the audit's lines.
 // - It never fails its caller, and waits for nobody: a line that cannot be written at once (disk full, pipe
 //   closed or full) is counted, and the next one that can be written has an events_lost event before it.
-// - A line is one write(2) of at most limits::line_octets. Where one was cut short, in this process or in
-//   another that writes to the same file, the next line begins on a line of its own.
+// - Lines are whole in one write(2) of at most limits::octets_at_once. Where one was cut short, in this process
+//   or in another that writes to the same file, the next line begins on a line of its own.
 // - Several processes may write to one file: each with a descriptor that it inherited.
 // The caller ignores or blocks SIGPIPE and SIGXFSZ; a broken pipe or a file at its limit would end the
 // process otherwise. Not for several threads.
@@ -34,6 +34,9 @@ class Journal {
   static Journal none() { return {}; }
 
   void record(const Event& event, Time now) noexcept;
+  // For many events at once: what was noted is written by flush(), or when it grows too long for one write.
+  void note(const Event& event, Time now) noexcept;
+  void flush() noexcept;
 
   // Events that could not be written, since the beginning.
   uint64_t lost() const { return lost_; }
@@ -53,7 +56,8 @@ class Journal {
   Journal() = default;
   Journal(UniqueFd fd, Way way) : fd_(std::move(fd)), way_(way) {}
 
-  bool write(const Event& event, Time now);
+  size_t write(std::string_view lines);
+  bool write_lost();
   // Octets that were written, or less than 0.
   ssize_t try_write(std::string_view octets) const;
   bool within_a_line() const;
@@ -61,6 +65,8 @@ class Journal {
   UniqueFd fd_;
   Way way_ = Way::append;
   bool cut_short_ = false;  // our last line has no end
+  std::string noted_ = "\n";  // lines, behind what ends the line of another
+  Time noted_at_{};
   uint64_t lost_ = 0;
   uint64_t untold_ = 0;  // lost, and no events_lost says so yet
 };

@@ -8,8 +8,10 @@
 
 namespace ostiary::audit::limits {
 
-// A line with its end. One write of so many octets into a pipe is whole or not at all.
-inline constexpr size_t line_octets = 4096;
+// One write of so many octets into a pipe is whole or not at all.
+inline constexpr size_t octets_at_once = 4096;
+// A line with its end.
+inline constexpr size_t line_octets = octets_at_once;
 // A text as it stands in a line, escapes and the mark of what was cut off included, quotes not.
 inline constexpr size_t text_octets = 1264;
 // No event has more texts of any length than this.
@@ -23,7 +25,7 @@ inline constexpr size_t fold_passed = 100;
 // Kinds of denial told apart among the rest.
 inline constexpr size_t fold_entries = 1024;
 
-static_assert(line_octets <= PIPE_BUF);
+static_assert(octets_at_once <= PIPE_BUF);
 static_assert(texts * text_octets + frame_octets <= line_octets);
 // A name of 255 octets on the wire, each of them written as "\\000" but for the dots, is never cut.
 static_assert((255 - 5) * 5 + 3 <= text_octets);

@@ -29,6 +29,9 @@ class Epoll {
  public:
   static Result<Epoll> create();
 
+  // Readable while something is ready.
+  int fd() const { return fd_.get(); }
+
   Result<> add(int fd, uint32_t events, uint64_t token);
   Result<> change(int fd, uint32_t events, uint64_t token);
   // A descriptor that is closed everywhere needs no removal.

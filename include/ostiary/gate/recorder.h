@@ -1,4 +1,5 @@
-// gate/recorder.h: the gate's way to the audit: what the agent can cause as often as it likes is folded.
+// gate/recorder.h: the gate's way to the audit: what the agent can cause as often as it likes is folded. What was
+// told is written by write(), when nobody waits for an answer any more.
 #pragma once
 
 #include <chrono>
@@ -15,7 +16,7 @@ class Recorder {
 
   explicit Recorder(audit::Journal journal) : journal_(std::move(journal)) {}
 
-  void tell(const audit::Event& event) { journal_.record(event, std::chrono::system_clock::now()); }
+  void tell(const audit::Event& event) { journal_.note(event, std::chrono::system_clock::now()); }
   // Whose doing is what is told of from now on.
   void set_doer(audit::Doer doer) { doer_ = doer; }
 
@@ -28,6 +29,8 @@ class Recorder {
     if (fold_.add(event, now) == audit::Fold::Outcome::pass)
       std::visit([this](const auto& each) { tell(each); }, event);
   }
+
+  void write() { journal_.flush(); }
 
   // When flush() is to be called; nothing while nothing waits.
   std::optional<Time> due() const { return fold_.due(); }

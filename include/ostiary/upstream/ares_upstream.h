@@ -20,8 +20,8 @@
 #include <sys/types.h>
 
 #include "ostiary/base/result.h"
-#include "ostiary/base/unique_fd.h"
 #include "ostiary/upstream/server.h"
+#include "ostiary/upstream/sockets.h"
 #include "ostiary/upstream/upstream.h"
 
 struct ares_channeldata;
@@ -43,7 +43,7 @@ class AresUpstream final : public Upstream {
   using Time = std::chrono::steady_clock::time_point;
 
   // Fails where the mark cannot be set, or a server is one that can_reach() denies.
-  static Result<std::unique_ptr<AresUpstream>> create(const Options& options);
+  static Result<std::unique_ptr<AresUpstream>> create(const Options& options, Watcher watcher);
   // Answers what is outstanding with Unanswered::cancelled. Not from within an answer.
   ~AresUpstream() override;
 
@@ -53,13 +53,15 @@ class AresUpstream final : public Upstream {
   void ask(const dns::Question& question, Answered answered) override;
   bool is_asking(const dns::Question& question, uint16_t id) const override;
 
-  // Readable when there is something to process(): the one descriptor to watch, the same for life.
-  int fd() const { return epoll_.get(); }
-  // When to process() even if nothing is readable; nothing while nothing is outstanding.
+  // Takes in what has come to that socket, which the watcher was told of; another's is passed over. Answers
+  // from within. Never waits. Not from within an answer.
+  void process(int socket, uint32_t events);
+  // Tries again, and gives up, what is due; like process().
+  void process_due();
+  // When something is; nothing while nothing is outstanding.
   std::optional<Time> deadline() const;
-  // Takes in what has come and gives up what is over time; answers from within. Never waits. Not from within
-  // an answer.
-  void process();
+  // Does what can wait until nobody waits for an answer.
+  void tidy();
 
  private:
   struct Pending;
@@ -67,7 +69,7 @@ class AresUpstream final : public Upstream {
     void operator()(ares_channeldata* channel) const noexcept;
   };
 
-  AresUpstream(const Options& options, UniqueFd epoll);
+  AresUpstream(const Options& options, Sockets sockets);
   Result<> open(const Options& options);
   void send(Pending& pending);
   void finish(Pending& pending, int status, std::span<const uint8_t> reply);
@@ -77,16 +79,13 @@ class AresUpstream final : public Upstream {
 
   static void on_answer(void* pending, int status, int timeouts, unsigned char* reply, int size) noexcept;
   static void on_socket_state(void* self, int fd, int readable, int writable) noexcept;
-  static int on_new_socket(int fd, int type, void* self) noexcept;
+  static int on_open(int family, int type, int protocol, void* self) noexcept;
+  static int on_close(int fd, void* self) noexcept;
   static ssize_t on_send(int fd, const iovec* parts, int count, void* self) noexcept;
 
-  enum class Marking : uint8_t { works, failed };
-
-  const std::optional<uint32_t> mark_;
+  Sockets sockets_;
   const std::chrono::milliseconds total_;
   const size_t outstanding_;
-  UniqueFd epoll_;
-  Marking marking_ = Marking::works;
   bool ending_ = false;
   std::list<Pending> pending_;    // in the order they were asked, which is that of their deadlines
   std::list<Pending> abandoned_;  // answered at their deadline, and still with c-ares

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "ostiary/upstream/ares_upstream.h"
 
@@ -22,15 +21,16 @@ class InTurn final : public Upstream {
  public:
   using Time = AresUpstream::Time;
 
-  static Result<std::unique_ptr<InTurn>> create(const Options& options);
+  static Result<std::unique_ptr<InTurn>> create(const Options& options, Watcher watcher);
 
   void ask(const dns::Question& question, Answered answered) override;
   bool is_asking(const dns::Question& question, uint16_t id) const override;
 
-  // As AresUpstream's, but for several descriptors.
-  std::vector<int> descriptors() const;
+  // As AresUpstream's.
+  void process(int socket, uint32_t events);
+  void process_due();
   std::optional<Time> deadline() const;
-  void process();
+  void tidy();
 
  private:
   InTurn(std::unique_ptr<AresUpstream> first, std::unique_ptr<AresUpstream> then)

@@ -108,6 +108,37 @@ TEST_SUITE("audit/journal") {
     CHECK((::fcntl(write.get(), F_GETFL) & O_NONBLOCK) == 0);
   }
 
+  TEST_CASE("what was noted is written at once, whole lines in as few writes as they fit") {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK | O_DIRECT) == 0);
+    const UniqueFd read(ends[0]);
+    auto journal = Journal::to_fd(UniqueFd(ends[1]));
+    REQUIRE(journal);
+    for (int i = 0; i < 100; ++i) journal->note(deny("noted.example"), sample_time());
+    std::vector<std::string> writes;
+    std::array<char, 8192> room;
+    const auto read_writes = [&] {
+      for (ssize_t size = 0; (size = ::read(read.get(), room.data(), room.size())) > 0;)
+        writes.emplace_back(room.data(), static_cast<size_t>(size));
+    };
+    read_writes();
+    const size_t line = writes.at(0).find('\n') + 1;
+    const size_t lines_in_one = limits::octets_at_once / line;
+    CHECK(writes.size() == 99 / lines_in_one);
+    journal->flush();
+    journal->flush();
+    read_writes();
+    CHECK(writes.size() == 1 + 99 / lines_in_one);
+    std::string all;
+    for (const std::string& each : writes) {
+      CHECK(each.ends_with('\n'));
+      CHECK(each.size() <= limits::octets_at_once);
+      all += each;
+    }
+    CHECK(read_journal(all).count("deny") == 100);
+    CHECK(journal->lost() == 0);
+  }
+
   TEST_CASE("a full pipe that nobody reads holds nobody up") {
     auto [read, write] = make_pipe();
     auto journal = Journal::to_fd(copy_of(write));

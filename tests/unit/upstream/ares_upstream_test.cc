@@ -20,6 +20,7 @@
 
 #include "private_network.h"
 #include "scripted_server.h"
+#include "watched.h"
 
 using namespace ostiary;
 using namespace ostiary::upstream;
@@ -54,6 +55,7 @@ dns::Question question(const std::string& name) {
 struct Bench {
   PrivateNetwork network;
   std::vector<std::unique_ptr<ScriptedServer>> servers;
+  Watched sockets;
   std::unique_ptr<AresUpstream> upstream;
 
   ScriptedServer& serve(ScriptedServer::Script script, const char* address = "127.0.0.1") {
@@ -70,7 +72,7 @@ struct Bench {
   void open(Options options) {
     if (options.servers.empty())
       for (const auto& server : servers) options.servers.push_back(server->server());
-    auto made = AresUpstream::create(options);
+    auto made = AresUpstream::create(options, sockets.watcher());
     REQUIRE_MESSAGE(made, (made ? std::string() : made.error().message));
     upstream = *std::move(made);
   }
@@ -99,12 +101,12 @@ struct Bench {
   void turn(steady_clock::time_point end) const {
     std::vector<pollfd> watched;
     const auto watch = [&](int fd) { watched.push_back({.fd = fd, .events = POLLIN, .revents = 0}); };
-    if (upstream) watch(upstream->fd());
+    watch(sockets.fd());
     for (const auto& server : servers) std::ranges::for_each(server->descriptors(), watch);
     if (const auto deadline = upstream ? upstream->deadline() : std::nullopt) end = std::min(end, *deadline);
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(end - steady_clock::now());
     ::poll(watched.data(), watched.size(), static_cast<int>(std::max<int64_t>(wait.count(), 0)));
-    if (upstream) upstream->process();
+    if (upstream) sockets.process(*upstream);
     for (const auto& server : servers) server->serve();
   }
   void run_for(std::chrono::milliseconds time) const {
@@ -540,7 +542,7 @@ TEST_SUITE("upstream/ares_upstream") {
       bench.run_for(10ms);
       CHECK(server.asked().empty());
 
-      const auto refused = AresUpstream::create(options);
+      const auto refused = AresUpstream::create(options, bench.sockets.watcher());
       REQUIRE_FALSE(refused);
       CHECK(refused.error().exit == Exit::not_permitted);
       CHECK(refused.error().message.contains("--cap-add=NET_ADMIN"));
@@ -588,9 +590,10 @@ TEST_SUITE("upstream/ares_upstream") {
   }
 
   TEST_CASE("needs a server, and one that it can reach") {
-    CHECK_FALSE(AresUpstream::create({}));
+    const Watched sockets;
+    CHECK_FALSE(AresUpstream::create({}, sockets.watcher()));
     const Server link_local = *parse_server("fe80::53%lo");
-    const auto made = AresUpstream::create(Bench::options_for({link_local}));
+    const auto made = AresUpstream::create(Bench::options_for({link_local}), sockets.watcher());
     if (!AresUpstream::can_reach(link_local)) {
       REQUIRE_FALSE(made);
       CHECK(made.error().message.contains("[fe80::53%lo]:53"));
@@ -601,8 +604,10 @@ TEST_SUITE("upstream/ares_upstream") {
     if (lacks_private_network()) return;
     Bench bench;
     bench.serve(answer);
+    const size_t without = open_descriptors();
     bench.open();
     bench.fate_of("host.example");
+    bench.upstream->tidy();
     const size_t before = open_descriptors();
     size_t answered = 0;
     for (int wave = 0; wave < 200; ++wave) {
@@ -612,8 +617,9 @@ TEST_SUITE("upstream/ares_upstream") {
       bench.run_until([&] { return answered == expected; });
     }
     CHECK(answered == 10'000);
+    bench.upstream->tidy();
     CHECK(open_descriptors() == before);
     bench.upstream.reset();
-    CHECK(open_descriptors() == before - 1);
+    CHECK(open_descriptors() == without);
   }
 }

@@ -11,6 +11,7 @@
 
 #include "private_network.h"
 #include "scripted_server.h"
+#include "watched.h"
 
 using namespace ostiary;
 using namespace ostiary::upstream;
@@ -37,6 +38,7 @@ struct Bench {
   ScriptedServer outside{"127.0.0.1", [](ScriptedServer& self, const Asked& asked) {
                            self.send(asked, reply_to(asked, from_outside));
                          }};
+  Watched sockets;
   std::unique_ptr<InTurn> upstream;
 
   explicit Bench(ScriptedServer::Script script, std::chrono::milliseconds try_timeout = 60ms)
@@ -45,7 +47,7 @@ struct Bench {
     options.servers = {docker.server(), outside.server()};
     options.try_timeout = try_timeout;
     options.total = 400ms;
-    auto made = InTurn::create(options);
+    auto made = InTurn::create(options, sockets.watcher());
     REQUIRE(made);
     upstream = *std::move(made);
   }
@@ -53,10 +55,10 @@ struct Bench {
   void turn() {
     std::vector<pollfd> watched;
     const auto watch = [&](int fd) { watched.push_back({.fd = fd, .events = POLLIN, .revents = 0}); };
-    std::ranges::for_each(upstream->descriptors(), watch);
+    watch(sockets.fd());
     for (const auto* server : {&docker, &outside}) std::ranges::for_each(server->descriptors(), watch);
     ::poll(watched.data(), watched.size(), 5);
-    upstream->process();
+    sockets.process(*upstream);
     docker.serve();
     outside.serve();
   }

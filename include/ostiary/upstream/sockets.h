@@ -1,0 +1,62 @@
+// upstream/sockets.h: the sockets that questions leave by.
+// A question with a port of its own needs a socket of its own. One for UDP can be made before the question,
+// and every one is closed after the answer, so that nobody waits for either.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <sys/socket.h>
+
+#include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
+#include "ostiary/event/epoll.h"
+
+namespace ostiary::upstream {
+
+// Who waits for what comes: the lower half of the token is the descriptor's number.
+struct Watcher {
+  event::Epoll& epoll;
+  uint64_t token = 0;
+};
+
+class Sockets {
+ public:
+  // Every socket carries the mark before its first packet. Fails where it cannot be set.
+  static Result<Sockets> create(std::optional<uint32_t> mark, Watcher watcher);
+
+  // As socket(2), for the caller to close().
+  int open(int family, int type, int protocol) noexcept;
+  // Until it is closed. A socket that cannot be watched leaves its questions to their deadline.
+  void watch(int socket, uint32_t events) noexcept;
+  void close(UniqueFd socket) noexcept { closed_.push_back(std::move(socket)); }
+
+  // What can wait until nobody waits for an answer.
+  void prepare() noexcept;
+  void end_closed() noexcept { closed_.clear(); }
+
+  // Whether that is why the last one was not opened.
+  bool cannot_be_marked() const { return cannot_be_marked_; }
+
+ private:
+  // For UDP, watched already.
+  struct Spare {
+    int family;
+    bool wanted = false;
+    UniqueFd socket = {};
+  };
+
+  Sockets(std::optional<uint32_t> mark, Watcher watcher) : mark_(mark), watcher_(watcher) {}
+  UniqueFd make(int family, int type, int protocol) noexcept;
+
+  std::optional<uint32_t> mark_;
+  Watcher watcher_;
+  bool cannot_be_marked_ = false;
+  std::array<Spare, 2> spares_{Spare{.family = AF_INET}, Spare{.family = AF_INET6}};
+  int last_spare_ = -1;  // that was opened
+  std::vector<UniqueFd> closed_;
+};
+
+}  // namespace ostiary::upstream

@@ -1,0 +1,68 @@
+#include "ostiary/upstream/sockets.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+namespace ostiary::upstream {
+namespace {
+
+// All that is outstanding shares one socket in c-ares 1.18, and may be answered at once. The kernel gives
+// what it allows.
+constexpr int receive_buffer = 1 << 20;
+
+bool set_mark(const UniqueFd& socket, uint32_t mark) {
+  return ::setsockopt(socket.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0;
+}
+
+Result<> check_that_sockets_can_be_marked(uint32_t mark) {
+  const UniqueFd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  if (!socket.valid()) return std::unexpected(Error::system("socket", Exit::unavailable));
+  if (set_mark(socket, mark)) return {};
+  return std::unexpected(Error::system(
+      "cannot mark the packets to the upstream servers; give the container --cap-add=NET_ADMIN"));
+}
+
+}  // namespace
+
+Result<Sockets> Sockets::create(std::optional<uint32_t> mark, Watcher watcher) {
+  if (mark) TRY(check_that_sockets_can_be_marked(*mark));
+  return Sockets(mark, watcher);
+}
+
+UniqueFd Sockets::make(int family, int type, int protocol) noexcept {
+  UniqueFd socket{::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)};
+  if (!socket.valid()) return socket;
+  cannot_be_marked_ = mark_ && !set_mark(socket, *mark_);
+  if (cannot_be_marked_) return UniqueFd{};
+  const int yes = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+  if (type == SOCK_STREAM) ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  return socket;
+}
+
+int Sockets::open(int family, int type, int protocol) noexcept {
+  const auto spare = std::ranges::find(spares_, family, &Spare::family);
+  if (type != SOCK_DGRAM || spare == spares_.end()) return make(family, type, protocol).release();
+  spare->wanted = true;
+  if (!spare->socket.valid()) return make(family, type, protocol).release();
+  return last_spare_ = spare->socket.release();
+}
+
+void Sockets::watch(int socket, uint32_t events) noexcept {
+  if (std::exchange(last_spare_, -1) == socket && events == EPOLLIN) return;
+  const uint64_t token = watcher_.token | static_cast<uint32_t>(socket);
+  if (!watcher_.epoll.add(socket, events, token)) (void)watcher_.epoll.change(socket, events, token);
+}
+
+void Sockets::prepare() noexcept {
+  for (Spare& spare : spares_) {
+    if (!spare.wanted || spare.socket.valid()) continue;
+    spare.socket = make(spare.family, SOCK_DGRAM, 0);
+    if (spare.socket.valid()) watch(spare.socket.get(), EPOLLIN);
+  }
+}
+
+}  // namespace ostiary::upstream
