@@ -7,7 +7,7 @@ import time
 from support.outside import RESOLVER, Outside
 from support.services import Services
 
-CLOSING = 0.02  # seconds between the last packets of a connection, on a busy machine
+CLOSING = 0.05  # seconds between the last packets of a connection, on a busy machine
 SECOND_RESOLVER = {4: "198.51.100.54", 6: "2001:db8:53::54"}
 ALLOWED = {4: "198.51.100.10", 6: "2001:db8:10::10"}
 ANOTHER = {4: "198.51.100.20", 6: "2001:db8:20::20"}
