@@ -23,6 +23,14 @@ class Series:
     def median(self):
         return statistics.median(self.samples)
 
+    @property
+    def quartiles(self):
+        """The first and the third."""
+        if len(self.samples) < 2:
+            return self.samples[0], self.samples[0]
+        first, _, third = statistics.quantiles(self.samples, n=4, method="inclusive")
+        return first, third
+
 
 @dataclass
 class Bound:

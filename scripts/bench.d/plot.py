@@ -1,6 +1,5 @@
 """A figure as SVG: a bar a series up to its median, and a line from its first quartile to its third."""
 
-import statistics
 from xml.sax.saxutils import escape
 
 import table
@@ -18,18 +17,11 @@ STYLE = """
     }"""
 
 
-def quartiles(samples):
-    if len(samples) < 2:
-        return samples[0], samples[0]
-    first, _, third = statistics.quantiles(samples, n=4, method="inclusive")
-    return first, third
-
-
 def svg(figure):
     left = 16 + LETTER * max(len(each.name) for each in figure.series)
     values = [table.number(each.median) for each in figure.series]
     room = WIDTH - left - 24 - LETTER * max(map(len, values))
-    longest = max(max(each.median, quartiles(each.samples)[1]) for each in figure.series) or 1
+    longest = max(max(each.median, each.quartiles[1]) for each in figure.series) or 1
     better = "more is better" if figure.higher_is_better else "less is better"
     height = TOP + ROW * len(figure.series) + 8
     lines = ['<svg xmlns="http://www.w3.org/2000/svg" role="img" '
@@ -39,7 +31,7 @@ def svg(figure):
     all_ours = not any(each.name.startswith("ostiary") for each in figure.series)
     for number, (each, value) in enumerate(zip(figure.series, values)):
         middle = TOP + ROW * number + ROW / 2
-        low, high = (left + room * edge / longest for edge in quartiles(each.samples))
+        low, high = (left + room * edge / longest for edge in each.quartiles)
         end = left + room * each.median / longest
         kind = "ours" if all_ours or each.name.startswith("ostiary") else "peer"
         lines += [f'  <text x="{left - 8:.1f}" y="{middle + 4:.1f}" text-anchor="end">{escape(each.name)}</text>',

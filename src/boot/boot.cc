@@ -98,7 +98,7 @@ struct Holdings {
 // Whether somebody asks us to end while there is no agent yet.
 Result<bool> is_asked_to_end(Holdings& holdings) {
   if (!holdings.asked_with)
-    if (const auto signal = TRY(holdings.requests.next())) {
+    if (const auto signal = TRY(holdings.requests.next(std::chrono::steady_clock::now()))) {
       holdings.asked_with = signal->number;
       holdings.how_it_ended = name_of(signal->number) + " from outside, before the agent was started";
       log::info(holdings.how_it_ended);

@@ -1,8 +1,5 @@
 #include "ostiary/event/epoll.h"
 
-#include <algorithm>
-#include <climits>
-
 namespace ostiary::event {
 namespace {
 
@@ -14,13 +11,6 @@ Result<> control(int epoll, int operation, int fd, uint32_t events, uint64_t tok
 }
 
 }  // namespace
-
-int milliseconds_until(Deadline deadline) {
-  if (!deadline) return -1;
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(*deadline - std::chrono::steady_clock::now());
-  return static_cast<int>(std::clamp<int64_t>(left.count(), 0, INT_MAX));
-}
 
 Result<Epoll> Epoll::create() {
   UniqueFd fd{::epoll_create1(EPOLL_CLOEXEC)};

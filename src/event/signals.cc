@@ -45,26 +45,29 @@ Result<Signals> Signals::create() {
   if (::sigprocmask(SIG_SETMASK, &set, nullptr) != 0)
     return std::unexpected(Error::system("cannot block signals", Exit::unavailable));
   TRY(reset_dispositions());
-  UniqueFd fd{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
-  if (!fd.valid()) return std::unexpected(Error::system("signalfd", Exit::unavailable));
-  return Signals(std::move(fd));
+  return of(set);
 }
 
 Result<Signals> Signals::only(std::initializer_list<int> numbers) {
   sigset_t set;
   sigemptyset(&set);
   for (const int number : numbers) sigaddset(&set, number);
-  UniqueFd fd{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
-  if (!fd.valid()) return std::unexpected(Error::system("signalfd", Exit::unavailable));
-  return Signals(std::move(fd));
+  return of(set);
 }
 
-Result<std::optional<Signal>> Signals::next() {
+Result<Signals> Signals::of(const sigset_t& set) {
+  UniqueFd fd{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+  if (!fd.valid()) return std::unexpected(Error::system("signalfd", Exit::unavailable));
+  return Signals(set, std::move(fd));
+}
+
+Result<std::optional<Signal>> Signals::next(Deadline deadline) {
   while (true) {
-    signalfd_siginfo info{};
-    if (::read(fd_.get(), &info, sizeof info) == sizeof info) return Signal{static_cast<int>(info.ssi_signo)};
+    const auto left = time_until(deadline);
+    const int number = ::sigtimedwait(&set_, nullptr, left ? &*left : nullptr);
+    if (number > 0) return Signal{number};
     if (errno == EAGAIN) return std::nullopt;
-    if (errno != EINTR) return std::unexpected(Error::system("signalfd", Exit::unavailable));
+    if (errno != EINTR) return std::unexpected(Error::system("sigtimedwait", Exit::unavailable));
   }
 }
 

@@ -86,16 +86,16 @@ Result<> Supervisor::run_to_end(Run& run) {
 
 Result<std::optional<event::Signal>> Supervisor::wait(event::Deadline deadline) {
   while (true) {
-    const auto wards = ward_ == nullptr ? std::span<const int>{} : ward_->descriptors();
-    const event::Deadline wards_deadline = ward_ == nullptr ? std::nullopt : ward_->deadline();
+    if (ward_ == nullptr) return signals_.next(deadline);
+    const event::Deadline wards_deadline = ward_->deadline();
     std::vector<pollfd> watched{{.fd = signals_.fd(), .events = POLLIN, .revents = 0}};
-    for (const int fd : wards) watched.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+    for (const int fd : ward_->descriptors()) watched.push_back({.fd = fd, .events = POLLIN, .revents = 0});
     const int timeout = event::milliseconds_until(event::earlier(deadline, wards_deadline));
     if (::poll(watched.data(), watched.size(), timeout) < 0 && errno != EINTR)
       return std::unexpected(Error::system("poll", Exit::unavailable));
-    if (watched[0].revents != 0)
-      if (const auto signal = TRY(signals_.next())) return signal;
     const auto now = steady_clock::now();
+    if (watched[0].revents != 0)
+      if (const auto signal = TRY(signals_.next(now))) return signal;
     const bool wards_turn = std::ranges::any_of(watched.begin() + 1, watched.end(),
                                                 [](const pollfd& each) { return each.revents != 0; });
     if (wards_turn || (wards_deadline && *wards_deadline <= now)) TRY(ward_->look());

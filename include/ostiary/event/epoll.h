@@ -2,28 +2,16 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include <sys/epoll.h>
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/event/deadline.h"
 
 namespace ostiary::event {
-
-using Deadline = std::optional<std::chrono::steady_clock::time_point>;
-
-// The earlier one; nothing is never.
-inline Deadline earlier(Deadline a, Deadline b) {
-  if (!a || !b) return a ? a : b;
-  return *a < *b ? a : b;
-}
-
-// For poll(2) and epoll_wait(2), rounded up; -1 without a deadline.
-int milliseconds_until(Deadline deadline);
 
 class Epoll {
  public:

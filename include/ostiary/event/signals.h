@@ -6,8 +6,11 @@
 #include <initializer_list>
 #include <optional>
 
+#include <signal.h>
+
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/event/deadline.h"
 
 namespace ostiary::event {
 
@@ -27,14 +30,17 @@ class Signals {
   // Of those alone, which are blocked already; the others wait where they are.
   static Result<Signals> only(std::initializer_list<int> numbers);
 
-  // The next signal that waits, or nothing.
-  Result<std::optional<Signal>> next();
+  // The next signal that waits, or comes before the deadline; or nothing.
+  Result<std::optional<Signal>> next(Deadline deadline);
 
   // Readable when a signal waits.
   int fd() const { return fd_.get(); }
 
  private:
-  explicit Signals(UniqueFd fd) : fd_(std::move(fd)) {}
+  static Result<Signals> of(const sigset_t& set);
+  Signals(const sigset_t& set, UniqueFd fd) : set_(set), fd_(std::move(fd)) {}
+
+  sigset_t set_;
   UniqueFd fd_;
 };
 

@@ -12,7 +12,7 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/confine/confine.h"
-#include "ostiary/event/epoll.h"
+#include "ostiary/event/deadline.h"
 #include "ostiary/event/signals.h"
 #include "ostiary/keeper/terminal.h"
 #include "ostiary/keeper/ward.h"

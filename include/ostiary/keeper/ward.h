@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 #include "ostiary/base/result.h"
-#include "ostiary/event/epoll.h"
+#include "ostiary/event/deadline.h"
 
 namespace ostiary::keeper {
 
