@@ -275,15 +275,17 @@ RulesAtEnd rules_after(const Plan& plan, BootEnd boot, const Result<size_t>& lef
   return plan.rules_at_end;
 }
 
-// Each step is done whatever became of the one before. The agent's last process ends before the gate, so that
-// what it still has to say gets out.
+// Each step is done whatever became of the one before. Nobody joins any more, before it is decided whether
+// the rules go. The agent's last process ends before the gate, so that what it still has to say gets out.
 Result<> end(const Plan& plan, Holdings& holdings, const Result<int>& status) {
+  const Result<> nobody_joins = remove_session();
   const Result<size_t> left = holdings.supervisor.end_descendants();
   holdings.supervisor.look_after(nullptr);
   const BootEnd boot = status && !holdings.asked_with ? BootEnd::complete : BootEnd::failed;
-  const Result<> closed = holdings.gate ? holdings.gate->close(rules_after(plan, boot, left)) : Result<>{};
+  const RulesAtEnd rules = nobody_joins ? rules_after(plan, boot, left) : RulesAtEnd::kept;
+  const Result<> closed = holdings.gate ? holdings.gate->close(rules) : Result<>{};
   if (!left) return std::unexpected(left.error());
-  return closed;
+  return nobody_joins ? closed : nobody_joins;
 }
 
 }  // namespace

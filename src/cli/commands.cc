@@ -115,9 +115,18 @@ Result<int> execute_plan(Plan request, char** environ) {
   return print(request.form == Form::json ? boot::plan_as_json(plan) : boot::plan_as_text(plan));
 }
 
+// Without a boot that goes on there may be no rules.
+Result<> require_boot() {
+  const std::string path = state_path(boot::session_name);
+  if (file_exists(path)) return {};
+  return fail(Exit::missing_input,
+              "there is no " + path + ": nothing runs here to be joined, so boot with ostiary run");
+}
+
 Result<int> execute_exec(Exec exec, const config::Environment& caller) {
   TRY(boot::hide_memory());
   TRY(require_root("exec"));
+  TRY(require_boot());
   const Secret text(TRY(read_state(boot::session_name)));
   const boot::Session session = TRY(boot::parse_session(text.reveal()));
   confine::Command command{
@@ -131,6 +140,7 @@ Result<int> execute_exec(Exec exec, const config::Environment& caller) {
   }
   TRY(boot::check_standard_descriptors());
   TRY(boot::note_joined_session());
+  TRY(require_boot());
   auto proof = TRY(confine::confine(session.identity));
   return std::unexpected(confine::exec(std::move(proof), command));
 }
