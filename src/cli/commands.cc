@@ -42,7 +42,7 @@ Result<int> print(std::string_view text) {
 }
 
 Result<std::optional<std::string>> read_config_file(const std::string& path) {
-  if (!file_exists(path)) return std::nullopt;
+  if (is_absent(path)) return std::nullopt;
   return TRY(read_file(path, max_config_file));
 }
 
