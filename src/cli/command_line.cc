@@ -19,8 +19,6 @@ using config::Setting;
 using config::settings;
 using config::ValueKind;
 
-constexpr std::array<std::string_view, 6> subcommands{"run", "plan", "exec", "env", "presets", "status"};
-
 constexpr std::string_view about =
     R"(The doorkeeper of containers that run Claude Code: PID 1, egress gate, telemetry.
 

@@ -1,6 +1,7 @@
 #include "ostiary/cli/commands.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 
@@ -9,6 +10,7 @@
 
 #include "ostiary/base/escape.h"
 #include "ostiary/base/log.h"
+#include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/boot/boot.h"
@@ -103,11 +105,23 @@ Result<std::string> read_state(const char* name) {
   return read_root_file(path, max_state_file);
 }
 
+// A command of ours that is mistyped, or stands behind a flag, is a program's name.
+std::string meant_command(std::string_view program) {
+  if (const std::string_view meant = nearest(program, subcommands); !meant.empty())
+    return "; a command of ostiary's own comes first: ostiary " + std::string(meant);
+  constexpr std::array<std::string_view, 2> flags{"help", "version"};
+  const std::string_view meant = nearest(program, flags);
+  return meant.empty() ? "" : "; perhaps ostiary --" + std::string(meant);
+}
+
 Result<int> execute_run(Run run, char** environ) {
   TRY(boot::hide_memory());
   const boot::Plan plan = TRY(make_plan(std::move(run.flags), std::move(run.command), environ));
   config::wipe_values(environ);
-  return boot::run(plan);
+  Result<int> status = boot::run(plan);
+  if (!status && status.error().exit == Exit::not_found)
+    status.error().message += meant_command(plan.command.front());
+  return status;
 }
 
 Result<int> execute_plan(Plan request, char** environ) {

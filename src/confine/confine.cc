@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "descriptors.h"
+#include "ostiary/confine/program.h"
 #include "ostiary/event/signals.h"
 #include "platform_api.h"
 #include "process_status.h"
@@ -135,11 +136,7 @@ Result<Confined> confine(const Identity& identity) {
 }
 
 Error exec(Confined, const Command& command) {
-  if (::chdir(command.directory.c_str()) != 0) {
-    Error error = Error::system(command.directory, Exit::configuration);
-    error.message = "cannot start in " + error.message + ": create it, or choose another with --workdir";
-    return error;
-  }
+  if (::chdir(command.directory.c_str()) != 0) return cannot_start_in(command.directory);
   std::vector<char*> arguments;
   for (const std::string& argument : command.arguments)
     arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -152,7 +149,20 @@ Error exec(Confined, const Command& command) {
   ::environ = environment.data();  // PATH is looked up in the agent's environment, not in ours
   ::execvpe(arguments[0], arguments.data(), environment.data());
   const bool missing = errno == ENOENT || errno == ENOTDIR;
-  return Error::system(command.arguments[0], missing ? Exit::not_found : Exit::not_executable);
+  Error error = Error::system(command.arguments[0], missing ? Exit::not_found : Exit::not_executable);
+  const char* path = ::getenv("PATH");
+  if (missing && !leads_nowhere(command.arguments[0], path == nullptr ? "" : path, command.directory))
+    error.message +=
+        ": it is there, but not what runs it, its script's interpreter or its C library's loader";
+  return error;
+}
+
+Error cannot_start_in(const std::string& directory) {
+  const bool missing = errno == ENOENT;
+  Error error = Error::system("cannot start in " + directory, Exit::configuration);
+  error.message +=
+      missing ? ": create it, or choose another with --workdir" : ": choose another with --workdir";
+  return error;
 }
 
 std::vector<std::string> kept_capabilities() {
