@@ -65,13 +65,18 @@ Result<> drop_unknown_from_bounding_set() {
   return {};
 }
 
+std::unexpected<Error> lacks(std::string_view capability, Error error) {
+  error.message += ": give the container " + std::string(capability);
+  return std::unexpected(std::move(error));
+}
+
 Result<> become(const Identity& identity) {
   if (::setgroups(identity.groups.size(), identity.groups.data()) != 0)
-    return std::unexpected(Error::system("cannot set the supplementary groups"));
+    return lacks("CAP_SETGID", Error::system("cannot set the supplementary groups"));
   if (::setresgid(identity.gid, identity.gid, identity.gid) != 0)
-    return std::unexpected(Error::system("cannot become group " + std::to_string(identity.gid)));
+    return lacks("CAP_SETGID", Error::system("cannot become group " + std::to_string(identity.gid)));
   if (::setresuid(identity.uid, identity.uid, identity.uid) != 0)
-    return std::unexpected(Error::system("cannot become user " + std::to_string(identity.uid)));
+    return lacks("CAP_SETUID", Error::system("cannot become user " + std::to_string(identity.uid)));
   return {};
 }
 
@@ -98,7 +103,7 @@ Result<> read_back(const Identity& identity, const ProcessStatus& is) {
   TRY(expect(all(is.gids, identity.gid), "group ids"));
   TRY(expect(is.groups == identity.groups, "supplementary groups"));
   TRY(expect(is.blocked_signals == 0 && is.ignored_signals == 0, "signals reset"));
-  TRY(expect((is.bounding & ~kept_mask) == 0, "bounding set"));
+  TRY(expect((is.bounding & ~kept_mask) == 0, "bounding set: give the container CAP_SETPCAP"));
   TRY(expect((is.permitted & ~allowed) == 0 && (is.effective & ~allowed) == 0,
              "permitted and effective sets"));
   TRY(expect(is.inheritable == 0 && is.ambient == 0, "empty inheritable and ambient sets"));
