@@ -95,7 +95,7 @@ Result<boot::Plan> make_plan(config::GivenSettings flags, std::vector<std::strin
 
 Result<> require_root(std::string_view command) {
   if (::geteuid() == 0) return {};
-  return fail(Exit::not_permitted, std::string(command) + " needs root");
+  return fail(Exit::not_permitted, std::string(command) + " needs root: sudo, or docker exec --user root");
 }
 
 Result<std::string> read_state(const char* name) {

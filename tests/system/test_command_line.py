@@ -42,6 +42,12 @@ def test_every_command_has_a_help_of_its_own(sandbox, command):
     assert f"ostiary {command}" in result.stdout
 
 
+@pytest.mark.parametrize("command", [*COMMANDS, "status", "presets"])
+def test_the_form_of_a_command_is_the_documented_one(sandbox, command):
+    form, = re.findall(rf"^\| `(ostiary {command}[^`]*)`", CONFIGURATION.read_text(), re.M)
+    assert f"Usage: {form.replace('…', '...')}\n" in sandbox.run(command, "--help").stdout
+
+
 def test_help_of_run_has_every_documented_flag(sandbox):
     assert FLAGS, "docs/configuration.md lists no flag"
     said = sandbox.run("run", "--help").stdout
