@@ -72,7 +72,9 @@ constexpr const char* default_audit = "/var/log/ostiary/audit.jsonl";
 Result<audit::Journal> open_journal(const Plan& plan) {
   if (plan.audit) return audit::Journal::open(*plan.audit);
   if (plan.gate == config::Gate::off) return audit::Journal::none();
-  if (auto file = audit::Journal::to_file(default_audit)) return file;
+  auto file = audit::Journal::to_file(default_audit);
+  if (file) return file;
+  log::info("the audit goes to standard error, or where --audit says: " + file.error().message);
   return audit::Journal::to_standard_error();
 }
 
