@@ -13,8 +13,9 @@ INTRODUCTION = """# Benchmarks
 
     ./scripts/bench
 
-measures ostiary beside its peers, each from its own package, in one run, everyone in turn, and makes this page of it.
-Bars and figures are medians; the line in a bar leads from the first quartile to the third. A ratio is to the first row.
+measures ostiary beside its peers, each from Debian's package but CoreDNS, which Go builds, in one run, everyone in turn, and
+makes this page of it. Bars and figures are medians; the line in a bar leads from the first quartile to the third. A ratio is
+to the first row.
 All samples are in [benchmarks/figures.json](benchmarks/figures.json). `./scripts/bench --small` only sees that
 everything can be measured, and runs with the tests.
 """

@@ -56,4 +56,9 @@ bool file_exists(const std::string& path) {
   return ::access(path.c_str(), F_OK) == 0;
 }
 
+bool is_absent(const std::string& path) {
+  struct stat found{};
+  return ::lstat(path.c_str(), &found) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 }  // namespace ostiary

@@ -15,6 +15,7 @@
 #include "ostiary/boot/files.h"
 #include "ostiary/boot/gate_ward.h"
 #include "ostiary/boot/lone_user.h"
+#include "ostiary/boot/look_ahead.h"
 #include "ostiary/boot/only_boot.h"
 #include "ostiary/boot/prepare_claude.h"
 #include "ostiary/keeper/supervisor.h"
@@ -71,7 +72,9 @@ constexpr const char* default_audit = "/var/log/ostiary/audit.jsonl";
 Result<audit::Journal> open_journal(const Plan& plan) {
   if (plan.audit) return audit::Journal::open(*plan.audit);
   if (plan.gate == config::Gate::off) return audit::Journal::none();
-  if (auto file = audit::Journal::to_file(default_audit)) return file;
+  auto file = audit::Journal::to_file(default_audit);
+  if (file) return file;
+  log::info("the audit goes to standard error, or where --audit says: " + file.error().message);
   return audit::Journal::to_standard_error();
 }
 
@@ -165,6 +168,7 @@ Result<> phase_1(const Plan& plan, Holdings& holdings) {
   for (const std::string& warning : plan.warnings) log::warn(warning);
   tell_telemetry(plan.telemetry);
   TRY(check_place(plan));
+  TRY(look_ahead(plan));
   TRY(remove_stale_files());
   TRY(open_gate(plan, holdings));
   if (TRY(is_asked_to_end(holdings))) return {};
@@ -214,14 +218,17 @@ void write_settings_or_say_why(const Plan& plan) {
               written.error().message);
 }
 
-Result<> prepare(const Plan& plan) {
-  if (plan.prepare_claude == config::Choice::no) return {};
-  TRY(make_workdir(plan.identity, plan.workdir));
+// For the auth hook as well, which starts there.
+Result<> prepare_workdir(const Plan& plan) {
+  return plan.prepare_claude == config::Choice::yes ? make_workdir(plan.identity, plan.workdir) : Result<>{};
+}
+
+void prepare_claude(const Plan& plan) {
+  if (plan.prepare_claude == config::Choice::no) return;
   const FirstAnswers answers{.directory = plan.workdir,
                              .api_key = plan.environment.agent.get("ANTHROPIC_API_KEY")};
   if (const Result<> written = write_first_answers(plan.identity, answers); !written)
     log::warn(written.error().message);
-  return {};
 }
 
 Result<> phase_2(const Plan& plan, const Holdings& holdings) {
@@ -229,7 +236,7 @@ Result<> phase_2(const Plan& plan, const Holdings& holdings) {
   TRY(write_session(plan));
   TRY(write_status(plan, holdings.status));
   write_settings_or_say_why(plan);
-  TRY(prepare(plan));
+  prepare_claude(plan);
   tell_content(plan.telemetry);
   return {};
 }
@@ -248,6 +255,7 @@ Result<int> run_agent(const Plan& plan, Holdings& holdings) {
 Result<int> run_phases(const Plan& plan, Holdings& holdings) {
   TRY(phase_1(plan, holdings));
   if (TRY(is_asked_to_end(holdings))) return 128 + *holdings.asked_with;
+  TRY(prepare_workdir(plan));
   if (const auto status = TRY(run_auth_hook(plan, holdings))) return *status;
   (void)holdings.lap();  // the hook's time is nobody's phase
   TRY(phase_2(plan, holdings));
@@ -275,15 +283,17 @@ RulesAtEnd rules_after(const Plan& plan, BootEnd boot, const Result<size_t>& lef
   return plan.rules_at_end;
 }
 
-// Each step is done whatever became of the one before. The agent's last process ends before the gate, so that
-// what it still has to say gets out.
+// Each step is done whatever became of the one before. Nobody joins any more, before it is decided whether
+// the rules go. The agent's last process ends before the gate, so that what it still has to say gets out.
 Result<> end(const Plan& plan, Holdings& holdings, const Result<int>& status) {
+  const Result<> nobody_joins = remove_session();
   const Result<size_t> left = holdings.supervisor.end_descendants();
   holdings.supervisor.look_after(nullptr);
   const BootEnd boot = status && !holdings.asked_with ? BootEnd::complete : BootEnd::failed;
-  const Result<> closed = holdings.gate ? holdings.gate->close(rules_after(plan, boot, left)) : Result<>{};
+  const RulesAtEnd rules = nobody_joins ? rules_after(plan, boot, left) : RulesAtEnd::kept;
+  const Result<> closed = holdings.gate ? holdings.gate->close(rules) : Result<>{};
   if (!left) return std::unexpected(left.error());
-  return closed;
+  return nobody_joins ? closed : nobody_joins;
 }
 
 }  // namespace

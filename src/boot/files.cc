@@ -44,7 +44,7 @@ Result<> remove_stale_files() {
   TRY(remove_file(state_directory, otel_env_name));
   TRY(remove_file(state_directory, status_name));
   TRY(remove_file(state_directory, joined_name));
-  return remove_file(state_directory, session_name);
+  return remove_session();
 }
 
 Result<> write_otel_env(const Plan& plan) {
@@ -65,6 +65,10 @@ Result<> write_managed_settings(const Plan& plan) {
   if (!has_managed_settings(plan)) return remove_file(managed_settings_directory, managed_settings_name);
   return replace_file(managed_settings_directory, managed_settings_name,
                       telemetry::render_managed_settings(plan.telemetry), for_all_to_read);
+}
+
+Result<> remove_session() {
+  return remove_file(state_directory, session_name);
 }
 
 Result<> note_joined_session() {

@@ -202,7 +202,11 @@ Result<GateWard::Start> GateWard::start() {
   gate_ = TRY(gate::Process::start(*listeners_, setup_, journal_.fd(), birth));
   const auto hello = TRY(gate_->hear(to_begin));
   if (!hello) return Start::ended;
-  if (hello->kind == gate::Message::Kind::failed) return fail(static_cast<Exit>(hello->number), hello->text);
+  if (hello->kind == gate::Message::Kind::failed) {
+    if (!again) return fail(static_cast<Exit>(hello->number), hello->text);
+    log::warn(hello->text);
+    return Start::ended;
+  }
   watch_.expect_from(hello->number);
   watch_descriptors();
   tell(audit::GateStarted{.process = static_cast<uint32_t>(gate_->pid())});
@@ -276,10 +280,12 @@ Result<> GateWard::look() {
   return {};
 }
 
-// A gate that was started again says what the first one did; only its end matters, and that SIGCHLD tells.
+// A gate that was started again says what the first one did; only what it fails of matters, and its end,
+// which SIGCHLD tells.
 void GateWard::hear_later() {
   const auto message = gate_->hear(0ms);
   if (message && !*message) descriptors_ = {watch_.fd()};
+  if (message && *message && (*message)->kind == gate::Message::Kind::failed) log::warn((*message)->text);
 }
 
 Result<> GateWard::on_end(int wait_status) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include <CLI/CLI.hpp>
@@ -18,8 +19,6 @@ namespace {
 using config::Setting;
 using config::settings;
 using config::ValueKind;
-
-constexpr std::array<std::string_view, 6> subcommands{"run", "plan", "exec", "env", "presets", "status"};
 
 constexpr std::string_view about =
     R"(The doorkeeper of containers that run Claude Code: PID 1, egress gate, telemetry.
@@ -103,6 +102,19 @@ Split split_command(std::span<const std::string> arguments) {
 
 // ---- one subcommand
 
+// The library would write [OPTIONS] behind the form, where they are the program's.
+class Usage : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App*, std::string form) const override { return "Usage: " + form + "\n"; }
+};
+
+class Syntax : public CLI::App {
+ public:
+  Syntax(std::string_view about_it, const std::string& form) : CLI::App(std::string(about_it), form) {
+    formatter(std::make_shared<Usage>());
+  }
+};
+
 struct Given {
   std::map<std::string_view, std::string> values;  // by key
   std::map<std::string_view, std::vector<std::string>> lists;
@@ -154,10 +166,11 @@ Result<> check_values(std::span<const std::string> flags, std::string_view subco
       return usage(subcommand, std::string(undecided->flag) + " is neither true nor false: write " +
                                    std::string(undecided->flag) + ", or " + std::string(undecided->flag) +
                                    "=false");
-    const Setting* setting = awaits_value(flags[i]);
+    const bool ends_at_once = flags[i].ends_with('=');
+    const Setting* setting = awaits_value(flags[i].substr(0, flags[i].size() - (ends_at_once ? 1 : 0)));
     if (setting == nullptr) continue;
-    ++i;
-    if (i == flags.size() || flags[i].starts_with('-'))
+    if (!ends_at_once) ++i;
+    if (ends_at_once || i == flags.size() || flags[i].starts_with('-'))
       return usage(subcommand, std::string(setting->flag) + " has no value: write " +
                                    std::string(setting->flag) + " " + std::string(setting->value));
   }
@@ -199,11 +212,11 @@ Result<> check_program(std::string_view subcommand, const std::vector<std::strin
 }
 
 std::string command_form(std::string_view subcommand, std::string_view rest) {
-  return "ostiary " + std::string(subcommand) + " " + std::string(rest);
+  return "ostiary " + std::string(subcommand) + (rest.empty() ? "" : " ") + std::string(rest);
 }
 
 Result<Invocation> parse_run(std::span<const std::string> arguments) {
-  CLI::App app{std::string(run_about), command_form("run", "[FLAGS] [--] [PROGRAM...]")};
+  Syntax app{run_about, command_form("run", "[FLAGS] [--] [PROGRAM...]")};
   app.footer(std::string(run_footer));
   Given given;
   add_settings(app, given);
@@ -215,7 +228,7 @@ Result<Invocation> parse_run(std::span<const std::string> arguments) {
 }
 
 Result<Invocation> parse_plan(std::span<const std::string> arguments) {
-  CLI::App app{
+  Syntax app{
       "Prints what `ostiary run` would do with the same flags, environment and files, and stops.\nNo secret "
       "is printed.",
       command_form("plan", "[--json] [FLAGS] [--] [PROGRAM...]")};
@@ -231,7 +244,7 @@ Result<Invocation> parse_plan(std::span<const std::string> arguments) {
 }
 
 Result<Invocation> parse_exec(std::span<const std::string> arguments) {
-  CLI::App app{
+  Syntax app{
       "Runs PROGRAM with the identity, environment and confinement of the agent that was booted here.\n"
       "For `docker exec`, `fly ssh console` and the like; root only.",
       command_form("exec", "[--] PROGRAM...")};
@@ -243,7 +256,7 @@ Result<Invocation> parse_exec(std::span<const std::string> arguments) {
 }
 
 Result<Invocation> parse_env(std::span<const std::string> arguments) {
-  CLI::App app{
+  Syntax app{
       "Prints the telemetry environment that the last boot wrote to /run/ostiary/otel.env; root only.",
       command_form("env", "[--reveal]")};
   bool reveal = false;
@@ -256,7 +269,7 @@ Result<Invocation> parse_env(std::span<const std::string> arguments) {
 template <typename Command>
 Result<Invocation> parse_plain(std::string_view subcommand, std::string_view about_it,
                                std::span<const std::string> arguments) {
-  CLI::App app{std::string(about_it), command_form(subcommand, "")};
+  Syntax app{about_it, command_form(subcommand, "")};
   if (const auto help = TRY(parse(app, subcommand, {arguments.begin(), arguments.end()})))
     return Print{*help};
   return Command{};

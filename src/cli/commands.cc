@@ -1,6 +1,7 @@
 #include "ostiary/cli/commands.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 
@@ -9,6 +10,7 @@
 
 #include "ostiary/base/escape.h"
 #include "ostiary/base/log.h"
+#include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/boot/boot.h"
@@ -42,7 +44,7 @@ Result<int> print(std::string_view text) {
 }
 
 Result<std::optional<std::string>> read_config_file(const std::string& path) {
-  if (!file_exists(path)) return std::nullopt;
+  if (is_absent(path)) return std::nullopt;
   return TRY(read_file(path, max_config_file));
 }
 
@@ -93,7 +95,7 @@ Result<boot::Plan> make_plan(config::GivenSettings flags, std::vector<std::strin
 
 Result<> require_root(std::string_view command) {
   if (::geteuid() == 0) return {};
-  return fail(Exit::not_permitted, std::string(command) + " needs root");
+  return fail(Exit::not_permitted, std::string(command) + " needs root: sudo, or docker exec --user root");
 }
 
 Result<std::string> read_state(const char* name) {
@@ -103,11 +105,23 @@ Result<std::string> read_state(const char* name) {
   return read_root_file(path, max_state_file);
 }
 
+// A command of ours that is mistyped, or stands behind a flag, is a program's name.
+std::string meant_command(std::string_view program) {
+  if (const std::string_view meant = nearest(program, subcommands); !meant.empty())
+    return "; a command of ostiary's own comes first: ostiary " + std::string(meant);
+  constexpr std::array<std::string_view, 2> flags{"help", "version"};
+  const std::string_view meant = nearest(program, flags);
+  return meant.empty() ? "" : "; perhaps ostiary --" + std::string(meant);
+}
+
 Result<int> execute_run(Run run, char** environ) {
   TRY(boot::hide_memory());
   const boot::Plan plan = TRY(make_plan(std::move(run.flags), std::move(run.command), environ));
   config::wipe_values(environ);
-  return boot::run(plan);
+  Result<int> status = boot::run(plan);
+  if (!status && status.error().exit == Exit::not_found)
+    status.error().message += meant_command(plan.command.front());
+  return status;
 }
 
 Result<int> execute_plan(Plan request, char** environ) {
@@ -115,9 +129,18 @@ Result<int> execute_plan(Plan request, char** environ) {
   return print(request.form == Form::json ? boot::plan_as_json(plan) : boot::plan_as_text(plan));
 }
 
+// Without a boot that goes on there may be no rules.
+Result<> require_boot() {
+  const std::string path = state_path(boot::session_name);
+  if (file_exists(path)) return {};
+  return fail(Exit::missing_input,
+              "there is no " + path + ": nothing runs here to be joined, so boot with ostiary run");
+}
+
 Result<int> execute_exec(Exec exec, const config::Environment& caller) {
   TRY(boot::hide_memory());
   TRY(require_root("exec"));
+  TRY(require_boot());
   const Secret text(TRY(read_state(boot::session_name)));
   const boot::Session session = TRY(boot::parse_session(text.reveal()));
   confine::Command command{
@@ -131,6 +154,7 @@ Result<int> execute_exec(Exec exec, const config::Environment& caller) {
   }
   TRY(boot::check_standard_descriptors());
   TRY(boot::note_joined_session());
+  TRY(require_boot());
   auto proof = TRY(confine::confine(session.identity));
   return std::unexpected(confine::exec(std::move(proof), command));
 }

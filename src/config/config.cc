@@ -26,17 +26,20 @@ bool is_service_link(std::string_view name) {
 }
 
 Result<> only_known_variables(const Environment& environment) {
+  constexpr std::string_view prefix = "OSTIARY_";
   std::vector<std::string_view> known{"OSTIARY_TELEMETRY", "OSTIARY_TELEMETRY_FILE"};
   for (const Setting& setting : settings) known.push_back(setting.variable);
   for (const std::string_view entry : environment.entries()) {
     const std::string_view name = name_of(entry);
-    if (!name.starts_with("OSTIARY_") || is_service_link(name) ||
-        std::ranges::find(known, name) != known.end())
+    if (!name.starts_with(prefix) || is_service_link(name) || std::ranges::find(known, name) != known.end())
       continue;
-    const std::string_view meant = nearest(name, known);
-    return fail(Exit::configuration,
-                "there is no variable " + quote(name) + ": " +
-                    (meant.empty() ? "see ostiary run --help" : "write " + std::string(meant)));
+    // What all begin with makes none of them likelier.
+    for (std::string_view& each : known) each.remove_prefix(prefix.size());
+    const std::string_view meant = nearest(name.substr(prefix.size()), known);
+    return fail(
+        Exit::configuration,
+        "there is no variable " + quote(name) + ": " +
+            (meant.empty() ? "see ostiary run --help" : "write " + std::string(prefix) + std::string(meant)));
   }
   return {};
 }

@@ -109,7 +109,10 @@ class TreeBuilder {
   }
   bool end_array() { return close(); }
   bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& failure) {
-    return stop("is not valid JSON: " + reason_of(failure));
+    const std::string reason = reason_of(failure);
+    if (open_.empty() && reason.starts_with("unexpected end of input"))
+      return stop("is empty: write {} where nothing is to be said");
+    return stop("is not valid JSON: " + reason + std::string(cure_of(reason)));
   }
 
   Result<Node> finish() {
@@ -123,6 +126,20 @@ class TreeBuilder {
     std::string name;
     size_t line = 0;
   };
+
+  // For the slips that are made most often.
+  std::string_view cure_of(std::string_view reason) const {
+    const bool in_array = !open_.empty() && open_.back().kind() == Kind::array;
+    if (reason.starts_with("invalid literal")) return ": a text stands in double quotes, a comment behind //";
+    if (reason.starts_with("unexpected '}'; expected string") ||
+        (in_array && reason.starts_with("unexpected ']'")))
+      return ": take out the comma before it";
+    const bool end_expected = reason.ends_with("expected '}'") || reason.ends_with("expected ']'");
+    const bool is_value = !reason.starts_with("unexpected end") && !reason.starts_with("unexpected '}'") &&
+                          !reason.starts_with("unexpected ']'");
+    if (end_expected && is_value) return ": is there a comma missing before it?";
+    return "";
+  }
 
   static std::string twice(const std::vector<Member>& members, const Member& second) {
     const auto first = std::ranges::find(members, second.name, &Member::name);

@@ -41,6 +41,11 @@ Result<std::vector<NamedText>> text_map(std::string_view key, const Node& object
   return entries;
 }
 
+std::string described(const Setting& setting) {
+  const bool is_text = setting.kind == ValueKind::text || setting.kind == ValueKind::list;
+  return std::string(setting.key) + (is_text ? ", " + std::string(setting.value) : "");
+}
+
 std::vector<std::string_view> known_keys() {
   std::vector<std::string_view> keys{"$schema", "allow", "telemetry", "resource_attributes"};
   for (const Setting& setting : settings)
@@ -55,7 +60,7 @@ Result<PolicyFile> read_policy(const Node& root, const std::string& path) {
   for (const Setting& setting : settings) {
     const Node* value = setting.reach == Reach::everywhere ? root.find(setting.key) : nullptr;
     if (value == nullptr) continue;
-    policy.settings[setting.key] = {TRY(value_for(setting.key, setting_text(setting, *value))),
+    policy.settings[setting.key] = {TRY(value_for(described(setting), setting_text(setting, *value))),
                                     place(path, value->line()) + ": " + std::string(setting.key)};
   }
   if (const Node* allow = root.find("allow")) policy.allow = *allow;

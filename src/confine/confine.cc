@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "descriptors.h"
+#include "ostiary/confine/program.h"
 #include "ostiary/event/signals.h"
 #include "platform_api.h"
 #include "process_status.h"
@@ -64,13 +65,18 @@ Result<> drop_unknown_from_bounding_set() {
   return {};
 }
 
+std::unexpected<Error> lacks(std::string_view capability, Error error) {
+  error.message += ": give the container " + std::string(capability);
+  return std::unexpected(std::move(error));
+}
+
 Result<> become(const Identity& identity) {
   if (::setgroups(identity.groups.size(), identity.groups.data()) != 0)
-    return std::unexpected(Error::system("cannot set the supplementary groups"));
+    return lacks("CAP_SETGID", Error::system("cannot set the supplementary groups"));
   if (::setresgid(identity.gid, identity.gid, identity.gid) != 0)
-    return std::unexpected(Error::system("cannot become group " + std::to_string(identity.gid)));
+    return lacks("CAP_SETGID", Error::system("cannot become group " + std::to_string(identity.gid)));
   if (::setresuid(identity.uid, identity.uid, identity.uid) != 0)
-    return std::unexpected(Error::system("cannot become user " + std::to_string(identity.uid)));
+    return lacks("CAP_SETUID", Error::system("cannot become user " + std::to_string(identity.uid)));
   return {};
 }
 
@@ -97,7 +103,7 @@ Result<> read_back(const Identity& identity, const ProcessStatus& is) {
   TRY(expect(all(is.gids, identity.gid), "group ids"));
   TRY(expect(is.groups == identity.groups, "supplementary groups"));
   TRY(expect(is.blocked_signals == 0 && is.ignored_signals == 0, "signals reset"));
-  TRY(expect((is.bounding & ~kept_mask) == 0, "bounding set"));
+  TRY(expect((is.bounding & ~kept_mask) == 0, "bounding set: give the container CAP_SETPCAP"));
   TRY(expect((is.permitted & ~allowed) == 0 && (is.effective & ~allowed) == 0,
              "permitted and effective sets"));
   TRY(expect(is.inheritable == 0 && is.ambient == 0, "empty inheritable and ambient sets"));
@@ -135,11 +141,7 @@ Result<Confined> confine(const Identity& identity) {
 }
 
 Error exec(Confined, const Command& command) {
-  if (::chdir(command.directory.c_str()) != 0) {
-    Error error = Error::system(command.directory, Exit::configuration);
-    error.message = "cannot start in " + error.message + ": create it, or choose another with --workdir";
-    return error;
-  }
+  if (::chdir(command.directory.c_str()) != 0) return cannot_start_in(command.directory);
   std::vector<char*> arguments;
   for (const std::string& argument : command.arguments)
     arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -152,7 +154,20 @@ Error exec(Confined, const Command& command) {
   ::environ = environment.data();  // PATH is looked up in the agent's environment, not in ours
   ::execvpe(arguments[0], arguments.data(), environment.data());
   const bool missing = errno == ENOENT || errno == ENOTDIR;
-  return Error::system(command.arguments[0], missing ? Exit::not_found : Exit::not_executable);
+  Error error = Error::system(command.arguments[0], missing ? Exit::not_found : Exit::not_executable);
+  const char* path = ::getenv("PATH");
+  if (missing && !leads_nowhere(command.arguments[0], path == nullptr ? "" : path, command.directory))
+    error.message +=
+        ": it is there, but not what runs it, its script's interpreter or its C library's loader";
+  return error;
+}
+
+Error cannot_start_in(const std::string& directory) {
+  const bool missing = errno == ENOENT;
+  Error error = Error::system("cannot start in " + directory, Exit::configuration);
+  error.message +=
+      missing ? ": create it, or choose another with --workdir" : ": choose another with --workdir";
+  return error;
 }
 
 std::vector<std::string> kept_capabilities() {

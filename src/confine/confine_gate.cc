@@ -109,7 +109,9 @@ Result<> keep_net_admin_alone(uid_t user) {
     return fail(Exit::not_permitted, "cannot reduce the gate's bounding set: give the container CAP_SETPCAP");
   if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || ::setgroups(0, nullptr) != 0 ||
       ::setresgid(user, user, user) != 0 || ::setresuid(user, user, user) != 0)
-    return std::unexpected(Error::system("the gate cannot become user " + std::to_string(user)));
+    return fail(Exit::not_permitted,
+                Error::system("the gate cannot become user " + std::to_string(user)).message +
+                    ": give the container CAP_SETUID and CAP_SETGID");
   if (capng_apply(CAPNG_SELECT_CAPS) != 0)
     return fail(Exit::not_permitted,
                 "the gate cannot keep CAP_NET_ADMIN: run the container with --cap-add=NET_ADMIN");
@@ -124,7 +126,7 @@ Result<> read_back(uid_t user) {
   TRY(expect(std::ranges::all_of(is.gids, [user](gid_t gid) { return gid == user; }), "group"));
   TRY(expect(is.groups.empty(), "no supplementary groups"));
   TRY(expect(is.permitted == net_admin && is.effective == net_admin, "CAP_NET_ADMIN"));
-  TRY(expect((is.bounding & ~net_admin) == 0, "bounding set"));
+  TRY(expect((is.bounding & ~net_admin) == 0, "bounding set: give the container CAP_SETPCAP"));
   TRY(expect(is.inheritable == 0 && is.ambient == 0, "empty inheritable and ambient sets"));
   TRY(expect(is.no_new_privs == 1, "no_new_privs"));
   return expect(::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0, "hidden memory");

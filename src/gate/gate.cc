@@ -64,7 +64,6 @@ Result<Setup> read_setup() {
 // What it was born with. Taken before anything is opened, since what is opened may get the number of one that
 // is not there.
 struct Birthright {
-  UniqueFd channel = inherit(inherited::channel);
   std::vector<UniqueFd> udp = inherit(inherited::udp4, inherited::udp6);
   std::vector<UniqueFd> tcp = inherit(inherited::tcp4, inherited::tcp6);
   UniqueFd audit = inherit(inherited::audit);
@@ -73,7 +72,7 @@ struct Birthright {
 // Everything that needs more than the gate keeps, opened before it is confined.
 struct Parts {
   Setup setup;
-  UniqueFd channel;
+  const UniqueFd& channel;
   std::vector<UniqueFd> udp;
   std::vector<UniqueFd> tcp;
   Recorder recorder;
@@ -84,7 +83,7 @@ struct Parts {
   std::unique_ptr<upstream::InTurn> upstream;
 };
 
-Result<Parts> open_parts() {
+Result<Parts> open_parts(const UniqueFd& channel) {
   Birthright birthright;
   Setup setup = TRY(read_setup());
   auto journal = TRY(open_journal(std::move(birthright.audit)));
@@ -95,7 +94,7 @@ Result<Parts> open_parts() {
   auto resolver = TRY(upstream::InTurn::create({.servers = setup.upstreams, .mark = setup.mark},
                                                {.epoll = *epoll, .token = token(Source::upstream)}));
   return Parts{.setup = std::move(setup),
-               .channel = std::move(birthright.channel),
+               .channel = channel,
                .udp = std::move(birthright.udp),
                .tcp = std::move(birthright.tcp),
                .recorder = Recorder(std::move(journal)),
@@ -330,12 +329,11 @@ class Gate {
   std::unique_ptr<upstream::InTurn> upstream_;
 };
 
-Result<int> confine_and_serve() {
-  Parts parts = TRY(open_parts());
+Result<int> confine_and_serve(const UniqueFd& channel) {
+  Parts parts = TRY(open_parts(channel));
   TRY(confine::confine_gate(parts.setup.user));
-  TRY(send(parts.channel.get(),
-           render_message({.kind = Message::Kind::hello, .number = parts.admissions.port()})));
-  const auto word = TRY(receive(parts.channel.get()));
+  TRY(send(channel.get(), render_message({.kind = Message::Kind::hello, .number = parts.admissions.port()})));
+  const auto word = TRY(receive(channel.get()));
   if (!word || word->front() != static_cast<char>(Word::begin)) return 0;
   auto status = Gate(parts).serve();
   parts.recorder.write();
@@ -346,12 +344,14 @@ Result<int> confine_and_serve() {
 
 Result<int> run() {
   ::signal(SIGPIPE, SIG_IGN);
-  auto status = confine_and_serve();
-  if (!status)
-    (void)send(inherited::channel, render_message({.kind = Message::Kind::failed,
-                                                   .number = static_cast<uint32_t>(status.error().exit),
-                                                   .text = status.error().message}));
-  return status;
+  const UniqueFd channel = inherit(inherited::channel);
+  auto status = confine_and_serve(channel);
+  if (status) return status;
+  const auto exit = static_cast<int>(status.error().exit);
+  const Result<> told = send(channel.get(), render_message({.kind = Message::Kind::failed,
+                                                            .number = static_cast<uint32_t>(exit),
+                                                            .text = status.error().message}));
+  return told ? Result<int>(exit) : status;  // the keeper says it, or else main does
 }
 
 }  // namespace ostiary::gate

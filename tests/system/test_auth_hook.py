@@ -96,6 +96,17 @@ def test_the_boot_can_be_ended_while_it_runs(sandbox, number, status):
     assert not agent_started(sandbox)
 
 
+def test_starts_in_the_work_directory_that_is_made_for_the_agent(sandbox):
+    sandbox.script(HOOK, "pwd >&2")
+    result = sandbox.boot("true", flags=[*USING_IT, "--prepare-claude", "--workdir", "/home/agent/new"])
+    assert result.status == 0 and "\n/home/agent/new\n" in result.stderr, result
+
+
+def test_may_bring_the_agents_program(sandbox):
+    sandbox.script(HOOK, "printf '#!/bin/sh\\necho brought\\n' >/home/agent/brought; chmod +x /home/agent/brought")
+    assert sandbox.boot("/home/agent/brought", flags=USING_IT).stdout == "brought\n"
+
+
 @pytest.mark.parametrize("path, statuses", [("/no/such/hook", [66, 77]), ("/etc/passwd", [77]), ("hook", [78])])
 def test_one_that_cannot_run_is_fatal(sandbox, path, statuses):
     result = sandbox.boot("touch", "/work/started", flags=["--auth-hook", path])

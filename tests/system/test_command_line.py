@@ -8,6 +8,7 @@ import pytest
 from support.project import ROOT
 from support.capabilities import without_capability
 from support.refusal import refusal
+from support.rootfs import AGENT
 
 COMMANDS = ["run", "plan", "exec", "env"]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
@@ -39,6 +40,12 @@ def test_every_command_has_a_help_of_its_own(sandbox, command):
     result = sandbox.run(command, "--help")
     assert result.status == 0
     assert f"ostiary {command}" in result.stdout
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "status", "presets"])
+def test_the_form_of_a_command_is_the_documented_one(sandbox, command):
+    form, = re.findall(rf"^\| `(ostiary {command}[^`]*)`", CONFIGURATION.read_text(), re.M)
+    assert f"Usage: {form.replace('…', '...')}\n" in sandbox.run(command, "--help").stdout
 
 
 def test_help_of_run_has_every_documented_flag(sandbox):
@@ -135,6 +142,46 @@ def test_a_command_that_is_not_executable_is_126(sandbox, command):
 def test_a_command_that_is_not_there_is_127(sandbox, command):
     result = sandbox.boot(command)
     assert result.status == 127 and command in result.stderr, result
+
+
+@pytest.mark.parametrize("command", ["no-such-command", "/no/such/command", "no/such/command"])
+def test_a_command_that_is_not_there_is_told_before_anything_is_done(sandbox, command):
+    result = sandbox.boot(command, flags=["--prepare-claude", "--workdir", "/work/new"])
+    assert "install it" in result.stderr.splitlines()[-1], result
+    assert not sandbox.exists("/work/new")
+
+
+def test_where_a_command_was_looked_for_is_told(sandbox):
+    assert "PATH, which is /opt/bin:" in sandbox.boot("no-such-command").stderr
+
+
+@pytest.mark.parametrize("arguments, meant", [(["rnu", "--", "true"], "ostiary run"), (["pln"], "ostiary plan"),
+                                              (["--user", "agent", "plan"], "ostiary plan"), (["help"], "ostiary --help"),
+                                              (["version"], "ostiary --version")])
+def test_a_command_of_its_own_that_is_mistyped_or_misplaced_is_told_from_a_program(sandbox, arguments, meant):
+    result = sandbox.run(*arguments, env=OFF)
+    assert result.status == 127 and result.stderr.rstrip().endswith(meant), result
+
+
+def test_a_program_without_what_runs_it_is_not_said_to_be_missing(sandbox):
+    sandbox.write("/opt/bin/unrunnable", "#!/no/such/interpreter\n", mode=0o755)
+    result = sandbox.boot("unrunnable")
+    assert result.status == 127 and "interpreter" in result.stderr, result
+
+
+def test_a_program_that_the_agent_alone_can_see_is_run(sandbox):
+    sandbox.mkdir("/home/agent", mode=0o700, owner=AGENT)
+    sandbox.write("/home/agent/program", "#!/bin/sh\necho ran\n", mode=0o755, owner=AGENT)
+    result = sandbox.boot("/home/agent/program", flags=["--user", "agent"], prepare=without_capability("DAC_OVERRIDE"))
+    assert result.stdout == "ran\n", result
+
+
+@pytest.mark.parametrize("directory", ["/no/such", "/etc/passwd"])
+def test_a_work_directory_that_is_none_is_told_before_anything_is_done(sandbox, directory):
+    sandbox.script("/opt/bin/hook", "touch /work/hooked")
+    result = sandbox.boot("true", flags=["--workdir", directory, "--auth-hook", "/opt/bin/hook"])
+    assert result.status == 78 and "--workdir" in result.stderr, result
+    assert "auth hook" not in result.stderr, result
 
 
 @pytest.mark.parametrize("pid_1", [True, False])

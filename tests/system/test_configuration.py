@@ -97,6 +97,17 @@ def test_a_policy_file_that_is_a_directory_is_an_error(sandbox):
     assert "/work" in refusal(sandbox.boot("true", flags=["--policy", "/work"]), 66)
 
 
+def test_a_policy_file_behind_a_link_that_leads_nowhere_is_an_error(sandbox):
+    sandbox.link(POLICY, "/no/such.json")
+    assert POLICY in refusal(sandbox.boot("true"), 66)
+
+
+def test_a_policy_file_that_may_not_be_looked_for_is_an_error(sandbox):
+    sandbox.policy({"user": "agent"})
+    sandbox.mkdir("/etc/ostiary", mode=0o700)
+    assert POLICY in refusal(sandbox.run("plan", uid=1000), 66)
+
+
 @pytest.mark.parametrize("word, on", [("true", True), ("1", True), ("yes", True), ("", False), ("false", False),
                                       ("0", False), ("no", False)])
 def test_a_variable_without_value_in_its_flag_says_yes_or_no(sandbox, word, on):

@@ -168,11 +168,13 @@ def test_the_agent_cannot_trace_the_keeper(sandbox, flags):
 def test_a_keeper_without_the_capabilities_to_confine_starts_no_agent(sandbox):
     result = sandbox.boot("touch", "/work/started", flags=["--user", "agent"], prepare=without_capability("SETUID"))
     assert result.status == 77 and not sandbox.exists("/work/started"), result
+    assert "CAP_SETUID" in result.stderr, result
 
 
 def test_a_keeper_that_cannot_empty_the_bounding_set_starts_no_agent(sandbox):
     result = sandbox.boot("touch", "/work/started", prepare=without_capability("SETPCAP"))
     assert result.status == 77 and not sandbox.exists("/work/started"), result
+    assert "CAP_SETPCAP" in result.stderr, result
 
 
 def test_a_container_with_few_capabilities_is_enough(sandbox):

@@ -104,6 +104,12 @@ def test_before_any_boot_it_is_66(sandbox):
     assert SESSION in refusal(sandbox.run("exec", "--", "true"), 66)
 
 
+def test_after_the_boot_has_ended_it_is_66(sandbox):
+    assert sandbox.boot("true", flags=["--user", "agent"]).status == 0
+    assert "ostiary run" in refusal(sandbox.run("exec", "--", "touch", "/work/started"), 66)
+    assert not sandbox.exists("/work/started") and not sandbox.exists(SESSION)
+
+
 def test_the_boots_session_is_roots_secret(sandbox, booted):
     booted("--user", "agent", env=TRIO)
     status = sandbox.at(SESSION).lstat()

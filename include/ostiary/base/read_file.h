@@ -18,4 +18,7 @@ Result<std::string> read_root_file(const std::string& path, size_t limit);
 
 bool file_exists(const std::string& path);
 
+// Whether nothing has that name. A link that leads nowhere has one, and so may what we are not let look for.
+bool is_absent(const std::string& path);
+
 }  // namespace ostiary

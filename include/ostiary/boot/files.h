@@ -26,9 +26,12 @@ Result<> remove_stale_files();
 
 Result<> write_otel_env(const Plan& plan);
 Result<> write_session(const Plan& plan);
+Result<> remove_session();
 Result<> write_managed_settings(const Plan& plan);
 
-// A session of `ostiary exec` says that it has been here, since it may outlive the boot that it joined.
+// A session of `ostiary exec` says that it has been here, since it may outlive the boot that it joined. It
+// says so before it looks once more for the boot's session, which an ending boot removes before it looks for
+// what was said: one of them sees the other.
 Result<> note_joined_session();
 bool session_was_joined();
 

@@ -2,8 +2,10 @@
 // `ostiary PROGRAM …` is `ostiary run -- PROGRAM …`, and `ostiary` alone runs claude.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -11,6 +13,9 @@
 #include "ostiary/config/settings.h"
 
 namespace ostiary::cli {
+
+inline constexpr std::array<std::string_view, 6> subcommands{"run", "plan",    "exec",
+                                                             "env", "presets", "status"};
 
 enum class Form : uint8_t { text, json };
 enum class Secrets : uint8_t { masked, revealed };

@@ -32,6 +32,9 @@ Result<Confined> confine(const Identity& identity);
 // Returns only if the program could not be started: Exit::not_found or Exit::not_executable.
 Error exec(Confined proof, const Command& command);
 
+// Why, as errno has it, with the cure.
+Error cannot_start_in(const std::string& directory);
+
 // The capabilities a root agent keeps, by name; everything else leaves the bounding set.
 std::vector<std::string> kept_capabilities();
 

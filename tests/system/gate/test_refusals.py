@@ -36,6 +36,22 @@ def test_without_the_capability_it_names_the_flag_that_gives_it(home):
     assert home.tables() == []
 
 
+@pytest.mark.parametrize("capability", ["SETUID", "SETGID", "SETPCAP"])
+def test_a_gate_that_cannot_be_confined_says_what_it_takes_once(home, capability):
+    result = home.boot("touch", "/work/started", flags=["--user", "agent"], prepare=without_capability(capability))
+    assert result.status == 77 and not home.exists("/work/started"), result
+    error, = [line for line in result.stderr.splitlines() if "error" in line]
+    assert f"CAP_{capability}" in error
+
+
+@pytest.mark.parametrize("how", [{"command": "no-such-command"}, {"flags": ["--workdir", "/no/such"]},
+                                 {"flags": ["--auth-hook", "/no/such"]}], ids=["program", "workdir", "hook"])
+def test_what_could_not_start_is_told_before_the_network_is_touched(home, how):
+    result = home.boot(how.get("command", "true"), flags=how.get("flags", ()))
+    assert result.status in (66, 78, 127), result
+    assert home.tables() == []
+
+
 def test_an_unprivileged_user_is_told_so(home):
     assert home.boot("touch", "/work/started", uid=1000).status == 77
     assert not home.exists("/work/started")

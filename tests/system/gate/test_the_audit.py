@@ -230,6 +230,7 @@ def test_where_the_usual_place_cannot_be_written_to_standard_error(fresh_gatehou
     home.make_read_only("/var/log")
     result = home.boot("true")
     assert result.status == 0 and '"event":"boot"' in result.stderr
+    assert "--audit" in result.stderr
 
 
 def test_a_place_that_was_asked_for_and_cannot_be_written_is_an_error(fresh_gatehouse):

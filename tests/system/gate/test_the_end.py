@@ -7,7 +7,7 @@ import pytest
 
 from support.behaviours import host
 from support.waiting import eventually
-from support.world import ALLOWED, RESOLVER
+from support.world import ALLOWED, RESOLVER, UNLISTED
 
 ORIGINAL = f"# as the runtime wrote it\nnameserver {RESOLVER[4]}\nsearch corp.example\noptions ndots:2 timeout:1\n"
 ALWAYS, NEVER = ["--keep-rules", "always"], ["--keep-rules", "never"]
@@ -39,6 +39,14 @@ def test_the_rules_go_where_the_network_outlives_us(home, who, keep, kept):
     """As under `ip netns exec`, or beside an init of somebody else's: process 1 is not ours."""
     leave(home.visit(*keep, who=who, pid_1=False))
     assert bool(home.rules()) == kept
+
+
+def test_a_session_that_comes_after_the_rules_have_gone_is_refused(world, home, who):
+    leave(home.visit(who=who, pid_1=False))
+    world.forget()
+    late = home.run("exec", "--", "bash", "-c", f": >/dev/tcp/{UNLISTED[4]}/443", pid_1=False)
+    assert late.status == 66, late
+    assert world.packets() == []
 
 
 def test_the_resolver_is_the_gate_while_it_runs_and_then_what_it_was(home, who):

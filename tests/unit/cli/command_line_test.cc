@@ -105,7 +105,7 @@ TEST_SUITE("cli/command_line") {
       const std::string flag(setting.flag);
       for (const Words& arguments :
            {Words{flag}, Words{"run", flag}, Words{"plan", flag}, Words{"run", flag, "--", "claude"},
-            Words{"run", flag, "--gate", "off"}}) {
+            Words{"run", flag, "--gate", "off"}, Words{"run", flag + "=", "--", "claude"}}) {
         const std::string error = refusal(arguments);
         CHECK_MESSAGE(error.starts_with(flag + " has no value: write " + flag + " "), error);
         CHECK_MESSAGE(error.ends_with(" --help"), error);

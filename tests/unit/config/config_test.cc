@@ -203,6 +203,8 @@ TEST_SUITE("config/config") {
     CHECK(error_of(config_of({.environment = {"OSTIARY_WORK_DIR=/a"}})).ends_with("write OSTIARY_WORKDIR"));
     CHECK(error_of(config_of({.environment = {"OSTIARY_SOMETHING_ELSE_ALTOGETHER="}})) ==
           R"(there is no variable "OSTIARY_SOMETHING_ELSE_ALTOGETHER": see ostiary run --help)");
+    CHECK(error_of(config_of({.environment = {"OSTIARY_FOO=1"}})) ==
+          R"(there is no variable "OSTIARY_FOO": see ostiary run --help)");
     CHECK(good_config({.environment = {"OSTIARYGRACE=x", "ostiary_grace=x"}}).grace.count() == 10);
   }
 

@@ -115,7 +115,7 @@ TEST_SUITE("config/located_json") {
 
   TEST_CASE("a syntax error names its line and does not repeat the text") {
     CHECK(error_of("{\n\"a\": 1,\n}") ==
-          "line 3: is not valid JSON: unexpected '}'; expected string literal");
+          "line 3: is not valid JSON: unexpected '}'; expected string literal: take out the comma before it");
     for (const char* text :
          {"{\n\"a\": \"hunter2}", "{\n\"a\": \"hunter2\n\"}", "{\n\"hunter2\" 1}", "[\nhunter2]",
           "[\n\"hunter2\\q\"]", "[\n\"hunter2\\ud800\"]", "[\n\"hunter2\xff\"]", "[\n\"hunter2\xc0\xaf\"]",
@@ -126,10 +126,24 @@ TEST_SUITE("config/located_json") {
       CHECK_MESSAGE(!error.contains("hunter2"), error);
       CHECK_MESSAGE(!error.contains('\n'), error);
     }
-    for (const char* text : {"", "   ", "{} {}", "{", "[", "/*", "nul", "\"", "\\", "//"}) {
+    for (const char* text : {"{} {}", "{", "[", "/*", "nul", "\"", "\\"}) {
       const std::string error = error_of(text);
       CHECK_MESSAGE(error.starts_with("line 1: is not valid JSON"), error);
     }
+  }
+
+  TEST_CASE("a slip that is often made comes with its cure") {
+    for (const char* text : {"", "   ", "// nothing"})
+      CHECK(error_of(text) == "line 1: is empty: write {} where nothing is to be said");
+    for (const char* text : {"[1,]", "{\"a\": 1,}", "{\"a\": [1, 2, ]}"})
+      CHECK_MESSAGE(error_of(text).ends_with(": take out the comma before it"), error_of(text));
+    for (const char* text : {"[\"a\" \"b\"]", "{\"a\": 1 \"b\": 2}", "[[] []]"})
+      CHECK_MESSAGE(error_of(text).ends_with(": is there a comma missing before it?"), error_of(text));
+    for (const char* text : {"['a']", "# no comment\n{}", "{a: 1}", "user: node"})
+      CHECK_MESSAGE(error_of(text).ends_with(": a text stands in double quotes, a comment behind //"),
+                    error_of(text));
+    for (const char* text : {"[1", "{\"a\": ]", "[1}"})
+      CHECK_MESSAGE(!error_of(text).contains("comma"), error_of(text));
   }
 
   TEST_CASE("every prefix of a text is refused or is itself a text") {

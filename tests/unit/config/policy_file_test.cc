@@ -43,12 +43,12 @@ TEST_SUITE("config/policy_file") {
     };
     const std::vector<Row> rows{
         {"[]", "line 1: is an array; write an object"},
-        {"{\n\"user\": 1000}", "line 2: is a number; write a string for user"},
+        {"{\n\"user\": 1000}", "line 2: is a number; write a string for user, NAME|UID[:GID]"},
         {"{\"grace\": \"5\"}", "line 1: is a string; write a whole number from 0 to 3600 for grace"},
         {"{\"grace\": 1.5}", "line 1: write a whole number from 0 to 3600 for grace"},
         {"{\"require_telemetry\": \"true\"}",
          "line 1: is a string; write true or false for require_telemetry"},
-        {"{\"gate\": true}", "line 1: is true or false; write a string for gate"},
+        {"{\"gate\": true}", "line 1: is true or false; write a string for gate, on|off"},
         {"{\"resource_attributes\": []}", "line 1: is an array; write an object for resource_attributes"},
         {"{\"resource_attributes\": {\n\"a\": 1}}", "line 2: is a number; write a string for \"a\""},
         {"{\"telemetry\": []}", "line 1: is an array; write an object for telemetry"},

@@ -1,0 +1,12 @@
+// boot/look_ahead.h: what would end a boot only when its program is to start, seen before the network is
+// touched. What is not sure to fail is left to the start itself.
+#pragma once
+
+#include "ostiary/base/result.h"
+#include "ostiary/boot/plan.h"
+
+namespace ostiary::boot {
+
+Result<> look_ahead(const Plan& plan);
+
+}  // namespace ostiary::boot

@@ -1,0 +1,48 @@
+#include "ostiary/boot/look_ahead.h"
+
+#include <cerrno>
+
+#include <sys/stat.h>
+
+#include "ostiary/base/quote.h"
+#include "ostiary/confine/confine.h"
+#include "ostiary/confine/program.h"
+
+namespace ostiary::boot {
+namespace {
+
+Result<> look_for_workdir(const Plan& plan) {
+  if (plan.prepare_claude == config::Choice::yes) return {};  // which makes it
+  struct stat found{};
+  const bool there = ::stat(plan.workdir.c_str(), &found) == 0;
+  if (there && !S_ISDIR(found.st_mode)) errno = ENOTDIR;
+  if (there ? S_ISDIR(found.st_mode) : errno != ENOENT && errno != ENOTDIR) return {};
+  return std::unexpected(confine::cannot_start_in(plan.workdir));
+}
+
+Result<> look_for_auth_hook(const Plan& plan) {
+  if (!plan.auth_hook || !confine::leads_nowhere(plan.auth_hook->program, {}, plan.workdir)) return {};
+  return fail(Exit::missing_input, "auth hook: there is no program " + plan.auth_hook->program +
+                                       ": name another with --auth-hook");
+}
+
+Result<> look_for_program(const Plan& plan) {
+  const std::string& name = plan.command.front();
+  const std::string_view path = plan.environment.agent.get("PATH");
+  if (plan.auth_hook || !confine::leads_nowhere(name, path, plan.workdir)) return {};  // a hook may bring it
+  const bool is_path = name.contains('/');
+  return fail(Exit::not_found,
+              "there is no program " + quote(name) +
+                  (is_path ? ": install it, or write another"
+                           : " in PATH, which is " + std::string(path) + ": install it, or write its path"));
+}
+
+}  // namespace
+
+Result<> look_ahead(const Plan& plan) {
+  TRY(look_for_workdir(plan));
+  TRY(look_for_auth_hook(plan));
+  return look_for_program(plan);
+}
+
+}  // namespace ostiary::boot
