@@ -23,4 +23,10 @@ Result<OnlyBoot> OnlyBoot::claim() {
   return std::unexpected(Error::system(std::string(state_directory) + "/" + lock_name, Exit::unavailable));
 }
 
+bool OnlyBoot::is_claimed() {
+  const std::string path = std::string(state_directory) + "/" + lock_name;
+  const UniqueFd lock{::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
+  return lock.valid() && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 }  // namespace ostiary::boot

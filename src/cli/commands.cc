@@ -17,6 +17,7 @@
 #include "ostiary/boot/files.h"
 #include "ostiary/boot/host_facts.h"
 #include "ostiary/boot/lone_user.h"
+#include "ostiary/boot/only_boot.h"
 #include "ostiary/boot/plan.h"
 #include "ostiary/boot/print_plan.h"
 #include "ostiary/boot/resolver_file.h"
@@ -129,12 +130,17 @@ Result<int> execute_plan(Plan request, char** environ) {
   return print(request.form == Form::json ? boot::plan_as_json(plan) : boot::plan_as_text(plan));
 }
 
-// Without a boot that goes on there may be no rules.
+// Without a boot that goes on there may be no rules; one that was killed, or its container, leaves its
+// session.
 Result<> require_boot() {
   const std::string path = state_path(boot::session_name);
-  if (file_exists(path)) return {};
-  return fail(Exit::missing_input,
-              "there is no " + path + ": nothing runs here to be joined, so boot with ostiary run");
+  if (!file_exists(path))
+    return fail(Exit::missing_input,
+                "there is no " + path + ": nothing runs here to be joined, so boot with ostiary run");
+  if (boot::OnlyBoot::is_claimed()) return {};
+  return fail(
+      Exit::missing_input,
+      path + " is of a boot that runs no more: there is nothing to be joined, so boot with ostiary run");
 }
 
 Result<int> execute_exec(Exec exec, const config::Environment& caller) {

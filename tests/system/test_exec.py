@@ -110,6 +110,17 @@ def test_after_the_boot_has_ended_it_is_66(sandbox):
     assert not sandbox.exists("/work/started") and not sandbox.exists(SESSION)
 
 
+def test_a_session_that_a_killed_boot_left_is_not_joined(sandbox, booted):
+    session = booted("--user", "agent")
+    left = sandbox.at(SESSION).read_bytes()
+    session.send("\n")
+    session.wait()
+    sandbox.at(SESSION).touch(mode=0o600)
+    sandbox.at(SESSION).write_bytes(left)
+    assert "runs no more" in refusal(sandbox.run("exec", "--", "touch", "/work/started"), 66)
+    assert not sandbox.exists("/work/started")
+
+
 def test_the_boots_session_is_roots_secret(sandbox, booted):
     booted("--user", "agent", env=TRIO)
     status = sandbox.at(SESSION).lstat()

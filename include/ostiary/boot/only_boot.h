@@ -13,6 +13,8 @@ namespace ostiary::boot {
 class OnlyBoot {
  public:
   static Result<OnlyBoot> claim();
+  // Whether some boot has it.
+  static bool is_claimed();
 
  private:
   explicit OnlyBoot(UniqueFd lock) : lock_(std::move(lock)) {}
