@@ -42,6 +42,7 @@ class Soak:
         self._listener = threading.Thread(target=self._listen, daemon=True)
 
     def run(self, seconds, faults):
+        self.seconds = seconds
         threading.excepthook = lambda broken: self.failures.append(f"{broken.thread.name}: {broken.exc_value!r}")
         self._move_in()
         self._listener.start()
