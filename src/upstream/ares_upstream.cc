@@ -129,8 +129,8 @@ Result<std::unique_ptr<AresUpstream>> AresUpstream::create(const Options& option
                   "the upstream server " + text(server) +
                       " is link-local, which this c-ares cannot reach; name another with "
                       "--upstream");
-  std::unique_ptr<AresUpstream> upstream(
-      new AresUpstream(options, TRY(Sockets::create(options.mark, watcher))));
+  auto sockets = TRY(Sockets::create(options.mark, watcher));
+  std::unique_ptr<AresUpstream> upstream(new AresUpstream(options, std::move(sockets)));
   TRY(upstream->open(options));
   return upstream;
 }
