@@ -131,13 +131,14 @@ nft::Ruleset make_ruleset(const Plan& plan, const gate::Setup& setup) {
 }  // namespace
 
 GateWard::GateWard(const Plan& plan, audit::Journal& journal, ResolverFile resolver, gate::Setup setup,
-                   nft::Ruleset ruleset, nft::Watch watch)
+                   nft::Ruleset ruleset, nft::Watch watch, nft::Table table)
     : plan_(plan),
       journal_(journal),
       resolver_(std::move(resolver)),
       setup_(std::move(setup)),
       ruleset_(std::move(ruleset)),
-      watch_(std::move(watch)) {}
+      watch_(std::move(watch)),
+      table_(std::move(table)) {}
 
 // ---- phase 1
 
@@ -148,8 +149,9 @@ Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journa
   auto setup = TRY(make_setup(plan));
   auto ruleset = make_ruleset(plan, setup);
   auto watch = TRY(nft::Watch::open());
+  auto table = TRY(nft::Table::open());
   std::unique_ptr<GateWard> ward(new GateWard(plan, journal, std::move(resolver), std::move(setup),
-                                              std::move(ruleset), std::move(watch)));
+                                              std::move(ruleset), std::move(watch), std::move(table)));
   TRY(ward->deny_everything());
   if (Result<> opened = ward->open_what_the_plan_names(requests); !opened) {
     if (plan.network == net::NamespaceKind::machine) (void)ward->close(RulesAtEnd::removed);
@@ -159,7 +161,7 @@ Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journa
 }
 
 Result<> GateWard::deny_everything() {
-  watch_.expect(TRY(nft::apply(ruleset_, nft::Existing::replace)));
+  watch_.expect(TRY(table_.apply(ruleset_, nft::Existing::replace)));
   return {};
 }
 
@@ -310,7 +312,8 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
       change.kind == nft::Change::Kind::table_gone ? "the table was deleted" : "the table was changed";
   // What was missed is most often the gate's own: then admissions stay, and nobody is to blame.
   const bool missed = change.kind == nft::Change::Kind::missed;
-  const auto applied = nft::apply(ruleset_, missed ? nft::Existing::keep_admissions : nft::Existing::replace);
+  const auto applied =
+      table_.apply(ruleset_, missed ? nft::Existing::keep_admissions : nft::Existing::replace);
   if (missed && applied) {
     watch_.expect(*applied);
     return {};

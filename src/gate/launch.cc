@@ -71,10 +71,10 @@ Result<UniqueFd> setup_file(const Setup& setup) {
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::setsid();
+  // Nothing of the keeper's stays open; what does not close is no gate.
+  if (::close_range(inherited::last + 1, ~0U, 0) != 0) ::_exit(static_cast<int>(Exit::unavailable));
   if (birth == Birth::copied) {
-    // Nothing of the keeper's stays open; what does not close is no gate.
-    const bool closed = ::close_range(inherited::last + 1, ~0U, 0) == 0;
-    const auto status = closed ? run() : Result<int>(fail(Exit::unavailable, "close_range"));
+    const auto status = run();
     ::_exit(status ? *status : static_cast<int>(status.error().exit));
   }
   std::array<char*, 2> arguments{const_cast<char*>(program_name), nullptr};

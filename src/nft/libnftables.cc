@@ -1,9 +1,6 @@
 #include "libnftables.h"
 
-#include <memory>
 #include <string_view>
-
-#include "ostiary/base/c_handle.h"
 
 namespace ostiary::nft {
 namespace {
@@ -33,16 +30,24 @@ Error explain(const char* complaint) {
 
 }  // namespace
 
-Result<std::string> run_commands(const std::string& commands, unsigned output_flags) {
-  const std::unique_ptr<nft_ctx, CDelete<nft_ctx_free>> context(nft_ctx_new(NFT_CTX_DEFAULT));
+Result<NftContext> make_context() {
+  NftContext context(nft_ctx_new(NFT_CTX_DEFAULT));
   if (context == nullptr || nft_ctx_buffer_output(context.get()) != 0 ||
       nft_ctx_buffer_error(context.get()) != 0)
     return fail(Exit::unavailable, "libnftables: out of memory");
-  nft_ctx_output_set_flags(context.get(), output_flags);
-  if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) != 0)
-    return std::unexpected(explain(nft_ctx_get_error_buffer(context.get())));
-  const char* output = nft_ctx_get_output_buffer(context.get());
+  return context;
+}
+
+Result<std::string> run_commands(nft_ctx* context, const std::string& commands, unsigned output_flags) {
+  nft_ctx_output_set_flags(context, output_flags);
+  if (nft_run_cmd_from_buffer(context, commands.c_str()) != 0)
+    return std::unexpected(explain(nft_ctx_get_error_buffer(context)));
+  const char* output = nft_ctx_get_output_buffer(context);
   return std::string(output == nullptr ? "" : output);
+}
+
+Result<std::string> run_commands(const std::string& commands, unsigned output_flags) {
+  return run_commands(TRY(make_context()).get(), commands, output_flags);
 }
 
 }  // namespace ostiary::nft

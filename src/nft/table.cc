@@ -20,14 +20,14 @@ Json our_table() {
   return {{"table", {{"family", "inet"}, {"name", table_name}}}};
 }
 
-Result<Generations> commit(Json commands) {
+Result<Generations> commit(nft_ctx* context, Json commands) {
   const uint32_t before = TRY(read_generation());
-  TRY(run_commands(Json{{"nftables", std::move(commands)}}.dump(), NFT_CTX_OUTPUT_JSON));
+  TRY(run_commands(context, Json{{"nftables", std::move(commands)}}.dump(), NFT_CTX_OUTPUT_JSON));
   return Generations{before, TRY(read_generation())};
 }
 
-Result<std::string> list_table(unsigned output_flags) {
-  return run_commands("list table inet " + std::string(table_name), output_flags);
+Result<std::string> list_table(nft_ctx* context, unsigned output_flags) {
+  return run_commands(context, "list table inet " + std::string(table_name), output_flags);
 }
 
 Json command(const char* verb, const Json& object) {
@@ -40,8 +40,8 @@ bool is_admissions(const Json& set) {
 }
 
 // Takes away everything the table holds but the admissions, whoever put it there.
-Result<Json> clear_around_admissions() {
-  const std::string listing = TRY(list_table(NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE));
+Result<Json> clear_around_admissions(nft_ctx* context) {
+  const std::string listing = TRY(list_table(context, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE));
   const Json parsed = Json::parse(listing, nullptr, false);
   if (parsed.is_discarded() || !parsed.contains("nftables"))
     return fail(Exit::unavailable, "nftables: the table's listing makes no sense");
@@ -63,32 +63,43 @@ Result<Json> clear_around_admissions() {
 }
 
 // The kernel does not take a sleeping table apart and wake it in one transaction.
-Result<> wake() {
-  const std::string text = TRY(list_table(NFT_CTX_OUTPUT_TERSE));
-  if (text.contains("\n\tflags dormant")) TRY(commit(Json::array({command("add", our_table())})));
+Result<> wake(nft_ctx* context) {
+  const std::string text = TRY(list_table(context, NFT_CTX_OUTPUT_TERSE));
+  if (text.contains("\n\tflags dormant")) TRY(commit(context, Json::array({command("add", our_table())})));
   return {};
 }
 
-Result<Generations> commit_rules(Json first, const Ruleset& ruleset) {
+Result<Generations> commit_rules(nft_ctx* context, Json first, const Ruleset& ruleset) {
   for (Json& each : commands(ruleset)) first.push_back(std::move(each));
-  return commit(std::move(first));
+  return commit(context, std::move(first));
 }
 
 }  // namespace
 
-Result<Generations> apply(const Ruleset& ruleset, Existing existing) {
+void Table::Free::operator()(nft_ctx* context) const noexcept {
+  nft_ctx_free(context);
+}
+
+Result<Table> Table::open() {
+  return Table(Context(TRY(make_context()).release()));
+}
+
+Result<Generations> Table::apply(const Ruleset& ruleset, Existing existing) {
+  nft_ctx* const context = context_.get();
   const Presence presence = TRY(find_table());
   if (existing == Existing::keep_admissions && presence == Presence::present) {
-    TRY(wake());
-    return commit_rules(TRY(clear_around_admissions()), ruleset);
+    TRY(wake(context));
+    return commit_rules(context, TRY(clear_around_admissions(context)), ruleset);
   }
   if (presence == Presence::absent) {
     // Deleting what is not there would cost the kernel's wait for its readers. Where somebody else was faster
     // to make a table of that name, this fails.
-    if (auto created = commit_rules(Json::array({command("create", our_table())}), ruleset)) return created;
+    if (auto created = commit_rules(context, Json::array({command("create", our_table())}), ruleset))
+      return created;
   }
   // "add" first, so that "delete" has something to delete.
   return commit_rules(
+      context,
       Json::array({command("add", our_table()), command("delete", our_table()), command("add", our_table())}),
       ruleset);
 }
@@ -105,13 +116,14 @@ Result<> remove() {
   return {};
 }
 
-Result<std::string> fingerprint() {
+Result<std::string> Table::fingerprint() {
   if (TRY(find_table()) == Presence::absent) return std::string();
   // As text: it shows a table's flags, which the JSON of older libraries does not.
   constexpr unsigned numbers = NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL;
-  std::string text = TRY(list_table(numbers | NFT_CTX_OUTPUT_TERSE));
+  std::string text = TRY(list_table(context_.get(), numbers | NFT_CTX_OUTPUT_TERSE));
   for (const char* set : {"net4", "net6"}) {
-    auto elements = run_commands("list set inet " + std::string(table_name) + " " + set, numbers);
+    auto elements =
+        run_commands(context_.get(), "list set inet " + std::string(table_name) + " " + set, numbers);
     text += elements ? *elements : "no set " + std::string(set) + "\n";
   }
   return text;

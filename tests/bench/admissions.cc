@@ -151,7 +151,8 @@ class Libnftables {
 };
 
 void measure(size_t turns) {
-  needed(nft::apply({.gate_mark = 1, .gate_port = 15353, .log_group = 5353}, nft::Existing::replace));
+  needed(needed(nft::Table::open())
+             .apply({.gate_mark = 1, .gate_port = 15353, .log_group = 5353}, nft::Existing::replace));
   Addresses addresses;
   Ours ours;
   BareLoop bare;

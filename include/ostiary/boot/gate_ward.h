@@ -21,6 +21,7 @@
 #include "ostiary/gate/launch.h"
 #include "ostiary/keeper/ward.h"
 #include "ostiary/nft/ruleset.h"
+#include "ostiary/nft/table.h"
 #include "ostiary/nft/watch.h"
 #include "ostiary/selftest/selftest.h"
 
@@ -63,7 +64,7 @@ class GateWard final : public keeper::Ward {
   using Time = std::chrono::steady_clock::time_point;
 
   GateWard(const Plan& plan, audit::Journal& journal, ResolverFile resolver, gate::Setup setup,
-           nft::Ruleset ruleset, nft::Watch watch);
+           nft::Ruleset ruleset, nft::Watch watch, nft::Table table);
   Result<> deny_everything();
   Result<> find_out_tracking();
   Result<> open_what_the_plan_names(const event::Signals& requests);
@@ -81,6 +82,7 @@ class GateWard final : public keeper::Ward {
   gate::Setup setup_;
   nft::Ruleset ruleset_;
   nft::Watch watch_;
+  nft::Table table_;
   std::optional<gate::Listeners> listeners_;
   std::optional<gate::Process> gate_;
   std::vector<int> descriptors_;

@@ -1,11 +1,16 @@
 // nft/table.h: our table in the kernel, put there, looked at and taken away through libnftables.
 // Each change is one transaction: no packet ever meets half of it. Other tables are neither read nor written.
+// libnftables reads names of marks, groups and labels from files below /etc when it begins, and from then on
+// no file: a Table that is there before the agent has nothing of the agent's to read or to wait for.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "ostiary/base/result.h"
 #include "ostiary/nft/ruleset.h"
+
+struct nft_ctx;
 
 namespace ostiary::nft {
 
@@ -22,13 +27,29 @@ struct Generations {
   uint32_t after = 0;
 };
 
-Result<Generations> apply(const Ruleset& ruleset, Existing existing);
+// In the network namespace where it was opened.
+class Table {
+ public:
+  static Result<Table> open();
+
+  Result<Generations> apply(const Ruleset& ruleset, Existing existing);
+
+  // The table's text without counters, handles and admissions. Equal texts are equal rules: taken right after
+  // apply(), it is what later ones must equal. Empty: there is no table.
+  Result<std::string> fingerprint();
+
+ private:
+  struct Free {
+    void operator()(nft_ctx* context) const noexcept;
+  };
+  using Context = std::unique_ptr<nft_ctx, Free>;
+
+  explicit Table(Context context) : context_(std::move(context)) {}
+
+  Context context_;
+};
 
 // No table is fine.
 Result<> remove();
-
-// The table's text without counters, handles and admissions. Equal texts are equal rules: taken right after
-// apply(), it is what later ones must equal. Empty: there is no table.
-Result<std::string> fingerprint();
 
 }  // namespace ostiary::nft

@@ -1,6 +1,7 @@
 // nft/watch.h: notices when somebody else changes our table.
-// It tells that the table was touched, not that it is wrong: whoever hears of it compares nft::fingerprint().
-// What cannot be told apart from a foreign change is reported; what was missed is reported as missed.
+// It tells that the table was touched, not that it is wrong: whoever hears of it compares
+// nft::Table::fingerprint(). What cannot be told apart from a foreign change is reported; what was missed is
+// reported as missed.
 #pragma once
 
 #include <cstdint>

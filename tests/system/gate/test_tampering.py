@@ -147,6 +147,16 @@ def test_it_is_put_right(home, visitor):
     eventually(lambda: home.rules() == rules, "the rules are right")
 
 
+@pytest.mark.parametrize("who", ["root"])
+def test_no_file_of_a_root_agent_is_waited_for(home, visitor, who):
+    """libnftables reads these when it begins; where one is a pipe that nobody writes to, it would wait for ever."""
+    rules = home.rules()
+    for path in ("/etc/iproute2/rt_marks", "/etc/iproute2/rt_realms", "/etc/iproute2/group", "/etc/connlabel.conf"):
+        assert visitor.run("sh", "-c", f"mkdir -p {path.rpartition('/')[0]} && mkfifo {path}")["status"] == 0
+    home.nft("flush ruleset")
+    eventually(lambda: home.rules() == rules, "the rules are right")
+
+
 def test_without_end_it_is_the_end(home, visitor):
     end = time.monotonic() + 10
     while visitor.session.running() and time.monotonic() < end:

@@ -14,12 +14,17 @@
 #include "net/hosts.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/inet/socket_address.h"
+#include "ostiary/nft/table.h"
 
 namespace ostiary::test {
 
 struct Address : inet::SocketAddress {
   Address(const std::string& text, uint16_t port) : SocketAddress(*inet::IpAddress::parse(text), port) {}
 };
+
+inline Result<nft::Generations> apply(const nft::Ruleset& ruleset, nft::Existing existing) {
+  return TRY(nft::Table::open()).apply(ruleset, existing);
+}
 
 enum class Mark : uint8_t { none, gate };
 inline constexpr uint32_t gate_mark = 0x6f73;

@@ -44,7 +44,7 @@ void admit(std::initializer_list<Admission> admissions) {
 }
 
 std::string table_text() {
-  const auto text = fingerprint();
+  const auto text = Table::open()->fingerprint();
   if (!text) FAIL(text.error().message);
   return *text;
 }
@@ -322,6 +322,12 @@ TEST_SUITE("nft/table") {
     rules.addresses = {{*inet::IpAddress::parse("198.51.100.0"), 24, IPPROTO_TCP, 1, 65535},
                        {*inet::IpAddress::parse("2001:db8::"), 32, IPPROTO_UDP, 443, 443}};
     CHECK(table_text().empty());
+    auto table = Table::open();
+    REQUIRE(table);
+    const auto apply_rules = [&table](const Ruleset& each, Existing existing = Existing::replace) {
+      const auto applied = table->apply(each, existing);
+      if (!applied) FAIL(applied.error().message);
+    };
     apply_rules(rules);
     const std::string first = table_text();
     CHECK(first.contains("198.51.100.0/24"));

@@ -30,7 +30,7 @@ inline nft::Ruleset rules() {
 }
 
 inline void apply_rules(const nft::Ruleset& ruleset = rules()) {
-  const auto applied = nft::apply(ruleset, nft::Existing::replace);
+  const auto applied = nft::Table::open()->apply(ruleset, nft::Existing::replace);
   if (!applied) FAIL(applied.error().message);
 }
 
