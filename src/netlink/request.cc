@@ -29,9 +29,10 @@ Result<int> ask(Socket& socket, const nlmsghdr* request) {
   const uint32_t sequence = request->nlmsg_seq;
   TRY(send(socket, request));
   std::array<uint8_t, 8192> reply{};
-  for (;;) {
+  for (int unanswered = EPROTO;;) {
     const auto received = TRY(socket.receive(reply));
-    if (received.kind == Received::Kind::nothing) return EPROTO;
+    if (received.kind == Received::Kind::nothing) return unanswered;
+    if (received.kind == Received::Kind::overrun) unanswered = ENOBUFS;
     std::span<const uint8_t> rest = received.data;
     while (const auto message = next_message(rest))
       if (message->type == NLMSG_ERROR && message->sequence == sequence)

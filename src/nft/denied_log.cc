@@ -20,6 +20,7 @@ constexpr uint32_t datagram_size = 32768;  // the kernel gathers events up to he
 constexpr uint32_t gathered_events = 32;   // or up to so many
 constexpr uint32_t gathering_time = 1;     // or for so many hundredths of a second
 constexpr int waiting_bytes = 1 << 20;
+constexpr int attempts = 8;                         // to be heard among events
 constexpr size_t most_events = datagram_size / 64;  // the least an event takes
 
 Error explain(int error, uint16_t group) {
@@ -95,8 +96,10 @@ Result<DeniedLog> DeniedLog::open(uint16_t group) {
 }
 
 Result<> DeniedLog::gather() {
-  if (const int error = TRY(gather_in_group(socket_, group_)); error != 0)
-    return std::unexpected(explain(error, group_));
+  int error = TRY(gather_in_group(socket_, group_));
+  for (int again = 0; error == ENOBUFS && again < attempts; ++again)
+    error = TRY(gather_in_group(socket_, group_));
+  if (error != 0) return std::unexpected(explain(error, group_));
   return {};
 }
 

@@ -23,7 +23,8 @@ nlmsghdr* begin_request(uint8_t* at, const Request& request);
 
 Result<> send(Socket& socket, const nlmsghdr* request);
 
-// Sends a request with NLM_F_ACK, and returns the errno that is acknowledged, 0 for none.
+// Sends a request with NLM_F_ACK, and returns the errno that is acknowledged, 0 for none. ENOBUFS: what else
+// came left no room for the acknowledgement; now it is read, and there is.
 Result<int> ask(Socket& socket, const nlmsghdr* request);
 
 }  // namespace ostiary::netlink

@@ -93,6 +93,23 @@ TEST_SUITE("nft/denied_log") {
     CHECK(told + log->lost() <= flood + 100);
   }
 
+  TEST_CASE("packets that nobody has read yet leave room for the answer to a request") {
+    if (!can_make_hosts()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    REQUIRE(apply(rules, Existing::replace));
+    auto log = DeniedLog::open(group);
+    REQUIRE(log);
+    const Address address("198.51.100.1", 9);
+    const UniqueFd fd = make_socket(address, SOCK_DGRAM);
+    for (int i = 0; i < 30000; ++i) ::sendto(fd.get(), "x", 1, 0, address.get(), address.size());
+    const auto gathered = log->gather();
+    if (!gathered) FAIL(gathered.error().message);
+    udp_error("198.51.100.1", 10);
+    CHECK_FALSE(denied_to(*log, "198.51.100.1").empty());
+    CHECK(log->lost() >= 29000);
+  }
+
   TEST_CASE("a second listener on the group is an error that says so") {
     if (!can_make_hosts()) return;
     const Host host;
