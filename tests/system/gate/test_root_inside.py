@@ -122,20 +122,6 @@ if value < 0: raise OSError(ctypes.get_errno(), "refused")""")
     assert not outcome["reached"], outcome
 
 
-def test_nobody_becomes_the_gates_user(home, visitor):
-    """And if somebody did: no rule trusts a uid."""
-    uid = int(processes.field(home.gate(visitor.session), "Uid").split()[0])
-    visitor.python(f"""
-if os.fork() == 0:
-    try:
-        os.setuid({uid})
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"out", ({UNLISTED[4]!r}, 443))
-        os.kill({inside_pid(home.gate(visitor.session))}, signal.SIGKILL)
-    finally:
-        os._exit(0)
-os.wait()""")
-
-
 def test_root_that_becomes_the_gates_user_gets_no_packet_out(world, home, visitor, who, family):
     uid = int(processes.field(home.gate(visitor.session), "Uid").split()[0])
     outcome = visitor.run("setpriv", f"--reuid={uid}", "--clear-groups", "/usr/bin/python3", "-IS", "-c",

@@ -160,6 +160,23 @@ def test_nothing_opens_when_the_keeper_dies(world, home, visitor, family):
     assert world.packets() == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("who", ["root"])
+def test_a_root_agent_that_takes_on_the_gates_number_opens_nothing(world, home, visitor, family, number):
+    """It may end the gate, or stop it. So no rule trusts a number, and nothing fails open."""
+    gate, rules = home.gate(visitor.session), home.rules()
+    uid, inside = int(processes.field(gate, "Uid").split()[0]), int(processes.field(gate, "NSpid").split()[-1])
+    visitor.run("setpriv", f"--reuid={uid}", "--clear-groups", "sh", "-c", f"kill -{int(number)} {inside}")
+    if number == signal.SIGKILL:
+        home.eventually_audited("gate_died", signal=9)
+    else:
+        eventually(lambda: processes.field(gate, "State")[0] == "T", "it stands still")
+    for transport in ("tcp", "udp"):
+        assert not visitor.connect(UNLISTED[family], 443, transport)["reached"]
+    assert world.strays() == []
+    assert home.rules() == rules
+
+
 def test_the_next_gate_is_as_confined_as_the_first(home, visitor):
     before = kill(home, visitor)
     eventually(lambda: home._gates(visitor.session) not in ([], [before]), "another gate runs")
