@@ -343,7 +343,9 @@ Result<int> confine_and_serve(const UniqueFd& channel) {
 }  // namespace
 
 Result<int> run() {
+  // The audit's pipe may be closed, its file as large as a file may be: then events are lost, and no more.
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
   const UniqueFd channel = inherit(inherited::channel);
   auto status = confine_and_serve(channel);
   if (status) return status;

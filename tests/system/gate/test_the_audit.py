@@ -3,6 +3,7 @@
 import calendar
 import json
 import os
+import resource
 import signal
 import time
 
@@ -293,6 +294,19 @@ def test_a_full_disk_does_not_stop_the_gate(world, small_disk, who):
     cut_short = len(lines) - len(whole)
     lost = sum(line["count"] for line in whole if line["event"] == "events_lost")
     assert 0 < lost and cut_short <= lost, "what was cut short is counted as well"
+
+
+def test_a_file_as_large_as_files_may_be_does_not_stop_the_gate(world, fresh_gatehouse, who):
+    """ulimit -f: the kernel has a signal for that."""
+    home, most = fresh_gatehouse(), 20000
+    visitor = home.visit("--allow", "allowed.example", who=who,
+                         prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
+    gate = home.gate(visitor.session)
+    for number in range(300):
+        visitor.asks(f"n{number}.unlisted.example")
+    eventually(lambda: home.at(JOURNAL).stat().st_size == most, "the file is full")
+    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
+    assert home.gate(visitor.session) == gate
 
 
 def test_a_closed_pipe_does_not_stop_the_gate(world, fresh_gatehouse, who):
