@@ -67,7 +67,7 @@ std::optional<Change> TransactionReader::take(const netlink::Message& message) {
   if (message.type >> 8U != NFNL_SUBSYS_NFTABLES) return std::nullopt;
   const auto kind = static_cast<uint8_t>(message.type & 0xffU);
   if (kind == NFT_MSG_NEWGEN) return finish(message);
-  if (holds(ports_, message.port)) return std::nullopt;
+  if (port_ == message.port) return std::nullopt;
   const auto content = netlink::netfilter_header(message);
   if (!content || !is_about_our_table(*content)) return std::nullopt;
   if (kind == NFT_MSG_DELTABLE)
@@ -79,8 +79,7 @@ std::optional<Change> TransactionReader::take(const netlink::Message& message) {
 
 Watch::Watch(netlink::Socket socket) : socket_(std::move(socket)), buffer_(datagram_size) {}
 
-// The kernel throws away what the latest of them tells, which is each admission: else every first answer
-// would wake us. Of the earlier ones there is hardly anything left to come.
+// The kernel throws away what it tells, which is each admission: else every first answer would wake us.
 void Watch::expect_from(uint32_t port) {
   reader_.expect_from(port);
   std::array<sock_filter, 4> code{{

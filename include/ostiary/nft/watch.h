@@ -31,8 +31,9 @@ struct Change {
 // Puts the kernel's messages together to transactions. Pure.
 class TransactionReader {
  public:
-  // Transactions of that socket, or at that point, are our own.
-  void expect_from(uint32_t port) { ports_.push_back(port); }
+  // Transactions of that socket, or at that point, are our own. Of the latest socket: the number of an
+  // earlier one is free, and may be somebody else's by now.
+  void expect_from(uint32_t port) { port_ = port; }
   void expect(Generations generations);
 
   // What the message completes, if it completes a change to our table by somebody else.
@@ -43,7 +44,7 @@ class TransactionReader {
  private:
   std::optional<Change> finish(const netlink::Message& message);
 
-  std::vector<uint32_t> ports_;
+  std::optional<uint32_t> port_;
   std::vector<uint32_t> generations_;
   std::optional<Change::Kind> pending_;
 };

@@ -65,6 +65,16 @@ TEST_SUITE("nft/watch") {
     CHECK_FALSE(reader.take(message(NFT_MSG_NEWGEN, 99, generation_7)));
   }
 
+  TEST_CASE("the number of a socket that is closed is nobody's promise") {
+    TransactionReader reader;
+    reader.expect_from(42);
+    reader.expect_from(43);
+    reader.take(message(NFT_MSG_NEWSETELEM, 43, ours));
+    CHECK_FALSE(reader.take(message(NFT_MSG_NEWGEN, 43, generation_7)));
+    reader.take(message(NFT_MSG_DELTABLE, 42, ours));
+    CHECK(reader.take(message(NFT_MSG_NEWGEN, 42, generation_7)));
+  }
+
   TEST_CASE("where it is not certain which transaction was ours, it is told") {
     TransactionReader reader;
     reader.expect({5, 7});
