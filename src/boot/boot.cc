@@ -18,6 +18,7 @@
 #include "ostiary/boot/look_ahead.h"
 #include "ostiary/boot/only_boot.h"
 #include "ostiary/boot/prepare_claude.h"
+#include "ostiary/boot/rules_after.h"
 #include "ostiary/keeper/supervisor.h"
 #include "ostiary/selftest/selftest.h"
 #include "version.h"
@@ -266,31 +267,18 @@ Result<int> run_phases(const Plan& plan, Holdings& holdings) {
   return run_agent(plan, holdings);
 }
 
-enum class BootEnd : uint8_t { failed, complete };
-
-// A boot that failed, or that was ended before its agent started, leaves the network denied, unless that
-// would cut off the machine itself. So does an end that leaves somebody behind who was confined: a process
-// that could not be ended, or a session of `ostiary exec`, which is not ours to end.
-RulesAtEnd rules_after(const Plan& plan, BootEnd boot, const Result<size_t>& left) {
-  const bool cuts_off_machine =
-      plan.network == net::NamespaceKind::machine && plan.scope == config::Scope::container;
-  if (cuts_off_machine && boot == BootEnd::failed) return plan.rules_at_end;
-  if (boot == BootEnd::failed || !left || *left > 0) return RulesAtEnd::kept;
-  if (plan.rules_at_end == RulesAtEnd::removed && session_was_joined()) {
-    log::warn("the rules stay: ostiary exec was used, and such a session may still be there");
-    return RulesAtEnd::kept;
-  }
-  return plan.rules_at_end;
-}
-
 // Each step is done whatever became of the one before. Nobody joins any more, before it is decided whether
 // the rules go. The agent's last process ends before the gate, so that what it still has to say gets out.
 Result<> end(const Plan& plan, Holdings& holdings, const Result<int>& status) {
   const Result<> nobody_joins = remove_session();
   const Result<size_t> left = holdings.supervisor.end_descendants();
   holdings.supervisor.look_after(nullptr);
-  const BootEnd boot = status && !holdings.asked_with ? BootEnd::complete : BootEnd::failed;
-  const RulesAtEnd rules = nobody_joins ? rules_after(plan, boot, left) : RulesAtEnd::kept;
+  const auto boot = status && !holdings.asked_with ? BootEnd::complete : BootEnd::failed;
+  const auto children = left && *left == 0 ? Left::nobody : Left::somebody;
+  const auto sessions = nobody_joins && !session_was_joined() ? Left::nobody : Left::somebody;
+  const RulesAtEnd rules = rules_after(plan, boot, children, sessions);
+  if (rules != plan.rules_at_end && sessions == Left::somebody)
+    log::warn("the rules stay: ostiary exec was used, and such a session may still be there");
   const Result<> closed = holdings.gate ? holdings.gate->close(rules) : Result<>{};
   if (!left) return std::unexpected(left.error());
   return nobody_joins ? closed : nobody_joins;

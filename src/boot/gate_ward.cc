@@ -148,8 +148,8 @@ Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journa
   auto resolver = TRY(ResolverFile::read(resolver_path));
   auto setup = TRY(make_setup(plan));
   auto ruleset = make_ruleset(plan, setup);
-  auto watch = TRY(nft::Watch::open());
   auto table = TRY(nft::Table::open());
+  auto watch = TRY(nft::Watch::open(table));
   std::unique_ptr<GateWard> ward(new GateWard(plan, journal, std::move(resolver), std::move(setup),
                                               std::move(ruleset), std::move(watch), std::move(table)));
   TRY(ward->deny_everything());
@@ -161,8 +161,7 @@ Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journa
 }
 
 Result<> GateWard::deny_everything() {
-  watch_.expect(TRY(table_.apply(ruleset_, nft::Existing::replace)));
-  return {};
+  return table_.apply(ruleset_, nft::Existing::replace);
 }
 
 // The rules are for both families until it is known better: what is not tracked is denied by them as well.
@@ -314,10 +313,9 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
   const bool missed = change.kind == nft::Change::Kind::missed;
   const auto applied =
       table_.apply(ruleset_, missed ? nft::Existing::keep_admissions : nft::Existing::replace);
-  if (missed && applied) {
-    watch_.expect(*applied);
-    return {};
-  }
+  if (missed && applied) return {};
+  // What the gate told the agent holds again before flows are looked at, which are many.
+  if (applied && gate_) (void)gate_->tell_restore();  // one that has just ended admits anew when it is back
   // Whoever began a flow in between must not go on in it. The rules for one user know their own.
   const bool for_all = plan_.scope == config::Scope::container;
   const Result<> doubted = for_all ? nft::doubt_flows(gate_mark) : Result<>{};
@@ -332,9 +330,7 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
             "): " + (right ? "put right" : "ending the agent"));
   if (!applied) return std::unexpected(applied.error());
   if (!doubted) return std::unexpected(doubted.error());
-  watch_.expect(*applied);
   if (gone_on_too_long) return fail(Exit::unavailable, "somebody else keeps changing the rules");
-  if (gate_) (void)gate_->tell_restore();  // one that has just ended admits anew when it is back
   return {};
 }
 

@@ -1,5 +1,6 @@
 #include "ostiary/nft/table.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <linux/netfilter.h>
@@ -10,6 +11,7 @@
 #include "kernel_state.h"
 #include "libnftables.h"
 #include "ostiary/netlink/batch.h"
+#include "ostiary/netlink/own_sockets.h"
 
 namespace ostiary::nft {
 namespace {
@@ -20,10 +22,9 @@ Json our_table() {
   return {{"table", {{"family", "inet"}, {"name", table_name}}}};
 }
 
-Result<Generations> commit(nft_ctx* context, Json commands) {
-  const uint32_t before = TRY(read_generation());
+Result<> commit(nft_ctx* context, Json commands) {
   TRY(run_commands(context, Json{{"nftables", std::move(commands)}}.dump(), NFT_CTX_OUTPUT_JSON));
-  return Generations{before, TRY(read_generation())};
+  return {};
 }
 
 Result<std::string> list_table(nft_ctx* context, unsigned output_flags) {
@@ -69,7 +70,7 @@ Result<> wake(nft_ctx* context) {
   return {};
 }
 
-Result<Generations> commit_rules(nft_ctx* context, Json first, const Ruleset& ruleset) {
+Result<> commit_rules(nft_ctx* context, Json first, const Ruleset& ruleset) {
   for (Json& each : commands(ruleset)) first.push_back(std::move(each));
   return commit(context, std::move(first));
 }
@@ -81,10 +82,16 @@ void Table::Free::operator()(nft_ctx* context) const noexcept {
 }
 
 Result<Table> Table::open() {
-  return Table(Context(TRY(make_context()).release()));
+  const auto before = TRY(netlink::own_sockets());
+  Context context(TRY(make_context()).release());
+  auto sockets = TRY(netlink::own_sockets());
+  std::erase_if(sockets, [&before](int each) { return std::ranges::find(before, each) != before.end(); });
+  if (sockets.size() != 1) return fail(Exit::unavailable, "libnftables: its socket is not to be found");
+  const uint32_t port = TRY(netlink::port_of(sockets.front()));
+  return Table(std::move(context), port);
 }
 
-Result<Generations> Table::apply(const Ruleset& ruleset, Existing existing) {
+Result<> Table::apply(const Ruleset& ruleset, Existing existing) {
   nft_ctx* const context = context_.get();
   const Presence presence = TRY(find_table());
   if (existing == Existing::keep_admissions && presence == Presence::present) {
@@ -94,8 +101,7 @@ Result<Generations> Table::apply(const Ruleset& ruleset, Existing existing) {
   if (presence == Presence::absent) {
     // Deleting what is not there would cost the kernel's wait for its readers. Where somebody else was faster
     // to make a table of that name, this fails.
-    if (auto created = commit_rules(context, Json::array({command("create", our_table())}), ruleset))
-      return created;
+    if (commit_rules(context, Json::array({command("create", our_table())}), ruleset)) return {};
   }
   // "add" first, so that "delete" has something to delete.
   return commit_rules(

@@ -1,6 +1,5 @@
 #include "ostiary/nft/watch.h"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <utility>
@@ -18,8 +17,7 @@ namespace {
 
 constexpr int waiting_bytes = 1 << 20;
 constexpr size_t datagram_size = 65536;
-constexpr size_t expected_generations = 64;  // the latest
-constexpr size_t most_changes = 64;          // a read, or little more
+constexpr size_t most_changes = 64;  // a read, or little more
 
 // In the messages about tables, chains, rules, sets, elements and objects alike.
 constexpr uint16_t table_attribute = NFTA_TABLE_NAME;
@@ -27,23 +25,12 @@ static_assert(table_attribute == NFTA_CHAIN_TABLE && table_attribute == NFTA_RUL
               table_attribute == NFTA_SET_TABLE && table_attribute == NFTA_SET_ELEM_LIST_TABLE &&
               table_attribute == NFTA_OBJ_TABLE && table_attribute == NFTA_FLOWTABLE_TABLE);
 
-bool holds(const std::vector<uint32_t>& values, uint32_t value) {
-  return std::ranges::find(values, value) != values.end();
-}
-
 bool is_about_our_table(const netlink::NetfilterHeader& content) {
   const auto table = netlink::find_attribute(content.attributes, table_attribute);
   return content.family == NFPROTO_INET && table && table->text() == table_name;
 }
 
 }  // namespace
-
-void TransactionReader::expect(Generations generations) {
-  // Where another transaction came between, nobody can say which was ours.
-  if (generations.after - generations.before != 1) return;
-  if (generations_.size() == expected_generations) generations_.erase(generations_.begin());
-  generations_.push_back(generations.after);
-}
 
 void TransactionReader::forget() {
   pending_.reset();
@@ -53,8 +40,6 @@ std::optional<Change> TransactionReader::finish(const netlink::Message& message)
   const auto pending = std::exchange(pending_, std::nullopt);
   const auto content = netlink::netfilter_header(message);
   if (!pending || !content) return std::nullopt;
-  const auto generation = netlink::find_attribute(content->attributes, NFTA_GEN_ID);
-  if (generation && generation->be32() && holds(generations_, *generation->be32())) return std::nullopt;
   Change change{*pending, 0, {}};
   if (const auto process = netlink::find_attribute(content->attributes, NFTA_GEN_PROC_PID))
     change.process = process->be32().value_or(0);
@@ -67,7 +52,7 @@ std::optional<Change> TransactionReader::take(const netlink::Message& message) {
   if (message.type >> 8U != NFNL_SUBSYS_NFTABLES) return std::nullopt;
   const auto kind = static_cast<uint8_t>(message.type & 0xffU);
   if (kind == NFT_MSG_NEWGEN) return finish(message);
-  if (port_ == message.port) return std::nullopt;
+  if (message.port == table_ || message.port == gate_) return std::nullopt;
   const auto content = netlink::netfilter_header(message);
   if (!content || !is_about_our_table(*content)) return std::nullopt;
   if (kind == NFT_MSG_DELTABLE)
@@ -77,14 +62,15 @@ std::optional<Change> TransactionReader::take(const netlink::Message& message) {
   return std::nullopt;
 }
 
-Watch::Watch(netlink::Socket socket) : socket_(std::move(socket)), buffer_(datagram_size) {}
+Watch::Watch(netlink::Socket socket, uint32_t table)
+    : socket_(std::move(socket)), reader_(table), buffer_(datagram_size) {}
 
-// The kernel throws away what it tells, which is each admission: else every first answer would wake us.
-void Watch::expect_from(uint32_t port) {
-  reader_.expect_from(port);
+// The kernel throws away what the gate tells, which is each admission: else every first answer would wake us.
+void Watch::expect_from(uint32_t gate) {
+  reader_.expect_from(gate);
   std::array<sock_filter, 4> code{{
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(nlmsghdr, nlmsg_pid)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(port), 0, 1),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(gate), 0, 1),
       BPF_STMT(BPF_RET | BPF_K, 0),
       BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
   }};
@@ -93,11 +79,11 @@ void Watch::expect_from(uint32_t port) {
   (void)::setsockopt(socket_.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 
-Result<Watch> Watch::open() {
+Result<Watch> Watch::open(const Table& table) {
   netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::netfilter));
   socket.set_receive_buffer(waiting_bytes);
   TRY(socket.subscribe(NFNLGRP_NFTABLES));
-  return Watch(std::move(socket));
+  return Watch(std::move(socket), table.port());
 }
 
 Result<std::vector<Change>> Watch::read() {

@@ -1,6 +1,5 @@
 #include "ostiary/upstream/sockets.h"
 
-#include <algorithm>
 #include <utility>
 
 #include <netinet/in.h>
@@ -44,25 +43,23 @@ UniqueFd Sockets::make(int family, int type, int protocol) noexcept {
 }
 
 int Sockets::open(int family, int type, int protocol) noexcept {
-  const auto spare = std::ranges::find(spares_, family, &Spare::family);
-  if (type != SOCK_DGRAM || spare == spares_.end()) return make(family, type, protocol).release();
-  spare->wanted = true;
-  if (!spare->socket.valid()) return make(family, type, protocol).release();
-  return last_spare_ = spare->socket.release();
+  if (type != SOCK_DGRAM) return make(family, type, protocol).release();
+  last_family_ = family;
+  if (!spare_.valid() || spare_family_ != family) return make(family, type, protocol).release();
+  return opened_spare_ = spare_.release();
 }
 
 void Sockets::watch(int socket, uint32_t events) noexcept {
-  if (std::exchange(last_spare_, -1) == socket && events == EPOLLIN) return;
+  if (std::exchange(opened_spare_, -1) == socket && events == EPOLLIN) return;
   const uint64_t token = watcher_.token | static_cast<uint32_t>(socket);
   if (!watcher_.epoll.add(socket, events, token)) (void)watcher_.epoll.change(socket, events, token);
 }
 
 void Sockets::prepare() noexcept {
-  for (Spare& spare : spares_) {
-    if (!spare.wanted || spare.socket.valid()) continue;
-    spare.socket = make(spare.family, SOCK_DGRAM, 0);
-    if (spare.socket.valid()) watch(spare.socket.get(), EPOLLIN);
-  }
+  if (last_family_ == AF_UNSPEC || (spare_.valid() && spare_family_ == last_family_)) return;
+  spare_family_ = last_family_;
+  spare_ = make(spare_family_, SOCK_DGRAM, 0);
+  if (spare_.valid()) watch(spare_.get(), EPOLLIN);
 }
 
 }  // namespace ostiary::upstream

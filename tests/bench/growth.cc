@@ -115,7 +115,8 @@ class Admissions {
  private:
   static nft::KernelAdmissions in_a_new_network() {
     if (::unshare(CLONE_NEWNET) != 0) give_up("no network namespace can be made");
-    needed(nft::apply({.gate_mark = 1, .gate_port = 15353, .log_group = 5353}, nft::Existing::replace));
+    needed(needed(nft::Table::open())
+               .apply({.gate_mark = 1, .gate_port = 15353, .log_group = 5353}, nft::Existing::replace));
     return needed(nft::KernelAdmissions::open());
   }
 

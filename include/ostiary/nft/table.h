@@ -4,6 +4,7 @@
 // no file: a Table that is there before the agent has nothing of the agent's to read or to wait for.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -20,23 +21,19 @@ enum class Existing : uint8_t {
   keep_admissions,  // its admissions stay, with their remaining time; everything else is made anew
 };
 
-// The ruleset's generation numbers around a change: it happened behind `before`, up to `after`. A watcher
-// that is told of it (nft/watch.h) does not report it.
-struct Generations {
-  uint32_t before = 0;
-  uint32_t after = 0;
-};
-
 // In the network namespace where it was opened.
 class Table {
  public:
   static Result<Table> open();
 
-  Result<Generations> apply(const Ruleset& ruleset, Existing existing);
+  Result<> apply(const Ruleset& ruleset, Existing existing);
 
   // The table's text without counters, handles and admissions. Equal texts are equal rules: taken right after
   // apply(), it is what later ones must equal. Empty: there is no table.
   Result<std::string> fingerprint();
+
+  // The number of its netlink socket, which the kernel tells with each change (nft/watch.h).
+  uint32_t port() const { return port_; }
 
  private:
   struct Free {
@@ -44,9 +41,10 @@ class Table {
   };
   using Context = std::unique_ptr<nft_ctx, Free>;
 
-  explicit Table(Context context) : context_(std::move(context)) {}
+  Table(Context context, uint32_t port) : context_(std::move(context)), port_(port) {}
 
   Context context_;
+  uint32_t port_;
 };
 
 // No table is fine.

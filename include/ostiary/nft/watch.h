@@ -1,7 +1,6 @@
 // nft/watch.h: notices when somebody else changes our table.
 // It tells that the table was touched, not that it is wrong: whoever hears of it compares
-// nft::Table::fingerprint(). What cannot be told apart from a foreign change is reported; what was missed is
-// reported as missed.
+// nft::Table::fingerprint(). What was missed is reported as missed.
 #pragma once
 
 #include <cstdint>
@@ -31,10 +30,11 @@ struct Change {
 // Puts the kernel's messages together to transactions. Pure.
 class TransactionReader {
  public:
-  // Transactions of that socket, or at that point, are our own. Of the latest socket: the number of an
-  // earlier one is free, and may be somebody else's by now.
-  void expect_from(uint32_t port) { port_ = port; }
-  void expect(Generations generations);
+  // Transactions of the table's own socket are ours.
+  explicit TransactionReader(uint32_t table) : table_(table) {}
+  // So are the gate's. Of the latest gate: the number of an earlier one is free, and may be somebody else's
+  // by now.
+  void expect_from(uint32_t gate) { gate_ = gate; }
 
   // What the message completes, if it completes a change to our table by somebody else.
   std::optional<Change> take(const netlink::Message& message);
@@ -44,26 +44,25 @@ class TransactionReader {
  private:
   std::optional<Change> finish(const netlink::Message& message);
 
-  std::optional<uint32_t> port_;
-  std::vector<uint32_t> generations_;
+  uint32_t table_;
+  std::optional<uint32_t> gate_;
   std::optional<Change::Kind> pending_;
 };
 
 class Watch {
  public:
-  static Result<Watch> open();
+  static Result<Watch> open(const Table& table);
 
   int fd() const { return socket_.fd(); }
 
   // See TransactionReader. To be told before the next read() that may meet the change.
-  void expect_from(uint32_t port);
-  void expect(Generations generations) { reader_.expect(generations); }
+  void expect_from(uint32_t gate);
 
   // What somebody else did since the last call; empty when nothing is left to tell.
   Result<std::vector<Change>> read();
 
  private:
-  explicit Watch(netlink::Socket socket);
+  Watch(netlink::Socket socket, uint32_t table);
   netlink::Socket socket_;
   TransactionReader reader_;
   std::vector<uint8_t> buffer_;

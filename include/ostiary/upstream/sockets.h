@@ -3,7 +3,6 @@
 // and every one is closed after the answer, so that nobody waits for either.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -41,21 +40,17 @@ class Sockets {
   bool cannot_be_marked() const { return cannot_be_marked_; }
 
  private:
-  // For UDP, watched already.
-  struct Spare {
-    int family;
-    bool wanted = false;
-    UniqueFd socket = {};
-  };
-
   Sockets(std::optional<uint32_t> mark, Watcher watcher) : mark_(mark), watcher_(watcher) {}
   UniqueFd make(int family, int type, int protocol) noexcept;
 
   std::optional<uint32_t> mark_;
   Watcher watcher_;
   bool cannot_be_marked_ = false;
-  std::array<Spare, 2> spares_{Spare{.family = AF_INET}, Spare{.family = AF_INET6}};
-  int last_spare_ = -1;  // that was opened
+  // Of the family that was asked for last, for UDP, and watched already.
+  UniqueFd spare_;
+  int spare_family_ = AF_UNSPEC;
+  int last_family_ = AF_UNSPEC;
+  int opened_spare_ = -1;  // the latest
   std::vector<UniqueFd> closed_;
 };
 

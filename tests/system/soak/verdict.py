@@ -54,7 +54,9 @@ def claims(soak):
     ], {"queries lost in flight at a kill": len(lost_in_flight),
         "TCP queries whose connection made room for another": len(lost_in_crowd),
         "queries lost while somebody had undone the rules": len(lost_undone),
-        "connects that failed while somebody had undone the rules": len(broken_undone)}
+        "connects that failed while somebody had undone the rules": len(broken_undone),
+        "repairs of rules that nobody had touched": sum(
+            max(0, house.told("tampering") - len(house.tampered)) for house in soak.houses if house.journal == "file")}
 
 
 def _lost(soak, lost):

@@ -22,7 +22,7 @@ struct Address : inet::SocketAddress {
   Address(const std::string& text, uint16_t port) : SocketAddress(*inet::IpAddress::parse(text), port) {}
 };
 
-inline Result<nft::Generations> apply(const nft::Ruleset& ruleset, nft::Existing existing) {
+inline Result<> apply(const nft::Ruleset& ruleset, nft::Existing existing) {
   return TRY(nft::Table::open()).apply(ruleset, existing);
 }
 

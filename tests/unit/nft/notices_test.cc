@@ -127,12 +127,12 @@ TEST_SUITE("nft/watch") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
-    auto watch = Watch::open();
+    auto table = Table::open();
+    REQUIRE(table);
+    auto watch = Watch::open(*table);
     REQUIRE(watch);
     for (const Existing existing : {Existing::replace, Existing::replace, Existing::keep_admissions}) {
-      const auto applied = apply(rules, existing);
-      REQUIRE(applied);
-      watch->expect(*applied);
+      REQUIRE(table->apply(rules, existing));
       CHECK(changes(*watch).empty());
     }
     auto set = KernelAdmissions::open();
@@ -157,11 +157,11 @@ TEST_SUITE("nft/watch") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
-    auto watch = Watch::open();
+    auto table = Table::open();
+    REQUIRE(table);
+    auto watch = Watch::open(*table);
     REQUIRE(watch);
-    const auto applied = apply(rules, Existing::replace);
-    REQUIRE(applied);
-    watch->expect(*applied);
+    REQUIRE(table->apply(rules, Existing::replace));
     for (const char* tampering :
          {"nft insert rule inet ostiary output accept", "nft flush chain inet ostiary nat",
           "nft delete rule inet ostiary output handle $(nft -a list chain inet ostiary output | "
@@ -183,12 +183,12 @@ TEST_SUITE("nft/watch") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
-    auto watch = Watch::open();
+    auto table = Table::open();
+    REQUIRE(table);
+    auto watch = Watch::open(*table);
     REQUIRE(watch);
     for (const char* tampering : {"nft flush ruleset", "nft delete table inet ostiary"}) {
-      const auto applied = apply(rules, Existing::replace);
-      REQUIRE(applied);
-      watch->expect(*applied);
+      REQUIRE(table->apply(rules, Existing::replace));
       run("nft 'table inet other { chain c { type filter hook output priority 0\n} \n}'; nft delete table "
           "inet other");
       run("nft add table ip ostiary; nft delete table ip ostiary");
@@ -204,9 +204,11 @@ TEST_SUITE("nft/watch") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
-    auto watch = Watch::open();
+    auto table = Table::open();
+    REQUIRE(table);
+    auto watch = Watch::open(*table);
     REQUIRE(watch);
-    REQUIRE(apply(rules, Existing::replace));
+    REQUIRE(table->apply(rules, Existing::replace));
     auto set = KernelAdmissions::open();
     REQUIRE(set);
     for (uint16_t port = 1; port < 20000; ++port)
