@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
+from dns_servers import CoreDns
 from figures import Bound, Effort, Figure, Series
 from house import DNSMASQ, RESOLVER, await_answer, host, make_network, tells, upstream
 from turns import OSTIARY, PLAIN
@@ -54,7 +55,27 @@ def dnsmasq(folder, hosts):
         subprocess.run(["nft", "delete table inet gate"], check=True)
 
 
+@contextlib.contextmanager
+def coredns(folder, hosts):
+    """A cache alone: it knows no set, and answers for every name."""
+    config = pathlib.Path(folder, "Corefile")
+    config.write_text(f""".:53 {{
+  bind {LOOPBACK}
+  forward . {RESOLVER}
+  cache 3600 {{
+    success {2 * max(hosts, 9984)}
+  }}
+}}
+""")
+    with subprocess.Popen([CoreDns.program, "-quiet", "-conf", config], stdout=subprocess.DEVNULL) as server:
+        await_answer(LOOPBACK)
+        yield [server.pid]
+        server.terminate()
+
+
 CONTENDERS = {"ostiary": ostiary, "dnsmasq": dnsmasq}
+if CoreDns.program.exists():
+    CONTENDERS["CoreDNS"] = coredns
 
 
 def mebibytes(processes):
@@ -81,9 +102,9 @@ def memory(key, title, everyone, most) -> Figure:
     ours = everyone[0].median
     return Figure(
         f"memory/{key}", title, "MiB",
-        "Proportional set size: of keeper and gate together, and of dnsmasq, which has a `server` and an `nftset` for "
-        "each host and answers for no other. Every host has an address of its own and has been asked for, so that it is "
-        "in the cache, and its address in the kernel's set.",
+        "Proportional set size: of keeper and gate together; of dnsmasq, which has a `server` and an `nftset` for each "
+        "host and answers for no other; and of CoreDNS, which is a cache alone. Every host has an address of its own and "
+        "has been asked for, so that it is in the cache, and its address in the kernel's set, but for CoreDNS's.",
         everyone, [Bound(f"below {most} MiB: {ours:.1f} MiB", ours < most)])
 
 
@@ -105,7 +126,7 @@ def wakes(effort, folder) -> Figure:
     ours = everyone[0].median
     return Figure(
         "memory/wake-ups", "Wake-ups at rest", f"in {seconds} s",
-        "Voluntary context switches of keeper and gate together, and of dnsmasq, while nobody asks for anything. "
+        "Voluntary context switches of keeper and gate together, and of the others, while nobody asks for anything. "
         f"{FEW} hosts are allowed, and admitted for an hour; no timer is due.",
         everyone, [Bound(f"none: {ours:.0f}", ours == 0)])
 

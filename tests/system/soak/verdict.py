@@ -29,6 +29,8 @@ def claims(soak):
                  if max(sum(house.ends.values()), house.earlier_gates + len(house.gates) - 1) > len(house.kills)]
     descriptors = [(house.name, f"keeper and gate {start} at the start, {end} at the end") for house, start, end
                    in zip(soak.houses, soak.descriptors_at_the_start, soak.descriptors_at_the_end) if start != end]
+    repairs = [house.name for house in soak.houses
+               if house.journal == "file" and house.told("tampering") > len(house.tampered)]
     ended = [house.name for house in soak.houses if not house.session.running()]
     none = lambda what, found: Claim(what, len(found), not found, found)
     return [
@@ -46,6 +48,7 @@ def claims(soak):
                                                    if not record.was_undone(*each)]),
         none("deaths that were nobody's doing", unplanned),
         none("houses that ended", ended),
+        none("repairs of rules that nobody had touched", repairs),
         none("faults that did not end as they should", soak.failures),
         none("zombies", soak.zombies),
         none("processes whose descriptors are not as at the start", descriptors),
@@ -54,9 +57,7 @@ def claims(soak):
     ], {"queries lost in flight at a kill": len(lost_in_flight),
         "TCP queries whose connection made room for another": len(lost_in_crowd),
         "queries lost while somebody had undone the rules": len(lost_undone),
-        "connects that failed while somebody had undone the rules": len(broken_undone),
-        "repairs of rules that nobody had touched": sum(
-            max(0, house.told("tampering") - len(house.tampered)) for house in soak.houses if house.journal == "file")}
+        "connects that failed while somebody had undone the rules": len(broken_undone)}
 
 
 def _lost(soak, lost):

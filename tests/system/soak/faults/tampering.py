@@ -59,6 +59,7 @@ class TakenOver(Fault):
     def happen(self, soak, rng, seconds):
         house = soak.a_house(rng, journal="file")
         with house.quiet, house.removal, soak.record.undone(house, self.name):
+            house.tampered.append(time.monotonic())
             with house.cable.network.entered():
                 owner = subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                                          stderr=subprocess.DEVNULL, text=True)
