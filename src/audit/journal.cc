@@ -86,7 +86,7 @@ void Journal::note(const Event& event, Time now) noexcept {
 }
 
 void Journal::flush() noexcept {
-  if (noted_.size() <= 1) return;
+  if (!fd_.valid() || noted_.size() <= 1) return;
   if (untold_ > 0 && write_lost()) untold_ = 0;
   const size_t lost = lines_of(noted_) - (untold_ == 0 ? write(noted_) : 0);
   lost_ += lost;

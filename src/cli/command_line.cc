@@ -256,9 +256,8 @@ Result<Invocation> parse_exec(std::span<const std::string> arguments) {
 }
 
 Result<Invocation> parse_env(std::span<const std::string> arguments) {
-  Syntax app{
-      "Prints the telemetry environment that the last boot wrote to /run/ostiary/otel.env; root only.",
-      command_form("env", "[--reveal]")};
+  Syntax app{"Prints the telemetry environment that the last boot wrote to /run/ostiary/otel.env; root only.",
+             command_form("env", "[--reveal]")};
   bool reveal = false;
   app.add_flag("--reveal", reveal, "Print secrets too, in a form that sh can source");
   if (const auto help = TRY(parse(app, "env", {arguments.begin(), arguments.end()}))) return Print{*help};

@@ -38,7 +38,8 @@ Result<uint32_t> port_of(int socket) {
   address.nl_family = AF_NETLINK;
   auto* const any = reinterpret_cast<sockaddr*>(&address);
   socklen_t size = sizeof address;
-  if (::getsockname(socket, any, &size) == 0 && address.nl_pid == 0) ::bind(socket, any, size);
+  if (::getsockname(socket, any, &size) == 0 && address.nl_pid == 0)
+    (void)::bind(socket, any, size);  // seen right below
   if (::getsockname(socket, any, &size) != 0 || address.nl_pid == 0)
     return std::unexpected(Error::system("the number of a netlink socket", Exit::unavailable));
   return address.nl_pid;

@@ -1,5 +1,5 @@
-// gate/recorder.h: the gate's way to the audit: what the agent can cause as often as it likes is folded. What was
-// told is written by write(), when nobody waits for an answer any more.
+// gate/recorder.h: the gate's way to the audit: what the agent can cause as often as it likes is folded. What
+// was told is written by write(), when nobody waits for an answer any more.
 #pragma once
 
 #include <chrono>

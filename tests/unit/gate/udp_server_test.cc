@@ -26,6 +26,7 @@ namespace {
 UniqueFd on_loopback(Family family) {
   const SocketAddress name(IpAddress::loopback(family), 0);
   UniqueFd fd{::socket(name.domain(), SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  REQUIRE(fd.valid());
   REQUIRE(::bind(fd.get(), name.get(), name.size()) == 0);
   return fd;
 }
