@@ -45,9 +45,8 @@ def test_one_capability_is_enough_for_the_gate_and_its_self_test(image, new_cont
     assert container.audit("deny", name="unlisted.example.org")
 
 
-@pytest.mark.parametrize("command", [["true"], []], ids=["a program", "claude"])
-def test_without_it_the_boot_ends_with_the_cure(image, new_container, cable, command):
-    done = new_container(image, *command, network=cable, capabilities=()).wait()
+def test_without_it_the_boot_ends_with_the_cure(image, new_container, cable):
+    done = new_container(image, "true", network=cable, capabilities=()).wait()
     assert done.status == 77 and done.stdout == "", done
     errors = [line for line in done.stderr.splitlines() if "error" in line]
     assert len(errors) == 1 and errors[0].endswith("run the container with --cap-add=NET_ADMIN"), done
