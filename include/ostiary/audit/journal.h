@@ -1,9 +1,8 @@
 // audit/journal.h: writes the audit's lines.
 // - It never fails its caller, and waits for nobody: a line that cannot be written at once (disk full, pipe
 //   closed or full) is counted, and the next one that can be written has an events_lost event before it.
-// - Lines are whole in one write(2) of at most limits::octets_at_once. Where one was cut short, in this
-// process
-//   or in another that writes to the same file, the next line begins on a line of its own.
+// - Lines are whole in one write(2) of at most limits::octets_at_once. Where one was cut short, by us or by
+//   another who writes to the same file, the next line begins on a line of its own.
 // - Several processes may write to one file: each with a descriptor that it inherited.
 // The caller ignores or blocks SIGPIPE and SIGXFSZ; a broken pipe or a file at its limit would end the
 // process otherwise. Not for several threads.

@@ -86,6 +86,37 @@ void check_account(const Reading& reading, uint32_t recorded) {
   CHECK(previous == recorded);
 }
 
+// `write` writes the events before that number into a journal whose file is soon at its limit.
+void check_a_file_at_its_limit(void (*write)(Journal& journal, uint32_t number)) {
+  const Scratch scratch;
+  const std::string path = scratch.path("d/audit");
+  uint32_t recorded = 0;
+  for (rlim_t limit = 3000; limit < 3100; limit += 7) {
+    fs::remove(path);
+    recorded = 60;
+    CHECK(succeeds([&] {
+      ::signal(SIGXFSZ, SIG_IGN);
+      auto journal = Journal::to_file(path);
+      if (!journal) return false;
+      rlimit size{};
+      ::getrlimit(RLIMIT_FSIZE, &size);
+      const rlim_t before = std::exchange(size.rlim_cur, limit);
+      ::setrlimit(RLIMIT_FSIZE, &size);
+      write(*journal, recorded);
+      size.rlim_cur = before;
+      ::setrlimit(RLIMIT_FSIZE, &size);
+      const uint64_t lost = journal->lost();
+      journal->record(numbered(recorded), sample_time());
+      return lost > 0 && journal->lost() == lost;
+    }));
+    const Reading reading = read_journal(content_of(path));
+    CHECK(reading.broken <= 1);
+    CHECK(reading.empty == 0);
+    CHECK(reading.count("events_lost") == 1);
+    check_account(reading, recorded);
+  }
+}
+
 }  // namespace
 
 TEST_SUITE("audit/journal_file") {
@@ -202,64 +233,16 @@ TEST_SUITE("audit/journal_file") {
   }
 
   TEST_CASE("a file at its limit costs events, and the next line is whole") {
-    const Scratch scratch;
-    const std::string path = scratch.path("d/audit");
-    uint32_t recorded = 0;
-    for (rlim_t limit = 3000; limit < 3100; limit += 7) {
-      fs::remove(path);
-      recorded = 60;
-      CHECK(succeeds([&] {
-        ::signal(SIGXFSZ, SIG_IGN);
-        auto journal = Journal::to_file(path);
-        if (!journal) return false;
-        rlimit size{};
-        ::getrlimit(RLIMIT_FSIZE, &size);
-        const rlim_t before = std::exchange(size.rlim_cur, limit);
-        ::setrlimit(RLIMIT_FSIZE, &size);
-        for (uint32_t i = 1; i < recorded; ++i) journal->record(numbered(i), sample_time());
-        size.rlim_cur = before;
-        ::setrlimit(RLIMIT_FSIZE, &size);
-        const uint64_t lost = journal->lost();
-        journal->record(numbered(recorded), sample_time());
-        return lost > 0 && journal->lost() == lost;
-      }));
-      const Reading reading = read_journal(content_of(path));
-      CHECK(reading.broken <= 1);
-      CHECK(reading.empty == 0);
-      CHECK(reading.count("events_lost") == 1);
-      check_account(reading, recorded);
-    }
+    check_a_file_at_its_limit([](Journal& journal, uint32_t number) {
+      for (uint32_t i = 1; i < number; ++i) journal.record(numbered(i), sample_time());
+    });
   }
 
   TEST_CASE("what a file at its limit takes of many lines in one write is counted to the line") {
-    const Scratch scratch;
-    const std::string path = scratch.path("d/audit");
-    uint32_t recorded = 0;
-    for (rlim_t limit = 3000; limit < 3100; limit += 7) {
-      fs::remove(path);
-      recorded = 60;
-      CHECK(succeeds([&] {
-        ::signal(SIGXFSZ, SIG_IGN);
-        auto journal = Journal::to_file(path);
-        if (!journal) return false;
-        rlimit size{};
-        ::getrlimit(RLIMIT_FSIZE, &size);
-        const rlim_t before = std::exchange(size.rlim_cur, limit);
-        ::setrlimit(RLIMIT_FSIZE, &size);
-        for (uint32_t i = 1; i < recorded; ++i) journal->note(numbered(i), sample_time());
-        journal->flush();
-        size.rlim_cur = before;
-        ::setrlimit(RLIMIT_FSIZE, &size);
-        const uint64_t lost = journal->lost();
-        journal->record(numbered(recorded), sample_time());
-        return lost > 0 && journal->lost() == lost;
-      }));
-      const Reading reading = read_journal(content_of(path));
-      CHECK(reading.broken <= 1);
-      CHECK(reading.empty == 0);
-      CHECK(reading.count("events_lost") == 1);
-      check_account(reading, recorded);
-    }
+    check_a_file_at_its_limit([](Journal& journal, uint32_t number) {
+      for (uint32_t i = 1; i < number; ++i) journal.note(numbered(i), sample_time());
+      journal.flush();
+    });
   }
 
   TEST_CASE("a file whose end cannot be seen is not corrupted either") {

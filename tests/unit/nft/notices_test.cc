@@ -45,6 +45,15 @@ std::vector<Change> changes(Watch& watch) {
   return *read;
 }
 
+constexpr size_t flood = 30000;
+
+// So many packets, each of which is denied.
+void send_flood() {
+  const Address address("198.51.100.1", 9);
+  const UniqueFd fd = make_socket(address, SOCK_DGRAM);
+  for (size_t i = 0; i < flood; ++i) ::sendto(fd.get(), "x", 1, 0, address.get(), address.size());
+}
+
 }  // namespace
 
 TEST_SUITE("nft/denied_log") {
@@ -80,10 +89,7 @@ TEST_SUITE("nft/denied_log") {
     REQUIRE(apply(rules, Existing::replace));
     auto log = DeniedLog::open(group);
     REQUIRE(log);
-    constexpr size_t flood = 30000;
-    const Address address("198.51.100.1", 9);
-    const UniqueFd fd = make_socket(address, SOCK_DGRAM);
-    for (size_t i = 0; i < flood; ++i) ::sendto(fd.get(), "x", 1, 0, address.get(), address.size());
+    send_flood();
     size_t told = denied_to(*log, "198.51.100.1").size();
     udp_error("198.51.100.1", 9);  // its number tells what is missing
     told += denied_to(*log, "198.51.100.1").size();
@@ -100,9 +106,7 @@ TEST_SUITE("nft/denied_log") {
     REQUIRE(apply(rules, Existing::replace));
     auto log = DeniedLog::open(group);
     REQUIRE(log);
-    const Address address("198.51.100.1", 9);
-    const UniqueFd fd = make_socket(address, SOCK_DGRAM);
-    for (int i = 0; i < 30000; ++i) ::sendto(fd.get(), "x", 1, 0, address.get(), address.size());
+    send_flood();
     const auto gathered = log->gather();
     if (!gathered) FAIL(gathered.error().message);
     udp_error("198.51.100.1", 10);
