@@ -44,8 +44,8 @@ UniqueFd Sockets::make(int family, int type, int protocol) noexcept {
 
 int Sockets::open(int family, int type, int protocol) noexcept {
   if (type != SOCK_DGRAM) return make(family, type, protocol).release();
-  last_family_ = family;
-  if (!spare_.valid() || spare_family_ != family) return make(family, type, protocol).release();
+  if (std::exchange(family_, family) != family) spare_ = UniqueFd{};
+  if (!spare_.valid()) return make(family, type, protocol).release();
   return opened_spare_ = spare_.release();
 }
 
@@ -56,9 +56,8 @@ void Sockets::watch(int socket, uint32_t events) noexcept {
 }
 
 void Sockets::prepare() noexcept {
-  if (last_family_ == AF_UNSPEC || (spare_.valid() && spare_family_ == last_family_)) return;
-  spare_family_ = last_family_;
-  spare_ = make(spare_family_, SOCK_DGRAM, 0);
+  if (family_ == AF_UNSPEC || spare_.valid()) return;
+  spare_ = make(family_, SOCK_DGRAM, 0);
   if (spare_.valid()) watch(spare_.get(), EPOLLIN);
 }
 

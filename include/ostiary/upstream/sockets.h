@@ -46,11 +46,9 @@ class Sockets {
   std::optional<uint32_t> mark_;
   Watcher watcher_;
   bool cannot_be_marked_ = false;
-  // Of the family that was asked for last, for UDP, and watched already.
-  UniqueFd spare_;
-  int spare_family_ = AF_UNSPEC;
-  int last_family_ = AF_UNSPEC;
-  int opened_spare_ = -1;  // the latest
+  UniqueFd spare_;          // for UDP, and watched already
+  int family_ = AF_UNSPEC;  // of the spare: that which was asked for last
+  int opened_spare_ = -1;   // the latest
   std::vector<UniqueFd> closed_;
 };
 
