@@ -14,9 +14,11 @@ namespace {
 Result<> look_for_workdir(const Plan& plan) {
   if (plan.prepare_claude == config::Choice::yes) return {};  // which makes it
   struct stat found{};
-  const bool there = ::stat(plan.workdir.c_str(), &found) == 0;
-  if (there && !S_ISDIR(found.st_mode)) errno = ENOTDIR;
-  if (there ? S_ISDIR(found.st_mode) : errno != ENOENT && errno != ENOTDIR) return {};
+  if (::stat(plan.workdir.c_str(), &found) == 0) {
+    if (S_ISDIR(found.st_mode)) return {};
+    errno = ENOTDIR;
+  }
+  if (errno != ENOENT && errno != ENOTDIR) return {};
   return std::unexpected(confine::cannot_start_in(plan.workdir));
 }
 

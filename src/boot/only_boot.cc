@@ -10,22 +10,27 @@
 #include "ostiary/boot/files.h"
 
 namespace ostiary::boot {
+namespace {
+
+std::string lock_path() {
+  return std::string(state_directory) + "/" + lock_name;
+}
+
+}  // namespace
 
 Result<OnlyBoot> OnlyBoot::claim() {
   const UniqueFd directory = TRY(make_own_directory(state_directory));
   UniqueFd lock{::openat(directory.get(), lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
-  if (!lock.valid())
-    return std::unexpected(Error::system(std::string(state_directory) + "/" + lock_name, Exit::unavailable));
+  if (!lock.valid()) return std::unexpected(Error::system(lock_path(), Exit::unavailable));
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return OnlyBoot(std::move(lock));
   if (errno == EWOULDBLOCK)
     return fail(Exit::unavailable,
                 "ostiary runs here already: for another session write \"ostiary exec -- COMMAND\"");
-  return std::unexpected(Error::system(std::string(state_directory) + "/" + lock_name, Exit::unavailable));
+  return std::unexpected(Error::system(lock_path(), Exit::unavailable));
 }
 
 bool OnlyBoot::is_claimed() {
-  const std::string path = std::string(state_directory) + "/" + lock_name;
-  const UniqueFd lock{::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
+  const UniqueFd lock{::open(lock_path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
   return lock.valid() && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 

@@ -1,6 +1,5 @@
 // nft/watch.h: notices when somebody else changes our table.
-// It tells that the table was touched, not that it is wrong: whoever hears of it compares
-// nft::Table::fingerprint(). What was missed is reported as missed.
+// It tells that the table was touched, not that it is wrong. What was missed is reported as missed.
 #pragma once
 
 #include <cstdint>
