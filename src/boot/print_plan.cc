@@ -78,8 +78,10 @@ Json upstreams_json(const Plan& plan) {
 Json inbound_json(const Plan& plan) {
   Json inbound = Json::array();
   for (const policy::Rule& rule : plan.inbound)
-    inbound.push_back(
-        {{"network", text(rule.subject)}, {"ports", rule.ports.text()}, {"reason", rule.reason}});
+    inbound.push_back({{"network", text(rule.subject)},
+                       {"ports", rule.ports.text()},
+                       {"protocol", text(rule.protocol)},
+                       {"reason", rule.reason}});
   return inbound;
 }
 
@@ -137,8 +139,8 @@ void print_phase_1(Out& out, const Plan& plan) {
   for (const policy::Rule& rule : plan.rules)
     line(out, "  opens        {}   ({})", text(rule), escape_controls(rule.reason));
   for (const policy::Rule& rule : plan.inbound)
-    line(out, "  answers      from port {} to {}   ({})", rule.ports.text(), text(rule.subject),
-         escape_controls(rule.reason));
+    line(out, "  answers      from port {}/{} to {}   ({})", rule.ports.text(), text(rule.protocol),
+         text(rule.subject), escape_controls(rule.reason));
   const telemetry::Telemetry& telemetry = plan.telemetry;
   std::string why = telemetry.reason.empty() ? "" : " by " + telemetry.reason;
   if (telemetry.state == telemetry::State::on) why = ": " + std::string(config::text(telemetry.source));

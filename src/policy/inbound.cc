@@ -1,7 +1,8 @@
-// Services that may be spoken to, as --allow-inbound has them.
+// Services that accept connections from outside, as --allow-inbound has them.
 #include <algorithm>
 #include <array>
 
+#include "entry.h"
 #include "ostiary/base/quote.h"
 #include "ostiary/policy/parse.h"
 
@@ -9,28 +10,48 @@ namespace ostiary::policy {
 namespace {
 
 constexpr std::array<std::string_view, 2> everywhere{"0.0.0.0/0", "::/0"};
+constexpr std::string_view form =
+    "write it like \"22\", \"5353/udp\", \"10.1.0.0/16:22\" or \"[fdaa::/16]:22/tcp\"";
 
 std::unexpected<Error> wrong(std::string_view entry, std::string_view what) {
   return fail(Exit::configuration, quote(entry) + " " + std::string(what));
 }
 
-bool is_port(std::string_view piece) {
-  return !piece.empty() && std::ranges::all_of(piece, [](char c) { return c >= '0' && c <= '9'; });
+bool is_port(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// "22" or "22/udp"
+bool is_service(std::string_view piece) {
+  return is_port(piece.substr(0, piece.find('/')));
 }
 
 Result<> add_from_everywhere(std::vector<Rule>& rules, std::string_view piece, std::string_view reason) {
-  const auto ports = inet::PortSet::parse(piece);
+  const size_t slash = piece.find('/');
+  const auto ports = inet::PortSet::parse(piece.substr(0, slash));
   if (!ports) return wrong(piece, ports.error().message);
+  auto protocol = Protocol::tcp;
+  if (slash != std::string_view::npos) {
+    const auto written = parse_protocol(piece.substr(slash + 1));
+    if (!written) return wrong(piece, written.error().message + ": " + std::string(form));
+    protocol = *written;
+  }
   for (const std::string_view network : everywhere)
-    rules.push_back(
-        {.subject = TRY(inet::Prefix::parse(network)), .ports = *ports, .reason = std::string(reason)});
+    rules.push_back({.subject = TRY(inet::Prefix::parse(network)),
+                     .ports = *ports,
+                     .protocol = protocol,
+                     .reason = std::string(reason)});
   return {};
 }
 
+// What stands between the last colon and the protocol is one port.
+bool ends_with_service(std::string_view piece) {
+  const size_t colon = piece.rfind(':');
+  return colon != std::string_view::npos && !piece.ends_with(']') && is_service(piece.substr(colon + 1));
+}
+
 Result<> add_from_network(std::vector<Rule>& rules, std::string_view piece, std::string_view reason) {
-  constexpr std::string_view form = "write it like \"22\", \"10.1.0.0/16:22\" or \"[fdaa::/16]:22\"";
-  if (!is_port(piece.substr(std::min(piece.rfind(':'), piece.size() - 1) + 1)) || piece.ends_with(']'))
-    return wrong(piece, "does not end with a port: " + std::string(form));
+  if (!ends_with_service(piece)) return wrong(piece, "does not end with a port: " + std::string(form));
   auto parsed = TRY(parse_entry(piece, reason, [](std::string_view) { return std::string_view{}; }));
   for (Rule& rule : parsed) {
     if (!std::holds_alternative<inet::Prefix>(rule.subject))
@@ -50,10 +71,10 @@ Result<std::vector<Rule>> parse_inbound(std::string_view text, std::string_view 
     const std::string_view piece = text.substr(0, comma);
     text.remove_prefix(std::min(comma + 1, text.size()));
     if (piece.empty()) continue;
-    // "[fdaa::/16]:22,2222" would open the second port to everybody.
-    if (is_port(piece) && !before.empty() && !is_port(before))
+    // "[fdaa::/16]:22,2222" would open the second port to everyone.
+    if (is_service(piece) && !before.empty() && !is_service(before))
       return wrong(piece, "stands behind a network: write the network again, or ports without one first");
-    if (is_port(piece))
+    if (is_service(piece))
       TRY(add_from_everywhere(rules, piece, reason));
     else
       TRY(add_from_network(rules, piece, reason));

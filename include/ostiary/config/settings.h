@@ -53,7 +53,7 @@ inline constexpr std::array settings{
     Setting{"allow", "--allow", "OSTIARY_ALLOW", ValueKind::list, Reach::flag_and_variable, "ENTRY",
             "May be reached: HOST[:PORTS][/tcp|udp], *.DOMAIN, NETWORK, preset:NAME"},
     Setting{"allow_inbound", "--allow-inbound", "OSTIARY_ALLOW_INBOUND", ValueKind::list, Reach::everywhere,
-            "[NETWORK:]PORT", "Let a TCP service's answers leave where nothing is tracked"},
+            "[NETWORK:]PORT[/udp]", "Let a service's answers leave where nothing is tracked"},
     Setting{"no_derive", "--no-derive", "OSTIARY_NO_DERIVE", ValueKind::on_or_off, Reach::everywhere, "",
             "Do not open the API hosts that the session's own variables imply"},
     Setting{"upstream", "--upstream", "OSTIARY_UPSTREAM", ValueKind::list, Reach::everywhere, "SERVER",

@@ -28,9 +28,9 @@ Result<std::vector<Rule>> parse_list(std::string_view text, std::string_view rea
 Result<std::vector<Rule>> parse_allow(const config::Node& allow, std::string_view file,
                                       const Lookup& variable);
 
-// Services of this host that may be spoken to from outside: "22", "[fdaa::/16]:22", "10.1.0.0/16:22", with
-// commas between them. The subjects are networks, all of IPv4 and of IPv6 where none is named; the protocol
-// is TCP.
+// Services of this host that accept connections from outside: "22", "5353/udp", "[fdaa::/16]:22",
+// "10.1.0.0/16:22/tcp", with commas between them. The subjects are networks: all of IPv4 and of IPv6 where
+// the entry names none. The default protocol is TCP.
 Result<std::vector<Rule>> parse_inbound(std::string_view text, std::string_view reason);
 
 }  // namespace ostiary::policy

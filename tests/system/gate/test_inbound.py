@@ -65,7 +65,7 @@ def test_the_plan_shows_it(home):
     plan = home.plan(*FLAGS)
     assert [(each["network"], each["ports"]) for each in plan["inbound"]] == [
         ("0.0.0.0/0", "2222"), ("::/0", "2222"), ("2001:db8:ffff::/48", "2223"), ("203.0.113.0/24", "2224")]
-    assert "from port 2223 to 2001:db8:ffff::/48" in home.run("plan", *FLAGS).stdout
+    assert "from port 2223/tcp to 2001:db8:ffff::/48" in home.run("plan", *FLAGS).stdout
 
 
 def test_the_policy_file_and_the_variable_have_it_too(home):
@@ -76,7 +76,7 @@ def test_the_policy_file_and_the_variable_have_it_too(home):
 
 
 @pytest.mark.parametrize("entry", ["ssh", "0", "65536", "10.0.0.0/8", "[fdaa::/16]", "example.com:22", "[fdaa::/16]:22,2222",
-                                   "fdaa::1:22", "22/udp", "10.0.0.0/8:22/udp", "10.0.0.0/33:22", "22-25", "[fdaa::/16]:",
+                                   "fdaa::1:22", "22/sctp", "22/", "22/udp/tcp", "10.0.0.0/8:22/sctp", "/udp", "[fdaa::/16]:22,2222/udp", "10.0.0.0/33:22", "22-25", "[fdaa::/16]:",
                                    "http://10.0.0.1:22", "preset:github"])
 def test_what_is_no_port_is_one_line(home, entry):
     result = home.run("plan", "--allow-inbound", entry)
