@@ -81,7 +81,8 @@ class Renderer {
     endpoint(line.word("kind", "packet"), event.address, event.port, event.protocol);
     if (event.icmp_type) line.number("icmp_type", *event.icmp_type);
     if (event.uid) line.number("uid", *event.uid);
-    return by(line.known("name", event.name), event.by).number("count", event.count).finish();
+    line.known("name", event.name).known("why", event.why);
+    return by(line, event.by).number("count", event.count).finish();
   }
   std::string_view operator()(const DenyOther& event) const {
     return begin("deny").word("kind", "other").number("count", event.count).finish();

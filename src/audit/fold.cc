@@ -13,8 +13,8 @@ constexpr size_t longest_text = limits::text_octets + 1;
 std::array<std::string_view*, 3> texts(DenyName& event) {
   return {&event.name, &event.type, &event.detail};
 }
-std::array<std::string_view*, 1> texts(DenyPacket& event) {
-  return {&event.name};
+std::array<std::string_view*, 2> texts(DenyPacket& event) {
+  return {&event.name, &event.why};
 }
 std::array<std::string_view*, 2> texts(UpstreamFailure& event) {
   return {&event.name, &event.why};

@@ -98,9 +98,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                              .icmp_type = number,
                              .uid = UINT32_MAX,
                              .name = c,
+                             .why = b,
                              .count = number};
       const Json line = check_line(event, time);
       check_text(line, "name", c);
+      check_text(line, "why", b);
       HOLDS(inet::IpAddress::parse(line["address"].get<std::string>()).value() == address);
       break;
     }

@@ -87,7 +87,8 @@ struct DenyPacket {
   uint8_t protocol = 0;
   std::optional<uint8_t> icmp_type;
   std::optional<uint32_t> uid;
-  std::string_view name;  // that the gate answered this address to
+  std::string_view name;      // that the gate answered this address to
+  std::string_view why = {};  // the rule that refused it, "forged-source"; empty: no rule allows it
   uint64_t count = 1;
   Doer by = Doer::agent;
   auto operator<=>(const DenyPacket&) const = default;

@@ -39,7 +39,7 @@ std::vector<Event> largest(const std::string& text) {
       Phase{Phase::Number::second, text, std::chrono::milliseconds::max(), Phase::Names{count, count, count}},
       Allow{text, ports},
       DenyName{text, text, DenyReason::not_admitted, text, count, Doer::self_test},
-      DenyPacket{v6, 65535, IPPROTO_UDPLITE, 255, number, text, count, Doer::self_test},
+      DenyPacket{v6, 65535, IPPROTO_UDPLITE, 255, number, text, text, count, Doer::self_test},
       DenyOther{count},
       Admit{text, v6, IPPROTO_UDPLITE, 65535, std::chrono::seconds::max(), 65535},
       Revoke{text, v6, IPPROTO_UDPLITE, 65535, text},

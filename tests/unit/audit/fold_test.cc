@@ -77,6 +77,7 @@ Foldable some_event(std::mt19937& random, std::string& room, size_t names) {
                         {},
                         random() % 2 == 0 ? std::optional<uint32_t>(0) : std::nullopt,
                         room,
+                        random() % 2 == 0 ? "forged-source" : "",
                         count};
     default:
       return UpstreamFailure{room, "refused", count};
@@ -105,12 +106,18 @@ TEST_SUITE("audit/fold") {
     for (int i = 0; i < 3; ++i) fold.add(DenyName{name, "TXT", DenyReason::no_rule, {}}, start);
     fold.add(DenyPacket{address("192.0.2.1"), 80, IPPROTO_TCP, {}, 0, name}, start);
     fold.add(DenyPacket{address("192.0.2.1"), 81, IPPROTO_TCP, {}, 0, name}, start);
+    std::string why = "forged-source";
+    fold.add(DenyPacket{address("192.0.2.1"), 80, IPPROTO_TCP, {}, 0, name, why}, start);
+    fold.add(DenyPacket{address("192.0.2.1"), 80, IPPROTO_TCP, {}, 0, name, why}, start);
     fold.add(UpstreamFailure{name, "refused"}, start);
     fold.add(UpstreamFailure{name, "refused", 4}, start);
     name = "scribble!";  // nothing of what was given is borrowed
+    why = "scribbled too";
     const Told told = flushed(fold);
-    CHECK(told.lines() == 5);
-    CHECK(told.sum() == 510);
+    CHECK(told.lines() == 6);
+    CHECK(told.sum() == 512);
+    CHECK(told.counts().at(R"({"address":"192.0.2.1","event":"deny","kind":"packet","name":"a.example",)"
+                           R"("port":80,"protocol":"tcp","uid":0,"why":"forged-source"})") == 2);
     CHECK(told.counts().at(
               R"({"event":"deny","kind":"name","name":"a.example","type":"A","why":"no_rule"})") == 500);
     CHECK(told.counts().at(
