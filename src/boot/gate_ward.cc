@@ -13,11 +13,13 @@
 #include "ostiary/boot/files.h"
 #include "ostiary/boot/tracking_probe.h"
 #include "ostiary/inet/socket_address.h"
+#include "ostiary/inet/special.h"
 #include "ostiary/net/interfaces.h"
 #include "ostiary/net/routes.h"
 #include "ostiary/nft/flows.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/policy/policy.h"
+#include "ostiary/upstream/in_turn.h"
 
 namespace ostiary::boot {
 namespace {
@@ -65,11 +67,14 @@ gate::Family family(net::Reach reach) {
   return reach == net::Reach::none ? gate::Family::unreachable : gate::Family::reachable;
 }
 
-// Whether a resolver at that address would be one of this host's own processes.
+// Whether a server at that address would be a process of this host: to its own address the kernel sends from
+// that address.
 bool is_of_this_host(const inet::IpAddress& address) {
-  const inet::SocketAddress name(address, 0);
-  const UniqueFd socket{::socket(name.domain(), SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  return socket.valid() && ::bind(socket.get(), name.get(), name.size()) == 0;
+  if (inet::classify(address) == inet::Reach::loopback) return true;
+  const inet::SocketAddress server(address, upstream::dns_port);
+  const UniqueFd socket{::socket(server.domain(), SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  if (!socket.valid() || ::connect(socket.get(), server.get(), server.size()) != 0) return false;
+  return inet::SocketAddress::local(socket) == address;
 }
 
 bool is_gates(const inet::IpAddress& address) {
@@ -82,15 +87,40 @@ std::vector<std::string> doors_of_others() {
           "/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve"};
 }
 
+// Where the rules hold all, a resolver of this host cannot be the upstream: the rules bring its own questions
+// to the gate, and the agent could answer in its place. Docker's asks from outside.
+bool can_ask(const Plan& plan, const inet::IpAddress& address) {
+  return plan.scope == config::Scope::user || upstream::is_dockers(address) || !is_of_this_host(address);
+}
+
+Result<std::vector<upstream::Server>> choose_upstreams(const Plan& plan) {
+  constexpr std::string_view why =
+      " is on this host, where the gate would get that server's own questions: name the server behind it "
+      "with "
+      "--upstream";
+  if (plan.upstreams.empty())
+    return fail(
+        Exit::configuration,
+        std::string(resolver_path) + " names no nameserver: write one there, or name one with --upstream");
+  std::vector<upstream::Server> servers;
+  std::string refused;
+  for (const PlannedUpstream& each : plan.upstreams) {
+    if (can_ask(plan, each.server.address)) {
+      servers.push_back(each.server);
+      continue;
+    }
+    refused = each.source + ": the upstream server " + text(each.server) + std::string(why);
+    log::warn(refused);
+  }
+  if (servers.empty()) return fail(Exit::configuration, refused);
+  return servers;
+}
+
 Result<gate::Setup> make_setup(const Plan& plan) {
   const net::Reachable reach = TRY(net::read_reach());
   gate::Setup setup;
   setup.rules = plan.rules;
-  for (const PlannedUpstream& each : plan.upstreams) setup.upstreams.push_back(each.server);
-  if (setup.upstreams.empty())
-    return fail(
-        Exit::configuration,
-        std::string(resolver_path) + " names no nameserver: write one there, or name one with --upstream");
+  setup.upstreams = TRY(choose_upstreams(plan));
   setup.terms = {.hold = plan.hold, .ipv4 = family(reach.ipv4), .ipv6 = family(reach.ipv6)};
   setup.resolve_timeout = plan.resolve_timeout;
   setup.beginning = gate::Beginning::empty;
@@ -100,11 +130,19 @@ Result<gate::Setup> make_setup(const Plan& plan) {
   return setup;
 }
 
+std::vector<uint8_t> protocols(policy::Protocol protocol) {
+  std::vector<uint8_t> numbers;
+  if (protocol != policy::Protocol::udp) numbers.push_back(IPPROTO_TCP);
+  if (protocol != policy::Protocol::tcp) numbers.push_back(IPPROTO_UDP);
+  return numbers;
+}
+
 nft::Ruleset make_ruleset(const Plan& plan, const gate::Setup& setup) {
   nft::Ruleset ruleset;
   ruleset.gate_mark = gate_mark;
   ruleset.gate_port = gate::port;
   ruleset.log_group = log_group;
+  ruleset.agent_user = plan.identity.uid;
   if (plan.scope == config::Scope::user) ruleset.only_user = plan.identity.uid;
   for (const upstream::Server& server : setup.upstreams)
     if (is_of_this_host(server.address) && !is_gates(server.address) &&
@@ -120,11 +158,12 @@ nft::Ruleset make_ruleset(const Plan& plan, const gate::Setup& setup) {
                                    .last_port = grant.ports.last});
   for (const policy::Rule& rule : plan.inbound)
     for (const inet::PortRange& ports : rule.ports.ranges())
-      ruleset.inbound.push_back({.network = std::get<inet::Prefix>(rule.subject).network(),
-                                 .prefix_length = std::get<inet::Prefix>(rule.subject).length(),
-                                 .protocol = IPPROTO_TCP,
-                                 .first_port = ports.first,
-                                 .last_port = ports.last});
+      for (const uint8_t protocol : protocols(rule.protocol))
+        ruleset.inbound.push_back({.network = std::get<inet::Prefix>(rule.subject).network(),
+                                   .prefix_length = std::get<inet::Prefix>(rule.subject).length(),
+                                   .protocol = protocol,
+                                   .first_port = ports.first,
+                                   .last_port = ports.last});
   return ruleset;
 }
 
@@ -152,7 +191,7 @@ Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journa
   auto watch = TRY(nft::Watch::open(table));
   std::unique_ptr<GateWard> ward(new GateWard(plan, journal, std::move(resolver), std::move(setup),
                                               std::move(ruleset), std::move(watch), std::move(table)));
-  TRY(ward->deny_everything());
+  TRY(ward->deny_everything_at_first());
   if (Result<> opened = ward->open_what_the_plan_names(requests); !opened) {
     if (plan.network == net::NamespaceKind::machine) (void)ward->close(RulesAtEnd::removed);
     return std::unexpected(std::move(opened).error());
@@ -162,6 +201,21 @@ Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journa
 
 Result<> GateWard::deny_everything() {
   return table_.apply(ruleset_, nft::Existing::replace);
+}
+
+// Whatever an earlier boot or nobody's rules let through ends here.
+Result<> GateWard::deny_everything_at_first() {
+  Result<> applied = deny_everything();
+  if (!applied && !ruleset_.only_user) {
+    ruleset_.zones = nft::Zones::unsupported;
+    if (!deny_everything()) return applied;
+    log::warn(
+        "phase 1: the kernel has no zones of connections: where the agent floods the upstream's address with "
+        "questions, names may not resolve for half a minute");
+  } else {
+    TRY(std::move(applied));
+  }
+  return nft::settle_flows(ruleset_);
 }
 
 // The rules are for both families until it is known better: what is not tracked is denied by them as well.
@@ -316,11 +370,11 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
   if (missed && applied) return {};
   // What the gate told the agent holds again before flows are looked at, which are many.
   if (applied && gate_) (void)gate_->tell_restore();  // one that has just ended admits anew when it is back
-  // Whoever began a flow in between must not go on in it. The rules for one user know their own.
+  // The agent may have begun flows while the rules were missing. The rules for one user mark its own.
   const bool for_all = plan_.scope == config::Scope::container;
-  const Result<> doubted = for_all ? nft::doubt_flows(gate_mark) : Result<>{};
+  const Result<> settled = for_all ? nft::settle_flows(ruleset_) : Result<>{};
   const bool gone_on_too_long = note(tampering_) > max_tampering;
-  const bool right = applied && doubted && !gone_on_too_long;
+  const bool right = applied && settled && !gone_on_too_long;
   using Response = audit::Tampering::Response;
   tell(audit::Tampering{.what = what,
                         .process = change.process,
@@ -329,7 +383,7 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
   log::warn("somebody else touched the rules (" + what + ", by " + change.program +
             "): " + (right ? "put right" : "ending the agent"));
   if (!applied) return std::unexpected(applied.error());
-  if (!doubted) return std::unexpected(doubted.error());
+  if (!settled) return std::unexpected(settled.error());
   if (gone_on_too_long) return fail(Exit::unavailable, "somebody else keeps changing the rules");
   return {};
 }

@@ -220,7 +220,8 @@ class Gate {
                                                     .protocol = each.protocol,
                                                     .icmp_type = each.icmp_type,
                                                     .uid = each.uid,
-                                                    .name = ledger_.name_of(each.destination)},
+                                                    .name = ledger_.name_of(each.destination),
+                                                    .why = nft::text(each.cause)},
                                   now);
     return denied.size();
   }

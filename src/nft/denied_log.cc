@@ -1,5 +1,6 @@
 #include "ostiary/nft/denied_log.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -69,11 +70,24 @@ Result<int> gather_in_group(netlink::Socket& socket, uint16_t group) {
   return netlink::ask(socket, request);
 }
 
+Cause cause_of(std::span<const uint8_t> attributes) {
+  const auto prefix = netlink::find_attribute(attributes, NFULA_PREFIX);
+  if (!prefix) return Cause::no_rule;
+  const auto* const found =
+      std::ranges::find(causes, prefix->text(), [](Cause cause) { return text(cause); });
+  return found == causes.end() ? Cause::no_rule : *found;
+}
+
 std::optional<Denied> read_event(std::span<const uint8_t> attributes) {
   const auto payload = netlink::find_attribute(attributes, NFULA_PAYLOAD);
   const auto target = payload ? parse_packet(payload->payload) : std::nullopt;
   if (!target) return std::nullopt;
-  Denied denied{target->destination, target->protocol, target->port.value_or(0), target->icmp_type, {}};
+  Denied denied{.destination = target->destination,
+                .protocol = target->protocol,
+                .port = target->port.value_or(0),
+                .icmp_type = target->icmp_type,
+                .cause = cause_of(attributes),
+                .uid = {}};
   if (const auto uid = netlink::find_attribute(attributes, NFULA_UID)) denied.uid = uid->be32();
   return denied;
 }

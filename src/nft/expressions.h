@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ostiary/inet/ip_address.h"
+#include "ostiary/nft/cause.h"
 #include "ostiary/nft/ruleset.h"
 
 namespace ostiary::nft {
@@ -83,12 +84,51 @@ inline Json tcp_flags(unsigned mask, unsigned set) {
 inline Json accept() {
   return {{"accept", nullptr}};
 }
+inline Json drop() {
+  return {{"drop", nullptr}};
+}
+inline Json counter() {
+  return {{"counter", nullptr}};
+}
+// The audit reads the cause from the prefix.
+inline Json log(const Ruleset& ruleset, Cause cause) {
+  Json options{{"group", ruleset.log_group}, {"snaplen", limits::logged_bytes}};
+  if (cause != Cause::no_rule) options["prefix"] = text(cause);
+  return {{"log", std::move(options)}};
+}
+inline Json go(const char* chain) {
+  return {{"goto", {{"target", chain}}}};
+}
 inline Json deny() {
-  return {{"goto", {{"target", "denied"}}}};
+  return go("denied");
 }
 
 inline Json local_destination() {
   return is({{"fib", {{"result", "type"}, {"flags", {"daddr"}}}}}, "local");
+}
+inline Json from_this_host() {
+  return is({{"fib", {{"result", "type"}, {"flags", {"saddr"}}}}}, "local");
+}
+inline Json loopback_network() {
+  return prefix(inet::IpAddress::v4({127, 0, 0, 0}), 8);
+}
+inline Json protocol(unsigned number_of_it) {
+  return is(meta("l4proto"), number(number_of_it));
+}
+inline Json is_icmp() {
+  return is(meta("l4proto"), any_of({number(IPPROTO_ICMP), number(IPPROTO_ICMPV6)}));
+}
+inline Json is_family(Family family) {
+  return is(meta("nfproto"), family == Family::ipv4 ? "ipv4" : "ipv6");
+}
+inline Json in_network(const AddressRule& network, const char* side) {
+  const Family family = network.network.family();
+  if (network.prefix_length == 0) return is_family(family);
+  return is(field(ip(family), side), prefix(network.network, network.prefix_length));
+}
+inline Json ports_of(const AddressRule& ports) {
+  if (ports.first_port == ports.last_port) return ports.first_port;
+  return {{"range", {ports.first_port, ports.last_port}}};
 }
 inline Json tcp_or_udp() {
   return is(meta("l4proto"), any_of({number(IPPROTO_TCP), number(IPPROTO_UDP)}));

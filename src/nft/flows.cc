@@ -8,7 +8,9 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netinet/in.h>
 
+#include "ostiary/base/read_file.h"
 #include "ostiary/netlink/message.h"
 #include "ostiary/netlink/request.h"
 #include "ostiary/netlink/socket.h"
@@ -19,13 +21,13 @@ namespace ostiary::nft {
 namespace {
 
 constexpr size_t datagram_size = 65536;
+constexpr size_t max_count = 32;
 constexpr size_t request_size = 512;  // headers, and a flow's addresses, ports and zone
 
-// Whoever asked in between was not led to the gate. Nobody who uses the same port would be.
-enum class Fate : uint8_t { doubted, forgotten };
+enum class Fate : uint8_t { unverified, forgotten };
 
 struct Flow {
-  Fate fate = Fate::doubted;
+  Fate fate = Fate::unverified;
   uint8_t family = 0;
   std::vector<uint8_t> tuple;  // as the kernel writes it
   std::vector<uint8_t> zone;
@@ -45,6 +47,12 @@ std::vector<uint8_t> copy(const std::optional<netlink::Attribute>& attribute) {
   return {attribute->payload.begin(), attribute->payload.end()};
 }
 
+bool is_tcp(const netlink::Attribute& tuple) {
+  const auto protocol = netlink::find_attribute(tuple.payload, CTA_TUPLE_PROTO);
+  const auto number = protocol ? netlink::find_attribute(protocol->payload, CTA_PROTO_NUM) : std::nullopt;
+  return number && number->payload.size() == 1 && number->payload[0] == IPPROTO_TCP;
+}
+
 bool is_to_dns(const netlink::Attribute& tuple) {
   const auto protocol = netlink::find_attribute(tuple.payload, CTA_TUPLE_PROTO);
   const auto port = protocol ? netlink::find_attribute(protocol->payload, CTA_PROTO_DST_PORT) : std::nullopt;
@@ -56,24 +64,52 @@ bool is_redirected(const netlink::NetfilterHeader& content) {
   return status && (status->be32().value_or(0) & IPS_DST_NAT) != 0;
 }
 
-// Nothing for the gate's, and for what is held more closely already.
+// A connection belongs to the sockets at its ends, and a question that was redirected awaits its answer: the
+// rules check the packets of both. Any other flow would be whose process next binds its port; the kernel
+// forgets it, and the next packet begins anew. So it does with a question that was not redirected.
+Fate fate_of(const netlink::Attribute& tuple, const netlink::NetfilterHeader& content) {
+  const bool kept = is_to_dns(tuple) ? is_redirected(content) : is_tcp(tuple);
+  return kept ? Fate::unverified : Fate::forgotten;
+}
+
+// Nothing for a flow of the gate's, and for one that the rules check more closely already.
 std::optional<Flow> read_flow(const netlink::Message& message, uint32_t gate_mark) {
   const auto content = netlink::netfilter_header(message);
   if (!content) return std::nullopt;
   const auto tuple = netlink::find_attribute(content->attributes, CTA_TUPLE_ORIG);
   const auto mark = netlink::find_attribute(content->attributes, CTA_MARK);
   const uint32_t now = mark ? mark->be32().value_or(0) : 0;
-  if (!tuple || now == gate_mark || now == taken_up(gate_mark)) return std::nullopt;
-  return Flow{.fate = is_to_dns(*tuple) && !is_redirected(*content) ? Fate::forgotten : Fate::doubted,
+  if (!tuple || now == gate_mark || now == picked_up(gate_mark)) return std::nullopt;
+  return Flow{.fate = fate_of(*tuple, *content),
               .family = content->family,
               .tuple = copy(tuple),
               .zone = copy(netlink::find_attribute(content->attributes, CTA_ZONE))};
 }
 
-Result<std::vector<Flow>> list_flows(netlink::Socket& socket, uint32_t gate_mark) {
+// Of those that an agent of an earlier boot began.
+std::optional<Flow> read_flow_of_user(const netlink::Message& message) {
+  const auto content = netlink::netfilter_header(message);
+  const auto tuple = content ? netlink::find_attribute(content->attributes, CTA_TUPLE_ORIG) : std::nullopt;
+  if (!tuple) return std::nullopt;
+  return Flow{.fate = Fate::forgotten,
+              .family = content->family,
+              .tuple = copy(tuple),
+              .zone = copy(netlink::find_attribute(content->attributes, CTA_ZONE))};
+}
+
+// A machine may have very many flows, so the kernel is asked for those with a mark of ours alone.
+nlmsghdr* list_request(std::span<uint8_t> room, const Ruleset& ruleset) {
+  nlmsghdr* header =
+      netlink::begin_request(room.data(), {.type = type_of(IPCTNL_MSG_CT_GET), .flags = NLM_F_DUMP});
+  if (!ruleset.only_user) return header;
+  mnl_attr_put_u32(header, CTA_MARK, __builtin_bswap32(ruleset.gate_mark & ~variants_of_mark));
+  mnl_attr_put_u32(header, CTA_MARK_MASK, __builtin_bswap32(~variants_of_mark));
+  return header;
+}
+
+Result<std::vector<Flow>> list_flows(netlink::Socket& socket, const Ruleset& ruleset) {
   alignas(nlmsghdr) std::array<uint8_t, request_size> request{};
-  TRY(netlink::send(socket, netlink::begin_request(
-                                request.data(), {.type = type_of(IPCTNL_MSG_CT_GET), .flags = NLM_F_DUMP})));
+  TRY(netlink::send(socket, list_request(request, ruleset)));
   std::vector<uint8_t> buffer(datagram_size);
   std::vector<Flow> flows;
   while (true) {
@@ -83,7 +119,8 @@ Result<std::vector<Flow>> list_flows(netlink::Socket& socket, uint32_t gate_mark
     while (const auto message = netlink::next_message(rest)) {
       if (message->type == NLMSG_DONE) return flows;
       if (const auto error = netlink::acknowledged(*message)) return std::unexpected(refused(*error));
-      if (auto flow = read_flow(*message, gate_mark)) flows.push_back(std::move(*flow));
+      auto flow = ruleset.only_user ? read_flow_of_user(*message) : read_flow(*message, ruleset.gate_mark);
+      if (flow) flows.push_back(std::move(*flow));
     }
   }
 }
@@ -91,14 +128,14 @@ Result<std::vector<Flow>> list_flows(netlink::Socket& socket, uint32_t gate_mark
 // One that has ended meanwhile needs neither.
 Result<> mark_or_forget(netlink::Socket& socket, const Flow& flow, uint32_t mark) {
   alignas(nlmsghdr) std::array<uint8_t, request_size> request{};
-  const auto message = flow.fate == Fate::doubted ? IPCTNL_MSG_CT_NEW : IPCTNL_MSG_CT_DELETE;
+  const auto message = flow.fate == Fate::unverified ? IPCTNL_MSG_CT_NEW : IPCTNL_MSG_CT_DELETE;
   nlmsghdr* header = netlink::begin_request(
       request.data(), {.type = type_of(message), .flags = NLM_F_ACK, .family = flow.family});
   if (!mnl_attr_put_check(header, request.size(), CTA_TUPLE_ORIG | NLA_F_NESTED, flow.tuple.size(),
                           flow.tuple.data()) ||
       (!flow.zone.empty() &&
        !mnl_attr_put_check(header, request.size(), CTA_ZONE, flow.zone.size(), flow.zone.data())) ||
-      (flow.fate == Fate::doubted &&
+      (flow.fate == Fate::unverified &&
        !mnl_attr_put_u32_check(header, request.size(), CTA_MARK, __builtin_bswap32(mark))))
     return std::unexpected(refused(EMSGSIZE));
   const int error = TRY(netlink::ask(socket, header));
@@ -108,10 +145,11 @@ Result<> mark_or_forget(netlink::Socket& socket, const Flow& flow, uint32_t mark
 
 }  // namespace
 
-Result<> doubt_flows(uint32_t gate_mark) {
+Result<> settle_flows(const Ruleset& ruleset) {
+  if (read_file("/proc/sys/net/netfilter/nf_conntrack_count", max_count) == "0\n") return {};
   netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::netfilter));
-  for (const Flow& flow : TRY(list_flows(socket, gate_mark)))
-    TRY(mark_or_forget(socket, flow, doubted(gate_mark)));
+  for (const Flow& flow : TRY(list_flows(socket, ruleset)))
+    TRY(mark_or_forget(socket, flow, unverified(ruleset.gate_mark)));
   return {};
 }
 

@@ -1,5 +1,5 @@
-// output.h: what becomes of packets on their way out; the heart of the ruleset.
-// docs/ruleset.md has the chains in their order.
+// output.h: judges packets on their way out; the heart of the ruleset.
+// docs/ruleset.md lists the chains and their rules in order.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,33 @@ namespace ostiary::nft {
 inline constexpr int filter_priority = 200;
 inline constexpr uint16_t dns_port = 53;
 
-// The chain where everybody is held but the gate: what it does not accept is denied.
+// Marks of the agent's flows where the rules hold one user. They are not the gate's.
+struct AgentMarks {
+  uint32_t permitted;    // to what the rules permit
+  uint32_t own_service;  // to a service of this host, which must turn out to be the agent's own
+  uint32_t not_its_own;  // the service is another user's
+};
+inline constexpr uint32_t variants_of_mark = 3;
+constexpr AgentMarks agent_marks(const Ruleset& ruleset) {
+  return {ruleset.gate_mark ^ 1U, ruleset.gate_mark ^ 2U, ruleset.gate_mark ^ 3U};
+}
+// A flow from a container inside that was refused: the refusal may go back to it.
+constexpr uint32_t answered(uint32_t gate_mark) {
+  return gate_mark ^ 4U;
+}
+
+// Holds every process but the gate: the chain denies what it does not accept.
 void add_output(nlohmann::json& out, const Ruleset& ruleset);
 
-// The chains where one user is held and nobody else is touched.
+// Holds one user and leaves all others alone.
 void add_output_of_user(nlohmann::json& out, const Ruleset& ruleset, uint32_t user);
+
+// Packets that come in, and those that are forwarded.
+void add_arrivals(nlohmann::json& out, const Ruleset& ruleset);
+void add_forward(nlohmann::json& out, const Ruleset& ruleset);
 
 // What both have in common; `chain` is where packets are judged. The gate's rules go to "output".
 void add_gate(nlohmann::json& out, const Ruleset& ruleset);
-void add_inbound(nlohmann::json& out, const Ruleset& ruleset, const char* chain);
-void add_own_source(nlohmann::json& out, const char* chain);
 void add_closed_resolvers(nlohmann::json& out, const Ruleset& ruleset, const char* chain);
 
 }  // namespace ostiary::nft

@@ -1,35 +1,34 @@
-// Where one user is held, everybody else on this machine is somebody to get out through, and their flows are
-// there to be taken over. So nothing passes for what it is near to:
-// - A flow is the agent's if the agent began it while the rules were there: it is marked then. In a flow that
-// it
-//   did not begin it may answer, and no more.
-// - Over loopback it reaches its own services and the gate. Who answers shows whose a service is: a
-// connection is
-//   accepted by whoever owns the socket that listens.
-// A packet without an owner is the kernel's or of a connection that was closed, and not a beginning.
+// Where the rules hold one user, the agent could get out through every other user of the machine, or go on in
+// their flows. So nearness alone lets nothing pass:
+// - A flow is the agent's if the agent began it while the rules were there: the rules mark it then. In a flow
+//   of another user's it may answer, and no more.
+// - Over loopback it reaches its own services and the gate. The owner of the socket that accepts a connection
+//   shows whose service it is.
+// A packet without an owner comes from the kernel, or from a socket that was closed with data to send.
 #include <netinet/in.h>
 
 #include "expressions.h"
+#include "misdirection.h"
 #include "output.h"
 
 namespace ostiary::nft {
 namespace {
 
 constexpr const char* confined = "confined";
+constexpr const char* crowd = "crowd";
 
-// Marks of flows, apart from the gate's.
-struct Marks {
-  uint32_t permitted;    // the agent's, to what the rules permit
-  uint32_t own_service;  // the agent's, to what listens on this host and must be its own
-  uint32_t not_its_own;  // it is not
-};
-Marks marks_of(const Ruleset& ruleset) {
-  return {ruleset.gate_mark ^ 1U, ruleset.gate_mark ^ 2U, ruleset.gate_mark ^ 3U};
+// Another user may begin a flow with addresses and ports that the agent has used: the flow is that user's
+// then.
+void add_foreign_beginning(Json& out, const AgentMarks& marks, uint32_t user) {
+  out.push_back(rule(
+      "output",
+      {is_not(meta("skuid"), user), tcp_flags(syn | ack | rst, syn),
+       is(ct("mark"), any_of({marks.permitted, marks.own_service, marks.not_its_own})), set_flow_mark(0)}));
 }
 
-// Drops an acceptance by somebody else; the agent's next try, a second later, is refused. Sent back to the
-// one who accepted, a refusal would tell the agent nothing.
-void add_acceptance(Json& out, const Marks& marks, uint32_t user) {
+// Drops an acceptance by another user's socket. The agent's next SYN, a second later, is refused. A refusal
+// now would go to the one who accepted, and the agent would learn nothing.
+void add_acceptance(Json& out, const AgentMarks& marks, uint32_t user) {
   const auto acceptance = [](uint32_t mark, std::initializer_list<Json> verdict) {
     Json::array_t statements{flow_is_marked(mark), is(ct("direction"), "reply"),
                              tcp_flags(syn | ack, syn | ack)};
@@ -38,11 +37,18 @@ void add_acceptance(Json& out, const Marks& marks, uint32_t user) {
   };
   out.push_back(acceptance(marks.own_service, {is_user(user), accept()}));
   for (const uint32_t mark : {marks.own_service, marks.not_its_own})
-    out.push_back(
-        acceptance(mark, {{{"counter", nullptr}}, set_flow_mark(marks.not_its_own), {{"drop", nullptr}}}));
+    out.push_back(acceptance(mark, {counter(), set_flow_mark(marks.not_its_own), drop()}));
 }
 
-void add_flows(Json& out, const Ruleset& ruleset, const Marks& marks) {
+// A closed socket goes on sending to a DNS server through the redirect. Should the kernel forget that flow,
+// the next packet would begin a new one without it.
+void add_ownerless_questions(Json& out, uint32_t user) {
+  out.push_back(rule("output", {is_not(meta("skuid"), user), accept()}));
+  out.push_back(
+      rule("output", {protocol(IPPROTO_TCP), to_port(dns_port), has(ct("state"), "new"), counter(), drop()}));
+}
+
+void add_flows(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
   for (const uint32_t foreign : {ruleset.gate_mark, marks.not_its_own})
     out.push_back(rule(confined, {flow_is_marked(foreign), deny()}));
   out.push_back(rule(confined, {tcp_or_udp(), to_port(dns_port), deny()}));
@@ -51,7 +57,29 @@ void add_flows(Json& out, const Ruleset& ruleset, const Marks& marks) {
     out.push_back(rule(confined, {has(ct("state"), "established"), flow_is_marked(its_own), accept()}));
 }
 
-void add_gates_port(Json& out, const Ruleset& ruleset, const Marks& marks) {
+// The kernel's table of flows is the machine's. A full one would cut off every other user.
+void add_crowd(Json& out, const Ruleset& ruleset) {
+  out.push_back(add("chain", {{"name", crowd}}));
+  out.push_back(rule(crowd, {counter(), log(ruleset, Cause::too_many_flows)}));
+  out.push_back(rule(crowd, {{{"reject", {{"type", "icmpx"}, {"expr", "admin-prohibited"}}}}}));
+}
+
+// The kernel's own count leaves out connections that were closed, whose flows live on for two minutes.
+void add_bound(Json& out) {
+  const Json begins = has(ct("state"), "new");
+  out.push_back(
+      rule(confined, {begins, {{"ct count", {{"val", limits::flows_of_user}, {"inv", true}}}}, go(crowd)}));
+  out.push_back(rule(confined, {begins,
+                                protocol(IPPROTO_TCP),
+                                {{"limit",
+                                  {{"rate", limits::connections_of_user_a_second},
+                                   {"per", "second"},
+                                   {"burst", limits::connections_of_user_at_once},
+                                   {"inv", true}}}},
+                                go(crowd)}));
+}
+
+void add_gates_port(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
   // A redirected packet keeps the interface it was first routed to.
   out.push_back(rule(confined, {has(ct("status"), "dnat"), local_destination(), tcp_or_udp(),
                                 to_port(ruleset.gate_port), set_flow_mark(marks.permitted), accept()}));
@@ -63,52 +91,50 @@ void add_gates_port(Json& out, const Ruleset& ruleset, const Marks& marks) {
   }
 }
 
-void add_permitted(Json& out, const Marks& marks) {
+void add_permitted(Json& out, const AgentMarks& marks) {
   for (const Family family : {Family::ipv4, Family::ipv6})
     for (const char* set : {allow_name(family), net_name(family)})
       out.push_back(rule(confined, {is(key_of_packet(family), "@" + std::string(set)),
                                     set_flow_mark(marks.permitted), accept()}));
 }
 
-// What comes with the beginning itself, by TCP Fast Open, its owner has before anybody sees who accepts. A
-// beginning of Linux's is no longer than this without that; the next try, a second later, is one.
-void add_early_words(Json& out, const Json& to_this_host) {
+// TCP Fast Open delivers data with the SYN, before the rules see who accepts. Drop a SYN larger than a plain
+// one of Linux; the sender's next try, a second later, has no data.
+void add_syn_data_guard(Json& out, const Json& to_this_host) {
   constexpr unsigned tcp_with_usual_options = 40;
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     const unsigned header = family == Family::ipv4 ? 20 : 40;
-    out.push_back(rule(confined, {to_this_host,
-                                  is(meta("nfproto"), family == Family::ipv4 ? "ipv4" : "ipv6"),
-                                  is(meta("l4proto"), number(IPPROTO_TCP)),
-                                  tcp_flags(syn | ack, syn),
-                                  match(meta("length"), ">", header + tcp_with_usual_options),
-                                  {{"counter", nullptr}},
-                                  {{"drop", nullptr}}}));
+    out.push_back(
+        rule(confined, {to_this_host, is_family(family), protocol(IPPROTO_TCP), tcp_flags(syn | ack, syn),
+                        match(meta("length"), ">", header + tcp_with_usual_options), counter(), drop()}));
   }
 }
 
-void add_loopback(Json& out, const Marks& marks) {
+void add_loopback(Json& out, const AgentMarks& marks) {
   const Json to_this_host = is(meta("oifname"), "lo");
-  add_early_words(out, to_this_host);
-  out.push_back(rule(confined, {to_this_host, local_destination(), is(meta("l4proto"), number(IPPROTO_TCP)),
+  add_syn_data_guard(out, to_this_host);
+  out.push_back(rule(confined, {to_this_host, local_destination(), protocol(IPPROTO_TCP),
                                 set_flow_mark(marks.own_service), accept()}));
-  out.push_back(rule(
-      confined, {to_this_host, local_destination(),
-                 is(meta("l4proto"), any_of({number(IPPROTO_ICMP), number(IPPROTO_ICMPV6)})), accept()}));
+  out.push_back(rule(confined, {to_this_host, local_destination(), is_icmp(), accept()}));
 }
 
 }  // namespace
 
 void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
-  const Marks marks = marks_of(ruleset);
+  const AgentMarks marks = agent_marks(ruleset);
   out.push_back(add("chain", {{"name", confined}}));
+  add_crowd(out, ruleset);
   out.push_back(base_chain("output", "filter", "output", filter_priority, "accept"));
   add_gate(out, ruleset);
+  add_foreign_beginning(out, marks, user);
   add_acceptance(out, marks, user);
-  out.push_back(rule("output", {is_user(user), {{"goto", {{"target", confined}}}}}));
+  out.push_back(rule("output", {is_user(user), go(confined)}));
+  add_ownerless_questions(out, user);
 
-  add_own_source(out, confined);
+  add_forged_source(out, confined);
+  add_source_route(out, confined);
   add_flows(out, ruleset, marks);
-  add_inbound(out, ruleset, confined);
+  add_bound(out);
   add_gates_port(out, ruleset, marks);
   add_closed_resolvers(out, ruleset, confined);
   add_permitted(out, marks);

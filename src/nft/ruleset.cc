@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "expressions.h"
+#include "misdirection.h"
 #include "output.h"
 
 namespace ostiary::nft {
@@ -13,14 +14,16 @@ namespace {
 
 // In front of Docker's NAT at -100: its redirection of 127.0.0.11:53 is then never reached by the agent.
 constexpr int nat_priority = -110;
+// Behind where other tables exempt packets from tracking, at -300, and in front of tracking at -200.
+constexpr int before_tracking = -250;
+constexpr uint16_t question_zone = 53053;
 
 Json key_type(Family family) {
   return {family == Family::ipv4 ? "ipv4_addr" : "ipv6_addr", "inet_proto", "inet_service"};
 }
 Json element(const AddressRule& address) {
-  Json ports = address.first_port;
-  if (address.first_port != address.last_port) ports = {{"range", {address.first_port, address.last_port}}};
-  return {{"concat", {prefix(address.network, address.prefix_length), number(address.protocol), ports}}};
+  return {{"concat",
+           {prefix(address.network, address.prefix_length), number(address.protocol), ports_of(address)}}};
 }
 
 void add_admissions(Json& out, const Ruleset& ruleset, Family family) {
@@ -40,31 +43,35 @@ void add_addresses(Json& out, const std::vector<AddressRule>& addresses, Family 
     out.push_back(add("element", {{"name", net_name(family)}, {"elem", std::move(elements)}}));
 }
 
-// Counted, logged, refused. A caller learns it in microseconds; a dropped packet would cost it minutes.
+// Counts, logs and refuses. The caller learns it in microseconds; a dropped packet would cost it minutes.
 void add_denied(Json& out, const Ruleset& ruleset) {
   out.push_back(add("chain", {{"name", "denied"}}));
-  out.push_back(
-      rule("denied", {{{"counter", nullptr}},
-                      {{"log", {{"group", ruleset.log_group}, {"snaplen", limits::logged_bytes}}}}}));
-  out.push_back(
-      rule("denied", {is(meta("l4proto"), number(IPPROTO_TCP)), {{"reject", {{"type", "tcp reset"}}}}}));
+  out.push_back(rule("denied", {counter(), log(ruleset, Cause::no_rule)}));
+  out.push_back(rule("denied", {protocol(IPPROTO_TCP), {{"reject", {{"type", "tcp reset"}}}}}));
   out.push_back(rule("denied", {{{"reject", {{"type", "icmpx"}, {"expr", "admin-prohibited"}}}}}));
 }
 
-// Redirection aims a socket that is bound to an interface at 127.0.0.1 through that interface, after the
-// output hook has judged it. Such a packet reaches nobody but a neighbour who listens; it does not reach that
-// one either.
-void add_wire(Json& out, const Ruleset& ruleset) {
-  out.push_back(base_chain("wire", "filter", "postrouting", filter_priority, "accept"));
-  for (const char* loopback : {"127.0.0.0/8", "::1"}) {
-    const bool v4 = loopback[0] == '1';
-    const Json target = v4 ? prefix(inet::IpAddress::v4({127, 0, 0, 0}), 8) : Json(loopback);
-    Json statements{is_not(meta("oifname"), "lo"), is(field(v4 ? "ip" : "ip6", "daddr"), target)};
-    if (ruleset.only_user) statements.push_back(is_user(*ruleset.only_user));
-    statements.push_back({{"counter", nullptr}});
-    statements.push_back({{"drop", nullptr}});
-    out.push_back(rule("wire", std::move(statements)));
+// In front of connection tracking, which then keeps these flows apart: the redirect of one of the agent's
+// questions never applies to a packet of the gate's, or of another user's, from the same port to the same
+// server.
+void add_questions(Json& out, const Ruleset& ruleset) {
+  if (ruleset.zones == Zones::unsupported) return;
+  constexpr const char* chain = "questions";
+  const Json own_zone{
+      {"mangle", {{"key", {{"ct", {{"key", "zone"}, {"dir", "original"}}}}}, {"value", question_zone}}}};
+  out.push_back(base_chain(chain, "filter", "output", before_tracking, "accept"));
+  // A zone would have the kernel track what another table exempts.
+  out.push_back(rule(chain, {has(ct("state"), "untracked"), accept()}));
+  if (!ruleset.only_user) {
+    out.push_back(
+        rule(chain, {is_not(meta("mark"), ruleset.gate_mark), tcp_or_udp(), to_port(dns_port), own_zone}));
+    return;
   }
+  out.push_back(
+      rule(chain, {is_user(*ruleset.only_user), tcp_or_udp(), to_port(dns_port), own_zone, accept()}));
+  out.push_back(rule(chain, {is_not(meta("skuid"), *ruleset.only_user), accept()}));
+  // A socket that was closed with data to send has no user any more, and may be the agent's.
+  out.push_back(rule(chain, {protocol(IPPROTO_TCP), to_port(dns_port), own_zone}));
 }
 
 void add_nat(Json& out, const Ruleset& ruleset) {
@@ -77,13 +84,6 @@ void add_nat(Json& out, const Ruleset& ruleset) {
   out.push_back(rule("nat", std::move(statements)));
 }
 
-// What is forwarded comes from a container inside this one; beside others it may be anybody's, and a user has
-// no means to have packets of its own forwarded.
-void add_forward(Json& out) {
-  out.push_back(base_chain("forward", "filter", "forward", filter_priority, "drop"));
-  out.push_back(rule("forward", {deny()}));
-}
-
 }  // namespace
 
 nlohmann::json commands(const Ruleset& ruleset) {
@@ -93,12 +93,18 @@ nlohmann::json commands(const Ruleset& ruleset) {
   for (const Family family : {Family::ipv4, Family::ipv6}) add_admissions(out, ruleset, family);
   for (const Family family : {Family::ipv4, Family::ipv6}) add_addresses(out, addresses, family);
   add_denied(out, ruleset);
+  add_misdirection(out, ruleset);
+  add_questions(out, ruleset);
   if (ruleset.only_user)
     add_output_of_user(out, ruleset, *ruleset.only_user);
   else
     add_output(out, ruleset);
   add_nat(out, ruleset);
-  if (!ruleset.only_user) add_forward(out);
+  if (!ruleset.only_user) {
+    add_forged_arrival(out);
+    add_arrivals(out, ruleset);
+    add_forward(out, ruleset);
+  }
   add_wire(out, ruleset);
   return out;
 }

@@ -66,6 +66,7 @@ class GateWard final : public keeper::Ward {
   GateWard(const Plan& plan, audit::Journal& journal, ResolverFile resolver, gate::Setup setup,
            nft::Ruleset ruleset, nft::Watch watch, nft::Table table);
   Result<> deny_everything();
+  Result<> deny_everything_at_first();
   Result<> find_out_tracking();
   Result<> open_what_the_plan_names(const event::Signals& requests);
   enum class Start : uint8_t { begun, ended };

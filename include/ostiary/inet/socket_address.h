@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include <sys/socket.h>
 
+#include "ostiary/base/unique_fd.h"
 #include "ostiary/inet/ip_address.h"
 
 namespace ostiary::inet {
@@ -12,6 +14,8 @@ namespace ostiary::inet {
 class SocketAddress {
  public:
   SocketAddress(const IpAddress& address, uint16_t port);
+  // The address that a socket sends from; nothing where it is not one of IPv4 or IPv6.
+  static std::optional<IpAddress> local(const UniqueFd& socket);
 
   int domain() const { return storage_.ss_family; }  // AF_INET or AF_INET6
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage_); }

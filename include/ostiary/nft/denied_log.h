@@ -1,4 +1,4 @@
-// nft/denied_log.h: the packets the rules refused, as the kernel reports them through NFLOG.
+// nft/denied_log.h: the packets the rules refused or dropped, as the kernel reports them through NFLOG.
 // Bounded: so many events a read, so many bytes waiting in the kernel; what did not fit is counted.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "ostiary/inet/ip_address.h"
 #include "ostiary/netlink/message.h"
 #include "ostiary/netlink/socket.h"
+#include "ostiary/nft/cause.h"
 
 namespace ostiary::nft {
 
@@ -18,6 +19,7 @@ struct Denied {
   uint8_t protocol = 0;
   uint16_t port = 0;  // 0 where the protocol has none
   std::optional<uint8_t> icmp_type;
+  Cause cause = Cause::no_rule;
   std::optional<uint32_t> uid;  // of the socket it came from; a forwarded packet has none
 };
 

@@ -1,15 +1,16 @@
 // nft/flows.h: the flows that the kernel tracks in this network namespace.
 #pragma once
 
-#include <cstdint>
-
 #include "ostiary/base/result.h"
+#include "ostiary/nft/ruleset.h"
 
 namespace ostiary::nft {
 
-// Nobody knows by what leave the flows began that there are now, but for the gate's: from here on what
-// goes the way they began is judged packet by packet. Questions that were not redirected are forgotten, so
-// that their ports can ask again. Requires rules of apply().
-Result<> doubt_flows(uint32_t gate_mark);
+// Existing flows may have been opened under other rules, or while the rules were missing. Afterwards:
+// - Where the rules hold all, every connection but the gate's is unverified: the rules check each packet in
+//   its original direction. The kernel has forgotten all other flows.
+// - Where they hold one user, the kernel has forgotten the flows that an agent's rules marked.
+// Requires rules of Table::apply(). Without flows nothing is asked of the kernel.
+Result<> settle_flows(const Ruleset& ruleset);
 
 }  // namespace ostiary::nft

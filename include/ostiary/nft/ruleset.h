@@ -1,7 +1,7 @@
 // nft/ruleset.h: the egress rules as a value, and as libnftables' JSON.
-// Pure. Every rule exists for IPv4 and IPv6; what no rule accepts is counted, logged and refused at once.
-// Not the rules' matter: packet sockets, which no rule of this table meets (CAP_NET_RAW must be out of the
-// agent's reach), and what comes in: an answer to it belongs to an established flow and leaves.
+// Pure. Every rule exists for IPv4 and IPv6. A packet that no rule accepts is counted, logged and refused at
+// once; one with a forged source is dropped, since the refusal would carry it to the forged address.
+// The rules do not meet packet sockets: CAP_NET_RAW must be out of the agent's reach.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,16 @@ inline constexpr const char* allow6_name = "allow6";
 namespace limits {
 inline constexpr uint32_t admissions = 65536;  // addresses of one family admitted at a time
 inline constexpr uint32_t logged_bytes = 128;  // of a denied packet: its headers
-static_assert(logged_bytes >= 40 + 8 * 8 + 8, "an IPv6 header, some extensions and the ports fit");
+// Where the rules hold one user, whose flows share the machine's table with all others:
+inline constexpr uint32_t flows_of_user = 8192;  // at a time, without closed connections
+inline constexpr uint32_t connections_of_user_a_second = 250;
+inline constexpr uint32_t connections_of_user_at_once = 4096;
+constexpr uint32_t seconds_of_a_closed_connection = 120;
+constexpr uint32_t smallest_table = 65536;  // of a machine with a gigabyte of memory
+static_assert(flows_of_user + connections_of_user_at_once +
+                      connections_of_user_a_second * seconds_of_a_closed_connection <
+                  smallest_table * 3 / 4,
+              "other users keep a quarter of the table");
 }  // namespace limits
 
 // A network that may be reached without a name: what the policy writes as "10.1.2.0/24:5432/tcp".
@@ -43,31 +52,37 @@ constexpr std::string_view text(Tracking tracking) {
   return tracking == Tracking::ipv4_only ? "IPv4" : "IPv4, IPv6";
 }
 
+// Whether the kernel can keep the agent's DNS questions apart from other flows with the same addresses and
+// ports. Without that (CONFIG_NF_CONNTRACK_ZONES) a question of the agent's can stand in the way of the
+// gate's.
+enum class Zones : uint8_t { supported, unsupported };
+
 struct Ruleset {
   uint32_t gate_mark = 0;  // worn by the gate's packets; not 0
   uint16_t gate_port = 0;  // the gate listens on 127.0.0.1 and ::1
   uint16_t log_group = 0;  // NFLOG
   uint32_t admissions = limits::admissions;
   Tracking tracking = Tracking::both_families;
+  Zones zones = Zones::supported;
+  uint32_t agent_user = 0;  // the agent's; 0 is root, who can be any user
   // The rules hold this user alone, who must not be root; nobody else is touched. Requires tracking of both
   // families. Nothing: they hold everybody but the gate.
   std::optional<uint32_t> only_user = {};
   // Addresses of this host where a resolver other than the gate listens: closed to the agent on every port.
-  // Docker moves 127.0.0.11:53 to a random port of that address, where it would answer whoever finds it.
+  // Docker moves 127.0.0.11:53 to a random port of that address, where it would answer any process.
   std::vector<inet::IpAddress> closed_resolvers = {inet::IpAddress::v4({127, 0, 0, 11})};
   std::vector<AddressRule> addresses = {};
-  // Networks whose TCP connections to ports of this host are answered, tracked or not. The ports are the
-  // answers' source.
+  // Networks that may begin flows to ports of this host.
   std::vector<AddressRule> inbound = {};
 };
 
-// Marks of flows that the agent may have begun while the rules were undone; no gate wears them. Of a doubted
-// one, see nft/flows.h, what goes the way it began is judged packet by packet; of one taken up in its midst,
-// everything: that its first packet came from outside says nothing of who began it.
-constexpr uint32_t doubted(uint32_t gate_mark) {
+// Marks of flows that the agent may have begun while the rules were missing. In an unverified flow, see
+// nft/flows.h, the rules check each packet in the flow's original direction. In a flow that was picked up
+// midway they check every packet: its first packet came from outside, which does not show who began it.
+constexpr uint32_t unverified(uint32_t gate_mark) {
   return ~gate_mark;
 }
-constexpr uint32_t taken_up(uint32_t gate_mark) {
+constexpr uint32_t picked_up(uint32_t gate_mark) {
   return ~gate_mark ^ 1U;
 }
 

@@ -85,6 +85,20 @@ def test_a_boot_cut_off_at_any_moment_is_followed_by_one_in_order(world, home, w
     assert_in_order(world, home, home.visit(*FLAGS, who=who))
 
 
+@pytest.mark.parametrize("scope", ["container", "user"])
+def test_a_flow_that_an_earlier_boot_allowed_does_not_go_on(world, home, family, scope):
+    """A datagram refreshes the flow, and the second policy does not name its destination."""
+    source = (home.cable.address[family], 45100)
+    network = f"[{UNLISTED[6]}]" if family == 6 else UNLISTED[4]
+    scope = ["--scope", scope]
+    first = home.visit(*scope, "--allow", f"{network}:443/udp")
+    assert first.connect(UNLISTED[family], 443, "udp", source=source)["reached"]
+    leave_orderly(first)
+    second = home.visit(*scope)
+    world.forget()
+    assert_refused(second.connect(UNLISTED[family], 443, "udp", source=source), world)
+
+
 def test_a_policy_that_is_wrong_changes_nothing(home):
     before = home.tables(), home.read("/etc/resolv.conf")
     assert home.boot("touch", "/work/started", flags=["--allow", "not a name"]).status == 78

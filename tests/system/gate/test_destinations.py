@@ -33,7 +33,7 @@ def home(new_gatehouse, world, who):
 def visitor(home, who):
     flags = ["allowed.example", "voice.example:9000/udp", "both.example:9000/both", "ports.example:22,8080,9000-9998",
              "*.later.example", "10.1.2.0/24:5432/tcp", "[2001:db8:77::/48]:5432/tcp"]
-    return home.visit(*[word for entry in flags for word in ("--allow", entry)], who=who)
+    return home.visit(*[word for entry in flags for word in ("--allow", entry)], "--allow-inbound", "7004,7006", who=who)
 
 
 @pytest.fixture(params=["tcp", "udp"])

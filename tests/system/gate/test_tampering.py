@@ -35,7 +35,7 @@ def home(fresh_gatehouse, world):
 
 @pytest.fixture
 def visitor(world, home, who):
-    visitor = home.visit("--allow", "allowed.example", who=who)
+    visitor = home.visit("--allow", "allowed.example", "--allow-inbound", "8443", who=who)
     for family in (4, 6):
         visitor.opens("allowed.example", family)
     world.forget()

@@ -92,13 +92,24 @@ class Gatehouse(Sandbox):
             network.sysctl("ipv6/conf/all/forwarding", 1)
             with inner.entered():
                 out = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+            self._inner = inner
             with out:
                 yield out
         finally:
+            self._inner = None
             network.command("ip", "link", "delete", "in0")
             network.sysctl("ipv4/ip_forward", 0)
             network.sysctl("ipv6/conf/all/forwarding", 0)
             inner.close()
+
+    def raw_inside(self, family):
+        """In container_inside(): a socket that sends whole packets."""
+        with self._inner.entered():
+            kind = socket.AF_INET if family == 4 else socket.AF_INET6
+            out = socket.socket(kind, socket.SOCK_RAW, socket.IPPROTO_RAW)
+            if family == 6:
+                out.setsockopt(socket.IPPROTO_IPV6, 36, 1)  # IPV6_HDRINCL
+            return out
 
     # Looking from outside -----------------------------------------------------------------------------------
 

@@ -1,0 +1,70 @@
+#include "misdirection.h"
+
+#include <utility>
+
+#include "expressions.h"
+#include "output.h"
+
+namespace ostiary::nft {
+namespace {
+
+constexpr const char* forged = "forged";
+constexpr const char* stray = "stray";
+
+void add_silent_chain(Json& out, const Ruleset& ruleset, const char* name, Cause cause) {
+  out.push_back(add("chain", {{"name", name}}));
+  out.push_back(rule(name, {counter(), log(ruleset, cause), drop()}));
+}
+
+Json fib(const char* result, std::initializer_list<Json> flags) {
+  return {{"fib", {{"result", result}, {"flags", Json::array_t(flags)}}}};
+}
+
+}  // namespace
+
+void add_misdirection(Json& out, const Ruleset& ruleset) {
+  add_silent_chain(out, ruleset, forged, Cause::forged_source);
+  add_silent_chain(out, ruleset, stray, Cause::wrong_interface);
+}
+
+void add_forged_source(Json& out, const char* chain) {
+  out.push_back(rule(chain, {is_not(fib("type", {"saddr"}), "local"), go(forged)}));
+}
+
+void add_source_route(Json& out, const char* chain) {
+  constexpr unsigned words_without_options = 5;
+  out.push_back(rule(chain, {is({{"exthdr", {{"name", "rt"}}}}, true), deny()}));
+  out.push_back(rule(chain, {is_not(field("ip", "hdrlength"), words_without_options), deny()}));
+}
+
+void add_forged_arrival(Json& out) {
+  constexpr const char* chain = "arrival";
+  const Json no_way_back = is(fib("oif", {"saddr", "iif"}), false);
+  out.push_back(base_chain(chain, "filter", "prerouting", filter_priority, "accept"));
+  out.push_back(rule(chain, {is(meta("iifname"), "lo"), accept()}));
+  out.push_back(rule(chain, {has(ct("state"), Json::array({"established", "related"})), accept()}));
+  // To be forwarded, which is refused with an error that quotes the packet; or to be answered by the kernel.
+  for (const char* to : {"unicast", "local"})
+    out.push_back(rule(chain, {is(fib("type", {"daddr"}), to), no_way_back, go(forged)}));
+}
+
+void add_wire(Json& out, const Ruleset& ruleset) {
+  out.push_back(base_chain("wire", "filter", "postrouting", filter_priority, "accept"));
+  const auto add_for = [&](std::initializer_list<Json> owner) {
+    for (const Json& lie : {local_destination(), is(field("ip", "saddr"), loopback_network()),
+                            is(field("ip6", "saddr"), "::1")}) {
+      Json::array_t statements{is_not(meta("oifname"), "lo")};
+      statements.insert(statements.end(), owner);
+      statements.push_back(lie);
+      statements.push_back(go(stray));
+      out.push_back(rule("wire", Json(std::move(statements))));
+    }
+  };
+  if (!ruleset.only_user) return add_for({});
+  add_for({is_user(*ruleset.only_user)});
+  // A socket that was closed with data to send has no user any more; its flow has the agent's mark still.
+  const AgentMarks marks = agent_marks(ruleset);
+  add_for({is(ct("mark"), any_of({marks.permitted, marks.own_service, marks.not_its_own}))});
+}
+
+}  // namespace ostiary::nft

@@ -1,0 +1,30 @@
+// misdirection.h: drops packets whose header lies about where they come from or where they go.
+// - Linux lets a process without privileges send from an address that is not this host's, and send a packet
+//   along the route of another. Any answer of the kernel's to such a packet, a refusal too, quotes it to the
+//   forged address. So these packets get no answer: they are counted, logged and dropped.
+// - A source route (an IPv6 routing header, IPv4 options) makes an admitted host pass the packet on. These
+// are
+//   denied like any other packet.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "ostiary/nft/ruleset.h"
+
+namespace ostiary::nft {
+
+// The chains that the rules below jump to. They come first.
+void add_misdirection(nlohmann::json& out, const Ruleset& ruleset);
+
+// Before any rule of `chain` that accepts: packets of this host itself.
+void add_forged_source(nlohmann::json& out, const char* chain);
+void add_source_route(nlohmann::json& out, const char* chain);
+
+// Packets that arrive from a container inside: their source must be reached through the interface they came
+// by.
+void add_forged_arrival(nlohmann::json& out);
+
+// Behind every NAT: a packet for this host, or from a loopback address, leaves through no interface but lo.
+void add_wire(nlohmann::json& out, const Ruleset& ruleset);
+
+}  // namespace ostiary::nft

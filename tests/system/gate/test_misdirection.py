@@ -1,0 +1,156 @@
+"""A packet with a forged source, a source route, or another packet's route gets nothing out: not itself, and not in any
+answer of the kernel's."""
+
+import os
+import socket
+import struct
+
+import pytest
+
+from support import misdirection
+from support.behaviours import host
+from support.misdirection import ACCOMPLICE
+from support.waiting import eventually
+from support.world import ALLOWED, UNLISTED
+
+CLOSED = 7999
+
+
+@pytest.fixture(scope="module", params=[("container", "agent"), ("container", "root"), ("user", "agent")], ids=" ".join)
+def place(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def home(new_gatehouse, world, place):
+    world.upstream.name("allowed.example", host(ALLOWED))
+    home = new_gatehouse()
+    home.cable.network.sysctl("ipv4/ping_group_range", "0 2147483647")
+    return home
+
+
+@pytest.fixture(scope="module")
+def visitor(home, place):
+    scope, who = place
+    return home.visit("--scope", scope, "--allow", "allowed.example", who=who)
+
+
+@pytest.fixture(scope="module", params=["as booted", "after a gate was killed", "after a repair"])
+def state(request, home, visitor):
+    if request.param == "after a gate was killed":
+        gate = home.gate(visitor.session)
+        os.kill(gate, 9)
+        eventually(lambda: home.audit("gate_restarted"), "another gate runs")
+    if request.param == "after a repair":
+        rules = home.rules()
+        home.nft("flush", "chain", "inet", "ostiary", "output")
+        eventually(lambda: home.audit("tampering") and home.rules() == rules, "the rules are back")
+    return request.param
+
+
+def nothing_leaves(world, visitor, program):
+    world.forget()
+    outcome = visitor.python(program)
+    assert outcome["reached"], outcome
+    assert world.packets() == []
+
+
+def destinations(home, family):
+    return {"an own address": home.cable.address[family], "loopback": "::1" if family == 6 else "127.0.0.1",
+            "an unlisted address": UNLISTED[family], "an allowed address": ALLOWED[family],
+            "the accomplice": ACCOMPLICE[family]}
+
+
+@pytest.mark.parametrize("kind", ["udp", "tcp"])
+def test_a_free_address_is_no_source(world, home, visitor, state, kind):
+    for to in destinations(home, 6).values():
+        for port in (CLOSED, 443, 53):
+            nothing_leaves(world, visitor, misdirection.from_a_free_address(kind, to, port))
+
+
+def test_a_multicast_interface_is_no_source(world, home, visitor, state):
+    for to in destinations(home, 4).values():
+        nothing_leaves(world, visitor, misdirection.from_a_multicast_interface(to, CLOSED))
+
+
+def test_a_mapped_address_is_no_source(world, home, visitor, state):
+    nothing_leaves(world, visitor, misdirection.from_a_mapped_address(home.cable.address[4]))
+
+
+def test_an_admitted_host_is_no_first_hop(world, home, visitor, state):
+    for family in (4, 6):
+        visitor.opens("allowed.example", family)
+    nothing_leaves(world, visitor, misdirection.by_a_source_route(ALLOWED, 443))
+
+
+def test_an_own_address_is_not_reached_along_another_route(world, home, visitor, state, family):
+    for to in destinations(home, family).values():
+        nothing_leaves(world, visitor, misdirection.along_another_route(family, to, home.cable.address[family], CLOSED))
+
+
+def test_a_forged_source_is_audited(home, visitor):
+    to = home.cable.address[6]
+    visitor.python(misdirection.from_a_free_address("udp", to, CLOSED))
+    home.eventually_audited("deny", kind="packet", address=to, why="forged-source")
+
+
+# From a container inside that may use raw sockets ------------------------------------------------------------
+
+def header(source, destination, protocol, payload):
+    if ":" in source:
+        return (struct.pack("!IHBB", 6 << 28, len(payload), protocol, 64) + socket.inet_pton(socket.AF_INET6, source)
+                + socket.inet_pton(socket.AF_INET6, destination) + payload)
+    return (struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 1, 0, 64, protocol, 0) + socket.inet_aton(source)
+            + socket.inet_aton(destination) + payload)
+
+
+def datagram():
+    return struct.pack("!HHHH", 4000, CLOSED, 8 + len(misdirection.SECRET), 0) + misdirection.SECRET
+
+
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    return ~(total + (total >> 16) + (total + (total >> 16) >> 16)) & 0xFFFF
+
+
+def echo_request(family, source, destination):
+    message = bytes([8 if family == 4 else 128, 0, 0, 0, 0, 1, 0, 1]) + misdirection.SECRET
+    pseudo = b"" if family == 4 else (socket.inet_pton(socket.AF_INET6, source)
+                                      + socket.inet_pton(socket.AF_INET6, destination)
+                                      + struct.pack("!II", len(message), socket.IPPROTO_ICMPV6))
+    return message[:2] + struct.pack("!H", checksum(pseudo + message)) + message[4:]
+
+
+@pytest.fixture
+def container_home(fresh_gatehouse):
+    return fresh_gatehouse()
+
+
+def test_a_container_inside_gets_no_forged_source_answered(world, container_home, who, family):
+    container_home.visit(who=who)
+    world.forget()
+    with container_home.container_inside(family):
+        container_home.cable.network.sysctl("ipv4/conf/all/rp_filter", 0)
+        container_home.cable.network.sysctl("ipv4/conf/in0/rp_filter", 0)
+        own, source = container_home.cable.address[family], ACCOMPLICE[family]
+        out = container_home.raw_inside(family)
+        with out:
+            for destination in (own, UNLISTED[family], ALLOWED[family]):
+                for protocol, payload in ((socket.IPPROTO_UDP, datagram()), (socket.IPPROTO_IGMP, datagram()),
+                                          (socket.IPPROTO_ICMP if family == 4 else socket.IPPROTO_ICMPV6,
+                                           echo_request(family, source, destination))):
+                    out.sendto(header(source, destination, protocol, payload), (destination, 0))
+        assert world.packets() == []
+
+
+def test_a_container_inside_is_refused_at_once(world, container_home, who, family):
+    container_home.visit(who=who)
+    with container_home.container_inside(family) as out:
+        out.setsockopt(socket.IPPROTO_IPV6 if family == 6 else socket.IPPROTO_IP, 25 if family == 6 else 11, 1)
+        out.settimeout(1)
+        out.connect((UNLISTED[family], 443))
+        with pytest.raises(OSError) as refusal:
+            out.send(b"out")
+            out.recv(1)
+        assert not isinstance(refusal.value, TimeoutError), refusal
+    assert world.packets() == []

@@ -1,0 +1,64 @@
+"""A resolver of this host is no upstream where the rules hold all: its own questions would come to the gate, and the agent
+could answer in its place. Docker's asks from outside."""
+
+import pytest
+
+from support.behaviours import host
+from support.world import ALLOWED, RESOLVER
+
+
+@pytest.fixture
+def home(fresh_gatehouse, world):
+    world.upstream.name("allowed.example", host(ALLOWED))
+    return fresh_gatehouse()
+
+
+@pytest.mark.parametrize("server", ["127.0.0.1", "127.0.0.53", "::1", "eth0"])
+def test_it_is_refused_with_its_cure(home, who, family, server):
+    server = home.cable.address[family] if server == "eth0" else server
+    user = ["--user", "agent"] if who == "agent" else []
+    for how in ({"flags": [*user, "--upstream", server]}, {"flags": user}):
+        home.write("/etc/resolv.conf", f"nameserver {server}\n")
+        result = home.boot("touch", "/tmp/started", **how)
+        assert result.status == 78 and not home.exists("/tmp/started"), result
+        line = result.stderr.splitlines()[-1]
+        assert server in line and "on this host" in line and "--upstream" in line, result
+
+
+def test_another_server_serves_in_its_place(home, who):
+    home.write("/etc/resolv.conf", f"nameserver 127.0.0.53\nnameserver {RESOLVER[4]}\n")
+    visitor = home.visit("--allow", "allowed.example", who=who)
+    visitor.session.read_error_until("127.0.0.53:53 is on this host")
+    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
+
+
+@pytest.mark.parametrize("redirected", [False, True], ids=["nobody there", "as Docker has it"])
+def test_the_agent_does_not_answer_for_dockers(world, home, redirected):
+    """In an image made from a container, resolv.conf may name it where there is no Docker."""
+    network = home.cable.network
+    network.sysctl("ipv4/ip_unprivileged_port_start", 0)
+    if redirected:
+        home.nft("-f", "-", stdin="""table ip nat {
+            chain OUTPUT { type nat hook output priority -100; ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:41953; }
+        }\n""")
+    visitor = home.visit("--allow", "allowed.example", "--upstream", "127.0.0.11", "--resolve-timeout", "1")
+    outcome = visitor.python("""
+import threading
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.11", %d))
+value = 0
+def answer():
+    while True:
+        query, gate = s.recvfrom(512)
+        end = query.index(b"\\0", 12) + 5
+        reply = query[:2] + b"\\x81\\x80\\0\\1\\0\\1\\0\\0\\0\\0" + query[12:end]
+        try:
+            s.sendto(reply + b"\\xc0\\x0c\\0\\1\\0\\1\\0\\0\\0\\x3c\\0\\4" + socket.inet_aton("203.0.113.66"), gate)
+        except OSError:
+            pass
+threading.Thread(target=answer, daemon=True).start()
+""" % (41953 if redirected else 53))
+    assert outcome["reached"], outcome
+    assert visitor.asks("allowed.example").answer == []
+    assert home.admitted() == set()

@@ -1,0 +1,101 @@
+"""Programs of an agent that send packets whose header lies, with a secret in each. They answer with nothing: what counts
+is what the wire shows.
+"""
+
+SECRET = b"the-secret-of-the-agent-" * 8
+ACCOMPLICE = {4: "203.0.113.99", 6: "2001:db8:99::99"}
+
+_BEGIN = f"""
+SECRET = {SECRET!r}
+ACCOMPLICE = {ACCOMPLICE!r}
+IPV6_FREEBIND, IPV6_RTHDR, IP_MULTICAST_IF, IP_FREEBIND = 78, 57, 32, 15
+def attempt(action):
+    try:
+        action()
+    except OSError:
+        pass
+def index_of(name):
+    return socket.if_nametoindex(name)
+"""
+
+
+def from_a_free_address(kind, to, port):
+    """An IPv6 socket may bind any address."""
+    return _BEGIN + f"""
+for source in (ACCOMPLICE[6], "fe80::99"):
+    with socket.socket(socket.AF_INET6, socket.{'SOCK_DGRAM' if kind == 'udp' else 'SOCK_STREAM'}) as s:
+        s.settimeout(0.2)
+        s.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+        s.bind((source, 0, 0, index_of("eth0") if source.startswith("fe80") else 0))
+        attempt(lambda: s.connect(({to!r}, {port})))
+        for _ in range(3):
+            attempt(lambda: s.send(SECRET))
+"""
+
+
+def from_a_multicast_interface(to, port):
+    """A connect that fails has changed what the corked datagram will say of its source."""
+    return _BEGIN + f"""
+for number in range(40):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        interface = struct.pack("4s4si", b"\\0" * 4, socket.inet_aton(ACCOMPLICE[4]), index_of("eth0"))
+        attempt(lambda: s.setsockopt(socket.IPPROTO_IP, IP_MULTICAST_IF, interface))
+        attempt(lambda: s.sendto(SECRET, socket.MSG_MORE, ({to!r}, {port})))
+        attempt(lambda: s.connect(("224.0.0.1", {port})))
+        attempt(lambda: s.send(b""))
+"""
+
+
+def from_a_mapped_address(own):
+    """A ping socket of IPv6 that was connected over IPv4."""
+    return _BEGIN + f"""
+with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM, socket.IPPROTO_ICMPV6) as s:
+    attempt(lambda: s.connect(("::ffff:{own}", 0)))
+    for _ in range(3):
+        attempt(lambda: s.sendto(b"\\x80\\0\\0\\0\\0\\0\\0\\0" + SECRET, ("::", 0)))
+"""
+
+
+def by_a_source_route(admitted, port):
+    """The admitted host would pass the packet on."""
+    return _BEGIN + f"""
+final = socket.inet_pton(socket.AF_INET6, ACCOMPLICE[6])
+first = socket.inet_pton(socket.AF_INET6, {admitted[6]!r})
+segments = struct.pack("!BBBBBBH", 0, 4, 4, 1, 1, 0, 0) + final + first
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    with socket.socket(socket.AF_INET6, kind) as s:
+        s.settimeout(0.2)
+        attempt(lambda: s.setsockopt(socket.IPPROTO_IPV6, IPV6_RTHDR, segments))
+        attempt(lambda: s.connect(({admitted[6]!r}, {port})))
+        attempt(lambda: s.send(SECRET))
+for option in (131, 137):  # loose, strict
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+        s.settimeout(0.2)
+        route = bytes([option, 11, 4]) + socket.inet_aton({admitted[4]!r}) + socket.inet_aton(ACCOMPLICE[4]) + b"\\0"
+        attempt(lambda: s.setsockopt(socket.IPPROTO_IP, 4, route))
+        attempt(lambda: s.connect((ACCOMPLICE[4], {port})))
+        attempt(lambda: s.send(SECRET))
+"""
+
+
+def along_another_route(family, towards, own, port):
+    """A corked datagram takes the first destination's route and the second one's header, in a flow that has passed."""
+    kind = "AF_INET6" if family == 6 else "AF_INET"
+    return _BEGIN + f"""
+for number in range(20):
+    for second in ({own!r}, {'"::1"' if family == 6 else '"127.0.0.1"'}):
+        with socket.socket(socket.{kind}, socket.SOCK_DGRAM) as service, socket.socket(socket.{kind}, socket.SOCK_DGRAM) as s:
+            service.bind((second, 0))
+            service.settimeout(0.01)
+            s.bind((second, 0))
+            attempt(lambda: s.sendto(b"hello", service.getsockname()))
+            attempt(lambda: service.sendto(b"hello", service.recvfrom(10)[1]))
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with socket.socket(socket.{kind}, socket.SOCK_DGRAM) as corked:
+                port_of_s = s.getsockname()[1]
+                s.close()
+                corked.bind(("::" if {family} == 6 else "0.0.0.0", port_of_s))
+                attempt(lambda: corked.sendto(SECRET, socket.MSG_MORE, ({towards!r}, {port})))
+                attempt(lambda: corked.connect(service.getsockname()))
+                attempt(lambda: corked.send(b""))
+"""
