@@ -17,9 +17,9 @@ Json from_outside() {
 
 // A connection begins with SYN alone. One that the kernel first sees later was under way: nothing tells which
 // side began it.
-void add_picked_up(Json& out, const Ruleset& ruleset) {
+void add_under_way(Json& out, const Ruleset& ruleset) {
   out.push_back(rule(chain, {has(ct("state"), "new"), is_not(tcp_flags_of(syn | rst | ack), syn),
-                             set_flow_mark(picked_up(ruleset.gate_mark)), accept()}));
+                             set_flow_mark(unverified(ruleset.gate_mark)), accept()}));
 }
 
 void add_services(Json& out, const Ruleset& ruleset) {
@@ -42,7 +42,7 @@ void add_strangers(Json& out, const Ruleset& ruleset) {
 
 void add_arrivals(Json& out, const Ruleset& ruleset) {
   out.push_back(base_chain(chain, "filter", "input", filter_priority, "accept"));
-  add_picked_up(out, ruleset);
+  add_under_way(out, ruleset);
   add_services(out, ruleset);
   add_strangers(out, ruleset);
 }

@@ -106,14 +106,21 @@ inline Json deny() {
 inline Json local_destination() {
   return is({{"fib", {{"result", "type"}, {"flags", {"daddr"}}}}}, "local");
 }
-inline Json from_this_host() {
-  return is({{"fib", {{"result", "type"}, {"flags", {"saddr"}}}}}, "local");
+inline Json has_routing_header() {
+  return is({{"exthdr", {{"name", "rt"}}}}, true);
+}
+// So many octets behind the beginning of the transport header.
+inline Json raw_transport(unsigned offset, size_t octets) {
+  return {{"payload", {{"base", "th"}, {"offset", offset * 8}, {"len", octets * 8}}}};
 }
 inline Json loopback_network() {
   return prefix(inet::IpAddress::v4({127, 0, 0, 0}), 8);
 }
 inline Json protocol(unsigned number_of_it) {
   return is(meta("l4proto"), number(number_of_it));
+}
+inline constexpr unsigned icmp_of(Family family) {
+  return family == Family::ipv4 ? unsigned{IPPROTO_ICMP} : unsigned{IPPROTO_ICMPV6};
 }
 inline Json is_icmp() {
   return is(meta("l4proto"), any_of({number(IPPROTO_ICMP), number(IPPROTO_ICMPV6)}));

@@ -79,7 +79,7 @@ std::optional<Flow> read_flow(const netlink::Message& message, uint32_t gate_mar
   const auto tuple = netlink::find_attribute(content->attributes, CTA_TUPLE_ORIG);
   const auto mark = netlink::find_attribute(content->attributes, CTA_MARK);
   const uint32_t now = mark ? mark->be32().value_or(0) : 0;
-  if (!tuple || now == gate_mark || now == picked_up(gate_mark)) return std::nullopt;
+  if (!tuple || now == gate_mark || now == unverified(gate_mark)) return std::nullopt;
   return Flow{.fate = fate_of(*tuple, *content),
               .family = content->family,
               .tuple = copy(tuple),

@@ -9,7 +9,6 @@ namespace ostiary::nft {
 namespace {
 
 constexpr const char* forged = "forged";
-constexpr const char* stray = "stray";
 
 void add_silent_chain(Json& out, const Ruleset& ruleset, const char* name, Cause cause) {
   out.push_back(add("chain", {{"name", name}}));
@@ -33,7 +32,7 @@ void add_forged_source(Json& out, const char* chain) {
 
 void add_source_route(Json& out, const char* chain) {
   constexpr unsigned words_without_options = 5;
-  out.push_back(rule(chain, {is({{"exthdr", {{"name", "rt"}}}}, true), deny()}));
+  out.push_back(rule(chain, {has_routing_header(), deny()}));
   out.push_back(rule(chain, {is_not(field("ip", "hdrlength"), words_without_options), deny()}));
 }
 
@@ -50,21 +49,12 @@ void add_forged_arrival(Json& out) {
 
 void add_wire(Json& out, const Ruleset& ruleset) {
   out.push_back(base_chain("wire", "filter", "postrouting", filter_priority, "accept"));
-  const auto add_for = [&](std::initializer_list<Json> owner) {
-    for (const Json& lie : {local_destination(), is(field("ip", "saddr"), loopback_network()),
-                            is(field("ip6", "saddr"), "::1")}) {
-      Json::array_t statements{is_not(meta("oifname"), "lo")};
-      statements.insert(statements.end(), owner);
-      statements.push_back(lie);
-      statements.push_back(go(stray));
-      out.push_back(rule("wire", Json(std::move(statements))));
-    }
-  };
-  if (!ruleset.only_user) return add_for({});
-  add_for({is_user(*ruleset.only_user)});
-  // A socket that was closed with data to send has no user any more; its flow has the agent's mark still.
-  const AgentMarks marks = agent_marks(ruleset);
-  add_for({is(ct("mark"), any_of({marks.permitted, marks.own_service, marks.not_its_own}))});
+  out.push_back(rule("wire", {is(meta("oifname"), "lo"), accept()}));
+  // A packet without an owner may be of a socket that the agent closed.
+  if (ruleset.only_user) out.push_back(rule("wire", {is_not(meta("skuid"), *ruleset.only_user), accept()}));
+  for (const Json& lie :
+       {local_destination(), is(field("ip", "saddr"), loopback_network()), is(field("ip6", "saddr"), "::1")})
+    out.push_back(rule("wire", {lie, go(stray)}));
 }
 
 }  // namespace ostiary::nft

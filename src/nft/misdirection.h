@@ -13,7 +13,10 @@
 
 namespace ostiary::nft {
 
-// The chains that the rules below jump to. They come first.
+// Counts, logs and drops what is about to leave where it should not.
+inline constexpr const char* stray = "stray";
+
+// The chains that the rules below go to. They come first.
 void add_misdirection(nlohmann::json& out, const Ruleset& ruleset);
 
 // Before any rule of `chain` that accepts: packets of this host itself.

@@ -49,23 +49,20 @@ void add_upstream_spoof_guard(Json& out, const Ruleset& ruleset) {
 void add_established(Json& out, const Ruleset& ruleset) {
   // DNS that is still DNS here was not redirected.
   out.push_back(rule("output", {tcp_or_udp(), to_port(dns_port), deny()}));
-  const uint32_t unverified_mark = unverified(ruleset.gate_mark);
-  const Json is_verified =
-      is_not(ct("mark"), any_of({ruleset.gate_mark, unverified_mark, picked_up(ruleset.gate_mark)}));
+  const Json is_verified = is_not(ct("mark"), any_of({ruleset.gate_mark, unverified(ruleset.gate_mark)}));
   out.push_back(rule("output", {has(ct("state"), "established"), is_verified, accept()}));
-  out.push_back(rule("output", {has(ct("state"), "established"), flow_is_marked(unverified_mark),
-                                is(ct("direction"), "reply"), accept()}));
   // Errors about a flow that passed. Connection tracking helpers could relate whole flows, and an error about
   // a packet that was refused would quote it.
   out.push_back(
       rule("output", {has(ct("state"), "related"), has(ct("status"), "confirmed"), is_icmp(), accept()}));
 }
 
-// Answers of services where the kernel does not know the connection: it does not track it, or it first saw
-// the connection under way. Every TCP packet but the first has ACK or RST, so no connection begins here.
+// Answers of services where the connection says nothing: the kernel does not track it, or first saw it under
+// way, or it may have begun while the rules were missing. Every TCP packet but the first has ACK or RST, so
+// no connection begins here.
 void add_inbound_answers(Json& out, const Ruleset& ruleset) {
   for (const Json& unknown : {has(ct("state"), Json::array({"invalid", "untracked"})),
-                              flow_is_marked(picked_up(ruleset.gate_mark))})
+                              flow_is_marked(unverified(ruleset.gate_mark))})
     for (const AddressRule& each : ruleset.inbound)
       if (each.protocol == IPPROTO_TCP)
         out.push_back(

@@ -40,12 +40,26 @@ void add_acceptance(Json& out, const AgentMarks& marks, uint32_t user) {
     out.push_back(acceptance(mark, {counter(), set_flow_mark(marks.not_its_own), drop()}));
 }
 
-// A closed socket goes on sending to a DNS server through the redirect. Should the kernel forget that flow,
-// the next packet would begin a new one without it.
-void add_ownerless_questions(Json& out, uint32_t user) {
+// Packets without an owner may come from a socket that the agent closed. Such a socket goes on sending:
+// - by a source route, to where no rule has judged it;
+// - to a DNS server, where the kernel does not know the redirected flow, or no longer.
+// And the kernel answers what the gate sends to a closed socket with an error, which quotes the gate to the
+// server that the agent had asked. No other error about a DNS answer matters to anybody.
+void add_ownerless(Json& out, uint32_t user) {
+  constexpr unsigned words_without_options = 5;
+  constexpr unsigned icmp_header = 8;
   out.push_back(rule("output", {is_not(meta("skuid"), user), accept()}));
-  out.push_back(
-      rule("output", {protocol(IPPROTO_TCP), to_port(dns_port), has(ct("state"), "new"), counter(), drop()}));
+  out.push_back(rule("output", {has_routing_header(), go(stray)}));
+  out.push_back(rule(
+      "output", {protocol(IPPROTO_TCP), is_not(field("ip", "hdrlength"), words_without_options), go(stray)}));
+  out.push_back(rule("output", {protocol(IPPROTO_TCP), to_port(dns_port),
+                                has(ct("state"), Json::array({"new", "invalid", "untracked"})), go(stray)}));
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const unsigned quoted_header = family == Family::ipv4 ? 20 : 40;
+    out.push_back(rule(
+        "output", {is_not(meta("oifname"), "lo"), protocol(icmp_of(family)),
+                   is(raw_transport(icmp_header + quoted_header, sizeof dns_port), dns_port), go(stray)}));
+  }
 }
 
 void add_flows(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
@@ -129,7 +143,7 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   add_foreign_beginning(out, marks, user);
   add_acceptance(out, marks, user);
   out.push_back(rule("output", {is_user(user), go(confined)}));
-  add_ownerless_questions(out, user);
+  add_ownerless(out, user);
 
   add_forged_source(out, confined);
   add_source_route(out, confined);

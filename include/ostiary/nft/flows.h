@@ -7,8 +7,8 @@
 namespace ostiary::nft {
 
 // Existing flows may have been opened under other rules, or while the rules were missing. Afterwards:
-// - Where the rules hold all, every connection but the gate's is unverified: the rules check each packet in
-//   its original direction. The kernel has forgotten all other flows.
+// - Where the rules hold all, every connection but the gate's is unverified: the rules check each of its
+//   packets. The kernel has forgotten all other flows.
 // - Where they hold one user, the kernel has forgotten the flows that an agent's rules marked.
 // Requires rules of Table::apply(). Without flows nothing is asked of the kernel.
 Result<> settle_flows(const Ruleset& ruleset);

@@ -76,14 +76,10 @@ struct Ruleset {
   std::vector<AddressRule> inbound = {};
 };
 
-// Marks of flows that the agent may have begun while the rules were missing. In an unverified flow, see
-// nft/flows.h, the rules check each packet in the flow's original direction. In a flow that was picked up
-// midway they check every packet: its first packet came from outside, which does not show who began it.
+// Marks flows that the agent may have begun while the rules were missing (nft/flows.h), and connections that the
+// kernel first saw under way. In such a flow the rules check every packet.
 constexpr uint32_t unverified(uint32_t gate_mark) {
   return ~gate_mark;
-}
-constexpr uint32_t picked_up(uint32_t gate_mark) {
-  return ~gate_mark ^ 1U;
 }
 
 // The same permissions as rules that do not overlap, in a fixed order: the kernel's interval sets refuse
