@@ -36,8 +36,9 @@ bool is_address(RecordType type) {
 }
 
 bool may_be_told(const inet::IpAddress& address, const policy::Decision& decision) {
-  return decision.answers == policy::Answers::private_too ||
-         inet::classify(address) == inet::Reach::public_internet;
+  return std::ranges::any_of(decision.grants, [reach = inet::classify(address)](const policy::Grant& grant) {
+    return policy::covers(grant, reach);
+  });
 }
 
 }  // namespace
@@ -232,12 +233,13 @@ std::optional<Answerer::Time> Answerer::admit(std::string_view name,
   if (!until) return std::nullopt;
   for (const inet::IpAddress& address : addresses)
     for (const policy::Grant& grant : decision.grants)
-      around_.recorder.tell(audit::Admit{.name = name,
-                                         .address = address,
-                                         .protocol = static_cast<uint8_t>(grant.transport),
-                                         .port = grant.ports.first,
-                                         .lifetime = lifetime,
-                                         .last_port = grant.ports.last});
+      if (policy::covers(grant, inet::classify(address)))
+        around_.recorder.tell(audit::Admit{.name = name,
+                                           .address = address,
+                                           .protocol = static_cast<uint8_t>(grant.transport),
+                                           .port = grant.ports.first,
+                                           .lifetime = lifetime,
+                                           .last_port = grant.ports.last});
   return *until;
 }
 

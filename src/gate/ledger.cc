@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "ostiary/gate/limits.h"
+#include "ostiary/inet/special.h"
 
 namespace ostiary::gate {
 namespace {
@@ -38,7 +39,8 @@ Result<Ledger::Time> Ledger::admit(std::string_view name, std::span<const inet::
   keys_.clear();
   admissions_.clear();
   for (const inet::IpAddress& address : addresses)
-    for (const policy::Grant& grant : grants)
+    for (const policy::Grant& grant : grants) {
+      if (!policy::covers(grant, inet::classify(address))) continue;
       for (uint32_t port = grant.ports.first; port <= grant.ports.last; ++port) {
         const Key key{address, static_cast<uint16_t>(port), static_cast<uint8_t>(grant.transport)};
         const auto known = entries_.find(key);
@@ -51,6 +53,7 @@ Result<Ledger::Time> Ledger::admit(std::string_view name, std::span<const inet::
                                .lifetime = ceil<seconds>(until - now),
                                .prior = surely_absent ? nft::Prior::absent : nft::Prior::unknown});
       }
+    }
   TRY(make_room(keys_.size(), now));
   TRY(kernel_.admit(admissions_));
   for (size_t i = 0; i < keys_.size(); ++i) entries_[keys_[i]] = now + admissions_[i].lifetime;

@@ -27,6 +27,18 @@ std::array<uint8_t, Size> masked(std::span<const uint8_t> octets, unsigned lengt
   return result;
 }
 
+template <size_t Size>
+std::array<uint8_t, Size> with_bit(std::span<const uint8_t> octets, unsigned bit) {
+  auto result = masked<Size>(octets, Size * bits_per_octet);
+  result[bit / bits_per_octet] |= static_cast<uint8_t>(0x80U >> (bit % bits_per_octet));
+  return result;
+}
+
+IpAddress with_bit(const IpAddress& address, unsigned bit) {
+  return address.family() == Family::ipv4 ? IpAddress::v4(with_bit<4>(address.octets(), bit))
+                                          : IpAddress::v6(with_bit<16>(address.octets(), bit));
+}
+
 IpAddress network_of(const IpAddress& address, unsigned length) {
   return address.family() == Family::ipv4 ? IpAddress::v4(masked<4>(address.octets(), length))
                                           : IpAddress::v6(masked<16>(address.octets(), length));
@@ -71,6 +83,28 @@ bool Prefix::contains(const IpAddress& address) const {
 
 std::string Prefix::text() const {
   return network_.text() + "/" + std::to_string(length_);
+}
+
+std::pair<Prefix, Prefix> Prefix::halves() const {
+  const auto length = static_cast<uint8_t>(length_ + 1);
+  return {Prefix(network_, length), Prefix(with_bit(network_, length_), length)};
+}
+
+std::vector<Prefix> without(const Prefix& network, std::span<const IpAddress> addresses) {
+  std::vector<Prefix> left;
+  std::vector<Prefix> waiting{network};  // the lowest at its end
+  while (!waiting.empty()) {
+    const Prefix next = waiting.back();
+    waiting.pop_back();
+    if (std::ranges::none_of(addresses, [&](const IpAddress& each) { return next.contains(each); })) {
+      left.push_back(next);
+    } else if (next != Prefix::single(next.network())) {
+      const auto [lower, upper] = next.halves();
+      waiting.push_back(upper);
+      waiting.push_back(lower);
+    }
+  }
+  return left;
 }
 
 }  // namespace ostiary::inet

@@ -94,6 +94,23 @@ const Prefix& nat64() {
   return read;
 }
 
+IpAddress in_nat64(const IpAddress& address) {
+  std::array<uint8_t, 16> octets{};
+  std::ranges::copy(nat64().network().octets(), octets.begin());
+  std::ranges::copy(address.octets(), octets.end() - static_cast<std::ptrdiff_t>(address.octets().size()));
+  return IpAddress::v6(octets);
+}
+
+std::vector<IpAddress> find_metadata_services() {
+  std::vector<IpAddress> found;
+  for (const auto& [prefix, reach] : ranges()) {
+    if (reach != Reach::metadata) continue;
+    found.push_back(prefix.network());
+    if (prefix.network().family() == Family::ipv4) found.push_back(in_nat64(prefix.network()));
+  }
+  return found;
+}
+
 }  // namespace
 
 Reach classify(const IpAddress& address) {
@@ -103,6 +120,11 @@ Reach classify(const IpAddress& address) {
   const auto found =
       std::ranges::find_if(ranges(), [&](const Range& range) { return range.prefix.contains(address); });
   return found == ranges().end() ? Reach::reserved : found->reach;
+}
+
+std::span<const IpAddress> metadata_services() {
+  static const std::vector<IpAddress> found = find_metadata_services();
+  return found;
 }
 
 std::string_view text(Reach reach) {

@@ -10,6 +10,40 @@
 #include "ostiary/policy/policy.h"
 
 namespace ostiary::policy {
+namespace {
+
+// The ports that rules open together over one transport.
+class Opened {
+ public:
+  void add(const Rule& rule) {
+    all_.add(rule.ports);
+    if (rule.answers == Answers::private_too) private_too_.add(rule.ports);
+  }
+
+  // A range is cut where the permission for private addresses begins or ends.
+  void append_to(std::vector<Grant>& grants, Transport transport) const {
+    const auto append = [&](uint32_t first, uint32_t last, Answers answers) {
+      if (first <= last)
+        grants.push_back({transport, {static_cast<uint16_t>(first), static_cast<uint16_t>(last)}, answers});
+    };
+    auto inner = private_too_.ranges().begin();
+    for (const inet::PortRange& range : all_.ranges()) {
+      uint32_t next = range.first;
+      for (; inner != private_too_.ranges().end() && inner->last <= range.last; ++inner) {
+        if (inner->first > next) append(next, inner->first - 1U, Answers::public_only);
+        append(inner->first, inner->last, Answers::private_too);
+        next = inner->last + 1U;
+      }
+      append(next, range.last, Answers::public_only);
+    }
+  }
+
+ private:
+  inet::PortSet all_;
+  inet::PortSet private_too_;  // each of its ranges lies within one of all_
+};
+
+}  // namespace
 
 class Compiler {
  public:
@@ -19,8 +53,7 @@ class Compiler {
     for (const Rule& rule : rules_) gather(rule);
     policy_.slots_.resize(std::bit_ceil(2 * std::max<size_t>(keys_.size(), 1)));
     for (const auto& [kind, name] : keys_) add_record(kind, name);
-    for (const auto& [prefix, matching] : by_prefix_)
-      policy_.static_grants_.push_back({prefix, unite(matching).grants});
+    for (const auto& [prefix, matching] : by_prefix_) add_network(prefix, unite(matching).grants);
     policy_.arena_.shrink_to_fit();
     return std::move(policy_);
   }
@@ -56,17 +89,23 @@ class Compiler {
 
   static Terms unite(const Matching& matching) {
     Terms terms;
-    inet::PortSet tcp;
-    inet::PortSet udp;
+    Opened tcp;
+    Opened udp;
     for (const Rule* rule : matching) {
-      terms.answers = std::max(terms.answers, rule->answers);
       terms.types.add(rule->types);
-      if (rule->protocol != Protocol::udp) tcp.add(rule->ports);
-      if (rule->protocol != Protocol::tcp) udp.add(rule->ports);
+      if (rule->protocol != Protocol::udp) tcp.add(*rule);
+      if (rule->protocol != Protocol::tcp) udp.add(*rule);
     }
-    for (const inet::PortRange range : tcp.ranges()) terms.grants.push_back({Transport::tcp, range});
-    for (const inet::PortRange range : udp.ranges()) terms.grants.push_back({Transport::udp, range});
+    tcp.append_to(terms.grants, Transport::tcp);
+    udp.append_to(terms.grants, Transport::udp);
     return terms;
+  }
+
+  void add_network(const inet::Prefix& prefix, const std::vector<Grant>& grants) {
+    if (prefix == inet::Prefix::single(prefix.network()))
+      return policy_.static_grants_.push_back({prefix, grants});
+    for (const inet::Prefix& part : inet::without(prefix, inet::metadata_services()))
+      policy_.static_grants_.push_back({part, grants});
   }
 
   uint32_t intern(Terms terms) {

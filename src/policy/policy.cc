@@ -57,7 +57,7 @@ Decision Policy::decide(std::string_view name) const {
     terms = find(KeyKind::wildcard, name.substr(suffix.start), suffix.hash);
   }
   if (terms == nullptr) return {};
-  return {Verdict::allow, match, terms->answers, terms->types, terms->grants};
+  return {Verdict::allow, match, terms->types, terms->grants};
 }
 
 std::vector<PlainHost> Policy::plain_hosts() const {

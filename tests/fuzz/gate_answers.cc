@@ -3,8 +3,7 @@
 // - one answer to what is no response, well formed, within its limit, with the question as it came;
 // - nothing is asked upstream that no rule allows;
 // - an address is told only if it is admitted, and admitted only if the question leads to it in the reply,
-// and only if
-//   it is public or its rule says otherwise;
+//   and only on the ports of a rule that is for its kind of address; a metadata service never;
 // - the answer out of the cache says no more than the first.
 #include <utility>
 #include <vector>
@@ -30,12 +29,21 @@ policy::Rule rule(policy::Subject subject, policy::Answers answers, std::string_
   return made;
 }
 
+// Another port of the name that may be private, at public addresses alone.
+constexpr uint16_t public_port = 80;
+
+policy::Rule public_db() {
+  policy::Rule made = rule(inet::HostName::parse("db.example").value(), policy::Answers::public_only, "");
+  made.ports = inet::PortSet(public_port);
+  return made;
+}
+
 const policy::Policy& compiled() {
   static const policy::Policy policy = [] {
     using inet::HostName;
     const std::vector<policy::Rule> rules{
         rule(HostName::parse("a.example").value(), policy::Answers::public_only, "MX"),
-        rule(HostName::parse("db.example").value(), policy::Answers::private_too, ""),
+        rule(HostName::parse("db.example").value(), policy::Answers::private_too, ""), public_db(),
         rule(policy::Wildcard{HostName::parse("w.example").value()}, policy::Answers::public_only, "TXT")};
     return policy::Policy::compile(rules);
   }();
@@ -131,13 +139,17 @@ void check_admitted(const test::FakeAdmissions& kernel, const AnyUpstream& upstr
   const SlowMessage slow = fuzz::read_slowly(reply);
   for (const auto& admission : kernel.admitted) {
     const auto& address = std::get<inet::IpAddress>(admission);
-    HOLDS(admission == test::FakeAdmissions::Key{address, uint8_t{6}, uint16_t{443}});
+    const uint16_t port = std::get<uint16_t>(admission);
+    HOLDS(std::get<uint8_t>(admission) == 6 && (port == 443 || port == public_port));
+    const inet::Reach reach = inet::classify(address);
+    HOLDS(reach != inet::Reach::metadata);
     const bool led_to = std::ranges::any_of(upstream.asked, [&](const auto& question) {
       const std::string name = labels_of(question.name);
       const auto found = fuzz::addresses_reached(slow, name, static_cast<uint16_t>(question.type));
       return found.contains(std::string(fuzz::as_text(address.octets()))) &&
-             (allowed(name) == Allowed::private_too ||
-              inet::classify(address) == inet::Reach::public_internet);
+             (port == 443 || allowed(name) == Allowed::private_too) &&
+             (reach == inet::Reach::public_internet ||
+              (port == 443 && allowed(name) == Allowed::private_too));
     });
     HOLDS(led_to);
   }

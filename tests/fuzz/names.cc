@@ -136,14 +136,19 @@ void check_decision(const policy::Policy& policy, const std::vector<policy::Rule
   const policy::Decision decision = policy.decide(host);
   std::bitset<65536> tcp;
   std::bitset<65536> udp;
+  std::bitset<65536> private_tcp;
+  std::bitset<65536> private_udp;
   bool named = false;
   for (const policy::Rule& rule : rules) {
     if (!names(rule, host)) continue;
     named = true;
     for (const inet::PortRange range : rule.ports.ranges())
       for (unsigned port = range.first; port <= range.last; ++port) {
+        const bool is_private = rule.answers == policy::Answers::private_too;
         if (rule.protocol != policy::Protocol::udp) tcp.set(port);
         if (rule.protocol != policy::Protocol::tcp) udp.set(port);
+        if (rule.protocol != policy::Protocol::udp && is_private) private_tcp.set(port);
+        if (rule.protocol != policy::Protocol::tcp && is_private) private_udp.set(port);
       }
   }
   HOLDS((decision.verdict == policy::Verdict::allow) == named);
@@ -152,6 +157,8 @@ void check_decision(const policy::Policy& policy, const std::vector<policy::Rule
       auto& expected = grant.transport == policy::Transport::tcp ? tcp : udp;
       HOLDS(expected[port]);
       expected.reset(port);
+      const auto& inner = grant.transport == policy::Transport::tcp ? private_tcp : private_udp;
+      HOLDS(inner[port] == (grant.answers == policy::Answers::private_too));
     }
   HOLDS(tcp.none() && udp.none());
 }
@@ -159,7 +166,7 @@ void check_decision(const policy::Policy& policy, const std::vector<policy::Rule
 // "rules" in one line, then a host a line.
 void check_rules(std::string_view text) {
   const size_t end = std::min(text.find('\n'), text.size());
-  const auto rules = policy::parse_list(text.substr(0, end), "a test", no_variable);
+  auto rules = policy::parse_list(text.substr(0, end), "a test", no_variable);
   if (!rules) return HOLDS(fuzz::is_one_line(rules.error()));
   if (rules->size() > 64) return;  // presets repeated: slow, and nothing new
   for (const policy::Rule& rule : *rules) {
@@ -168,6 +175,7 @@ void check_rules(std::string_view text) {
     HOLDS(!rule.ports.empty());
     if (const auto* prefix = std::get_if<inet::Prefix>(&rule.subject)) HOLDS(prefix->length() > 0);
   }
+  for (size_t i = 0; i < rules->size(); i += 2) (*rules)[i].answers = policy::Answers::private_too;
   const policy::Policy policy = policy::Policy::compile(*rules);
   for (const policy::Rule& rule : *rules) {
     if (const auto* name = std::get_if<inet::HostName>(&rule.subject)) {

@@ -29,8 +29,8 @@ class Ledger {
 
   Ledger(nft::AdmissionSet& kernel, Beginning beginning) : kernel_(kernel), beginning_(beginning) {}
 
-  // Admits every address on every port granted, for at least `lifetime`, and returns until when all of them
-  // are.
+  // Admits every address on every port of the grants that cover it, for at least `lifetime`, and returns
+  // until when all of them are.
   Result<Time> admit(std::string_view name, std::span<const inet::IpAddress> addresses,
                      std::span<const policy::Grant> grants, std::chrono::seconds lifetime, Time now);
 

@@ -3,8 +3,11 @@
 
 #include <compare>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "ostiary/inet/ip_address.h"
 
@@ -19,6 +22,8 @@ class Prefix {
   const IpAddress& network() const { return network_; }
   uint8_t length() const { return length_; }
   bool contains(const IpAddress& address) const;
+  // The lower and the upper half of a network of more than one address.
+  std::pair<Prefix, Prefix> halves() const;
   std::string text() const;
   auto operator<=>(const Prefix&) const = default;
 
@@ -27,5 +32,8 @@ class Prefix {
   IpAddress network_;
   uint8_t length_;
 };
+
+// The network without these addresses, as the fewest networks, lowest first.
+std::vector<Prefix> without(const Prefix& network, std::span<const IpAddress> addresses);
 
 }  // namespace ostiary::inet

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "ostiary/inet/ip_address.h"
@@ -31,6 +32,8 @@ enum class Reach : uint8_t {
 
 // An address in 64:ff9b::/96 (NAT64) is what the IPv4 address inside it is.
 Reach classify(const IpAddress& address);
+// Every address that is a metadata service, those of IPv4 also as NAT64 has them.
+std::span<const IpAddress> metadata_services();
 std::string_view text(Reach reach);
 
 }  // namespace ostiary::inet

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ostiary/inet/special.h"
 #include "ostiary/policy/rule.h"
 
 namespace ostiary::policy {
@@ -22,12 +23,20 @@ enum class Verdict : uint8_t { deny, allow };  // Verdict{} == Verdict::deny
 // By their numbers in the IP header.
 enum class Transport : uint8_t { tcp = 6, udp = 17 };
 
-// Ports that may be reached over one transport.
+// Ports that may be reached over one transport, and at which of the addresses that a name leads to.
 struct Grant {
   Transport transport;
   inet::PortRange ports;
+  Answers answers = Answers::public_only;
   auto operator<=>(const Grant&) const = default;
 };
+
+// Whether the grant of a name holds for an address of this kind. No name leads to a metadata service: only a
+// rule for that very address opens one.
+constexpr bool covers(const Grant& grant, inet::Reach reach) {
+  if (reach == inet::Reach::public_internet) return true;
+  return reach != inet::Reach::metadata && grant.answers == Answers::private_too;
+}
 
 // What led to a decision: a rule for the very name, or only one for what is below some domain.
 enum class Match : uint8_t { wildcard, exact };
@@ -36,9 +45,8 @@ enum class Match : uint8_t { wildcard, exact };
 struct Decision {
   Verdict verdict = Verdict::deny;
   Match match = Match::wildcard;
-  Answers answers = Answers::public_only;
   RecordTypes types = {};
-  std::span<const Grant> grants;  // sorted, neither overlapping nor touching
+  std::span<const Grant> grants;  // sorted, each port of a transport once
 };
 
 // A host to resolve at boot.
@@ -48,7 +56,8 @@ struct PlainHost {
   std::span<const Grant> grants;
 };
 
-// Addresses that are open without a name.
+// Addresses that are open without a name. A network holds no metadata service: where a rule's network has one
+// inside, the networks around it stand here instead.
 struct StaticGrant {
   inet::Prefix prefix;
   std::vector<Grant> grants;
@@ -77,7 +86,6 @@ class Policy {
 
   // What rules together allow. Few differ, so names share them.
   struct Terms {
-    Answers answers = Answers::public_only;
     RecordTypes types;
     std::vector<Grant> grants;
     auto operator<=>(const Terms&) const = default;
