@@ -28,9 +28,10 @@ struct ProxyVariable {
   std::string_view upper;
   std::string_view lower;
 };
-constexpr std::array proxy_variables{ProxyVariable{"HTTPS_PROXY", "https_proxy"},
-                                     ProxyVariable{"HTTP_PROXY", "http_proxy"},
-                                     ProxyVariable{"NO_PROXY", "no_proxy"}};
+constexpr std::array proxy_variables{
+    ProxyVariable{"HTTPS_PROXY", "https_proxy"}, ProxyVariable{"HTTP_PROXY", "http_proxy"},
+    ProxyVariable{"ALL_PROXY", "all_proxy"},     ProxyVariable{"GRPC_PROXY", "grpc_proxy"},
+    ProxyVariable{"NO_PROXY", "no_proxy"},       ProxyVariable{"NO_GRPC_PROXY", "no_grpc_proxy"}};
 
 constexpr std::string_view prompts_variable = "OTEL_LOG_USER_PROMPTS";
 constexpr std::string_view responses_variable = "OTEL_LOG_ASSISTANT_RESPONSES";

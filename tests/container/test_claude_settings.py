@@ -24,6 +24,8 @@ ATTEMPTS = {
     "a second endpoint": {"env": {"ENABLE_BETA_TRACING_DETAILED": "1", "BETA_TRACING_ENDPOINT": ELSEWHERE}},
     "a proxy": {"env": {"HTTPS_PROXY": ELSEWHERE, "https_proxy": ELSEWHERE, "HTTP_PROXY": ELSEWHERE,
                         "http_proxy": ELSEWHERE, "NO_PROXY": API, "no_proxy": API}},
+    "a proxy of every kind": {"env": {"ALL_PROXY": ELSEWHERE, "all_proxy": ELSEWHERE, "GRPC_PROXY": ELSEWHERE,
+                                      "grpc_proxy": ELSEWHERE}},
     "no telemetry": {"env": {"CLAUDE_CODE_ENABLE_TELEMETRY": "0", "OTEL_TRACES_EXPORTER": "none",
                              "OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}},
     "other exporters": {"env": {"OTEL_METRICS_EXPORTER": "console,prometheus", "OTEL_LOGS_EXPORTER": "console"}},

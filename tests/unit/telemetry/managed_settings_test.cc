@@ -46,7 +46,8 @@ TEST_SUITE("telemetry/managed_settings") {
   TEST_CASE("sets to nothing what would lead around the endpoints") {
     const Json env = managed({.environment = grafana_trio});
     for (const char* name : {"BETA_TRACING_ENDPOINT", "ENABLE_BETA_TRACING_DETAILED", "HTTPS_PROXY",
-                             "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"})
+                             "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY",
+                             "all_proxy", "GRPC_PROXY", "grpc_proxy", "NO_GRPC_PROXY", "no_grpc_proxy"})
       CHECK_MESSAGE(env.value(name, "missing") == "", name);
   }
 
@@ -57,7 +58,17 @@ TEST_SUITE("telemetry/managed_settings") {
     CHECK_FALSE(env.contains("https_proxy"));
     CHECK_FALSE(env.contains("HTTPS_PROXY"));
     CHECK(env.at("HTTP_PROXY") == "");
+    CHECK(env.at("grpc_proxy") == "");
     CHECK(env.at("BETA_TRACING_ENDPOINT") == "");
+  }
+
+  TEST_CASE("leaves any kind of proxy that is the container's own") {
+    for (const std::string name : {"all_proxy", "GRPC_PROXY", "no_grpc_proxy", "ALL_PROXY"}) {
+      const Json env = managed({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317",
+                                                name + "=http://u:hunter2@proxy:3128"}});
+      CHECK_FALSE_MESSAGE(env.contains(name), name);
+      CHECK(env.at("HTTPS_PROXY") == "");
+    }
   }
 
   TEST_CASE("says none for a signal that goes nowhere") {
