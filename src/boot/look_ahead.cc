@@ -28,6 +28,8 @@ Result<> look_for_auth_hook(const Plan& plan) {
                                        ": name another with --auth-hook");
 }
 
+}  // namespace
+
 Result<> look_for_program(const Plan& plan) {
   const std::string& name = plan.command.front();
   const std::string_view path = plan.environment.agent.get("PATH");
@@ -38,8 +40,6 @@ Result<> look_for_program(const Plan& plan) {
                   (is_path ? ": install it, or write another"
                            : " in PATH, which is " + std::string(path) + ": install it, or write its path"));
 }
-
-}  // namespace
 
 Result<> look_ahead(const Plan& plan) {
   TRY(look_for_workdir(plan));

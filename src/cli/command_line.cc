@@ -215,7 +215,8 @@ std::string command_form(std::string_view subcommand, std::string_view rest) {
   return "ostiary " + std::string(subcommand) + (rest.empty() ? "" : " ") + std::string(rest);
 }
 
-Result<Invocation> parse_run(std::span<const std::string> arguments) {
+Result<Invocation> parse_run(std::span<const std::string> arguments,
+                             Standing standing = Standing::behind_run) {
   Syntax app{run_about, command_form("run", "[FLAGS] [--] [PROGRAM...]")};
   app.footer(std::string(run_footer));
   Given given;
@@ -224,7 +225,7 @@ Result<Invocation> parse_run(std::span<const std::string> arguments) {
   TRY(check_values(split.flags, "run"));
   if (const auto help = TRY(parse(app, "run", std::move(split.flags)))) return Print{*help};
   TRY(check_program("run", split.command));
-  return Run{collect(app, given), std::move(split.command)};
+  return Run{collect(app, given), std::move(split.command), standing};
 }
 
 Result<Invocation> parse_plan(std::span<const std::string> arguments) {
@@ -281,7 +282,8 @@ Result<Invocation> parse_command_line(std::span<const std::string> arguments) {
   const std::string& first = arguments.front();
   if (first == "--version") return Print{"ostiary " + std::string(program_version) + "\n"};
   if (first == "--help" || first == "-h") return Print{std::string(about) + "\n"};
-  if (!is_subcommand(first)) return parse_run(arguments);
+  if (!is_subcommand(first))
+    return parse_run(arguments, first.starts_with('-') ? Standing::behind_run : Standing::first_word);
   const auto rest = arguments.subspan(1);
   if (first == "plan") return parse_plan(rest);
   if (first == "exec") return parse_exec(rest);

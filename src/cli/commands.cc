@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include "ostiary/base/escape.h"
@@ -17,6 +18,7 @@
 #include "ostiary/boot/files.h"
 #include "ostiary/boot/host_facts.h"
 #include "ostiary/boot/lone_user.h"
+#include "ostiary/boot/look_ahead.h"
 #include "ostiary/boot/only_boot.h"
 #include "ostiary/boot/plan.h"
 #include "ostiary/boot/print_plan.h"
@@ -52,6 +54,9 @@ Result<std::optional<std::string>> read_config_file(const std::string& path) {
 Result<confine::Identity> find_identity(const config::Config& config) {
   if (!config.user) return confine::own_identity();
   auto identity = confine::find_identity(config.user->text);
+  if (!identity && may_hold_password(config.user->text))
+    return fail(identity.error().exit,
+                config.user->origin + ": names no user of this container: write NAME or UID:GID");
   if (!identity)
     return std::unexpected(
         std::move(identity).error().within(config.user->origin + " " + quote(config.user->text)));
@@ -115,9 +120,22 @@ std::string meant_command(std::string_view program) {
   return meant.empty() ? "" : "; perhaps ostiary --" + std::string(meant);
 }
 
+// A word that could be a command or a program is neither. Before anything that only a boot needs, like root.
+Result<> check_first_word(const boot::Plan& plan) {
+  const std::string& word = plan.command.front();
+  if (word.contains('/') || boot::look_for_program(plan)) return {};
+  return fail(
+      Exit::usage,
+      fmt::format(
+          "{} is neither a command of ostiary nor a program in PATH, which is {}: the commands are {}{}",
+          quote(word), plan.environment.agent.get("PATH"), fmt::join(subcommands, ", "),
+          meant_command(word)));
+}
+
 Result<int> execute_run(Run run, char** environ) {
   TRY(boot::hide_memory());
   const boot::Plan plan = TRY(make_plan(std::move(run.flags), std::move(run.command), environ));
+  if (run.standing == Standing::first_word) TRY(check_first_word(plan));
   config::wipe_values(environ);
   Result<int> status = boot::run(plan);
   if (!status && status.error().exit == Exit::not_found)

@@ -25,4 +25,14 @@ inline std::string quote(std::string_view text) {
   return quoted + (text.size() > longest ? "…\"" : "\"");
 }
 
+// Whether a text could be a URL, or have a password in front of a host: user:password@host.
+inline bool may_hold_password(std::string_view text) {
+  return text.contains('@') || text.contains("://");
+}
+
+// The text in its quotes, or `instead` where it could hold a password.
+inline std::string quote_unless_password(std::string_view text, std::string_view instead) {
+  return may_hold_password(text) ? std::string(instead) : quote(text);
+}
+
 }  // namespace ostiary

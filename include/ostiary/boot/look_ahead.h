@@ -9,4 +9,7 @@ namespace ostiary::boot {
 
 Result<> look_ahead(const Plan& plan);
 
+// The part about the agent's program alone.
+Result<> look_for_program(const Plan& plan);
+
 }  // namespace ostiary::boot

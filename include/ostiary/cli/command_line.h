@@ -20,9 +20,13 @@ inline constexpr std::array<std::string_view, 6> subcommands{"run", "plan",    "
 enum class Form : uint8_t { text, json };
 enum class Secrets : uint8_t { masked, revealed };
 
+// What the program's name stands behind: "run" or flags, or nothing, so that it could be a mistyped command.
+enum class Standing : uint8_t { behind_run, first_word };
+
 struct Run {
   config::GivenSettings flags;
   std::vector<std::string> command;
+  Standing standing = Standing::behind_run;
 };
 struct Plan {
   config::GivenSettings flags;
