@@ -24,7 +24,6 @@ as_root() {
 
 id "$agent" >/dev/null 2>&1 || as_root useradd --create-home \
   --key SUB_UID_COUNT=0 --key SUB_GID_COUNT=0 --shell /bin/bash "$agent"
-[ -d "$workdir" ] || as_root install --directory --owner="$agent" --group="$agent" --mode=2775 "$workdir"
 as_root install --directory /var/log/ostiary
 # Of an earlier start.
 as_root rm -f /run/ostiary/status.json "$log"

@@ -2,6 +2,7 @@
 dev container tools start one."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -82,7 +83,57 @@ def test_a_further_session_is_the_users_confined(start):
     is_up(container)
     done = attach(container, "root", "ostiary", "exec", "--", "bash", "-c", ATTEMPTS + "id -un; pwd; grep NoNewPrivs /proc/self/status")
     assert outcomes_in(done.stdout) == HELD, done
-    assert done.stdout.splitlines()[-3:] == ["vscode", "/work", "NoNewPrivs:\t1"], done
+    assert done.stdout.splitlines()[-3:] == ["claude", "/work", "NoNewPrivs:\t1"], done
+
+
+def test_the_agent_does_not_reach_the_editors_sockets(start):
+    """Perl, since it is in every Debian."""
+    container = start()
+    is_up(container)
+    listen = ('use Socket; umask 022; for my $p ("/tmp/vscode-ipc.sock", "/home/vscode/ssh-auth.sock") {'
+              'socket(my $s, PF_UNIX, SOCK_STREAM, 0); bind($s, pack_sockaddr_un($p)) or die $!; listen($s, 5); push @s, $s }'
+              'open(my $r, ">", "/tmp/ready"); close($r); sleep 600')
+    reach = ('use Socket; for my $p ("/tmp/vscode-ipc.sock", "/home/vscode/ssh-auth.sock") {'
+             'socket(my $s, PF_UNIX, SOCK_STREAM, 0); print connect($s, pack_sockaddr_un($p)) ? "reached\n" : "$!\n" }')
+    attach(container, "vscode", "sh", "-c", f"perl -e '{listen}' >/dev/null 2>&1 &")
+    eventually(lambda: attach(container, "root", "test", "-e", "/tmp/ready").status == 0, "they listen")
+    assert attach(container, "vscode", "perl", "-e", reach).stdout == "reached\n" * 2
+    assert attach(container, "root", "ostiary", "exec", "--", "perl", "-e", reach).stdout == "Permission denied\n" * 2
+
+
+def test_agent_and_remote_user_share_the_workspace(feature, new_container, cable, tmp_path):
+    """One that comes from outside, with files of the remote user's in it, and a symbolic link to what is not."""
+    workspace = tmp_path / "workspace"
+    (workspace / "src").mkdir(parents=True)
+    (workspace / "src" / "old").write_text("old")
+    (workspace / "etc").symlink_to("/etc")
+    for path in (workspace, workspace / "src", workspace / "src" / "old"):
+        os.chown(path, 1000, 1000)
+    container = new_container(feature, "-c", ENTRYPOINT, "-", network=cable, capabilities=FEATURE["capAdd"],
+                              options=["--volume", f"{workspace}:/work", "--user", "root", "--entrypoint", "/bin/sh"])
+    is_up(container)
+    agent = ["ostiary", "exec", "--", "sh", "-c"]
+    done = attach(container, "root", *agent, "echo more >>src/old; mkdir made; echo mine >made/file; echo x >>etc/hostname; cat src/old made/file")
+    assert done.stdout == "oldmore\nmine\n" and "Permission denied" in done.stderr, done
+    done = attach(container, "vscode", "sh", "-c", "cd /work; echo yours >>made/file; echo new >src/new; cat made/file")
+    assert done.stdout == "mine\nyours\n", done
+    assert attach(container, "root", *agent, "echo mine >>src/new; cat src/new").stdout == "new\nmine\n"
+
+
+def test_what_telemetry_signs_in_with_is_in_no_shell(feature, new_container, cable, tmp_path):
+    secret = tmp_path / "GRAFANA_API_TOKEN"
+    secret.write_text("glc_hunter2")
+    secret.chmod(0o600)
+    os.chown(secret, 1000, 1000)
+    tmp_path.chmod(0o755)
+    container = new_container(feature, "-c", ENTRYPOINT, "-", network=cable, capabilities=FEATURE["capAdd"],
+                              options=["--volume", f"{tmp_path}:/run/secrets:ro", "--user", "root", "--entrypoint", "/bin/sh", "--env", "GRAFANA_INSTANCE_ID=1",
+                                       "--env", "GRAFANA_OTLP_ENDPOINT=https://collector.example/otlp"])
+    is_up(container)
+    for user in ("vscode", "root"):
+        assert "hunter2" not in attach(container, user, "env").stdout
+    assert attach(container, "root", "ostiary", "exec", "--", "cat", "/run/secrets/GRAFANA_API_TOKEN").status != 0
+    assert "Authorization=Basic " in attach(container, "root", "ostiary", "exec", "--", "env").stdout
 
 
 def test_the_gate_is_up_again_after_a_restart(start):
@@ -125,14 +176,41 @@ def test_root_is_left_to_the_user_only_for_what_is_confined(start):
         "vscode ALL=(root) NOPASSWD: /usr/local/bin/ostiary exec *\n")
 
 
-@pytest.mark.parametrize("grant", ["vscode ALL=(ALL) NOPASSWD: ALL", "vscode ALL=(root) NOPASSWD: /usr/local/bin/setup"])
-def test_sudo_that_another_file_grants_ends_the_installation(packed, images, grant):
+ALL = "vscode ALL=(ALL) ALL"
+# Each is a way to root without a password, the last ones in /etc/sudoers alone, with and without a directory beside it.
+WAYS = {"all": ("vscode ALL=(ALL) NOPASSWD: ALL", "/etc/sudoers.d/image"),
+        "one program": ("vscode ALL=(root) NOPASSWD: /usr/local/bin/setup", "/etc/sudoers.d/image"),
+        "not asked, this user": (f"Defaults:vscode !authenticate\\n{ALL}", "/etc/sudoers.d/image"),
+        "not asked, anyone": (f"Defaults !authenticate\\n{ALL}", "/etc/sudoers.d/image"),
+        "a group that is exempt": (f"Defaults exempt_group=vscode\\n{ALL}", "/etc/sudoers.d/image"),
+        "only at a terminal": ("Defaults requiretty\\nvscode ALL=(ALL) NOPASSWD: ALL", "/etc/sudoers.d/image"),
+        "no directory": ("vscode ALL=(ALL) NOPASSWD: ALL", "/etc/sudoers; rm -r /etc/sudoers.d; sed -i /includedir/d /etc/sudoers")}
+
+
+@pytest.fixture(scope="module")
+def with_sudo(images):
     images.base("bookworm")
-    with_sudo = DOCKERFILE.replace("RUN useradd", "RUN apt-get update && apt-get install --yes sudo\nRUN useradd", 1).replace(
-        "COPY ostiary", f"RUN echo '{grant}' >/etc/sudoers.d/image\nCOPY ostiary", 1)
+    return images.derive("FROM docker.io/library/debian:bookworm-slim\nRUN apt-get update && apt-get install --yes sudo acl && "
+                         "useradd --create-home vscode && mkdir -p /work\n")
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_another_way_to_root_ends_the_installation(packed, images, with_sudo, how):
+    grant, file = WAYS[how]
+    text = (f"FROM {with_sudo.name}\nRUN printf '{grant}\\n' >>{file}\nCOPY ostiary /tmp/feature\n"
+            "RUN _REMOTE_USER=vscode {options} /tmp/feature/install.sh\n")
     with pytest.raises(AssertionError, match="another way to root"):
-        images.derive(with_sudo.format(options=""), packed)
-    images.derive(with_sudo.format(options="SUDO=true"), packed)
+        images.derive(text.format(options=""), packed)
+
+
+def test_with_the_option_it_is_left(packed, images, with_sudo):
+    images.derive(f"FROM {with_sudo.name}\nRUN echo 'vscode ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/image\nCOPY ostiary /tmp/feature\n"
+                  "RUN _REMOTE_USER=vscode SUDO=true /tmp/feature/install.sh\n", packed)
+
+
+def test_sudo_that_takes_a_password_does_not(packed, images, with_sudo):
+    images.derive(f"FROM {with_sudo.name}\nRUN echo '{ALL}' >/etc/sudoers.d/image\nCOPY ostiary /tmp/feature\n"
+                  "RUN _REMOTE_USER=vscode /tmp/feature/install.sh\n", packed)
 
 
 def test_a_policy_with_an_error_ends_the_installation(packed, feature, images, tmp_path):
@@ -148,3 +226,5 @@ def test_the_example_uses_the_feature_that_is_packed(packed):
     (name, options), = example["features"].items()
     assert (packed / name / "devcontainer-feature.json").exists() and set(options) <= set(FEATURE["options"])
     assert options["workdir"] == example["workspaceFolder"] and example["containerUser"] == "root"
+    assert not [each for each in example["containerEnv"] if each.endswith(("_TOKEN", "_KEY"))]
+    assert any("target=/run/secrets," in mount for mount in example["mounts"])

@@ -20,18 +20,48 @@ cp "$here/policy.json" /etc/ostiary/policy.json
 chmod 644 /etc/ostiary/policy.json
 ln -sf /opt/ostiary/ostiary /usr/local/bin/ostiary
 
-printf 'OSTIARY_USER=%s\nOSTIARY_WORKDIR=%s\n' "$user" "${WORKDIR:-/work}" >/opt/ostiary/settings
-OSTIARY_USER="$user" OSTIARY_WORKDIR="${WORKDIR:-/work}" /opt/ostiary/ostiary plan -- sleep infinity >/dev/null ||
+# The agent is a user of its own: the sockets that editors listen on are the remote user's. Its number belongs to no user of
+# the machine outside.
+agent=claude
+if ! id "$agent" >/dev/null 2>&1; then
+  if command -v useradd >/dev/null; then
+    useradd --create-home --shell /bin/sh --user-group --uid 53054 "$agent"
+  else
+    adduser -D -s /bin/sh -u 53054 "$agent"
+  fi
+fi
+[ "$agent" != "$user" ] || fail "the remote user is $agent, which is the agent's: write another into devcontainer.json"
+
+# For the workspace, which the agent shares with the remote user.
+if ! command -v setfacl >/dev/null; then
+  if command -v apt-get >/dev/null; then
+    apt-get update && apt-get install --yes --no-install-recommends acl && rm -rf /var/lib/apt/lists/*
+  elif command -v apk >/dev/null; then
+    apk add --no-cache acl
+  elif command -v dnf >/dev/null; then
+    dnf install --assumeyes acl
+  fi
+fi
+command -v setfacl >/dev/null || fail 'there is no setfacl in the image: install the package acl'
+
+printf 'OSTIARY_USER=%s\nOSTIARY_WORKDIR=%s\nREMOTE_USER=%s\n' "$agent" "${WORKDIR:-/work}" "$user" >/opt/ostiary/settings
+OSTIARY_USER="$agent" OSTIARY_WORKDIR="${WORKDIR:-/work}" /opt/ostiary/ostiary plan -- sleep infinity >/dev/null ||
   fail 'the policy or the settings are not as they should be: see the line above'
 
-if [ "${SUDO:-false}" != true ] && [ "$user" != root ] && [ -d /etc/sudoers.d ]; then
-  rm -f "/etc/sudoers.d/$user"
-  # What it starts is confined as the agent.
-  echo "$user ALL=(root) NOPASSWD: /usr/local/bin/ostiary exec *" >/etc/sudoers.d/ostiary
-  chmod 440 /etc/sudoers.d/ostiary
-  # An image may have granted more, in a file of another name.
-  if command -v sudo >/dev/null; then
-    more="$(LC_ALL=C sudo -l -U "$user" | grep NOPASSWD | grep -vx ' *(root) NOPASSWD: /usr/local/bin/ostiary exec \*' || true)"
-    [ -z "$more" ] || fail "sudo leaves $user another way to root: $more: remove it from /etc/sudoers and /etc/sudoers.d, or write \"sudo\": true"
+# Whether the remote user may do something without a password, also where that takes a terminal.
+may() {
+  su -s /bin/sh "$user" -c "$1" </dev/null >/dev/null 2>&1 || su --pty -s /bin/sh "$user" -c "$1" </dev/null >/dev/null 2>&1
+}
+
+if [ "${SUDO:-false}" != true ] && [ "$user" != root ]; then
+  rm -f "/etc/sudoers.d/$user" /etc/sudoers.d/ostiary
+  # An image may grant more, in whatever way. Without an entry that takes no password, even the list takes one.
+  for way in 'sudo -n true' 'sudo -n -l' 'doas -n true' 'su -c true'; do
+    ! may "$way" || fail "$user has another way to root, since \"$way\" takes no password: take it away in the image, or write \"sudo\": true"
+  done
+  if [ -d /etc/sudoers.d ]; then
+    # What it starts is confined, as the agent.
+    echo "$user ALL=(root) NOPASSWD: /usr/local/bin/ostiary exec *" >/etc/sudoers.d/ostiary
+    chmod 440 /etc/sudoers.d/ostiary
   fi
 fi

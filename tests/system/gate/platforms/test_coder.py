@@ -97,6 +97,18 @@ def test_the_attributes_are_the_modules_and_what_the_environment_offers(home, wo
     assert {pair.partition("=")[0] for pair in found.split(",") if pair.startswith("coder.")} == MODULES | {"coder.agent_name"}
 
 
+def test_the_work_directory_is_not_made_as_root_through_the_agents_links(home, workspace_agent):
+    home.at("/home/agent/link").symlink_to("/etc")
+    start(home, workspace_agent, OSTIARY_WORKDIR="/home/agent/link/made")
+    assert not home.exists("/etc/made")
+
+
+def test_the_work_directory_is_made_for_the_agent(home, workspace_agent):
+    assert start(home, workspace_agent, OSTIARY_WORKDIR="/work/new/one").status == 0
+    made = home.at("/work/new/one").stat()
+    assert (made.st_uid, made.st_mode & 0o777) == (AGENT, 0o755)
+
+
 def test_every_variable_of_the_template_is_one_that_the_script_passes_on():
     main = (HERE / "main.tf").read_text()
     block = re.search(r"environment = merge\((.*?)^  \)", main, re.M | re.S)[1]
