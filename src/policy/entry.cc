@@ -5,6 +5,7 @@
 #include "ostiary/base/quote.h"
 #include "ostiary/inet/url.h"
 #include "ostiary/policy/parse.h"
+#include "ostiary/policy/public_suffix.h"
 
 namespace ostiary::policy {
 namespace {
@@ -30,6 +31,9 @@ Result<Subject> parse_wildcard(std::string_view text) {
   if (!suffix) return std::unexpected(std::move(suffix).error());
   if (!suffix->text().contains('.'))
     return wrong("would allow every name under \"" + suffix->text() +
+                 "\"; name the domain as well, like \"*.example." + suffix->text() + "\"");
+  if (is_open_to_registration(*suffix))
+    return wrong("would allow every domain that is registered under \"" + suffix->text() +
                  "\"; name the domain as well, like \"*.example." + suffix->text() + "\"");
   return Wildcard{*std::move(suffix)};
 }
@@ -103,8 +107,8 @@ Result<Rule> parse_rule(std::string_view text, std::string_view reason) {
 
 // The entry in its error, unless it may hold a password.
 Error about(std::string_view entry, const Error& error) {
-  const bool hidden = entry.empty() || entry.contains('@') || entry.contains("://");
-  return Error{error.exit, (hidden ? "an entry" : quote(entry)) + " " + error.message};
+  const std::string shown = entry.empty() ? "an entry" : quote_unless_password(entry, "an entry");
+  return Error{error.exit, shown + " " + error.message};
 }
 
 }  // namespace

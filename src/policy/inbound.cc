@@ -64,6 +64,7 @@ Result<> add_from_network(std::vector<Rule>& rules, std::string_view piece, std:
 }  // namespace
 
 Result<std::vector<Rule>> parse_inbound(std::string_view text, std::string_view reason) {
+  if (may_hold_password(text)) return fail(Exit::configuration, "holds a URL or an @: " + std::string(form));
   std::vector<Rule> rules;
   std::string_view before;
   while (!text.empty()) {

@@ -47,6 +47,9 @@ std::vector<std::string> split(std::string_view text) {
 }  // namespace
 
 Result<std::vector<Rule>> parse_list(std::string_view text, std::string_view reason, const Lookup& variable) {
+  // A comma in a password would leave an entry that does not look as if it held one.
+  if (text.contains('@'))
+    return fail(Exit::configuration, "an entry holds an @; write a host alone, like \"example.com:443\"");
   std::vector<Rule> rules;
   for (const std::string& entry : split(text)) {
     if (is_nothing_but_ports(entry))

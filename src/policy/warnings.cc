@@ -1,0 +1,183 @@
+#include "ostiary/policy/warnings.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "ostiary/base/escape.h"
+#include "ostiary/policy/public_suffix.h"
+
+namespace ostiary::policy {
+namespace {
+
+// Public resolvers that answer DNS over HTTPS.
+constexpr auto resolver_names = std::to_array<std::string_view>({
+    "dns.google",
+    "dns.google.com",
+    "dns64.dns.google",
+    "cloudflare-dns.com",
+    "chrome.cloudflare-dns.com",
+    "family.cloudflare-dns.com",
+    "mozilla.cloudflare-dns.com",
+    "odoh.cloudflare-dns.com",
+    "security.cloudflare-dns.com",
+    "one.one.one.one",
+    "dns.cloudflare.com",
+    "dns.quad9.net",
+    "dns9.quad9.net",
+    "dns10.quad9.net",
+    "dns11.quad9.net",
+    "doh.opendns.com",
+    "doh.familyshield.opendns.com",
+    "doh.umbrella.com",
+    "dns.nextdns.io",
+    "firefox.dns.nextdns.io",
+    "dns.adguard.com",
+    "dns.adguard-dns.com",
+    "doh.cleanbrowsing.org",
+    "freedns.controld.com",
+    "dns.controld.com",
+    "dns.mullvad.net",
+    "doh.mullvad.net",
+    "doh.dns.sb",
+    "dns0.eu",
+    "dns.alidns.com",
+    "doh.pub",
+    "doh.360.cn",
+    "doh.libredns.gr",
+    "dns.switch.ch",
+    "doh.applied-privacy.net",
+    "dns.digitale-gesellschaft.ch",
+    "wikimedia-dns.org",
+    "public.dns.iij.jp",
+    "dns.twnic.tw",
+    "doh.xfinity.com",
+});
+
+constexpr auto resolver_addresses = std::to_array<std::string_view>({
+    "1.1.1.1",
+    "1.0.0.1",
+    "8.8.8.8",
+    "8.8.4.4",
+    "9.9.9.9",
+    "149.112.112.112",
+    "208.67.222.222",
+    "208.67.220.220",
+    "2606:4700:4700::1111",
+    "2606:4700:4700::1001",
+    "2001:4860:4860::8888",
+    "2001:4860:4860::8844",
+    "2620:fe::fe",
+    "2620:fe::9",
+    "2620:119:35::35",
+    "2620:119:53::53",
+});
+
+const std::vector<inet::IpAddress>& resolvers_by_address() {
+  static const std::vector<inet::IpAddress> read = [] {
+    std::vector<inet::IpAddress> addresses;
+    for (const std::string_view text : resolver_addresses)
+      addresses.push_back(inet::IpAddress::parse(text).value());
+    return addresses;
+  }();
+  return read;
+}
+
+bool is_below(std::string_view name, std::string_view suffix) {
+  return name.size() > suffix.size() && name.ends_with(suffix) &&
+         name[name.size() - suffix.size() - 1] == '.';
+}
+
+// The first resolver that the subject covers; empty where it covers none.
+struct CoveredResolver {
+  std::string operator()(const inet::HostName& name) const {
+    return std::ranges::find(resolver_names, name.text()) == resolver_names.end() ? "" : name.text();
+  }
+  std::string operator()(const Wildcard& wildcard) const {
+    const auto* const found = std::ranges::find_if(
+        resolver_names, [&](std::string_view name) { return is_below(name, wildcard.suffix.text()); });
+    return found == resolver_names.end() ? std::string() : std::string(*found);
+  }
+  std::string operator()(const inet::Prefix& prefix) const {
+    const auto& addresses = resolvers_by_address();
+    const auto found = std::ranges::find_if(
+        addresses, [&](const inet::IpAddress& address) { return prefix.contains(address); });
+    return found == addresses.end() ? std::string() : found->text();
+  }
+};
+
+void warn_of_resolvers(std::span<const Rule> rules, std::vector<std::string>& warnings) {
+  for (const Rule& rule : rules) {
+    const std::string resolver = std::visit(CoveredResolver{}, rule.subject);
+    if (resolver.empty()) continue;
+    warnings.push_back(
+        text(rule) + " (" + escape_controls(rule.reason) + ") covers " + resolver +
+        ", which answers DNS over HTTPS: names that the agent asks there pass the gate unseen; "
+        "leave it out");
+  }
+}
+
+// ---- how much of the internet networks cover
+
+struct Internet {
+  inet::Prefix prefix;
+  std::string_view name;
+};
+
+constexpr double most = 1.0 / 16;
+
+// The part of `whole` that the prefix is; prefixes are nested or apart.
+double part_of(const inet::Prefix& whole, const inet::Prefix& prefix) {
+  if (prefix.contains(whole.network()) && prefix.length() <= whole.length()) return 1;
+  return whole.contains(prefix.network()) ? std::ldexp(1.0, whole.length() - prefix.length()) : 0;
+}
+
+void warn_of_width(std::span<const Rule> rules, const Internet& internet,
+                   std::vector<std::string>& warnings) {
+  std::vector<inet::Prefix> networks;
+  for (const Rule& rule : rules)
+    if (const auto* prefix = std::get_if<inet::Prefix>(&rule.subject)) networks.push_back(*prefix);
+  // A network comes right before those within it.
+  std::ranges::sort(networks);
+  double covered = 0;
+  const inet::Prefix* outer = nullptr;
+  const inet::Prefix* widest = nullptr;
+  for (const inet::Prefix& each : networks) {
+    if (outer != nullptr && outer->contains(each.network())) continue;
+    outer = &each;
+    const double part = part_of(internet.prefix, each);
+    covered += part;
+    if (part > 0 && (widest == nullptr || each.length() < widest->length())) widest = &each;
+  }
+  if (covered > most)
+    warnings.push_back("the networks of the rules, " + widest->text() + " the widest, cover " +
+                       std::to_string(std::lround(100 * covered)) + "% of the " + std::string(internet.name) +
+                       " internet: name smaller ones, or hosts");
+}
+
+// ---- names that customers have
+
+void warn_of_customers(std::span<const Rule> rules, std::vector<std::string>& warnings) {
+  for (const Rule& rule : rules) {
+    const auto* wildcard = std::get_if<Wildcard>(&rule.subject);
+    if (wildcard == nullptr || rule.reason.starts_with("preset:")) continue;
+    if (is_shared_by_customers(wildcard->suffix))
+      warnings.push_back(text(rule) + " (" + escape_controls(rule.reason) +
+                         ") covers names that any customer of " + wildcard->suffix.text() +
+                         " can have: name the ones that you mean");
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> find_warnings(std::span<const Rule> rules) {
+  const std::array internets{Internet{inet::Prefix::parse("0.0.0.0/0").value(), "IPv4"},
+                             Internet{inet::Prefix::parse("2000::/3").value(), "IPv6"}};
+  std::vector<std::string> warnings;
+  warn_of_resolvers(rules, warnings);
+  for (const Internet& internet : internets) warn_of_width(rules, internet, warnings);
+  warn_of_customers(rules, warnings);
+  return warnings;
+}
+
+}  // namespace ostiary::policy
