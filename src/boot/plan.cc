@@ -1,5 +1,6 @@
 #include "ostiary/boot/plan.h"
 
+#include "boot/plan_warnings.h"
 #include "ostiary/boot/rules.h"
 #include "ostiary/gate/launch.h"
 #include "ostiary/policy/parse.h"
@@ -9,22 +10,6 @@ namespace {
 
 std::string_view base_name(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
-}
-
-std::vector<std::string> find_warnings(const Plan& plan, const config::Config& config) {
-  std::vector<std::string> warnings;
-  if (plan.gate == config::Gate::off)
-    warnings.emplace_back("the gate is off: the agent reaches whatever this container can reach");
-  if (plan.identity.uid == 0 && !config.user)
-    warnings.emplace_back("the agent runs as root, confined: name a user with --user");
-  const telemetry::Telemetry& telemetry = plan.telemetry;
-  if (telemetry.state == telemetry::State::incomplete) {
-    std::string missing;
-    for (const std::string& name : telemetry.missing) missing += (missing.empty() ? "" : ", ") + name;
-    warnings.push_back("telemetry is off: missing " + missing);
-  }
-  warnings.insert(warnings.end(), telemetry.warnings.begin(), telemetry.warnings.end());
-  return warnings;
 }
 
 Result<> require_telemetry(const config::Config& config, const telemetry::Telemetry& telemetry) {
@@ -57,9 +42,10 @@ Result<> plan_gate(const config::Config& config, const Machine& machine, Plan& p
   plan.rules_at_end = config.scope == config::Scope::user ? RulesAtEnd::removed : machine.rules_at_end;
   if (config.keep_rules)
     plan.rules_at_end = *config.keep_rules == config::Choice::yes ? RulesAtEnd::kept : RulesAtEnd::removed;
-  plan.upstreams = upstreams_of(machine.resolv_conf);
-  if (config.upstream) plan.upstreams = TRY(parse_upstreams(*config.upstream));
-  if (config.gate == config::Gate::off) plan.upstreams.clear();
+  if (config.gate == config::Gate::on)
+    plan.upstreams = TRY(usable_upstreams(
+        config.upstream ? TRY(parse_upstreams(*config.upstream)) : upstreams_of(machine.resolv_conf),
+        plan.warnings));
   if (config.inbound) plan.inbound = TRY(parse_inbound(*config.inbound));
   if (config.audit) plan.audit = TRY(parse_audit(*config.audit));
   if (config.gate == config::Gate::on) plan.rules = TRY(collect_rules(config, plan.telemetry));
@@ -95,7 +81,7 @@ Result<Plan> make_plan(const config::Config& config, std::vector<std::string> co
   TRY(require_telemetry(config, plan.telemetry));
   TRY(plan_gate(config, machine, plan));
   plan.environment = make_agent_environment(config, plan.identity, plan.telemetry);
-  plan.warnings = find_warnings(plan, config);
+  add_warnings(plan, config);
   return plan;
 }
 

@@ -10,10 +10,16 @@
 namespace ostiary::boot {
 namespace {
 
-constexpr size_t max_size = 64 * 1024;
 constexpr std::string_view heading =
     "# The gate of ostiary answers here; what was here before is behind #ostiary.\n";
 constexpr std::string_view kept = "#ostiary ";
+
+namespace limits {
+constexpr size_t original = 64 * 1024;
+constexpr size_t file = 1024 * 1024;
+}  // namespace limits
+// What we write holds each line of the original behind a mark, and those about names once more.
+static_assert(limits::original * (kept.size() + 2) + limits::original + 1024 <= limits::file);
 
 void for_each_line(std::string_view text, auto visit) {
   while (!text.empty()) {
@@ -58,8 +64,11 @@ std::string pointed_at_gate(std::string_view original) {
 
 Result<ResolverFile> ResolverFile::read(std::string path) {
   std::string text;
-  if (file_exists(path)) text = TRY(read_file(path, max_size));
+  if (file_exists(path)) text = TRY(read_file(path, limits::file));
   std::string original = original_of(text);
+  if (original.size() > limits::original)
+    return fail(Exit::configuration,
+                path + ": is longer than 64 KiB: take out what is no setting of the resolver");
   return ResolverFile(std::move(path), std::move(original));
 }
 

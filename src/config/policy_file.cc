@@ -53,6 +53,12 @@ std::vector<std::string_view> known_keys() {
   return keys;
 }
 
+// A part of an object. Terraform writes one that is left out as null.
+const Node* find_part(const Node& object, std::string_view key) {
+  const Node* part = object.find(key);
+  return part == nullptr || part->kind() == Kind::null ? nullptr : part;
+}
+
 Result<PolicyFile> read_policy(const Node& root, const std::string& path) {
   TRY(root.object());
   TRY(root.only_keys(known_keys()));
@@ -63,7 +69,7 @@ Result<PolicyFile> read_policy(const Node& root, const std::string& path) {
     policy.settings[setting.key] = {TRY(value_for(described(setting), setting_text(setting, *value))),
                                     place(path, value->line()) + ": " + std::string(setting.key)};
   }
-  if (const Node* allow = root.find("allow")) policy.allow = *allow;
+  if (const Node* allow = find_part(root, "allow")) policy.allow = *allow;
   if (const Node* module = root.find("telemetry")) {
     TRY(value_for("telemetry", module->object()));
     policy.module = TRY(parse_module(*module, path));
@@ -71,12 +77,6 @@ Result<PolicyFile> read_policy(const Node& root, const std::string& path) {
   if (const Node* map = root.find("resource_attributes"))
     policy.resource_attributes = TRY(text_map("resource_attributes", *map, path));
   return policy;
-}
-
-// A part of the module's object. Terraform writes one that is left out as null.
-const Node* find_part(const Node& object, std::string_view key) {
-  const Node* part = object.find(key);
-  return part == nullptr || part->kind() == Kind::null ? nullptr : part;
 }
 
 Result<std::string> text_part(const Node& object, std::string_view key) {

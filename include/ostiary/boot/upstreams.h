@@ -23,4 +23,8 @@ Result<std::vector<PlannedUpstream>> parse_upstreams(const config::Given& given)
 // this network: there its questions would come back to the gate.
 std::vector<PlannedUpstream> upstreams_of(std::string_view resolv_conf);
 
+// Those that can be asked; each of the others is a warning. An error where there were some and none is left.
+Result<std::vector<PlannedUpstream>> usable_upstreams(std::vector<PlannedUpstream> servers,
+                                                      std::vector<std::string>& warnings);
+
 }  // namespace ostiary::boot

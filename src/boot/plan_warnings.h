@@ -1,0 +1,11 @@
+// boot/plan_warnings.h: what a plan that is in order should still tell the operator. Pure.
+#pragma once
+
+#include "ostiary/boot/plan.h"
+
+namespace ostiary::boot {
+
+// Behind those that are there.
+void add_warnings(Plan& plan, const config::Config& config);
+
+}  // namespace ostiary::boot
