@@ -8,7 +8,7 @@ namespace ostiary::audit {
 
 Result<Target> parse_target(std::string_view text) {
   const auto wrong = [text](std::string_view what) {
-    return fail(Exit::configuration, quote(text) + std::string(what));
+    return fail(Exit::configuration, quote_unless_password(text, "its value") + std::string(what));
   };
   if (text == "stderr") return ToStandardError{};
   if (text == "none") return ToNobody{};

@@ -58,7 +58,7 @@ bool file_exists(const std::string& path) {
 
 bool is_absent(const std::string& path) {
   struct stat found{};
-  return ::lstat(path.c_str(), &found) != 0 && (errno == ENOENT || errno == ENOTDIR);
+  return ::lstat(path.c_str(), &found) != 0 && (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG);
 }
 
 }  // namespace ostiary

@@ -68,7 +68,10 @@ Result<PolicyFile> find_policy(const Sources& sources, const GivenSettings& give
   const auto text = TRY(sources.read_file(path));
   if (text) return parse_policy_file(*text, escape_controls(path));
   if (named != given.end())
-    return fail(Exit::missing_input, named->second.origin + ": there is no file " + escape_controls(path));
+    return fail(Exit::missing_input,
+                named->second.origin + ": there is no file " +
+                    (may_hold_password(path) ? "at its path: write the path of a policy file"
+                                             : escape_controls(path)));
   path.clear();
   return PolicyFile{};
 }

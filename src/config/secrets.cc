@@ -49,9 +49,14 @@ Result<std::optional<Sourced>> find_secret(std::string_view name, Lines lines, c
   if (!path.empty()) {
     auto content = from_file(path, sources);
     if (!content) return std::unexpected(std::move(content).error().within(file_variable));
-    const std::string shown = escape_controls(path);
-    if (!*content) return fail(Exit::missing_input, file_variable + ": there is no file " + shown);
-    found.push_back({std::move(**content), file_variable + " (" + shown + ")"});
+    // Where there is no such file, its path may be the secret itself, put into the wrong variable.
+    if (!*content)
+      return fail(Exit::missing_input,
+                  file_variable +
+                      ": there is no file at the path that it holds: write the path of a file, "
+                      "or the secret itself as " +
+                      variable);
+    found.push_back({std::move(**content), file_variable + " (" + escape_controls(path) + ")"});
   }
   if (path != default_path) {
     auto content = TRY(from_file(default_path, sources));

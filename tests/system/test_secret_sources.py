@@ -104,7 +104,7 @@ def test_a_secret_of_more_than_64_kib_is_an_error(sandbox, form):
 @pytest.mark.parametrize("path", ["/no/such/file", "/work"])
 def test_a_secret_file_that_cannot_be_read_is_66_and_names_it(sandbox, path):
     line = refusal(sandbox.boot("true", env={"GRAFANA_API_TOKEN_FILE": path}), 66)
-    assert "GRAFANA_API_TOKEN_FILE" in line and path in line
+    assert "GRAFANA_API_TOKEN_FILE" in line and (path == "/work") == (path in line)  # one that is not there may be the secret
 
 
 def test_a_secret_file_that_is_a_pipe_does_not_hang_the_boot(sandbox):

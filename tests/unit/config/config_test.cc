@@ -166,6 +166,8 @@ TEST_SUITE("config/config") {
     CHECK(status_of(by_variable) == 66);
     CHECK(error_of(config_of({.flags = {{"policy", "/c"}}})) == "--policy: there is no file /c");
     CHECK(error_of(config_of({.flags = {{"policy", "/\tc"}}})) == "--policy: there is no file /\\x09c");
+    CHECK(error_of(config_of({.environment = {"OSTIARY_POLICY=https://u:hunter2@b"}})) ==
+          "OSTIARY_POLICY: there is no file at its path: write the path of a policy file");
   }
 
   TEST_CASE("a bad value gives one line that names where it stands, and the cure") {
