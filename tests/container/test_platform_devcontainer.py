@@ -87,8 +87,7 @@ def test_a_further_session_is_the_users_confined(start):
 
 
 def test_the_agent_does_not_reach_the_editors_sockets(start):
-    """Perl, since it is in every Debian."""
-    container = start()
+    container = start()  # with Perl, as every Debian
     is_up(container)
     listen = ('use Socket; umask 022; for my $p ("/tmp/vscode-ipc.sock", "/home/vscode/ssh-auth.sock") {'
               'socket(my $s, PF_UNIX, SOCK_STREAM, 0); bind($s, pack_sockaddr_un($p)) or die $!; listen($s, 5); push @s, $s }'
@@ -152,10 +151,10 @@ def test_the_status_of_an_earlier_start_is_not_waited_for(feature, new_container
     assert attach(container, "root", "timeout", "1", "/opt/ostiary/await").status == 124
 
 
-def test_the_rules_stay_when_the_user_ends_what_the_gate_looks_after(start):
+def test_the_rules_stay_when_the_agent_ends_what_the_gate_looks_after(start):
     container = start()
     is_up(container)
-    attach(container, "vscode", "bash", "-c", "kill $(grep -l '^sleep' /proc/[0-9]*/comm | cut -d / -f 3)")
+    attach(container, "claude", "bash", "-c", "kill $(grep -l '^sleep' /proc/[0-9]*/comm | cut -d / -f 3)")
     eventually(lambda: attach(container, "root", "bash", "-c", "grep -qx ostiary /proc/[0-9]*/comm").status != 0, "it has ended")
     done = attach(container, "vscode", "bash", "-c", ATTEMPTS)
     assert not any(outcomes_in(done.stdout)[name] for name in HELD if name != "api"), done
