@@ -41,10 +41,10 @@ void add_forged_arrival(Json& out) {
   const Json no_way_back = is(fib("oif", {"saddr", "iif"}), false);
   out.push_back(base_chain(chain, "filter", "prerouting", filter_priority, "accept"));
   out.push_back(rule(chain, {is(meta("iifname"), "lo"), accept()}));
-  out.push_back(rule(chain, {has(ct("state"), Json::array({"established", "related"})), accept()}));
-  // To be forwarded, which is refused with an error that quotes the packet; or to be answered by the kernel.
-  for (const char* to : {"unicast", "local"})
-    out.push_back(rule(chain, {is(fib("type", {"daddr"}), to), no_way_back, go(forged)}));
+  // Of a host that has no address yet. Nothing can be answered to it.
+  out.push_back(rule(chain, {is(field("ip", "saddr"), "0.0.0.0"), accept()}));
+  out.push_back(rule(chain, {is(field("ip6", "saddr"), "::"), accept()}));
+  out.push_back(rule(chain, {no_way_back, go(forged)}));
 }
 
 void add_wire(Json& out, const Ruleset& ruleset) {
