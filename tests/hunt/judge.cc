@@ -1,0 +1,142 @@
+#include "judge.h"
+
+#include <algorithm>
+#include <array>
+
+#include <netinet/in.h>
+
+namespace ostiary::hunt {
+namespace {
+
+constexpr uint16_t dns = 53, https = 443;
+constexpr uint8_t rst = 0x04;
+
+bool is_loopback(const Address& address) {
+  if (is_v4(address)) return address[12] == 127;
+  Address one{};
+  one[15] = 1;
+  return address == one;
+}
+bool is_unspecified(const Address& address) {
+  return is_v4(address)
+             ? std::all_of(address.begin() + 12, address.end(), [](uint8_t octet) { return octet == 0; })
+             : std::ranges::all_of(address, [](uint8_t octet) { return octet == 0; });
+}
+bool is_group(const Address& address) {
+  return is_v4(address) ? address[12] >= 224 : address[0] == 0xff;
+}
+bool is_icmp(const Sight& sight) {
+  return sight.protocol == (is_v4(sight.destination) ? uint8_t{IPPROTO_ICMP} : uint8_t{IPPROTO_ICMPV6});
+}
+bool is_error(const Sight& sight) {
+  if (!is_icmp(sight)) return false;
+  if (!is_v4(sight.destination)) return sight.icmp_type < 128;
+  return sight.icmp_type == 3 || sight.icmp_type == 11 || sight.icmp_type == 12 || sight.icmp_type == 5;
+}
+// Solicitations, advertisements: RFC 4861 has them end at the link.
+bool is_about_neighbours(const Sight& sight) {
+  return is_icmp(sight) && sight.icmp_type >= 133 && sight.icmp_type <= 136 && sight.hop_limit == 255 &&
+         !sight.seed;
+}
+bool is_about_groups(const Sight& sight) {
+  if (sight.seed || sight.hop_limit != 1) return false;
+  if (sight.protocol == IPPROTO_IGMP && is_v4(sight.destination)) return true;
+  return is_icmp(sight) && (sight.icmp_type == 143 || (sight.icmp_type >= 130 && sight.icmp_type <= 132));
+}
+
+std::string name_of(uint8_t protocol) {
+  switch (protocol) {
+    case IPPROTO_ICMP:
+      return "ICMP";
+    case IPPROTO_IGMP:
+      return "IGMP";
+    case IPPROTO_TCP:
+      return "TCP";
+    case IPPROTO_UDP:
+      return "UDP";
+    case IPPROTO_ICMPV6:
+      return "ICMPv6";
+    case IPPROTO_UDPLITE:
+      return "UDP-Lite";
+    default:
+      return "protocol " + std::to_string(protocol);
+  }
+}
+
+}  // namespace
+
+Judge::Judge(const Stage& stage, Scope scope)
+    : stage_(stage),
+      scope_(scope),
+      resolver4_(parse_address(resolver4)),
+      resolver6_(parse_address(resolver6)) {}
+
+void Judge::told(const Address& address) {
+  const std::lock_guard lock(mutex_);
+  told_.insert(address);
+}
+void Judge::began(const Flow& flow) {
+  const std::lock_guard lock(mutex_);
+  flows_.insert(flow);
+}
+bool Judge::is_told(const Address& address) const {
+  const std::lock_guard lock(mutex_);
+  return told_.contains(address);
+}
+bool Judge::is_own(const Address& address) const {
+  return address == stage_.own4 || address == stage_.own6 || address == stage_.link6;
+}
+bool Judge::is_answer(const Sight& sight) const {
+  const std::lock_guard lock(mutex_);
+  const auto has = [&](uint16_t peer, uint16_t own) {
+    return flows_.contains({sight.protocol, sight.destination, peer, own});
+  };
+  return is_icmp(sight)
+             ? std::ranges::any_of(flows_, [&](const Flow& flow) { return flow.peer == sight.destination; })
+             : has(sight.port, sight.source_port);
+}
+
+bool Judge::has_leave(const Sight& sight) const {
+  if (sight.routing_header || sight.source_route) return false;
+  const bool to_resolver = sight.destination == resolver4_ || sight.destination == resolver6_;
+  if (is_about_neighbours(sight)) return true;
+  if (!is_own(sight.source)) return false;
+  if (to_resolver && !sight.seed && (sight.port == dns || is_error(sight))) return true;
+  if (is_told(sight.destination)) {
+    if (is_error(sight)) return true;
+    if (sight.protocol == IPPROTO_TCP || sight.protocol == IPPROTO_UDP)
+      return sight.port == https || sight.later_fragment;
+  }
+  if (scope_ == Scope::container) return false;
+  // Others' packets, the kernel's among them, are not the gate's matter here, and the agent may answer.
+  return is_about_groups(sight) || is_answer(sight);
+}
+
+std::string Judge::kind_of(const Sight& sight) const {
+  if (sight.routing_header) return "routing header";
+  if (sight.source_route) return "source route";
+  if (is_loopback(sight.source)) return "from loopback";
+  if (is_own(sight.destination) || is_loopback(sight.destination)) return "own to own by eth0";
+  if (!is_own(sight.source) && !is_unspecified(sight.source)) return "forged source";
+  if (is_unspecified(sight.source)) return "no source";
+  if (is_answer(sight)) return "inbound answered";
+  if (is_error(sight)) return sight.seed ? "quote in an ICMP error" : "ICMP error";
+  if (is_about_groups(sight)) return "report of a group";
+  if (sight.destination == resolver4_ || sight.destination == resolver6_) return "at the upstream";
+  if (is_told(sight.destination)) return "another port or protocol of an allowed host";
+  if (sight.protocol == IPPROTO_TCP && (sight.tcp_flags & rst) != 0) return "RST to a stranger";
+  if (sight.port == dns) return "DNS past the gate";
+  return is_group(sight.destination) ? "to a group" : "to a stranger";
+}
+
+Verdict Judge::judge(const Sight& sight, Phase phase) const {
+  if (has_leave(sight) || (phase == Phase::ending && is_about_groups(sight))) {
+    const bool admitted = sight.seed && is_told(sight.destination);
+    return {admitted ? Verdict::Kind::admitted : Verdict::Kind::fine, {}};
+  }
+  return {Verdict::Kind::finding, std::string(is_v4(sight.destination) ? "IPv4 " : "IPv6 ") +
+                                      name_of(sight.protocol) + ", " + kind_of(sight) +
+                                      (sight.seed ? ", with the secret" : "")};
+}
+
+}  // namespace ostiary::hunt

@@ -1,0 +1,362 @@
+// The outside of a hunt: judges every packet on the wire, is the upstream and every host, and sends packets
+// in.
+//   hunt_outside SHARED INTERFACE container|user SEED inject|quiet STAGE…
+// A finding is a line of JSON on standard output. Ends when standard input is closed.
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "injector.h"
+#include "judge.h"
+#include "shared.h"
+#include "sight.h"
+
+namespace ostiary::hunt {
+
+namespace {
+
+constexpr size_t largest_packet = 1U << 17U;
+constexpr int receive_buffer = 64 << 20;
+constexpr size_t shown_octets = 160;
+constexpr size_t reports_a_class = 3;  // in each epoch
+constexpr std::array<uint16_t, 5> served_ports{443, 9999, 7001, 7002, 7003};
+constexpr uint16_t dns_port = 53;
+constexpr std::string_view allowed_name = "allowed.hunt.example";
+
+[[noreturn]] void give_up(const char* what) {
+  std::perror(what);
+  std::exit(EXIT_FAILURE);
+}
+
+int needed(int result, const char* what) {
+  if (result < 0) give_up(what);
+  return result;
+}
+
+// ---- findings
+
+std::string hexadecimal(uint64_t number) {
+  std::array<char, 20> out{};
+  std::snprintf(out.data(), out.size(), "0x%016lx", static_cast<unsigned long>(number));
+  return out.data();
+}
+
+std::string hexadecimal(std::span<const uint8_t> octets) {
+  std::string out;
+  for (const uint8_t octet : octets.first(std::min(octets.size(), shown_octets))) {
+    out += "0123456789abcdef"[octet >> 4U];
+    out += "0123456789abcdef"[octet & 15U];
+  }
+  return out;
+}
+
+class Reports {
+ public:
+  explicit Reports(Shared& shared) : shared_(shared) {}
+
+  void report(const std::string& what, const Sight* sight, std::span<const uint8_t> packet,
+              std::optional<uint64_t> seed) {
+    const std::lock_guard lock(mutex_);
+    if (const uint32_t epoch = shared_.epoch.load(); epoch != epoch_) {
+      epoch_ = epoch;
+      counts_.clear();
+    }
+    if (++counts_[what] > reports_a_class) return;
+    nlohmann::json line{{"class", what}, {"epoch", epoch_}, {"after the end", shared_.ended.load() != 0}};
+    if (seed) line["seed"] = hexadecimal(*seed);
+    if (sight != nullptr) {
+      line["from"] = text(sight->source) + " " + std::to_string(sight->source_port);
+      line["to"] = text(sight->destination) + " " + std::to_string(sight->port);
+      line["packet"] = hexadecimal(packet);
+    }
+    line["recent"] = recent();
+    std::printf("%s\n", line.dump().c_str());
+    std::fflush(stdout);
+  }
+
+ private:
+  // For packets that name no program.
+  nlohmann::json recent() const {
+    nlohmann::json out = nlohmann::json::array();
+    for (const Worker& worker : shared_.workers) {
+      const uint64_t programs = worker.programs.load();
+      nlohmann::json seeds = nlohmann::json::array();
+      for (uint64_t back = 1; back <= std::min<uint64_t>(programs, limits::remembered); ++back)
+        seeds.push_back(hexadecimal(worker.recent[(programs - back) % limits::remembered].load()));
+      if (!seeds.empty()) out.push_back(seeds);
+    }
+    return out;
+  }
+
+  Shared& shared_;
+  std::mutex mutex_;
+  uint32_t epoch_ = 0;
+  std::map<std::string, size_t> counts_;
+};
+
+// ---- the wire
+
+int open_wire(const char* interface) {
+  const int wire = needed(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "packet socket");
+  needed(::setsockopt(wire, SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer, sizeof receive_buffer),
+         "SO_RCVBUFFORCE");
+  sockaddr_ll where{};
+  where.sll_family = AF_PACKET;
+  where.sll_protocol = htons(ETH_P_ALL);
+  where.sll_ifindex = static_cast<int>(::if_nametoindex(interface));
+  needed(::bind(wire, reinterpret_cast<const sockaddr*>(&where), sizeof where), interface);
+  return wire;
+}
+
+void watch_wire(int wire, const Judge& judge, Shared& shared, Reports& reports) {
+  std::vector<uint8_t> room(largest_packet);
+  while (true) {
+    sockaddr_ll from{};
+    socklen_t size = sizeof from;
+    const ssize_t got =
+        ::recvfrom(wire, room.data(), room.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
+    if (got < 0 || from.sll_pkttype == PACKET_OUTGOING) continue;
+    const std::span packet(room.data(), static_cast<size_t>(got));
+    if (shared.wire_packets.fetch_add(1) % 256 == 0) {
+      tpacket_stats lost{};
+      socklen_t room_for = sizeof lost;
+      if (::getsockopt(wire, SOL_PACKET, PACKET_STATISTICS, &lost, &room_for) == 0)
+        shared.wire_lost.fetch_add(lost.tp_drops);
+    }
+    const auto sight = see(packet);
+    if (!sight) continue;  // ARP
+    const Verdict verdict = judge.judge(*sight, shared.stop.load() != 0 ? Phase::ending : Phase::hunting);
+    if (verdict.kind == Verdict::Kind::admitted) shared.wire_admitted.fetch_add(1);
+    if (verdict.kind != Verdict::Kind::finding) continue;
+    if (shared.excused.load() != 0)
+      shared.wire_excused.fetch_add(1);
+    else
+      reports.report(verdict.what, &*sight, packet, sight->seed);
+  }
+}
+
+// ---- the hosts
+
+using Bytes = std::vector<uint8_t>;
+
+struct Question {
+  std::string name;
+  uint16_t type = 0;
+  size_t end = 0;
+};
+
+Question read_question(std::span<const uint8_t> message) {
+  Question out;
+  size_t at = 12;
+  while (at < message.size() && message[at] != 0 && at + 1 + message[at] < message.size()) {
+    if (!out.name.empty()) out.name += '.';
+    for (size_t index = 1; index <= message[at]; ++index)
+      out.name += static_cast<char>(std::tolower(message[at + index]));
+    at += size_t{1} + message[at];
+  }
+  if (at + 5 > message.size()) return out;
+  out.type = static_cast<uint16_t>(message[at + 1] << 8U | message[at + 2]);
+  out.end = at + 5;
+  return out;
+}
+
+// Answers the allowed name, and tells the judge.
+class Upstream {
+ public:
+  Upstream(Judge& judge, Shared& shared, Reports& reports)
+      : judge_(judge), shared_(shared), reports_(reports) {}
+
+  Bytes answer(std::span<const uint8_t> message) {
+    const Question question = read_question(message);
+    if (question.end == 0) return {};
+    shared_.questions.fetch_add(1);
+    Bytes out(message.begin(), message.begin() + static_cast<ptrdiff_t>(question.end));
+    out[2] = 0x81;
+    out[3] = 0x80;
+    std::fill(out.begin() + 6, out.begin() + 12, uint8_t{0});
+    if (question.name != allowed_name) {
+      out[3] |= 3;
+      if (question.name.ends_with(".hunt.example") && shared_.excused.load() == 0)
+        reports_.report("a denied name was asked", nullptr, {},
+                        std::strtoull(question.name.c_str(), nullptr, 16));
+      return out;
+    }
+    if (question.type != 1 && question.type != 28) return out;
+    const Address address = parse_address(question.type == 1 ? allowed4 : allowed6);
+    judge_.told(address);
+    out[7] = 1;
+    const size_t skip = question.type == 1 ? 12 : 0;
+    const Bytes record{0xc0, 12, 0, static_cast<uint8_t>(question.type), 0, 1, 0, 0,
+                       0,    5,  0, static_cast<uint8_t>(16 - skip)};
+    out.insert(out.end(), record.begin(), record.end());
+    out.insert(out.end(), address.begin() + static_cast<ptrdiff_t>(skip), address.end());
+    return out;
+  }
+
+ private:
+  Judge& judge_;
+  Shared& shared_;
+  Reports& reports_;
+};
+
+class Hosts {
+ public:
+  explicit Hosts(Upstream& upstream) : upstream_(upstream), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+    listen(dns_port);
+    for (const uint16_t port : served_ports) listen(port);
+  }
+
+  void serve() {
+    while (true) {
+      std::array<epoll_event, 64> events{};
+      const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), -1);
+      for (int index = 0; index < ready; ++index) serve_one(events[static_cast<size_t>(index)].data.fd);
+    }
+  }
+
+ private:
+  enum class Role : uint8_t { datagrams, listener, connection };
+  struct Socket {
+    Role role;
+    uint16_t port;
+    Bytes pending;
+  };
+
+  void add(int socket, Role role, uint16_t port) {
+    sockets_[socket] = {role, port, {}};
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = socket;
+    needed(::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &event), "epoll_ctl");
+  }
+
+  void listen(uint16_t port) {
+    for (const int type : {SOCK_DGRAM, SOCK_STREAM}) {
+      const int socket = needed(::socket(AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
+      const int one = 1, zero = 0;
+      needed(::setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero), "IPV6_V6ONLY");
+      needed(::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one), "SO_REUSEADDR");
+      needed(::setsockopt(socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof one), "IPV6_RECVPKTINFO");
+      sockaddr_in6 name{};
+      name.sin6_family = AF_INET6;
+      name.sin6_port = htons(port);
+      needed(::bind(socket, reinterpret_cast<const sockaddr*>(&name), sizeof name), "bind");
+      if (type == SOCK_STREAM) needed(::listen(socket, SOMAXCONN), "listen");
+      add(socket, type == SOCK_DGRAM ? Role::datagrams : Role::listener, port);
+    }
+  }
+
+  void serve_one(int socket) {
+    const auto found = sockets_.find(socket);
+    if (found == sockets_.end()) return;
+    switch (found->second.role) {
+      case Role::datagrams:
+        answer_datagram(socket, found->second.port);
+        break;
+      case Role::listener: {
+        const int connection = ::accept4(socket, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (connection >= 0) add(connection, Role::connection, found->second.port);
+        break;
+      }
+      case Role::connection:
+        answer_connection(socket, found->second);
+        break;
+    }
+  }
+
+  // From the address that it was sent to.
+  void answer_datagram(int socket, uint16_t port) {
+    std::array<uint8_t, 65536> room;
+    alignas(cmsghdr) std::array<uint8_t, 256> control{};
+    sockaddr_in6 from{};
+    iovec piece{room.data(), room.size()};
+    msghdr message{};
+    message.msg_name = &from;
+    message.msg_namelen = sizeof from;
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t got = ::recvmsg(socket, &message, 0);
+    if (got < 0) return;
+    const std::span<const uint8_t> said(room.data(), static_cast<size_t>(got));
+    Bytes reply = port == dns_port ? upstream_.answer(said) : Bytes(said.begin(), said.end());
+    if (reply.empty()) return;
+    piece = {reply.data(), reply.size()};
+    if (cmsghdr* const first = CMSG_FIRSTHDR(&message))  // the interface need not be the same
+      std::memset(CMSG_DATA(first) + sizeof(in6_addr), 0, sizeof(unsigned));
+    (void)::sendmsg(socket, &message, MSG_DONTWAIT);
+  }
+
+  void answer_connection(int socket, Socket& state) {
+    std::array<uint8_t, 65536> room;
+    const ssize_t got = ::recv(socket, room.data(), room.size(), 0);
+    if (got <= 0) {
+      ::close(socket);
+      sockets_.erase(socket);
+      return;
+    }
+    if (state.port != dns_port) return;  // taken in, not given back
+    state.pending.insert(state.pending.end(), room.begin(), room.begin() + got);
+    while (state.pending.size() >= 2) {
+      const size_t size = static_cast<size_t>(state.pending[0] << 8U | state.pending[1]);
+      if (state.pending.size() < 2 + size) return;
+      const Bytes reply = upstream_.answer(std::span(state.pending).subspan(2, size));
+      state.pending.erase(state.pending.begin(), state.pending.begin() + static_cast<ptrdiff_t>(2 + size));
+      Bytes framed{static_cast<uint8_t>(reply.size() >> 8U), static_cast<uint8_t>(reply.size())};
+      framed.insert(framed.end(), reply.begin(), reply.end());
+      (void)::send(socket, framed.data(), framed.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+  }
+
+  Upstream& upstream_;
+  int epoll_;
+  std::map<int, Socket> sockets_;
+};
+
+}  // namespace
+}  // namespace ostiary::hunt
+
+int main(int argc, char** argv) {
+  using namespace ostiary::hunt;
+  if (argc != 6 + Stage::arguments) {
+    std::fputs("usage: SHARED INTERFACE container|user SEED inject|quiet STAGE…\n", stderr);
+    return EXIT_FAILURE;
+  }
+  Shared& shared = map_shared(argv[1]);
+  const Stage stage = Stage::parse(argv + 6);
+  Judge judge(stage, std::strcmp(argv[3], "user") == 0 ? Scope::user : Scope::container);
+  Reports reports(shared);
+  Upstream upstream(judge, shared, reports);
+  Hosts hosts(upstream);
+  const int wire = open_wire(argv[2]);
+  std::puts("{\"ready\": true}");
+  std::fflush(stdout);
+  std::thread([&] { watch_wire(wire, judge, shared, reports); }).detach();
+  std::thread([&] { hosts.serve(); }).detach();
+  if (std::strcmp(argv[5], "inject") == 0)
+    std::thread([&] { inject(stage, judge, shared, std::strtoull(argv[4], nullptr, 0)); }).detach();
+  std::array<char, 64> room{};
+  while (::read(STDIN_FILENO, room.data(), room.size()) > 0) {
+  }
+  std::fflush(stdout);
+  std::_Exit(EXIT_SUCCESS);
+}

@@ -1,0 +1,361 @@
+#include "program.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include <sys/socket.h>
+
+#include "stage.h"
+#include "words.h"
+
+namespace ostiary::hunt {
+namespace {
+
+// What an argument of a step is drawn from and named by.
+enum class Table : uint8_t {
+  families,
+  types,
+  protocols,
+  places,
+  ports,
+  payloads,
+  flags,
+  controls,
+  numbers,
+  interfaces,
+  routes,
+  ways,
+  pauses,
+  tcp_flags,
+  options,
+  slots,
+};
+struct Form {
+  std::string_view name;
+  std::vector<Table> arguments;
+};
+
+const Form& form(Kind kind) {
+  using enum Table;
+  static const std::array<Form, kinds> forms{{
+      {"open", {families, types, protocols}},
+      {"bind", {places, ports}},
+      {"connect", {places, ports}},
+      {"disconnect", {}},
+      {"send", {places, ports, payloads, flags, controls, places, interfaces}},
+      {"option", {options, numbers, places, interfaces, routes, places}},
+      {"listen", {}},
+      {"accept", {slots}},
+      {"shutdown", {ways}},
+      {"receive", {}},
+      {"close", {}},
+      {"give", {}},
+      {"take", {}},
+      {"wait", {pauses}},
+      {"fork", {}},
+      {"raw", {places, places, protocols, ports, ports, payloads, tcp_flags}},
+  }};
+  return forms[static_cast<size_t>(kind)];
+}
+
+size_t size_of(Table table) {
+  using enum Table;
+  switch (table) {
+    case families:
+      return hunt::families().size();
+    case types:
+      return hunt::types().size();
+    case protocols:
+      return hunt::protocols().size();
+    case places:
+      return place_names().size() + 1;  // the last is "nowhere"
+    case ports:
+      return hunt::ports().size();
+    case payloads:
+      return hunt::payloads().size();
+    case flags:
+      return hunt::flags().size();
+    case controls:
+      return hunt::controls().size();
+    case numbers:
+      return hunt::numbers().size();
+    case interfaces:
+      return hunt::interfaces().size();
+    case routes:
+      return hunt::routes().size();
+    case ways:
+      return hunt::ways().size();
+    case pauses:
+      return hunt::pauses().size();
+    case tcp_flags:
+      return hunt::tcp_flags().size();
+    case options:
+      return hunt::options().size();
+   case slots:
+      return limits::slots;
+  }
+  return 1;
+}
+
+std::string name_of(Table table, size_t index) {
+  using enum Table;
+  switch (table) {
+    case families:
+      return std::string(hunt::families()[index].name);
+    case types:
+      return std::string(hunt::types()[index].name);
+    case protocols:
+      return std::string(hunt::protocols()[index].name);
+    case places:
+      return index < place_names().size() ? std::string(place_names()[index]) : "nowhere";
+    case ports:
+      return std::string(hunt::ports()[index].name);
+    case payloads:
+      return std::string(hunt::payloads()[index].name);
+    case flags:
+      return std::string(hunt::flags()[index].name);
+    case controls:
+      return std::string(hunt::controls()[index].name);
+    case numbers:
+      return std::string(hunt::numbers()[index].name);
+    case interfaces:
+      return std::string(hunt::interfaces()[index].name);
+    case routes:
+      return std::string(hunt::routes()[index].name);
+    case ways:
+      return std::string(hunt::ways()[index].name);
+    case pauses:
+      return std::string(hunt::pauses()[index].name);
+    case tcp_flags:
+      return std::string(hunt::tcp_flags()[index].name);
+    case options:
+      return std::string(hunt::options()[index].name);
+   case slots:
+      return "s" + std::to_string(index);
+  }
+  return {};
+}
+
+constexpr size_t first_v6_place = 16;
+constexpr size_t nowhere = 41;
+constexpr uint8_t allowed4_place = 7, allowed6_place = 21;
+constexpr std::array<std::string_view, 18> favoured_options{
+    "bindtodevice", "reuseaddr",     "reuseport",        "freebind4",    "freebind6",   "ip_options",
+    "pktinfo6",     "multicast_if4", "multicast_if6",    "unicast_if4",  "unicast_if6", "routing_header",
+    "udp_cork",     "broadcast",     "fastopen_connect", "transparent6", "hdrincl4",    "linger"};
+
+class Generator {
+ public:
+  Generator(uint64_t seed, const Mask& mask) : random_(seed), mask_(mask) {}
+
+  Program agent() {
+    const size_t length = 3 + random_.below(limits::steps - 3);
+    Program out;
+    push(out, open(0));
+    while (out.size() < length) push(out, any_step());
+    return out;
+  }
+
+  Program inside() {
+    Program out;
+    const size_t length = 1 + random_.below(4);
+    while (out.size() < length) push(out, raw());
+    return out;
+  }
+
+ private:
+  // A masked step becomes a short pause.
+  void push(Program& out, const Step& step) {
+    const std::string line = hunt::text(step);
+    const bool masked =
+        std::ranges::any_of(mask_, [&](const std::string& each) { return line.contains(each); });
+    out.push_back(masked ? Step{} : step);
+  }
+
+  uint8_t pick(size_t bound) { return static_cast<uint8_t>(random_.below(bound)); }
+
+  // Places of a slot's own family most of the time.
+  uint8_t place(uint8_t slot) {
+    if (random_.one_in(24)) return pick(size_of(Table::places));
+    if (slot_is_v6_[slot])
+      return static_cast<uint8_t>(first_v6_place + random_.below(nowhere - first_v6_place));
+    return pick(first_v6_place);
+  }
+  uint8_t source() { return pick(nowhere); }
+
+  Step open(uint8_t slot) {
+    Step step{Kind::open, slot, {}};
+    size_t family = random_.one_in(60) ? random_.below(families().size()) : random_.below(2);
+    slot_is_v6_[slot] = family == 1;
+    const size_t type = random_.one_in(40) ? random_.below(types().size()) : (random_.below(5) < 2 ? 0 : 1);
+    size_t protocol = 0;
+    if (random_.one_in(40))
+      protocol = random_.below(protocols().size());
+    else if (type == 1 && random_.one_in(3))
+      protocol = random_.one_in(4) ? 5 : (family == 1 ? 4 : 3);  // UDP-Lite, or ping
+    step.arguments = {static_cast<uint8_t>(family), static_cast<uint8_t>(type),
+                      static_cast<uint8_t>(protocol)};
+    return step;
+  }
+
+  Step send(uint8_t slot) {
+    Step step{Kind::send, slot, {}};
+    const bool connected = random_.one_in(3);
+    step.arguments[0] = connected ? static_cast<uint8_t>(nowhere) : place(slot);
+    step.arguments[1] = pick(size_of(Table::ports));
+    step.arguments[2] = random_.one_in(12) ? pick(size_of(Table::payloads)) : pick(6);
+    const size_t kind = random_.below(10);
+    step.arguments[3] = kind < 5 ? 0 : kind < 8 ? 1 : pick(size_of(Table::flags));
+    step.arguments[4] = random_.one_in(4) ? pick(size_of(Table::controls)) : uint8_t{0};
+    step.arguments[5] = source();
+    step.arguments[6] = pick(size_of(Table::interfaces));
+    return step;
+  }
+
+  // Half of the time one of those that change where a packet goes or comes from. An option's number is 1 as
+  // often as all others together.
+  Step option(uint8_t slot) {
+    Step step{Kind::option, slot, {}};
+    step.arguments[0] = random_.one_in(2) ? favoured_option() : pick(size_of(Table::options));
+    step.arguments[1] = random_.one_in(2) ? uint8_t{1} : pick(size_of(Table::numbers));
+    step.arguments[2] = option_place(slot);
+    step.arguments[3] = pick(size_of(Table::interfaces));
+    step.arguments[4] = random_.one_in(3) ? pick(size_of(Table::routes)) : favoured_route(slot);
+    step.arguments[5] = option_place(slot);
+    return step;
+  }
+
+  uint8_t favoured_option() {
+    static const std::vector<uint8_t> favoured = [] {
+      std::vector<uint8_t> out;
+      for (size_t index = 0; index < options().size(); ++index)
+        if (std::ranges::find(favoured_options, options()[index].name) != favoured_options.end())
+          out.push_back(static_cast<uint8_t>(index));
+      return out;
+    }();
+    return favoured[random_.below(favoured.size())];
+  }
+  uint8_t favoured_route(uint8_t slot) {  // segment routing headers, or source routes
+    return slot_is_v6_[slot] ? pick(2) : static_cast<uint8_t>(5 + random_.below(2));
+  }
+  uint8_t option_place(uint8_t slot) {
+    if (random_.one_in(3)) return slot_is_v6_[slot] ? allowed6_place : allowed4_place;
+    return place(slot);
+  }
+
+  Step any_step() {
+    const auto slot =
+        static_cast<uint8_t>(random_.one_in(4) ? random_.below(limits::slots) : random_.below(2));
+    const size_t turn = random_.below(100);
+    if (turn < 8) return open(slot);
+    if (turn < 18) return {Kind::bind, slot, {place(slot), pick(size_of(Table::ports))}};
+    if (turn < 34) return {Kind::connect, slot, {place(slot), pick(size_of(Table::ports))}};
+    if (turn < 37) return {Kind::disconnect, slot, {}};
+    if (turn < 62) return send(slot);
+    if (turn < 82) return option(slot);
+    if (turn < 85) return {Kind::listen, slot, {}};
+    if (turn < 88) return {Kind::accept, slot, {pick(limits::slots)}};
+    if (turn < 90) return {Kind::shutdown, slot, {pick(size_of(Table::ways))}};
+    if (turn < 93) return {Kind::receive, slot, {}};
+    if (turn < 95) return {Kind::close, slot, {}};
+    if (turn < 96) return {Kind::give, slot, {}};
+    if (turn < 97) return {Kind::take, slot, {}};
+    if (random_.one_in(200)) return {Kind::fork, 0, {}};
+    return {Kind::wait, 0, {random_.one_in(20) ? pick(size_of(Table::pauses)) : pick(2)}};
+  }
+
+  Step raw() {
+    Step step{Kind::raw, 0, {}};
+    const bool v6 = random_.one_in(2);
+    const auto place = [&] {
+      return static_cast<uint8_t>(v6 ? first_v6_place + random_.below(nowhere - first_v6_place)
+                                     : random_.below(first_v6_place));
+    };
+    const size_t protocol = random_.one_in(6) ? random_.below(protocols().size()) : 1 + random_.below(4);
+    step.arguments = {place(),
+                      place(),
+                      static_cast<uint8_t>(protocol),
+                      pick(size_of(Table::ports)),
+                      pick(size_of(Table::ports)),
+                      pick(6),
+                      pick(size_of(Table::tcp_flags))};
+    return step;
+  }
+
+  Random random_;
+  const Mask& mask_;
+  std::array<bool, limits::slots> slot_is_v6_{};
+};
+
+std::optional<Step> parse_step(std::istream& words) {
+  std::string word;
+  if (!(words >> word)) return std::nullopt;
+  for (size_t kind = 0; kind < kinds; ++kind) {
+    const Form& found = form(static_cast<Kind>(kind));
+    if (found.name != word) continue;
+    Step step{static_cast<Kind>(kind), 0, {}};
+    if (!(words >> word) || word.size() != 2 || word[0] != 's') return std::nullopt;
+    step.slot = static_cast<uint8_t>(word[1] - '0');
+    if (step.slot >= limits::slots) return std::nullopt;
+    for (size_t index = 0; index < found.arguments.size(); ++index) {
+      if (!(words >> word)) return std::nullopt;
+      size_t value = 0;
+      const size_t size = size_of(found.arguments[index]);
+      while (value < size && name_of(found.arguments[index], value) != word) ++value;
+      if (value == size) return std::nullopt;
+      step.arguments[index] = static_cast<uint8_t>(value);
+    }
+    if (words >> word) return std::nullopt;
+    return step;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+uint64_t Random::next() {
+  state_ += 0x9e3779b97f4a7c15;
+  uint64_t value = state_;
+  value = (value ^ (value >> 30U)) * 0xbf58476d1ce4e5b9;
+  value = (value ^ (value >> 27U)) * 0x94d049bb133111eb;
+  return value ^ (value >> 31U);
+}
+
+Program generate(uint64_t seed, Grammar grammar, const Mask& mask) {
+  Generator generator(seed, mask);
+  return grammar == Grammar::agent ? generator.agent() : generator.inside();
+}
+
+std::string text(const Step& step) {
+  const Form& found = form(step.kind);
+  std::string out(found.name);
+  out += " s" + std::to_string(step.slot);
+  for (size_t index = 0; index < found.arguments.size(); ++index)
+    out += " " + name_of(found.arguments[index], step.arguments[index]);
+  return out;
+}
+
+std::string text(const Program& program) {
+  std::string out;
+  for (const Step& step : program) out += text(step) + "\n";
+  return out;
+}
+
+std::optional<Program> parse(std::string_view text, std::string& problem) {
+  Program out;
+  std::istringstream lines{std::string(text)};
+  for (std::string line; std::getline(lines, line);) {
+    line.resize(std::min(line.size(), line.find('#')));
+    if (line.find_first_not_of(" \t") == std::string::npos) continue;
+    std::istringstream words{line};
+    const auto step = parse_step(words);
+    if (!step) {
+      problem = line;
+      return std::nullopt;
+    }
+    out.push_back(*step);
+  }
+  return out;
+}
+
+}  // namespace ostiary::hunt

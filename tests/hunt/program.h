@@ -1,0 +1,74 @@
+// hunt/program.h: a program of network system calls, as a value, as text, and from a seed.
+// The same seed and the same mask give the same program everywhere.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ostiary::hunt {
+
+enum class Kind : uint8_t {
+  open,
+  bind,
+  connect,
+  disconnect,
+  send,
+  option,
+  listen,
+  accept,
+  shutdown,
+  receive,
+  close,
+  give,  // the socket to another worker
+  take,  // one that another worker gave
+  wait,
+  fork,  // the rest of the program runs twice, with the same sockets
+  raw,   // a whole packet, from a container inside this one
+};
+inline constexpr size_t kinds = 16;
+
+namespace limits {
+inline constexpr size_t arguments = 7;
+inline constexpr size_t slots = 4;
+inline constexpr size_t steps = 18;
+}  // namespace limits
+
+// The arguments are indices of the tables in words.h.
+struct Step {
+  Kind kind = Kind::wait;
+  uint8_t slot = 0;
+  std::array<uint8_t, limits::arguments> arguments{};
+  bool operator==(const Step&) const = default;
+};
+using Program = std::vector<Step>;
+
+enum class Grammar : uint8_t { agent, inside };
+
+// Steps whose text contains one of these are not generated.
+using Mask = std::vector<std::string>;
+
+Program generate(uint64_t seed, Grammar grammar, const Mask& mask);
+
+// A line a step. "#" begins a comment.
+std::string text(const Step& step);
+std::string text(const Program& program);
+// Nothing where a line makes no sense; `problem` then says which.
+std::optional<Program> parse(std::string_view text, std::string& problem);
+
+// splitmix64: the seeds of programs, and what is drawn from them.
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(seed) {}
+  uint64_t next();
+  size_t below(size_t bound) { return static_cast<size_t>(next() % bound); }
+  bool one_in(size_t number) { return below(number) == 0; }
+
+ private:
+  uint64_t state_;
+};
+
+}  // namespace ostiary::hunt

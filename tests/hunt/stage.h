@@ -1,0 +1,68 @@
+// hunt/stage.h: the addresses that programs, injector and judge share. They are few, so that programs meet.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <netinet/in.h>
+
+namespace ostiary::hunt {
+
+// An IPv4 address stands as ::ffff:a.b.c.d.
+using Address = std::array<uint8_t, 16>;
+
+Address parse_address(const std::string& text);
+std::string text(const Address& address);
+bool is_v4(const Address& address);
+
+// What differs between two stages. In the order of the programs' arguments.
+struct Stage {
+  Address own4;
+  Address own6;
+  Address link6;  // own link-local address
+  Address gateway4;
+  Address gateway6;
+  Address broadcast4;
+  uint32_t interface = 0;  // index of eth0 inside
+  static constexpr int arguments = 7;
+  static Stage parse(char** arguments);
+};
+
+enum class Sort : uint8_t { v4, v6 };
+
+struct Place {
+  std::string_view name;
+  Sort sort;        // of the socket address that it is written as
+  Address address;  // a mapped IPv4 address in an IPv6 socket address has the sort v6
+};
+
+// Every place a program may name.
+class Places {
+ public:
+  explicit Places(const Stage& stage);
+  const Place& at(size_t index) const { return places_[index % places_.size()]; }
+  size_t size() const { return places_.size(); }
+  uint32_t scope_of(const Place& place) const;
+  uint32_t interface() const { return interface_; }
+
+ private:
+  std::array<Place, 41> places_;
+  uint32_t interface_;
+};
+
+// Names alone: the same for every stage.
+std::span<const std::string_view> place_names();
+
+inline constexpr const char* allowed4 = "198.51.100.10";
+inline constexpr const char* allowed6 = "2001:db8:10::10";
+inline constexpr const char* resolver4 = "198.51.100.53";
+inline constexpr const char* resolver6 = "2001:db8:53::53";
+inline constexpr const char* unlisted4 = "203.0.113.66";
+inline constexpr const char* unlisted6 = "2001:db8:66::66";
+inline constexpr const char* peer4 = "203.0.113.77";  // sends to the agent's host
+inline constexpr const char* peer6 = "2001:db8:77::77";
+
+}  // namespace ostiary::hunt

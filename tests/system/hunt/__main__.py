@@ -1,0 +1,187 @@
+"""Runs random programs of network system calls as the confined agent, with the wire as the judge: docs/testing.md
+
+Every packet that leaves the agent's host must have leave: from what the upstream answered for the allowed name, never
+from the gate. A finding ends the hunt with status 1, and its program is left in build/hunt/findings/, as short as it
+could be made. Such a file is text, a line a system call, and can be changed and run again with --replay.
+"""
+
+import argparse
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+from hunt.minimise import minimise
+from hunt.round import Round
+from hunt.world import World
+from support import namespaces
+
+ROUND = 60  # seconds at most; each is a boot of its own
+CANDIDATES = 24  # programs tried where a packet names none
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/hunt", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=120, help="of hunting, without boots and ends")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(31),
+                        help="the same programs again, though not at the same moments")
+    parser.add_argument("--scope", choices=["container", "user"], help="of the gate; both in turn if not said")
+    parser.add_argument("--as", dest="who", choices=["user", "root"], help="whom the agent is; both in turn if not said")
+    parser.add_argument("--flushes", choices=["yes", "no"],
+                        help="whether the operator flushes the rules now and then; both in turn if not said")
+    parser.add_argument("--quiet", action="store_true", help="nothing comes in from outside")
+    parser.add_argument("--inside", action="store_true", help="and a container inside sends packets of its own making")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--without", default="", metavar="WORDS",
+                        help="steps that contain one of these words are left out: what is known already")
+    parser.add_argument("--linger", type=float, default=10, help="seconds that the wire stays open after each end")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="run one program, and say what leaves")
+    parser.add_argument("--ostiary", type=Path, default=os.environ.get("OSTIARY_BINARY"), help="the binary to hunt in")
+    return parser.parse_args()
+
+
+def main():
+    wanted = arguments()
+    if os.geteuid() != 0:
+        sys.exit("hunt: needs root, to make namespaces")
+    print(f"seed {wanted.seed}", flush=True)
+    namespaces.leave_the_others_mounts()
+    with tempfile.TemporaryDirectory(prefix="ostiary-hunt-") as workshop:
+        namespaces.mount_memory(workshop)
+        try:
+            return Hunt(wanted, Path(workshop)).run()
+        finally:
+            namespaces.unmount(workshop)
+
+
+class Hunt:
+    def __init__(self, wanted, workshop):
+        self.wanted, self.workshop = wanted, workshop
+        built = Path(os.environ["HUNT_TOOLS"])
+        copy = lambda path: Path(shutil.copy(path, workshop))
+        self.tools = SimpleNamespace(ostiary=copy(wanted.ostiary), agent=copy(built / "hunt_agent"),
+                                     outside=copy(built / "hunt_outside"))
+        self.findings_folder = Path(os.environ["HUNT_FINDINGS"])
+        self.world = World()
+        self.found = {}  # class: when
+        self.hunted = 0.0
+        self.begin = time.monotonic()
+
+    def run(self):
+        if self.wanted.replay:
+            return self.replay()
+        number = 0
+        while self.hunted < self.wanted.seconds:
+            self.one_round(number, min(ROUND, self.wanted.seconds - self.hunted))
+            number += 1
+        print(f"hunt: {len(self.found)} classes of findings. Again with --seed {self.wanted.seed}", flush=True)
+        return 1 if self.found else 0
+
+    def settings(self, number):
+        wanted = self.wanted
+        scope = wanted.scope or ("container", "user")[number % 2]
+        who = "user" if scope == "user" else wanted.who or ("user", "root")[number // 2 % 2]
+        flushes = (wanted.flushes or ("no", "yes")[number // 4 % 2]) == "yes"
+        return SimpleNamespace(scope=scope, who=who, flushes=flushes, quiet=wanted.quiet,
+                               inside=wanted.inside and scope == "container", workers=wanted.workers,
+                               without=[word for word in wanted.without.split(",") if word], environment={})
+
+    def one_round(self, number, seconds):
+        settings = self.settings(number)
+        round = Round(self.world, self.workshop, self.tools, settings, self.wanted.seed * 1000 + number)
+        print(f"round {number}: scope {settings.scope}, agent {settings.who}, flushes {settings.flushes}"
+              f"{', a container inside' if settings.inside else ''}", flush=True)
+        judged = 0
+
+        def judge(minimising=True):
+            nonlocal judged
+            known, judged = judged, len(round.findings)
+            self.judge(round, start, round.findings[known:], minimising)
+        start = time.monotonic()
+        try:
+            if not round.boot():
+                print(round.boot_failure)
+                self.found["the boot failed"] = 0
+            else:
+                start = time.monotonic()
+                round.hunt(seconds, lambda: self.say(round, start), judge)
+                round.end(self.wanted.linger)
+                judge(minimising=False)
+                self.say(round, start)
+        finally:
+            self.hunted += seconds
+            round.close(self.world)
+
+    def say(self, round, start):
+        page, spent = round.page, max(0.001, time.monotonic() - start)
+        print(f"  {spent:5.0f} s: {page.programs()} programs ({page.programs() / spent:.0f}/s), wire {page.wire_packets}, "
+              f"admitted {page.wire_admitted}, injected {page.injected}, asked {page.questions}, excused {page.wire_excused}, "
+              f"missed {page.wire_lost}, workers restarted {page.restarts}, findings {len(round.findings)}", flush=True)
+
+    # Findings -----------------------------------------------------------------------------------------------
+
+    def judge(self, round, start, findings, minimising):
+        for finding in findings:
+            what = finding["class"]
+            name = f"{round.settings.scope} scope, {round.settings.who}: {what}" + \
+                   (", after the end" if finding["after the end"] else "")
+            if name in self.found:
+                continue
+            self.found[name] = seconds = finding["at"] - start
+            print(f"FOUND {name}\n      after {seconds:.1f} s, {finding['programs']} programs; "
+                  f"{finding.get('from', '')} > {finding.get('to', '')}", flush=True)
+            self.keep(round, name, what, finding, minimising and round.session.running())
+
+    def keep(self, round, name, what, finding, minimising):
+        candidates = [self.program(round, seed) for seed in self.seeds(finding)]
+        shortest = None
+        if minimising:
+            round.page.pause = 1 if "inbound" in what else 2
+            time.sleep(0.3)
+            shortest = minimise(round, what, candidates)
+            round.page.pause = 0
+        lines = shortest or [line for text in candidates[:4] for line in ["# one of these:", *text.splitlines()]]
+        self.findings_folder.mkdir(parents=True, exist_ok=True)
+        path = self.findings_folder / (re.sub(r"[^A-Za-z0-9]+", "-", name) + ".hunt")
+        head = [f"# {name}", f"# seed {self.wanted.seed}, {finding.get('from', '')} > {finding.get('to', '')}",
+                f"# packet {finding.get('packet', 'none')}"]
+        head += [f"# {line}" for line in finding.get("evidence", "").splitlines()]
+        path.write_text("\n".join([*head, *lines]) + "\n")
+        print("".join(f"      {line}\n" for line in shortest or ["(not alone, or not again)"]) + f"      {path}", flush=True)
+
+    def seeds(self, finding):
+        if "seed" in finding:
+            return [finding["seed"]]
+        return [seed for depth in range(CANDIDATES) for worker in finding["recent"] for seed in worker[depth:depth + 1]]
+
+    def program(self, round, seed):
+        done = subprocess.run([self.tools.agent, "print", "agent", seed, ",".join(round.settings.without) or "-"],
+                              capture_output=True, text=True, check=True)
+        return done.stdout
+
+    def replay(self):
+        settings = self.settings(0)
+        round = Round(self.world, self.workshop, self.tools, settings, self.wanted.seed)
+        try:
+            round.page.pause = 1
+            if not round.boot():
+                print(round.boot_failure)
+                return 1
+            found = round.classes_of(self.wanted.replay.read_text(), 50, 1.0)
+            known = len(round.findings)
+            round.end(self.wanted.linger)
+            found |= {each["class"] + ", after the end" for each in round.findings[known:]}
+            print("\n".join(sorted(found)) or "nothing left without leave")
+            return 1 if found else 0
+        finally:
+            round.close(self.world)
+
+
+sys.exit(main())

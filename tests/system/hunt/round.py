@@ -1,0 +1,213 @@
+"""One boot that is hunted: the sandbox with its agent, the outside that judges, and what the operator does to both."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from hunt.page import Page
+from support import processes
+from support.gatehouse import Gatehouse
+from support.network import NetworkNamespace
+from support.waiting import eventually
+
+OPERATORS_NAME = "allowed.hunt.example"
+ALLOW = ["--allow", f"{OPERATORS_NAME}:443/both"]
+REQUEST, PAGE, AGENT = "/opt/hunt/request", "/opt/hunt/page", "/opt/hunt/agent"
+KILL_EVERY = 9  # seconds; the ninth death within a minute ends the agent
+FLUSH_EVERY = 5  # 16 within a minute do
+INNER = {4: ("10.9.9.1", "10.9.9.2"), 6: ("fd09::1", "fd09::2")}
+
+
+class Round:
+    def __init__(self, world, workshop, tools, settings, seed):
+        self.settings, self.seed, self.tools = settings, seed, tools
+        self.findings = []
+        self.house = Gatehouse(tempfile.mkdtemp(dir=workshop), tools.ostiary, world)
+        self.link = self.house.cable
+        self._allow_what_containers_allow()
+        self.house.mkdir("/opt/hunt", mode=0o777)
+        shutil.copy(tools.agent, self.house.at(AGENT))
+        self.page = Page(self.house.at(PAGE))
+        self.page.excused = 1  # until there are rules
+        self.stage = self._stage()
+        self.outside = self._start_outside(world)
+        self.session = self.inside = None
+        self.boot_failure = None
+        self._buffer = b""
+
+    # The stage ----------------------------------------------------------------------------------------------
+
+    def _allow_what_containers_allow(self):
+        """As Docker has it: every user may ping and bind any port."""
+        self.link.network.sysctl("ipv4/ping_group_range", "0 2147483647")
+        self.link.network.sysctl("ipv4/ip_unprivileged_port_start", 0)
+
+    def _stage(self):
+        network, own, gateway = self.link.network, self.link.address, self.link.gateway
+        listed = json.loads(network.command("ip", "-json", "address", "show", "dev", "eth0"))[0]
+        link = next(each["local"] for each in listed["addr_info"] if each["scope"] == "link")
+        return [own[4], own[6], link, gateway[4], gateway[6], self.link.broadcast, str(listed["ifindex"])]
+
+    def _start_outside(self, world):
+        inject = "quiet" if self.settings.quiet else "inject"
+        process = subprocess.Popen([self.tools.outside, self.house.at(PAGE), self.link.outside_name,
+                                    self.settings.scope, str(self.seed), inject, *self.stage],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=world.network.enter)
+        assert json.loads(process.stdout.readline())["ready"]
+        os.set_blocking(process.stdout.fileno(), False)
+        return process
+
+    def boot(self):
+        settings = self.settings
+        flags = [*ALLOW, "--keep-rules", "never"]
+        if settings.who == "user" or settings.scope == "user":
+            flags += ["--user", "agent"]
+        if settings.scope == "user":
+            flags += ["--scope", "user"]
+        command = [AGENT, "run", "agent", PAGE, REQUEST, str(settings.workers), str(self.seed),
+                   ",".join(settings.without) or "-", *self.stage]
+        self.house.write(REQUEST, "")
+        self.session = self.house.start_boot(*command, flags=flags, env=settings.environment)
+        try:
+            self.session.read_until("^hunting")
+        except AssertionError:
+            self.boot_failure = str(self.session)
+            return False
+        self.page.excused = 0
+        if settings.inside:
+            self._start_inside()
+        return True
+
+    def _start_inside(self):
+        """A container inside this one, with CAP_NET_RAW: whole packets of its own making, to be forwarded."""
+        network, self.inner = self.link.network, NetworkNamespace()
+        network.ip(f"""link add in0 type veth peer name eth0 netns {self.inner.path}
+            link set in0 up
+            address add {INNER[4][0]}/24 dev in0
+            address add {INNER[6][0]}/64 dev in0 nodad""")
+        self.inner.ip(f"""link set lo up
+            link set eth0 up
+            address add {INNER[4][1]}/24 dev eth0
+            address add {INNER[6][1]}/64 dev eth0 nodad
+            route add 0.0.0.0/0 via {INNER[4][0]}
+            route add ::/0 via {INNER[6][0]}""")
+        network.sysctl("ipv4/ip_forward", 1)
+        network.sysctl("ipv6/conf/all/forwarding", 1)
+        self.inside = subprocess.Popen([self.tools.agent, "run", "inside", self.house.at(PAGE), "/dev/null", "1",
+                                        str(self.seed), "-", *self.stage], stdout=subprocess.DEVNULL,
+                                       preexec_fn=self.inner.enter)
+
+    # What the operator does ---------------------------------------------------------------------------------
+
+    def hunt(self, seconds, tell, judge):
+        """Until the time is over or the boot ends by itself. `judge` may take its time."""
+        now = begin = time.monotonic()
+        next_kill, next_flush, next_word = begin + KILL_EVERY, begin + FLUSH_EVERY, begin + 5
+        while now < begin + seconds:
+            time.sleep(0.1)
+            if self.listen():
+                start = time.monotonic()
+                judge()
+                spent = time.monotonic() - start
+                begin, next_kill = begin + spent, next_kill + spent
+            now = time.monotonic()
+            if not self.session.running():
+                self._note("the boot ended by itself", str(self.session.wait()))
+                return
+            if now >= next_kill:
+                self._kill_gate()
+                next_kill = now + KILL_EVERY
+            if self.settings.flushes and now >= next_flush:
+                self._flush()
+                next_flush = now + FLUSH_EVERY
+            if now >= next_word:
+                tell()
+                next_word = now + 5
+
+    def _kill_gate(self):
+        for pid in processes.children(self.session.program):
+            uid = processes.field(pid, "Uid")
+            if uid and uid.split()[0] == "53053":
+                os.kill(pid, signal.SIGKILL)
+
+    def _flush(self):
+        """Packets leave until the keeper has put the rules right; nothing else is excused."""
+        self.page.excused = 1
+        try:
+            self.house.nft("flush", "ruleset")
+            eventually(lambda: "policy" in self.house.rules(), "the rules are back")
+            time.sleep(0.1)
+        finally:
+            self.page.excused = 0
+
+    def end(self, linger):
+        """The agent, the boot, and then the wire, which stays open for so long."""
+        self.page.stop = 1
+        if self.inside:
+            self.inside.wait()
+            self.inside = None
+        if self.session and self.boot_failure is None:
+            try:
+                self.session.wait()
+            except AssertionError as failure:
+                self._note("the boot does not end", str(failure))
+        self.page.ended = 1
+        end = time.monotonic() + linger
+        while time.monotonic() < end:
+            time.sleep(0.1)
+            self.listen()
+
+    def close(self, world):
+        if self.inside:
+            self.inside.kill()
+            self.inside.wait()
+        self.outside.stdin.close()
+        self.outside.wait()
+        self.house.end()
+        world.detach(self.link)
+        shutil.rmtree(self.house.path)
+
+    # What the judge says ------------------------------------------------------------------------------------
+
+    def listen(self):
+        """Findings since the last call."""
+        found = []
+        while piece := self.outside.stdout.read(1 << 20):
+            self._buffer += piece
+        *lines, self._buffer = self._buffer.split(b"\n")
+        for line in lines:
+            if line:
+                found.append(json.loads(line) | {"at": time.monotonic(), "programs": self.page.programs()})
+        self.findings += found
+        return found
+
+    def _note(self, what, evidence):
+        self.findings.append({"class": what, "evidence": evidence, "recent": [], "after the end": False,
+                              "at": time.monotonic(), "programs": self.page.programs()})
+
+    # One program alone --------------------------------------------------------------------------------------
+
+    def classes_of(self, text, times, patience):
+        """What the judge finds when worker 0 runs this program, and nothing else happens."""
+        self.listen()
+        self.house.write(REQUEST, text)
+        self.page.epoch += 1
+        self.page.times = times
+        self.page.request_seed = self.page.request_seed + 1_000_003
+        self.page.request += 1
+        end = time.monotonic() + max(patience, 2)
+        while self.page.request_done != self.page.request and time.monotonic() < end:
+            time.sleep(0.001)
+        end = time.monotonic() + patience
+        found = set()
+        while time.monotonic() < end:
+            time.sleep(0.005)
+            found |= {each["class"] for each in self.listen() if each["epoch"] == self.page.epoch}
+            if found:
+                break
+        return found
