@@ -25,12 +25,18 @@ bool is_unspecified(const Address& address) {
 bool is_group(const Address& address) {
   return is_v4(address) ? address[12] >= 224 : address[0] == 0xff;
 }
+bool is_version_4(const Sight& sight) {
+  return sight.version == Sight::Version::v4;
+}
+bool is_mapped(const Sight& sight) {
+  return !is_version_4(sight) && (is_v4(sight.source) || is_v4(sight.destination));
+}
 bool is_icmp(const Sight& sight) {
-  return sight.protocol == (is_v4(sight.destination) ? uint8_t{IPPROTO_ICMP} : uint8_t{IPPROTO_ICMPV6});
+  return sight.protocol == (is_version_4(sight) ? uint8_t{IPPROTO_ICMP} : uint8_t{IPPROTO_ICMPV6});
 }
 bool is_error(const Sight& sight) {
   if (!is_icmp(sight)) return false;
-  if (!is_v4(sight.destination)) return sight.icmp_type < 128;
+  if (!is_version_4(sight)) return sight.icmp_type < 128;
   return sight.icmp_type == 3 || sight.icmp_type == 11 || sight.icmp_type == 12 || sight.icmp_type == 5;
 }
 // Solicitations, advertisements: RFC 4861 has them end at the link.
@@ -40,7 +46,7 @@ bool is_about_neighbours(const Sight& sight) {
 }
 bool is_about_groups(const Sight& sight) {
   if (sight.seed || sight.hop_limit != 1) return false;
-  if (sight.protocol == IPPROTO_IGMP && is_v4(sight.destination)) return true;
+  if (sight.protocol == IPPROTO_IGMP && is_version_4(sight)) return true;
   return is_icmp(sight) && (sight.icmp_type == 143 || (sight.icmp_type >= 130 && sight.icmp_type <= 132));
 }
 
@@ -100,6 +106,7 @@ bool Judge::has_leave(const Sight& sight) const {
   if (sight.routing_header || sight.source_route) return false;
   const bool to_resolver = sight.destination == resolver4_ || sight.destination == resolver6_;
   if (is_about_neighbours(sight)) return true;
+  if (is_mapped(sight)) return false;
   if (!is_own(sight.source)) return false;
   if (to_resolver && !sight.seed && (sight.port == dns || is_error(sight))) return true;
   if (is_told(sight.destination)) {
@@ -115,6 +122,7 @@ bool Judge::has_leave(const Sight& sight) const {
 std::string Judge::kind_of(const Sight& sight) const {
   if (sight.routing_header) return "routing header";
   if (sight.source_route) return "source route";
+  if (is_mapped(sight)) return "mapped address";
   if (is_loopback(sight.source)) return "from loopback";
   if (is_own(sight.destination) || is_loopback(sight.destination)) return "own to own by eth0";
   if (!is_own(sight.source) && !is_unspecified(sight.source)) return "forged source";
@@ -134,7 +142,7 @@ Verdict Judge::judge(const Sight& sight, Phase phase) const {
     const bool admitted = sight.seed && is_told(sight.destination);
     return {admitted ? Verdict::Kind::admitted : Verdict::Kind::fine, {}};
   }
-  return {Verdict::Kind::finding, std::string(is_v4(sight.destination) ? "IPv4 " : "IPv6 ") +
+  return {Verdict::Kind::finding, std::string(is_version_4(sight) ? "IPv4 " : "IPv6 ") +
                                       name_of(sight.protocol) + ", " + kind_of(sight) +
                                       (sight.seed ? ", with the secret" : "")};
 }

@@ -447,7 +447,8 @@ void Machine::step(const Step& step) {
 
 void Machine::open(const Step& step) {
   const int type = types()[step.arguments[1]].value | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  put(step.slot, ::socket(families()[step.arguments[0]].value, type, protocols()[step.arguments[2]].value));
+  protocols_[step.slot] = protocols()[step.arguments[2]].value;
+  put(step.slot, ::socket(families()[step.arguments[0]].value, type, protocols_[step.slot]));
 }
 
 // A DNS question for an address: of the allowed name, or of one that no rule names and that holds the seed.
@@ -469,10 +470,16 @@ void Machine::send(const Step& step) {
   Message message;
   const int kind = payloads()[step.arguments[2]].value;
   std::vector<uint8_t> asked = kind < 0 ? question(kind) : std::vector<uint8_t>{};
-  message.piece =
-      kind < 0 ? iovec{asked.data(), asked.size()} : iovec{payload_.data(), static_cast<size_t>(kind)};
-  message.header.msg_iov = &message.piece;
-  message.header.msg_iovlen = 1;
+  // A ping socket takes nothing but an echo request.
+  std::array<uint8_t, 8> echo{};
+  const int protocol = protocols_[step.slot];
+  const bool is_ping = protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+  echo[0] = protocol == IPPROTO_ICMPV6 ? 128 : 8;
+  std::array<iovec, 2> pieces{iovec{echo.data(), echo.size()},
+                              iovec{payload_.data(), static_cast<size_t>(std::max(kind, 0))}};
+  if (kind < 0) pieces[1] = {asked.data(), asked.size()};
+  message.header.msg_iov = is_ping ? pieces.data() : &pieces[1];
+  message.header.msg_iovlen = is_ping ? 2 : 1;
   Named name;
   if (const Place* where = place(step.arguments[0])) {
     name = named(places_, *where, port_of(step.arguments[1]));

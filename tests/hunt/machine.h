@@ -36,6 +36,7 @@ class Machine {
   int give_;
   int take_;
   std::array<int, limits::slots> sockets_{};
+  std::array<int, limits::slots> protocols_{};  // as the sockets were made
   std::vector<uint8_t> payload_;
   uint64_t seed_ = 0;
 };

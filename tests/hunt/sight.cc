@@ -74,6 +74,7 @@ std::optional<Sight> see_v4(std::span<const uint8_t> packet) {
 std::optional<Sight> see_v6(std::span<const uint8_t> packet) {
   if (packet.size() < 40) return std::nullopt;
   Sight out;
+  out.version = Sight::Version::v6;
   std::copy_n(packet.begin() + 8, 16, out.source.begin());
   std::copy_n(packet.begin() + 24, 16, out.destination.begin());
   out.protocol = packet[6];

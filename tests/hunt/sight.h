@@ -14,6 +14,8 @@ namespace ostiary::hunt {
 struct Sight {
   Address source{};
   Address destination{};
+  enum class Version : uint8_t { v4, v6 };
+  Version version = Version::v4;  // an IPv6 packet may carry mapped addresses
   uint8_t protocol = 0;
   bool later_fragment = false;
   bool routing_header = false;
