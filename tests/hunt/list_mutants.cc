@@ -1,0 +1,23 @@
+// Prints the mutants of the ruleset that a hunt's boot has, as lines of JSON.
+//   hunt_mutants container|user
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include <nlohmann/json.hpp>
+
+#include "mutants.h"
+#include "ostiary/nft/ruleset.h"
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fputs("usage: container|user\n", stderr);
+    return EXIT_FAILURE;
+  }
+  // As boot/gate_ward.cc has them.
+  ostiary::nft::Ruleset ruleset{.gate_mark = 0x6f737469, .gate_port = 15353, .log_group = 5353};
+  if (std::strcmp(argv[1], "user") == 0) ruleset.only_user = 1000;
+  for (const auto& mutant : ostiary::hunt::mutants(ostiary::nft::commands(ruleset)))
+    std::printf("%s\n", nlohmann::json{{"key", mutant.key}, {"what", mutant.what}}.dump().c_str());
+  return EXIT_SUCCESS;
+}

@@ -1,0 +1,125 @@
+#include "mutants.h"
+
+#include <cstdint>
+#include <map>
+#include <utility>
+
+namespace ostiary::hunt {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int other_priority = -450;
+
+// FNV-1a.
+std::string hash(const std::string& text) {
+  uint64_t value = 0xcbf29ce484222325;
+  for (const char octet : text) value = (value ^ static_cast<uint8_t>(octet)) * 0x100000001b3;
+  std::string out;
+  for (int digit = 15; digit >= 0; --digit) out += "0123456789abcdef"[value >> (4 * digit) & 15U];
+  return out;
+}
+
+class Maker {
+ public:
+  explicit Maker(const Json& commands) {
+    for (size_t index = 0; index < commands.size(); ++index) {
+      const Json& command = commands[index];
+      if (!command.contains("add")) continue;
+      index_ = index;
+      dump_ = command.dump();
+      times_ = seen_[dump_]++;
+      const Json& object = command["add"];
+      if (object.contains("rule")) of_rule(command, object["rule"]);
+      if (object.contains("chain") && object["chain"].contains("hook")) of_chain(command, object["chain"]);
+      if (object.contains("set")) of_set(command, object["set"]);
+    }
+  }
+
+  std::vector<Mutant> made;
+
+ private:
+  void make(const std::string& what, std::optional<Json> replacement) {
+    made.push_back({hash(dump_ + std::to_string(times_) + what), what, index_, std::move(replacement)});
+  }
+
+  void of_rule(const Json& command, const Json& rule) {
+    const std::string number = std::to_string(++numbers_[rule["chain"]]);
+    const std::string name = rule["chain"].get<std::string>() + " rule " + number;
+    make(name + ": gone: " + rule["expr"].dump(), std::nullopt);
+    for (size_t at = 0; at < rule["expr"].size(); ++at) {
+      const Json& statement = rule["expr"][at];
+      const bool is_match = statement.contains("match");
+      const bool is_verdict = !is_match && at + 1 == rule["expr"].size();
+      if (is_verdict) continue;  // the same as no rule
+      if (statement.contains("counter")) continue;
+      Json changed = command;
+      changed["add"]["rule"]["expr"].erase(at);
+      make(name + ": without " + statement.dump(), changed);
+      if (is_match) of_values(command, name, at, statement["match"]["right"]);
+    }
+  }
+
+  // One value of several: a weaker match where it denies, a narrower one where it accepts.
+  void of_values(const Json& command, const std::string& name, size_t at, const Json& right) {
+    if (!right.is_object() || !right.contains("set") || right["set"].size() < 2) return;
+    for (size_t value = 0; value < right["set"].size(); ++value) {
+      Json changed = command;
+      changed["add"]["rule"]["expr"][at]["match"]["right"]["set"].erase(value);
+      make(name + ": without the value " + right["set"][value].dump() + " of " + right.dump(), changed);
+    }
+  }
+
+  void of_chain(const Json& command, const Json& chain) {
+    const std::string name = "chain " + chain["name"].get<std::string>();
+    const auto with = [&](const char* key, const Json& value) {
+      Json changed = command;
+      changed["add"]["chain"][key] = value;
+      make(name + ": " + key + " " + value.dump() + " instead of " + chain[key].dump(), changed);
+    };
+    with("policy", chain["policy"] == "drop" ? "accept" : "drop");
+    with("prio", other_priority);
+    const std::string hook = chain["hook"];
+    with("hook", hook == "output" ? "postrouting" : hook == "input" ? "prerouting" : "output");
+  }
+
+  void of_set(const Json& command, const Json& set) {
+    const std::string name = "set " + set["name"].get<std::string>();
+    for (size_t flag = 0; set.contains("flags") && flag < set["flags"].size(); ++flag) {
+      Json changed = command;
+      changed["add"]["set"]["flags"].erase(flag);
+      if (changed["add"]["set"]["flags"].empty()) changed["add"]["set"].erase("flags");
+      make(name + ": without the flag " + set["flags"][flag].dump(), changed);
+    }
+    if (set.contains("size")) {
+      Json changed = command;
+      changed["add"]["set"]["size"] = 1;
+      make(name + ": of one element", changed);
+    }
+  }
+
+  size_t index_ = 0;
+  size_t times_ = 0;
+  std::string dump_;
+  std::map<std::string, size_t> seen_;
+  std::map<std::string, size_t> numbers_;
+};
+
+}  // namespace
+
+std::vector<Mutant> mutants(const Json& commands) {
+  return Maker(commands).made;
+}
+
+Json apply(const Json& commands, const Mutant& mutant) {
+  Json out = Json::array();
+  for (size_t index = 0; index < commands.size(); ++index) {
+    if (index != mutant.command)
+      out.push_back(commands[index]);
+    else if (mutant.replacement)
+      out.push_back(*mutant.replacement);
+  }
+  return out;
+}
+
+}  // namespace ostiary::hunt
