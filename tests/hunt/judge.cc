@@ -50,6 +50,11 @@ bool is_about_groups(const Sight& sight) {
   return is_icmp(sight) && (sight.icmp_type == 143 || (sight.icmp_type >= 130 && sight.icmp_type <= 132));
 }
 
+// Holds what the one who asked sent, and nothing of the agent's.
+bool is_echo_reply(const Sight& sight) {
+  return is_icmp(sight) && !sight.seed && sight.icmp_type == (is_version_4(sight) ? 0 : 129);
+}
+
 std::string name_of(uint8_t protocol) {
   switch (protocol) {
     case IPPROTO_ICMP:
@@ -94,12 +99,12 @@ bool Judge::is_own(const Address& address) const {
 }
 bool Judge::is_answer(const Sight& sight) const {
   const std::lock_guard lock(mutex_);
-  const auto has = [&](uint16_t peer, uint16_t own) {
-    return flows_.contains({sight.protocol, sight.destination, peer, own});
-  };
-  return is_icmp(sight)
-             ? std::ranges::any_of(flows_, [&](const Flow& flow) { return flow.peer == sight.destination; })
-             : has(sight.port, sight.source_port);
+  const bool without_ports = is_icmp(sight) || sight.later_fragment;
+  return std::ranges::any_of(flows_, [&](const Flow& flow) {
+    if (flow.peer != sight.destination) return false;
+    if (without_ports) return is_icmp(sight) || flow.protocol == sight.protocol;
+    return flow == Flow{sight.protocol, sight.destination, sight.port, sight.source_port};
+  });
 }
 
 bool Judge::has_leave(const Sight& sight) const {
@@ -109,10 +114,11 @@ bool Judge::has_leave(const Sight& sight) const {
   if (is_mapped(sight)) return false;
   if (!is_own(sight.source)) return false;
   if (to_resolver && !sight.seed && (sight.port == dns || is_error(sight))) return true;
+  if (is_echo_reply(sight) && is_answer(sight)) return true;
   if (is_told(sight.destination)) {
     if (is_error(sight)) return true;
-    if (sight.protocol == IPPROTO_TCP || sight.protocol == IPPROTO_UDP)
-      return sight.port == https || sight.later_fragment;
+    const bool known = sight.protocol == IPPROTO_TCP || sight.protocol == IPPROTO_UDP;
+    if (known && (sight.port == https || sight.later_fragment)) return true;
   }
   if (scope_ == Scope::container) return false;
   // Others' packets, the kernel's among them, are not the gate's matter here, and the agent may answer.

@@ -206,6 +206,7 @@ class Generator {
     step.arguments[2] = random_.one_in(12) ? pick(size_of(Table::payloads)) : pick(6);
     const size_t kind = random_.below(10);
     step.arguments[3] = kind < 5 ? 0 : kind < 8 ? 1 : pick(size_of(Table::flags));
+    if (step.arguments[3] == 1) corked_ = slot;
     step.arguments[4] = random_.one_in(4) ? pick(size_of(Table::controls)) : uint8_t{0};
     step.arguments[5] = source();
     step.arguments[6] = pick(size_of(Table::interfaces));
@@ -246,6 +247,7 @@ class Generator {
   Step any_step() {
     const auto slot =
         static_cast<uint8_t>(random_.one_in(4) ? random_.below(limits::slots) : random_.below(2));
+    if (corked_ != nobody && random_.one_in(2)) return after_cork();
     const size_t turn = random_.below(100);
     if (turn < 8) return open(slot);
     if (turn < 18) return {Kind::bind, slot, {place(slot), pick(size_of(Table::ports))}};
@@ -262,6 +264,17 @@ class Generator {
     if (turn < 97) return {Kind::take, slot, {}};
     if (random_.one_in(200)) return {Kind::fork, 0, {}};
     return {Kind::wait, 0, {random_.one_in(20) ? pick(size_of(Table::pauses)) : pick(2)}};
+  }
+
+  // With octets waiting in a socket, what changes where they go, or sends them.
+  Step after_cork() {
+    const uint8_t slot = corked_;
+    if (random_.one_in(2)) return {Kind::connect, slot, {place(slot), pick(size_of(Table::ports))}};
+    if (random_.one_in(3)) return option(slot);
+    corked_ = nobody;
+    Step step = send(slot);
+    if (random_.one_in(2)) step.arguments[0] = static_cast<uint8_t>(nowhere);
+    return step;
   }
 
   Step raw() {
@@ -285,6 +298,8 @@ class Generator {
   Random random_;
   const Mask& mask_;
   std::array<bool, limits::slots> slot_is_v6_{};
+  static constexpr uint8_t nobody = limits::slots;
+  uint8_t corked_ = nobody;  // the slot that was last sent to with MSG_MORE
 };
 
 std::optional<Step> parse_step(std::istream& words) {
