@@ -18,9 +18,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from hunt.minimise import minimise
+from hunt.mutants import Mutants
 from hunt.round import Round
 from hunt.world import World
 from support import namespaces
+from support.project import ROOT
 
 ROUND = 60  # seconds at most; each is a boot of its own
 CANDIDATES = 24  # programs tried where a packet names none
@@ -29,7 +31,7 @@ CANDIDATES = 24  # programs tried where a packet names none
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/hunt", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=120, help="of hunting, without boots and ends")
+    parser.add_argument("--seconds", type=float, help="of hunting, without boots and ends: 120; of each mutant: 3")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(31),
                         help="the same programs again, though not at the same moments")
     parser.add_argument("--scope", choices=["container", "user"], help="of the gate; both in turn if not said")
@@ -43,8 +45,14 @@ def arguments():
                         help="steps that contain one of these words are left out: what is known already")
     parser.add_argument("--linger", type=float, default=10, help="seconds that the wire stays open after each end")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run one program, and say what leaves")
+    parser.add_argument("--mutants", nargs="?", const="", metavar="REGEX",
+                        help="is each statement of the ruleset load-bearing? Each mutant of it (that matches) is hunted in "
+                             "for --seconds, and tested; ends with status 1 if nobody notices one")
     parser.add_argument("--ostiary", type=Path, default=os.environ.get("OSTIARY_BINARY"), help="the binary to hunt in")
-    return parser.parse_args()
+    wanted = parser.parse_args()
+    if wanted.seconds is None:
+        wanted.seconds = 120 if wanted.mutants is None else 3
+    return wanted
 
 
 def main():
@@ -77,12 +85,22 @@ class Hunt:
     def run(self):
         if self.wanted.replay:
             return self.replay()
+        if self.wanted.mutants is not None:
+            return self.mutants()
         number = 0
         while self.hunted < self.wanted.seconds:
             self.one_round(number, min(ROUND, self.wanted.seconds - self.hunted))
             number += 1
         print(f"hunt: {len(self.found)} classes of findings. Again with --seed {self.wanted.seed}", flush=True)
         return 1 if self.found else 0
+
+    def mutants(self):
+        scopes = [self.wanted.scope] if self.wanted.scope else ["container", "user"]
+        table = self.findings_folder.parent / "mutants.txt"
+        table.parent.mkdir(parents=True, exist_ok=True)
+        table.write_text("")
+        runner = Mutants(self, Path(os.environ["HUNT_TOOLS"]), ROOT)
+        return runner.run(scopes, self.wanted.seconds, self.wanted.mutants, table)
 
     def settings(self, number):
         wanted = self.wanted

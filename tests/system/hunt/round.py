@@ -123,7 +123,7 @@ class Round:
                 self._kill_gate()
                 next_kill = now + KILL_EVERY
             if self.settings.flushes and now >= next_flush:
-                self._flush()
+                self.flush()
                 next_flush = now + FLUSH_EVERY
             if now >= next_word:
                 tell()
@@ -135,7 +135,7 @@ class Round:
             if uid and uid.split()[0] == "53053":
                 os.kill(pid, signal.SIGKILL)
 
-    def _flush(self):
+    def flush(self):
         """Packets leave until the keeper has put the rules right; nothing else is excused."""
         self.page.excused = 1
         try:

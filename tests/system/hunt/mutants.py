@@ -1,0 +1,122 @@
+"""Is every statement of the ruleset load-bearing? Each mutant of it is booted, lived in and hunted in, and then tested."""
+
+import json
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+from hunt import life
+from hunt.round import Round
+from support.rootfs import AGENT
+
+# Of the system tests, those that a mutant of this part is about; the first that fails is enough.
+TESTS = [
+    ("set allow", ["gate/test_admissions.py", "gate/test_destinations.py"]),
+    ("set net", ["gate/test_destinations.py", "gate/test_user_scope.py"]),
+    ("denied", ["gate/test_destinations.py", "gate/test_the_audit.py"]),
+    ("nat", ["gate/test_lookups_do_not_leak.py", "gate/test_other_tables.py"]),
+    ("forward", ["gate/test_root_inside.py"]),
+    ("wire", ["gate/test_destinations.py", "gate/test_root_inside.py"]),
+    ("confined", ["gate/test_user_scope.py"]),
+    ("", ["gate/test_destinations.py", "gate/test_the_gate_dies.py", "gate/test_tampering.py", "gate/test_inbound.py",
+          "gate/test_dockers_resolver.py"]),
+]
+
+
+class Mutants:
+    def __init__(self, hunt, built, source):
+        self.hunt, self.built, self.source = hunt, built, source
+        self.baseline = {}
+
+    def listed(self, scope):
+        out = subprocess.run([self.built / "hunt_mutants", scope], capture_output=True, text=True, check=True).stdout
+        return [json.loads(line) for line in out.splitlines()]
+
+    def run(self, scopes, seconds, wanted, table):
+        unnoticed = 0
+        for scope in scopes:
+            noticed_without = self.notice(scope, None, seconds)
+            self.baseline[scope] = set(noticed_without)
+            if noticed_without:
+                print(f"without a mutant, {scope} scope: {noticed_without}", flush=True)
+            for mutant in self.listed(scope):
+                if wanted and not re.search(wanted, mutant["what"]):
+                    continue
+                begin = time.monotonic()
+                by = [each for each in self.notice(scope, mutant, seconds) if each not in self.baseline[scope]]
+                by = by or self.notice_by_tests(scope, mutant)
+                unnoticed += not by
+                row = f"{scope} | {mutant['what']} | {by[0] if by else 'NOBODY'}"
+                print(f"{row} ({time.monotonic() - begin:.1f} s)", flush=True)
+                with open(table, "a") as file:
+                    file.write(row + "\n")
+        print(f"hunt: {unnoticed} mutants that nobody notices; the table is {table}")
+        return 1 if unnoticed else 0
+
+    def binary(self, mutant):
+        path = self.hunt.workshop / "mutant"
+        octets = (self.built / "ostiary_mutant").read_bytes() if mutant is None or not path.exists() else None
+        if octets is not None:
+            path.write_bytes(octets)
+            path.chmod(0o755)
+            self._size = len(octets)
+        with open(path, "r+b") as file:
+            file.truncate(self._size)
+            file.seek(0, 2)
+            if mutant:
+                file.write(b"\nMUTANT " + mutant["key"].encode())
+        return path
+
+    def notice(self, scope, mutant, seconds):
+        """What of a boot, of life in it, and of hunting says that something is wrong."""
+        tools = SimpleNamespace(**{**vars(self.hunt.tools), "ostiary": self.binary(mutant)})
+        settings = SimpleNamespace(scope=scope, who="user", flushes=False, quiet=False, inside=scope == "container",
+                                   workers=2, without=[], environment={})
+        round = Round(self.hunt.world, self.hunt.workshop, tools, settings, self.hunt.wanted.seed)
+        try:
+            round.page.pause = 2
+            if not round.boot():
+                return ["boot: " + _last_line(round.boot_failure)]
+            user = AGENT if scope == "user" else 0
+            found = ["life: " + each for each in life.failures(round.link.network, user)]
+            if found and mutant:
+                return found
+            round.page.pause = 0
+            end = time.monotonic() + seconds
+            flushed = False
+            while time.monotonic() < end and round.session.running():
+                time.sleep(0.1)
+                classes = {each["class"] for each in round.listen()}
+                fresh = sorted("hunt: " + each for each in classes if "hunt: " + each not in self.baseline.get(scope, ()))
+                if fresh and mutant:
+                    return fresh
+                found += fresh
+                if not flushed and time.monotonic() > end - seconds / 2:
+                    round.flush()
+                    flushed = True
+            if not round.session.running():
+                return ["hunt: the boot ended by itself"]
+            known = len(round.findings)
+            round.end(1.0)
+            return sorted(set(found) | {"end: " + each["class"] for each in round.findings[known:]})
+        finally:
+            round.close(self.hunt.world)
+
+    def notice_by_tests(self, scope, mutant):
+        files = next(files for part, files in TESTS if mutant["what"].startswith(part) or f"chain {part}" in mutant["what"])
+        if scope == "user":
+            files = ["gate/test_user_scope.py"]
+        system = self.source / "tests" / "system"
+        environment = {**os.environ, "OSTIARY_BINARY": str(self.binary(mutant)), "PYTHONPATH": ""}
+        done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--rootdir", system,
+                               *[system / each for each in files]], env=environment, capture_output=True, text=True)
+        failed = re.search(r"^(?:FAILED|ERROR) \S*/(\S+)", done.stdout, re.M)
+        return ["test: " + failed[1]] if failed else []
+
+
+def _last_line(text):
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1][:160] if lines else "no word"
