@@ -63,8 +63,11 @@ void run_request(Shared& shared, const Settings& settings, Machine& machine, pid
   std::stringstream text;
   text << std::ifstream(settings.request).rdbuf();
   std::string problem;
-  const auto program = parse(text.str(), problem);
+  auto program = parse(text.str(), problem);
   if (!program) std::fprintf(stderr, "hunt: not a step: %s\n", problem.c_str());
+  // A container inside makes raw packets and nothing else; the agent has not the capability for them.
+  if (program && settings.grammar == Grammar::inside)
+    std::erase_if(*program, [](const Step& step) { return step.kind != Kind::raw; });
   for (uint32_t turn = 0; program && turn < shared.times.load(); ++turn)
     run(machine, *program, shared.request_seed.load() + turn, self);
   shared.request_done.store(request);

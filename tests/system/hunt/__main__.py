@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from hunt.minimise import minimise
+from hunt.minimise import Minimiser
 from hunt.mutants import Mutants
 from hunt.round import Round
 from hunt.world import World
@@ -44,6 +44,7 @@ def arguments():
     parser.add_argument("--without", default="", metavar="WORDS",
                         help="steps that contain one of these words are left out: what is known already")
     parser.add_argument("--linger", type=float, default=10, help="seconds that the wire stays open after each end")
+    parser.add_argument("--until", metavar="REGEX", help="end at the first finding whose class matches, and do not minimise")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run one program, and say what leaves")
     parser.add_argument("--mutants", nargs="?", const="", metavar="REGEX",
                         help="is each statement of the ruleset load-bearing? Each mutant of it (that matches) is hunted in "
@@ -88,7 +89,7 @@ class Hunt:
         if self.wanted.mutants is not None:
             return self.mutants()
         number = 0
-        while self.hunted < self.wanted.seconds:
+        while self.hunted < self.wanted.seconds and not (self.wanted.until and self.found):
             self.one_round(number, min(ROUND, self.wanted.seconds - self.hunted))
             number += 1
         print(f"hunt: {len(self.found)} classes of findings. Again with --seed {self.wanted.seed}", flush=True)
@@ -152,18 +153,22 @@ class Hunt:
                    (", after the end" if finding["after the end"] else "")
             if name in self.found:
                 continue
+            if self.wanted.until and not re.search(self.wanted.until, name):
+                continue
             self.found[name] = seconds = finding["at"] - start
             print(f"FOUND {name}\n      after {seconds:.1f} s, {finding['programs']} programs; "
                   f"{finding.get('from', '')} > {finding.get('to', '')}", flush=True)
-            self.keep(round, name, what, finding, minimising and round.session.running())
+            round.enough = bool(self.wanted.until)
+            self.keep(round, name, what, finding,
+                      minimising and not self.wanted.until and round.session.running())
 
     def keep(self, round, name, what, finding, minimising):
-        candidates = [self.program(round, seed) for seed in self.seeds(finding)]
+        candidates = [self.program(round, finding, seed) for seed in self.seeds(finding)]
         shortest = None
         if minimising:
             round.page.pause = 1 if "inbound" in what else 2
             time.sleep(0.3)
-            shortest = minimise(round, what, candidates)
+            shortest = Minimiser(round, what).run(candidates)
             round.page.pause = 0
         lines = shortest or [line for text in candidates[:4] for line in ["# one of these:", *text.splitlines()]]
         self.findings_folder.mkdir(parents=True, exist_ok=True)
@@ -179,8 +184,10 @@ class Hunt:
             return [finding["seed"]]
         return [seed for depth in range(CANDIDATES) for worker in finding["recent"] for seed in worker[depth:depth + 1]]
 
-    def program(self, round, seed):
-        done = subprocess.run([self.tools.agent, "print", "agent", seed, ",".join(round.settings.without) or "-"],
+    def program(self, round, finding, seed):
+        inside = round.settings.inside and finding["recent"] and seed in finding["recent"][-1]
+        done = subprocess.run([self.tools.agent, "print", "inside" if inside else "agent", seed,
+                               "-" if inside else ",".join(round.settings.without) or "-"],
                               capture_output=True, text=True, check=True)
         return done.stdout
 

@@ -1,32 +1,44 @@
 """From a finding to the shortest program that shows it."""
 
+import time
+
 TIMES = 20
 PATIENCE = 0.25  # seconds in which a packet must be on the wire
+LONGEST = 12  # seconds for one finding
+QUIET = "wait s0 yield"
 
 
-def lines_of(text):
-    return [line for line in text.splitlines() if line and not line.startswith("wait s0 yield")]
+class Minimiser:
+    def __init__(self, round, what):
+        self.round, self.what = round, what
+        self.end = time.monotonic() + LONGEST
 
+    def run(self, candidates):
+        """The first candidate that shows it again, without the lines that it does not need; None: none does."""
+        if self._shows([QUIET]):
+            return None  # something that was sent before is still on its way
+        for text in candidates:
+            lines = [line for line in text.splitlines() if line and line != QUIET]
+            if self._shows(lines):
+                return self._shortened(lines)
+            if time.monotonic() > self.end:
+                return None
+        return None
 
-def minimise(round, what, candidates):
-    """The first candidate that shows `what` again, without the lines that it does not need; None: none does."""
-    for text in candidates:
-        lines = lines_of(text)
-        if what in round.classes_of("\n".join(lines), TIMES, PATIENCE):
-            return _shorten(round, what, lines)
-    return None
+    def _shows(self, lines):
+        return self.what in self.round.classes_of("\n".join(lines), TIMES, PATIENCE)
 
-
-def _shorten(round, what, lines):
-    size = max(1, len(lines) // 2)
-    while True:
-        at, shorter = 0, False
-        while at < len(lines):
-            without = lines[:at] + lines[at + size:]
-            if without and what in round.classes_of("\n".join(without), TIMES, PATIENCE):
-                lines, shorter = without, True
-            else:
-                at += size
-        if size == 1 and not shorter:
-            return lines
-        size = max(1, size // 2)
+    def _shortened(self, lines):
+        size = max(1, len(lines) // 2)
+        while time.monotonic() < self.end:
+            at, shorter = 0, False
+            while at < len(lines):
+                without = lines[:at] + lines[at + size:]
+                if without and self._shows(without):
+                    lines, shorter = without, True
+                else:
+                    at += size
+            if size == 1 and not shorter:
+                break
+            size = max(1, size // 2)
+        return lines

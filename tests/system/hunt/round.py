@@ -27,6 +27,7 @@ class Round:
     def __init__(self, world, workshop, tools, settings, seed):
         self.settings, self.seed, self.tools = settings, seed, tools
         self.findings = []
+        self.minimising = 0.0  # seconds
         self.house = Gatehouse(tempfile.mkdtemp(dir=workshop), tools.ostiary, world)
         self.link = self.house.cable
         self._allow_what_containers_allow()
@@ -38,6 +39,7 @@ class Round:
         self.outside = self._start_outside(world)
         self.session = self.inside = None
         self.boot_failure = None
+        self.enough = False  # what was looked for is found
         self._buffer = b""
 
     # The stage ----------------------------------------------------------------------------------------------
@@ -98,7 +100,7 @@ class Round:
             route add ::/0 via {INNER[6][0]}""")
         network.sysctl("ipv4/ip_forward", 1)
         network.sysctl("ipv6/conf/all/forwarding", 1)
-        self.inside = subprocess.Popen([self.tools.agent, "run", "inside", self.house.at(PAGE), "/dev/null", "1",
+        self.inside = subprocess.Popen([self.tools.agent, "run", "inside", self.house.at(PAGE), self.house.at(REQUEST), "1",
                                         str(self.seed), "-", *self.stage], stdout=subprocess.DEVNULL,
                                        preexec_fn=self.inner.enter)
 
@@ -114,7 +116,10 @@ class Round:
                 start = time.monotonic()
                 judge()
                 spent = time.monotonic() - start
+                self.minimising += spent
                 begin, next_kill = begin + spent, next_kill + spent
+                if self.enough:
+                    return
             now = time.monotonic()
             if not self.session.running():
                 self._note("the boot ended by itself", str(self.session.wait()))
@@ -182,7 +187,7 @@ class Round:
         *lines, self._buffer = self._buffer.split(b"\n")
         for line in lines:
             if line:
-                found.append(json.loads(line) | {"at": time.monotonic(), "programs": self.page.programs()})
+                found.append(json.loads(line) | {"at": time.monotonic() - self.minimising, "programs": self.page.programs()})
         self.findings += found
         return found
 
@@ -207,7 +212,13 @@ class Round:
         found = set()
         while time.monotonic() < end:
             time.sleep(0.005)
-            found |= {each["class"] for each in self.listen() if each["epoch"] == self.page.epoch}
+            found |= {each["class"] for each in self.listen() if self._is_of_request(each, times)}
             if found:
                 break
         return found
+
+    def _is_of_request(self, finding, times):
+        """A packet that names another program is an earlier one's, sent late."""
+        first = self.page.request_seed
+        return finding["epoch"] == self.page.epoch and \
+            ("seed" not in finding or first <= int(finding["seed"], 16) < first + times)
