@@ -15,7 +15,8 @@ int main(int argc, char** argv) {
     return EXIT_FAILURE;
   }
   // As boot/gate_ward.cc has them.
-  ostiary::nft::Ruleset ruleset{.gate_mark = 0x6f737469, .gate_port = 15353, .log_group = 5353};
+  ostiary::nft::Ruleset ruleset{
+      .gate_mark = 0x6f737469, .gate_port = 15353, .log_group = 5353, .agent_user = 1000};
   if (std::strcmp(argv[1], "user") == 0) ruleset.only_user = 1000;
   for (const auto& mutant : ostiary::hunt::mutants(ostiary::nft::commands(ruleset)))
     std::printf("%s\n", nlohmann::json{{"key", mutant.key}, {"what", mutant.what}}.dump().c_str());

@@ -49,6 +49,8 @@ def arguments():
     parser.add_argument("--mutants", nargs="?", const="", metavar="REGEX",
                         help="is each statement of the ruleset load-bearing? Each mutant of it (that matches) is hunted in "
                              "for --seconds, and tested; ends with status 1 if nobody notices one")
+    parser.add_argument("--tests", choices=["yes", "no"], default="yes",
+                        help="whether the system tests are asked about mutants that the hunter does not notice")
     parser.add_argument("--ostiary", type=Path, default=os.environ.get("OSTIARY_BINARY"), help="the binary to hunt in")
     wanted = parser.parse_args()
     if wanted.seconds is None:
@@ -97,11 +99,11 @@ class Hunt:
 
     def mutants(self):
         scopes = [self.wanted.scope] if self.wanted.scope else ["container", "user"]
-        table = self.findings_folder.parent / "mutants.txt"
+        table = self.findings_folder.parent / f"mutants-{'-'.join(scopes)}.txt"
         table.parent.mkdir(parents=True, exist_ok=True)
         table.write_text("")
         runner = Mutants(self, Path(os.environ["HUNT_TOOLS"]), ROOT)
-        return runner.run(scopes, self.wanted.seconds, self.wanted.mutants, table)
+        return runner.run(scopes, self.wanted.seconds, self.wanted.mutants, self.wanted.tests, table)
 
     def settings(self, number):
         wanted = self.wanted

@@ -12,6 +12,8 @@ from hunt import life
 from hunt.round import Round
 from support.rootfs import AGENT
 
+BASELINES = 3  # hunts without a mutant: what they find is no mutant's doing
+
 # Of the system tests, those that a mutant of this part is about; the first that fails is enough.
 TESTS = [
     ("set allow", ["gate/test_admissions.py", "gate/test_destinations.py"]),
@@ -35,19 +37,20 @@ class Mutants:
         out = subprocess.run([self.built / "hunt_mutants", scope], capture_output=True, text=True, check=True).stdout
         return [json.loads(line) for line in out.splitlines()]
 
-    def run(self, scopes, seconds, wanted, table):
+    def run(self, scopes, seconds, wanted, tests, table):
         unnoticed = 0
         for scope in scopes:
-            noticed_without = self.notice(scope, None, seconds)
-            self.baseline[scope] = set(noticed_without)
-            if noticed_without:
-                print(f"without a mutant, {scope} scope: {noticed_without}", flush=True)
+            self.baseline[scope] = set()
+            for _ in range(BASELINES):
+                self.baseline[scope] |= set(self.notice(scope, None, 2 * seconds))
+            if self.baseline[scope]:
+                print(f"without a mutant, {scope} scope: {sorted(self.baseline[scope])}", flush=True)
             for mutant in self.listed(scope):
                 if wanted and not re.search(wanted, mutant["what"]):
                     continue
                 begin = time.monotonic()
                 by = [each for each in self.notice(scope, mutant, seconds) if each not in self.baseline[scope]]
-                by = by or self.notice_by_tests(scope, mutant)
+                by = by or (self.notice_by_tests(scope, mutant) if tests == "yes" else [])
                 unnoticed += not by
                 row = f"{scope} | {mutant['what']} | {by[0] if by else 'NOBODY'}"
                 print(f"{row} ({time.monotonic() - begin:.1f} s)", flush=True)
@@ -90,7 +93,7 @@ class Mutants:
             while time.monotonic() < end and round.session.running():
                 time.sleep(0.1)
                 classes = {each["class"] for each in round.listen()}
-                fresh = sorted("hunt: " + each for each in classes if "hunt: " + each not in self.baseline.get(scope, ()))
+                fresh = sorted("hunt: " + each for each in classes if not self.is_known(scope, "hunt: " + each))
                 if fresh and mutant:
                     return fresh
                 found += fresh
@@ -99,11 +102,14 @@ class Mutants:
                     flushed = True
             if not round.session.running():
                 return ["hunt: the boot ended by itself"]
-            known = len(round.findings)
-            round.end(1.0)
-            return sorted(set(found) | {"end: " + each["class"] for each in round.findings[known:]})
+            round.end(0)
+            return sorted(set(found))
         finally:
             round.close(self.hunt.world)
+
+    def is_known(self, scope, what):
+        without = lambda text: text.removesuffix(", with the secret")
+        return without(what) in {without(each) for each in self.baseline[scope]}
 
     def notice_by_tests(self, scope, mutant):
         files = next(files for part, files in TESTS if mutant["what"].startswith(part) or f"chain {part}" in mutant["what"])

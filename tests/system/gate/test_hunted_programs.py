@@ -1,0 +1,37 @@
+"""What scripts/hunt has found: the programs of tests/hunt/corpus/, run again. Nothing leaves without leave."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from hunt.round import Round
+from hunt.world import World
+from support.project import ROOT
+
+PROGRAMS = sorted((ROOT / "tests" / "hunt" / "corpus").glob("*.hunt"))
+TIMES, PATIENCE = 20, 0.3
+
+
+@pytest.fixture(scope="module", params=["container", "user"])
+def hunted(request, workshop, binary):
+    tools = Path(os.environ.get("OSTIARY_BINARY", ROOT / "build" / "ostiary")).parent / "tests" / "hunt"
+    if not (tools / "hunt_agent").exists():
+        pytest.skip(f"{tools} has no hunt_agent")
+    world = World()
+    settings = SimpleNamespace(scope=request.param, who="user", flushes=False, quiet=True, inside=False, workers=1,
+                               without=[], environment={})
+    round = Round(world, workshop, SimpleNamespace(ostiary=binary, agent=tools / "hunt_agent",
+                                                   outside=tools / "hunt_outside"), settings, 1)
+    round.page.pause = 1
+    assert round.boot(), round.boot_failure
+    yield round
+    round.end(0)
+    round.close(world)
+    world.close()
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_it_sends_nothing_without_leave(hunted, program):
+    assert hunted.classes_of(program.read_text(), TIMES, PATIENCE) == set()
