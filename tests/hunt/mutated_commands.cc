@@ -27,9 +27,9 @@ std::string key_of_this_program() {
 }  // namespace
 
 nlohmann::json real_commands(const ostiary::nft::Ruleset& ruleset) asm(
-    "__real__ZN7ostiary3nft8commandsERKNS0_7RulesetE");
+    "__real__ZN7ostiary3nft8commandsB5cxx11ERKNS0_7RulesetE");
 nlohmann::json mutated_commands(const ostiary::nft::Ruleset& ruleset) asm(
-    "__wrap__ZN7ostiary3nft8commandsERKNS0_7RulesetE");
+    "__wrap__ZN7ostiary3nft8commandsB5cxx11ERKNS0_7RulesetE");
 
 nlohmann::json mutated_commands(const ostiary::nft::Ruleset& ruleset) {
   static const std::string key = key_of_this_program();

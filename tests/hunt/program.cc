@@ -139,10 +139,11 @@ std::string name_of(Table table, size_t index) {
 constexpr size_t first_v6_place = 16;
 constexpr size_t nowhere = 41;
 constexpr uint8_t allowed4_place = 7, allowed6_place = 21;
-constexpr std::array<std::string_view, 18> favoured_options{
-    "bindtodevice", "reuseaddr",     "reuseport",        "freebind4",    "freebind6",   "ip_options",
-    "pktinfo6",     "multicast_if4", "multicast_if6",    "unicast_if4",  "unicast_if6", "routing_header",
-    "udp_cork",     "broadcast",     "fastopen_connect", "transparent6", "hdrincl4",    "linger"};
+constexpr std::array<std::string_view, 19> favoured_options{
+    "v6only",           "bindtodevice", "reuseaddr",      "reuseport",     "freebind4",
+    "freebind6",        "ip_options",   "pktinfo6",       "multicast_if4", "multicast_if6",
+    "unicast_if4",      "unicast_if6",  "routing_header", "udp_cork",      "broadcast",
+    "fastopen_connect", "transparent6", "hdrincl4",       "linger"};
 
 class Generator {
  public:
@@ -213,12 +214,12 @@ class Generator {
     return step;
   }
 
-  // Half of the time one of those that change where a packet goes or comes from. An option's number is 1 as
-  // often as all others together.
+  // Half of the time one of those that change where a packet goes or comes from. An option's number is 0 or 1
+  // as often as all others together.
   Step option(uint8_t slot) {
     Step step{Kind::option, slot, {}};
     step.arguments[0] = random_.one_in(2) ? favoured_option() : pick(size_of(Table::options));
-    step.arguments[1] = random_.one_in(2) ? uint8_t{1} : pick(size_of(Table::numbers));
+    step.arguments[1] = random_.one_in(2) ? pick(2) : pick(size_of(Table::numbers));
     step.arguments[2] = option_place(slot);
     step.arguments[3] = pick(size_of(Table::interfaces));
     step.arguments[4] = random_.one_in(3) ? pick(size_of(Table::routes)) : favoured_route(slot);

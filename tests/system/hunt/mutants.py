@@ -31,7 +31,7 @@ TESTS = [
 class Mutants:
     def __init__(self, hunt, built, source):
         self.hunt, self.built, self.source = hunt, built, source
-        self.baseline = {}
+        self.baseline, self.rules = {}, {}
 
     def listed(self, scope):
         out = subprocess.run([self.built / "hunt_mutants", scope], capture_output=True, text=True, check=True).stdout
@@ -83,6 +83,8 @@ class Mutants:
             round.page.pause = 2
             if not round.boot():
                 return ["boot: " + _last_line(round.boot_failure)]
+            if not self.has_effect(scope, mutant, round.house.rules()):
+                return ["the kernel lists the same rules"]
             user = AGENT if scope == "user" else 0
             found = ["life: " + each for each in life.failures(round.link.network, user)]
             if found and mutant:
@@ -106,6 +108,11 @@ class Mutants:
             return sorted(set(found))
         finally:
             round.close(self.hunt.world)
+
+    def has_effect(self, scope, mutant, rules):
+        if mutant is None:
+            self.rules[scope] = rules
+        return mutant is None or rules != self.rules[scope]
 
     def is_known(self, scope, what):
         without = lambda text: text.removesuffix(", with the secret")
