@@ -234,6 +234,7 @@ Result<> GateWard::find_out_tracking() {
 
 Result<> GateWard::open_what_the_plan_names(const event::Signals& requests) {
   listeners_ = TRY(gate::open_listeners());
+  wildcard_count_ = TRY(SharedPage<gate::WildcardCount>::create("ostiary-wildcard-count"));
   TRY(find_out_tracking());
   if (TRY(start()) == Start::ended) return fail(Exit::unavailable, "the gate ended before it began");
   TRY(hear_plan(requests));
@@ -254,7 +255,8 @@ Result<> GateWard::open_what_the_plan_names(const event::Signals& requests) {
 Result<GateWard::Start> GateWard::start() {
   const bool again = setup_.beginning == gate::Beginning::continued;
   const gate::Birth birth = again && plan_.identity.uid == 0 ? gate::Birth::copied : gate::Birth::anew;
-  gate_ = TRY(gate::Process::start(*listeners_, setup_, journal_.fd(), birth));
+  gate_ = TRY(gate::Process::start(*listeners_, setup_,
+                                   {.audit = journal_.fd(), .wildcard_count = wildcard_count_->fd()}, birth));
   const auto hello = TRY(gate_->hear(to_begin));
   if (!hello) return Start::ended;
   if (hello->kind == gate::Message::Kind::failed) {

@@ -140,11 +140,7 @@ bool Answerer::leads_somewhere(RecordType type) const {
 
 bool Answerer::within_wildcard_rate(const policy::Decision& decision, Time now) {
   if (decision.match == policy::Match::exact) return true;
-  if (now - wildcard_minute_ >= std::chrono::minutes(1)) {
-    wildcard_minute_ = now;
-    wildcard_names_ = 0;
-  }
-  return ++wildcard_names_ <= limits::wildcard_names_a_minute;
+  return around_.wildcards.spend(now) == WildcardBudget::Spent::a_name;
 }
 
 // ---- a question to the upstream

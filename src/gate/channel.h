@@ -19,7 +19,8 @@ inline constexpr int udp6 = 6;
 inline constexpr int tcp4 = 7;
 inline constexpr int tcp6 = 8;
 inline constexpr int audit = 9;
-inline constexpr int last = audit;
+inline constexpr int wildcard_count = 10;
+inline constexpr int last = wildcard_count;
 }  // namespace inherited
 
 // What the keeper says.

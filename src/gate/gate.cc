@@ -12,6 +12,7 @@
 #include "channel.h"
 #include "ostiary/audit/journal.h"
 #include "ostiary/base/read_file.h"
+#include "ostiary/base/shared_page.h"
 #include "ostiary/confine/confine_gate.h"
 #include "ostiary/event/epoll.h"
 #include "ostiary/gate/answerer.h"
@@ -67,6 +68,7 @@ struct Birthright {
   std::vector<UniqueFd> udp = inherit(inherited::udp4, inherited::udp6);
   std::vector<UniqueFd> tcp = inherit(inherited::tcp4, inherited::tcp6);
   UniqueFd audit = inherit(inherited::audit);
+  UniqueFd wildcard_count = inherit(inherited::wildcard_count);
 };
 
 // Everything that needs more than the gate keeps, opened before it is confined.
@@ -76,6 +78,7 @@ struct Parts {
   std::vector<UniqueFd> udp;
   std::vector<UniqueFd> tcp;
   Recorder recorder;
+  SharedPage<WildcardCount> wildcard_count;
   policy::Policy policy;
   nft::KernelAdmissions admissions;
   nft::DeniedLog denied;
@@ -87,6 +90,8 @@ Result<Parts> open_parts(const UniqueFd& channel) {
   Birthright birthright;
   Setup setup = TRY(read_setup());
   auto journal = TRY(open_journal(std::move(birthright.audit)));
+  auto wildcard_count = TRY(
+      SharedPage<WildcardCount>::attach(std::move(birthright.wildcard_count), "the gate's wildcard count"));
   policy::Policy policy = policy::Policy::compile(setup.rules);
   auto admissions = TRY(nft::KernelAdmissions::open());
   auto denied = TRY(nft::DeniedLog::open(setup.log_group));
@@ -98,6 +103,7 @@ Result<Parts> open_parts(const UniqueFd& channel) {
                .udp = std::move(birthright.udp),
                .tcp = std::move(birthright.tcp),
                .recorder = Recorder(std::move(journal)),
+               .wildcard_count = std::move(wildcard_count),
                .policy = std::move(policy),
                .admissions = std::move(admissions),
                .denied = std::move(denied),
@@ -112,7 +118,8 @@ class Gate {
         udp_(std::move(parts.udp)),
         tcp_(std::move(parts.tcp), *parts.epoll, token(Source::tcp_connection)),
         ledger_(parts.admissions, parts.setup.beginning),
-        answerer_({parts.policy, *parts.upstream, ledger_, parts.recorder}, parts.setup.terms,
+        wildcards_(*parts.wildcard_count),
+        answerer_({parts.policy, *parts.upstream, ledger_, parts.recorder, wildcards_}, parts.setup.terms,
                   [this](const Client& client, std::span<const uint8_t> answer) { send(client, answer); }),
         upstream_(std::move(parts.upstream)) {}
 
@@ -316,6 +323,7 @@ class Gate {
   UdpServer udp_;
   TcpServer tcp_;
   Ledger ledger_;
+  WildcardBudget wildcards_;
   Answerer answerer_;
   std::vector<PlanHost> plan_;
   std::vector<dns::RecordType> plan_types_;

@@ -94,7 +94,8 @@ Result<Listeners> open_listeners() {
   return listeners;
 }
 
-Result<Process> Process::start(const Listeners& listeners, const Setup& setup, int audit, Birth birth) {
+Result<Process> Process::start(const Listeners& listeners, const Setup& setup, Inherited theirs,
+                               Birth birth) {
   const UniqueFd file = TRY(setup_file(setup));
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
@@ -105,7 +106,7 @@ Result<Process> Process::start(const Listeners& listeners, const Setup& setup, i
   if (pid < 0) return std::unexpected(Error::system("fork", Exit::unavailable));
   if (pid == 0)
     become_gate({file.get(), its.get(), listeners.udp4.get(), listeners.udp6.get(), listeners.tcp4.get(),
-                 listeners.tcp6.get(), audit},
+                 listeners.tcp6.get(), theirs.audit, theirs.wildcard_count},
                 birth);
   return Process(pid, std::move(ours));
 }

@@ -171,9 +171,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const gate::Terms terms{.hold = std::chrono::seconds(3600),
                           .ipv4 = (how & 8U) != 0 ? gate::Family::unreachable : gate::Family::reachable,
                           .ipv6 = gate::Family::reachable};
+  gate::WildcardCount count;
+  gate::WildcardBudget wildcards(count);
   std::vector<std::vector<uint8_t>> sent;
   gate::Answerer answerer(
-      {compiled(), upstream, ledger, recorder}, terms,
+      {compiled(), upstream, ledger, recorder, wildcards}, terms,
       [&](const gate::Client&, Bytes octets) { sent.emplace_back(octets.begin(), octets.end()); });
   gate::Client client;
   client.transport = (how & 16U) != 0 ? dns::Transport::tcp : dns::Transport::udp;

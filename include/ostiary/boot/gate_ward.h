@@ -15,10 +15,12 @@
 
 #include "ostiary/audit/journal.h"
 #include "ostiary/base/result.h"
+#include "ostiary/base/shared_page.h"
 #include "ostiary/boot/plan.h"
 #include "ostiary/boot/resolver_file.h"
 #include "ostiary/event/signals.h"
 #include "ostiary/gate/launch.h"
+#include "ostiary/gate/wildcard_budget.h"
 #include "ostiary/keeper/ward.h"
 #include "ostiary/nft/ruleset.h"
 #include "ostiary/nft/table.h"
@@ -85,6 +87,7 @@ class GateWard final : public keeper::Ward {
   nft::Watch watch_;
   nft::Table table_;
   std::optional<gate::Listeners> listeners_;
+  std::optional<SharedPage<gate::WildcardCount>> wildcard_count_;  // outlives each gate
   std::optional<gate::Process> gate_;
   std::vector<int> descriptors_;
   std::vector<Unresolved> unresolved_;

@@ -25,6 +25,7 @@
 #include "ostiary/gate/ledger.h"
 #include "ostiary/gate/limits.h"
 #include "ostiary/gate/recorder.h"
+#include "ostiary/gate/wildcard_budget.h"
 #include "ostiary/policy/policy.h"
 #include "ostiary/upstream/upstream.h"
 
@@ -63,6 +64,7 @@ class Answerer {
     upstream::Upstream& upstream;
     Ledger& ledger;
     Recorder& recorder;
+    WildcardBudget& wildcards;
   };
 
   Answerer(Surroundings around, Terms terms, Outlet outlet);
@@ -113,8 +115,6 @@ class Answerer {
   dns::Cache cache_;
   std::map<dns::Question, Pending, Less> pending_;
   std::unordered_set<uint64_t> told_;  // hashes of names the audit has told to be allowed
-  Time wildcard_minute_{};
-  size_t wildcard_names_ = 0;
   std::vector<inet::IpAddress> kept_;  // addresses of the reply under way that may be told
   dns::RrSet records_;                 // and its records
   std::array<uint8_t, dns::limits::answer_octets> room_{};

@@ -50,10 +50,15 @@ struct Message {
 // keeper read, so there a copy of the keeper's own process gives nothing away, and needs no file.
 enum class Birth : uint8_t { anew, copied };
 
+// Descriptors of the keeper's, beside the listeners, that each gate has a copy of.
+struct Inherited {
+  int audit = -1;           // may be none
+  int wildcard_count = -1;  // a SharedPage<WildcardCount>
+};
+
 class Process {
  public:
-  // Starts it. `audit` may be invalid.
-  static Result<Process> start(const Listeners& listeners, const Setup& setup, int audit, Birth birth);
+  static Result<Process> start(const Listeners& listeners, const Setup& setup, Inherited theirs, Birth birth);
 
   pid_t pid() const { return pid_; }
   // Readable when it has something to say; at the end of the file, too.

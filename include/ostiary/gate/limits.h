@@ -29,9 +29,10 @@ inline constexpr size_t ports_of_a_name = 1024;
 inline constexpr size_t admissions_of_a_name = dns::limits::addresses * ports_of_a_name;
 static_assert(admissions_of_a_name <= ledger_entries);
 
-// Names that only a wildcard allows, asked upstream within a minute: each is a message to whoever runs the
+// Names that only a wildcard allows, asked upstream within a window: each is a message to whoever runs the
 // domain.
-inline constexpr size_t wildcard_names_a_minute = 600;
+inline constexpr std::chrono::seconds wildcard_window = 60s;
+inline constexpr size_t wildcard_names_a_window = 600;
 
 inline constexpr size_t datagrams_at_once = 32;
 
