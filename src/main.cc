@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "ostiary/base/log.h"
+#include "ostiary/base/process_name.h"
 #include "ostiary/base/standard_descriptors.h"
 #include "ostiary/cli/command_line.h"
 #include "ostiary/cli/commands.h"
@@ -14,6 +15,7 @@
 namespace {
 
 ostiary::Result<int> run(const std::vector<std::string>& arguments) {
+  ostiary::set_process_name("ostiary");  // whatever the file is called
   TRY(ostiary::fill_standard_descriptors());
   auto invocation = TRY(ostiary::cli::parse_command_line(arguments));
   return ostiary::cli::execute(std::move(invocation), environ);

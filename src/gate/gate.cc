@@ -11,6 +11,7 @@
 
 #include "channel.h"
 #include "ostiary/audit/journal.h"
+#include "ostiary/base/process_name.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/base/shared_page.h"
 #include "ostiary/confine/confine_gate.h"
@@ -352,6 +353,7 @@ Result<int> confine_and_serve(const UniqueFd& channel) {
 }  // namespace
 
 Result<int> run() {
+  set_process_name(program_name);  // executed from /proc/self/exe, it would be "exe"
   // The audit's pipe may be closed, its file as large as a file may be: then events are lost, and no more.
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "ostiary/base/process_name.h"
 #include "ostiary/gate/gate.h"
 #include "ostiary/inet/socket_address.h"
 
@@ -74,6 +75,7 @@ Result<UniqueFd> setup_file(const Setup& setup) {
   // Nothing of the keeper's stays open; what does not close is no gate.
   if (::close_range(inherited::last + 1, ~0U, 0) != 0) ::_exit(static_cast<int>(Exit::unavailable));
   if (birth == Birth::copied) {
+    replace_process_arguments(program_name);
     const auto status = run();
     ::_exit(status ? *status : static_cast<int>(status.error().exit));
   }
