@@ -20,6 +20,7 @@
 #include "ostiary/boot/prepare_claude.h"
 #include "ostiary/boot/rules_after.h"
 #include "ostiary/keeper/supervisor.h"
+#include "ostiary/nft/table.h"
 #include "ostiary/selftest/selftest.h"
 #include "version.h"
 
@@ -267,21 +268,31 @@ Result<int> run_phases(const Plan& plan, Holdings& holdings) {
   return run_agent(plan, holdings);
 }
 
-// Each step is done whatever became of the one before. Nobody joins any more, before it is decided whether
-// the rules go. The agent's last process ends before the gate, so that what it still has to say gets out.
-Result<> end(const Plan& plan, Holdings& holdings, const Result<int>& status) {
-  const Result<> nobody_joins = remove_session();
-  const Result<size_t> left = holdings.supervisor.end_descendants();
-  holdings.supervisor.look_after(nullptr);
-  const auto boot = status && !holdings.asked_with ? BootEnd::complete : BootEnd::failed;
-  const auto children = left && *left == 0 ? Left::nobody : Left::somebody;
-  const auto sessions = nobody_joins && !session_was_joined() ? Left::nobody : Left::somebody;
+// Whether the rules go, once all that can be ended has ended.
+RulesAtEnd rules_at_end(const Plan& plan, BootEnd boot, Left children, Left sessions) {
   const RulesAtEnd rules = rules_after(plan, boot, children, sessions);
   if (rules != plan.rules_at_end && sessions == Left::somebody)
     log::warn("the rules stay: ostiary exec was used, and such a session may still be there");
-  const Result<> closed = holdings.gate ? holdings.gate->close(rules) : Result<>{};
-  if (!left) return std::unexpected(left.error());
-  return nobody_joins ? closed : nobody_joins;
+  return rules;
+}
+
+// Each step is done whatever became of the one before. No session joins any more, before it is decided
+// whether the rules go. The agent's processes are asked to end before the gate ends, so that their last
+// exports get out; they are killed after it, when every child that the kernel counts is one of theirs.
+Result<> end(const Plan& plan, Holdings& holdings, const Result<int>& status) {
+  const Result<> nobody_joins = remove_session();
+  const Result<> asked = holdings.supervisor.ask_descendants_to_end();
+  holdings.supervisor.look_after(nullptr);
+  if (holdings.gate) holdings.gate->close();
+  const Result<keeper::Children> children = holdings.supervisor.kill_descendants();
+  const auto boot = status && !holdings.asked_with ? BootEnd::complete : BootEnd::failed;
+  const auto left = children && *children == keeper::Children::none ? Left::nobody : Left::somebody;
+  const auto sessions = nobody_joins && !session_was_joined() ? Left::nobody : Left::somebody;
+  const RulesAtEnd rules = rules_at_end(plan, boot, left, sessions);
+  const Result<> removed = holdings.gate && rules == RulesAtEnd::removed ? nft::remove() : Result<>{};
+  if (!asked) return asked;
+  if (!children) return std::unexpected(children.error());
+  return nobody_joins ? removed : nobody_joins;
 }
 
 }  // namespace

@@ -193,7 +193,10 @@ Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journa
                                               std::move(ruleset), std::move(watch), std::move(table)));
   TRY(ward->deny_everything_at_first());
   if (Result<> opened = ward->open_what_the_plan_names(requests); !opened) {
-    if (plan.network == net::NamespaceKind::machine) (void)ward->close(RulesAtEnd::removed);
+    if (plan.network == net::NamespaceKind::machine) {
+      ward->close();
+      (void)nft::remove();
+    }
     return std::unexpected(std::move(opened).error());
   }
   return ward;
@@ -392,7 +395,7 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
 
 // ---- the end
 
-Result<> GateWard::close(RulesAtEnd rules) {
+void GateWard::close() {
   if (gate_) {
     const pid_t pid = gate_->pid();
     gate_.reset();  // its channel ends, and it with it
@@ -405,8 +408,6 @@ Result<> GateWard::close(RulesAtEnd rules) {
   }
   const Result<> put_back = resolver_.put_back();
   if (!put_back) log::warn("resolv.conf could not be put back: " + put_back.error().message);
-  if (rules == RulesAtEnd::removed) TRY(nft::remove());
-  return {};
 }
 
 void GateWard::tell(const audit::Event& event) {

@@ -1,5 +1,6 @@
 #include "ostiary/keeper/descendants.h"
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <optional>
@@ -7,6 +8,7 @@
 #include <unordered_map>
 
 #include <dirent.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "ostiary/base/c_handle.h"
@@ -18,6 +20,7 @@ namespace {
 using Directory = std::unique_ptr<DIR, CDelete<closedir>>;
 
 constexpr size_t max_stat = 4096;
+constexpr size_t max_children = size_t{4} << 20U;  // numbers of all processes that Linux can have
 
 std::optional<pid_t> parse_pid(std::string_view text) {
   pid_t pid = 0;
@@ -50,6 +53,11 @@ Result<std::unordered_multimap<pid_t, pid_t>> children_by_parent() {
   return children;
 }
 
+// The kernel's list of our children. It may leave out one that is born while it is read.
+Result<std::string> list_children() {
+  return read_file("/proc/self/task/" + std::to_string(::getpid()) + "/children", max_children);
+}
+
 }  // namespace
 
 Result<std::vector<pid_t>> descendants(pid_t spared) {
@@ -66,11 +74,27 @@ Result<std::vector<pid_t>> descendants(pid_t spared) {
 }
 
 Children has_children_but(pid_t spared) {
-  const std::string self = std::to_string(::getpid());
-  const auto list = read_file("/proc/self/task/" + self + "/children", max_stat);
+  const auto list = list_children();
   if (!list) return Children::unknown;
   const bool alone = list->empty() || *list == std::to_string(spared) + " ";
   return alone ? Children::none : Children::some;
+}
+
+void kill_children() {
+  if (::getpid() == 1) {
+    ::kill(-1, SIGKILL);
+    return;
+  }
+  const auto list = list_children();
+  if (!list) {  // this kernel has no such list
+    if (const auto all = descendants(0))
+      for (const pid_t pid : *all) ::kill(pid, SIGKILL);
+    return;
+  }
+  for (std::string_view rest = *list; !rest.empty();) {
+    if (const auto pid = parse_pid(rest)) ::kill(*pid, SIGKILL);
+    rest.remove_prefix(std::min(rest.find(' '), rest.size() - 1) + 1);
+  }
 }
 
 }  // namespace ostiary::keeper

@@ -106,7 +106,8 @@ Result<std::optional<event::Signal>> Supervisor::wait(event::Deadline deadline) 
 Result<> Supervisor::on_signal(Run& run, int signal) {
   switch (signal) {
     case SIGCHLD:
-      return reap(&run);
+      TRY(reap(&run));
+      return {};
     case SIGPIPE:
     case SIGTTIN:
     case SIGTTOU:
@@ -156,12 +157,14 @@ void Supervisor::on_continue(const Run& run) {
   ::kill(-run.agent, SIGCONT);
 }
 
-Result<> Supervisor::reap(Run* run) {
+Result<Children> Supervisor::reap(Run* run) {
   int status = 0;
   while (true) {
-    const pid_t pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED);
+    const pid_t pid = ::waitpid(-1, &status, WNOHANG | WUNTRACED | __WALL);
     if (pid < 0 && errno == EINTR) continue;
-    if (pid <= 0) return {};
+    if (pid < 0 && errno == ECHILD) return Children::none;
+    if (pid < 0) return std::unexpected(Error::system("waitpid", Exit::unavailable));
+    if (pid == 0) return Children::some;
     if (WIFSTOPPED(status)) {
       if (run != nullptr && pid == run->agent) on_stop(*run, WSTOPSIG(status));
       continue;
@@ -171,12 +174,22 @@ Result<> Supervisor::reap(Run* run) {
   }
 }
 
-Result<size_t> Supervisor::end_descendants() {
-  TRY(wait_until_alone(SIGTERM, term_to_kill));
-  TRY(wait_until_alone(SIGKILL, kill_to_surrender));
-  const auto left = TRY(anybody_below(spared()));
-  if (!left.empty()) log::error(std::to_string(left.size()) + " processes could not be killed");
-  return left.size();
+Result<> Supervisor::ask_descendants_to_end() {
+  return wait_until_alone(SIGTERM, term_to_kill);
+}
+
+Result<Children> Supervisor::kill_descendants() {
+  const auto deadline = steady_clock::now() + kill_to_surrender;
+  kill_everything_below(spared());  // deep trees at once; what this misses comes to us
+  while (true) {
+    if (TRY(reap(nullptr)) == Children::none) return Children::none;
+    if (steady_clock::now() >= deadline) {
+      log::error("processes of the agent's could not be killed within " +
+                 std::to_string(kill_to_surrender.count() / 1000) + " s");
+      return Children::some;
+    }
+    kill_children();
+  }
 }
 
 // TERM is sent once to each process, KILL again and again without a pause: a dying parent may still fork. One

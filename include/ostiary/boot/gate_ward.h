@@ -53,8 +53,8 @@ class GateWard final : public keeper::Ward {
   // What the self-test is to try.
   selftest::Targets targets() const;
 
-  // Ends the gate and puts resolv.conf back.
-  Result<> close(RulesAtEnd rules);
+  // Ends the gate and puts resolv.conf back. The rules stay.
+  void close();
 
   pid_t process() const override { return gate_ ? gate_->pid() : 0; }
   std::span<const int> descriptors() const override { return descriptors_; }

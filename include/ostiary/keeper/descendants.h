@@ -19,4 +19,9 @@ Result<std::vector<pid_t>> descendants(pid_t spared);
 enum class Children : uint8_t { unknown, none, some };
 Children has_children_but(pid_t spared);
 
+// SIGKILL to every child of this process, and from PID 1 to every process of its PID namespace, in one step.
+// Elsewhere a process that forks and exits without pause can escape: the caller repeats this until it has no
+// child. Orphans become children, so that is the end of every descendant.
+void kill_children();
+
 }  // namespace ostiary::keeper

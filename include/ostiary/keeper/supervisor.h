@@ -14,6 +14,7 @@
 #include "ostiary/confine/confine.h"
 #include "ostiary/event/deadline.h"
 #include "ostiary/event/signals.h"
+#include "ostiary/keeper/descendants.h"
 #include "ostiary/keeper/terminal.h"
 #include "ostiary/keeper/ward.h"
 
@@ -47,8 +48,12 @@ class Supervisor {
   // Runs a command, confined, to its end. An error of the ward's has ended it at once.
   Result<Outcome> run(const confine::Identity& identity, const confine::Command& command, Limits limits);
 
-  // TERM to every descendant, two seconds, KILL. Returns how many could not be ended.
-  Result<size_t> end_descendants();
+  // TERM to every descendant but the ward's process, and two seconds to end.
+  Result<> ask_descendants_to_end();
+  // KILL until this process has no child. The kernel says so: unlike a walk of /proc it misses no process
+  // that forks and exits. Requires that the ward's process has ended. Children::some: one could not be
+  // killed.
+  Result<Children> kill_descendants();
 
  private:
   struct Run {
@@ -70,7 +75,8 @@ class Supervisor {
   void on_deadline(Run& run);
   void on_stop(const Run& run, int signal);
   void on_continue(const Run& run);
-  Result<> reap(Run* run);
+  // Whether there are children, running or stopped, behind those that were reaped.
+  Result<Children> reap(Run* run);
   Result<> wait_until_alone(int signal, std::chrono::milliseconds limit);
 
   event::Signals signals_;

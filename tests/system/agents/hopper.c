@@ -1,0 +1,31 @@
+// Processes that fork and exit without pause, so that none of them lives as long as a walk of /proc takes.
+// hopper COUNT ADDRESS [session]: COUNT of them, each of which sends a datagram to ADDRESS port 4444 at every 16th hop;
+// with "session" each hop is a session of its own. They ignore SIGTERM. The first process ends at once.
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void hop(const struct sockaddr_in* to, int own_session) {
+  for (unsigned hops = 1;; ++hops) {
+    const pid_t child = fork();
+    if (child > 0) _exit(0);
+    if (child < 0) continue;
+    if (own_session) setsid();
+    if (hops % 16 != 0) continue;
+    const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    sendto(fd, "hop", 3, 0, (const struct sockaddr*)to, sizeof *to);
+    close(fd);
+  }
+}
+
+int main(int argc, char** argv) {
+  if (argc < 3) return 64;
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(4444)};
+  if (inet_pton(AF_INET, argv[2], &to.sin_addr) != 1) return 64;
+  signal(SIGTERM, SIG_IGN);
+  for (int left = atoi(argv[1]); left > 0; --left)
+    if (fork() == 0) hop(&to, argc > 3);
+  return 0;
+}

@@ -1,0 +1,61 @@
+"""A process that forks and exits without pause ends with the agent, and before the rules go."""
+
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from support import processes
+from support.sandbox import AGENTS, OSTIARY
+from support.world import UNLISTED
+
+HOPPER = "/opt/agents/hopper"
+TRIES = 5
+MANY_OTHERS = "100"  # idle processes, so that a walk of /proc takes long
+LONG_ENOUGH = 0.2  # seconds, for hundreds of hops
+
+
+@pytest.fixture(scope="module")
+def home(new_gatehouse):
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("needs a C compiler, for processes that fork and exit faster than Python can")
+    home = new_gatehouse()
+    home.mkdir("/opt/agents")
+    subprocess.run([compiler, "-O2", "-o", home.at(HOPPER), AGENTS / "hopper.c"], check=True)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(home):
+    yield
+    home.end()
+
+
+def boot_and_stay(home, who, *flags, hoppers):
+    """A boot whose agent leaves hoppers behind, below a process 1 that outlives it."""
+    user = ["--user", "agent"] if who == "agent" else []
+    command = [OSTIARY, "run", "--no-derive", *user, *flags, "--", HOPPER, *map(str, hoppers)]
+    session = home.launch(*home.agent("init"), MANY_OTHERS, *command)
+    session.read_until("^ended 0$")
+    return session
+
+
+@pytest.mark.parametrize("hoppers", [[1], [1, "session"], [20, "session"]], ids=["one", "of sessions", "a swarm"])
+def test_none_is_left_and_none_meets_a_network_without_rules(world, home, who, hoppers):
+    for _ in range(TRIES):
+        session = boot_and_stay(home, who, hoppers=[hoppers[0], UNLISTED[4], *hoppers[1:]])
+        time.sleep(LONG_ENOUGH)
+        assert world.packets() == []
+        assert processes.named(session, "hopper") == [] and not home.rules()
+        home.end()
+
+
+def test_none_is_left_with_scope_user(world, home):
+    for hoppers in [[1], [20, "session"]]:
+        session = boot_and_stay(home, "agent", "--scope", "user", hoppers=[hoppers[0], UNLISTED[4], *hoppers[1:]])
+        time.sleep(LONG_ENOUGH)
+        assert world.packets() == []
+        assert processes.named(session, "hopper") == [] and not home.rules()
+        home.end()
