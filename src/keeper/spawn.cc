@@ -93,12 +93,23 @@ Result<std::optional<std::string>> hear_until(const UniqueFd& pipe, steady_clock
   return fail(Exit::unavailable, "a confined helper has too much to say");
 }
 
+// A keeper that is killed takes this child with it, also one that was killed before this was called. Changing
+// the user undoes it, so it comes after that.
+Result<> end_with(pid_t keeper) {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+    return std::unexpected(Error::system("cannot tie a confined process to its keeper"));
+  if (::getppid() != keeper) return fail(Exit::unavailable, "the keeper has ended");
+  return {};
+}
+
+// `work` gets the keeper's number, as it was before the fork.
 template <typename Work>
 Result<pid_t> fork_child(const UniqueFd& pipe, Work work) {
+  const pid_t keeper = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return std::unexpected(Error::system("fork", Exit::unavailable));
   if (pid > 0) return pid;
-  const Result<> result = work();
+  const Result<> result = work(keeper);
   if (!result) tell(pipe, result.error());
   ::_exit(result ? 0 : static_cast<int>(result.error().exit));
 }
@@ -110,14 +121,13 @@ int wait_for(pid_t pid) {
   return status;
 }
 
-Result<> become_and_exec(const confine::Identity& identity, const confine::Command& command,
+Result<> become_and_exec(pid_t keeper, const confine::Identity& identity, const confine::Command& command,
                          const Terminal& terminal) {
   const bool in_the_foreground = terminal.is_ours();
   if (::setpgid(0, 0) != 0) return std::unexpected(Error::system("cannot make a process group"));
   if (in_the_foreground) terminal.give_to(::getpid());
   auto proof = TRY(confine::confine(identity));
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)  // a keeper that is killed takes the agent with it
-    return std::unexpected(Error::system("cannot tie the agent to its keeper"));
+  TRY(end_with(keeper));
   return std::unexpected(confine::exec(std::move(proof), command));
 }
 
@@ -126,7 +136,8 @@ Result<> become_and_exec(const confine::Identity& identity, const confine::Comma
 Result<pid_t> spawn(const confine::Identity& identity, const confine::Command& command,
                     const Terminal& terminal) {
   Pipe pipe = TRY(make_pipe());
-  const pid_t pid = TRY(fork_child(pipe.write, [&] { return become_and_exec(identity, command, terminal); }));
+  const pid_t pid = TRY(fork_child(
+      pipe.write, [&](pid_t keeper) { return become_and_exec(keeper, identity, command, terminal); }));
   pipe.write.reset();
   Result<> heard = hear(pipe.read);
   if (heard) return pid;
@@ -138,8 +149,9 @@ Result<pid_t> spawn(const confine::Identity& identity, const confine::Command& c
 Result<> run_confined(const confine::Identity& identity, Result<> (*work)(const void* context),
                       const void* context) {
   Pipe pipe = TRY(make_pipe());
-  const pid_t pid = TRY(fork_child(pipe.write, [&]() -> Result<> {
+  const pid_t pid = TRY(fork_child(pipe.write, [&](pid_t keeper) -> Result<> {
     TRY(confine::confine(identity));
+    TRY(end_with(keeper));
     return work(context);
   }));
   pipe.write.reset();
@@ -154,8 +166,9 @@ Result<std::string> ask_confined(const confine::Identity& identity, milliseconds
                                  Result<std::string> (*work)(const void* context), const void* context) {
   const auto deadline = steady_clock::now() + time_limit;
   Pipe pipe = TRY(make_pipe());
-  const pid_t pid = TRY(fork_child(pipe.write, [&]() -> Result<> {
+  const pid_t pid = TRY(fork_child(pipe.write, [&](pid_t keeper) -> Result<> {
     TRY(confine::confine(identity));
+    TRY(end_with(keeper));
     return reply(pipe.write, TRY(work(context)));
   }));
   pipe.write.reset();

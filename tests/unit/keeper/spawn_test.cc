@@ -1,9 +1,13 @@
 #include "ostiary/keeper/spawn.h"
 
+#include <array>
 #include <chrono>
+#include <string>
 
 #include <doctest/doctest.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace ostiary;
@@ -25,9 +29,59 @@ Result<std::string> ask(Result<std::string> (*work)(const void*), std::chrono::m
   return ask_confined(nobody, limit, work, nullptr);
 }
 
+// In the child of every fork: ends the parent, and goes on when that is gone.
+void kill_parent() {
+  const pid_t parent = ::getppid();
+  ::kill(parent, SIGKILL);
+  while (::getppid() == parent) ::usleep(100);
+}
+
+// What reaches standard output once a keeper runs `work`, and is killed between its fork and anything the
+// child does.
+std::string said_by_orphan_of(void (*work)()) {
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  const pid_t keeper = ::fork();
+  if (keeper == 0) {
+    ::dup2(ends[1], STDOUT_FILENO);
+    ::close(ends[0]);
+    ::close(ends[1]);
+    ::pthread_atfork(nullptr, nullptr, kill_parent);
+    work();
+    ::_exit(0);
+  }
+  ::close(ends[1]);
+  std::string said;
+  std::array<char, 64> block{};
+  for (ssize_t got = 0; (got = ::read(ends[0], block.data(), block.size())) > 0;)
+    said.append(block.data(), static_cast<size_t>(got));
+  ::close(ends[0]);
+  ::waitpid(keeper, nullptr, 0);
+  return said;
+}
+
 }  // namespace
 
 TEST_SUITE("keeper/spawn") {
+  TEST_CASE("nothing confined goes on without its keeper, however early that was killed") {
+    if (!can_confine()) return;
+    CHECK(said_by_orphan_of([] {
+            (void)spawn(
+                nobody,
+                {.arguments = {"echo", "alive"}, .environment = {"PATH=/usr/bin:/bin"}, .directory = "/"},
+                Terminal::find());
+          }) == "");
+    CHECK(said_by_orphan_of([] {
+            (void)run_confined(
+                nobody,
+                [](const void*) -> Result<> {
+                  (void)!::write(STDOUT_FILENO, "alive", 5);
+                  return {};
+                },
+                nullptr);
+          }) == "");
+  }
+
   TEST_CASE("what a confined child says comes back whole, be it nothing or a lot") {
     if (!can_confine()) return;
     const auto id = ask([](const void*) -> Result<std::string> { return std::to_string(::geteuid()); });
