@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <signal.h>
@@ -20,6 +21,7 @@
 #include "ostiary/boot/prepare_claude.h"
 #include "ostiary/boot/rules_after.h"
 #include "ostiary/keeper/supervisor.h"
+#include "ostiary/nft/earlier.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/selftest/selftest.h"
 #include "version.h"
@@ -86,6 +88,8 @@ struct Holdings {
   Supervisor supervisor;
   event::Signals requests;         // to end, before there is an agent to pass them to
   std::unique_ptr<GateWard> gate;  // none where the gate is off
+  // Whether processes that an earlier boot confined may be here; nothing: no rule was touched.
+  std::optional<Left> earlier = {};
   Status status = {};
   std::optional<int> asked_with = {};  // the signal, where one came so early
   std::string how_it_ended = {};
@@ -142,6 +146,9 @@ Result<> test_ourselves(const Plan& plan, Holdings& holdings) {
   return {};
 }
 
+constexpr const char* remove_by_hand =
+    "end them, and remove the rules with \"nft delete table inet ostiary\"";
+
 // Whom the rules would hold that nobody means them to hold. Before anything is touched.
 Result<> check_place(const Plan& plan) {
   if (plan.gate == config::Gate::off) return {};
@@ -155,9 +162,29 @@ Result<> check_place(const Plan& plan) {
   return holds_all ? Result<>{} : check_lone_user(plan.identity);
 }
 
+// Whether processes that an earlier boot confined may be in this network. Ours must hold them as well.
+Result<Left> find_earlier(const Plan& plan) {
+  const bool one_user = plan.scope == config::Scope::user;
+  switch (TRY(nft::find_earlier(one_user ? std::optional(plan.identity.uid) : std::nullopt))) {
+    case nft::Earlier::none:
+      return Left::nobody;
+    case nft::Earlier::ended:
+      return session_was_joined() ? Left::somebody : Left::nobody;
+    case nft::Earlier::held:
+      return Left::somebody;
+    case nft::Earlier::held_otherwise:
+      break;
+  }
+  return fail(
+      Exit::unavailable,
+      "--scope user: the rules that are here may hold processes of an earlier boot, which did not end "
+      "in order, and those for " +
+          plan.identity.name + " alone would set them free: " + remove_by_hand);
+}
+
 Result<> open_gate(const Plan& plan, Holdings& holdings) {
   if (plan.gate == config::Gate::off) return {};
-  holdings.gate = TRY(GateWard::open(plan, holdings.journal, holdings.requests));
+  holdings.gate = TRY(GateWard::open(plan, holdings.journal, holdings.requests, *holdings.earlier));
   holdings.supervisor.look_after(holdings.gate.get());
   holdings.status.tracking = text(holdings.gate->tracking());
   if (TRY(is_asked_to_end(holdings))) return {};
@@ -171,6 +198,7 @@ Result<> phase_1(const Plan& plan, Holdings& holdings) {
   tell_telemetry(plan.telemetry);
   TRY(check_place(plan));
   TRY(look_ahead(plan));
+  if (plan.gate == config::Gate::on) holdings.earlier = TRY(find_earlier(plan));
   TRY(remove_stale_files());
   TRY(open_gate(plan, holdings));
   if (TRY(is_asked_to_end(holdings))) return {};
@@ -268,12 +296,23 @@ Result<int> run_phases(const Plan& plan, Holdings& holdings) {
   return run_agent(plan, holdings);
 }
 
-// Whether the rules go, once all that can be ended has ended.
-RulesAtEnd rules_at_end(const Plan& plan, BootEnd boot, Left children, Left sessions) {
-  const RulesAtEnd rules = rules_after(plan, boot, children, sessions);
-  if (rules != plan.rules_at_end && sessions == Left::somebody)
+void tell_why_rules_stay(const Leftovers& left) {
+  if (left.sessions == Left::somebody)
     log::warn("the rules stay: ostiary exec was used, and such a session may still be there");
-  return rules;
+  if (left.earlier == Left::somebody)
+    log::warn(
+        std::string("the rules stay: an earlier boot in this network did not end in order, and processes "
+                    "that it confined may still be there: ") +
+        remove_by_hand);
+}
+
+// Once all that can be ended has ended.
+Result<> end_rules(const Plan& plan, BootEnd boot, const Leftovers& left) {
+  const RulesAtEnd rules = rules_after(plan, boot, left);
+  if (rules == RulesAtEnd::removed) return nft::remove();
+  if (nobody_is_left(left)) return nft::mark_ended();
+  if (plan.rules_at_end == RulesAtEnd::removed) tell_why_rules_stay(left);
+  return {};
 }
 
 // Each step is done whatever became of the one before. No session joins any more, before it is decided
@@ -286,13 +325,14 @@ Result<> end(const Plan& plan, Holdings& holdings, const Result<int>& status) {
   if (holdings.gate) holdings.gate->close();
   const Result<keeper::Children> children = holdings.supervisor.kill_descendants();
   const auto boot = status && !holdings.asked_with ? BootEnd::complete : BootEnd::failed;
-  const auto left = children && *children == keeper::Children::none ? Left::nobody : Left::somebody;
-  const auto sessions = nobody_joins && !session_was_joined() ? Left::nobody : Left::somebody;
-  const RulesAtEnd rules = rules_at_end(plan, boot, left, sessions);
-  const Result<> removed = holdings.gate && rules == RulesAtEnd::removed ? nft::remove() : Result<>{};
+  const Leftovers left{
+      .children = children && *children == keeper::Children::none ? Left::nobody : Left::somebody,
+      .sessions = nobody_joins && !session_was_joined() ? Left::nobody : Left::somebody,
+      .earlier = holdings.earlier.value_or(Left::somebody)};
+  const Result<> rules = holdings.earlier ? end_rules(plan, boot, left) : Result<>{};
   if (!asked) return asked;
   if (!children) return std::unexpected(children.error());
-  return nobody_joins ? removed : nobody_joins;
+  return nobody_joins ? rules : nobody_joins;
 }
 
 }  // namespace

@@ -182,18 +182,19 @@ GateWard::GateWard(const Plan& plan, audit::Journal& journal, ResolverFile resol
 // ---- phase 1
 
 Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journal& journal,
-                                                 const event::Signals& requests) {
+                                                 const event::Signals& requests, Left earlier) {
   TRY(net::bring_loopback_up());
   auto resolver = TRY(ResolverFile::read(resolver_path));
   auto setup = TRY(make_setup(plan));
   auto ruleset = make_ruleset(plan, setup);
   auto table = TRY(nft::Table::open());
+  if (::getpid() == 1 && earlier == Left::nobody) table.set_lifetime(nft::Lifetime::ends_with_the_keeper);
   auto watch = TRY(nft::Watch::open(table));
   std::unique_ptr<GateWard> ward(new GateWard(plan, journal, std::move(resolver), std::move(setup),
                                               std::move(ruleset), std::move(watch), std::move(table)));
   TRY(ward->deny_everything_at_first());
   if (Result<> opened = ward->open_what_the_plan_names(requests); !opened) {
-    if (plan.network == net::NamespaceKind::machine) {
+    if (plan.network == net::NamespaceKind::machine && earlier == Left::nobody) {
       ward->close();
       (void)nft::remove();
     }

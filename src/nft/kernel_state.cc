@@ -20,7 +20,7 @@ constexpr uint16_t type_of(uint16_t message) {
   return NFNL_SUBSYS_NFTABLES << 8U | message;
 }
 
-// A question with at most one attribute, and the kernel's answer.
+// A question with at most two attributes, and the kernel's answer.
 class Question {
  public:
   Question(uint16_t message, uint8_t family)
@@ -28,7 +28,7 @@ class Question {
 
   void about(uint16_t attribute, const char* name) { mnl_attr_put_strz(header_, attribute, name); }
 
-  // The message lies in this question.
+  // The message lies in this question, which lives until its next use.
   Result<netlink::Message> ask() {
     netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::netfilter));
     TRY(netlink::send(socket, header_));
@@ -40,7 +40,7 @@ class Question {
   }
 
  private:
-  alignas(nlmsghdr) std::array<uint8_t, 128> request_{};
+  alignas(nlmsghdr) std::array<uint8_t, 256> request_{};
   std::array<uint8_t, 1024> reply_{};
   nlmsghdr* header_;
 };
@@ -59,6 +59,12 @@ Error refusal(int error) {
                                  "); load the module nf_tables on the host"};
 }
 
+Result<Presence> presence(const netlink::Message& answer, uint16_t found) {
+  if (answer.type == type_of(found)) return Presence::present;
+  if (error_of(answer) == ENOENT) return Presence::absent;
+  return std::unexpected(refusal(error_of(answer)));
+}
+
 }  // namespace
 
 Result<uint32_t> read_generation() {
@@ -74,10 +80,14 @@ Result<uint32_t> read_generation() {
 Result<Presence> find_table() {
   Question question(NFT_MSG_GETTABLE, NFPROTO_INET);
   question.about(NFTA_TABLE_NAME, table_name);
-  const netlink::Message message = TRY(question.ask());
-  if (message.type == type_of(NFT_MSG_NEWTABLE)) return Presence::present;
-  if (error_of(message) == ENOENT) return Presence::absent;
-  return std::unexpected(refusal(error_of(message)));
+  return presence(TRY(question.ask()), NFT_MSG_NEWTABLE);
+}
+
+Result<Presence> find_chain(const std::string& name) {
+  Question question(NFT_MSG_GETCHAIN, NFPROTO_INET);
+  question.about(NFTA_CHAIN_TABLE, table_name);
+  question.about(NFTA_CHAIN_NAME, name.c_str());
+  return presence(TRY(question.ask()), NFT_MSG_NEWCHAIN);
 }
 
 }  // namespace ostiary::nft

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "ostiary/base/result.h"
 
@@ -16,5 +17,8 @@ enum class Presence : uint8_t { absent, present };
 
 // Whether there is a table of our name.
 Result<Presence> find_table();
+
+// Whether it has a chain of that name, of at most 100 octets.
+Result<Presence> find_chain(const std::string& name);
 
 }  // namespace ostiary::nft

@@ -12,6 +12,7 @@
 #include "libnftables.h"
 #include "ostiary/netlink/batch.h"
 #include "ostiary/netlink/own_sockets.h"
+#include "ostiary/nft/earlier.h"
 
 namespace ostiary::nft {
 namespace {
@@ -70,8 +71,22 @@ Result<> wake(nft_ctx* context) {
   return {};
 }
 
-Result<> commit_rules(nft_ctx* context, Json first, const Ruleset& ruleset) {
+Json our_chain(const std::string& name) {
+  return {{"chain", {{"family", "inet"}, {"table", table_name}, {"name", name}}}};
+}
+
+// What a boot to come is to know of this one.
+Json notes(const Ruleset& ruleset, Lifetime lifetime) {
+  Json out = Json::array();
+  if (ruleset.only_user)
+    out.push_back(command("add", our_chain(user_prefix + std::to_string(*ruleset.only_user))));
+  if (lifetime == Lifetime::ends_with_the_keeper) out.push_back(command("add", our_chain(ended_name)));
+  return out;
+}
+
+Result<> commit_rules(nft_ctx* context, Json first, const Ruleset& ruleset, Lifetime lifetime) {
   for (Json& each : commands(ruleset)) first.push_back(std::move(each));
+  for (Json& each : notes(ruleset, lifetime)) first.push_back(std::move(each));
   return commit(context, std::move(first));
 }
 
@@ -96,18 +111,18 @@ Result<> Table::apply(const Ruleset& ruleset, Existing existing) {
   const Presence presence = TRY(find_table());
   if (existing == Existing::keep_admissions && presence == Presence::present) {
     TRY(wake(context));
-    return commit_rules(context, TRY(clear_around_admissions(context)), ruleset);
+    return commit_rules(context, TRY(clear_around_admissions(context)), ruleset, lifetime_);
   }
   if (presence == Presence::absent) {
     // Deleting what is not there would cost the kernel's wait for its readers. Where somebody else was faster
     // to make a table of that name, this fails.
-    if (commit_rules(context, Json::array({command("create", our_table())}), ruleset)) return {};
+    if (commit_rules(context, Json::array({command("create", our_table())}), ruleset, lifetime_)) return {};
   }
   // "add" first, so that "delete" has something to delete.
   return commit_rules(
       context,
       Json::array({command("add", our_table()), command("delete", our_table()), command("add", our_table())}),
-      ruleset);
+      ruleset, lifetime_);
 }
 
 Result<> remove() {

@@ -18,6 +18,7 @@
 #include "ostiary/base/shared_page.h"
 #include "ostiary/boot/plan.h"
 #include "ostiary/boot/resolver_file.h"
+#include "ostiary/boot/rules_after.h"
 #include "ostiary/event/signals.h"
 #include "ostiary/gate/launch.h"
 #include "ostiary/gate/wildcard_budget.h"
@@ -34,8 +35,9 @@ class GateWard final : public keeper::Ward {
   // Phase 1: denies everything, starts the gate and has it open what the plan names. On an error everything
   // stays denied, but for the machine's own network, which is left as it was found.
   // A signal among `requests` ends the waiting for what the plan names; then it is not all open.
+  // `earlier`: whether processes that an earlier boot confined may be here. Then the rules stay in any case.
   static Result<std::unique_ptr<GateWard>> open(const Plan& plan, audit::Journal& journal,
-                                                const event::Signals& requests);
+                                                const event::Signals& requests, Left earlier);
 
   // The plan's names that did not resolve, and why.
   struct Unresolved {

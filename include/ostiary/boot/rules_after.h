@@ -1,7 +1,7 @@
 // boot/rules_after.h: whether the rules go when the boot has ended.
 // A boot that failed, or that was ended before its agent started, leaves the network denied, unless that
-// would cut off the machine itself. They stay in front of whoever is left that was confined: a process that
-// could not be ended, or a session of `ostiary exec`, which is not ours to end.
+// would cut off the machine itself. They stay in front of every confined process that may be left, of this
+// boot or of an earlier one.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,19 @@ namespace ostiary::boot {
 enum class BootEnd : uint8_t { failed, complete };
 enum class Left : uint8_t { nobody, somebody };
 
-inline RulesAtEnd rules_after(const Plan& plan, BootEnd boot, Left children, Left sessions) {
-  if (children == Left::somebody || sessions == Left::somebody) return RulesAtEnd::kept;
+// Who may be left of those that were confined.
+struct Leftovers {
+  Left children = Left::somebody;  // a process that could not be killed
+  Left sessions = Left::somebody;  // of `ostiary exec`, which are not ours to end
+  Left earlier = Left::somebody;   // of a boot that did not end in order
+};
+
+constexpr bool nobody_is_left(const Leftovers& left) {
+  return left.children == Left::nobody && left.sessions == Left::nobody && left.earlier == Left::nobody;
+}
+
+inline RulesAtEnd rules_after(const Plan& plan, BootEnd boot, const Leftovers& left) {
+  if (!nobody_is_left(left)) return RulesAtEnd::kept;
   const bool cuts_off_machine =
       plan.network == net::NamespaceKind::machine && plan.scope == config::Scope::container;
   return boot == BootEnd::failed && !cuts_off_machine ? RulesAtEnd::kept : plan.rules_at_end;

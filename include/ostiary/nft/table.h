@@ -21,10 +21,17 @@ enum class Existing : uint8_t {
   keep_admissions,  // its admissions stay, with their remaining time; everything else is made anew
 };
 
+// Whether a process that the rules hold can go on without the keeper. From PID 1 on, its namespace's
+// processes end with it.
+enum class Lifetime : uint8_t { may_outlive_the_keeper, ends_with_the_keeper };
+
 // In the network namespace where it was opened.
 class Table {
  public:
   static Result<Table> open();
+
+  // Of all that the rules of apply() hold, for boots to come: nft/earlier.h.
+  void set_lifetime(Lifetime lifetime) { lifetime_ = lifetime; }
 
   Result<> apply(const Ruleset& ruleset, Existing existing);
 
@@ -45,6 +52,7 @@ class Table {
 
   Context context_;
   uint32_t port_;
+  Lifetime lifetime_ = Lifetime::may_outlive_the_keeper;
 };
 
 // No table is fine.
