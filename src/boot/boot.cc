@@ -21,6 +21,7 @@
 #include "ostiary/boot/prepare_claude.h"
 #include "ostiary/boot/rules_after.h"
 #include "ostiary/keeper/supervisor.h"
+#include "ostiary/net/closed_sockets.h"
 #include "ostiary/nft/earlier.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/selftest/selftest.h"
@@ -306,10 +307,22 @@ void tell_why_rules_stay(const Leftovers& left) {
         remove_by_hand);
 }
 
+// Whether the kernel still sends for processes of the agent's that have ended.
+Left find_senders(const Plan& plan) {
+  using Scope = net::Owners::Scope;
+  const auto senders = net::end_closed_connections(
+      {.users = {plan.identity.uid, gate::user},
+       .scope = plan.scope == config::Scope::user ? Scope::users : Scope::everybody});
+  if (senders && *senders == net::Senders::none) return Left::nobody;
+  log::warn("the rules stay: " +
+            (senders ? "a connection that was closed still has something to send" : senders.error().message));
+  return Left::somebody;
+}
+
 // Once all that can be ended has ended.
 Result<> end_rules(const Plan& plan, BootEnd boot, const Leftovers& left) {
   const RulesAtEnd rules = rules_after(plan, boot, left);
-  if (rules == RulesAtEnd::removed) return nft::remove();
+  if (rules == RulesAtEnd::removed && find_senders(plan) == Left::nobody) return nft::remove();
   if (nobody_is_left(left)) return nft::mark_ended();
   if (plan.rules_at_end == RulesAtEnd::removed) tell_why_rules_stay(left);
   return {};

@@ -9,6 +9,8 @@ int bus_number(Bus bus) {
   switch (bus) {
     case Bus::netfilter:
       return NETLINK_NETFILTER;
+    case Bus::socket_diagnosis:
+      return NETLINK_SOCK_DIAG;
   }
   return NETLINK_NETFILTER;
 }
@@ -28,7 +30,7 @@ Error refused(std::string_view what) {
 
 Result<Socket> Socket::open(Bus bus) {
   Handle handle(mnl_socket_open2(bus_number(bus), SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (handle == nullptr && errno == EPROTONOSUPPORT)
+  if (handle == nullptr && errno == EPROTONOSUPPORT && bus == Bus::netfilter)
     return fail(Exit::unavailable,
                 "this kernel has no netfilter; use a kernel with nf_tables (Linux 5.10 or newer)");
   if (handle == nullptr) return std::unexpected(Error::system("netlink socket", exit_for(errno)));

@@ -14,7 +14,7 @@
 
 namespace ostiary::netlink {
 
-enum class Bus : uint8_t { netfilter };
+enum class Bus : uint8_t { netfilter, socket_diagnosis };
 
 // One look at the socket.
 struct Received {

@@ -1,0 +1,150 @@
+#include "ostiary/net/closed_sockets.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include <libmnl/libmnl.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include "ostiary/netlink/message.h"
+#include "ostiary/netlink/socket.h"
+
+namespace ostiary::net {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+
+constexpr size_t datagram_size = 32768;
+constexpr auto patience = 1s;  // for what the kernel is still closing
+constexpr auto look_again = 5ms;
+static_assert(look_again < patience);
+
+constexpr uint32_t states(std::initializer_list<int> numbers) {
+  uint32_t mask = 0;
+  for (const int each : numbers) mask |= 1U << static_cast<unsigned>(each);
+  return mask;
+}
+
+// What can have something to send. A connection that waits to be accepted, or to be forgotten, has not.
+constexpr uint32_t may_send =
+    states({TCP_ESTABLISHED, TCP_SYN_SENT, TCP_FIN_WAIT1, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING});
+constexpr uint32_t closing = states({TCP_FIN_WAIT1, TCP_LAST_ACK, TCP_CLOSING});
+
+// A request that begins with the kernel's own structure.
+class Request {
+ public:
+  Request(uint16_t type, uint16_t flags, const inet_diag_req_v2& content) {
+    header_ = mnl_nlmsg_put_header(octets_.data());
+    header_->nlmsg_type = type;
+    header_->nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
+    std::memcpy(mnl_nlmsg_put_extra_header(header_, sizeof content), &content, sizeof content);
+  }
+  Result<> send(netlink::Socket& socket) const {
+    return socket.send(std::span(octets_).first(header_->nlmsg_len));
+  }
+
+ private:
+  alignas(nlmsghdr) std::array<uint8_t, 128> octets_{};
+  nlmsghdr* header_;
+};
+
+std::unexpected<Error> refused(int error) {
+  return fail(Exit::unavailable, std::string("the kernel's list of sockets: ") + std::strerror(error) +
+                                     "; load tcp_diag on the host");
+}
+
+inet_diag_req_v2 about_tcp(uint8_t family) {
+  inet_diag_req_v2 request{};
+  request.sdiag_family = family;
+  request.sdiag_protocol = IPPROTO_TCP;
+  request.idiag_states = may_send;
+  return request;
+}
+
+Result<std::vector<inet_diag_msg>> list_connections(netlink::Socket& socket, uint8_t family) {
+  TRY(Request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, about_tcp(family)).send(socket));
+  std::vector<inet_diag_msg> connections;
+  std::vector<uint8_t> buffer(datagram_size);
+  while (true) {
+    const auto received = TRY(socket.receive(buffer));
+    if (received.kind != netlink::Received::Kind::data) return refused(EPROTO);
+    std::span<const uint8_t> rest = received.data;
+    while (const auto message = netlink::next_message(rest)) {
+      if (message->type == NLMSG_DONE) return connections;
+      if (const auto error = netlink::acknowledged(*message)) return refused(*error);
+      inet_diag_msg connection{};
+      if (message->payload.size() < sizeof connection) return refused(EPROTO);
+      std::memcpy(&connection, message->payload.data(), sizeof connection);
+      connections.push_back(connection);
+    }
+  }
+}
+
+// Whether that was done, or needs not be done any more.
+Result<bool> destroy(netlink::Socket& socket, const inet_diag_msg& connection) {
+  inet_diag_req_v2 which = about_tcp(connection.idiag_family);
+  which.id = connection.id;
+  TRY(Request(SOCK_DESTROY, NLM_F_ACK, which).send(socket));
+  std::array<uint8_t, 1024> buffer{};
+  const auto received = TRY(socket.receive(buffer));
+  std::span<const uint8_t> rest = received.data;
+  const auto message = netlink::next_message(rest);
+  const auto error = message ? netlink::acknowledged(*message) : std::nullopt;
+  return error == 0 || error == ENOENT;
+}
+
+enum class Fate : uint8_t { left_alone, ended, waited_for };
+
+Fate fate_of(const inet_diag_msg& connection, const Owners& owners) {
+  const auto is_user = [&owners](uint32_t user) {
+    return std::ranges::find(owners.users, user) != owners.users.end();
+  };
+  const bool is_closed =
+      connection.idiag_inode == 0 && (closing & 1U << unsigned{connection.idiag_state}) != 0;
+  if (owners.scope == Owners::Scope::users) {
+    if (is_user(connection.idiag_uid)) return Fate::ended;
+    // Older kernels give root what has no process.
+    return is_closed && connection.idiag_uid == 0 ? Fate::waited_for : Fate::left_alone;
+  }
+  if (is_closed) return Fate::ended;
+  // The agent may have put it into a Unix socket before it ended: the kernel closes it soon, unless a living
+  // process is to receive it. Root can make sockets that are another user's.
+  const bool may_be_agents = is_user(connection.idiag_uid) || is_user(0);
+  const bool is_held = connection.idiag_inode != 0 && connection.idiag_wqueue != 0;
+  return may_be_agents && is_held ? Fate::waited_for : Fate::left_alone;
+}
+
+// One look at all of them.
+Result<Senders> end_those_of(netlink::Socket& socket, const Owners& owners) {
+  Senders left = Senders::none;
+  for (const uint8_t family : {uint8_t{AF_INET}, uint8_t{AF_INET6}})
+    for (const inet_diag_msg& each : TRY(list_connections(socket, family))) {
+      const Fate fate = fate_of(each, owners);
+      if (fate == Fate::left_alone) continue;
+      const bool done = fate == Fate::ended && TRY(destroy(socket, each));
+      if (!done) left = Senders::some;
+    }
+  return left;
+}
+
+}  // namespace
+
+Result<Senders> end_closed_connections(const Owners& owners) {
+  netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::socket_diagnosis));
+  for (const auto deadline = steady_clock::now() + patience;;) {
+    const Senders left = TRY(end_those_of(socket, owners));
+    if (left == Senders::none || steady_clock::now() >= deadline) return left;
+    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(look_again).count()));
+  }
+}
+
+}  // namespace ostiary::net

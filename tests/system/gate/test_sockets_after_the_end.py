@@ -1,0 +1,91 @@
+"""Nothing that the agent wrote is sent once the rules have gone, though TCP retransmits for minutes without a process."""
+
+import time
+
+import pytest
+
+from support.world import UNLISTED
+
+RETRANSMISSION = 4.0  # seconds; several of them, at doubling intervals
+
+TO_THE_GATE = """
+s = socket.socket(socket.AF_INET6 if ':' in {address!r} else socket.AF_INET)
+s.connect(({address!r}, 53))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'eth0')
+s.setblocking(False)
+s.send(b'secret' * 10000)
+"""
+IN_FLIGHT = """
+a, b = socket.socketpair()
+for each in (s, a):
+    socket.send_fds(b, [b'x'], [each.fileno()])
+socket.send_fds(a, [b'x'], [b.fileno()])
+a.close(); b.close(); s.close()
+"""
+
+
+@pytest.fixture
+def home(fresh_gatehouse):
+    return fresh_gatehouse()
+
+
+@pytest.fixture(params=[["--scope", "container"], ["--scope", "user"]], ids=["container", "user"])
+def scope(request, who):
+    if who == "root" and "user" in request.param:
+        pytest.skip("--scope user holds no root")
+    return request.param
+
+
+def what_leaves_after(world, home, who, flags, script):
+    visitor = home.visit(*flags, who=who, pid_1=False)
+    for family in (4, 6):
+        outcome = visitor.python(script.format(address=UNLISTED[family]))
+        assert outcome["reached"], outcome
+    visitor.session.close_stdin()
+    ended = visitor.session.wait()
+    assert ended.status == 0, ended
+    assert not home.rules()
+    world.forget()
+    time.sleep(RETRANSMISSION)
+    return world.packets()
+
+
+def test_closed_sockets_do_not_send(world, home, who, scope):
+    assert what_leaves_after(world, home, who, scope, TO_THE_GATE) == []
+
+
+def test_sockets_that_only_other_sockets_held_do_not_send(world, home, who, scope):
+    assert what_leaves_after(world, home, who, scope, TO_THE_GATE + IN_FLIGHT) == []
+
+
+def test_the_rules_stay_while_another_process_may_receive_a_socket_that_sends(home, who):
+    holder = home.visit_without_gate(who)
+    assert holder.python("""
+unix, tcp = socket.socket(socket.AF_UNIX), socket.socket()
+unix.bind('\\0holder')
+tcp.bind(('127.0.0.1', 7700))
+for each in (unix, tcp):
+    each.listen()
+sys.modules['__main__'].kept['holder'] = unix, tcp
+""")["reached"]
+    visitor = home.visit(who=who, pid_1=False)
+    outcome = visitor.python("""
+sends, passes = socket.socket(), socket.socket(socket.AF_UNIX)
+sends.connect(('127.0.0.1', 7700))
+sends.setblocking(False)
+try:
+    while True:
+        sends.send(b'secret' * 10000)
+except BlockingIOError:
+    pass
+passes.connect('\\0holder')
+socket.send_fds(passes, [b'x'], [sends.fileno()])
+""")
+    assert outcome["reached"], outcome
+    visitor.session.close_stdin()
+    ended = visitor.session.wait()
+    assert ended.status == 0 and "still has something to send" in ended.stderr and home.rules(), ended
+    holder.session.close_stdin()
+    holder.session.wait()
+    leave = home.boot("true", flags=["--user", "agent"] if who == "agent" else [], pid_1=False)
+    assert leave.status == 0 and not home.rules(), leave
