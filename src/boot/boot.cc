@@ -15,6 +15,7 @@
 #include "ostiary/base/log.h"
 #include "ostiary/boot/files.h"
 #include "ostiary/boot/gate_ward.h"
+#include "ostiary/boot/inherited_sockets.h"
 #include "ostiary/boot/lone_user.h"
 #include "ostiary/boot/look_ahead.h"
 #include "ostiary/boot/only_boot.h"
@@ -160,6 +161,7 @@ Result<> check_place(const Plan& plan) {
         "this is the machine's own network, and to deny everything here would cut it off: run in a "
         "container or in a network namespace, hold the agent's user alone with --scope user, or insist "
         "with --in-place");
+  TRY(check_inherited_sockets(holds_all ? Inheritable::sockets_of_this_network : Inheritable::no_socket));
   return holds_all ? Result<>{} : check_lone_user(plan.identity);
 }
 

@@ -57,7 +57,9 @@ Result<> write_otel_env(const Plan& plan) {
 }
 
 Result<> write_session(const Plan& plan) {
-  const Secret text = render_session(plan.identity, plan.workdir, plan.environment.agent.entries());
+  const std::string network =
+      plan.gate == config::Gate::on ? net::text(TRY(net::own_network())) : std::string();
+  const Secret text = render_session(plan.identity, plan.workdir, network, plan.environment.agent.entries());
   return replace_file(state_directory, session_name, text.reveal(), for_root_alone);
 }
 

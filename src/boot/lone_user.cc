@@ -1,13 +1,11 @@
 #include "ostiary/boot/lone_user.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <memory>
 #include <optional>
 
 #include <dirent.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "ostiary/base/c_handle.h"
@@ -53,7 +51,6 @@ std::optional<std::string> program_of(std::string_view pid, uid_t uid) {
 }  // namespace
 
 Result<> check_lone_user(const confine::Identity& identity) {
-  TRY(check_standard_descriptors());
   const Directory directory{::opendir("/proc")};
   if (!directory) return std::unexpected(Error::system("/proc", Exit::unavailable));
   while (const dirent* entry = ::readdir(directory.get())) {
@@ -66,21 +63,6 @@ Result<> check_lone_user(const confine::Identity& identity) {
               escape_controls(*program) +
               ") already: it would be held too, and the agent could act through it; give the agent a user "
               "of its own");
-  }
-  return {};
-}
-
-Result<> check_standard_descriptors() {
-  constexpr std::array<std::string_view, 3> names{"standard input", "standard output", "standard error"};
-  for (int fd = 0; fd < static_cast<int>(names.size()); ++fd) {
-    int family = 0;
-    socklen_t size = sizeof family;
-    const bool is_socket = ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0;
-    if (is_socket && family != AF_UNIX)
-      return fail(Exit::unavailable,
-                  std::string(names.at(static_cast<size_t>(fd))) +
-                      " is a network socket, which could be aimed elsewhere past the rules: put a "
-                      "pipe between");
   }
   return {};
 }

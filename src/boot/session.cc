@@ -7,7 +7,7 @@
 namespace ostiary::boot {
 namespace {
 
-constexpr std::string_view version = "ostiary session 1";
+constexpr std::string_view version = "ostiary session 2";
 
 void append(std::string& text, std::string_view item) {
   text.append(item).push_back('\0');
@@ -48,7 +48,7 @@ std::unexpected<Error> malformed() {
 
 }  // namespace
 
-Secret render_session(const confine::Identity& identity, std::string_view workdir,
+Secret render_session(const confine::Identity& identity, std::string_view workdir, std::string_view network,
                       std::span<const std::string> environment) {
   std::string groups;
   for (const gid_t group : identity.groups) groups += (groups.empty() ? "" : ",") + std::to_string(group);
@@ -57,8 +57,9 @@ Secret render_session(const confine::Identity& identity, std::string_view workdi
   std::string text;
   text.reserve(size);
   append(text, version);
-  for (const std::string& item : {std::to_string(identity.uid), std::to_string(identity.gid), groups,
-                                  identity.name, identity.home, identity.shell, std::string(workdir)})
+  for (const std::string& item :
+       {std::to_string(identity.uid), std::to_string(identity.gid), groups, identity.name, identity.home,
+        identity.shell, std::string(workdir), std::string(network)})
     append(text, item);
   for (const std::string& entry : environment) append(text, entry);
   return Secret(std::move(text));
@@ -67,7 +68,7 @@ Secret render_session(const confine::Identity& identity, std::string_view workdi
 Result<Session> parse_session(std::string_view text) {
   std::vector<std::string_view> items;
   while (const auto item = take(text)) items.push_back(*item);
-  if (!text.empty() || items.size() < 8 || items[0] != version) return malformed();
+  if (!text.empty() || items.size() < 9 || items[0] != version) return malformed();
   const auto uid = parse_id(items[1]);
   const auto gid = parse_id(items[2]);
   auto groups = parse_groups(items[3]);
@@ -80,7 +81,8 @@ Result<Session> parse_session(std::string_view text) {
                       .home = std::string(items[5]),
                       .shell = std::string(items[6])};
   session.workdir = items[7];
-  session.environment = config::Environment({items.begin() + 8, items.end()});
+  session.network = items[8];
+  session.environment = config::Environment({items.begin() + 9, items.end()});
   return session;
 }
 

@@ -19,6 +19,7 @@
 #include "ostiary/boot/host_facts.h"
 #include "ostiary/boot/lone_user.h"
 #include "ostiary/boot/look_ahead.h"
+#include "ostiary/boot/inherited_sockets.h"
 #include "ostiary/boot/only_boot.h"
 #include "ostiary/boot/plan.h"
 #include "ostiary/boot/print_plan.h"
@@ -161,12 +162,21 @@ Result<> require_boot() {
       path + " is of a boot that runs no more: there is nothing to be joined, so boot with ostiary run");
 }
 
+// The rules are those of the boot's network namespace.
+Result<> require_same_network(const boot::Session& session) {
+  if (session.network.empty() || session.network == net::text(TRY(net::own_network()))) return {};
+  return fail(Exit::unavailable,
+              "this is another network than the boot's, whose rules would not hold the session: enter the "
+              "container's network as well, as docker exec does");
+}
+
 Result<int> execute_exec(Exec exec, const config::Environment& caller) {
   TRY(boot::hide_memory());
   TRY(require_root("exec"));
   TRY(require_boot());
   const Secret text(TRY(read_state(boot::session_name)));
   const boot::Session session = TRY(boot::parse_session(text.reveal()));
+  TRY(require_same_network(session));
   confine::Command command{
       .arguments = std::move(exec.command),
       .environment = {session.environment.entries().begin(), session.environment.entries().end()},
@@ -176,7 +186,7 @@ Result<int> execute_exec(Exec exec, const config::Environment& caller) {
     std::erase_if(command.environment, [](const std::string& entry) { return entry.starts_with("TERM="); });
     command.environment.push_back("TERM=" + std::string(terminal));
   }
-  TRY(boot::check_standard_descriptors());
+  TRY(boot::check_inherited_sockets(boot::Inheritable::no_socket));
   TRY(boot::note_joined_session());
   TRY(require_boot());
   auto proof = TRY(confine::confine(session.identity));

@@ -63,6 +63,24 @@ NamespaceFacts read_namespace_facts(Place place) {
   return {.origin = read_origin(), .init = read_init(), .place = place};
 }
 
+std::string text(const NetworkId& id) {
+  return std::to_string(id.device) + ":" + std::to_string(id.inode);
+}
+
+Result<NetworkId> own_network() {
+  const char* const path = "/proc/thread-self/ns/net";
+  const auto status = status_of(path);
+  if (!status) return std::unexpected(Error::system(path, Exit::unavailable));
+  return NetworkId{.device = status->st_dev, .inode = status->st_ino};
+}
+
+Result<NetworkId> network_of(const UniqueFd& descriptor) {
+  struct stat status{};
+  if (::fstat(descriptor.get(), &status) != 0)
+    return std::unexpected(Error::system("network namespace", Exit::unavailable));
+  return NetworkId{.device = status.st_dev, .inode = status.st_ino};
+}
+
 MarkerFiles find_marker_files() {
   for (const char* path : {"/.dockerenv", "/run/.containerenv"})
     if (status_of(path)) return MarkerFiles::found;

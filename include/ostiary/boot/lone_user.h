@@ -7,13 +7,8 @@
 
 namespace ostiary::boot {
 
-// The user has no process yet, and what the agent is to inherit is no network socket. A process that we did
-// not start would be held as well; and it is not confined, so through it the agent could do what itself may
-// not.
+// The user has no process yet. One that we did not start would be held as well; and it is not confined, so
+// through it the agent could do what itself may not.
 Result<> check_lone_user(const confine::Identity& identity);
-
-// Standard input, output and error: a network socket that somebody else made is somebody else's to the rules,
-// whatever it is aimed at next.
-Result<> check_standard_descriptors();
 
 }  // namespace ostiary::boot

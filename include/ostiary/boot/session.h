@@ -1,6 +1,6 @@
 // boot/session.h: who the agent is and what its environment holds, kept for `ostiary exec`.
 // Strings, each ended by a NUL, since an environment can hold every other byte: a version, then uid, gid,
-// groups, name, home, shell, workdir, and the environment to the end.
+// groups, name, home, shell, workdir, network, and the environment to the end.
 #pragma once
 
 #include <span>
@@ -17,10 +17,11 @@ namespace ostiary::boot {
 struct Session {
   confine::Identity identity;
   std::string workdir;
+  std::string network;  // whose rules hold the agent: net::text(NetworkId); empty where the gate is off
   config::Environment environment;
 };
 
-Secret render_session(const confine::Identity& identity, std::string_view workdir,
+Secret render_session(const confine::Identity& identity, std::string_view workdir, std::string_view network,
                       std::span<const std::string> environment);
 Result<Session> parse_session(std::string_view text);
 

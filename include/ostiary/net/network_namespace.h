@@ -4,6 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+
+#include <sys/types.h>
+
+#include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
 
 namespace ostiary::net {
 
@@ -46,5 +52,17 @@ NamespaceFacts read_namespace_facts(Place place);
 // /.dockerenv or /run/.containerenv exists.
 enum class MarkerFiles : uint8_t { none, found };
 MarkerFiles find_marker_files();
+
+// Which network namespace. Equal ones are the same, while it exists.
+struct NetworkId {
+  dev_t device = 0;
+  ino_t inode = 0;
+  bool operator==(const NetworkId&) const = default;
+};
+std::string text(const NetworkId& id);
+
+Result<NetworkId> own_network();
+// Of a descriptor that stands for one.
+Result<NetworkId> network_of(const UniqueFd& descriptor);
 
 }  // namespace ostiary::net
