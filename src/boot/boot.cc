@@ -8,11 +8,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ostiary/audit/journal.h"
 #include "ostiary/base/log.h"
+#include "ostiary/base/read_file.h"
 #include "ostiary/boot/files.h"
 #include "ostiary/boot/gate_ward.h"
 #include "ostiary/boot/inherited_sockets.h"
@@ -151,6 +153,19 @@ Result<> test_ourselves(const Plan& plan, Holdings& holdings) {
 constexpr const char* remove_by_hand =
     "end them, and remove the rules with \"nft delete table inet ostiary\"";
 
+// The self-test, which takes the most, and the gate's TCP clients.
+constexpr rlim_t least_open_files = 64;
+
+Result<> check_open_files(const Plan& plan) {
+  rlimit limit{};
+  if (plan.gate == config::Gate::off || ::getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+      limit.rlim_cur >= least_open_files)
+    return {};
+  return fail(Exit::unavailable, "the limit of open files is " + std::to_string(limit.rlim_cur) +
+                                     ", and the gate needs " + std::to_string(least_open_files) +
+                                     ": raise it with ulimit -n, or docker run --ulimit nofile");
+}
+
 // Whom the rules would hold that nobody means them to hold. Before anything is touched.
 Result<> check_place(const Plan& plan) {
   if (plan.gate == config::Gate::off) return {};
@@ -158,9 +173,13 @@ Result<> check_place(const Plan& plan) {
   if (holds_all && plan.network == net::NamespaceKind::machine && plan.in_place == config::Choice::no)
     return fail(
         Exit::unavailable,
-        "this is the machine's own network, and to deny everything here would cut it off: run in a "
-        "container or in a network namespace, hold the agent's user alone with --scope user, or insist "
-        "with --in-place");
+        (file_exists("/proc/sys")
+             ? std::string(
+                   "this is the machine's own network, and to deny everything here would cut it off: ")
+             : std::string("without /proc/sys this may be the machine's own network, and to deny everything "
+                           "here would cut it off: mount proc without subset=pid, ")) +
+            "run in a container or in a network namespace, hold the agent's user alone with --scope user, "
+            "or insist with --in-place");
   TRY(check_inherited_sockets(holds_all ? Inheritable::sockets_of_this_network : Inheritable::no_socket));
   return holds_all ? Result<>{} : check_lone_user(plan.identity);
 }
@@ -300,7 +319,7 @@ Result<int> run_phases(const Plan& plan, Holdings& holdings) {
 }
 
 void tell_why_rules_stay(const Leftovers& left) {
-  if (left.sessions == Left::somebody)
+  if (session_was_joined())
     log::warn("the rules stay: ostiary exec was used, and such a session may still be there");
   if (left.earlier == Left::somebody)
     log::warn(
@@ -325,7 +344,8 @@ Left find_senders(const Plan& plan) {
 Result<> end_rules(const Plan& plan, BootEnd boot, const Leftovers& left) {
   const RulesAtEnd rules = rules_after(plan, boot, left);
   if (rules == RulesAtEnd::removed && find_senders(plan) == Left::nobody) return nft::remove();
-  if (nobody_is_left(left)) return nft::mark_ended();
+  // Without the mark, which another owner of the table may refuse us, the next boot keeps the rules.
+  if (nobody_is_left(left)) (void)nft::mark_ended();
   if (plan.rules_at_end == RulesAtEnd::removed) tell_why_rules_stay(left);
   return {};
 }
@@ -358,6 +378,7 @@ Result<int> run(const Plan& plan) {
         Exit::not_permitted,
         "run needs root, to confine the agent: start the container as root and name the agent's user with "
         "--user");
+  TRY(check_open_files(plan));
   const OnlyBoot only = TRY(OnlyBoot::claim());
   auto journal = TRY(open_journal(plan));
   auto supervisor = TRY(Supervisor::create());

@@ -29,9 +29,11 @@ Result<OnlyBoot> OnlyBoot::claim() {
   return std::unexpected(Error::system(lock_path(), Exit::unavailable));
 }
 
-bool OnlyBoot::is_claimed() {
+Result<bool> OnlyBoot::is_claimed() {
   const UniqueFd lock{::open(lock_path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
-  return lock.valid() && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (!lock.valid() && errno == ENOENT) return false;
+  if (!lock.valid()) return std::unexpected(Error::system(lock_path(), Exit::unavailable));
+  return ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 }  // namespace ostiary::boot

@@ -65,7 +65,9 @@ void add_warnings(Plan& plan, const config::Config& config) {
   if (plan.gate == config::Gate::off)
     plan.warnings.emplace_back("the gate is off: the agent reaches whatever this container can reach");
   if (plan.identity.uid == 0 && !config.user)
-    plan.warnings.emplace_back("the agent runs as root, confined: name a user with --user");
+    plan.warnings.emplace_back(
+        "the agent runs as root, confined, and can replace what docker exec and ostiary exec run with the "
+        "container's capabilities: name a user with --user");
   warn_of_telemetry(plan);
   for (std::string& warning : policy::find_warnings(plan.rules)) plan.warnings.push_back(std::move(warning));
   warn_of_credentials(plan);

@@ -17,7 +17,6 @@
 #include "ostiary/boot/boot.h"
 #include "ostiary/boot/files.h"
 #include "ostiary/boot/host_facts.h"
-#include "ostiary/boot/lone_user.h"
 #include "ostiary/boot/look_ahead.h"
 #include "ostiary/boot/inherited_sockets.h"
 #include "ostiary/boot/only_boot.h"
@@ -156,7 +155,7 @@ Result<> require_boot() {
   if (!file_exists(path))
     return fail(Exit::missing_input,
                 "there is no " + path + ": nothing runs here to be joined, so boot with ostiary run");
-  if (boot::OnlyBoot::is_claimed()) return {};
+  if (TRY(boot::OnlyBoot::is_claimed())) return {};
   return fail(
       Exit::missing_input,
       path + " is of a boot that runs no more: there is nothing to be joined, so boot with ostiary run");

@@ -14,7 +14,7 @@ class OnlyBoot {
  public:
   static Result<OnlyBoot> claim();
   // Whether some boot has it.
-  static bool is_claimed();
+  static Result<bool> is_claimed();
 
  private:
   explicit OnlyBoot(UniqueFd lock) : lock_(std::move(lock)) {}

@@ -25,7 +25,9 @@ def home(fresh_gatehouse):
 @pytest.fixture
 def init(home):
     """Process 1, which outlives every boot and is none of ours."""
-    return home.launch(*home.agent("init"), "0", "/bin/true")
+    init = home.launch(*home.agent("init"), "0", "/bin/true")
+    init.read_until("^ended 0$")
+    return init
 
 
 @pytest.fixture

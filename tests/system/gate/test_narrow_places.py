@@ -1,0 +1,69 @@
+"""Where little is there: few descriptors, and a /proc that shows processes alone."""
+
+import resource
+
+import pytest
+
+from support.behaviours import host
+from support.namespaces import call
+from support.outcomes import assert_refused
+from support.sandbox import OSTIARY
+from support.world import ALLOWED, UNLISTED
+
+
+def descriptors(number):
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (number, number))
+
+
+def only_processes_in_proc():
+    call("mount", "proc", "/proc", "proc", 0, b"subset=pid")
+
+
+@pytest.fixture
+def flags(who):
+    return ["--user", "agent"] if who == "agent" else []
+
+
+@pytest.mark.parametrize("number", [5, 8, 20, 63])
+@pytest.mark.parametrize("pid_1", [True, False], ids=["process 1", "not process 1"])
+def test_too_few_descriptors_are_one_line_that_names_the_limit(fresh_gatehouse, flags, number, pid_1):
+    home = fresh_gatehouse()
+    result = home.boot("true", flags=flags, prepare=descriptors(number), pid_1=pid_1)
+    assert result.status == 69 and len(result.stderr.splitlines()) == 1, result
+    assert f"the limit of open files is {number}" in result.stderr and "exec" not in result.stderr
+    assert home.tables() == []
+
+
+def test_the_descriptors_asked_for_suffice(fresh_gatehouse, flags):
+    assert fresh_gatehouse().boot("true", flags=flags, prepare=descriptors(64)).status == 0
+
+
+def test_a_session_without_a_descriptor_does_not_take_the_boot_for_ended(home, visitor):
+    for number in (3, 4, 5):
+        result = home.beside(visitor.session, "/usr/bin/python3", "-IS", "-c",
+                             "import os, resource, sys\n"
+                             f"resource.setrlimit(resource.RLIMIT_NOFILE, ({number}, {number}))\n"
+                             f"os.execv({OSTIARY!r}, [{OSTIARY!r}, 'exec', '--', 'true'])")
+        assert "runs no more" not in result.stderr, result
+
+
+def test_a_proc_without_the_networks_files_is_enough(world, fresh_gatehouse, who):
+    world.upstream.name("allowed.example", host(ALLOWED))
+    home = fresh_gatehouse()
+    visitor = home.visit("--allow", "allowed.example", who=who, prepare=only_processes_in_proc, pid_1=False)
+    world.forget()
+    for family in (4, 6):
+        assert_refused(visitor.connect(UNLISTED[family], 443), world)
+    for family in (4, 6):
+        assert visitor.opens("allowed.example", family) and visitor.connect(ALLOWED[family], 443)["reached"]
+    visitor.session.close_stdin()
+    assert visitor.session.wait().status == 0 and not home.rules()
+
+
+def test_where_it_leaves_open_whose_network_this_is_the_line_says_so(fresh_gatehouse, flags):
+    """Process 1 has no other process to compare its network with."""
+    home = fresh_gatehouse()
+    result = home.boot("true", flags=flags, prepare=only_processes_in_proc)
+    assert result.status == 69 and "without /proc/sys" in result.stderr.splitlines()[-1], result
+    assert home.tables() == []
+    assert home.boot("true", flags=[*flags, "--in-place"], prepare=only_processes_in_proc).status == 0
