@@ -9,12 +9,8 @@
 namespace ostiary::boot {
 namespace {
 
-using Entries = std::vector<std::string>;
+using config::Environment;
 using Pairs = std::vector<std::pair<std::string_view, std::string_view>>;
-
-bool has_name(std::string_view entry, std::string_view name) {
-  return entry.size() > name.size() && entry[name.size()] == '=' && entry.starts_with(name);
-}
 
 // NAME_FILE of a secret that may come that way: it has done its work.
 bool is_secret_file(std::string_view name) {
@@ -58,18 +54,8 @@ Pairs telemetry_variables(const telemetry::Telemetry& telemetry) {
   return variables;
 }
 
-void set(Entries& entries, const Pairs& variables) {
-  for (const auto& [name, value] : variables) {
-    std::erase_if(entries, [&](const std::string& entry) { return has_name(entry, name); });
-    entries.push_back(std::string(name) + "=" + std::string(value));
-  }
-}
-
-Entries without(std::span<const std::string> entries, auto unwanted) {
-  Entries kept;
-  std::ranges::copy_if(entries, std::back_inserter(kept),
-                       [&](const std::string& entry) { return !unwanted(config::name_of(entry)); });
-  return kept;
+void set(Environment& environment, const Pairs& variables) {
+  for (const auto& [name, value] : variables) environment.set(name, value);
 }
 
 bool is_telemetry_variable(std::string_view name, const telemetry::Telemetry& telemetry) {
@@ -78,7 +64,8 @@ bool is_telemetry_variable(std::string_view name, const telemetry::Telemetry& te
              telemetry.variables.end();
 }
 
-std::vector<std::string> find_removed(std::span<const std::string> container, const Entries& agent) {
+std::vector<std::string> find_removed(std::span<const std::string> container,
+                                      std::span<const std::string> agent) {
   std::vector<std::string> removed;
   for (const std::string& entry : container) {
     const std::string_view name = config::name_of(entry);
@@ -95,16 +82,16 @@ AgentEnvironment make_agent_environment(const config::Config& config, const conf
   const auto unwanted = [&](std::string_view name) {
     return is_ours(name) || is_telemetry_variable(name, telemetry);
   };
-  Entries hook = without(config.environment.entries(), unwanted);
+  Environment hook = config.environment.without(unwanted);
   set(hook, login_variables(config, identity));
   set(hook, sign_in_variables(config));
-  Entries agent = hook;
+  Environment agent = hook.without([](std::string_view) { return false; });
   set(agent, telemetry_variables(telemetry));
 
   AgentEnvironment environment;
-  environment.removed = find_removed(config.environment.entries(), agent);
-  environment.agent = config::Environment(std::move(agent));
-  environment.auth_hook = config::Environment(std::move(hook));
+  environment.removed = find_removed(config.environment.entries(), agent.entries());
+  environment.agent = std::move(agent);
+  environment.auth_hook = std::move(hook);
   return environment;
 }
 

@@ -40,7 +40,7 @@ using keeper::Supervisor;
 confine::Command command_of(std::vector<std::string> arguments, const config::Environment& environment,
                             const std::string& directory) {
   return {.arguments = std::move(arguments),
-          .environment = {environment.entries().begin(), environment.entries().end()},
+          .environment = environment.entries(),
           .directory = directory};
 }
 

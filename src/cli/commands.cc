@@ -174,17 +174,14 @@ Result<int> execute_exec(Exec exec, const config::Environment& caller) {
   TRY(require_root("exec"));
   TRY(require_boot());
   const Secret text(TRY(read_state(boot::session_name)));
-  const boot::Session session = TRY(boot::parse_session(text.reveal()));
+  boot::Session session = TRY(boot::parse_session(text.reveal()));
   TRY(require_same_network(session));
-  confine::Command command{
-      .arguments = std::move(exec.command),
-      .environment = {session.environment.entries().begin(), session.environment.entries().end()},
-      .directory = session.workdir};
   // The terminal is the caller's, everything else the boot's.
-  if (const std::string_view terminal = caller.get("TERM"); !terminal.empty()) {
-    std::erase_if(command.environment, [](const std::string& entry) { return entry.starts_with("TERM="); });
-    command.environment.push_back("TERM=" + std::string(terminal));
-  }
+  if (const std::string_view terminal = caller.get("TERM"); !terminal.empty())
+    session.environment.set("TERM", terminal);
+  const confine::Command command{.arguments = std::move(exec.command),
+                                 .environment = session.environment.entries(),
+                                 .directory = session.workdir};
   TRY(boot::check_inherited_sockets(boot::Inheritable::no_socket));
   TRY(boot::note_joined_session());
   TRY(require_boot());

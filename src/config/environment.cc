@@ -16,6 +16,30 @@ Environment::~Environment() {
   for (std::string& entry : entries_) wipe(entry);
 }
 
+// Nothing is left behind that was not wiped: no text grows, and what goes is overwritten before.
+void Environment::set(std::string_view name, std::string_view value) {
+  for (auto at = entries_.begin(); at != entries_.end();) {
+    if (name_of(*at) != name) {
+      ++at;
+      continue;
+    }
+    wipe(*at);
+    at = entries_.erase(at);
+  }
+  std::string entry;
+  entry.reserve(name.size() + 1 + value.size());
+  entry.append(name).append("=").append(value);
+  entries_.push_back(std::move(entry));
+}
+
+Environment Environment::without(const std::function<bool(std::string_view name)>& unwanted) const {
+  Environment kept;
+  kept.entries_.reserve(entries_.size());
+  for (const std::string& entry : entries_)
+    if (!unwanted(name_of(entry))) kept.entries_.push_back(entry);
+  return kept;
+}
+
 std::string_view Environment::get(std::string_view name) const {
   for (const std::string_view entry : entries_)
     if (entry.size() > name.size() && entry[name.size()] == '=' && entry.starts_with(name))

@@ -3,6 +3,7 @@
 // error, and without a Confined there is no exec.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,9 @@ class Confined {
 };
 
 struct Command {
-  std::vector<std::string> arguments;    // the program first, looked for in PATH
-  std::vector<std::string> environment;  // "NAME=value"
-  std::string directory;                 // where it starts; absolute
+  std::vector<std::string> arguments;        // the program first, looked for in PATH
+  std::span<const std::string> environment;  // "NAME=value"; borrowed, since it holds secrets
+  std::string directory;                     // where it starts; absolute
 };
 
 // In this order: descriptors above 2 marked to close, signals reset, the platform's own socket hidden where

@@ -29,6 +29,20 @@ TEST_SUITE("config/environment") {
     CHECK(entries == std::vector<std::string>{"B=\xff", "A=", "PLAIN", "B=2"});
   }
 
+  TEST_CASE("what is set stands at the end, in place of all there was of that name") {
+    Environment environment({"A=1", "AB=2", "A=3", "PLAIN", ""});
+    environment.set("A", "x=y");
+    const std::vector<std::string> entries(environment.entries().begin(), environment.entries().end());
+    CHECK(entries == std::vector<std::string>{"AB=2", "PLAIN", "", "A=x=y"});
+  }
+
+  TEST_CASE("without some is the others, in their order") {
+    const Environment environment({"B=1", "A=2", "PLAIN", "C=3"});
+    const Environment rest = environment.without([](std::string_view name) { return name == "A"; });
+    const std::vector<std::string> entries(rest.entries().begin(), rest.entries().end());
+    CHECK(entries == std::vector<std::string>{"B=1", "PLAIN", "C=3"});
+  }
+
   TEST_CASE("wipes the values in place and leaves the names") {
     std::string secret = "TOKEN=hunter2=x";
     std::string empty = "EMPTY=";
