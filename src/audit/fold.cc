@@ -78,6 +78,12 @@ Fold::Outcome Fold::add(const Foldable& event, Time now) {
   return Outcome::folded;
 }
 
+void Fold::add_others(uint64_t count, Time now) {
+  if (count == 0) return;
+  if (!due_) due_ = now + limits::fold_window;
+  folded_.denials += count;
+}
+
 Fold::Folded Fold::take() {
   due_.reset();
   return std::exchange(folded_, {});

@@ -231,6 +231,8 @@ class Gate {
                                                     .name = ledger_.name_of(each.destination),
                                                     .why = nft::text(each.cause)},
                                   now);
+    parts_.recorder.tell_others(parts_.denied.lost() - std::exchange(denied_lost_, parts_.denied.lost()),
+                                now);
     return denied.size();
   }
 
@@ -331,6 +333,7 @@ class Gate {
   size_t asked_ = 0;        // of the plan
   size_t outstanding_ = 0;  // of the plan: not asked yet, or not answered
   bool asking_plan_ = false;
+  uint64_t denied_lost_ = 0;      // denials that the kernel could not report, as far as they are told
   event::Deadline upstream_due_;  // as it was before the wait: asked again it would only be later
   bool told_ready_ = false;
   bool ended_ = false;

@@ -34,6 +34,9 @@ class Fold {
   // `pass`: the caller writes the event now. `folded`: a later flush() gives it.
   Outcome add(const Foldable& event, Time now);
 
+  // Denials of which no more is known than how many they are.
+  void add_others(uint64_t count, Time now);
+
   // When flush() is to be called; nothing while nothing is counted.
   std::optional<Time> due() const { return due_; }
 

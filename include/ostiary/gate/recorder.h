@@ -30,6 +30,9 @@ class Recorder {
       std::visit([this](const auto& each) { tell(each); }, event);
   }
 
+  // Denials that cannot be told apart.
+  void tell_others(uint64_t count, Time now) { fold_.add_others(count, now); }
+
   void write() { journal_.flush(); }
 
   // When flush() is to be called; nothing while nothing waits.

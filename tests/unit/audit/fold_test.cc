@@ -136,6 +136,18 @@ TEST_SUITE("audit/fold") {
     CHECK(told.counts().at(R"({"event":"deny","kind":"name","name":"n0","type":"A","why":"no_rule"})") == 2);
   }
 
+  TEST_CASE("denials that nothing is known of are told within a window, in one line") {
+    Fold fold;
+    fold.add_others(0, start);
+    CHECK_FALSE(fold.due());
+    fold.add_others(7, start);
+    fold.add_others(3, start + 500ms);
+    CHECK(fold.due() == start + 1s);
+    const Told told = flushed(fold);
+    CHECK(told.lines() == 1);
+    CHECK(told.counts().at(R"({"event":"deny","kind":"other"})") == 10);
+  }
+
   TEST_CASE("texts longer than a line shows take no more memory than it shows") {
     Fold fold = full_fold(start);
     const std::string common(limits::text_octets + 1, 'x');
