@@ -96,12 +96,6 @@ class Renderer {
         .number("seconds", seconds > 0 ? static_cast<uint64_t>(seconds) : 0)
         .finish();
   }
-  std::string_view operator()(const Revoke& event) const {
-    Line line = begin("revoke");
-    return endpoint(line.known("name", event.name), event.address, event.port, event.protocol)
-        .known("why", event.why)
-        .finish();
-  }
   std::string_view operator()(const UpstreamFailure& event) const {
     return begin("upstream_failure")
         .known("name", event.name)

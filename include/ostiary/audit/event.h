@@ -108,14 +108,6 @@ struct Admit {
   uint16_t last_port = 0;  // of a range, which begins with `port`
 };
 
-struct Revoke {
-  std::string_view name;
-  inet::IpAddress address;
-  uint8_t protocol = 0;
-  uint16_t port = 0;
-  std::string_view why;
-};
-
 struct UpstreamFailure {
   std::string_view name;
   std::string_view why;
@@ -166,7 +158,7 @@ struct Exited {
 };
 
 using Event =
-    std::variant<Boot, Phase, Allow, DenyName, DenyPacket, DenyOther, Admit, Revoke, UpstreamFailure,
+    std::variant<Boot, Phase, Allow, DenyName, DenyPacket, DenyOther, Admit, UpstreamFailure,
                  GateStarted, GateDied, GateRestarted, Tampering, Probe, EventsLost, Exited>;
 
 using Time = std::chrono::system_clock::time_point;

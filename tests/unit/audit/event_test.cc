@@ -42,7 +42,6 @@ std::vector<Event> largest(const std::string& text) {
       DenyPacket{v6, 65535, IPPROTO_UDPLITE, 255, number, text, text, count, Doer::self_test},
       DenyOther{count},
       Admit{text, v6, IPPROTO_UDPLITE, 65535, std::chrono::seconds::max(), 65535},
-      Revoke{text, v6, IPPROTO_UDPLITE, 65535, text},
       UpstreamFailure{text, text, count},
       GateStarted{number},
       GateDied{number, GateDied::How::status, number},

@@ -46,7 +46,6 @@ inline std::vector<Event> samples() {
       DenyOther{70000},
       Admit{"api.anthropic.com", v4, IPPROTO_TCP, 443, 1h},
       Admit{"build.example", v4, IPPROTO_UDP, 8000, 1h, 8099},
-      Revoke{"old.example", v4, IPPROTO_TCP, 443, "no rule allows it any more"},
       UpstreamFailure{"api.anthropic.com", "no server answered in time"},
       GateStarted{7},
       GateDied{7, GateDied::How::signal, 9},
