@@ -43,7 +43,7 @@ Line& by(Line& line, Doer doer) {
 
 class Renderer {
  public:
-  Renderer(Time time, LineRoom room) : time_(time), room_(room) {}
+  Renderer(Time time, LineRoom room, Road road) : time_(time), room_(room), road_(road) {}
 
   std::string_view operator()(const Boot& event) const {
     return begin("boot")
@@ -129,6 +129,9 @@ class Renderer {
         .known("detail", event.detail)
         .finish();
   }
+  std::string_view operator()(const Rotated& event) const {
+    return begin("rotated").number("deleted", event.deleted).finish();
+  }
   std::string_view operator()(const EventsLost& event) const {
     return begin("events_lost").number("count", event.count).finish();
   }
@@ -137,10 +140,11 @@ class Renderer {
   }
 
  private:
-  Line begin(std::string_view event) const { return {room_, time_, event}; }
+  Line begin(std::string_view event) const { return {room_, time_, event, road_}; }
 
   Time time_;
   LineRoom room_;
+  Road road_;
 };
 
 }  // namespace
@@ -163,8 +167,8 @@ std::string_view text(DenyReason reason) {
   return "no_rule";
 }
 
-std::string_view render(const Event& event, Time time, LineRoom room) {
-  return std::visit(Renderer(time, room), event);
+std::string_view render(const Event& event, Time time, LineRoom room, Road road) {
+  return std::visit(Renderer(time, room, road), event);
 }
 
 }  // namespace ostiary::audit

@@ -24,6 +24,18 @@ UniqueFd reopen_nonblocking(const UniqueFd& fd) {
   return UniqueFd{::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)};
 }
 
+// Whether the agent has a descriptor that leads to the same place: it has the standard ones.
+Road road_of(const UniqueFd& fd) {
+  struct stat ours{};
+  if (::fstat(fd.get(), &ours) != 0) return Road::shared;
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat theirs{};
+    if (::fstat(standard, &theirs) == 0 && theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino)
+      return Road::shared;
+  }
+  return Road::own;
+}
+
 bool takes_octets(const UniqueFd& fd) {
   pollfd ready{fd.get(), POLLOUT, 0};
   return ::poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0;
@@ -36,14 +48,34 @@ size_t lines_of(std::string_view octets) {
 
 }  // namespace
 
-Result<Journal> Journal::open(const Target& target) {
-  if (const auto* file = std::get_if<ToFile>(&target)) return to_file(file->path);
+Journal::Journal(UniqueFd fd, Way way, FileBound bound)
+    : fd_(std::move(fd)), way_(way), road_(road_of(fd_)), bound_(bound) {}
+
+Result<Journal> Journal::open(const Target& target, FileBound bound) {
+  if (const auto* file = std::get_if<ToFile>(&target)) return to_file(file->path, bound);
+  if (const auto* descriptor = std::get_if<ToDescriptor>(&target)) return to_descriptor(descriptor->number);
   if (std::holds_alternative<ToStandardError>(target)) return to_standard_error();
   return none();
 }
 
-Result<Journal> Journal::to_file(const std::string& path) {
-  return Journal(TRY(open_journal_file(path)), Way::append_after);
+Result<Journal> Journal::to_file(const std::string& path, FileBound bound) {
+  JournalFile file = TRY(open_journal_file(path));
+  Journal journal(std::move(file.fd), Way::append_after, bound);
+  journal.directory_ = std::move(file.directory);
+  journal.name_ = std::move(file.name);
+  // One that cannot be renamed now holds no more than it may all the same.
+  (void)journal.begin_new_file(std::chrono::system_clock::now());
+  return journal;
+}
+
+// What others opened for us stays open at an exec; what is ours does not, and may have taken the number.
+Result<Journal> Journal::to_descriptor(int number) {
+  const int flags = ::fcntl(number, F_GETFD);
+  if (flags < 0 || (flags & FD_CLOEXEC) != 0)
+    return fail(Exit::missing_input, "the audit's descriptor " + std::to_string(number) +
+                                         ": is not open: name one that the program is started with");
+  ::fcntl(number, F_SETFD, FD_CLOEXEC);
+  return to_fd(UniqueFd(number));
 }
 
 Result<Journal> Journal::to_standard_error() {
@@ -52,7 +84,7 @@ Result<Journal> Journal::to_standard_error() {
   return to_fd(std::move(copy));
 }
 
-Result<Journal> Journal::to_fd(UniqueFd fd) {
+Result<Journal> Journal::to_fd(UniqueFd fd, FileBound bound) {
   struct stat status{};
   const int flags = ::fcntl(fd.get(), F_GETFL);
   if (flags < 0 || ::fstat(fd.get(), &status) != 0)
@@ -62,13 +94,29 @@ Result<Journal> Journal::to_fd(UniqueFd fd) {
 
   if (S_ISREG(status.st_mode)) {
     const bool end_is_seen = (flags & O_APPEND) != 0 && (flags & O_ACCMODE) == O_RDWR;
-    return Journal(std::move(fd), end_is_seen ? Way::append_after : Way::append);
+    return Journal(std::move(fd), end_is_seen ? Way::append_after : Way::append, bound);
   }
-  if (S_ISSOCK(status.st_mode)) return Journal(std::move(fd), Way::send);
-  if ((flags & O_NONBLOCK) != 0) return Journal(std::move(fd), Way::write);
+  constexpr FileBound none = FileBound::none();
+  if (S_ISSOCK(status.st_mode)) return Journal(std::move(fd), Way::send, none);
+  if ((flags & O_NONBLOCK) != 0) return Journal(std::move(fd), Way::write, none);
   UniqueFd own = reopen_nonblocking(fd);
-  if (own.valid()) return Journal(std::move(own), Way::write);
-  return Journal(std::move(fd), Way::poll);
+  if (own.valid()) return Journal(std::move(own), Way::write, none);
+  return Journal(std::move(fd), Way::poll, none);
+}
+
+Result<> Journal::begin_new_file(Time now) {
+  (void)has_room_for(0);
+  if (!directory_.valid() || !wants_new_file()) return {};
+  NewFile next = TRY(rotate_journal_files(directory_, name_));
+  continue_in(std::move(next.fd));
+  record(Rotated{next.deleted_lines}, now);
+  return {};
+}
+
+void Journal::continue_in(UniqueFd file) {
+  fd_ = std::move(file);
+  size_ = 0;
+  cut_short_ = false;
 }
 
 void Journal::record(const Event& event, Time now) noexcept {
@@ -79,7 +127,7 @@ void Journal::record(const Event& event, Time now) noexcept {
 void Journal::note(const Event& event, Time now) noexcept {
   if (!fd_.valid()) return;
   std::array<char, limits::line_octets> room;
-  const std::string_view line = render(event, now, room);
+  const std::string_view line = render(event, now, room, road_);
   if (noted_.size() - 1 + line.size() > limits::octets_at_once) flush();
   noted_ += line;
   noted_at_ = now;
@@ -97,20 +145,29 @@ void Journal::flush() noexcept {
 bool Journal::write_lost() {
   std::array<char, 1 + limits::line_octets> room;
   room[0] = '\n';
-  const std::string_view line = render(EventsLost{untold_}, noted_at_, std::span(room).subspan<1>());
+  const std::string_view line = render(EventsLost{untold_}, noted_at_, std::span(room).subspan<1>(), road_);
   return write({room.data(), 1 + line.size()}) == 1;
 }
 
 // Returns how many lines were written whole.
 size_t Journal::write(std::string_view lines) {
+  if (!has_room_for(lines.size())) return 0;
   // What was cut short was an event, so what ends it here is an events_lost: with the newline still short.
   const size_t first = cut_short_ || within_a_line() ? 0 : 1;
   const ssize_t taken = try_write(lines.substr(first));
   if (taken <= 0) return 0;
+  size_ += static_cast<uint64_t>(taken);
   const std::string_view written = lines.substr(0, first + static_cast<size_t>(taken));
   // Others may write before our next line, so what is cut short is ended at once if it can be.
   cut_short_ = !written.ends_with('\n') && try_write("\n") != 1;
   return lines_of(written);
+}
+
+bool Journal::has_room_for(size_t octets) {
+  struct stat status{};
+  if (bound_.octets() == 0 || ::fstat(fd_.get(), &status) != 0) return true;
+  size_ = static_cast<uint64_t>(status.st_size);
+  return bound_.allows(size_ + octets);
 }
 
 ssize_t Journal::try_write(std::string_view octets) const {

@@ -1,10 +1,15 @@
 #include "audit/journal_file.h"
 
+#include <algorithm>
+#include <array>
+
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "audit/path.h"
+#include "ostiary/audit/limits.h"
 #include "ostiary/base/guarded_directory.h"
 
 namespace ostiary::audit {
@@ -33,18 +38,54 @@ Result<> check_file(const UniqueFd& file, const std::string& path) {
   return {};
 }
 
+// The file itself has no number.
+std::string numbered(const std::string& name, size_t number) {
+  return number == 0 ? name : name + "." + std::to_string(number);
+}
+
+// None where there is no such file.
+uint64_t count_lines(const UniqueFd& directory, const std::string& name) {
+  const UniqueFd file{
+      ::openat(directory.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)};
+  std::array<char, 65536> block;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  uint64_t lines = 0;
+  for (ssize_t got = 0; file.valid() && (got = ::read(file.get(), block.data(), block.size())) > 0;)
+    lines += static_cast<uint64_t>(std::count(block.data(), block.data() + got, '\n'));
+  return lines;
+}
+
+// What is not there was taken away by somebody else, and need not be.
+Result<> rename(const UniqueFd& directory, const std::string& from, const std::string& to) {
+  if (::renameat(directory.get(), from.c_str(), directory.get(), to.c_str()) == 0 || errno == ENOENT)
+    return {};
+  return std::unexpected(Error::system(from));
+}
+
 }  // namespace
 
-Result<UniqueFd> open_journal_file(const std::string& path) {
-  const auto [directory, name] = split(path);
+Result<JournalFile> open_journal_file(const std::string& path) {
+  auto [directory, name] = split(path);
   TRY(check_path(directory, name));
-  const UniqueFd guarded = TRY(make_guarded_directory(directory));
+  UniqueFd guarded = TRY(make_guarded_directory(directory));
   UniqueFd file{::openat(guarded.get(), name.c_str(), file_flags, file_mode)};
   if (!file.valid() && (errno == ELOOP || errno == EISDIR || errno == ENXIO))
     return refuse(path, "is not a regular file: remove it");
   if (!file.valid()) return std::unexpected(Error::system(path));
   TRY(check_file(file, path));
-  return file;
+  return JournalFile{.fd = std::move(file), .directory = std::move(guarded), .name = std::move(name)};
+}
+
+Result<NewFile> rotate_journal_files(const UniqueFd& directory, const std::string& name) {
+  const std::string next = name + ".new";
+  (void)::unlinkat(directory.get(), next.c_str(), 0);  // of a keeper that was killed at this
+  NewFile made{.fd = UniqueFd(::openat(directory.get(), next.c_str(), file_flags | O_EXCL, file_mode))};
+  if (!made.fd.valid()) return std::unexpected(Error::system(next));
+  TRY(check_file(made.fd, next));
+  made.deleted_lines = count_lines(directory, numbered(name, limits::files - 1));
+  for (size_t number = limits::files - 1; number > 0; --number)
+    TRY(rename(directory, numbered(name, number - 1), numbered(name, number)));
+  TRY(rename(directory, next, name));
+  return made;
 }
 
 }  // namespace ostiary::audit

@@ -1,5 +1,9 @@
 #include "ostiary/audit/target.h"
 
+#include <charconv>
+
+#include <unistd.h>
+
 #include "audit/path.h"
 #include "ostiary/base/guarded_directory.h"
 #include "ostiary/base/quote.h"
@@ -12,8 +16,16 @@ Result<Target> parse_target(std::string_view text) {
   };
   if (text == "stderr") return ToStandardError{};
   if (text == "none") return ToNobody{};
+  if (text.starts_with("fd:")) {
+    const std::string_view digits = text.substr(3);
+    int number = -1;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error == std::errc{} && end == digits.data() + digits.size() && number > STDERR_FILENO)
+      return ToDescriptor{number};
+    return wrong(": is no descriptor for the audit: write fd: and a number from 3, as in fd:7");
+  }
   if (!text.starts_with('/'))
-    return wrong(": is no place for the audit: write a file's absolute path, stderr or none");
+    return wrong(": is no place for the audit: write a file's absolute path, fd:N, stderr or none");
   if (text.contains('\0')) return wrong(": is no path: it has a NUL");
   const auto [directory, name] = split(text);
   if (directory.empty()) return wrong(": write a file in a directory, not one in /");

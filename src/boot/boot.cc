@@ -39,9 +39,7 @@ using keeper::Supervisor;
 
 confine::Command command_of(std::vector<std::string> arguments, const config::Environment& environment,
                             const std::string& directory) {
-  return {.arguments = std::move(arguments),
-          .environment = environment.entries(),
-          .directory = directory};
+  return {.arguments = std::move(arguments), .environment = environment.entries(), .directory = directory};
 }
 
 void tell_telemetry(const telemetry::Telemetry& telemetry) {
@@ -77,13 +75,22 @@ std::string describe(int wait_status) {
 
 constexpr const char* default_audit = "/var/log/ostiary/audit.jsonl";
 
-Result<audit::Journal> open_journal(const Plan& plan) {
-  if (plan.audit) return audit::Journal::open(*plan.audit);
+Result<audit::Journal> choose_journal(const Plan& plan) {
+  if (plan.audit) return audit::Journal::open(*plan.audit, plan.audit_bound);
   if (plan.gate == config::Gate::off) return audit::Journal::none();
-  auto file = audit::Journal::to_file(default_audit);
+  auto file = audit::Journal::to_file(default_audit, plan.audit_bound);
   if (file) return file;
-  log::info("the audit goes to standard error, or where --audit says: " + file.error().message);
+  log::info("the audit goes to standard error: " + file.error().message);
   return audit::Journal::to_standard_error();
+}
+
+Result<audit::Journal> open_journal(const Plan& plan) {
+  auto journal = TRY(choose_journal(plan));
+  if (journal.road() == audit::Road::shared)
+    log::warn(
+        "the audit goes where the agent can write such lines too, and is no evidence: name a file or a "
+        "descriptor of its own with --audit");
+  return journal;
 }
 
 // What the boot holds while it lasts.

@@ -186,6 +186,7 @@ Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journa
   TRY(net::bring_loopback_up());
   auto resolver = TRY(ResolverFile::read(resolver_path));
   auto setup = TRY(make_setup(plan));
+  setup.audit_bound = journal.bound();
   auto ruleset = make_ruleset(plan, setup);
   auto table = TRY(nft::Table::open());
   if (::getpid() == 1 && earlier == Left::nobody) table.set_lifetime(nft::Lifetime::ends_with_the_keeper);
@@ -282,6 +283,7 @@ Result<> GateWard::hear_plan(const event::Signals& requests) {
     if (!message) return fail(Exit::unavailable, "the gate ended before it was ready");
     if (message->kind == gate::Message::Kind::failed)
       return fail(static_cast<Exit>(message->number), std::move(message->text));
+    if (message->kind == gate::Message::Kind::full) begin_new_audit_file();
     if (message->kind == gate::Message::Kind::admitted)
       admitted_.push_back(TRY(inet::IpAddress::parse(message->text)));
     if (message->kind == gate::Message::Kind::unresolved)
@@ -318,6 +320,7 @@ Result<> GateWard::end_self_test() {
     if (!message) return fail(Exit::unavailable, "the gate ended during the self-test");
     if (message->kind == gate::Message::Kind::failed)
       return fail(static_cast<Exit>(message->number), message->text);
+    if (message->kind == gate::Message::Kind::full) begin_new_audit_file();
     if (message->kind == gate::Message::Kind::tested) return {};
   }
 }
@@ -341,12 +344,22 @@ Result<> GateWard::look() {
   return {};
 }
 
-// A gate that was started again says what the first one did; only what it fails of matters, and its end,
-// which SIGCHLD tells.
+// A gate that was started again says what the first one did; only what it fails of matters, what it asks for,
+// and its end, which SIGCHLD tells.
 void GateWard::hear_later() {
   const auto message = gate_->hear(0ms);
   if (message && !*message) descriptors_ = {watch_.fd()};
-  if (message && *message && (*message)->kind == gate::Message::Kind::failed) log::warn((*message)->text);
+  if (!message || !*message) return;
+  if ((*message)->kind == gate::Message::Kind::failed) log::warn((*message)->text);
+  if ((*message)->kind == gate::Message::Kind::full) begin_new_audit_file();
+}
+
+// Whether one is due is looked at here, so that a gate that asks without need gets no more than the present
+// file. One that cannot be made is asked for again; meanwhile the present one holds what it may and no more.
+void GateWard::begin_new_audit_file() {
+  const Result<> begun = journal_.begin_new_file(std::chrono::system_clock::now());
+  if (!begun) log::warn("no new file for the audit: " + begun.error().message);
+  if (begun && gate_) (void)gate_->hand_over_audit(journal_.fd());
 }
 
 Result<> GateWard::on_end(int wait_status) {
@@ -413,6 +426,7 @@ void GateWard::close() {
 
 void GateWard::tell(const audit::Event& event) {
   journal_.record(event, std::chrono::system_clock::now());
+  if (journal_.wants_new_file()) begin_new_audit_file();
 }
 
 }  // namespace ostiary::boot

@@ -26,6 +26,9 @@ Result<std::vector<policy::Rule>> parse_inbound(const config::Given& given) {
   return rules;
 }
 
+constexpr uint64_t mebibyte = 1U << 20U;
+static_assert(config::setting_of("audit_limit").min * mebibyte >= audit::limits::least_octets);
+
 Result<audit::Target> parse_audit(const config::Given& given) {
   auto target = audit::parse_target(given.text);
   if (!target) return std::unexpected(std::move(target).error().within(given.origin));
@@ -48,6 +51,7 @@ Result<> plan_gate(const config::Config& config, const Machine& machine, Plan& p
         plan.warnings));
   if (config.inbound) plan.inbound = TRY(parse_inbound(*config.inbound));
   if (config.audit) plan.audit = TRY(parse_audit(*config.audit));
+  plan.audit_bound = audit::FileBound::share_of(static_cast<uint64_t>(config.audit_mebibytes) * mebibyte);
   if (config.gate == config::Gate::on) plan.rules = TRY(collect_rules(config, plan.telemetry));
   if (config.gate == config::Gate::on && config.scope == config::Scope::user && plan.identity.uid == 0)
     return fail(

@@ -93,6 +93,10 @@ class Reader {
   }
 
   Result<seconds> duration(std::string_view key, seconds standard) const {
+    return seconds(TRY(number(key, standard.count(), "seconds")));
+  }
+
+  Result<int64_t> number(std::string_view key, int64_t standard, std::string_view of_what) const {
     const Given* given = find(key);
     if (given == nullptr) return standard;
     const auto [min, max] = std::pair(setting_of(key).min, setting_of(key).max);
@@ -100,9 +104,9 @@ class Reader {
     const char* const last = given->text.data() + given->text.size();
     const auto [end, error] = std::from_chars(given->text.data(), last, value);
     if (error != std::errc{} || end != last || value < min || value > max)
-      return bad(*given,
-                 "is not a number of seconds from " + std::to_string(min) + " to " + std::to_string(max));
-    return seconds(value);
+      return bad(*given, "is not a number of " + std::string(of_what) + " from " + std::to_string(min) +
+                             " to " + std::to_string(max));
+    return value;
   }
 
   Result<std::optional<Choice>> choice(std::string_view key) const {
@@ -179,6 +183,7 @@ Result<> read_gate_settings(const Reader& reader, Config& config) {
   config.in_place = TRY(reader.choice("in_place")).value_or(Choice::no);
   config.keep_rules = TRY(read_keep_rules(reader.find("keep_rules")));
   config.audit = copy_of(reader.find("audit"));
+  config.audit_mebibytes = TRY(reader.number("audit_limit", config.audit_mebibytes, "MiB"));
   return {};
 }
 

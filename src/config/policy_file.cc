@@ -25,6 +25,7 @@ Result<std::string> setting_text(const Setting& setting, const Node& value) {
     case ValueKind::list:
       return std::string(TRY(value.string()));
     case ValueKind::seconds:
+    case ValueKind::mebibytes:
       return std::to_string(TRY(value.integer(setting.min, setting.max)));
     case ValueKind::on_or_off:
       return std::string(TRY(value.boolean()) ? "true" : "false");

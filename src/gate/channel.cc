@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 
+#include <string.h>
 #include <sys/socket.h>
 
 namespace ostiary::gate {
@@ -50,6 +51,49 @@ Result<std::optional<std::string>> receive(int channel) {
     if (got == 0 || errno == ECONNRESET) return std::nullopt;
     if (errno != EINTR) return std::unexpected(Error::system("the gate's channel", Exit::unavailable));
   }
+}
+
+Result<> send(int channel, char word, int descriptor) {
+  iovec octets{.iov_base = &word, .iov_len = 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
+  msghdr message{};
+  message.msg_iov = &octets;
+  message.msg_iovlen = 1;
+  message.msg_control = room.data();
+  message.msg_controllen = room.size();
+  cmsghdr* const control = CMSG_FIRSTHDR(&message);
+  control->cmsg_level = SOL_SOCKET;
+  control->cmsg_type = SCM_RIGHTS;
+  control->cmsg_len = CMSG_LEN(sizeof descriptor);
+  ::memcpy(CMSG_DATA(control), &descriptor, sizeof descriptor);
+  if (::sendmsg(channel, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+    return std::unexpected(Error::system("the gate's channel", Exit::unavailable));
+  return {};
+}
+
+Result<std::optional<Heard>> receive_word(int channel) {
+  char word = 0;
+  iovec octets{.iov_base = &word, .iov_len = 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
+  msghdr message{};
+  message.msg_iov = &octets;
+  message.msg_iovlen = 1;
+  message.msg_control = room.data();
+  message.msg_controllen = room.size();
+  ssize_t got = 0;
+  do {
+    got = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got == 0 || (got < 0 && errno == ECONNRESET)) return std::nullopt;
+  if (got < 0) return std::unexpected(Error::system("the gate's channel", Exit::unavailable));
+  Heard heard{.word = static_cast<Word>(word)};
+  const cmsghdr* const control = CMSG_FIRSTHDR(&message);
+  if (control != nullptr && control->cmsg_type == SCM_RIGHTS) {
+    int descriptor = -1;
+    ::memcpy(&descriptor, CMSG_DATA(control), sizeof descriptor);
+    heard.descriptor = UniqueFd(descriptor);
+  }
+  return heard;
 }
 
 Result<> send(int channel, std::string_view octets) {

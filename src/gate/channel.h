@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
 #include "ostiary/gate/launch.h"
 
 namespace ostiary::gate {
@@ -24,7 +25,7 @@ inline constexpr int last = wildcard_count;
 }  // namespace inherited
 
 // What the keeper says.
-enum class Word : uint8_t { begin = 'b', restore = 'r', tested = 't' };
+enum class Word : uint8_t { begin = 'b', restore = 'r', tested = 't', audit = 'a' };
 
 std::string render_message(const Message& message);
 std::optional<Message> parse_message(std::string_view octets);
@@ -32,5 +33,14 @@ std::optional<Message> parse_message(std::string_view octets);
 // Waits for a datagram; nothing at the end of the channel.
 Result<std::optional<std::string>> receive(int channel);
 Result<> send(int channel, std::string_view octets);
+
+// A word, and the descriptor that goes with it; without waiting.
+Result<> send(int channel, char word, int descriptor);
+struct Heard {
+  Word word{};
+  UniqueFd descriptor = {};  // invalid where none came along
+};
+// Waits for what the keeper says; nothing at the end of the channel.
+Result<std::optional<Heard>> receive_word(int channel);
 
 }  // namespace ostiary::gate

@@ -51,9 +51,9 @@ std::vector<UniqueFd> inherit(int ipv4, int ipv6) {
   return sockets;
 }
 
-Result<audit::Journal> open_journal(UniqueFd fd) {
+Result<audit::Journal> open_journal(UniqueFd fd, audit::FileBound bound) {
   if (!fd.valid()) return audit::Journal::none();
-  return audit::Journal::to_fd(std::move(fd));
+  return audit::Journal::to_fd(std::move(fd), bound);
 }
 
 Result<Setup> read_setup() {
@@ -90,7 +90,7 @@ struct Parts {
 Result<Parts> open_parts(const UniqueFd& channel) {
   Birthright birthright;
   Setup setup = TRY(read_setup());
-  auto journal = TRY(open_journal(std::move(birthright.audit)));
+  auto journal = TRY(open_journal(std::move(birthright.audit), setup.audit_bound));
   auto wildcard_count = TRY(
       SharedPage<WildcardCount>::attach(std::move(birthright.wildcard_count), "the gate's wildcard count"));
   policy::Policy policy = policy::Policy::compile(setup.rules);
@@ -140,6 +140,7 @@ class Gate {
       udp_.flush();
       upstream_->tidy();
       parts_.recorder.write();
+      if (parts_.recorder.asks_for_file(now)) tell({.kind = Message::Kind::full});
     }
     parts_.recorder.flush();
     return 0;
@@ -198,13 +199,15 @@ class Gate {
   }
 
   Result<> on_word(steady_clock::time_point now) {
-    const auto word = TRY(receive(parts_.channel.get()));
-    if (!word)
+    auto heard = TRY(receive_word(parts_.channel.get()));
+    if (!heard)
       ended_ = true;
-    else if (word->front() == static_cast<char>(Word::restore))
+    else if (heard->word == Word::restore)
       TRY(ledger_.restore(now));
-    else if (word->front() == static_cast<char>(Word::tested))
+    else if (heard->word == Word::tested)
       TRY(on_tested(now));
+    else if (heard->word == Word::audit && heard->descriptor.valid())
+      parts_.recorder.continue_in(std::move(heard->descriptor));
     return {};
   }
 
@@ -346,8 +349,10 @@ Result<int> confine_and_serve(const UniqueFd& channel) {
   Parts parts = TRY(open_parts(channel));
   TRY(confine::confine_gate(parts.setup.user));
   TRY(send(channel.get(), render_message({.kind = Message::Kind::hello, .number = parts.admissions.port()})));
-  const auto word = TRY(receive(channel.get()));
-  if (!word || word->front() != static_cast<char>(Word::begin)) return 0;
+  auto heard = TRY(receive_word(channel.get()));
+  for (; heard && heard->word == Word::audit; heard = TRY(receive_word(channel.get())))
+    parts.recorder.continue_in(std::move(heard->descriptor));
+  if (!heard || heard->word != Word::begin) return 0;
   auto status = Gate(parts).serve();
   parts.recorder.write();
   return status;

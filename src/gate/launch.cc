@@ -134,6 +134,10 @@ Result<> Process::tell_tested() {
   return send(channel_.get(), {&word, 1});
 }
 
+Result<> Process::hand_over_audit(int file) {
+  return send(channel_.get(), static_cast<char>(Word::audit), file);
+}
+
 Result<> Process::tell_restore() {
   const char word = static_cast<char>(Word::restore);
   return send(channel_.get(), {&word, 1});

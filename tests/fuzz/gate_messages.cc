@@ -27,7 +27,7 @@ void check_any_message(std::string_view octets) {
 
 // A gate tells what it likes; it arrives, as far as there is room for it and up to a NUL.
 void check_own_message(fuzz::Input input) {
-  const auto kind = Message::Kind{static_cast<uint8_t>(input.octet() % 5U)};
+  const auto kind = Message::Kind{static_cast<uint8_t>(input.octet() % 7U)};
   const uint32_t number = uint32_t{input.number()} << 16U | input.number();
   const std::string text(fuzz::as_text(input.take(input.number())));
   const Message message{
@@ -60,6 +60,7 @@ void check_setup(std::string_view text) {
   HOLDS(again && again->rules.size() == setup->rules.size() && again->upstreams == setup->upstreams);
   for (size_t i = 0; i < setup->rules.size(); ++i) HOLDS(same(again->rules[i], setup->rules[i]));
   HOLDS(again->terms.hold == setup->terms.hold && again->resolve_timeout == setup->resolve_timeout);
+  HOLDS(again->audit_bound.octets() == setup->audit_bound.octets());
   HOLDS(again->mark == setup->mark && again->log_group == setup->log_group && again->user == setup->user);
 }
 

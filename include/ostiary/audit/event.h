@@ -147,6 +147,11 @@ struct Probe {
   std::string_view detail;
 };
 
+// A new file of the journal begins.
+struct Rotated {
+  uint64_t deleted = 0;  // lines of the oldest file, which was deleted for it
+};
+
 // Events of this journal that could not be written.
 struct EventsLost {
   uint64_t count = 0;
@@ -158,15 +163,18 @@ struct Exited {
 };
 
 using Event =
-    std::variant<Boot, Phase, Allow, DenyName, DenyPacket, DenyOther, Admit, UpstreamFailure,
-                 GateStarted, GateDied, GateRestarted, Tampering, Probe, EventsLost, Exited>;
+    std::variant<Boot, Phase, Allow, DenyName, DenyPacket, DenyOther, Admit, UpstreamFailure, GateStarted,
+                 GateDied, GateRestarted, Tampering, Probe, Rotated, EventsLost, Exited>;
+
+// How the lines leave: by a road of their own, or by one on which the agent can write lines too.
+enum class Road : uint8_t { own, shared };
 
 using Time = std::chrono::system_clock::time_point;
 using LineRoom = std::span<char, limits::line_octets>;
 
 // One object of printable ASCII and a newline, at the start of `room`; a text that is too long ends in "…".
 // Control characters and all beyond ASCII are escaped as JSON has it, and an octet that is no UTF-8 becomes
-// the text "\xNN". Allocates nothing.
-std::string_view render(const Event& event, Time time, LineRoom room);
+// the text "\xNN". A line that shares its road says so. Allocates nothing.
+std::string_view render(const Event& event, Time time, LineRoom room, Road road = Road::own);
 
 }  // namespace ostiary::audit

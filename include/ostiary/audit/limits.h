@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include <limits.h>
 
@@ -25,7 +26,13 @@ inline constexpr size_t fold_passed = 100;
 // Kinds of denial told apart among the rest.
 inline constexpr size_t fold_entries = 1024;
 
+// Of a journal in a file: the one that is written, and those before it.
+inline constexpr size_t files = 4;
+// What they hold together is a setting; at least this.
+inline constexpr uint64_t least_octets = 1U << 20U;
+
 static_assert(octets_at_once <= PIPE_BUF);
+static_assert(least_octets / files / 4 >= 16 * octets_at_once);  // while a new one is being made
 static_assert(texts * text_octets + frame_octets <= line_octets);
 // A name of 255 octets on the wire, each of them written as "\\000" but for the dots, is never cut.
 static_assert((255 - 5) * 5 + 3 <= text_octets);

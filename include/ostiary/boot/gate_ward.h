@@ -77,6 +77,7 @@ class GateWard final : public keeper::Ward {
   Result<Start> start();
   Result<> hear_plan(const event::Signals& requests);
   void hear_later();
+  void begin_new_audit_file();
   void watch_descriptors();
   Result<> put_rules_right(const nft::Change& change);
   void tell(const audit::Event& event);

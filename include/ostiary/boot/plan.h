@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ostiary/audit/file_bound.h"
 #include "ostiary/audit/target.h"
 #include "ostiary/base/result.h"
 #include "ostiary/boot/agent_environment.h"
@@ -43,6 +44,7 @@ struct Plan {
   net::NamespaceKind network = net::NamespaceKind::machine;
   RulesAtEnd rules_at_end = RulesAtEnd::removed;
   std::optional<audit::Target> audit;  // nothing: the default file, or else stderr
+  audit::FileBound audit_bound = audit::FileBound::none();
   std::chrono::seconds grace{};
   std::optional<AuthHook> auth_hook;
   config::Choice prepare_claude = config::Choice::no;

@@ -70,6 +70,7 @@ struct Config {
   Choice in_place = Choice::no;
   std::optional<Choice> keep_rules;
   std::optional<Given> audit;
+  int64_t audit_mebibytes = 64;
   std::optional<TelemetrySource> telemetry_source;
   Choice require_telemetry = Choice::no;
   Choice managed_settings = Choice::yes;

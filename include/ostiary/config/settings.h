@@ -12,7 +12,7 @@
 
 namespace ostiary::config {
 
-enum class ValueKind : uint8_t { text, list, seconds, on_or_off };
+enum class ValueKind : uint8_t { text, list, seconds, mebibytes, on_or_off };
 
 // Where a setting may stand.
 enum class Reach : uint8_t { everywhere, flag_and_variable };
@@ -25,7 +25,7 @@ struct Setting {
   Reach reach;
   std::string_view value;  // what --help calls the value
   std::string_view help;
-  int64_t min = 0;  // of seconds
+  int64_t min = 0;  // of a number
   int64_t max = 0;
 };
 
@@ -66,8 +66,10 @@ inline constexpr std::array settings{
             "Put the gate up even in the machine's own network"},
     Setting{"keep_rules", "--keep-rules", "OSTIARY_KEEP_RULES", ValueKind::text, Reach::everywhere,
             "always|never", "Whether the rules stay (default: only where the network ends with us)"},
-    Setting{"audit", "--audit", "OSTIARY_AUDIT", ValueKind::text, Reach::everywhere, "FILE|stderr|none",
+    Setting{"audit", "--audit", "OSTIARY_AUDIT", ValueKind::text, Reach::everywhere, "FILE|fd:N|stderr|none",
             "Where the audit goes (default: /var/log/ostiary/audit.jsonl, else stderr)"},
+    Setting{"audit_limit", "--audit-limit", "OSTIARY_AUDIT_LIMIT", ValueKind::mebibytes, Reach::everywhere,
+            "MIB", "What the audit's files may take together, in MiB (default: 64)", 1, 65536},
     Setting{"telemetry_source", "--telemetry", "OSTIARY_TELEMETRY_SOURCE", ValueKind::text, Reach::everywhere,
             "SOURCE", "grafana-cloud, otlp, module or off (default: what is set up)"},
     Setting{"require_telemetry", "--require-telemetry", "OSTIARY_REQUIRE_TELEMETRY", ValueKind::on_or_off,

@@ -37,6 +37,7 @@ struct Message {
     unresolved,  // `text` is a name of the plan that did not resolve, `reason` why
     ready,       // the plan's names are asked for; `number` is how many resolved
     tested,      // what is denied from now on is not the self-test's doing
+    full,        // a new file of the audit is due
     failed,      // `text` says why it ends
   };
   Kind kind{};
@@ -73,6 +74,8 @@ class Process {
   Result<> tell_restore();
   // The self-test is over; it answers with Message::Kind::tested.
   Result<> tell_tested();
+  // The audit goes on in this file. Does not wait: one that does not listen asks again.
+  Result<> hand_over_audit(int file);
 
  private:
   Process(pid_t pid, UniqueFd channel) : pid_(pid), channel_(std::move(channel)) {}

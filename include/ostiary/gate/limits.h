@@ -44,6 +44,9 @@ static_assert(tcp_unsent_octets >= dns::limits::answer_octets + 2);
 // Names the audit has told to be allowed.
 inline constexpr size_t told_names = 65536;
 
+// Until the keeper is asked once more for a new file of the audit.
+inline constexpr std::chrono::seconds audit_patience = 60s;
+
 // A deadline in the kernel and one in here are not read from one clock.
 inline constexpr std::chrono::seconds admission_margin = 2s;
 

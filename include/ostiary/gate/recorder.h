@@ -7,6 +7,7 @@
 
 #include "ostiary/audit/fold.h"
 #include "ostiary/audit/journal.h"
+#include "ostiary/gate/limits.h"
 
 namespace ostiary::gate {
 
@@ -35,6 +36,18 @@ class Recorder {
 
   void write() { journal_.flush(); }
 
+  // Whether the audit's file wants another in its place; the keeper makes it, and is not asked again at once.
+  bool asks_for_file(Time now) {
+    if (!journal_.wants_new_file() || now < ask_again_) return false;
+    ask_again_ = now + limits::audit_patience;
+    return true;
+  }
+  void continue_in(UniqueFd file) {
+    journal_.flush();
+    journal_.continue_in(std::move(file));
+    ask_again_ = {};
+  }
+
   // When flush() is to be called; nothing while nothing waits.
   std::optional<Time> due() const { return fold_.due(); }
   void flush() {
@@ -45,6 +58,7 @@ class Recorder {
   audit::Journal journal_;
   audit::Fold fold_;
   audit::Doer doer_ = audit::Doer::agent;
+  Time ask_again_{};
 };
 
 }  // namespace ostiary::gate

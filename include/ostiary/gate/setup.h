@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ostiary/audit/file_bound.h"
 #include "ostiary/base/result.h"
 #include "ostiary/gate/answerer.h"
 #include "ostiary/policy/rule.h"
@@ -22,6 +23,7 @@ struct Setup {
   Beginning beginning = Beginning::empty;
   uint32_t mark = 0;
   uint16_t log_group = 0;
+  audit::FileBound audit_bound = audit::FileBound::none();
   uint32_t user = 0;  // the uid and gid it drops to
 };
 

@@ -48,6 +48,7 @@ std::vector<Event> largest(const std::string& text) {
       GateRestarted{number, number},
       Tampering{text, number, text, Tampering::Response::agent_ended},
       Probe{text, Probe::Outcome::not_tried, text},
+      Rotated{count},
       EventsLost{count},
       Exited{255, text},
   };
@@ -68,6 +69,13 @@ TEST_SUITE("audit/event") {
     CHECK(line_of(Exited{0, "the agent ended"}) ==
           R"({"time":"2026-01-02T03:04:05.678901Z","event":"exit","status":0,"reason":"the agent ended"})"
           "\n");
+  }
+
+  TEST_CASE("a line that shares its road says so, whatever the event") {
+    for (const Event& event : samples()) {
+      CHECK(json::parse(line_of(event, sample_time(), Road::shared))["road"] == "shared with the agent");
+      CHECK_FALSE(json::parse(line_of(event)).contains("road"));
+    }
   }
 
   TEST_CASE("the time is UTC with six digits of a second") {
@@ -138,7 +146,7 @@ TEST_SUITE("audit/event") {
     for (const std::string& text :
          {std::string(5000, 'x'), std::string(5000, '\n'), std::string(5000, '\xff')}) {
       for (const Event& event : largest(text)) {
-        const std::string line = line_of(event);
+        const std::string line = line_of(event, sample_time(), Road::shared);
         const json fields = json::parse(line);
         REQUIRE(line.size() <= limits::line_octets);
         size_t texts = 0;

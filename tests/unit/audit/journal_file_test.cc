@@ -123,7 +123,7 @@ TEST_SUITE("audit/journal_file") {
   TEST_CASE("makes the file and its directory, with their modes whatever the umask") {
     const Scratch scratch;
     const mode_t before = ::umask(0077);
-    auto journal = Journal::open(ToFile{scratch.path("log/ostiary/audit.jsonl")});
+    auto journal = Journal::open(ToFile{scratch.path("log/ostiary/audit.jsonl")}, FileBound::none());
     ::umask(before);
     REQUIRE(journal);
     for (const Event& event : samples()) journal->record(event, sample_time());

@@ -240,23 +240,23 @@ TEST_SUITE("audit/journal") {
     record_many(journal, 10);
     CHECK(journal.lost() == 0);
     CHECK(journal.fd() == -1);
-    auto opened = Journal::open(ToNobody{});
+    auto opened = Journal::open(ToNobody{}, FileBound::none());
     REQUIRE(opened);
     CHECK(opened->fd() == -1);
   }
 
-  TEST_CASE("standard error is written to and stays open afterwards") {
+  TEST_CASE("standard error is written to, with a word that the agent shares it, and stays open afterwards") {
     auto [read, write] = make_pipe();
     const UniqueFd before{::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)};
     REQUIRE(::dup2(write.get(), STDERR_FILENO) == STDERR_FILENO);
     {
-      auto journal = Journal::open(ToStandardError{});
+      auto journal = Journal::open(ToStandardError{}, FileBound::none());
       if (journal) journal->record(GateStarted{7}, sample_time());
     }
     const bool open_still = ::fcntl(STDERR_FILENO, F_GETFD) >= 0;
     ::dup2(before.get(), STDERR_FILENO);
     CHECK(open_still);
-    CHECK(drain(read) == line_of(GateStarted{7}));
+    CHECK(drain(read) == line_of(GateStarted{7}, sample_time(), Road::shared));
   }
 
   TEST_CASE("a descriptor that is none, or only for reading, is refused") {

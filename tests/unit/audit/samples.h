@@ -18,9 +18,9 @@ inline Time sample_time() {
   return time_point_cast<Time::duration>(seconds);
 }
 
-inline std::string line_of(const Event& event, Time time = sample_time()) {
+inline std::string line_of(const Event& event, Time time = sample_time(), Road road = Road::own) {
   std::array<char, limits::line_octets> room;
-  return std::string(render(event, time, room));
+  return std::string(render(event, time, room, road));
 }
 
 inline inet::IpAddress address(std::string_view text) {
@@ -53,6 +53,7 @@ inline std::vector<Event> samples() {
       GateRestarted{9, 1},
       Tampering{"the table was deleted", 4711, "nft", Tampering::Response::repaired},
       Probe{"metadata address", Probe::Outcome::held, "connection refused"},
+      Rotated{52114},
       EventsLost{17},
       Exited{143, "the agent was ended by SIGTERM, after SIGTERM from outside"},
   };

@@ -15,6 +15,7 @@ Json written() {
   Setup setup;
   setup.rules.push_back({.subject = host, .reason = "a test"});
   setup.terms.hold = std::chrono::seconds(60);
+  setup.audit_bound = ostiary::audit::FileBound::of_file(uint64_t{16} << 30U);
   return Json::parse(render_setup(setup));
 }
 
@@ -28,6 +29,7 @@ TEST_SUITE("gate/setup") {
     CHECK(text(setup->rules[0].subject) == "a.example");
     CHECK(setup->rules[0].protocol == ostiary::policy::Protocol::tcp);
     CHECK(setup->terms.hold == std::chrono::seconds(60));
+    CHECK(setup->audit_bound.octets() == uint64_t{16} << 30U);
   }
 
   TEST_CASE("a number that names nothing is refused") {
