@@ -14,6 +14,7 @@ using dns::ExtendedError;
 using dns::Rcode;
 using dns::RecordType;
 using std::chrono::seconds;
+using upstream::Origin;
 
 constexpr dns::Explanation no_rule{ExtendedError::blocked, "ostiary: no rule of the policy allows this name"};
 constexpr dns::Explanation at_bound{ExtendedError::prohibited, "ostiary: too many new names at a time"};
@@ -110,10 +111,11 @@ void Answerer::answer_anew(const dns::Query& query, const Client& client, Time n
       return deny_at_bound(query, client, "questions outstanding", now);
     if (!within_wildcard_rate(decision, now))
       return deny_at_bound(query, client, "names of wildcards a minute", now);
-  } else if (around_.upstream.is_asking(question, query.envelope.id)) {
+  } else if (const Origin origin = origin_of(question, query.envelope.id, client); origin != Origin::other) {
     // Docker's resolver passes on what it does not know, from within this network, and the redirect brings
     // that here. It is told at once that nobody knows, instead of waiting for itself.
-    return write_empty(query.envelope, client, Rcode::server_failure, own_question);
+    if (origin == Origin::passed_on) write_empty(query.envelope, client, Rcode::server_failure, own_question);
+    return;
   } else if (pending->second.waiting.size() >= limits::waiters) {
     return deny_at_bound(query, client, "clients waiting for one answer", now);
   }
@@ -121,6 +123,12 @@ void Answerer::answer_anew(const dns::Query& query, const Client& client, Time n
           [this, client, envelope = dns::KeptEnvelope(query.envelope)](const Finding& finding) {
             write(envelope.envelope(), client, finding);
           });
+}
+
+Origin Answerer::origin_of(const dns::Question& question, uint16_t id, const Client& client) {
+  const auto* from =
+      client.transport == dns::Transport::udp ? reinterpret_cast<const sockaddr*>(&client.address) : nullptr;
+  return around_.upstream.recognize(question, id, from);
 }
 
 void Answerer::deny(const dns::Query& query, const Client& client, Time now) {

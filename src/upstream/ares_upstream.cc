@@ -27,8 +27,8 @@ using std::chrono::steady_clock;
 constexpr auto timer_grain = 1ms;
 constexpr int version_with_zones = 0x011800;
 
-// How many questions share a source port: a forger must guess it together with the id.
-[[maybe_unused]] constexpr int questions_per_port = 16;
+// How often a question that came back is asked again by another port.
+constexpr size_t returns_max = 8;
 
 int library_version() {
   int version = 0;
@@ -38,15 +38,6 @@ int library_version() {
 
 Error ares_error(const char* what, int status) {
   return {Exit::unavailable, std::string(what) + ": c-ares: " + ares_strerror(status)};
-}
-
-// What c-ares does itself where nobody else's functions are set.
-int connect_socket(int fd, const sockaddr* address, socklen_t size, void* /*self*/) noexcept {
-  return ::connect(fd, address, size);
-}
-ssize_t receive_from(int fd, void* room, size_t size, int flags, sockaddr* from, socklen_t* from_size,
-                     void* /*self*/) noexcept {
-  return ::recvfrom(fd, room, size, flags, from, from_size);
 }
 
 // "192.0.2.53:53,[2001:db8::53]:53"
@@ -63,10 +54,6 @@ int set_what_newer_versions_know(ares_options& options, const Options& ours) {
   static char no_hosts[] = "/dev/null";
   options.hosts_path = no_hosts;
   set |= ARES_OPT_HOSTS_FILE;
-#endif
-#ifdef ARES_OPT_UDP_MAX_QUERIES
-  options.udp_max_queries = questions_per_port;
-  set |= ARES_OPT_UDP_MAX_QUERIES;
 #endif
 #ifdef ARES_OPT_MAXTIMEOUTMS
   options.maxtimeout = static_cast<int>(ours.try_timeout.count());
@@ -102,6 +89,18 @@ struct AresUpstream::Pending {
   Edns edns;
   std::optional<uint16_t> id;  // once it was sent
   std::list<Pending>::iterator self;
+  std::vector<std::shared_ptr<SourcePort>> ports = {};  // that it left by, the latest last
+  size_t returns = 0;
+
+  size_t write(std::span<uint8_t> room, uint16_t id_to_write) const {
+    const size_t size = dns::write_query(room, id_to_write, question);
+    if (edns == Edns::used) return size;
+    room[dns::limits::header_octets - 1] = 0;
+    return size - dns::limits::opt_octets;
+  }
+  void give_up_ports() {
+    for (const auto& port : ports) port->fitness = SourcePort::Fitness::lossy;
+  }
 };
 
 void AresUpstream::Handle::operator()(ares_channeldata* channel) const noexcept {
@@ -162,8 +161,8 @@ Result<> AresUpstream::open(const Options& ours) {
   // c-ares 1.18 takes all of them or none.
   static constexpr ares_socket_functions functions{.asocket = on_open,
                                                    .aclose = on_close,
-                                                   .aconnect = connect_socket,
-                                                   .arecvfrom = receive_from,
+                                                   .aconnect = on_connect,
+                                                   .arecvfrom = on_receive,
                                                    .asendv = on_send};
   ares_set_socket_functions(channel, &functions, this);
   const std::string servers = comma_list(ours.servers);
@@ -187,36 +186,56 @@ void AresUpstream::send(Pending& pending) {
   uint16_t id = 0;
   if (::getrandom(&id, sizeof id, 0) != sizeof id) return finish(pending, ARES_ENOMEM, {});
   std::array<uint8_t, dns::limits::udp_payload_min> query{};
-  size_t size = dns::write_query(query, id, pending.question);
-  if (pending.edns == Pending::Edns::left_out) {
-    size -= dns::limits::opt_octets;
-    query[dns::limits::header_octets - 1] = 0;
-  }
+  const size_t size = pending.write(query, id);
   ares_send(channel_.get(), query.data(), static_cast<int>(size), on_answer, &pending);
 }
 
 // c-ares alone knows the id, and only what it sends tells it in all its versions. It stays the same while it
 // tries again. What is asked last stands last.
-void AresUpstream::note_id(std::span<const uint8_t> query) {
+AresUpstream::Pending* AresUpstream::find(const dns::Question& question, uint16_t id) {
+  const auto found = std::ranges::find_if(pending_.rbegin(), pending_.rend(), [&](const Pending& each) {
+    return each.id.value_or(id) == id && each.question.type == question.type &&
+           each.question.name == question.name;
+  });
+  return found == pending_.rend() ? nullptr : &*found;
+}
+
+// What is sent a second time got no answer by the ports before.
+ssize_t AresUpstream::send_datagram(int number, std::span<const uint8_t> query) {
   const auto sent = dns::read_query(query);
   const auto* read = std::get_if<dns::Query>(&sent);
-  if (read == nullptr) return;
-  const auto pending = std::ranges::find_if(pending_.rbegin(), pending_.rend(), [read](const Pending& each) {
-    return each.question.type == read->type && each.question.name == read->name;
-  });
-  if (pending != pending_.rend()) pending->id = read->envelope.id;
+  Pending* const pending = read == nullptr ? nullptr : find({read->name, read->type}, read->envelope.id);
+  if (pending != nullptr) pending->give_up_ports();
+  const auto port = ports_.next(number);
+  if (!port) return -1;
+  if (pending != nullptr) {
+    pending->id = read->envelope.id;
+    pending->ports.push_back(port);
+  }
+  return ::send(port->socket.get(), query.data(), query.size(), MSG_NOSIGNAL);
 }
 
-bool AresUpstream::is_asking(const dns::Question& question, uint16_t id) const {
-  return std::ranges::any_of(pending_, [&](const Pending& each) {
-    return each.id == id && each.question.type == question.type && each.question.name == question.name;
-  });
+Origin AresUpstream::recognize(const dns::Question& question, uint16_t id, const sockaddr* from) {
+  Pending* const pending = find(question, id);
+  if (pending == nullptr || !pending->id) return Origin::other;
+  const bool is_ours = from != nullptr && std::ranges::any_of(pending->ports, [from](const auto& port) {
+                         return port->is_bound_to(*from);
+                       });
+  return is_ours && send_again(*pending) ? Origin::returned : Origin::passed_on;
 }
 
-// A question begins over UDP, and is one part of a message there.
+// To the same server, without c-ares, which knows the reply by its id.
+bool AresUpstream::send_again(Pending& pending) {
+  if (++pending.returns > returns_max) return false;
+  std::array<uint8_t, dns::limits::udp_payload_min> query{};
+  const size_t size = pending.write(query, *pending.id);
+  return send_datagram(pending.ports.back()->number, std::span(query).first(size)) > 0;
+}
+
 ssize_t AresUpstream::on_send(int fd, const iovec* parts, int count, void* self) noexcept {
-  if (count == 1)
-    static_cast<AresUpstream*>(self)->note_id({static_cast<const uint8_t*>(parts->iov_base), parts->iov_len});
+  auto& upstream = *static_cast<AresUpstream*>(self);
+  if (upstream.ports_.knows(fd))  // a datagram is one part
+    return upstream.send_datagram(fd, {static_cast<const uint8_t*>(parts->iov_base), parts->iov_len});
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(parts);
   message.msg_iovlen = static_cast<size_t>(count);
@@ -236,8 +255,11 @@ void AresUpstream::on_answer(void* pending, int status, int /*timeouts*/, unsign
 void AresUpstream::finish(Pending& pending, int status, std::span<const uint8_t> reply) {
   if (pending.answered && pending.edns == Pending::Edns::used && is_format_error_without_opt(reply)) {
     pending.edns = Pending::Edns::left_out;
+    pending.id.reset();
+    pending.ports.clear();
     return send(pending);
   }
+  if (status == ARES_ETIMEOUT) pending.give_up_ports();
   Answered answered = std::exchange(pending.answered, nullptr);
   (answered ? pending_ : abandoned_).erase(pending.self);
   if (!answered) return;
@@ -282,6 +304,10 @@ std::optional<AresUpstream::Time> AresUpstream::deadline() const {
 void AresUpstream::process(int socket, uint32_t events) {
   const bool readable = (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
   const bool writable = (events & EPOLLOUT) != 0;
+  if (const auto port = ports_.find(socket)) {
+    const SourcePorts::Reading reading(ports_, port);
+    return ares_process_fd(channel_.get(), port->number, ARES_SOCKET_BAD);
+  }
   ares_process_fd(channel_.get(), readable ? socket : ARES_SOCKET_BAD, writable ? socket : ARES_SOCKET_BAD);
 }
 
@@ -292,6 +318,7 @@ void AresUpstream::process_due() {
 }
 
 void AresUpstream::tidy() {
+  ports_.close_idle();
   sockets_.end_closed();
   if (pending_.empty()) sockets_.prepare();
 }
@@ -300,6 +327,8 @@ void AresUpstream::give_up_overdue() {
   const Time now = steady_clock::now();
   while (!pending_.empty() && pending_.front().due <= now) {
     Pending& overdue = pending_.front();
+    overdue.give_up_ports();
+    overdue.ports.clear();
     abandoned_.splice(abandoned_.end(), pending_, overdue.self);
     std::exchange(overdue.answered, nullptr)(std::unexpected(Unanswered::timed_out));
   }
@@ -307,16 +336,37 @@ void AresUpstream::give_up_overdue() {
 
 // A socket that is to be watched no more is about to be closed.
 void AresUpstream::on_socket_state(void* self, int fd, int readable, int writable) noexcept {
+  auto& upstream = *static_cast<AresUpstream*>(self);
   const uint32_t events = (readable != 0 ? EPOLLIN : 0U) | (writable != 0 ? EPOLLOUT : 0U);
-  if (events != 0) static_cast<AresUpstream*>(self)->sockets_.watch(fd, events);
+  if (events != 0 && !upstream.ports_.knows(fd)) upstream.sockets_.watch(fd, events);
 }
 
 int AresUpstream::on_open(int family, int type, int protocol, void* self) noexcept {
-  return static_cast<AresUpstream*>(self)->sockets_.open(family, type, protocol);
+  auto& upstream = *static_cast<AresUpstream*>(self);
+  if (type == SOCK_DGRAM) return upstream.ports_.open(family);
+  return upstream.sockets_.open_stream(family, protocol).release();
+}
+
+int AresUpstream::on_connect(int fd, const sockaddr* address, socklen_t size, void* self) noexcept {
+  auto& upstream = *static_cast<AresUpstream*>(self);
+  return upstream.ports_.knows(fd) ? upstream.ports_.connect(fd, address, size)
+                                   : ::connect(fd, address, size);
+}
+
+ssize_t AresUpstream::on_receive(int fd, void* room, size_t size, int flags, sockaddr* from,
+                                 socklen_t* from_size, void* self) noexcept {
+  auto& upstream = *static_cast<AresUpstream*>(self);
+  if (upstream.ports_.knows(fd))
+    return upstream.ports_.receive(fd, {static_cast<uint8_t*>(room), size}, from, from_size);
+  return ::recvfrom(fd, room, size, flags, from, from_size);
 }
 
 int AresUpstream::on_close(int fd, void* self) noexcept {
-  static_cast<AresUpstream*>(self)->sockets_.close(UniqueFd(fd));
+  auto& upstream = *static_cast<AresUpstream*>(self);
+  if (upstream.ports_.knows(fd))
+    upstream.ports_.close(fd);
+  else
+    upstream.sockets_.close(UniqueFd(fd));
   return 0;
 }
 

@@ -55,8 +55,9 @@ void InTurn::ask(const dns::Question& question, Answered answered) {
   });
 }
 
-bool InTurn::is_asking(const dns::Question& question, uint16_t id) const {
-  return first_->is_asking(question, id) || (then_ && then_->is_asking(question, id));
+Origin InTurn::recognize(const dns::Question& question, uint16_t id, const sockaddr* from) {
+  const Origin origin = first_->recognize(question, id, from);
+  return origin == Origin::other && then_ ? then_->recognize(question, id, from) : origin;
 }
 
 std::optional<InTurn::Time> InTurn::deadline() const {

@@ -8,10 +8,6 @@
 namespace ostiary::upstream {
 namespace {
 
-// All that is outstanding shares one socket in c-ares 1.18, and may be answered at once. The kernel gives
-// what it allows.
-constexpr int receive_buffer = 1 << 20;
-
 bool set_mark(const UniqueFd& socket, uint32_t mark) {
   return ::setsockopt(socket.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0;
 }
@@ -36,21 +32,23 @@ UniqueFd Sockets::make(int family, int type, int protocol) noexcept {
   if (!socket.valid()) return socket;
   cannot_be_marked_ = mark_ && !set_mark(socket, *mark_);
   if (cannot_be_marked_) return UniqueFd{};
-  const int yes = 1;
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-  if (type == SOCK_STREAM) ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   return socket;
 }
 
-int Sockets::open(int family, int type, int protocol) noexcept {
-  if (type != SOCK_DGRAM) return make(family, type, protocol).release();
+UniqueFd Sockets::open_stream(int family, int protocol) noexcept {
+  UniqueFd socket = make(family, SOCK_STREAM, protocol);
+  const int yes = 1;
+  if (socket.valid()) ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  return socket;
+}
+
+UniqueFd Sockets::open_datagram(int family) noexcept {
   if (std::exchange(family_, family) != family) spare_ = UniqueFd{};
-  if (!spare_.valid()) return make(family, type, protocol).release();
-  return opened_spare_ = spare_.release();
+  if (!spare_.valid()) prepare();
+  return std::exchange(spare_, UniqueFd{});
 }
 
 void Sockets::watch(int socket, uint32_t events) noexcept {
-  if (std::exchange(opened_spare_, -1) == socket && events == EPOLLIN) return;
   const uint64_t token = watcher_.token | static_cast<uint32_t>(socket);
   if (!watcher_.epoll.add(socket, events, token)) (void)watcher_.epoll.change(socket, events, token);
 }

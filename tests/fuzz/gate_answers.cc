@@ -85,7 +85,9 @@ class AnyUpstream final : public upstream::Upstream {
     else
       answered(std::unexpected(upstream::Unanswered::timed_out));
   }
-  bool is_asking(const dns::Question&, uint16_t) const override { return false; }
+  upstream::Origin recognize(const dns::Question&, uint16_t, const sockaddr*) override {
+    return upstream::Origin::other;
+  }
 
   std::vector<dns::Question> asked;
 

@@ -93,6 +93,7 @@ class Answerer {
                    const std::optional<dns::Explanation>& why = std::nullopt);
   void send(const Client& client, size_t size);
 
+  upstream::Origin origin_of(const dns::Question& question, uint16_t id, const Client& client);
   bool leads_somewhere(dns::RecordType type) const;
   bool within_wildcard_rate(const policy::Decision& decision, Time now);
   void finish(const dns::Question& question, const upstream::Reply& reply);

@@ -22,6 +22,7 @@
 #include "ostiary/base/result.h"
 #include "ostiary/upstream/server.h"
 #include "ostiary/upstream/sockets.h"
+#include "ostiary/upstream/source_ports.h"
 #include "ostiary/upstream/upstream.h"
 
 struct ares_channeldata;
@@ -35,7 +36,7 @@ struct Options {
   std::chrono::milliseconds try_timeout = std::chrono::seconds(2);
   int tries = 2;  // of each server
   std::chrono::milliseconds total = std::chrono::seconds(5);
-  size_t outstanding = 1024;  // questions at a time; the next is too many
+  size_t outstanding = limits::questions;  // questions at a time; the next is too many
 };
 
 class AresUpstream final : public Upstream {
@@ -51,7 +52,7 @@ class AresUpstream final : public Upstream {
   static bool can_reach(const Server& server);
 
   void ask(const dns::Question& question, Answered answered) override;
-  bool is_asking(const dns::Question& question, uint16_t id) const override;
+  Origin recognize(const dns::Question& question, uint16_t id, const sockaddr* from) override;
 
   // Takes in what has come to that socket, which the watcher was told of; another's is passed over. Answers
   // from within. Never waits. Not from within an answer.
@@ -74,16 +75,22 @@ class AresUpstream final : public Upstream {
   void send(Pending& pending);
   void finish(Pending& pending, int status, std::span<const uint8_t> reply);
   void give_up_overdue();
-  void note_id(std::span<const uint8_t> query);
+  Pending* find(const dns::Question& question, uint16_t id);
+  ssize_t send_datagram(int number, std::span<const uint8_t> query);
+  bool send_again(Pending& pending);
   Unanswered reason(int status) const;
 
   static void on_answer(void* pending, int status, int timeouts, unsigned char* reply, int size) noexcept;
   static void on_socket_state(void* self, int fd, int readable, int writable) noexcept;
   static int on_open(int family, int type, int protocol, void* self) noexcept;
+  static int on_connect(int fd, const sockaddr* address, socklen_t size, void* self) noexcept;
   static int on_close(int fd, void* self) noexcept;
+  static ssize_t on_receive(int fd, void* room, size_t size, int flags, sockaddr* from, socklen_t* from_size,
+                            void* self) noexcept;
   static ssize_t on_send(int fd, const iovec* parts, int count, void* self) noexcept;
 
   Sockets sockets_;
+  SourcePorts ports_{sockets_};
   const std::chrono::milliseconds total_;
   const size_t outstanding_;
   bool ending_ = false;

@@ -24,7 +24,7 @@ class InTurn final : public Upstream {
   static Result<std::unique_ptr<InTurn>> create(const Options& options, Watcher watcher);
 
   void ask(const dns::Question& question, Answered answered) override;
-  bool is_asking(const dns::Question& question, uint16_t id) const override;
+  Origin recognize(const dns::Question& question, uint16_t id, const sockaddr* from) override;
 
   // As AresUpstream's.
   void process(int socket, uint32_t events);

@@ -26,8 +26,9 @@ class Sockets {
   // Every socket carries the mark before its first packet. Fails where it cannot be set.
   static Result<Sockets> create(std::optional<uint32_t> mark, Watcher watcher);
 
-  // As socket(2), for the caller to close().
-  int open(int family, int type, int protocol) noexcept;
+  // For UDP, and watched.
+  UniqueFd open_datagram(int family) noexcept;
+  UniqueFd open_stream(int family, int protocol) noexcept;
   // Until it is closed. A socket that cannot be watched leaves its questions to their deadline.
   void watch(int socket, uint32_t events) noexcept;
   void close(UniqueFd socket) noexcept { closed_.push_back(std::move(socket)); }
@@ -48,7 +49,6 @@ class Sockets {
   bool cannot_be_marked_ = false;
   UniqueFd spare_;          // for UDP, and watched already
   int family_ = AF_UNSPEC;  // of the spare: that which was asked for last
-  int opened_spare_ = -1;   // the latest
   std::vector<UniqueFd> closed_;
 };
 

@@ -10,6 +10,8 @@
 #include <span>
 #include <string_view>
 
+#include <sys/socket.h>
+
 #include "ostiary/dns/reply.h"
 
 namespace ostiary::upstream {
@@ -32,6 +34,14 @@ std::string_view text(Unanswered why);
 using Reply = std::expected<std::span<const uint8_t>, Unanswered>;
 using Answered = std::move_only_function<void(Reply)>;
 
+// Of a question that the gate received.
+enum class Origin : uint8_t {
+  other,      // none is outstanding under that id
+  passed_on,  // by a server that asks from within this network; or a guessed id
+  returned,   // it never reached its server: another flow's address translation took it. It has been asked
+              // again, by another port
+};
+
 class Upstream {
  public:
   Upstream() = default;
@@ -41,9 +51,9 @@ class Upstream {
 
   virtual void ask(const dns::Question& question, Answered answered) = 0;
 
-  // Whether that question is outstanding under that very id. A message that says so is the gate's own, come
-  // back from a server that passed it on from within this network, or somebody's lucky guess.
-  virtual bool is_asking(const dns::Question& question, uint16_t id) const = 0;
+  // Whether a question that the gate received is one of those outstanding; `from` is null where it came over
+  // TCP.
+  virtual Origin recognize(const dns::Question& question, uint16_t id, const sockaddr* from) = 0;
 };
 
 }  // namespace ostiary::upstream

@@ -132,7 +132,7 @@ TEST_SUITE("upstream/in_turn") {
     bool own = false;
     InTurn* upstream = nullptr;
     Bench bench([&](ScriptedServer& self, const Asked& asked) {
-      own = upstream->is_asking(question("outside.example"), asked.id());
+      own = upstream->recognize(question("outside.example"), asked.id(), nullptr) == Origin::passed_on;
       self.send(asked, reply_to(asked, from_docker, {.flags = server_failure, .records = 0}));
     });
     upstream = bench.upstream.get();
