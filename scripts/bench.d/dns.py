@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dns_houses import TOOLS, Upstream
 from dns_servers import DOMAIN, Dnsmasq, Ostiary, OstiaryThatKnows, behind_rules, peers
 from figures import Bound, Effort, Figure, Series
+from turns import turned
 from wire import ask
 
 CORES = sorted(os.sched_getaffinity(0))
@@ -20,10 +21,10 @@ MOST_LATE = 0.002  # of the questions
 
 
 class Road:
-    """A way to a server: the port that a client asks, and who answers."""
+    """A way to a server: the address that a client asks at port 53, and who answers."""
 
-    def __init__(self, name, server, port):
-        self.name, self.server, self.port = name, server, port
+    def __init__(self, name, server, address="127.0.0.1"):
+        self.name, self.server, self.address = name, server, address
         self.answers_a_second, self.p99 = [], []
 
     @property
@@ -32,7 +33,7 @@ class Road:
 
     def load(self, milliseconds, *rate):
         time.sleep(0.1)  # what the machine put off during the last load is done now, not during this one
-        load = [TOOLS / "dns_load", "127.0.0.1", self.port, NAMES, CLIENTS, milliseconds, *rate]
+        load = [TOOLS / "dns_load", self.address, 53, NAMES, CLIENTS, milliseconds, *rate]
         result = json.loads(self.server.house.run(*load, core=LOAD_CORE))
         if result["wrong"]:
             raise RuntimeError(f"{self.name}: {result}")
@@ -58,12 +59,12 @@ def roads_to_caches(stack) -> Iterator[Road]:
     upstream = Upstream()
     stack.callback(upstream.close)
     ostiary = started(stack, OstiaryThatKnows, upstream, SERVER_CORE, NAMES)
-    yield Road("ostiary", ostiary, 53)
-    yield Road("ostiary, asked at its own port", ostiary, ostiary.port)
+    yield Road("ostiary", ostiary)
+    yield Road("ostiary, through the redirect", ostiary, "127.0.0.2")
     for peer in peers():
-        yield Road(peer.name + ", no rules", started(stack, peer, upstream, SERVER_CORE, NAMES), 53)
+        yield Road(peer.name + ", no rules", started(stack, peer, upstream, SERVER_CORE, NAMES))
         gate = behind_rules(peer)
-        yield Road(gate.name, started(stack, gate, upstream, SERVER_CORE, NAMES), 53)
+        yield Road(gate.name, started(stack, gate, upstream, SERVER_CORE, NAMES))
 
 
 def best(roads, ending):
@@ -76,14 +77,14 @@ def cached(effort: Effort) -> Iterator[Figure]:
         roads = list(roads_to_caches(stack))
         for road in roads:
             road.load(milliseconds)
-        for _ in range(rounds):
-            for road in roads:
+        for number in range(rounds):
+            for road in turned(roads, number):
                 road.answers_a_second.append(road.load(milliseconds)["a_second"])
         yield throughput(roads)
         rate = int(best(roads, "no rules").most / 2)
         able = [road for road in roads if road.most > 1.1 * rate]
-        for _ in range(rounds):
-            for road in able:
+        for number in range(rounds):
+            for road in turned(able, number):
                 road.p99.append(road.load_at(rate, milliseconds)["p99_us"])
         yield slowest(roads[0], able, rate)
 
@@ -100,9 +101,10 @@ def throughput(roads) -> Figure:
         f"{NAMES} names in the cache; one process, pinned to one core. On another, {CLIENTS} clients keep 128 "
         "questions outstanding, each client's leaving in one packet that the kernel takes apart at the server's "
         "socket, so that the asker is not the limit. ostiary answers as `ostiary run` leaves it, with all of its rules "
-        "and admissions: clients ask 127.0.0.1:53, from where the redirect leads to the gate. Peers are asked with no "
-        "rules at all, and behind the least of rules that an egress gate around them needs: a redirect of port 53, and "
-        "an output chain that denies all but established flows, loopback, the upstream and a set of addresses.",
+        "and admissions: clients ask 127.0.0.1:53, as resolv.conf has it, where the gate listens; or another address, "
+        "from where the redirect leads to the gate. Peers are asked with no rules at all, and behind the least of rules "
+        "that an egress gate around them needs: a redirect of port 53, and an output chain that denies all but "
+        "established flows, loopback, the upstream and a set of addresses.",
         [Series(road.name, road.answers_a_second) for road in roads], bounds, higher_is_better=True)
 
 
@@ -156,7 +158,7 @@ def first_answers(effort: Effort) -> Iterator[Figure]:
         for number in range(1, warm_up + count + 1):
             name = f"host{number:04}.{DOMAIN}"
             direct = microseconds(directly, name)
-            for asker, samples in zip(askers, added):
+            for asker, samples in turned(zip(askers, added), number):
                 samples.append(microseconds(asker, name) - direct)
     ours, *others = (Series(kind.name, samples[warm_up:]) for kind, samples in zip(kinds, added))
     shares = [(each.name, ours.median / each.median) for each in others]

@@ -1,4 +1,5 @@
-"""Contenders in turn, so that a slow moment meets all of them."""
+"""Contenders in turn, so that a slow moment meets all of them, and in another order each time, so that none always
+follows the same."""
 
 import os
 import subprocess
@@ -11,11 +12,19 @@ OSTIARY = os.environ["OSTIARY_BINARY"]
 PLAIN = {"PATH": os.environ["PATH"], "HOME": "/root"}
 
 
+def turned(contenders, number):
+    """Everyone once. Each round begins with the next one, and every other round goes backwards."""
+    everyone = list(contenders)
+    first = number % len(everyone) if everyone else 0
+    order = everyone[first:] + everyone[:first]
+    return reversed(order) if number % 2 else order
+
+
 def in_turn(contenders, rounds) -> list[Series]:
     """{name: what takes one sample}. A round more warms up."""
     series = [Series(name, []) for name in contenders]
     for number in range(rounds + 1):
-        for each, sample in zip(series, contenders.values()):
+        for each, sample in turned(zip(series, contenders.values()), number):
             measured = sample()
             if number > 0:
                 each.samples.append(measured)
