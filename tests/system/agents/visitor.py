@@ -242,6 +242,25 @@ def flood(pattern, count, server, kind=A, window=64, timeout=5):
     return {"codes": codes, "unanswered": len(unanswered)}
 
 
+def ask_from_every_port(name, source, server, seconds=15):
+    """One question from each port that the kernel hands out, or from as many as there is time for; from how many it
+    left. Nobody waits for the answers."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        first, last = map(int, file.read().split())
+    left, end = 0, time.monotonic() + seconds
+    for port in range(first, last + 1):
+        if time.monotonic() > end:
+            break
+        with socket.socket(family_of(source), socket.SOCK_DGRAM) as sender:
+            try:
+                sender.bind((source, port))
+                sender.sendto(question(name, A, port), (server, 53))
+                left += 1
+            except OSError:
+                continue
+    return left
+
+
 def flood_over_tcp(name, connections, count, server, kind=A):
     """So many questions over so many connections, one after the other; how many answers had addresses."""
     right = 0

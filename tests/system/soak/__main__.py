@@ -1,5 +1,6 @@
 """    soak [SECONDS] [--seed N] [--only FAULT]
     soak --million
+    soak --dns-load [SECONDS]
 """
 
 import argparse
@@ -10,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from soak import faults, million
+from soak import dns_load, faults, million
 from soak.soak import Soak
 from soak.verdict import claims, show
 from support import namespaces
@@ -23,6 +24,8 @@ def main():
     parser.add_argument("--only", help="faults whose name contains this")
     parser.add_argument("--million", type=int, nargs="?", const=1_000_000, metavar="NUMBER",
                         help="questions through one gate instead; what it holds before and after")
+    parser.add_argument("--dns-load", type=int, nargs="?", const=600, metavar="SECONDS",
+                        help="lookups at the upstream's own address instead, in both scopes; none may be lost")
     wanted = parser.parse_args()
     print(f"seed {wanted.seed}", flush=True)
     namespaces.leave_the_others_mounts()
@@ -30,6 +33,8 @@ def main():
         namespaces.mount_memory(workshop)
         try:
             binary = Path(shutil.copy(os.environ["OSTIARY_BINARY"], workshop))
+            if wanted.dns_load:
+                return dns_load.run(workshop, binary, wanted.dns_load)
             if wanted.million:
                 return million.run(workshop, binary, wanted.million)
             return run(wanted, workshop, binary)

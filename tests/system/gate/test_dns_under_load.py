@@ -1,0 +1,53 @@
+"""The agent's questions and the gate's leave by ports of the same address, and those of other users do, too: none of
+them is taken for another's. Ten minutes of it: scripts/soak --dns-load.
+"""
+
+import pytest
+
+from support import dns_load
+from support.behaviours import host
+from support.rootfs import OTHER
+from support.world import ALLOWED, RESOLVER, UNLISTED
+
+SECONDS = 10
+MANY_PORTS = 4000  # the rules bound the flows of one user
+ON_THIS_HOST = "127.0.0.53"
+
+
+@pytest.fixture(params=list(dns_load.FLAGS))
+def scope(request):
+    return request.param
+
+
+@pytest.fixture
+def home(fresh_gatehouse):
+    return fresh_gatehouse()
+
+
+def test_no_lookup_at_the_upstreams_address_is_lost(world, home, scope, family):
+    visitor = dns_load.visit(home, world, scope, RESOLVER[family])
+    result = dns_load.look_up(home, visitor, RESOLVER[family], SECONDS)
+    assert dns_load.holds(result), result
+
+
+def test_dns_goes_on_after_a_question_from_every_port(world, home, scope, family):
+    visitor = dns_load.visit(home, world, scope, RESOLVER[family])
+    asked = visitor.ask_from_every_port("n0.load.example", home.cable.address[family], RESOLVER[family], patience=60)
+    result = dns_load.look_up(home, visitor, RESOLVER[family], 3)
+    assert asked > MANY_PORTS and dns_load.holds(result), result
+
+
+@pytest.mark.parametrize("where", ["outside", "on this host"])
+def test_another_users_lookups_are_answered_by_the_resolver_that_they_ask(world, home, where):
+    server = RESOLVER[4] if where == "outside" else ON_THIS_HOST
+    if where != "outside":
+        world.upstream.listen(home.cable.network, address=f"::ffff:{ON_THIS_HOST}")
+        home.write("/etc/resolv.conf", f"nameserver {ON_THIS_HOST}\n")
+    world.upstream.name("unlisted.example", host(UNLISTED))
+    world.upstream.name("allowed.example", host(ALLOWED))
+    agent = home.visit("--scope", "user", "--allow", "allowed.example")
+    bystander = home.visit_beside(agent, uid=OTHER)
+    source = home.cable.address[4] if where == "outside" else "127.0.0.1"
+    assert agent.ask_from_every_port("allowed.example", source, server, patience=60) > MANY_PORTS
+    told = [bystander.asks_for("unlisted.example", server=server) for _ in range(40)]
+    assert told == [[UNLISTED[4]]] * 40
