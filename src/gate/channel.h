@@ -19,8 +19,10 @@ inline constexpr int udp4 = 5;
 inline constexpr int udp6 = 6;
 inline constexpr int tcp4 = 7;
 inline constexpr int tcp6 = 8;
-inline constexpr int audit = 9;
-inline constexpr int wildcard_count = 10;
+inline constexpr int direct_udp4 = 9;
+inline constexpr int direct_udp6 = 10;
+inline constexpr int audit = 11;
+inline constexpr int wildcard_count = 12;
 inline constexpr int last = wildcard_count;
 }  // namespace inherited
 

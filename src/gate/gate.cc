@@ -44,9 +44,9 @@ UniqueFd inherit(int fd) {
   return UniqueFd(fd);
 }
 
-std::vector<UniqueFd> inherit(int ipv4, int ipv6) {
+std::vector<UniqueFd> inherit(std::initializer_list<int> numbers) {
   std::vector<UniqueFd> sockets;
-  for (const int fd : {ipv4, ipv6})
+  for (const int fd : numbers)
     if (UniqueFd socket = inherit(fd); socket.valid()) sockets.push_back(std::move(socket));
   return sockets;
 }
@@ -66,8 +66,9 @@ Result<Setup> read_setup() {
 // What it was born with. Taken before anything is opened, since what is opened may get the number of one that
 // is not there.
 struct Birthright {
-  std::vector<UniqueFd> udp = inherit(inherited::udp4, inherited::udp6);
-  std::vector<UniqueFd> tcp = inherit(inherited::tcp4, inherited::tcp6);
+  std::vector<UniqueFd> udp =
+      inherit({inherited::direct_udp4, inherited::direct_udp6, inherited::udp4, inherited::udp6});
+  std::vector<UniqueFd> tcp = inherit({inherited::tcp4, inherited::tcp6});
   UniqueFd audit = inherit(inherited::audit);
   UniqueFd wildcard_count = inherit(inherited::wildcard_count);
 };

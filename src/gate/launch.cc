@@ -19,17 +19,17 @@ namespace {
 
 constexpr int backlog = 64;
 
-Error taken(const inet::IpAddress& address, std::string_view transport) {
-  Error error = Error::system(address.text() + " port " + std::to_string(port) + "/" + std::string(transport),
-                              Exit::unavailable);
+Error taken(const inet::IpAddress& address, uint16_t number, std::string_view transport) {
+  Error error = Error::system(
+      address.text() + " port " + std::to_string(number) + "/" + std::string(transport), Exit::unavailable);
   error.message += ": stop the program that listens there";
   return error;
 }
 
-Result<UniqueFd> open_listener(inet::Family family, int type) {
+Result<UniqueFd> open_listener(inet::Family family, uint16_t number, int type) {
   const bool ipv6 = family == inet::Family::ipv6;
   const auto loopback = inet::IpAddress::loopback(family);
-  const inet::SocketAddress name(loopback, port);
+  const inet::SocketAddress name(loopback, number);
   UniqueFd fd{::socket(name.domain(), type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!fd.valid() && errno == EAFNOSUPPORT && ipv6) return UniqueFd{};
   if (!fd.valid()) return std::unexpected(Error::system("socket", Exit::unavailable));
@@ -37,7 +37,7 @@ Result<UniqueFd> open_listener(inet::Family family, int type) {
   if (type == SOCK_STREAM) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   if (::bind(fd.get(), name.get(), name.size()) != 0) {
     if (errno == EADDRNOTAVAIL && ipv6) return UniqueFd{};  // IPv6 is there, and switched off
-    return std::unexpected(taken(loopback, type == SOCK_STREAM ? "tcp" : "udp"));
+    return std::unexpected(taken(loopback, number, type == SOCK_STREAM ? "tcp" : "udp"));
   }
   if (type == SOCK_STREAM && ::listen(fd.get(), backlog) != 0)
     return std::unexpected(Error::system("listen", Exit::unavailable));
@@ -89,11 +89,19 @@ Result<UniqueFd> setup_file(const Setup& setup) {
 
 Result<Listeners> open_listeners() {
   Listeners listeners;
-  listeners.udp4 = TRY(open_listener(inet::Family::ipv4, SOCK_DGRAM));
-  listeners.udp6 = TRY(open_listener(inet::Family::ipv6, SOCK_DGRAM));
-  listeners.tcp4 = TRY(open_listener(inet::Family::ipv4, SOCK_STREAM));
-  listeners.tcp6 = TRY(open_listener(inet::Family::ipv6, SOCK_STREAM));
+  listeners.udp4 = TRY(open_listener(inet::Family::ipv4, port, SOCK_DGRAM));
+  listeners.udp6 = TRY(open_listener(inet::Family::ipv6, port, SOCK_DGRAM));
+  listeners.tcp4 = TRY(open_listener(inet::Family::ipv4, port, SOCK_STREAM));
+  listeners.tcp6 = TRY(open_listener(inet::Family::ipv6, port, SOCK_STREAM));
   return listeners;
+}
+
+Result<> open_direct(Listeners& listeners) {
+  auto ipv4 = TRY(open_listener(inet::Family::ipv4, direct_port, SOCK_DGRAM));
+  auto ipv6 = TRY(open_listener(inet::Family::ipv6, direct_port, SOCK_DGRAM));
+  listeners.direct_udp4 = std::move(ipv4);
+  listeners.direct_udp6 = std::move(ipv6);
+  return {};
 }
 
 Result<Process> Process::start(const Listeners& listeners, const Setup& setup, Inherited theirs,
@@ -108,7 +116,8 @@ Result<Process> Process::start(const Listeners& listeners, const Setup& setup, I
   if (pid < 0) return std::unexpected(Error::system("fork", Exit::unavailable));
   if (pid == 0)
     become_gate({file.get(), its.get(), listeners.udp4.get(), listeners.udp6.get(), listeners.tcp4.get(),
-                 listeners.tcp6.get(), theirs.audit, theirs.wildcard_count},
+                 listeners.tcp6.get(), listeners.direct_udp4.get(), listeners.direct_udp6.get(), theirs.audit,
+                 theirs.wildcard_count},
                 birth);
   return Process(pid, std::move(ours));
 }

@@ -26,6 +26,7 @@ void TcpServer::close_longest_idle() {
 }
 
 void TcpServer::close(Connection& connection) {
+  if (connection.fd.valid()) --open_;
   connection.fd.reset();
   ++connection.generation;
   connection.frames = {};
@@ -46,6 +47,7 @@ void TcpServer::accept(uint32_t listener, Time now) {
   const uint32_t number = free_connection();
   if (!epoll_.add(fd.get(), EPOLLIN, first_token_ + number)) return;
   connections_[number].fd = std::move(fd);
+  ++open_;
   connections_[number].overdue = now + limits::tcp_idle;
 }
 
@@ -108,12 +110,14 @@ void TcpServer::write(Connection& connection, uint32_t number) {
 
 event::Deadline TcpServer::deadline() const {
   event::Deadline first;
+  if (open_ == 0) return first;
   for (const Connection& connection : connections_)
     if (connection.fd.valid()) first = event::earlier(first, connection.overdue);
   return first;
 }
 
 void TcpServer::close_overdue(Time now) {
+  if (open_ == 0) return;
   for (Connection& connection : connections_)
     if (connection.fd.valid() && connection.overdue <= now) close(connection);
 }

@@ -56,6 +56,7 @@ class TcpServer {
   event::Epoll& epoll_;
   uint64_t first_token_;
   std::vector<Connection> connections_;
+  size_t open_ = 0;  // of the connections
 };
 
 }  // namespace ostiary::gate

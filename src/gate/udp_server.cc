@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <compare>
 #include <cstring>
+#include <utility>
 
 #include <netinet/udp.h>
 #include <sys/socket.h>
@@ -83,9 +84,15 @@ class Mail {
   size_t used_ = 0;
 };
 
+void send_one(int socket, const Outgoing& answer) {
+  ::sendto(socket, answer.octets.data(), answer.size, MSG_DONTWAIT,
+           reinterpret_cast<const sockaddr*>(&answer.client.address), answer.client.address_size);
+}
+
 // An interface may be too narrow for a train, or unable to cut one: then its answers leave one by one. An
 // answer that cannot be sent alone (its client is gone) is passed over.
 void send_all(int socket, std::span<Outgoing*> answers) {
+  if (answers.size() == 1) return send_one(socket, *answers[0]);
   std::ranges::sort(answers, by_client_then_longest_first);
   Mail mail;
   std::array<std::span<Outgoing* const>, batch> trains;
@@ -110,29 +117,33 @@ void send_all(int socket, std::span<Outgoing*> answers) {
 }  // namespace
 
 UdpServer::UdpServer(std::vector<UniqueFd> sockets)
-    : sockets_(std::move(sockets)), incoming_(batch), outbox_(batch) {}
+    : sockets_(std::move(sockets)),
+      incoming_(batch),
+      headers_(batch),
+      vectors_(batch),
+      senders_(batch),
+      outbox_(batch) {
+  for (size_t i = 0; i < batch; ++i) {
+    vectors_[i] = {.iov_base = incoming_[i].data(), .iov_len = incoming_[i].size()};
+    headers_[i].msg_hdr.msg_name = &senders_[i];
+    headers_[i].msg_hdr.msg_namelen = sizeof senders_[i];
+    headers_[i].msg_hdr.msg_iov = &vectors_[i];
+    headers_[i].msg_hdr.msg_iovlen = 1;
+  }
+}
 
 void UdpServer::receive(uint32_t socket, const Handler& handler) {
-  std::array<mmsghdr, batch> headers{};
-  std::array<iovec, batch> vectors{};
-  std::array<sockaddr_in6, batch> senders{};
-  for (size_t i = 0; i < batch; ++i) {
-    vectors[i] = {.iov_base = incoming_[i].data(), .iov_len = incoming_[i].size()};
-    headers[i].msg_hdr.msg_name = &senders[i];
-    headers[i].msg_hdr.msg_namelen = sizeof senders[i];
-    headers[i].msg_hdr.msg_iov = &vectors[i];
-    headers[i].msg_hdr.msg_iovlen = 1;
-  }
-  const int received = ::recvmmsg(sockets_[socket].get(), headers.data(), batch, MSG_DONTWAIT, nullptr);
+  const int received = ::recvmmsg(sockets_[socket].get(), headers_.data(), batch, MSG_DONTWAIT, nullptr);
   for (size_t i = 0; i < static_cast<size_t>(std::max(received, 0)); ++i) {
-    const msghdr& header = headers[i].msg_hdr;
+    msghdr& header = headers_[i].msg_hdr;
+    const socklen_t size = std::exchange(header.msg_namelen, sizeof senders_[i]);
     if ((header.msg_flags & MSG_TRUNC) != 0) continue;  // longer than any question
     const Client client{.transport = dns::Transport::udp,
                         .socket = socket,
                         .generation = 0,
-                        .address = senders[i],
-                        .address_size = header.msg_namelen};
-    handler(std::span(incoming_[i]).first(headers[i].msg_len), client);
+                        .address = senders_[i],
+                        .address_size = size};
+    handler(std::span(incoming_[i]).first(headers_[i].msg_len), client);
   }
 }
 
@@ -150,6 +161,7 @@ void UdpServer::flush() {
     size_t count = 0;
     for (Outgoing& each : std::span(outbox_).first(outgoing_))
       if (each.client.socket == socket) answers[count++] = &each;
+    if (count == 0) continue;
     send_all(sockets_[socket].get(), std::span(answers).first(count));
   }
   outgoing_ = 0;

@@ -10,6 +10,8 @@
 #include <span>
 #include <vector>
 
+#include <sys/socket.h>
+
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/gate/client.h"
@@ -42,6 +44,10 @@ class UdpServer {
  private:
   std::vector<UniqueFd> sockets_;
   std::vector<Datagram> incoming_;
+  // Where recvmmsg() puts them: made once, since most calls bring one datagram.
+  std::vector<mmsghdr> headers_;
+  std::vector<iovec> vectors_;
+  std::vector<sockaddr_in6> senders_;
   std::vector<Outgoing> outbox_;
   size_t outgoing_ = 0;
 };

@@ -99,6 +99,9 @@ inline Json log(const Ruleset& ruleset, Cause cause) {
 inline Json go(const char* chain) {
   return {{"goto", {{"target", chain}}}};
 }
+inline Json jump(const char* chain) {
+  return {{"jump", {{"target", chain}}}};
+}
 inline Json deny() {
   return go("denied");
 }

@@ -51,15 +51,28 @@ void add_denied(Json& out, const Ruleset& ruleset) {
   out.push_back(rule("denied", {{{"reject", {{"type", "icmpx"}, {"expr", "admin-prohibited"}}}}}));
 }
 
+// What a process asks the gate itself, and the answer, needs no connection and no redirect. From any other
+// address it would: the answer to a forged one would leave this host.
+void add_untracked(Json& out, const Ruleset& ruleset, const char* chain) {
+  if (ruleset.direct_dns.empty()) return;
+  out.push_back(add("chain", {{"name", "untrack"}}));
+  for (const char* port : {"dport", "sport"})
+    out.push_back(rule("untrack", {is(field("udp", port), dns_port), {{"notrack", nullptr}}, accept()}));
+  for (const inet::IpAddress& gate : ruleset.direct_dns)
+    out.push_back(rule(chain, {is(field(ip(gate.family()), "saddr"), gate.text()),
+                               is(field(ip(gate.family()), "daddr"), gate.text()), jump("untrack")}));
+}
+
 // In front of connection tracking, which then keeps these flows apart: the redirect of one of the agent's
 // questions never applies to a packet of the gate's, or of another user's, from the same port to the same
 // server.
 void add_questions(Json& out, const Ruleset& ruleset) {
-  if (ruleset.zones == Zones::unsupported) return;
   constexpr const char* chain = "questions";
+  out.push_back(base_chain(chain, "filter", "output", before_tracking, "accept"));
+  add_untracked(out, ruleset, chain);
+  if (ruleset.zones == Zones::unsupported) return;
   const Json own_zone{
       {"mangle", {{"key", {{"ct", {{"key", "zone"}, {"dir", "original"}}}}}, {"value", question_zone}}}};
-  out.push_back(base_chain(chain, "filter", "output", before_tracking, "accept"));
   // A zone would have the kernel track what another table exempts.
   out.push_back(rule(chain, {has(ct("state"), "untracked"), accept()}));
   if (!ruleset.only_user) {

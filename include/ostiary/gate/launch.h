@@ -16,18 +16,25 @@
 
 namespace ostiary::gate {
 
-// Not 53, which a resolver of the container's own may hold: the rules bring every question here, wherever it
-// was meant to go. Below the ports that the kernel hands out.
+// The rules bring every question here, wherever it was meant to go. Not 53, which a resolver of the
+// container's own may hold. Below the ports that the kernel hands out.
 inline constexpr uint16_t port = 15353;
+// Where the agent's resolv.conf sends its questions. If the gate has this port as well, they need no
+// redirect.
+inline constexpr uint16_t direct_port = 53;
 // Its uid and gid: nobody else's.
 inline constexpr uint32_t user = 53053;
 inline constexpr const char* program_name = "ostiary-gate";
 
 // On 127.0.0.1 and ::1, UDP and TCP.
 struct Listeners {
-  UniqueFd udp4, udp6, tcp4, tcp6;  // the IPv6 ones are closed on a kernel without IPv6
+  UniqueFd udp4, udp6, tcp4, tcp6;    // the IPv6 ones are closed on a kernel without IPv6
+  UniqueFd direct_udp4, direct_udp6;  // at `direct_port`; both closed if it is another process's
 };
 Result<Listeners> open_listeners();
+// No other process can bind that port meanwhile: the sockets share it with none. The error names the socket
+// that another process holds; then none is opened.
+Result<> open_direct(Listeners& listeners);
 
 // What the gate says.
 struct Message {

@@ -71,6 +71,9 @@ struct Ruleset {
   // Addresses of this host where a resolver other than the gate listens: closed to the agent on every port.
   // Docker moves 127.0.0.11:53 to a random port of that address, where it would answer any process.
   std::vector<inet::IpAddress> closed_resolvers = {inet::IpAddress::v4({127, 0, 0, 11})};
+  // Loopback addresses where the gate itself answers at port 53. Questions from such an address to itself,
+  // and the answers, are neither redirected nor tracked.
+  std::vector<inet::IpAddress> direct_dns = {};
   std::vector<AddressRule> addresses = {};
   // Networks that may begin flows to ports of this host.
   std::vector<AddressRule> inbound = {};

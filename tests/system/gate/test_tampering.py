@@ -107,7 +107,7 @@ def test_who_asked_meanwhile_can_ask_again_from_the_same_port(home, visitor, fam
     ask = f"""
 s = sys.modules["__main__"].kept.setdefault("asking", socket.socket(socket.{'AF_INET' if family == 4 else 'AF_INET6'}, socket.SOCK_DGRAM))
 s.settimeout(2)
-s.connect(({GATE[family]!r}, 53))
+s.connect(({home.cable.address[family]!r}, 53))
 s.send({query!r})
 value = len(s.recv(4096))"""
     visitor.session.signal(signal.SIGSTOP)
