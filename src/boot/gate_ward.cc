@@ -81,12 +81,6 @@ bool is_gates(const inet::IpAddress& address) {
   return address == inet::IpAddress::loopback(address.family());
 }
 
-// Where others live, and may be asked to look up names or to start what nobody confines.
-std::vector<std::string> doors_of_others() {
-  return {"/run/docker.sock", "/run/podman/podman.sock", "/run/containerd/containerd.sock",
-          "/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve"};
-}
-
 // Where the rules hold all, a resolver of this host cannot be the upstream: the rules bring its own questions
 // to the gate, and the agent could answer in its place. Docker's asks from outside.
 bool can_ask(const Plan& plan, const inet::IpAddress& address) {
@@ -324,11 +318,15 @@ selftest::Targets GateWard::targets() const {
                            .protocol = protocol,
                            .first_port = 0,
                            .last_port = UINT16_MAX});
+  std::vector<selftest::Place> local_upstreams;
+  for (const upstream::Server& server : setup_.upstreams)
+    if (is_of_this_host(server.address)) local_upstreams.push_back({server.address, server.port});
   return {.gate_port = gate::port,
           .gate_mark = gate_mark,
           .gate_pid = process(),
           .permitted = std::move(permitted),
-          .doors = plan_.scope == config::Scope::user ? doors_of_others() : std::vector<std::string>{},
+          .local_upstreams = std::move(local_upstreams),
+          .allowed_sockets = plan_.allowed_sockets,
           .root_only_file = std::string(state_directory) + "/" + otel_env_name};
 }
 

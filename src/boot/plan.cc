@@ -35,6 +35,18 @@ Result<audit::Target> parse_audit(const config::Given& given) {
   return target;
 }
 
+Result<std::vector<selftest::SocketWaiver>> parse_allowed_sockets(const config::Given& given) {
+  std::vector<selftest::SocketWaiver> waivers;
+  for (std::string_view rest = given.text; !rest.empty();) {
+    const size_t comma = std::min(rest.find(','), rest.size());
+    auto waiver = selftest::SocketWaiver::parse(rest.substr(0, comma));
+    if (!waiver) return std::unexpected(std::move(waiver).error().within(given.origin));
+    waivers.push_back(std::move(*waiver));
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  return waivers;
+}
+
 Result<> plan_gate(const config::Config& config, const Machine& machine, Plan& plan) {
   plan.hold = config.hold;
   plan.resolve_timeout = config.resolve_timeout;
@@ -49,6 +61,7 @@ Result<> plan_gate(const config::Config& config, const Machine& machine, Plan& p
     plan.upstreams = TRY(usable_upstreams(
         config.upstream ? TRY(parse_upstreams(*config.upstream)) : upstreams_of(machine.resolv_conf),
         plan.warnings));
+  if (config.allowed_sockets) plan.allowed_sockets = TRY(parse_allowed_sockets(*config.allowed_sockets));
   if (config.inbound) plan.inbound = TRY(parse_inbound(*config.inbound));
   if (config.audit) plan.audit = TRY(parse_audit(*config.audit));
   plan.audit_bound = audit::FileBound::share_of(static_cast<uint64_t>(config.audit_mebibytes) * mebibyte);

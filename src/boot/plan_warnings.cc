@@ -68,6 +68,9 @@ void add_warnings(Plan& plan, const config::Config& config) {
     plan.warnings.emplace_back(
         "the agent runs as root, confined, and can replace what docker exec and ostiary exec run with the "
         "container's capabilities: name a user with --user");
+  for (const selftest::SocketWaiver& waiver : plan.allowed_sockets)
+    plan.warnings.push_back("the agent may connect to " + waiver.text() +
+                            ": what its service does for the agent, no rule sees");
   warn_of_telemetry(plan);
   for (std::string& warning : policy::find_warnings(plan.rules)) plan.warnings.push_back(std::move(warning));
   warn_of_credentials(plan);

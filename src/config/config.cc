@@ -177,6 +177,7 @@ Result<> read_gate_settings(const Reader& reader, Config& config) {
   config.scope = TRY(read_scope(reader.find("scope")));
   config.derive = opposite(TRY(reader.choice("no_derive")).value_or(Choice::no));
   config.inbound = copy_of(reader.find("allow_inbound"));
+  config.allowed_sockets = copy_of(reader.find("allow_socket"));
   config.upstream = copy_of(reader.find("upstream"));
   config.hold = TRY(reader.duration("hold", config.hold));
   config.resolve_timeout = TRY(reader.duration("resolve_timeout", config.resolve_timeout));

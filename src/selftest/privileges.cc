@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "finding.h"
@@ -84,24 +83,10 @@ Finding try_file(const std::string& path) {
   return try_open(path);
 }
 
-Finding try_door(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return escaped("it could not be tried: the path is too long");
-  path.copy(address.sun_path, path.size());
-  const UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-  if (!fd.valid()) return judge(fd.get(), {});
-  const int result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  if (result < 0 && errno == EAGAIN) return escaped("it would be accepted later");
-  if (result < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED))
-    return held("nobody is there");
-  return judge(result, "it was connected: keep the agent's user from it");
-}
-
 }  // namespace
 
 std::vector<Attempt> try_privileges(const Targets& targets) {
-  std::vector<Attempt> attempts{
+  return {
       attempt("a raw IPv4 socket", try_socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)),
       attempt("a raw IPv6 socket", try_socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6)),
       // Of no protocol yet, so that it would receive nothing.
@@ -115,9 +100,6 @@ std::vector<Attempt> try_privileges(const Targets& targets) {
       attempt("reading the gate's memory", try_memory(targets.gate_pid)),
       attempt("reading a file of root's", try_file(targets.root_only_file)),
   };
-  for (const std::string& door : targets.doors)
-    attempts.push_back(attempt("the service at " + door, try_door(door)));
-  return attempts;
 }
 
 }  // namespace ostiary::selftest

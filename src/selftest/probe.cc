@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <iterator>
 #include <utility>
 
 #include <poll.h>
-#include <sys/fsuid.h>
 
 #include "errands.h"
+#include "on_behalf.h"
 #include "privileges.h"
+#include "probe_socket.h"
+#include "sent_octets.h"
 
 namespace ostiary::selftest {
 namespace {
@@ -17,22 +20,31 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Sockets that are made now belong to the agent, for whoever's rules ask for their owner.
-class OnBehalf {
- public:
-  explicit OnBehalf(const confine::Identity& agent)
-      : gid_(::setfsgid(agent.gid)), uid_(::setfsuid(agent.uid)) {}
-  OnBehalf(const OnBehalf&) = delete;
-  OnBehalf& operator=(const OnBehalf&) = delete;
-  ~OnBehalf() {
-    ::setfsuid(static_cast<uid_t>(uid_));
-    ::setfsgid(static_cast<gid_t>(gid_));
-  }
+constexpr int looks_at_forgeries = 2;
 
- private:
-  int gid_;
-  int uid_;
-};
+bool has_own_route(const Forgery& forgery) {
+  return forgery.kind == Forgery::Kind::routing_header || forgery.kind == Forgery::Kind::source_route;
+}
+
+// The refusal of a packet with a route of its own goes to this host, and is one.
+Finding judge(const Forgery& forgery, int error) {
+  const std::string reason = error == 0 ? "the kernel took it" : std::strerror(error);
+  const bool is_failure = error != 0;
+  if (is_failure && classify(error) == Failure::no_such_socket) return not_applicable(reason);
+  if (is_failure && has_own_route(forgery) && classify(error) == Failure::refused) return held(reason);
+  return unanswered(reason);
+}
+
+std::vector<Attempt> forge_each(std::span<const Forgery> forgeries) {
+  std::vector<Attempt> attempts;
+  for (const Forgery& forgery : forgeries)
+    attempts.push_back(attempt(forgery.name, judge(forgery, forge(forgery))));
+  return attempts;
+}
+
+Finding nothing_left(const std::string& result) {
+  return held("nothing left this machine: " + result);
+}
 
 // Until each has a finding, or time is up.
 Result<> await(std::vector<Flight>& flights, milliseconds patience) {
@@ -59,20 +71,28 @@ Result<> await(std::vector<Flight>& flights, milliseconds patience) {
 }  // namespace
 
 Result<Probe> Probe::prepare(const confine::Identity& agent, const Targets& targets) {
-  Probe probe(targets);
+  Probe probe(agent, targets);
   Errands errands = choose_errands(targets);
   probe.left_out_ = std::move(errands.left_out);
+  probe.forgeries_ = TRY(choose_forgeries());
+  probe.doors_ = find_doors(agent.home);
+  for (const Place& upstream : targets.local_upstreams)
+    probe.impostors_.push_back(TRY(Impostor::prepare(upstream, targets.gate_mark)));
   TRY(probe.take(std::move(errands.all), agent));
   return probe;
 }
 
 Result<Probe> Probe::prepare_again(const confine::Identity& agent, const Targets& targets,
                                    std::span<const std::string> names) {
-  Probe probe(targets);
+  Probe probe(agent, targets);
   probe.scope_ = Scope::network;
   Errands errands = choose_errands(targets);
   std::erase_if(errands.all, [names](const Errand& errand) {
     return errand.aim == Aim::gates_answer || std::ranges::find(names, errand.name) == names.end();
+  });
+  probe.forgeries_ = TRY(choose_forgeries());
+  std::erase_if(probe.forgeries_, [names](const Forgery& forgery) {
+    return std::ranges::find(names, forgery.name) == names.end();
   });
   TRY(probe.take(std::move(errands.all), agent));
   return probe;
@@ -80,18 +100,43 @@ Result<Probe> Probe::prepare_again(const confine::Identity& agent, const Targets
 
 Result<> Probe::take(std::vector<Errand> errands, const confine::Identity& agent) {
   const auto unlisted = TRY(UnlistedName::make());
-  const OnBehalf of_the(agent);
+  const OnBehalf of_the_agent(agent.uid, agent.gid);
   for (Errand& errand : errands) flights_.push_back(TRY(Flight::prepare(std::move(errand), unlisted)));
   return {};
 }
 
-std::vector<inet::IpAddress> Probe::destinations() const {
-  std::vector<inet::IpAddress> all;
-  for (const Flight& flight : flights_) all.push_back(flight.destination());
+std::vector<Probe::Watched> Probe::watched() const {
+  std::vector<Watched> all;
+  for (const Flight& flight : flights_)
+    all.push_back(
+        {{flight.destination()},
+         {Outcome::dropped, "other rules dropped it: nothing came as far as leaving this machine"}});
+  for (const Forgery& forgery : forgeries_)
+    all.push_back({forgery.accomplice, held("nothing left this machine")});
   return all;
 }
 
+// Where this network sends nothing at all while sources are forged, all of them are held. Others may send
+// something just then; a second look settles most of it, and a count of what leaves the rest.
+std::vector<Attempt> Probe::forge_all() const {
+  const auto routed = std::ranges::find_if(forgeries_, has_own_route);
+  const std::span sources(forgeries_.begin(), routed);
+  std::vector<Attempt> attempts;
+  for (int look = 0; look < looks_at_forgeries; ++look) {
+    const auto before = read_sent_octets();
+    attempts = forge_each(sources);
+    if (scope_ == Scope::network) break;
+    if (!before || before != read_sent_octets()) continue;
+    for (Attempt& each : attempts)
+      if (each.outcome == Outcome::unanswered) each = attempt(each.name, nothing_left(each.detail));
+    break;
+  }
+  std::ranges::move(forge_each({routed, forgeries_.end()}), std::back_inserter(attempts));
+  return attempts;
+}
+
 Result<std::vector<Attempt>> Probe::try_to_get_out() {
+  std::vector<Attempt> forged = forge_all();
   for (Flight& flight : flights_) TRY(flight.set_out());
   TRY(await(flights_, targets_.patience));
   std::vector<Attempt> attempts;
@@ -99,9 +144,16 @@ Result<std::vector<Attempt>> Probe::try_to_get_out() {
     if (!flight.finding()) flight.on_time_out(targets_.patience);
     attempts.push_back(attempt(flight.name(), *flight.finding()));
   }
+  std::ranges::move(forged, std::back_inserter(attempts));
   if (scope_ == Scope::network) return attempts;
   std::ranges::copy(left_out_, std::back_inserter(attempts));
   std::ranges::move(try_privileges(targets_), std::back_inserter(attempts));
+  for (const Impostor& impostor : impostors_) {
+    attempts.push_back(impostor.answer_datagrams());
+    attempts.push_back(impostor.accept_connections());
+  }
+  attempts.push_back(attempt("a request to another process's Unix socket",
+                             try_doors(doors_, home_, targets_.allowed_sockets)));
   return attempts;
 }
 

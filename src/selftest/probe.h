@@ -5,7 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "doors.h"
 #include "flight.h"
+#include "forgery.h"
+#include "impostor.h"
+#include "ostiary/nft/tally.h"
 #include "ostiary/selftest/selftest.h"
 
 namespace ostiary::selftest {
@@ -19,22 +23,32 @@ class Probe {
   static Result<Probe> prepare_again(const confine::Identity& agent, const Targets& targets,
                                      std::span<const std::string> names);
   // By the confined child, once; ends after targets.patience at the latest. An error is one of the probe's
-  // own.
+  // own. Forged packets go first, while nothing else is under way.
   Result<std::vector<Attempt>> try_to_get_out();
 
-  // Where each attempt over the network is headed, in the order of try_to_get_out()'s first ones.
-  std::vector<inet::IpAddress> destinations() const;
+  // Of each attempt over the network, in the order of try_to_get_out()'s first ones: the address that its
+  // packets have to do with, and what it has come to if none of them leaves.
+  struct Watched {
+    nft::Counted address;
+    Finding if_none_leaves;
+  };
+  std::vector<Watched> watched() const;
 
  private:
   enum class Scope : uint8_t { everything, network };
-  explicit Probe(const Targets& targets) : targets_(targets) {}
+  Probe(const confine::Identity& agent, const Targets& targets) : targets_(targets), home_(agent.home) {}
 
   Result<> take(std::vector<Errand> errands, const confine::Identity& agent);
+  std::vector<Attempt> forge_all() const;
 
   Targets targets_;
+  std::string home_;
   Scope scope_ = Scope::everything;
   std::vector<Flight> flights_;
+  std::vector<Forgery> forgeries_;
   std::vector<Attempt> left_out_;
+  Doors doors_;
+  std::vector<Impostor> impostors_;
 };
 
 }  // namespace ostiary::selftest

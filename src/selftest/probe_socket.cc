@@ -42,13 +42,6 @@ std::optional<IpAddress> address_in(const sockaddr_storage& storage) {
   return IpAddress::v6(octets);
 }
 
-std::optional<IpAddress> own_address(const UniqueFd& fd) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&storage), &size) != 0) return std::nullopt;
-  return address_in(storage);
-}
-
 bool is_icmp_error(const cmsghdr& header) {
   return (header.cmsg_level == SOL_IP && header.cmsg_type == IP_RECVERR) ||
          (header.cmsg_level == SOL_IPV6 && header.cmsg_type == IPV6_RECVERR);
@@ -106,6 +99,13 @@ Result<> limit_hops(const UniqueFd& fd, Family family) {
 Result<> ask_for_icmp_errors(const UniqueFd& fd, Family family) {
   if (family == Family::ipv4) return set(fd, SOL_IP, IP_RECVERR, 1);
   return set(fd, SOL_IPV6, IPV6_RECVERR, 1);
+}
+
+std::optional<IpAddress> own_address(const UniqueFd& fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&storage), &size) != 0) return std::nullopt;
+  return address_in(storage);
 }
 
 // All that this machine sends to itself comes in through `lo`.

@@ -27,6 +27,9 @@ Result<> limit_hops(const UniqueFd& fd, inet::Family family);
 // For take_icmp_error().
 Result<> ask_for_icmp_errors(const UniqueFd& fd, inet::Family family);
 
+// The address that it is bound to, where there is one.
+std::optional<inet::IpAddress> own_address(const UniqueFd& fd);
+
 // What comes in from a wire is dropped before the socket sees it: where the network resets connections or
 // answers DNS itself, that is not taken for our own refusal. On a TCP socket this takes CAP_NET_ADMIN.
 Result<> accept_from_this_machine_alone(const UniqueFd& fd);

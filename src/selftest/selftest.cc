@@ -93,22 +93,26 @@ Result<std::vector<Attempt>> send_out(Probe& probe, const confine::Identity& ide
   return parse(report);
 }
 
-// A packet that another table dropped is answered by nobody, and so is one that left. They are told apart by
-// counting what comes as far as leaving, while it is tried again.
+// A packet that another table dropped is answered by nobody, and so is one that left; and what left while
+// sources were forged may have been anybody's. They are told apart by counting what comes as far as leaving,
+// while it is tried again.
 Result<std::vector<Attempt>> try_again(const confine::Identity& identity, Targets targets,
                                        std::span<const std::string> names) {
   targets.patience /= share_of_patience;
   Probe probe = TRY(Probe::prepare_again(identity, targets, names));
-  const auto destinations = probe.destinations();
-  const auto tally = TRY(nft::Tally::begin(destinations));
+  const auto watched = probe.watched();
+  std::vector<nft::Counted> addresses;
+  for (const Probe::Watched& each : watched) addresses.push_back(each.address);
+  const auto tally = TRY(nft::Tally::begin(addresses));
   auto attempts = TRY(send_out(probe, identity, targets));
   const auto left = TRY(tally.read());
   if (attempts.size() != left.size()) return fail(Exit::unavailable, "not everything was tried again");
-  for (size_t i = 0; i < attempts.size(); ++i)
-    if (attempts[i].outcome == Outcome::unanswered && left[i] == 0) {
-      attempts[i].outcome = Outcome::dropped;
-      attempts[i].detail = "other rules dropped it: nothing came as far as leaving this machine";
-    }
+  for (size_t i = 0; i < attempts.size(); ++i) {
+    if (attempts[i].outcome != Outcome::unanswered) continue;
+    const Finding finding =
+        left[i] == 0 ? watched[i].if_none_leaves : escaped(std::to_string(left[i]) + " of its packets left");
+    attempts[i] = attempt(attempts[i].name, finding);
+  }
   return attempts;
 }
 
@@ -124,8 +128,7 @@ void settle(std::vector<Attempt>& attempts, const confine::Identity& identity, c
     each.outcome = Outcome::escaped;
     if (!again) continue;
     const auto second = std::ranges::find(*again, each.name, &Attempt::name);
-    if (second == again->end()) continue;
-    if (second->outcome == Outcome::held || second->outcome == Outcome::dropped) each = *second;
+    if (second != again->end()) each = *second;
   }
 }
 
@@ -138,6 +141,12 @@ Result<std::vector<Attempt>> run_probe(const confine::Identity& identity, const 
 }
 
 }  // namespace
+
+std::string text(const Place& place) {
+  const std::string address = place.address.text();
+  const bool v6 = place.address.family() == inet::Family::ipv6;
+  return (v6 ? "[" + address + "]" : address) + ":" + std::to_string(place.port);
+}
 
 std::string_view text(Outcome outcome) {
   switch (outcome) {

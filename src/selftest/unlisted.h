@@ -7,15 +7,9 @@
 
 #include "ostiary/inet/ip_address.h"
 #include "ostiary/nft/ruleset.h"
+#include "ostiary/selftest/selftest.h"
 
 namespace ostiary::selftest {
-
-struct Place {
-  inet::IpAddress address;
-  uint16_t port = 0;
-
-  bool operator==(const Place&) const = default;
-};
 
 bool permits(std::span<const nft::AddressRule> permitted, const Place& place, uint8_t protocol);
 

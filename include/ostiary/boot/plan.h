@@ -16,6 +16,7 @@
 #include "ostiary/confine/identity.h"
 #include "ostiary/net/network_namespace.h"
 #include "ostiary/policy/rule.h"
+#include "ostiary/selftest/socket_name.h"
 #include "ostiary/telemetry/telemetry.h"
 
 namespace ostiary::boot {
@@ -38,6 +39,7 @@ struct Plan {
   std::vector<policy::Rule> rules;         // none where the gate is off
   std::vector<policy::Rule> inbound;       // services whose answers leave in any case
   std::vector<PlannedUpstream> upstreams;  // none where the gate is off
+  std::vector<selftest::SocketWaiver> allowed_sockets;
   std::chrono::seconds hold{};
   std::chrono::seconds resolve_timeout{};
   config::Choice in_place = config::Choice::no;

@@ -63,6 +63,7 @@ struct Config {
   std::optional<Node> policy_allow;  // the policy file's list
   std::vector<Given> allow;          // further lists, all of which add up
   std::optional<Given> inbound;
+  std::optional<Given> allowed_sockets;
   Choice derive = Choice::yes;
   std::optional<Given> upstream;
   std::chrono::seconds hold{3600};

@@ -54,6 +54,8 @@ inline constexpr std::array settings{
             "May be reached: HOST[:PORTS][/tcp|udp], *.DOMAIN, NETWORK, preset:NAME"},
     Setting{"allow_inbound", "--allow-inbound", "OSTIARY_ALLOW_INBOUND", ValueKind::list, Reach::everywhere,
             "[NETWORK:]PORT[/udp]", "Let a service's answers leave where nothing is tracked"},
+    Setting{"allow_socket", "--allow-socket", "OSTIARY_ALLOW_SOCKET", ValueKind::list, Reach::everywhere,
+            "PATH|@NAME", "Let the agent connect to another process's Unix socket"},
     Setting{"no_derive", "--no-derive", "OSTIARY_NO_DERIVE", ValueKind::on_or_off, Reach::everywhere, "",
             "Do not open the API hosts that the session's own variables imply"},
     Setting{"upstream", "--upstream", "OSTIARY_UPSTREAM", ValueKind::list, Reach::everywhere, "SERVER",

@@ -1,4 +1,5 @@
-// nft/tally.h: counts the packets for some addresses that come as far as leaving this machine.
+// nft/tally.h: counts the packets that come as far as leaving this machine and have to do with some
+// addresses: packets to them, from them, or routed on to them by a header of their own.
 // - Behind every chain of anybody's: what any rule dropped before is not counted, and what the kernel turned
 //   elsewhere is counted under the address it was meant for.
 // - In a table of its own, for as long as the object lives. Needs CAP_NET_ADMIN.
@@ -16,9 +17,18 @@ namespace ostiary::nft {
 
 inline constexpr const char* tally_table_name = "ostiary_self_test";
 
+struct Counted {
+  // An IPv4 address in IPv6 packets, as in ::ffff:192.0.2.1, is not that address in IPv4 packets.
+  enum class Form : uint8_t { plain, mapped };
+  inet::IpAddress address;
+  Form form = Form::plain;
+
+  bool operator==(const Counted&) const = default;
+};
+
 class Tally {
  public:
-  static Result<Tally> begin(std::span<const inet::IpAddress> addresses);
+  static Result<Tally> begin(std::span<const Counted> addresses);
   Tally(Tally&& other) noexcept;
   Tally& operator=(Tally&&) = delete;
   ~Tally();
@@ -27,8 +37,8 @@ class Tally {
   Result<std::vector<uint64_t>> read() const;
 
  private:
-  explicit Tally(std::vector<inet::IpAddress> addresses) : addresses_(std::move(addresses)) {}
-  std::vector<inet::IpAddress> addresses_;  // none: there is no table
+  explicit Tally(std::vector<Counted> addresses) : addresses_(std::move(addresses)) {}
+  std::vector<Counted> addresses_;  // none: there is no table
 };
 
 }  // namespace ostiary::nft

@@ -17,9 +17,20 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/confine/identity.h"
+#include "ostiary/inet/ip_address.h"
 #include "ostiary/nft/ruleset.h"
+#include "ostiary/selftest/socket_name.h"
 
 namespace ostiary::selftest {
+
+struct Place {
+  inet::IpAddress address;
+  uint16_t port = 0;
+
+  bool operator==(const Place&) const = default;
+};
+// "192.0.2.53:53", "[2001:db8::53]:53"
+std::string text(const Place& place);
 
 struct Targets {
   // The gate listens on 127.0.0.1 and, where there is one, ::1, over UDP and TCP.
@@ -29,8 +40,10 @@ struct Targets {
   // What the rules let through on purpose: the policy's addresses, and what is admitted already. An attempt
   // at a place that all of this covers is not applicable.
   std::vector<nft::AddressRule> permitted;
-  // Unix sockets of services that would do for whoever asks what the rules forbid.
-  std::vector<std::string> doors;
+  // Servers that the gate asks at addresses of this host.
+  std::vector<Place> local_upstreams;
+  // Unix sockets of other processes that the agent may connect to.
+  std::vector<SocketWaiver> allowed_sockets;
   std::string root_only_file;  // an agent that is not root must not read it; it need not exist
   // For what is unanswered. A gate answers in microseconds, but a container may be short of processor time.
   std::chrono::milliseconds patience{1000};

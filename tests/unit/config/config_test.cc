@@ -55,6 +55,8 @@ const std::vector<Precedence> precedences{
      [](const Config& c) { return std::to_string(c.resolve_timeout.count()); }},
     {"allow_inbound", "unset", R"("22")", "22", "2222", "2222", "[fdaa::/16]:22", "[fdaa::/16]:22",
      [](const Config& c) { return c.inbound ? c.inbound->text : "unset"; }},
+    {"allow_socket", "unset", R"("/a")", "/a", "/b,@c", "/b,@c", "@d", "@d",
+     [](const Config& c) { return shown(c.allowed_sockets); }},
     {"scope", "container", R"("user")", "user", "container", "container", "user", "user",
      [](const Config& c) { return std::string(text(c.scope)); }},
     {"in_place", "no", "true", "yes", "0", "no", "true", "yes",

@@ -13,8 +13,8 @@ using namespace ostiary::test;
 
 namespace {
 
-inet::IpAddress address(const char* text) {
-  return *inet::IpAddress::parse(text);
+nft::Counted address(const char* text) {
+  return {*inet::IpAddress::parse(text)};
 }
 
 }  // namespace

@@ -39,7 +39,8 @@ inline selftest::Targets targets(const FakeServer& gate) {
           .gate_mark = gate_mark,
           .gate_pid = gate.pid(),
           .permitted = {},
-          .doors = {},
+          .local_upstreams = {},
+          .allowed_sockets = {},
           .root_only_file = {},
           .patience = std::chrono::milliseconds(300)};
 }

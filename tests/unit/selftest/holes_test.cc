@@ -14,12 +14,18 @@ using namespace ostiary::test;
 
 namespace {
 
+// Forged packets are told by what leaves meanwhile, and forgery_test.cc is about them.
+bool is_forgery(const Attempt& attempt) {
+  return attempt.name.starts_with("a forged source") || attempt.name.starts_with("a routing header") ||
+         attempt.name.starts_with("a source route");
+}
+
 // Those that escaped, and no other.
 void expect_escaped(const std::vector<Attempt>& attempts, std::vector<std::string> expected) {
   INFO(describe(attempts));
   std::vector<std::string> escaped;
   for (const Attempt& each : attempts)
-    if (each.outcome == Outcome::escaped) escaped.push_back(each.name);
+    if (each.outcome == Outcome::escaped && !is_forgery(each)) escaped.push_back(each.name);
   std::ranges::sort(escaped);
   std::ranges::sort(expected);
   CHECK(bool(escaped == expected));

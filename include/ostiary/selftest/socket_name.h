@@ -1,0 +1,44 @@
+// selftest/socket_name.h: the name of a Unix socket, and the waiver of one.
+#pragma once
+
+#include <compare>
+#include <string>
+#include <string_view>
+
+#include "ostiary/base/result.h"
+
+namespace ostiary::selftest {
+
+// A path, or an abstract name, whose first octet is 0 and which is written "@name".
+class SocketName {
+ public:
+  explicit SocketName(std::string octets) : octets_(std::move(octets)) {}
+
+  bool is_abstract() const { return octets_.starts_with('\0'); }
+  const std::string& octets() const { return octets_; }
+  // On one line. Every octet 0 of an abstract name is an @.
+  std::string text() const;
+
+  auto operator<=>(const SocketName&) const = default;
+
+ private:
+  std::string octets_;
+};
+
+// Sockets that the agent may connect to: "/run/app.sock", "@name", or with a * at the end all that begin like
+// that. Links in a path's directory are followed.
+class SocketWaiver {
+ public:
+  static Result<SocketWaiver> parse(std::string_view text);
+
+  bool covers(const SocketName& name) const;
+  const std::string& text() const { return text_; }
+
+  bool operator==(const SocketWaiver&) const = default;
+
+ private:
+  explicit SocketWaiver(std::string text) : text_(std::move(text)) {}
+  std::string text_;
+};
+
+}  // namespace ostiary::selftest

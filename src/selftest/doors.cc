@@ -1,0 +1,127 @@
+#include "doors.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <set>
+#include <utility>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "kernel_tables.h"
+#include "ostiary/base/read_file.h"
+#include "ostiary/base/unique_fd.h"
+#include "real_path.h"
+#include "socket_files.h"
+
+namespace ostiary::selftest {
+namespace {
+
+constexpr size_t max_table = size_t{16} * 1024 * 1024;
+constexpr size_t max_named = 16;  // in an error
+
+constexpr const char* socket_table = "/proc/net/unix";
+constexpr const char* mount_table = "/proc/self/mountinfo";
+
+struct Address {
+  sockaddr_un value{};
+  socklen_t size = 0;
+};
+
+Address address_of(const SocketName& name) {
+  Address address;
+  address.value.sun_family = AF_UNIX;
+  const size_t length = std::min(name.octets().size(), sizeof address.value.sun_path);
+  name.octets().copy(address.value.sun_path, length);
+  address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
+  return address;
+}
+
+// Whether a socket of that kind gets through, or an errno. The service sees a connection that ends at once;
+// of a datagram socket it sees nothing.
+int connect_as(int type, const SocketName& name) {
+  const Address address = address_of(name);
+  const UniqueFd fd{::socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (!fd.valid()) return errno;
+  const int result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address.value), address.size);
+  return result == 0 ? 0 : errno;
+}
+
+// A full queue is one that will have room. A socket of another type than the one that connects is EPROTOTYPE,
+// or for an abstract name not there.
+bool lets_in(const SocketName& name) {
+  if (name.octets().size() > sizeof(sockaddr_un::sun_path)) return false;  // no process can name it
+  return std::ranges::any_of(std::array{SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM}, [&name](int type) {
+    const int error = connect_as(type, name);
+    return error == 0 || error == EAGAIN;
+  });
+}
+
+bool is_waived(const SocketName& name, std::span<const SocketWaiver> waivers) {
+  return std::ranges::any_of(waivers, [&](const SocketWaiver& waiver) { return waiver.covers(name); });
+}
+
+std::string list(const std::vector<SocketName>& names, std::string_view before_each) {
+  std::string text;
+  for (const SocketName& name : std::span(names).first(std::min(names.size(), max_named)))
+    text += (text.empty() ? "" : before_each == "" ? ", " : " ") + std::string(before_each) + name.text();
+  if (names.size() > max_named) text += " and " + std::to_string(names.size() - max_named) + " more";
+  return text;
+}
+
+Finding found_open(const std::vector<SocketName>& open) {
+  return escaped(
+      "the agent can connect to " + list(open, "") +
+      ", whose service may do for it what the rules forbid: give the agent a user that may not, take the "
+      "socket away, or accept it with " +
+      list(open, "--allow-socket "));
+}
+
+std::string summary(size_t tried, size_t waived, const std::vector<std::string>& cut_short) {
+  std::string text = "none of " + std::to_string(tried) + " lets the agent in";
+  if (waived > 0) text += ", but for " + std::to_string(waived) + " of --allow-socket";
+  for (const std::string& place : cut_short) text += "; " + place + " has more in it than was looked at";
+  return text;
+}
+
+}  // namespace
+
+Doors find_doors(const std::string& home) {
+  Doors doors;
+  const auto sockets = read_file(socket_table, max_table);
+  const auto mounted = read_file(mount_table, max_table);
+  std::vector<std::string> places{"/run", "/var/run", "/tmp", "/var/tmp"};
+  if (home.starts_with('/') && home != "/") places.push_back(home);
+  SocketFiles files = find_socket_files(places, mounted ? mounts(*mounted) : std::vector<Mount>{});
+  if (sockets) doors.names = connectable_sockets(*sockets);
+  for (std::string& path : files.paths) doors.names.emplace_back(std::move(path));
+  if (!sockets) doors.failure = sockets.error().message;
+  if (!mounted) doors.failure = mounted.error().message;
+  doors.cut_short = std::move(files.cut_short);
+  doors.has_closed_directories = files.has_closed_directories;
+  return doors;
+}
+
+Finding try_doors(const Doors& by_keeper, const std::string& home, std::span<const SocketWaiver> waivers) {
+  if (by_keeper.failure) return escaped("it could not be tried: " + *by_keeper.failure);
+  const Doors by_agent = by_keeper.has_closed_directories ? find_doors(home) : Doors{};
+  std::set<SocketName> names;
+  for (const Doors* doors : {&by_keeper, &by_agent})
+    for (const SocketName& name : doors->names)
+      names.insert(name.is_abstract() ? name : SocketName(with_real_directory(name.octets())));
+  std::vector<SocketName> open;
+  size_t waived = 0;
+  for (const SocketName& name : names) {
+    if (!lets_in(name)) continue;
+    if (is_waived(name, waivers))
+      ++waived;
+    else
+      open.push_back(name);
+  }
+  if (!open.empty()) return found_open(open);
+  return held(summary(names.size(), waived, by_keeper.cut_short));
+}
+
+}  // namespace ostiary::selftest

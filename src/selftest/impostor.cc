@@ -1,0 +1,110 @@
+#include "impostor.h"
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <expected>
+#include <utility>
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "on_behalf.h"
+#include "ostiary/gate/launch.h"
+#include "ostiary/inet/socket_address.h"
+
+namespace ostiary::selftest {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int askers = 8;
+// Loopback takes microseconds; this is waited for where the port could be bound, and nowhere else.
+constexpr milliseconds patience{10};
+
+bool becomes(const UniqueFd& fd, short event) {
+  pollfd waiting{fd.get(), event, 0};
+  return ::poll(&waiting, 1, static_cast<int>(patience.count())) == 1 && (waiting.revents & event) != 0;
+}
+
+Result<std::vector<UniqueFd>> open_askers(const inet::SocketAddress& upstream, int type, uint32_t mark) {
+  std::vector<UniqueFd> fds;
+  for (int i = 0; i < askers; ++i) {
+    UniqueFd fd{::socket(upstream.domain(), type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    if (!fd.valid() || ::setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0)
+      return std::unexpected(Error::system("cannot ask as the gate does", Exit::unavailable));
+    fds.push_back(std::move(fd));
+  }
+  return fds;
+}
+
+std::expected<UniqueFd, int> bind_beside(const inet::SocketAddress& upstream, int type) {
+  UniqueFd fd{::socket(upstream.domain(), type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  const int on = 1;
+  if (!fd.valid() || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
+      ::bind(fd.get(), upstream.get(), upstream.size()) != 0 ||
+      (type == SOCK_STREAM && ::listen(fd.get(), askers) != 0))
+    return std::unexpected(errno);
+  return fd;
+}
+
+// The answer to what is received, or why there is none.
+std::string answer(const UniqueFd& impostor) {
+  char octet = 0;
+  sockaddr_storage from{};
+  socklen_t size = sizeof from;
+  auto* const peer = reinterpret_cast<sockaddr*>(&from);
+  if (::recvfrom(impostor.get(), &octet, 1, 0, peer, &size) < 0) return std::strerror(errno);
+  if (::sendto(impostor.get(), &octet, 1, MSG_NOSIGNAL, peer, size) < 0) return std::strerror(errno);
+  return "it did not arrive";
+}
+
+Finding not_believed(const std::string& why) {
+  return held("the port can be bound, but nothing from there reaches the gate: " + why);
+}
+
+}  // namespace
+
+Result<Impostor> Impostor::prepare(const Place& upstream, uint32_t gate_mark) {
+  Impostor impostor(upstream);
+  const OnBehalf of_the_gate(gate::user, gate::user);
+  const inet::SocketAddress address(upstream.address, upstream.port);
+  impostor.datagrams_ = TRY(open_askers(address, SOCK_DGRAM, gate_mark));
+  impostor.connections_ = TRY(open_askers(address, SOCK_STREAM, gate_mark));
+  return impostor;
+}
+
+Attempt Impostor::answer_datagrams() const {
+  std::string name = "an answer to the gate from " + text(upstream_) + " over UDP";
+  const inet::SocketAddress upstream(upstream_.address, upstream_.port);
+  const auto bound = bind_beside(upstream, SOCK_DGRAM);
+  if (!bound) return attempt(std::move(name), held(std::strerror(bound.error())));
+  std::string why = "nothing was asked there";
+  for (const UniqueFd& asker : datagrams_) {
+    if (::connect(asker.get(), upstream.get(), upstream.size()) != 0 ||
+        ::send(asker.get(), "", 1, MSG_NOSIGNAL) < 0 || !becomes(*bound, POLLIN))
+      continue;
+    why = answer(*bound);
+    char octet = 0;
+    if (becomes(asker, POLLIN) && ::recv(asker.get(), &octet, 1, 0) >= 0)
+      return attempt(std::move(name), escaped("the agent was asked in the upstream's place, and was heard"));
+  }
+  return attempt(std::move(name), not_believed(why));
+}
+
+Attempt Impostor::accept_connections() const {
+  std::string name = "an answer to the gate from " + text(upstream_) + " over TCP";
+  const inet::SocketAddress upstream(upstream_.address, upstream_.port);
+  const auto bound = bind_beside(upstream, SOCK_STREAM);
+  if (!bound) return attempt(std::move(name), held(std::strerror(bound.error())));
+  for (const UniqueFd& asker : connections_) {
+    if (::connect(asker.get(), upstream.get(), upstream.size()) != 0 && errno != EINPROGRESS) continue;
+    if (!becomes(*bound, POLLIN)) continue;
+    if (const UniqueFd accepted{::accept4(bound->get(), nullptr, nullptr, SOCK_CLOEXEC)}; accepted.valid())
+      return attempt(std::move(name), escaped("the agent accepted a connection in the upstream's place"));
+  }
+  return attempt(std::move(name), not_believed("no connection opened"));
+}
+
+}  // namespace ostiary::selftest

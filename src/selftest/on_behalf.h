@@ -1,0 +1,25 @@
+// on_behalf.h: sockets made while this lives belong to another user, for rules that ask for their owner.
+// Requires CAP_SETUID and CAP_SETGID.
+#pragma once
+
+#include <sys/fsuid.h>
+#include <sys/types.h>
+
+namespace ostiary::selftest {
+
+class OnBehalf {
+ public:
+  OnBehalf(uid_t uid, gid_t gid) : gid_(::setfsgid(gid)), uid_(::setfsuid(uid)) {}
+  OnBehalf(const OnBehalf&) = delete;
+  OnBehalf& operator=(const OnBehalf&) = delete;
+  ~OnBehalf() {
+    ::setfsuid(static_cast<uid_t>(uid_));
+    ::setfsgid(static_cast<gid_t>(gid_));
+  }
+
+ private:
+  int gid_;
+  int uid_;
+};
+
+}  // namespace ostiary::selftest

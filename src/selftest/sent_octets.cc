@@ -1,0 +1,106 @@
+#include "sent_octets.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <span>
+
+#include <sys/socket.h>
+
+#include "ostiary/base/read_file.h"
+#include "ostiary/base/unique_fd.h"
+
+namespace ostiary::selftest {
+namespace {
+
+constexpr size_t max_table = 65536;
+
+std::string_view take_line(std::string_view& rest) {
+  const size_t end = std::min(rest.find('\n'), rest.size());
+  const std::string_view line = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return line;
+}
+
+std::string_view take_word(std::string_view& rest) {
+  rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
+  const size_t end = std::min(rest.find_first_of(" \t"), rest.size());
+  const std::string_view word = rest.substr(0, end);
+  rest.remove_prefix(end);
+  return word;
+}
+
+std::optional<uint64_t> number(std::string_view text) {
+  uint64_t value = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, value);
+  if (error != std::errc{} || end != last) return std::nullopt;
+  return value;
+}
+
+// Whether multicast and broadcast are counted with the rest as well differs between kernels.
+std::optional<uint64_t> sum(std::span<const std::optional<uint64_t>> counts) {
+  uint64_t total = 0;
+  for (const auto& count : counts) {
+    if (!count) return std::nullopt;
+    total += *count;
+  }
+  return total;
+}
+
+// Under each name of the first line stands its value in the second.
+std::optional<uint64_t> value_under(std::string_view names, std::string_view values, std::string_view name) {
+  while (!names.empty()) {
+    const std::string_view value = take_word(values);
+    if (take_word(names) == name) return number(value);
+  }
+  return std::nullopt;
+}
+
+std::optional<uint64_t> value_of(std::string_view lines, std::string_view name) {
+  while (!lines.empty()) {
+    std::string_view line = take_line(lines);
+    if (take_word(line) == name) return number(take_word(line));
+  }
+  return std::nullopt;
+}
+
+bool kernel_lacks_ipv6() {
+  const UniqueFd fd{::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  return !fd.valid() && errno == EAFNOSUPPORT;
+}
+
+}  // namespace
+
+std::optional<uint64_t> sent_over_ipv4(std::string_view netstat) {
+  while (!netstat.empty()) {
+    const std::string_view names = take_line(netstat);
+    if (!names.starts_with("IpExt:")) continue;
+    const std::string_view values = take_line(netstat);
+    const std::array counts{value_under(names, values, "OutOctets"),
+                            value_under(names, values, "OutMcastOctets"),
+                            value_under(names, values, "OutBcastOctets")};
+    return sum(counts);
+  }
+  return std::nullopt;
+}
+
+std::optional<uint64_t> sent_over_ipv6(std::string_view snmp6) {
+  const std::array counts{value_of(snmp6, "Ip6OutOctets"), value_of(snmp6, "Ip6OutMcastOctets")};
+  return sum(counts);
+}
+
+std::optional<SentOctets> read_sent_octets() {
+  const auto netstat = read_file("/proc/net/netstat", max_table);
+  if (!netstat) return std::nullopt;
+  const auto snmp6 = read_file("/proc/net/snmp6", max_table);
+  const auto ipv4 = sent_over_ipv4(*netstat);
+  const auto ipv6 = snmp6                 ? sent_over_ipv6(*snmp6)
+                    : kernel_lacks_ipv6() ? std::optional<uint64_t>(0)
+                                          : std::nullopt;
+  if (!ipv4 || !ipv6) return std::nullopt;
+  return SentOctets{*ipv4, *ipv6};
+}
+
+}  // namespace ostiary::selftest

@@ -1,0 +1,141 @@
+#include "socket_files.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <deque>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include "real_path.h"
+
+namespace ostiary::selftest {
+namespace {
+
+constexpr std::array<std::string_view, 26> not_looked_at{
+    "proc",     "sysfs",       "cgroup",    "cgroup2",    "devpts", "mqueue",    "securityfs",
+    "debugfs",  "tracefs",     "bpf",       "pstore",     "nsfs",   "selinuxfs", "configfs",
+    "efivarfs", "binfmt_misc", "hugetlbfs", "rpc_pipefs", "autofs", "nfs",       "nfs4",
+    "cifs",     "smb3",        "ceph",      "squashfs",   "iso9660"};
+
+bool is_looked_at(const Mount& mount) {
+  return !mount.file_system.starts_with("fuse") &&
+         std::ranges::find(not_looked_at, mount.file_system) == not_looked_at.end();
+}
+
+mode_t kind_of(const std::string& path) {
+  struct stat is{};
+  return ::lstat(path.c_str(), &is) == 0 ? is.st_mode & S_IFMT : 0;
+}
+
+mode_t kind_of(const std::string& path, const dirent& entry) {
+  return entry.d_type == DT_UNKNOWN ? kind_of(path) : DTTOIF(entry.d_type);
+}
+
+using Directory = std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })>;
+
+// One place, the nearest directories first.
+class Walk {
+ public:
+  Walk(SocketFiles& found, const std::vector<std::string>& mount_points)
+      : found_(found), mount_points_(mount_points) {}
+
+  void through(const std::string& place, const limits::Look& look) {
+    look_ = look;
+    waiting_.push_back({place, 0});
+    while (!waiting_.empty()) {
+      const auto [path, depth] = std::move(waiting_.front());
+      waiting_.pop_front();
+      if (look_into(path, depth)) continue;
+      found_.cut_short.push_back(place);
+      return;
+    }
+  }
+
+ private:
+  struct Waiting {
+    std::string path;
+    size_t depth = 0;
+  };
+
+  // False at a limit.
+  bool look_into(const std::string& path, size_t depth) {
+    if (++directories_ > look_.directories) return false;
+    const Directory open(::opendir(path.c_str()));
+    if (open == nullptr && errno == EACCES) found_.has_closed_directories = true;
+    if (open == nullptr) return true;
+    while (const dirent* entry = ::readdir(open.get())) {
+      const std::string_view name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      if (++entries_ > look_.entries) return false;
+      note(path + (path.ends_with('/') ? "" : "/") + std::string(name), *entry, depth);
+    }
+    return true;
+  }
+
+  void note(std::string path, const dirent& entry, size_t depth) {
+    const mode_t kind = kind_of(path, entry);
+    if (kind == S_IFSOCK) found_.paths.push_back(std::move(path));
+    // A mount is a place of its own, or is not looked at.
+    else if (kind == S_IFDIR && depth < look_.depth &&
+             std::ranges::find(mount_points_, path) == mount_points_.end())
+      waiting_.push_back({std::move(path), depth + 1});
+  }
+
+  SocketFiles& found_;
+  const std::vector<std::string>& mount_points_;
+  limits::Look look_ = limits::brief;
+  std::deque<Waiting> waiting_;
+  size_t directories_ = 0;
+  size_t entries_ = 0;
+};
+
+struct Place {
+  std::string path;
+  limits::Look look;
+};
+
+bool is_within_any(const std::vector<Place>& places, const std::string& path) {
+  return std::ranges::any_of(places, [&path](const Place& place) {
+    return place.look.depth == limits::thorough.depth && path.starts_with(place.path + "/");
+  });
+}
+
+std::string real_directory(const std::string& path) {
+  const std::string inside = with_real_directory(path + "/.");
+  return inside.substr(0, std::max<size_t>(inside.size() - 2, 1));
+}
+
+}  // namespace
+
+SocketFiles find_socket_files(const std::vector<std::string>& places, const std::vector<Mount>& mounts) {
+  SocketFiles found;
+  std::vector<Place> all;
+  std::vector<std::string> mount_points;
+  for (const std::string& place : places) all.push_back({real_directory(place), limits::thorough});
+  for (const Mount& mount : mounts) {
+    mount_points.push_back(mount.point);
+    if (mount.point == "/" || !is_looked_at(mount)) continue;
+    if (const mode_t kind = kind_of(mount.point); kind == S_IFSOCK)
+      found.paths.push_back(mount.point);
+    else if (kind == S_IFDIR)
+      all.push_back({mount.point, is_within_any(all, mount.point) ? limits::thorough : limits::brief});
+  }
+  std::vector<std::string> done;
+  for (const Place& place : all) {
+    if (std::ranges::find(done, place.path) != done.end()) continue;
+    if (done.size() == limits::places) {
+      found.cut_short.push_back(place.path);
+      break;
+    }
+    done.push_back(place.path);
+    Walk(found, mount_points).through(place.path, place.look);
+  }
+  return found;
+}
+
+}  // namespace ostiary::selftest

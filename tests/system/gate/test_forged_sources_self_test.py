@@ -1,0 +1,51 @@
+"""The self-test forges sources and routes, and behind the rules nothing leaves."""
+
+import os
+
+import pytest
+
+PROBES = {"a forged source, UDP over IPv6 to this host", "a forged source, UDP over IPv6 to elsewhere",
+          "a forged source, TCP over IPv6 to this host", "a forged source, TCP over IPv6 to elsewhere",
+          "a forged source, UDP over IPv4", "a forged source, a ping over IPv6", "a routing header over IPv6",
+          "a source route over IPv4"}
+
+
+@pytest.fixture
+def home(fresh_gatehouse):
+    return fresh_gatehouse()
+
+
+@pytest.fixture(params=["agent", "root", "agent beside others"])
+def flags(request):
+    return {"agent": ["--user", "agent"], "root": ["--user", "root"],
+            "agent beside others": ["--user", "agent", "--scope", "user"]}[request.param]
+
+
+@pytest.fixture(params=["1 0", "0 2147483647"], ids=["no pings", "pings"])
+def pings(request, home):
+    home.cable.network.sysctl("ipv4/ping_group_range", request.param)
+    return request.param
+
+
+def test_nothing_comes_of_any(world, home, flags, pings):
+    result = home.boot("true", flags=flags)
+    assert result.status == 0, result
+    outcomes = {event["probe"]: (event["outcome"], event["detail"]) for event in home.audit("probe")}
+    assert PROBES <= set(outcomes)
+    assert {outcomes[probe][0] for probe in PROBES} == {"held"}, outcomes
+    assert world.packets() == []
+
+
+def test_somebody_elses_traffic_at_the_same_time_ends_nothing(world, home):
+    """What leaves then is counted by the addresses that were forged."""
+    script = "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nwhile True: s.sendto(b'x', ('127.0.0.1', 9))"
+    result = home.boot("true", flags=["--user", "agent"], prepare=lambda: _in_background(script))
+    assert result.status == 0, result
+    outcomes = {event["probe"]: event["outcome"] for event in home.audit("probe")}
+    assert {outcomes[probe] for probe in PROBES} == {"held"}, outcomes
+    assert home.tables() == ["table inet ostiary"]
+
+
+def _in_background(script):
+    if os.fork() == 0:
+        os.execv("/usr/bin/python3", ["python3", "-IS", "-c", script])

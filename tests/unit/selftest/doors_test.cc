@@ -1,0 +1,129 @@
+#include "selftest/doors.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "ostiary/base/unique_fd.h"
+#include "outcome.h"
+#include "scratch.h"
+#include "selftest/socket_files.h"
+
+using namespace ostiary;
+using namespace ostiary::selftest;
+
+namespace {
+
+std::string root_of(const testing::Scratch& scratch) {
+  const std::string path = scratch.path("");
+  return path.substr(0, path.size() - 1);
+}
+
+UniqueFd bound_socket(const std::string& name, int type) {
+  UniqueFd fd{::socket(AF_UNIX, type | SOCK_CLOEXEC, 0)};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  REQUIRE(name.size() < sizeof address.sun_path);
+  name.copy(address.sun_path, name.size());
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0);
+  if (type != SOCK_DGRAM) REQUIRE(::listen(fd.get(), 1) == 0);
+  return fd;
+}
+
+Finding try_one(const std::string& name, std::vector<SocketWaiver> waivers = {}) {
+  return try_doors({.names = {SocketName(name)}, .cut_short = {}, .failure = {}}, "/", waivers);
+}
+
+SocketWaiver waiver(std::string_view text) {
+  const auto parsed = SocketWaiver::parse(text);
+  REQUIRE(parsed);
+  return *parsed;
+}
+
+}  // namespace
+
+TEST_SUITE("selftest/doors") {
+  TEST_CASE("a socket of any type that lets in is an escape, in one line with the flag that waives it") {
+    const testing::Scratch scratch;
+    for (const int type : {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM}) {
+      const std::string path = scratch.path("socket") + std::to_string(type);
+      const UniqueFd service = bound_socket(path, type);
+      const Finding finding = try_one(path);
+      CHECK(finding.outcome == Outcome::escaped);
+      CHECK(finding.detail.starts_with("the agent can connect to " + path + ", whose service "));
+      CHECK(finding.detail.ends_with("--allow-socket " + path));
+      CHECK(try_one(path, {waiver(path)}).outcome == Outcome::held);
+      CHECK(try_one(path, {waiver(scratch.path("sock*"))}).outcome == Outcome::held);
+      CHECK(try_one(path, {waiver(path + "x"), waiver("/run/x*")}).outcome == Outcome::escaped);
+    }
+  }
+
+  TEST_CASE("a full queue of connections is an escape, and nobody behind a name is none") {
+    const testing::Scratch scratch;
+    const std::string path = scratch.path("full");
+    {
+      const UniqueFd service = bound_socket(path, SOCK_STREAM);
+      for (int i = 0; i < 8; ++i) CHECK(try_one(path).outcome == Outcome::escaped);
+    }
+    CHECK(try_one(path).outcome == Outcome::held);
+    CHECK(try_one(scratch.path("missing")).outcome == Outcome::held);
+    CHECK(try_one(std::string(200, '/')).outcome == Outcome::held);
+  }
+
+  TEST_CASE("abstract names are found and waived as @name") {
+    using namespace std::string_literals;
+    const std::string name = "\0ostiary-doors-test"s;
+    for (const int type : {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM}) {
+      const UniqueFd service = bound_socket(name, type);
+      const Doors doors = find_doors("/");
+      CHECK(std::ranges::find(doors.names, SocketName(name)) != doors.names.end());
+      CHECK(try_one(name).detail.ends_with("--allow-socket @ostiary-doors-test"));
+      CHECK(try_one(name, {waiver("@ostiary-doors-*")}).outcome == Outcome::held);
+    }
+  }
+
+  TEST_CASE("a path is told and waived without the links that lead to it") {
+    const testing::Scratch scratch;
+    std::filesystem::create_directory(scratch.path("real"));
+    std::filesystem::create_directory_symlink(scratch.path("real"), scratch.path("link"));
+    const UniqueFd service = bound_socket(scratch.path("real/s"), SOCK_STREAM);
+    CHECK(try_one(scratch.path("link/s")).detail.contains(scratch.path("real/s")));
+    CHECK(try_one(scratch.path("real/s"), {waiver(scratch.path("link/s"))}).outcome == Outcome::held);
+  }
+
+  TEST_CASE("what cannot be listed is not held") {
+    CHECK(try_doors({.names = {}, .cut_short = {}, .failure = "why"}, "/", {}).outcome == Outcome::escaped);
+  }
+
+  TEST_CASE("a waiver is an absolute path or an abstract name") {
+    for (const char* good : {"/run/docker.sock", "@name", "/tmp/vscode-ipc-*", "@x*"})
+      CHECK(SocketWaiver::parse(good));
+    for (const char* bad : {"", "docker.sock", "/", "@", "/*", "@*", "/run/*/bus", "/run/a\nb"})
+      CHECK_FALSE(SocketWaiver::parse(bad));
+  }
+
+  TEST_CASE("sockets are found to a depth, and a place with more in it is named") {
+    const testing::Scratch scratch;
+    const std::string deep = scratch.path("1/2/3");
+    std::filesystem::create_directories(deep + "/4");
+    const UniqueFd found = bound_socket(deep + "/s", SOCK_DGRAM);
+    const UniqueFd too_deep = bound_socket(deep + "/4/s", SOCK_DGRAM);
+    CHECK(find_socket_files({root_of(scratch)}, {}).paths == std::vector<std::string>{deep + "/s"});
+    CHECK(find_socket_files({root_of(scratch)}, {{deep, "nfs"}}).paths.empty());
+    CHECK(find_socket_files({}, {{deep, "ext4"}}).paths.size() == 2);
+    CHECK(find_socket_files({}, {{deep + "/s", "tmpfs"}}).paths == std::vector<std::string>{deep + "/s"});
+    CHECK(find_socket_files({root_of(scratch)}, {}).cut_short.empty());
+    for (size_t i = 0; i < limits::thorough.directories; ++i)
+      std::filesystem::create_directory(scratch.path(std::to_string(i + 10)));
+    CHECK(find_socket_files({root_of(scratch)}, {}).cut_short == std::vector<std::string>{root_of(scratch)});
+  }
+}

@@ -1,0 +1,59 @@
+#include "selftest/kernel_tables.h"
+
+#include <doctest/doctest.h>
+
+#include "selftest/socket_files.h"
+
+using namespace ostiary::selftest;
+using namespace std::string_literals;
+
+namespace {
+
+std::string texts(const std::vector<SocketName>& names) {
+  std::string text;
+  for (const SocketName& name : names) text += name.text() + "\n";
+  return text;
+}
+
+}  // namespace
+
+TEST_SUITE("selftest/kernel_tables") {
+  TEST_CASE("of the kernel's list those count that others can connect to") {
+    constexpr std::string_view table =
+        "Num       RefCount Protocol Flags    Type St Inode Path\n"
+        "00000000093744e9: 00000003 00000000 00000000 0001 03  1522\n"
+        "0000000000000000: 00000002 00000000 00010000 0001 01 41234 /run/docker.sock\n"
+        "0000000000000000: 00000002 00000000 00010000 0005 01   999 /run/udev/control\n"
+        "0000000000000000: 00000003 00000000 00000000 0001 03 41235 /run/accepted.sock\n"
+        "0000000000000000: 00000002 00000000 00000000 0002 01 41236 /run/systemd/notify\n"
+        "0000000000000000: 00000002 00000000 00000000 0002 01 41237 @00af3\n"
+        "0000000000000000: 00000002 00000000 00000000 0002 01 41238 @a service\n"
+        "0000000000000000: 00000002 00000000 00010000 0001 01 41239 relative\n"
+        "0000000000000000: 00000002 00000000 00010000 0001 01 41240 /tmp/a b: c\n";
+    CHECK(texts(connectable_sockets(table)) ==
+          "/run/docker.sock\n/run/udev/control\n/run/systemd/notify\n@a service\n/tmp/a b: c\n");
+  }
+
+  TEST_CASE("an abstract name that may hold an octet 0 is there with it and without") {
+    const auto names = connectable_sockets("0: 2 0 00010000 0001 01 1 @a@b@\n");
+    REQUIRE(names.size() == 2);
+    CHECK(names[0].octets() == "\0a@b@"s);
+    CHECK(names[1].octets() == "\0a\0b\0"s);
+    CHECK(names[1].text() == "@a@b@");
+  }
+
+  TEST_CASE("what is no line of the list is passed over") {
+    for (const char* line : {"", "\n\n", "x", "0: 2 0 00010000 0001 01 1", "0: 2 0 00010000 0001 01 1 ",
+                             "0: 2 0 zz 0001 01 1 /a", "0: 2 0 00010000 x 01 1 /a", "@", "/a"})
+      CHECK(connectable_sockets(line).empty());
+  }
+
+  TEST_CASE("a mount has a point, whose escapes are undone, and a file system") {
+    CHECK(mounts("36 35 98:0 /mnt1 /a\\040b\\134c rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n"
+                 "37 35 0:25 /docker.sock /run/docker.sock ro - tmpfs tmpfs rw\n") ==
+          std::vector<Mount>{{"/a b\\c", "ext3"}, {"/run/docker.sock", "tmpfs"}});
+    CHECK(mounts("37 35 0:25 / /a\\0 rw shared:1 master:2 - tmpfs tmpfs rw") ==
+          std::vector<Mount>{{"/a\\0", "tmpfs"}});
+    CHECK(mounts("no mount\n\n").empty());
+  }
+}
