@@ -90,7 +90,21 @@ void Judge::began(const Flow& flow) {
   const std::lock_guard lock(mutex_);
   flows_.insert(flow);
 }
+// The networks that a hunt's boot allows without a name.
+bool is_in_allowed_network(const Address& address) {
+  static const Address first4 = parse_address("192.0.2.8");
+  static const Address first6 = parse_address("2001:db8:98::");
+  Address masked = address;
+  if (is_v4(address)) {
+    masked[15] &= 0xfcU;
+    return masked == first4;
+  }
+  std::fill(masked.begin() + 8, masked.end(), uint8_t{0});
+  return masked == first6;
+}
+
 bool Judge::is_told(const Address& address) const {
+  if (is_in_allowed_network(address)) return true;
   const std::lock_guard lock(mutex_);
   return told_.contains(address);
 }
@@ -117,7 +131,8 @@ bool Judge::has_leave(const Sight& sight) const {
   if (is_echo_reply(sight) && is_answer(sight)) return true;
   if (is_told(sight.destination)) {
     if (is_error(sight)) return true;
-    const bool known = sight.protocol == IPPROTO_TCP || sight.protocol == IPPROTO_UDP;
+    const bool known = sight.protocol == IPPROTO_TCP ||
+                       (sight.protocol == IPPROTO_UDP && !is_in_allowed_network(sight.destination));
     if (known && (sight.port == https || sight.later_fragment)) return true;
   }
   if (scope_ == Scope::container) return false;

@@ -186,7 +186,8 @@ class Upstream {
 
   Bytes answer(std::span<const uint8_t> message) {
     const Question question = read_question(message);
-    if (question.end == 0) return {};
+    const bool is_answer = question.end != 0 && (message[2] & 0x80U) != 0;
+    if (question.end == 0 || is_answer) return {};
     shared_.questions.fetch_add(1);
     Bytes out(message.begin(), message.begin() + static_cast<ptrdiff_t>(question.end));
     out[2] = 0x81;

@@ -31,7 +31,7 @@ TESTS = [
 class Mutants:
     def __init__(self, hunt, built, source):
         self.hunt, self.built, self.source = hunt, built, source
-        self.baseline, self.rules = {}, {}
+        self.baseline, self.rules, self.sizes = {}, {}, {}
 
     def listed(self, scope):
         out = subprocess.run([self.built / "hunt_mutants", scope], capture_output=True, text=True, check=True).stdout
@@ -50,6 +50,7 @@ class Mutants:
                     continue
                 begin = time.monotonic()
                 by = [each for each in self.notice(scope, mutant, seconds) if each not in self.baseline[scope]]
+                by = by or self.notice_by_unit_tests(mutant)
                 by = by or (self.notice_by_tests(scope, mutant) if tests == "yes" else [])
                 unnoticed += not by
                 row = f"{scope} | {mutant['what']} | {by[0] if by else 'NOBODY'}"
@@ -59,15 +60,15 @@ class Mutants:
         print(f"hunt: {unnoticed} mutants that nobody notices; the table is {table}")
         return 1 if unnoticed else 0
 
-    def binary(self, mutant):
-        path = self.hunt.workshop / "mutant"
-        octets = (self.built / "ostiary_mutant").read_bytes() if mutant is None or not path.exists() else None
-        if octets is not None:
-            path.write_bytes(octets)
+    def made(self, program, mutant):
+        """The program with this mutant's key behind its octets."""
+        path = self.hunt.workshop / program
+        if not path.exists():
+            path.write_bytes((self.built / program).read_bytes())
             path.chmod(0o755)
-            self._size = len(octets)
+            self.sizes[program] = path.stat().st_size
         with open(path, "r+b") as file:
-            file.truncate(self._size)
+            file.truncate(self.sizes[program])
             file.seek(0, 2)
             if mutant:
                 file.write(b"\nMUTANT " + mutant["key"].encode())
@@ -75,7 +76,7 @@ class Mutants:
 
     def notice(self, scope, mutant, seconds):
         """What of a boot, of life in it, and of hunting says that something is wrong."""
-        tools = SimpleNamespace(**{**vars(self.hunt.tools), "ostiary": self.binary(mutant)})
+        tools = SimpleNamespace(**{**vars(self.hunt.tools), "ostiary": self.made("ostiary_mutant", mutant)})
         settings = SimpleNamespace(scope=scope, who="user", flushes=False, quiet=False, inside=scope == "container",
                                    workers=2, without=[], environment={})
         round = Round(self.hunt.world, self.hunt.workshop, tools, settings, self.hunt.wanted.seed)
@@ -118,12 +119,18 @@ class Mutants:
         without = lambda text: text.removesuffix(", with the secret")
         return without(what) in {without(each) for each in self.baseline[scope]}
 
+    def notice_by_unit_tests(self, mutant):
+        path = self.made("unit_tests_mutant", mutant)
+        done = subprocess.run([path, "-ts=nft/*"], capture_output=True, text=True)
+        failed = re.search(r"^TEST CASE:\s+(.*)", done.stdout, re.M)
+        return ["unit test: " + (failed[1] if failed else "it ended early")] if done.returncode else []
+
     def notice_by_tests(self, scope, mutant):
         files = next(files for part, files in TESTS if mutant["what"].startswith(part) or f"chain {part}" in mutant["what"])
         if scope == "user":
             files = ["gate/test_user_scope.py"]
         system = self.source / "tests" / "system"
-        environment = {**os.environ, "OSTIARY_BINARY": str(self.binary(mutant)), "PYTHONPATH": ""}
+        environment = {**os.environ, "OSTIARY_BINARY": str(self.made("ostiary_mutant", mutant)), "PYTHONPATH": ""}
         done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--rootdir", system,
                                *[system / each for each in files]], env=environment, capture_output=True, text=True)
         failed = re.search(r"^(?:FAILED|ERROR) \S*/(\S+)", done.stdout, re.M)

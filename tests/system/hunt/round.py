@@ -12,15 +12,23 @@ from pathlib import Path
 from hunt.page import Page
 from support import processes
 from support.gatehouse import Gatehouse
+from support.namespaces import call
 from support.network import NetworkNamespace
 from support.waiting import eventually
 
 OPERATORS_NAME = "allowed.hunt.example"
-ALLOW = ["--allow", f"{OPERATORS_NAME}:443/both"]
+ALLOW = ["--allow", f"{OPERATORS_NAME}:443/both", "--allow", "192.0.2.8/30:443/tcp", "--allow", "[2001:db8:98::/64]:443/tcp"]
 REQUEST, PAGE, AGENT = "/opt/hunt/request", "/opt/hunt/page", "/opt/hunt/agent"
+PR_SET_PDEATHSIG = 1
 KILL_EVERY = 9  # seconds; the ninth death within a minute ends the agent
 FLUSH_EVERY = 5  # 16 within a minute do
 INNER = {4: ("10.9.9.1", "10.9.9.2"), 6: ("fd09::1", "fd09::2")}
+
+
+def _begin_in(network):
+    """In a child: that network, and no longer than its parent."""
+    call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
+    network.enter()
 
 
 class Round:
@@ -59,7 +67,8 @@ class Round:
         inject = "quiet" if self.settings.quiet else "inject"
         process = subprocess.Popen([self.tools.outside, self.house.at(PAGE), self.link.outside_name,
                                     self.settings.scope, str(self.seed), inject, *self.stage],
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=world.network.enter)
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   preexec_fn=lambda: _begin_in(world.network))
         assert json.loads(process.stdout.readline())["ready"]
         os.set_blocking(process.stdout.fileno(), False)
         return process
@@ -102,7 +111,7 @@ class Round:
         network.sysctl("ipv6/conf/all/forwarding", 1)
         self.inside = subprocess.Popen([self.tools.agent, "run", "inside", self.house.at(PAGE), self.house.at(REQUEST), "1",
                                         str(self.seed), "-", *self.stage], stdout=subprocess.DEVNULL,
-                                       preexec_fn=self.inner.enter)
+                                       preexec_fn=lambda: _begin_in(self.inner))
 
     # What the operator does ---------------------------------------------------------------------------------
 
@@ -156,6 +165,7 @@ class Round:
         if self.inside:
             self.inside.wait()
             self.inside = None
+            self.link.network.command("ip", "link", "delete", "in0")  # it ends before the one around it
         if self.session and self.boot_failure is None:
             try:
                 self.session.wait()
