@@ -227,7 +227,7 @@ Result<> GateWard::find_out_tracking() {
                 "told from those of others: hold the whole container, or switch IPv6 off");
   log::warn(
       "phase 1: the kernel does not track IPv6 connections: names are asked at 127.0.0.1, IPv6 resolvers are "
-      "denied, and services answer over IPv6 where --allow-inbound names them");
+      "denied, and over IPv6 TCP services answer where --allow-inbound names them, and UDP services nowhere");
   return deny_everything();
 }
 

@@ -53,7 +53,7 @@ inline constexpr std::array settings{
     Setting{"allow", "--allow", "OSTIARY_ALLOW", ValueKind::list, Reach::flag_and_variable, "ENTRY",
             "May be reached: HOST[:PORTS][/tcp|udp], *.DOMAIN, NETWORK, preset:NAME"},
     Setting{"allow_inbound", "--allow-inbound", "OSTIARY_ALLOW_INBOUND", ValueKind::list, Reach::everywhere,
-            "[NETWORK:]PORT[/udp]", "Let a service's answers leave where nothing is tracked"},
+            "[NETWORK:]PORT[/udp]", "Let outside hosts begin connections to a port"},
     Setting{"allow_socket", "--allow-socket", "OSTIARY_ALLOW_SOCKET", ValueKind::list, Reach::everywhere,
             "PATH|@NAME", "Let the agent connect to another process's Unix socket"},
     Setting{"no_derive", "--no-derive", "OSTIARY_NO_DERIVE", ValueKind::on_or_off, Reach::everywhere, "",
