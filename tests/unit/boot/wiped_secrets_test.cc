@@ -58,7 +58,7 @@ TEST_SUITE("boot/wiped_secrets") {
       const AgentEnvironment environment = make_agent_environment(config, node, *telemetry);
       REQUIRE(environment.agent.get("ANTHROPIC_API_KEY") == secret);
       REQUIRE(environment.agent.get("OTEL_EXPORTER_OTLP_HEADERS").contains(secret));
-      const Secret text = render_session(node, "/work", environment.agent.entries());
+      const Secret text = render_session(node, "/work", "4:40", environment.agent.entries());
       const auto session = parse_session(text.reveal());
       REQUIRE(session);
     }

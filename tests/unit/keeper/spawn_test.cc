@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <pthread.h>
@@ -65,11 +66,11 @@ std::string said_by_orphan_of(void (*work)()) {
 TEST_SUITE("keeper/spawn") {
   TEST_CASE("nothing confined goes on without its keeper, however early that was killed") {
     if (!can_confine()) return;
+    static const std::vector<std::string> environment{"PATH=/usr/bin:/bin"};
     CHECK(said_by_orphan_of([] {
-            (void)spawn(
-                nobody,
-                {.arguments = {"echo", "alive"}, .environment = {"PATH=/usr/bin:/bin"}, .directory = "/"},
-                Terminal::find());
+            (void)spawn(nobody,
+                        {.arguments = {"echo", "alive"}, .environment = environment, .directory = "/"},
+                        Terminal::find());
           }) == "");
     CHECK(said_by_orphan_of([] {
             (void)run_confined(
