@@ -41,9 +41,13 @@ void add_forged_arrival(Json& out) {
   const Json no_way_back = is(fib("oif", {"saddr", "iif"}), false);
   out.push_back(base_chain(chain, "filter", "prerouting", filter_priority, "accept"));
   out.push_back(rule(chain, {is(meta("iifname"), "lo"), accept()}));
-  // Of a host that has no address yet. Nothing can be answered to it.
-  out.push_back(rule(chain, {is(field("ip", "saddr"), "0.0.0.0"), accept()}));
-  out.push_back(rule(chain, {is(field("ip6", "saddr"), "::"), accept()}));
+  // A host without an address yet asks whether one is free. The hop limit keeps other packets from "::" out,
+  // which the kernel would answer.
+  out.push_back(
+      rule(chain, {is(field("ip6", "saddr"), "::"), is(field("icmpv6", "type"), {{"range", {133, 136}}}),
+                   is(field("ip6", "hoplimit"), 255), accept()}));
+  // What is sent to many is noise, and not logged.
+  out.push_back(rule(chain, {no_way_back, is_not(meta("pkttype"), "unicast"), counter(), drop()}));
   out.push_back(rule(chain, {no_way_back, go(forged)}));
 }
 
