@@ -1,4 +1,4 @@
-"""The network of a measurement: an upstream at an address of its own that knows so many hosts."""
+"""The network of a measurement: an upstream in another namespace, since the gate refuses one on its own host."""
 
 import contextlib
 import pathlib
@@ -10,6 +10,7 @@ import time
 from wire import NoAddress, ask
 
 RESOLVER = "192.0.2.53"
+OUTSIDE = ["ip", "netns", "exec", "outside"]
 
 
 def host(number):
@@ -24,11 +25,14 @@ def address(number):
 def make_network(folder):
     for command in (["mount", "-t", "tmpfs", "tmpfs", "/run"],
                     ["ip", "link", "set", "lo", "up"],
-                    ["ip", "link", "add", "bench", "type", "veth", "peer", "name", "far"],
-                    ["ip", "address", "add", RESOLVER + "/24", "dev", "bench"],
+                    ["ip", "netns", "add", "outside"],
+                    ["ip", "link", "add", "bench", "type", "veth", "peer", "name", "far", "netns", "outside"],
+                    ["ip", "address", "add", "192.0.2.1/24", "dev", "bench"],
                     ["ip", "link", "set", "bench", "up"],
-                    ["ip", "link", "set", "far", "up"],
-                    ["ip", "route", "add", "default", "dev", "bench"]):
+                    [*OUTSIDE, "ip", "link", "set", "lo", "up"],
+                    [*OUTSIDE, "ip", "address", "add", RESOLVER + "/24", "dev", "far"],
+                    [*OUTSIDE, "ip", "link", "set", "far", "up"],
+                    ["ip", "route", "add", "default", "via", RESOLVER]):
         subprocess.run(command, check=True)
     conf = pathlib.Path(folder, "resolv.conf")
     conf.write_text(f"nameserver {RESOLVER}\n")
@@ -41,7 +45,7 @@ DNSMASQ = ["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--us
 
 @contextlib.contextmanager
 def running(command):
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    server = subprocess.Popen([*OUTSIDE, *command], stdin=subprocess.DEVNULL)
     try:
         yield server
     finally:
