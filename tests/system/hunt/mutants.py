@@ -50,8 +50,8 @@ class Mutants:
                     continue
                 begin = time.monotonic()
                 by = [each for each in self.notice(scope, mutant, seconds) if each not in self.baseline[scope]]
-                by = by or self.notice_by_unit_tests(mutant)
-                by = by or (self.notice_by_tests(scope, mutant) if tests == "yes" else [])
+                if tests == "yes":
+                    by = by or self.notice_by_unit_tests(mutant) or self.notice_by_tests(scope, mutant)
                 unnoticed += not by
                 row = f"{scope} | {mutant['what']} | {by[0] if by else 'NOBODY'}"
                 print(f"{row} ({time.monotonic() - begin:.1f} s)", flush=True)
