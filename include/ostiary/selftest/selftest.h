@@ -2,8 +2,8 @@
 // What is not known to be held counts as escaped: so does an attempt that is answered or refused from
 // elsewhere than this machine, whatever is said there, and one that nobody refuses, unless a second try under
 // a count of what leaves (nft/tally.h) shows that nothing did. While the rules hold no packet leaves the
-// machine; one that they let go gets no further than the next hop. Nothing is changed by an attempt, not even
-// by one that succeeds.
+// machine; one that they let go gets no further than the next hop, but for the kernel's answer to a forged
+// source, which is a documentation address. Nothing is changed by an attempt, not even by one that succeeds.
 #pragma once
 
 #include <chrono>

@@ -15,9 +15,11 @@ using namespace ostiary::test;
 namespace {
 
 // Counts what arrives from the wire but for neighbour discovery: all of it, and what could go on from there.
+// The kernel's answer to a forged source has the kernel's own hop limit, and goes to a documentation address.
 void count_arrivals() {
   run("nft 'table inet count { chain c { type filter hook prerouting priority 0; iifname \"lo\" accept\n "
       "icmpv6 type { 133-136, 143 } accept\n counter comment \"arrivals\"\n "
+      "ip6 daddr { 2001:db8:fffe::/48, ::ffff:0:0/96 } accept\n ip daddr 198.51.100.0/24 accept\n "
       "ip ttl > 1 counter comment \"far\"\n ip6 hoplimit > 1 counter comment \"far\"\n} \n}'");
 }
 
