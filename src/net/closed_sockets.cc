@@ -116,6 +116,8 @@ Fate fate_of(const inet_diag_msg& connection, const Owners& owners) {
     return is_closed && connection.idiag_uid == 0 ? Fate::waited_for : Fate::left_alone;
   }
   if (is_closed) return Fate::ended;
+  // Its processes have ended: one that is in flight in a Unix socket is closed, and says so, at any time.
+  if (connection.idiag_uid != 0 && is_user(connection.idiag_uid)) return Fate::ended;
   // The agent may have put it into a Unix socket before it ended: the kernel closes it soon, unless a living
   // process is to receive it. Root can make sockets that are another user's.
   const bool may_be_agents = is_user(connection.idiag_uid) || is_user(0);

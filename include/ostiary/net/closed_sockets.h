@@ -14,7 +14,7 @@ namespace ostiary::net {
 struct Owners {
   std::vector<uint32_t> users;  // the agent and the gate
   enum class Scope : uint8_t {
-    everybody,  // every closed connection of this network namespace
+    everybody,  // every closed connection of this network namespace, and all of those users but root
     users,      // all connections of those users, and no other
   } scope = Scope::everybody;
 };
