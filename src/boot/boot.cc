@@ -144,14 +144,25 @@ Result<> tell_resolution(const Plan& plan, Holdings& holdings) {
   return {};
 }
 
+audit::Probe::Outcome recorded(selftest::Outcome outcome) {
+  switch (outcome) {
+    case selftest::Outcome::held:
+    case selftest::Outcome::dropped:
+      return audit::Probe::Outcome::held;
+    case selftest::Outcome::not_applicable:
+      return audit::Probe::Outcome::not_tried;
+    case selftest::Outcome::escaped:
+    case selftest::Outcome::unanswered:
+      break;
+  }
+  return audit::Probe::Outcome::got_out;
+}
+
 Result<> test_ourselves(const Plan& plan, Holdings& holdings) {
-  const auto attempts = TRY(selftest::run(plan.identity, holdings.gate->targets()));
-  for (const selftest::Attempt& each : attempts)
-    holdings.tell(audit::Probe{.probe = each.name,
-                               .outcome = each.outcome == selftest::Outcome::not_applicable
-                                              ? audit::Probe::Outcome::not_tried
-                                              : audit::Probe::Outcome::held,
-                               .detail = each.detail});
+  const auto record = [&holdings](const selftest::Attempt& each) {
+    holdings.tell(audit::Probe{.probe = each.name, .outcome = recorded(each.outcome), .detail = each.detail});
+  };
+  const auto attempts = TRY(selftest::run(plan.identity, holdings.gate->targets(), record));
   holdings.status.self_test = selftest::summary(attempts);
   log::info("phase 1: self-test: " + holdings.status.self_test);
   return {};
@@ -204,11 +215,10 @@ Result<Left> find_earlier(const Plan& plan) {
     case nft::Earlier::held_otherwise:
       break;
   }
-  return fail(
-      Exit::unavailable,
-      "--scope user: the rules that are here may hold processes of an earlier boot, which did not end "
-      "in order, and those for " +
-          plan.identity.name + " alone would set them free: " + remove_by_hand);
+  return fail(Exit::unavailable,
+              "--scope user: processes of an earlier boot may still run under the present rules. Rules for " +
+                  plan.identity.name +
+                  " alone would free them. End these processes, then run: nft delete table inet ostiary");
 }
 
 Result<> open_gate(const Plan& plan, Holdings& holdings) {

@@ -32,24 +32,27 @@ using namespace std::chrono_literals;
 constexpr uint32_t gate_mark = 0x6f737469;
 constexpr uint16_t log_group = 5353;
 
+namespace limits {
 constexpr auto window = 1min;
 constexpr size_t max_deaths = 8;      // within the window
 constexpr size_t max_tampering = 16;  // within the window
 constexpr milliseconds to_begin = 5s;
 constexpr milliseconds to_end = 1s;
 constexpr milliseconds longest_pause = 2s;
+static_assert(to_end < to_begin && longest_pause < window);
+}  // namespace limits
 
 // The first restart is at once; each further one within the window waits twice as long.
 milliseconds pause_before_restart(size_t deaths) {
   if (deaths <= 1) return 0ms;
-  return std::min(longest_pause, 10ms * (1 << std::min<size_t>(deaths - 2, 16)));
+  return std::min(limits::longest_pause, 10ms * (1 << std::min<size_t>(deaths - 2, 16)));
 }
 
 // Adds a moment, forgets those that are over, and counts what is left.
 size_t note(std::deque<steady_clock::time_point>& moments) {
   const auto now = steady_clock::now();
   moments.push_back(now);
-  while (moments.front() + window < now) moments.pop_front();
+  while (moments.front() + limits::window < now) moments.pop_front();
   return moments.size();
 }
 
@@ -89,9 +92,8 @@ bool can_ask(const Plan& plan, const inet::IpAddress& address) {
 
 Result<std::vector<upstream::Server>> choose_upstreams(const Plan& plan) {
   constexpr std::string_view why =
-      " is on this host, where the gate would get that server's own questions: name the server behind it "
-      "with "
-      "--upstream";
+      " is on this host. The rules bring that server's own questions to the gate, so names would not "
+      "resolve: name the server that it asks with --upstream";
   if (plan.upstreams.empty())
     return fail(
         Exit::configuration,
@@ -226,8 +228,9 @@ Result<> GateWard::find_out_tracking() {
                 "--scope user: the kernel does not track IPv6 connections, so that the agent's could not be "
                 "told from those of others: hold the whole container, or switch IPv6 off");
   log::warn(
-      "phase 1: the kernel does not track IPv6 connections: names are asked at 127.0.0.1, IPv6 resolvers are "
-      "denied, and over IPv6 TCP services answer where --allow-inbound names them, and UDP services nowhere");
+      "phase 1: the kernel does not track IPv6 connections: processes ask 127.0.0.1 for names; IPv6 "
+      "resolvers are denied; over IPv6, TCP services answer only at ports of --allow-inbound, UDP services "
+      "do not");
   return deny_everything();
 }
 
@@ -275,7 +278,7 @@ Result<GateWard::Start> GateWard::start() {
   const gate::Birth birth = again && plan_.identity.uid == 0 ? gate::Birth::copied : gate::Birth::anew;
   gate_ = TRY(gate::Process::start(*listeners_, setup_,
                                    {.audit = journal_.fd(), .wildcard_count = wildcard_count_->fd()}, birth));
-  const auto hello = TRY(gate_->hear(to_begin));
+  const auto hello = TRY(gate_->hear(limits::to_begin));
   if (!hello) return Start::ended;
   if (hello->kind == gate::Message::Kind::failed) {
     if (!again) return fail(static_cast<Exit>(hello->number), hello->text);
@@ -289,7 +292,7 @@ Result<GateWard::Start> GateWard::start() {
 }
 
 Result<> GateWard::hear_plan(const event::Signals& requests) {
-  const auto limit = std::chrono::duration_cast<milliseconds>(plan_.resolve_timeout) + to_begin;
+  const auto limit = std::chrono::duration_cast<milliseconds>(plan_.resolve_timeout) + limits::to_begin;
   while (true) {
     if (wait_for(gate_->fd(), requests.fd(), limit) == First::second) return {};
     auto message = TRY(gate_->hear(limit));
@@ -333,7 +336,7 @@ selftest::Targets GateWard::targets() const {
 Result<> GateWard::end_self_test() {
   TRY(gate_->tell_tested());
   while (true) {
-    const auto message = TRY(gate_->hear(to_begin));
+    const auto message = TRY(gate_->hear(limits::to_begin));
     if (!message) return fail(Exit::unavailable, "the gate ended during the self-test");
     if (message->kind == gate::Message::Kind::failed)
       return fail(static_cast<Exit>(message->number), message->text);
@@ -390,7 +393,7 @@ Result<> GateWard::on_end(int wait_status) {
   gate_.reset();
   watch_descriptors();
   const size_t deaths = note(deaths_);
-  if (deaths > max_deaths)
+  if (deaths > limits::max_deaths)
     return fail(Exit::unavailable, "the gate ended " + std::to_string(deaths) + " times within a minute");
   restart_ = steady_clock::now() + pause_before_restart(deaths);
   return {};
@@ -409,7 +412,7 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
   // The agent may have begun flows while the rules were missing. The rules for one user mark its own.
   const bool for_all = plan_.scope == config::Scope::container;
   const Result<> settled = for_all ? nft::settle_flows(ruleset_) : Result<>{};
-  const bool gone_on_too_long = note(tampering_) > max_tampering;
+  const bool gone_on_too_long = note(tampering_) > limits::max_tampering;
   const bool right = applied && settled && !gone_on_too_long;
   using Response = audit::Tampering::Response;
   tell(audit::Tampering{.what = what,
@@ -430,7 +433,7 @@ void GateWard::close() {
   if (gate_) {
     const pid_t pid = gate_->pid();
     gate_.reset();  // its channel ends, and it with it
-    const auto deadline = steady_clock::now() + to_end;
+    const auto deadline = steady_clock::now() + limits::to_end;
     int status = 0;
     while (::waitpid(pid, &status, WNOHANG) == 0) {
       if (steady_clock::now() > deadline) ::kill(pid, SIGKILL);

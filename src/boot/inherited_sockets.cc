@@ -39,7 +39,7 @@ Result<> check_inherited_sockets(Inheritable inheritable) {
     if (!passes(static_cast<int>(fd), inheritable))
       return fail(Exit::unavailable,
                   std::string(names.at(fd)) +
-                      " is a network socket, which could be aimed elsewhere past the rules: put a pipe "
+                      " is a network socket. The agent could reconnect it and bypass the rules: put a pipe "
                       "between");
   return {};
 }

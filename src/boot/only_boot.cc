@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -16,12 +17,20 @@ std::string lock_path() {
   return std::string(state_directory) + "/" + lock_name;
 }
 
+// A root agent can put a link, a directory or a socket in its place.
+std::unexpected<Error> cannot_open_lock() {
+  const bool is_replaced = errno == ELOOP || errno == EISDIR || errno == ENXIO;
+  Error error = Error::system(lock_path(), Exit::unavailable);
+  if (is_replaced) error.message += ": remove it";
+  return std::unexpected(std::move(error));
+}
+
 }  // namespace
 
 Result<OnlyBoot> OnlyBoot::claim() {
   const UniqueFd directory = TRY(make_own_directory(state_directory));
   UniqueFd lock{::openat(directory.get(), lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
-  if (!lock.valid()) return std::unexpected(Error::system(lock_path(), Exit::unavailable));
+  if (!lock.valid()) return cannot_open_lock();
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return OnlyBoot(std::move(lock));
   if (errno == EWOULDBLOCK)
     return fail(Exit::unavailable,
@@ -32,7 +41,7 @@ Result<OnlyBoot> OnlyBoot::claim() {
 Result<bool> OnlyBoot::is_claimed() {
   const UniqueFd lock{::open(lock_path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
   if (!lock.valid() && errno == ENOENT) return false;
-  if (!lock.valid()) return std::unexpected(Error::system(lock_path(), Exit::unavailable));
+  if (!lock.valid()) return cannot_open_lock();
   return ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 

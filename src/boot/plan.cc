@@ -70,7 +70,7 @@ Result<> plan_gate(const config::Config& config, const Machine& machine, Plan& p
     return fail(
         Exit::configuration,
         config.given.at("scope").origin +
-            ": the agent is root here, and so is everybody it is to be told from: name a user with --user");
+            ": user scope cannot tell a root agent from other root processes: name a user with --user");
   if (config.gate == config::Gate::on && plan.identity.uid == gate::user)
     return fail(Exit::configuration, "the agent cannot run as user " + std::to_string(gate::user) +
                                          ", which is the gate's: choose another with --user");

@@ -40,8 +40,8 @@ runs claude.)";
 constexpr std::string_view run_about =
     R"(Boots in two phases, then runs PROGRAM (default: claude) as the agent.
 
-Phase 1, before the network is usable, reads secrets and policy and finds where telemetry goes. Then the auth hook runs,
-if there is one. Phase 2 writes the telemetry environment, confines the agent and starts it. ostiary stays as PID 1, or
+Phase 1 denies all traffic, starts the gate, opens the hosts of the policy and tests the confinement. Then the auth hook
+runs, if there is one. Phase 2 writes the telemetry environment, confines the agent and starts it. ostiary stays as PID 1, or
 as a child subreaper: it reaps orphans, passes signals on, and ends with the agent's status.
 
 Example:  ostiary run --user node --workdir /work -- claude -p "hello")";
@@ -179,7 +179,7 @@ Result<> check_values(std::span<const std::string> flags, std::string_view subco
 
 std::string unknown_flag(const CLI::App& app, std::string_view argument) {
   const std::string_view written = argument.substr(0, argument.find('='));
-  if (!written.starts_with('-')) return "nothing is to be written behind it, and there is " + quote(argument);
+  if (!written.starts_with('-')) return "this command takes no arguments; found " + quote(argument);
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) names.push_back(option->get_name());
   const std::vector<std::string_view> words(names.begin(), names.end());

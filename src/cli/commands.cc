@@ -17,8 +17,8 @@
 #include "ostiary/boot/boot.h"
 #include "ostiary/boot/files.h"
 #include "ostiary/boot/host_facts.h"
-#include "ostiary/boot/look_ahead.h"
 #include "ostiary/boot/inherited_sockets.h"
+#include "ostiary/boot/look_ahead.h"
 #include "ostiary/boot/only_boot.h"
 #include "ostiary/boot/plan.h"
 #include "ostiary/boot/print_plan.h"
@@ -154,11 +154,10 @@ Result<> require_boot() {
   const std::string path = state_path(boot::session_name);
   if (!file_exists(path))
     return fail(Exit::missing_input,
-                "there is no " + path + ": nothing runs here to be joined, so boot with ostiary run");
+                "there is no " + path + ": no boot is running: start one with ostiary run");
   if (TRY(boot::OnlyBoot::is_claimed())) return {};
-  return fail(
-      Exit::missing_input,
-      path + " is of a boot that runs no more: there is nothing to be joined, so boot with ostiary run");
+  return fail(Exit::missing_input,
+              "the boot that wrote " + path + " has ended: start a new one with ostiary run");
 }
 
 // The rules are those of the boot's network namespace.

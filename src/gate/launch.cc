@@ -125,11 +125,11 @@ Result<Process> Process::start(const Listeners& listeners, const Setup& setup, I
 Result<std::optional<Message>> Process::hear(std::chrono::milliseconds limit) {
   pollfd readable{.fd = channel_.get(), .events = POLLIN, .revents = 0};
   const int ready = ::poll(&readable, 1, static_cast<int>(limit.count()));
-  if (ready == 0) return fail(Exit::unavailable, "the gate says nothing");
+  if (ready == 0) return fail(Exit::unavailable, "the gate did not answer in time");
   const auto octets = TRY(receive(channel_.get()));
   if (!octets) return std::nullopt;
   auto message = parse_message(*octets);
-  if (!message) return fail(Exit::unavailable, "the gate says what it cannot");
+  if (!message) return fail(Exit::unavailable, "the gate sent a malformed message");
   return message;
 }
 

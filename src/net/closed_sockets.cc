@@ -23,10 +23,12 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
-constexpr size_t datagram_size = 32768;
+namespace limits {
+constexpr size_t datagram = 32768;
 constexpr auto patience = 1s;  // for what the kernel is still closing
 constexpr auto look_again = 5ms;
 static_assert(look_again < patience);
+}  // namespace limits
 
 constexpr uint32_t states(std::initializer_list<int> numbers) {
   uint32_t mask = 0;
@@ -73,7 +75,7 @@ inet_diag_req_v2 about_tcp(uint8_t family) {
 Result<std::vector<inet_diag_msg>> list_connections(netlink::Socket& socket, uint8_t family) {
   TRY(Request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, about_tcp(family)).send(socket));
   std::vector<inet_diag_msg> connections;
-  std::vector<uint8_t> buffer(datagram_size);
+  std::vector<uint8_t> buffer(limits::datagram);
   while (true) {
     const auto received = TRY(socket.receive(buffer));
     if (received.kind != netlink::Received::Kind::data) return refused(EPROTO);
@@ -116,10 +118,11 @@ Fate fate_of(const inet_diag_msg& connection, const Owners& owners) {
     return is_closed && connection.idiag_uid == 0 ? Fate::waited_for : Fate::left_alone;
   }
   if (is_closed) return Fate::ended;
-  // Its processes have ended: one that is in flight in a Unix socket is closed, and says so, at any time.
+  // The agent's processes have ended. A socket of its user's that is in flight over a Unix socket will be
+  // closed, and then sends once more.
   if (connection.idiag_uid != 0 && is_user(connection.idiag_uid)) return Fate::ended;
-  // The agent may have put it into a Unix socket before it ended: the kernel closes it soon, unless a living
-  // process is to receive it. Root can make sockets that are another user's.
+  // The agent may have passed the socket over a Unix socket before it ended. The kernel closes it soon,
+  // unless a live process still holds it. Root can create sockets under any uid.
   const bool may_be_agents = is_user(connection.idiag_uid) || is_user(0);
   const bool is_held = connection.idiag_inode != 0 && connection.idiag_wqueue != 0;
   return may_be_agents && is_held ? Fate::waited_for : Fate::left_alone;
@@ -142,10 +145,10 @@ Result<Senders> end_those_of(netlink::Socket& socket, const Owners& owners) {
 
 Result<Senders> end_closed_connections(const Owners& owners) {
   netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::socket_diagnosis));
-  for (const auto deadline = steady_clock::now() + patience;;) {
+  for (const auto deadline = steady_clock::now() + limits::patience;;) {
     const Senders left = TRY(end_those_of(socket, owners));
     if (left == Senders::none || steady_clock::now() >= deadline) return left;
-    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(look_again).count()));
+    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(limits::look_again).count()));
   }
 }
 

@@ -64,9 +64,8 @@ bool is_redirected(const netlink::NetfilterHeader& content) {
   return status && (status->be32().value_or(0) & IPS_DST_NAT) != 0;
 }
 
-// A connection belongs to the sockets at its ends, and a question that was redirected awaits its answer: the
-// rules check the packets of both. Any other flow would be whose process next binds its port; the kernel
-// forgets it, and the next packet begins anew. So it does with a question that was not redirected.
+// Keep TCP connections and redirected DNS questions: the rules check each of their packets. Forget all other
+// flows, since another process could bind the port and inherit the flow.
 Fate fate_of(const netlink::Attribute& tuple, const netlink::NetfilterHeader& content) {
   const bool kept = is_to_dns(tuple) ? is_redirected(content) : is_tcp(tuple);
   return kept ? Fate::unverified : Fate::forgotten;

@@ -43,8 +43,8 @@ void add_acceptance(Json& out, const AgentMarks& marks, uint32_t user) {
 // Packets without an owner may come from a socket that the agent closed. Such a socket goes on sending:
 // - by a source route, to where no rule has judged it;
 // - to a DNS server, where the kernel does not know the redirected flow, or no longer.
-// And the kernel answers what the gate sends to a closed socket with an error, which quotes the gate to the
-// server that the agent had asked. No other error about a DNS answer matters to anybody.
+// A closed socket rejects the gate's answer with an ICMP error, which quotes the answer to the server that
+// the agent asked. Drop ICMP errors about packets from port 53.
 void add_ownerless(Json& out, uint32_t user) {
   constexpr unsigned words_without_options = 5;
   constexpr unsigned icmp_header = 8;

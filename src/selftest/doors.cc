@@ -7,8 +7,10 @@
 #include <set>
 #include <utility>
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "kernel_tables.h"
 #include "ostiary/base/read_file.h"
@@ -17,10 +19,13 @@
 #include "socket_files.h"
 
 namespace ostiary::selftest {
-namespace {
 
-constexpr size_t max_table = size_t{16} * 1024 * 1024;
-constexpr size_t max_named = 16;  // in an error
+namespace limits {
+constexpr size_t table = size_t{16} * 1024 * 1024;
+constexpr size_t named = 16;  // in an error
+}  // namespace limits
+
+namespace {
 
 constexpr const char* socket_table = "/proc/net/unix";
 constexpr const char* mount_table = "/proc/self/mountinfo";
@@ -39,24 +44,34 @@ Address address_of(const SocketName& name) {
   return address;
 }
 
-// Whether a socket of that kind gets through, or an errno. The service sees a connection that ends at once;
-// of a datagram socket it sees nothing.
-int connect_as(int type, const SocketName& name) {
-  const Address address = address_of(name);
+// Whether a socket of that type gets through. The service sees a connection that ends at once; of a datagram
+// socket it sees nothing. A full queue will have room. A service of another type answers EPROTOTYPE, or for
+// an abstract name is not there. What cannot be tried counts as open.
+bool lets_in_as(int type, const Address& address) {
   const UniqueFd fd{::socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-  if (!fd.valid()) return errno;
-  const int result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address.value), address.size);
-  return result == 0 ? 0 : errno;
+  if (!fd.valid()) return true;
+  return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address.value), address.size) == 0 ||
+         errno == EAGAIN;
 }
 
-// A full queue is one that will have room. A socket of another type than the one that connects is EPROTOTYPE,
-// or for an abstract name not there.
+bool address_lets_in(const Address& address) {
+  return std::ranges::any_of(std::array{SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM},
+                             [&address](int type) { return lets_in_as(type, address); });
+}
+
+// An address holds 108 octets of a path. A process connects to a longer one by a relative path, or by a
+// descriptor of the socket's file. Links are followed, as connect() does.
+bool long_path_lets_in(const std::string& path) {
+  const UniqueFd file{::open(path.c_str(), O_PATH | O_CLOEXEC)};
+  if (!file.valid()) return errno != EACCES && errno != ENOENT && errno != ENOTDIR && errno != ELOOP;
+  const std::string link = "/proc/self/fd/" + std::to_string(file.get());
+  if (::access(link.c_str(), F_OK) != 0) return true;  // it cannot be tried
+  return address_lets_in(address_of(SocketName(link)));
+}
+
 bool lets_in(const SocketName& name) {
-  if (name.octets().size() > sizeof(sockaddr_un::sun_path)) return false;  // no process can name it
-  return std::ranges::any_of(std::array{SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM}, [&name](int type) {
-    const int error = connect_as(type, name);
-    return error == 0 || error == EAGAIN;
-  });
+  if (name.octets().size() > sizeof(sockaddr_un::sun_path)) return long_path_lets_in(name.octets());
+  return address_lets_in(address_of(name));
 }
 
 bool is_waived(const SocketName& name, std::span<const SocketWaiver> waivers) {
@@ -65,9 +80,9 @@ bool is_waived(const SocketName& name, std::span<const SocketWaiver> waivers) {
 
 std::string list(const std::vector<SocketName>& names, std::string_view before_each) {
   std::string text;
-  for (const SocketName& name : std::span(names).first(std::min(names.size(), max_named)))
+  for (const SocketName& name : std::span(names).first(std::min(names.size(), limits::named)))
     text += (text.empty() ? "" : before_each == "" ? ", " : " ") + std::string(before_each) + name.text();
-  if (names.size() > max_named) text += " and " + std::to_string(names.size() - max_named) + " more";
+  if (names.size() > limits::named) text += " and " + std::to_string(names.size() - limits::named) + " more";
   return text;
 }
 
@@ -90,8 +105,8 @@ std::string summary(size_t tried, size_t waived, const std::vector<std::string>&
 
 Doors find_doors(const std::string& home) {
   Doors doors;
-  const auto sockets = read_file(socket_table, max_table);
-  const auto mounted = read_file(mount_table, max_table);
+  const auto sockets = read_file(socket_table, limits::table);
+  const auto mounted = read_file(mount_table, limits::table);
   std::vector<std::string> places{"/run", "/var/run", "/tmp", "/var/tmp"};
   if (home.starts_with('/') && home != "/") places.push_back(home);
   SocketFiles files = find_socket_files(places, mounted ? mounts(*mounted) : std::vector<Mount>{});

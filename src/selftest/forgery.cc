@@ -75,10 +75,6 @@ UniqueFd open(Family family, int type, int protocol = 0) {
   return {};
 }
 
-int result_of(bool done) {
-  return done ? 0 : errno;
-}
-
 bool send_to(const UniqueFd& fd, const IpAddress& address, int flags = 0) {
   constexpr std::array<uint8_t, 16> message{};
   const SocketAddress to(address, discard_port);
@@ -97,13 +93,13 @@ UniqueFd open_unbound(const Forgery& forgery, int type) {
 
 int forge_unbound_datagram(const Forgery& forgery) {
   const UniqueFd fd = open_unbound(forgery, SOCK_DGRAM);
-  return result_of(fd.valid() && send_to(fd, forgery.destination));
+  return fd.valid() && send_to(fd, forgery.destination) ? 0 : errno;
 }
 
 int forge_unbound_connection(const Forgery& forgery) {
   const UniqueFd fd = open_unbound(forgery, SOCK_STREAM);
   const SocketAddress to(forgery.destination, discard_port);
-  return result_of(fd.valid() && ::connect(fd.get(), to.get(), to.size()) == 0);
+  return fd.valid() && ::connect(fd.get(), to.get(), to.size()) == 0 ? 0 : errno;
 }
 
 // The address of the interface named by its index is not looked at. The connection fails, since that address
@@ -118,7 +114,7 @@ int forge_corked(const Forgery& forgery) {
     return errno;
   const SocketAddress group(IpAddress::v4({224, 0, 0, 1}), discard_port);
   (void)::connect(fd.get(), group.get(), group.size());
-  return result_of(::send(fd.get(), "", 0, MSG_NOSIGNAL) >= 0);
+  return ::send(fd.get(), "", 0, MSG_NOSIGNAL) >= 0 ? 0 : errno;
 }
 
 int forge_mapped(const Forgery& forgery) {
@@ -131,8 +127,10 @@ int forge_mapped(const Forgery& forgery) {
   constexpr std::array<uint8_t, 16> echo_request{128};
   sockaddr_in6 here{};  // "::", which the kernel takes for ::1
   here.sin6_family = AF_INET6;
-  return result_of(::sendto(fd.get(), echo_request.data(), echo_request.size(), MSG_NOSIGNAL,
-                            reinterpret_cast<const sockaddr*>(&here), sizeof here) >= 0);
+  return ::sendto(fd.get(), echo_request.data(), echo_request.size(), MSG_NOSIGNAL,
+                  reinterpret_cast<const sockaddr*>(&here), sizeof here) >= 0
+             ? 0
+             : errno;
 }
 
 // RFC 8754: the next stop comes last in the list; the kernel writes the last one, first in the list.
@@ -141,7 +139,7 @@ int forge_routing_header(const Forgery& forgery) {
   std::array<uint8_t, 40> header{0, 4, 4, 1, 1};
   std::ranges::copy(forgery.destination.octets(), header.begin() + 24);
   if (!fd.valid() || !set(fd, SOL_IPV6, IPV6_RTHDR, header.data(), header.size())) return errno;
-  return result_of(send_to(fd, forgery.accomplice.address));
+  return send_to(fd, forgery.accomplice.address) ? 0 : errno;
 }
 
 int forge_source_route(const Forgery& forgery) {
@@ -149,7 +147,7 @@ int forge_source_route(const Forgery& forgery) {
   std::array<uint8_t, 8> option{131, 7, 4};
   std::ranges::copy(forgery.destination.octets(), option.begin() + 3);
   if (!fd.valid() || !set(fd, SOL_IP, IP_OPTIONS, option.data(), option.size())) return errno;
-  return result_of(send_to(fd, forgery.accomplice.address));
+  return send_to(fd, forgery.accomplice.address) ? 0 : errno;
 }
 
 }  // namespace

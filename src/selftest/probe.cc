@@ -116,8 +116,8 @@ std::vector<Probe::Watched> Probe::watched() const {
   return all;
 }
 
-// Where this network sends nothing at all while sources are forged, all of them are held. Others may send
-// something just then; a second look settles most of it, and a count of what leaves the rest.
+// If this namespace sends no octets during the forgeries, all of them are held. Other processes may send at
+// the same time. The probe therefore measures twice, then falls back to packet counters.
 std::vector<Attempt> Probe::forge_all() const {
   const auto routed = std::ranges::find_if(forgeries_, has_own_route);
   const std::span sources(forgeries_.begin(), routed);

@@ -132,10 +132,12 @@ void settle(std::vector<Attempt>& attempts, const confine::Identity& identity, c
   }
 }
 
-Result<std::vector<Attempt>> run_probe(const confine::Identity& identity, const Targets& targets) {
+Result<std::vector<Attempt>> run_probe(const confine::Identity& identity, const Targets& targets,
+                                       const RecordFn& record) {
   Probe probe = TRY(Probe::prepare(identity, targets));
   auto attempts = TRY(send_out(probe, identity, targets));
   settle(attempts, identity, targets);
+  if (record) std::ranges::for_each(attempts, record);
   TRY(expect_all_held(attempts));
   return attempts;
 }
@@ -164,8 +166,9 @@ std::string_view text(Outcome outcome) {
   return "escaped";
 }
 
-Result<std::vector<Attempt>> run(const confine::Identity& identity, const Targets& targets) {
-  auto attempts = run_probe(identity, targets);
+Result<std::vector<Attempt>> run(const confine::Identity& identity, const Targets& targets,
+                                 const RecordFn& record) {
+  auto attempts = run_probe(identity, targets, record);
   if (!attempts) return std::unexpected(std::move(attempts).error().within("self-test"));
   return attempts;
 }

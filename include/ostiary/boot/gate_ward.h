@@ -1,8 +1,8 @@
 // boot/gate_ward.h: the gate as the keeper keeps it.
-// - Everything is denied, in one transaction, before a socket is opened or a process started.
+// - Denies all traffic in one transaction. No listener is open and no process runs before that.
 // - A gate that dies is started again; meanwhile no name resolves and nothing new is admitted, while the
-// rules and what
-//   is admitted stay in the kernel. One that keeps dying ends the agent.
+// rules
+//   and what is admitted stay in the kernel. One that keeps dying ends the agent.
 // - Rules that somebody else changed are put back; where that fails, or goes on and on, the agent is ended.
 #pragma once
 

@@ -1,13 +1,14 @@
 // selftest/selftest.h: before the agent starts, a probe confined exactly as the agent tries to get out.
-// What is not known to be held counts as escaped: so does an attempt that is answered or refused from
-// elsewhere than this machine, whatever is said there, and one that nobody refuses, unless a second try under
-// a count of what leaves (nft/tally.h) shows that nothing did. While the rules hold no packet leaves the
-// machine; one that they let go gets no further than the next hop, but for the kernel's answer to a forged
-// source, which is a documentation address. Nothing is changed by an attempt, not even by one that succeeds.
+// An attempt counts as escaped unless the probe shows that it was held. A remote answer or refusal is an
+// escape. An unanswered attempt runs again under packet counters (nft/tally.h), and counts as held only if no
+// packet left. While the rules hold, no packet leaves the machine; one that leaves reaches the next hop at
+// most, except the kernel's answer to a forged source, which is a documentation address. No attempt changes
+// anything, even if it succeeds.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -66,10 +67,14 @@ struct Attempt {
   bool operator==(const Attempt&) const = default;
 };
 
+using RecordFn = std::function<void(const Attempt&)>;
+
 // Forks a child, confines it as the agent and lets it try. None of the attempts returned has escaped: one
 // that has is an error of Exit::unavailable that names it, and so is a child that does not end in time.
 // Requires CAP_NET_ADMIN, and the rules and the gate in place.
-Result<std::vector<Attempt>> run(const confine::Identity& identity, const Targets& targets);
+// `record` receives every attempt, escaped ones too, before run() returns.
+Result<std::vector<Attempt>> run(const confine::Identity& identity, const Targets& targets,
+                                 const RecordFn& record = {});
 
 // "27 attempts to get out: 25 held, 2 not applicable"
 std::string summary(std::span<const Attempt> attempts);

@@ -286,6 +286,7 @@ def test_nor_do_those_that_cannot_be_replaced(world, home, who, name, planted):
     leave_behind(home, who, [name], planted)
     result = home.boot("touch", "/work/started")
     assert result.status != 0 and f"error: /run/ostiary/{name}: " in result.stderr.splitlines()[-1], result
+    assert "remove it" in result.stderr.splitlines()[-1], result
     assert not home.exists("/work/started") and not home.exists("/home/agent/elsewhere")
     stranger = home.visit_without_gate("root")
     world.forget()

@@ -80,6 +80,27 @@ def test_a_service_is_the_end_whatever_its_type(home, scope, kind):
         assert_is_the_end(boot(home, scope), "/run/service")
 
 
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_path_that_no_address_has_room_for_is_the_end(home, scope, kind):
+    path = f"/run/{'a' * 110}/service"
+    with service_outside(home, path, kind=TYPES[kind]):
+        assert_is_the_end(boot(home, scope), path)
+        assert boot(home, scope, "--allow-socket", path).status == 0
+
+
+def test_a_long_path_that_the_agents_user_may_not_write_to_is_none(home, scope):
+    with service_outside(home, f"/run/{'a' * 110}/service", mode=0o660):
+        assert boot(home, scope).status == 0
+
+
+def test_the_audit_names_what_got_out_and_what_was_held(home, scope):
+    with service_outside(home, DOCKER):
+        assert_is_the_end(boot(home, scope), DOCKER)
+    outcomes = {event["probe"]: event["outcome"] for event in home.audit("probe")}
+    assert outcomes.pop("a request to another process's Unix socket") == "got_out"
+    assert "held" in outcomes.values() and "got_out" not in outcomes.values()
+
+
 @pytest.mark.parametrize("name", ["\0abstract", "/opt/hidden.sock", "\0a b"])
 def test_a_service_of_this_network_is_the_end(home, scope, name):
     result = boot(home, scope, prepare=service_inside(name))

@@ -68,9 +68,10 @@ TEST_SUITE("boot/plan") {
     const std::string gate = "the gate is off: the agent reaches whatever this container can reach";
     CHECK(good_plan({}).warnings.empty());
     CHECK(good_plan({.flags = {{"gate", "off"}}}).warnings == Strings{gate});
-    CHECK(good_plan({}, {}, root).warnings == Strings{"the agent runs as root, confined, and can replace "
-                                                      "what docker exec and ostiary exec run with the "
-                                                      "container's capabilities: name a user with --user"});
+    CHECK(good_plan({}, {}, root).warnings ==
+          Strings{"the agent runs as root, confined. It can replace "
+                  "programs that docker exec and ostiary exec run with the "
+                  "container's capabilities: name a user with --user"});
     CHECK(good_plan({.flags = {{"user", "root"}}}, {}, root).warnings.empty());
     CHECK(good_plan({.environment = {grafana_trio[0]}}).warnings ==
           Strings{"telemetry is off: missing GRAFANA_API_TOKEN, GRAFANA_OTLP_ENDPOINT"});

@@ -144,8 +144,7 @@ TEST_SUITE("cli/command_line") {
     CHECK(refusal({"exec", "--user", "node", "bash"}).starts_with(R"(there is no flag "--user")"));
     CHECK(refusal({"env", "--revel"}) ==
           R"(there is no flag "--revel", perhaps --reveal: see ostiary env --help)");
-    CHECK(refusal({"env", "x"}) ==
-          R"(nothing is to be written behind it, and there is "x": see ostiary env --help)");
+    CHECK(refusal({"env", "x"}) == R"(this command takes no arguments; found "x": see ostiary env --help)");
   }
 
   TEST_CASE("a switch that is neither on nor off is an error in our words") {
