@@ -1,5 +1,6 @@
 // hunt/judge.h: what a packet on the wire is, and whether it had leave.
-// Leave comes from what the upstream answered for allowed names, never from the gate.
+// Leave comes from what the upstream answered for allowed names and from the networks that the policy allows,
+// never from the gate. Neighbour discovery and the kernel's echo replies have leave too.
 #pragma once
 
 #include <cstdint>

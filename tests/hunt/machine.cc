@@ -436,7 +436,7 @@ void Machine::step(const Step& step) {
       break;
     }
     case Kind::fork:
-      // The child goes on with the steps that follow, and ends with the program: see Worker in agent.cc.
+      // The child runs the remaining steps. It then exits in run() of agent.cc.
       (void)::fork();
       break;
     case Kind::raw:

@@ -33,20 +33,24 @@ class Maker {
       if (object.contains("rule")) of_rule(command, object["rule"]);
       if (object.contains("chain") && object["chain"].contains("hook")) of_chain(command, object["chain"]);
       if (object.contains("set")) of_set(command, object["set"]);
+      if (object.contains("element"))
+        make("set " + object["element"]["name"].get<std::string>(), "without its elements", std::nullopt);
     }
   }
 
   std::vector<Mutant> made;
 
  private:
-  void make(const std::string& what, std::optional<Json> replacement) {
-    made.push_back({hash(dump_ + std::to_string(times_) + what), what, index_, std::move(replacement)});
+  // The place, such as a rule's number, is for people: it depends on the other commands.
+  void make(const std::string& place, const std::string& change, std::optional<Json> replacement) {
+    made.push_back({hash(dump_ + std::to_string(times_) + change), place + ": " + change, index_,
+                    std::move(replacement)});
   }
 
   void of_rule(const Json& command, const Json& rule) {
     const std::string number = std::to_string(++numbers_[rule["chain"]]);
     const std::string name = rule["chain"].get<std::string>() + " rule " + number;
-    make(name + ": gone: " + rule["expr"].dump(), std::nullopt);
+    make(name, "gone: " + rule["expr"].dump(), std::nullopt);
     for (size_t at = 0; at < rule["expr"].size(); ++at) {
       const Json& statement = rule["expr"][at];
       const bool is_match = statement.contains("match");
@@ -55,7 +59,7 @@ class Maker {
       if (statement.contains("counter")) continue;
       Json changed = command;
       changed["add"]["rule"]["expr"].erase(at);
-      make(name + ": without " + statement.dump(), changed);
+      make(name, "without " + statement.dump(), changed);
       if (is_match) of_values(command, name, at, statement["match"]["right"]);
     }
   }
@@ -66,7 +70,7 @@ class Maker {
     for (size_t value = 0; value < right["set"].size(); ++value) {
       Json changed = command;
       changed["add"]["rule"]["expr"][at]["match"]["right"]["set"].erase(value);
-      make(name + ": without the value " + right["set"][value].dump() + " of " + right.dump(), changed);
+      make(name, "without the value " + right["set"][value].dump() + " of " + right.dump(), changed);
     }
   }
 
@@ -75,7 +79,7 @@ class Maker {
     const auto with = [&](const char* key, const Json& value) {
       Json changed = command;
       changed["add"]["chain"][key] = value;
-      make(name + ": " + key + " " + value.dump() + " instead of " + chain[key].dump(), changed);
+      make(name, std::string(key) + " " + value.dump() + " instead of " + chain[key].dump(), changed);
     };
     with("policy", chain["policy"] == "drop" ? "accept" : "drop");
     with("prio", other_priority);
@@ -89,12 +93,12 @@ class Maker {
       Json changed = command;
       changed["add"]["set"]["flags"].erase(flag);
       if (changed["add"]["set"]["flags"].empty()) changed["add"]["set"].erase("flags");
-      make(name + ": without the flag " + set["flags"][flag].dump(), changed);
+      make(name, "without the flag " + set["flags"][flag].dump(), changed);
     }
     if (set.contains("size")) {
       Json changed = command;
       changed["add"]["set"]["size"] = 1;
-      make(name + ": of one element", changed);
+      make(name, "of one element", changed);
     }
   }
 

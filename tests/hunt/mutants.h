@@ -1,5 +1,6 @@
 // hunt/mutants.h: the ruleset with one thing weakened or taken away, as many as there are things.
-// Made from the ruleset's own commands, so that a rule that is added has its mutants at once.
+// Made from the ruleset's own commands, so that a rule that is added has its mutants at once. A rule that the
+// ruleset of list_mutants.cc does not make has none.
 #pragma once
 
 #include <optional>

@@ -1,8 +1,9 @@
 """Runs random programs of network system calls as the confined agent, with the wire as the judge: docs/testing.md
 
-Every packet that leaves the agent's host must have leave: from what the upstream answered for the allowed name, never
-from the gate. A finding ends the hunt with status 1, and its program is left in build/hunt/findings/, as short as it
-could be made. Such a file is text, a line a system call, and can be changed and run again with --replay.
+Every packet that leaves the agent's host must have leave: from what the upstream answered for the allowed name, or as
+one to an allowed network, of neighbour discovery, or an echo reply of the kernel's; never from the gate. The hunt runs for
+--seconds and exits with status 1 if it found anything. The program of each finding is left in build/hunt/findings/, as
+short as it could be made. Such a file is text, a line a system call, and can be changed and run again with --replay.
 """
 
 import argparse

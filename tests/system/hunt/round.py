@@ -18,10 +18,12 @@ from support.waiting import eventually
 
 OPERATORS_NAME = "allowed.hunt.example"
 ALLOW = ["--allow", f"{OPERATORS_NAME}:443/both", "--allow", "192.0.2.8/30:443/tcp", "--allow", "[2001:db8:98::/64]:443/tcp"]
+INBOUND = [flag for network in ("192.0.2.240/30", "[2001:db8:240::/64]") for transport in ("", "/udp")
+           for flag in ("--allow-inbound", f"{network}:443{transport}")]  # from where nothing comes
 REQUEST, PAGE, AGENT = "/opt/hunt/request", "/opt/hunt/page", "/opt/hunt/agent"
 PR_SET_PDEATHSIG = 1
 KILL_EVERY = 9  # seconds; the ninth death within a minute ends the agent
-FLUSH_EVERY = 5  # 16 within a minute do
+FLUSH_EVERY = 5  # more than 16 within a minute end it
 INNER = {4: ("10.9.9.1", "10.9.9.2"), 6: ("fd09::1", "fd09::2")}
 
 
@@ -76,6 +78,8 @@ class Round:
     def boot(self):
         settings = self.settings
         flags = [*ALLOW, "--keep-rules", "never"]
+        if settings.scope == "container":
+            flags += INBOUND
         if settings.who == "user" or settings.scope == "user":
             flags += ["--user", "agent"]
         if settings.scope == "user":
