@@ -41,8 +41,8 @@ constexpr std::string_view run_about =
     R"(Boots in two phases, then runs PROGRAM (default: claude) as the agent.
 
 Phase 1 denies all traffic, starts the gate, opens the hosts of the policy and tests the confinement. Then the auth hook
-runs, if there is one. Phase 2 writes the telemetry environment, confines the agent and starts it. ostiary stays as PID 1, or
-as a child subreaper: it reaps orphans, passes signals on, and ends with the agent's status.
+runs, if there is one. Phase 2 writes the telemetry environment, confines the agent and starts it. ostiary stays as
+PID 1, or as a child subreaper: it reaps orphans, passes signals on, and ends with the agent's status.
 
 Example:  ostiary run --user node --workdir /work -- claude -p "hello")";
 

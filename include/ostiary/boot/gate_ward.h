@@ -1,8 +1,7 @@
 // boot/gate_ward.h: the gate as the keeper keeps it.
 // - Denies all traffic in one transaction. No listener is open and no process runs before that.
-// - A gate that dies is started again; meanwhile no name resolves and nothing new is admitted, while the
-// rules
-//   and what is admitted stay in the kernel. One that keeps dying ends the agent.
+// - A gate that dies is started again. Meanwhile no name resolves and nothing new is admitted; the rules and
+//   the admissions stay in the kernel. One that keeps dying ends the agent.
 // - Rules that somebody else changed are put back; where that fails, or goes on and on, the agent is ended.
 #pragma once
 
