@@ -112,8 +112,8 @@ Doors find_doors(const std::string& home) {
   SocketFiles files = find_socket_files(places, mounted ? mounts(*mounted) : std::vector<Mount>{});
   if (sockets) doors.names = connectable_sockets(*sockets);
   for (std::string& path : files.paths) doors.names.emplace_back(std::move(path));
-  if (!sockets) doors.failure = sockets.error().message;
-  if (!mounted) doors.failure = mounted.error().message;
+  for (const Result<std::string>* table : {&sockets, &mounted})
+    if (!*table) doors.failure = table->error().message + ": mount all of /proc, without subset=pid";
   doors.cut_short = std::move(files.cut_short);
   doors.has_closed_directories = files.has_closed_directories;
   return doors;

@@ -142,7 +142,7 @@ def test_a_neighbour_is_reached_that_a_rule_names_as_private(home, fly):
 def test_the_platforms_socket_is_not_the_agents(home, fly, who, mode):
     fly.serve(mode)
     visitor = boot(home, who=who)
-    for handle in (visitor, home.visit_beside(visitor, OSTIARY, "exec", "--")):
+    for handle in (visitor, home.visit_beside(visitor, OSTIARY, "exec", "--", prepare=home.cable.network.enter)):
         assert handle.python(TRY)["error"] == "ENOENT"
         assert handle.run("ls", "-A", "/.fly") == {"status": 0, "out": "", "err": ""}
     assert fly.visitors() == 0
