@@ -236,28 +236,29 @@ Result<> GateWard::find_out_tracking() {
 
 // Where resolv.conf names the gate, its questions need no redirect. Not where another process has that port,
 // or is to be asked there.
-void GateWard::listen_directly() {
+Result<> GateWard::listen_directly() {
   const auto is_at_the_gates_address = [](const upstream::Server& server) {
     return is_gates(server.address);
   };
   if (plan_.scope != config::Scope::container ||
       std::ranges::any_of(setup_.upstreams, is_at_the_gates_address))
-    return;
-  if (const Result<> opened = gate::open_direct(*listeners_); !opened)
-    return log::debug("phase 1: the redirect alone serves: " + opened.error().message);
+    return {};
+  if (const Result<> opened = gate::open_direct(*listeners_); !opened) {
+    log::debug("phase 1: the redirect alone serves: " + opened.error().message);
+    return {};
+  }
   ruleset_.direct_dns = {inet::IpAddress::loopback(inet::Family::ipv4)};
   if (listeners_->direct_udp6.valid())
     ruleset_.direct_dns.push_back(inet::IpAddress::loopback(inet::Family::ipv6));
+  return table_.open_direct_dns(ruleset_);
 }
 
 Result<> GateWard::open_what_the_plan_names(const event::Signals& requests) {
   listeners_ = TRY(gate::open_listeners());
   wildcard_count_ = TRY(SharedPage<gate::WildcardCount>::create("ostiary-wildcard-count"));
   TRY(find_out_tracking());
-  listen_directly();
+  TRY(listen_directly());
   if (TRY(start()) == Start::ended) return fail(Exit::unavailable, "the gate ended before it began");
-  // While the gate resolves the plan's names.
-  if (!ruleset_.direct_dns.empty()) TRY(table_.apply(ruleset_, nft::Existing::keep_admissions));
   TRY(hear_plan(requests));
   // Beside others it is theirs as well; the redirect serves the agent alone.
   const bool ours = plan_.scope == config::Scope::container;

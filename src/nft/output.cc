@@ -46,16 +46,11 @@ void add_upstream_spoof_guard(Json& out, const Ruleset& ruleset) {
   out.push_back(rule("output", {flow_is_marked(ruleset.gate_mark), tcp_or_udp(), deny()}));
 }
 
-// Between a process and the gate itself: see add_untracked(). It comes first, as what is asked most often.
-void add_direct_dns(Json& out, const Ruleset& ruleset) {
-  if (ruleset.direct_dns.empty()) return;
-  out.push_back(add("chain", {{"name", "direct"}}));
-  for (const inet::IpAddress& gate : ruleset.direct_dns)
-    for (const char* port : {"dport", "sport"})
-      out.push_back(rule("direct", {is(field(ip(gate.family()), "saddr"), gate.text()),
-                                    is(field(ip(gate.family()), "daddr"), gate.text()),
-                                    is(field("udp", port), dns_port), accept()}));
-  out.push_back(rule("output", {is(meta("oifname"), "lo"), has(ct("state"), "untracked"), jump("direct")}));
+// Between a process and the gate itself. It comes first, because most questions go there.
+void add_direct(Json& out) {
+  out.push_back(add("chain", {{"name", direct_chain}}));
+  out.push_back(
+      rule("output", {is(meta("oifname"), "lo"), has(ct("state"), "untracked"), jump(direct_chain)}));
 }
 
 void add_established(Json& out, const Ruleset& ruleset) {
@@ -115,7 +110,7 @@ void add_closed_resolvers(Json& out, const Ruleset& ruleset, const char* chain) 
 
 void add_output(Json& out, const Ruleset& ruleset) {
   out.push_back(base_chain("output", "filter", "output", filter_priority, "drop"));
-  add_direct_dns(out, ruleset);
+  add_direct(out);
   add_gate(out, ruleset);
   add_refusals(out, ruleset);
   add_neighbour_discovery(out);

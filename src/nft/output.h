@@ -13,6 +13,10 @@ namespace ostiary::nft {
 // After every conventional chain and every NAT of the output hook, so that what is judged is what leaves.
 inline constexpr int filter_priority = 200;
 inline constexpr uint16_t dns_port = 53;
+// Where packets between a process and the gate's own port 53 are exempt from tracking, and where they pass.
+// Both are empty until the gate has that port.
+inline constexpr const char* untrack_chain = "untrack";
+inline constexpr const char* direct_chain = "direct";
 
 // Marks of the agent's flows where the rules hold one user. They are not the gate's.
 struct AgentMarks {

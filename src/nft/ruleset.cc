@@ -53,14 +53,13 @@ void add_denied(Json& out, const Ruleset& ruleset) {
 
 // What a process asks the gate itself, and the answer, needs no connection and no redirect. From any other
 // address it would: the answer to a forged one would leave this host.
-void add_untracked(Json& out, const Ruleset& ruleset, const char* chain) {
-  if (ruleset.direct_dns.empty()) return;
-  out.push_back(add("chain", {{"name", "untrack"}}));
-  for (const char* port : {"dport", "sport"})
-    out.push_back(rule("untrack", {is(field("udp", port), dns_port), {{"notrack", nullptr}}, accept()}));
-  for (const inet::IpAddress& gate : ruleset.direct_dns)
-    out.push_back(rule(chain, {is(field(ip(gate.family()), "saddr"), gate.text()),
-                               is(field(ip(gate.family()), "daddr"), gate.text()), jump("untrack")}));
+void add_untrack(Json& out, const char* chain) {
+  out.push_back(add("chain", {{"name", untrack_chain}}));
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const std::string gate = inet::IpAddress::loopback(family).text();
+    out.push_back(rule(chain, {is(field(ip(family), "saddr"), gate), is(field(ip(family), "daddr"), gate),
+                               jump(untrack_chain)}));
+  }
 }
 
 // In front of connection tracking, which then keeps these flows apart: the redirect of one of the agent's
@@ -69,7 +68,7 @@ void add_untracked(Json& out, const Ruleset& ruleset, const char* chain) {
 void add_questions(Json& out, const Ruleset& ruleset) {
   constexpr const char* chain = "questions";
   out.push_back(base_chain(chain, "filter", "output", before_tracking, "accept"));
-  add_untracked(out, ruleset, chain);
+  if (!ruleset.only_user) add_untrack(out, chain);
   if (ruleset.zones == Zones::unsupported) return;
   const Json own_zone{
       {"mangle", {{"key", {{"ct", {{"key", "zone"}, {"dir", "original"}}}}}, {"value", question_zone}}}};
@@ -119,6 +118,20 @@ nlohmann::json commands(const Ruleset& ruleset) {
     add_forward(out, ruleset);
   }
   add_wire(out, ruleset);
+  for (Json& each : direct_dns_commands(ruleset)) out.push_back(std::move(each));
+  return out;
+}
+
+nlohmann::json direct_dns_commands(const Ruleset& ruleset) {
+  Json out = Json::array();
+  if (ruleset.direct_dns.empty()) return out;
+  for (const char* port : {"dport", "sport"})
+    out.push_back(rule(untrack_chain, {is(field("udp", port), dns_port), {{"notrack", nullptr}}, accept()}));
+  for (const inet::IpAddress& gate : ruleset.direct_dns)
+    for (const char* port : {"dport", "sport"})
+      out.push_back(rule(direct_chain, {is(field(ip(gate.family()), "saddr"), gate.text()),
+                                        is(field(ip(gate.family()), "daddr"), gate.text()),
+                                        is(field("udp", port), dns_port), accept()}));
   return out;
 }
 

@@ -125,6 +125,10 @@ Result<> Table::apply(const Ruleset& ruleset, Existing existing) {
       ruleset, lifetime_);
 }
 
+Result<> Table::open_direct_dns(const Ruleset& ruleset) {
+  return commit(context_.get(), direct_dns_commands(ruleset));
+}
+
 Result<> remove() {
   netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::netfilter));
   netlink::Batch batch(1, 64);

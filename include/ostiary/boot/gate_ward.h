@@ -71,7 +71,7 @@ class GateWard final : public keeper::Ward {
   Result<> deny_everything();
   Result<> deny_everything_at_first();
   Result<> find_out_tracking();
-  void listen_directly();
+  Result<> listen_directly();
   Result<> open_what_the_plan_names(const event::Signals& requests);
   enum class Start : uint8_t { begun, ended };
   Result<Start> start();

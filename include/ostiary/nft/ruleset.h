@@ -79,8 +79,8 @@ struct Ruleset {
   std::vector<AddressRule> inbound = {};
 };
 
-// Marks flows that the agent may have begun while the rules were missing (nft/flows.h), and connections that the
-// kernel first saw under way. In such a flow the rules check every packet.
+// Marks flows that the agent may have begun while the rules were missing (nft/flows.h), and connections that
+// the kernel first saw under way. In such a flow the rules check every packet.
 constexpr uint32_t unverified(uint32_t gate_mark) {
   return ~gate_mark;
 }
@@ -92,5 +92,7 @@ std::vector<AddressRule> without_overlaps(std::vector<AddressRule> rules);
 // An array of "add" commands that make the table's content. Requires the table to be there and empty, but for
 // admissions that are kept.
 nlohmann::json commands(const Ruleset& ruleset);
+// Those of them that `direct_dns` alone makes. They only add rules.
+nlohmann::json direct_dns_commands(const Ruleset& ruleset);
 
 }  // namespace ostiary::nft

@@ -35,6 +35,10 @@ class Table {
 
   Result<> apply(const Ruleset& ruleset, Existing existing);
 
+  // Adds to a table of rules without `direct_dns` what makes it one of these. The kernel waits for its
+  // readers when rules go, and not when they are added.
+  Result<> open_direct_dns(const Ruleset& ruleset);
+
   // The table's text without counters, handles and admissions. Equal texts are equal rules: taken right after
   // apply(), it is what later ones must equal. Empty: there is no table.
   Result<std::string> fingerprint();
