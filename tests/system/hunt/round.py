@@ -185,7 +185,7 @@ class Round:
         if self.inside:
             self.inside.kill()
             self.inside.wait()
-        self.outside.stdin.close()
+        self.outside.kill()
         self.outside.wait()
         self.house.end()
         world.detach(self.link)
