@@ -23,8 +23,8 @@ void add_misdirection(nlohmann::json& out, const Ruleset& ruleset);
 void add_forged_source(nlohmann::json& out, const char* chain);
 void add_source_route(nlohmann::json& out, const char* chain);
 
-// Packets that arrive, from a container inside too: the way back to the source is the interface that they came
-// by. The kernel would answer others to a forged address: a refusal, an error and an echo quote them.
+// Packets that arrive, from a container inside too: the way back to the source is the interface that they
+// came by. The kernel would answer others to a forged address: a refusal, an error and an echo quote them.
 void add_forged_arrival(nlohmann::json& out);
 
 // Behind every NAT: a packet for this host, or from a loopback address, leaves through no interface but lo.
