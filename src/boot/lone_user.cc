@@ -42,8 +42,9 @@ bool holds(std::string_view ids, uid_t uid) {
 // not waited for does nothing any more.
 std::optional<std::string> program_of(std::string_view pid, uid_t uid) {
   const auto text = read_file("/proc/" + std::string(pid) + "/status", max_status);
-  if (!text || field(*text, "State").starts_with('Z') || !holds(field(*text, "Uid"), uid))
-    return std::nullopt;
+  // A process whose first thread has ended is a zombie too, while its other threads go on.
+  const bool has_ended = text && field(*text, "State").starts_with('Z') && field(*text, "Threads") == "1";
+  if (!text || has_ended || !holds(field(*text, "Uid"), uid)) return std::nullopt;
   const size_t name = text->find('\t');
   return text->substr(name + 1, text->find('\n') - name - 1);
 }

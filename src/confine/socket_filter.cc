@@ -31,19 +31,27 @@ struct Calls {
   uint32_t architecture;
   uint32_t socket;
   uint32_t socketpair;
-  uint32_t request_key;
+  std::array<uint32_t, 3> keys;  // add_key, request_key, keyctl
   uint32_t ioctl;
   std::optional<uint32_t> socketcall;  // all of the others in one, with arguments that no filter can read
 };
 
 #if defined(__x86_64__)
-constexpr std::array known_calls{
-    Calls{AUDIT_ARCH_X86_64, SYS_socket, SYS_socketpair, SYS_request_key, SYS_ioctl, {}},
-    Calls{AUDIT_ARCH_I386, 359, 360, 287, 54, 102}};
+constexpr std::array known_calls{Calls{AUDIT_ARCH_X86_64,
+                                       SYS_socket,
+                                       SYS_socketpair,
+                                       {SYS_add_key, SYS_request_key, SYS_keyctl},
+                                       SYS_ioctl,
+                                       {}},
+                                 Calls{AUDIT_ARCH_I386, 359, 360, {286, 287, 288}, 54, 102}};
 #elif defined(__aarch64__)
-constexpr std::array known_calls{
-    Calls{AUDIT_ARCH_AARCH64, SYS_socket, SYS_socketpair, SYS_request_key, SYS_ioctl, {}},
-    Calls{AUDIT_ARCH_ARM, 281, 288, 310, 54, {}}};
+constexpr std::array known_calls{Calls{AUDIT_ARCH_AARCH64,
+                                       SYS_socket,
+                                       SYS_socketpair,
+                                       {SYS_add_key, SYS_request_key, SYS_keyctl},
+                                       SYS_ioctl,
+                                       {}},
+                                 Calls{AUDIT_ARCH_ARM, 281, 288, {309, 310, 311}, 54, {}}};
 #else
 #error "confine/socket_filter.cc knows the calls of x86_64 and aarch64: add this architecture's"
 #endif
@@ -64,10 +72,10 @@ constexpr uint32_t type_mask = 0xf;  // without SOCK_CLOEXEC and SOCK_NONBLOCK
 // only take up the kernel's attention.
 constexpr std::initializer_list<uint32_t> ip_protocols{0,           IPPROTO_ICMP,   IPPROTO_TCP,
                                                        IPPROTO_UDP, IPPROTO_ICMPV6, IPPROTO_UDPLITE};
-// getifaddrs, ss, audit of logins, iptables in a container inside, libudev, and what nl80211 and ethtool ask.
-constexpr std::initializer_list<uint32_t> netlink_protocols{NETLINK_ROUTE,          NETLINK_SOCK_DIAG,
-                                                            NETLINK_AUDIT,          NETLINK_NETFILTER,
-                                                            NETLINK_KOBJECT_UEVENT, NETLINK_GENERIC};
+// getifaddrs, ss, iptables in a container inside, libudev, and what nl80211 and ethtool ask. Not the kernel's
+// audit, where root writes to the machine's log; PAM and sudo do without.
+constexpr std::initializer_list<uint32_t> netlink_protocols{
+    NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER, NETLINK_KOBJECT_UEVENT, NETLINK_GENERIC};
 
 using Program = std::vector<sock_filter>;
 
@@ -163,8 +171,9 @@ constexpr Program judge_call(const Calls& calls) {
   }
   for (uint32_t call = io_uring_setup; call <= io_uring_register; ++call)
     answer_if_equal(out, call, error(ENOSYS));
-  // The kernel may start a helper for a key, outside and as root: one of them looks up names.
-  answer_if_equal(out, calls.request_key, error(ENOSYS));
+  // Keyrings are the machine's, by user number: a key of the agent's could be read outside. And the kernel
+  // may start a helper for a key, outside and as root: one of them looks up names.
+  for (const uint32_t call : calls.keys) answer_if_equal(out, call, error(ENOSYS));
   where_one_of(out, calls.socket, calls.socketpair, judge_socket());
   where_one_of(out, calls.ioctl, calls.ioctl, judge_ioctl());
   if (calls.socketcall) where_one_of(out, *calls.socketcall, *calls.socketcall, judge_socketcall());

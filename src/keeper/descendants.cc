@@ -29,16 +29,29 @@ std::optional<pid_t> parse_pid(std::string_view text) {
   return pid;
 }
 
-// The parent of a process that has not ended: the fields after the name, which is in parentheses and can hold
-// any byte, are "S ppid …".
+// The field of that number, counted as proc(5) does, of the text behind the name; the first is the state, 3.
+std::string_view field(std::string_view behind_name, int number) {
+  for (int i = 3; i < number; ++i) {
+    const size_t blank = behind_name.find(' ');
+    if (blank == std::string_view::npos) return {};
+    behind_name.remove_prefix(blank + 1);
+  }
+  return behind_name.substr(0, behind_name.find(' '));
+}
+
+// The parent of a process that has not ended. The name is in parentheses and can hold any byte. A process
+// whose first thread has ended is shown as a zombie while its other threads go on.
 std::optional<pid_t> live_parent(pid_t pid) {
   const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", max_stat);
   if (!stat) return std::nullopt;  // it ended while we looked
   const size_t name_end = stat->rfind(')');
   if (name_end == std::string::npos || name_end + 4 >= stat->size()) return std::nullopt;
-  const char state = (*stat)[name_end + 2];
-  if (state == 'Z' || state == 'X') return std::nullopt;
-  return parse_pid(std::string_view(*stat).substr(name_end + 4));
+  constexpr int parent = 4;
+  constexpr int threads = 20;
+  const std::string_view rest = std::string_view(*stat).substr(name_end + 2);
+  const bool has_ended = rest.front() == 'Z' || rest.front() == 'X';
+  if (has_ended && parse_pid(field(rest, threads)).value_or(0) <= 1) return std::nullopt;
+  return parse_pid(field(rest, parent));
 }
 
 Result<std::unordered_multimap<pid_t, pid_t>> children_by_parent() {

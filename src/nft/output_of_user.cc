@@ -42,7 +42,8 @@ void add_acceptance(Json& out, const AgentMarks& marks, uint32_t user) {
 
 // Packets without an owner may come from a socket that the agent closed. Such a socket goes on sending:
 // - by a source route, to where no rule has judged it;
-// - to a DNS server, where the kernel does not know the redirected flow, or no longer.
+// - to a DNS server. Only the agent's own packets are in the zone of its questions, so that the kernel does
+//   not know these as part of the redirected flow.
 // A closed socket rejects the gate's answer with an ICMP error, which quotes the answer to the server that
 // the agent asked. Drop ICMP errors about packets from port 53.
 void add_ownerless(Json& out, uint32_t user) {

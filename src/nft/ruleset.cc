@@ -79,11 +79,7 @@ void add_questions(Json& out, const Ruleset& ruleset) {
         rule(chain, {is_not(meta("mark"), ruleset.gate_mark), tcp_or_udp(), to_port(dns_port), own_zone}));
     return;
   }
-  out.push_back(
-      rule(chain, {is_user(*ruleset.only_user), tcp_or_udp(), to_port(dns_port), own_zone, accept()}));
-  out.push_back(rule(chain, {is_not(meta("skuid"), *ruleset.only_user), accept()}));
-  // A socket that was closed with data to send has no user any more, and may be the agent's.
-  out.push_back(rule(chain, {protocol(IPPROTO_TCP), to_port(dns_port), own_zone}));
+  out.push_back(rule(chain, {is_user(*ruleset.only_user), tcp_or_udp(), to_port(dns_port), own_zone}));
 }
 
 void add_nat(Json& out, const Ruleset& ruleset) {

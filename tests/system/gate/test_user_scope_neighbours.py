@@ -135,3 +135,25 @@ value = s.send(b"secret" * 10000)
 s.close()""")
     time.sleep(LINGERING)
     assert world.packets() == [] and outcome["reached"], outcome
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_another_users_closed_connection_to_a_dns_server_delivers_what_it_sent(home, agent, bystander, address):
+    home.cable.network.sysctl("ipv4/ip_unprivileged_port_start", 0)
+    outcome = bystander.python(f"""
+server = socket.create_server(({address!r}, 53), family=socket.AF_INET{'6' if ':' in address else ''})
+client = socket.create_connection(({address!r}, 53))
+client.setblocking(False)
+sent = 0
+try:
+    while True:
+        sent += client.send(b"x" * 65536)
+except BlockingIOError:
+    client.close()
+peer, _ = server.accept()
+peer.settimeout(3)
+while piece := peer.recv(1 << 20):
+    sent -= len(piece)
+server.close()
+value = sent""")
+    assert outcome.get("answer") == 0, outcome

@@ -71,7 +71,7 @@ TEST_SUITE("confine/socket_filter") {
     for (const int protocol : {NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_GENERIC})
       CHECK(socket_error(AF_NETLINK, SOCK_RAW, protocol) == got_it);
     for (const int protocol :
-         {NETLINK_USERSOCK, NETLINK_XFRM, NETLINK_CONNECTOR, NETLINK_CRYPTO, NETLINK_RDMA, 31})
+         {NETLINK_AUDIT, NETLINK_USERSOCK, NETLINK_XFRM, NETLINK_CONNECTOR, NETLINK_CRYPTO, NETLINK_RDMA, 31})
       CHECK(socket_error(AF_NETLINK, SOCK_RAW, protocol) == EPROTONOSUPPORT);
   }
 
@@ -120,7 +120,9 @@ TEST_SUITE("confine/socket_filter") {
     CHECK(socket_error(AF_INET, SOCK_STREAM, above | mptcp) == EPROTONOSUPPORT);
   }
 
-  TEST_CASE("there is no ring, and no helper is asked for a key") {
+  TEST_CASE("there is no ring, no keyring, and no helper is asked for a key") {
+    CHECK(behind_the_filter([] { return ::syscall(SYS_add_key, "user", "k", "v", 1, -4); }) == ENOSYS);
+    CHECK(behind_the_filter([] { return ::syscall(SYS_keyctl, 0, -4, 0); }) == ENOSYS);
     for (const long call : {SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register})
       CHECK(behind_the_filter([call] { return ::syscall(call, 1, 0, 0, 0, 0, 0); }) == ENOSYS);
     CHECK(behind_the_filter([] {

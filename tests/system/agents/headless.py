@@ -1,0 +1,13 @@
+"""A process whose first thread has ended and whose second goes on: /proc shows a zombie."""
+
+import ctypes
+import signal
+import threading
+import time
+
+EXIT = 60 if ctypes.sizeof(ctypes.c_long) == 8 and __import__("platform").machine() == "x86_64" else 93
+
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+threading.Thread(target=time.sleep, args=(1000,)).start()
+print("headless", flush=True)
+ctypes.CDLL(None).syscall(EXIT, 0)
