@@ -194,6 +194,7 @@ class Generator {
       protocol = random_.below(protocols().size());
     else if (type == 1 && random_.one_in(3))
       protocol = random_.one_in(4) ? 5 : (family == 1 ? 4 : 3);  // UDP-Lite, or ping
+    if (family == 1 && random_.one_in(6)) speak_v4_next_ = slot;
     step.arguments = {static_cast<uint8_t>(family), static_cast<uint8_t>(type),
                       static_cast<uint8_t>(protocol)};
     return step;
@@ -248,6 +249,7 @@ class Generator {
   Step any_step() {
     const auto slot =
         static_cast<uint8_t>(random_.one_in(4) ? random_.below(limits::slots) : random_.below(2));
+    if (speak_v4_next_ != nobody) return speak_v4();
     if (corked_ != nobody && random_.one_in(2)) return after_cork();
     const size_t turn = random_.below(100);
     if (turn < 8) return open(slot);
@@ -265,6 +267,19 @@ class Generator {
     if (turn < 97) return {Kind::take, slot, {}};
     if (random_.one_in(200)) return {Kind::fork, 0, {}};
     return {Kind::wait, 0, {random_.one_in(20) ? pick(size_of(Table::pauses)) : pick(2)}};
+  }
+
+  // An IPv6 socket takes mapped addresses then, also one that does not by itself.
+  Step speak_v4() {
+    Step step{Kind::option, speak_v4_next_, {}};
+    step.arguments[0] = v6only_option();
+    speak_v4_next_ = nobody;
+    return step;
+  }
+
+  static uint8_t v6only_option() {
+    const auto found = std::ranges::find(options(), std::string_view("v6only"), &Option::name);
+    return static_cast<uint8_t>(found - options().begin());
   }
 
   // With octets waiting in a socket, what changes where they go, or sends them.
@@ -300,6 +315,7 @@ class Generator {
   const Mask& mask_;
   std::array<bool, limits::slots> slot_is_v6_{};
   static constexpr uint8_t nobody = limits::slots;
+  uint8_t speak_v4_next_ = nobody;
   uint8_t corked_ = nobody;  // the slot that was last sent to with MSG_MORE
 };
 
