@@ -117,7 +117,7 @@ def test_a_session_that_a_killed_boot_left_is_not_joined(sandbox, booted):
     session.wait()
     sandbox.at(SESSION).touch(mode=0o600)
     sandbox.at(SESSION).write_bytes(left)
-    assert "runs no more" in refusal(sandbox.run("exec", "--", "touch", "/work/started"), 66)
+    assert "has ended" in refusal(sandbox.run("exec", "--", "touch", "/work/started"), 66)
     assert not sandbox.exists("/work/started")
 
 
