@@ -33,7 +33,7 @@ mode_t kind_of(const std::string& path) {
 }
 
 mode_t kind_of(const std::string& path, const dirent& entry) {
-  return entry.d_type == DT_UNKNOWN ? kind_of(path) : DTTOIF(entry.d_type);
+  return entry.d_type == DT_UNKNOWN ? kind_of(path) : static_cast<mode_t>(DTTOIF(entry.d_type));
 }
 
 using Directory = std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })>;
