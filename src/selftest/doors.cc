@@ -81,7 +81,7 @@ bool is_waived(const SocketName& name, std::span<const SocketWaiver> waivers) {
 std::string list(const std::vector<SocketName>& names, std::string_view before_each) {
   std::string text;
   for (const SocketName& name : std::span(names).first(std::min(names.size(), limits::named)))
-    text += (text.empty() ? "" : before_each == "" ? ", " : " ") + std::string(before_each) + name.text();
+    text += (text.empty() ? "" : before_each.empty() ? ", " : " ") + std::string(before_each) + name.text();
   if (names.size() > limits::named) text += " and " + std::to_string(names.size() - limits::named) + " more";
   return text;
 }

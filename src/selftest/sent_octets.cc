@@ -33,8 +33,9 @@ std::string_view take_word(std::string_view& rest) {
 
 std::optional<uint64_t> number(std::string_view text) {
   uint64_t value = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, value);
+  const char* const first = text.data();  // NOLINT(bugprone-suspicious-stringview-data-usage): with its end
+  const char* const last = first + text.size();
+  const auto [end, error] = std::from_chars(first, last, value);
   if (error != std::errc{} || end != last) return std::nullopt;
   return value;
 }

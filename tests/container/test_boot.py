@@ -19,7 +19,7 @@ def test_the_program_is_the_entrypoint_and_claude_its_command(podman, image):
 
 def test_a_program_that_is_not_there_is_said_to_be_missing(image, new_container, cable):
     done = new_container(image, network=cable, env={"OSTIARY_NO_DERIVE": "1"}).wait()
-    assert done.status == 127 and "claude" in done.stderr.splitlines()[-1], done
+    assert done.status == 64 and "claude" in done.stderr, done
 
 
 def test_the_plan_needs_no_capability(image, new_container):

@@ -16,7 +16,7 @@ while (my $visitor = $door->accept) { close $visitor }
 
 def test_neighbours_on_a_bridge_are_unlisted_like_everything_else(image, new_container, world, cable):
     world.upstream.name(NAME, addresses(ALLOWED[4]))
-    neighbour = new_container(image, "run", "--no-derive", "--", "perl", "-e", LISTEN, host=cable)
+    neighbour = new_container(image, "run", "--no-derive", "--allow-inbound", "8080", "--", "perl", "-e", LISTEN, host=cable)
     neighbour.says("ready")
     script = visits(("allowed", NAME, 443), ("unlisted", UNLISTED[4], 443), ("neighbour", neighbour.address(), 8080))
     without, with_rule = (
