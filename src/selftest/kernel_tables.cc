@@ -27,8 +27,9 @@ std::string_view take_word(std::string_view& rest) {
 
 std::optional<unsigned> number(std::string_view text, int base) {
   unsigned value = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, value, base);
+  const char* const first = text.data();  // NOLINT(bugprone-suspicious-stringview-data-usage): with its end
+  const char* const last = first + text.size();
+  const auto [end, error] = std::from_chars(first, last, value, base);
   if (error != std::errc{} || end != last) return std::nullopt;
   return value;
 }
