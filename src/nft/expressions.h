@@ -122,7 +122,7 @@ inline Json loopback_network() {
 inline Json protocol(unsigned number_of_it) {
   return is(meta("l4proto"), number(number_of_it));
 }
-inline constexpr unsigned icmp_of(Family family) {
+constexpr unsigned icmp_of(Family family) {
   return family == Family::ipv4 ? unsigned{IPPROTO_ICMP} : unsigned{IPPROTO_ICMPV6};
 }
 inline Json is_icmp() {
