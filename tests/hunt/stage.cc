@@ -78,14 +78,14 @@ std::string text(const Address& address) {
   return out.data();
 }
 
-Stage Stage::parse(char** arguments) {
-  return {parse_address(arguments[0]),
-          parse_address(arguments[1]),
-          parse_address(arguments[2]),
-          parse_address(arguments[3]),
-          parse_address(arguments[4]),
-          parse_address(arguments[5]),
-          static_cast<uint32_t>(std::strtoul(arguments[6], nullptr, 10))};
+Stage Stage::parse(char** words) {
+  return {parse_address(words[0]),
+          parse_address(words[1]),
+          parse_address(words[2]),
+          parse_address(words[3]),
+          parse_address(words[4]),
+          parse_address(words[5]),
+          static_cast<uint32_t>(std::strtoul(words[6], nullptr, 10))};
 }
 
 std::span<const std::string_view> place_names() {

@@ -28,7 +28,7 @@ struct Stage {
   Address broadcast4;
   uint32_t interface = 0;  // index of eth0 inside
   static constexpr int arguments = 7;
-  static Stage parse(char** arguments);
+  static Stage parse(char** words);
 };
 
 enum class Sort : uint8_t { v4, v6 };
