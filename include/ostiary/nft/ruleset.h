@@ -23,12 +23,13 @@ inline constexpr const char* allow6_name = "allow6";
 namespace limits {
 inline constexpr uint32_t admissions = 65536;  // addresses of one family admitted at a time
 inline constexpr uint32_t logged_bytes = 128;  // of a denied packet: its headers
+static_assert(logged_bytes >= 40 + 8 * 8 + 8, "an IPv6 header, some extensions and the ports fit");
 // Where the rules hold one user, whose flows share the machine's table with all others:
 inline constexpr uint32_t flows_of_user = 8192;  // at a time, without closed connections
 inline constexpr uint32_t connections_of_user_a_second = 250;
 inline constexpr uint32_t connections_of_user_at_once = 4096;
-constexpr uint32_t seconds_of_a_closed_connection = 120;
-constexpr uint32_t smallest_table = 65536;  // of a machine with a gigabyte of memory
+inline constexpr uint32_t seconds_of_a_closed_connection = 120;
+inline constexpr uint32_t smallest_table = 65536;  // of a machine with a gigabyte of memory
 static_assert(flows_of_user + connections_of_user_at_once +
                       connections_of_user_a_second * seconds_of_a_closed_connection <
                   smallest_table * 3 / 4,
