@@ -106,11 +106,18 @@ inline Json deny() {
   return go("denied");
 }
 
+inline Json fib(const char* result, std::initializer_list<Json> flags) {
+  return {{"fib", {{"result", result}, {"flags", Json::array_t(flags)}}}};
+}
 inline Json local_destination() {
-  return is({{"fib", {{"result", "type"}, {"flags", {"daddr"}}}}}, "local");
+  return is(fib("type", {"daddr"}), "local");
 }
 inline Json has_routing_header() {
   return is({{"exthdr", {{"name", "rt"}}}}, true);
+}
+inline Json has_ip_options() {
+  constexpr unsigned words_without_options = 5;
+  return is_not(field("ip", "hdrlength"), words_without_options);
 }
 // So many octets behind the beginning of the transport header.
 inline Json raw_transport(unsigned offset, size_t octets) {

@@ -15,10 +15,6 @@ void add_silent_chain(Json& out, const Ruleset& ruleset, const char* name, Cause
   out.push_back(rule(name, {counter(), log(ruleset, cause), drop()}));
 }
 
-Json fib(const char* result, std::initializer_list<Json> flags) {
-  return {{"fib", {{"result", result}, {"flags", Json::array_t(flags)}}}};
-}
-
 }  // namespace
 
 void add_misdirection(Json& out, const Ruleset& ruleset) {
@@ -31,9 +27,8 @@ void add_forged_source(Json& out, const char* chain) {
 }
 
 void add_source_route(Json& out, const char* chain) {
-  constexpr unsigned words_without_options = 5;
   out.push_back(rule(chain, {has_routing_header(), deny()}));
-  out.push_back(rule(chain, {is_not(field("ip", "hdrlength"), words_without_options), deny()}));
+  out.push_back(rule(chain, {has_ip_options(), deny()}));
 }
 
 void add_forged_arrival(Json& out) {

@@ -2,9 +2,8 @@
 // - Linux lets a process without privileges send from an address that is not this host's, and send a packet
 //   along the route of another. Any answer of the kernel's to such a packet, a refusal too, quotes it to the
 //   forged address. So these packets get no answer: they are counted, logged and dropped.
-// - A source route (an IPv6 routing header, IPv4 options) makes an admitted host pass the packet on. These
-// are
-//   denied like any other packet.
+// - A source route (an IPv6 routing header, IPv4 options) makes an admitted host pass the packet on. Such a
+//   packet is denied like any other.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

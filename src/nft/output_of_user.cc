@@ -47,12 +47,10 @@ void add_acceptance(Json& out, const AgentMarks& marks, uint32_t user) {
 // A closed socket rejects the gate's answer with an ICMP error, which quotes the answer to the server that
 // the agent asked. Drop ICMP errors about packets from port 53.
 void add_ownerless(Json& out, uint32_t user) {
-  constexpr unsigned words_without_options = 5;
   constexpr unsigned icmp_header = 8;
   out.push_back(rule("output", {is_not(meta("skuid"), user), accept()}));
   out.push_back(rule("output", {has_routing_header(), go(stray)}));
-  out.push_back(rule(
-      "output", {protocol(IPPROTO_TCP), is_not(field("ip", "hdrlength"), words_without_options), go(stray)}));
+  out.push_back(rule("output", {protocol(IPPROTO_TCP), has_ip_options(), go(stray)}));
   out.push_back(rule("output", {protocol(IPPROTO_TCP), to_port(dns_port),
                                 has(ct("state"), Json::array({"new", "invalid", "untracked"})), go(stray)}));
   for (const Family family : {Family::ipv4, Family::ipv6}) {
