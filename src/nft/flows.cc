@@ -47,15 +47,18 @@ std::vector<uint8_t> copy(const std::optional<netlink::Attribute>& attribute) {
   return {attribute->payload.begin(), attribute->payload.end()};
 }
 
-bool is_tcp(const netlink::Attribute& tuple) {
+std::optional<netlink::Attribute> of_protocol(const netlink::Attribute& tuple, uint16_t type) {
   const auto protocol = netlink::find_attribute(tuple.payload, CTA_TUPLE_PROTO);
-  const auto number = protocol ? netlink::find_attribute(protocol->payload, CTA_PROTO_NUM) : std::nullopt;
+  return protocol ? netlink::find_attribute(protocol->payload, type) : std::nullopt;
+}
+
+bool is_tcp(const netlink::Attribute& tuple) {
+  const auto number = of_protocol(tuple, CTA_PROTO_NUM);
   return number && number->payload.size() == 1 && number->payload[0] == IPPROTO_TCP;
 }
 
 bool is_to_dns(const netlink::Attribute& tuple) {
-  const auto protocol = netlink::find_attribute(tuple.payload, CTA_TUPLE_PROTO);
-  const auto port = protocol ? netlink::find_attribute(protocol->payload, CTA_PROTO_DST_PORT) : std::nullopt;
+  const auto port = of_protocol(tuple, CTA_PROTO_DST_PORT);
   return port && port->be16() == dns_port;
 }
 
@@ -71,26 +74,17 @@ Fate fate_of(const netlink::Attribute& tuple, const netlink::NetfilterHeader& co
   return kept ? Fate::unverified : Fate::forgotten;
 }
 
-// Nothing for a flow of the gate's, and for one that the rules check more closely already.
-std::optional<Flow> read_flow(const netlink::Message& message, uint32_t gate_mark) {
-  const auto content = netlink::netfilter_header(message);
-  if (!content) return std::nullopt;
-  const auto tuple = netlink::find_attribute(content->attributes, CTA_TUPLE_ORIG);
-  const auto mark = netlink::find_attribute(content->attributes, CTA_MARK);
-  const uint32_t now = mark ? mark->be32().value_or(0) : 0;
-  if (!tuple || now == gate_mark || now == unverified(gate_mark)) return std::nullopt;
-  return Flow{.fate = fate_of(*tuple, *content),
-              .family = content->family,
-              .tuple = copy(tuple),
-              .zone = copy(netlink::find_attribute(content->attributes, CTA_ZONE))};
-}
-
-// Of those that an agent of an earlier boot began.
-std::optional<Flow> read_flow_of_user(const netlink::Message& message) {
+// Nothing for a flow of the gate's, and for one that the rules check more closely already. Where the rules
+// hold one user, each of these flows was begun by an agent of an earlier boot.
+std::optional<Flow> read_flow(const netlink::Message& message, const Ruleset& ruleset) {
   const auto content = netlink::netfilter_header(message);
   const auto tuple = content ? netlink::find_attribute(content->attributes, CTA_TUPLE_ORIG) : std::nullopt;
   if (!tuple) return std::nullopt;
-  return Flow{.fate = Fate::forgotten,
+  const auto mark = netlink::find_attribute(content->attributes, CTA_MARK);
+  const uint32_t now = mark ? mark->be32().value_or(0) : 0;
+  const bool settled = now == ruleset.gate_mark || now == unverified(ruleset.gate_mark);
+  if (settled && !ruleset.only_user) return std::nullopt;
+  return Flow{.fate = ruleset.only_user ? Fate::forgotten : fate_of(*tuple, *content),
               .family = content->family,
               .tuple = copy(tuple),
               .zone = copy(netlink::find_attribute(content->attributes, CTA_ZONE))};
@@ -118,8 +112,7 @@ Result<std::vector<Flow>> list_flows(netlink::Socket& socket, const Ruleset& rul
     while (const auto message = netlink::next_message(rest)) {
       if (message->type == NLMSG_DONE) return flows;
       if (const auto error = netlink::acknowledged(*message)) return std::unexpected(refused(*error));
-      auto flow = ruleset.only_user ? read_flow_of_user(*message) : read_flow(*message, ruleset.gate_mark);
-      if (flow) flows.push_back(std::move(*flow));
+      if (auto flow = read_flow(*message, ruleset)) flows.push_back(std::move(*flow));
     }
   }
 }
