@@ -12,6 +12,23 @@ namespace {
 constexpr size_t max_datagram = 4096;
 constexpr size_t max_text = 1024;
 
+// A word of one octet, with room for a descriptor. The kernel reads and writes the parts through `message`.
+struct WordMessage {
+  explicit WordMessage(char said) : word(said) {
+    message.msg_iov = &octets;
+    message.msg_iovlen = 1;
+    message.msg_control = room.data();
+    message.msg_controllen = room.size();
+  }
+  WordMessage(const WordMessage&) = delete;
+  WordMessage& operator=(const WordMessage&) = delete;
+
+  char word;
+  iovec octets{.iov_base = &word, .iov_len = 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
+  msghdr message{};
+};
+
 }  // namespace
 
 // The kind as a digit, then the number, the text and the reason, each ended by a NUL: a text goes as far as
@@ -54,40 +71,27 @@ Result<std::optional<std::string>> receive(int channel) {
 }
 
 Result<> send(int channel, char word, int descriptor) {
-  iovec octets{.iov_base = &word, .iov_len = 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
-  msghdr message{};
-  message.msg_iov = &octets;
-  message.msg_iovlen = 1;
-  message.msg_control = room.data();
-  message.msg_controllen = room.size();
-  cmsghdr* const control = CMSG_FIRSTHDR(&message);
+  WordMessage said(word);
+  cmsghdr* const control = CMSG_FIRSTHDR(&said.message);
   control->cmsg_level = SOL_SOCKET;
   control->cmsg_type = SCM_RIGHTS;
   control->cmsg_len = CMSG_LEN(sizeof descriptor);
   ::memcpy(CMSG_DATA(control), &descriptor, sizeof descriptor);
-  if (::sendmsg(channel, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+  if (::sendmsg(channel, &said.message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
     return std::unexpected(Error::system("the gate's channel", Exit::unavailable));
   return {};
 }
 
 Result<std::optional<Heard>> receive_word(int channel) {
-  char word = 0;
-  iovec octets{.iov_base = &word, .iov_len = 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
-  msghdr message{};
-  message.msg_iov = &octets;
-  message.msg_iovlen = 1;
-  message.msg_control = room.data();
-  message.msg_controllen = room.size();
+  WordMessage said(0);
   ssize_t got = 0;
   do {
-    got = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+    got = ::recvmsg(channel, &said.message, MSG_CMSG_CLOEXEC);
   } while (got < 0 && errno == EINTR);
   if (got == 0 || (got < 0 && errno == ECONNRESET)) return std::nullopt;
   if (got < 0) return std::unexpected(Error::system("the gate's channel", Exit::unavailable));
-  Heard heard{.word = static_cast<Word>(word)};
-  const cmsghdr* const control = CMSG_FIRSTHDR(&message);
+  Heard heard{.word = static_cast<Word>(said.word)};
+  const cmsghdr* const control = CMSG_FIRSTHDR(&said.message);
   if (control != nullptr && control->cmsg_type == SCM_RIGHTS) {
     int descriptor = -1;
     ::memcpy(&descriptor, CMSG_DATA(control), sizeof descriptor);
