@@ -206,15 +206,13 @@ Result<> GateWard::deny_everything() {
 
 // Whatever an earlier boot or nobody's rules let through ends here.
 Result<> GateWard::deny_everything_at_first() {
-  Result<> applied = deny_everything();
-  if (!applied && !ruleset_.only_user) {
+  if (Result<> applied = deny_everything(); !applied) {
+    if (ruleset_.only_user) return applied;
     ruleset_.zones = nft::Zones::unsupported;
     if (!deny_everything()) return applied;
     log::warn(
         "phase 1: the kernel has no zones of connections: where the agent floods the upstream's address with "
         "questions, names may not resolve for half a minute");
-  } else {
-    TRY(std::move(applied));
   }
   return nft::settle_flows(ruleset_);
 }
