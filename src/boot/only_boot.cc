@@ -39,7 +39,7 @@ Result<OnlyBoot> OnlyBoot::claim() {
 }
 
 Result<bool> OnlyBoot::is_claimed() {
-  const UniqueFd lock{::open(lock_path().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
+  const UniqueFd lock{::open(lock_path().c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)};
   if (!lock.valid() && errno == ENOENT) return false;
   if (!lock.valid()) return cannot_open_lock();
   return ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;

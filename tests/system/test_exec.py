@@ -12,6 +12,7 @@ from support.rootfs import AGENT
 from support.telemetry import TRIO
 
 SESSION = "/run/ostiary/session"
+LOCK = "/run/ostiary/lock"
 OSTIARY = "/opt/bin/ostiary"
 SAME = ["Uid", "Gid", "Groups", "NoNewPrivs", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "SigBlk", "SigIgn"]
 
@@ -141,6 +142,13 @@ def test_does_not_believe_a_session_behind_a_link(sandbox, booted):
     sandbox.link(SESSION, "/home/agent/run/session")
     result = execute(sandbox, session, "id", "-u")
     assert result.status in (66, 77, 78) and result.stdout == "", result
+
+
+def test_a_pipe_in_place_of_the_lock_does_not_hold_it_up(sandbox, booted):
+    session = booted()  # whose agent is root
+    sandbox.at(LOCK).unlink()
+    os.mkfifo(sandbox.at(LOCK), 0o600)
+    assert "has ended" in refusal(execute(sandbox, session, "id", "-u"), 66)
 
 
 @pytest.mark.parametrize("damage", [b"", b"\0" * 10, b"x" * 100_000, b"{}"], ids=["empty", "zeros", "long", "other"])
