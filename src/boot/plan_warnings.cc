@@ -67,8 +67,7 @@ void add_warnings(Plan& plan, const config::Config& config) {
   if (plan.identity.uid == 0 && !config.user)
     plan.warnings.emplace_back(
         "the agent runs as root, confined. It can replace programs that docker exec and ostiary exec run "
-        "with "
-        "the container's capabilities: name a user with --user");
+        "with the container's capabilities: name a user with --user");
   for (const selftest::SocketWaiver& waiver : plan.allowed_sockets)
     plan.warnings.push_back("the agent may connect to " + waiver.text() +
                             ": what its service does for the agent, no rule sees");

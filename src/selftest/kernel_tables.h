@@ -11,8 +11,7 @@ namespace ostiary::selftest {
 
 // The sockets of one network namespace that others can connect to: those that listen, and datagram sockets
 // with a name, but for the names that the kernel makes up. The kernel writes every octet 0 of an abstract
-// name as an
-// @: such a name is there twice, once with each.
+// name as an @: such a name is there twice, once with each.
 std::vector<SocketName> connectable_sockets(std::string_view table);
 
 struct Mount {
