@@ -10,6 +10,7 @@ import socket
 import threading
 
 import dns.exception
+import dns.exception
 import dns.message
 import dns.rcode
 import dns.rdatatype
@@ -60,11 +61,12 @@ class DockerResolver:
         threading.Thread(target=work, args=arguments, daemon=True).start()
 
     def _answer_datagram(self, octets, client):
-        with contextlib.suppress(OSError):
+        # What is no question has no answer.
+        with contextlib.suppress(OSError, dns.exception.DNSException):
             self._udp.sendto(self._answer(octets, "udp"), client)
 
     def _answer_connection(self, connection):
-        with connection, contextlib.suppress(OSError):
+        with connection, contextlib.suppress(OSError, dns.exception.DNSException):
             answer = self._answer(_read_framed(connection), "tcp")
             connection.sendall(len(answer).to_bytes(2, "big") + answer)
 
