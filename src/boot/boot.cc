@@ -209,7 +209,7 @@ Result<Left> find_earlier(const Plan& plan) {
     case nft::Earlier::none:
       return Left::nobody;
     case nft::Earlier::ended:
-      return session_was_joined() ? Left::somebody : Left::nobody;
+      return Left::nobody;
     case nft::Earlier::held:
       return Left::somebody;
     case nft::Earlier::held_otherwise:
@@ -336,7 +336,7 @@ Result<int> run_phases(const Plan& plan, Holdings& holdings) {
 }
 
 void tell_why_rules_stay(const Leftovers& left) {
-  if (session_was_joined())
+  if (left.sessions == Left::somebody)
     log::warn("the rules stay: ostiary exec was used, and such a session may still be there");
   if (left.earlier == Left::somebody)
     log::warn(
@@ -367,6 +367,13 @@ Result<> end_rules(const Plan& plan, BootEnd boot, const Leftovers& left) {
   return {};
 }
 
+// What cannot be found out counts as somebody.
+Left find_sessions(const Result<>& nobody_joins, const Plan& plan) {
+  if (plan.gate == config::Gate::off) return Left::nobody;
+  const auto joined = nft::was_joined();
+  return nobody_joins && joined && !*joined ? Left::nobody : Left::somebody;
+}
+
 // Each step is done whatever became of the one before. No session joins any more, before it is decided
 // whether the rules go. The agent's processes are asked to end before the gate ends, so that their last
 // exports get out; they are killed after it, when every child that the kernel counts is one of theirs.
@@ -379,7 +386,7 @@ Result<> end(const Plan& plan, Holdings& holdings, const Result<int>& status) {
   const auto boot = status && !holdings.asked_with ? BootEnd::complete : BootEnd::failed;
   const Leftovers left{
       .children = children && *children == keeper::Children::none ? Left::nobody : Left::somebody,
-      .sessions = nobody_joins && !session_was_joined() ? Left::nobody : Left::somebody,
+      .sessions = find_sessions(nobody_joins, plan),
       .earlier = holdings.earlier.value_or(Left::somebody)};
   const Result<> rules = holdings.earlier ? end_rules(plan, boot, left) : Result<>{};
   if (!asked) return asked;

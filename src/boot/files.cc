@@ -43,7 +43,6 @@ std::vector<std::string> files_of(const Plan& plan) {
 Result<> remove_stale_files() {
   TRY(remove_file(state_directory, otel_env_name));
   TRY(remove_file(state_directory, status_name));
-  TRY(remove_file(state_directory, joined_name));
   return remove_session();
 }
 
@@ -71,14 +70,6 @@ Result<> write_managed_settings(const Plan& plan) {
 
 Result<> remove_session() {
   return remove_file(state_directory, session_name);
-}
-
-Result<> note_joined_session() {
-  return replace_file(state_directory, joined_name, "", for_root_alone);
-}
-
-bool session_was_joined() {
-  return file_exists(path(state_directory, joined_name));
 }
 
 Result<> write_status(const Plan& plan, const Status& status) {

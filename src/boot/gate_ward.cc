@@ -399,6 +399,10 @@ Result<> GateWard::on_end(int wait_status) {
 }
 
 Result<> GateWard::put_rules_right(const nft::Change& change) {
+  if (change.kind == nft::Change::Kind::joined) {
+    table_.remember_joined();
+    return {};
+  }
   const std::string what =
       change.kind == nft::Change::Kind::table_gone ? "the table was deleted" : "the table was changed";
   // What was missed is most often the gate's own: then admissions stay, and nobody is to blame.

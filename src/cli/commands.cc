@@ -27,6 +27,7 @@
 #include "ostiary/config/secrets.h"
 #include "ostiary/confine/confine.h"
 #include "ostiary/net/network_namespace.h"
+#include "ostiary/nft/earlier.h"
 #include "ostiary/policy/presets.h"
 #include "ostiary/telemetry/env_file.h"
 
@@ -182,7 +183,9 @@ Result<int> execute_exec(Exec exec, const config::Environment& caller) {
                                  .environment = session.environment.entries(),
                                  .directory = session.workdir};
   TRY(boot::check_inherited_sockets(boot::Inheritable::no_socket));
-  TRY(boot::note_joined_session());
+  // The note comes before a second look for the boot's session. A boot that ends removes the session before
+  // it looks for the note: one of the two sees the other.
+  if (!session.network.empty()) TRY(nft::mark_joined());
   TRY(require_boot());
   auto proof = TRY(confine::confine(session.identity));
   return std::unexpected(confine::exec(std::move(proof), command));

@@ -75,22 +75,23 @@ Json our_chain(const std::string& name) {
   return {{"chain", {{"family", "inet"}, {"table", table_name}, {"name", name}}}};
 }
 
+}  // namespace
+
 // What a boot to come is to know of this one.
-Json notes(const Ruleset& ruleset, Lifetime lifetime) {
+Json Table::notes(const Ruleset& ruleset) const {
   Json out = Json::array();
   if (ruleset.only_user)
     out.push_back(command("add", our_chain(user_prefix + std::to_string(*ruleset.only_user))));
-  if (lifetime == Lifetime::ends_with_the_keeper) out.push_back(command("add", our_chain(ended_name)));
+  if (lifetime_ == Lifetime::ends_with_the_keeper) out.push_back(command("add", our_chain(ended_name)));
+  if (sessions_ == Sessions::joined) out.push_back(command("add", our_chain(joined_name)));
   return out;
 }
 
-Result<> commit_rules(nft_ctx* context, Json first, const Ruleset& ruleset, Lifetime lifetime) {
+Result<> Table::commit_rules(Json first, const Ruleset& ruleset) {
   for (Json& each : commands(ruleset)) first.push_back(std::move(each));
-  for (Json& each : notes(ruleset, lifetime)) first.push_back(std::move(each));
-  return commit(context, std::move(first));
+  for (Json& each : notes(ruleset)) first.push_back(std::move(each));
+  return commit(context_.get(), std::move(first));
 }
-
-}  // namespace
 
 void Table::Free::operator()(nft_ctx* context) const noexcept {
   nft_ctx_free(context);
@@ -109,20 +110,20 @@ Result<Table> Table::open() {
 Result<> Table::apply(const Ruleset& ruleset, Existing existing) {
   nft_ctx* const context = context_.get();
   const Presence presence = TRY(find_table());
+  if (presence == Presence::present && TRY(was_joined())) remember_joined();
   if (existing == Existing::keep_admissions && presence == Presence::present) {
     TRY(wake(context));
-    return commit_rules(context, TRY(clear_around_admissions(context)), ruleset, lifetime_);
+    return commit_rules(TRY(clear_around_admissions(context)), ruleset);
   }
   if (presence == Presence::absent) {
     // Deleting what is not there would cost the kernel's wait for its readers. Where somebody else was faster
     // to make a table of that name, this fails.
-    if (commit_rules(context, Json::array({command("create", our_table())}), ruleset, lifetime_)) return {};
+    if (commit_rules(Json::array({command("create", our_table())}), ruleset)) return {};
   }
   // "add" first, so that "delete" has something to delete.
   return commit_rules(
-      context,
       Json::array({command("add", our_table()), command("delete", our_table()), command("add", our_table())}),
-      ruleset, lifetime_);
+      ruleset);
 }
 
 Result<> Table::open_direct_dns(const Ruleset& ruleset) {

@@ -12,6 +12,8 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
+#include "ostiary/nft/earlier.h"
+
 namespace ostiary::nft {
 namespace {
 
@@ -24,6 +26,13 @@ constexpr uint16_t table_attribute = NFTA_TABLE_NAME;
 static_assert(table_attribute == NFTA_CHAIN_TABLE && table_attribute == NFTA_RULE_TABLE &&
               table_attribute == NFTA_SET_TABLE && table_attribute == NFTA_SET_ELEM_LIST_TABLE &&
               table_attribute == NFTA_OBJ_TABLE && table_attribute == NFTA_FLOWTABLE_TABLE);
+
+// A chain with a hook would be more than a note.
+bool is_note_of_a_session(uint8_t kind, const netlink::NetfilterHeader& content) {
+  const auto name = netlink::find_attribute(content.attributes, NFTA_CHAIN_NAME);
+  return kind == NFT_MSG_NEWCHAIN && name && name->text() == joined_name &&
+         !netlink::find_attribute(content.attributes, NFTA_CHAIN_HOOK);
+}
 
 bool is_about_our_table(const netlink::NetfilterHeader& content) {
   const auto table = netlink::find_attribute(content.attributes, table_attribute);
@@ -57,7 +66,9 @@ std::optional<Change> TransactionReader::take(const netlink::Message& message) {
   if (!content || !is_about_our_table(*content)) return std::nullopt;
   if (kind == NFT_MSG_DELTABLE)
     pending_ = Change::Kind::table_gone;
-  else if (!pending_)
+  else if (is_note_of_a_session(kind, *content))
+    pending_ = pending_.value_or(Change::Kind::joined);
+  else if (pending_ != Change::Kind::table_gone)
     pending_ = Change::Kind::changed;
   return std::nullopt;
 }

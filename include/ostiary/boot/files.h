@@ -12,7 +12,6 @@ namespace ostiary::boot {
 inline constexpr const char* state_directory = "/run/ostiary";
 inline constexpr const char* otel_env_name = "otel.env";
 inline constexpr const char* session_name = "session";
-inline constexpr const char* joined_name = "joined";
 inline constexpr const char* status_name = "status.json";
 inline constexpr const char* lock_name = "lock";
 inline constexpr const char* managed_settings_directory = "/etc/claude-code/managed-settings.d";
@@ -28,12 +27,6 @@ Result<> write_otel_env(const Plan& plan);
 Result<> write_session(const Plan& plan);
 Result<> remove_session();
 Result<> write_managed_settings(const Plan& plan);
-
-// A session of `ostiary exec` says that it has been here, since it may outlive the boot that it joined. It
-// says so before it looks once more for the boot's session, which an ending boot removes before it looks for
-// what was said: one of them sees the other.
-Result<> note_joined_session();
-bool session_was_joined();
 
 // How the boot went, for `ostiary status`.
 struct Status {

@@ -1,4 +1,4 @@
-// nft/earlier.h: whether this network namespace still has processes that an earlier boot confined.
+// nft/earlier.h: whether this network namespace has processes that the rules must go on holding.
 // The table says so, by chains without rules: it lives as long as the network namespace, and no agent can
 // change it. A boot whose keeper was killed leaves a table that says nothing, and that means yes.
 #pragma once
@@ -23,8 +23,14 @@ Result<Earlier> find_earlier(std::optional<uint32_t> only_user);
 // All that the table held have ended. No table is fine.
 Result<> mark_ended();
 
+// A session of `ostiary exec` may outlive the boot that it joins. It is an error where there is no table to
+// hold it.
+Result<> mark_joined();
+Result<bool> was_joined();
+
 // Names of the chains.
 inline constexpr const char* ended_name = "ended";
+inline constexpr const char* joined_name = "joined";
 inline constexpr const char* user_prefix = "user_";
 
 }  // namespace ostiary::nft

@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "ostiary/base/result.h"
 #include "ostiary/nft/ruleset.h"
 
@@ -33,7 +35,11 @@ class Table {
   // Of all that the rules of apply() hold, for boots to come: nft/earlier.h.
   void set_lifetime(Lifetime lifetime) { lifetime_ = lifetime; }
 
+  // The note of a session that joined (nft/earlier.h) stays in any case.
   Result<> apply(const Ruleset& ruleset, Existing existing);
+
+  // A session joined: a table that is made anew says so again.
+  void remember_joined() { sessions_ = Sessions::joined; }
 
   // Adds to a table of rules without `direct_dns` what makes it one of these. The kernel waits for its
   // readers when rules go, and not when they are added.
@@ -51,12 +57,16 @@ class Table {
     void operator()(nft_ctx* context) const noexcept;
   };
   using Context = std::unique_ptr<nft_ctx, Free>;
+  enum class Sessions : uint8_t { none, joined };
 
   Table(Context context, uint32_t port) : context_(std::move(context)), port_(port) {}
+  nlohmann::json notes(const Ruleset& ruleset) const;
+  Result<> commit_rules(nlohmann::json first, const Ruleset& ruleset);
 
   Context context_;
   uint32_t port_;
   Lifetime lifetime_ = Lifetime::may_outlive_the_keeper;
+  Sessions sessions_ = Sessions::none;
 };
 
 // No table is fine.

@@ -18,6 +18,7 @@ struct Change {
   enum class Kind : uint8_t {
     changed,     // a chain, rule, set or element of our table came or went
     table_gone,  // and the table was deleted, alone or with everything else
+    joined,      // nothing but the note of a session came: nft/earlier.h
     missed,      // the kernel had more to tell than fitted
   };
   Kind kind = Kind::changed;

@@ -79,6 +79,39 @@ def test_a_session_that_outlives_two_boots_stays_confined(world, home, init, use
         assert_refused(session.connect(UNLISTED[family], 443), world)
 
 
+@pytest.mark.parametrize("undone", ["the files", "the table", "a chain"])
+def test_that_a_session_joined_cannot_be_hidden(world, home, init, user, who, undone):
+    """By what the agent can remove, or by what another process does to the rules."""
+    first = Visitor(home.start_beside(init, *RUN, *user, "--", *home.agent("visitor")))
+    session = home.visit_beside(first, OSTIARY, "exec", "--")
+    if undone == "the files":
+        first.run("sh", "-c", "rm -f /run/ostiary/*")
+    else:
+        home.nft(*(BY_HAND if undone == "the table" else ["add", "chain", "inet", "ostiary", "another"]))
+        home.eventually_audited("tampering", response="repaired")
+    first.session.close_stdin()
+    assert "ostiary exec was used" in first.session.wait().stderr
+    world.forget()
+    for family in (4, 6):
+        assert_refused(session.connect(UNLISTED[family], 443), world)
+
+
+def test_sessions_are_no_tampering(home, init, user):
+    first = Visitor(home.start_beside(init, *RUN, *user, "--", *home.agent("visitor")))
+    for _ in range(20):
+        assert home.beside(first.session, OSTIARY, "exec", "--", "true").status == 0
+    assert first.run("true")["status"] == 0 and not home.audit("tampering")
+
+
+def test_a_session_that_no_rules_would_hold_does_not_begin(home, init, user):
+    first = Visitor(home.start_beside(init, *RUN, *user, "--", *home.agent("visitor")))
+    first.session.signal(signal.SIGSTOP)  # the keeper puts nothing right
+    home.nft(*BY_HAND)
+    refused = home.beside(first.session, OSTIARY, "exec", "--", "true")
+    first.session.signal(signal.SIGCONT)
+    assert refused.status == 69 and "the rules that would hold the session are gone" in refused.stderr, refused
+
+
 def test_rules_for_another_user_do_not_set_it_free(world, home, init):
     left = leave_a_process(home, init, "--user", "agent", "--scope", "user")
     refused = boot(home, init, "--user", str(OTHER), "--scope", "user")

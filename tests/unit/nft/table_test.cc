@@ -11,6 +11,7 @@
 #include "net/hosts.h"
 #include "nft/client.h"
 #include "ostiary/nft/admissions.h"
+#include "ostiary/nft/earlier.h"
 
 using namespace ostiary;
 using namespace ostiary::nft;
@@ -62,6 +63,30 @@ void answer_udp(const UniqueFd& listener, const char* text) {
 }  // namespace
 
 TEST_SUITE("nft/table") {
+  TEST_CASE("the note of a session outlasts whatever becomes of the table") {
+    if (!can_make_hosts()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    CHECK(mark_joined().error().message == "the rules that would hold the session are gone");
+    CHECK(was_joined() == false);
+    auto table = Table::open();
+    REQUIRE(table);
+    REQUIRE(table->apply(ruleset(), Existing::replace));
+    CHECK(was_joined() == false);
+    REQUIRE(mark_joined());
+    REQUIRE(mark_joined());
+    CHECK(was_joined() == true);
+    for (const Existing existing : {Existing::keep_admissions, Existing::replace}) {
+      REQUIRE(table->apply(ruleset(), existing));
+      CHECK(was_joined() == true);
+    }
+    REQUIRE(nft::remove());
+    REQUIRE(table->apply(ruleset(), Existing::replace));
+    CHECK(was_joined() == true);
+    REQUIRE(mark_ended());
+    CHECK(find_earlier({}) == Earlier::held);
+  }
+
   TEST_CASE("what is not listed is refused at once, in both families") {
     if (!can_make_hosts()) return;
     const Wire wire;

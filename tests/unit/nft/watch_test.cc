@@ -29,6 +29,21 @@ netlink::Message message(uint8_t kind, uint32_t port, std::span<const uint8_t> p
 const Bytes generation_7{
     0, 0, 0, 0, 8, 0, NFTA_GEN_ID,        0, 0,   0,   0,   7, 8, 0, NFTA_GEN_PROC_PID, 0,
     0, 0, 1, 0, 8, 0, NFTA_GEN_PROC_NAME, 0, 'n', 'f', 't', 0};
+// A chain of our table, with these octets behind its name.
+Bytes chain(std::string_view name, const Bytes& behind) {
+  Bytes bytes = content(NFPROTO_INET, NFTA_CHAIN_TABLE, "ostiary");
+  const auto attribute = [&](uint16_t type, std::string_view value) {
+    Bytes made = content(NFPROTO_INET, type, value);
+    made.erase(made.begin(), made.begin() + 4);
+    return made;
+  };
+  for (const Bytes& each : {attribute(NFTA_CHAIN_NAME, name), behind}) {
+    bytes.resize((bytes.size() + 3) / 4 * 4);
+    bytes.insert(bytes.end(), each.begin(), each.end());
+  }
+  return bytes;
+}
+
 const Bytes ours = content(NFPROTO_INET, NFTA_RULE_TABLE, "ostiary");
 const Bytes others = content(NFPROTO_INET, NFTA_RULE_TABLE, "docker");
 const Bytes namesake = content(NFPROTO_IPV4, NFTA_RULE_TABLE, "ostiary");
@@ -50,6 +65,25 @@ TEST_SUITE("nft/watch") {
     reader.take(message(NFT_MSG_DELTABLE, 99, ours));
     reader.take(message(NFT_MSG_DELCHAIN, 99, ours));
     CHECK(reader.take(message(NFT_MSG_NEWGEN, 99, generation_7))->kind == Change::Kind::table_gone);
+  }
+
+  TEST_CASE("the note of a session is told as such, unless the same transaction does more") {
+    const Bytes note = chain("joined", {});
+    const auto told = [](std::initializer_list<std::pair<uint8_t, const Bytes*>> messages) {
+      TransactionReader reader(41);
+      for (const auto& [kind, payload] : messages) reader.take(message(kind, 99, *payload));
+      return reader.take(message(NFT_MSG_NEWGEN, 99, generation_7))->kind;
+    };
+    CHECK(told({{NFT_MSG_NEWCHAIN, &note}}) == Change::Kind::joined);
+    CHECK(told({{NFT_MSG_NEWCHAIN, &note}, {NFT_MSG_NEWRULE, &ours}}) == Change::Kind::changed);
+    CHECK(told({{NFT_MSG_NEWRULE, &ours}, {NFT_MSG_NEWCHAIN, &note}}) == Change::Kind::changed);
+    CHECK(told({{NFT_MSG_NEWCHAIN, &note}, {NFT_MSG_DELTABLE, &ours}}) == Change::Kind::table_gone);
+    CHECK(told({{NFT_MSG_DELTABLE, &ours}, {NFT_MSG_NEWCHAIN, &note}}) == Change::Kind::table_gone);
+    CHECK(told({{NFT_MSG_DELCHAIN, &note}}) == Change::Kind::changed);
+    const Bytes other = chain("joined_too", {});
+    CHECK(told({{NFT_MSG_NEWCHAIN, &other}}) == Change::Kind::changed);
+    const Bytes with_hook = chain("joined", {4, 0, NFTA_CHAIN_HOOK, NLA_F_NESTED >> 8});
+    CHECK(told({{NFT_MSG_NEWCHAIN, &with_hook}}) == Change::Kind::changed);
   }
 
   TEST_CASE("other tables and our own transactions are not told") {
