@@ -25,7 +25,8 @@ from hunt.world import World
 from support import namespaces
 from support.project import ROOT
 
-ROUND = 60  # seconds at most; each is a boot of its own
+ALL_KINDS = 16  # rounds have every combination of scope, agent, flushes and a container inside
+ROUND = (15, 300)  # seconds; each is a boot of its own
 CANDIDATES = 24  # programs tried where a packet names none
 
 
@@ -40,7 +41,9 @@ def arguments():
     parser.add_argument("--flushes", choices=["yes", "no"],
                         help="whether the operator flushes the rules now and then; both in turn if not said")
     parser.add_argument("--quiet", action="store_true", help="nothing comes in from outside")
-    parser.add_argument("--inside", action="store_true", help="and a container inside sends packets of its own making")
+    parser.add_argument("--inside", choices=["yes", "no"],
+                        help="whether a container inside sends packets of its own making, in container scope; both in turn "
+                             "if not said")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--without", default="", metavar="WORDS",
                         help="steps that contain one of these words are left out: what is known already")
@@ -73,6 +76,11 @@ def main():
             namespaces.unmount(workshop)
 
 
+def round_length(seconds):
+    shortest, longest = ROUND
+    return max(shortest, min(longest, seconds / ALL_KINDS))
+
+
 class Hunt:
     def __init__(self, wanted, workshop):
         self.wanted, self.workshop = wanted, workshop
@@ -93,7 +101,7 @@ class Hunt:
             return self.mutants()
         number = 0
         while self.hunted < self.wanted.seconds and not (self.wanted.until and self.found):
-            self.one_round(number, min(ROUND, self.wanted.seconds - self.hunted))
+            self.one_round(number, min(round_length(self.wanted.seconds), self.wanted.seconds - self.hunted))
             number += 1
         print(f"hunt: {len(self.found)} classes of findings. Again with --seed {self.wanted.seed}", flush=True)
         return 1 if self.found else 0
@@ -111,8 +119,10 @@ class Hunt:
         scope = wanted.scope or ("container", "user")[number % 2]
         who = "user" if scope == "user" else wanted.who or ("user", "root")[number // 2 % 2]
         flushes = (wanted.flushes or ("no", "yes")[number // 4 % 2]) == "yes"
+        # Eight rounds have half of the combinations, with each two of their parts.
+        inside = (wanted.inside or ("no", "yes")[(number // 2 + number // 4 + number // 8) % 2]) == "yes"
         return SimpleNamespace(scope=scope, who=who, flushes=flushes, quiet=wanted.quiet,
-                               inside=wanted.inside and scope == "container", workers=wanted.workers,
+                               inside=inside and scope == "container", workers=wanted.workers,
                                without=[word for word in wanted.without.split(",") if word], environment={})
 
     def one_round(self, number, seconds):
