@@ -48,7 +48,11 @@ def test_the_first_run_reaches_the_allowed_host_and_no_other(home):
     assert first_run(home, "https://example.com").status not in (NOT_RESOLVED, NO_CONNECTION)
     assert first_run(home, "https://example.org").status == NOT_RESOLVED
     assert "example.org\tA\tno_rule\n" in listed(home, "name")
-    assert first_run(home, "https://203.0.113.66").status == NO_CONNECTION
+
+
+def test_the_readmes_lists_show_denied_packets(home):
+    connect = "curl --silent https://203.0.113.66; status=$?; sleep 0.2; exit $status"
+    assert home.boot("sh", "-c", connect, flags=["--user", "agent"]).status == NO_CONNECTION
     assert "203.0.113.66\t443\ttcp\t\t\n" in listed(home, "packet")
 
 
