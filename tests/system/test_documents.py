@@ -200,15 +200,21 @@ def test_the_layers_are_those_that_are_checked():
     assert [cells[0].strip("`") for cells in rows(ARCHITECTURE) if cells[0].strip("`") in sum(LAYERS, [])] == sum(LAYERS, [])
 
 
+def anchors(document):
+    """What a link can name in a document: its headings, as GitHub spells them."""
+    return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.*)$", document.read_text(), re.M)}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_whatever_a_document_names_is_there(document):
     text = document.read_text()
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
-        if not target.startswith("http"):
-            assert (document.parent / target).exists(), target
-    for anchor in re.findall(r"\]\(#([^)]+)\)", text):
-        assert anchor in {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
-                          for heading in re.findall(r"^#+ (.*)$", text, re.M)}, anchor
+    for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
+        if target.startswith("http"):
+            continue
+        named = document.parent / target if target else document
+        assert named.exists(), target
+        assert not anchor or anchor in anchors(named), (target, anchor)
     for path in re.findall(r"`((?:tests|scripts|include|docs|src)/[\w./-]+)`", text):
         assert (ROOT / path).exists(), path
 
