@@ -13,11 +13,10 @@ INTRODUCTION = """# Benchmarks
 
     ./scripts/bench
 
-measures ostiary beside its peers, each from Debian's package but CoreDNS, which Go builds, in one run, everyone in turn, and
-makes this page of it. Bars and figures are medians; the line in a bar leads from the first quartile to the third. A ratio is
-to the first row.
-All samples are in [benchmarks/figures.json](benchmarks/figures.json). `./scripts/bench --small` only sees that
-everything can be measured, and runs with the tests.
+measures ostiary and its peers in one run, in turn, and writes this page. The peers are Debian's packages, except CoreDNS, which
+the script builds with Go. Bars and figures are medians; the line in a bar runs from the first quartile to the third. A ratio is
+relative to the first row. All samples are in [benchmarks/figures.json](benchmarks/figures.json). `./scripts/bench --small`, which
+runs with the tests, only checks that everything can be measured.
 """
 
 

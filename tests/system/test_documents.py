@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -29,7 +30,7 @@ def blocks(path, language):
 
 def commands(path):
     """The indented lines that are commands of ours, or start a container with us in it."""
-    return re.findall(r"^    ((?:\./scripts/|ostiary |docker ).*?)(?: +#.*)?$", path.read_text(), re.M)
+    return re.findall(r"^    ((?:\./scripts/|ostiary |(?:sudo )?build/ostiary |docker ).*?)(?: +#.*)?$", path.read_text(), re.M)
 
 
 def rows(path):
@@ -49,8 +50,14 @@ def described(path, heading):
 
 def test_the_readme_has_the_commands_that_are_tested_here():
     assert [command.partition(" --")[0] for command in commands(README)] == [
-        "./scripts/demo", "./scripts/test", "docker build -f container/Dockerfile -t ostiary-claude .", "docker run",
-        "ostiary plan"]
+        "./scripts/demo", "./scripts/test", "build/ostiary plan", "sudo build/ostiary run",
+        "docker build -f container/Dockerfile -t ostiary-claude .", "docker run", "docker run"]
+
+
+def test_the_readmes_plan_is_one(sandbox):
+    command, = [command for command in commands(README) if command.startswith("build/ostiary plan")]
+    plan = sandbox.plan(*shlex.split(command)[2:])
+    assert {"example.com": "443", "git.example.org": "22"}.items() <= {rule["host"]: rule["ports"] for rule in plan["rules"]}.items()
 
 
 def test_the_demo_ends_well(binary):
@@ -78,7 +85,7 @@ def test_the_readmes_policy_is_one(sandbox):
 
 
 def test_the_demo_runs_with_what_the_readmes_container_has():
-    command, = [command for command in commands(README) if command.startswith("docker run")]
+    command, = [command for command in commands(README) if command.startswith("docker run --cap-add")]
     added = re.findall(r"--cap-add=(\S+)", command)
     stage = (ROOT / "scripts" / "demo.d" / "stage").read_text()
     granted = {name.upper() for line in re.findall(r"^capabilities\+?=(.*)$", stage, re.M)
@@ -193,15 +200,21 @@ def test_the_layers_are_those_that_are_checked():
     assert [cells[0].strip("`") for cells in rows(ARCHITECTURE) if cells[0].strip("`") in sum(LAYERS, [])] == sum(LAYERS, [])
 
 
+def anchors(document):
+    """What a link can name in a document: its headings, as GitHub spells them."""
+    return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.*)$", document.read_text(), re.M)}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_whatever_a_document_names_is_there(document):
     text = document.read_text()
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
-        if not target.startswith("http"):
-            assert (document.parent / target).exists(), target
-    for anchor in re.findall(r"\]\(#([^)]+)\)", text):
-        assert anchor in {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
-                          for heading in re.findall(r"^#+ (.*)$", text, re.M)}, anchor
+    for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
+        if target.startswith("http"):
+            continue
+        named = document.parent / target if target else document
+        assert named.exists(), target
+        assert not anchor or anchor in anchors(named), (target, anchor)
     for path in re.findall(r"`((?:tests|scripts|include|docs|src)/[\w./-]+)`", text):
         assert (ROOT / path).exists(), path
 

@@ -1,0 +1,88 @@
+"""The README's first run works, and docs/troubleshooting.md quotes what ostiary writes."""
+
+import json
+import re
+import shlex
+import subprocess
+
+import dns.rcode
+import pytest
+
+from support.behaviours import addresses
+from support.misbehaviours import failing_with
+from support.project import ROOT
+from support.rootfs import AGENT
+from support.world import ALLOWED
+
+README = (ROOT / "README.md").read_text()
+TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
+QUOTED_EVENTS = [json.loads(line) for line in re.findall(r'^\{"event".*$', TROUBLESHOOTING, re.M)]
+QUOTED_ERRORS = re.findall(r"^ostiary: error: .*$", TROUBLESHOOTING, re.M)
+NOT_RESOLVED, NO_CONNECTION = 6, 7  # curl's
+SETPRIV = "/usr/bin/setpriv"
+OSTIARY = "/opt/bin/ostiary"
+
+
+@pytest.fixture
+def home(fresh_gatehouse, world):
+    world.upstream.name("example.com", addresses("198.51.100.20"))
+    world.upstream.name("db.lab.example.com", addresses("10.9.9.9"))
+    world.upstream.name("gone.example.net", lambda question: failing_with(dns.rcode.REFUSED)(question, ALLOWED))
+    return fresh_gatehouse()
+
+
+def first_run(home, url):
+    line, = re.findall(r"^    sudo build/ostiary (run .*)$", README, re.M)
+    return home.run(*(url if word.startswith("https:") else word for word in shlex.split(line.replace("tryout", "agent"))))
+
+
+def listed(home, kind):
+    """What the README's jq prints for names, or for packets."""
+    programs = re.findall(r"^    sudo jq -r '(.*)' /var/log/ostiary/audit.jsonl$", README, re.M)
+    program, = [each for each in programs if f'"{kind}"' in each]
+    return subprocess.run(["jq", "-r", program, home.at("/var/log/ostiary/audit.jsonl")], capture_output=True, text=True,
+                          check=True).stdout
+
+
+def test_the_first_run_reaches_the_allowed_host_and_no_other(home):
+    assert first_run(home, "https://example.com").status not in (NOT_RESOLVED, NO_CONNECTION)
+    assert first_run(home, "https://example.org").status == NOT_RESOLVED
+    assert "example.org\tA\tno_rule\n" in listed(home, "name")
+
+
+def test_the_readmes_lists_show_denied_packets(home):
+    connect = "curl --silent https://203.0.113.66; status=$?; sleep 0.2; exit $status"
+    assert home.boot("sh", "-c", connect, flags=["--user", "agent"]).status == NO_CONNECTION
+    assert "203.0.113.66\t443\ttcp\t\t\n" in listed(home, "packet")
+
+
+def test_the_denials_quoted_are_those_in_the_audit(home):
+    visitor = home.visit("--allow", "example.com", "--allow", "*.lab.example.com", "--allow", "gone.example.net")
+    visitor.asks("www.example.org")
+    visitor.asks("db.lab.example.com")
+    visitor.asks("example.com", "TXT")
+    visitor.asks("gone.example.net")
+    visitor.opens("example.com")
+    visitor.connect("198.51.100.20", 80)
+    visitor.connect("203.0.113.66", 443)
+    for event in QUOTED_EVENTS:
+        if event.get("why") != "inbound":  # tests/system/gate/test_the_audit.py
+            home.eventually_audited(event.pop("event"), **event)
+
+
+def error_of(result):
+    assert result.status != 0, result
+    return re.sub(r"process \d+", "process 97", result.stderr.splitlines()[-1])
+
+
+def test_the_errors_quoted_are_those_that_a_boot_ends_with(home):
+    env = {"PATH": "/usr/bin:/bin"}
+    assert error_of(home.launch(SETPRIV, "--bounding-set", "-net_admin", OSTIARY, "run", "--", "true", stdin=b"").wait()) in QUOTED_ERRORS
+    assert error_of(home.launch(OSTIARY, "run", "--", "true", uid=AGENT, stdin=b"").wait()) in QUOTED_ERRORS
+    assert error_of(home.run("--user", "agent", "plan", env=env)) in QUOTED_ERRORS
+    running = home.start_boot("sleep", "60", flags=["--user", "agent"], env=env)
+    running.read_until("phase 2", running.err)
+    assert error_of(home.beside(running, OSTIARY, "run", "--", "true", stdin=b"")) in QUOTED_ERRORS
+    home.end()
+    home.write("/etc/resolv.conf", "")
+    assert error_of(home.boot("true")) in QUOTED_ERRORS
