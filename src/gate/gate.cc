@@ -143,6 +143,8 @@ class Gate {
       parts_.recorder.write();
       if (parts_.recorder.asks_for_file(now)) tell({.kind = Message::Kind::full});
     }
+    TRY(parts_.denied.end());
+    TRY(read_all_denied(steady_clock::now()));
     parts_.recorder.flush();
     return 0;
   }
@@ -215,11 +217,16 @@ class Gate {
   // Nobody was here but the self-test, and what it was denied has all been logged: only then does the keeper
   // go on.
   Result<> on_tested(steady_clock::time_point now) {
-    while (TRY(on_denied(now)) > 0) {
-    }
+    TRY(read_all_denied(now));
     parts_.recorder.set_doer(audit::Doer::agent);
     TRY(parts_.denied.gather());
     tell({.kind = Message::Kind::tested});
+    return {};
+  }
+
+  Result<> read_all_denied(steady_clock::time_point now) {
+    while (TRY(on_denied(now)) > 0) {
+    }
     return {};
   }
 

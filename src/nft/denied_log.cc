@@ -41,12 +41,16 @@ nlmsghdr* config_request(std::span<uint8_t> at, uint16_t group, uint32_t sequenc
       at.data(), {.type = config_message, .flags = NLM_F_ACK, .sequence = sequence, .resource = group});
 }
 
+nlmsghdr* command_request(std::span<uint8_t> at, uint16_t group, uint8_t command) {
+  nlmsghdr* request = config_request(at, group, 1);
+  const nfulnl_msg_config_cmd content{.command = command};
+  mnl_attr_put(request, NFULA_CFG_CMD, sizeof content, &content);
+  return request;
+}
+
 Result<int> bind_group(netlink::Socket& socket, uint16_t group) {
   alignas(nlmsghdr) std::array<uint8_t, 256> buffer{};
-  nlmsghdr* request = config_request(buffer, group, 1);
-  const nfulnl_msg_config_cmd bind{.command = NFULNL_CFG_CMD_BIND};
-  mnl_attr_put(request, NFULA_CFG_CMD, sizeof bind, &bind);
-  return netlink::ask(socket, request);
+  return netlink::ask(socket, command_request(buffer, group, NFULNL_CFG_CMD_BIND));
 }
 
 Result<int> configure_group(netlink::Socket& socket, uint16_t group) {
@@ -115,6 +119,12 @@ Result<> DeniedLog::gather() {
     error = TRY(gather_in_group(socket_, group_));
   if (error != 0) return std::unexpected(explain(error, group_));
   return {};
+}
+
+// The events wait in front of the kernel's answer, which read() passes over.
+Result<> DeniedLog::end() {
+  alignas(nlmsghdr) std::array<uint8_t, 256> buffer{};
+  return netlink::send(socket_, command_request(buffer, group_, NFULNL_CFG_CMD_UNBIND));
 }
 
 void DeniedLog::take(const netlink::Message& message) {

@@ -31,6 +31,9 @@ class DeniedLog {
   // From now on the kernel gathers events for a few milliseconds: an agent can cause very many.
   Result<> gather();
 
+  // No more events: those that the kernel has gathered come at once.
+  Result<> end();
+
   int fd() const { return socket_.fd(); }
 
   // What waits, up to one datagram of the kernel's; empty when nothing does. Valid until the next call.

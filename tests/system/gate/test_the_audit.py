@@ -50,6 +50,17 @@ def test_a_denied_packet_is_told_with_destination_port_protocol_and_user(home, v
                             uid=UIDS[who])
 
 
+@pytest.mark.parametrize("scope", ["container", "user"])
+def test_what_is_denied_at_the_very_end_is_told(fresh_gatehouse, scope):
+    home = fresh_gatehouse()
+    sends = f"import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.connect(('{UNLISTED[4]}', 9000)); s.send(b'x')"
+    for times in range(1, 6):
+        done = home.run("run", "--no-derive", "--user", "agent", "--scope", scope, "--", "/usr/bin/python3", "-c", sends)
+        assert "Operation not permitted" in done.stderr, done
+        denied = [each for each in home.audit("deny", kind="packet") if each.get("address") == UNLISTED[4]]
+        assert sum(each["count"] for each in denied) == times
+
+
 def test_and_with_the_name_that_led_there(home, visitor, family):
     visitor.opens("another.allowed.example", family)
     visitor.connect(ANOTHER[family], 80)
