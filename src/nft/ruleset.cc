@@ -107,6 +107,7 @@ nlohmann::json commands(const Ruleset& ruleset) {
     add_output_of_user(out, ruleset, *ruleset.only_user);
   else
     add_output(out, ruleset);
+  add_reroute(out, ruleset);
   add_nat(out, ruleset);
   if (!ruleset.only_user) {
     add_forged_arrival(out);
