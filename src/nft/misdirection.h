@@ -35,7 +35,8 @@ void add_reroute(nlohmann::json& out, const Ruleset& ruleset);
 // came by. The kernel would answer others to a forged address: a refusal, an error and an echo quote them.
 void add_forged_arrival(nlohmann::json& out);
 
-// Behind every NAT: a packet for this host, or from a loopback address, leaves through no interface but lo.
+// Behind every NAT: a packet for this host, or from a loopback address, leaves through no interface but lo,
+// and every other one of IPv4 through one by which its destination is routed.
 void add_wire(nlohmann::json& out, const Ruleset& ruleset);
 
 }  // namespace ostiary::nft

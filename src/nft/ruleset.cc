@@ -43,6 +43,13 @@ void add_addresses(Json& out, const std::vector<AddressRule>& addresses, Family 
     out.push_back(add("element", {{"name", net_name(family)}, {"elem", std::move(elements)}}));
 }
 
+void add_routes(Json& out, const Ruleset& ruleset) {
+  if (!ruleset.routes) return;
+  out.push_back(
+      add("set", {{"name", routes_name}, {"type", {"iface_index", "ipv4_addr"}}, {"flags", {"interval"}}}));
+  for (Json& each : route_commands(ruleset)) out.push_back(std::move(each));
+}
+
 // Counts, logs and refuses. The caller learns it in microseconds; a dropped packet would cost it minutes.
 void add_denied(Json& out, const Ruleset& ruleset) {
   out.push_back(add("chain", {{"name", "denied"}}));
@@ -100,6 +107,7 @@ nlohmann::json commands(const Ruleset& ruleset) {
   // Admissions come first, as they do where they are kept and the rest is made anew: listings are then alike.
   for (const Family family : {Family::ipv4, Family::ipv6}) add_admissions(out, ruleset, family);
   for (const Family family : {Family::ipv4, Family::ipv6}) add_addresses(out, addresses, family);
+  add_routes(out, ruleset);
   add_denied(out, ruleset);
   add_misdirection(out, ruleset);
   add_questions(out, ruleset);
@@ -129,6 +137,16 @@ nlohmann::json direct_dns_commands(const Ruleset& ruleset) {
       out.push_back(rule(direct_chain, {is(field(ip(gate.family()), "saddr"), gate.text()),
                                         is(field(ip(gate.family()), "daddr"), gate.text()),
                                         is(field("udp", port), dns_port), accept()}));
+  return out;
+}
+
+nlohmann::json route_commands(const Ruleset& ruleset) {
+  Json elements = Json::array();
+  for (const RoutedNetwork& each : *ruleset.routes)
+    elements.push_back({{"concat", {each.interface, prefix(each.network, each.prefix_length)}}});
+  Json out = Json::array();
+  if (!elements.empty())
+    out.push_back(add("element", {{"name", routes_name}, {"elem", std::move(elements)}}));
   return out;
 }
 

@@ -133,6 +133,7 @@ STRAIGHT = {
     "SO_DONTROUTE": "unrouted(s); say(s)",
     "SO_DONTROUTE when connected": "s.connect(TO); unrouted(s); s.send(SECRET)",
     "SO_DONTROUTE on an interface": "device(s, {interface!r}); unrouted(s); say(s)",
+    "an interface": "device(s, {interface!r}); say(s)",
     "an interface when connected": "s.connect(TO); unrouted(s); device(s, {interface!r}); s.send(SECRET)",
 }
 STRAIGHT_BY_DATAGRAM = {
