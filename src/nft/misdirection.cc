@@ -103,7 +103,9 @@ void add_wire(Json& out, const Ruleset& ruleset) {
   // A socket that is bound to an interface without a route sends there all the same.
   if (!ruleset.routes) return;
   const Json way{{"concat", {meta("oif"), field("ip", "daddr")}}};
-  add_for_confined(out, ruleset, "wire", {is_not(way, "@" + std::string(routes_name)), go(stray)});
+  add_for_confined(out, ruleset, "wire",
+                   {is_not(meta("oif"), "@" + std::string(uplinks_name)),
+                    is_not(way, "@" + std::string(routes_name)), go(stray)});
 }
 
 }  // namespace ostiary::nft

@@ -47,6 +47,7 @@ void add_routes(Json& out, const Ruleset& ruleset) {
   if (!ruleset.routes) return;
   out.push_back(
       add("set", {{"name", routes_name}, {"type", {"iface_index", "ipv4_addr"}}, {"flags", {"interval"}}}));
+  out.push_back(add("set", {{"name", uplinks_name}, {"type", "iface_index"}}));
   for (Json& each : route_commands(ruleset)) out.push_back(std::move(each));
 }
 
@@ -140,13 +141,20 @@ nlohmann::json direct_dns_commands(const Ruleset& ruleset) {
   return out;
 }
 
+// An interface with a default route is found in a set of its own, which is faster to look into.
 nlohmann::json route_commands(const Ruleset& ruleset) {
-  Json elements = Json::array();
-  for (const RoutedNetwork& each : *ruleset.routes)
-    elements.push_back({{"concat", {each.interface, prefix(each.network, each.prefix_length)}}});
+  Json uplinks = Json::array();
+  Json networks = Json::array();
+  for (const RoutedNetwork& each : *ruleset.routes) {
+    if (each.prefix_length == 0)
+      uplinks.push_back(each.interface);
+    else
+      networks.push_back({{"concat", {each.interface, prefix(each.network, each.prefix_length)}}});
+  }
   Json out = Json::array();
-  if (!elements.empty())
-    out.push_back(add("element", {{"name", routes_name}, {"elem", std::move(elements)}}));
+  if (!uplinks.empty()) out.push_back(add("element", {{"name", uplinks_name}, {"elem", std::move(uplinks)}}));
+  if (!networks.empty())
+    out.push_back(add("element", {{"name", routes_name}, {"elem", std::move(networks)}}));
   return out;
 }
 

@@ -20,6 +20,7 @@ inline constexpr const char* table_name = "ostiary";
 inline constexpr const char* allow4_name = "allow4";
 inline constexpr const char* allow6_name = "allow6";
 inline constexpr const char* routes_name = "routes4";
+inline constexpr const char* uplinks_name = "uplinks4";
 
 namespace limits {
 inline constexpr uint32_t admissions = 65536;  // addresses of one family admitted at a time
@@ -107,7 +108,7 @@ std::vector<AddressRule> without_overlaps(std::vector<AddressRule> rules);
 nlohmann::json commands(const Ruleset& ruleset);
 // Those of them that `direct_dns` alone makes. They only add rules.
 nlohmann::json direct_dns_commands(const Ruleset& ruleset);
-// Those that fill the set of `routes`.
+// Those that fill the sets of `routes`.
 nlohmann::json route_commands(const Ruleset& ruleset);
 
 }  // namespace ostiary::nft

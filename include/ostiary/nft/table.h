@@ -45,7 +45,7 @@ class Table {
   // readers when rules go, and not when they are added.
   Result<> open_direct_dns(const Ruleset& ruleset);
 
-  // Replaces what the set of `routes` holds.
+  // Replaces what the sets of `routes` hold.
   Result<> renew_routes(const Ruleset& ruleset);
 
   // The table's text without counters, handles and admissions. Equal texts are equal rules: taken right after
