@@ -163,17 +163,25 @@ nft::Ruleset make_ruleset(const Plan& plan, const gate::Setup& setup) {
   return ruleset;
 }
 
+Result<std::vector<nft::RoutedNetwork>> read_routes() {
+  std::vector<nft::RoutedNetwork> out;
+  for (const net::RoutedNetwork& each : TRY(net::read_routed_networks()))
+    out.push_back({each.interface, each.network.network(), each.network.length()});
+  return out;
+}
+
 }  // namespace
 
 GateWard::GateWard(const Plan& plan, audit::Journal& journal, ResolverFile resolver, gate::Setup setup,
-                   nft::Ruleset ruleset, nft::Watch watch, nft::Table table)
+                   nft::Ruleset ruleset, nft::Watch watch, nft::Table table, net::RouteWatch routes)
     : plan_(plan),
       journal_(journal),
       resolver_(std::move(resolver)),
       setup_(std::move(setup)),
       ruleset_(std::move(ruleset)),
       watch_(std::move(watch)),
-      table_(std::move(table)) {}
+      table_(std::move(table)),
+      routes_(std::move(routes)) {}
 
 // ---- phase 1
 
@@ -187,8 +195,11 @@ Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journa
   auto table = TRY(nft::Table::open());
   if (::getpid() == 1 && earlier == Left::nobody) table.set_lifetime(nft::Lifetime::ends_with_the_keeper);
   auto watch = TRY(nft::Watch::open(table));
+  auto routes = TRY(net::RouteWatch::open());
+  ruleset.routes = TRY(read_routes());
   std::unique_ptr<GateWard> ward(new GateWard(plan, journal, std::move(resolver), std::move(setup),
-                                              std::move(ruleset), std::move(watch), std::move(table)));
+                                              std::move(ruleset), std::move(watch), std::move(table),
+                                              std::move(routes)));
   TRY(ward->deny_everything_at_first());
   if (Result<> opened = ward->open_what_the_plan_names(requests); !opened) {
     if (plan.network == net::NamespaceKind::machine && earlier == Left::nobody) {
@@ -347,11 +358,12 @@ Result<> GateWard::end_self_test() {
 // ---- while the agent runs
 
 void GateWard::watch_descriptors() {
-  descriptors_ = {watch_.fd()};
+  descriptors_ = {watch_.fd(), routes_.fd()};
   if (gate_) descriptors_.push_back(gate_->fd());
 }
 
 Result<> GateWard::look() {
+  TRY(follow_routes());
   for (const nft::Change& change : TRY(watch_.read())) TRY(put_rules_right(change));
   if (gate_) hear_later();
   if (!restart_ || *restart_ > steady_clock::now()) return {};
@@ -367,7 +379,7 @@ Result<> GateWard::look() {
 // and its end, which SIGCHLD tells.
 void GateWard::hear_later() {
   const auto message = gate_->hear(0ms);
-  if (message && !*message) descriptors_ = {watch_.fd()};
+  if (message && !*message) descriptors_ = {watch_.fd(), routes_.fd()};
   if (!message || !*message) return;
   if ((*message)->kind == gate::Message::Kind::failed) log::warn((*message)->text);
   if ((*message)->kind == gate::Message::Kind::full) begin_new_audit_file();
@@ -396,6 +408,16 @@ Result<> GateWard::on_end(int wait_status) {
     return fail(Exit::unavailable, "the gate ended " + std::to_string(deaths) + " times within a minute");
   restart_ = steady_clock::now() + pause_before_restart(deaths);
   return {};
+}
+
+Result<> GateWard::follow_routes() {
+  if (routes_.read() == net::Routes::as_they_were) return {};
+  auto routes = TRY(read_routes());
+  if (routes == ruleset_.routes) return {};
+  ruleset_.routes = std::move(routes);
+  if (table_.renew_routes(ruleset_)) return {};
+  // The set may have gone at somebody else's hand, which the watch tells next.
+  return table_.apply(ruleset_, nft::Existing::keep_admissions);
 }
 
 Result<> GateWard::put_rules_right(const nft::Change& change) {

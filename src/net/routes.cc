@@ -7,7 +7,7 @@
 #include <netlink/route/addr.h>
 #include <netlink/route/route.h>
 
-#include "route_socket.h"
+#include "route_dump.h"
 
 namespace ostiary::net {
 namespace {
@@ -15,7 +15,6 @@ namespace {
 using Cache = std::unique_ptr<nl_cache, CDelete<nl_cache_free>>;
 using Route = std::unique_ptr<rtnl_route, CDelete<rtnl_route_put>>;
 
-// A dump is read message by message: a router's full table would fill a cache.
 struct Scan {
   Reachable routes;
   Reachable addresses;
@@ -64,25 +63,6 @@ int scan_route(nl_msg* message, void* argument) noexcept {
   return NL_OK;
 }
 
-int note_error(sockaddr_nl*, nlmsgerr* error, void* argument) noexcept {
-  *static_cast<int*>(argument) = error->error;
-  return NL_STOP;
-}
-
-Result<> scan_routes(nl_sock* socket, Scan& scan) {
-  int refused = 0;
-  nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, scan_route, &scan);
-  nl_socket_modify_err_cb(socket, NL_CB_CUSTOM, note_error, &refused);
-  rtmsg request{};
-  request.rtm_family = AF_UNSPEC;
-  if (const int code = nl_send_simple(socket, RTM_GETROUTE, NLM_F_DUMP, &request, sizeof request); code < 0)
-    return std::unexpected(route_error("routes", code));
-  if (const int code = nl_recvmsgs_default(socket); code < 0)
-    return std::unexpected(route_error("routes", code));
-  if (refused != 0) return std::unexpected(route_error("routes", nl_syserr2nlerr(refused)));
-  return {};
-}
-
 Result<> scan_addresses(nl_sock* socket, Scan& scan) {
   nl_cache* filled = nullptr;
   if (const int code = rtnl_addr_alloc_cache(socket, &filled); code < 0)
@@ -105,8 +85,7 @@ Result<Reachable> read_reach() {
   Scan scan;
   const RouteSocket addresses = TRY(connect_route_socket());
   TRY(scan_addresses(addresses.get(), scan));
-  const RouteSocket routes = TRY(connect_route_socket());
-  TRY(scan_routes(routes.get(), scan));
+  TRY(dump_routes(AF_UNSPEC, scan_route, &scan));
   return Reachable{std::min(scan.routes.ipv4, scan.addresses.ipv4),
                    std::min(scan.routes.ipv6, scan.addresses.ipv6)};
 }

@@ -2,6 +2,9 @@
 // - Linux lets a process without privileges send from an address that is not this host's, and send a packet
 //   along the route of another. Any answer of the kernel's to such a packet, a refusal too, quotes it to the
 //   forged address. So these packets get no answer: they are counted, logged and dropped.
+// - A process can have a packet sent straight to the link, although its route leads through a router
+//   (SO_DONTROUTE, IP_PKTINFO, a corked datagram). A neighbour that answers for the address would receive it.
+//   So the kernel looks the route up again, for the destination that the header names.
 // - A source route (an IPv6 routing header, IPv4 options) makes an admitted host pass the packet on. Such a
 //   packet is denied like any other.
 #pragma once
@@ -22,11 +25,18 @@ void add_misdirection(nlohmann::json& out, const Ruleset& ruleset);
 void add_forged_source(nlohmann::json& out, const char* chain);
 void add_source_route(nlohmann::json& out, const char* chain);
 
+// Over IPv4 the kernel looks up the route of a packet again where a chain of type route changed its mark.
+// `output` inverts the mark, and `reroute`, which follows, inverts it back. Nothing else sees it inverted.
+// Before any rule of `output` that accepts, but for those of the gate and of loopback.
+void add_inversion(nlohmann::json& out, const Ruleset& ruleset);
+void add_reroute(nlohmann::json& out, const Ruleset& ruleset);
+
 // Packets that arrive, from a container inside too: the way back to the source is the interface that they
 // came by. The kernel would answer others to a forged address: a refusal, an error and an echo quote them.
 void add_forged_arrival(nlohmann::json& out);
 
-// Behind every NAT: a packet for this host, or from a loopback address, leaves through no interface but lo.
+// Behind every NAT: a packet for this host, or from a loopback address, leaves through no interface but lo,
+// and every other one of IPv4 through one by which its destination is routed.
 void add_wire(nlohmann::json& out, const Ruleset& ruleset);
 
 }  // namespace ostiary::nft

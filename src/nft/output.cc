@@ -112,6 +112,7 @@ void add_output(Json& out, const Ruleset& ruleset) {
   out.push_back(base_chain("output", "filter", "output", filter_priority, "drop"));
   add_direct(out);
   add_gate(out, ruleset);
+  add_inversion(out, ruleset);
   add_refusals(out, ruleset);
   add_neighbour_discovery(out);
   add_forged_source(out, "output");

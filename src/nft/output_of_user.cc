@@ -139,6 +139,7 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   add_crowd(out, ruleset);
   out.push_back(base_chain("output", "filter", "output", filter_priority, "accept"));
   add_gate(out, ruleset);
+  add_inversion(out, ruleset);
   add_foreign_beginning(out, marks, user);
   add_acceptance(out, marks, user);
   out.push_back(rule("output", {is_user(user), go(confined)}));

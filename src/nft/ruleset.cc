@@ -43,6 +43,14 @@ void add_addresses(Json& out, const std::vector<AddressRule>& addresses, Family 
     out.push_back(add("element", {{"name", net_name(family)}, {"elem", std::move(elements)}}));
 }
 
+void add_routes(Json& out, const Ruleset& ruleset) {
+  if (!ruleset.routes) return;
+  out.push_back(
+      add("set", {{"name", routes_name}, {"type", {"iface_index", "ipv4_addr"}}, {"flags", {"interval"}}}));
+  out.push_back(add("set", {{"name", uplinks_name}, {"type", "iface_index"}}));
+  for (Json& each : route_commands(ruleset)) out.push_back(std::move(each));
+}
+
 // Counts, logs and refuses. The caller learns it in microseconds; a dropped packet would cost it minutes.
 void add_denied(Json& out, const Ruleset& ruleset) {
   out.push_back(add("chain", {{"name", "denied"}}));
@@ -100,6 +108,7 @@ nlohmann::json commands(const Ruleset& ruleset) {
   // Admissions come first, as they do where they are kept and the rest is made anew: listings are then alike.
   for (const Family family : {Family::ipv4, Family::ipv6}) add_admissions(out, ruleset, family);
   for (const Family family : {Family::ipv4, Family::ipv6}) add_addresses(out, addresses, family);
+  add_routes(out, ruleset);
   add_denied(out, ruleset);
   add_misdirection(out, ruleset);
   add_questions(out, ruleset);
@@ -107,6 +116,7 @@ nlohmann::json commands(const Ruleset& ruleset) {
     add_output_of_user(out, ruleset, *ruleset.only_user);
   else
     add_output(out, ruleset);
+  add_reroute(out, ruleset);
   add_nat(out, ruleset);
   if (!ruleset.only_user) {
     add_forged_arrival(out);
@@ -128,6 +138,23 @@ nlohmann::json direct_dns_commands(const Ruleset& ruleset) {
       out.push_back(rule(direct_chain, {is(field(ip(gate.family()), "saddr"), gate.text()),
                                         is(field(ip(gate.family()), "daddr"), gate.text()),
                                         is(field("udp", port), dns_port), accept()}));
+  return out;
+}
+
+// An interface with a default route is found in a set of its own, which is faster to look into.
+nlohmann::json route_commands(const Ruleset& ruleset) {
+  Json uplinks = Json::array();
+  Json networks = Json::array();
+  for (const RoutedNetwork& each : *ruleset.routes) {
+    if (each.prefix_length == 0)
+      uplinks.push_back(each.interface);
+    else
+      networks.push_back({{"concat", {each.interface, prefix(each.network, each.prefix_length)}}});
+  }
+  Json out = Json::array();
+  if (!uplinks.empty()) out.push_back(add("element", {{"name", uplinks_name}, {"elem", std::move(uplinks)}}));
+  if (!networks.empty())
+    out.push_back(add("element", {{"name", routes_name}, {"elem", std::move(networks)}}));
   return out;
 }
 

@@ -130,6 +130,14 @@ Result<> Table::open_direct_dns(const Ruleset& ruleset) {
   return commit(context_.get(), direct_dns_commands(ruleset));
 }
 
+Result<> Table::renew_routes(const Ruleset& ruleset) {
+  Json out = Json::array();
+  for (const char* name : {routes_name, uplinks_name})
+    out.push_back(command("flush", {{"set", {{"family", "inet"}, {"table", table_name}, {"name", name}}}}));
+  for (Json& each : route_commands(ruleset)) out.push_back(std::move(each));
+  return commit(context_.get(), std::move(out));
+}
+
 Result<> remove() {
   netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::netfilter));
   netlink::Batch batch(1, 64);

@@ -22,6 +22,7 @@
 #include "ostiary/gate/launch.h"
 #include "ostiary/gate/wildcard_budget.h"
 #include "ostiary/keeper/ward.h"
+#include "ostiary/net/routed_networks.h"
 #include "ostiary/nft/ruleset.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/nft/watch.h"
@@ -67,7 +68,7 @@ class GateWard final : public keeper::Ward {
   using Time = std::chrono::steady_clock::time_point;
 
   GateWard(const Plan& plan, audit::Journal& journal, ResolverFile resolver, gate::Setup setup,
-           nft::Ruleset ruleset, nft::Watch watch, nft::Table table);
+           nft::Ruleset ruleset, nft::Watch watch, nft::Table table, net::RouteWatch routes);
   Result<> deny_everything();
   Result<> deny_everything_at_first();
   Result<> find_out_tracking();
@@ -79,6 +80,7 @@ class GateWard final : public keeper::Ward {
   void hear_later();
   void begin_new_audit_file();
   void watch_descriptors();
+  Result<> follow_routes();
   Result<> put_rules_right(const nft::Change& change);
   void tell(const audit::Event& event);
 
@@ -89,6 +91,7 @@ class GateWard final : public keeper::Ward {
   nft::Ruleset ruleset_;
   nft::Watch watch_;
   nft::Table table_;
+  net::RouteWatch routes_;
   std::optional<gate::Listeners> listeners_;
   std::optional<SharedPage<gate::WildcardCount>> wildcard_count_;  // outlives each gate
   std::optional<gate::Process> gate_;

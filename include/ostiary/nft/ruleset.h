@@ -19,6 +19,8 @@ namespace ostiary::nft {
 inline constexpr const char* table_name = "ostiary";
 inline constexpr const char* allow4_name = "allow4";
 inline constexpr const char* allow6_name = "allow6";
+inline constexpr const char* routes_name = "routes4";
+inline constexpr const char* uplinks_name = "uplinks4";
 
 namespace limits {
 inline constexpr uint32_t admissions = 65536;  // addresses of one family admitted at a time
@@ -44,6 +46,14 @@ struct AddressRule {
   uint16_t first_port = 0;
   uint16_t last_port = 0;
   auto operator<=>(const AddressRule&) const = default;
+};
+
+// A network of IPv4 that a route leads to by way of an interface.
+struct RoutedNetwork {
+  uint32_t interface = 0;  // the kernel's index
+  inet::IpAddress network;
+  uint8_t prefix_length = 0;
+  auto operator<=>(const RoutedNetwork&) const = default;
 };
 
 // For which family the kernel knows connections. Without it there is neither redirect nor "established": the
@@ -76,6 +86,9 @@ struct Ruleset {
   // and the answers, are neither redirected nor tracked.
   std::vector<inet::IpAddress> direct_dns = {};
   std::vector<AddressRule> addresses = {};
+  // A packet leaves through an interface by which its destination is routed. Without overlaps for an
+  // interface. Nothing: through any.
+  std::optional<std::vector<RoutedNetwork>> routes = {};
   // Networks that may begin flows to ports of this host.
   std::vector<AddressRule> inbound = {};
 };
@@ -95,5 +108,7 @@ std::vector<AddressRule> without_overlaps(std::vector<AddressRule> rules);
 nlohmann::json commands(const Ruleset& ruleset);
 // Those of them that `direct_dns` alone makes. They only add rules.
 nlohmann::json direct_dns_commands(const Ruleset& ruleset);
+// Those that fill the sets of `routes`.
+nlohmann::json route_commands(const Ruleset& ruleset);
 
 }  // namespace ostiary::nft

@@ -45,6 +45,9 @@ class Table {
   // readers when rules go, and not when they are added.
   Result<> open_direct_dns(const Ruleset& ruleset);
 
+  // Replaces what the sets of `routes` hold.
+  Result<> renew_routes(const Ruleset& ruleset);
+
   // The table's text without counters, handles and admissions. Equal texts are equal rules: taken right after
   // apply(), it is what later ones must equal. Empty: there is no table.
   Result<std::string> fingerprint();

@@ -1,7 +1,6 @@
 """A packet with a forged source, a source route, or another packet's route gets nothing out: not itself, and not in any
 answer of the kernel's."""
 
-import os
 import socket
 import struct
 
@@ -10,6 +9,7 @@ import pytest
 from support import misdirection
 from support.behaviours import host
 from support.misdirection import ACCOMPLICE
+from support.states import STATES, bring_about
 from support.waiting import eventually
 from support.world import ALLOWED, UNLISTED
 
@@ -35,17 +35,9 @@ def visitor(home, place):
     return home.visit("--scope", scope, "--allow", "allowed.example", who=who)
 
 
-@pytest.fixture(scope="module", params=["as booted", "after a gate was killed", "after a repair"])
+@pytest.fixture(scope="module", params=STATES)
 def state(request, home, visitor):
-    if request.param == "after a gate was killed":
-        gate = home.gate(visitor.session)
-        os.kill(gate, 9)
-        eventually(lambda: home.audit("gate_restarted"), "another gate runs")
-    if request.param == "after a repair":
-        rules = home.rules()
-        home.nft("flush", "chain", "inet", "ostiary", "output")
-        eventually(lambda: home.audit("tampering") and home.rules() == rules, "the rules are back")
-    return request.param
+    bring_about(request.param, home, visitor)
 
 
 def nothing_leaves(world, visitor, program):

@@ -27,6 +27,13 @@ class Link:
         return (f"address add {self.address[family]}/{length} dev eth0 {option}\n"
                 f"route add {everywhere} via {self.gateway[family]}\n")
 
+    def add_second(self, world):
+        """A cable to the world without a route beyond: eth1; the name of its other end."""
+        name = f"{self.outside_name}b"
+        world.ip(f"link add {name} type veth peer name eth1 netns {self.network.path}\nlink set {name} up")
+        self.network.ip("link set eth1 up\naddress add 10.8.0.2/24 dev eth1\naddress add 2001:db8:8::2/64 dev eth1 nodad")
+        return name
+
     def close(self):
         """The namespace goes when its last process has, and the cable with it."""
         self.network.close()

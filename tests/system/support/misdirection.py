@@ -99,3 +99,67 @@ for number in range(20):
                 attempt(lambda: corked.connect(service.getsockname()))
                 attempt(lambda: corked.send(b""))
 """
+
+
+# Straight to the link ---------------------------------------------------------------------------------------
+
+_LINK = """
+SO_DONTROUTE, IP_PKTINFO, IP_UNICAST_IF, IPV6_PKTINFO, IPV6_UNICAST_IF = 5, 8, 50, 50, 76
+def device(s, name):
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode())
+def unrouted(s):
+    s.setsockopt(socket.SOL_SOCKET, SO_DONTROUTE, 1)
+def chosen(s, name):
+    if s.family == socket.AF_INET6:
+        s.setsockopt(socket.IPPROTO_IPV6, IPV6_UNICAST_IF, struct.pack("!I", index_of(name)))
+    else:
+        s.setsockopt(socket.IPPROTO_IP, IP_UNICAST_IF, struct.pack("!I", index_of(name)))
+def with_pktinfo(s, name, flags=0):
+    if s.family == socket.AF_INET6:
+        info = (socket.IPPROTO_IPV6, IPV6_PKTINFO, struct.pack("16sI", bytes(16), index_of(name)))
+    else:
+        info = (socket.IPPROTO_IP, IP_PKTINFO, struct.pack("I8x", index_of(name)))
+    s.sendmsg([SECRET], [info], flags, TO)
+def say(s, flags=0):
+    s.connect(TO)
+    s.send(SECRET, flags)
+    if s.type == socket.SOCK_STREAM:
+        s.recv(10)
+"""
+
+# What comes before say(s), or in its place, on a new socket s. `near` is an address on the link, `interface` one of the
+# sandbox's.
+STRAIGHT = {
+    "SO_DONTROUTE": "unrouted(s); say(s)",
+    "SO_DONTROUTE when connected": "s.connect(TO); unrouted(s); s.send(SECRET)",
+    "SO_DONTROUTE on an interface": "device(s, {interface!r}); unrouted(s); say(s)",
+    "an interface": "device(s, {interface!r}); say(s)",
+    "an interface when connected": "s.connect(TO); unrouted(s); device(s, {interface!r}); s.send(SECRET)",
+}
+STRAIGHT_BY_DATAGRAM = {
+    "MSG_DONTROUTE": "s.sendto(SECRET, socket.MSG_DONTROUTE, TO)",
+    "MSG_DONTROUTE on an interface": "device(s, {interface!r}); s.sendto(SECRET, socket.MSG_DONTROUTE, TO)",
+    "SO_DONTROUTE and IP_PKTINFO": "unrouted(s); with_pktinfo(s, {interface!r})",
+    "MSG_DONTROUTE and IP_PKTINFO": "with_pktinfo(s, {interface!r}, socket.MSG_DONTROUTE)",
+    "SO_DONTROUTE and IP_UNICAST_IF": "unrouted(s); chosen(s, {interface!r}); s.sendto(SECRET, TO)",
+    "a corked datagram": "s.sendto(SECRET, socket.MSG_MORE, NEAR); s.connect(TO); s.send(b'')",
+    "a corked datagram without a route": "unrouted(s); s.sendto(SECRET, socket.MSG_MORE, NEAR); s.connect(TO); s.send(b'')",
+    "IP_PKTINFO": "with_pktinfo(s, {interface!r})",
+    "IP_UNICAST_IF": "chosen(s, {interface!r}); s.sendto(SECRET, TO)",
+}
+
+
+def straight(form, kind, to, port, near, interface="eth0", mapped=False):
+    """With `mapped`, an IPv6 socket speaks IPv4."""
+    six = mapped or ":" in to
+    prefix = "::ffff:" if mapped else ""
+    return _BEGIN + _LINK + f"""
+TO, NEAR = ({prefix + to!r}, {port}), ({prefix + near!r}, {port})
+with socket.socket(socket.AF_INET{'6' if six else ''}, socket.{'SOCK_DGRAM' if kind == 'udp' else 'SOCK_STREAM'}) as s:
+    s.settimeout(0.3)
+    def send():
+        {(STRAIGHT | STRAIGHT_BY_DATAGRAM)[form].format(interface=interface)}
+    attempt(send)
+    attempt(send)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # nothing is sent after this test
+"""

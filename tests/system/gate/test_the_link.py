@@ -1,0 +1,229 @@
+"""A packet to an admitted address goes the way that the routes say, also where a program asks for the link itself. So a
+neighbour that answers for that address receives nothing."""
+
+import contextlib
+import fcntl
+import itertools
+import os
+import re
+import socket
+import struct
+
+import pytest
+
+from support.behaviours import host
+from support.capture import Capture
+from support.misdirection import STRAIGHT, STRAIGHT_BY_DATAGRAM, straight
+from support.neighbour import Neighbour
+from support.outcomes import assert_reached
+from support.rootfs import OTHER
+from support.states import STATES, bring_about
+from support.waiting import eventually
+from support.world import ALLOWED, ANOTHER, RESOLVER
+
+SO_DONTROUTE, UNREAD = 5, 7000
+NEAR = {4: "10.7.0.99", 6: "2001:db8:7::99"}  # on the link
+
+
+@pytest.fixture(scope="module", params=[("container", "agent"), ("container", "root"), ("user", "agent")], ids=" ".join)
+def place(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def home(new_gatehouse, world, place):
+    world.upstream.name("allowed.example", host(ALLOWED))
+    home = new_gatehouse()
+    home.cable.network.ip("address add 10.7.0.2/24 dev eth0\naddress add 2001:db8:7::2/64 dev eth0 nodad")
+    home.second = home.cable.add_second(world.network)
+    return home
+
+
+@pytest.fixture(scope="module")
+def visitor(home, place):
+    scope, who = place
+    return home.visit("--scope", scope, "--allow", "allowed.example:443/both", "--allow",
+                      f"allowed.example:{UNREAD}", who=who)
+
+
+@pytest.fixture(scope="module")
+def neighbours(world, home, visitor):
+    """One on each link, by the name of the sandbox's interface."""
+    with contextlib.ExitStack() as made:
+        yield {inside: made.enter_context(contextlib.closing(Neighbour(
+                   world.network, outside, home.cable.network, inside, home.cable.gateway.values())))
+               for inside, outside in (("eth0", home.cable.outside_name), ("eth1", home.second))}
+
+
+@pytest.fixture(scope="module", params=STATES)
+def state(request, home, visitor, neighbours):
+    bring_about(request.param, home, visitor)
+
+
+FORMS = [*itertools.product(STRAIGHT, ["tcp", "udp"]), *itertools.product(STRAIGHT_BY_DATAGRAM, ["udp"])]
+
+
+@pytest.fixture(scope="module", params=FORMS, ids=": ".join)
+def form(request):
+    return request.param
+
+
+@pytest.mark.parametrize("interface", ["eth0", "eth1"])
+@pytest.mark.parametrize("to", ["IPv4", "IPv6", "mapped"])
+def test_a_neighbour_gets_no_packet_for_an_admitted_address(home, visitor, neighbours, state, form, to, interface):
+    family = 6 if to == "IPv6" else 4
+    visitor.opens("allowed.example", family)
+    for each in neighbours.values():
+        each.received()
+    outcome = visitor.python(straight(*form, ALLOWED[family], 443, NEAR[family], interface, mapped=to == "mapped"))
+    assert outcome["reached"], outcome
+    assert {name: each.received() for name, each in neighbours.items()} == {"eth0": [], "eth1": []}
+
+
+@pytest.mark.parametrize("kind", ["SOCK_STREAM", "SOCK_DGRAM"])
+def test_the_admitted_host_gets_it(visitor, neighbours, kind):
+    visitor.opens("allowed.example", 4)
+    outcome = visitor.python(f"""
+with socket.socket(socket.AF_INET, socket.{kind}) as s:
+    s.settimeout(1)
+    s.setsockopt(socket.SOL_SOCKET, {SO_DONTROUTE}, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+    s.connect(({ALLOWED[4]!r}, 443))
+    s.send(b"hello")
+    value = s.recv(10).decode()""")
+    assert outcome.get("answer") == "hello", outcome
+
+
+@pytest.mark.parametrize("place", [("container", "agent"), ("user", "agent")], ids=" ".join, indirect=True)
+def test_nor_when_its_socket_was_closed(world, home, visitor, neighbours, state):
+    """The admitted host gets all that the socket still sends."""
+    visitor.opens("allowed.example", 4)
+    neighbours["eth0"].received()
+    with world.network.entered():
+        server = socket.create_server(("::", UNREAD), family=socket.AF_INET6, dualstack_ipv6=True)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that most is sent after the end
+    with server:
+        outcome = visitor.python(f"""
+s = socket.create_connection(({ALLOWED[4]!r}, {UNREAD}), 1)
+s.setsockopt(socket.SOL_SOCKET, {SO_DONTROUTE}, 1)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+s.setblocking(False)
+value = s.send(b"secret" * 100000)
+s.close()""")
+        peer, _ = server.accept()
+        with peer:
+            peer.settimeout(2)
+            arrived = sum(map(len, iter(lambda: peer.recv(65536), b"")))
+    assert arrived == outcome["answer"]
+    assert neighbours["eth0"].received() == []
+
+
+@pytest.mark.parametrize("place", [("user", "agent")], ids=" ".join, indirect=True)
+def test_another_users_packet_goes_as_it_was_sent(home, visitor, neighbours):
+    bystander = home.visit_beside(visitor, uid=OTHER)
+    neighbours["eth0"].received()
+    bystander.python(straight("SO_DONTROUTE on an interface", "udp", ALLOWED[4], 443, NEAR[4]))
+    assert neighbours["eth0"].received() != []
+
+
+# What works as it did ----------------------------------------------------------------------------------------
+
+@pytest.fixture(params=["container", "user"])
+def scope(request):
+    return request.param
+
+
+@pytest.fixture
+def plain_home(fresh_gatehouse, world):
+    world.upstream.name("allowed.example", host(ALLOWED))
+    return fresh_gatehouse()
+
+
+def test_a_service_on_the_link_is_reached(plain_home, scope, family):
+    service = plain_home.cable.gateway[family]
+    visitor = plain_home.visit("--scope", scope, "--allow", f"[{service}]:443/both" if family == 6 else f"{service}:443/both")
+    for transport in ("tcp", "udp"):
+        assert_reached(visitor.connect(service, 443, transport))
+
+
+def add_second_router(world, cable):
+    """10.8.0.1, behind eth1."""
+    name = cable.add_second(world.network)
+    world.network.ip(f"address add 10.8.0.1/32 dev {name}\nroute replace 10.8.0.2/32 dev {name} table local")
+
+
+def test_a_route_that_comes_later_leads_out(world, plain_home, scope):
+    cable = plain_home.cable
+    visitor = plain_home.visit("--scope", scope, "--allow", f"{ANOTHER[4]}:443", "--allow", f"{ALLOWED[4]}:443")
+    add_second_router(world, cable)
+    cable.network.ip(f"route add {ALLOWED[4]}/32 via 10.8.0.1")
+    eventually(lambda: visitor.connect(ALLOWED[4], 443, source=("10.8.0.2", 0))["reached"], "the route leads out")
+    cable.network.ip("route delete 0.0.0.0/0\nroute add 0.0.0.0/0 via 10.8.0.1")
+    eventually(lambda: visitor.connect(ANOTHER[4], 443, source=("10.8.0.2", 0))["reached"], "the new default route does")
+    assert plain_home.audit("tampering") == []
+
+
+def test_a_default_route_without_a_router_leads_out(plain_home, scope):
+    plain_home.cable.network.ip("route replace 0.0.0.0/0 dev eth0")
+    visitor = plain_home.visit("--scope", scope, "--allow", "allowed.example")
+    visitor.opens("allowed.example", 4)
+    assert_reached(visitor.connect(ALLOWED[4], 443))
+
+
+def test_a_tunnel_without_neighbours_leads_out(plain_home, scope):
+    with tunnel(plain_home.cable.network, "tun0") as packets:
+        plain_home.cable.network.ip(f"""address add 10.6.0.2/32 dev tun0
+            route add {RESOLVER[4]}/32 via {plain_home.cable.gateway[4]}
+            route replace 0.0.0.0/0 dev tun0""")
+        visitor = plain_home.visit("--scope", scope, "--allow", "allowed.example:443/both")
+        visitor.opens("allowed.example", 4)
+        visitor.connect(ALLOWED[4], 443, "udp", timeout=0.1)
+        assert socket.inet_aton(ALLOWED[4]) in [packet[16:20] for packet in packets()]
+
+
+@contextlib.contextmanager
+def tunnel(network, name):
+    """An interface without a link; what was sent there."""
+    TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
+    with network.entered():
+        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
+    network.ip(f"link set {name} up")
+
+    def packets():
+        found = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                found.append(os.read(fd, 65535))
+        return found
+    yield packets
+    os.close(fd)
+
+
+def test_a_mark_of_another_table_chooses_the_route(world, plain_home, scope):
+    cable = plain_home.cable
+    add_second_router(world, cable)
+    cable.network.ip("route add 0.0.0.0/0 via 10.8.0.1 table 100\nrule add fwmark 7 lookup 100")
+    plain_home.nft("-f", "-", stdin=f"""table inet other {{
+        chain marks {{ type route hook output priority mangle; ip daddr {ALLOWED[4]} meta mark set 7; }}
+        chain sees {{ type filter hook postrouting priority 300; meta mark 7 oifname eth1 counter comment "marked"
+            ip version 4 meta mark != {{ 0, 7, 0x6f737469 }} counter comment "changed"; }}
+    }}""")
+    visitor = plain_home.visit("--scope", scope, "--allow", "allowed.example", "--allow", f"{ANOTHER[4]}:443")
+    visitor.opens("allowed.example", 4)
+    visitor.connect(ALLOWED[4], 443, timeout=0.1)
+    assert_reached(visitor.connect(ANOTHER[4], 443))
+    counts = re.findall(r'packets (\d+) bytes \d+ comment "(\w+)"', plain_home.nft("list", "chain", "inet", "other", "sees"))
+    assert {name: number != "0" for number, name in counts} == {"marked": True, "changed": False}
+
+
+def test_a_group_is_spoken_to_on_the_interface_that_was_chosen(world, plain_home, scope):
+    second = plain_home.cable.add_second(world.network)
+    heard = Capture(world.network, second, plain_home.cable.network, "eth1")
+    with contextlib.closing(heard):
+        visitor = plain_home.visit("--scope", scope, "--allow", "239.1.2.3:443/udp")
+        visitor.python("""
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("4s4si", b"", b"", socket.if_nametoindex("eth1")))
+    s.sendto(b"hello", ("239.1.2.3", 443))""")
+        assert "239.1.2.3" in [packet.destination for packet in heard.read()]

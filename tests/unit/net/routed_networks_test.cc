@@ -1,0 +1,56 @@
+#include "ostiary/net/routed_networks.h"
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+#include <net/if.h>
+
+#include "net/hosts.h"
+
+using namespace ostiary;
+using namespace ostiary::net;
+using namespace ostiary::test;
+
+namespace {
+
+RoutedNetwork routed(uint32_t interface, const char* network) {
+  return {interface, *inet::Prefix::parse(network)};
+}
+
+}  // namespace
+
+TEST_SUITE("net/routed_networks") {
+  TEST_CASE("networks that lie in another one of the same interface are left out") {
+    CHECK(without_inner({routed(2, "10.1.2.0/24"), routed(2, "10.1.0.0/16"), routed(3, "10.1.2.0/24"),
+                         routed(2, "10.2.0.0/16"), routed(2, "10.1.2.3")}) ==
+          std::vector{routed(2, "10.1.0.0/16"), routed(2, "10.2.0.0/16"), routed(3, "10.1.2.0/24")});
+    CHECK(without_inner({routed(2, "192.0.2.0/24"), routed(2, "0.0.0.0/0")}) ==
+          std::vector{routed(2, "0.0.0.0/0")});
+    CHECK(without_inner({}).empty());
+  }
+
+  TEST_CASE("routes of every table and every next hop count, and change while they are watched") {
+    if (!can_make_hosts()) return;
+    const Host host;
+    const On on(host);
+    run("ip link add wire0 type veth peer name wire1 && ip link set wire0 up && ip link set wire1 up");
+    auto watch = RouteWatch::open();
+    REQUIRE(watch);
+    CHECK(watch->read() == Routes::as_they_were);
+    run("ip addr add 192.0.2.1/24 dev wire0 && ip addr add 198.51.100.1/24 dev wire1");
+    CHECK(watch->read() == Routes::changed);
+    CHECK(watch->read() == Routes::as_they_were);
+    run("ip route add 203.0.113.0/25 via 192.0.2.2 table 7");
+    run("ip route add 203.0.113.128/25 nexthop via 192.0.2.2 nexthop via 198.51.100.2");
+    run("ip route add unreachable 10.0.0.0/8 && ip route add blackhole 10.1.0.0/16");
+    const uint32_t zero = ::if_nametoindex("wire0");
+    const uint32_t one = ::if_nametoindex("wire1");
+    auto expected = std::vector{routed(zero, "192.0.2.0/24"), routed(zero, "203.0.113.0/25"),
+                                routed(zero, "203.0.113.128/25"), routed(one, "198.51.100.0/24"),
+                                routed(one, "203.0.113.128/25")};
+    std::ranges::sort(expected);
+    CHECK(*read_routed_networks() == expected);
+    run("ip route add default dev wire1");
+    CHECK(std::ranges::count(*read_routed_networks(), routed(one, "0.0.0.0/0")) == 1);
+  }
+}
