@@ -87,7 +87,7 @@ TEST_SUITE("confine/socket_filter") {
             }) == EAFNOSUPPORT);
     }
     CHECK(socket_error(-1, SOCK_STREAM, 0) == EAFNOSUPPORT);
-    CHECK(socket_error(AF_INET, SOCK_PACKET, 0) == EAFNOSUPPORT);
+    CHECK(socket_error(AF_INET, SOCK_PACKET, 0) == EPROTONOSUPPORT);
   }
 
   TEST_CASE("no protocol of IP that has the kernel send packets of its own is to be had") {
