@@ -104,13 +104,16 @@ size_t wrong_verdicts(const Abi& abi, uint32_t family, uint32_t type) {
 }  // namespace
 
 TEST_SUITE("confine/filter_verdicts") {
-  TEST_CASE("every call passes, but for those that are judged") {
+  TEST_CASE("every call passes, but for those that are judged, whatever its arguments") {
+    constexpr uint64_t socket_of_socketcall = 1;
+    constexpr Arguments of_others{socket_of_socketcall, TIOCSTI, vsock, vsock, vsock, vsock};
     for (const Abi& abi : abis)
       for (uint32_t number = 0; number < 1024; ++number) {
         if (is_one_of(number, {abi.socket, abi.socketpair, abi.ioctl}) || number == abi.socketcall) continue;
         INFO(abi.architecture, " ", number);
         const uint32_t expected = abi.missing.contains(number) ? refuse(ENOSYS) : pass;
-        CHECK(verdict(abi.architecture, number, anything) == expected);
+        for (const Arguments& arguments : {anything, of_others})
+          CHECK(verdict(abi.architecture, number, arguments) == expected);
       }
   }
 
