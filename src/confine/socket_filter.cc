@@ -16,6 +16,7 @@
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -33,6 +34,7 @@ struct Calls {
   uint32_t socketpair;
   std::array<uint32_t, 3> keys;  // add_key, request_key, keyctl
   uint32_t ioctl;
+  uint32_t setsockopt;
   std::optional<uint32_t> socketcall;  // all of the others in one, with arguments that no filter can read
 };
 
@@ -42,16 +44,18 @@ constexpr std::array known_calls{Calls{AUDIT_ARCH_X86_64,
                                        SYS_socketpair,
                                        {SYS_add_key, SYS_request_key, SYS_keyctl},
                                        SYS_ioctl,
+                                       SYS_setsockopt,
                                        {}},
-                                 Calls{AUDIT_ARCH_I386, 359, 360, {286, 287, 288}, 54, 102}};
+                                 Calls{AUDIT_ARCH_I386, 359, 360, {286, 287, 288}, 54, 366, 102}};
 #elif defined(__aarch64__)
 constexpr std::array known_calls{Calls{AUDIT_ARCH_AARCH64,
                                        SYS_socket,
                                        SYS_socketpair,
                                        {SYS_add_key, SYS_request_key, SYS_keyctl},
                                        SYS_ioctl,
+                                       SYS_setsockopt,
                                        {}},
-                                 Calls{AUDIT_ARCH_ARM, 281, 288, {309, 310, 311}, 54, {}}};
+                                 Calls{AUDIT_ARCH_ARM, 281, 288, {309, 310, 311}, 54, 294, {}}};
 #else
 #error "confine/socket_filter.cc knows the calls of x86_64 and aarch64: add this architecture's"
 #endif
@@ -63,9 +67,8 @@ constexpr uint32_t io_uring_register = 427;
 // call.
 constexpr uint32_t x32_bit = 0x40000000;
 constexpr uint32_t no_call = 0xffffffff;
-// socketcall's numbers for the two calls.
-constexpr uint32_t makes_socket = 1;
-constexpr uint32_t makes_pair = 8;
+// socketcall's numbers for the calls that are judged.
+constexpr std::initializer_list<uint32_t> judged_by_socketcall{1, 8, 14};  // socket, socketpair, setsockopt
 constexpr uint32_t type_mask = 0xf;  // without SOCK_CLOEXEC and SOCK_NONBLOCK
 
 // Not MPTCP and SMC, whose packets the kernel sends over sockets of its own; nor SCTP, DCCP and L2TP, which
@@ -149,6 +152,24 @@ constexpr Program judge_ioctl() {
   return out;
 }
 
+// TCP_ULP lays another protocol over a connection: SMC, whose packets have no owner, or ESP. Programs take
+// ENOENT for a kernel without TLS, and do their TLS themselves.
+constexpr Program judge_tcp_option() {
+  Program out;
+  load_argument(out, 2);
+  answer_if_equal(out, TCP_ULP, error(ENOENT));
+  answer(out, SECCOMP_RET_ALLOW);
+  return out;
+}
+
+constexpr Program judge_setsockopt() {
+  Program out;
+  load_argument(out, 1);
+  where_equal(out, IPPROTO_TCP, judge_tcp_option());
+  answer(out, SECCOMP_RET_ALLOW);
+  return out;
+}
+
 constexpr Program judge_socket() {
   Program out;
   load_argument(out, 0);
@@ -162,8 +183,7 @@ constexpr Program judge_socket() {
 constexpr Program judge_socketcall() {
   Program out;
   load_argument(out, 0);
-  answer_if_equal(out, makes_socket, error(ENOSYS));
-  answer_if_equal(out, makes_pair, error(ENOSYS));
+  for (const uint32_t call : judged_by_socketcall) answer_if_equal(out, call, error(ENOSYS));
   answer(out, SECCOMP_RET_ALLOW);
   return out;
 }
@@ -183,6 +203,7 @@ constexpr Program judge_call(const Calls& calls) {
   for (const uint32_t call : calls.keys) answer_if_equal(out, call, error(ENOSYS));
   where_one_of(out, calls.socket, calls.socketpair, judge_socket());
   where_equal(out, calls.ioctl, judge_ioctl());
+  where_equal(out, calls.setsockopt, judge_setsockopt());
   if (calls.socketcall) where_equal(out, *calls.socketcall, judge_socketcall());
   answer(out, SECCOMP_RET_ALLOW);
   return out;

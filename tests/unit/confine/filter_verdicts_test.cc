@@ -28,17 +28,17 @@ constexpr uint32_t refuse(uint32_t error) {
 // The numbers of Linux's tables of system calls.
 struct Abi {
   uint32_t architecture;
-  uint32_t socket, socketpair, ioctl;
+  uint32_t socket, socketpair, ioctl, setsockopt;
   std::set<uint32_t> missing;  // io_uring and keyrings
   std::optional<uint32_t> socketcall;
 };
 
 #if defined(__x86_64__)
-const std::array abis{Abi{AUDIT_ARCH_X86_64, 41, 53, 16, {425, 426, 427, 248, 249, 250}, {}},
-                      Abi{AUDIT_ARCH_I386, 359, 360, 54, {425, 426, 427, 286, 287, 288}, 102}};
+const std::array abis{Abi{AUDIT_ARCH_X86_64, 41, 53, 16, 54, {425, 426, 427, 248, 249, 250}, {}},
+                      Abi{AUDIT_ARCH_I386, 359, 360, 54, 366, {425, 426, 427, 286, 287, 288}, 102}};
 #else
-const std::array abis{Abi{AUDIT_ARCH_AARCH64, 198, 199, 29, {425, 426, 427, 217, 218, 219}, {}},
-                      Abi{AUDIT_ARCH_ARM, 281, 288, 54, {425, 426, 427, 309, 310, 311}, {}}};
+const std::array abis{Abi{AUDIT_ARCH_AARCH64, 198, 199, 29, 208, {425, 426, 427, 217, 218, 219}, {}},
+                      Abi{AUDIT_ARCH_ARM, 281, 288, 54, 294, {425, 426, 427, 309, 310, 311}, {}}};
 #endif
 
 using Arguments = std::array<uint64_t, 6>;
@@ -107,12 +107,15 @@ TEST_SUITE("confine/filter_verdicts") {
   TEST_CASE("every call passes, but for those that are judged, whatever its arguments") {
     constexpr uint64_t socket_of_socketcall = 1;
     constexpr Arguments of_others{socket_of_socketcall, TIOCSTI, vsock, vsock, vsock, vsock};
+    constexpr Arguments of_setsockopt{vsock, 6, 31, vsock, vsock, vsock};
     for (const Abi& abi : abis)
       for (uint32_t number = 0; number < 1024; ++number) {
-        if (is_one_of(number, {abi.socket, abi.socketpair, abi.ioctl}) || number == abi.socketcall) continue;
+        if (is_one_of(number, {abi.socket, abi.socketpair, abi.ioctl, abi.setsockopt}) ||
+            number == abi.socketcall)
+          continue;
         INFO(abi.architecture, " ", number);
         const uint32_t expected = abi.missing.contains(number) ? refuse(ENOSYS) : pass;
-        for (const Arguments& arguments : {anything, of_others})
+        for (const Arguments& arguments : {anything, of_others, of_setsockopt})
           CHECK(verdict(abi.architecture, number, arguments) == expected);
       }
   }
@@ -168,12 +171,30 @@ TEST_SUITE("confine/filter_verdicts") {
       CHECK(verdict_in_halves(abi.architecture, abi.ioctl, {0, TIOCSTI, 0, 0, 0, 0}) == refuse(EPERM));
   }
 
-  TEST_CASE("socketcall makes no socket and no pair") {
+  // Of TCP's: a level of another number has an option of that number as well.
+  TEST_CASE("an option of a socket is set, but for the one that makes TCP carry another protocol") {
+    constexpr uint32_t tcp = 6, upper_layer_protocol = 31;
+    for (const Abi& abi : abis)
+      for (uint32_t level = 0; level < 300; ++level)
+        for (uint32_t option = 0; option < 130; ++option) {
+          const bool is_refused = level == tcp && option == upper_layer_protocol;
+          const uint32_t found =
+              verdict(abi.architecture, abi.setsockopt, {tcp, level, option, tcp, upper_layer_protocol, tcp});
+          if (found == (is_refused ? refuse(ENOENT) : pass)) continue;
+          INFO(abi.architecture, " ", level, " ", option);
+          CHECK(false);
+        }
+    for (const Abi& abi : abis)
+      CHECK(verdict_in_halves(abi.architecture, abi.setsockopt, {0, tcp, upper_layer_protocol, 0, 0, 0}) ==
+            refuse(ENOENT));
+  }
+
+  TEST_CASE("socketcall makes no socket and no pair, and sets no option") {
     for (const Abi& abi : abis) {
       if (!abi.socketcall) continue;
       for (uint32_t makes = 0; makes < 64; ++makes)
         CHECK(verdict_in_halves(abi.architecture, *abi.socketcall, {makes, vsock, vsock, 1, 8, 1}) ==
-              (is_one_of(makes, {1, 8}) ? refuse(ENOSYS) : pass));
+              (is_one_of(makes, {1, 8, 14}) ? refuse(ENOSYS) : pass));
     }
   }
 
