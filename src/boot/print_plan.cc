@@ -139,8 +139,8 @@ void print_phase_1(Out& out, const Plan& plan) {
   for (const policy::Rule& rule : plan.rules)
     line(out, "  opens        {}   ({})", text(rule), escape_controls(rule.reason));
   for (const policy::Rule& rule : plan.inbound)
-    line(out, "  answers      from port {}/{} to {}   ({})", rule.ports.text(), text(rule.protocol),
-         text(rule.subject), escape_controls(rule.reason));
+    line(out, "  accepts      flows from {} to port {}/{}   ({})", text(rule.subject), rule.ports.text(),
+         text(rule.protocol), escape_controls(rule.reason));
   const telemetry::Telemetry& telemetry = plan.telemetry;
   std::string why = telemetry.reason.empty() ? "" : " by " + telemetry.reason;
   if (telemetry.state == telemetry::State::on) why = ": " + std::string(config::text(telemetry.source));

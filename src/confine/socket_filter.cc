@@ -16,6 +16,7 @@
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -33,6 +34,7 @@ struct Calls {
   uint32_t socketpair;
   std::array<uint32_t, 3> keys;  // add_key, request_key, keyctl
   uint32_t ioctl;
+  uint32_t setsockopt;
   std::optional<uint32_t> socketcall;  // all of the others in one, with arguments that no filter can read
 };
 
@@ -42,16 +44,18 @@ constexpr std::array known_calls{Calls{AUDIT_ARCH_X86_64,
                                        SYS_socketpair,
                                        {SYS_add_key, SYS_request_key, SYS_keyctl},
                                        SYS_ioctl,
+                                       SYS_setsockopt,
                                        {}},
-                                 Calls{AUDIT_ARCH_I386, 359, 360, {286, 287, 288}, 54, 102}};
+                                 Calls{AUDIT_ARCH_I386, 359, 360, {286, 287, 288}, 54, 366, 102}};
 #elif defined(__aarch64__)
 constexpr std::array known_calls{Calls{AUDIT_ARCH_AARCH64,
                                        SYS_socket,
                                        SYS_socketpair,
                                        {SYS_add_key, SYS_request_key, SYS_keyctl},
                                        SYS_ioctl,
+                                       SYS_setsockopt,
                                        {}},
-                                 Calls{AUDIT_ARCH_ARM, 281, 288, {309, 310, 311}, 54, {}}};
+                                 Calls{AUDIT_ARCH_ARM, 281, 288, {309, 310, 311}, 54, 294, {}}};
 #else
 #error "confine/socket_filter.cc knows the calls of x86_64 and aarch64: add this architecture's"
 #endif
@@ -63,9 +67,8 @@ constexpr uint32_t io_uring_register = 427;
 // call.
 constexpr uint32_t x32_bit = 0x40000000;
 constexpr uint32_t no_call = 0xffffffff;
-// socketcall's numbers for the two calls.
-constexpr uint32_t makes_socket = 1;
-constexpr uint32_t makes_pair = 8;
+// socketcall's numbers for the calls that are judged.
+constexpr std::initializer_list<uint32_t> judged_by_socketcall{1, 8, 14};  // socket, socketpair, setsockopt
 constexpr uint32_t type_mask = 0xf;  // without SOCK_CLOEXEC and SOCK_NONBLOCK
 
 // Not MPTCP and SMC, whose packets the kernel sends over sockets of its own; nor SCTP, DCCP and L2TP, which
@@ -97,12 +100,15 @@ constexpr void answer_if_equal(Program& out, uint32_t value, uint32_t verdict) {
   out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
   answer(out, verdict);
 }
-// `then` where the value is one of two, past it otherwise; it always answers.
-constexpr void where_one_of(Program& out, uint32_t one, uint32_t other, const Program& then) {
+// `then` where the value is this one, past it otherwise; it always answers.
+constexpr void where_equal(Program& out, uint32_t value, const Program& then) {
   if (then.size() > UINT8_MAX) std::unreachable();  // too far to jump: it does not compile
-  out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, one, 1, 0));
-  out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, other, 0, static_cast<uint8_t>(then.size())));
+  out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, static_cast<uint8_t>(then.size())));
   out.insert(out.end(), then.begin(), then.end());
+}
+constexpr void where_one_of(Program& out, uint32_t one, uint32_t other, const Program& then) {
+  out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, one, 1, 0));
+  where_equal(out, other, then);
 }
 
 constexpr void judge_protocol(Program& out, std::initializer_list<uint32_t> allowed) {
@@ -117,17 +123,21 @@ constexpr Program judge_netlink() {
   return out;
 }
 
-// A raw socket takes a capability, and is none of a protocol's.
+constexpr Program judge_ip_protocol() {
+  Program out;
+  judge_protocol(out, ip_protocols);
+  return out;
+}
+
+// A raw socket takes a capability, and is none of a protocol's. Of a type but stream and datagram, protocol 0
+// is the first that has it: SCTP, or DCCP. One such type is AF_PACKET's old name.
 constexpr Program judge_ip() {
   Program out;
   load_argument(out, 1);
   out.push_back(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, type_mask));
   answer_if_equal(out, SOCK_RAW, SECCOMP_RET_ALLOW);
-  answer_if_equal(out, SOCK_PACKET, error(EAFNOSUPPORT));  // AF_PACKET's old name
-  // Of another type, protocol 0 is the first that has it: SCTP, or DCCP.
-  for (const uint32_t type : {SOCK_SEQPACKET, SOCK_DCCP, SOCK_RDM})
-    answer_if_equal(out, type, error(EPROTONOSUPPORT));
-  judge_protocol(out, ip_protocols);
+  where_one_of(out, SOCK_STREAM, SOCK_DGRAM, judge_ip_protocol());
+  answer(out, error(EPROTONOSUPPORT));
   return out;
 }
 
@@ -142,11 +152,29 @@ constexpr Program judge_ioctl() {
   return out;
 }
 
+// TCP_ULP lays another protocol over a connection: SMC, whose packets have no owner, or ESP. Programs take
+// ENOENT for a kernel without TLS, and do their TLS themselves.
+constexpr Program judge_tcp_option() {
+  Program out;
+  load_argument(out, 2);
+  answer_if_equal(out, TCP_ULP, error(ENOENT));
+  answer(out, SECCOMP_RET_ALLOW);
+  return out;
+}
+
+constexpr Program judge_setsockopt() {
+  Program out;
+  load_argument(out, 1);
+  where_equal(out, IPPROTO_TCP, judge_tcp_option());
+  answer(out, SECCOMP_RET_ALLOW);
+  return out;
+}
+
 constexpr Program judge_socket() {
   Program out;
   load_argument(out, 0);
   answer_if_equal(out, AF_UNIX, SECCOMP_RET_ALLOW);
-  where_one_of(out, AF_NETLINK, AF_NETLINK, judge_netlink());
+  where_equal(out, AF_NETLINK, judge_netlink());
   where_one_of(out, AF_INET, AF_INET6, judge_ip());
   answer(out, error(EAFNOSUPPORT));
   return out;
@@ -155,8 +183,7 @@ constexpr Program judge_socket() {
 constexpr Program judge_socketcall() {
   Program out;
   load_argument(out, 0);
-  answer_if_equal(out, makes_socket, error(ENOSYS));
-  answer_if_equal(out, makes_pair, error(ENOSYS));
+  for (const uint32_t call : judged_by_socketcall) answer_if_equal(out, call, error(ENOSYS));
   answer(out, SECCOMP_RET_ALLOW);
   return out;
 }
@@ -164,8 +191,8 @@ constexpr Program judge_socketcall() {
 constexpr Program judge_call(const Calls& calls) {
   Program out;
   load(out, offsetof(seccomp_data, nr));
-  answer_if_equal(out, no_call, SECCOMP_RET_ALLOW);
   if (calls.architecture == AUDIT_ARCH_X86_64) {
+    answer_if_equal(out, no_call, SECCOMP_RET_ALLOW);
     out.push_back(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, x32_bit, 0, 1));
     answer(out, error(ENOSYS));
   }
@@ -175,8 +202,9 @@ constexpr Program judge_call(const Calls& calls) {
   // may start a helper for a key, outside and as root: one of them looks up names.
   for (const uint32_t call : calls.keys) answer_if_equal(out, call, error(ENOSYS));
   where_one_of(out, calls.socket, calls.socketpair, judge_socket());
-  where_one_of(out, calls.ioctl, calls.ioctl, judge_ioctl());
-  if (calls.socketcall) where_one_of(out, *calls.socketcall, *calls.socketcall, judge_socketcall());
+  where_equal(out, calls.ioctl, judge_ioctl());
+  where_equal(out, calls.setsockopt, judge_setsockopt());
+  if (calls.socketcall) where_equal(out, *calls.socketcall, judge_socketcall());
   answer(out, SECCOMP_RET_ALLOW);
   return out;
 }
@@ -184,8 +212,7 @@ constexpr Program judge_call(const Calls& calls) {
 constexpr Program judge() {
   Program out;
   load(out, offsetof(seccomp_data, arch));
-  for (const Calls& calls : known_calls)
-    where_one_of(out, calls.architecture, calls.architecture, judge_call(calls));
+  for (const Calls& calls : known_calls) where_equal(out, calls.architecture, judge_call(calls));
   answer(out, SECCOMP_RET_KILL_PROCESS);
   return out;
 }

@@ -1,7 +1,8 @@
 // socket_filter.h: which sockets a confined process can make.
 // The rules judge IP packets, by who sent them: so there are Unix sockets, plain IP sockets and a netlink
 // that asks the kernel, and nothing that speaks past the rules or has the kernel send packets of its own.
-// What can be had is listed; every other family is EAFNOSUPPORT, every other protocol EPROTONOSUPPORT.
+// What can be had is listed; every other family is EAFNOSUPPORT, every other protocol EPROTONOSUPPORT. What
+// is a TCP socket stays one.
 #pragma once
 
 #include <span>

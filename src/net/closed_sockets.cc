@@ -4,18 +4,17 @@
 #include <array>
 #include <chrono>
 #include <cstring>
-#include <string>
+#include <string_view>
 #include <vector>
 
-#include <libmnl/libmnl.h>
 #include <linux/inet_diag.h>
-#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
 
 #include "ostiary/netlink/message.h"
 #include "ostiary/netlink/socket.h"
+#include "sock_diag.h"
 
 namespace ostiary::net {
 namespace {
@@ -23,8 +22,9 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
+constexpr std::string_view module = "tcp_diag";
+
 namespace limits {
-constexpr size_t datagram = 32768;
 constexpr auto patience = 1s;  // for what the kernel is still closing
 constexpr auto look_again = 5ms;
 static_assert(look_again < patience);
@@ -41,29 +41,6 @@ constexpr uint32_t may_send =
     states({TCP_ESTABLISHED, TCP_SYN_SENT, TCP_FIN_WAIT1, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING});
 constexpr uint32_t closing = states({TCP_FIN_WAIT1, TCP_LAST_ACK, TCP_CLOSING});
 
-// A request that begins with the kernel's own structure.
-class Request {
- public:
-  Request(uint16_t type, uint16_t flags, const inet_diag_req_v2& content) {
-    header_ = mnl_nlmsg_put_header(octets_.data());
-    header_->nlmsg_type = type;
-    header_->nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
-    std::memcpy(mnl_nlmsg_put_extra_header(header_, sizeof content), &content, sizeof content);
-  }
-  Result<> send(netlink::Socket& socket) const {
-    return socket.send(std::span(octets_).first(header_->nlmsg_len));
-  }
-
- private:
-  alignas(nlmsghdr) std::array<uint8_t, 128> octets_{};
-  nlmsghdr* header_;
-};
-
-std::unexpected<Error> refused(int error) {
-  return fail(Exit::unavailable, std::string("the kernel's list of sockets: ") + std::strerror(error) +
-                                     "; load tcp_diag on the host");
-}
-
 inet_diag_req_v2 about_tcp(uint8_t family) {
   inet_diag_req_v2 request{};
   request.sdiag_family = family;
@@ -73,29 +50,23 @@ inet_diag_req_v2 about_tcp(uint8_t family) {
 }
 
 Result<std::vector<inet_diag_msg>> list_connections(netlink::Socket& socket, uint8_t family) {
-  TRY(Request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, about_tcp(family)).send(socket));
   std::vector<inet_diag_msg> connections;
-  std::vector<uint8_t> buffer(limits::datagram);
-  while (true) {
-    const auto received = TRY(socket.receive(buffer));
-    if (received.kind != netlink::Received::Kind::data) return refused(EPROTO);
-    std::span<const uint8_t> rest = received.data;
-    while (const auto message = netlink::next_message(rest)) {
-      if (message->type == NLMSG_DONE) return connections;
-      if (const auto error = netlink::acknowledged(*message)) return refused(*error);
-      inet_diag_msg connection{};
-      if (message->payload.size() < sizeof connection) return refused(EPROTO);
-      std::memcpy(&connection, message->payload.data(), sizeof connection);
-      connections.push_back(connection);
-    }
-  }
+  TRY(dump(socket, {SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, about_tcp(family)}, module,
+           [&connections](std::span<const uint8_t> message) -> Result<> {
+             inet_diag_msg connection{};
+             if (message.size() < sizeof connection) return malformed(module);
+             std::memcpy(&connection, message.data(), sizeof connection);
+             connections.push_back(connection);
+             return {};
+           }));
+  return connections;
 }
 
 // Whether that was done, or needs not be done any more.
 Result<bool> destroy(netlink::Socket& socket, const inet_diag_msg& connection) {
   inet_diag_req_v2 which = about_tcp(connection.idiag_family);
   which.id = connection.id;
-  TRY(Request(SOCK_DESTROY, NLM_F_ACK, which).send(socket));
+  TRY(DiagRequest(SOCK_DESTROY, NLM_F_ACK, which).send(socket));
   std::array<uint8_t, 1024> buffer{};
   const auto received = TRY(socket.receive(buffer));
   std::span<const uint8_t> rest = received.data;

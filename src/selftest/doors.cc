@@ -15,6 +15,7 @@
 #include "kernel_tables.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/net/unix_sockets.h"
 #include "real_path.h"
 #include "socket_files.h"
 
@@ -86,6 +87,16 @@ std::string list(const std::vector<SocketName>& names, std::string_view before_e
   return text;
 }
 
+// From the kernel, or where it has no unix_diag, from its table.
+Result<std::vector<SocketName>> listed_sockets() {
+  const auto names = net::connectable_unix_sockets();
+  if (names) return std::vector<SocketName>(names->begin(), names->end());
+  const auto table = read_file(socket_table, limits::table);
+  if (table) return connectable_sockets(*table);
+  return fail(Exit::unavailable, names.error().message + ", or mount all of /proc, without subset=pid (" +
+                                     table.error().message + ")");
+}
+
 Finding found_open(const std::vector<SocketName>& open) {
   return escaped(
       "the agent can connect to " + list(open, "") +
@@ -105,15 +116,15 @@ std::string summary(size_t tried, size_t waived, const std::vector<std::string>&
 
 Doors find_doors(const std::string& home) {
   Doors doors;
-  const auto sockets = read_file(socket_table, limits::table);
+  const auto sockets = listed_sockets();
   const auto mounted = read_file(mount_table, limits::table);
   std::vector<std::string> places{"/run", "/var/run", "/tmp", "/var/tmp"};
   if (home.starts_with('/') && home != "/") places.push_back(home);
   SocketFiles files = find_socket_files(places, mounted ? mounts(*mounted) : std::vector<Mount>{});
-  if (sockets) doors.names = connectable_sockets(*sockets);
+  if (sockets) doors.names = *sockets;
   for (std::string& path : files.paths) doors.names.emplace_back(std::move(path));
-  for (const Result<std::string>* table : {&sockets, &mounted})
-    if (!*table) doors.failure = table->error().message + ": mount all of /proc, without subset=pid";
+  if (!sockets) doors.failure = sockets.error().message;
+  if (!mounted) doors.failure = mounted.error().message + ": mount /proc";
   doors.cut_short = std::move(files.cut_short);
   doors.has_closed_directories = files.has_closed_directories;
   return doors;

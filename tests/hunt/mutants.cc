@@ -1,8 +1,9 @@
 #include "mutants.h"
 
-#include <cstdint>
 #include <map>
 #include <utility>
+
+#include "mutant_key.h"
 
 namespace ostiary::hunt {
 namespace {
@@ -10,15 +11,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int other_priority = -450;
-
-// FNV-1a.
-std::string hash(const std::string& text) {
-  uint64_t value = 0xcbf29ce484222325;
-  for (const char octet : text) value = (value ^ static_cast<uint8_t>(octet)) * 0x100000001b3;
-  std::string out;
-  for (int digit = 15; digit >= 0; --digit) out += "0123456789abcdef"[value >> (4 * digit) & 15U];
-  return out;
-}
 
 class Maker {
  public:
@@ -43,7 +35,7 @@ class Maker {
  private:
   // The place, such as a rule's number, is for people: it depends on the other commands.
   void make(const std::string& place, const std::string& change, std::optional<Json> replacement) {
-    made.push_back({hash(dump_ + std::to_string(times_) + change), place + ": " + change, index_,
+    made.push_back({key_of(dump_ + std::to_string(times_) + change), place + ": " + change, index_,
                     std::move(replacement)});
   }
 

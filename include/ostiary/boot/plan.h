@@ -37,7 +37,7 @@ struct Plan {
   config::Gate gate = config::Gate::on;
   config::Scope scope = config::Scope::container;
   std::vector<policy::Rule> rules;         // none where the gate is off
-  std::vector<policy::Rule> inbound;       // services whose answers leave in any case
+  std::vector<policy::Rule> inbound;       // where hosts outside may begin flows, in container scope
   std::vector<PlannedUpstream> upstreams;  // none where the gate is off
   std::vector<selftest::SocketWaiver> allowed_sockets;
   std::chrono::seconds hold{};

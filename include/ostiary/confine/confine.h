@@ -27,7 +27,8 @@ struct Command {
 
 // In this order: descriptors above 2 marked to close, signals reset, the platform's own socket hidden where
 // there is one, bounding set, groups, ids, capabilities, no_new_privs, and all of it read back; then the
-// filter of system calls (no sockets but Unix, plain IP and netlink, no ring), read back as well.
+// filter of system calls (no sockets but Unix, plain IP and netlink, and none made to carry another protocol;
+// no ring), read back as well.
 Result<Confined> confine(const Identity& identity);
 
 // Returns only if the program could not be started: Exit::not_found or Exit::not_executable.

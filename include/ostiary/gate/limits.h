@@ -29,8 +29,8 @@ inline constexpr size_t ports_of_a_name = 1024;
 inline constexpr size_t admissions_of_a_name = dns::limits::addresses * ports_of_a_name;
 static_assert(admissions_of_a_name <= ledger_entries);
 
-// Names that only a wildcard allows, asked upstream within a window: each is a message to whoever runs the
-// domain.
+// Names that only a wildcard allows, asked upstream within any window of this length: each is a message to
+// whoever runs the domain.
 inline constexpr std::chrono::seconds wildcard_window = 60s;
 inline constexpr size_t wildcard_names_a_window = 600;
 

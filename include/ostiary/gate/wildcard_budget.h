@@ -1,9 +1,10 @@
-// gate/wildcard_budget.h: how many names that only a wildcard allows may go upstream within a minute.
+// gate/wildcard_budget.h: how many names that only a wildcard allows may go upstream within any minute.
 // - The count is in memory of the keeper's, which every gate maps: a gate that is killed does not renew it.
 // - A name is counted before it is sent, so that a gate that dies in between has spent it.
 // The gate is trusted with the count: a gate that would not keep it can send what it likes anyway.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -12,16 +13,17 @@
 
 namespace ostiary::gate {
 
-// The window that began last, and the names sent since. One gate at a time writes it.
+// When the last names were sent: a place is used again once its name was sent a window ago. So no window has
+// more names than there are places. One gate at a time writes it.
 struct WildcardCount {
-  std::atomic<int64_t> window_begin{};  // of the steady clock, which is every process's
-  std::atomic<uint64_t> names{};
+  std::atomic<uint64_t> next{};  // of the places, in turn; the one whose name is the oldest
+  std::array<std::atomic<int64_t>, limits::wildcard_names_a_window> sent{};  // 0: never
 };
 static_assert(std::atomic<int64_t>::is_always_lock_free && std::atomic<uint64_t>::is_always_lock_free);
 
 class WildcardBudget {
  public:
-  using Time = std::chrono::steady_clock::time_point;
+  using Time = std::chrono::steady_clock::time_point;  // one clock for all processes
 
   // `count` outlives this.
   explicit WildcardBudget(WildcardCount& count) : count_(count) {}
@@ -30,13 +32,11 @@ class WildcardBudget {
 
   // Takes a name out of the budget, unless it is used up.
   Spent spend(Time now) {
-    const Time begin{Time::duration(count_.window_begin.load())};
-    if (now - begin >= limits::wildcard_window) {
-      count_.window_begin = now.time_since_epoch().count();
-      count_.names = 0;
-    }
-    if (count_.names >= limits::wildcard_names_a_window) return Spent::nothing;
-    ++count_.names;
+    std::atomic<int64_t>& place = count_.sent[count_.next % count_.sent.size()];
+    const Time sent{Time::duration(place.load())};
+    if (sent != Time{} && now - sent < limits::wildcard_window) return Spent::nothing;
+    ++count_.next;
+    place = now.time_since_epoch().count();
     return Spent::a_name;
   }
 

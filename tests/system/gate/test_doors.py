@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from support.namespaces import only_processes_in_proc
 from support.rootfs import AGENT
 
 DOCKER = "/run/docker.sock"
@@ -194,3 +195,12 @@ def test_a_service_sees_a_connection_that_ends_at_once(home):
             assert connection.recv(1) == b""
         with pytest.raises(BlockingIOError):
             listener.accept()
+
+
+@pytest.mark.parametrize("kind", TYPES.values(), ids=TYPES)
+def test_the_kernel_tells_of_them_also_where_proc_shows_processes_alone(home, scope, kind):
+    def serve():
+        only_processes_in_proc()
+        service_inside("\0a service", kind)()
+    result = boot(home, scope, "--allow-socket", "@another", prepare=serve, pid_1=False)
+    assert result.status == 69 and "the agent can connect to @a service" in result.stderr, result

@@ -1,4 +1,4 @@
-"""--allow-inbound: a service's answers leave without a look at the connection, and nothing begins there."""
+"""--allow-inbound where the kernel tracks no connections: the service answers, and no flow begins at its port."""
 
 import socket
 
@@ -65,7 +65,7 @@ def test_the_plan_shows_it(home):
     plan = home.plan(*FLAGS)
     assert [(each["network"], each["ports"]) for each in plan["inbound"]] == [
         ("0.0.0.0/0", "2222"), ("::/0", "2222"), ("2001:db8:ffff::/48", "2223"), ("203.0.113.0/24", "2224")]
-    assert "from port 2223/tcp to 2001:db8:ffff::/48" in home.run("plan", *FLAGS).stdout
+    assert "  accepts      flows from 2001:db8:ffff::/48 to port 2223/tcp   (--allow-inbound)\n" in home.run("plan", *FLAGS).stdout
 
 
 def test_the_policy_file_and_the_variable_have_it_too(home):

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+from hunt.confinement_mutants import ConfinementMutants
 from hunt.minimise import Minimiser
 from hunt.mutants import Mutants
 from hunt.round import Round
@@ -53,6 +54,9 @@ def arguments():
     parser.add_argument("--mutants", nargs="?", const="", metavar="REGEX",
                         help="is each statement of the ruleset load-bearing? Each mutant of it (that matches) is hunted in "
                              "for --seconds, and tested; ends with status 1 if nobody notices one")
+    parser.add_argument("--confinement-mutants", nargs="?", const="", metavar="REGEX",
+                        help="is each part of the agent's confinement load-bearing? Each mutant of it (that matches) is "
+                             "given to the tests of confinement; ends with status 1 if nobody notices one")
     parser.add_argument("--tests", choices=["yes", "no"], default="yes",
                         help="whether the system tests are asked about mutants that the hunter does not notice")
     parser.add_argument("--ostiary", type=Path, default=os.environ.get("OSTIARY_BINARY"), help="the binary to hunt in")
@@ -99,6 +103,8 @@ class Hunt:
             return self.replay()
         if self.wanted.mutants is not None:
             return self.mutants()
+        if self.wanted.confinement_mutants is not None:
+            return self.confinement_mutants()
         number = 0
         while self.hunted < self.wanted.seconds and not (self.wanted.until and self.found):
             self.one_round(number, min(round_length(self.wanted.seconds), self.wanted.seconds - self.hunted))
@@ -113,6 +119,12 @@ class Hunt:
         table.write_text("")
         runner = Mutants(self, Path(os.environ["HUNT_TOOLS"]), ROOT)
         return runner.run(scopes, self.wanted.seconds, self.wanted.mutants, self.wanted.tests, table)
+
+    def confinement_mutants(self):
+        table = self.findings_folder.parent / "mutants-confinement.txt"
+        table.parent.mkdir(parents=True, exist_ok=True)
+        return ConfinementMutants(Path(os.environ["HUNT_TOOLS"]), self.workshop, ROOT).run(
+            self.wanted.confinement_mutants, table)
 
     def settings(self, number):
         wanted = self.wanted

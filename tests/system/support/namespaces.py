@@ -61,6 +61,11 @@ def mount_memory(path):
     call("mount", "tmpfs", path, "tmpfs", 0, b"mode=755")
 
 
+def only_processes_in_proc():
+    """For prepare=: /proc as a container has it whose runtime hides the kernel's own files."""
+    call("mount", "proc", "/proc", "proc", 0, b"subset=pid")
+
+
 def unmount(path):
     call("umount2", path, MNT_DETACH)
 

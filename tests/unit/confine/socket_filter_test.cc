@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -87,7 +88,7 @@ TEST_SUITE("confine/socket_filter") {
             }) == EAFNOSUPPORT);
     }
     CHECK(socket_error(-1, SOCK_STREAM, 0) == EAFNOSUPPORT);
-    CHECK(socket_error(AF_INET, SOCK_PACKET, 0) == EAFNOSUPPORT);
+    CHECK(socket_error(AF_INET, SOCK_PACKET, 0) == EPROTONOSUPPORT);
   }
 
   TEST_CASE("no protocol of IP that has the kernel send packets of its own is to be had") {
@@ -110,6 +111,18 @@ TEST_SUITE("confine/socket_filter") {
     for (const long request : {long{TIOCSTI}, long{TIOCLINUX}, above | TIOCSTI})
       CHECK(behind_the_filter([=] { return ::syscall(SYS_ioctl, terminal, request, "x"); }) == EPERM);
     CHECK(behind_the_filter([] { return ::syscall(SYS_ioctl, -1, TIOCGWINSZ, nullptr); }) == EBADF);
+  }
+
+  // A kernel without the protocol says ENOENT too, but of no socket EBADF.
+  TEST_CASE("no TCP socket is made to carry SMC or another protocol") {
+    for (const char* protocol : {"smc", "tls", "espintcp", "mptcp"})
+      CHECK(behind_the_filter([protocol] { return ::setsockopt(-1, IPPROTO_TCP, TCP_ULP, protocol, 4); }) ==
+            ENOENT);
+    constexpr int yes = 1;
+    CHECK(behind_the_filter([&] { return ::setsockopt(-1, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); }) ==
+          EBADF);
+    CHECK(behind_the_filter([&] { return ::setsockopt(-1, SOL_SOCKET, TCP_ULP, &yes, sizeof yes); }) ==
+          EBADF);
   }
 
   // Which is all that the kernel looks at.
@@ -157,7 +170,7 @@ TEST_SUITE("confine/socket_filter") {
       });
     };
     constexpr long getpid = 20, socketcall = 102, request_key = 287, socket = 359, socketpair = 360,
-                   ring = 425, ioctl = 54;
+                   ring = 425, ioctl = 54, setsockopt = 366;
     if (call_32(getpid, 0, 0, 0) == ENOSYS) {
       MESSAGE("skipped: this kernel runs no 32-bit programs");
       return;
@@ -170,8 +183,9 @@ TEST_SUITE("confine/socket_filter") {
     CHECK(call_32(ring, 1, 0, 0) == ENOSYS);
     CHECK(call_32(request_key, 0, 0, 0) == ENOSYS);
     CHECK(call_32(ioctl, 0, TIOCSTI, 0) == EPERM);
+    CHECK(call_32(setsockopt, -1, IPPROTO_TCP, TCP_ULP) == ENOENT);
     // Its arguments lie in memory, where no filter sees them.
-    for (const long makes : {1, 8}) CHECK(call_32(socketcall, makes, 0, 0) == ENOSYS);
+    for (const long makes : {1, 8, 14}) CHECK(call_32(socketcall, makes, 0, 0) == ENOSYS);
     CHECK(call_32(socketcall, 2, 0, 0) == EFAULT);
   }
 #endif

@@ -1,0 +1,15 @@
+// net/unix_sockets.h: the Unix sockets of this network namespace that others can connect to.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ostiary/base/result.h"
+
+namespace ostiary::net {
+
+// The names of those that listen, and of datagram sockets: absolute paths, and abstract names, whose first
+// octet is 0. Without names that the kernel makes up for clients. Requires a kernel with unix_diag.
+Result<std::vector<std::string>> connectable_unix_sockets();
+
+}  // namespace ostiary::net

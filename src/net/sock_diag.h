@@ -1,0 +1,51 @@
+// sock_diag.h: asks the kernel about sockets of this network namespace, over NETLINK_SOCK_DIAG.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include <libmnl/libmnl.h>
+#include <linux/sock_diag.h>
+
+#include "ostiary/base/result.h"
+#include "ostiary/netlink/socket.h"
+
+namespace ostiary::net {
+
+// A request that begins with the kernel's own structure.
+class DiagRequest {
+ public:
+  template <typename Content>
+  DiagRequest(uint16_t type, uint16_t flags, const Content& content) {
+    static_assert(std::is_trivially_copyable_v<Content> &&
+                  sizeof(Content) <= sizeof octets_ - MNL_NLMSG_HDRLEN);
+    header_ = mnl_nlmsg_put_header(octets_.data());
+    header_->nlmsg_type = type;
+    header_->nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
+    std::memcpy(mnl_nlmsg_put_extra_header(header_, sizeof content), &content, sizeof content);
+  }
+  DiagRequest(const DiagRequest&) = delete;
+  DiagRequest& operator=(const DiagRequest&) = delete;
+
+  Result<> send(netlink::Socket& socket) const {
+    return socket.send(std::span(octets_).first(header_->nlmsg_len));
+  }
+
+ private:
+  alignas(nlmsghdr) std::array<uint8_t, 128> octets_{};
+  nlmsghdr* header_;
+};
+
+// Gives the content of each message of a dump to `take`. `module`: what the host may lack, for the error.
+Result<> dump(netlink::Socket& socket, const DiagRequest& request, std::string_view module,
+              const std::function<Result<>(std::span<const uint8_t>)>& take);
+
+// That a message is none of those asked for.
+std::unexpected<Error> malformed(std::string_view module);
+
+}  // namespace ostiary::net

@@ -1,0 +1,66 @@
+#include "ostiary/net/unix_sockets.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include <linux/unix_diag.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "ostiary/netlink/message.h"
+#include "sock_diag.h"
+
+namespace ostiary::net {
+namespace {
+
+constexpr std::string_view module = "unix_diag";
+
+// The kernel has TCP's states. A datagram socket that one client is connected to is ESTABLISHED as well, and
+// lets others in.
+constexpr uint32_t states = 1U << TCP_LISTEN | 1U << TCP_CLOSE | 1U << TCP_ESTABLISHED;
+
+bool is_made_up(std::string_view name) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  constexpr size_t size = 6;  // an octet 0 and five digits
+  return name.size() == size && name.substr(1).find_first_not_of(digits) == std::string_view::npos;
+}
+
+bool is_client(const unix_diag_msg& socket, std::string_view name) {
+  if (socket.udiag_type == SOCK_DGRAM) return name.starts_with('\0') && is_made_up(name);
+  return socket.udiag_state != TCP_LISTEN;
+}
+
+// A path ends with the octet 0 that its process gave.
+std::string name_of(std::span<const uint8_t> octets) {
+  std::string name(octets.begin(), octets.end());
+  if (!name.starts_with('\0')) name.resize(std::min(name.find('\0'), name.size()));
+  return name;
+}
+
+Result<> add_name(std::vector<std::string>& names, std::span<const uint8_t> message) {
+  unix_diag_msg socket{};
+  if (message.size() < sizeof socket) return malformed(module);
+  std::memcpy(&socket, message.data(), sizeof socket);
+  const auto attribute = netlink::find_attribute(message.subspan(NLMSG_ALIGN(sizeof socket)), UNIX_DIAG_NAME);
+  if (!attribute) return {};
+  std::string name = name_of(attribute->payload);
+  const bool is_reachable = name.starts_with('/') || name.starts_with('\0');
+  if (is_reachable && !is_client(socket, name)) names.push_back(std::move(name));
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> connectable_unix_sockets() {
+  unix_diag_req request{};
+  request.sdiag_family = AF_UNIX;
+  request.udiag_states = states;
+  request.udiag_show = UDIAG_SHOW_NAME;
+  netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::socket_diagnosis));
+  std::vector<std::string> names;
+  TRY(dump(socket, {SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, request}, module,
+           [&names](std::span<const uint8_t> message) { return add_name(names, message); }));
+  return names;
+}
+
+}  // namespace ostiary::net

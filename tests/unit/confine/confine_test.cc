@@ -1,0 +1,262 @@
+// A child of this process is confined for real, and says what it is then and what it can do.
+
+#include "ostiary/confine/confine.h"
+
+#include <array>
+#include <functional>
+#include <initializer_list>
+#include <string>
+
+#include <cap-ng.h>
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "confine/capabilities.h"
+#include "confine/expectations.h"
+#include "ostiary/base/unique_fd.h"
+#include "outcome.h"
+#include "scratch.h"
+
+using namespace ostiary;
+using namespace ostiary::confine;
+
+namespace {
+
+const Identity root{.uid = 0, .gid = 0, .groups = {0, 7}, .name = "root", .home = "/", .shell = "/bin/sh"};
+const Identity user{
+    .uid = 1234, .gid = 1235, .groups = {7, 1235}, .name = "agent", .home = "/", .shell = "/bin/sh"};
+const std::array both{root, user};
+
+// What the documents promise a root agent.
+constexpr std::initializer_list<unsigned> promised{
+    CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,           CAP_FSETID,
+    CAP_SETGID, CAP_SETUID,       CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT};
+
+bool can_confine() {
+  capng_get_caps_process();
+  const bool can = ::geteuid() == 0 && capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) == 1 &&
+                   capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) == 1;
+  if (!can) MESSAGE("skipped: needs root with CAP_SYS_ADMIN and CAP_NET_ADMIN, to take them away");
+  return can;
+}
+
+// What a runtime or a careless parent may leave to the process: every capability inheritable and ambient,
+// every signal ignored and blocked.
+bool leave_everything() {
+  capng_get_caps_process();
+  for (unsigned capability = 0; capability <= static_cast<unsigned>(CAP_LAST_CAP); ++capability)
+    if (capng_have_capability(CAPNG_PERMITTED, capability) == 1)
+      capng_update(CAPNG_ADD, CAPNG_INHERITABLE, capability);
+  bool done = capng_apply(CAPNG_SELECT_CAPS) == 0;
+  for (unsigned capability = 0; capability <= static_cast<unsigned>(CAP_LAST_CAP); ++capability)
+    if (capng_have_capability(CAPNG_PERMITTED, capability) == 1)
+      done = done && ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) == 0;
+  const struct {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)();
+    uint64_t mask;
+  } ignored{SIG_IGN, 0, nullptr, 0};  // as the kernel has it: the C library keeps two signals to itself
+  for (int signal = 1; signal < NSIG; ++signal)
+    ::syscall(SYS_rt_sigaction, signal, &ignored, nullptr, sizeof ignored.mask);
+  uint64_t every = ~uint64_t{0};
+  return done && ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, nullptr, sizeof every) == 0;
+}
+
+// What `report` returns in a child that was confined as this identity, or what went wrong.
+std::string confined(
+    const Identity& identity, const std::function<std::string()>& report,
+    const std::function<bool()>& prepare = [] { return true; }) {
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  const pid_t pid = ::fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    std::string said = "it could not be prepared";
+    if (prepare()) {
+      const auto proof = confine::confine(identity);
+      said = proof ? report() : proof.error().message;
+    }
+    const bool written = ::write(ends[1], said.data(), said.size()) >= 0;
+    ::_exit(written ? 0 : 1);
+  }
+  ::close(ends[1]);
+  std::string said;
+  std::array<char, 512> block{};
+  for (ssize_t got = 0; (got = ::read(ends[0], block.data(), block.size())) > 0;)
+    said.append(block.data(), static_cast<size_t>(got));
+  ::close(ends[0]);
+  ::waitpid(pid, nullptr, 0);
+  return said;
+}
+
+std::string names_in(uint64_t mask) {
+  std::string names;
+  for (unsigned capability = 0; capability < 64; ++capability)
+    if ((mask >> capability & 1) != 0) names += " " + std::to_string(capability);
+  return names;
+}
+
+std::string own_sets() {
+  const auto is = own_process_status();
+  if (!is) return is.error().message;
+  return "bounding" + names_in(is->bounding) + ", permitted" + names_in(is->permitted) + ", effective" +
+         names_in(is->effective) + ", inheritable" + names_in(is->inheritable) + ", ambient" +
+         names_in(is->ambient);
+}
+
+std::string own_ids_and_signals() {
+  const auto is = own_process_status();
+  if (!is) return is.error().message;
+  std::string text;
+  for (const auto* ids : {&is->uids, &is->gids})
+    for (const uint32_t id : *ids) text += std::to_string(id) + " ";
+  for (const gid_t group : is->groups) text += "+" + std::to_string(group);
+  return text + " blocked " + std::to_string(is->blocked_signals) + " ignored " +
+         std::to_string(is->ignored_signals) + " no_new_privs " + std::to_string(is->no_new_privs) +
+         " seccomp " + std::to_string(is->seccomp);
+}
+
+// A root agent's uses of what it keeps: each is a capability's own, and fails without it.
+
+bool bind_low_port() {
+  const UniqueFd fd{::socket(AF_INET, SOCK_STREAM, 0)};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(80);
+  return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+bool keeps_set_group_id(const std::string& path) {
+  struct stat found{};
+  return ::chmod(path.c_str(), 02755) == 0 && ::stat(path.c_str(), &found) == 0 &&
+         (found.st_mode & unsigned{S_ISGID}) != 0;
+}
+
+std::string failed_uses(const std::string& own, const std::string& of_another,
+                        const std::string& of_a_group) {
+  std::string failed;
+  const auto attempt = [&failed](const char* what, bool works) {
+    if (!works) failed += std::string(what) + ". ";
+  };
+  attempt("give a file away", ::chown(own.c_str(), 1, 1) == 0);
+  attempt("read another's file", UniqueFd{::open(of_another.c_str(), O_RDONLY)}.valid());
+  attempt("change another's file's mode", ::chmod(of_another.c_str(), 0600) == 0);
+  attempt("set-group-ID for another group", keeps_set_group_id(of_a_group));
+  attempt("serve port 80", bind_low_port());
+  attempt("change root", ::chroot("/") == 0);
+  attempt("choose groups", ::setgroups(0, nullptr) == 0);
+  attempt("become another user", ::setresuid(1, 1, 1) == 0);
+  return failed;
+}
+
+void make_file(const std::string& path, uid_t owner, gid_t group, mode_t mode) {
+  const UniqueFd fd{::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)};
+  REQUIRE(::fchown(fd.get(), owner, group) == 0);
+  REQUIRE(::fchmod(fd.get(), mode) == 0);
+}
+
+ProcessStatus as_wanted(const Identity& identity) {
+  ProcessStatus is;
+  is.uids.fill(identity.uid);
+  is.gids.fill(identity.gid);
+  is.groups = identity.groups;
+  is.bounding = mask_of(kept());
+  is.permitted = is.effective = identity.uid == 0 ? mask_of(kept()) : 0;
+  is.no_new_privs = 1;
+  return is;
+}
+
+// The error where the kernel says this of a process, in place of what was wanted.
+std::string error_where(const Identity& identity, const std::function<void(ProcessStatus&)>& spoil) {
+  ProcessStatus is = as_wanted(identity);
+  spoil(is);
+  return error_of(read_back(expectations(), {.identity = identity, .kept = mask_of(kept())}, is));
+}
+
+}  // namespace
+
+TEST_SUITE("confine/confine") {
+  TEST_CASE("no capability is left but what the documents promise a root agent") {
+    const std::string names = names_in(mask_of(std::span(promised)));
+    CHECK(names_in(mask_of(kept())) == names);  // this machine may lack one that is not
+    if (!can_confine()) return;
+    CHECK(confined(root, own_sets, leave_everything) ==
+          "bounding" + names + ", permitted" + names + ", effective" + names + ", inheritable, ambient");
+    CHECK(confined(user, own_sets, leave_everything) ==
+          "bounding" + names + ", permitted, effective, inheritable, ambient");
+  }
+
+  TEST_CASE("a root agent can do what its capabilities are for") {
+    if (!can_confine()) return;
+    const testing::Scratch scratch;
+    const std::string own = scratch.path("own"), another = scratch.path("another"),
+                      group = scratch.path("group");
+    make_file(own, 0, 0, 0600);
+    make_file(another, 1, 1, 0);
+    make_file(group, 0, 9, 0755);
+    CHECK(confined(
+              root, [&] { return failed_uses(own, another, group); },
+              [] { return ::unshare(CLONE_NEWNET) == 0; }) == "");
+  }
+
+  TEST_CASE("ids, groups and signals are as after a login, whatever they were before") {
+    if (!can_confine()) return;
+    CHECK(confined(root, own_ids_and_signals, leave_everything) ==
+          "0 0 0 0 0 0 0 0 +0+7 blocked 0 ignored 0 no_new_privs 1 seccomp 2");
+    CHECK(confined(user, own_ids_and_signals, leave_everything) ==
+          "1234 1234 1234 1234 1235 1235 1235 1235 +7+1235 blocked 0 ignored 0 no_new_privs 1 seccomp 2");
+  }
+
+  TEST_CASE("every descriptor but the standard ones closes at exec") {
+    if (!can_confine()) return;
+    const UniqueFd leaked{::fcntl(1, F_DUPFD, 100)};
+    REQUIRE(leaked.valid());
+    const auto mark = [](int fd) { return std::to_string(::fcntl(fd, F_GETFD)); };
+    const auto marks = [&] { return mark(0) + mark(1) + mark(2) + mark(leaked.get()); };
+    for (const Identity& identity : both) CHECK(confined(identity, marks) == "0001");
+  }
+
+  TEST_CASE("each thing that the kernel did not keep ends it") {
+    for (const Identity& identity : both) {
+      CHECK(error_where(identity, [](ProcessStatus&) {}) == "no error");
+      for (size_t which = 0; which < 4; ++which) {
+        CHECK(error_where(identity, [which](ProcessStatus& is) { ++is.uids[which]; }).ends_with("user ids"));
+        CHECK(error_where(identity, [which](ProcessStatus& is) { ++is.gids[which]; }).ends_with("group ids"));
+      }
+      const auto ends_with = [&identity](const char* why, const std::function<void(ProcessStatus&)>& spoil) {
+        CHECK(error_where(identity, spoil).ends_with(why));
+      };
+      constexpr uint64_t net_raw = uint64_t{1} << CAP_NET_RAW;
+      ends_with("supplementary groups", [](ProcessStatus& is) { is.groups.push_back(0xffff); });
+      ends_with("supplementary groups", [](ProcessStatus& is) { is.groups.clear(); });
+      ends_with("blocked signals", [](ProcessStatus& is) { is.blocked_signals = 1; });
+      ends_with("ignored signals", [](ProcessStatus& is) { is.ignored_signals = 1; });
+      ends_with("CAP_SETPCAP", [](ProcessStatus& is) { is.bounding |= net_raw; });
+      ends_with("permitted set", [](ProcessStatus& is) { is.permitted |= net_raw; });
+      ends_with("effective set", [](ProcessStatus& is) { is.effective |= net_raw; });
+      ends_with("inheritable set", [](ProcessStatus& is) { is.inheritable = 1; });
+      ends_with("ambient set", [](ProcessStatus& is) { is.ambient = 1; });
+      ends_with("no_new_privs", [](ProcessStatus& is) { is.no_new_privs = 0; });
+    }
+    CHECK(error_where(user, [](ProcessStatus& is) { is.permitted = 1; }).ends_with("permitted set"));
+    CHECK(error_where(user, [](ProcessStatus& is) { is.effective = 1; }).ends_with("effective set"));
+  }
+
+  TEST_CASE("a container that lacks capabilities of a root agent's is no error") {
+    for (const Identity& identity : both)
+      CHECK(error_where(identity, [](ProcessStatus& is) { is.bounding = is.permitted = is.effective = 0; }) ==
+            "no error");
+  }
+}
