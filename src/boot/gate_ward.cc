@@ -313,12 +313,20 @@ Result<> GateWard::hear_plan(const event::Signals& requests) {
     if (message->kind == gate::Message::Kind::admitted)
       admitted_.push_back(TRY(inet::IpAddress::parse(message->text)));
     if (message->kind == gate::Message::Kind::unresolved)
-      unresolved_.push_back({std::move(message->text), std::move(message->reason)});
+      unresolved_.push_back(
+          {Unresolved::Kind::unresolved, std::move(message->text), std::move(message->reason)});
+    if (message->kind == gate::Message::Kind::withheld)
+      unresolved_.push_back(
+          {Unresolved::Kind::withheld, std::move(message->text), std::move(message->reason)});
     if (message->kind == gate::Message::Kind::ready) {
       resolved_ = message->number;
       return {};
     }
   }
+}
+
+gate::Family GateWard::network() const {
+  return std::max(setup_.terms.ipv4, setup_.terms.ipv6);
 }
 
 selftest::Targets GateWard::targets() const {
