@@ -76,7 +76,7 @@ def test_the_policy_file_and_the_variable_have_it_too(home):
 
 
 @pytest.mark.parametrize("entry", ["ssh", "0", "65536", "10.0.0.0/8", "[fdaa::/16]", "example.com:22", "[fdaa::/16]:22,2222",
-                                   "fdaa::1:22", "22/sctp", "22/", "22/udp/tcp", "10.0.0.0/8:22/sctp", "/udp", "[fdaa::/16]:22,2222/udp", "10.0.0.0/33:22", "22-25", "[fdaa::/16]:",
+                                   "fdaa::1:22", "22/sctp", "22/", "22/udp/tcp", "10.0.0.0/8:22/sctp", "/udp", "[fdaa::/16]:22,2222/udp", "10.0.0.0/33:22", "25-22", "[fdaa::/16]:",
                                    "http://10.0.0.1:22", "preset:github"])
 def test_what_is_no_port_is_one_line(home, entry):
     result = home.run("plan", "--allow-inbound", entry)
