@@ -76,7 +76,13 @@ std::string describe(int wait_status) {
 constexpr const char* default_audit = "/var/log/ostiary/audit.jsonl";
 
 Result<audit::Journal> choose_journal(const Plan& plan) {
-  if (plan.audit) return audit::Journal::open(*plan.audit, plan.audit_bound);
+  if (plan.audit) {
+    auto journal = audit::Journal::open(*plan.audit, plan.audit_bound);
+    if (journal) return journal;
+    const auto given = plan.settings.find("audit");
+    return std::unexpected(
+        std::move(journal).error().within(given == plan.settings.end() ? "audit" : given->second.origin));
+  }
   if (plan.gate == config::Gate::off) return audit::Journal::none();
   auto file = audit::Journal::to_file(default_audit, plan.audit_bound);
   if (file) return file;
@@ -245,8 +251,8 @@ Result<> open_gate(const Plan& plan, Holdings& holdings) {
 Result<> phase_1(const Plan& plan, Holdings& holdings) {
   for (const std::string& warning : plan.warnings) log::warn(warning);
   tell_telemetry(plan.telemetry);
-  TRY(check_place(plan));
   TRY(look_ahead(plan));
+  TRY(check_place(plan));
   if (plan.gate == config::Gate::on) holdings.earlier = TRY(find_earlier(plan));
   TRY(remove_stale_files());
   TRY(open_gate(plan, holdings));

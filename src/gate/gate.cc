@@ -295,7 +295,8 @@ class Gate {
   void tell_found(const dns::Question& question, const Finding& finding) {
     if (finding.kind == Finding::Kind::addresses)
       for (const inet::IpAddress& address : finding.addresses)
-        if (!told_ready_) tell({.kind = Message::Kind::admitted, .text = address.text()});
+        if (!told_ready_)
+          tell({.kind = Message::Kind::admitted, .text = address.text(), .reason = question.name.text()});
     if (finding.denied)
       parts_.recorder.tell_folded(audit::DenyName{.name = question.name.text(),
                                                   .type = text(question.type),

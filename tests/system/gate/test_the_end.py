@@ -6,7 +6,6 @@ import signal
 import pytest
 
 from support.behaviours import host
-from support.sandbox import OSTIARY
 from support.waiting import eventually
 from support.world import ALLOWED, RESOLVER, UNLISTED
 
@@ -157,10 +156,3 @@ def test_a_boot_that_failed_before_there_were_rules_does_not_speak_of_them(fresh
     home = fresh_gatehouse()
     result = home.boot("true", flags=["--workdir", "/no/such"], pid_1=False)
     assert result.status == 78 and not home.rules() and "rules stay" not in result.stderr, result
-
-
-def test_a_session_that_joined_is_told_with_the_command_that_removes_the_rules(fresh_gatehouse):
-    home = fresh_gatehouse()
-    visitor = home.visit(pid_1=False)
-    assert home.beside(visitor.session, OSTIARY, "exec", "true").status == 0
-    assert "nft delete table inet ostiary removes them" in leave(visitor).stderr
