@@ -178,7 +178,13 @@ audit::Probe::Outcome recorded(selftest::Outcome outcome) {
 }
 
 Result<> test_ourselves(const Plan& plan, Holdings& holdings) {
-  const auto record = [&holdings](const selftest::Attempt& each) {
+  // Where the audit goes to a terminal or the agent's own output, an attempt that held is noise, and no
+  // evidence.
+  const auto is_noise = [&holdings](audit::Probe::Outcome outcome) {
+    return holdings.journal.road() == audit::Road::shared && outcome != audit::Probe::Outcome::got_out;
+  };
+  const auto record = [&](const selftest::Attempt& each) {
+    if (is_noise(recorded(each.outcome))) return;
     holdings.tell(audit::Probe{.probe = each.name, .outcome = recorded(each.outcome), .detail = each.detail});
   };
   const auto attempts = TRY(selftest::run(plan.identity, holdings.gate->targets(), record));

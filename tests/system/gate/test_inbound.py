@@ -1,5 +1,6 @@
 """--allow-inbound where the kernel tracks no connections: the service answers, and no flow begins at its port."""
 
+import json
 import socket
 
 import pytest
@@ -82,3 +83,14 @@ def test_what_is_no_port_is_one_line(home, entry):
     result = home.run("plan", "--allow-inbound", entry)
     assert result.status == 78 and len(result.stderr.splitlines()) == 1, result
     assert "--allow-inbound" in result.stderr
+
+
+def test_the_status_names_what_is_open_to_outside_and_whether_the_boot_runs(fresh_gatehouse):
+    home = fresh_gatehouse()
+    visitor = home.visit("--allow-inbound", "3000,10.1.0.0/16:8000-8099/udp")
+    status = json.loads(home.beside(visitor.session, "/opt/bin/ostiary", "status").stdout)
+    assert status["inbound"] == ["0.0.0.0/0:3000/tcp", "[::/0]:3000/tcp", "10.1.0.0/16:8000-8099/udp"]
+    assert status["running"] is True
+    visitor.session.close_stdin()
+    visitor.session.wait()
+    assert json.loads(home.run("status").stdout)["running"] is False

@@ -3,9 +3,9 @@
 import dns.rcode
 import pytest
 
-from support.behaviours import addresses, no_such_name, pack, reply_to, silence_for_ever
+from support.behaviours import addresses, host, no_such_name, pack, reply_to, silence_for_ever
 from support.visitor import code, explanation
-from support.world import RESOLVER
+from support.world import ALLOWED, RESOLVER
 
 
 def refusing(question):
@@ -68,3 +68,11 @@ def test_without_a_network_each_lookup_fails_and_is_audited(world, fresh_gatehou
     reply = visitor.asks("one.example")
     assert code(reply) == "SERVFAIL" and "no route leads out" in explanation(reply)[1]
     home.eventually_audited("upstream_failure", name="one.example", why="no route leads out of this network")
+
+
+def test_at_debug_level_each_address_of_a_name_is_told_and_which_server_is_asked(world, fresh_gatehouse):
+    world.upstream.name("allowed.example", host(ALLOWED))
+    result = fresh_gatehouse().boot("true", flags=["--allow", "allowed.example", "--log-level", "debug"])
+    for words in (f"allowed.example is at {ALLOWED[4]}", f"allowed.example is at {ALLOWED[6]}",
+                  f"asks {RESOLVER[4]}:53"):
+        assert words in result.stderr, result
