@@ -99,6 +99,22 @@ std::string meant_by(std::string_view name) {
   return meant.empty() ? std::string() : std::string(otlp) + std::string(meant);
 }
 
+// A switch of Claude Code's with a word that is neither on nor off.
+void warn_of_switches(Plan& plan, const config::Environment& environment) {
+  constexpr auto words =
+      std::to_array<std::string_view>({"1", "true", "yes", "on", "0", "false", "no", "off", ""});
+  for (const std::string_view name :
+       {"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"}) {
+    std::string word(environment.get(name));
+    std::ranges::transform(word, word.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    if (std::ranges::find(words, word) == words.end())
+      plan.warnings.push_back(std::string(name) + ": " + quote_refused(environment.get(name)) +
+                              " switches nothing on: write 1, or leave it out");
+  }
+}
+
 void warn_of_slips(Plan& plan, const config::Environment& environment) {
   for (const std::string_view entry : environment.entries()) {
     const std::string_view name = config::name_of(entry);
@@ -132,6 +148,7 @@ void add_warnings(Plan& plan, const config::Config& config) {
   warn_of_telemetry(plan);
   warn_of_grafana(plan, config.grafana);
   warn_of_slips(plan, config.environment);
+  warn_of_switches(plan, config.environment);
   for (std::string& warning : policy::find_warnings(plan.rules)) plan.warnings.push_back(std::move(warning));
   warn_of_credentials(plan);
 }

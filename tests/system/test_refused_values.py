@@ -111,6 +111,7 @@ def test_the_plan_says_which_servers_a_boot_would_not_ask(sandbox):
 @pytest.mark.parametrize("env, words", [
     ({"GRAFANA_INSTANCE_ID": "abc"}, "GRAFANA_INSTANCE_ID: is not a number"),
     ({"GRAFANA_API_TOKEN": "<your token>"}, "GRAFANA_API_TOKEN: has a blank or a < in it"),
+    ({"CLAUDE_CODE_USE_BEDROCK": "maybe"}, 'CLAUDE_CODE_USE_BEDROCK: "maybe" switches nothing on: write 1'),
     ({"GRAFANA_TOKEN": "glc_secret"}, "perhaps GRAFANA_API_TOKEN is meant"),
     ({"OTEL_EXPORTER_OTLP_ENPOINT": "http://a.example:4318"}, "perhaps OTEL_EXPORTER_OTLP_ENDPOINT is meant"),
 ])
