@@ -8,6 +8,10 @@ import pathlib
 import re
 import sys
 
+if sys.argv[1:2] in (["-h"], ["--help"]):
+    print(__doc__)
+    sys.exit()
+
 LAYERS = [
     ["base"],
     ["inet"],

@@ -6,6 +6,20 @@ build_folder="$root_folder/build"
 sanitized_folder="$root_folder/build-sanitized"
 export root_folder build_folder sanitized_folder
 
+# Each script says what it does in its first comment. Before it does anything. What stands in `options_of` prints the
+# options of the program that the script hands its arguments to.
+case "${1:-}" in
+  -h | --help)
+    sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"
+    if [ -n "${options_of:-}" ]; then
+      echo
+      # shellcheck disable=SC2086
+      PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$root_folder/tests/system" /usr/bin/python3 $options_of --help
+    fi
+    exit 0
+    ;;
+esac
+
 say() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 
 die() {

@@ -38,7 +38,8 @@ Line& endpoint(Line& line, const inet::IpAddress& address, uint16_t port, uint8_
 
 // What is the agent's doing goes without saying.
 Line& by(Line& line, Doer doer) {
-  return doer == Doer::agent ? line : line.word("by", "self-test");
+  if (doer == Doer::agent) return line;
+  return line.word("by", doer == Doer::boot ? "boot" : "self-test");
 }
 
 class Renderer {

@@ -29,7 +29,8 @@ std::unexpected<Error> refuse(const std::string& path, const std::string& why) {
 Result<> check_file(const UniqueFd& file, const std::string& path) {
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return std::unexpected(Error::system(path));
-  if (!S_ISREG(status.st_mode)) return refuse(path, "is not a regular file: remove it");
+  if (!S_ISREG(status.st_mode))
+    return refuse(path, "is not a regular file: write the path of one, or of a file to be made");
   if (status.st_uid != ::geteuid())
     return refuse(path, "belongs to user " + std::to_string(status.st_uid) + ": remove it or choose another");
   if (status.st_nlink != 1) return refuse(path, "has another name as well: remove it");
@@ -69,7 +70,7 @@ Result<JournalFile> open_journal_file(const std::string& path) {
   UniqueFd guarded = TRY(make_guarded_directory(directory));
   UniqueFd file{::openat(guarded.get(), name.c_str(), file_flags, file_mode)};
   if (!file.valid() && (errno == ELOOP || errno == EISDIR || errno == ENXIO))
-    return refuse(path, "is not a regular file: remove it");
+    return refuse(path, "is not a regular file: write the path of one, or of a file to be made");
   if (!file.valid()) return std::unexpected(Error::system(path));
   TRY(check_file(file, path));
   return JournalFile{.fd = std::move(file), .directory = std::move(guarded), .name = std::move(name)};

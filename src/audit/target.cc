@@ -26,6 +26,10 @@ Result<Target> parse_target(std::string_view text) {
   }
   if (!text.starts_with('/'))
     return wrong(": is no place for the audit: write a file's absolute path, fd:N, stderr or none");
+  if (text == "/dev/null") return wrong(": keeps no audit: write none");
+  for (const std::string_view place : {"/dev/std", "/dev/fd/", "/proc/", "/sys/"})
+    if (text.starts_with(place))
+      return wrong(": is no place for a file: write a file's absolute path, fd:N, stderr or none");
   if (text.contains('\0')) return wrong(": is no path: it has a NUL");
   const auto [directory, name] = split(text);
   if (directory.empty()) return wrong(": write a file in a directory, not one in /");

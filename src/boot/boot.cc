@@ -76,7 +76,13 @@ std::string describe(int wait_status) {
 constexpr const char* default_audit = "/var/log/ostiary/audit.jsonl";
 
 Result<audit::Journal> choose_journal(const Plan& plan) {
-  if (plan.audit) return audit::Journal::open(*plan.audit, plan.audit_bound);
+  if (plan.audit) {
+    auto journal = audit::Journal::open(*plan.audit, plan.audit_bound);
+    if (journal) return journal;
+    const auto given = plan.settings.find("audit");
+    return std::unexpected(
+        std::move(journal).error().within(given == plan.settings.end() ? "audit" : given->second.origin));
+  }
   if (plan.gate == config::Gate::off) return audit::Journal::none();
   auto file = audit::Journal::to_file(default_audit, plan.audit_bound);
   if (file) return file;
@@ -132,14 +138,27 @@ bool is_required(const Plan& plan, std::string_view name) {
   });
 }
 
+std::string describe(const GateWard::Unresolved& unresolved) {
+  const std::string what = unresolved.name + " " + unresolved.why;
+  if (unresolved.kind == GateWard::Unresolved::Kind::unresolved) return what;
+  return what + ": write {\"host\": \"" + unresolved.name +
+         "\", \"private\": true} into the policy file's allow";
+}
+
 Result<> tell_resolution(const Plan& plan, Holdings& holdings) {
   const GateWard& gate = *holdings.gate;
   log::info("phase 1: " + std::to_string(gate.resolved()) + " of " +
             std::to_string(gate.resolved() + gate.unresolved().size()) + " names are open");
-  for (const auto& [name, why] : gate.unresolved()) {
-    if (is_required(plan, name)) return fail(Exit::unavailable, name + " " + why + ", and it is required");
-    holdings.status.unresolved.push_back(name);
-    log::warn(name + " " + why + ": it stays allowed for later");
+  const bool has_network = gate.network() == gate::Family::reachable;
+  if (!has_network)
+    log::warn(
+        "no route leads out of this network, so no name can be used: give the container a network and start "
+        "it again");
+  for (const GateWard::Unresolved& each : gate.unresolved()) {
+    if (is_required(plan, each.name)) return fail(Exit::unavailable, describe(each) + ". It is required");
+    holdings.status.unresolved.push_back(each.name);
+    const bool may_open_later = each.kind == GateWard::Unresolved::Kind::unresolved;
+    if (has_network) log::warn(describe(each) + (may_open_later ? ": it stays allowed for later" : ""));
   }
   return {};
 }
@@ -159,7 +178,13 @@ audit::Probe::Outcome recorded(selftest::Outcome outcome) {
 }
 
 Result<> test_ourselves(const Plan& plan, Holdings& holdings) {
-  const auto record = [&holdings](const selftest::Attempt& each) {
+  // Where the audit goes to a terminal or the agent's own output, an attempt that held is noise, and no
+  // evidence.
+  const auto is_noise = [&holdings](audit::Probe::Outcome outcome) {
+    return holdings.journal.road() == audit::Road::shared && outcome != audit::Probe::Outcome::got_out;
+  };
+  const auto record = [&](const selftest::Attempt& each) {
+    if (is_noise(recorded(each.outcome))) return;
     holdings.tell(audit::Probe{.probe = each.name, .outcome = recorded(each.outcome), .detail = each.detail});
   };
   const auto attempts = TRY(selftest::run(plan.identity, holdings.gate->targets(), record));
@@ -167,9 +192,6 @@ Result<> test_ourselves(const Plan& plan, Holdings& holdings) {
   log::info("phase 1: self-test: " + holdings.status.self_test);
   return {};
 }
-
-constexpr const char* remove_by_hand =
-    "end them, and remove the rules with \"nft delete table inet ostiary\"";
 
 // The self-test, which takes the most, and the gate's TCP clients.
 constexpr rlim_t least_open_files = 64;
@@ -235,8 +257,8 @@ Result<> open_gate(const Plan& plan, Holdings& holdings) {
 Result<> phase_1(const Plan& plan, Holdings& holdings) {
   for (const std::string& warning : plan.warnings) log::warn(warning);
   tell_telemetry(plan.telemetry);
-  TRY(check_place(plan));
   TRY(look_ahead(plan));
+  TRY(check_place(plan));
   if (plan.gate == config::Gate::on) holdings.earlier = TRY(find_earlier(plan));
   TRY(remove_stale_files());
   TRY(open_gate(plan, holdings));
@@ -335,35 +357,31 @@ Result<int> run_phases(const Plan& plan, Holdings& holdings) {
   return run_agent(plan, holdings);
 }
 
-void tell_why_rules_stay(const Leftovers& left) {
-  if (left.sessions == Left::somebody)
-    log::warn("the rules stay: ostiary exec was used, and such a session may still be there");
-  if (left.earlier == Left::somebody)
-    log::warn(
-        std::string("the rules stay: an earlier boot in this network did not end in order, and processes "
-                    "that it confined may still be there: ") +
-        remove_by_hand);
-}
-
-// Whether the kernel still sends for processes of the agent's that have ended.
-Left find_senders(const Plan& plan) {
+// What the kernel still sends for processes of the agent's that have ended; empty where it does not.
+std::string find_senders(const Plan& plan) {
   using Scope = net::Owners::Scope;
   const auto senders = net::end_closed_connections(
       {.users = {plan.identity.uid, gate::user},
        .scope = plan.scope == config::Scope::user ? Scope::users : Scope::everybody});
-  if (senders && *senders == net::Senders::none) return Left::nobody;
-  log::warn("the rules stay: " +
-            (senders ? "a connection that was closed still has something to send" : senders.error().message));
-  return Left::somebody;
+  if (!senders) return senders.error().message;
+  return *senders == net::Senders::none ? "" : "a connection that was closed still has something to send";
+}
+
+// A boot that failed early made none.
+bool there_are_rules() {
+  const auto found = nft::find_earlier(std::nullopt);
+  return !found || *found != nft::Earlier::none;
 }
 
 // Once all that can be ended has ended.
 Result<> end_rules(const Plan& plan, BootEnd boot, const Leftovers& left) {
   const RulesAtEnd rules = rules_after(plan, boot, left);
-  if (rules == RulesAtEnd::removed && find_senders(plan) == Left::nobody) return nft::remove();
+  const std::string senders = rules == RulesAtEnd::removed ? find_senders(plan) : "";
+  if (rules == RulesAtEnd::removed && senders.empty()) return nft::remove();
   // Without the mark, which another owner of the table may refuse us, the next boot keeps the rules.
   if (nobody_is_left(left)) (void)nft::mark_ended();
-  if (plan.rules_at_end == RulesAtEnd::removed) tell_why_rules_stay(left);
+  if (plan.rules_at_end == RulesAtEnd::removed && there_are_rules())
+    log::warn(tell_rules_stay(boot, left, senders));
   return {};
 }
 

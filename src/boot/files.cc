@@ -75,12 +75,15 @@ Result<> remove_session() {
 Result<> write_status(const Plan& plan, const Status& status) {
   std::vector<std::string> rules;
   for (const policy::Rule& rule : plan.rules) rules.push_back(text(rule));
+  std::vector<std::string> inbound;
+  for (const policy::Rule& rule : plan.inbound) inbound.push_back(text(rule));
   std::vector<std::string> sockets;
   for (const selftest::SocketWaiver& waiver : plan.allowed_sockets) sockets.push_back(waiver.text());
   const nlohmann::ordered_json json{{"gate", plan.gate == config::Gate::on ? "on" : "off"},
                                     {"telemetry", text(plan.telemetry.state)},
                                     {"user", plan.identity.name},
                                     {"rules", std::move(rules)},
+                                    {"inbound", std::move(inbound)},
                                     {"unresolved", status.unresolved},
                                     {"self_test", status.self_test},
                                     {"allowed_sockets", std::move(sockets)},

@@ -70,53 +70,18 @@ gate::Family family(net::Reach reach) {
   return reach == net::Reach::none ? gate::Family::unreachable : gate::Family::reachable;
 }
 
-// Whether a server at that address would be a process of this host: to its own address the kernel sends from
-// that address.
-bool is_of_this_host(const inet::IpAddress& address) {
-  if (inet::classify(address) == inet::Reach::loopback) return true;
-  const inet::SocketAddress server(address, upstream::dns_port);
-  const UniqueFd socket{::socket(server.domain(), SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  if (!socket.valid() || ::connect(socket.get(), server.get(), server.size()) != 0) return false;
-  return inet::SocketAddress::local(socket) == address;
-}
-
 bool is_gates(const inet::IpAddress& address) {
   return address == inet::IpAddress::loopback(address.family());
-}
-
-// Where the rules hold all, a resolver of this host cannot be the upstream: the rules bring its own questions
-// to the gate, and the agent could answer in its place. Docker's asks from outside.
-bool can_ask(const Plan& plan, const inet::IpAddress& address) {
-  return plan.scope == config::Scope::user || upstream::is_dockers(address) || !is_of_this_host(address);
-}
-
-Result<std::vector<upstream::Server>> choose_upstreams(const Plan& plan) {
-  constexpr std::string_view why =
-      " is on this host. The rules bring that server's own questions to the gate, so names would not "
-      "resolve: name the server that it asks with --upstream";
-  if (plan.upstreams.empty())
-    return fail(
-        Exit::configuration,
-        std::string(resolver_path) + " names no nameserver: write one there, or name one with --upstream");
-  std::vector<upstream::Server> servers;
-  std::string refused;
-  for (const PlannedUpstream& each : plan.upstreams) {
-    if (can_ask(plan, each.server.address)) {
-      servers.push_back(each.server);
-      continue;
-    }
-    refused = each.source + ": the upstream server " + text(each.server) + std::string(why);
-    log::warn(refused);
-  }
-  if (servers.empty()) return fail(Exit::configuration, refused);
-  return servers;
 }
 
 Result<gate::Setup> make_setup(const Plan& plan) {
   const net::Reachable reach = TRY(net::read_reach());
   gate::Setup setup;
   setup.rules = plan.rules;
-  setup.upstreams = TRY(choose_upstreams(plan));
+  Askable askable = TRY(choose_upstreams(plan));
+  for (const std::string& refused : askable.refused) log::warn(refused + ": it is not asked");
+  for (const upstream::Server& server : askable.servers) log::debug("phase 1: asks " + text(server));
+  setup.upstreams = std::move(askable.servers);
   setup.terms = {.hold = plan.hold, .ipv4 = family(reach.ipv4), .ipv6 = family(reach.ipv6)};
   setup.resolve_timeout = plan.resolve_timeout;
   setup.beginning = gate::Beginning::empty;
@@ -310,15 +275,25 @@ Result<> GateWard::hear_plan(const event::Signals& requests) {
     if (message->kind == gate::Message::Kind::failed)
       return fail(static_cast<Exit>(message->number), std::move(message->text));
     if (message->kind == gate::Message::Kind::full) begin_new_audit_file();
-    if (message->kind == gate::Message::Kind::admitted)
+    if (message->kind == gate::Message::Kind::admitted) {
+      log::debug("phase 1: " + message->reason + " is at " + message->text);
       admitted_.push_back(TRY(inet::IpAddress::parse(message->text)));
+    }
     if (message->kind == gate::Message::Kind::unresolved)
-      unresolved_.push_back({std::move(message->text), std::move(message->reason)});
+      unresolved_.push_back(
+          {Unresolved::Kind::unresolved, std::move(message->text), std::move(message->reason)});
+    if (message->kind == gate::Message::Kind::withheld)
+      unresolved_.push_back(
+          {Unresolved::Kind::withheld, std::move(message->text), std::move(message->reason)});
     if (message->kind == gate::Message::Kind::ready) {
       resolved_ = message->number;
       return {};
     }
   }
+}
+
+gate::Family GateWard::network() const {
+  return std::max(setup_.terms.ipv4, setup_.terms.ipv6);
 }
 
 selftest::Targets GateWard::targets() const {

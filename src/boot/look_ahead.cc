@@ -31,9 +31,12 @@ Result<> look_for_auth_hook(const Plan& plan) {
 }  // namespace
 
 Result<> look_for_program(const Plan& plan) {
-  const std::string& name = plan.command.front();
-  const std::string_view path = plan.environment.agent.get("PATH");
-  if (plan.auth_hook || !confine::leads_nowhere(name, path, plan.workdir)) return {};  // a hook may bring it
+  if (plan.auth_hook) return {};  // which may bring it
+  return look_for_program(plan.command.front(), plan.environment.agent.get("PATH"), plan.workdir);
+}
+
+Result<> look_for_program(std::string_view name, std::string_view path, std::string_view directory) {
+  if (!confine::leads_nowhere(name, path, directory)) return {};
   const bool is_path = name.contains('/');
   return fail(Exit::not_found,
               "there is no program " + quote(name) +

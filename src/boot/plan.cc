@@ -12,12 +12,21 @@ std::string_view base_name(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+std::string_view cure_of(const telemetry::Telemetry& telemetry) {
+  if (telemetry.state == telemetry::State::not_configured)
+    return "set GRAFANA_INSTANCE_ID, GRAFANA_API_TOKEN and GRAFANA_OTLP_ENDPOINT, or "
+           "OTEL_EXPORTER_OTLP_ENDPOINT";
+  return telemetry.missing.empty() ? "switch it on" : "set what is missing";
+}
+
 Result<> require_telemetry(const config::Config& config, const telemetry::Telemetry& telemetry) {
   if (config.require_telemetry == config::Choice::no || telemetry.state == telemetry::State::on) return {};
   std::string reason(text(telemetry.state));
   if (!telemetry.reason.empty()) reason += " by " + telemetry.reason;
   for (const std::string& name : telemetry.missing) reason += ", missing " + name;
-  return fail(Exit::configuration, "--require-telemetry: telemetry is off (" + reason + ")");
+  return fail(Exit::configuration, config.given.at("require_telemetry").origin + ": telemetry is off (" +
+                                       reason + "): " + std::string(cure_of(telemetry)) +
+                                       ", or leave out require-telemetry");
 }
 
 Result<std::vector<policy::Rule>> parse_inbound(const config::Given& given) {

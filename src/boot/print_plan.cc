@@ -126,6 +126,15 @@ void print_settings(Out& out, const Plan& plan) {
     line(out, "  {:<12} {}   ({})", key, given.text, given.origin);
 }
 
+// What a rule opens beyond addresses on the public internet, and what else it asks for.
+std::string extras(const policy::Rule& rule) {
+  std::string text;
+  if (rule.answers == policy::Answers::private_too) text += ", private addresses too";
+  if (!rule.types.empty()) text += ", asks for " + rule.types.text();
+  if (rule.need == policy::Need::required) text += ", required";
+  return text;
+}
+
 void print_phase_1(Out& out, const Plan& plan) {
   line(out, "phase 1: before the network is usable");
   line(out, "  gate         {}",
@@ -137,7 +146,7 @@ void print_phase_1(Out& out, const Plan& plan) {
   if (plan.scope == config::Scope::user)
     line(out, "  scope        user {} alone: nobody else is touched", plan.identity.uid);
   for (const policy::Rule& rule : plan.rules)
-    line(out, "  opens        {}   ({})", text(rule), escape_controls(rule.reason));
+    line(out, "  opens        {}{}   ({})", text(rule), extras(rule), escape_controls(rule.reason));
   for (const policy::Rule& rule : plan.inbound)
     line(out, "  accepts      flows from {} to port {}/{}   ({})", text(rule.subject), rule.ports.text(),
          text(rule.protocol), escape_controls(rule.reason));

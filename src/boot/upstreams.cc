@@ -2,8 +2,14 @@
 
 #include <algorithm>
 
+#include <sys/socket.h>
+
 #include "ostiary/base/quote.h"
+#include "ostiary/base/unique_fd.h"
+#include "ostiary/boot/plan.h"
 #include "ostiary/boot/resolver_file.h"
+#include "ostiary/inet/socket_address.h"
+#include "ostiary/inet/special.h"
 #include "ostiary/net/resolv_conf.h"
 #include "ostiary/upstream/ares_upstream.h"
 #include "ostiary/upstream/in_turn.h"
@@ -15,11 +21,17 @@ namespace {
 Result<> check_usable(const upstream::Server& server) {
   TRY(upstream::parse_server(text(server)));
   if (upstream::AresUpstream::can_reach(server)) return {};
-  return fail(Exit::configuration, quote(text(server)) + " is link-local, which this c-ares cannot reach");
+  return fail(Exit::configuration, quote(text(server)) + " is link-local, which takes c-ares 1.24");
 }
 
 PlannedUpstream planned(const net::Nameserver& server, std::string source) {
   return {.server = {.address = server.address, .zone = server.zone}, .source = std::move(source)};
+}
+
+// Where the rules hold all, a resolver of this host cannot be the upstream: the rules bring its own questions
+// to the gate, and the agent could answer in its place. Docker's asks from outside.
+bool can_ask(const Plan& plan, const inet::IpAddress& address) {
+  return plan.scope == config::Scope::user || upstream::is_dockers(address) || !is_of_this_host(address);
 }
 
 }  // namespace
@@ -65,6 +77,33 @@ Result<std::vector<PlannedUpstream>> usable_upstreams(std::vector<PlannedUpstrea
     return fail(Exit::configuration, unusable.front() + ": name another with --upstream");
   for (const std::string& each : unusable) warnings.push_back(each + ": it is not asked");
   return usable;
+}
+
+bool is_of_this_host(const inet::IpAddress& address) {
+  if (inet::classify(address) == inet::Reach::loopback) return true;
+  const inet::SocketAddress server(address, upstream::dns_port);
+  const UniqueFd socket{::socket(server.domain(), SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  if (!socket.valid() || ::connect(socket.get(), server.get(), server.size()) != 0) return false;
+  return inet::SocketAddress::local(socket) == address;
+}
+
+Result<Askable> choose_upstreams(const Plan& plan) {
+  if (plan.upstreams.empty())
+    return fail(
+        Exit::configuration,
+        std::string(resolver_path) + " names no nameserver: write one there, or name one with --upstream");
+  Askable askable;
+  for (const PlannedUpstream& each : plan.upstreams)
+    if (can_ask(plan, each.server.address))
+      askable.servers.push_back(each.server);
+    else
+      askable.refused.push_back(
+          each.source + ": the upstream server " + text(each.server) +
+          " is on this host. The rules bring that server's own questions to the gate, so "
+          "names would not resolve");
+  if (!askable.servers.empty()) return askable;
+  return fail(Exit::configuration, askable.refused.front() + ": give --upstream the server that " +
+                                       plan.upstreams.front().server.address.text() + " itself asks");
 }
 
 }  // namespace ostiary::boot

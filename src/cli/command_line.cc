@@ -11,6 +11,7 @@
 
 #include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
+#include "ostiary/config/config.h"
 #include "version.h"
 
 namespace ostiary::cli {
@@ -72,19 +73,42 @@ const Setting* awaits_value(std::string_view argument) {
   return setting == settings.end() || is_switch(*setting) ? nullptr : setting;
 }
 
-// The switch that was written with a value other than yes or no, as in --no-derive=maybe, or nullptr.
-const Setting* undecided_switch(std::string_view argument) {
-  const size_t end = std::min(argument.find('='), argument.size());
+// The switch in --no-derive=yes, and the word behind it.
+struct WrittenSwitch {
+  const Setting* setting = nullptr;
+  std::string_view word;
+};
+WrittenSwitch written_switch(std::string_view argument) {
+  const size_t end = argument.find('=');
+  if (end == std::string_view::npos) return {};
   const auto* const setting = std::ranges::find(settings, argument.substr(0, end), &Setting::flag);
-  if (end == argument.size() || setting == settings.end() || !is_switch(*setting)) return nullptr;
-  const std::string_view value = argument.substr(end + 1);
-  return value == "true" || value == "false" ? nullptr : setting;
+  if (setting == settings.end() || !is_switch(*setting)) return {};
+  return {setting, argument.substr(end + 1)};
+}
+
+bool is_flag(std::string_view argument) {
+  return argument == "--" || argument == "--help" ||
+         std::ranges::find(settings, argument.substr(0, argument.find('=')), &Setting::flag) !=
+             settings.end();
 }
 
 struct Split {
   std::vector<std::string> flags;
   std::vector<std::string> command;
+  std::string warning = {};
 };
+
+// --no-derive false
+std::string program_or_word(const Split& split) {
+  const auto* const last =
+      split.flags.empty() ? settings.end() : std::ranges::find(settings, split.flags.back(), &Setting::flag);
+  if (last == settings.end() || !is_switch(*last) || split.command.empty() ||
+      !config::parse_switch(split.command.front()))
+    return {};
+  const std::string flag(last->flag);
+  return quote(split.command.front()) + " is taken for the program, and " + flag + " for set: write " + flag +
+         "=" + split.command.front() + ", or -- before a program";
+}
 
 // The command begins after "--", or with the first argument that is neither a flag nor a flag's value.
 Split split_command(std::span<const std::string> arguments) {
@@ -92,11 +116,13 @@ Split split_command(std::span<const std::string> arguments) {
   while (next < arguments.size() && arguments[next].starts_with('-') && arguments[next] != "--")
     next += awaits_value(arguments[next]) != nullptr ? 2 : 1;
   const size_t end_of_flags = std::min(next, arguments.size());
-  if (next < arguments.size() && arguments[next] == "--") ++next;
+  const bool marked = next < arguments.size() && arguments[next] == "--";
+  if (marked) ++next;
   Split split;
   split.flags.assign(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(end_of_flags));
   if (next < arguments.size())
     split.command.assign(arguments.begin() + static_cast<std::ptrdiff_t>(next), arguments.end());
+  if (!marked) split.warning = program_or_word(split);
   return split;
 }
 
@@ -159,20 +185,56 @@ std::unexpected<Error> usage(std::string_view subcommand, const std::string& mes
   return fail(Exit::usage, message + ": see ostiary " + std::string(subcommand) + " --help");
 }
 
+// A list with nothing between two commas: a shell's variable was most likely misspelled.
+bool has_empty_entry(std::string_view list) {
+  while (true) {
+    const size_t comma = list.find(',');
+    if (list.substr(0, comma).find_first_not_of(" \t\r\n") == std::string_view::npos) return true;
+    if (comma == std::string_view::npos) return false;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+Result<> check_value(const Setting& setting, std::string_view value, std::string_view subcommand) {
+  const std::string flag(setting.flag);
+  const std::string form = ": write " + flag + " " + std::string(setting.value);
+  if (value.empty()) return usage(subcommand, flag + " has no value" + form + ", or leave it out");
+  if (setting.kind == ValueKind::list && has_empty_entry(value))
+    return usage(subcommand, flag + " has an empty entry" + form + ", entries with one comma between them");
+  return {};
+}
+
+std::string no_value(const Setting& setting) {
+  return std::string(setting.flag) + " has no value: write " + std::string(setting.flag) + " " +
+         std::string(setting.value);
+}
+
 // Where the library would take the next flag, or a "--", for the value, or speak of a value in its own words.
-Result<> check_values(std::span<const std::string> flags, std::string_view subcommand) {
+// A switch's word becomes one of those that the library knows.
+Result<> check_values(std::span<std::string> flags, std::string_view subcommand) {
   for (size_t i = 0; i < flags.size(); ++i) {
-    if (const Setting* undecided = undecided_switch(flags[i]))
-      return usage(subcommand, std::string(undecided->flag) + " is neither true nor false: write " +
-                                   std::string(undecided->flag) + ", or " + std::string(undecided->flag) +
-                                   "=false");
-    const bool ends_at_once = flags[i].ends_with('=');
-    const Setting* setting = awaits_value(flags[i].substr(0, flags[i].size() - (ends_at_once ? 1 : 0)));
+    if (const auto [setting, word] = written_switch(flags[i]); setting != nullptr) {
+      const std::string flag(setting->flag);
+      const auto choice = config::parse_switch(word);
+      if (!choice)
+        return usage(subcommand, flag + ": " + quote_refused(word) + " switches nothing: write " + flag +
+                                     ", or " + flag + "=false");
+      flags[i] = flag + (*choice == config::Choice::yes ? "=true" : "=false");
+      continue;
+    }
+    const size_t equals = flags[i].find('=');
+    const Setting* setting = awaits_value(std::string_view(flags[i]).substr(0, equals));
     if (setting == nullptr) continue;
-    if (!ends_at_once) ++i;
-    if (ends_at_once || i == flags.size() || flags[i].starts_with('-'))
-      return usage(subcommand, std::string(setting->flag) + " has no value: write " +
-                                   std::string(setting->flag) + " " + std::string(setting->value));
+    if (equals != std::string::npos) {
+      TRY(check_value(*setting, std::string_view(flags[i]).substr(equals + 1), subcommand));
+      continue;
+    }
+    if (++i == flags.size() || is_flag(flags[i])) return usage(subcommand, no_value(*setting));
+    if (flags[i].starts_with('-'))
+      return usage(subcommand, no_value(*setting) +
+                                   "; a value that begins with - stands behind an equals sign, " +
+                                   std::string(setting->flag) + "=-...");
+    TRY(check_value(*setting, flags[i], subcommand));
   }
   return {};
 }
@@ -225,7 +287,7 @@ Result<Invocation> parse_run(std::span<const std::string> arguments,
   TRY(check_values(split.flags, "run"));
   if (const auto help = TRY(parse(app, "run", std::move(split.flags)))) return Print{*help};
   TRY(check_program("run", split.command));
-  return Run{collect(app, given), std::move(split.command), standing};
+  return Run{collect(app, given), std::move(split.command), std::move(split.warning), standing};
 }
 
 Result<Invocation> parse_plan(std::span<const std::string> arguments) {
@@ -241,7 +303,8 @@ Result<Invocation> parse_plan(std::span<const std::string> arguments) {
   TRY(check_values(split.flags, "plan"));
   if (const auto help = TRY(parse(app, "plan", std::move(split.flags)))) return Print{*help};
   TRY(check_program("plan", split.command));
-  return Plan{collect(app, given), std::move(split.command), json ? Form::json : Form::text};
+  return Plan{collect(app, given), std::move(split.command), std::move(split.warning),
+              json ? Form::json : Form::text};
 }
 
 Result<Invocation> parse_exec(std::span<const std::string> arguments) {

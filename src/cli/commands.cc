@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "ostiary/base/escape.h"
@@ -86,9 +87,11 @@ std::string read_original_resolv_conf() {
   return file ? file->original() : std::string();
 }
 
-Result<boot::Plan> make_plan(config::GivenSettings flags, std::vector<std::string> command, char** environ) {
-  const config::Config config =
-      TRY(config::read_config({config::Environment::copy_of(environ), std::move(flags), read_config_file}));
+// `Request` is a Run or a Plan.
+template <typename Request>
+Result<boot::Plan> make_plan(Request request, char** environ) {
+  const config::Config config = TRY(config::read_config(
+      {config::Environment::copy_of(environ), std::move(request.flags), read_config_file}));
   log::set_level(config.log_level);
   std::error_code unknown;
   boot::Machine machine{.identity = TRY(find_identity(config)),
@@ -97,7 +100,9 @@ Result<boot::Plan> make_plan(config::GivenSettings flags, std::vector<std::strin
                         .resolv_conf = read_original_resolv_conf()};
   machine.network = net::decide(net::read_namespace_facts(place_of(config)));
   machine.rules_at_end = rules_at_end(config, machine.network);
-  return boot::make_plan(config, std::move(command), std::move(machine));
+  auto plan = boot::make_plan(config, std::move(request.command), std::move(machine));
+  if (plan && !request.warning.empty()) plan->warnings.push_back(std::move(request.warning));
+  return plan;
 }
 
 Result<> require_root(std::string_view command) {
@@ -135,8 +140,9 @@ Result<> check_first_word(const boot::Plan& plan) {
 
 Result<int> execute_run(Run run, char** environ) {
   TRY(boot::hide_memory());
-  const boot::Plan plan = TRY(make_plan(std::move(run.flags), std::move(run.command), environ));
-  if (run.standing == Standing::first_word) TRY(check_first_word(plan));
+  const Standing standing = run.standing;
+  const boot::Plan plan = TRY(make_plan(std::move(run), environ));
+  if (standing == Standing::first_word) TRY(check_first_word(plan));
   config::wipe_values(environ);
   Result<int> status = boot::run(plan);
   if (!status && status.error().exit == Exit::not_found)
@@ -144,9 +150,21 @@ Result<int> execute_run(Run run, char** environ) {
   return status;
 }
 
+// What a boot in this network would make of the plan's servers.
+void tell_upstreams(boot::Plan& plan) {
+  if (plan.gate == config::Gate::off || plan.upstreams.empty()) return;
+  const auto askable = boot::choose_upstreams(plan);
+  if (!askable) plan.warnings.push_back("a boot would end with status 78: " + askable.error().message);
+  if (askable)
+    for (const std::string& refused : askable->refused)
+      plan.warnings.push_back(refused + ": it is not asked");
+}
+
 Result<int> execute_plan(Plan request, char** environ) {
-  const boot::Plan plan = TRY(make_plan(std::move(request.flags), std::move(request.command), environ));
-  return print(request.form == Form::json ? boot::plan_as_json(plan) : boot::plan_as_text(plan));
+  const Form form = request.form;
+  boot::Plan plan = TRY(make_plan(std::move(request), environ));
+  tell_upstreams(plan);
+  return print(form == Form::json ? boot::plan_as_json(plan) : boot::plan_as_text(plan));
 }
 
 // Without a boot that goes on there may be no rules; one that was killed, or its container, leaves its
@@ -182,6 +200,7 @@ Result<int> execute_exec(Exec exec, const config::Environment& caller) {
   const confine::Command command{.arguments = std::move(exec.command),
                                  .environment = session.environment.entries(),
                                  .directory = session.workdir};
+  TRY(boot::look_for_program(command.arguments.front(), session.environment.get("PATH"), session.workdir));
   TRY(boot::check_inherited_sockets(boot::Inheritable::no_socket));
   // The note comes before a second look for the boot's session. A boot that ends removes the session before
   // it looks for the note: one of the two sees the other.
@@ -223,7 +242,11 @@ Result<int> execute_presets() {
 
 Result<int> execute_status() {
   TRY(require_root("status"));
-  return print(TRY(read_state(boot::status_name)));
+  auto status = nlohmann::ordered_json::parse(TRY(read_state(boot::status_name)), nullptr, false);
+  if (!status.is_object())
+    return fail(Exit::unavailable, state_path(boot::status_name) + ": is not what a boot writes: boot again");
+  status["running"] = TRY(boot::OnlyBoot::is_claimed());
+  return print(status.dump(2) + "\n");
 }
 
 struct Executor {

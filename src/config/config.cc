@@ -61,26 +61,36 @@ void strengthen(GivenSettings& weaker, GivenSettings stronger) {
   for (auto& [key, given] : stronger) weaker[key] = std::move(given);
 }
 
+// With the name of the flag or variable that named the file. Its path, which the error begins with, may be
+// long.
+std::unexpected<Error> unreadable(std::string_view origin, const std::string& path, Error error) {
+  const std::string shown = quote_unless_password(path, "its file");
+  if (error.message.starts_with(path)) error.message.replace(0, path.size(), shown);
+  if (origin.empty()) return std::unexpected(std::move(error));
+  return std::unexpected(std::move(error).within(origin));
+}
+
 // The policy file and its path, which is empty where there is none.
 Result<PolicyFile> find_policy(const Sources& sources, const GivenSettings& given, std::string& path) {
   const auto named = given.find("policy");
   path = named != given.end() ? named->second.text : default_policy_path;
-  const auto text = TRY(sources.read_file(path));
-  if (text) return parse_policy_file(*text, escape_controls(path));
+  const auto text = sources.read_file(path);
+  if (!text)
+    return unreadable(named == given.end() ? std::string_view() : named->second.origin, path, text.error());
+  if (*text) return parse_policy_file(**text, escape_controls(path));
   if (named != given.end())
-    return fail(Exit::missing_input,
-                named->second.origin + ": there is no file " +
-                    (may_hold_password(path) ? "at its path: write the path of a policy file"
-                                             : escape_controls(path)));
+    return fail(Exit::missing_input, named->second.origin + ": there is no file " +
+                                         quote_unless_password(path, "at its path") +
+                                         ": write the path of a policy file");
   path.clear();
   return PolicyFile{};
 }
 
 // ---- one setting of each kind
 
-// Without the text itself: it may be a secret that was put into the wrong variable.
-std::unexpected<Error> bad(const Given& given, std::string_view cure) {
-  return fail(Exit::configuration, given.origin + ": " + std::string(cure));
+// `what` is wrong with the text, and the cure.
+std::unexpected<Error> bad(const Given& given, std::string_view what) {
+  return fail(Exit::configuration, given.origin + ": " + quote_refused(given.text) + " " + std::string(what));
 }
 
 class Reader {
@@ -105,18 +115,15 @@ class Reader {
     const auto [end, error] = std::from_chars(given->text.data(), last, value);
     if (error != std::errc{} || end != last || value < min || value > max)
       return bad(*given, "is not a number of " + std::string(of_what) + " from " + std::to_string(min) +
-                             " to " + std::to_string(max));
+                             " to " + std::to_string(max) + ", like " + std::to_string(standard));
     return value;
   }
 
   Result<std::optional<Choice>> choice(std::string_view key) const {
     const Given* given = find(key);
     if (given == nullptr) return std::nullopt;
-    constexpr std::array<std::string_view, 3> yes{"true", "1", "yes"};
-    constexpr std::array<std::string_view, 3> no{"false", "0", "no"};
-    if (std::ranges::find(yes, given->text) != yes.end()) return Choice::yes;
-    if (std::ranges::find(no, given->text) != no.end()) return Choice::no;
-    return bad(*given, "is neither true nor false");
+    if (const auto choice = parse_switch(given->text)) return choice;
+    return bad(*given, "switches nothing: write true, 1, yes, false, 0 or no");
   }
 
   Result<std::string> absolute_path(std::string_view key) const {
@@ -235,6 +242,14 @@ Result<> read_secrets(const Sources& sources, Config& config) {
 }
 
 }  // namespace
+
+std::optional<Choice> parse_switch(std::string_view word) {
+  constexpr std::array<std::string_view, 3> yes{"true", "1", "yes"};
+  constexpr std::array<std::string_view, 3> no{"false", "0", "no"};
+  if (std::ranges::find(yes, word) != yes.end()) return Choice::yes;
+  if (std::ranges::find(no, word) != no.end()) return Choice::no;
+  return std::nullopt;
+}
 
 std::string_view text(TelemetrySource source) {
   return source_names.at(static_cast<size_t>(source));

@@ -21,51 +21,57 @@ std::string list(std::span<const std::string_view> words) {
 
 }  // namespace
 
+Error of_key(Error error, std::string_view key) {
+  const size_t place = error.message.find(": ");
+  const size_t what = place == std::string::npos ? 0 : place + 2;
+  error.message.insert(what, std::string(key) + " ");
+  return error;
+}
+
 Error Node::error(std::string_view message) const {
   return Error{Exit::configuration, std::string(message)}.within("line " + std::to_string(line_));
 }
 
-std::unexpected<Error> Node::mismatch(std::string_view expected) const {
-  return std::unexpected(
-      error("is " + std::string(kind_names.at(value_.index())) + "; write " + std::string(expected)));
+Error Node::mismatch(std::string_view expected) const {
+  return error("is " + std::string(kind_names.at(value_.index())) + ": write " + std::string(expected));
 }
 
 Result<bool> Node::boolean() const {
   if (const auto* value = std::get_if<bool>(&value_)) return *value;
-  return mismatch("true or false");
+  return std::unexpected(mismatch("true or false"));
 }
 
 Result<int64_t> Node::integer(int64_t min, int64_t max) const {
   const std::string expected = "a whole number from " + std::to_string(min) + " to " + std::to_string(max);
   const auto* number = std::get_if<Number>(&value_);
-  if (number == nullptr) return mismatch(expected);
+  if (number == nullptr) return std::unexpected(mismatch(expected));
   if (!number->integer || *number->integer < min || *number->integer > max)
-    return std::unexpected(error("write " + expected));
+    return std::unexpected(error("is not " + expected));
   return *number->integer;
 }
 
 Result<double> Node::real(double min, double max) const {
   const auto* number = std::get_if<Number>(&value_);
-  if (number == nullptr) return mismatch("a number");
+  if (number == nullptr) return std::unexpected(mismatch("a number"));
   if (number->real < min || number->real > max)
     return std::unexpected(
-        error("write a number from " + std::to_string(min) + " to " + std::to_string(max)));
+        error("is not a number from " + std::to_string(min) + " to " + std::to_string(max)));
   return number->real;
 }
 
 Result<std::string_view> Node::string() const {
   if (const auto* value = std::get_if<std::string>(&value_)) return std::string_view(*value);
-  return mismatch("a string");
+  return std::unexpected(mismatch("a string"));
 }
 
 Result<std::span<const Node>> Node::array() const {
   if (const auto* value = std::get_if<std::vector<Node>>(&value_)) return std::span<const Node>(*value);
-  return mismatch("an array");
+  return std::unexpected(mismatch("an array"));
 }
 
 Result<std::span<const Member>> Node::object() const {
   if (const auto* value = std::get_if<std::vector<Member>>(&value_)) return std::span<const Member>(*value);
-  return mismatch("an object");
+  return std::unexpected(mismatch("an object"));
 }
 
 const Node* Node::find(std::string_view name) const {

@@ -15,15 +15,30 @@ std::string place(const std::string& path, size_t line) {
 // An error in a value says which key it is for: a file on one line has only one line number.
 template <typename T>
 Result<T> value_for(std::string_view key, Result<T> value) {
-  if (!value) return fail(value.error().exit, value.error().message + " for " + std::string(key));
-  return value;
+  if (value) return value;
+  return std::unexpected(of_key(std::move(value).error(), key));
+}
+
+// "22,3000", 22, ["22", 3000]
+Result<std::string> list_item(const Node& value) {
+  if (value.kind() == Kind::number) return std::to_string(TRY(value.integer(0, UINT16_MAX)));
+  if (value.kind() != Kind::string) return std::unexpected(value.mismatch("a string or an array"));
+  return std::string(TRY(value.string()));
+}
+
+Result<std::string> list_text(const Node& value) {
+  if (value.kind() != Kind::array) return list_item(value);
+  std::string text;
+  for (const Node& item : TRY(value.array())) text += (text.empty() ? "" : ",") + TRY(list_item(item));
+  return text;
 }
 
 Result<std::string> setting_text(const Setting& setting, const Node& value) {
   switch (setting.kind) {
     case ValueKind::text:
-    case ValueKind::list:
       return std::string(TRY(value.string()));
+    case ValueKind::list:
+      return list_text(value);
     case ValueKind::seconds:
     case ValueKind::mebibytes:
       return std::to_string(TRY(value.integer(setting.min, setting.max)));
@@ -42,11 +57,6 @@ Result<std::vector<NamedText>> text_map(std::string_view key, const Node& object
   return entries;
 }
 
-std::string described(const Setting& setting) {
-  const bool is_text = setting.kind == ValueKind::text || setting.kind == ValueKind::list;
-  return std::string(setting.key) + (is_text ? ", " + std::string(setting.value) : "");
-}
-
 std::vector<std::string_view> known_keys() {
   std::vector<std::string_view> keys{"$schema", "allow", "telemetry", "resource_attributes"};
   for (const Setting& setting : settings)
@@ -63,11 +73,15 @@ const Node* find_part(const Node& object, std::string_view key) {
 Result<PolicyFile> read_policy(const Node& root, const std::string& path) {
   TRY(root.object());
   TRY(root.only_keys(known_keys()));
+  if (const Node* schema = root.find("$schema")) TRY(value_for("$schema", schema->string()));
   PolicyFile policy;
   for (const Setting& setting : settings) {
     const Node* value = setting.reach == Reach::everywhere ? root.find(setting.key) : nullptr;
     if (value == nullptr) continue;
-    policy.settings[setting.key] = {TRY(value_for(described(setting), setting_text(setting, *value))),
+    auto text = value_for(setting.key, setting_text(setting, *value));
+    if (!text && setting.kind == ValueKind::text)
+      text.error().message += ", like " + std::string(setting.value);
+    policy.settings[setting.key] = {TRY(std::move(text)),
                                     place(path, value->line()) + ": " + std::string(setting.key)};
   }
   if (const Node* allow = find_part(root, "allow")) policy.allow = *allow;

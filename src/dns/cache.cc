@@ -77,6 +77,10 @@ void Cache::put_no_data(const WireName& name, RecordType type, std::chrono::seco
   put_absence(name, type, Outcome::no_data, ttl, now);
 }
 
+void Cache::put_withheld(const WireName& name, RecordType type, std::chrono::seconds ttl, Time now) {
+  put_absence(name, type, Outcome::withheld, ttl, now);
+}
+
 void Cache::put_no_such_name(const WireName& name, RecordType type, std::chrono::seconds ttl, Time now) {
   put_absence(name, type, Outcome::no_such_name, ttl, now);
 }

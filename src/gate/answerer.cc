@@ -18,8 +18,12 @@ using upstream::Origin;
 
 constexpr dns::Explanation no_rule{ExtendedError::blocked, "ostiary: no rule of the policy allows this name"};
 constexpr dns::Explanation at_bound{ExtendedError::prohibited, "ostiary: too many new names at a time"};
+constexpr dns::Explanation private_only{ExtendedError::blocked,
+                                        "ostiary: private addresses only, and no rule opens those"};
 constexpr dns::Explanation no_answer{ExtendedError::network_error,
                                      "ostiary: the upstream gave no usable answer"};
+constexpr dns::Explanation no_network{ExtendedError::network_error,
+                                      "ostiary: no route leads out of this network"};
 constexpr dns::Explanation own_question{ExtendedError::other,
                                         "ostiary: this question is the gate's own, come back"};
 constexpr dns::Explanation not_admitted{ExtendedError::other, "ostiary: the kernel refused the admission"};
@@ -34,6 +38,14 @@ dns::HashKey random_key() {
 
 bool is_address(RecordType type) {
   return type == RecordType::a || type == RecordType::aaaa;
+}
+
+Finding withheld(std::span<const inet::IpAddress> addresses, seconds ttl) {
+  return {.kind = Finding::Kind::withheld,
+          .addresses = addresses,
+          .ttl = ttl,
+          .why = private_only,
+          .denied = DenyReason::rebinding};
 }
 
 bool may_be_told(const inet::IpAddress& address, const policy::Decision& decision) {
@@ -79,6 +91,7 @@ bool Answerer::answer_from_cache(const dns::Query& query, const Client& client, 
   if (!hit) return false;
   Finding finding{.kind = Finding::Kind::no_data, .ttl = hit->ttl};
   if (hit->outcome == dns::Cache::Outcome::no_such_name) finding.kind = Finding::Kind::no_such_name;
+  if (hit->outcome == dns::Cache::Outcome::withheld) finding = withheld({}, hit->ttl);
   if (hit->outcome == dns::Cache::Outcome::addresses) {
     finding.kind = Finding::Kind::addresses;
     finding.addresses = hit->addresses;
@@ -89,7 +102,7 @@ bool Answerer::answer_from_cache(const dns::Query& query, const Client& client, 
       cache_.set_admitted_until(query.name, query.type, *until);
     }
   }
-  write(query.envelope, client, finding);
+  answer(query.name, query.type, query.envelope, client, finding, now);
   return true;
 }
 
@@ -98,6 +111,8 @@ void Answerer::answer_anew(const dns::Query& query, const Client& client, Time n
   const policy::Decision decision = name ? around_.policy.decide(*name) : policy::Decision{};
   if (decision.verdict == policy::Verdict::deny) return deny(query, client, now);
 
+  if (is_address(query.type) && !leads_somewhere(RecordType::a) && !leads_somewhere(RecordType::aaaa))
+    return write(query.envelope, client, without_network(query.name, now));
   const bool opened = is_address(query.type) ? leads_somewhere(query.type)
                                              : decision.types.contains(static_cast<uint16_t>(query.type));
   if (!opened) {
@@ -120,8 +135,9 @@ void Answerer::answer_anew(const dns::Query& query, const Client& client, Time n
     return deny_at_bound(query, client, "clients waiting for one answer", now);
   }
   resolve(question, decision,
-          [this, client, envelope = dns::KeptEnvelope(query.envelope)](const Finding& finding) {
-            write(envelope.envelope(), client, finding);
+          [this, client, question, envelope = dns::KeptEnvelope(query.envelope)](const Finding& finding) {
+            answer(question.name, question.type, envelope.envelope(), client, finding,
+                   std::chrono::steady_clock::now());
           });
 }
 
@@ -195,16 +211,17 @@ Finding Answerer::take_addresses(const dns::Question& question, const policy::De
   std::ranges::copy_if(addresses.list, std::back_inserter(kept_),
                        [&](const inet::IpAddress& address) { return may_be_told(address, decision); });
   if (kept_.empty()) {
-    tell_denied(question.name, question.type, DenyReason::rebinding, {}, now);
-    cache_.put_no_data(question.name, question.type, addresses.ttl, now);
-    return {.kind = Finding::Kind::no_data, .ttl = addresses.ttl};
+    cache_.put_withheld(question.name, question.type, addresses.ttl, now);
+    kept_.assign(addresses.list.begin(), addresses.list.end());
+    return withheld(kept_, addresses.ttl);
   }
   const std::string name = question.name.text();
   const auto until = admit(name, kept_, decision, addresses.ttl, now);
-  if (!until) {
-    tell_denied(question.name, question.type, DenyReason::not_admitted, {}, now);
-    return {.kind = Finding::Kind::failed, .why = not_admitted};
-  }
+  if (!until)
+    return {.kind = Finding::Kind::failed,
+            .why = not_admitted,
+            .denied = DenyReason::not_admitted,
+            .failure = "the kernel refused the admission"};
   tell_allowed(question.name, name, decision);
   cache_.put_addresses(question.name, question.type, kept_, addresses.ttl, now, *until);
   return {.kind = Finding::Kind::addresses, .addresses = kept_, .ttl = addresses.ttl};
@@ -221,10 +238,17 @@ Finding Answerer::take_records(const dns::Question& question, std::span<const ui
   return failed(question, "no usable reply", now);
 }
 
+Finding Answerer::without_network(const dns::WireName& name, Time now) {
+  const std::string shown = name.text();
+  constexpr std::string_view why = "no route leads out of this network";
+  around_.recorder.tell_folded(audit::UpstreamFailure{.name = shown, .why = why}, now);
+  return {.kind = Finding::Kind::failed, .why = no_network, .failure = std::string(why)};
+}
+
 Finding Answerer::failed(const dns::Question& question, std::string_view why, Time now) {
   const std::string name = question.name.text();
   around_.recorder.tell_folded(audit::UpstreamFailure{.name = name, .why = why}, now);
-  return {.kind = Finding::Kind::failed, .why = no_answer};
+  return {.kind = Finding::Kind::failed, .why = no_answer, .failure = std::string(why)};
 }
 
 std::optional<Answerer::Time> Answerer::admit(std::string_view name,
@@ -249,6 +273,12 @@ std::optional<Answerer::Time> Answerer::admit(std::string_view name,
 
 // ---- answers
 
+void Answerer::answer(const dns::WireName& name, RecordType type, const dns::Envelope& envelope,
+                      const Client& client, const Finding& finding, Time now) {
+  if (finding.denied) tell_denied(name, type, *finding.denied, {}, now);
+  write(envelope, client, finding);
+}
+
 void Answerer::write(const dns::Envelope& envelope, const Client& client, const Finding& finding) {
   const auto room = std::span(room_).first(dns::answer_limit(envelope, client.transport));
   switch (finding.kind) {
@@ -257,7 +287,8 @@ void Answerer::write(const dns::Envelope& envelope, const Client& client, const 
     case Finding::Kind::no_such_name:
       return write_empty(envelope, client, Rcode::no_such_name);
     case Finding::Kind::no_data:
-      return write_empty(envelope, client, Rcode::no_error);
+    case Finding::Kind::withheld:
+      return write_empty(envelope, client, Rcode::no_error, finding.why);
     case Finding::Kind::addresses:
       return send(client, dns::write_addresses(room, envelope, finding.addresses, finding.ttl));
     case Finding::Kind::records:

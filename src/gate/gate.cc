@@ -21,6 +21,7 @@
 #include "ostiary/gate/recorder.h"
 #include "ostiary/nft/denied_log.h"
 #include "ostiary/upstream/in_turn.h"
+#include "plan_host.h"
 #include "tcp_server.h"
 #include "udp_server.h"
 
@@ -256,19 +257,12 @@ class Gate {
 
   // ---- the plan's hosts, before anybody asks
 
-  struct PlanHost {
-    inet::HostName name;
-    size_t waiting = 0;  // for A, for AAAA
-    bool resolved = false;
-    std::string_view why = "has no address";
-  };
-
   void resolve_plan() {
     plan_deadline_ = steady_clock::now() + parts_.setup.resolve_timeout;
     if (parts_.setup.terms.ipv4 == Family::reachable) plan_types_.push_back(dns::RecordType::a);
     if (parts_.setup.terms.ipv6 == Family::reachable) plan_types_.push_back(dns::RecordType::aaaa);
     for (policy::PlainHost& host : parts_.policy.plain_hosts())
-      plan_.push_back({.name = std::move(host.name), .waiting = plan_types_.size()});
+      plan_.emplace_back(std::move(host.name), plan_types_.size());
     outstanding_ = plan_.size();
     if (plan_.empty()) return tell_ready();
     ask_plan();
@@ -284,44 +278,56 @@ class Gate {
 
   void resolve(size_t index) {
     if (plan_types_.empty()) return on_resolved(plan_[index]);
-    const inet::HostName& host = plan_[index].name;
+    const inet::HostName& host = plan_[index].name();
     const policy::Decision decision = parts_.policy.decide(host);
-    for (const dns::RecordType type : plan_types_)
-      answerer_.resolve({dns::WireName::from(host), type}, decision, [this, index](const Finding& finding) {
+    for (const dns::RecordType type : plan_types_) {
+      const dns::Question question{dns::WireName::from(host), type};
+      answerer_.resolve(question, decision, [this, index, question](const Finding& finding) {
         PlanHost& found = plan_[index];
-        if (finding.kind == Finding::Kind::addresses) found.resolved = true;
-        for (const inet::IpAddress& address : finding.addresses)
-          if (!told_ready_) tell({.kind = Message::Kind::admitted, .text = address.text()});
-        if (finding.kind == Finding::Kind::failed) found.why = "the upstream gave no usable answer";
-        if (finding.kind == Finding::Kind::no_such_name) found.why = "there is no such name";
-        if (--found.waiting == 0) on_resolved(found);
+        found.take(finding);
+        tell_found(question, finding);
+        if (!found.waits()) on_resolved(found);
       });
+    }
+  }
+
+  // Whom the plan's names lead to, to the keeper; what they were denied, to the audit.
+  void tell_found(const dns::Question& question, const Finding& finding) {
+    if (finding.kind == Finding::Kind::addresses)
+      for (const inet::IpAddress& address : finding.addresses)
+        if (!told_ready_)
+          tell({.kind = Message::Kind::admitted, .text = address.text(), .reason = question.name.text()});
+    if (finding.denied)
+      parts_.recorder.tell_folded(audit::DenyName{.name = question.name.text(),
+                                                  .type = text(question.type),
+                                                  .why = *finding.denied,
+                                                  .detail = {},
+                                                  .by = audit::Doer::boot},
+                                  steady_clock::now());
   }
 
   void on_resolved(const PlanHost& host) {
     if (told_ready_) return;
-    if (!host.resolved) tell_unresolved(host);
+    if (!host.resolved()) tell_unopened(host);
     if (--outstanding_ == 0) return tell_ready();
     ask_plan();
   }
 
   void give_up_plan() {
-    for (PlanHost& host : plan_)
-      if (host.waiting > 0 && !host.resolved) {
-        host.why = "did not resolve in time";
-        tell_unresolved(host);
-      }
+    for (const PlanHost& host : plan_)
+      if (host.waits() && !host.resolved()) tell_unopened(host);
     outstanding_ = 0;
     tell_ready();
   }
 
-  void tell_unresolved(const PlanHost& host) {
-    tell({.kind = Message::Kind::unresolved, .text = host.name.text(), .reason = std::string(host.why)});
+  void tell_unopened(const PlanHost& host) {
+    tell(host.unopened(
+        {.servers = parts_.setup.upstreams, .types = plan_types_, .timeout = parts_.setup.resolve_timeout}));
   }
 
   void tell_ready() {
     told_ready_ = true;
-    const auto resolved = std::ranges::count_if(plan_, [](const PlanHost& host) { return host.resolved; });
+    const auto resolved = std::ranges::count_if(plan_, &PlanHost::resolved);
     tell({.kind = Message::Kind::ready, .number = static_cast<uint32_t>(resolved)});
     ::malloc_trim(0);  // what it took to read a policy and to resolve its hosts
   }

@@ -30,6 +30,8 @@ Result<> check_label(std::string_view label) {
   if (label.size() > max_label) return fail(Exit::configuration, "has a label of more than 63 characters");
   if (label.front() == '-' || label.back() == '-')
     return fail(Exit::configuration, "has a label that begins or ends with a hyphen");
+  if (std::ranges::any_of(label, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+    return fail(Exit::configuration, "has a letter beyond ASCII; write its xn-- form, as idn2 prints it");
   if (!std::ranges::all_of(label, is_label_character))
     return fail(Exit::configuration, "has a character that is not a letter, digit, hyphen or underscore");
   return {};

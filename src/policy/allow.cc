@@ -21,10 +21,8 @@ std::unexpected<Error> wrong(const Node& node, std::string_view message) {
 // What is wrong with the value of a key, with the key said.
 template <typename T>
 Result<T> of_key(std::string_view key, Result<T> value) {
-  if (value) return value;
-  Error error = std::move(value).error();
-  if (!error.message.contains(key)) error.message += " for " + std::string(key);
-  return std::unexpected(std::move(error));
+  if (value || value.error().message.contains(key)) return value;
+  return std::unexpected(config::of_key(std::move(value).error(), key));
 }
 
 Result<Subject> read_host(const Node& object) {
@@ -36,7 +34,7 @@ Result<Subject> read_host(const Node& object) {
   const bool bracketed = text.starts_with('[') && text.ends_with(']');
   if (bracketed) text = text.substr(1, text.size() - 2);
   auto subject = parse_subject(text);
-  if (!subject && parse_subject(text.substr(0, text.rfind(':'))))
+  if (!subject && !text.contains("://") && parse_subject(text.substr(0, text.rfind(':'))))
     return wrong(*node, "host has its ports behind it; write them as \"ports\"");
   if (!subject) return wrong(*node, "host " + subject.error().message);
   return subject;

@@ -16,6 +16,11 @@ std::unexpected<Error> wrong(std::string message) {
   return fail(Exit::configuration, std::move(message));
 }
 
+// A part of an entry in what is wrong with it, unless the entry may hold a password.
+std::string part(std::string_view text, std::string_view of_entry) {
+  return may_hold_password(of_entry) ? "" : " " + quote(text);
+}
+
 std::unexpected<Error> url_in_place_of_host(std::string_view text) {
   const auto url = inet::Url::parse(text);
   return wrong("is a URL; write its host" + (url ? ": \"" + inet::text(url->destination) + "\""
@@ -92,14 +97,22 @@ Result<Rule> parse_rule(std::string_view text, std::string_view reason) {
   if (text.empty()) return wrong("is empty; write a host, like \"api.example.com:443\"");
   if (text.contains("://")) return url_in_place_of_host(text);
   const Parts parts = TRY(cut(text));
+  if (parts.host.empty()) return wrong("has no host; write it like \"example.com:443\"");
   Rule rule{.subject = TRY(parse_subject(parts.host)), .reason = std::string(reason)};
   const auto* prefix = std::get_if<inet::Prefix>(&rule.subject);
   if (parts.bracketed && (prefix == nullptr || !parts.host.contains(':')))
     return wrong("has brackets around something other than an IPv6 address");
-  if (parts.has_protocol) rule.protocol = TRY(parse_protocol(parts.protocol));
+  if (parts.has_protocol) {
+    const auto protocol = parse_protocol(parts.protocol);
+    if (!protocol)
+      return wrong("has" + part(parts.protocol, text) +
+                   " behind its /, which is not tcp, udp or both; write a host alone, or like "
+                   "\"example.com:443/udp\"");
+    rule.protocol = *protocol;
+  }
   if (parts.has_ports) {
     auto ports = inet::PortSet::parse(parts.ports);
-    if (!ports) return wrong("has a port that " + ports.error().message);
+    if (!ports) return wrong("has the port" + part(parts.ports, text) + ", which " + ports.error().message);
     rule.ports = *std::move(ports);
   }
   return rule;
@@ -123,8 +136,9 @@ Result<Subject> parse_subject(std::string_view text) {
 }
 
 Result<Protocol> parse_protocol(std::string_view text) {
+  const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; };
   for (const Protocol protocol : {Protocol::tcp, Protocol::udp, Protocol::both})
-    if (text == policy::text(protocol)) return protocol;
+    if (std::ranges::equal(text, policy::text(protocol), same)) return protocol;
   return wrong("has a protocol that is not tcp, udp or both");
 }
 

@@ -11,14 +11,16 @@ namespace {
 
 constexpr std::array<std::string_view, 2> everywhere{"0.0.0.0/0", "::/0"};
 constexpr std::string_view form =
-    "write it like \"22\", \"5353/udp\", \"10.1.0.0/16:22\" or \"[fdaa::/16]:22/tcp\"";
+    "write it like \"22\", \"8000-8099\", \"5353/udp\", \"10.1.0.0/16:22\" or \"[fdaa::/16]:22/tcp\"";
 
 std::unexpected<Error> wrong(std::string_view entry, std::string_view what) {
   return fail(Exit::configuration, quote(entry) + " " + std::string(what));
 }
 
+// "22" or "8000-8099"
 bool is_port(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() && text.front() != '-' &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
 }
 
 // "22" or "22/udp"
@@ -50,8 +52,24 @@ bool ends_with_service(std::string_view piece) {
   return colon != std::string_view::npos && !piece.ends_with(']') && is_service(piece.substr(colon + 1));
 }
 
+// What Docker's -p takes: HOST:CONTAINER or ADDRESS:HOST:CONTAINER.
+bool is_dockers(std::string_view network) {
+  return !network.contains('[') && is_port(network.substr(network.rfind(':') + 1));
+}
+
+bool is_everywhere(std::string_view network) {
+  return network == "*" || network == "[*]" || network.ends_with("/0") || network.ends_with("/0]") ||
+         network == "0.0.0.0" || network == "[::]";
+}
+
 Result<> add_from_network(std::vector<Rule>& rules, std::string_view piece, std::string_view reason) {
   if (!ends_with_service(piece)) return wrong(piece, "does not end with a port: " + std::string(form));
+  const std::string_view network = piece.substr(0, piece.rfind(':'));
+  const std::string service(piece.substr(piece.rfind(':') + 1));
+  if (is_dockers(network))
+    return wrong(piece, "is Docker's HOST:CONTAINER; a port here is the container's own: write " + service);
+  if (is_everywhere(network))
+    return wrong(piece, "names every network: write " + service + " alone to open it to all");
   auto parsed = TRY(parse_entry(piece, reason, [](std::string_view) { return std::string_view{}; }));
   for (Rule& rule : parsed) {
     if (!std::holds_alternative<inet::Prefix>(rule.subject))

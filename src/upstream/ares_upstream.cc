@@ -126,8 +126,7 @@ Result<std::unique_ptr<AresUpstream>> AresUpstream::create(const Options& option
     if (!can_reach(server))
       return fail(Exit::configuration,
                   "the upstream server " + text(server) +
-                      " is link-local, which this c-ares cannot reach; name another with "
-                      "--upstream");
+                      " is link-local, which takes c-ares 1.24; name another with --upstream");
   auto sockets = TRY(Sockets::create(options.mark, watcher));
   std::unique_ptr<AresUpstream> upstream(new AresUpstream(options, std::move(sockets)));
   TRY(upstream->open(options));

@@ -16,6 +16,15 @@ bool is_link_local(const inet::IpAddress& address) {
   return address.family() == inet::Family::ipv6 && octets[0] == 0xfe && (octets[1] & 0xc0U) == 0x80;
 }
 
+// Unspecified, multicast, broadcast.
+bool is_nobodys(const inet::IpAddress& address) {
+  const auto octets = address.octets();
+  if (address.family() == inet::Family::ipv4)
+    return octets[0] == 0 || (octets[0] & 0xf0U) == 0xe0 ||
+           address == inet::IpAddress::v4({255, 255, 255, 255});
+  return octets[0] == 0xff || std::ranges::all_of(octets, [](uint8_t octet) { return octet == 0; });
+}
+
 bool is_interface_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
          c == '.';
@@ -64,12 +73,16 @@ Result<Server> parse_server(std::string_view text) {
     return not_a_server(text);
   if (text.starts_with('[') && address->family() != inet::Family::ipv6) return not_a_server(text);
 
+  if (is_nobodys(*address))
+    return fail(Exit::configuration, quote(text) + " is no server's own address; write one like 192.0.2.53");
   Server server;
   server.address = *address;
   if (percent != std::string_view::npos) server.zone = parts.host.substr(percent + 1);
   if (is_link_local(server.address) && !is_interface(server.zone))
-    return fail(Exit::configuration,
-                quote(text) + " is link-local and needs the name of its interface, as in fe80::53%eth0");
+    return fail(
+        Exit::configuration,
+        quote(text) +
+            " is link-local and needs the name of its interface, as in fe80::53%eth0, and c-ares 1.24");
   if (!is_link_local(server.address) && percent != std::string_view::npos) return not_a_server(text);
   if (parts.port) {
     auto port = inet::parse_port(*parts.port);

@@ -130,14 +130,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       }
       case 3: {
         const seconds ttl{number};
-        const bool named = (step & 16U) != 0;
-        named ? cache.put_no_data(name, type, ttl, now) : cache.put_no_such_name(name, type, ttl, now);
-        model.put({number_of_name,
-                   type,
-                   named ? Cache::Outcome::no_data : Cache::Outcome::no_such_name,
-                   {},
-                   now + clamped(ttl, limits::negative_ttl_max),
-                   {}});
+        auto outcome = Cache::Outcome::no_such_name;
+        if ((step & 32U) != 0) {
+          outcome = Cache::Outcome::withheld;
+          cache.put_withheld(name, type, ttl, now);
+        } else if ((step & 16U) != 0) {
+          outcome = Cache::Outcome::no_data;
+          cache.put_no_data(name, type, ttl, now);
+        } else {
+          cache.put_no_such_name(name, type, ttl, now);
+        }
+        model.put({number_of_name, type, outcome, {}, now + clamped(ttl, limits::negative_ttl_max), {}});
         break;
       }
       case 4:

@@ -27,7 +27,7 @@ void check_any_message(std::string_view octets) {
 
 // A gate tells what it likes; it arrives, as far as there is room for it and up to a NUL.
 void check_own_message(fuzz::Input input) {
-  const auto kind = Message::Kind{static_cast<uint8_t>(input.octet() % 7U)};
+  const auto kind = Message::Kind{static_cast<uint8_t>(input.octet() % 8U)};
   const uint32_t number = uint32_t{input.number()} << 16U | input.number();
   const std::string text(fuzz::as_text(input.take(input.number())));
   const Message message{

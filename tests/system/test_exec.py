@@ -163,3 +163,12 @@ def test_flags_of_the_command_are_the_commands(sandbox, booted):
     session = booted("--user", "agent")
     result = sandbox.beside(session, OSTIARY, "exec", "ls", "--version")
     assert result.status == 0 and "coreutils" in result.stdout
+
+
+@pytest.mark.parametrize("flags", [["--user", "agent"], []], ids=["agent", "root"])
+def test_a_program_that_is_not_there_is_told_as_run_tells_it(sandbox, booted, flags):
+    """Whatever the agent may see of the directories in PATH."""
+    sandbox.mkdir("/opt/hidden", mode=0o700)
+    session = booted(*flags, env={"PATH": "/opt/hidden:/bin:/usr/bin"})
+    result = execute(sandbox, session, "nosuch")
+    assert result.status == 127 and 'there is no program "nosuch" in PATH, which is /opt/hidden:/bin' in result.stderr

@@ -68,8 +68,8 @@ inline constexpr std::array deny_reasons{DenyReason::no_rule,   DenyReason::type
                                          DenyReason::malformed, DenyReason::bound, DenyReason::not_admitted};
 std::string_view text(DenyReason reason);
 
-// Who was refused: a boot tests itself before there is an agent.
-enum class Doer : uint8_t { agent, self_test };
+// Who was refused: before there is an agent, a boot resolves the plan's names, and tests itself.
+enum class Doer : uint8_t { agent, boot, self_test };
 
 struct DenyName {
   std::string_view name;  // dns::WireName::text()

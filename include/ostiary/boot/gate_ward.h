@@ -39,14 +39,19 @@ class GateWard final : public keeper::Ward {
   static Result<std::unique_ptr<GateWard>> open(const Plan& plan, audit::Journal& journal,
                                                 const event::Signals& requests, Left earlier);
 
-  // The plan's names that did not resolve, and why.
+  // The plan's names that did not open, and why: "did not resolve", "has private addresses only". These are
+  // `withheld`, and no later answer opens them.
   struct Unresolved {
+    enum class Kind : uint8_t { unresolved, withheld };
+    Kind kind{};
     std::string name;
     std::string why;
   };
   const std::vector<Unresolved>& unresolved() const { return unresolved_; }
   uint32_t resolved() const { return resolved_; }
   size_t admitted() const { return admitted_.size(); }
+  // Whether a route of either family leads out of this network.
+  gate::Family network() const;
 
   // What is denied from here on is told as the agent's doing. Before anything of the agent's starts.
   Result<> end_self_test();

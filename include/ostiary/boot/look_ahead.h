@@ -11,5 +11,7 @@ Result<> look_ahead(const Plan& plan);
 
 // The part about the agent's program alone.
 Result<> look_for_program(const Plan& plan);
+// In `path`, as PATH is written, from `directory`.
+Result<> look_for_program(std::string_view name, std::string_view path, std::string_view directory);
 
 }  // namespace ostiary::boot

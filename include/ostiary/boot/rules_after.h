@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "ostiary/boot/plan.h"
 
@@ -30,5 +32,9 @@ inline RulesAtEnd rules_after(const Plan& plan, BootEnd boot, const Leftovers& l
       plan.network == net::NamespaceKind::machine && plan.scope == config::Scope::container;
   return boot == BootEnd::failed && !cuts_off_machine ? RulesAtEnd::kept : plan.rules_at_end;
 }
+
+// For people: why they stayed where nobody asked for it, and what removes them. `senders` is what the kernel
+// still sends for processes that have ended; empty where it does not.
+std::string tell_rules_stay(BootEnd boot, const Leftovers& left, std::string_view senders);
 
 }  // namespace ostiary::boot

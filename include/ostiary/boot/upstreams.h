@@ -27,4 +27,18 @@ std::vector<PlannedUpstream> upstreams_of(std::string_view resolv_conf);
 Result<std::vector<PlannedUpstream>> usable_upstreams(std::vector<PlannedUpstream> servers,
                                                       std::vector<std::string>& warnings);
 
+struct Plan;
+
+// Whether a server at that address would be a process of this host: to its own address the kernel sends from
+// that address. Sends nothing.
+bool is_of_this_host(const inet::IpAddress& address);
+
+// The plan's servers that can be asked from this network, and about each other one a sentence; none that can
+// is an error.
+struct Askable {
+  std::vector<upstream::Server> servers;
+  std::vector<std::string> refused;
+};
+Result<Askable> choose_upstreams(const Plan& plan);
+
 }  // namespace ostiary::boot

@@ -26,11 +26,13 @@ enum class Standing : uint8_t { behind_run, first_word };
 struct Run {
   config::GivenSettings flags;
   std::vector<std::string> command;
+  std::string warning = {};  // of what may have been meant otherwise
   Standing standing = Standing::behind_run;
 };
 struct Plan {
   config::GivenSettings flags;
   std::vector<std::string> command;
+  std::string warning = {};
   Form form = Form::text;
 };
 struct Exec {

@@ -23,6 +23,8 @@ enum class Gate : uint8_t { on, off };
 enum class Scope : uint8_t { container, user };
 enum class TelemetrySource : uint8_t { off, grafana_cloud, otlp, module };
 enum class Choice : uint8_t { no, yes };
+// "true", "1", "yes", "false", "0" or "no".
+std::optional<Choice> parse_switch(std::string_view word);
 
 // As the user writes it.
 std::string_view text(TelemetrySource source);

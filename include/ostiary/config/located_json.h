@@ -53,10 +53,11 @@ class Node {
 
   // "line N: <message>", for what a reader finds wrong with the value.
   Error error(std::string_view message) const;
+  // What it is, and what to write instead.
+  Error mismatch(std::string_view expected) const;
 
  private:
   friend class TreeBuilder;
-  std::unexpected<Error> mismatch(std::string_view expected) const;
 
   size_t line_;
   Value value_;
@@ -70,6 +71,9 @@ struct Member {
 };
 
 inline Node::Node(size_t line, Value value) : line_(line), value_(std::move(value)) {}
+
+// An error of a Node, with the key whose value it is in front of what is wrong: "line 3: grace is a string".
+Error of_key(Error error, std::string_view key);
 
 Result<Node> parse_located(std::string_view text);
 

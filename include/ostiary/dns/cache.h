@@ -23,7 +23,8 @@ class Cache {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  enum class Outcome : uint8_t { no_such_name, no_data, addresses };
+  // `withheld`: there are addresses, and none may be told.
+  enum class Outcome : uint8_t { no_such_name, no_data, withheld, addresses };
 
   struct Hit {
     Outcome outcome{};
@@ -42,6 +43,7 @@ class Cache {
   void put_addresses(const WireName& name, RecordType type, std::span<const inet::IpAddress> addresses,
                      std::chrono::seconds ttl, Time now, Time admitted_until);
   void put_no_data(const WireName& name, RecordType type, std::chrono::seconds ttl, Time now);
+  void put_withheld(const WireName& name, RecordType type, std::chrono::seconds ttl, Time now);
   void put_no_such_name(const WireName& name, RecordType type, std::chrono::seconds ttl, Time now);
 
   // After an admission was renewed, or revoked.

@@ -13,7 +13,9 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
+#include <string>
 #include <unordered_set>
 #include <vector>
 
@@ -32,7 +34,7 @@
 namespace ostiary::gate {
 
 // Whether addresses of a family lead anywhere from here. Where they do not, the answer is that there are
-// none, so that nobody waits for a connection that cannot be.
+// none, so that nobody waits for a connection that cannot be; where neither does, it is SERVFAIL.
 enum class Family : uint8_t { unreachable, reachable };
 
 struct Terms {
@@ -43,12 +45,15 @@ struct Terms {
 
 // What became of a question.
 struct Finding {
-  enum class Kind : uint8_t { failed, no_such_name, no_data, addresses, records };
+  // `withheld`: the name has addresses, and no rule lets any of them be told.
+  enum class Kind : uint8_t { no_data, no_such_name, failed, withheld, addresses, records };
   Kind kind = Kind::failed;
-  std::span<const inet::IpAddress> addresses = {};
+  std::span<const inet::IpAddress> addresses = {};  // those that were withheld as well
   const dns::RrSet* records = nullptr;
   std::chrono::seconds ttl{};
-  dns::Explanation why = {};  // where it failed
+  std::optional<dns::Explanation> why = {};      // where there is no answer
+  std::optional<audit::DenyReason> denied = {};  // where that is a denial of ours
+  std::string failure = {};                      // what the upstream did, for people
 };
 
 class Answerer {
@@ -88,6 +93,9 @@ class Answerer {
   void answer_anew(const dns::Query& query, const Client& client, Time now);
   void deny(const dns::Query& query, const Client& client, Time now);
   void deny_at_bound(const dns::Query& query, const Client& client, std::string_view bound, Time now);
+  // To the agent, which may be a denial.
+  void answer(const dns::WireName& name, dns::RecordType type, const dns::Envelope& envelope,
+              const Client& client, const Finding& finding, Time now);
   void write(const dns::Envelope& envelope, const Client& client, const Finding& finding);
   void write_empty(const dns::Envelope& envelope, const Client& client, dns::Rcode rcode,
                    const std::optional<dns::Explanation>& why = std::nullopt);
@@ -102,6 +110,7 @@ class Answerer {
   Finding take_addresses(const dns::Question& question, const policy::Decision& decision,
                          const dns::Addresses& addresses, Time now);
   Finding take_records(const dns::Question& question, std::span<const uint8_t> reply, Time now);
+  Finding without_network(const dns::WireName& name, Time now);
   Finding failed(const dns::Question& question, std::string_view why, Time now);
   std::optional<Time> admit(std::string_view name, std::span<const inet::IpAddress> addresses,
                             const policy::Decision& decision, std::chrono::seconds ttl, Time now);
@@ -116,7 +125,7 @@ class Answerer {
   dns::Cache cache_;
   std::map<dns::Question, Pending, Less> pending_;
   std::unordered_set<uint64_t> told_;  // hashes of names the audit has told to be allowed
-  std::vector<inet::IpAddress> kept_;  // addresses of the reply under way that may be told
+  std::vector<inet::IpAddress> kept_;  // addresses of the reply under way that may be told, or none may
   dns::RrSet records_;                 // and its records
   std::array<uint8_t, dns::limits::answer_octets> room_{};
 };

@@ -40,8 +40,9 @@ Result<> open_direct(Listeners& listeners);
 struct Message {
   enum class Kind : uint8_t {
     hello,       // confined; `number` names its netlink socket in what the kernel reports
-    admitted,    // `text` is an address that a name of the plan led to
-    unresolved,  // `text` is a name of the plan that did not resolve, `reason` why
+    admitted,    // `text` is an address that a name of the plan, `reason`, led to
+    unresolved,  // `text` is a name of the plan that did not resolve, `reason` why: "did not resolve"
+    withheld,    // the same of a name with addresses that its rules do not open
     ready,       // the plan's names are asked for; `number` is how many resolved
     tested,      // what is denied from now on is not the self-test's doing
     full,        // a new file of the audit is due

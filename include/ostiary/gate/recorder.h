@@ -18,13 +18,14 @@ class Recorder {
   explicit Recorder(audit::Journal journal) : journal_(std::move(journal)) {}
 
   void tell(const audit::Event& event) { journal_.note(event, std::chrono::system_clock::now()); }
-  // Whose doing is what is told of from now on.
+  // Whose doing is what is told of from now on, where the event says nothing else.
   void set_doer(audit::Doer doer) { doer_ = doer; }
 
   void tell_folded(audit::Foldable event, Time now) {
     std::visit(
         [this](auto& each) {
-          if constexpr (requires { each.by; }) each.by = doer_;
+          if constexpr (requires { each.by; })
+            if (each.by == audit::Doer::agent) each.by = doer_;
         },
         event);
     if (fold_.add(event, now) == audit::Fold::Outcome::pass)

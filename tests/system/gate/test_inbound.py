@@ -1,5 +1,6 @@
 """--allow-inbound where the kernel tracks no connections: the service answers, and no flow begins at its port."""
 
+import json
 import socket
 
 import pytest
@@ -76,9 +77,20 @@ def test_the_policy_file_and_the_variable_have_it_too(home):
 
 
 @pytest.mark.parametrize("entry", ["ssh", "0", "65536", "10.0.0.0/8", "[fdaa::/16]", "example.com:22", "[fdaa::/16]:22,2222",
-                                   "fdaa::1:22", "22/sctp", "22/", "22/udp/tcp", "10.0.0.0/8:22/sctp", "/udp", "[fdaa::/16]:22,2222/udp", "10.0.0.0/33:22", "22-25", "[fdaa::/16]:",
+                                   "fdaa::1:22", "22/sctp", "22/", "22/udp/tcp", "10.0.0.0/8:22/sctp", "/udp", "[fdaa::/16]:22,2222/udp", "10.0.0.0/33:22", "25-22", "[fdaa::/16]:",
                                    "http://10.0.0.1:22", "preset:github"])
 def test_what_is_no_port_is_one_line(home, entry):
     result = home.run("plan", "--allow-inbound", entry)
     assert result.status == 78 and len(result.stderr.splitlines()) == 1, result
     assert "--allow-inbound" in result.stderr
+
+
+def test_the_status_names_what_is_open_to_outside_and_whether_the_boot_runs(fresh_gatehouse):
+    home = fresh_gatehouse()
+    visitor = home.visit("--allow-inbound", "3000,10.1.0.0/16:8000-8099/udp")
+    status = json.loads(home.beside(visitor.session, "/opt/bin/ostiary", "status").stdout)
+    assert status["inbound"] == ["0.0.0.0/0:3000/tcp", "[::/0]:3000/tcp", "10.1.0.0/16:8000-8099/udp"]
+    assert status["running"] is True
+    visitor.session.close_stdin()
+    visitor.session.wait()
+    assert json.loads(home.run("status").stdout)["running"] is False

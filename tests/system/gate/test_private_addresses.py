@@ -4,7 +4,7 @@ import pytest
 
 from support.behaviours import addresses, alias, in_turn
 from support.outcomes import assert_refused
-from support.visitor import code
+from support.visitor import code, explanation
 from support.waiting import eventually
 from support.world import ALLOWED, METADATA, PRIVATE
 
@@ -21,6 +21,7 @@ INSIDE = {
     "NAT64 of private": "64:ff9b::a01:203", "6to4 of private": "2002:a01:203::1",
 }
 
+BLOCKED = 15  # RFC 8914
 NEXT_DOOR = {4: "10.77.0.3", 6: "fd77::3"}  # what a rule makes an exception for
 
 
@@ -85,6 +86,36 @@ def test_it_is_audited_as_rebinding(world, home, visitor, who):
     world.upstream.name(f"rebound-{who}.allowed.example", addresses("169.254.169.254"))
     visitor.asks(f"rebound-{who}.allowed.example")
     home.eventually_audited("deny", name=f"rebound-{who}.allowed.example", type="A", why="rebinding")
+
+
+def test_each_time_it_is_asked_for_is_audited(world, home, visitor, who):
+    """Also what the gate answers from its cache."""
+    name = f"often-{who}.allowed.example"
+    world.upstream.name(name, addresses("10.1.2.3", ttl=300))
+    for _ in range(3):
+        visitor.asks(name)
+    eventually(lambda: sum(event["count"] for event in home.audit("deny", name=name, why="rebinding")) == 3,
+               "three denials are told")
+    assert len(world.upstream.asked(name, "A")) == 1
+
+
+def test_the_answer_says_why_it_is_empty(world, visitor, who):
+    name = f"explained-{who}.allowed.example"
+    world.upstream.name(name, addresses("10.1.2.3", ttl=300))
+    for _ in range(2):
+        code_of_error, text = explanation(visitor.asks(name))
+        assert code_of_error == BLOCKED and "private addresses only" in text
+
+
+def test_what_the_boot_resolves_is_told_as_its_own_doing(world, fresh_gatehouse, who):
+    """Else the agent's own lookups of that name would hide behind it."""
+    world.upstream.name("inside.example", addresses("10.1.2.3", ttl=300))
+    home = fresh_gatehouse()
+    visitor = home.visit("--allow", "inside.example", who=who)
+    assert {event["by"] for event in home.audit("deny", name="inside.example")} == {"boot"}
+    visitor.asks("inside.example")
+    eventually(lambda: [event for event in home.audit("deny", name="inside.example") if "by" not in event],
+               "the agent's lookup is told")
 
 
 def test_a_rule_that_says_private_opens_it(world, visitor, family):

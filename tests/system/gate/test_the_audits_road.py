@@ -24,6 +24,12 @@ def test_on_standard_error_every_line_says_that_the_agent_can_write_there(fresh_
     assert {event.get("road") for event in told} == {SHARED}
 
 
+def test_on_standard_error_attempts_of_the_self_test_that_held_are_left_out(fresh_gatehouse):
+    result = fresh_gatehouse().boot("true", flags=["--audit", "stderr"])
+    assert "phase 1: self-test:" in result.stderr
+    assert [event for event in events(result.stderr) if event["event"] == "probe"] == []
+
+
 def test_so_does_the_boot_in_a_line(fresh_gatehouse):
     home = fresh_gatehouse()
     home.make_read_only("/var/log")

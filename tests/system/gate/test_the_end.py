@@ -140,3 +140,19 @@ def test_no_process_is_left(home, who):
     session.close_stdin()
     session.wait()
     eventually(lambda: not os.path.exists(f"/proc/{gate}"), "the gate is gone")
+
+
+def test_a_boot_that_failed_says_that_the_rules_stay_and_what_removes_them(world, fresh_gatehouse):
+    home = fresh_gatehouse()
+    home.policy({"allow": [{"host": "missing.example", "required": True}]})
+    result = home.boot("true", pid_1=False)
+    assert result.status == 69 and home.rules(), result
+    stay, error = result.stderr.splitlines()[-2:]
+    assert "the rules stay (the boot did not come to its end): nft delete table inet ostiary" in stay, result
+    assert "missing.example" in error, result
+
+
+def test_a_boot_that_failed_before_there_were_rules_does_not_speak_of_them(fresh_gatehouse):
+    home = fresh_gatehouse()
+    result = home.boot("true", flags=["--workdir", "/no/such"], pid_1=False)
+    assert result.status == 78 and not home.rules() and "rules stay" not in result.stderr, result

@@ -39,6 +39,7 @@ inline std::vector<Event> samples() {
       Allow{"api.anthropic.com", ports},
       DenyName{"exfil.example", "TXT", DenyReason::no_rule, {}},
       DenyName{"k3x.pages.example", "A", DenyReason::bound, "new names a minute", 250},
+      DenyName{"db.example", "A", DenyReason::rebinding, {}, 1, Doer::boot},
       DenyPacket{address("2001:db8::7"), 80, IPPROTO_TCP, {}, 1000, "api.anthropic.com"},
       DenyPacket{address("192.0.2.9"), 0, IPPROTO_ICMP, 8, 0, {}, {}, 3},
       DenyPacket{address("2001:db8::9"), 9, IPPROTO_UDP, {}, 1000, {}, "forged-source", 2},

@@ -83,7 +83,8 @@ TEST_SUITE("boot/plan") {
                      .flags = {{"require_telemetry", "true"}}};
     const auto refused = plan_of(container);
     CHECK(error_of(refused) ==
-          "--require-telemetry: telemetry is off (incomplete, missing GRAFANA_OTLP_ENDPOINT)");
+          "--require-telemetry: telemetry is off (incomplete, missing GRAFANA_OTLP_ENDPOINT): set what is "
+          "missing, or leave out require-telemetry");
     CHECK(status_of(refused) == 78);
     container.environment = grafana_trio;
     CHECK(status_of(plan_of(container)) == 0);

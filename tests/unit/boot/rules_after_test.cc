@@ -52,4 +52,20 @@ TEST_SUITE("boot/rules_after") {
     plan.rules_at_end = RulesAtEnd::kept;
     CHECK(rules_after(plan, BootEnd::complete, none) == RulesAtEnd::kept);
   }
+
+  TEST_CASE("people hear why they stay, and the command that removes them") {
+    CHECK(tell_rules_stay(BootEnd::failed, none, "") ==
+          "the rules stay (the boot did not come to its end): nft delete table inet ostiary removes them");
+    CHECK(tell_rules_stay(BootEnd::complete, none, "a connection lingers") ==
+          "the rules stay (a connection lingers): nft delete table inet ostiary removes them");
+  }
+
+  TEST_CASE("whoever may be left is to be ended first") {
+    for (const auto who : {&Leftovers::children, &Leftovers::sessions, &Leftovers::earlier}) {
+      Leftovers left = none;
+      left.*who = Left::somebody;
+      CHECK(tell_rules_stay(BootEnd::complete, left, "")
+                .ends_with("): end such processes, then nft delete table inet ostiary removes them"));
+    }
+  }
 }

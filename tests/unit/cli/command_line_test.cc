@@ -129,7 +129,8 @@ TEST_SUITE("cli/command_line") {
 
   TEST_CASE("a value that begins with a dash is written with an equals sign") {
     CHECK(shown(as<Run>({"--user=--odd"}).flags) == "user=--odd\n");
-    CHECK(refusal({"--user", "-odd", "claude"}).contains("--user"));
+    CHECK(refusal({"--user", "-odd", "claude"}).contains("behind an equals sign, --user=-"));
+    CHECK_FALSE(refusal({"--user", "--gate", "off"}).contains("equals"));
   }
 
   TEST_CASE("an unknown flag is an error that names the one meant, for each command") {
@@ -148,9 +149,40 @@ TEST_SUITE("cli/command_line") {
   }
 
   TEST_CASE("a switch that is neither on nor off is an error in our words") {
-    CHECK(refusal({"run", "--no-derive=perhaps"}) ==
-          "--no-derive is neither true nor false: write --no-derive, or --no-derive=false: see ostiary run "
-          "--help");
+    CHECK(
+        refusal({"run", "--no-derive=perhaps"}) ==
+        "--no-derive: \"perhaps\" switches nothing: write --no-derive, or --no-derive=false: see ostiary run "
+        "--help");
+  }
+
+  TEST_CASE("a switch takes the words of its variable") {
+    for (const char* yes : {"true", "1", "yes"})
+      CHECK(shown(as<Run>({std::string("--no-derive=") + yes}).flags) == "no_derive=true\n");
+    for (const char* no : {"false", "0", "no"})
+      CHECK(shown(as<Run>({std::string("--no-derive=") + no}).flags) == "no_derive=false\n");
+  }
+
+  TEST_CASE("a word behind a switch is a program, and warned of") {
+    const Run run = as<Run>({"run", "--no-derive", "false"});
+    CHECK(run.command == Words{"false"});
+    CHECK(run.warning ==
+          "\"false\" is taken for the program, and --no-derive for set: write --no-derive=false, or -- "
+          "before a "
+          "program");
+    CHECK(as<Plan>({"plan", "--no-derive", "yes"}).warning.contains("--no-derive=yes"));
+    for (const Words& plain : {Words{"run", "--no-derive", "--", "false"},
+                               Words{"run", "--gate", "off", "true"}, Words{"run", "--no-derive", "claude"}})
+      CHECK(as<Run>(plain).warning.empty());
+  }
+
+  TEST_CASE("an empty value, or an empty entry of a list, is an error") {
+    CHECK(refusal({"run", "--policy", "", "--", "claude"})
+              .starts_with("--policy has no value: write --policy FILE"));
+    for (const char* list :
+         {",", "a.example,", ",a.example", "a.example,,b.example", "a.example, ,b.example"})
+      CHECK(refusal({"run", "--allow", list, "claude"})
+                .starts_with("--allow has an empty entry: write --allow "));
+    CHECK(refusal({"run", "--upstream=192.0.2.1,"}).starts_with("--upstream has an empty entry"));
   }
 
   TEST_CASE("plan has two forms") {

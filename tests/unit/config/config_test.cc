@@ -95,26 +95,27 @@ struct BadValue {
 };
 
 const std::vector<BadValue> bad_values{
-    {"workdir", "work", "is not an absolute path: begin it with /"},
-    {"auth_hook", "./hook", "is not an absolute path: begin it with /"},
-    {"grace", "-1", "is not a number of seconds from 0 to 3600"},
-    {"grace", "3601", "is not a number of seconds from 0 to 3600"},
-    {"grace", "10s", "is not a number of seconds from 0 to 3600"},
-    {"grace", " 10", "is not a number of seconds from 0 to 3600"},
-    {"grace", "1.5", "is not a number of seconds from 0 to 3600"},
-    {"grace", "99999999999999999999", "is not a number of seconds from 0 to 3600"},
-    {"auth_hook_timeout", "0", "is not a number of seconds from 1 to 3600"},
-    {"hold", "0", "is not a number of seconds from 1 to 604800"},
-    {"resolve_timeout", "301", "is not a number of seconds from 1 to 300"},
-    {"audit_limit", "0", "is not a number of MiB from 1 to 65536"},
-    {"keep_rules", "yes", "is neither always nor never"},
-    {"gate", "no", "is neither on nor off"},
-    {"telemetry_source", "grafana", "is not a source: write grafana-cloud, otlp, module or off"},
-    {"require_telemetry", "on", "is neither true nor false"},
-    {"no_managed_settings", "TRUE", "is neither true nor false"},
-    {"prepare_claude", "2", "is neither true nor false"},
-    {"log_level", "trace", "is not a log level: write debug, info, warn or error"},
-    {"workdir", "a\nb", "is not an absolute path: begin it with /"},
+    {"workdir", "work", R"("work" is not an absolute path: begin it with /)"},
+    {"auth_hook", "./hook", R"("./hook" is not an absolute path: begin it with /)"},
+    {"grace", "-1", R"("-1" is not a number of seconds from 0 to 3600, like 10)"},
+    {"grace", "3601", R"("3601" is not a number of seconds from 0 to 3600, like 10)"},
+    {"grace", "10s", R"("10s" is not a number of seconds from 0 to 3600, like 10)"},
+    {"grace", " 10", R"(" 10" is not a number of seconds from 0 to 3600, like 10)"},
+    {"grace", "1.5", R"("1.5" is not a number of seconds from 0 to 3600, like 10)"},
+    {"grace", "99999999999999999999",
+     R"("99999999999999999999" is not a number of seconds from 0 to 3600, like 10)"},
+    {"auth_hook_timeout", "0", R"("0" is not a number of seconds from 1 to 3600, like 60)"},
+    {"hold", "0", R"("0" is not a number of seconds from 1 to 604800, like 3600)"},
+    {"resolve_timeout", "301", R"("301" is not a number of seconds from 1 to 300, like 5)"},
+    {"audit_limit", "0", R"("0" is not a number of MiB from 1 to 65536, like 64)"},
+    {"keep_rules", "yes", R"("yes" is neither always nor never)"},
+    {"gate", "no", R"("no" is neither on nor off)"},
+    {"telemetry_source", "grafana", R"("grafana" is not a source: write grafana-cloud, otlp, module or off)"},
+    {"require_telemetry", "on", R"("on" switches nothing: write true, 1, yes, false, 0 or no)"},
+    {"no_managed_settings", "TRUE", R"("TRUE" switches nothing: write true, 1, yes, false, 0 or no)"},
+    {"prepare_claude", "2", R"("2" switches nothing: write true, 1, yes, false, 0 or no)"},
+    {"log_level", "trace", R"("trace" is not a log level: write debug, info, warn or error)"},
+    {"workdir", "a\nb", R"("a\x0ab" is not an absolute path: begin it with /)"},
 };
 
 }  // namespace
@@ -167,10 +168,13 @@ TEST_SUITE("config/config") {
 
   TEST_CASE("a policy that is named and missing ends with status 66") {
     const auto by_variable = config_of({.environment = {"OSTIARY_POLICY=/b"}});
-    CHECK(error_of(by_variable) == "OSTIARY_POLICY: there is no file /b");
+    CHECK(error_of(by_variable) ==
+          "OSTIARY_POLICY: there is no file \"/b\": write the path of a policy file");
     CHECK(status_of(by_variable) == 66);
-    CHECK(error_of(config_of({.flags = {{"policy", "/c"}}})) == "--policy: there is no file /c");
-    CHECK(error_of(config_of({.flags = {{"policy", "/\tc"}}})) == "--policy: there is no file /\\x09c");
+    CHECK(error_of(config_of({.flags = {{"policy", "/c"}}})) ==
+          "--policy: there is no file \"/c\": write the path of a policy file");
+    CHECK(error_of(config_of({.flags = {{"policy", "/\tc"}}})) ==
+          "--policy: there is no file \"/\\x09c\": write the path of a policy file");
     CHECK(error_of(config_of({.environment = {"OSTIARY_POLICY=https://u:hunter2@b"}})) ==
           "OSTIARY_POLICY: there is no file at its path: write the path of a policy file");
   }
@@ -183,11 +187,17 @@ TEST_SUITE("config/config") {
       CHECK(status_of(refused) == 78);
     }
     CHECK(error_of(config_of({.flags = {{"grace", "x"}}})) ==
-          "--grace: is not a number of seconds from 0 to 3600");
+          R"(--grace: "x" is not a number of seconds from 0 to 3600, like 10)");
     CHECK(error_of(config_of(with_policy("{\n\"grace\": 3601}"))) ==
-          "/etc/ostiary/policy.json: line 2: write a whole number from 0 to 3600 for grace");
+          "/etc/ostiary/policy.json: line 2: grace is not a whole number from 0 to 3600");
     CHECK(error_of(config_of(with_policy("{\n\"gate\":\n\"maybe\"}"))) ==
-          "/etc/ostiary/policy.json: line 3: gate: is neither on nor off");
+          R"(/etc/ostiary/policy.json: line 3: gate: "maybe" is neither on nor off)");
+  }
+
+  TEST_CASE("a bad value that could be a secret in the wrong place is not shown") {
+    for (const char* secret : {"hunter2@host", "https://hunter2", "glc_hunter2hunter2hunter2"})
+      CHECK(error_of(config_of({.environment = {std::string("OSTIARY_GATE=") + secret}})) ==
+            "OSTIARY_GATE: its value is neither on nor off");
   }
 
   TEST_CASE("a bad value that a stronger source replaces does no harm") {

@@ -71,11 +71,11 @@ TEST_SUITE("config/located_json") {
   TEST_CASE("says what a value is and what it should be") {
     const auto root = parse_located("[\n\"secret\", {}, 70000, 1.5, 18446744073709551615, 1e300]");
     const auto items = *root->array();
-    CHECK(message(items[0].object()) == "line 2: is a string; write an object");
-    CHECK(message(items[1].string()) == "line 2: is an object; write a string");
-    CHECK(message(items[1].boolean()) == "line 2: is an object; write true or false");
-    CHECK(message(items[0].integer(1, 65535)) == "line 2: is a string; write a whole number from 1 to 65535");
-    CHECK(message(items[2].integer(1, 65535)) == "line 2: write a whole number from 1 to 65535");
+    CHECK(message(items[0].object()) == "line 2: is a string: write an object");
+    CHECK(message(items[1].string()) == "line 2: is an object: write a string");
+    CHECK(message(items[1].boolean()) == "line 2: is an object: write true or false");
+    CHECK(message(items[0].integer(1, 65535)) == "line 2: is a string: write a whole number from 1 to 65535");
+    CHECK(message(items[2].integer(1, 65535)) == "line 2: is not a whole number from 1 to 65535");
     CHECK_FALSE(items[3].integer(INT64_MIN, INT64_MAX));
     CHECK_FALSE(items[4].integer(INT64_MIN, INT64_MAX));
     CHECK_FALSE(items[5].integer(INT64_MIN, INT64_MAX));
@@ -91,7 +91,7 @@ TEST_SUITE("config/located_json") {
           R"(line 2: unknown key "alow": did you mean "allow"?)");
     CHECK(message(parse_located("{\"something\": 1}")->only_keys(keys)) ==
           R"(line 1: unknown key "something": the keys are allow, hold)");
-    CHECK(message(parse_located("[]")->only_keys(keys)) == "line 1: is an array; write an object");
+    CHECK(message(parse_located("[]")->only_keys(keys)) == "line 1: is an array: write an object");
   }
 
   TEST_CASE("refuses a key that is there twice, and says where both are") {

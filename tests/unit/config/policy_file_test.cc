@@ -42,25 +42,38 @@ TEST_SUITE("config/policy_file") {
       std::string_view complaint;
     };
     const std::vector<Row> rows{
-        {"[]", "line 1: is an array; write an object"},
-        {"{\n\"user\": 1000}", "line 2: is a number; write a string for user, NAME|UID[:GID]"},
-        {"{\"grace\": \"5\"}", "line 1: is a string; write a whole number from 0 to 3600 for grace"},
-        {"{\"grace\": 1.5}", "line 1: write a whole number from 0 to 3600 for grace"},
-        {"{\"require_telemetry\": \"true\"}",
-         "line 1: is a string; write true or false for require_telemetry"},
-        {"{\"gate\": true}", "line 1: is true or false; write a string for gate, on|off"},
-        {"{\"resource_attributes\": []}", "line 1: is an array; write an object for resource_attributes"},
-        {"{\"resource_attributes\": {\n\"a\": 1}}", "line 2: is a number; write a string for \"a\""},
-        {"{\"telemetry\": []}", "line 1: is an array; write an object for telemetry"},
-        {"{\"telemetry\": {\"enabled\": 1}}", "line 1: is a number; write true or false for enabled"},
-        {"{\"telemetry\": {\"otlp_endpoint\": 1}}", "line 1: is a number; write a string for otlp_endpoint"},
-        {"{\"telemetry\": {\"otlp_headers\": \"a=b\"}}",
-         "line 1: is a string; write an object for otlp_headers"},
+        {"[]", "line 1: is an array: write an object"},
+        {"{\n\"user\": 1000}", "line 2: user is a number: write a string, like NAME|UID[:GID]"},
+        {"{\"grace\": \"5\"}", "line 1: grace is a string: write a whole number from 0 to 3600"},
+        {"{\"grace\": 1.5}", "line 1: grace is not a whole number from 0 to 3600"},
+        {"{\"require_telemetry\": \"true\"}", "line 1: require_telemetry is a string: write true or false"},
+        {"{\"gate\": true}", "line 1: gate is true or false: write a string, like on|off"},
+        {"{\"resource_attributes\": []}", "line 1: resource_attributes is an array: write an object"},
+        {"{\"resource_attributes\": {\n\"a\": 1}}", "line 2: \"a\" is a number: write a string"},
+        {"{\"telemetry\": []}", "line 1: telemetry is an array: write an object"},
+        {"{\"telemetry\": {\"enabled\": 1}}", "line 1: enabled is a number: write true or false"},
+        {"{\"telemetry\": {\"otlp_endpoint\": 1}}", "line 1: otlp_endpoint is a number: write a string"},
+        {"{\"telemetry\": {\"otlp_headers\": \"a=b\"}}", "line 1: otlp_headers is a string: write an object"},
         {"{\"telemetry\": {\"otlp_headers\": {\"x-key\": 1}}}",
-         "line 1: is a number; write a string for \"x-key\""},
+         "line 1: \"x-key\" is a number: write a string"},
         {"{", "line 1: is not valid JSON: unexpected end of input; expected string literal"},
     };
     for (const Row& row : rows) CHECK(refusal(row.text) == "policy.json: " + std::string(row.complaint));
+  }
+
+  TEST_CASE("a list is one text, a port, or an array of these") {
+    for (const auto* text : {R"({"allow_inbound": "22,3000"})", R"({"allow_inbound": ["22", "3000"]})",
+                             R"({"allow_inbound": [22, 3000]})"}) {
+      const auto policy = parse_policy_file(text, "policy.json");
+      REQUIRE_MESSAGE(policy, error_of(policy));
+      CHECK(policy->settings.at("allow_inbound").text == "22,3000");
+    }
+    CHECK(parse_policy_file(R"({"allow_inbound": 22})", "policy.json")->settings.at("allow_inbound").text ==
+          "22");
+    CHECK(refusal(R"({"allow_inbound": {}})") ==
+          "policy.json: line 1: allow_inbound is an object: write a string or an array");
+    CHECK(refusal("{\"allow_inbound\": [\n22, true]}") ==
+          "policy.json: line 2: allow_inbound is true or false: write a string or an array");
   }
 
   TEST_CASE("the module's object says what it says, and where") {

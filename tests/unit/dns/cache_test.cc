@@ -82,6 +82,9 @@ TEST_SUITE("dns/cache") {
     CHECK(cache.find(wire("a.example"), RecordType::a, start)->outcome == Outcome::no_such_name);
     CHECK(cache.find(wire("a.example"), RecordType::aaaa, start)->outcome == Outcome::no_data);
     CHECK(cache.find(wire("b.example"), RecordType::a, start)->outcome == Outcome::no_data);
+    cache.put_withheld(wire("c.example"), RecordType::a, 30s, start);
+    CHECK(cache.find(wire("c.example"), RecordType::a, start + 29s)->outcome == Outcome::withheld);
+    CHECK_FALSE(cache.find(wire("c.example"), RecordType::a, start + 30s));
     CHECK(cache.find(wire("a.example"), RecordType::a, start)->addresses.empty());
   }
 

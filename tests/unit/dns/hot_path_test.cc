@@ -33,6 +33,7 @@ size_t answer_from(Cache& cache, std::span<const uint8_t> message, std::span<uin
     case Cache::Outcome::addresses:
       return write_addresses(limited, query->envelope, hit->addresses, hit->ttl);
     case Cache::Outcome::no_data:
+    case Cache::Outcome::withheld:
       return write_empty(limited, query->envelope, Rcode::no_error);
     case Cache::Outcome::no_such_name:
       return write_empty(limited, query->envelope, Rcode::no_such_name);

@@ -28,8 +28,8 @@ TEST_SUITE("gate/channel") {
 
   TEST_CASE("refuses what a gate would not have said") {
     for (const auto octets :
-         {"0"sv, "07"sv, "07\0"sv, "07\0a\0b"sv, "97\0\0\0"sv, "07\0a\0b\0c"sv, "07\0a\0b\0\0"sv,
-          "07x\0a\0b\0"sv, "0\0a\0b\0"sv, "0-7\0a\0b\0"sv, "007\0a\0b\0"sv, "0 7\0\0\0"sv})
+         {"0"sv, "07"sv, "07\0"sv, "07\0a\0b"sv, "87\0\0\0"sv, "97\0\0\0"sv, "07\0a\0b\0c"sv,
+          "07\0a\0b\0\0"sv, "07x\0a\0b\0"sv, "0\0a\0b\0"sv, "0-7\0a\0b\0"sv, "007\0a\0b\0"sv, "0 7\0\0\0"sv})
       CHECK_FALSE(parse_message(octets));
   }
 }

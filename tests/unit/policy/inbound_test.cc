@@ -26,6 +26,21 @@ TEST_SUITE("policy/inbound") {
     CHECK(inbound("53/both") == "0.0.0.0/0:53/both [::/0]:53/both");
   }
 
+  TEST_CASE("a port may be a range, and a protocol in capitals") {
+    CHECK(inbound("8000-8099/UDP") == "0.0.0.0/0:8000-8099/udp [::/0]:8000-8099/udp");
+    CHECK(inbound("10.0.0.0/8:22-25") == "10.0.0.0/8:22-25/tcp");
+  }
+
+  TEST_CASE("every network is a port alone, and Docker's form another") {
+    for (const char* text : {"*:22", "0.0.0.0/0:22", "[::/0]:22", "0.0.0.0:22"})
+      CHECK(inbound(text) ==
+            "\"" + std::string(text) + "\" names every network: write 22 alone to open it to all");
+    for (const char* text : {"3000:22", "127.0.0.1:3000:22"})
+      CHECK(inbound(text) ==
+            "\"" + std::string(text) +
+                "\" is Docker's HOST:CONTAINER; a port here is the container's own: write 22");
+  }
+
   TEST_CASE("a port behind a network is open to that network alone") {
     CHECK(inbound("[fdaa::/16]:22") == "[fdaa::/16]:22/tcp");
     CHECK(inbound("10.0.0.0/8:3000/tcp") == "10.0.0.0/8:3000/tcp");
@@ -46,10 +61,11 @@ TEST_SUITE("policy/inbound") {
 
   TEST_CASE("says what is wrong with an entry and what to write instead") {
     CHECK(inbound("22/sctp") ==
-          "\"22/sctp\" has a protocol that is not tcp, udp or both: write it like \"22\", \"5353/udp\", "
+          "\"22/sctp\" has a protocol that is not tcp, udp or both: write it like \"22\", \"8000-8099\", "
+          "\"5353/udp\", "
           "\"10.1.0.0/16:22\" or \"[fdaa::/16]:22/tcp\"");
-    for (const char* text : {"22/", "22/UDP", "22/udp/tcp", "/udp", "ssh", "0", "0/udp", "65536/udp",
-                             "22-25/udp", "10.0.0.0/8", "10.0.0.0/8/udp", "10.0.0.0/8:/udp", "10.0.0.0/8:22/",
+    for (const char* text : {"22/", "22/udp/tcp", "/udp", "ssh", "0", "0/udp", "65536/udp", "25-22/udp",
+                             "-22", "10.0.0.0/8", "10.0.0.0/8/udp", "10.0.0.0/8:/udp", "10.0.0.0/8:22/",
                              "example.com:22/udp", "[fdaa::/16]", "[fdaa::/16]:22/24", "10.0.0.0/8:22/24"})
       CHECK_MESSAGE(!parse_inbound(text, "--allow-inbound"), text);
   }

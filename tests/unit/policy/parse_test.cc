@@ -73,7 +73,21 @@ TEST_SUITE("policy/parse") {
     CHECK(entry("[::/0]").contains("would allow every address"));
     CHECK(entry("2001:db8::1").contains("\"[2001:db8::1]:443\""));
     CHECK(entry("preset:gihub") == "unknown preset \"gihub\": did you mean \"preset:github\"?");
-    CHECK(entry("a.example:99999").ends_with("has a port that is not a port from 1 to 65535"));
+    CHECK(entry("a.example:99999").ends_with("has the port \"99999\", which is not a port from 1 to 65535"));
+  }
+
+  TEST_CASE("quotes the part that is wrong") {
+    CHECK(entry("a.example/path")
+              .starts_with(R"("a.example/path" has "path" behind its /, which is not tcp, udp)"));
+    CHECK(entry("a.example:https").contains(R"(has the port "https", which)"));
+    CHECK(entry(":443") == R"(":443" has no host; write it like "example.com:443")");
+    CHECK(entry("bücher.example").contains("write its xn-- form"));
+    CHECK_FALSE(entry("user:hunter2@a.example").contains("hunter2"));
+    CHECK_FALSE(entry("user/hunter2@a.example").contains("hunter2"));
+  }
+
+  TEST_CASE("a protocol may be in capitals") {
+    CHECK(parse_entry("a.example:443/UDP", "--allow", variables())->front().protocol == Protocol::udp);
   }
 
   TEST_CASE("refuses everything that is not a rule") {
@@ -88,7 +102,6 @@ TEST_SUITE("policy/parse") {
                              "a.example/",
                              "a.example/path",
                              "a.example:443/icmp",
-                             "a.example:443/TCP",
                              "/tcp",
                              ":443",
                              "127.1",
@@ -165,7 +178,7 @@ TEST_SUITE("policy/parse") {
     CHECK(joined(allow("[\n\"*\"]")).starts_with("line 2: \"*\" would allow everything"));
     CHECK(joined(allow("[\n{\"host\": \"a.example\",\n\"port\": 1}]")) ==
           "line 3: unknown key \"port\": did you mean \"ports\"?");
-    CHECK(joined(allow("{}")) == "line 1: is an object; write an array for allow");
+    CHECK(joined(allow("{}")) == "line 1: allow is an object: write an array");
     for (const char* json : {"[\n1]",
                              "[\nnull]",
                              "[\n[]]",

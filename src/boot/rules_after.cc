@@ -1,0 +1,19 @@
+#include "ostiary/boot/rules_after.h"
+
+namespace ostiary::boot {
+
+std::string tell_rules_stay(BootEnd boot, const Leftovers& left, std::string_view senders) {
+  std::string why;
+  const auto add = [&why](std::string_view reason) { why.append(why.empty() ? "" : "; ").append(reason); };
+  if (boot == BootEnd::failed) add("the boot did not come to its end");
+  if (left.children == Left::somebody) add("a process could not be ended");
+  if (left.sessions == Left::somebody) add("ostiary exec was used, and such a session may still be there");
+  if (left.earlier == Left::somebody)
+    add("an earlier boot in this network did not end in order, and processes that it confined may still be "
+        "there");
+  if (!senders.empty()) add(senders);
+  return "the rules stay (" + why + "): " + (nobody_is_left(left) ? "" : "end such processes, then ") +
+         "nft delete table inet ostiary removes them";
+}
+
+}  // namespace ostiary::boot

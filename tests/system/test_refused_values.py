@@ -1,0 +1,128 @@
+"""A value that is refused: one line with the flag, what was written, what is wrong with it and what to write instead."""
+
+import pytest
+
+from support.refusal import refusal
+
+OFF = {"OSTIARY_GATE": "off"}
+TRIO = "GRAFANA_INSTANCE_ID"
+
+FLAGS = [  # arguments, what the line holds
+    (["--grace", "5s"], ['--grace: "5s" is not a number of seconds from 0 to 3600, like 10']),
+    (["--grace", "-5"], ["--grace has no value", "--grace=-"]),
+    (["--grace", ""], ["--grace has no value: write --grace SECONDS, or leave it out"]),
+    (["--audit-limit", "1g"], ['--audit-limit: "1g" is not a number of MiB', ", like 64"]),
+    (["--gate", "ajar"], ['--gate: "ajar" is neither on nor off']),
+    (["--log-level", "loud"], ['--log-level: "loud" is not a log level: write debug, info, warn or error']),
+    (["--no-derive=perhaps"], ['--no-derive: "perhaps" switches nothing']),
+    (["--user", "-1"], ["--user has no value", "--user=-"]),
+    (["--allow", "-foo.example"], ["--allow has no value", "--allow=-"]),
+    (["--allow", ""], ["--allow has no value"]),
+    (["--allow", "a.example,,"], ["--allow has an empty entry"]),
+    (["--policy", ""], ["--policy has no value"]),
+    (["--policy", "/work"], ['--policy: "/work": is not a regular file']),
+    (["--policy", "/" + "x" * 100_000], ["--policy: there is no file", "…"]),
+    (["--allow", "a.example/path"], ['has "path" behind its /', "write a host alone"]),
+    (["--allow", "a.example:https"], ['has the port "https", which is not a port']),
+    (["--allow", ":443"], ['":443" has no host; write it like "example.com:443"']),
+    (["--allow", "b\u00fccher.example"], ["xn--"]),
+    (["--allow-inbound", "0.0.0.0/0:22"], ["names every network: write 22 alone to open it to all"]),
+    (["--allow-inbound", "[::]/0:22"], ["write"]),
+    (["--allow-inbound", "[::/0]:22"], ["names every network: write 22 alone"]),
+    (["--allow-inbound", "*:22"], ["names every network: write 22 alone"]),
+    (["--allow-inbound", "3000:4000"], ["is Docker's HOST:CONTAINER", "write 4000"]),
+    (["--allow-inbound", "127.0.0.1:3000:3000"], ["is Docker's HOST:CONTAINER", "write 3000"]),
+    (["--upstream", "0.0.0.0"], ['"0.0.0.0" is no server\'s own address']),
+    (["--upstream", "224.0.0.1"], ["is no server's own address"]),
+    (["--upstream", "[::]:53"], ["is no server's own address"]),
+    (["--audit", "/dev/null"], ['--audit: "/dev/null": keeps no audit: write none']),
+    (["--audit", "/proc/x/y"], ['--audit: "/proc/x/y": is no place for a file']),
+    (["--require-telemetry"], ["--require-telemetry: telemetry is off (not-configured): set GRAFANA_INSTANCE_ID",
+                               "OTEL_EXPORTER_OTLP_ENDPOINT, or leave out"]),
+]
+
+
+@pytest.mark.parametrize("arguments, words", FLAGS, ids=lambda value: " ".join(value)[:40])
+def test_a_flag(sandbox, arguments, words):
+    result = sandbox.run("plan", *arguments, "--", "true")
+    line = refusal(result, result.status)
+    assert result.status in (64, 66, 78) and len(line) < 400, result
+    assert [word for word in words if word not in line] == [], line
+
+
+@pytest.mark.parametrize("variable, value, words", [
+    ("OSTIARY_NO_DERIVE", "perhaps", '"perhaps" switches nothing: write true, 1, yes, false, 0 or no'),
+    ("OSTIARY_HOLD", "x" * 30, "OSTIARY_HOLD: its value is not a number of seconds"),
+    ("OSTIARY_KEEP_RULES", "yes", 'OSTIARY_KEEP_RULES: "yes" is neither always nor never'),
+])
+def test_a_variable(sandbox, variable, value, words):
+    assert words in refusal(sandbox.run("plan", "--", "true", env={variable: value}), 78)
+
+
+@pytest.mark.parametrize("policy, words", [
+    ('{"allow": "a.example"}', "line 1: allow is a string: write an array"),
+    ('{"allow_inbound": {}}', "line 1: allow_inbound is an object: write a string or an array"),
+    ('{"allow": [{"host": "https://a.example"}]}', 'host is a URL; write its host: "a.example:443"'),
+    ('{"allow": [{"host": "a.example", "types": "MX"}]}', "types is a string: write an array"),
+    ('{"$schema": 5}', "line 1: $schema is a number: write a string"),
+    ('{"grace": "5s"}', "line 1: grace is a string: write a whole number from 0 to 3600"),
+])
+def test_a_policy(sandbox, policy, words):
+    sandbox.policy(policy)
+    assert words in refusal(sandbox.run("plan", "--", "true"), 78)
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--scope", "user", "--user", "agent", "--allow-inbound", "3000"], "--allow-inbound has no effect with --scope user"),
+    (["--allow-inbound", "127.0.0.1:3000"], "opens nothing: loopback is never held"),
+    (["--no-derive", "false"], '"false" is taken for the program, and --no-derive for set: write --no-derive=false'),
+])
+def test_what_does_nothing_is_warned_of(sandbox, arguments, words):
+    result = sandbox.run("plan", *arguments)
+    assert result.status == 0 and words in result.stdout, result
+
+
+@pytest.mark.parametrize("policy", ['{"allow_inbound": [3000, "10.1.0.0/16:8000-8099/UDP"]}',
+                                    '{"allow_inbound": "3000,10.1.0.0/16:8000-8099/udp"}'])
+def test_inbound_ports_are_a_text_or_an_array_and_may_be_ranges(sandbox, policy):
+    sandbox.policy(policy)
+    text = sandbox.run("plan", "--", "true").stdout
+    assert "3000/tcp" in text and "8000-8099/udp" in text, text
+
+
+def test_the_plan_for_people_shows_all_that_a_rule_opens(sandbox):
+    sandbox.policy({"allow": [{"host": "a.example", "private": True, "types": ["MX"], "required": True}]})
+    assert "a.example:443/tcp, private addresses too, asks for MX, required" in sandbox.run("plan", "--", "true").stdout
+
+
+def test_a_program_is_looked_for_before_the_network(sandbox):
+    result = sandbox.run("--user", "agent", "status", pid_1=False)
+    assert result.status == 127 and result.stderr.rstrip().endswith("ostiary status"), result
+
+
+def test_the_plan_says_which_servers_a_boot_would_not_ask(sandbox):
+    one = sandbox.run("plan", "--upstream", "127.0.0.53", "--", "true")
+    assert one.status == 0 and "a boot would end with status 78: --upstream: the upstream server 127.0.0.53:53" in one.stdout
+    assert "give --upstream the server that 127.0.0.53 itself asks" in one.stdout
+    both = sandbox.run("plan", "--upstream", "127.0.0.53,192.0.2.53", "--", "true").stdout
+    assert both.count("it is not asked") == 1 and "would end" not in both, both
+
+
+@pytest.mark.parametrize("env, words", [
+    ({"GRAFANA_INSTANCE_ID": "abc"}, "GRAFANA_INSTANCE_ID: is not a number"),
+    ({"GRAFANA_API_TOKEN": "<your token>"}, "GRAFANA_API_TOKEN: has a blank or a < in it"),
+    ({"CLAUDE_CODE_USE_BEDROCK": "maybe"}, 'CLAUDE_CODE_USE_BEDROCK: "maybe" switches nothing on: write 1'),
+    ({"GRAFANA_TOKEN": "glc_secret"}, "perhaps GRAFANA_API_TOKEN is meant"),
+    ({"OTEL_EXPORTER_OTLP_ENPOINT": "http://a.example:4318"}, "perhaps OTEL_EXPORTER_OTLP_ENDPOINT is meant"),
+])
+def test_a_slip_in_telemetrys_variables_is_warned_of_without_its_value(sandbox, env, words):
+    result = sandbox.run("plan", "--", "true", env=env)
+    assert words in result.stdout, result
+    assert not any(value in result.stdout + result.stderr for value in ("glc_secret", "your token")), result
+
+
+@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "GRAFANA_URL",
+                                  "OTEL_EXPORTER_OTLP_INSECURE", "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+                                  "OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_COMPRESSION"])
+def test_other_variables_of_opentelemetry_are_no_slip(sandbox, name):
+    assert "is meant" not in sandbox.run("plan", "--", "true", env={name: "1"}).stdout
