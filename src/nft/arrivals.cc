@@ -52,7 +52,7 @@ void add_arrivals(Json& out, const Ruleset& ruleset) {
 // cannot have packets forwarded.
 void add_forward(Json& out, const Ruleset& ruleset) {
   out.push_back(base_chain("forward", "filter", "forward", filter_priority, "drop"));
-  out.push_back(rule("forward", {has(ct("state"), "new"), set_flow_mark(answered(ruleset.gate_mark))}));
+  out.push_back(rule("forward", {set_flow_mark(answered(ruleset.gate_mark))}));
   out.push_back(rule("forward", {deny()}));
 }
 

@@ -79,9 +79,9 @@ void add_source_route(Json& out, const char* chain) {
 
 void add_forged_arrival(Json& out) {
   constexpr const char* chain = "arrival";
+  // What came over loopback has a way back there, whatever its source is.
   const Json no_way_back = is(fib("oif", {"saddr", "iif"}), false);
   out.push_back(base_chain(chain, "filter", "prerouting", filter_priority, "accept"));
-  out.push_back(rule(chain, {is(meta("iifname"), "lo"), accept()}));
   // A host without an address yet asks whether one is free. The hop limit keeps other packets from "::" out,
   // which the kernel would answer.
   out.push_back(

@@ -37,8 +37,7 @@ void add_upstream_spoof_guard(Json& out, const Ruleset& ruleset) {
     if (resolvers.empty()) continue;
     const Json from_resolver = is(field(ip(family), "saddr"), {{"set", resolvers}});
     out.push_back(rule("output", {from_resolver, has(ct("state"), "new"), deny()}));
-    Json::array_t answer{from_resolver, flow_is_marked(ruleset.gate_mark), has(ct("state"), "established"),
-                         has(ct("status"), "dnat")};
+    Json::array_t answer{from_resolver, has(ct("status"), "dnat")};
     if (ruleset.agent_user != 0) answer.push_back(is_not(meta("skuid"), ruleset.agent_user));
     answer.push_back(accept());
     out.push_back(rule("output", Json(std::move(answer))));
@@ -60,8 +59,7 @@ void add_established(Json& out, const Ruleset& ruleset) {
   out.push_back(rule("output", {has(ct("state"), "established"), is_verified, accept()}));
   // Errors about a flow that passed. Connection tracking helpers could relate whole flows, and an error about
   // a packet that was refused would quote it.
-  out.push_back(
-      rule("output", {has(ct("state"), "related"), has(ct("status"), "confirmed"), is_icmp(), accept()}));
+  out.push_back(rule("output", {has(ct("state"), "related"), has(ct("status"), "confirmed"), accept()}));
 }
 
 // Answers of services where the connection says nothing: the kernel does not track it, or first saw it under
@@ -79,8 +77,8 @@ void add_inbound_answers(Json& out, const Ruleset& ruleset) {
 
 void add_loopback(Json& out, const Ruleset& ruleset) {
   // A redirected packet keeps the interface it was first routed to.
-  out.push_back(rule("output", {has(ct("status"), "dnat"), local_destination(), tcp_or_udp(),
-                                to_port(ruleset.gate_port), accept()}));
+  out.push_back(
+      rule("output", {has(ct("status"), "dnat"), local_destination(), to_port(ruleset.gate_port), accept()}));
   add_closed_resolvers(out, ruleset, "output");
   // The interface counts as well: a socket bound to another one can send to 127.0.0.1 there, and a packet
   // that another table redirected to a process here, such as a proxy, keeps the interface it had.

@@ -19,25 +19,19 @@ constexpr const char* crowd = "crowd";
 
 // Another user may begin a flow with addresses and ports that the agent has used: the flow is that user's
 // then.
-void add_foreign_beginning(Json& out, const AgentMarks& marks, uint32_t user) {
+void add_foreign_beginning(Json& out, const AgentMarks& marks) {
   out.push_back(rule(
       "output",
-      {is_not(meta("skuid"), user), tcp_flags(syn | ack | rst, syn),
+      {tcp_flags(syn | ack | rst, syn),
        is(ct("mark"), any_of({marks.permitted, marks.own_service, marks.not_its_own})), set_flow_mark(0)}));
 }
 
 // Drops an acceptance by another user's socket. The agent's next SYN, a second later, is refused. A refusal
 // now would go to the one who accepted, and the agent would learn nothing.
-void add_acceptance(Json& out, const AgentMarks& marks, uint32_t user) {
-  const auto acceptance = [](uint32_t mark, std::initializer_list<Json> verdict) {
-    Json::array_t statements{flow_is_marked(mark), is(ct("direction"), "reply"),
-                             tcp_flags(syn | ack, syn | ack)};
-    statements.insert(statements.end(), verdict);
-    return rule("output", Json(statements));
-  };
-  out.push_back(acceptance(marks.own_service, {is_user(user), accept()}));
-  for (const uint32_t mark : {marks.own_service, marks.not_its_own})
-    out.push_back(acceptance(mark, {counter(), set_flow_mark(marks.not_its_own), drop()}));
+void add_acceptance(Json& out, const AgentMarks& marks) {
+  out.push_back(
+      rule("output", {is(ct("mark"), any_of({marks.own_service, marks.not_its_own})),
+                      tcp_flags(syn | ack, syn | ack), counter(), set_flow_mark(marks.not_its_own), drop()}));
 }
 
 // Packets without an owner may come from a socket that the agent closed. Such a socket goes on sending:
@@ -65,9 +59,9 @@ void add_flows(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
   for (const uint32_t foreign : {ruleset.gate_mark, marks.not_its_own})
     out.push_back(rule(confined, {flow_is_marked(foreign), deny()}));
   out.push_back(rule(confined, {tcp_or_udp(), to_port(dns_port), deny()}));
-  out.push_back(rule(confined, {has(ct("state"), "established"), is(ct("direction"), "reply"), accept()}));
-  for (const uint32_t its_own : {marks.permitted, marks.own_service})
-    out.push_back(rule(confined, {has(ct("state"), "established"), flow_is_marked(its_own), accept()}));
+  out.push_back(rule(confined, {is(ct("direction"), "reply"), accept()}));
+  out.push_back(rule(confined, {has(ct("state"), "established"),
+                                is(ct("mark"), any_of({marks.permitted, marks.own_service})), accept()}));
 }
 
 // The kernel's table of flows is the machine's. A full one would cut off every other user.
@@ -94,8 +88,8 @@ void add_bound(Json& out) {
 
 void add_gates_port(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
   // A redirected packet keeps the interface it was first routed to.
-  out.push_back(rule(confined, {has(ct("status"), "dnat"), local_destination(), tcp_or_udp(),
-                                to_port(ruleset.gate_port), set_flow_mark(marks.permitted), accept()}));
+  out.push_back(rule(confined, {has(ct("status"), "dnat"), local_destination(), to_port(ruleset.gate_port),
+                                set_flow_mark(marks.permitted), accept()}));
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     const char* const gate = family == Family::ipv4 ? "127.0.0.1" : "::1";
     out.push_back(
@@ -111,23 +105,21 @@ void add_permitted(Json& out, const AgentMarks& marks) {
                                     set_flow_mark(marks.permitted), accept()}));
 }
 
-// TCP Fast Open delivers data with the SYN, before the rules see who accepts. Drop a SYN larger than a plain
-// one of Linux; the sender's next try, a second later, has no data.
-void add_syn_data_guard(Json& out, const Json& to_this_host) {
-  constexpr unsigned tcp_with_usual_options = 40;
-  for (const Family family : {Family::ipv4, Family::ipv6}) {
-    const unsigned header = family == Family::ipv4 ? 20 : 40;
-    out.push_back(
-        rule(confined, {to_this_host, is_family(family), protocol(IPPROTO_TCP), tcp_flags(syn | ack, syn),
-                        match(meta("length"), ">", header + tcp_with_usual_options), counter(), drop()}));
-  }
-}
-
+// A connection begins with a SYN; one that does not was begun while there were no rules, perhaps to another
+// user's service. TCP Fast Open delivers data with the SYN, before the rules see who accepts. Drop a SYN
+// larger than a plain one of Linux; the sender's next try, a second later, has no data.
 void add_loopback(Json& out, const AgentMarks& marks) {
+  constexpr unsigned tcp_with_usual_options = 40;
   const Json to_this_host = is(meta("oifname"), "lo");
-  add_syn_data_guard(out, to_this_host);
-  out.push_back(rule(confined, {to_this_host, local_destination(), protocol(IPPROTO_TCP),
-                                set_flow_mark(marks.own_service), accept()}));
+  const Json begins = tcp_flags(syn | ack, syn);
+  const auto longer_than = [](unsigned header) {
+    return match(meta("length"), ">", header + tcp_with_usual_options);
+  };
+  out.push_back(
+      rule(confined, {to_this_host, begins, is_family(Family::ipv4), longer_than(20), counter(), drop()}));
+  out.push_back(rule(confined, {to_this_host, begins, longer_than(40), counter(), drop()}));
+  out.push_back(rule(
+      confined, {to_this_host, local_destination(), begins, set_flow_mark(marks.own_service), accept()}));
   out.push_back(rule(confined, {to_this_host, local_destination(), is_icmp(), accept()}));
 }
 
@@ -140,9 +132,9 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   out.push_back(base_chain("output", "filter", "output", filter_priority, "accept"));
   add_gate(out, ruleset);
   add_inversion(out, ruleset);
-  add_foreign_beginning(out, marks, user);
-  add_acceptance(out, marks, user);
   out.push_back(rule("output", {is_user(user), go(confined)}));
+  add_foreign_beginning(out, marks);
+  add_acceptance(out, marks);
   add_ownerless(out, user);
 
   add_forged_source(out, confined);

@@ -55,7 +55,7 @@ void add_routes(Json& out, const Ruleset& ruleset) {
 void add_denied(Json& out, const Ruleset& ruleset) {
   out.push_back(add("chain", {{"name", "denied"}}));
   out.push_back(rule("denied", {counter(), log(ruleset, Cause::no_rule)}));
-  out.push_back(rule("denied", {protocol(IPPROTO_TCP), {{"reject", {{"type", "tcp reset"}}}}}));
+  out.push_back(rule("denied", {{{"reject", {{"type", "tcp reset"}}}}}));
   out.push_back(rule("denied", {{{"reject", {{"type", "icmpx"}, {"expr", "admin-prohibited"}}}}}));
 }
 
@@ -80,19 +80,20 @@ void add_questions(Json& out, const Ruleset& ruleset) {
   if (ruleset.zones == Zones::unsupported) return;
   const Json own_zone{
       {"mangle", {{"key", {{"ct", {{"key", "zone"}, {"dir", "original"}}}}}, {"value", question_zone}}}};
-  // A zone would have the kernel track what another table exempts.
+  // A zone would have the kernel track what another table exempts, and boot/tracking_probe.h believe that it
+  // tracks the rest as well.
   out.push_back(rule(chain, {has(ct("state"), "untracked"), accept()}));
   if (!ruleset.only_user) {
     out.push_back(
         rule(chain, {is_not(meta("mark"), ruleset.gate_mark), tcp_or_udp(), to_port(dns_port), own_zone}));
     return;
   }
-  out.push_back(rule(chain, {is_user(*ruleset.only_user), tcp_or_udp(), to_port(dns_port), own_zone}));
+  out.push_back(rule(chain, {is_user(*ruleset.only_user), to_port(dns_port), own_zone}));
 }
 
 void add_nat(Json& out, const Ruleset& ruleset) {
   out.push_back(base_chain("nat", "nat", "output", nat_priority, "accept"));
-  out.push_back(rule("nat", {is(meta("mark"), ruleset.gate_mark), accept()}));
+  if (!ruleset.only_user) out.push_back(rule("nat", {is(meta("mark"), ruleset.gate_mark), accept()}));
   if (ruleset.tracking == Tracking::ipv4_only)
     out.push_back(rule("nat", {is_not(meta("nfproto"), "ipv4"), accept()}));
   Json statements{tcp_or_udp(), to_port(dns_port), {{"redirect", {{"port", ruleset.gate_port}}}}};
@@ -134,10 +135,8 @@ nlohmann::json direct_dns_commands(const Ruleset& ruleset) {
   for (const char* port : {"dport", "sport"})
     out.push_back(rule(untrack_chain, {is(field("udp", port), dns_port), {{"notrack", nullptr}}, accept()}));
   for (const inet::IpAddress& gate : ruleset.direct_dns)
-    for (const char* port : {"dport", "sport"})
-      out.push_back(rule(direct_chain, {is(field(ip(gate.family()), "saddr"), gate.text()),
-                                        is(field(ip(gate.family()), "daddr"), gate.text()),
-                                        is(field("udp", port), dns_port), accept()}));
+    out.push_back(rule(direct_chain, {is(field(ip(gate.family()), "saddr"), gate.text()),
+                                      is(field(ip(gate.family()), "daddr"), gate.text()), accept()}));
   return out;
 }
 

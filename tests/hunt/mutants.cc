@@ -10,7 +10,18 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int other_priority = -450;
+// What a chain comes before or after, by the priorities that everybody uses. A mutant puts it on the other
+// side. There are none in these hooks: in prerouting the chain looks at source and interface, which nothing
+// there changes; before input and forward, tracking and the redirects of others are over.
+struct Landmark {
+  const char* hook;
+  int priority;
+};
+constexpr Landmark landmarks[] = {{"output", -300},       // where others exempt packets from tracking
+                                  {"output", -200},       // connection tracking
+                                  {"output", -100},       // where others change destinations, such as Docker
+                                  {"postrouting", 100}};  // where others change sources
+constexpr int step = 5;
 
 class Maker {
  public:
@@ -74,8 +85,11 @@ class Maker {
       make(name, std::string(key) + " " + value.dump() + " instead of " + chain[key].dump(), changed);
     };
     with("policy", chain["policy"] == "drop" ? "accept" : "drop");
-    with("prio", other_priority);
     const std::string hook = chain["hook"];
+    const int priority = chain["prio"];
+    for (const Landmark& each : landmarks)
+      if (hook == each.hook)
+        with("prio", priority > each.priority ? each.priority - step : each.priority + step);
     with("hook", hook == "output" ? "postrouting" : hook == "input" ? "prerouting" : "output");
   }
 

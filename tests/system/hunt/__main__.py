@@ -57,8 +57,9 @@ def arguments():
     parser.add_argument("--confinement-mutants", nargs="?", const="", metavar="REGEX",
                         help="is each part of the agent's confinement load-bearing? Each mutant of it (that matches) is "
                              "given to the tests of confinement; ends with status 1 if nobody notices one")
-    parser.add_argument("--tests", choices=["yes", "no"], default="yes",
-                        help="whether the system tests are asked about mutants that the hunter does not notice")
+    parser.add_argument("--tests", choices=["yes", "no", "unit"], default="yes",
+                        help="whether the tests are asked about mutants, too: unit tests before the hunter, and system "
+                             "tests after it. unit: they alone, in minutes")
     parser.add_argument("--ostiary", type=Path, default=os.environ.get("OSTIARY_BINARY"), help="the binary to hunt in")
     wanted = parser.parse_args()
     if wanted.seconds is None:

@@ -1,10 +1,12 @@
-"""Is every statement of the ruleset load-bearing? Each mutant of it is booted, lived in and hunted in, and then tested."""
+"""Is every statement of the ruleset load-bearing? Each mutant of it is given to the unit tests, then booted, lived in,
+hunted in, and given to the system tests, until one notices it."""
 
 import json
 import os
 import re
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,6 +30,10 @@ TESTS = [
 ]
 
 
+OTHER = {"container": "user", "user": "container"}
+STAGES = ["unit test", "boot", "life", "hunt", "test", "the kernel lists the same rules", "NOBODY"]
+
+
 class Mutants:
     def __init__(self, hunt, built, source):
         self.hunt, self.built, self.source = hunt, built, source
@@ -38,27 +44,41 @@ class Mutants:
         return [json.loads(line) for line in out.splitlines()]
 
     def run(self, scopes, seconds, wanted, tests, table):
-        unnoticed = 0
+        counts = {scope: Counter() for scope in scopes}
         for scope in scopes:
+            stages = self.stages(scope, seconds, tests)
+            for mutant in self.listed(scope):
+                if wanted and not re.search(wanted, mutant["what"]):
+                    continue
+                begin = time.monotonic()
+                by = next((found[0] for stage in stages if (found := stage(mutant))), "NOBODY")
+                counts[scope][part_of(mutant), by.split(":")[0]] += 1
+                row = f"{scope} | {mutant['what']} | {by}"
+                print(f"{row} ({time.monotonic() - begin:.1f} s)", flush=True)
+                with open(table, "a") as file:
+                    file.write(row + "\n")
+        unnoticed = sum(count for each in counts.values() for (_, by), count in each.items() if by == "NOBODY")
+        print("\n".join(summary(counts)))
+        print(f"hunt: {unnoticed} mutants that nobody notices; the table is {table}")
+        return 1 if unnoticed else 0
+
+    def stages(self, scope, seconds, tests):
+        """The cheapest first."""
+        unit = [lambda mutant: self.notice_by_unit_tests(scope, mutant)]
+        boot = [lambda mutant: self.notice_in_a_boot(scope, mutant, seconds)]
+        system = [lambda mutant: self.notice_by_tests(scope, mutant)]
+        if tests != "no" and (failed := self.notice_by_unit_tests(scope, None)):
+            raise SystemExit(f"without a mutant, {scope} scope: {failed[0]}")
+        return {"unit": unit, "no": boot, "yes": unit + boot + system}[tests]
+
+    def notice_in_a_boot(self, scope, mutant, seconds):
+        if scope not in self.baseline:
             self.baseline[scope] = set()
             for _ in range(BASELINES):
                 self.baseline[scope] |= set(self.notice(scope, None, 2 * seconds))
             if self.baseline[scope]:
                 print(f"without a mutant, {scope} scope: {sorted(self.baseline[scope])}", flush=True)
-            for mutant in self.listed(scope):
-                if wanted and not re.search(wanted, mutant["what"]):
-                    continue
-                begin = time.monotonic()
-                by = [each for each in self.notice(scope, mutant, seconds) if each not in self.baseline[scope]]
-                if tests == "yes":
-                    by = by or self.notice_by_unit_tests(mutant) or self.notice_by_tests(scope, mutant)
-                unnoticed += not by
-                row = f"{scope} | {mutant['what']} | {by[0] if by else 'NOBODY'}"
-                print(f"{row} ({time.monotonic() - begin:.1f} s)", flush=True)
-                with open(table, "a") as file:
-                    file.write(row + "\n")
-        print(f"hunt: {unnoticed} mutants that nobody notices; the table is {table}")
-        return 1 if unnoticed else 0
+        return [each for each in self.notice(scope, mutant, seconds) if each not in self.baseline[scope]]
 
     def made(self, program, mutant):
         """The program with this mutant's key behind its octets."""
@@ -119,11 +139,15 @@ class Mutants:
         without = lambda text: text.removesuffix(", with the secret")
         return without(what) in {without(each) for each in self.baseline[scope]}
 
-    def notice_by_unit_tests(self, mutant):
+    def notice_by_unit_tests(self, scope, mutant):
         path = self.made("unit_tests_mutant", mutant)
-        done = subprocess.run([path, "-ts=nft/*"], capture_output=True, text=True)
-        failed = re.search(r"^TEST CASE:\s+(.*)", done.stdout, re.M)
-        return ["unit test: " + (failed[1] if failed else "it ended early")] if done.returncode else []
+        for suites in (f"nft/rules/{scope}/*", "nft/*"):
+            done = subprocess.run([path, f"-ts={suites}", f"-tse=nft/rules/{OTHER[scope]}/*", "--abort-after=1"],
+                                  capture_output=True, text=True)
+            failed = re.search(r"^TEST CASE:\s+(.*)", done.stdout, re.M)
+            if done.returncode:
+                return ["unit test: " + (failed[1] if failed else "it ended early")]
+        return []
 
     def notice_by_tests(self, scope, mutant):
         files = next(files for part, files in TESTS if mutant["what"].startswith(part) or f"chain {part}" in mutant["what"])
@@ -135,6 +159,21 @@ class Mutants:
                                *[system / each for each in files]], env=environment, capture_output=True, text=True)
         failed = re.search(r"^(?:FAILED|ERROR) \S*/(\S+)", done.stdout, re.M)
         return ["test: " + failed[1]] if failed else []
+
+
+def part_of(mutant):
+    first = mutant["what"].split()[0]
+    return {"set": "sets", "chain": "chains"}.get(first, f"`{first}`")
+
+
+def summary(counts):
+    """The table of docs/testing.md."""
+    for scope, of_scope in counts.items():
+        parts = list(dict.fromkeys(part for part, _ in of_scope))
+        for part in [*parts, None]:
+            numbers = [sum(count for (each, by), count in of_scope.items() if part in (each, None) and by == stage)
+                       for stage in STAGES]
+            yield f"| {scope} | {part or '**all**'} | " + " | ".join(map(str, [sum(numbers), *numbers])) + " |"
 
 
 def _last_line(text):

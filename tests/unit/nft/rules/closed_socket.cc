@@ -1,0 +1,56 @@
+#include "nft/rules/closed_socket.h"
+
+#include <cerrno>
+
+#include <doctest/doctest.h>
+#include <sys/fsuid.h>
+#include <sys/socket.h>
+
+#include "ostiary/inet/socket_address.h"
+
+namespace ostiary::test::rules {
+
+ClosedSocket::ClosedSocket(HeldHost& host, const Sender& sender, const Endpoint& to,
+                           const std::optional<Sender>& peer)
+    : host_(host), peer_(peer), syn_(tcp(to, to)) {
+  const On here(host_.inside());
+  const inet::SocketAddress server(to.address, to.port);
+  ::setfsuid(sender.user);
+  socket_ = UniqueFd{::socket(server.domain(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  ::setfsuid(0);
+  REQUIRE(::connect(socket_.get(), server.get(), server.size()) == -1);
+  REQUIRE(errno == EINPROGRESS);
+  host_.sees();
+  const std::vector<Packet>& seen = peer_ ? host_.seen().stayed : host_.seen().left;
+  REQUIRE(!seen.empty());
+  syn_ = seen.front();
+  answers(flag::syn | flag::ack, 0);
+}
+
+// Ends the connection: otherwise the kernel would go on trying, in the middle of later tests.
+ClosedSocket::~ClosedSocket() {
+  answers(flag::rst | flag::ack, 0);
+}
+
+std::string ClosedSocket::answers(uint8_t flags, uint16_t window) {
+  Packet packet = answer(syn_, flags);
+  packet.acknowledgement = syn_.sequence + 1;
+  packet.sequence = (flags & flag::syn) != 0 ? 1 : 2;
+  packet.window = window;
+  if (!peer_) return host_.gets(packet);
+  return host_.sends(*peer_, packet);
+}
+
+void ClosedSocket::set(int level, int option, std::span<const uint8_t> value) {
+  REQUIRE(::setsockopt(socket_.get(), level, option, value.data(), static_cast<socklen_t>(value.size())) ==
+          0);
+}
+
+std::string ClosedSocket::closes_after_writing(std::span<const uint8_t> data) {
+  REQUIRE(::send(socket_.get(), data.data(), data.size(), 0) == static_cast<ssize_t>(data.size()));
+  socket_ = UniqueFd();
+  host_.sees();
+  return answers(flag::ack, 65535);
+}
+
+}  // namespace ostiary::test::rules

@@ -1,0 +1,78 @@
+// nft/rules/packet.h: an IP packet as a value: written to octets, read from them, and shown as text.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ostiary/inet/ip_address.h"
+
+namespace ostiary::test::rules {
+
+struct Endpoint {
+  Endpoint(const char* text, uint16_t of_port = 0) : address(*inet::IpAddress::parse(text)), port(of_port) {}
+  Endpoint(const inet::IpAddress& of_address, uint16_t of_port) : address(of_address), port(of_port) {}
+  bool operator==(const Endpoint&) const = default;
+
+  inet::IpAddress address;
+  uint16_t port;
+};
+
+enum class Extra : uint8_t {
+  none,
+  ip_options,      // a recorded route, which the kernel's answers repeat
+  routing_header,  // of IPv6
+  wrong_length,    // of UDP: connection tracking calls it invalid
+};
+
+namespace flag {
+inline constexpr uint8_t fin = 1, syn = 2, rst = 4, push = 8, ack = 16;
+}
+
+struct Packet {
+  bool operator==(const Packet&) const = default;
+
+  Endpoint from;
+  Endpoint to;
+  uint8_t protocol = 0;
+  uint8_t flags = 0;           // of TCP
+  uint8_t type = 0, code = 0;  // of ICMP
+  uint8_t hop_limit = 64;
+  Extra extra = Extra::none;
+  std::vector<uint8_t> payload = {};
+  uint32_t sequence = 1, acknowledgement = 1;
+  uint16_t window = 65535;
+};
+
+Packet tcp(const Endpoint& from, const Endpoint& to, uint8_t flags = flag::syn);
+Packet udp(const Endpoint& from, const Endpoint& to);
+Packet icmp(const Endpoint& from, const Endpoint& to, uint8_t type);
+Packet echo_request(const Endpoint& from, const Endpoint& to);
+inline constexpr uint8_t unknown_protocol = 253;  // for experiments; here it has ports where UDP has them
+Packet of_protocol(uint8_t protocol, const Endpoint& from, const Endpoint& to);
+// That nothing listens at the port, as the host would say that got the packet.
+Packet port_unreachable(const Packet& packet);
+
+// The same addresses and ports, the same way and the other way.
+Packet again(const Packet& packet, uint8_t flags = 0);
+Packet answer(const Packet& packet, uint8_t flags = 0);
+
+Packet with(Packet packet, Extra extra);
+Packet with_data(Packet packet, size_t octets);
+// Its ICMP checksum is made so by the last octets of its data.
+Packet with_checksum(Packet packet, uint16_t checksum);
+Packet with_hop_limit(Packet packet, uint8_t hop_limit);
+
+std::vector<uint8_t> octets(const Packet& packet);
+// Nothing where it is no IP packet. Options and extension headers but the routing header are passed over.
+std::optional<Packet> read_packet(std::span<const uint8_t> octets);
+std::string text(const Packet& packet);
+
+// Whether both have the same kind, addresses and ports.
+bool same(const Packet& one, const Packet& other);
+// Whether it resets a TCP packet, or tells of another one that it is prohibited.
+bool refuses(const Packet& refusal, const Packet& packet);
+
+}  // namespace ostiary::test::rules

@@ -1,0 +1,274 @@
+// The chain `output` of user scope: it sorts packets by their users, and leaves others alone.
+#include <array>
+
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+
+#include "nft/rules/closed_socket.h"
+#include "nft/rules/held_host.h"
+
+using namespace ostiary;
+using namespace ostiary::test;
+using namespace ostiary::test::rules;
+
+namespace {
+
+constexpr uint16_t dns = 53;
+constexpr uint8_t accepting = flag::syn | flag::ack;
+constexpr uint16_t foreign_service = 8081;
+constexpr uint16_t own_service = 8082;
+
+constexpr std::array<uint8_t, 24> routing_header{0, 2,    4, 0, 0, 0, 0, 0, 0x20, 1, 0xd, 0xb8,
+                                                 0, 0x98, 0, 0, 0, 0, 0, 0, 0,    0, 0,   7};
+constexpr std::array<uint8_t, 8> recorded_route{IPOPT_RR, 7, 4, 0, 0, 0, 0, IPOPT_EOL};
+constexpr std::array<uint8_t, 40> some_data{};
+
+bool is_ipv4(const Places& at) {
+  return at.own == std::string(places4.own);
+}
+Extra with_route(const Places& at) {
+  return is_ipv4(at) ? Extra::ip_options : Extra::routing_header;
+}
+
+// Data that has those two octets at that place.
+std::vector<uint8_t> data_with_port(size_t at) {
+  std::vector<uint8_t> data(40);
+  data[at + 1] = dns;
+  return data;
+}
+
+}  // namespace
+
+TEST_SUITE("nft/rules/user/output") {
+  TEST_CASE("other users go everywhere, as if there were no rules") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(user_rules());
+    for (const Places& at : both_families)
+      for (const Sender& sender : {root, other_user}) {
+        const uint16_t port = fresh_port();
+        CHECK(host.sends(sender, tcp({at.own, port}, {at.stranger, 443})) == "leaves");
+        CHECK(host.sends(sender, udp({at.own, port}, {at.stranger, dns})) == "leaves");
+        CHECK(host.sends(sender, tcp({at.own, port}, {at.stranger, dns})) == "leaves");
+        CHECK(host.sends(sender, udp({at.stranger, port}, {at.allowed, 9})) == "leaves");
+        CHECK(host.sends(sender, udp({at.own, port}, {at.loopback, 9})) == "stays");
+        CHECK(host.sends(sender, echo_request(at.own, at.stranger)) == "leaves");
+        CHECK(host.sends(sender, of_protocol(IPPROTO_GRE, at.own, at.stranger)) == "leaves");
+        CHECK(host.sends(routed_to(at.stranger, sender), udp({at.own, port}, {at.own, 9})) == "leaves");
+        CHECK(host.sends(sender, udp({at.loopback, port}, {at.stranger, 9})) == "leaves");
+        CHECK(host.gets(tcp({at.stranger, port}, {at.own, 8080})) == "accepted");
+        CHECK(host.gets(udp({at.container, port}, {at.stranger, 9}), inner) == "leaves");
+      }
+    for (const Places& at : both_families)
+      CHECK(host.sends(root, with(tcp({at.own, 1}, {at.stranger, 9}), with_route(at))) == "leaves");
+  }
+
+  TEST_CASE("what the kernel answers leaves as well") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(user_rules());
+    host.runs("nft delete table inet no_answers; echo 0 > /proc/sys/net/netfilter/nf_conntrack_tcp_loose");
+    for (const Places& at : both_families) {
+      const Packet ping = echo_request({at.stranger, 1}, at.own);
+      CHECK(host.gets(ping).starts_with("leaves: " + text(answer(ping))));
+      const Packet unknown = tcp({at.stranger, 2}, {at.own, 8080}, flag::ack);
+      CHECK(host.gets(unknown) == "leaves: " + text(answer(unknown, flag::rst)) + ", accepted");
+      const Packet closed = udp({at.stranger, 3}, {at.own, 8080});
+      CHECK(host.gets(closed) == "leaves: " + text(port_unreachable(closed)) + ", accepted");
+    }
+    const Packet ping = with(echo_request({places4.stranger, 4}, places4.own), Extra::ip_options);
+    CHECK(host.gets(ping) == "leaves: " + text(answer(ping)) + ", accepted");
+  }
+
+  TEST_CASE("a tunnel of the kernel's passes, even one to port 53") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(user_rules());
+    host.runs(
+        "ip link add tunnel type vxlan id 1 remote 198.51.100.1 dstport 53 dev wire && "
+        "echo 1 > /proc/sys/net/ipv6/conf/tunnel/disable_ipv6 && ip link set tunnel up && "
+        "ip addr add 10.77.0.1/24 dev tunnel");
+    // To send this the kernel asks for a neighbour.
+    CHECK(host.sends(root, udp({"10.77.0.1", 1}, {"10.77.0.2", 2}))
+              .starts_with("leaves: udp 203.0.113.1 port"));
+    REQUIRE(host.seen().left.size() == 1);
+    CHECK(host.seen().left.front().to == Endpoint("198.51.100.1", dns));
+    host.runs("ip link del tunnel");
+  }
+
+  TEST_CASE("the agent's own packets are held") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(user_rules());
+    for (const Places& at : both_families) {
+      CHECK(host.sends(agent, tcp({at.own, 1}, {at.stranger, 443})) == "denied");
+      CHECK(host.sends(agent, tcp({at.own, 1}, {at.allowed, 443})) == "leaves");
+    }
+  }
+
+  TEST_CASE("the gate's flows are closed to the agent, and its own answers do not take the agent's") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(user_rules());
+    for (const Places& at : both_families) {
+      // A resolver of this host may be the upstream; the agent does not answer in its place.
+      const Packet question = udp({at.loopback, 5}, {at.other_loopback, 5353});
+      CHECK(host.sends(the_gate, question) == "stays");
+      CHECK(host.sends(agent, answer(question)) == "denied");
+      CHECK(host.sends(other_user, answer(question)) == "stays");
+
+      const Packet asked = udp({at.own, 6}, {at.stranger, dns});
+      CHECK(host.sends(agent, asked) == "to the gate");
+      CHECK(host.sends(the_gate, udp({at.loopback, the_gates_port}, {at.own, 6})) ==
+            "stays: " + text(answer(asked)));
+      CHECK(host.sends(agent, asked) == "to the gate");
+      CHECK(host.sends(the_gate, tcp({at.loopback, 7}, {at.stranger, 443})) == "leaves");
+    }
+  }
+
+  TEST_CASE("another user's connection takes over a flow of the agent's with the same ports") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(user_rules());
+    for (const Places& at : both_families) {
+      const Packet syn = tcp({at.own, 8}, {at.allowed, 443});
+      const Packet connection = host.connected(agent, syn);
+      CHECK(host.sends(agent, connection) == "leaves");
+      CHECK(host.sends(agent, again(connection, flag::rst)) == "leaves");
+      host.admit(at.admitted, IPPROTO_TCP, 443);
+      const Packet mine = tcp({at.own, 9}, {at.admitted, 443});
+      CHECK(host.sends(agent, mine) == "leaves");
+      host.runs("nft flush set inet ostiary allow4; nft flush set inet ostiary allow6");
+      const Packet theirs = host.connected(other_user, mine);
+      CHECK(host.sends(other_user, theirs) == "leaves");
+      CHECK(host.sends(agent, theirs) == "denied");
+
+      // Towards a service of this host.
+      const Packet refused = tcp({at.own, 10}, {at.loopback, foreign_service});
+      CHECK(host.sends(agent, refused) == "stays");
+      CHECK(host.sends(other_user, refused) == "stays");
+      CHECK(host.sends(root, answer(refused, accepting)) == "stays");
+      const Packet later = tcp({at.own, 11}, {at.loopback, foreign_service});
+      CHECK(host.sends(agent, later) == "stays");
+      CHECK(host.sends(root, answer(later, accepting)) == "dropped");
+      CHECK(host.sends(other_user, later) == "stays");
+      CHECK(host.sends(root, answer(later, accepting)) == "stays");
+    }
+  }
+
+  TEST_CASE("marks that another table gives other users' flows stay") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(user_rules());
+    host.runs(
+        "nft 'table inet mine { chain c { type filter hook output priority 0\n ct mark set 7\n } \n }'");
+    for (const Places& at : both_families) {
+      const Packet packet = tcp({at.own, fresh_port()}, {at.stranger, 443});
+      CHECK(host.sends(other_user, packet) == "leaves");
+      CHECK(host.flow(packet).contains("mark=7 "));
+    }
+  }
+
+  TEST_CASE("over loopback the agent reaches services of its own, and none of another user's") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(user_rules());
+    for (const Places& at : both_families)
+      for (const char* to : {at.own, at.loopback, at.other_loopback}) {
+        const Packet mine = tcp({at.own, 12}, {to, own_service});
+        CHECK(host.sends(agent, mine) == "stays");
+        CHECK(host.sends(agent, answer(mine, accepting)) == "stays");
+        CHECK(host.sends(agent, again(mine, flag::ack)) == "stays");
+        CHECK(host.sends(agent, answer(mine, flag::ack)) == "stays");
+        const Packet routed = with(again(mine, flag::ack), with_route(at));
+        CHECK(host.sends(agent, routed) == "denied");
+
+        const Packet foreign = tcp({at.own, 13}, {to, foreign_service});
+        CHECK(host.sends(agent, foreign) == "stays");
+        CHECK(host.sends(other_user, answer(foreign, accepting)) == "dropped");
+        CHECK(host.sends(other_user, answer(foreign, accepting)) == "dropped");
+        CHECK(host.sends(agent, foreign) == "denied");
+        CHECK(host.sends(agent, again(foreign, flag::ack)) == "denied");
+        // Nor does a service of the agent's go on in that flow.
+        CHECK(host.sends(agent, answer(foreign, accepting)) == "denied");
+      }
+  }
+
+  TEST_CASE("a connection to another user's service that began while there were no rules does not go on") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(user_rules());
+    host.runs(
+        "nft 'table inet tracks { chain c { type filter hook output priority 0; ct state new\n } \n }'");
+    host.runs("nft flush table inet ostiary");
+    const auto syn = [](const Places& at) { return tcp({at.own, 19}, {at.loopback, foreign_service}); };
+    for (const Places& at : both_families) {
+      CHECK(host.sends(agent, syn(at)) == "stays");
+      CHECK(host.sends(other_user, answer(syn(at), accepting)) == "stays");
+    }
+    host.apply_again(user_rules());
+    for (const Places& at : both_families) {
+      CHECK(host.sends(agent, with_data(again(syn(at), flag::ack), 100)) == "denied");
+      CHECK(host.sends(agent, again(syn(at), flag::ack)) == "denied");
+    }
+  }
+
+  TEST_CASE("the agent may answer those who begin a flow with it, by no other host") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(user_rules());
+    for (const Places& at : both_families) {
+      const Packet syn = tcp({at.stranger, 14}, {at.own, 8080});
+      CHECK(host.gets(syn) == "accepted");
+      CHECK(host.sends(agent, answer(syn, accepting)) == "leaves");
+      CHECK(host.sends(agent, answer(syn, flag::ack)) == "leaves");
+      const Packet local = tcp({at.own, 15}, {at.own, 8080});
+      CHECK(host.sends(other_user, local) == "stays");
+      CHECK(host.sends(agent, answer(local, accepting)) == "stays");
+    }
+    for (const Places& at : both_families) {
+      const Packet syn = tcp({at.stranger, 16}, {at.own, 8080});
+      CHECK(host.gets(syn) == "accepted");
+      CHECK(host.sends(agent, with(answer(syn, accepting), with_route(at))) == "denied");
+    }
+  }
+
+  TEST_CASE("a closed socket goes on sending to where its user may go, and by no source route") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(user_rules());
+    for (const Places& at : both_families) {
+      ClosedSocket plain(host, agent, {at.allowed, 443});
+      CHECK(plain.closes_after_writing(some_data).starts_with("leaves: tcp"));
+    }
+    ClosedSocket routed(host, agent, {places6.allowed, 443});
+    routed.set(IPPROTO_IPV6, IPV6_RTHDR, routing_header);
+    CHECK(routed.closes_after_writing(some_data) == "wrong-interface, accepted");
+    ClosedSocket with_options(host, agent, {places4.allowed, 443});
+    with_options.set(IPPROTO_IP, IP_OPTIONS, recorded_route);
+    CHECK(with_options.closes_after_writing(some_data) == "wrong-interface, accepted");
+  }
+
+  TEST_CASE("a closed socket asks no DNS server past the gate; another user's does") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(user_rules());
+    for (const Places& at : both_families) {
+      ClosedSocket asking(host, agent, {at.stranger, dns}, the_gate);
+      CHECK(asking.closes_after_writing(some_data).starts_with("wrong-interface"));
+      CHECK(host.seen().left.empty());
+      ClosedSocket other(host, other_user, {at.stranger, dns});
+      CHECK(other.closes_after_writing(some_data).starts_with("leaves: tcp"));
+      // What it says may look like anything.
+      ClosedSocket talking(host, other_user, {at.stranger, 443});
+      CHECK(talking.closes_after_writing(data_with_port(is_ipv4(at) ? 8 : 28)).starts_with("leaves: tcp"));
+    }
+  }
+
+  TEST_CASE("no ICMP error tells a server what the gate answered a closed socket") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(user_rules());
+    host.runs("nft delete table inet no_answers");
+    for (const Places& at : both_families) {
+      const Packet question = udp({at.own, 17}, {at.stranger, dns});
+      CHECK(host.sends(agent, question).starts_with("to the gate"));
+      CHECK(
+          host.sends(the_gate, udp({at.loopback, the_gates_port}, {at.own, 17})).contains("wrong-interface"));
+      CHECK(host.seen().left.empty());
+      // On this host it may.
+      const Packet local = udp({at.own, 18}, {at.other_loopback, dns});
+      CHECK(host.sends(agent, local).starts_with("to the gate"));
+      CHECK(host.sends(the_gate, udp({at.loopback, the_gates_port}, {at.own, 18})) ==
+            "stays: " + text(answer(local)) + ", stays: " + text(port_unreachable(answer(local))));
+    }
+  }
+}
