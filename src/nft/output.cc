@@ -13,7 +13,7 @@ namespace {
 // that mark.
 void add_refusals(Json& out, const Ruleset& ruleset) {
   out.push_back(
-      rule("output", {is(meta("oifname"), "lo"), local_destination(), has_any_tcp_flag(rst), accept()}));
+      rule("output", {is(meta("oifname"), "lo"), has_any_tcp_flag(rst), local_destination(), accept()}));
   out.push_back(
       rule("output", {has(ct("state"), "related"), flow_is_marked(answered(ruleset.gate_mark)), accept()}));
 }
