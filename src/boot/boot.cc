@@ -206,7 +206,7 @@ Result<> check_open_files(const Plan& plan) {
                                      ": raise it with ulimit -n, or docker run --ulimit nofile");
 }
 
-// Whom the rules would hold that nobody means them to hold. Before anything is touched.
+// Refuses a boot whose rules would hold other processes than the agent's.
 Result<> check_place(const Plan& plan) {
   if (plan.gate == config::Gate::off) return {};
   const bool holds_all = plan.scope == config::Scope::container;
@@ -274,7 +274,7 @@ Result<> phase_1(const Plan& plan, Holdings& holdings) {
   return {};
 }
 
-// The statuses for a program that does not start are the agent's; a hook is a file we were told of.
+// 126 and 127 say that the agent's program did not start. A hook that did not start is missing input.
 Error hook_error(Error error) {
   if (error.exit == Exit::not_found) error.exit = Exit::missing_input;
   if (error.exit == Exit::not_executable) error.exit = Exit::not_permitted;
@@ -385,7 +385,7 @@ Result<> end_rules(const Plan& plan, BootEnd boot, const Leftovers& left) {
   return {};
 }
 
-// What cannot be found out counts as somebody.
+// On an error, assume that a session remains.
 Left find_sessions(const Result<>& nobody_joins, const Plan& plan) {
   if (plan.gate == config::Gate::off) return Left::nobody;
   const auto joined = nft::was_joined();

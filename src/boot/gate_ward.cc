@@ -247,7 +247,8 @@ Result<> GateWard::open_what_the_plan_names(const event::Signals& requests) {
   return {};
 }
 
-// Until the gate says hello it has met nobody; then its changes of our table are known for its own.
+// The gate reads nothing of the agent's before its hello. With the hello comes the number of its netlink
+// socket, so that the watch knows its changes.
 Result<GateWard::Start> GateWard::start() {
   const bool again = setup_.beginning == gate::Beginning::continued;
   const gate::Birth birth = again && plan_.identity.uid == 0 ? gate::Birth::copied : gate::Birth::anew;
@@ -350,8 +351,8 @@ Result<> GateWard::look() {
   return {};
 }
 
-// A gate that was started again says what the first one did; only what it fails of matters, what it asks for,
-// and its end, which SIGCHLD tells.
+// Of a gate that was started again, only three things matter: that it failed, that it asks for a new audit
+// file, and its end, which SIGCHLD tells.
 void GateWard::hear_later() {
   const auto message = gate_->hear(0ms);
   if (message && !*message) descriptors_ = {watch_.fd(), routes_.fd()};
@@ -360,8 +361,8 @@ void GateWard::hear_later() {
   if ((*message)->kind == gate::Message::Kind::full) begin_new_audit_file();
 }
 
-// Whether one is due is looked at here, so that a gate that asks without need gets no more than the present
-// file. One that cannot be made is asked for again; meanwhile the present one holds what it may and no more.
+// The journal decides whether a new file is due, not the gate that asks. Where none can be made, the gate
+// asks again, and the present file stays within its bound.
 void GateWard::begin_new_audit_file() {
   const Result<> begun = journal_.begin_new_file(std::chrono::system_clock::now());
   if (!begun) log::warn("no new file for the audit: " + begun.error().message);
@@ -402,7 +403,7 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
   }
   const std::string what =
       change.kind == nft::Change::Kind::table_gone ? "the table was deleted" : "the table was changed";
-  // What was missed is most often the gate's own: then admissions stay, and nobody is to blame.
+  // Missed changes are most often the gate's own: keep its admissions, and tell of no tampering.
   const bool missed = change.kind == nft::Change::Kind::missed;
   const auto applied =
       table_.apply(ruleset_, missed ? nft::Existing::keep_admissions : nft::Existing::replace);

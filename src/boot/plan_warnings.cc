@@ -73,7 +73,7 @@ void warn_of_inbound(Plan& plan) {
   }
 }
 
-// A placeholder, or one put for the other.
+// Placeholders, and values in each other's place.
 void warn_of_grafana(Plan& plan, const config::GrafanaCloud& grafana) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (grafana.instance_id && !std::ranges::all_of(grafana.instance_id->value.reveal(), is_digit))

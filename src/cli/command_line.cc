@@ -209,8 +209,8 @@ std::string no_value(const Setting& setting) {
          std::string(setting.value);
 }
 
-// Where the library would take the next flag, or a "--", for the value, or speak of a value in its own words.
-// A switch's word becomes one of those that the library knows.
+// Finds missing values before the library does, which would take the next flag for one. Writes a switch's
+// word as true or false.
 Result<> check_values(std::span<std::string> flags, std::string_view subcommand) {
   for (size_t i = 0; i < flags.size(); ++i) {
     if (const auto [setting, word] = written_switch(flags[i]); setting != nullptr) {

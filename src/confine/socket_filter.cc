@@ -129,8 +129,8 @@ constexpr Program judge_ip_protocol() {
   return out;
 }
 
-// A raw socket takes a capability, and is none of a protocol's. Of a type but stream and datagram, protocol 0
-// is the first that has it: SCTP, or DCCP. One such type is AF_PACKET's old name.
+// A raw socket takes a capability, which the agent lacks. With another type than stream and datagram,
+// protocol 0 makes an SCTP or DCCP socket, or one of AF_PACKET by its old name.
 constexpr Program judge_ip() {
   Program out;
   load_argument(out, 1);

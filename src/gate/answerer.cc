@@ -17,7 +17,7 @@ using std::chrono::seconds;
 using upstream::Origin;
 
 constexpr dns::Explanation no_rule{ExtendedError::blocked, "ostiary: no rule of the policy allows this name"};
-constexpr dns::Explanation at_bound{ExtendedError::prohibited, "ostiary: too many new names at a time"};
+constexpr dns::Explanation at_bound{ExtendedError::prohibited, "ostiary: a limit of the gate is reached"};
 constexpr dns::Explanation private_only{ExtendedError::blocked,
                                         "ostiary: private addresses only, and no rule opens those"};
 constexpr dns::Explanation no_answer{ExtendedError::network_error,

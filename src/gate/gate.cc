@@ -215,8 +215,7 @@ class Gate {
     return {};
   }
 
-  // Nobody was here but the self-test, and what it was denied has all been logged: only then does the keeper
-  // go on.
+  // The keeper goes on after this: until now all denials were the self-test's.
   Result<> on_tested(steady_clock::time_point now) {
     TRY(read_all_denied(now));
     parts_.recorder.set_doer(audit::Doer::agent);
@@ -291,7 +290,7 @@ class Gate {
     }
   }
 
-  // Whom the plan's names lead to, to the keeper; what they were denied, to the audit.
+  // Addresses to the keeper, denials to the audit.
   void tell_found(const dns::Question& question, const Finding& finding) {
     if (finding.kind == Finding::Kind::addresses)
       for (const inet::IpAddress& address : finding.addresses)

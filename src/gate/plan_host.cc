@@ -24,7 +24,6 @@ std::string_view address_of(std::span<const dns::RecordType> types) {
 
 }  // namespace
 
-// The kinds of a finding stand in the order of how much they say.
 void PlanHost::take(const Finding& finding) {
   --waiting_;
   if (finding.kind == Finding::Kind::withheld)

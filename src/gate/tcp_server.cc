@@ -38,7 +38,7 @@ void TcpServer::accept(uint32_t listener, Time now) {
     return UniqueFd{::accept4(listeners_[listener].get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
   };
   UniqueFd fd = next();
-  // Whoever cannot be taken for want of a descriptor would be announced again and again.
+  // Without a free descriptor this connection stays unaccepted, and epoll would report it without end.
   if (!fd.valid() && (errno == EMFILE || errno == ENFILE)) {
     close_longest_idle();
     fd = next();

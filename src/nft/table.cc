@@ -116,8 +116,8 @@ Result<> Table::apply(const Ruleset& ruleset, Existing existing) {
     return commit_rules(TRY(clear_around_admissions(context)), ruleset);
   }
   if (presence == Presence::absent) {
-    // Deleting what is not there would cost the kernel's wait for its readers. Where somebody else was faster
-    // to make a table of that name, this fails.
+    // A deletion makes the kernel wait for its readers, so leave it out. "create" fails where another process
+    // has made the table meanwhile.
     if (commit_rules(Json::array({command("create", our_table())}), ruleset)) return {};
   }
   // "add" first, so that "delete" has something to delete.

@@ -35,8 +35,8 @@ inline std::string quote_unless_password(std::string_view text, std::string_view
   return may_hold_password(text) ? std::string(instead) : quote(text);
 }
 
-// A refused value at the beginning of what is wrong with it: "5s". Where it could be a secret in the wrong
-// place, since it is long or may hold a password, it is not shown.
+// A refused value, to begin an error with. A long value, or one that may hold a password, could be a secret
+// in the wrong place and is not shown.
 inline std::string quote_refused(std::string_view value) {
   constexpr size_t longest_slip = 20;
   const bool may_be_secret = value.size() > longest_slip || may_hold_password(value);

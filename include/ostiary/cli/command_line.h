@@ -26,7 +26,7 @@ enum class Standing : uint8_t { behind_run, first_word };
 struct Run {
   config::GivenSettings flags;
   std::vector<std::string> command;
-  std::string warning = {};  // of what may have been meant otherwise
+  std::string warning = {};  // of an argument that can be read in two ways
   Standing standing = Standing::behind_run;
 };
 struct Plan {

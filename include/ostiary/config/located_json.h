@@ -72,7 +72,7 @@ struct Member {
 
 inline Node::Node(size_t line, Value value) : line_(line), value_(std::move(value)) {}
 
-// An error of a Node, with the key whose value it is in front of what is wrong: "line 3: grace is a string".
+// A Node's error that names the key: "line 3: grace is a string".
 Error of_key(Error error, std::string_view key);
 
 Result<Node> parse_located(std::string_view text);

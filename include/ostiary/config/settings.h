@@ -51,7 +51,7 @@ inline constexpr std::array settings{
     Setting{"scope", "--scope", "OSTIARY_SCOPE", ValueKind::text, Reach::everywhere, "container|user",
             "user: the gate holds the agent's user and nobody else (default: container)"},
     Setting{"allow", "--allow", "OSTIARY_ALLOW", ValueKind::list, Reach::flag_and_variable, "ENTRY",
-            "Let the agent reach HOST[:PORTS][/tcp|udp], *.DOMAIN, NETWORK or preset:NAME"},
+            "Let the agent reach HOST[:PORTS][/tcp|udp|both], *.DOMAIN, NETWORK or preset:NAME"},
     Setting{"allow_inbound", "--allow-inbound", "OSTIARY_ALLOW_INBOUND", ValueKind::list, Reach::everywhere,
             "[NETWORK:]PORT[/udp]", "Let outside hosts begin connections to a port"},
     Setting{"allow_socket", "--allow-socket", "OSTIARY_ALLOW_SOCKET", ValueKind::list, Reach::everywhere,

@@ -46,7 +46,7 @@ class Cache {
   void put_withheld(const WireName& name, RecordType type, std::chrono::seconds ttl, Time now);
   void put_no_such_name(const WireName& name, RecordType type, std::chrono::seconds ttl, Time now);
 
-  // After an admission was renewed, or revoked.
+  // After an admission was renewed.
   void set_admitted_until(const WireName& name, RecordType type, Time until);
   void erase(const WireName& name, RecordType type);
   void clear();

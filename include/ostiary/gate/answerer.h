@@ -45,7 +45,8 @@ struct Terms {
 
 // What became of a question.
 struct Finding {
-  // `withheld`: the name has addresses, and no rule lets any of them be told.
+  // In the order of how much they say of a name. `withheld`: the name has addresses, and no rule lets any of
+  // them be told.
   enum class Kind : uint8_t { no_data, no_such_name, failed, withheld, addresses, records };
   Kind kind = Kind::failed;
   std::span<const inet::IpAddress> addresses = {};  // those that were withheld as well
@@ -125,7 +126,7 @@ class Answerer {
   dns::Cache cache_;
   std::map<dns::Question, Pending, Less> pending_;
   std::unordered_set<uint64_t> told_;  // hashes of names the audit has told to be allowed
-  std::vector<inet::IpAddress> kept_;  // addresses of the reply under way that may be told, or none may
+  std::vector<inet::IpAddress> kept_;  // the reply's permitted addresses; all of them where none is
   dns::RrSet records_;                 // and its records
   std::array<uint8_t, dns::limits::answer_octets> room_{};
 };

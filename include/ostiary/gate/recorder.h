@@ -18,7 +18,7 @@ class Recorder {
   explicit Recorder(audit::Journal journal) : journal_(std::move(journal)) {}
 
   void tell(const audit::Event& event) { journal_.note(event, std::chrono::system_clock::now()); }
-  // Whose doing is what is told of from now on, where the event says nothing else.
+  // Who caused later events that do not say it themselves.
   void set_doer(audit::Doer doer) { doer_ = doer; }
 
   void tell_folded(audit::Foldable event, Time now) {

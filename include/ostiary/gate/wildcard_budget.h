@@ -13,8 +13,8 @@
 
 namespace ostiary::gate {
 
-// When the last names were sent: a place is used again once its name was sent a window ago. So no window has
-// more names than there are places. One gate at a time writes it.
+// A ring of the times at which names were sent. A place is free again a window after its time, so no window
+// has more names than the ring has places. One gate at a time writes it.
 struct WildcardCount {
   std::atomic<uint64_t> next{};  // of the places, in turn; the one whose name is the oldest
   std::array<std::atomic<int64_t>, limits::wildcard_names_a_window> sent{};  // 0: never

@@ -14,9 +14,8 @@
 
 namespace ostiary::nft {
 
-// Whether the address is admitted already. Being wrong about `absent` is put right, at the cost of a
-// transaction that the kernel rolls back, which takes it milliseconds; `unknown` is right either way and
-// dearer by microseconds.
+// Whether the address is admitted already. `unknown` is always right and costs some microseconds more.
+// A wrong `absent` costs milliseconds: the kernel rolls the transaction back, and admit() tries again.
 enum class Prior : uint8_t { unknown, absent };
 
 struct Admission {

@@ -14,7 +14,7 @@ enum class Earlier : uint8_t {
   none,            // there is no table
   ended,           // all that it held have ended
   held,            // some may be left, and rules for the same user, or for everybody, hold them as well
-  held_otherwise,  // some may be left, whom rules for this user alone would set free
+  held_otherwise,  // some may be left, and rules for this user alone would set them free
 };
 
 // Requires that no boot runs. `only_user` as in the ruleset to come.

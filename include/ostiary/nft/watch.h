@@ -32,8 +32,7 @@ class TransactionReader {
  public:
   // Transactions of the table's own socket are ours.
   explicit TransactionReader(uint32_t table) : table_(table) {}
-  // So are the gate's. Of the latest gate: the number of an earlier one is free, and may be somebody else's
-  // by now.
+  // So are those of the latest gate. Another process may have the number of an earlier one by now.
   void expect_from(uint32_t gate) { gate_ = gate; }
 
   // What the message completes, if it completes a change to our table by somebody else.

@@ -79,7 +79,7 @@ class Policy {
   std::vector<PlainHost> plain_hosts() const;
   std::span<const StaticGrant> static_grants() const { return static_grants_; }
 
-  size_t memory() const;  // octets held, for the status
+  size_t memory() const;  // octets held
 
  private:
   friend class Compiler;

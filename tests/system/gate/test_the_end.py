@@ -148,7 +148,7 @@ def test_a_boot_that_failed_says_that_the_rules_stay_and_what_removes_them(world
     result = home.boot("true", pid_1=False)
     assert result.status == 69 and home.rules(), result
     stay, error = result.stderr.splitlines()[-2:]
-    assert "the rules stay (the boot did not come to its end): nft delete table inet ostiary" in stay, result
+    assert "the rules stay (the boot failed): nft delete table inet ostiary" in stay, result
     assert "missing.example" in error, result
 
 

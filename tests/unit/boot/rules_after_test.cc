@@ -55,7 +55,7 @@ TEST_SUITE("boot/rules_after") {
 
   TEST_CASE("people hear why they stay, and the command that removes them") {
     CHECK(tell_rules_stay(BootEnd::failed, none, "") ==
-          "the rules stay (the boot did not come to its end): nft delete table inet ostiary removes them");
+          "the rules stay (the boot failed): nft delete table inet ostiary removes them");
     CHECK(tell_rules_stay(BootEnd::complete, none, "a connection lingers") ==
           "the rules stay (a connection lingers): nft delete table inet ostiary removes them");
   }

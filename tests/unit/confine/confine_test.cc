@@ -97,8 +97,9 @@ std::string confined(
   for (ssize_t got = 0; (got = ::read(ends[0], block.data(), block.size())) > 0;)
     said.append(block.data(), static_cast<size_t>(got));
   ::close(ends[0]);
-  ::waitpid(pid, nullptr, 0);
-  return said;
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? said : "it ended early";
 }
 
 std::string names_in(uint64_t mask) {

@@ -200,6 +200,6 @@ TEST_SUITE("confine/socket_filter") {
     }
     int status = 0;
     REQUIRE(::waitpid(pid, &status, 0) == pid);
-    CHECK(WEXITSTATUS(status) == 0);
+    CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
   }
 }
