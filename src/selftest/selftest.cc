@@ -13,7 +13,7 @@ namespace ostiary::selftest {
 namespace {
 
 // For fork, confinement and what is tried before the waiting begins; a loaded machine takes its time.
-constexpr std::chrono::milliseconds time_to_try{2000};
+constexpr std::chrono::milliseconds time_to_try{9000};
 
 // What was silent for the whole of it once is not given as long again.
 constexpr int share_of_patience = 4;
