@@ -10,6 +10,7 @@ namespace {
 
 constexpr uint16_t dns = 53, https = 443;
 constexpr uint8_t rst = 0x04;
+constexpr uint8_t ack = 0x10;
 
 bool is_loopback(const Address& address) {
   if (is_v4(address)) return address[12] == 127;
@@ -53,6 +54,12 @@ bool is_about_groups(const Sight& sight) {
 // Holds what the one who asked sent, and nothing of the agent's.
 bool is_echo_reply(const Sight& sight) {
   return is_icmp(sight) && !sight.seed && sight.icmp_type == (is_version_4(sight) ? 0 : 129);
+}
+
+// What the kernel says to a segment of no connection, such as one that was begun while the rules were
+// flushed.
+bool is_reset_of_a_stray(const Sight& sight) {
+  return sight.protocol == IPPROTO_TCP && (sight.tcp_flags & (rst | ack)) == rst && !sight.seed;
 }
 
 std::string name_of(uint8_t protocol) {
@@ -159,7 +166,8 @@ std::string Judge::kind_of(const Sight& sight) const {
 }
 
 Verdict Judge::judge(const Sight& sight, Phase phase) const {
-  if (has_leave(sight) || (phase == Phase::ending && is_about_groups(sight))) {
+  if (has_leave(sight) || (phase != Phase::hunting && is_about_groups(sight)) ||
+      (phase == Phase::ended && is_reset_of_a_stray(sight))) {
     const bool admitted = sight.seed && is_told(sight.destination);
     return {admitted ? Verdict::Kind::admitted : Verdict::Kind::fine, {}};
   }

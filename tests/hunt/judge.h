@@ -17,7 +17,7 @@ namespace ostiary::hunt {
 enum class Scope : uint8_t { container, user };
 
 // At the end the rules may go, and then the kernel's own packets about the link leave.
-enum class Phase : uint8_t { hunting, ending };
+enum class Phase : uint8_t { hunting, ending, ended };
 
 // A flow from outside, as the agent's answers to it would look.
 struct Flow {

@@ -7,7 +7,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -123,33 +125,63 @@ int open_wire(const char* interface) {
   where.sll_protocol = htons(ETH_P_ALL);
   where.sll_ifindex = static_cast<int>(::if_nametoindex(interface));
   needed(::bind(wire, reinterpret_cast<const sockaddr*>(&where), sizeof where), interface);
+  const int on = 1;
+  needed(::setsockopt(wire, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on), "SO_TIMESTAMPNS");
   return wire;
+}
+
+// A packet, and when the kernel saw it.
+struct Seen {
+  std::span<const uint8_t> packet;
+  uint64_t at = 0;
+};
+
+// Nothing for what this side sent.
+std::optional<Seen> receive(int wire, std::span<uint8_t> room) {
+  sockaddr_ll from{};
+  iovec part{room.data(), room.size()};
+  alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(timespec))> control{};
+  msghdr message{.msg_name = &from,
+                 .msg_namelen = sizeof from,
+                 .msg_iov = &part,
+                 .msg_iovlen = 1,
+                 .msg_control = control.data(),
+                 .msg_controllen = control.size(),
+                 .msg_flags = 0};
+  const ssize_t got = ::recvmsg(wire, &message, 0);
+  if (got < 0 || from.sll_pkttype == PACKET_OUTGOING) return std::nullopt;
+  timespec at{};
+  if (cmsghdr* const first = CMSG_FIRSTHDR(&message); first != nullptr && first->cmsg_type == SO_TIMESTAMPNS)
+    std::memcpy(&at, CMSG_DATA(first), sizeof at);
+  return Seen{room.first(static_cast<size_t>(got)),
+              static_cast<uint64_t>(at.tv_sec) * 1'000'000'000U + static_cast<uint64_t>(at.tv_nsec)};
+}
+
+Phase phase_of(const Shared& shared) {
+  if (shared.ended.load() != 0) return Phase::ended;
+  return shared.stop.load() != 0 ? Phase::ending : Phase::hunting;
 }
 
 void watch_wire(int wire, const Judge& judge, Shared& shared, Reports& reports) {
   std::vector<uint8_t> room(largest_packet);
   while (true) {
-    sockaddr_ll from{};
-    socklen_t size = sizeof from;
-    const ssize_t got =
-        ::recvfrom(wire, room.data(), room.size(), 0, reinterpret_cast<sockaddr*>(&from), &size);
-    if (got < 0 || from.sll_pkttype == PACKET_OUTGOING) continue;
-    const std::span packet(room.data(), static_cast<size_t>(got));
+    const auto seen = receive(wire, room);
+    if (!seen) continue;
     if (shared.wire_packets.fetch_add(1) % 256 == 0) {
       tpacket_stats lost{};
       socklen_t room_for = sizeof lost;
       if (::getsockopt(wire, SOL_PACKET, PACKET_STATISTICS, &lost, &room_for) == 0)
         shared.wire_lost.fetch_add(lost.tp_drops);
     }
-    const auto sight = see(packet);
+    const auto sight = see(seen->packet);
     if (!sight) continue;  // ARP
-    const Verdict verdict = judge.judge(*sight, shared.stop.load() != 0 ? Phase::ending : Phase::hunting);
+    const Verdict verdict = judge.judge(*sight, phase_of(shared));
     if (verdict.kind == Verdict::Kind::admitted) shared.wire_admitted.fetch_add(1);
     if (verdict.kind != Verdict::Kind::finding) continue;
-    if (shared.excused.load() != 0)
+    if (shared.excused.load() != 0 || seen->at <= shared.excused_until.load())
       shared.wire_excused.fetch_add(1);
     else
-      reports.report(verdict.what, &*sight, packet, sight->seed);
+      reports.report(verdict.what, &*sight, seen->packet, sight->seed);
   }
 }
 

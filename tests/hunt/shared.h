@@ -37,11 +37,14 @@ struct Shared {
   std::atomic<uint64_t> injected;       // packets sent to the agent's host
   std::atomic<uint64_t> questions;      // that reached the upstream
   std::atomic<uint64_t> restarts;       // of workers
+  // Set by the operator: packets that the wire saw until then are excused as well, though the judge is late.
+  // Nanoseconds of the realtime clock.
+  std::atomic<uint64_t> excused_until;
   Worker workers[limits::workers];
 };
 static_assert(offsetof(Shared, request) == 24);
 static_assert(offsetof(Shared, wire_packets) == 48);
-static_assert(offsetof(Shared, workers) == 104);
+static_assert(offsetof(Shared, workers) == 112);
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 
 // Ends the program where the file cannot be mapped.

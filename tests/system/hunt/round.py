@@ -14,7 +14,6 @@ from support import processes
 from support.gatehouse import Gatehouse
 from support.namespaces import call
 from support.network import NetworkNamespace
-from support.waiting import eventually
 
 OPERATORS_NAME = "allowed.hunt.example"
 ALLOW = ["--allow", f"{OPERATORS_NAME}:443/both", "--allow", "192.0.2.8/30:443/tcp", "--allow", "[2001:db8:98::/64]:443/tcp"]
@@ -24,6 +23,7 @@ REQUEST, PAGE, AGENT = "/opt/hunt/request", "/opt/hunt/page", "/opt/hunt/agent"
 PR_SET_PDEATHSIG = 1
 KILL_EVERY = 9  # seconds; the ninth death within a minute ends the agent
 FLUSH_EVERY = 5  # more than 16 within a minute end it
+IN_FLIGHT = 100_000_000  # nanoseconds
 INNER = {4: ("10.9.9.1", "10.9.9.2"), 6: ("fd09::1", "fd09::2")}
 
 
@@ -93,6 +93,7 @@ class Round:
         except AssertionError:
             self.boot_failure = str(self.session)
             return False
+        self.page.excused_until = time.time_ns() + IN_FLIGHT
         self.page.excused = 0
         if settings.inside:
             self._start_inside()
@@ -158,9 +159,9 @@ class Round:
         self.page.excused = 1
         try:
             self.house.nft("flush", "ruleset")
-            eventually(lambda: "policy" in self.house.rules(), "the rules are back")
-            time.sleep(0.1)
+            self.session.read_error_until("put right")  # the rules are back, and flows begun meanwhile are judged
         finally:
+            self.page.excused_until = time.time_ns() + IN_FLIGHT
             self.page.excused = 0
 
     def end(self, linger):
