@@ -118,7 +118,7 @@ TEST_SUITE("nft/rules/user/confined") {
   TEST_CASE("what another table exempts from tracking stays so, and the agent's DNS is then denied") {
     if (!can_make_hosts_as_real_root()) return;
     HeldHost host(user_rules());
-    host.runs("nft 'table inet exempts { chain c { type filter hook output priority raw\n notrack\n } \n }'");
+    host.runs(exempts_from_tracking);
     for (const Places& at : both_families) {
       CHECK(host.sends(agent, udp({at.own, 5}, {at.stranger, dns})) == "denied");
       CHECK(host.sends(other_user, udp({at.own, 5}, {at.stranger, dns})) == "leaves");
