@@ -189,7 +189,8 @@ TEST_SUITE("nft/rules/user/confined") {
       CHECK(host.sends(by_wire, echo_request({at.own, 14}, at.own)) == "denied");
       const Sender by_loopback = routed_to(at.loopback);
       CHECK(host.sends(by_loopback, tcp({at.own, 15}, {at.stranger, 9})) == "denied");
-      CHECK(host.sends(by_loopback, echo_request({at.own, 15}, at.stranger)) != "stays");
+      const std::string ping = host.sends(by_loopback, echo_request({at.own, 15}, at.stranger));
+      CHECK((ping == "denied" || ping == "no-rule"));  // the refusal may come another way
       // A flow that is accepted on this host does not leave it.
       const Packet local = tcp({at.own, 16}, {at.own, 8080});
       CHECK(host.sends(agent, local) == "stays");

@@ -29,17 +29,16 @@ void check_packets_to_many(HeldHost& host) {
   }
 }
 
-// An inverted mark would drop a packet, or lead it inside.
-void check_marks(HeldHost& host) {
-  host.runs(
-      "nft 'table inet sees { chain before { type filter hook output priority 0\n meta mark 0xffffffff "
-      "drop\n }\n"
-      "chain after { type filter hook postrouting priority 300\n meta mark 0xffffffff drop\n }\n }'\n"
-      "ip rule add fwmark 0xffffffff lookup 100; ip route replace default via 10.9.0.2 table 100");
-  CHECK(host.sends(agent, tcp({places4.own, 6}, {places4.allowed, service})) == "leaves");
-  CHECK(host.sends(agent, udp({places4.loopback, 6}, {places4.loopback, 53})) != "dropped");
-  host.runs("ip rule del fwmark 0xffffffff lookup 100; ip route flush table 100");
-}
+// An inverted mark has a packet dropped, or leads it inside. The other one is the gate's.
+constexpr const char* show_inverted_marks =
+    "nft 'table inet sees { chain before { type filter hook output priority 0\n"
+    "meta mark { 0xffffffff, 0x908c8b96 } drop\n }\n"
+    "chain after { type filter hook postrouting priority 300\n"
+    "meta mark { 0xffffffff, 0x908c8b96 } drop\n }\n }'\n"
+    "ip rule add fwmark 0xffffffff lookup 100; ip route replace default via 10.9.0.2 table 100";
+static_assert(~the_gates_mark == 0x908c8b96);
+constexpr const char* show_them_no_more =
+    "ip rule del fwmark 0xffffffff lookup 100; ip route flush table 100";
 
 }  // namespace
 
@@ -106,7 +105,10 @@ TEST_SUITE("nft/rules/container/wire") {
   TEST_CASE("nothing else sees the mark inverted, and no route is chosen by it") {
     if (!can_make_hosts_as_real_root()) return;
     HeldHost host(container_rules());
-    check_marks(host);
+    host.runs(show_inverted_marks);
+    CHECK(host.sends(agent, tcp({places4.own, 6}, {places4.allowed, service})) == "leaves");
+    CHECK(host.sends(agent, udp({places4.loopback, 6}, {places4.loopback, 53})) == "stays");
+    host.runs(show_them_no_more);
   }
 }
 
@@ -138,7 +140,18 @@ TEST_SUITE("nft/rules/user/wire") {
   TEST_CASE("nothing else sees the mark inverted, and no route is chosen by it") {
     if (!can_make_hosts_as_real_root()) return;
     HeldHost host(user_rules());
-    check_marks(host);
+    host.runs(show_inverted_marks);
+    CHECK(host.sends(agent, tcp({places4.own, 6}, {places4.allowed, service})) == "leaves");
+    const auto closes = [&](const Sender& sender) {
+      ClosedSocket socket(host, sender, {places4.allowed, service});
+      return socket.closes_after_writing(some_data);
+    };
+    CHECK(closes(agent).starts_with("leaves: tcp"));
+    CHECK(closes(other_user).starts_with("leaves: tcp"));
+    host.runs(exempts_from_tracking);
+    CHECK(closes(agent).starts_with("leaves: tcp"));
+    CHECK(closes(the_gate).starts_with("leaves: tcp"));
+    host.runs(show_them_no_more);
   }
 
   TEST_CASE("a socket that the agent closed sends nothing to a neighbour; another user's does") {
