@@ -135,6 +135,11 @@ TEST_SUITE("nft/rules/user/wire") {
     if (!can_make_hosts_as_real_root()) return;
     HeldHost host(user_rules());
     CHECK(host.sends(on(inner), tcp({places4.own, 4}, {places4.allowed, service})) == "stray");
+    const Packet syn = tcp({places4.stranger, 5}, {places4.own, 8080});
+    CHECK(host.gets(syn) == "accepted");
+    CHECK(host.sends(on(inner), answer(syn, flag::syn | flag::ack)) == "stray");
+    host.admit(places4.container, IPPROTO_TCP, service);
+    CHECK(host.sends(on(inner), tcp({places4.own, 4}, {places4.container, service})) == "enters");
   }
 
   TEST_CASE("nothing else sees the mark inverted, and no route is chosen by it") {
