@@ -9,7 +9,6 @@ namespace ostiary::nft {
 namespace {
 
 constexpr const char* forged = "forged";
-constexpr const char* invert = "invert";
 constexpr int behind_filter = filter_priority + 1;
 
 void add_silent_chain(Json& out, const Ruleset& ruleset, const char* name, Cause cause) {
@@ -18,29 +17,24 @@ void add_silent_chain(Json& out, const Ruleset& ruleset, const char* name, Cause
 }
 
 // A program chooses the interface of what it sends to a group, by no route: everybody on that link may hear
-// it. Loopback addresses leave through no interface but lo; the redirect's have another one until they are
-// routed.
-Json::array_t to_one_host(Json::array_t matches) {
-  matches.push_back(is_not(meta("oifname"), "lo"));
-  for (const Json& many :
-       {loopback_network(), Json{{"prefix", {{"addr", "224.0.0.0"}, {"len", 4}}}}, Json("255.255.255.255")})
+// it.
+void add_for_one_host(Json& out, const char* chain, Json::array_t matches, const Json::array_t& statements) {
+  for (const Json& many : {Json{{"prefix", {{"addr", "224.0.0.0"}, {"len", 4}}}}, Json("255.255.255.255")})
     matches.push_back(is_not(field("ip", "daddr"), many));
-  return matches;
+  matches.insert(matches.end(), statements.begin(), statements.end());
+  out.push_back(add("chain", {{"name", chain}}));
+  out.push_back(rule(chain, Json(std::move(matches))));
 }
 
-// Behind a rule that leaves out the packets of other users: adds a rule for each kind of packet that may be
-// of a confined process. Where the rules hold one user, a packet without an owner may be of a socket that the
-// agent closed: in a flow of the agent's, or where no flow shows whose it is.
-void add_for_confined(Json& out, const Ruleset& ruleset, const char* chain, const Json::array_t& statements) {
-  const auto add_where = [&](Json::array_t matches) {
-    Json::array_t all = to_one_host(std::move(matches));
-    all.insert(all.end(), statements.begin(), statements.end());
-    out.push_back(rule(chain, Json(std::move(all))));
-  };
-  if (!ruleset.only_user) return add_where({});
-  add_where({is_user(*ruleset.only_user)});
-  add_where({flow_is_marked(agent_marks(ruleset).permitted)});
-  add_where({has(ct("state"), "untracked")});
+void leave_other_users_alone(Json& out, const Ruleset& ruleset, const char* chain) {
+  if (ruleset.only_user) out.push_back(rule(chain, {is_not(meta("skuid"), *ruleset.only_user), accept()}));
+}
+
+// Behind a rule that leaves other users alone: packets that may be of a confined process go to that chain.
+void add_for_confined(Json& out, const Ruleset& ruleset, const char* chain, const char* to) {
+  if (!ruleset.only_user) return out.push_back(rule(chain, {go(to)}));
+  out.push_back(rule(chain, {is_user(*ruleset.only_user), go(to)}));
+  add_for_closed_sockets(out, ruleset, chain, to);
 }
 
 }  // namespace
@@ -50,22 +44,25 @@ void add_misdirection(Json& out, const Ruleset& ruleset) {
   add_silent_chain(out, ruleset, stray, Cause::wrong_interface);
 }
 
-void add_inversion(Json& out, const Ruleset& ruleset) {
+void add_invert(Json& out) {
   constexpr uint32_t all_bits = 0xffffffff;
   const Json inverted{{"^", {meta("mark"), all_bits}}};
-  const Json to_caller{{"return", nullptr}};
-  out.push_back(add("chain", {{"name", invert}}));
-  if (ruleset.only_user) out.push_back(rule(invert, {is_not(meta("skuid"), *ruleset.only_user), to_caller}));
-  add_for_confined(out, ruleset, invert,
-                   {{{"mangle", {{"key", meta("mark")}, {"value", inverted}}}}, to_caller});
-  out.push_back(rule("output", {jump(invert)}));
+  // Loopback addresses have one way. `output` accepts questions to the gate itself before it inverts marks.
+  add_for_one_host(out, invert, {is_not(field("ip", "daddr"), loopback_network())},
+                   {{{"mangle", {{"key", meta("mark")}, {"value", inverted}}}}});
+}
+
+void add_for_closed_sockets(Json& out, const Ruleset& ruleset, const char* chain, const char* to) {
+  out.push_back(rule(chain, {flow_is_marked(agent_marks(ruleset).permitted), go(to)}));
+  out.push_back(rule(chain, {has(ct("state"), "untracked"), go(to)}));
 }
 
 void add_reroute(Json& out, const Ruleset& ruleset) {
   constexpr const char* chain = "reroute";
   out.push_back(base_chain(chain, "route", "output", behind_filter, "accept"));
   out.push_back(rule(chain, {is(meta("mark"), ruleset.gate_mark), accept()}));
-  out.push_back(rule(chain, {go(invert)}));
+  leave_other_users_alone(out, ruleset, chain);
+  add_for_confined(out, ruleset, chain, invert);
 }
 
 void add_forged_source(Json& out, const char* chain) {
@@ -95,17 +92,18 @@ void add_forged_arrival(Json& out) {
 void add_wire(Json& out, const Ruleset& ruleset) {
   out.push_back(base_chain("wire", "filter", "postrouting", filter_priority, "accept"));
   out.push_back(rule("wire", {is(meta("oifname"), "lo"), accept()}));
-  // A packet without an owner may be of a socket that the agent closed.
-  if (ruleset.only_user) out.push_back(rule("wire", {is_not(meta("skuid"), *ruleset.only_user), accept()}));
+  leave_other_users_alone(out, ruleset, "wire");
   for (const Json& lie :
        {local_destination(), is(field("ip", "saddr"), loopback_network()), is(field("ip6", "saddr"), "::1")})
     out.push_back(rule("wire", {lie, go(stray)}));
   // A socket that is bound to an interface without a route sends there all the same.
   if (!ruleset.routes) return;
+  constexpr const char* routed = "routed";
   const Json way{{"concat", {meta("oif"), field("ip", "daddr")}}};
-  add_for_confined(out, ruleset, "wire",
+  add_for_one_host(out, routed, {},
                    {is_not(meta("oif"), "@" + std::string(uplinks_name)),
                     is_not(way, "@" + std::string(routes_name)), go(stray)});
+  add_for_confined(out, ruleset, "wire", routed);
 }
 
 }  // namespace ostiary::nft

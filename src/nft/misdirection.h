@@ -18,6 +18,10 @@ namespace ostiary::nft {
 // Counts, logs and drops what is about to leave where it should not.
 inline constexpr const char* stray = "stray";
 
+// Where the rules hold one user: a packet without an owner may be of a socket that the agent closed. In a
+// flow of the agent's, or where no flow shows whose it is, it goes to that chain.
+void add_for_closed_sockets(nlohmann::json& out, const Ruleset& ruleset, const char* chain, const char* to);
+
 // The chains that the rules below go to. They come first.
 void add_misdirection(nlohmann::json& out, const Ruleset& ruleset);
 
@@ -26,9 +30,11 @@ void add_forged_source(nlohmann::json& out, const char* chain);
 void add_source_route(nlohmann::json& out, const char* chain);
 
 // Over IPv4 the kernel looks up the route of a packet again where a chain of type route changed its mark.
-// `output` inverts the mark, and `reroute`, which follows, inverts it back. Nothing else sees it inverted.
-// Before any rule of `output` that accepts, but for those of the gate and of loopback.
-void add_inversion(nlohmann::json& out, const Ruleset& ruleset);
+// `output` inverts the mark, and `reroute`, which follows, inverts it back: of the same packets, by the same
+// chain. Nothing else sees it inverted. Every packet that `output` accepts has been there before, but for
+// those that `reroute` leaves alone.
+inline constexpr const char* invert = "invert";
+void add_invert(nlohmann::json& out);
 void add_reroute(nlohmann::json& out, const Ruleset& ruleset);
 
 // Packets that arrive, from a container inside too: the way back to the source is the interface that they

@@ -47,4 +47,8 @@ void add_forward(nlohmann::json& out, const Ruleset& ruleset);
 void add_gate(nlohmann::json& out, const Ruleset& ruleset);
 void add_closed_resolvers(nlohmann::json& out, const Ruleset& ruleset, const char* chain);
 
+// Drops the ICMP errors that quote a packet from port 53, where `matches` say so: a socket that was closed
+// meanwhile rejects the gate's answer. They are not logged, since they are nothing that the agent did.
+void add_late_answers(nlohmann::json& out, const nlohmann::json& matches);
+
 }  // namespace ostiary::nft

@@ -37,22 +37,16 @@ void add_acceptance(Json& out, const AgentMarks& marks) {
 // Packets without an owner may come from a socket that the agent closed. Such a socket goes on sending:
 // - by a source route, to where no rule has judged it;
 // - to a DNS server. Only the agent's own packets are in the zone of its questions, so that the kernel does
-//   not know these as part of the redirected flow.
-// A closed socket rejects the gate's answer with an ICMP error, which quotes the answer to the server that
-// the agent asked. Drop ICMP errors about packets from port 53.
-void add_ownerless(Json& out, uint32_t user) {
-  constexpr unsigned icmp_header = 8;
+//   not know these as part of the redirected flow. Every lookup over TCP ends in some: they are not logged.
+void add_ownerless(Json& out, const Ruleset& ruleset, uint32_t user) {
   out.push_back(rule("output", {is_not(meta("skuid"), user), accept()}));
   out.push_back(rule("output", {has_routing_header(), go(stray)}));
   out.push_back(rule("output", {protocol(IPPROTO_TCP), has_ip_options(), go(stray)}));
-  out.push_back(rule("output", {protocol(IPPROTO_TCP), to_port(dns_port),
-                                has(ct("state"), Json::array({"new", "invalid", "untracked"})), go(stray)}));
-  for (const Family family : {Family::ipv4, Family::ipv6}) {
-    const unsigned quoted_header = family == Family::ipv4 ? 20 : 40;
-    out.push_back(rule(
-        "output", {is_not(meta("oifname"), "lo"), protocol(icmp_of(family)),
-                   is(raw_transport(icmp_header + quoted_header, sizeof dns_port), dns_port), go(stray)}));
-  }
+  out.push_back(
+      rule("output", {protocol(IPPROTO_TCP), to_port(dns_port),
+                      has(ct("state"), Json::array({"new", "invalid", "untracked"})), counter(), drop()}));
+  add_late_answers(out, Json::array({is_not(meta("oifname"), "lo")}));
+  add_for_closed_sockets(out, ruleset, "output", invert);
 }
 
 void add_flows(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
@@ -131,12 +125,12 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   add_crowd(out, ruleset);
   out.push_back(base_chain("output", "filter", "output", filter_priority, "accept"));
   add_gate(out, ruleset);
-  add_inversion(out, ruleset);
   out.push_back(rule("output", {is_user(user), go(confined)}));
   add_foreign_beginning(out, marks);
   add_acceptance(out, marks);
-  add_ownerless(out, user);
+  add_ownerless(out, ruleset, user);
 
+  out.push_back(rule(confined, {jump(invert)}));
   add_forged_source(out, confined);
   add_source_route(out, confined);
   add_flows(out, ruleset, marks);

@@ -112,6 +112,7 @@ nlohmann::json commands(const Ruleset& ruleset) {
   add_routes(out, ruleset);
   add_denied(out, ruleset);
   add_misdirection(out, ruleset);
+  add_invert(out);
   add_questions(out, ruleset);
   if (ruleset.only_user)
     add_output_of_user(out, ruleset, *ruleset.only_user);

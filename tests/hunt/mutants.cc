@@ -1,5 +1,6 @@
 #include "mutants.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -17,15 +18,23 @@ struct Landmark {
   const char* hook;
   int priority;
 };
-constexpr Landmark landmarks[] = {{"output", -300},       // where others exempt packets from tracking
+constexpr Landmark landmarks[] = {{"output", 200},        // where this table judges
+                                  {"output", -300},       // where others exempt packets from tracking
                                   {"output", -200},       // connection tracking
                                   {"output", -100},       // where others change destinations, such as Docker
                                   {"postrouting", 100}};  // where others change sources
 constexpr int step = 5;
 
+bool is_chain(const Json& command, const char* name) {
+  return command.contains("add") && command["add"].contains("chain") &&
+         command["add"]["chain"]["name"] == name;
+}
+
 class Maker {
  public:
-  explicit Maker(const Json& commands) {
+  explicit Maker(const Json& commands)
+      : has_direct_(
+            std::ranges::any_of(commands, [](const Json& each) { return is_chain(each, "direct"); })) {
     for (size_t index = 0; index < commands.size(); ++index) {
       const Json& command = commands[index];
       if (!command.contains("add")) continue;
@@ -60,11 +69,19 @@ class Maker {
       const bool is_verdict = !is_match && at + 1 == rule["expr"].size();
       if (is_verdict) continue;  // the same as no rule
       if (statement.contains("counter")) continue;
+      if (is_match && only_saves_work(rule, statement)) continue;
       Json changed = command;
       changed["add"]["rule"]["expr"].erase(at);
       make(name, "without " + statement.dump(), changed);
       if (is_match) of_values(command, name, at, statement["match"]["right"]);
     }
+  }
+
+  // Loopback addresses have one way, so that a second lookup changes nothing. But what `direct` accepts would
+  // keep an inverted mark.
+  bool only_saves_work(const Json& rule, const Json& statement) const {
+    return !has_direct_ && rule["chain"] == "invert" && statement["match"]["right"].contains("prefix") &&
+           statement["match"]["right"]["prefix"]["addr"] == "127.0.0.0";
   }
 
   // One value of several: a weaker match where it denies, a narrower one where it accepts.
@@ -108,6 +125,7 @@ class Maker {
     }
   }
 
+  bool has_direct_;
   size_t index_ = 0;
   size_t times_ = 0;
   std::string dump_;

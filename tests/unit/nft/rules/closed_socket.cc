@@ -1,6 +1,8 @@
 #include "nft/rules/closed_socket.h"
 
+#include <array>
 #include <cerrno>
+#include <string_view>
 
 #include <doctest/doctest.h>
 #include <sys/fsuid.h>
@@ -18,6 +20,7 @@ ClosedSocket::ClosedSocket(HeldHost& host, const Sender& sender, const Endpoint&
   ::setfsuid(sender.user);
   socket_ = UniqueFd{::socket(server.domain(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   ::setfsuid(0);
+  REQUIRE(::setsockopt(socket_.get(), SOL_SOCKET, SO_MARK, &sender.mark, sizeof sender.mark) == 0);
   REQUIRE(::connect(socket_.get(), server.get(), server.size()) == -1);
   REQUIRE(errno == EINPROGRESS);
   host_.sees();
@@ -37,13 +40,21 @@ std::string ClosedSocket::answers(uint8_t flags, uint16_t window) {
   packet.acknowledgement = syn_.sequence + 1;
   packet.sequence = (flags & flag::syn) != 0 ? 1 : 2;
   packet.window = window;
-  if (!peer_) return host_.gets(packet);
+  if (!peer_) return host_.gets(packet, link_);
   return host_.sends(*peer_, packet);
 }
 
 void ClosedSocket::set(int level, int option, std::span<const uint8_t> value) {
   REQUIRE(::setsockopt(socket_.get(), level, option, value.data(), static_cast<socklen_t>(value.size())) ==
           0);
+}
+
+void ClosedSocket::is_bound_to(const char* device) {
+  constexpr std::array<uint8_t, sizeof(int)> yes{1, 1, 1, 1};
+  link_ = device;
+  set(SOL_SOCKET, SO_DONTROUTE, yes);
+  const std::string_view name = device;
+  set(SOL_SOCKET, SO_BINDTODEVICE, std::vector<uint8_t>(name.begin(), name.end()));
 }
 
 std::string ClosedSocket::closes_after_writing(std::span<const uint8_t> data) {

@@ -17,6 +17,8 @@ class ClosedSocket {
 
   // How each further packet goes.
   void set(int level, int option, std::span<const uint8_t> value);
+  // Straight to the link, and the other side's by that link as well.
+  void is_bound_to(const char* device);
   // Writes, closes, and makes room.
   std::string closes_after_writing(std::span<const uint8_t> data);
 
@@ -25,6 +27,7 @@ class ClosedSocket {
 
   HeldHost& host_;
   std::optional<Sender> peer_;
+  const char* link_ = wire;
   UniqueFd socket_;
   Packet syn_;
 };

@@ -118,7 +118,7 @@ TEST_SUITE("nft/rules/user/confined") {
   TEST_CASE("what another table exempts from tracking stays so, and the agent's DNS is then denied") {
     if (!can_make_hosts_as_real_root()) return;
     HeldHost host(user_rules());
-    host.runs("nft 'table inet exempts { chain c { type filter hook output priority raw\n notrack\n } \n }'");
+    host.runs(exempts_from_tracking);
     for (const Places& at : both_families) {
       CHECK(host.sends(agent, udp({at.own, 5}, {at.stranger, dns})) == "denied");
       CHECK(host.sends(other_user, udp({at.own, 5}, {at.stranger, dns})) == "leaves");
@@ -189,7 +189,8 @@ TEST_SUITE("nft/rules/user/confined") {
       CHECK(host.sends(by_wire, echo_request({at.own, 14}, at.own)) == "denied");
       const Sender by_loopback = routed_to(at.loopback);
       CHECK(host.sends(by_loopback, tcp({at.own, 15}, {at.stranger, 9})) == "denied");
-      CHECK(host.sends(by_loopback, echo_request({at.own, 15}, at.stranger)) != "stays");
+      const std::string ping = host.sends(by_loopback, echo_request({at.own, 15}, at.stranger));
+      CHECK((ping == "denied" || ping == "no-rule"));  // the refusal may come another way
       // A flow that is accepted on this host does not leave it.
       const Packet local = tcp({at.own, 16}, {at.own, 8080});
       CHECK(host.sends(agent, local) == "stays");

@@ -11,6 +11,9 @@ namespace ostiary::test::rules {
 inline constexpr uint32_t the_agent = 1000;
 inline constexpr uint32_t the_gates_mark = 0x6f737469;  // as in boot/gate_ward.cc
 inline constexpr uint16_t the_gates_port = 15353;
+// The interfaces of network.h, `wire` with a default route.
+inline constexpr uint32_t index_of_wire = 101;
+inline constexpr uint32_t index_of_inner = 102;
 inline constexpr uint16_t service_port = 443;  // of allowed networks, and of the host's own services
 
 inline nft::AddressRule service_of(const inet::IpAddress& network, uint8_t prefix_length, uint8_t protocol) {
@@ -34,6 +37,9 @@ inline nft::Ruleset rules_of_both_scopes() {
     ruleset.inbound.push_back(service_of(IpAddress::v4({192, 0, 2, 240}), 30, protocol));
     ruleset.inbound.push_back(service_of(inbound6, 64, protocol));
   }
+  ruleset.routes = {
+      {{.interface = index_of_wire, .network = IpAddress::v4({}), .prefix_length = 0},
+       {.interface = index_of_inner, .network = IpAddress::v4({10, 9, 0, 0}), .prefix_length = 24}}};
   return ruleset;
 }
 

@@ -154,6 +154,7 @@ std::string HeldHost::what_happened(const std::optional<Packet>& packet) const {
   tell(seen_.left, "leaves");
   tell(seen_.stayed, "stays");
   tell(seen_.entered, "enters");
+  tell(seen_.astray, "goes astray");
   if (seen_.received > 0 && seen_.stayed.empty()) events.emplace_back("accepted");
   if (seen_.received == 0 && !seen_.stayed.empty()) events.emplace_back("and is dropped there");
 

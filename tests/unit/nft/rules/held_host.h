@@ -62,6 +62,10 @@ inline constexpr Places both_families[] = {places4, places6};
 inline constexpr const char* routes_loopback_addresses =
     "echo 1 > /proc/sys/net/ipv4/conf/wire/route_localnet";
 
+// Has the kernel track nothing that this host sends.
+inline constexpr const char* exempts_from_tracking =
+    "nft 'table inet exempts { chain c { type filter hook output priority raw\n notrack\n } \n }'";
+
 // A port that no flow has used yet.
 inline uint16_t fresh_port() {
   static uint16_t last = 1024;

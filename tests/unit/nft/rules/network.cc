@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "nft/rules/every_rule.h"
 #include "ostiary/netlink/request.h"
 
 namespace ostiary::test::rules {
@@ -103,8 +104,8 @@ Network& Network::get() {
 }
 
 Network::Network() {
-  wire_ = lay(wire, outside_);
-  inner_ = lay(inner, container_);
+  wire_ = lay(wire, index_of_wire, outside_);
+  inner_ = lay(inner, index_of_inner, container_);
   const On here(inside_);
   run(addresses);
   const int loopback = static_cast<int>(::if_nametoindex("lo"));
@@ -115,15 +116,15 @@ Network::Network() {
   }
 }
 
-Network::Cable Network::lay(const char* name, const Host& other_end) {
+Network::Cable Network::lay(const char* name, uint32_t index, const Host& other_end) {
   Cable cable;
   const std::string device = name;
   {
     const On here(inside_);
-    run("ip link add " + device + " address 02:00:00:00:00:01 type veth peer name " + device +
-        " address 02:00:00:00:00:02 netns " + other_end.path() + "; ip link set " + device +
-        " addrgenmode none up");
-    cable.near_index = static_cast<int>(::if_nametoindex(name));
+    run("ip link add " + device + " index " + std::to_string(index) +
+        " address 02:00:00:00:00:01 type veth peer name " + device + " address 02:00:00:00:00:02 netns " +
+        other_end.path() + "; ip link set " + device + " addrgenmode none up");
+    cable.near_index = static_cast<int>(index);
     cable.near = packet_socket(cable.near_index, marker_type);
   }
   const On there(other_end);
@@ -148,7 +149,7 @@ void Network::inject(const char* cable, Cast cast, const Packet& packet) {
            is_ipv4 ? ETH_P_IP : ETH_P_IPV6, octets(packet));
 }
 
-void Network::read_to_marker(const UniqueFd& fd, std::vector<Packet>* into) {
+void Network::read_to_marker(const UniqueFd& fd, std::vector<Packet>* into, std::vector<Packet>* astray) {
   std::array<uint8_t, 65536> buffer;
   for (;;) {
     pollfd waiting{fd.get(), POLLIN, 0};
@@ -163,7 +164,7 @@ void Network::read_to_marker(const UniqueFd& fd, std::vector<Packet>* into) {
     const auto packet = read_packet(std::span(buffer).first(static_cast<size_t>(got)));
     if (!packet || into == nullptr) continue;
     if (packet->protocol == IPPROTO_ICMPV6 && packet->type == multicast_report) continue;
-    into->push_back(*packet);
+    (from.sll_pkttype == PACKET_OTHERHOST ? astray : into)->push_back(*packet);
   }
 }
 
@@ -174,13 +175,13 @@ Seen Network::look() {
   for (int generation = 0; generation < generations; ++generation) {
     for (const auto& [cable, packets] : {std::pair(&wire_, &seen.left), std::pair(&inner_, &seen.entered)}) {
       transmit_marker(cable->far, cable->far_index, of_the_host);
-      read_to_marker(cable->near, nullptr);
+      read_to_marker(cable->near, nullptr, nullptr);
       transmit_marker(cable->near, cable->near_index, of_the_other_end);
-      read_to_marker(cable->far, packets);
+      read_to_marker(cable->far, packets, &seen.astray);
     }
     transmit_marker(loopback_.near, loopback_.near_index, nowhere);
-    read_to_marker(loopback_.near, nullptr);
-    read_to_marker(loopback_.far, &seen.stayed);
+    read_to_marker(loopback_.near, nullptr, nullptr);
+    read_to_marker(loopback_.far, &seen.stayed, &seen.astray);
   }
   std::array<uint8_t, 64> buffer;
   for (const UniqueFd& each : receivers_)

@@ -20,6 +20,7 @@ struct Seen {
   std::vector<Packet> left;     // on the wire
   std::vector<Packet> stayed;   // on loopback
   std::vector<Packet> entered;  // to the container
+  std::vector<Packet> astray;   // on either cable, to another neighbour
   int received = 0;             // that a socket of the host's got
 };
 
@@ -43,8 +44,8 @@ class Network {
     int far_index = 0, near_index = 0;
     UniqueFd far, near;
   };
-  Cable lay(const char* name, const Host& other_end);
-  void read_to_marker(const UniqueFd& fd, std::vector<Packet>* into);
+  Cable lay(const char* name, uint32_t index, const Host& other_end);
+  void read_to_marker(const UniqueFd& fd, std::vector<Packet>* into, std::vector<Packet>* astray);
 
   Host inside_, outside_, container_;
   Cable wire_, inner_, loopback_;

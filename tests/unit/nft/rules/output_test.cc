@@ -181,6 +181,35 @@ TEST_SUITE("nft/rules/container/output") {
     }
   }
 
+  TEST_CASE("no ICMP error tells a server what the gate answered a closed socket, nor is it a denial") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(container_rules());
+    host.runs("nft delete table inet no_answers");
+    for (const Places& at : both_families) {
+      const Packet question = udp({at.own, 17}, {at.stranger, dns});
+      CHECK(host.sends(agent, question).starts_with("to the gate"));
+      CHECK(host.sends(the_gate, udp({at.loopback, the_gates_port}, {at.own, 17})) ==
+            "stays: " + text(answer(question)));
+      // What says the same otherwise is denied.
+      Packet similar = udp({at.own, 18}, {at.stranger, 9});
+      similar.payload.resize(48);
+      for (const size_t place : {21, 41}) similar.payload[place] = dns;
+      CHECK(host.sends(agent, similar) == "denied");
+    }
+  }
+
+  TEST_CASE("a service that answers too late learns that the socket is closed") {
+    if (!can_make_hosts_as_real_root()) return;
+    HeldHost host(container_rules());
+    host.runs("nft delete table inet no_answers");
+    for (const Places& at : both_families) {
+      host.admit(at.admitted, IPPROTO_UDP, 443);
+      const Packet packet = udp({at.own, 19}, {at.admitted, 443});
+      CHECK(host.sends(agent, packet) == "leaves");
+      CHECK(host.gets(answer(packet)) == "leaves: " + text(port_unreachable(answer(packet))) + ", accepted");
+    }
+  }
+
   TEST_CASE("Docker's resolver answers the gate, and none else does in its place") {
     if (!can_make_hosts_as_real_root()) return;
     HeldHost host(container_rules());

@@ -98,7 +98,7 @@ TEST_SUITE("nft/rules/container/questions") {
   TEST_CASE("what another table exempts from tracking stays so, and DNS is then denied") {
     if (!can_make_hosts_as_real_root()) return;
     HeldHost host(container_rules());
-    host.runs("nft 'table inet exempts { chain c { type filter hook output priority raw\n notrack\n } \n }'");
+    host.runs(exempts_from_tracking);
     for (const Places& at : both_families) {
       CHECK(host.sends(agent, udp({at.loopback, 12}, {at.loopback, dns})) == "stays");
       CHECK(host.sends(agent, udp({at.loopback, 13}, {at.other_loopback, dns})) == "denied");
@@ -111,7 +111,7 @@ TEST_SUITE("nft/rules/container/questions") {
   TEST_CASE("what another table exempts from tracking is no way around on loopback") {
     if (!can_make_hosts_as_real_root()) return;
     HeldHost host(container_rules());
-    host.runs("nft 'table inet exempts { chain c { type filter hook output priority raw\n notrack\n } \n }'");
+    host.runs(exempts_from_tracking);
     for (const Places& at : both_families) {
       CHECK(host.sends(agent, udp({at.stranger, 17}, {at.loopback, 9})) == "forged");
       CHECK(host.sends(routed_to(at.loopback), udp({at.loopback, 18}, {at.stranger, 9})) != "stays");
