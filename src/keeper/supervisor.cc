@@ -94,11 +94,12 @@ Result<std::optional<event::Signal>> Supervisor::wait(event::Deadline deadline) 
     if (::poll(watched.data(), watched.size(), timeout) < 0 && errno != EINTR)
       return std::unexpected(Error::system("poll", Exit::unavailable));
     const auto now = steady_clock::now();
-    if (watched[0].revents != 0)
-      if (const auto signal = TRY(signals_.next(now))) return signal;
     const bool wards_turn = std::ranges::any_of(watched.begin() + 1, watched.end(),
                                                 [](const pollfd& each) { return each.revents != 0; });
+    // Signals can come without end, so they do not hold up the ward.
     if (wards_turn || (wards_deadline && *wards_deadline <= now)) TRY(ward_->look());
+    if (watched[0].revents != 0)
+      if (const auto signal = TRY(signals_.next(now))) return signal;
     if (deadline && *deadline <= now) return std::nullopt;
   }
 }

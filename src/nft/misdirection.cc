@@ -47,9 +47,11 @@ void add_misdirection(Json& out, const Ruleset& ruleset) {
 void add_invert(Json& out) {
   constexpr uint32_t all_bits = 0xffffffff;
   const Json inverted{{"^", {meta("mark"), all_bits}}};
+  const Json invert_mark{{"mangle", {{"key", meta("mark")}, {"value", inverted}}}};
   // Loopback addresses have one way. `output` accepts questions to the gate itself before it inverts marks.
-  add_for_one_host(out, invert, {is_not(field("ip", "daddr"), loopback_network())},
-                   {{{"mangle", {{"key", meta("mark")}, {"value", inverted}}}}});
+  add_for_one_host(out, invert, {is_not(field("ip", "daddr"), loopback_network())}, {invert_mark});
+  out.push_back(rule(invert, {is_not(field("ip6", "daddr"), {{"prefix", {{"addr", "ff00::"}, {"len", 8}}}}),
+                              is_not(field("ip6", "daddr"), "::1"), invert_mark}));
 }
 
 void add_for_closed_sockets(Json& out, const Ruleset& ruleset, const char* chain, const char* to) {
@@ -91,8 +93,15 @@ void add_forged_arrival(Json& out) {
 
 void add_wire(Json& out, const Ruleset& ruleset) {
   out.push_back(base_chain("wire", "filter", "postrouting", filter_priority, "accept"));
-  out.push_back(rule("wire", {is(meta("oifname"), "lo"), accept()}));
   leave_other_users_alone(out, ruleset, "wire");
+  // What lo brings here is for this host, whatever its header says. Where the rules hold one user, a service
+  // may be another user's: the agent must have named this host.
+  if (ruleset.only_user) {
+    out.push_back(rule("wire", {is(meta("oifname"), "lo"), local_destination(), accept()}));
+    out.push_back(rule("wire", {is(meta("oifname"), "lo"), go(stray)}));
+  } else {
+    out.push_back(rule("wire", {is(meta("oifname"), "lo"), accept()}));
+  }
   for (const Json& lie :
        {local_destination(), is(field("ip", "saddr"), loopback_network()), is(field("ip6", "saddr"), "::1")})
     out.push_back(rule("wire", {lie, go(stray)}));

@@ -99,21 +99,30 @@ void add_permitted(Json& out, const AgentMarks& marks) {
                                     set_flow_mark(marks.permitted), accept()}));
 }
 
-// A connection begins with a SYN; one that does not was begun while there were no rules, perhaps to another
-// user's service. TCP Fast Open delivers data with the SYN, before the rules see who accepts. Drop a SYN
-// larger than a plain one of Linux; the sender's next try, a second later, has no data.
-void add_loopback(Json& out, const AgentMarks& marks) {
+Json begins_connection() {
+  return tcp_flags(syn | ack, syn);
+}
+
+// TCP Fast Open delivers data with the SYN, before the rules see who accepts. Drop a SYN larger than a plain
+// one of Linux; the sender's next try, a second later, has no data. A connection of the agent's to its own
+// service is a flow for ten seconds after its end, so this comes before established flows.
+void add_syn_data_guard(Json& out) {
   constexpr unsigned tcp_with_usual_options = 40;
   const Json to_this_host = is(meta("oifname"), "lo");
-  const Json begins = tcp_flags(syn | ack, syn);
   const auto longer_than = [](unsigned header) {
     return match(meta("length"), ">", header + tcp_with_usual_options);
   };
-  out.push_back(
-      rule(confined, {to_this_host, begins, is_family(Family::ipv4), longer_than(20), counter(), drop()}));
-  out.push_back(rule(confined, {to_this_host, begins, longer_than(40), counter(), drop()}));
-  out.push_back(rule(
-      confined, {to_this_host, local_destination(), begins, set_flow_mark(marks.own_service), accept()}));
+  out.push_back(rule(confined, {to_this_host, begins_connection(), is_family(Family::ipv4), longer_than(20),
+                                counter(), drop()}));
+  out.push_back(rule(confined, {to_this_host, begins_connection(), longer_than(40), counter(), drop()}));
+}
+
+// A connection begins with a SYN; one that does not was begun while there were no rules, perhaps to another
+// user's service.
+void add_loopback(Json& out, const AgentMarks& marks) {
+  const Json to_this_host = is(meta("oifname"), "lo");
+  out.push_back(rule(confined, {to_this_host, local_destination(), begins_connection(),
+                                set_flow_mark(marks.own_service), accept()}));
   out.push_back(rule(confined, {to_this_host, local_destination(), is_icmp(), accept()}));
 }
 
@@ -133,6 +142,7 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   out.push_back(rule(confined, {jump(invert)}));
   add_forged_source(out, confined);
   add_source_route(out, confined);
+  add_syn_data_guard(out);
   add_flows(out, ruleset, marks);
   add_bound(out);
   add_gates_port(out, ruleset, marks);

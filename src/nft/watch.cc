@@ -27,11 +27,11 @@ static_assert(table_attribute == NFTA_CHAIN_TABLE && table_attribute == NFTA_RUL
               table_attribute == NFTA_SET_TABLE && table_attribute == NFTA_SET_ELEM_LIST_TABLE &&
               table_attribute == NFTA_OBJ_TABLE && table_attribute == NFTA_FLOWTABLE_TABLE);
 
-// A chain with a hook would be more than a note.
-bool is_note_of_a_session(uint8_t kind, const netlink::NetfilterHeader& content) {
+// A chain with a hook would be more than a note, and so would one that was renamed.
+bool is_note_of_a_session(const netlink::Message& message, const netlink::NetfilterHeader& content) {
   const auto name = netlink::find_attribute(content.attributes, NFTA_CHAIN_NAME);
-  return kind == NFT_MSG_NEWCHAIN && name && name->text() == joined_name &&
-         !netlink::find_attribute(content.attributes, NFTA_CHAIN_HOOK);
+  return (message.type & 0xffU) == NFT_MSG_NEWCHAIN && (message.flags & NLM_F_CREATE) != 0 && name &&
+         name->text() == joined_name && !netlink::find_attribute(content.attributes, NFTA_CHAIN_HOOK);
 }
 
 bool is_about_our_table(const netlink::NetfilterHeader& content) {
@@ -66,7 +66,7 @@ std::optional<Change> TransactionReader::take(const netlink::Message& message) {
   if (!content || !is_about_our_table(*content)) return std::nullopt;
   if (kind == NFT_MSG_DELTABLE)
     pending_ = Change::Kind::table_gone;
-  else if (is_note_of_a_session(kind, *content))
+  else if (is_note_of_a_session(message, *content))
     pending_ = pending_.value_or(Change::Kind::joined);
   else if (pending_ != Change::Kind::table_gone)
     pending_ = Change::Kind::changed;

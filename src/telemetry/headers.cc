@@ -60,6 +60,7 @@ Result<Secret> parse_value(std::string_view text, const std::string& where) {
 }
 
 Result<Header> parse_pair(std::string_view pair, size_t position) {
+  // Its name is not shown: it may be the rest of a secret that holds a comma.
   const std::string unnamed = "header " + std::to_string(position);
   if (pair.empty()) return refuse(unnamed + " is empty: remove the stray comma");
   const size_t equals = pair.find('=');
@@ -72,7 +73,7 @@ Result<Header> parse_pair(std::string_view pair, size_t position) {
   // A base64 text without its name ends in '=' and would pass for a name: it is not repeated.
   if (value.find_first_not_of('=') == std::string_view::npos)
     return refuse(unnamed + " has no value: write name=value");
-  return Header{std::string(name), TRY(parse_value(value, "header '" + std::string(name) + "'"))};
+  return Header{std::string(name), TRY(parse_value(value, unnamed))};
 }
 
 }  // namespace
@@ -82,7 +83,8 @@ Result<std::vector<Header>> parse_headers(std::string_view text) {
   for (const std::string_view pair : split_pairs(text)) {
     Header header = TRY(parse_pair(pair, headers.size() + 1));
     if (std::ranges::any_of(headers, [&](const Header& other) { return same_name(header.name, other.name); }))
-      return refuse("header '" + header.name + "' is given twice: keep one of them");
+      return refuse("header " + std::to_string(headers.size() + 1) +
+                    " has the name of an earlier one: keep one of them");
     headers.push_back(std::move(header));
   }
   return headers;
@@ -91,7 +93,7 @@ Result<std::vector<Header>> parse_headers(std::string_view text) {
 Result<Header> make_header(std::string name, const Secret& value) {
   if (!is_token(name))
     return refuse("a header's name is not an HTTP header name: write one, as in Authorization");
-  Secret parsed = TRY(parse_value(value.reveal(), "header '" + name + "'"));
+  Secret parsed = TRY(parse_value(value.reveal(), "a header"));
   return Header{std::move(name), std::move(parsed)};
 }
 

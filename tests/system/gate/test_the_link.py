@@ -80,6 +80,41 @@ def test_a_neighbour_gets_no_packet_for_an_admitted_address(home, visitor, neigh
         assert {name: each.received() for name, each in neighbours.items()} == {"eth0": [], "eth1": []}, form
 
 
+@pytest.fixture
+def own_home(fresh_gatehouse):
+    home = fresh_gatehouse()
+    home.cable.network.ip("address add 2001:db8:7::2/64 dev eth0 nodad")
+    return home
+
+
+@pytest.mark.parametrize("near", ["2001:db8:7::789a:bcde", "fe80::789a:bcde%eth0"])
+def test_nor_over_ipv6_from_a_cork_that_a_mapped_address_rewrote(world, own_home, place, near):
+    """A connect() that fails has written parts of the admitted address over the destination of the corked datagram."""
+    far = "2001:db8:10:1:2:3456:789a:bcde"
+    scope, who = place
+    world.upstream.name("far.example", host({4: ALLOWED[4], 6: far}))
+    visitor = own_home.visit("--scope", scope, "--allow", "far.example:443/both", who=who)
+    cable = own_home.cable
+    with contextlib.closing(Neighbour(world.network, cable.outside_name, cable.network, "eth0",
+                                      cable.gateway.values())) as neighbour:
+        visitor.opens("far.example", 6)
+        neighbour.received()
+        visitor.python(f"""
+IPV6_FREEBIND, IP_FREEBIND, IPV6_PKTINFO = 78, 15, 50
+far, own = (socket.inet_pton(socket.AF_INET6, each) for each in ({far!r}, "2001:db8:7::2"))
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+s.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+s.bind(("::ffff:" + socket.inet_ntoa(far[:4]), int.from_bytes(far[10:12], "big")))
+source = (socket.IPPROTO_IPV6, IPV6_PKTINFO, own + struct.pack("I", 0))
+link = socket.getaddrinfo({near!r}, 443)[0][4]
+mapped = ("::ffff:" + socket.inet_ntoa(far[4:8]), int.from_bytes(far[8:10], "big"))
+for step in 2 * (lambda: s.sendmsg([b"secret"], [source], socket.MSG_MORE, link), lambda: s.connect(mapped), lambda: s.send(b"")):
+    try: step()
+    except OSError: pass""")
+        assert not [packet for packet in neighbour.received() if b"secret" in packet]
+
+
 @pytest.mark.parametrize("kind", ["SOCK_STREAM", "SOCK_DGRAM"])
 def test_the_admitted_host_gets_it(visitor, neighbours, kind):
     visitor.opens("allowed.example", 4)

@@ -23,7 +23,7 @@ Bytes content(uint8_t family, uint16_t type, std::string_view value) {
 }
 
 netlink::Message message(uint8_t kind, uint32_t port, std::span<const uint8_t> payload) {
-  return {static_cast<uint16_t>(NFNL_SUBSYS_NFTABLES << 8U | kind), 0, 0, port, payload};
+  return {static_cast<uint16_t>(NFNL_SUBSYS_NFTABLES << 8U | kind), NLM_F_CREATE, 0, port, payload};
 }
 
 const Bytes generation_7{
@@ -84,6 +84,11 @@ TEST_SUITE("nft/watch") {
     CHECK(told({{NFT_MSG_NEWCHAIN, &other}}) == Change::Kind::changed);
     const Bytes with_hook = chain("joined", {4, 0, NFTA_CHAIN_HOOK, NLA_F_NESTED >> 8});
     CHECK(told({{NFT_MSG_NEWCHAIN, &with_hook}}) == Change::Kind::changed);
+    TransactionReader reader(41);  // a chain that got this name
+    netlink::Message renamed = message(NFT_MSG_NEWCHAIN, 99, note);
+    renamed.flags = 0;
+    reader.take(renamed);
+    CHECK(reader.take(message(NFT_MSG_NEWGEN, 99, generation_7))->kind == Change::Kind::changed);
   }
 
   TEST_CASE("other tables and our own transactions are not told") {

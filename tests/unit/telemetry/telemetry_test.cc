@@ -315,9 +315,9 @@ TEST_SUITE("telemetry/telemetry") {
       std::string_view complaint;
     };
     const std::vector<Row> rows{
-        {"a=b=c", "OTEL_RESOURCE_ATTRIBUTES: pair 'a=b=c' has more than one '='"},
-        {"x=1,=b", "OTEL_RESOURCE_ATTRIBUTES: pair '=b' has an empty key"},
-        {"a=%4", "OTEL_RESOURCE_ATTRIBUTES: pair 'a=%4' has a '%'"},
+        {"a=b=c", "OTEL_RESOURCE_ATTRIBUTES: pair 1 ('a') has more than one '='"},
+        {"x=1,=b", "OTEL_RESOURCE_ATTRIBUTES: pair 2 ('') has an empty key"},
+        {"a=%4", "OTEL_RESOURCE_ATTRIBUTES: pair 1 ('a') has a '%'"},
         {"a=b,", "OTEL_RESOURCE_ATTRIBUTES: pair 2 is empty"},
     };
     for (const Row& row : rows) {

@@ -1,0 +1,28 @@
+"""A root agent may signal the keeper without end: rules are put right and the gate is back all the same."""
+
+import os
+import signal
+
+from support.waiting import eventually
+
+FLOOD = """
+for number in range(34, 65): signal.signal(number, signal.SIG_IGN)  # the keeper passes them on
+keeper = os.getppid()
+for n in range(4):
+    if os.fork() == 0:
+        end = time.monotonic() + 12
+        while time.monotonic() < end:
+            try: os.kill(keeper, 36 + n)  # queued, each of them
+            except OSError: pass
+        os._exit(0)
+"""
+
+
+def test_a_flood_of_signals_holds_up_no_repair(fresh_gatehouse):
+    home = fresh_gatehouse()
+    visitor = home.visit(who="root")
+    visitor.python("import os, signal, time" + FLOOD)
+    home.nft("flush", "chain", "inet", "ostiary", "output")
+    home.eventually_audited("tampering", response="repaired")
+    os.kill(home.gate(visitor.session), signal.SIGKILL)
+    eventually(lambda: home.audit("gate_restarted"), "the gate is back")
