@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint16_t dns = 53, https = 443;
 constexpr uint8_t rst = 0x04;
-constexpr uint8_t ack = 0x10;
+constexpr uint8_t syn = 0x02;
 
 bool is_loopback(const Address& address) {
   if (is_v4(address)) return address[12] == 127;
@@ -56,10 +56,9 @@ bool is_echo_reply(const Sight& sight) {
   return is_icmp(sight) && !sight.seed && sight.icmp_type == (is_version_4(sight) ? 0 : 129);
 }
 
-// What the kernel says to a segment of no connection, such as one that was begun while the rules were
-// flushed.
-bool is_reset_of_a_stray(const Sight& sight) {
-  return sight.protocol == IPPROTO_TCP && (sight.tcp_flags & (rst | ack)) == rst && !sight.seed;
+// What the kernel says for a closed connection, or to a segment of none.
+bool is_farewell(const Sight& sight) {
+  return sight.protocol == IPPROTO_TCP && sight.tcp_without_data && (sight.tcp_flags & syn) == 0;
 }
 
 std::string name_of(uint8_t protocol) {
@@ -166,8 +165,9 @@ std::string Judge::kind_of(const Sight& sight) const {
 }
 
 Verdict Judge::judge(const Sight& sight, Phase phase) const {
-  if (has_leave(sight) || (phase != Phase::hunting && is_about_groups(sight)) ||
-      (phase == Phase::ended && is_reset_of_a_stray(sight))) {
+  const bool at_the_end = phase == Phase::ending || phase == Phase::ended;
+  const bool without_owner = phase == Phase::ended || (scope_ == Scope::user && phase != Phase::hunting);
+  if (has_leave(sight) || (at_the_end && is_about_groups(sight)) || (without_owner && is_farewell(sight))) {
     const bool admitted = sight.seed && is_told(sight.destination);
     return {admitted ? Verdict::Kind::admitted : Verdict::Kind::fine, {}};
   }

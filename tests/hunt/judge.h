@@ -17,7 +17,8 @@ namespace ostiary::hunt {
 enum class Scope : uint8_t { container, user };
 
 // At the end the rules may go, and then the kernel's own packets about the link leave.
-enum class Phase : uint8_t { hunting, ending, ended };
+// After the end, and after a flush, it still answers for connections that are closed.
+enum class Phase : uint8_t { hunting, flushed, ending, ended };
 
 // A flow from outside, as the agent's answers to it would look.
 struct Flow {

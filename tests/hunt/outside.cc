@@ -159,7 +159,8 @@ std::optional<Seen> receive(int wire, std::span<uint8_t> room) {
 
 Phase phase_of(const Shared& shared) {
   if (shared.ended.load() != 0) return Phase::ended;
-  return shared.stop.load() != 0 ? Phase::ending : Phase::hunting;
+  if (shared.stop.load() != 0) return Phase::ending;
+  return shared.flushes.load() != 0 ? Phase::flushed : Phase::hunting;
 }
 
 void watch_wire(int wire, const Judge& judge, Shared& shared, Reports& reports) {

@@ -40,11 +40,12 @@ struct Shared {
   // Set by the operator: packets that the wire saw until then are excused as well, though the judge is late.
   // Nanoseconds of the realtime clock.
   std::atomic<uint64_t> excused_until;
+  std::atomic<uint64_t> flushes;  // of the rules
   Worker workers[limits::workers];
 };
 static_assert(offsetof(Shared, request) == 24);
 static_assert(offsetof(Shared, wire_packets) == 48);
-static_assert(offsetof(Shared, workers) == 112);
+static_assert(offsetof(Shared, workers) == 120);
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 
 // Ends the program where the file cannot be mapped.

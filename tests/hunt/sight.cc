@@ -54,6 +54,7 @@ void see_transport(Sight& out, std::span<const uint8_t> body) {
   switch (out.protocol) {
     case IPPROTO_TCP:
       out.tcp_flags = body.size() > 13 ? body[13] : uint8_t{0};
+      out.tcp_without_data = body.size() > 13 && body.size() <= (body[12] >> 4U) * size_t{4};
       [[fallthrough]];
     case IPPROTO_UDP:
     case IPPROTO_UDPLITE:

@@ -24,6 +24,7 @@ struct Sight {
   uint16_t source_port = 0;
   uint16_t port = 0;
   uint8_t tcp_flags = 0;
+  bool tcp_without_data = false;
   uint8_t icmp_type = 0;
   std::optional<uint64_t> seed;  // of the program whose payload is in it, anywhere
 };

@@ -4,13 +4,13 @@ import mmap
 import struct
 
 WORKERS, REMEMBERED = 8, 64
-FIRST_WORKER = 112
+FIRST_WORKER = 120
 SIZE = FIRST_WORKER + WORKERS * 8 * (1 + REMEMBERED)
 FIELDS = {"stop": (0, "I"), "pause": (4, "I"), "excused": (8, "I"), "epoch": (12, "I"), "ended": (16, "I"),
           "times": (20, "I"), "request": (24, "Q"), "request_done": (32, "Q"), "request_seed": (40, "Q"),
           "wire_packets": (48, "Q"), "wire_lost": (56, "Q"), "wire_excused": (64, "Q"), "wire_admitted": (72, "Q"),
           "injected": (80, "Q"), "questions": (88, "Q"), "restarts": (96, "Q"),
-          "excused_until": (104, "Q")}
+          "excused_until": (104, "Q"), "flushes": (112, "Q")}
 
 
 class Page:

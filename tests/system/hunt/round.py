@@ -157,6 +157,7 @@ class Round:
     def flush(self):
         """Packets leave until the keeper has put the rules right; nothing else is excused."""
         self.page.excused = 1
+        self.page.flushes += 1
         try:
             self.house.nft("flush", "ruleset")
             self.session.read_error_until("put right")  # the rules are back, and flows begun meanwhile are judged
