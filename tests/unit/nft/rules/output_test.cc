@@ -193,7 +193,7 @@ TEST_SUITE("nft/rules/container/output") {
       // What says the same otherwise is denied.
       Packet similar = udp({at.own, 18}, {at.stranger, 9});
       similar.payload.resize(48);
-      for (const size_t place : {21, 41}) similar.payload[place] = dns;
+      for (const size_t place : {size_t{21}, size_t{41}}) similar.payload[place] = dns;
       CHECK(host.sends(agent, similar) == "denied");
     }
   }
