@@ -139,7 +139,7 @@ bool is_required(const Plan& plan, std::string_view name) {
 }
 
 std::string describe(const GateWard::Unresolved& unresolved) {
-  const std::string what = unresolved.name + " " + unresolved.why;
+  std::string what = unresolved.name + " " + unresolved.why;
   if (unresolved.kind == GateWard::Unresolved::Kind::unresolved) return what;
   return what + ": write {\"host\": \"" + unresolved.name +
          "\", \"private\": true} into the policy file's allow";
@@ -229,7 +229,6 @@ Result<Left> find_earlier(const Plan& plan) {
   const bool one_user = plan.scope == config::Scope::user;
   switch (TRY(nft::find_earlier(one_user ? std::optional(plan.identity.uid) : std::nullopt))) {
     case nft::Earlier::none:
-      return Left::nobody;
     case nft::Earlier::ended:
       return Left::nobody;
     case nft::Earlier::held:

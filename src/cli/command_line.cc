@@ -229,7 +229,8 @@ Result<> check_values(std::span<std::string> flags, std::string_view subcommand)
       TRY(check_value(*setting, std::string_view(flags[i]).substr(equals + 1), subcommand));
       continue;
     }
-    if (++i == flags.size() || is_flag(flags[i])) return usage(subcommand, no_value(*setting));
+    ++i;
+    if (i == flags.size() || is_flag(flags[i])) return usage(subcommand, no_value(*setting));
     if (flags[i].starts_with('-'))
       return usage(subcommand, no_value(*setting) +
                                    "; a value that begins with - stands behind an equals sign, " +
