@@ -82,9 +82,10 @@ def test_who_follows_the_name_sees_the_newest(home, visitor):
                 nonlocal seen
                 seen += tail.stdout.read() or b""
                 return seen
-            for number in range(4):
-                flood(visitor, f"t{number}", 1)
-                read()
+            rounds = 0
+            while read().count(b'"event":"rotated"') < 2 and rounds < 20:  # a slow gate loses questions
+                flood(visitor, f"t{rounds}", 1)
+                rounds += 1
             the_newest_is_in(lambda: read().decode(), visitor)
             assert seen.count(b'"event":"rotated"') >= 2
         finally:
