@@ -1,7 +1,6 @@
 #include "ostiary/net/closed_sockets.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstring>
 #include <string_view>
@@ -12,7 +11,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-#include "ostiary/netlink/message.h"
+#include "ostiary/netlink/request.h"
 #include "ostiary/netlink/socket.h"
 #include "sock_diag.h"
 
@@ -66,12 +65,7 @@ Result<std::vector<inet_diag_msg>> list_connections(netlink::Socket& socket, uin
 Result<bool> destroy(netlink::Socket& socket, const inet_diag_msg& connection) {
   inet_diag_req_v2 which = about_tcp(connection.idiag_family);
   which.id = connection.id;
-  TRY(DiagRequest(SOCK_DESTROY, NLM_F_ACK, which).send(socket));
-  std::array<uint8_t, 1024> buffer{};
-  const auto received = TRY(socket.receive(buffer));
-  std::span<const uint8_t> rest = received.data;
-  const auto message = netlink::next_message(rest);
-  const auto error = message ? netlink::acknowledged(*message) : std::nullopt;
+  const int error = TRY(netlink::ask(socket, DiagRequest(SOCK_DESTROY, NLM_F_ACK, which).header()));
   return error == 0 || error == ENOENT;
 }
 

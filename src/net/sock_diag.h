@@ -32,9 +32,7 @@ class DiagRequest {
   DiagRequest(const DiagRequest&) = delete;
   DiagRequest& operator=(const DiagRequest&) = delete;
 
-  Result<> send(netlink::Socket& socket) const {
-    return socket.send(std::span(octets_).first(header_->nlmsg_len));
-  }
+  const nlmsghdr* header() const { return header_; }
 
  private:
   alignas(nlmsghdr) std::array<uint8_t, 128> octets_{};
@@ -45,7 +43,7 @@ class DiagRequest {
 Result<> dump(netlink::Socket& socket, const DiagRequest& request, std::string_view module,
               const std::function<Result<>(std::span<const uint8_t>)>& take);
 
-// That a message is none of those asked for.
+// The error of a message that is not what was asked for.
 std::unexpected<Error> malformed(std::string_view module);
 
 }  // namespace ostiary::net

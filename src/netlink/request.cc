@@ -2,12 +2,16 @@
 
 #include <array>
 #include <cerrno>
+#include <vector>
 
 #include <linux/netfilter/nfnetlink.h>
 
-#include "ostiary/netlink/message.h"
-
 namespace ostiary::netlink {
+namespace {
+
+constexpr size_t dump_datagram = 65536;  // more than the kernel gathers of a dump
+
+}  // namespace
 
 nlmsghdr* begin_request(uint8_t* at, const Request& request) {
   nlmsghdr* header = mnl_nlmsg_put_header(at);
@@ -37,6 +41,22 @@ Result<int> ask(Socket& socket, const nlmsghdr* request) {
     while (const auto message = next_message(rest))
       if (message->type == NLMSG_ERROR && message->sequence == sequence)
         return acknowledged(*message).value_or(EPROTO);
+  }
+}
+
+Result<int> dump(Socket& socket, const nlmsghdr* request,
+                 const std::function<Result<>(const Message&)>& take) {
+  TRY(send(socket, request));
+  std::vector<uint8_t> buffer(dump_datagram);
+  while (true) {
+    const auto received = TRY(socket.receive(buffer));
+    if (received.kind != Received::Kind::data) return EPROTO;
+    std::span<const uint8_t> rest = received.data;
+    while (const auto message = next_message(rest)) {
+      if (message->type == NLMSG_DONE) return 0;
+      if (const auto error = acknowledged(*message)) return *error;
+      TRY(take(*message));
+    }
   }
 }
 

@@ -20,7 +20,6 @@
 namespace ostiary::nft {
 namespace {
 
-constexpr size_t datagram_size = 65536;
 constexpr size_t max_count = 32;
 constexpr size_t request_size = 512;  // headers, and a flow's addresses, ports and zone
 
@@ -102,19 +101,14 @@ nlmsghdr* list_request(std::span<uint8_t> room, const Ruleset& ruleset) {
 
 Result<std::vector<Flow>> list_flows(netlink::Socket& socket, const Ruleset& ruleset) {
   alignas(nlmsghdr) std::array<uint8_t, request_size> request{};
-  TRY(netlink::send(socket, list_request(request, ruleset)));
-  std::vector<uint8_t> buffer(datagram_size);
   std::vector<Flow> flows;
-  while (true) {
-    const auto received = TRY(socket.receive(buffer));
-    if (received.kind != netlink::Received::Kind::data) return std::unexpected(refused(EPROTO));
-    std::span<const uint8_t> rest = received.data;
-    while (const auto message = netlink::next_message(rest)) {
-      if (message->type == NLMSG_DONE) return flows;
-      if (const auto error = netlink::acknowledged(*message)) return std::unexpected(refused(*error));
-      if (auto flow = read_flow(*message, ruleset)) flows.push_back(std::move(*flow));
-    }
-  }
+  const auto take = [&](const netlink::Message& message) -> Result<> {
+    if (auto flow = read_flow(message, ruleset)) flows.push_back(std::move(*flow));
+    return {};
+  };
+  const int error = TRY(netlink::dump(socket, list_request(request, ruleset), take));
+  if (error != 0) return std::unexpected(refused(error));
+  return flows;
 }
 
 // One that has ended meanwhile needs neither.

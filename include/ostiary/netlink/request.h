@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <span>
 
 #include <libmnl/libmnl.h>
 
 #include "ostiary/base/result.h"
+#include "ostiary/netlink/message.h"
 #include "ostiary/netlink/socket.h"
 
 namespace ostiary::netlink {
@@ -26,5 +29,10 @@ Result<> send(Socket& socket, const nlmsghdr* request);
 // Sends a request with NLM_F_ACK, and returns the errno that is acknowledged, 0 for none. ENOBUFS: what else
 // came left no room for the acknowledgement; now it is read, and there is.
 Result<int> ask(Socket& socket, const nlmsghdr* request);
+
+// Sends a request with NLM_F_DUMP, and gives each message of the answer to `take`, whose error ends it.
+// Returns the errno that the kernel ends the dump with, 0 for none; EPROTO where it did not end.
+Result<int> dump(Socket& socket, const nlmsghdr* request,
+                 const std::function<Result<>(const Message&)>& take);
 
 }  // namespace ostiary::netlink
