@@ -128,13 +128,6 @@ nft::Ruleset make_ruleset(const Plan& plan, const gate::Setup& setup) {
   return ruleset;
 }
 
-Result<std::vector<nft::RoutedNetwork>> read_routes() {
-  std::vector<nft::RoutedNetwork> out;
-  for (const net::RoutedNetwork& each : TRY(net::read_routed_networks()))
-    out.push_back({each.interface, each.network.network(), each.network.length()});
-  return out;
-}
-
 }  // namespace
 
 GateWard::GateWard(const Plan& plan, audit::Journal& journal, ResolverFile resolver, gate::Setup setup,
@@ -161,7 +154,7 @@ Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journa
   if (::getpid() == 1 && earlier == Left::nobody) table.set_lifetime(nft::Lifetime::ends_with_the_keeper);
   auto watch = TRY(nft::Watch::open(table));
   auto routes = TRY(net::RouteWatch::open());
-  ruleset.routes = TRY(read_routes());
+  ruleset.routes = TRY(net::read_routed_networks());
   std::unique_ptr<GateWard> ward(new GateWard(plan, journal, std::move(resolver), std::move(setup),
                                               std::move(ruleset), std::move(watch), std::move(table),
                                               std::move(routes)));
@@ -387,8 +380,8 @@ Result<> GateWard::on_end(int wait_status) {
 }
 
 Result<> GateWard::follow_routes() {
-  if (routes_.read() == net::Routes::as_they_were) return {};
-  auto routes = TRY(read_routes());
+  if (TRY(routes_.read()) == net::Routes::as_they_were) return {};
+  auto routes = TRY(net::read_routed_networks());
   if (routes == ruleset_.routes) return {};
   ruleset_.routes = std::move(routes);
   if (table_.renew_routes(ruleset_)) return {};

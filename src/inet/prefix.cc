@@ -50,6 +50,10 @@ Prefix Prefix::single(const IpAddress& address) {
   return {address, full_length(address)};
 }
 
+Prefix Prefix::around(const IpAddress& address, uint8_t length) {
+  return {network_of(address, length), length};
+}
+
 Result<Prefix> Prefix::parse(std::string_view text) {
   const size_t slash = text.find('/');
   const IpAddress address = TRY(IpAddress::parse(text.substr(0, slash)));
@@ -65,7 +69,7 @@ Result<Prefix> Prefix::parse(std::string_view text) {
     return fail(Exit::configuration,
                 "has a prefix length that is not from 0 to " + std::to_string(full_length(address)));
 
-  const Prefix prefix(network_of(address, length), static_cast<uint8_t>(length));
+  const Prefix prefix = around(address, static_cast<uint8_t>(length));
   if (prefix.network_ != address)
     return fail(Exit::configuration, "has bits set behind its prefix length; write " + prefix.text() +
                                          " or " + single(address).text());

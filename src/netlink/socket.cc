@@ -11,6 +11,8 @@ int bus_number(Bus bus) {
       return NETLINK_NETFILTER;
     case Bus::socket_diagnosis:
       return NETLINK_SOCK_DIAG;
+    case Bus::routing:
+      return NETLINK_ROUTE;
   }
   return NETLINK_NETFILTER;
 }

@@ -145,11 +145,12 @@ nlohmann::json direct_dns_commands(const Ruleset& ruleset) {
 nlohmann::json route_commands(const Ruleset& ruleset) {
   Json uplinks = Json::array();
   Json networks = Json::array();
-  for (const RoutedNetwork& each : *ruleset.routes) {
-    if (each.prefix_length == 0)
+  for (const inet::RoutedNetwork& each : *ruleset.routes) {
+    if (each.network.length() == 0)
       uplinks.push_back(each.interface);
     else
-      networks.push_back({{"concat", {each.interface, prefix(each.network, each.prefix_length)}}});
+      networks.push_back(
+          {{"concat", {each.interface, prefix(each.network.network(), each.network.length())}}});
   }
   Json out = Json::array();
   if (!uplinks.empty()) out.push_back(add("element", {{"name", uplinks_name}, {"elem", std::move(uplinks)}}));

@@ -18,6 +18,8 @@ class Prefix {
   // "10.1.2.0/24", "2001:db8::/32"; an address alone is the network of that one address.
   static Result<Prefix> parse(std::string_view text);
   static Prefix single(const IpAddress& address);
+  // The network of that length around the address. Requires a length that the family has.
+  static Prefix around(const IpAddress& address, uint8_t length);
 
   const IpAddress& network() const { return network_; }
   uint8_t length() const { return length_; }

@@ -5,22 +5,16 @@
 #include <vector>
 
 #include "ostiary/base/result.h"
-#include "ostiary/base/unique_fd.h"
-#include "ostiary/inet/prefix.h"
+#include "ostiary/inet/routed_network.h"
+#include "ostiary/netlink/socket.h"
 
 namespace ostiary::net {
 
-struct RoutedNetwork {
-  uint32_t interface = 0;  // the kernel's index
-  inet::Prefix network;
-  auto operator<=>(const RoutedNetwork&) const = default;
-};
-
 // Of every routing table, in order; without networks that lie in another one of the same interface.
-Result<std::vector<RoutedNetwork>> read_routed_networks();
+Result<std::vector<inet::RoutedNetwork>> read_routed_networks();
 
 // Pure: the second half of the above.
-std::vector<RoutedNetwork> without_inner(std::vector<RoutedNetwork> networks);
+std::vector<inet::RoutedNetwork> without_inner(std::vector<inet::RoutedNetwork> networks);
 
 enum class Routes : uint8_t { as_they_were, changed };
 
@@ -28,13 +22,13 @@ enum class Routes : uint8_t { as_they_were, changed };
 class RouteWatch {
  public:
   static Result<RouteWatch> open();
-  int fd() const { return socket_.get(); }
+  int fd() const { return socket_.fd(); }
   // Since the last call. Does not wait.
-  Routes read();
+  Result<Routes> read();
 
  private:
-  explicit RouteWatch(UniqueFd socket) : socket_(std::move(socket)) {}
-  UniqueFd socket_;
+  explicit RouteWatch(netlink::Socket socket) : socket_(std::move(socket)) {}
+  netlink::Socket socket_;
 };
 
 }  // namespace ostiary::net

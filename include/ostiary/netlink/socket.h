@@ -14,7 +14,7 @@
 
 namespace ostiary::netlink {
 
-enum class Bus : uint8_t { netfilter, socket_diagnosis };
+enum class Bus : uint8_t { netfilter, socket_diagnosis, routing };
 
 // One look at the socket.
 struct Received {

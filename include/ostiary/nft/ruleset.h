@@ -12,6 +12,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "ostiary/inet/ip_address.h"
+#include "ostiary/inet/routed_network.h"
 
 namespace ostiary::nft {
 
@@ -48,14 +49,6 @@ struct AddressRule {
   auto operator<=>(const AddressRule&) const = default;
 };
 
-// A network of IPv4 that a route leads to by way of an interface.
-struct RoutedNetwork {
-  uint32_t interface = 0;  // the kernel's index
-  inet::IpAddress network;
-  uint8_t prefix_length = 0;
-  auto operator<=>(const RoutedNetwork&) const = default;
-};
-
 // For which family the kernel knows connections. Without it there is neither redirect nor "established": the
 // agent must ask the gate's own address, and answers to what came in from outside do not leave.
 enum class Tracking : uint8_t { both_families, ipv4_only };
@@ -86,9 +79,9 @@ struct Ruleset {
   // and the answers, are neither redirected nor tracked.
   std::vector<inet::IpAddress> direct_dns = {};
   std::vector<AddressRule> addresses = {};
-  // A packet leaves through an interface by which its destination is routed. Without overlaps for an
-  // interface. Nothing: through any.
-  std::optional<std::vector<RoutedNetwork>> routes = {};
+  // Networks of IPv4: a packet leaves through an interface by which its destination is routed. Without
+  // overlaps for an interface. Nothing: through any.
+  std::optional<std::vector<inet::RoutedNetwork>> routes = {};
   // Networks that may begin flows to ports of this host.
   std::vector<AddressRule> inbound = {};
 };

@@ -22,6 +22,14 @@ TEST_SUITE("inet/prefix") {
     CHECK(Prefix::parse("10.1.2.131/25").error().message.contains("10.1.2.128/25"));
   }
 
+  TEST_CASE("is around an address, with a length") {
+    CHECK(Prefix::around(*IpAddress::parse("10.1.2.131"), 25).text() == "10.1.2.128/25");
+    CHECK(Prefix::around(*IpAddress::parse("10.1.2.131"), 0).text() == "0.0.0.0/0");
+    CHECK(Prefix::around(*IpAddress::parse("2001:db8::1"), 33).text() == "2001:db8::/33");
+    CHECK(Prefix::around(*IpAddress::parse("192.0.2.7"), 32) ==
+          Prefix::single(*IpAddress::parse("192.0.2.7")));
+  }
+
   TEST_CASE("refuses what is not a network") {
     for (const char* text : {"", "/", "/8", "10.0.0.0/", "10.0.0.0/33", "2001:db8::/129", "10.0.0.0/-1",
                              "10.0.0.0/8/8", "10.0.0.0/ 8", "10.0.0.0/+8", "10.0/8", "example.com/8",

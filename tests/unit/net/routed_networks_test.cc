@@ -13,7 +13,7 @@ using namespace ostiary::test;
 
 namespace {
 
-RoutedNetwork routed(uint32_t interface, const char* network) {
+inet::RoutedNetwork routed(uint32_t interface, const char* network) {
   return {interface, *inet::Prefix::parse(network)};
 }
 

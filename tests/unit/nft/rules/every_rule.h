@@ -38,8 +38,8 @@ inline nft::Ruleset rules_of_both_scopes() {
     ruleset.inbound.push_back(service_of(inbound6, 64, protocol));
   }
   ruleset.routes = {
-      {{.interface = index_of_wire, .network = IpAddress::v4({}), .prefix_length = 0},
-       {.interface = index_of_inner, .network = IpAddress::v4({10, 9, 0, 0}), .prefix_length = 24}}};
+      {{.interface = index_of_wire, .network = inet::Prefix::around(IpAddress::v4({}), 0)},
+       {.interface = index_of_inner, .network = inet::Prefix::around(IpAddress::v4({10, 9, 0, 0}), 24)}}};
   return ruleset;
 }
 
