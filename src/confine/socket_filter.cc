@@ -141,25 +141,25 @@ constexpr Program judge_ip() {
   return out;
 }
 
+// Where an argument has one of these values, the call fails with that error.
+constexpr Program refuse_values(size_t argument, std::initializer_list<uint32_t> refused, int number) {
+  Program out;
+  load_argument(out, argument);
+  for (const uint32_t value : refused) answer_if_equal(out, value, error(number));
+  answer(out, SECCOMP_RET_ALLOW);
+  return out;
+}
+
 // A terminal that the agent has from a shell is that shell's again afterwards. What the agent typed into it,
 // or on a console pasted into it, the shell would do, as whoever it is.
 constexpr Program judge_ioctl() {
-  Program out;
-  load_argument(out, 1);
-  for (const uint32_t types : {uint32_t{TIOCSTI}, uint32_t{TIOCLINUX}})
-    answer_if_equal(out, types, error(EPERM));
-  answer(out, SECCOMP_RET_ALLOW);
-  return out;
+  return refuse_values(1, {TIOCSTI, TIOCLINUX}, EPERM);
 }
 
 // TCP_ULP lays another protocol over a connection: SMC, whose packets have no owner, or ESP. Programs take
 // ENOENT for a kernel without TLS, and do their TLS themselves.
 constexpr Program judge_tcp_option() {
-  Program out;
-  load_argument(out, 2);
-  answer_if_equal(out, TCP_ULP, error(ENOENT));
-  answer(out, SECCOMP_RET_ALLOW);
-  return out;
+  return refuse_values(2, {TCP_ULP}, ENOENT);
 }
 
 constexpr Program judge_setsockopt() {
@@ -181,11 +181,7 @@ constexpr Program judge_socket() {
 }
 
 constexpr Program judge_socketcall() {
-  Program out;
-  load_argument(out, 0);
-  for (const uint32_t call : judged_by_socketcall) answer_if_equal(out, call, error(ENOSYS));
-  answer(out, SECCOMP_RET_ALLOW);
-  return out;
+  return refuse_values(0, judged_by_socketcall, ENOSYS);
 }
 
 constexpr Program judge_call(const Calls& calls) {
