@@ -5,6 +5,7 @@
 
 #include "ostiary/base/quote.h"
 #include "ostiary/inet/destination.h"
+#include "ostiary/inet/special.h"
 
 namespace ostiary::upstream {
 namespace {
@@ -16,13 +17,10 @@ bool is_link_local(const inet::IpAddress& address) {
   return address.family() == inet::Family::ipv6 && octets[0] == 0xfe && (octets[1] & 0xc0U) == 0x80;
 }
 
-// Unspecified, multicast, broadcast.
 bool is_nobodys(const inet::IpAddress& address) {
-  const auto octets = address.octets();
-  if (address.family() == inet::Family::ipv4)
-    return octets[0] == 0 || (octets[0] & 0xf0U) == 0xe0 ||
-           address == inet::IpAddress::v4({255, 255, 255, 255});
-  return octets[0] == 0xff || std::ranges::all_of(octets, [](uint8_t octet) { return octet == 0; });
+  const inet::Reach reach = inet::classify(address);
+  return reach == inet::Reach::unspecified || reach == inet::Reach::multicast ||
+         reach == inet::Reach::broadcast;
 }
 
 bool is_interface_character(char c) {
