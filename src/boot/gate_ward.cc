@@ -326,9 +326,9 @@ Result<> GateWard::end_self_test() {
 
 // ---- while the agent runs
 
-void GateWard::watch_descriptors() {
+void GateWard::watch_descriptors(HeardGate gate) {
   descriptors_ = {watch_.fd(), routes_.fd()};
-  if (gate_) descriptors_.push_back(gate_->fd());
+  if (gate_ && gate == HeardGate::listens) descriptors_.push_back(gate_->fd());
 }
 
 Result<> GateWard::look() {
@@ -348,7 +348,7 @@ Result<> GateWard::look() {
 // file, and its end, which SIGCHLD tells.
 void GateWard::hear_later() {
   const auto message = gate_->hear(0ms);
-  if (message && !*message) descriptors_ = {watch_.fd(), routes_.fd()};
+  if (message && !*message) watch_descriptors(HeardGate::has_ended);
   if (!message || !*message) return;
   if ((*message)->kind == gate::Message::Kind::failed) log::warn((*message)->text);
   if ((*message)->kind == gate::Message::Kind::full) begin_new_audit_file();

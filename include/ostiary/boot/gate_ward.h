@@ -84,7 +84,8 @@ class GateWard final : public keeper::Ward {
   Result<> hear_plan(const event::Signals& requests);
   void hear_later();
   void begin_new_audit_file();
-  void watch_descriptors();
+  enum class HeardGate : uint8_t { listens, has_ended };
+  void watch_descriptors(HeardGate gate = HeardGate::listens);
   Result<> follow_routes();
   Result<> put_rules_right(const nft::Change& change);
   void tell(const audit::Event& event);
