@@ -29,7 +29,7 @@ void add_misdirection(nlohmann::json& out, const Ruleset& ruleset);
 void add_forged_source(nlohmann::json& out, const char* chain);
 void add_source_route(nlohmann::json& out, const char* chain);
 
-// Over IPv4 the kernel looks up the route of a packet again where a chain of type route changed its mark.
+// The kernel looks up the route of a packet again where a chain of type route changed its mark.
 // `output` inverts the mark, and `reroute`, which follows, inverts it back: of the same packets, by the same
 // chain. Nothing else sees it inverted. Every packet that `output` accepts has been there before, but for
 // those that `reroute` leaves alone.

@@ -55,15 +55,15 @@ Result<> check_value(std::string_view value, const std::string& where) {
 Result<Attribute> parse_pair(std::string_view pair, size_t position, std::string_view source) {
   if (pair.empty()) return refuse("pair " + std::to_string(position) + " is empty: remove the stray comma");
   // A pair can be a secret in the wrong variable: what stands behind its key is not shown.
-  const size_t behind_key = pair.find('=');
+  const size_t equals = pair.find('=');
   const std::string key_alone =
-      behind_key == std::string_view::npos ? "" : " (" + shown(pair.substr(0, behind_key)) + ")";
+      equals == std::string_view::npos ? "" : " (" + shown(pair.substr(0, equals)) + ")";
   const std::string where = "pair " + std::to_string(position) + key_alone;
   const auto signs = std::ranges::count(pair, '=');
   if (signs == 0) return refuse(where + " has no '=': write key=value, and %2C for a comma in a value");
   if (signs > 1) return refuse(where + " has more than one '=': write %3D for one in a value");
-  const std::string_view key = trim(pair.substr(0, behind_key));
-  const std::string_view encoded = trim(pair.substr(behind_key + 1));
+  const std::string_view key = trim(pair.substr(0, equals));
+  const std::string_view encoded = trim(pair.substr(equals + 1));
   TRY(check_key(key, where));
   if (!is_percent_encoded(encoded))
     return refuse(where + " has a '%' without two hexadecimal digits after it: write %25 for a percent sign");
