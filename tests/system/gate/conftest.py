@@ -82,3 +82,9 @@ def home(new_gatehouse, world, who):
 @pytest.fixture(scope="module")
 def visitor(home, who):
     return home.visit("--allow", "allowed.example", who=who)
+
+
+@pytest.fixture(scope="module", params=[("container", "agent"), ("container", "root"), ("user", "agent")], ids=" ".join)
+def place(request):
+    """Each scope, and who the agent is in it."""
+    return request.param

@@ -31,12 +31,6 @@ while True:
 """
 
 
-@pytest.fixture(params=[("container", "agent"), ("container", "root"), ("user", "agent")], ids=" ".join)
-def place(request):
-    """The scope, and who the agent is."""
-    return request.param
-
-
 @pytest.fixture
 def home(fresh_gatehouse, world):
     world.upstream.name("allowed.example", host(ALLOWED))

@@ -16,11 +16,6 @@ from support.world import ALLOWED, UNLISTED
 CLOSED = 7999
 
 
-@pytest.fixture(scope="module", params=[("container", "agent"), ("container", "root"), ("user", "agent")], ids=" ".join)
-def place(request):
-    return request.param
-
-
 @pytest.fixture(scope="module")
 def home(new_gatehouse, world, place):
     world.upstream.name("allowed.example", host(ALLOWED))

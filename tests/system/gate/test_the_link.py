@@ -25,11 +25,6 @@ SO_DONTROUTE, UNREAD = 5, 7000
 NEAR = {4: "10.7.0.99", 6: "2001:db8:7::99"}  # on the link
 
 
-@pytest.fixture(scope="module", params=[("container", "agent"), ("container", "root"), ("user", "agent")], ids=" ".join)
-def place(request):
-    return request.param
-
-
 @pytest.fixture(scope="module")
 def home(new_gatehouse, world, place):
     world.upstream.name("allowed.example", host(ALLOWED))

@@ -61,6 +61,10 @@ inline constexpr Places both_families[] = {places4, places6};
 // Has the kernel route packets from loopback addresses through the wire, as kube-proxy and Docker do.
 inline constexpr const char* routes_loopback_addresses =
     "echo 1 > /proc/sys/net/ipv4/conf/wire/route_localnet";
+// Another table gives what leaves by the wire an address of this host's as its source.
+inline constexpr const char* masquerades =
+    "nft 'table inet mine { chain c { type nat hook postrouting priority srcnat\n"
+    "oifname \"wire\" masquerade\n } \n }'";
 
 // Has the kernel track nothing that this host sends.
 inline constexpr const char* exempts_from_tracking =

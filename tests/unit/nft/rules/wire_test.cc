@@ -70,9 +70,7 @@ TEST_SUITE("nft/rules/container/wire") {
     if (!can_make_hosts_as_real_root()) return;
     HeldHost host(container_rules());
     host.runs(routes_loopback_addresses);
-    host.runs(
-        "nft 'table inet mine { chain c { type nat hook postrouting priority srcnat\n"
-        "oifname \"wire\" masquerade\n } \n }'");
+    host.runs(masquerades);
     for (const Places& at : both_families)
       CHECK(host.sends(agent, tcp({at.loopback, 1}, {at.allowed, 443})) ==
             "leaves: " + text(tcp({at.own, 1}, {at.allowed, 443})));
