@@ -207,8 +207,13 @@ def test_with_the_option_it_is_left(packed, images, with_sudo):
                   "RUN _REMOTE_USER=vscode SUDO=true /tmp/feature/install.sh\n", packed)
 
 
-def test_sudo_that_takes_a_password_does_not(packed, images, with_sudo):
-    images.derive(f"FROM {with_sudo.name}\nRUN echo '{ALL}' >/etc/sudoers.d/image\nCOPY ostiary /tmp/feature\n"
+# The second asks late: an end of the input that came before the question is lost, and the question waits.
+ASKING = {"at once": "true", "late": "sed -i '/pam_rootok/a auth optional pam_exec.so /bin/sleep 2' /etc/pam.d/su"}
+
+
+@pytest.mark.parametrize("when", ASKING)
+def test_sudo_and_su_that_take_a_password_do_not(packed, images, with_sudo, when):
+    images.derive(f"FROM {with_sudo.name}\nRUN {ASKING[when]} && echo '{ALL}' >/etc/sudoers.d/image\nCOPY ostiary /tmp/feature\n"
                   "RUN _REMOTE_USER=vscode /tmp/feature/install.sh\n", packed)
 
 

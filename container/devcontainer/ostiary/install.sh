@@ -48,17 +48,28 @@ printf 'OSTIARY_USER=%s\nOSTIARY_WORKDIR=%s\nREMOTE_USER=%s\n' "$agent" "${WORKD
 OSTIARY_USER="$agent" OSTIARY_WORKDIR="${WORKDIR:-/work}" /opt/ostiary/ostiary plan -- sleep infinity >/dev/null ||
   fail 'the policy or the settings are not as they should be: see the line above'
 
-# Whether the remote user may do something without a password, also where that takes a terminal.
+# Whether the remote user may do something without a password.
 may() {
-  su -s /bin/sh "$user" -c "$1" </dev/null >/dev/null 2>&1 || su --pty -s /bin/sh "$user" -c "$1" </dev/null >/dev/null 2>&1
+  su -s /bin/sh "$user" -c "$1" </dev/null >/dev/null 2>&1
+}
+# The same where that takes a terminal. Only for what never asks: a question at this terminal may wait for an answer forever.
+may_at_a_terminal() {
+  su --pty -s /bin/sh "$user" -c "$1" </dev/null >/dev/null 2>&1
+}
+
+refuse() {
+  fail "$user has another way to root, since \"$1\" takes no password: take it away in the image, or write \"sudo\": true"
 }
 
 if [ "${SUDO:-false}" != true ] && [ "$user" != root ]; then
   rm -f "/etc/sudoers.d/$user" /etc/sudoers.d/ostiary
   # An image may grant more, in whatever way. Without an entry that takes no password, even the list takes one.
-  for way in 'sudo -n true' 'sudo -n -l' 'doas -n true' 'su -c true'; do
-    ! may "$way" || fail "$user has another way to root, since \"$way\" takes no password: take it away in the image, or write \"sudo\": true"
+  for way in 'sudo -n true' 'sudo -n -l' 'doas -n true'; do
+    if may "$way" || may_at_a_terminal "$way"; then
+      refuse "$way"
+    fi
   done
+  ! may 'su -c true' || refuse 'su -c true'
   if [ -d /etc/sudoers.d ]; then
     # What it starts is confined, as the agent.
     echo "$user ALL=(root) NOPASSWD: /usr/local/bin/ostiary exec *" >/etc/sudoers.d/ostiary
