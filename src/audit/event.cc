@@ -7,8 +7,8 @@
 namespace ostiary::audit {
 namespace {
 
-std::string_view text(Gate gate) {
-  return gate == Gate::on ? "on" : "off";
+std::string_view text(GateSwitch gate) {
+  return gate == GateSwitch::on ? "on" : "off";
 }
 
 std::string_view text(Tampering::Response response) {
@@ -37,14 +37,14 @@ Line& endpoint(Line& line, const inet::IpAddress& address, uint16_t port, uint8_
 }
 
 // What is the agent's doing goes without saying.
-Line& by(Line& line, Doer doer) {
-  if (doer == Doer::agent) return line;
-  return line.word("by", doer == Doer::boot ? "boot" : "self-test");
+Line& by(Line& line, Actor actor) {
+  if (actor == Actor::agent) return line;
+  return line.word("by", actor == Actor::boot ? "boot" : "self-test");
 }
 
 class Renderer {
  public:
-  Renderer(Time time, LineRoom room, Road road) : time_(time), room_(room), road_(road) {}
+  Renderer(Time time, LineRoom room, AuditRoad road) : time_(time), room_(room), road_(road) {}
 
   std::string_view operator()(const Boot& event) const {
     return begin("boot")
@@ -145,7 +145,7 @@ class Renderer {
 
   Time time_;
   LineRoom room_;
-  Road road_;
+  AuditRoad road_;
 };
 
 }  // namespace
@@ -168,7 +168,7 @@ std::string_view text(DenyReason reason) {
   return "no_rule";
 }
 
-std::string_view render(const Event& event, Time time, LineRoom room, Road road) {
+std::string_view render(const Event& event, Time time, LineRoom room, AuditRoad road) {
   return std::visit(Renderer(time, room, road), event);
 }
 

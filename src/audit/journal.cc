@@ -25,15 +25,15 @@ UniqueFd reopen_nonblocking(const UniqueFd& fd) {
 }
 
 // Whether the agent has a descriptor that leads to the same place: it has the standard ones.
-Road road_of(const UniqueFd& fd) {
+AuditRoad road_of(const UniqueFd& fd) {
   struct stat ours{};
-  if (::fstat(fd.get(), &ours) != 0) return Road::shared;
+  if (::fstat(fd.get(), &ours) != 0) return AuditRoad::shared;
   for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     struct stat theirs{};
     if (::fstat(standard, &theirs) == 0 && theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino)
-      return Road::shared;
+      return AuditRoad::shared;
   }
-  return Road::own;
+  return AuditRoad::own;
 }
 
 bool takes_octets(const UniqueFd& fd) {

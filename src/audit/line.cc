@@ -71,13 +71,13 @@ std::string_view protocol_name(uint8_t protocol) {
 
 }  // namespace
 
-Line::Line(LineRoom room, Time time, std::string_view event, Road road) : room_(room) {
+Line::Line(LineRoom room, Time time, std::string_view event, AuditRoad road) : room_(room) {
   put(R"({"time":")");
   const auto when = calendar(time);
   put({when.data(), when.size()});
   put("\"");
   word("event", event);
-  if (road == Road::shared) word("road", "shared with the agent");
+  if (road == AuditRoad::shared) word("road", "shared with the agent");
 }
 
 void Line::put(std::string_view octets) {

@@ -14,7 +14,7 @@ namespace ostiary::audit {
 
 class Line {
  public:
-  Line(LineRoom room, Time time, std::string_view event, Road road);
+  Line(LineRoom room, Time time, std::string_view event, AuditRoad road);
 
   Line& text(std::string_view field, std::string_view value);
   // Nothing, where the text is empty.

@@ -16,13 +16,13 @@
 #include "ostiary/base/log.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/boot/files.h"
-#include "ostiary/boot/gate_ward.h"
+#include "ostiary/boot/gate_supervisor.h"
 #include "ostiary/boot/inherited_sockets.h"
-#include "ostiary/boot/lone_user.h"
-#include "ostiary/boot/look_ahead.h"
-#include "ostiary/boot/only_boot.h"
+#include "ostiary/boot/instance_lock.h"
+#include "ostiary/boot/preflight.h"
 #include "ostiary/boot/prepare_claude.h"
 #include "ostiary/boot/rules_after.h"
+#include "ostiary/boot/user_scope_check.h"
 #include "ostiary/keeper/supervisor.h"
 #include "ostiary/net/closed_sockets.h"
 #include "ostiary/nft/earlier.h"
@@ -42,7 +42,7 @@ confine::Command command_of(std::vector<std::string> arguments, const config::En
   return {.arguments = std::move(arguments), .environment = environment.entries(), .directory = directory};
 }
 
-void tell_telemetry(const telemetry::Telemetry& telemetry) {
+void log_telemetry(const telemetry::Telemetry& telemetry) {
   if (telemetry.state != telemetry::State::on) {
     if (telemetry.missing.empty())
       log::info(telemetry.state == telemetry::State::not_configured
@@ -55,7 +55,7 @@ void tell_telemetry(const telemetry::Telemetry& telemetry) {
               std::string(text(route.protocol)) + " (" + std::string(config::text(telemetry.source)) + ")");
 }
 
-void tell_content(const telemetry::Telemetry& telemetry) {
+void log_content(const telemetry::Telemetry& telemetry) {
   std::string told;
   for (const telemetry::Variable& variable : telemetry.variables)
     if (variable.name.starts_with("OTEL_LOG_"))
@@ -83,7 +83,7 @@ Result<audit::Journal> choose_journal(const Plan& plan) {
     return std::unexpected(
         std::move(journal).error().within(given == plan.settings.end() ? "audit" : given->second.origin));
   }
-  if (plan.gate == config::Gate::off) return audit::Journal::none();
+  if (plan.gate == config::GateSwitch::off) return audit::Journal::none();
   auto file = audit::Journal::to_file(default_audit, plan.audit_bound);
   if (file) return file;
   log::info("the audit goes to standard error: " + file.error().message);
@@ -92,7 +92,7 @@ Result<audit::Journal> choose_journal(const Plan& plan) {
 
 Result<audit::Journal> open_journal(const Plan& plan) {
   auto journal = TRY(choose_journal(plan));
-  if (journal.road() == audit::Road::shared)
+  if (journal.road() == audit::AuditRoad::shared)
     log::warn(
         "the audit goes where the agent can write such lines too, and is no evidence: name a file or a "
         "descriptor of its own with --audit");
@@ -100,13 +100,13 @@ Result<audit::Journal> open_journal(const Plan& plan) {
 }
 
 // What the boot holds while it lasts.
-struct Holdings {
+struct BootState {
   audit::Journal journal;
   Supervisor supervisor;
-  event::Signals requests;         // to end, before there is an agent to pass them to
-  std::unique_ptr<GateWard> gate;  // none where the gate is off
+  event::Signals requests;               // to end, before there is an agent to pass them to
+  std::unique_ptr<GateSupervisor> gate;  // none where the gate is off
   // Whether processes that an earlier boot confined may be here; nothing: no rule was touched.
-  std::optional<Left> earlier = {};
+  std::optional<Remaining> earlier = {};
   Status status = {};
   std::optional<int> asked_with = {};  // the signal, where one came so early
   std::string how_it_ended = {};
@@ -122,14 +122,14 @@ struct Holdings {
 };
 
 // Whether somebody asks us to end while there is no agent yet.
-Result<bool> is_asked_to_end(Holdings& holdings) {
-  if (!holdings.asked_with)
-    if (const auto signal = TRY(holdings.requests.next(std::chrono::steady_clock::now()))) {
-      holdings.asked_with = signal->number;
-      holdings.how_it_ended = name_of(signal->number) + " from outside, before the agent was started";
-      log::info(holdings.how_it_ended);
+Result<bool> is_asked_to_end(BootState& state) {
+  if (!state.asked_with)
+    if (const auto signal = TRY(state.requests.next(std::chrono::steady_clock::now()))) {
+      state.asked_with = signal->number;
+      state.how_it_ended = name_of(signal->number) + " from outside, before the agent was started";
+      log::info(state.how_it_ended);
     }
-  return holdings.asked_with.has_value();
+  return state.asked_with.has_value();
 }
 
 bool is_required(const Plan& plan, std::string_view name) {
@@ -138,26 +138,26 @@ bool is_required(const Plan& plan, std::string_view name) {
   });
 }
 
-std::string describe(const GateWard::Unresolved& unresolved) {
+std::string describe(const GateSupervisor::Unresolved& unresolved) {
   std::string what = unresolved.name + " " + unresolved.why;
-  if (unresolved.kind == GateWard::Unresolved::Kind::unresolved) return what;
+  if (unresolved.kind == GateSupervisor::Unresolved::Kind::unresolved) return what;
   return what + ": write {\"host\": \"" + unresolved.name +
          "\", \"private\": true} into the policy file's allow";
 }
 
-Result<> tell_resolution(const Plan& plan, Holdings& holdings) {
-  const GateWard& gate = *holdings.gate;
+Result<> log_resolution(const Plan& plan, BootState& state) {
+  const GateSupervisor& gate = *state.gate;
   log::info("phase 1: " + std::to_string(gate.resolved()) + " of " +
             std::to_string(gate.resolved() + gate.unresolved().size()) + " names are open");
-  const bool has_network = gate.network() == gate::Family::reachable;
+  const bool has_network = gate.network() == gate::Reachability::reachable;
   if (!has_network)
     log::warn(
         "no route leads out of this network, so no name can be used: give the container a network and start "
         "it again");
-  for (const GateWard::Unresolved& each : gate.unresolved()) {
+  for (const GateSupervisor::Unresolved& each : gate.unresolved()) {
     if (is_required(plan, each.name)) return fail(Exit::unavailable, describe(each) + ". It is required");
-    holdings.status.unresolved.push_back(each.name);
-    const bool may_open_later = each.kind == GateWard::Unresolved::Kind::unresolved;
+    state.status.unresolved.push_back(each.name);
+    const bool may_open_later = each.kind == GateSupervisor::Unresolved::Kind::unresolved;
     if (has_network) log::warn(describe(each) + (may_open_later ? ": it stays allowed for later" : ""));
   }
   return {};
@@ -177,19 +177,19 @@ audit::Probe::Outcome recorded(selftest::Outcome outcome) {
   return audit::Probe::Outcome::got_out;
 }
 
-Result<> test_ourselves(const Plan& plan, Holdings& holdings) {
+Result<> test_ourselves(const Plan& plan, BootState& state) {
   // Where the audit goes to a terminal or the agent's own output, an attempt that held is noise, and no
   // evidence.
-  const auto is_noise = [&holdings](audit::Probe::Outcome outcome) {
-    return holdings.journal.road() == audit::Road::shared && outcome != audit::Probe::Outcome::got_out;
+  const auto is_noise = [&state](audit::Probe::Outcome outcome) {
+    return state.journal.road() == audit::AuditRoad::shared && outcome != audit::Probe::Outcome::got_out;
   };
   const auto record = [&](const selftest::Attempt& each) {
     if (is_noise(recorded(each.outcome))) return;
-    holdings.tell(audit::Probe{.probe = each.name, .outcome = recorded(each.outcome), .detail = each.detail});
+    state.tell(audit::Probe{.probe = each.name, .outcome = recorded(each.outcome), .detail = each.detail});
   };
-  const auto attempts = TRY(selftest::run(plan.identity, holdings.gate->targets(), record));
-  holdings.status.self_test = selftest::summary(attempts);
-  log::info("phase 1: self-test: " + holdings.status.self_test);
+  const auto attempts = TRY(selftest::run(plan.identity, state.gate->targets(), record));
+  state.status.self_test = selftest::summary(attempts);
+  log::info("phase 1: self-test: " + state.status.self_test);
   return {};
 }
 
@@ -198,7 +198,7 @@ constexpr rlim_t least_open_files = 64;
 
 Result<> check_open_files(const Plan& plan) {
   rlimit limit{};
-  if (plan.gate == config::Gate::off || ::getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+  if (plan.gate == config::GateSwitch::off || ::getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
       limit.rlim_cur >= least_open_files)
     return {};
   return fail(Exit::unavailable, "the limit of open files is " + std::to_string(limit.rlim_cur) +
@@ -208,7 +208,7 @@ Result<> check_open_files(const Plan& plan) {
 
 // Refuses a boot whose rules would hold other processes than the agent's.
 Result<> check_place(const Plan& plan) {
-  if (plan.gate == config::Gate::off) return {};
+  if (plan.gate == config::GateSwitch::off) return {};
   const bool holds_all = plan.scope == config::Scope::container;
   if (holds_all && plan.network == net::NamespaceKind::machine && plan.in_place == config::Choice::no)
     return fail(
@@ -225,14 +225,14 @@ Result<> check_place(const Plan& plan) {
 }
 
 // Whether processes that an earlier boot confined may be in this network. Ours must hold them as well.
-Result<Left> find_earlier(const Plan& plan) {
+Result<Remaining> find_earlier(const Plan& plan) {
   const bool one_user = plan.scope == config::Scope::user;
   switch (TRY(nft::find_earlier(one_user ? std::optional(plan.identity.uid) : std::nullopt))) {
     case nft::Earlier::none:
     case nft::Earlier::ended:
-      return Left::nobody;
+      return Remaining::none;
     case nft::Earlier::held:
-      return Left::somebody;
+      return Remaining::some;
     case nft::Earlier::held_otherwise:
       break;
   }
@@ -242,34 +242,35 @@ Result<Left> find_earlier(const Plan& plan) {
                   " alone would free them. End these processes, then run: nft delete table inet ostiary");
 }
 
-Result<> open_gate(const Plan& plan, Holdings& holdings) {
-  if (plan.gate == config::Gate::off) return {};
-  holdings.gate = TRY(GateWard::open(plan, holdings.journal, holdings.requests, *holdings.earlier));
-  holdings.supervisor.look_after(holdings.gate.get());
-  holdings.status.tracking = text(holdings.gate->tracking());
-  if (TRY(is_asked_to_end(holdings))) return {};
-  TRY(tell_resolution(plan, holdings));
-  TRY(test_ourselves(plan, holdings));
-  return holdings.gate->end_self_test();
+Result<> open_gate(const Plan& plan, BootState& state) {
+  if (plan.gate == config::GateSwitch::off) return {};
+  state.gate = TRY(GateSupervisor::open(plan, state.journal, state.requests, *state.earlier));
+  state.supervisor.look_after(state.gate.get());
+  state.status.tracking = text(state.gate->tracking());
+  if (TRY(is_asked_to_end(state))) return {};
+  TRY(log_resolution(plan, state));
+  TRY(test_ourselves(plan, state));
+  return state.gate->end_self_test();
 }
 
-Result<> phase_1(const Plan& plan, Holdings& holdings) {
+Result<> phase_1(const Plan& plan, BootState& state) {
   for (const std::string& warning : plan.warnings) log::warn(warning);
-  tell_telemetry(plan.telemetry);
-  TRY(look_ahead(plan));
+  log_telemetry(plan.telemetry);
+  TRY(preflight(plan));
   TRY(check_place(plan));
-  if (plan.gate == config::Gate::on) holdings.earlier = TRY(find_earlier(plan));
+  if (plan.gate == config::GateSwitch::on) state.earlier = TRY(find_earlier(plan));
   TRY(remove_stale_files());
-  TRY(open_gate(plan, holdings));
-  if (TRY(is_asked_to_end(holdings))) return {};
+  TRY(open_gate(plan, state));
+  if (TRY(is_asked_to_end(state))) return {};
   audit::Phase done{.number = audit::Phase::Number::first,
-                    .what = plan.gate == config::Gate::on ? "everything is denied but what the plan opens"
-                                                          : "the gate is off",
-                    .took = holdings.lap()};
-  if (const GateWard* gate = holdings.gate.get())
+                    .what = plan.gate == config::GateSwitch::on
+                                ? "everything is denied but what the plan opens"
+                                : "the gate is off",
+                    .took = state.lap()};
+  if (const GateSupervisor* gate = state.gate.get())
     done.names = {
         .resolved = gate->resolved(), .unresolved = gate->unresolved().size(), .addresses = gate->admitted()};
-  holdings.tell(done);
+  state.tell(done);
   return {};
 }
 
@@ -281,16 +282,16 @@ Error hook_error(Error error) {
 }
 
 // What is left to do: go on, or end with a status because somebody asked us to.
-Result<std::optional<int>> run_auth_hook(const Plan& plan, Holdings& holdings) {
+Result<std::optional<int>> run_auth_hook(const Plan& plan, BootState& state) {
   if (!plan.auth_hook) return std::nullopt;
   const std::string& program = plan.auth_hook->program;
   log::info("auth hook: " + program + " as " + plan.identity.name);
   auto outcome =
-      holdings.supervisor.run(plan.identity, command_of({program}, plan.environment.auth_hook, plan.workdir),
-                              {.grace = plan.grace, .time_limit = plan.auth_hook->time_limit});
+      state.supervisor.run(plan.identity, command_of({program}, plan.environment.auth_hook, plan.workdir),
+                           {.grace = plan.grace, .time_limit = plan.auth_hook->time_limit});
   if (!outcome) return std::unexpected(hook_error(std::move(outcome).error()));
   if (outcome->ending == Ending::asked_to_end) {
-    holdings.how_it_ended = name_of(outcome->asked_with) + " from outside, during the auth hook";
+    state.how_it_ended = name_of(outcome->asked_with) + " from outside, during the auth hook";
     return 128 + outcome->asked_with;
   }
   if (outcome->ending == Ending::over_time)
@@ -321,39 +322,38 @@ void prepare_claude(const Plan& plan) {
     log::warn(written.error().message);
 }
 
-Result<> phase_2(const Plan& plan, const Holdings& holdings) {
+Result<> phase_2(const Plan& plan, const BootState& state) {
   TRY(write_otel_env(plan));
   TRY(write_session(plan));
-  TRY(write_status(plan, holdings.status));
+  TRY(write_status(plan, state.status));
   write_settings_or_say_why(plan);
   prepare_claude(plan);
-  tell_content(plan.telemetry);
+  log_content(plan.telemetry);
   return {};
 }
 
-Result<int> run_agent(const Plan& plan, Holdings& holdings) {
+Result<int> run_agent(const Plan& plan, BootState& state) {
   log::info("phase 2: " + plan.command.front() + " starts as " + plan.identity.name + " in " + plan.workdir);
-  const Outcome outcome = TRY(
-      holdings.supervisor.run(plan.identity, command_of(plan.command, plan.environment.agent, plan.workdir),
-                              {.grace = plan.grace, .time_limit = {}}));
-  holdings.how_it_ended = "the agent " + describe(outcome.wait_status);
+  const Outcome outcome =
+      TRY(state.supervisor.run(plan.identity, command_of(plan.command, plan.environment.agent, plan.workdir),
+                               {.grace = plan.grace, .time_limit = {}}));
+  state.how_it_ended = "the agent " + describe(outcome.wait_status);
   if (outcome.ending == Ending::asked_to_end)
-    holdings.how_it_ended += ", after " + name_of(outcome.asked_with) + " from outside";
+    state.how_it_ended += ", after " + name_of(outcome.asked_with) + " from outside";
   return keeper::exit_status(outcome.wait_status);
 }
 
-Result<int> run_phases(const Plan& plan, Holdings& holdings) {
-  TRY(phase_1(plan, holdings));
-  if (TRY(is_asked_to_end(holdings))) return 128 + *holdings.asked_with;
+Result<int> run_phases(const Plan& plan, BootState& state) {
+  TRY(phase_1(plan, state));
+  if (TRY(is_asked_to_end(state))) return 128 + *state.asked_with;
   TRY(prepare_workdir(plan));
-  if (const auto status = TRY(run_auth_hook(plan, holdings))) return *status;
-  (void)holdings.lap();  // the hook's time is nobody's phase
-  TRY(phase_2(plan, holdings));
-  holdings.tell(audit::Phase{.number = audit::Phase::Number::second,
-                             .what = "the agent's files are written",
-                             .took = holdings.lap()});
-  if (TRY(is_asked_to_end(holdings))) return 128 + *holdings.asked_with;
-  return run_agent(plan, holdings);
+  if (const auto status = TRY(run_auth_hook(plan, state))) return *status;
+  (void)state.lap();  // the hook's time is nobody's phase
+  TRY(phase_2(plan, state));
+  state.tell(audit::Phase{
+      .number = audit::Phase::Number::second, .what = "the agent's files are written", .took = state.lap()});
+  if (TRY(is_asked_to_end(state))) return 128 + *state.asked_with;
+  return run_agent(plan, state);
 }
 
 // What the kernel still sends for processes of the agent's that have ended; empty where it does not.
@@ -373,7 +373,7 @@ bool there_are_rules() {
 }
 
 // Once all that can be ended has ended.
-Result<> end_rules(const Plan& plan, BootEnd boot, const Leftovers& left) {
+Result<> end_rules(const Plan& plan, BootEnd boot, const RemainingProcesses& left) {
   const RulesAtEnd rules = rules_after(plan, boot, left);
   const std::string senders = rules == RulesAtEnd::removed ? find_senders(plan) : "";
   if (rules == RulesAtEnd::removed && senders.empty()) return nft::remove();
@@ -385,27 +385,27 @@ Result<> end_rules(const Plan& plan, BootEnd boot, const Leftovers& left) {
 }
 
 // On an error, assume that a session remains.
-Left find_sessions(const Result<>& nobody_joins, const Plan& plan) {
-  if (plan.gate == config::Gate::off) return Left::nobody;
+Remaining find_sessions(const Result<>& nobody_joins, const Plan& plan) {
+  if (plan.gate == config::GateSwitch::off) return Remaining::none;
   const auto joined = nft::was_joined();
-  return nobody_joins && joined && !*joined ? Left::nobody : Left::somebody;
+  return nobody_joins && joined && !*joined ? Remaining::none : Remaining::some;
 }
 
 // Each step is done whatever became of the one before. No session joins any more, before it is decided
 // whether the rules go. The agent's processes are asked to end before the gate ends, so that their last
 // exports get out; they are killed after it, when every child that the kernel counts is one of theirs.
-Result<> end(const Plan& plan, Holdings& holdings, const Result<int>& status) {
+Result<> end(const Plan& plan, BootState& state, const Result<int>& status) {
   const Result<> nobody_joins = remove_session();
-  const Result<> asked = holdings.supervisor.ask_descendants_to_end();
-  holdings.supervisor.look_after(nullptr);
-  if (holdings.gate) holdings.gate->close();
-  const Result<keeper::Children> children = holdings.supervisor.kill_descendants();
-  const auto boot = status && !holdings.asked_with ? BootEnd::complete : BootEnd::failed;
-  const Leftovers left{
-      .children = children && *children == keeper::Children::none ? Left::nobody : Left::somebody,
+  const Result<> asked = state.supervisor.ask_descendants_to_end();
+  state.supervisor.look_after(nullptr);
+  if (state.gate) state.gate->close();
+  const Result<keeper::Children> children = state.supervisor.kill_descendants();
+  const auto boot = status && !state.asked_with ? BootEnd::complete : BootEnd::failed;
+  const RemainingProcesses left{
+      .children = children && *children == keeper::Children::none ? Remaining::none : Remaining::some,
       .sessions = find_sessions(nobody_joins, plan),
-      .earlier = holdings.earlier.value_or(Left::somebody)};
-  const Result<> rules = holdings.earlier ? end_rules(plan, boot, left) : Result<>{};
+      .earlier = state.earlier.value_or(Remaining::some)};
+  const Result<> rules = state.earlier ? end_rules(plan, boot, left) : Result<>{};
   if (!asked) return asked;
   if (!children) return std::unexpected(children.error());
   return nobody_joins ? rules : nobody_joins;
@@ -420,25 +420,26 @@ Result<int> run(const Plan& plan) {
         "run needs root, to confine the agent: start the container as root and name the agent's user with "
         "--user");
   TRY(check_open_files(plan));
-  const OnlyBoot only = TRY(OnlyBoot::claim());
+  const InstanceLock only = TRY(InstanceLock::claim());
   auto journal = TRY(open_journal(plan));
   auto supervisor = TRY(Supervisor::create());
   auto requests = TRY(event::Signals::only({SIGTERM, SIGINT}));
-  Holdings holdings{.journal = std::move(journal),
-                    .supervisor = std::move(supervisor),
-                    .requests = std::move(requests),
-                    .gate = nullptr,
-                    .status = {}};
-  holdings.tell(audit::Boot{.version = program_version,
-                            .process = static_cast<uint32_t>(::getpid()),
-                            .gate = plan.gate == config::Gate::on ? audit::Gate::on : audit::Gate::off,
-                            .user = plan.identity.name,
-                            .command = plan.command.front()});
-  Result<int> status = run_phases(plan, holdings);
-  const Result<> ended = end(plan, holdings, status);
-  holdings.tell(audit::Exited{
+  BootState state{.journal = std::move(journal),
+                  .supervisor = std::move(supervisor),
+                  .requests = std::move(requests),
+                  .gate = nullptr,
+                  .status = {}};
+  state.tell(audit::Boot{
+      .version = program_version,
+      .process = static_cast<uint32_t>(::getpid()),
+      .gate = plan.gate == config::GateSwitch::on ? audit::GateSwitch::on : audit::GateSwitch::off,
+      .user = plan.identity.name,
+      .command = plan.command.front()});
+  Result<int> status = run_phases(plan, state);
+  const Result<> ended = end(plan, state, status);
+  state.tell(audit::Exited{
       .status = static_cast<uint8_t>(status ? *status : static_cast<int>(status.error().exit)),
-      .reason = status ? std::string_view(holdings.how_it_ended) : std::string_view(status.error().message)});
+      .reason = status ? std::string_view(state.how_it_ended) : std::string_view(status.error().message)});
   if (!ended) return std::unexpected(ended.error());
   return status;
 }

@@ -57,7 +57,7 @@ Result<> write_otel_env(const Plan& plan) {
 
 Result<> write_session(const Plan& plan) {
   const std::string network =
-      plan.gate == config::Gate::on ? net::text(TRY(net::own_network())) : std::string();
+      plan.gate == config::GateSwitch::on ? net::text(TRY(net::own_network())) : std::string();
   const Secret text = render_session(plan.identity, plan.workdir, network, plan.environment.agent.entries());
   return replace_file(state_directory, session_name, text.reveal(), for_root_alone);
 }
@@ -79,7 +79,7 @@ Result<> write_status(const Plan& plan, const Status& status) {
   for (const policy::Rule& rule : plan.inbound) inbound.push_back(text(rule));
   std::vector<std::string> sockets;
   for (const selftest::SocketWaiver& waiver : plan.allowed_sockets) sockets.push_back(waiver.text());
-  const nlohmann::ordered_json json{{"gate", plan.gate == config::Gate::on ? "on" : "off"},
+  const nlohmann::ordered_json json{{"gate", plan.gate == config::GateSwitch::on ? "on" : "off"},
                                     {"telemetry", text(plan.telemetry.state)},
                                     {"user", plan.identity.name},
                                     {"rules", std::move(rules)},

@@ -66,7 +66,7 @@ Result<> plan_gate(const config::Config& config, const Machine& machine, Plan& p
   plan.rules_at_end = config.scope == config::Scope::user ? RulesAtEnd::removed : machine.rules_at_end;
   if (config.keep_rules)
     plan.rules_at_end = *config.keep_rules == config::Choice::yes ? RulesAtEnd::kept : RulesAtEnd::removed;
-  if (config.gate == config::Gate::on)
+  if (config.gate == config::GateSwitch::on)
     plan.upstreams = TRY(usable_upstreams(
         config.upstream ? TRY(parse_upstreams(*config.upstream)) : upstreams_of(machine.resolv_conf),
         plan.warnings));
@@ -74,13 +74,13 @@ Result<> plan_gate(const config::Config& config, const Machine& machine, Plan& p
   if (config.inbound) plan.inbound = TRY(parse_inbound(*config.inbound));
   if (config.audit) plan.audit = TRY(parse_audit(*config.audit));
   plan.audit_bound = audit::FileBound::share_of(static_cast<uint64_t>(config.audit_mebibytes) * mebibyte);
-  if (config.gate == config::Gate::on) plan.rules = TRY(collect_rules(config, plan.telemetry));
-  if (config.gate == config::Gate::on && config.scope == config::Scope::user && plan.identity.uid == 0)
+  if (config.gate == config::GateSwitch::on) plan.rules = TRY(collect_rules(config, plan.telemetry));
+  if (config.gate == config::GateSwitch::on && config.scope == config::Scope::user && plan.identity.uid == 0)
     return fail(
         Exit::configuration,
         config.given.at("scope").origin +
             ": user scope cannot tell a root agent from other root processes: name a user with --user");
-  if (config.gate == config::Gate::on && plan.identity.uid == gate::user)
+  if (config.gate == config::GateSwitch::on && plan.identity.uid == gate::user)
     return fail(Exit::configuration, "the agent cannot run as user " + std::to_string(gate::user) +
                                          ", which is the gate's: choose another with --user");
   return {};

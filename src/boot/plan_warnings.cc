@@ -59,12 +59,12 @@ void warn_of_credentials(Plan& plan) {
 // What an --allow-inbound does not do.
 void warn_of_inbound(Plan& plan) {
   if (plan.inbound.empty()) return;
-  if (plan.scope == config::Scope::user && plan.gate == config::Gate::on)
+  if (plan.scope == config::Scope::user && plan.gate == config::GateSwitch::on)
     plan.warnings.emplace_back(
         "--allow-inbound has no effect with --scope user, where no port is closed to outside");
   for (const policy::Rule& rule : plan.inbound) {
     const auto& network = std::get<inet::Prefix>(rule.subject).network();
-    if (inet::classify(network) == inet::Reach::loopback)
+    if (inet::classify(network) == inet::AddressClass::loopback)
       plan.warnings.push_back(
           rule.reason + " " + text(rule.subject) + ":" + rule.ports.text() +
           " opens nothing: loopback is never held, and nothing comes from there from outside: "
@@ -135,7 +135,7 @@ void warn_of_telemetry(Plan& plan) {
 }  // namespace
 
 void add_warnings(Plan& plan, const config::Config& config) {
-  if (plan.gate == config::Gate::off)
+  if (plan.gate == config::GateSwitch::off)
     plan.warnings.emplace_back("the gate is off: the agent reaches whatever this container can reach");
   if (plan.identity.uid == 0 && !config.user)
     plan.warnings.emplace_back(

@@ -138,10 +138,10 @@ std::string extras(const policy::Rule& rule) {
 void print_phase_1(Out& out, const Plan& plan) {
   line(out, "phase 1: before the network is usable");
   line(out, "  gate         {}",
-       plan.gate == config::Gate::on ? "on: everything is denied but what follows" : "OFF");
+       plan.gate == config::GateSwitch::on ? "on: everything is denied but what follows" : "OFF");
   for (const PlannedUpstream& each : plan.upstreams)
     line(out, "  asks         {}   ({})", text(each.server), each.source);
-  if (plan.gate == config::Gate::on)
+  if (plan.gate == config::GateSwitch::on)
     line(out, "  holds        an address for {} s or its TTL, whichever is longer", plan.hold.count());
   if (plan.scope == config::Scope::user)
     line(out, "  scope        user {} alone: nobody else is touched", plan.identity.uid);
@@ -188,7 +188,7 @@ std::string plan_as_json(const Plan& plan) {
   const Json json{{"version", 1},
                   {"settings", settings_json(plan)},
                   {"agent", agent_json(plan)},
-                  {"gate", plan.gate == config::Gate::on ? "on" : "off"},
+                  {"gate", plan.gate == config::GateSwitch::on ? "on" : "off"},
                   {"scope", config::text(plan.scope)},
                   {"telemetry", telemetry_json(plan.telemetry)},
                   {"rules", rules_json(plan)},

@@ -2,13 +2,13 @@
 
 namespace ostiary::boot {
 
-std::string tell_rules_stay(BootEnd boot, const Leftovers& left, std::string_view senders) {
+std::string tell_rules_stay(BootEnd boot, const RemainingProcesses& left, std::string_view senders) {
   std::string why;
   const auto add = [&why](std::string_view reason) { why.append(why.empty() ? "" : "; ").append(reason); };
   if (boot == BootEnd::failed) add("the boot failed");
-  if (left.children == Left::somebody) add("a process could not be ended");
-  if (left.sessions == Left::somebody) add("ostiary exec was used, and such a session may still be there");
-  if (left.earlier == Left::somebody)
+  if (left.children == Remaining::some) add("a process could not be ended");
+  if (left.sessions == Remaining::some) add("ostiary exec was used, and such a session may still be there");
+  if (left.earlier == Remaining::some)
     add("an earlier boot in this network did not end in order, and processes that it confined may still be "
         "there");
   if (!senders.empty()) add(senders);

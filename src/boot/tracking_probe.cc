@@ -22,9 +22,9 @@ using std::chrono::steady_clock;
 constexpr milliseconds patience{500};
 constexpr uint16_t dns_port = 53;
 
-using Word = std::array<uint8_t, 16>;
+using Nonce = std::array<uint8_t, 16>;
 
-enum class Finding : uint8_t { refused, redirected };
+enum class Seen : uint8_t { refused, redirected };
 
 // The rules may ask who made the socket.
 UniqueFd make_socket(int domain, const confine::Identity& agent) {
@@ -35,44 +35,44 @@ UniqueFd make_socket(int domain, const confine::Identity& agent) {
 }
 
 // Somebody else's question that comes meanwhile is lost, and asked again.
-Result<Finding> await(const UniqueFd& listener, const Word& word) {
+Result<Seen> await(const UniqueFd& listener, const Nonce& nonce) {
   const auto deadline = steady_clock::now() + patience;
   for (;;) {
     const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
     pollfd waiting{.fd = listener.get(), .events = POLLIN, .revents = 0};
-    if (left <= milliseconds(0)) return Finding::refused;
+    if (left <= milliseconds(0)) return Seen::refused;
     const int ready = ::poll(&waiting, 1, static_cast<int>(left.count()));
     if (ready < 0 && errno != EINTR) return std::unexpected(Error::system("poll", Exit::unavailable));
     std::array<uint8_t, 64> room{};
     const ssize_t got = ::recv(listener.get(), room.data(), room.size(), MSG_DONTWAIT);
-    if (got == std::ssize(word) && std::memcmp(room.data(), word.data(), word.size()) == 0)
-      return Finding::redirected;
+    if (got == std::ssize(nonce) && std::memcmp(room.data(), nonce.data(), nonce.size()) == 0)
+      return Seen::redirected;
   }
 }
 
-Result<Finding> ask(inet::Family family, const UniqueFd& listener, const confine::Identity& agent) {
-  Word word{};
-  if (::getrandom(word.data(), word.size(), 0) != std::ssize(word))
+Result<Seen> ask(inet::Family family, const UniqueFd& listener, const confine::Identity& agent) {
+  Nonce nonce{};
+  if (::getrandom(nonce.data(), nonce.size(), 0) != std::ssize(nonce))
     return std::unexpected(Error::system("getrandom", Exit::unavailable));
   const inet::SocketAddress server(inet::IpAddress::loopback(family), dns_port);
   const UniqueFd fd = make_socket(server.domain(), agent);
   if (!fd.valid()) return std::unexpected(Error::system("socket", Exit::unavailable));
-  if (::sendto(fd.get(), word.data(), word.size(), 0, server.get(), server.size()) != std::ssize(word))
-    return Finding::refused;
-  return await(listener, word);
+  if (::sendto(fd.get(), nonce.data(), nonce.size(), 0, server.get(), server.size()) != std::ssize(nonce))
+    return Seen::refused;
+  return await(listener, nonce);
 }
 
 }  // namespace
 
 Result<nft::Tracking> probe_tracking(const gate::Listeners& listeners, const confine::Identity& agent) {
-  if (TRY(ask(inet::Family::ipv4, listeners.udp4, agent)) == Finding::refused)
+  if (TRY(ask(inet::Family::ipv4, listeners.udp4, agent)) == Seen::refused)
     return fail(
         Exit::unavailable,
         "a question to 127.0.0.1 port 53 is not brought to the gate: the kernel tracks no connections, or "
         "somebody else's rules take DNS elsewhere; load nf_conntrack on the host, and look at nft list "
         "ruleset");
   if (!listeners.udp6.valid()) return nft::Tracking::both_families;
-  return TRY(ask(inet::Family::ipv6, listeners.udp6, agent)) == Finding::redirected
+  return TRY(ask(inet::Family::ipv6, listeners.udp6, agent)) == Seen::redirected
              ? nft::Tracking::both_families
              : nft::Tracking::ipv4_only;
 }

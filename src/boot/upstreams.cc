@@ -80,7 +80,7 @@ Result<std::vector<PlannedUpstream>> usable_upstreams(std::vector<PlannedUpstrea
 }
 
 bool is_of_this_host(const inet::IpAddress& address) {
-  if (inet::classify(address) == inet::Reach::loopback) return true;
+  if (inet::classify(address) == inet::AddressClass::loopback) return true;
   const inet::SocketAddress server(address, upstream::dns_port);
   const UniqueFd socket{::socket(server.domain(), SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   if (!socket.valid() || ::connect(socket.get(), server.get(), server.size()) != 0) return false;

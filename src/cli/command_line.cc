@@ -279,7 +279,7 @@ std::string command_form(std::string_view subcommand, std::string_view rest) {
 }
 
 Result<Invocation> parse_run(std::span<const std::string> arguments,
-                             Standing standing = Standing::behind_run) {
+                             CommandPosition position = CommandPosition::behind_run) {
   Syntax app{run_about, command_form("run", "[FLAGS] [--] [PROGRAM...]")};
   app.footer(std::string(run_footer));
   Given given;
@@ -288,7 +288,7 @@ Result<Invocation> parse_run(std::span<const std::string> arguments,
   TRY(check_values(split.flags, "run"));
   if (const auto help = TRY(parse(app, "run", std::move(split.flags)))) return Print{*help};
   TRY(check_program("run", split.command));
-  return Run{collect(app, given), std::move(split.command), std::move(split.warning), standing};
+  return Run{collect(app, given), std::move(split.command), std::move(split.warning), position};
 }
 
 Result<Invocation> parse_plan(std::span<const std::string> arguments) {
@@ -347,7 +347,8 @@ Result<Invocation> parse_command_line(std::span<const std::string> arguments) {
   if (first == "--version") return Print{"ostiary " + std::string(program_version) + "\n"};
   if (first == "--help" || first == "-h") return Print{std::string(about) + "\n"};
   if (!is_subcommand(first))
-    return parse_run(arguments, first.starts_with('-') ? Standing::behind_run : Standing::first_word);
+    return parse_run(arguments,
+                     first.starts_with('-') ? CommandPosition::behind_run : CommandPosition::first_word);
   const auto rest = arguments.subspan(1);
   if (first == "plan") return parse_plan(rest);
   if (first == "exec") return parse_exec(rest);

@@ -19,9 +19,9 @@
 #include "ostiary/boot/files.h"
 #include "ostiary/boot/host_facts.h"
 #include "ostiary/boot/inherited_sockets.h"
-#include "ostiary/boot/look_ahead.h"
-#include "ostiary/boot/only_boot.h"
+#include "ostiary/boot/instance_lock.h"
 #include "ostiary/boot/plan.h"
+#include "ostiary/boot/preflight.h"
 #include "ostiary/boot/print_plan.h"
 #include "ostiary/boot/resolver_file.h"
 #include "ostiary/boot/session.h"
@@ -140,9 +140,9 @@ Result<> check_first_word(const boot::Plan& plan) {
 
 Result<int> execute_run(Run run, char** environ) {
   TRY(boot::hide_memory());
-  const Standing standing = run.standing;
+  const CommandPosition position = run.position;
   const boot::Plan plan = TRY(make_plan(std::move(run), environ));
-  if (standing == Standing::first_word) TRY(check_first_word(plan));
+  if (position == CommandPosition::first_word) TRY(check_first_word(plan));
   config::wipe_values(environ);
   Result<int> status = boot::run(plan);
   if (!status && status.error().exit == Exit::not_found)
@@ -152,7 +152,7 @@ Result<int> execute_run(Run run, char** environ) {
 
 // What a boot in this network would make of the plan's servers.
 void tell_upstreams(boot::Plan& plan) {
-  if (plan.gate == config::Gate::off || plan.upstreams.empty()) return;
+  if (plan.gate == config::GateSwitch::off || plan.upstreams.empty()) return;
   const auto askable = boot::choose_upstreams(plan);
   if (!askable) plan.warnings.push_back("a boot would end with status 78: " + askable.error().message);
   if (askable)
@@ -174,7 +174,7 @@ Result<> require_boot() {
   if (!file_exists(path))
     return fail(Exit::missing_input,
                 "there is no " + path + ": no boot is running: start one with ostiary run");
-  if (TRY(boot::OnlyBoot::is_claimed())) return {};
+  if (TRY(boot::InstanceLock::is_claimed())) return {};
   return fail(Exit::missing_input,
               "the boot that wrote " + path + " has ended: start a new one with ostiary run");
 }
@@ -245,7 +245,7 @@ Result<int> execute_status() {
   auto status = nlohmann::ordered_json::parse(TRY(read_state(boot::status_name)), nullptr, false);
   if (!status.is_object())
     return fail(Exit::unavailable, state_path(boot::status_name) + ": is not what a boot writes: boot again");
-  status["running"] = TRY(boot::OnlyBoot::is_claimed());
+  status["running"] = TRY(boot::InstanceLock::is_claimed());
   return print(status.dump(2) + "\n");
 }
 

@@ -137,9 +137,9 @@ class Reader {
   const GivenSettings& given_;
 };
 
-Result<Gate> read_gate(const Given* given) {
-  if (given == nullptr || given->text == "on") return Gate::on;
-  if (given->text == "off") return Gate::off;
+Result<GateSwitch> read_gate(const Given* given) {
+  if (given == nullptr || given->text == "on") return GateSwitch::on;
+  if (given->text == "off") return GateSwitch::off;
   return bad(*given, "is neither on nor off");
 }
 

@@ -60,7 +60,7 @@ Result<std::vector<NamedText>> text_map(std::string_view key, const Node& object
 std::vector<std::string_view> known_keys() {
   std::vector<std::string_view> keys{"$schema", "allow", "telemetry", "resource_attributes"};
   for (const Setting& setting : settings)
-    if (setting.reach == Reach::everywhere) keys.push_back(setting.key);
+    if (setting.reach == SettingPlace::everywhere) keys.push_back(setting.key);
   return keys;
 }
 
@@ -76,7 +76,7 @@ Result<PolicyFile> read_policy(const Node& root, const std::string& path) {
   if (const Node* schema = root.find("$schema")) TRY(value_for("$schema", schema->string()));
   PolicyFile policy;
   for (const Setting& setting : settings) {
-    const Node* value = setting.reach == Reach::everywhere ? root.find(setting.key) : nullptr;
+    const Node* value = setting.reach == SettingPlace::everywhere ? root.find(setting.key) : nullptr;
     if (value == nullptr) continue;
     auto text = value_for(setting.key, setting_text(setting, *value));
     if (!text && setting.kind == ValueKind::text)

@@ -40,8 +40,8 @@ bool is_address(RecordType type) {
   return type == RecordType::a || type == RecordType::aaaa;
 }
 
-Finding withheld(std::span<const inet::IpAddress> addresses, seconds ttl) {
-  return {.kind = Finding::Kind::withheld,
+Resolution withheld(std::span<const inet::IpAddress> addresses, seconds ttl) {
+  return {.kind = Resolution::Kind::withheld,
           .addresses = addresses,
           .ttl = ttl,
           .why = private_only,
@@ -61,10 +61,10 @@ bool Answerer::Less::operator()(const dns::Question& a, const dns::Question& b) 
   return a.name < b.name;
 }
 
-Answerer::Answerer(Surroundings around, Terms terms, Outlet outlet)
+Answerer::Answerer(Dependencies around, Terms terms, SendFn send_answer)
     : around_(around),
       terms_(terms),
-      outlet_(std::move(outlet)),
+      send_answer_(std::move(send_answer)),
       key_(random_key()),
       cache_(limits::cache_entries, random_key()) {}
 
@@ -74,7 +74,7 @@ void Answerer::take(std::span<const uint8_t> message, const Client& client, Time
   const dns::QueryReading reading = dns::read_query(message);
   if (std::holds_alternative<dns::Ignored>(reading)) return;
   if (const auto* refusal = std::get_if<dns::Refusal>(&reading)) {
-    around_.recorder.tell_folded(
+    around_.recorder.record_folded(
         audit::DenyName{
             .name = {}, .type = {}, .why = DenyReason::malformed, .detail = text(refusal->reason)},
         now);
@@ -89,12 +89,12 @@ void Answerer::take(std::span<const uint8_t> message, const Client& client, Time
 bool Answerer::answer_from_cache(const dns::Query& query, const Client& client, Time now) {
   const auto hit = cache_.find(query.name, query.type, now);
   if (!hit) return false;
-  Finding finding{.kind = Finding::Kind::no_data, .ttl = hit->ttl};
-  if (hit->outcome == dns::Cache::Outcome::no_such_name) finding.kind = Finding::Kind::no_such_name;
-  if (hit->outcome == dns::Cache::Outcome::withheld) finding = withheld({}, hit->ttl);
+  Resolution resolution{.kind = Resolution::Kind::no_data, .ttl = hit->ttl};
+  if (hit->outcome == dns::Cache::Outcome::no_such_name) resolution.kind = Resolution::Kind::no_such_name;
+  if (hit->outcome == dns::Cache::Outcome::withheld) resolution = withheld({}, hit->ttl);
   if (hit->outcome == dns::Cache::Outcome::addresses) {
-    finding.kind = Finding::Kind::addresses;
-    finding.addresses = hit->addresses;
+    resolution.kind = Resolution::Kind::addresses;
+    resolution.addresses = hit->addresses;
     if (hit->admitted_until < now + hit->ttl + limits::admission_margin) {
       const auto name = query.name.host_name();
       const auto until = admit(name->text(), hit->addresses, around_.policy.decide(*name), hit->ttl, now);
@@ -102,7 +102,7 @@ bool Answerer::answer_from_cache(const dns::Query& query, const Client& client, 
       cache_.set_admitted_until(query.name, query.type, *until);
     }
   }
-  answer(query.name, query.type, query.envelope, client, finding, now);
+  answer(query.name, query.type, query.envelope, client, resolution, now);
   return true;
 }
 
@@ -116,7 +116,7 @@ void Answerer::answer_anew(const dns::Query& query, const Client& client, Time n
   const bool opened = is_address(query.type) ? leads_somewhere(query.type)
                                              : decision.types.contains(static_cast<uint16_t>(query.type));
   if (!opened) {
-    if (!is_address(query.type)) tell_denied(query.name, query.type, DenyReason::type, {}, now);
+    if (!is_address(query.type)) audit_denied(query.name, query.type, DenyReason::type, {}, now);
     return write_empty(query.envelope, client, Rcode::no_error);
   }
   const dns::Question question{query.name, query.type};
@@ -134,11 +134,12 @@ void Answerer::answer_anew(const dns::Query& query, const Client& client, Time n
   } else if (pending->second.waiting.size() >= limits::waiters) {
     return deny_at_bound(query, client, "clients waiting for one answer", now);
   }
-  resolve(question, decision,
-          [this, client, question, envelope = dns::KeptEnvelope(query.envelope)](const Finding& finding) {
-            answer(question.name, question.type, envelope.envelope(), client, finding,
-                   std::chrono::steady_clock::now());
-          });
+  resolve(
+      question, decision,
+      [this, client, question, envelope = dns::KeptEnvelope(query.envelope)](const Resolution& resolution) {
+        answer(question.name, question.type, envelope.envelope(), client, resolution,
+               std::chrono::steady_clock::now());
+      });
 }
 
 Origin Answerer::origin_of(const dns::Question& question, uint16_t id, const Client& client) {
@@ -148,18 +149,18 @@ Origin Answerer::origin_of(const dns::Question& question, uint16_t id, const Cli
 }
 
 void Answerer::deny(const dns::Query& query, const Client& client, Time now) {
-  tell_denied(query.name, query.type, DenyReason::no_rule, {}, now);
+  audit_denied(query.name, query.type, DenyReason::no_rule, {}, now);
   write_empty(query.envelope, client, Rcode::no_such_name, no_rule);
 }
 
 void Answerer::deny_at_bound(const dns::Query& query, const Client& client, std::string_view bound,
                              Time now) {
-  tell_denied(query.name, query.type, DenyReason::bound, bound, now);
+  audit_denied(query.name, query.type, DenyReason::bound, bound, now);
   write_empty(query.envelope, client, Rcode::server_failure, at_bound);
 }
 
 bool Answerer::leads_somewhere(RecordType type) const {
-  return (type == RecordType::a ? terms_.ipv4 : terms_.ipv6) == Family::reachable;
+  return (type == RecordType::a ? terms_.ipv4 : terms_.ipv6) == Reachability::reachable;
 }
 
 bool Answerer::within_wildcard_rate(const policy::Decision& decision, Time now) {
@@ -179,24 +180,24 @@ void Answerer::resolve(const dns::Question& question, const policy::Decision& de
 void Answerer::finish(const dns::Question& question, const upstream::Reply& reply) {
   const Time now = std::chrono::steady_clock::now();
   auto pending = pending_.extract(question);
-  const Finding finding = reply ? read_reply(question, pending.mapped().decision, *reply, now)
-                                : failed(question, text(reply.error()), now);
-  for (Found& found : pending.mapped().waiting) found(finding);
+  const Resolution resolution = reply ? read_reply(question, pending.mapped().decision, *reply, now)
+                                      : failed(question, text(reply.error()), now);
+  for (Found& found : pending.mapped().waiting) found(resolution);
 }
 
-Finding Answerer::read_reply(const dns::Question& question, const policy::Decision& decision,
-                             std::span<const uint8_t> reply, Time now) {
+Resolution Answerer::read_reply(const dns::Question& question, const policy::Decision& decision,
+                                std::span<const uint8_t> reply, Time now) {
   if (!is_address(question.type)) return take_records(question, reply, now);
   const dns::AddressReply read = dns::read_address_reply(reply, question);
   if (const auto* addresses = std::get_if<dns::Addresses>(&read))
     return take_addresses(question, decision, *addresses, now);
   if (const auto* none = std::get_if<dns::NoData>(&read)) {
     cache_.put_no_data(question.name, question.type, none->ttl, now);
-    return {.kind = Finding::Kind::no_data, .ttl = none->ttl};
+    return {.kind = Resolution::Kind::no_data, .ttl = none->ttl};
   }
   if (const auto* none = std::get_if<dns::NoSuchName>(&read)) {
     cache_.put_no_such_name(question.name, question.type, none->ttl, now);
-    return {.kind = Finding::Kind::no_such_name, .ttl = none->ttl};
+    return {.kind = Resolution::Kind::no_such_name, .ttl = none->ttl};
   }
   if (const auto* failure = std::get_if<dns::UpstreamFailure>(&read))
     return failed(question, text(failure->rcode), now);
@@ -205,8 +206,8 @@ Finding Answerer::read_reply(const dns::Question& question, const policy::Decisi
   return failed(question, "truncated over TCP", now);
 }
 
-Finding Answerer::take_addresses(const dns::Question& question, const policy::Decision& decision,
-                                 const dns::Addresses& addresses, Time now) {
+Resolution Answerer::take_addresses(const dns::Question& question, const policy::Decision& decision,
+                                    const dns::Addresses& addresses, Time now) {
   kept_.clear();
   std::ranges::copy_if(addresses.list, std::back_inserter(kept_),
                        [&](const inet::IpAddress& address) { return may_be_told(address, decision); });
@@ -218,37 +219,37 @@ Finding Answerer::take_addresses(const dns::Question& question, const policy::De
   const std::string name = question.name.text();
   const auto until = admit(name, kept_, decision, addresses.ttl, now);
   if (!until)
-    return {.kind = Finding::Kind::failed,
+    return {.kind = Resolution::Kind::failed,
             .why = not_admitted,
             .denied = DenyReason::not_admitted,
             .failure = "the kernel refused the admission"};
-  tell_allowed(question.name, name, decision);
+  audit_allowed(question.name, name, decision);
   cache_.put_addresses(question.name, question.type, kept_, addresses.ttl, now, *until);
-  return {.kind = Finding::Kind::addresses, .addresses = kept_, .ttl = addresses.ttl};
+  return {.kind = Resolution::Kind::addresses, .addresses = kept_, .ttl = addresses.ttl};
 }
 
-Finding Answerer::take_records(const dns::Question& question, std::span<const uint8_t> reply, Time now) {
+Resolution Answerer::take_records(const dns::Question& question, std::span<const uint8_t> reply, Time now) {
   dns::RecordReply read = dns::read_record_reply(reply, question);
   if (auto* records = std::get_if<dns::RrSet>(&read)) {
     records_ = std::move(*records);
-    return {.kind = Finding::Kind::records, .records = &records_, .ttl = records_.ttl};
+    return {.kind = Resolution::Kind::records, .records = &records_, .ttl = records_.ttl};
   }
-  if (std::holds_alternative<dns::NoData>(read)) return {.kind = Finding::Kind::no_data};
-  if (std::holds_alternative<dns::NoSuchName>(read)) return {.kind = Finding::Kind::no_such_name};
+  if (std::holds_alternative<dns::NoData>(read)) return {.kind = Resolution::Kind::no_data};
+  if (std::holds_alternative<dns::NoSuchName>(read)) return {.kind = Resolution::Kind::no_such_name};
   return failed(question, "no usable reply", now);
 }
 
-Finding Answerer::without_network(const dns::WireName& name, Time now) {
+Resolution Answerer::without_network(const dns::WireName& name, Time now) {
   const std::string shown = name.text();
   constexpr std::string_view why = "no route leads out of this network";
-  around_.recorder.tell_folded(audit::UpstreamFailure{.name = shown, .why = why}, now);
-  return {.kind = Finding::Kind::failed, .why = no_network, .failure = std::string(why)};
+  around_.recorder.record_folded(audit::UpstreamFailure{.name = shown, .why = why}, now);
+  return {.kind = Resolution::Kind::failed, .why = no_network, .failure = std::string(why)};
 }
 
-Finding Answerer::failed(const dns::Question& question, std::string_view why, Time now) {
+Resolution Answerer::failed(const dns::Question& question, std::string_view why, Time now) {
   const std::string name = question.name.text();
-  around_.recorder.tell_folded(audit::UpstreamFailure{.name = name, .why = why}, now);
-  return {.kind = Finding::Kind::failed, .why = no_answer, .failure = std::string(why)};
+  around_.recorder.record_folded(audit::UpstreamFailure{.name = name, .why = why}, now);
+  return {.kind = Resolution::Kind::failed, .why = no_answer, .failure = std::string(why)};
 }
 
 std::optional<Answerer::Time> Answerer::admit(std::string_view name,
@@ -274,25 +275,25 @@ std::optional<Answerer::Time> Answerer::admit(std::string_view name,
 // ---- answers
 
 void Answerer::answer(const dns::WireName& name, RecordType type, const dns::Envelope& envelope,
-                      const Client& client, const Finding& finding, Time now) {
-  if (finding.denied) tell_denied(name, type, *finding.denied, {}, now);
-  write(envelope, client, finding);
+                      const Client& client, const Resolution& resolution, Time now) {
+  if (resolution.denied) audit_denied(name, type, *resolution.denied, {}, now);
+  write(envelope, client, resolution);
 }
 
-void Answerer::write(const dns::Envelope& envelope, const Client& client, const Finding& finding) {
+void Answerer::write(const dns::Envelope& envelope, const Client& client, const Resolution& resolution) {
   const auto room = std::span(room_).first(dns::answer_limit(envelope, client.transport));
-  switch (finding.kind) {
-    case Finding::Kind::failed:
-      return write_empty(envelope, client, Rcode::server_failure, finding.why);
-    case Finding::Kind::no_such_name:
+  switch (resolution.kind) {
+    case Resolution::Kind::failed:
+      return write_empty(envelope, client, Rcode::server_failure, resolution.why);
+    case Resolution::Kind::no_such_name:
       return write_empty(envelope, client, Rcode::no_such_name);
-    case Finding::Kind::no_data:
-    case Finding::Kind::withheld:
-      return write_empty(envelope, client, Rcode::no_error, finding.why);
-    case Finding::Kind::addresses:
-      return send(client, dns::write_addresses(room, envelope, finding.addresses, finding.ttl));
-    case Finding::Kind::records:
-      return send(client, dns::write_records(room, envelope, *finding.records));
+    case Resolution::Kind::no_data:
+    case Resolution::Kind::withheld:
+      return write_empty(envelope, client, Rcode::no_error, resolution.why);
+    case Resolution::Kind::addresses:
+      return send(client, dns::write_addresses(room, envelope, resolution.addresses, resolution.ttl));
+    case Resolution::Kind::records:
+      return send(client, dns::write_records(room, envelope, *resolution.records));
   }
 }
 
@@ -303,25 +304,25 @@ void Answerer::write_empty(const dns::Envelope& envelope, const Client& client, 
 }
 
 void Answerer::send(const Client& client, size_t size) {
-  if (size > 0) outlet_(client, std::span(room_).first(size));
+  if (size > 0) send_answer_(client, std::span(room_).first(size));
 }
 
 // ---- the audit
 
-void Answerer::tell_allowed(const dns::WireName& name, std::string_view text,
-                            const policy::Decision& decision) {
-  if (told_.size() >= limits::told_names || !told_.insert(hash(key_, name)).second) return;
+void Answerer::audit_allowed(const dns::WireName& name, std::string_view text,
+                             const policy::Decision& decision) {
+  if (audited_.size() >= limits::told_names || !audited_.insert(hash(key_, name)).second) return;
   std::vector<audit::GrantedPorts> ports;
   for (const policy::Grant& grant : decision.grants)
     ports.push_back({static_cast<uint8_t>(grant.transport), grant.ports.first, grant.ports.last});
   around_.recorder.tell(audit::Allow{.name = text, .ports = ports});
 }
 
-void Answerer::tell_denied(const dns::WireName& name, RecordType type, DenyReason why,
-                           std::string_view detail, Time now) {
+void Answerer::audit_denied(const dns::WireName& name, RecordType type, DenyReason why,
+                            std::string_view detail, Time now) {
   const std::string shown = name.text();
   const std::string shown_type = text(type);
-  around_.recorder.tell_folded(
+  around_.recorder.record_folded(
       audit::DenyName{.name = shown, .type = shown_type, .why = why, .detail = detail}, now);
 }
 

@@ -12,19 +12,20 @@ namespace {
 constexpr size_t max_datagram = 4096;
 constexpr size_t max_text = 1024;
 
-// A word of one octet, with room for a descriptor. The kernel reads and writes the parts through `message`.
-struct WordMessage {
-  explicit WordMessage(char said) : word(said) {
+// A command of one octet, with room for a descriptor. The kernel reads and writes the parts through
+// `message`.
+struct CommandMessage {
+  explicit CommandMessage(char said) : command(said) {
     message.msg_iov = &octets;
     message.msg_iovlen = 1;
     message.msg_control = room.data();
     message.msg_controllen = room.size();
   }
-  WordMessage(const WordMessage&) = delete;
-  WordMessage& operator=(const WordMessage&) = delete;
+  CommandMessage(const CommandMessage&) = delete;
+  CommandMessage& operator=(const CommandMessage&) = delete;
 
-  char word;
-  iovec octets{.iov_base = &word, .iov_len = 1};
+  char command;
+  iovec octets{.iov_base = &command, .iov_len = 1};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
   msghdr message{};
 };
@@ -70,8 +71,8 @@ Result<std::optional<std::string>> receive(int channel) {
   }
 }
 
-Result<> send(int channel, char word, int descriptor) {
-  WordMessage said(word);
+Result<> send(int channel, char command, int descriptor) {
+  CommandMessage said(command);
   cmsghdr* const control = CMSG_FIRSTHDR(&said.message);
   control->cmsg_level = SOL_SOCKET;
   control->cmsg_type = SCM_RIGHTS;
@@ -82,15 +83,15 @@ Result<> send(int channel, char word, int descriptor) {
   return {};
 }
 
-Result<std::optional<Heard>> receive_word(int channel) {
-  WordMessage said(0);
+Result<std::optional<ReceivedCommand>> receive_command(int channel) {
+  CommandMessage said(0);
   ssize_t got = 0;
   do {
     got = ::recvmsg(channel, &said.message, MSG_CMSG_CLOEXEC);
   } while (got < 0 && errno == EINTR);
   if (got == 0 || (got < 0 && errno == ECONNRESET)) return std::nullopt;
   if (got < 0) return std::unexpected(Error::system("the gate's channel", Exit::unavailable));
-  Heard heard{.word = static_cast<Word>(said.word)};
+  ReceivedCommand heard{.command = static_cast<Command>(said.command)};
   const cmsghdr* const control = CMSG_FIRSTHDR(&said.message);
   if (control != nullptr && control->cmsg_type == SCM_RIGHTS) {
     int descriptor = -1;

@@ -27,7 +27,7 @@ inline constexpr int last = wildcard_count;
 }  // namespace inherited
 
 // What the keeper says.
-enum class Word : uint8_t { begin = 'b', restore = 'r', tested = 't', audit = 'a' };
+enum class Command : uint8_t { begin = 'b', restore = 'r', tested = 't', audit = 'a' };
 
 std::string render_message(const Message& message);
 std::optional<Message> parse_message(std::string_view octets);
@@ -36,13 +36,13 @@ std::optional<Message> parse_message(std::string_view octets);
 Result<std::optional<std::string>> receive(int channel);
 Result<> send(int channel, std::string_view octets);
 
-// A word, and the descriptor that goes with it; without waiting.
-Result<> send(int channel, char word, int descriptor);
-struct Heard {
-  Word word{};
+// A command, and the descriptor that goes with it; without waiting.
+Result<> send(int channel, char command, int descriptor);
+struct ReceivedCommand {
+  Command command{};
   UniqueFd descriptor = {};  // invalid where none came along
 };
 // Waits for what the keeper says; nothing at the end of the channel.
-Result<std::optional<Heard>> receive_word(int channel);
+Result<std::optional<ReceivedCommand>> receive_command(int channel);
 
 }  // namespace ostiary::gate

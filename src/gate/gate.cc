@@ -66,7 +66,7 @@ Result<Setup> read_setup() {
 
 // What it was born with. Taken before anything is opened, since what is opened may get the number of one that
 // is not there.
-struct Birthright {
+struct InheritedFds {
   std::vector<UniqueFd> udp =
       inherit({inherited::direct_udp4, inherited::direct_udp6, inherited::udp4, inherited::udp6});
   std::vector<UniqueFd> tcp = inherit({inherited::tcp4, inherited::tcp6});
@@ -90,11 +90,11 @@ struct Parts {
 };
 
 Result<Parts> open_parts(const UniqueFd& channel) {
-  Birthright birthright;
+  InheritedFds inherited_fds;
   Setup setup = TRY(read_setup());
-  auto journal = TRY(open_journal(std::move(birthright.audit), setup.audit_bound));
-  auto wildcard_count = TRY(
-      SharedPage<WildcardCount>::attach(std::move(birthright.wildcard_count), "the gate's wildcard count"));
+  auto journal = TRY(open_journal(std::move(inherited_fds.audit), setup.audit_bound));
+  auto wildcard_count = TRY(SharedPage<WildcardCount>::attach(std::move(inherited_fds.wildcard_count),
+                                                              "the gate's wildcard count"));
   policy::Policy policy = policy::Policy::compile(setup.rules);
   auto admissions = TRY(nft::KernelAdmissions::open());
   auto denied = TRY(nft::DeniedLog::open(setup.log_group));
@@ -103,8 +103,8 @@ Result<Parts> open_parts(const UniqueFd& channel) {
                                                {.epoll = *epoll, .token = token(Source::upstream)}));
   return Parts{.setup = std::move(setup),
                .channel = channel,
-               .udp = std::move(birthright.udp),
-               .tcp = std::move(birthright.tcp),
+               .udp = std::move(inherited_fds.udp),
+               .tcp = std::move(inherited_fds.tcp),
                .recorder = Recorder(std::move(journal)),
                .wildcard_count = std::move(wildcard_count),
                .policy = std::move(policy),
@@ -120,7 +120,7 @@ class Gate {
       : parts_(parts),
         udp_(std::move(parts.udp)),
         tcp_(std::move(parts.tcp), *parts.epoll, token(Source::tcp_connection)),
-        ledger_(parts.admissions, parts.setup.beginning),
+        ledger_(parts.admissions, parts.setup.initial_sets),
         wildcards_(*parts.wildcard_count),
         answerer_({parts.policy, *parts.upstream, ledger_, parts.recorder, wildcards_}, parts.setup.terms,
                   [this](const Client& client, std::span<const uint8_t> answer) { send(client, answer); }),
@@ -128,8 +128,8 @@ class Gate {
 
   Result<int> serve() {
     TRY(watch());
-    if (parts_.setup.beginning == Beginning::empty)
-      parts_.recorder.set_doer(audit::Doer::self_test);
+    if (parts_.setup.initial_sets == InitialSets::empty)
+      parts_.recorder.set_actor(audit::Actor::self_test);
     else
       TRY(parts_.denied.gather());
     resolve_plan();
@@ -203,14 +203,14 @@ class Gate {
   }
 
   Result<> on_word(steady_clock::time_point now) {
-    auto heard = TRY(receive_word(parts_.channel.get()));
+    auto heard = TRY(receive_command(parts_.channel.get()));
     if (!heard)
       ended_ = true;
-    else if (heard->word == Word::restore)
+    else if (heard->command == Command::restore)
       TRY(ledger_.restore(now));
-    else if (heard->word == Word::tested)
+    else if (heard->command == Command::tested)
       TRY(on_tested(now));
-    else if (heard->word == Word::audit && heard->descriptor.valid())
+    else if (heard->command == Command::audit && heard->descriptor.valid())
       parts_.recorder.continue_in(std::move(heard->descriptor));
     return {};
   }
@@ -218,7 +218,7 @@ class Gate {
   // The keeper goes on after this: until now all denials were the self-test's.
   Result<> on_tested(steady_clock::time_point now) {
     TRY(read_all_denied(now));
-    parts_.recorder.set_doer(audit::Doer::agent);
+    parts_.recorder.set_actor(audit::Actor::agent);
     TRY(parts_.denied.gather());
     tell({.kind = Message::Kind::tested});
     return {};
@@ -234,16 +234,16 @@ class Gate {
   Result<size_t> on_denied(steady_clock::time_point now) {
     const auto denied = TRY(parts_.denied.read());
     for (const nft::Denied& each : denied)
-      parts_.recorder.tell_folded(audit::DenyPacket{.address = each.destination,
-                                                    .port = each.port,
-                                                    .protocol = each.protocol,
-                                                    .icmp_type = each.icmp_type,
-                                                    .uid = each.uid,
-                                                    .name = ledger_.name_of(each.destination),
-                                                    .why = nft::text(each.cause)},
+      parts_.recorder.record_folded(audit::DenyPacket{.address = each.destination,
+                                                      .port = each.port,
+                                                      .protocol = each.protocol,
+                                                      .icmp_type = each.icmp_type,
+                                                      .uid = each.uid,
+                                                      .name = ledger_.name_of(each.destination),
+                                                      .why = nft::text(each.cause)},
+                                    now);
+    parts_.recorder.record_others(parts_.denied.lost() - std::exchange(denied_lost_, parts_.denied.lost()),
                                   now);
-    parts_.recorder.tell_others(parts_.denied.lost() - std::exchange(denied_lost_, parts_.denied.lost()),
-                                now);
     return denied.size();
   }
 
@@ -258,12 +258,12 @@ class Gate {
 
   void resolve_plan() {
     plan_deadline_ = steady_clock::now() + parts_.setup.resolve_timeout;
-    if (parts_.setup.terms.ipv4 == Family::reachable) plan_types_.push_back(dns::RecordType::a);
-    if (parts_.setup.terms.ipv6 == Family::reachable) plan_types_.push_back(dns::RecordType::aaaa);
+    if (parts_.setup.terms.ipv4 == Reachability::reachable) plan_types_.push_back(dns::RecordType::a);
+    if (parts_.setup.terms.ipv6 == Reachability::reachable) plan_types_.push_back(dns::RecordType::aaaa);
     for (policy::PlainHost& host : parts_.policy.plain_hosts())
       plan_.emplace_back(std::move(host.name), plan_types_.size());
     outstanding_ = plan_.size();
-    if (plan_.empty()) return tell_ready();
+    if (plan_.empty()) return send_ready();
     ask_plan();
   }
 
@@ -281,50 +281,50 @@ class Gate {
     const policy::Decision decision = parts_.policy.decide(host);
     for (const dns::RecordType type : plan_types_) {
       const dns::Question question{dns::WireName::from(host), type};
-      answerer_.resolve(question, decision, [this, index, question](const Finding& finding) {
+      answerer_.resolve(question, decision, [this, index, question](const Resolution& resolution) {
         PlanHost& found = plan_[index];
-        found.take(finding);
-        tell_found(question, finding);
+        found.take(resolution);
+        report_resolved(question, resolution);
         if (!found.waits()) on_resolved(found);
       });
     }
   }
 
   // Addresses to the keeper, denials to the audit.
-  void tell_found(const dns::Question& question, const Finding& finding) {
-    if (finding.kind == Finding::Kind::addresses)
-      for (const inet::IpAddress& address : finding.addresses)
+  void report_resolved(const dns::Question& question, const Resolution& resolution) {
+    if (resolution.kind == Resolution::Kind::addresses)
+      for (const inet::IpAddress& address : resolution.addresses)
         if (!told_ready_)
           tell({.kind = Message::Kind::admitted, .text = address.text(), .reason = question.name.text()});
-    if (finding.denied)
-      parts_.recorder.tell_folded(audit::DenyName{.name = question.name.text(),
-                                                  .type = text(question.type),
-                                                  .why = *finding.denied,
-                                                  .detail = {},
-                                                  .by = audit::Doer::boot},
-                                  steady_clock::now());
+    if (resolution.denied)
+      parts_.recorder.record_folded(audit::DenyName{.name = question.name.text(),
+                                                    .type = text(question.type),
+                                                    .why = *resolution.denied,
+                                                    .detail = {},
+                                                    .by = audit::Actor::boot},
+                                    steady_clock::now());
   }
 
   void on_resolved(const PlanHost& host) {
     if (told_ready_) return;
-    if (!host.resolved()) tell_unopened(host);
-    if (--outstanding_ == 0) return tell_ready();
+    if (!host.resolved()) report_unopened(host);
+    if (--outstanding_ == 0) return send_ready();
     ask_plan();
   }
 
   void give_up_plan() {
     for (const PlanHost& host : plan_)
-      if (host.waits() && !host.resolved()) tell_unopened(host);
+      if (host.waits() && !host.resolved()) report_unopened(host);
     outstanding_ = 0;
-    tell_ready();
+    send_ready();
   }
 
-  void tell_unopened(const PlanHost& host) {
+  void report_unopened(const PlanHost& host) {
     tell(host.unopened(
         {.servers = parts_.setup.upstreams, .types = plan_types_, .timeout = parts_.setup.resolve_timeout}));
   }
 
-  void tell_ready() {
+  void send_ready() {
     told_ready_ = true;
     const auto resolved = std::ranges::count_if(plan_, &PlanHost::resolved);
     tell({.kind = Message::Kind::ready, .number = static_cast<uint32_t>(resolved)});
@@ -362,10 +362,10 @@ Result<int> confine_and_serve(const UniqueFd& channel) {
   Parts parts = TRY(open_parts(channel));
   TRY(confine::confine_gate(parts.setup.user));
   TRY(send(channel.get(), render_message({.kind = Message::Kind::hello, .number = parts.admissions.port()})));
-  auto heard = TRY(receive_word(channel.get()));
-  for (; heard && heard->word == Word::audit; heard = TRY(receive_word(channel.get())))
+  auto heard = TRY(receive_command(channel.get()));
+  for (; heard && heard->command == Command::audit; heard = TRY(receive_command(channel.get())))
     parts.recorder.continue_in(std::move(heard->descriptor));
-  if (!heard || heard->word != Word::begin) return 0;
+  if (!heard || heard->command != Command::begin) return 0;
   auto status = Gate(parts).serve();
   parts.recorder.write();
   return status;

@@ -56,7 +56,7 @@ Result<UniqueFd> setup_file(const Setup& setup) {
 
 // Between fork and exec: the descriptors move to where the gate looks for them, beyond each other's way
 // first.
-[[noreturn]] void become_gate(std::array<int, inherited::last - inherited::setup + 1> fds, Birth birth) {
+[[noreturn]] void become_gate(std::array<int, inherited::last - inherited::setup + 1> fds, StartMode mode) {
   constexpr int out_of_the_way = 20;
   for (int& fd : fds)
     if (fd >= 0) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, out_of_the_way);
@@ -74,7 +74,7 @@ Result<UniqueFd> setup_file(const Setup& setup) {
   ::setsid();
   // Nothing of the keeper's stays open; what does not close is no gate.
   if (::close_range(inherited::last + 1, ~0U, 0) != 0) ::_exit(static_cast<int>(Exit::unavailable));
-  if (birth == Birth::copied) {
+  if (mode == StartMode::fork) {
     replace_process_arguments(program_name);
     const auto status = run();
     ::_exit(status ? *status : static_cast<int>(status.error().exit));
@@ -105,7 +105,7 @@ Result<> open_direct(Listeners& listeners) {
 }
 
 Result<Process> Process::start(const Listeners& listeners, const Setup& setup, Inherited theirs,
-                               Birth birth) {
+                               StartMode mode) {
   const UniqueFd file = TRY(setup_file(setup));
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
@@ -118,38 +118,38 @@ Result<Process> Process::start(const Listeners& listeners, const Setup& setup, I
     become_gate({file.get(), its.get(), listeners.udp4.get(), listeners.udp6.get(), listeners.tcp4.get(),
                  listeners.tcp6.get(), listeners.direct_udp4.get(), listeners.direct_udp6.get(), theirs.audit,
                  theirs.wildcard_count},
-                birth);
+                mode);
   return Process(pid, std::move(ours));
 }
 
-Result<std::optional<Message>> Process::hear(std::chrono::milliseconds limit) {
+Result<std::optional<Message>> Process::receive(std::chrono::milliseconds limit) {
   pollfd readable{.fd = channel_.get(), .events = POLLIN, .revents = 0};
   const int ready = ::poll(&readable, 1, static_cast<int>(limit.count()));
   if (ready == 0) return fail(Exit::unavailable, "the gate did not answer in time");
-  const auto octets = TRY(receive(channel_.get()));
+  const auto octets = TRY(gate::receive(channel_.get()));
   if (!octets) return std::nullopt;
   auto message = parse_message(*octets);
   if (!message) return fail(Exit::unavailable, "the gate sent a malformed message");
   return message;
 }
 
-Result<> Process::tell_begin() {
-  const char word = static_cast<char>(Word::begin);
-  return send(channel_.get(), {&word, 1});
+Result<> Process::send_begin() {
+  const char command = static_cast<char>(Command::begin);
+  return send(channel_.get(), {&command, 1});
 }
 
-Result<> Process::tell_tested() {
-  const char word = static_cast<char>(Word::tested);
-  return send(channel_.get(), {&word, 1});
+Result<> Process::send_tested() {
+  const char command = static_cast<char>(Command::tested);
+  return send(channel_.get(), {&command, 1});
 }
 
 Result<> Process::hand_over_audit(int file) {
-  return send(channel_.get(), static_cast<char>(Word::audit), file);
+  return send(channel_.get(), static_cast<char>(Command::audit), file);
 }
 
-Result<> Process::tell_restore() {
-  const char word = static_cast<char>(Word::restore);
-  return send(channel_.get(), {&word, 1});
+Result<> Process::send_restore() {
+  const char command = static_cast<char>(Command::restore);
+  return send(channel_.get(), {&command, 1});
 }
 
 }  // namespace ostiary::gate

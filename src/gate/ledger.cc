@@ -45,7 +45,7 @@ Result<Ledger::Time> Ledger::admit(std::string_view name, std::span<const inet::
         const Key key{address, static_cast<uint16_t>(port), static_cast<uint8_t>(grant.transport)};
         const auto known = entries_.find(key);
         const Time until = std::max(now + lifetime, known == entries_.end() ? now : known->second);
-        const bool surely_absent = beginning_ == Beginning::empty && known == entries_.end();
+        const bool surely_absent = initial_sets_ == InitialSets::empty && known == entries_.end();
         keys_.push_back(key);
         admissions_.push_back({.address = address,
                                .protocol = key.protocol,

@@ -26,11 +26,11 @@ class PlanHost {
   PlanHost(inet::HostName name, size_t questions) : name_(std::move(name)), waiting_(questions) {}
 
   // What became of one of its questions.
-  void take(const Finding& finding);
+  void take(const Resolution& resolution);
 
   const inet::HostName& name() const { return name_; }
   bool waits() const { return waiting_ > 0; }
-  bool resolved() const { return most_ == Finding::Kind::addresses; }
+  bool resolved() const { return most_ == Resolution::Kind::addresses; }
 
   // To the keeper, where it did not resolve: "has no address (192.0.2.53:53: NODATA)".
   Message unopened(const PlanTerms& terms) const;
@@ -41,7 +41,7 @@ class PlanHost {
   inet::HostName name_;
   size_t waiting_;  // for A, for AAAA
   // Of its findings, the one that says most.
-  Finding::Kind most_ = Finding::Kind::no_data;
+  Resolution::Kind most_ = Resolution::Kind::no_data;
   std::string failure_;
   std::vector<inet::IpAddress> withheld_;
 };

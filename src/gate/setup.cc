@@ -76,10 +76,10 @@ Result<Setup> read_setup(const Json& json) {
   for (const Json& server : json.at("upstreams"))
     setup.upstreams.push_back(TRY(upstream::parse_server(server.get<std::string>())));
   setup.terms.hold = seconds(TRY(whole<uint32_t>(json.at("hold"))));
-  setup.terms.ipv4 = TRY(enumerator(json.at("ipv4"), Family::reachable));
-  setup.terms.ipv6 = TRY(enumerator(json.at("ipv6"), Family::reachable));
+  setup.terms.ipv4 = TRY(enumerator(json.at("ipv4"), Reachability::reachable));
+  setup.terms.ipv6 = TRY(enumerator(json.at("ipv6"), Reachability::reachable));
   setup.resolve_timeout = seconds(TRY(whole<uint32_t>(json.at("resolve_timeout"))));
-  setup.beginning = TRY(enumerator(json.at("beginning"), Beginning::continued));
+  setup.initial_sets = TRY(enumerator(json.at("initial_sets"), InitialSets::continued));
   setup.mark = TRY(whole<uint32_t>(json.at("mark")));
   setup.log_group = TRY(whole<uint16_t>(json.at("log_group")));
   setup.audit_bound = audit::FileBound::of_file(TRY(whole<uint64_t>(json.at("audit_bound"))));
@@ -100,7 +100,7 @@ std::string render_setup(const Setup& setup) {
               {"ipv4", setup.terms.ipv4},
               {"ipv6", setup.terms.ipv6},
               {"resolve_timeout", setup.resolve_timeout.count()},
-              {"beginning", setup.beginning},
+              {"initial_sets", setup.initial_sets},
               {"mark", setup.mark},
               {"log_group", setup.log_group},
               {"audit_bound", setup.audit_bound.octets()},

@@ -27,7 +27,7 @@ bool by_client_then_longest_first(const Outgoing* one, const Outgoing* other) {
 
 // The answers at the front that can leave as one packet: to one client, and none but the last shorter than
 // the first.
-std::span<Outgoing* const> train(std::span<Outgoing* const> answers) {
+std::span<Outgoing* const> segment_run(std::span<Outgoing* const> answers) {
   size_t length = 1;
   while (length < answers.size() && answers[length - 1]->size == answers[0]->size &&
          by_address(answers[length]->client, answers[0]->client) == 0)
@@ -36,7 +36,7 @@ std::span<Outgoing* const> train(std::span<Outgoing* const> answers) {
 }
 
 // What a call to sendmmsg points at.
-class Mail {
+class SendBatch {
  public:
   void add(std::span<Outgoing* const> answers) {
     msghdr& header = headers_[count_].msg_hdr;
@@ -89,27 +89,26 @@ void send_one(int socket, const Outgoing& answer) {
            reinterpret_cast<const sockaddr*>(&answer.client.address), answer.client.address_size);
 }
 
-// An interface may be too narrow for a train, or unable to cut one: then its answers leave one by one. An
-// answer that cannot be sent alone (its client is gone) is passed over.
+// An interface may be too narrow for such a run, or unable to split one: then its answers leave one by one.
+// An answer that cannot be sent alone (its client is gone) is passed over.
 void send_all(int socket, std::span<Outgoing*> answers) {
   if (answers.size() == 1) return send_one(socket, *answers[0]);
   std::ranges::sort(answers, by_client_then_longest_first);
-  Mail mail;
-  std::array<std::span<Outgoing* const>, batch> trains;
+  SendBatch sending;
+  std::array<std::span<Outgoing* const>, batch> runs;
   size_t count = 0;
-  for (std::span<Outgoing* const> rest = answers; !rest.empty();
-       rest = rest.subspan(trains[count++].size())) {
-    trains[count] = train(rest);
-    mail.add(trains[count]);
+  for (std::span<Outgoing* const> rest = answers; !rest.empty(); rest = rest.subspan(runs[count++].size())) {
+    runs[count] = segment_run(rest);
+    sending.add(runs[count]);
   }
-  const auto taken = mail.send(socket);
+  const auto taken = sending.send(socket);
   std::array<Outgoing*, batch> alone{};
   size_t left = 0;
   for (size_t i = 0; i < count; ++i)
-    if (!taken[i] && trains[i].size() > 1)
-      for (Outgoing* each : trains[i]) alone[left++] = each;
+    if (!taken[i] && runs[i].size() > 1)
+      for (Outgoing* each : runs[i]) alone[left++] = each;
   if (left == 0) return;
-  Mail again;
+  SendBatch again;
   for (size_t i = 0; i < left; ++i) again.add(std::span(alone).subspan(i, 1));
   again.send(socket);
 }

@@ -12,7 +12,7 @@ namespace {
 
 struct Entry {
   std::string_view network;
-  Reach reach;
+  AddressClass reach;
 };
 
 // The first match counts, so single addresses stand before the networks around them. What no entry names is
@@ -20,61 +20,61 @@ struct Entry {
 constexpr std::array<Entry, 48> entries{{
     // AWS, Azure, Google, OpenStack and most others; then ECS tasks, EKS pods, Amazon's time and DNS service,
     // Alibaba, Oracle, Azure's wire server.
-    {"169.254.169.254", Reach::metadata},
-    {"169.254.170.2", Reach::metadata},
-    {"169.254.170.23", Reach::metadata},
-    {"169.254.169.123", Reach::metadata},
-    {"169.254.169.253", Reach::metadata},
-    {"100.100.100.200", Reach::metadata},
-    {"192.0.0.192", Reach::metadata},
-    {"168.63.129.16", Reach::metadata},
-    {"0.0.0.0/8", Reach::unspecified},
-    {"10.0.0.0/8", Reach::private_network},
-    {"100.64.0.0/10", Reach::carrier_nat},
-    {"127.0.0.0/8", Reach::loopback},
-    {"169.254.0.0/16", Reach::link_local},
-    {"172.16.0.0/12", Reach::private_network},
-    {"192.0.0.0/24", Reach::reserved},
-    {"192.88.99.0/24", Reach::translation},
-    {"192.168.0.0/16", Reach::private_network},
-    {"198.18.0.0/15", Reach::benchmarking},
-    {"224.0.0.0/4", Reach::multicast},
-    {"255.255.255.255", Reach::broadcast},
-    {"240.0.0.0/4", Reach::reserved},
-    {"0.0.0.0/0", Reach::public_internet},
+    {"169.254.169.254", AddressClass::metadata},
+    {"169.254.170.2", AddressClass::metadata},
+    {"169.254.170.23", AddressClass::metadata},
+    {"169.254.169.123", AddressClass::metadata},
+    {"169.254.169.253", AddressClass::metadata},
+    {"100.100.100.200", AddressClass::metadata},
+    {"192.0.0.192", AddressClass::metadata},
+    {"168.63.129.16", AddressClass::metadata},
+    {"0.0.0.0/8", AddressClass::unspecified},
+    {"10.0.0.0/8", AddressClass::private_network},
+    {"100.64.0.0/10", AddressClass::carrier_nat},
+    {"127.0.0.0/8", AddressClass::loopback},
+    {"169.254.0.0/16", AddressClass::link_local},
+    {"172.16.0.0/12", AddressClass::private_network},
+    {"192.0.0.0/24", AddressClass::reserved},
+    {"192.88.99.0/24", AddressClass::translation},
+    {"192.168.0.0/16", AddressClass::private_network},
+    {"198.18.0.0/15", AddressClass::benchmarking},
+    {"224.0.0.0/4", AddressClass::multicast},
+    {"255.255.255.255", AddressClass::broadcast},
+    {"240.0.0.0/4", AddressClass::reserved},
+    {"0.0.0.0/0", AddressClass::public_internet},
 
     // AWS instances, EKS pods, Amazon's time and DNS service, Google, Scaleway, Oracle, OpenStack.
-    {"fd00:ec2::254", Reach::metadata},
-    {"fd00:ec2::23", Reach::metadata},
-    {"fd00:ec2::123", Reach::metadata},
-    {"fd00:ec2::253", Reach::metadata},
-    {"fd20:ce::254", Reach::metadata},
-    {"fd00:42::42", Reach::metadata},
-    {"fd00:c1::a9fe:a9fe", Reach::metadata},
-    {"fe80::a9fe:a9fe", Reach::metadata},
-    {"::", Reach::unspecified},
-    {"::1", Reach::loopback},
-    {"::/96", Reach::translation},
-    {"64:ff9b:1::/48", Reach::translation},
-    {"2001::/32", Reach::translation},
-    {"2001:2::/48", Reach::benchmarking},
-    {"2001:20::/28", Reach::reserved},
-    {"2001:10::/28", Reach::reserved},
-    {"2001:db8::/32", Reach::public_internet},
-    {"2002::/16", Reach::translation},
-    {"3fff::/20", Reach::public_internet},
-    {"fdaa::/16", Reach::fly_private},
-    {"fc00::/7", Reach::unique_local},
-    {"fe80::/10", Reach::link_local},
-    {"fec0::/10", Reach::private_network},
-    {"ff00::/8", Reach::multicast},
-    {"2000::/3", Reach::public_internet},
-    {"::/0", Reach::reserved},
+    {"fd00:ec2::254", AddressClass::metadata},
+    {"fd00:ec2::23", AddressClass::metadata},
+    {"fd00:ec2::123", AddressClass::metadata},
+    {"fd00:ec2::253", AddressClass::metadata},
+    {"fd20:ce::254", AddressClass::metadata},
+    {"fd00:42::42", AddressClass::metadata},
+    {"fd00:c1::a9fe:a9fe", AddressClass::metadata},
+    {"fe80::a9fe:a9fe", AddressClass::metadata},
+    {"::", AddressClass::unspecified},
+    {"::1", AddressClass::loopback},
+    {"::/96", AddressClass::translation},
+    {"64:ff9b:1::/48", AddressClass::translation},
+    {"2001::/32", AddressClass::translation},
+    {"2001:2::/48", AddressClass::benchmarking},
+    {"2001:20::/28", AddressClass::reserved},
+    {"2001:10::/28", AddressClass::reserved},
+    {"2001:db8::/32", AddressClass::public_internet},
+    {"2002::/16", AddressClass::translation},
+    {"3fff::/20", AddressClass::public_internet},
+    {"fdaa::/16", AddressClass::fly_private},
+    {"fc00::/7", AddressClass::unique_local},
+    {"fe80::/10", AddressClass::link_local},
+    {"fec0::/10", AddressClass::private_network},
+    {"ff00::/8", AddressClass::multicast},
+    {"2000::/3", AddressClass::public_internet},
+    {"::/0", AddressClass::reserved},
 }};
 
 struct Range {
   Prefix prefix;
-  Reach reach;
+  AddressClass reach;
 };
 
 std::vector<Range> read_entries() {
@@ -104,7 +104,7 @@ IpAddress in_nat64(const IpAddress& address) {
 std::vector<IpAddress> find_metadata_services() {
   std::vector<IpAddress> found;
   for (const auto& [prefix, reach] : ranges()) {
-    if (reach != Reach::metadata) continue;
+    if (reach != AddressClass::metadata) continue;
     found.push_back(prefix.network());
     if (prefix.network().family() == Family::ipv4) found.push_back(in_nat64(prefix.network()));
   }
@@ -113,13 +113,13 @@ std::vector<IpAddress> find_metadata_services() {
 
 }  // namespace
 
-Reach classify(const IpAddress& address) {
+AddressClass classify(const IpAddress& address) {
   const auto octets = address.octets();
   if (nat64().contains(address))
     return classify(IpAddress::v4({octets[12], octets[13], octets[14], octets[15]}));
   const auto found =
       std::ranges::find_if(ranges(), [&](const Range& range) { return range.prefix.contains(address); });
-  return found == ranges().end() ? Reach::reserved : found->reach;
+  return found == ranges().end() ? AddressClass::reserved : found->reach;
 }
 
 std::span<const IpAddress> metadata_services() {
@@ -127,35 +127,35 @@ std::span<const IpAddress> metadata_services() {
   return found;
 }
 
-std::string_view text(Reach reach) {
+std::string_view text(AddressClass reach) {
   switch (reach) {
-    case Reach::unspecified:
+    case AddressClass::unspecified:
       return "unspecified";
-    case Reach::loopback:
+    case AddressClass::loopback:
       return "loopback";
-    case Reach::metadata:
+    case AddressClass::metadata:
       return "metadata service";
-    case Reach::link_local:
+    case AddressClass::link_local:
       return "link-local";
-    case Reach::private_network:
+    case AddressClass::private_network:
       return "private";
-    case Reach::unique_local:
+    case AddressClass::unique_local:
       return "unique local";
-    case Reach::fly_private:
+    case AddressClass::fly_private:
       return "Fly private network";
-    case Reach::carrier_nat:
+    case AddressClass::carrier_nat:
       return "carrier-grade NAT";
-    case Reach::multicast:
+    case AddressClass::multicast:
       return "multicast";
-    case Reach::broadcast:
+    case AddressClass::broadcast:
       return "broadcast";
-    case Reach::benchmarking:
+    case AddressClass::benchmarking:
       return "benchmarking";
-    case Reach::translation:
+    case AddressClass::translation:
       return "IPv4 inside IPv6";
-    case Reach::reserved:
+    case AddressClass::reserved:
       return "reserved";
-    case Reach::public_internet:
+    case AddressClass::public_internet:
       return "public";
   }
   return "reserved";

@@ -1,7 +1,7 @@
 // forgery.h: packets that bear another host's address as their source, or name a further stop on their way.
 // The rules' own refusal of such a packet, an ICMP error or a reset, would carry it to that other host. No
 // system call tells whether it did: whoever tries counts what leaves, here (sent_octets.h) or with the
-// address of the accomplice (nft/tally.h).
+// address of the accomplice (nft/egress_counter.h).
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/inet/ip_address.h"
-#include "ostiary/nft/tally.h"
+#include "ostiary/nft/egress_counter.h"
 
 namespace ostiary::selftest {
 

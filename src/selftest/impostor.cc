@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "on_behalf.h"
+#include "as_user.h"
 #include "ostiary/gate/launch.h"
 #include "ostiary/inet/socket_address.h"
 
@@ -66,9 +66,9 @@ Finding not_believed(const std::string& why) {
 
 }  // namespace
 
-Result<Impostor> Impostor::prepare(const Place& upstream, uint32_t gate_mark) {
+Result<Impostor> Impostor::prepare(const AddressPort& upstream, uint32_t gate_mark) {
   Impostor impostor(upstream);
-  const OnBehalf of_the_gate(gate::user, gate::user);
+  const AsUser of_the_gate(gate::user, gate::user);
   const inet::SocketAddress address(upstream.address, upstream.port);
   impostor.datagrams_ = TRY(open_askers(address, SOCK_DGRAM, gate_mark));
   impostor.connections_ = TRY(open_askers(address, SOCK_STREAM, gate_mark));

@@ -14,7 +14,7 @@ namespace ostiary::selftest {
 class Impostor {
  public:
   // By the keeper: sockets that ask as the gate does, with its mark and as its user.
-  static Result<Impostor> prepare(const Place& upstream, uint32_t gate_mark);
+  static Result<Impostor> prepare(const AddressPort& upstream, uint32_t gate_mark);
 
   // By the agent: binds the upstream's address and port beside whatever is there, and answers what the
   // sockets ask: one octet, which is no question to a real resolver.
@@ -22,9 +22,9 @@ class Impostor {
   Attempt accept_connections() const;
 
  private:
-  explicit Impostor(const Place& upstream) : upstream_(upstream) {}
+  explicit Impostor(const AddressPort& upstream) : upstream_(upstream) {}
 
-  Place upstream_;
+  AddressPort upstream_;
   // Several, since the kernel shares them out among those who listen.
   std::vector<UniqueFd> datagrams_;
   std::vector<UniqueFd> connections_;

@@ -8,8 +8,8 @@
 
 #include <poll.h>
 
-#include "errands.h"
-#include "on_behalf.h"
+#include "as_user.h"
+#include "attempt_plans.h"
 #include "privileges.h"
 #include "probe_socket.h"
 #include "sent_octets.h"
@@ -47,17 +47,17 @@ Finding nothing_left(const std::string& result) {
 }
 
 // Until each has a finding, or time is up.
-Result<> await(std::vector<Flight>& flights, milliseconds patience) {
+Result<> await(std::vector<NetworkAttempt>& network_attempts, milliseconds patience) {
   const auto deadline = steady_clock::now() + patience;
   std::vector<pollfd> waiting;
-  std::vector<Flight*> waited_for;
+  std::vector<NetworkAttempt*> waited_for;
   for (;;) {
     waiting.clear();
     waited_for.clear();
-    for (Flight& flight : flights) {
-      if (flight.finding()) continue;
-      waiting.push_back({flight.fd(), flight.events(), 0});
-      waited_for.push_back(&flight);
+    for (NetworkAttempt& network_attempt : network_attempts) {
+      if (network_attempt.finding()) continue;
+      waiting.push_back({network_attempt.fd(), network_attempt.events(), 0});
+      waited_for.push_back(&network_attempt);
     }
     const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
     if (waiting.empty() || left <= milliseconds(0)) return {};
@@ -72,13 +72,13 @@ Result<> await(std::vector<Flight>& flights, milliseconds patience) {
 
 Result<Probe> Probe::prepare(const confine::Identity& agent, const Targets& targets) {
   Probe probe(agent, targets);
-  Errands errands = choose_errands(targets);
-  probe.left_out_ = std::move(errands.left_out);
+  AttemptPlans attempt_plans = plan_attempts(targets);
+  probe.left_out_ = std::move(attempt_plans.left_out);
   probe.forgeries_ = TRY(choose_forgeries());
   probe.doors_ = find_doors(agent.home);
-  for (const Place& upstream : targets.local_upstreams)
+  for (const AddressPort& upstream : targets.local_upstreams)
     probe.impostors_.push_back(TRY(Impostor::prepare(upstream, targets.gate_mark)));
-  TRY(probe.take(std::move(errands.all), agent));
+  TRY(probe.take(std::move(attempt_plans.all), agent));
   return probe;
 }
 
@@ -86,30 +86,31 @@ Result<Probe> Probe::prepare_again(const confine::Identity& agent, const Targets
                                    std::span<const std::string> names) {
   Probe probe(agent, targets);
   probe.scope_ = Scope::network;
-  Errands errands = choose_errands(targets);
-  std::erase_if(errands.all, [names](const Errand& errand) {
-    return errand.aim == Aim::gates_answer || std::ranges::find(names, errand.name) == names.end();
+  AttemptPlans attempt_plans = plan_attempts(targets);
+  std::erase_if(attempt_plans.all, [names](const AttemptPlan& plan) {
+    return plan.goal == Goal::gates_answer || std::ranges::find(names, plan.name) == names.end();
   });
   probe.forgeries_ = TRY(choose_forgeries());
   std::erase_if(probe.forgeries_, [names](const Forgery& forgery) {
     return std::ranges::find(names, forgery.name) == names.end();
   });
-  TRY(probe.take(std::move(errands.all), agent));
+  TRY(probe.take(std::move(attempt_plans.all), agent));
   return probe;
 }
 
-Result<> Probe::take(std::vector<Errand> errands, const confine::Identity& agent) {
+Result<> Probe::take(std::vector<AttemptPlan> attempt_plans, const confine::Identity& agent) {
   const auto unlisted = TRY(UnlistedName::make());
-  const OnBehalf of_the_agent(agent.uid, agent.gid);
-  for (Errand& errand : errands) flights_.push_back(TRY(Flight::prepare(std::move(errand), unlisted)));
+  const AsUser of_the_agent(agent.uid, agent.gid);
+  for (AttemptPlan& plan : attempt_plans)
+    flights_.push_back(TRY(NetworkAttempt::prepare(std::move(plan), unlisted)));
   return {};
 }
 
 std::vector<Probe::Watched> Probe::watched() const {
   std::vector<Watched> all;
-  for (const Flight& flight : flights_)
+  for (const NetworkAttempt& network_attempt : flights_)
     all.push_back(
-        {{flight.destination()},
+        {{network_attempt.destination()},
          {Outcome::dropped, "other rules dropped it: nothing came as far as leaving this machine"}});
   for (const Forgery& forgery : forgeries_)
     all.push_back({forgery.accomplice, held("nothing left this machine")});
@@ -137,12 +138,12 @@ std::vector<Attempt> Probe::forge_all() const {
 
 Result<std::vector<Attempt>> Probe::try_to_get_out() {
   std::vector<Attempt> forged = forge_all();
-  for (Flight& flight : flights_) TRY(flight.set_out());
+  for (NetworkAttempt& network_attempt : flights_) TRY(network_attempt.start());
   TRY(await(flights_, targets_.patience));
   std::vector<Attempt> attempts;
-  for (Flight& flight : flights_) {
-    if (!flight.finding()) flight.on_time_out(targets_.patience);
-    attempts.push_back(attempt(flight.name(), *flight.finding()));
+  for (NetworkAttempt& network_attempt : flights_) {
+    if (!network_attempt.finding()) network_attempt.on_time_out(targets_.patience);
+    attempts.push_back(attempt(network_attempt.name(), *network_attempt.finding()));
   }
   std::ranges::move(forged, std::back_inserter(attempts));
   if (scope_ == Scope::network) return attempts;

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "doors.h"
-#include "flight.h"
 #include "forgery.h"
 #include "impostor.h"
-#include "ostiary/nft/tally.h"
+#include "network_attempt.h"
+#include "ostiary/nft/egress_counter.h"
 #include "ostiary/selftest/selftest.h"
 
 namespace ostiary::selftest {
@@ -38,13 +38,13 @@ class Probe {
   enum class Scope : uint8_t { everything, network };
   Probe(const confine::Identity& agent, const Targets& targets) : targets_(targets), home_(agent.home) {}
 
-  Result<> take(std::vector<Errand> errands, const confine::Identity& agent);
+  Result<> take(std::vector<AttemptPlan> attempt_plans, const confine::Identity& agent);
   std::vector<Attempt> forge_all() const;
 
   Targets targets_;
   std::string home_;
   Scope scope_ = Scope::everything;
-  std::vector<Flight> flights_;
+  std::vector<NetworkAttempt> flights_;
   std::vector<Forgery> forgeries_;
   std::vector<Attempt> left_out_;
   Doors doors_;

@@ -69,24 +69,24 @@ std::optional<IcmpError> read_error(const cmsghdr& header, const std::optional<I
 
 }  // namespace
 
-uint8_t protocol_of(Means means, Family family) {
-  switch (means) {
-    case Means::tcp:
+uint8_t protocol_of(Transport transport, Family family) {
+  switch (transport) {
+    case Transport::tcp:
       return IPPROTO_TCP;
-    case Means::udp:
+    case Transport::udp:
       return IPPROTO_UDP;
-    case Means::udp_lite:
+    case Transport::udp_lite:
       return IPPROTO_UDPLITE;
-    case Means::ping:
+    case Transport::ping:
       return family == Family::ipv4 ? uint8_t{IPPROTO_ICMP} : uint8_t{IPPROTO_ICMPV6};
   }
   return IPPROTO_TCP;
 }
 
-std::expected<UniqueFd, int> open_socket(Means means, Family family) {
+std::expected<UniqueFd, int> open_socket(Transport transport, Family family) {
   const int domain = family == Family::ipv4 ? AF_INET : AF_INET6;
-  const int type = means == Means::tcp ? SOCK_STREAM : SOCK_DGRAM;
-  UniqueFd fd{::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol_of(means, family))};
+  const int type = transport == Transport::tcp ? SOCK_STREAM : SOCK_DGRAM;
+  UniqueFd fd{::socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol_of(transport, family))};
   if (!fd.valid()) return std::unexpected(errno);
   return fd;
 }

@@ -13,13 +13,13 @@
 
 namespace ostiary::selftest {
 
-enum class Means : uint8_t { tcp, udp, udp_lite, ping };
+enum class Transport : uint8_t { tcp, udp, udp_lite, ping };
 
 // The protocol's number in packets of that family.
-uint8_t protocol_of(Means means, inet::Family family);
+uint8_t protocol_of(Transport transport, inet::Family family);
 
 // Non-blocking. The unexpected value is socket(2)'s errno, which is a finding in itself.
-std::expected<UniqueFd, int> open_socket(Means means, inet::Family family);
+std::expected<UniqueFd, int> open_socket(Transport transport, inet::Family family);
 
 // A packet that gets out gets to the next hop and no further.
 Result<> limit_hops(const UniqueFd& fd, inet::Family family);

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "ostiary/keeper/spawn.h"
-#include "ostiary/nft/tally.h"
+#include "ostiary/nft/egress_counter.h"
 #include "probe.h"
 
 namespace ostiary::selftest {
@@ -103,9 +103,9 @@ Result<std::vector<Attempt>> try_again(const confine::Identity& identity, Target
   const auto watched = probe.watched();
   std::vector<nft::Counted> addresses;
   for (const Probe::Watched& each : watched) addresses.push_back(each.address);
-  const auto tally = TRY(nft::Tally::begin(addresses));
+  const auto egress_counter = TRY(nft::EgressCounter::begin(addresses));
   auto attempts = TRY(send_out(probe, identity, targets));
-  const auto left = TRY(tally.read());
+  const auto left = TRY(egress_counter.read());
   if (attempts.size() != left.size()) return fail(Exit::unavailable, "not everything was tried again");
   for (size_t i = 0; i < attempts.size(); ++i) {
     if (attempts[i].outcome != Outcome::unanswered) continue;
@@ -144,7 +144,7 @@ Result<std::vector<Attempt>> run_probe(const confine::Identity& identity, const 
 
 }  // namespace
 
-std::string text(const Place& place) {
+std::string text(const AddressPort& place) {
   const std::string address = place.address.text();
   const bool v6 = place.address.family() == inet::Family::ipv6;
   return (v6 ? "[" + address + "]" : address) + ":" + std::to_string(place.port);

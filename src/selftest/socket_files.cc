@@ -44,7 +44,7 @@ class Walk {
   Walk(SocketFiles& found, const std::vector<std::string>& mount_points)
       : found_(found), mount_points_(mount_points) {}
 
-  void through(const std::string& place, const limits::Look& look) {
+  void through(const std::string& place, const limits::FileSearch& look) {
     look_ = look;
     waiting_.push_back({place, 0});
     while (!waiting_.empty()) {
@@ -88,19 +88,19 @@ class Walk {
 
   SocketFiles& found_;
   const std::vector<std::string>& mount_points_;
-  limits::Look look_ = limits::brief;
+  limits::FileSearch look_ = limits::brief;
   std::deque<Waiting> waiting_;
   size_t directories_ = 0;
   size_t entries_ = 0;
 };
 
-struct Place {
+struct AddressPort {
   std::string path;
-  limits::Look look;
+  limits::FileSearch look;
 };
 
-bool is_within_any(const std::vector<Place>& places, const std::string& path) {
-  return std::ranges::any_of(places, [&path](const Place& place) {
+bool is_within_any(const std::vector<AddressPort>& places, const std::string& path) {
+  return std::ranges::any_of(places, [&path](const AddressPort& place) {
     return place.look.depth == limits::thorough.depth && path.starts_with(place.path + "/");
   });
 }
@@ -114,7 +114,7 @@ std::string real_directory(const std::string& path) {
 
 SocketFiles find_socket_files(const std::vector<std::string>& places, const std::vector<Mount>& mounts) {
   SocketFiles found;
-  std::vector<Place> all;
+  std::vector<AddressPort> all;
   std::vector<std::string> mount_points;
   for (const std::string& place : places) all.push_back({real_directory(place), limits::thorough});
   for (const Mount& mount : mounts) {
@@ -126,7 +126,7 @@ SocketFiles find_socket_files(const std::vector<std::string>& places, const std:
       all.push_back({mount.point, is_within_any(all, mount.point) ? limits::thorough : limits::brief});
   }
   std::vector<std::string> done;
-  for (const Place& place : all) {
+  for (const AddressPort& place : all) {
     if (std::ranges::find(done, place.path) != done.end()) continue;
     if (done.size() == limits::places) {
       found.cut_short.push_back(place.path);

@@ -12,13 +12,13 @@ namespace ostiary::selftest {
 namespace limits {
 inline constexpr size_t places = 64;  // mounts included
 
-struct Look {
+struct FileSearch {
   size_t depth;        // of directories below the place
   size_t directories;  // all together
   size_t entries;
 };
-inline constexpr Look thorough{3, 256, 4096};
-inline constexpr Look brief{1, 64, 512};
+inline constexpr FileSearch thorough{3, 256, 4096};
+inline constexpr FileSearch brief{1, 64, 512};
 static_assert(brief.depth < thorough.depth && brief.directories < thorough.directories &&
               brief.entries < thorough.entries && thorough.directories <= thorough.entries);
 }  // namespace limits

@@ -34,18 +34,18 @@ bool contains(const nft::AddressRule& rule, const IpAddress& address) {
 
 }  // namespace
 
-bool permits(std::span<const nft::AddressRule> permitted, const Place& place, uint8_t protocol) {
+bool permits(std::span<const nft::AddressRule> permitted, const AddressPort& place, uint8_t protocol) {
   return std::ranges::any_of(permitted, [&](const nft::AddressRule& rule) {
     return rule.protocol == protocol && rule.first_port <= place.port && place.port <= rule.last_port &&
            contains(rule, place.address);
   });
 }
 
-std::optional<Place> find_unlisted(Family family, uint8_t protocol,
-                                   std::span<const nft::AddressRule> permitted) {
+std::optional<AddressPort> find_unlisted(Family family, uint8_t protocol,
+                                         std::span<const nft::AddressRule> permitted) {
   for (const uint16_t port : ports)
     for (const IpAddress& address : addresses(family))
-      if (const Place place{address, port}; !permits(permitted, place, protocol)) return place;
+      if (const AddressPort place{address, port}; !permits(permitted, place, protocol)) return place;
   return std::nullopt;
 }
 

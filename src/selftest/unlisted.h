@@ -11,11 +11,11 @@
 
 namespace ostiary::selftest {
 
-bool permits(std::span<const nft::AddressRule> permitted, const Place& place, uint8_t protocol);
+bool permits(std::span<const nft::AddressRule> permitted, const AddressPort& place, uint8_t protocol);
 
 // In a documentation network, so that even a packet that gets out goes to nobody. Nothing where the rules
 // permit all there is to choose from.
-std::optional<Place> find_unlisted(inet::Family family, uint8_t protocol,
-                                   std::span<const nft::AddressRule> permitted);
+std::optional<AddressPort> find_unlisted(inet::Family family, uint8_t protocol,
+                                         std::span<const nft::AddressRule> permitted);
 
 }  // namespace ostiary::selftest

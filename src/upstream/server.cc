@@ -18,9 +18,9 @@ bool is_link_local(const inet::IpAddress& address) {
 }
 
 bool is_nobodys(const inet::IpAddress& address) {
-  const inet::Reach reach = inet::classify(address);
-  return reach == inet::Reach::unspecified || reach == inet::Reach::multicast ||
-         reach == inet::Reach::broadcast;
+  const inet::AddressClass reach = inet::classify(address);
+  return reach == inet::AddressClass::unspecified || reach == inet::AddressClass::multicast ||
+         reach == inet::AddressClass::broadcast;
 }
 
 bool is_interface_character(char c) {

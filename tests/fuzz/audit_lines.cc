@@ -72,8 +72,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                           : inet::IpAddress::v4({octets[0], octets[1], octets[2], octets[3]});
   switch (kind % 8) {
     case 0: {
-      const Json line =
-          check_line(Boot{.version = a, .process = number, .gate = Gate::on, .user = b, .command = c}, time);
+      const Json line = check_line(
+          Boot{.version = a, .process = number, .gate = GateSwitch::on, .user = b, .command = c}, time);
       check_text(line, "version", a);
       check_text(line, "user", b);
       check_text(line, "command", c);

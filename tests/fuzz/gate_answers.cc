@@ -143,14 +143,14 @@ void check_admitted(const test::FakeAdmissions& kernel, const AnyUpstream& upstr
     const auto& address = std::get<inet::IpAddress>(admission);
     const uint16_t port = std::get<uint16_t>(admission);
     HOLDS(std::get<uint8_t>(admission) == 6 && (port == 443 || port == public_port));
-    const inet::Reach reach = inet::classify(address);
-    HOLDS(reach != inet::Reach::metadata);
+    const inet::AddressClass reach = inet::classify(address);
+    HOLDS(reach != inet::AddressClass::metadata);
     const bool led_to = std::ranges::any_of(upstream.asked, [&](const auto& question) {
       const std::string name = labels_of(question.name);
       const auto found = fuzz::addresses_reached(slow, name, static_cast<uint16_t>(question.type));
       return found.contains(std::string(fuzz::as_text(address.octets()))) &&
              (port == 443 || allowed(name) == Allowed::private_too) &&
-             (reach == inet::Reach::public_internet ||
+             (reach == inet::AddressClass::public_internet ||
               (port == 443 && allowed(name) == Allowed::private_too));
     });
     HOLDS(led_to);
@@ -168,11 +168,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   test::FakeAdmissions kernel;
   kernel.refuse = (how & 1U) != 0;
   AnyUpstream upstream(reply, (how & 2U) == 0);
-  gate::Ledger ledger(kernel, (how & 4U) != 0 ? gate::Beginning::empty : gate::Beginning::continued);
+  gate::Ledger ledger(kernel, (how & 4U) != 0 ? gate::InitialSets::empty : gate::InitialSets::continued);
   gate::Recorder recorder(audit::Journal::none());
-  const gate::Terms terms{.hold = std::chrono::seconds(3600),
-                          .ipv4 = (how & 8U) != 0 ? gate::Family::unreachable : gate::Family::reachable,
-                          .ipv6 = gate::Family::reachable};
+  const gate::Terms terms{
+      .hold = std::chrono::seconds(3600),
+      .ipv4 = (how & 8U) != 0 ? gate::Reachability::unreachable : gate::Reachability::reachable,
+      .ipv6 = gate::Reachability::reachable};
   gate::WildcardCount count;
   gate::WildcardBudget wildcards(count);
   std::vector<std::vector<uint8_t>> sent;

@@ -54,8 +54,9 @@ void check_setup(std::string_view text) {
     HOLDS(policy::text(rule.protocol) != "none" && !rule.ports.empty());
     HOLDS(rule.answers <= policy::Answers::private_too && rule.need <= policy::Need::required);
   }
-  HOLDS(setup->beginning <= gate::Beginning::continued);
-  HOLDS(setup->terms.ipv4 <= gate::Family::reachable && setup->terms.ipv6 <= gate::Family::reachable);
+  HOLDS(setup->initial_sets <= gate::InitialSets::continued);
+  HOLDS(setup->terms.ipv4 <= gate::Reachability::reachable &&
+        setup->terms.ipv6 <= gate::Reachability::reachable);
   const auto again = gate::parse_setup(gate::render_setup(*setup));
   HOLDS(again && again->rules.size() == setup->rules.size() && again->upstreams == setup->upstreams);
   for (size_t i = 0; i < setup->rules.size(); ++i) HOLDS(same(again->rules[i], setup->rules[i]));

@@ -20,12 +20,12 @@ namespace ostiary::audit {
 // Protocols are numbers of the IP header: IPPROTO_TCP. An empty text and a zero that cannot be one (of a
 // port, of a process) mean that it is not known, and are left out of the line.
 
-enum class Gate : uint8_t { off, on };
+enum class GateSwitch : uint8_t { off, on };
 
 struct Boot {
   std::string_view version;
   uint32_t process = 0;
-  Gate gate{};
+  GateSwitch gate{};
   std::string_view user;
   std::string_view command;  // its first word, never an argument
 };
@@ -69,7 +69,7 @@ inline constexpr std::array deny_reasons{DenyReason::no_rule,   DenyReason::type
 std::string_view text(DenyReason reason);
 
 // Who was refused: before there is an agent, a boot resolves the plan's names, and tests itself.
-enum class Doer : uint8_t { agent, boot, self_test };
+enum class Actor : uint8_t { agent, boot, self_test };
 
 struct DenyName {
   std::string_view name;  // dns::WireName::text()
@@ -77,7 +77,7 @@ struct DenyName {
   DenyReason why{};
   std::string_view detail;  // which limit, what is malformed
   uint64_t count = 1;
-  Doer by = Doer::agent;
+  Actor by = Actor::agent;
   auto operator<=>(const DenyName&) const = default;
 };
 
@@ -90,7 +90,7 @@ struct DenyPacket {
   std::string_view name;      // that the gate answered this address to
   std::string_view why = {};  // the rule that refused it, "forged-source"; empty: no rule allows it
   uint64_t count = 1;
-  Doer by = Doer::agent;
+  Actor by = Actor::agent;
   auto operator<=>(const DenyPacket&) const = default;
 };
 
@@ -167,7 +167,7 @@ using Event =
                  GateDied, GateRestarted, Tampering, Probe, Rotated, EventsLost, Exited>;
 
 // How the lines leave: by a road of their own, or by one on which the agent can write lines too.
-enum class Road : uint8_t { own, shared };
+enum class AuditRoad : uint8_t { own, shared };
 
 using Time = std::chrono::system_clock::time_point;
 using LineRoom = std::span<char, limits::line_octets>;
@@ -175,6 +175,6 @@ using LineRoom = std::span<char, limits::line_octets>;
 // One object of printable ASCII and a newline, at the start of `room`; a text that is too long ends in "…".
 // Control characters and all beyond ASCII are escaped as JSON has it, and an octet that is no UTF-8 becomes
 // the text "\xNN". A line that shares its road says so. Allocates nothing.
-std::string_view render(const Event& event, Time time, LineRoom room, Road road = Road::own);
+std::string_view render(const Event& event, Time time, LineRoom room, AuditRoad road = AuditRoad::own);
 
 }  // namespace ostiary::audit

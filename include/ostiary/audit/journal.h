@@ -51,7 +51,7 @@ class Journal {
   uint64_t lost() const { return lost_; }
   // For a child process to inherit and give to to_fd(); -1 of none().
   int fd() const { return fd_.get(); }
-  Road road() const { return road_; }
+  AuditRoad road() const { return road_; }
   FileBound bound() const { return bound_; }
 
   // Whether a new file is due, by what was seen when a line was last written.
@@ -84,7 +84,7 @@ class Journal {
 
   UniqueFd fd_;
   Way way_ = Way::append;
-  Road road_ = Road::own;
+  AuditRoad road_ = AuditRoad::own;
   FileBound bound_ = FileBound::none();
   uint64_t size_ = 0;        // of the file, as it was last seen
   UniqueFd directory_ = {};  // of a file that we may rename, with its name

@@ -34,7 +34,7 @@ struct Plan {
   std::vector<std::string> command;
   confine::Identity identity;
   std::string workdir;
-  config::Gate gate = config::Gate::on;
+  config::GateSwitch gate = config::GateSwitch::on;
   config::Scope scope = config::Scope::container;
   std::vector<policy::Rule> rules;         // none where the gate is off
   std::vector<policy::Rule> inbound;       // where hosts outside may begin flows, in container scope

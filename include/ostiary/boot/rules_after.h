@@ -13,20 +13,21 @@
 namespace ostiary::boot {
 
 enum class BootEnd : uint8_t { failed, complete };
-enum class Left : uint8_t { nobody, somebody };
+enum class Remaining : uint8_t { none, some };
 
 // Who may be left of those that were confined.
-struct Leftovers {
-  Left children = Left::somebody;  // a process that could not be killed
-  Left sessions = Left::somebody;  // of `ostiary exec`, which are not ours to end
-  Left earlier = Left::somebody;   // of a boot that did not end in order
+struct RemainingProcesses {
+  Remaining children = Remaining::some;  // a process that could not be killed
+  Remaining sessions = Remaining::some;  // of `ostiary exec`, which are not ours to end
+  Remaining earlier = Remaining::some;   // of a boot that did not end in order
 };
 
-constexpr bool nobody_is_left(const Leftovers& left) {
-  return left.children == Left::nobody && left.sessions == Left::nobody && left.earlier == Left::nobody;
+constexpr bool nobody_is_left(const RemainingProcesses& left) {
+  return left.children == Remaining::none && left.sessions == Remaining::none &&
+         left.earlier == Remaining::none;
 }
 
-inline RulesAtEnd rules_after(const Plan& plan, BootEnd boot, const Leftovers& left) {
+inline RulesAtEnd rules_after(const Plan& plan, BootEnd boot, const RemainingProcesses& left) {
   if (!nobody_is_left(left)) return RulesAtEnd::kept;
   const bool cuts_off_machine =
       plan.network == net::NamespaceKind::machine && plan.scope == config::Scope::container;
@@ -35,6 +36,6 @@ inline RulesAtEnd rules_after(const Plan& plan, BootEnd boot, const Leftovers& l
 
 // For people: why they stayed where nobody asked for it, and what removes them. `senders` is what the kernel
 // still sends for processes that have ended; empty where it does not.
-std::string tell_rules_stay(BootEnd boot, const Leftovers& left, std::string_view senders);
+std::string tell_rules_stay(BootEnd boot, const RemainingProcesses& left, std::string_view senders);
 
 }  // namespace ostiary::boot

@@ -21,13 +21,13 @@ enum class Form : uint8_t { text, json };
 enum class Secrets : uint8_t { masked, revealed };
 
 // What the program's name stands behind: "run" or flags, or nothing, so that it could be a mistyped command.
-enum class Standing : uint8_t { behind_run, first_word };
+enum class CommandPosition : uint8_t { behind_run, first_word };
 
 struct Run {
   config::GivenSettings flags;
   std::vector<std::string> command;
   std::string warning = {};  // of an argument that can be read in two ways
-  Standing standing = Standing::behind_run;
+  CommandPosition position = CommandPosition::behind_run;
 };
 struct Plan {
   config::GivenSettings flags;

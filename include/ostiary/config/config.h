@@ -18,7 +18,7 @@
 
 namespace ostiary::config {
 
-enum class Gate : uint8_t { on, off };
+enum class GateSwitch : uint8_t { on, off };
 // Whom the gate holds: everybody in the container, or the agent's user and nobody else.
 enum class Scope : uint8_t { container, user };
 enum class TelemetrySource : uint8_t { off, grafana_cloud, otlp, module };
@@ -60,7 +60,7 @@ struct Config {
   std::optional<Given> user;
   std::string workdir;  // empty: the current directory
   std::chrono::seconds grace{10};
-  Gate gate = Gate::on;
+  GateSwitch gate = GateSwitch::on;
   Scope scope = Scope::container;
   std::optional<Node> policy_allow;  // the policy file's list
   std::vector<Given> allow;          // further lists, all of which add up

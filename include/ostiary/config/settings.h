@@ -15,14 +15,14 @@ namespace ostiary::config {
 enum class ValueKind : uint8_t { text, list, seconds, mebibytes, on_or_off };
 
 // Where a setting may stand.
-enum class Reach : uint8_t { everywhere, flag_and_variable };
+enum class SettingPlace : uint8_t { everywhere, flag_and_variable };
 
 struct Setting {
   std::string_view key;       // in the policy file, and inside the program
   std::string_view flag;      // "--grace"
   std::string_view variable;  // "OSTIARY_GRACE"
   ValueKind kind;
-  Reach reach;
+  SettingPlace reach;
   std::string_view value;  // what --help calls the value
   std::string_view help;
   int64_t min = 0;  // of a number
@@ -38,55 +38,61 @@ struct Given {
 using GivenSettings = std::map<std::string_view, Given>;  // by key
 
 inline constexpr std::array settings{
-    Setting{"policy", "--policy", "OSTIARY_POLICY", ValueKind::text, Reach::flag_and_variable, "FILE",
+    Setting{"policy", "--policy", "OSTIARY_POLICY", ValueKind::text, SettingPlace::flag_and_variable, "FILE",
             "The policy file (default: /etc/ostiary/policy.json, if there is one)"},
-    Setting{"user", "--user", "OSTIARY_USER", ValueKind::text, Reach::everywhere, "NAME|UID[:GID]",
+    Setting{"user", "--user", "OSTIARY_USER", ValueKind::text, SettingPlace::everywhere, "NAME|UID[:GID]",
             "Who the agent runs as (default: stay who we are)"},
-    Setting{"workdir", "--workdir", "OSTIARY_WORKDIR", ValueKind::text, Reach::everywhere, "DIR",
+    Setting{"workdir", "--workdir", "OSTIARY_WORKDIR", ValueKind::text, SettingPlace::everywhere, "DIR",
             "Where the agent starts (default: the current directory)"},
-    Setting{"grace", "--grace", "OSTIARY_GRACE", ValueKind::seconds, Reach::everywhere, "SECONDS",
+    Setting{"grace", "--grace", "OSTIARY_GRACE", ValueKind::seconds, SettingPlace::everywhere, "SECONDS",
             "From SIGTERM or SIGINT to SIGKILL (default: 10)", 0, 3600},
-    Setting{"gate", "--gate", "OSTIARY_GATE", ValueKind::text, Reach::everywhere, "on|off",
+    Setting{"gate", "--gate", "OSTIARY_GATE", ValueKind::text, SettingPlace::everywhere, "on|off",
             "off: no egress gate, telemetry only (default: on)"},
-    Setting{"scope", "--scope", "OSTIARY_SCOPE", ValueKind::text, Reach::everywhere, "container|user",
+    Setting{"scope", "--scope", "OSTIARY_SCOPE", ValueKind::text, SettingPlace::everywhere, "container|user",
             "user: the gate holds the agent's user and nobody else (default: container)"},
-    Setting{"allow", "--allow", "OSTIARY_ALLOW", ValueKind::list, Reach::flag_and_variable, "ENTRY",
+    Setting{"allow", "--allow", "OSTIARY_ALLOW", ValueKind::list, SettingPlace::flag_and_variable, "ENTRY",
             "Let the agent reach HOST[:PORTS][/tcp|udp|both], *.DOMAIN, NETWORK or preset:NAME"},
-    Setting{"allow_inbound", "--allow-inbound", "OSTIARY_ALLOW_INBOUND", ValueKind::list, Reach::everywhere,
-            "[NETWORK:]PORT[/udp]", "Let outside hosts begin connections to a port"},
-    Setting{"allow_socket", "--allow-socket", "OSTIARY_ALLOW_SOCKET", ValueKind::list, Reach::everywhere,
-            "PATH|@NAME", "Let the agent connect to another process's Unix socket"},
-    Setting{"no_derive", "--no-derive", "OSTIARY_NO_DERIVE", ValueKind::on_or_off, Reach::everywhere, "",
-            "Do not open the API hosts that the session's own variables imply"},
-    Setting{"upstream", "--upstream", "OSTIARY_UPSTREAM", ValueKind::list, Reach::everywhere, "SERVER",
+    Setting{"allow_inbound", "--allow-inbound", "OSTIARY_ALLOW_INBOUND", ValueKind::list,
+            SettingPlace::everywhere, "[NETWORK:]PORT[/udp]",
+            "Let outside hosts begin connections to a port"},
+    Setting{"allow_socket", "--allow-socket", "OSTIARY_ALLOW_SOCKET", ValueKind::list,
+            SettingPlace::everywhere, "PATH|@NAME", "Let the agent connect to another process's Unix socket"},
+    Setting{"no_derive", "--no-derive", "OSTIARY_NO_DERIVE", ValueKind::on_or_off, SettingPlace::everywhere,
+            "", "Do not open the API hosts that the session's own variables imply"},
+    Setting{"upstream", "--upstream", "OSTIARY_UPSTREAM", ValueKind::list, SettingPlace::everywhere, "SERVER",
             "The DNS server to ask (default: those of /etc/resolv.conf)"},
-    Setting{"hold", "--hold", "OSTIARY_HOLD", ValueKind::seconds, Reach::everywhere, "SECONDS",
+    Setting{"hold", "--hold", "OSTIARY_HOLD", ValueKind::seconds, SettingPlace::everywhere, "SECONDS",
             "How long an address stays reachable at least (default: 3600)", 1, 604800},
     Setting{"resolve_timeout", "--resolve-timeout", "OSTIARY_RESOLVE_TIMEOUT", ValueKind::seconds,
-            Reach::everywhere, "SECONDS", "How long phase 1 waits for names to resolve (default: 5)", 1, 300},
-    Setting{"in_place", "--in-place", "OSTIARY_IN_PLACE", ValueKind::on_or_off, Reach::everywhere, "",
+            SettingPlace::everywhere, "SECONDS", "How long phase 1 waits for names to resolve (default: 5)",
+            1, 300},
+    Setting{"in_place", "--in-place", "OSTIARY_IN_PLACE", ValueKind::on_or_off, SettingPlace::everywhere, "",
             "Put the gate up even in the machine's own network"},
-    Setting{"keep_rules", "--keep-rules", "OSTIARY_KEEP_RULES", ValueKind::text, Reach::everywhere,
+    Setting{"keep_rules", "--keep-rules", "OSTIARY_KEEP_RULES", ValueKind::text, SettingPlace::everywhere,
             "always|never",
             "Keep the rules after ostiary exits (default: only if the network ends with ostiary)"},
-    Setting{"audit", "--audit", "OSTIARY_AUDIT", ValueKind::text, Reach::everywhere, "FILE|fd:N|stderr|none",
+    Setting{"audit", "--audit", "OSTIARY_AUDIT", ValueKind::text, SettingPlace::everywhere,
+            "FILE|fd:N|stderr|none",
             "Where the audit goes (default: /var/log/ostiary/audit.jsonl, else stderr)"},
-    Setting{"audit_limit", "--audit-limit", "OSTIARY_AUDIT_LIMIT", ValueKind::mebibytes, Reach::everywhere,
-            "MIB", "What the audit's files may take together, in MiB (default: 64)", 1, 65536},
-    Setting{"telemetry_source", "--telemetry", "OSTIARY_TELEMETRY_SOURCE", ValueKind::text, Reach::everywhere,
-            "SOURCE", "grafana-cloud, otlp, module or off (default: what is set up)"},
+    Setting{"audit_limit", "--audit-limit", "OSTIARY_AUDIT_LIMIT", ValueKind::mebibytes,
+            SettingPlace::everywhere, "MIB", "What the audit's files may take together, in MiB (default: 64)",
+            1, 65536},
+    Setting{"telemetry_source", "--telemetry", "OSTIARY_TELEMETRY_SOURCE", ValueKind::text,
+            SettingPlace::everywhere, "SOURCE",
+            "grafana-cloud, otlp, module or off (default: what is set up)"},
     Setting{"require_telemetry", "--require-telemetry", "OSTIARY_REQUIRE_TELEMETRY", ValueKind::on_or_off,
-            Reach::everywhere, "", "End with status 78 where telemetry is not on"},
+            SettingPlace::everywhere, "", "End with status 78 where telemetry is not on"},
     Setting{"no_managed_settings", "--no-managed-settings", "OSTIARY_NO_MANAGED_SETTINGS",
-            ValueKind::on_or_off, Reach::everywhere, "", "Do not write Claude Code's managed settings"},
-    Setting{"auth_hook", "--auth-hook", "OSTIARY_AUTH_HOOK", ValueKind::text, Reach::everywhere, "PROGRAM",
-            "A program to run as the agent, confined, between the phases"},
+            ValueKind::on_or_off, SettingPlace::everywhere, "",
+            "Do not write Claude Code's managed settings"},
+    Setting{"auth_hook", "--auth-hook", "OSTIARY_AUTH_HOOK", ValueKind::text, SettingPlace::everywhere,
+            "PROGRAM", "A program to run as the agent, confined, between the phases"},
     Setting{"auth_hook_timeout", "--auth-hook-timeout", "OSTIARY_AUTH_HOOK_TIMEOUT", ValueKind::seconds,
-            Reach::everywhere, "SECONDS", "Time limit of the auth hook (default: 60)", 1, 3600},
+            SettingPlace::everywhere, "SECONDS", "Time limit of the auth hook (default: 60)", 1, 3600},
     Setting{"prepare_claude", "--prepare-claude", "OSTIARY_PREPARE_CLAUDE", ValueKind::on_or_off,
-            Reach::everywhere, "", "Prepare work directory and Claude's state (default: for claude)"},
-    Setting{"log_level", "--log-level", "OSTIARY_LOG_LEVEL", ValueKind::text, Reach::everywhere, "LEVEL",
-            "debug, info, warn or error (default: info)"},
+            SettingPlace::everywhere, "", "Prepare work directory and Claude's state (default: for claude)"},
+    Setting{"log_level", "--log-level", "OSTIARY_LOG_LEVEL", ValueKind::text, SettingPlace::everywhere,
+            "LEVEL", "debug, info, warn or error (default: info)"},
 };
 
 constexpr const Setting& setting_of(std::string_view key) {

@@ -35,16 +35,16 @@ namespace ostiary::gate {
 
 // Whether addresses of a family lead anywhere from here. Where they do not, the answer is that there are
 // none, so that nobody waits for a connection that cannot be; where neither does, it is SERVFAIL.
-enum class Family : uint8_t { unreachable, reachable };
+enum class Reachability : uint8_t { unreachable, reachable };
 
 struct Terms {
   std::chrono::seconds hold;  // an admission lasts at least that long
-  Family ipv4 = Family::reachable;
-  Family ipv6 = Family::reachable;
+  Reachability ipv4 = Reachability::reachable;
+  Reachability ipv6 = Reachability::reachable;
 };
 
 // What became of a question.
-struct Finding {
+struct Resolution {
   // In the order of how much they say of a name. `withheld`: the name has addresses, and no rule lets any of
   // them be told.
   enum class Kind : uint8_t { no_data, no_such_name, failed, withheld, addresses, records };
@@ -60,12 +60,12 @@ struct Finding {
 class Answerer {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  using Found = std::move_only_function<void(const Finding&)>;
+  using Found = std::move_only_function<void(const Resolution&)>;
   // Takes an answer on its way. The octets are valid during the call.
-  using Outlet = std::function<void(const Client&, std::span<const uint8_t>)>;
+  using SendFn = std::function<void(const Client&, std::span<const uint8_t>)>;
 
   // All of them outlive this.
-  struct Surroundings {
+  struct Dependencies {
     const policy::Policy& policy;
     upstream::Upstream& upstream;
     Ledger& ledger;
@@ -73,12 +73,12 @@ class Answerer {
     WildcardBudget& wildcards;
   };
 
-  Answerer(Surroundings around, Terms terms, Outlet outlet);
+  Answerer(Dependencies around, Terms terms, SendFn send_answer);
 
   // A message of the agent's.
   void take(std::span<const uint8_t> message, const Client& client, Time now);
 
-  // What the plan opens before anybody asks. The finding may come within the call.
+  // What the plan opens before anybody asks. The resolution may come within the call.
   void resolve(const dns::Question& question, const policy::Decision& decision, Found found);
 
  private:
@@ -96,8 +96,8 @@ class Answerer {
   void deny_at_bound(const dns::Query& query, const Client& client, std::string_view bound, Time now);
   // To the agent, which may be a denial.
   void answer(const dns::WireName& name, dns::RecordType type, const dns::Envelope& envelope,
-              const Client& client, const Finding& finding, Time now);
-  void write(const dns::Envelope& envelope, const Client& client, const Finding& finding);
+              const Client& client, const Resolution& resolution, Time now);
+  void write(const dns::Envelope& envelope, const Client& client, const Resolution& resolution);
   void write_empty(const dns::Envelope& envelope, const Client& client, dns::Rcode rcode,
                    const std::optional<dns::Explanation>& why = std::nullopt);
   void send(const Client& client, size_t size);
@@ -106,28 +106,28 @@ class Answerer {
   bool leads_somewhere(dns::RecordType type) const;
   bool within_wildcard_rate(const policy::Decision& decision, Time now);
   void finish(const dns::Question& question, const upstream::Reply& reply);
-  Finding read_reply(const dns::Question& question, const policy::Decision& decision,
-                     std::span<const uint8_t> reply, Time now);
-  Finding take_addresses(const dns::Question& question, const policy::Decision& decision,
-                         const dns::Addresses& addresses, Time now);
-  Finding take_records(const dns::Question& question, std::span<const uint8_t> reply, Time now);
-  Finding without_network(const dns::WireName& name, Time now);
-  Finding failed(const dns::Question& question, std::string_view why, Time now);
+  Resolution read_reply(const dns::Question& question, const policy::Decision& decision,
+                        std::span<const uint8_t> reply, Time now);
+  Resolution take_addresses(const dns::Question& question, const policy::Decision& decision,
+                            const dns::Addresses& addresses, Time now);
+  Resolution take_records(const dns::Question& question, std::span<const uint8_t> reply, Time now);
+  Resolution without_network(const dns::WireName& name, Time now);
+  Resolution failed(const dns::Question& question, std::string_view why, Time now);
   std::optional<Time> admit(std::string_view name, std::span<const inet::IpAddress> addresses,
                             const policy::Decision& decision, std::chrono::seconds ttl, Time now);
-  void tell_allowed(const dns::WireName& name, std::string_view text, const policy::Decision& decision);
-  void tell_denied(const dns::WireName& name, dns::RecordType type, audit::DenyReason why,
-                   std::string_view detail, Time now);
+  void audit_allowed(const dns::WireName& name, std::string_view text, const policy::Decision& decision);
+  void audit_denied(const dns::WireName& name, dns::RecordType type, audit::DenyReason why,
+                    std::string_view detail, Time now);
 
-  Surroundings around_;
+  Dependencies around_;
   Terms terms_;
-  Outlet outlet_;
+  SendFn send_answer_;
   dns::HashKey key_;
   dns::Cache cache_;
   std::map<dns::Question, Pending, Less> pending_;
-  std::unordered_set<uint64_t> told_;  // hashes of names the audit has told to be allowed
-  std::vector<inet::IpAddress> kept_;  // the reply's permitted addresses; all of them where none is
-  dns::RrSet records_;                 // and its records
+  std::unordered_set<uint64_t> audited_;  // hashes of names the audit has told to be allowed
+  std::vector<inet::IpAddress> kept_;     // the reply's permitted addresses; all of them where none is
+  dns::RrSet records_;                    // and its records
   std::array<uint8_t, dns::limits::answer_octets> room_{};
 };
 

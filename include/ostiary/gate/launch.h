@@ -57,7 +57,7 @@ struct Message {
 // How a gate begins. A program started anew has nothing of the keeper's in its memory; but what it is started
 // from are files, which an agent that is root could have changed meanwhile. Such an agent can read all the
 // keeper read, so there a copy of the keeper's own process gives nothing away, and needs no file.
-enum class Birth : uint8_t { anew, copied };
+enum class StartMode : uint8_t { exec, fork };
 
 // Descriptors of the keeper's, beside the listeners, that each gate has a copy of.
 struct Inherited {
@@ -67,21 +67,22 @@ struct Inherited {
 
 class Process {
  public:
-  static Result<Process> start(const Listeners& listeners, const Setup& setup, Inherited theirs, Birth birth);
+  static Result<Process> start(const Listeners& listeners, const Setup& setup, Inherited theirs,
+                               StartMode mode);
 
   pid_t pid() const { return pid_; }
   // Readable when it has something to say; at the end of the file, too.
   int fd() const { return channel_.get(); }
 
   // Waits for the next message; nothing once the gate's end is closed, an error when the time is over.
-  Result<std::optional<Message>> hear(std::chrono::milliseconds limit);
+  Result<std::optional<Message>> receive(std::chrono::milliseconds limit);
 
   // It may begin: until then it asks and answers nothing.
-  Result<> tell_begin();
+  Result<> send_begin();
   // The kernel's sets were emptied by somebody else: it admits anew.
-  Result<> tell_restore();
+  Result<> send_restore();
   // The self-test is over; it answers with Message::Kind::tested.
-  Result<> tell_tested();
+  Result<> send_tested();
   // The audit goes on in this file. Does not wait: one that does not listen asks again.
   Result<> hand_over_audit(int file);
 

@@ -21,13 +21,14 @@
 namespace ostiary::gate {
 
 // Whether the kernel's sets were empty when this gate began.
-enum class Beginning : uint8_t { empty, continued };
+enum class InitialSets : uint8_t { empty, continued };
 
 class Ledger {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  Ledger(nft::AdmissionSet& kernel, Beginning beginning) : kernel_(kernel), beginning_(beginning) {}
+  Ledger(nft::AdmissionSet& kernel, InitialSets initial_sets)
+      : kernel_(kernel), initial_sets_(initial_sets) {}
 
   // Admits every address on every port of the grants that cover it, for at least `lifetime`, and returns
   // until when all of them are.
@@ -57,7 +58,7 @@ class Ledger {
   Result<> make_room(size_t more, Time now);
 
   nft::AdmissionSet& kernel_;
-  Beginning beginning_;
+  InitialSets initial_sets_;
   std::unordered_map<Key, Time, Hash> entries_;
   std::unordered_map<inet::IpAddress, std::shared_ptr<const std::string>, Hash> names_;
   std::vector<Key> keys_;                   // of the admission under way

@@ -19,13 +19,13 @@ class Recorder {
 
   void tell(const audit::Event& event) { journal_.note(event, std::chrono::system_clock::now()); }
   // Who caused later events that do not say it themselves.
-  void set_doer(audit::Doer doer) { doer_ = doer; }
+  void set_actor(audit::Actor actor) { actor_ = actor; }
 
-  void tell_folded(audit::Foldable event, Time now) {
+  void record_folded(audit::Foldable event, Time now) {
     std::visit(
         [this](auto& each) {
           if constexpr (requires { each.by; })
-            if (each.by == audit::Doer::agent) each.by = doer_;
+            if (each.by == audit::Actor::agent) each.by = actor_;
         },
         event);
     if (fold_.add(event, now) == audit::Fold::Outcome::pass)
@@ -33,7 +33,7 @@ class Recorder {
   }
 
   // Denials that cannot be told apart.
-  void tell_others(uint64_t count, Time now) { fold_.add_others(count, now); }
+  void record_others(uint64_t count, Time now) { fold_.add_others(count, now); }
 
   void write() { journal_.flush(); }
 
@@ -58,7 +58,7 @@ class Recorder {
  private:
   audit::Journal journal_;
   audit::Fold fold_;
-  audit::Doer doer_ = audit::Doer::agent;
+  audit::Actor actor_ = audit::Actor::agent;
   Time ask_again_{};
 };
 

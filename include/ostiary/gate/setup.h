@@ -20,7 +20,7 @@ struct Setup {
   std::vector<upstream::Server> upstreams;
   Terms terms;
   std::chrono::seconds resolve_timeout{};
-  Beginning beginning = Beginning::empty;
+  InitialSets initial_sets = InitialSets::empty;
   uint32_t mark = 0;
   uint16_t log_group = 0;
   audit::FileBound audit_bound = audit::FileBound::none();

@@ -13,7 +13,7 @@
 
 namespace ostiary::inet {
 
-enum class Reach : uint8_t {
+enum class AddressClass : uint8_t {
   unspecified,      // 0.0.0.0/8, ::
   loopback,         // 127.0.0.0/8, ::1
   metadata,         // a cloud's metadata or credentials service
@@ -31,9 +31,9 @@ enum class Reach : uint8_t {
 };
 
 // An address in 64:ff9b::/96 (NAT64) is what the IPv4 address inside it is.
-Reach classify(const IpAddress& address);
+AddressClass classify(const IpAddress& address);
 // Every address that is a metadata service, those of IPv4 also as NAT64 has them.
 std::span<const IpAddress> metadata_services();
-std::string_view text(Reach reach);
+std::string_view text(AddressClass reach);
 
 }  // namespace ostiary::inet

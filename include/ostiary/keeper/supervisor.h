@@ -15,8 +15,8 @@
 #include "ostiary/event/deadline.h"
 #include "ostiary/event/signals.h"
 #include "ostiary/keeper/descendants.h"
+#include "ostiary/keeper/helper.h"
 #include "ostiary/keeper/terminal.h"
-#include "ostiary/keeper/ward.h"
 
 namespace ostiary::keeper {
 
@@ -43,7 +43,7 @@ class Supervisor {
 
   // From now on it is looked after whenever this waits, and is not one of the agent's processes. It outlives
   // this, or is taken away with nullptr.
-  void look_after(Ward* ward) { ward_ = ward; }
+  void look_after(Helper* ward) { ward_ = ward; }
 
   // Runs a command, confined, to its end. An error of the ward's has ended it at once.
   Result<Outcome> run(const confine::Identity& identity, const confine::Command& command, Limits limits);
@@ -81,7 +81,7 @@ class Supervisor {
 
   event::Signals signals_;
   Terminal terminal_;
-  Ward* ward_ = nullptr;
+  Helper* ward_ = nullptr;
 };
 
 }  // namespace ostiary::keeper

@@ -33,9 +33,9 @@ struct Grant {
 
 // Whether the grant of a name holds for an address of this kind. No name leads to a metadata service: only a
 // rule for that very address opens one.
-constexpr bool covers(const Grant& grant, inet::Reach reach) {
-  if (reach == inet::Reach::public_internet) return true;
-  return reach != inet::Reach::metadata && grant.answers == Answers::private_too;
+constexpr bool covers(const Grant& grant, inet::AddressClass reach) {
+  if (reach == inet::AddressClass::public_internet) return true;
+  return reach != inet::AddressClass::metadata && grant.answers == Answers::private_too;
 }
 
 // What led to a decision: a rule for the very name, or only one for what is below some domain.

@@ -1,9 +1,9 @@
 // selftest/selftest.h: before the agent starts, a probe confined exactly as the agent tries to get out.
 // An attempt counts as escaped unless the probe shows that it was held. A remote answer or refusal is an
-// escape. An unanswered attempt runs again under packet counters (nft/tally.h), and counts as held only if no
-// packet left. While the rules hold, no packet leaves the machine; one that leaves reaches the next hop at
-// most, except the kernel's answer to a forged source, which is a documentation address. No attempt changes
-// anything, even if it succeeds.
+// escape. An unanswered attempt runs again under packet counters (nft/egress_counter.h), and counts as held
+// only if no packet left. While the rules hold, no packet leaves the machine; one that leaves reaches the
+// next hop at most, except the kernel's answer to a forged source, which is a documentation address. No
+// attempt changes anything, even if it succeeds.
 #pragma once
 
 #include <chrono>
@@ -24,14 +24,14 @@
 
 namespace ostiary::selftest {
 
-struct Place {
+struct AddressPort {
   inet::IpAddress address;
   uint16_t port = 0;
 
-  bool operator==(const Place&) const = default;
+  bool operator==(const AddressPort&) const = default;
 };
 // "192.0.2.53:53", "[2001:db8::53]:53"
-std::string text(const Place& place);
+std::string text(const AddressPort& place);
 
 struct Targets {
   // The gate listens on 127.0.0.1 and, where there is one, ::1, over UDP and TCP.
@@ -42,7 +42,7 @@ struct Targets {
   // at a place that all of this covers is not applicable.
   std::vector<nft::AddressRule> permitted;
   // Servers that the gate asks at addresses of this host.
-  std::vector<Place> local_upstreams;
+  std::vector<AddressPort> local_upstreams;
   // Unix sockets of other processes that the agent may connect to.
   std::vector<SocketWaiver> allowed_sockets;
   std::string root_only_file;  // an agent that is not root must not read it; it need not exist

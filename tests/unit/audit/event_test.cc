@@ -35,11 +35,11 @@ std::vector<Event> largest(const std::string& text) {
   constexpr uint32_t number = UINT32_MAX;
   constexpr uint64_t count = UINT64_MAX;
   return {
-      Boot{text, number, Gate::off, text, text},
+      Boot{text, number, GateSwitch::off, text, text},
       Phase{Phase::Number::second, text, std::chrono::milliseconds::max(), Phase::Names{count, count, count}},
       Allow{text, ports},
-      DenyName{text, text, DenyReason::not_admitted, text, count, Doer::self_test},
-      DenyPacket{v6, 65535, IPPROTO_UDPLITE, 255, number, text, text, count, Doer::self_test},
+      DenyName{text, text, DenyReason::not_admitted, text, count, Actor::self_test},
+      DenyPacket{v6, 65535, IPPROTO_UDPLITE, 255, number, text, text, count, Actor::self_test},
       DenyOther{count},
       Admit{text, v6, IPPROTO_UDPLITE, 65535, std::chrono::seconds::max(), 65535},
       UpstreamFailure{text, text, count},
@@ -73,7 +73,7 @@ TEST_SUITE("audit/event") {
 
   TEST_CASE("a line that shares its road says so, whatever the event") {
     for (const Event& event : samples()) {
-      CHECK(json::parse(line_of(event, sample_time(), Road::shared))["road"] == "shared with the agent");
+      CHECK(json::parse(line_of(event, sample_time(), AuditRoad::shared))["road"] == "shared with the agent");
       CHECK_FALSE(json::parse(line_of(event)).contains("road"));
     }
   }
@@ -146,7 +146,7 @@ TEST_SUITE("audit/event") {
     for (const std::string& text :
          {std::string(5000, 'x'), std::string(5000, '\n'), std::string(5000, '\xff')}) {
       for (const Event& event : largest(text)) {
-        const std::string line = line_of(event, sample_time(), Road::shared);
+        const std::string line = line_of(event, sample_time(), AuditRoad::shared);
         const json fields = json::parse(line);
         REQUIRE(line.size() <= limits::line_octets);
         size_t texts = 0;

@@ -256,7 +256,7 @@ TEST_SUITE("audit/journal") {
     const bool open_still = ::fcntl(STDERR_FILENO, F_GETFD) >= 0;
     ::dup2(before.get(), STDERR_FILENO);
     CHECK(open_still);
-    CHECK(drain(read) == line_of(GateStarted{7}, sample_time(), Road::shared));
+    CHECK(drain(read) == line_of(GateStarted{7}, sample_time(), AuditRoad::shared));
   }
 
   TEST_CASE("a descriptor that is none, or only for reading, is refused") {

@@ -18,7 +18,7 @@ inline Time sample_time() {
   return time_point_cast<Time::duration>(seconds);
 }
 
-inline std::string line_of(const Event& event, Time time = sample_time(), Road road = Road::own) {
+inline std::string line_of(const Event& event, Time time = sample_time(), AuditRoad road = AuditRoad::own) {
   std::array<char, limits::line_octets> room;
   return std::string(render(event, time, room, road));
 }
@@ -33,17 +33,17 @@ inline std::vector<Event> samples() {
                                     GrantedPorts{IPPROTO_UDP, 8000, 8099}};
   const auto v4 = address("192.0.2.1");
   return {
-      Boot{"0.1.0", 1, Gate::on, "node", "claude"},
+      Boot{"0.1.0", 1, GateSwitch::on, "node", "claude"},
       Phase{Phase::Number::first, "everything is denied but what the plan opens", 23ms,
             Phase::Names{4, 1, 9}},
       Allow{"api.anthropic.com", ports},
       DenyName{"exfil.example", "TXT", DenyReason::no_rule, {}},
       DenyName{"k3x.pages.example", "A", DenyReason::bound, "names of wildcards a minute", 250},
-      DenyName{"db.example", "A", DenyReason::rebinding, {}, 1, Doer::boot},
+      DenyName{"db.example", "A", DenyReason::rebinding, {}, 1, Actor::boot},
       DenyPacket{address("2001:db8::7"), 80, IPPROTO_TCP, {}, 1000, "api.anthropic.com"},
       DenyPacket{address("192.0.2.9"), 0, IPPROTO_ICMP, 8, 0, {}, {}, 3},
       DenyPacket{address("2001:db8::9"), 9, IPPROTO_UDP, {}, 1000, {}, "forged-source", 2},
-      DenyPacket{address("192.0.2.213"), 443, IPPROTO_TCP, {}, 1000, {}, {}, 1, Doer::self_test},
+      DenyPacket{address("192.0.2.213"), 443, IPPROTO_TCP, {}, 1000, {}, {}, 1, Actor::self_test},
       DenyOther{70000},
       Admit{"api.anthropic.com", v4, IPPROTO_TCP, 443, 1h},
       Admit{"build.example", v4, IPPROTO_UDP, 8000, 1h, 8099},

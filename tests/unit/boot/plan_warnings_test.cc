@@ -60,6 +60,6 @@ TEST_SUITE("boot/plan_warnings") {
     const Plan none =
         good_plan({.files = {{"/etc/ostiary/policy.json", R"({"allow": null, "no_derive": true})"}}});
     CHECK(none.rules.empty());
-    CHECK(none.gate == ostiary::config::Gate::on);
+    CHECK(none.gate == ostiary::config::GateSwitch::on);
   }
 }

@@ -8,9 +8,11 @@ using ostiary::net::NamespaceKind;
 
 namespace {
 
-constexpr Leftovers none{.children = Left::nobody, .sessions = Left::nobody, .earlier = Left::nobody};
+constexpr RemainingProcesses none{
+    .children = Remaining::none, .sessions = Remaining::none, .earlier = Remaining::none};
 
-RulesAtEnd after(NamespaceKind network, BootEnd boot, const Leftovers& left, Scope scope = Scope::container) {
+RulesAtEnd after(NamespaceKind network, BootEnd boot, const RemainingProcesses& left,
+                 Scope scope = Scope::container) {
   Plan plan;
   plan.network = network;
   plan.scope = scope;
@@ -29,9 +31,10 @@ TEST_SUITE("boot/rules_after") {
   TEST_CASE("they stay in front of whoever is left, however the boot ended and whose network it is") {
     for (const auto network : {NamespaceKind::machine, NamespaceKind::own})
       for (const auto boot : {BootEnd::failed, BootEnd::complete}) {
-        for (auto each : {&Leftovers::children, &Leftovers::sessions, &Leftovers::earlier}) {
-          Leftovers left = none;
-          left.*each = Left::somebody;
+        for (auto each :
+             {&RemainingProcesses::children, &RemainingProcesses::sessions, &RemainingProcesses::earlier}) {
+          RemainingProcesses left = none;
+          left.*each = Remaining::some;
           CHECK(after(network, boot, left) == RulesAtEnd::kept);
         }
       }
@@ -44,7 +47,7 @@ TEST_SUITE("boot/rules_after") {
   }
 
   TEST_CASE("what was not looked for may be left") {
-    CHECK(after(NamespaceKind::own, BootEnd::complete, Leftovers{}) == RulesAtEnd::kept);
+    CHECK(after(NamespaceKind::own, BootEnd::complete, RemainingProcesses{}) == RulesAtEnd::kept);
   }
 
   TEST_CASE("what is to be kept is") {
@@ -61,9 +64,10 @@ TEST_SUITE("boot/rules_after") {
   }
 
   TEST_CASE("whoever may be left is to be ended first") {
-    for (const auto who : {&Leftovers::children, &Leftovers::sessions, &Leftovers::earlier}) {
-      Leftovers left = none;
-      left.*who = Left::somebody;
+    for (const auto who :
+         {&RemainingProcesses::children, &RemainingProcesses::sessions, &RemainingProcesses::earlier}) {
+      RemainingProcesses left = none;
+      left.*who = Remaining::some;
       CHECK(tell_rules_stay(BootEnd::complete, left, "")
                 .ends_with("): end such processes, then nft delete table inet ostiary removes them"));
     }

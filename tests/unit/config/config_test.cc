@@ -44,7 +44,7 @@ const std::vector<Precedence> precedences{
     {"grace", "10", "1", "1", "2", "2", "3600", "3600",
      [](const Config& c) { return std::to_string(c.grace.count()); }},
     {"gate", "on", R"("off")", "off", "on", "on", "off", "off",
-     [](const Config& c) { return std::string(c.gate == Gate::on ? "on" : "off"); }},
+     [](const Config& c) { return std::string(c.gate == GateSwitch::on ? "on" : "off"); }},
     {"no_derive", "derive yes", "true", "derive no", "no", "derive yes", "true", "derive no",
      [](const Config& c) { return "derive " + shown(c.derive); }},
     {"upstream", "unset", R"("192.0.2.1")", "192.0.2.1", "b", "b", "c", "c",

@@ -70,7 +70,7 @@ TEST_SUITE("config/settings") {
       });
       REQUIRE_MESSAGE(row != rows.end(), setting.flag);
       CHECK(row->contains("| `" + std::string(setting.variable) + "` |"));
-      const bool in_policy = setting.reach == Reach::everywhere;
+      const bool in_policy = setting.reach == SettingPlace::everywhere;
       CHECK(row->contains("| `" + std::string(setting.key) + "` |") == in_policy);
     }
   }

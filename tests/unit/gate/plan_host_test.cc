@@ -6,9 +6,9 @@
 
 using namespace ostiary;
 using dns::RecordType;
-using gate::Finding;
 using gate::Message;
 using gate::PlanHost;
+using gate::Resolution;
 
 namespace {
 
@@ -22,17 +22,17 @@ std::vector<upstream::Server> servers(size_t count) {
   return made;
 }
 
-Message unopened(const std::vector<Finding>& findings, std::span<const RecordType> types = both,
+Message unopened(const std::vector<Resolution>& findings, std::span<const RecordType> types = both,
                  size_t server_count = 1) {
   PlanHost host(inet::HostName::parse("a.example").value(), types.size());
-  for (const Finding& finding : findings) host.take(finding);
+  for (const Resolution& resolution : findings) host.take(resolution);
   CHECK_FALSE(host.resolved());
   const auto asked = servers(server_count);
   return host.unopened({.servers = asked, .types = types, .timeout = std::chrono::seconds(5)});
 }
 
-const Finding none{.kind = Finding::Kind::no_data};
-const Finding refused{.kind = Finding::Kind::failed, .failure = "REFUSED"};
+const Resolution none{.kind = Resolution::Kind::no_data};
+const Resolution refused{.kind = Resolution::Kind::failed, .failure = "REFUSED"};
 
 }  // namespace
 
@@ -40,7 +40,7 @@ TEST_SUITE("gate/plan_host") {
   TEST_CASE("says what the server answered") {
     CHECK(unopened({none, none}).reason == "has no address (192.0.2.1:53: NODATA)");
     CHECK(unopened({none}, ipv4_only).reason == "has no IPv4 address (192.0.2.1:53: NODATA)");
-    const Finding missing{.kind = Finding::Kind::no_such_name};
+    const Resolution missing{.kind = Resolution::Kind::no_such_name};
     CHECK(unopened({missing, missing}).reason == "does not exist (192.0.2.1:53: NXDOMAIN)");
     CHECK(unopened({none}).reason == "did not resolve (192.0.2.1:53: no answer within 5 s)");
     CHECK(unopened({}, {}).reason == "did not resolve (no route leads out of this network)");
@@ -54,7 +54,7 @@ TEST_SUITE("gate/plan_host") {
 
   TEST_CASE("private addresses say most, and are another kind of message") {
     const std::array addresses{inet::IpAddress::v4({10, 9, 9, 9})};
-    const Finding withheld{.kind = Finding::Kind::withheld, .addresses = addresses};
+    const Resolution withheld{.kind = Resolution::Kind::withheld, .addresses = addresses};
     const Message message = unopened({withheld, refused});
     CHECK(message.kind == Message::Kind::withheld);
     CHECK(message.text == "a.example");
@@ -71,7 +71,7 @@ TEST_SUITE("gate/plan_host") {
     PlanHost host(inet::HostName::parse("a.example").value(), 2);
     host.take(refused);
     const std::array addresses{inet::IpAddress::v4({192, 0, 2, 9})};
-    host.take({.kind = Finding::Kind::addresses, .addresses = addresses});
+    host.take({.kind = Resolution::Kind::addresses, .addresses = addresses});
     CHECK(host.resolved());
     CHECK_FALSE(host.waits());
   }

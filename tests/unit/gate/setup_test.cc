@@ -34,7 +34,7 @@ TEST_SUITE("gate/setup") {
 
   TEST_CASE("a number that names nothing is refused") {
     for (const char* field :
-         {"/rules/0/protocol", "/rules/0/answers", "/rules/0/need", "/ipv4", "/ipv6", "/beginning"})
+         {"/rules/0/protocol", "/rules/0/answers", "/rules/0/need", "/ipv4", "/ipv6", "/initial_sets"})
       for (const Json& wrong : {Json(4), Json(257), Json(-1), Json(0.5), Json("1"), Json()}) {
         Json json = written();
         json[Json::json_pointer(field)] = wrong;

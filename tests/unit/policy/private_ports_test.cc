@@ -10,8 +10,8 @@
 #include "variables.h"
 
 using namespace ostiary::policy;
+using ostiary::inet::AddressClass;
 using ostiary::inet::IpAddress;
-using ostiary::inet::Reach;
 
 namespace {
 
@@ -22,7 +22,7 @@ Rule rule_of(std::string_view entry, Answers answers) {
 }
 
 // The ports of a name that are open at an address of this kind, "80 4318".
-std::string ports_at(const Policy& policy, std::string_view name, Reach reach) {
+std::string ports_at(const Policy& policy, std::string_view name, AddressClass reach) {
   ostiary::inet::PortSet ports;
   for (const Grant& grant : policy.decide(name).grants)
     if (covers(grant, reach)) ports.add(grant.ports);
@@ -46,16 +46,16 @@ TEST_SUITE("policy/private_ports") {
     const Policy policy =
         Policy::compile(std::vector{rule_of("c.corp.example:4318", Answers::private_too),
                                     rule_of("*.corp.example:80,443", Answers::public_only)});
-    CHECK(ports_at(policy, "c.corp.example", Reach::private_network) == "4318");
-    CHECK(ports_at(policy, "c.corp.example", Reach::public_internet) == "80,443,4318");
-    CHECK(ports_at(policy, "d.corp.example", Reach::private_network).empty());
-    CHECK(ports_at(policy, "d.corp.example", Reach::public_internet) == "80,443");
+    CHECK(ports_at(policy, "c.corp.example", AddressClass::private_network) == "4318");
+    CHECK(ports_at(policy, "c.corp.example", AddressClass::public_internet) == "80,443,4318");
+    CHECK(ports_at(policy, "d.corp.example", AddressClass::private_network).empty());
+    CHECK(ports_at(policy, "d.corp.example", AddressClass::public_internet) == "80,443");
   }
 
   TEST_CASE("no name leads to a metadata service") {
     const Policy policy = Policy::compile(std::vector{rule_of("m.example:80/both", Answers::private_too)});
-    CHECK(ports_at(policy, "m.example", Reach::metadata).empty());
-    CHECK(ports_at(policy, "m.example", Reach::link_local) == "80");
+    CHECK(ports_at(policy, "m.example", AddressClass::metadata).empty());
+    CHECK(ports_at(policy, "m.example", AddressClass::link_local) == "80");
   }
 
   TEST_CASE("grants hold each port once, whichever way the rules overlap") {
@@ -87,8 +87,8 @@ TEST_SUITE("policy/private_ports") {
   TEST_CASE("the last port of all may be private") {
     const Policy policy = Policy::compile(std::vector{rule_of("a.example:65000-65535", Answers::public_only),
                                                       rule_of("a.example:65535", Answers::private_too)});
-    CHECK(ports_at(policy, "a.example", Reach::private_network) == "65535");
-    CHECK(ports_at(policy, "a.example", Reach::public_internet) == "65000-65535");
+    CHECK(ports_at(policy, "a.example", AddressClass::private_network) == "65535");
+    CHECK(ports_at(policy, "a.example", AddressClass::public_internet) == "65000-65535");
   }
 
   TEST_CASE("a network holds everything but the metadata services inside it") {

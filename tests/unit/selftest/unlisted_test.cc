@@ -23,7 +23,7 @@ TEST_SUITE("selftest/unlisted") {
   TEST_CASE("what is tried is never what the policy permits") {
     for (const Family family : {Family::ipv4, Family::ipv6}) {
       std::vector<nft::AddressRule> permitted;
-      std::vector<Place> seen;
+      std::vector<AddressPort> seen;
       while (const auto place = find_unlisted(family, IPPROTO_TCP, permitted)) {
         CHECK_FALSE(permits(permitted, *place, IPPROTO_TCP));
         permitted.push_back(

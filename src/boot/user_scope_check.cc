@@ -1,4 +1,4 @@
-#include "ostiary/boot/lone_user.h"
+#include "ostiary/boot/user_scope_check.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "ostiary/nft/tally.h"
+#include "ostiary/nft/egress_counter.h"
 
 #include <algorithm>
 #include <optional>
@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 constexpr const char* priority = "1000";
 
 std::string table() {
-  return "table inet " + std::string(tally_table_name);
+  return "table inet " + std::string(egress_counter_table);
 }
 
 // An address has one counter, however often it is given: the first rule is the last that its packets meet.
@@ -71,19 +71,20 @@ std::optional<uint64_t> packets_of(const Json& listing, const std::string& name)
 
 }  // namespace
 
-Result<Tally> Tally::begin(std::span<const Counted> addresses) {
+Result<EgressCounter> EgressCounter::begin(std::span<const Counted> addresses) {
   TRY(run_commands(commands(addresses)));
-  return Tally({addresses.begin(), addresses.end()});
+  return EgressCounter({addresses.begin(), addresses.end()});
 }
 
-Tally::Tally(Tally&& other) noexcept : addresses_(std::exchange(other.addresses_, {})) {}
+EgressCounter::EgressCounter(EgressCounter&& other) noexcept
+    : addresses_(std::exchange(other.addresses_, {})) {}
 
 // What is left behind where this fails counts, and does nothing else.
-Tally::~Tally() {
+EgressCounter::~EgressCounter() {
   if (!addresses_.empty()) (void)run_commands("delete " + table() + "\n");
 }
 
-Result<std::vector<uint64_t>> Tally::read() const {
+Result<std::vector<uint64_t>> EgressCounter::read() const {
   const Json listing =
       Json::parse(TRY(run_commands("list counters " + table() + "\n", NFT_CTX_OUTPUT_JSON)), nullptr, false);
   std::vector<uint64_t> counts;

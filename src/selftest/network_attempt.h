@@ -1,5 +1,5 @@
-// flight.h: an attempt to get out over the network, from its first packet to what came of it.
-// Never waits: flights are under way side by side.
+// network_attempt.h: an attempt to get out over the network, from its first packet to what came of it.
+// Never waits: several attempts are under way side by side.
 #pragma once
 
 #include <chrono>
@@ -16,29 +16,29 @@
 namespace ostiary::selftest {
 
 // What the attempt is after.
-enum class Aim : uint8_t {
+enum class Goal : uint8_t {
   passage,      // a packet that leaves, a connection that opens
   an_answer,    // to the question about an unlisted name, from a server that is not the gate
   gates_answer  // the same from the gate, which must be there and deny it
 };
 
-struct Errand {
+struct AttemptPlan {
   std::string name;
-  Means means = Means::tcp;
-  Place target = {};
-  Aim aim = Aim::passage;
+  Transport transport = Transport::tcp;
+  AddressPort target = {};
+  Goal goal = Goal::passage;
 };
 
-class Flight {
+class NetworkAttempt {
  public:
   // Opens the socket if no answer but this machine's is to reach it: that takes CAP_NET_ADMIN. Other sockets
   // are opened by who sets out.
-  static Result<Flight> prepare(Errand errand, const UnlistedName& unlisted);
-  Result<> set_out();
+  static Result<NetworkAttempt> prepare(AttemptPlan plan, const UnlistedName& unlisted);
+  Result<> start();
 
   const std::optional<Finding>& finding() const { return finding_; }
-  const std::string& name() const { return errand_.name; }
-  const inet::IpAddress& destination() const { return errand_.target.address; }
+  const std::string& name() const { return plan_.name; }
+  const inet::IpAddress& destination() const { return plan_.target.address; }
 
   // For poll(2), until there is a finding.
   int fd() const { return fd_.get(); }
@@ -47,7 +47,8 @@ class Flight {
   void on_time_out(std::chrono::milliseconds patience);
 
  private:
-  Flight(Errand errand, const UnlistedName& unlisted) : errand_(std::move(errand)), unlisted_(unlisted) {}
+  NetworkAttempt(AttemptPlan plan, const UnlistedName& unlisted)
+      : plan_(std::move(plan)), unlisted_(unlisted) {}
 
   bool waits() const;
   bool believes_this_machine_alone() const;
@@ -60,7 +61,7 @@ class Flight {
   Finding not_sent(int error) const;
   Finding came_back(int error, const std::optional<IcmpError>& icmp) const;
 
-  Errand errand_;
+  AttemptPlan plan_;
   UnlistedName unlisted_;
   UniqueFd fd_;
   short events_ = 0;

@@ -1,4 +1,4 @@
-#include "ostiary/boot/only_boot.h"
+#include "ostiary/boot/instance_lock.h"
 
 #include <cerrno>
 #include <string>
@@ -27,18 +27,18 @@ std::unexpected<Error> cannot_open_lock() {
 
 }  // namespace
 
-Result<OnlyBoot> OnlyBoot::claim() {
+Result<InstanceLock> InstanceLock::claim() {
   const UniqueFd directory = TRY(make_own_directory(state_directory));
   UniqueFd lock{::openat(directory.get(), lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!lock.valid()) return cannot_open_lock();
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return OnlyBoot(std::move(lock));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return InstanceLock(std::move(lock));
   if (errno == EWOULDBLOCK)
     return fail(Exit::unavailable,
                 "ostiary runs here already: for another session write \"ostiary exec -- COMMAND\"");
   return std::unexpected(Error::system(lock_path(), Exit::unavailable));
 }
 
-Result<bool> OnlyBoot::is_claimed() {
+Result<bool> InstanceLock::is_claimed() {
   const UniqueFd lock{::open(lock_path().c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)};
   if (!lock.valid() && errno == ENOENT) return false;
   if (!lock.valid()) return cannot_open_lock();

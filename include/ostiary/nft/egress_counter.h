@@ -1,4 +1,4 @@
-// nft/tally.h: counts the packets that come as far as leaving this machine and have to do with some
+// nft/egress_counter.h: counts the packets that come as far as leaving this machine and have to do with some
 // addresses: packets to them, from them, or routed on to them by a header of their own.
 // - Behind every chain of anybody's: what any rule dropped before is not counted, and what the kernel turned
 //   elsewhere is counted under the address it was meant for.
@@ -15,7 +15,7 @@
 
 namespace ostiary::nft {
 
-inline constexpr const char* tally_table_name = "ostiary_self_test";
+inline constexpr const char* egress_counter_table = "ostiary_self_test";
 
 struct Counted {
   // An IPv4 address in IPv6 packets, as in ::ffff:192.0.2.1, is not that address in IPv4 packets.
@@ -26,18 +26,18 @@ struct Counted {
   bool operator==(const Counted&) const = default;
 };
 
-class Tally {
+class EgressCounter {
  public:
-  static Result<Tally> begin(std::span<const Counted> addresses);
-  Tally(Tally&& other) noexcept;
-  Tally& operator=(Tally&&) = delete;
-  ~Tally();
+  static Result<EgressCounter> begin(std::span<const Counted> addresses);
+  EgressCounter(EgressCounter&& other) noexcept;
+  EgressCounter& operator=(EgressCounter&&) = delete;
+  ~EgressCounter();
 
   // Of each address, in the order given; one that is given twice has the same count twice.
   Result<std::vector<uint64_t>> read() const;
 
  private:
-  explicit Tally(std::vector<Counted> addresses) : addresses_(std::move(addresses)) {}
+  explicit EgressCounter(std::vector<Counted> addresses) : addresses_(std::move(addresses)) {}
   std::vector<Counted> addresses_;  // none: there is no table
 };
 

@@ -1,4 +1,4 @@
-// boot/gate_ward.h: the gate as the keeper keeps it.
+// boot/gate_supervisor.h: the gate as the keeper keeps it.
 // - Denies all traffic in one transaction. No listener is open and no process runs before that.
 // - A gate that dies is started again. Meanwhile no name resolves and nothing new is admitted; the rules and
 //   the admissions stay in the kernel. One that keeps dying ends the agent.
@@ -21,7 +21,7 @@
 #include "ostiary/event/signals.h"
 #include "ostiary/gate/launch.h"
 #include "ostiary/gate/wildcard_budget.h"
-#include "ostiary/keeper/ward.h"
+#include "ostiary/keeper/helper.h"
 #include "ostiary/net/routed_networks.h"
 #include "ostiary/nft/ruleset.h"
 #include "ostiary/nft/table.h"
@@ -30,14 +30,14 @@
 
 namespace ostiary::boot {
 
-class GateWard final : public keeper::Ward {
+class GateSupervisor final : public keeper::Helper {
  public:
   // Phase 1: denies everything, starts the gate and has it open what the plan names. On an error everything
   // stays denied, but for the machine's own network, which is left as it was found.
   // A signal among `requests` ends the waiting for what the plan names; then it is not all open.
   // `earlier`: whether processes that an earlier boot confined may be here. Then the rules stay in any case.
-  static Result<std::unique_ptr<GateWard>> open(const Plan& plan, audit::Journal& journal,
-                                                const event::Signals& requests, Left earlier);
+  static Result<std::unique_ptr<GateSupervisor>> open(const Plan& plan, audit::Journal& journal,
+                                                      const event::Signals& requests, Remaining earlier);
 
   // The plan's names that did not open, and why: "did not resolve", "has private addresses only". These are
   // `withheld`, and no later answer opens them.
@@ -51,7 +51,7 @@ class GateWard final : public keeper::Ward {
   uint32_t resolved() const { return resolved_; }
   size_t admitted() const { return admitted_.size(); }
   // Whether a route of either family leads out of this network.
-  gate::Family network() const;
+  gate::Reachability network() const;
 
   // What is denied from here on is told as the agent's doing. Before anything of the agent's starts.
   Result<> end_self_test();
@@ -72,8 +72,8 @@ class GateWard final : public keeper::Ward {
  private:
   using Time = std::chrono::steady_clock::time_point;
 
-  GateWard(const Plan& plan, audit::Journal& journal, ResolverFile resolver, gate::Setup setup,
-           nft::Ruleset ruleset, nft::Watch watch, nft::Table table, net::RouteWatch routes);
+  GateSupervisor(const Plan& plan, audit::Journal& journal, ResolverFile resolver, gate::Setup setup,
+                 nft::Ruleset ruleset, nft::Watch watch, nft::Table table, net::RouteWatch routes);
   Result<> deny_everything();
   Result<> deny_everything_at_first();
   Result<> find_out_tracking();
@@ -81,11 +81,11 @@ class GateWard final : public keeper::Ward {
   Result<> open_what_the_plan_names(const event::Signals& requests);
   enum class Start : uint8_t { begun, ended };
   Result<Start> start();
-  Result<> hear_plan(const event::Signals& requests);
-  void hear_later();
+  Result<> await_plan(const event::Signals& requests);
+  void receive_messages();
   void begin_new_audit_file();
-  enum class HeardGate : uint8_t { listens, has_ended };
-  void watch_descriptors(HeardGate gate = HeardGate::listens);
+  enum class GateEnd : uint8_t { listens, has_ended };
+  void watch_descriptors(GateEnd gate = GateEnd::listens);
   Result<> follow_routes();
   Result<> put_rules_right(const nft::Change& change);
   void tell(const audit::Event& event);

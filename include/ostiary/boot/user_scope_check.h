@@ -1,4 +1,4 @@
-// boot/lone_user.h: where the rules hold one user, what of that user's they would not hold.
+// boot/user_scope_check.h: where the rules hold one user, what of that user's they would not hold.
 // They know a packet by the user its socket was made by.
 #pragma once
 

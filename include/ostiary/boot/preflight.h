@@ -1,4 +1,4 @@
-// boot/look_ahead.h: what would end a boot only when its program is to start, seen before the network is
+// boot/preflight.h: what would end a boot only when its program is to start, seen before the network is
 // touched. What is not sure to fail is left to the start itself.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace ostiary::boot {
 
-Result<> look_ahead(const Plan& plan);
+Result<> preflight(const Plan& plan);
 
 // The part about the agent's program alone.
 Result<> look_for_program(const Plan& plan);

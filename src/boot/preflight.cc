@@ -1,4 +1,4 @@
-#include "ostiary/boot/look_ahead.h"
+#include "ostiary/boot/preflight.h"
 
 #include <cerrno>
 
@@ -44,7 +44,7 @@ Result<> look_for_program(std::string_view name, std::string_view path, std::str
                            : " in PATH, which is " + std::string(path) + ": install it, or write its path"));
 }
 
-Result<> look_ahead(const Plan& plan) {
+Result<> preflight(const Plan& plan) {
   TRY(look_for_workdir(plan));
   TRY(look_for_auth_hook(plan));
   return look_for_program(plan);

@@ -1,4 +1,4 @@
-#include "flight.h"
+#include "network_attempt.h"
 
 #include <algorithm>
 #include <array>
@@ -17,11 +17,12 @@ namespace ostiary::selftest {
 namespace {
 
 // An echo request, where it goes out by a ping socket, and as good a datagram as any where it does not.
-std::vector<uint8_t> greeting(Means means, inet::Family family) {
+std::vector<uint8_t> greeting(Transport transport, inet::Family family) {
   constexpr uint8_t echo_request_v4 = 8;
   constexpr uint8_t echo_request_v6 = 128;
   std::vector<uint8_t> message(16);
-  if (means == Means::ping) message[0] = family == inet::Family::ipv4 ? echo_request_v4 : echo_request_v6;
+  if (transport == Transport::ping)
+    message[0] = family == inet::Family::ipv4 ? echo_request_v4 : echo_request_v6;
   return message;
 }
 
@@ -33,21 +34,21 @@ std::vector<uint8_t> framed(const std::vector<uint8_t>& message) {
 
 }  // namespace
 
-Result<Flight> Flight::prepare(Errand errand, const UnlistedName& unlisted) {
-  Flight flight(std::move(errand), unlisted);
-  if (flight.believes_this_machine_alone()) TRY(flight.open());
-  return flight;
+Result<NetworkAttempt> NetworkAttempt::prepare(AttemptPlan plan, const UnlistedName& unlisted) {
+  NetworkAttempt network_attempt(std::move(plan), unlisted);
+  if (network_attempt.believes_this_machine_alone()) TRY(network_attempt.open());
+  return network_attempt;
 }
 
-Result<> Flight::set_out() {
+Result<> NetworkAttempt::start() {
   if (!believes_this_machine_alone()) TRY(open());
   if (!finding_) connect();
   return {};
 }
 
-Result<> Flight::open() {
-  const inet::Family family = errand_.target.address.family();
-  auto opened = open_socket(errand_.means, family);
+Result<> NetworkAttempt::open() {
+  const inet::Family family = plan_.target.address.family();
+  auto opened = open_socket(plan_.transport, family);
   if (!opened) {
     found(not_sent(opened.error()));
     return {};
@@ -60,32 +61,32 @@ Result<> Flight::open() {
 }
 
 // Of an ICMPv6 socket, send() says that the packet was sent although the rules refused it.
-bool Flight::waits() const {
-  return errand_.means == Means::tcp || errand_.aim != Aim::passage ||
-         (errand_.means == Means::ping && errand_.target.address.family() == inet::Family::ipv6);
+bool NetworkAttempt::waits() const {
+  return plan_.transport == Transport::tcp || plan_.goal != Goal::passage ||
+         (plan_.transport == Transport::ping && plan_.target.address.family() == inet::Family::ipv6);
 }
 
-bool Flight::believes_this_machine_alone() const {
-  return errand_.means == Means::tcp || errand_.aim != Aim::passage;
+bool NetworkAttempt::believes_this_machine_alone() const {
+  return plan_.transport == Transport::tcp || plan_.goal != Goal::passage;
 }
 
-void Flight::connect() {
-  const inet::SocketAddress target(errand_.target.address, errand_.target.port);
+void NetworkAttempt::connect() {
+  const inet::SocketAddress target(plan_.target.address, plan_.target.port);
   if (::connect(fd_.get(), target.get(), target.size()) != 0 && errno != EINPROGRESS)
     return found(not_sent(errno));
-  if (errand_.means != Means::tcp) return send_datagram();
+  if (plan_.transport != Transport::tcp) return send_datagram();
   events_ = POLLOUT;
 }
 
-void Flight::send_datagram() {
-  const auto message = errand_.aim == Aim::passage ? greeting(errand_.means, errand_.target.address.family())
+void NetworkAttempt::send_datagram() {
+  const auto message = plan_.goal == Goal::passage ? greeting(plan_.transport, plan_.target.address.family())
                                                    : query(unlisted_);
   if (::send(fd_.get(), message.data(), message.size(), MSG_NOSIGNAL) < 0) return found(not_sent(errno));
   if (!waits()) return found(escaped("the packet was sent"));
   events_ = POLLIN;
 }
 
-void Flight::on_ready() {
+void NetworkAttempt::on_ready() {
   int error = 0;
   socklen_t size = sizeof error;
   if (::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
@@ -96,25 +97,25 @@ void Flight::on_ready() {
   size = sizeof peer;
   if (::getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &size) != 0) return;  // not connected yet
   connected_ = true;
-  if (errand_.aim == Aim::passage) return found(escaped("it was connected"));
+  if (plan_.goal == Goal::passage) return found(escaped("it was connected"));
   send_over_connection();
 }
 
-void Flight::send_over_connection() {
+void NetworkAttempt::send_over_connection() {
   const auto message = framed(query(unlisted_));
   if (::send(fd_.get(), message.data(), message.size(), MSG_NOSIGNAL) != std::ssize(message))
     return found(escaped("it was connected, and closed before a question could be asked"));
   events_ = POLLIN;
 }
 
-void Flight::receive() {
+void NetworkAttempt::receive() {
   std::array<uint8_t, dns::limits::tcp_query_octets> room{};
   const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got < 0) return found(came_back(errno, std::nullopt));
   std::span<const uint8_t> octets = std::span(room).first(static_cast<size_t>(got));
-  if (errand_.aim == Aim::passage) return found(escaped("it was answered"));
-  if (errand_.means != Means::tcp) return found(judge(octets, unlisted_));
+  if (plan_.goal == Goal::passage) return found(escaped("it was answered"));
+  if (plan_.transport != Transport::tcp) return found(judge(octets, unlisted_));
   if (got == 0) return found(escaped("it was connected, and closed without an answer"));
   const auto frame = frames_.next(octets);
   if (const auto* answer = std::get_if<std::span<const uint8_t>>(&frame))
@@ -123,9 +124,9 @@ void Flight::receive() {
     found(escaped(std::string(dns::text(*fault))));
 }
 
-void Flight::on_time_out(std::chrono::milliseconds patience) {
+void NetworkAttempt::on_time_out(std::chrono::milliseconds patience) {
   const std::string time = std::to_string(patience.count()) + " ms";
-  if (errand_.aim == Aim::passage)
+  if (plan_.goal == Goal::passage)
     found(unanswered("it left: nothing on this machine refused it within " + time));
   else if (connected_)
     found(escaped("it was connected, and no answer was made on this machine within " + time));
@@ -134,22 +135,22 @@ void Flight::on_time_out(std::chrono::milliseconds patience) {
 }
 
 // Nothing was sent. That is well, unless it was meant for the gate.
-Finding Flight::not_sent(int error) const {
+Finding NetworkAttempt::not_sent(int error) const {
   const Failure failure = classify(error);
   const std::string reason = std::strerror(error);
   if (failure == Failure::other) return escaped("it could not be tried: " + reason);
   if (failure == Failure::no_such_socket) return not_applicable("this kernel has no such socket: " + reason);
-  if (errand_.aim != Aim::gates_answer) return held(reason);
-  if (failure == Failure::no_way && errand_.target.address.family() == inet::Family::ipv6)
+  if (plan_.goal != Goal::gates_answer) return held(reason);
+  if (failure == Failure::no_way && plan_.target.address.family() == inet::Family::ipv6)
     return not_applicable("there is no IPv6 loopback: " + reason);
   return escaped("the gate cannot be asked: " + reason);
 }
 
 // What was sent met an error: the refusal, if it was made here. Our own reset of a connection comes without
 // an ICMP error, and no other reset reaches the socket.
-Finding Flight::came_back(int error, const std::optional<IcmpError>& icmp) const {
+Finding NetworkAttempt::came_back(int error, const std::optional<IcmpError>& icmp) const {
   const std::string reason = std::strerror(error != 0 ? error : icmp->error);
-  if (errand_.aim == Aim::gates_answer) return escaped("the gate cannot be asked: " + reason);
+  if (plan_.goal == Goal::gates_answer) return escaped("the gate cannot be asked: " + reason);
   if (connected_) return escaped("it was connected, and closed without an answer: " + reason);
   const bool refused_here = icmp ? icmp->meaning == Meaning::refused_here : error == ECONNREFUSED;
   return refused_here ? held(reason) : escaped("it left: what came back is no refusal of ours: " + reason);

@@ -1,4 +1,4 @@
-#include "ostiary/nft/tally.h"
+#include "ostiary/nft/egress_counter.h"
 
 #include <string>
 #include <vector>
@@ -19,7 +19,7 @@ nft::Counted address(const char* text) {
 
 }  // namespace
 
-TEST_SUITE("nft/tally") {
+TEST_SUITE("nft/egress_counter") {
   TEST_CASE("counts what would leave, under the address it was meant for, and leaves nothing behind") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
@@ -30,13 +30,13 @@ TEST_SUITE("nft/tally") {
     const std::vector addresses{address("198.51.100.1"), address("192.0.2.2"), address("192.0.2.3"),
                                 address("2001:db8:1::1"), address("198.51.100.1")};
     {
-      const auto tally = nft::Tally::begin(addresses);
-      REQUIRE(tally);
-      CHECK(tally->read().value() == std::vector<uint64_t>{0, 0, 0, 0, 0});
+      const auto egress_counter = nft::EgressCounter::begin(addresses);
+      REQUIRE(egress_counter);
+      CHECK(egress_counter->read().value() == std::vector<uint64_t>{0, 0, 0, 0, 0});
       for (const char* to :
            {"198.51.100.1", "198.51.100.1", "192.0.2.2", "192.0.2.3", "2001:db8:1::1", "192.0.2.4"})
         run("bash -c 'echo > /dev/udp/" + std::string(to) + "/9' 2>/dev/null || true");
-      CHECK(tally->read().value() == std::vector<uint64_t>{2, 1, 0, 1, 2});
+      CHECK(egress_counter->read().value() == std::vector<uint64_t>{2, 1, 0, 1, 2});
     }
     CHECK(output_of("nft list tables") == "table inet other\n");
   }

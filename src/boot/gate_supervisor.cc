@@ -1,4 +1,4 @@
-#include "ostiary/boot/gate_ward.h"
+#include "ostiary/boot/gate_supervisor.h"
 
 #include <algorithm>
 #include <array>
@@ -56,18 +56,18 @@ size_t note(std::deque<steady_clock::time_point>& moments) {
   return moments.size();
 }
 
-enum class First : uint8_t { neither, first, second };
+enum class Readable : uint8_t { neither, first, second };
 
 // Which of them becomes readable; the second where both do.
-First wait_for(int first, int second, milliseconds limit) {
+Readable wait_for(int first, int second, milliseconds limit) {
   std::array<pollfd, 2> both{
       {{.fd = first, .events = POLLIN, .revents = 0}, {.fd = second, .events = POLLIN, .revents = 0}}};
-  if (::poll(both.data(), both.size(), static_cast<int>(limit.count())) <= 0) return First::neither;
-  return both[1].revents != 0 ? First::second : First::first;
+  if (::poll(both.data(), both.size(), static_cast<int>(limit.count())) <= 0) return Readable::neither;
+  return both[1].revents != 0 ? Readable::second : Readable::first;
 }
 
-gate::Family family(net::Reach reach) {
-  return reach == net::Reach::none ? gate::Family::unreachable : gate::Family::reachable;
+gate::Reachability family(net::Reach reach) {
+  return reach == net::Reach::none ? gate::Reachability::unreachable : gate::Reachability::reachable;
 }
 
 bool is_gates(const inet::IpAddress& address) {
@@ -84,7 +84,7 @@ Result<gate::Setup> make_setup(const Plan& plan) {
   setup.upstreams = std::move(askable.servers);
   setup.terms = {.hold = plan.hold, .ipv4 = family(reach.ipv4), .ipv6 = family(reach.ipv6)};
   setup.resolve_timeout = plan.resolve_timeout;
-  setup.beginning = gate::Beginning::empty;
+  setup.initial_sets = gate::InitialSets::empty;
   setup.mark = gate_mark;
   setup.log_group = log_group;
   setup.user = gate::user;
@@ -130,8 +130,9 @@ nft::Ruleset make_ruleset(const Plan& plan, const gate::Setup& setup) {
 
 }  // namespace
 
-GateWard::GateWard(const Plan& plan, audit::Journal& journal, ResolverFile resolver, gate::Setup setup,
-                   nft::Ruleset ruleset, nft::Watch watch, nft::Table table, net::RouteWatch routes)
+GateSupervisor::GateSupervisor(const Plan& plan, audit::Journal& journal, ResolverFile resolver,
+                               gate::Setup setup, nft::Ruleset ruleset, nft::Watch watch, nft::Table table,
+                               net::RouteWatch routes)
     : plan_(plan),
       journal_(journal),
       resolver_(std::move(resolver)),
@@ -143,24 +144,25 @@ GateWard::GateWard(const Plan& plan, audit::Journal& journal, ResolverFile resol
 
 // ---- phase 1
 
-Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journal& journal,
-                                                 const event::Signals& requests, Left earlier) {
+Result<std::unique_ptr<GateSupervisor>> GateSupervisor::open(const Plan& plan, audit::Journal& journal,
+                                                             const event::Signals& requests,
+                                                             Remaining earlier) {
   TRY(net::bring_loopback_up());
   auto resolver = TRY(ResolverFile::read(resolver_path));
   auto setup = TRY(make_setup(plan));
   setup.audit_bound = journal.bound();
   auto ruleset = make_ruleset(plan, setup);
   auto table = TRY(nft::Table::open());
-  if (::getpid() == 1 && earlier == Left::nobody) table.set_lifetime(nft::Lifetime::ends_with_the_keeper);
+  if (::getpid() == 1 && earlier == Remaining::none) table.set_lifetime(nft::Lifetime::ends_with_the_keeper);
   auto watch = TRY(nft::Watch::open(table));
   auto routes = TRY(net::RouteWatch::open());
   ruleset.routes = TRY(net::read_routed_networks());
-  std::unique_ptr<GateWard> ward(new GateWard(plan, journal, std::move(resolver), std::move(setup),
-                                              std::move(ruleset), std::move(watch), std::move(table),
-                                              std::move(routes)));
+  std::unique_ptr<GateSupervisor> ward(
+      new GateSupervisor(plan, journal, std::move(resolver), std::move(setup), std::move(ruleset),
+                         std::move(watch), std::move(table), std::move(routes)));
   TRY(ward->deny_everything_at_first());
   if (Result<> opened = ward->open_what_the_plan_names(requests); !opened) {
-    if (plan.network == net::NamespaceKind::machine && earlier == Left::nobody) {
+    if (plan.network == net::NamespaceKind::machine && earlier == Remaining::none) {
       ward->close();
       (void)nft::remove();
     }
@@ -169,12 +171,12 @@ Result<std::unique_ptr<GateWard>> GateWard::open(const Plan& plan, audit::Journa
   return ward;
 }
 
-Result<> GateWard::deny_everything() {
+Result<> GateSupervisor::deny_everything() {
   return table_.apply(ruleset_, nft::Existing::replace);
 }
 
 // Whatever an earlier boot or nobody's rules let through ends here.
-Result<> GateWard::deny_everything_at_first() {
+Result<> GateSupervisor::deny_everything_at_first() {
   if (Result<> applied = deny_everything(); !applied) {
     if (ruleset_.only_user) return applied;
     ruleset_.zones = nft::Zones::unsupported;
@@ -187,7 +189,7 @@ Result<> GateWard::deny_everything_at_first() {
 }
 
 // The rules are for both families until it is known better: what is not tracked is denied by them as well.
-Result<> GateWard::find_out_tracking() {
+Result<> GateSupervisor::find_out_tracking() {
   ruleset_.tracking = TRY(probe_tracking(*listeners_, plan_.identity));
   if (ruleset_.tracking == nft::Tracking::both_families) return {};
   if (ruleset_.only_user)
@@ -203,7 +205,7 @@ Result<> GateWard::find_out_tracking() {
 
 // Where resolv.conf names the gate, its questions need no redirect. Not where another process has that port,
 // or is to be asked there.
-Result<> GateWard::listen_directly() {
+Result<> GateSupervisor::listen_directly() {
   const auto is_at_the_gates_address = [](const upstream::Server& server) {
     return is_gates(server.address);
   };
@@ -220,13 +222,13 @@ Result<> GateWard::listen_directly() {
   return table_.open_direct_dns(ruleset_);
 }
 
-Result<> GateWard::open_what_the_plan_names(const event::Signals& requests) {
+Result<> GateSupervisor::open_what_the_plan_names(const event::Signals& requests) {
   listeners_ = TRY(gate::open_listeners());
   wildcard_count_ = TRY(SharedPage<gate::WildcardCount>::create("ostiary-wildcard-count"));
   TRY(find_out_tracking());
   TRY(listen_directly());
   if (TRY(start()) == Start::ended) return fail(Exit::unavailable, "the gate ended before it began");
-  TRY(hear_plan(requests));
+  TRY(await_plan(requests));
   // Beside others it is theirs as well; the redirect serves the agent alone.
   const bool ours = plan_.scope == config::Scope::container;
   if (const Result<> pointed = ours ? resolver_.point_at_gate() : Result<>{}; !pointed) {
@@ -236,18 +238,19 @@ Result<> GateWard::open_what_the_plan_names(const event::Signals& requests) {
     else
       log::info("phase 1: resolv.conf stays as it is, the redirect alone serves: " + pointed.error().message);
   }
-  setup_.beginning = gate::Beginning::continued;
+  setup_.initial_sets = gate::InitialSets::continued;
   return {};
 }
 
 // The gate reads nothing of the agent's before its hello. With the hello comes the number of its netlink
 // socket, so that the watch knows its changes.
-Result<GateWard::Start> GateWard::start() {
-  const bool again = setup_.beginning == gate::Beginning::continued;
-  const gate::Birth birth = again && plan_.identity.uid == 0 ? gate::Birth::copied : gate::Birth::anew;
+Result<GateSupervisor::Start> GateSupervisor::start() {
+  const bool again = setup_.initial_sets == gate::InitialSets::continued;
+  const gate::StartMode mode =
+      again && plan_.identity.uid == 0 ? gate::StartMode::fork : gate::StartMode::exec;
   gate_ = TRY(gate::Process::start(*listeners_, setup_,
-                                   {.audit = journal_.fd(), .wildcard_count = wildcard_count_->fd()}, birth));
-  const auto hello = TRY(gate_->hear(limits::to_begin));
+                                   {.audit = journal_.fd(), .wildcard_count = wildcard_count_->fd()}, mode));
+  const auto hello = TRY(gate_->receive(limits::to_begin));
   if (!hello) return Start::ended;
   if (hello->kind == gate::Message::Kind::failed) {
     if (!again) return fail(static_cast<Exit>(hello->number), hello->text);
@@ -257,14 +260,14 @@ Result<GateWard::Start> GateWard::start() {
   watch_.expect_from(hello->number);
   watch_descriptors();
   tell(audit::GateStarted{.process = static_cast<uint32_t>(gate_->pid())});
-  return gate_->tell_begin() ? Start::begun : Start::ended;
+  return gate_->send_begin() ? Start::begun : Start::ended;
 }
 
-Result<> GateWard::hear_plan(const event::Signals& requests) {
+Result<> GateSupervisor::await_plan(const event::Signals& requests) {
   const auto limit = std::chrono::duration_cast<milliseconds>(plan_.resolve_timeout) + limits::to_begin;
   while (true) {
-    if (wait_for(gate_->fd(), requests.fd(), limit) == First::second) return {};
-    auto message = TRY(gate_->hear(limit));
+    if (wait_for(gate_->fd(), requests.fd(), limit) == Readable::second) return {};
+    auto message = TRY(gate_->receive(limit));
     if (!message) return fail(Exit::unavailable, "the gate ended before it was ready");
     if (message->kind == gate::Message::Kind::failed)
       return fail(static_cast<Exit>(message->number), std::move(message->text));
@@ -286,11 +289,11 @@ Result<> GateWard::hear_plan(const event::Signals& requests) {
   }
 }
 
-gate::Family GateWard::network() const {
+gate::Reachability GateSupervisor::network() const {
   return std::max(setup_.terms.ipv4, setup_.terms.ipv6);
 }
 
-selftest::Targets GateWard::targets() const {
+selftest::Targets GateSupervisor::targets() const {
   // Which ports of an admitted address are open does not matter here: the self-test is to leave it alone.
   std::vector<nft::AddressRule> permitted = ruleset_.addresses;
   for (const inet::IpAddress& address : admitted_)
@@ -300,7 +303,7 @@ selftest::Targets GateWard::targets() const {
                            .protocol = protocol,
                            .first_port = 0,
                            .last_port = UINT16_MAX});
-  std::vector<selftest::Place> local_upstreams;
+  std::vector<selftest::AddressPort> local_upstreams;
   for (const upstream::Server& server : setup_.upstreams)
     if (is_of_this_host(server.address)) local_upstreams.push_back({server.address, server.port});
   return {.gate_port = gate::port,
@@ -312,10 +315,10 @@ selftest::Targets GateWard::targets() const {
           .root_only_file = std::string(state_directory) + "/" + otel_env_name};
 }
 
-Result<> GateWard::end_self_test() {
-  TRY(gate_->tell_tested());
+Result<> GateSupervisor::end_self_test() {
+  TRY(gate_->send_tested());
   while (true) {
-    const auto message = TRY(gate_->hear(limits::to_begin));
+    const auto message = TRY(gate_->receive(limits::to_begin));
     if (!message) return fail(Exit::unavailable, "the gate ended during the self-test");
     if (message->kind == gate::Message::Kind::failed)
       return fail(static_cast<Exit>(message->number), message->text);
@@ -326,15 +329,15 @@ Result<> GateWard::end_self_test() {
 
 // ---- while the agent runs
 
-void GateWard::watch_descriptors(HeardGate gate) {
+void GateSupervisor::watch_descriptors(GateEnd gate) {
   descriptors_ = {watch_.fd(), routes_.fd()};
-  if (gate_ && gate == HeardGate::listens) descriptors_.push_back(gate_->fd());
+  if (gate_ && gate == GateEnd::listens) descriptors_.push_back(gate_->fd());
 }
 
-Result<> GateWard::look() {
+Result<> GateSupervisor::look() {
   TRY(follow_routes());
   for (const nft::Change& change : TRY(watch_.read())) TRY(put_rules_right(change));
-  if (gate_) hear_later();
+  if (gate_) receive_messages();
   if (!restart_ || *restart_ > steady_clock::now()) return {};
   restart_.reset();
   if (TRY(start()) == Start::ended) return {};  // a death like others, which SIGCHLD tells
@@ -346,9 +349,9 @@ Result<> GateWard::look() {
 
 // Of a gate that was started again, only three things matter: that it failed, that it asks for a new audit
 // file, and its end, which SIGCHLD tells.
-void GateWard::hear_later() {
-  const auto message = gate_->hear(0ms);
-  if (message && !*message) watch_descriptors(HeardGate::has_ended);
+void GateSupervisor::receive_messages() {
+  const auto message = gate_->receive(0ms);
+  if (message && !*message) watch_descriptors(GateEnd::has_ended);
   if (!message || !*message) return;
   if ((*message)->kind == gate::Message::Kind::failed) log::warn((*message)->text);
   if ((*message)->kind == gate::Message::Kind::full) begin_new_audit_file();
@@ -356,13 +359,13 @@ void GateWard::hear_later() {
 
 // The journal decides whether a new file is due, not the gate that asks. Where none can be made, the gate
 // asks again, and the present file stays within its bound.
-void GateWard::begin_new_audit_file() {
+void GateSupervisor::begin_new_audit_file() {
   const Result<> begun = journal_.begin_new_file(std::chrono::system_clock::now());
   if (!begun) log::warn("no new file for the audit: " + begun.error().message);
   if (begun && gate_) (void)gate_->hand_over_audit(journal_.fd());
 }
 
-Result<> GateWard::on_end(int wait_status) {
+Result<> GateSupervisor::on_end(int wait_status) {
   const bool by_signal = WIFSIGNALED(wait_status);
   const int number = by_signal ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
   tell(audit::GateDied{.process = static_cast<uint32_t>(gate_->pid()),
@@ -379,7 +382,7 @@ Result<> GateWard::on_end(int wait_status) {
   return {};
 }
 
-Result<> GateWard::follow_routes() {
+Result<> GateSupervisor::follow_routes() {
   if (TRY(routes_.read()) == net::Routes::as_they_were) return {};
   auto routes = TRY(net::read_routed_networks());
   if (routes == ruleset_.routes) return {};
@@ -389,7 +392,7 @@ Result<> GateWard::follow_routes() {
   return table_.apply(ruleset_, nft::Existing::keep_admissions);
 }
 
-Result<> GateWard::put_rules_right(const nft::Change& change) {
+Result<> GateSupervisor::put_rules_right(const nft::Change& change) {
   if (change.kind == nft::Change::Kind::joined) {
     table_.remember_joined();
     return {};
@@ -402,7 +405,7 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
       table_.apply(ruleset_, missed ? nft::Existing::keep_admissions : nft::Existing::replace);
   if (missed && applied) return {};
   // What the gate told the agent holds again before flows are looked at, which are many.
-  if (applied && gate_) (void)gate_->tell_restore();  // one that has just ended admits anew when it is back
+  if (applied && gate_) (void)gate_->send_restore();  // one that has just ended admits anew when it is back
   // The agent may have begun flows while the rules were missing. The rules for one user mark its own.
   const bool for_all = plan_.scope == config::Scope::container;
   const Result<> settled = for_all ? nft::settle_flows(ruleset_) : Result<>{};
@@ -423,7 +426,7 @@ Result<> GateWard::put_rules_right(const nft::Change& change) {
 
 // ---- the end
 
-void GateWard::close() {
+void GateSupervisor::close() {
   if (gate_) {
     const pid_t pid = gate_->pid();
     gate_.reset();  // its channel ends, and it with it
@@ -438,7 +441,7 @@ void GateWard::close() {
   if (!put_back) log::warn("resolv.conf could not be put back: " + put_back.error().message);
 }
 
-void GateWard::tell(const audit::Event& event) {
+void GateSupervisor::tell(const audit::Event& event) {
   journal_.record(event, std::chrono::system_clock::now());
   if (journal_.wants_new_file()) begin_new_audit_file();
 }

@@ -1,4 +1,4 @@
-// keeper/ward.h: something of ours that is looked after while the agent's processes run, such as the gate.
+// keeper/helper.h: something of ours that is looked after while the agent's processes run, such as the gate.
 // An error from any of these ends the agent at once.
 #pragma once
 
@@ -11,9 +11,9 @@
 
 namespace ostiary::keeper {
 
-class Ward {
+class Helper {
  public:
-  virtual ~Ward() = default;
+  virtual ~Helper() = default;
 
   // Its process, which is not one of the agent's; 0 where there is none just now.
   virtual pid_t process() const = 0;

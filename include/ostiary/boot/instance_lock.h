@@ -1,4 +1,4 @@
-// boot/only_boot.h: one boot at a time. A second one, by a command that should have been `ostiary exec`,
+// boot/instance_lock.h: one boot at a time. A second one, by a command that should have been `ostiary exec`,
 // would take the first one's files and rules away.
 #pragma once
 
@@ -10,14 +10,14 @@ namespace ostiary::boot {
 // The claim to /run/ostiary, for as long as it lives in the process that made it; no child inherits it past
 // exec. Where another boot runs, an error, and nothing was touched. Its file is root's alone, so that no
 // agent but root can hold it.
-class OnlyBoot {
+class InstanceLock {
  public:
-  static Result<OnlyBoot> claim();
+  static Result<InstanceLock> claim();
   // Whether some boot has it.
   static Result<bool> is_claimed();
 
  private:
-  explicit OnlyBoot(UniqueFd lock) : lock_(std::move(lock)) {}
+  explicit InstanceLock(UniqueFd lock) : lock_(std::move(lock)) {}
   UniqueFd lock_;
 };
 

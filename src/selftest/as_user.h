@@ -1,0 +1,25 @@
+// as_user.h: sockets made while this lives belong to another user, for rules that ask for their owner.
+// Requires CAP_SETUID and CAP_SETGID.
+#pragma once
+
+#include <sys/fsuid.h>
+#include <sys/types.h>
+
+namespace ostiary::selftest {
+
+class AsUser {
+ public:
+  AsUser(uid_t uid, gid_t gid) : gid_(::setfsgid(gid)), uid_(::setfsuid(uid)) {}
+  AsUser(const AsUser&) = delete;
+  AsUser& operator=(const AsUser&) = delete;
+  ~AsUser() {
+    ::setfsuid(static_cast<uid_t>(uid_));
+    ::setfsgid(static_cast<gid_t>(gid_));
+  }
+
+ private:
+  int gid_;
+  int uid_;
+};
+
+}  // namespace ostiary::selftest
