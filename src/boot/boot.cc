@@ -15,19 +15,20 @@
 #include "ostiary/audit/journal.h"
 #include "ostiary/base/log.h"
 #include "ostiary/base/read_file.h"
-#include "ostiary/boot/files.h"
 #include "ostiary/boot/gate_supervisor.h"
 #include "ostiary/boot/inherited_sockets.h"
-#include "ostiary/boot/instance_lock.h"
 #include "ostiary/boot/preflight.h"
-#include "ostiary/boot/prepare_claude.h"
 #include "ostiary/boot/rules_after.h"
 #include "ostiary/boot/user_scope_check.h"
+#include "ostiary/claude/managed_settings.h"
+#include "ostiary/claude/prepare.h"
 #include "ostiary/keeper/supervisor.h"
 #include "ostiary/net/closed_sockets.h"
 #include "ostiary/nft/earlier.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/selftest/selftest.h"
+#include "ostiary/state/files.h"
+#include "ostiary/state/instance_lock.h"
 #include "version.h"
 
 namespace ostiary::boot {
@@ -36,6 +37,8 @@ namespace {
 using keeper::Ending;
 using keeper::Outcome;
 using keeper::Supervisor;
+using plan::Plan;
+using plan::RulesAtEnd;
 
 confine::Command command_of(std::vector<std::string> arguments, const config::Environment& environment,
                             const std::string& directory) {
@@ -107,7 +110,7 @@ struct BootState {
   std::unique_ptr<GateSupervisor> gate;  // none where the gate is off
   // Whether processes that an earlier boot confined may be here; nothing: no rule was touched.
   std::optional<Remaining> earlier = {};
-  Status status = {};
+  state::Status status = {};
   std::optional<int> asked_with = {};  // the signal, where one came so early
   std::string how_it_ended = {};
 
@@ -259,7 +262,7 @@ Result<> phase_1(const Plan& plan, BootState& state) {
   TRY(preflight(plan));
   TRY(check_place(plan));
   if (plan.gate == config::GateSwitch::on) state.earlier = TRY(find_earlier(plan));
-  TRY(remove_stale_files());
+  TRY(state::remove_stale_files());
   TRY(open_gate(plan, state));
   if (TRY(is_asked_to_end(state))) return {};
   audit::Phase done{.number = audit::Phase::Number::first,
@@ -304,28 +307,50 @@ Result<std::optional<int>> run_auth_hook(const Plan& plan, BootState& state) {
 }
 
 void write_settings_or_say_why(const Plan& plan) {
-  if (const Result<> written = write_managed_settings(plan); !written)
+  const Result<> written = has_managed_settings(plan) ? claude::write_managed_settings(plan.telemetry)
+                                                      : claude::remove_managed_settings();
+  if (!written)
     log::warn("no managed settings, so a project's settings can redirect telemetry: " +
               written.error().message);
 }
 
 // For the auth hook as well, which starts there.
 Result<> prepare_workdir(const Plan& plan) {
-  return plan.prepare_claude == config::Choice::yes ? make_workdir(plan.identity, plan.workdir) : Result<>{};
+  return plan.prepare_claude == config::Choice::yes ? claude::make_workdir(plan.identity, plan.workdir)
+                                                    : Result<>{};
 }
 
 void prepare_claude(const Plan& plan) {
   if (plan.prepare_claude == config::Choice::no) return;
-  const FirstAnswers answers{.directory = plan.workdir,
-                             .api_key = plan.environment.agent.get("ANTHROPIC_API_KEY")};
-  if (const Result<> written = write_first_answers(plan.identity, answers); !written)
+  const claude::FirstAnswers answers{.directory = plan.workdir,
+                                     .api_key = plan.environment.agent.get("ANTHROPIC_API_KEY")};
+  if (const Result<> written = claude::write_first_answers(plan.identity, answers); !written)
     log::warn(written.error().message);
 }
 
-Result<> phase_2(const Plan& plan, const BootState& state) {
-  TRY(write_otel_env(plan));
+Result<> write_session(const Plan& plan) {
+  const std::string network =
+      plan.gate == config::GateSwitch::on ? net::text(TRY(net::own_network())) : std::string();
+  return state::write_session(plan.identity, plan.workdir, network, plan.environment.agent.entries());
+}
+
+// The part of the status that the plan decides.
+void add_plan(state::Status& status, const Plan& plan) {
+  status.gate = plan.gate == config::GateSwitch::on ? "on" : "off";
+  status.telemetry = text(plan.telemetry.state);
+  status.user = plan.identity.name;
+  for (const policy::Rule& rule : plan.rules) status.rules.push_back(text(rule));
+  for (const policy::Rule& rule : plan.inbound) status.inbound.push_back(text(rule));
+  for (const selftest::SocketWaiver& waiver : plan.allowed_sockets)
+    status.allowed_sockets.push_back(waiver.text());
+  status.scope = config::text(plan.scope);
+}
+
+Result<> phase_2(const Plan& plan, BootState& state) {
+  if (plan.telemetry.state == telemetry::State::on) TRY(state::write_otel_env(plan.telemetry.variables));
   TRY(write_session(plan));
-  TRY(write_status(plan, state.status));
+  add_plan(state.status, plan);
+  TRY(state::write_status(state.status));
   write_settings_or_say_why(plan);
   prepare_claude(plan);
   log_content(plan.telemetry);
@@ -395,7 +420,7 @@ Remaining find_sessions(const Result<>& nobody_joins, const Plan& plan) {
 // whether the rules go. The agent's processes are asked to end before the gate ends, so that their last
 // exports get out; they are killed after it, when every child that the kernel counts is one of theirs.
 Result<> end(const Plan& plan, BootState& state, const Result<int>& status) {
-  const Result<> nobody_joins = remove_session();
+  const Result<> nobody_joins = state::remove_session();
   const Result<> asked = state.supervisor.ask_descendants_to_end();
   state.supervisor.look_after(nullptr);
   if (state.gate) state.gate->close();
@@ -420,7 +445,7 @@ Result<int> run(const Plan& plan) {
         "run needs root, to confine the agent: start the container as root and name the agent's user with "
         "--user");
   TRY(check_open_files(plan));
-  const InstanceLock only = TRY(InstanceLock::claim());
+  const state::InstanceLock only = TRY(state::InstanceLock::claim());
   auto journal = TRY(open_journal(plan));
   auto supervisor = TRY(Supervisor::create());
   auto requests = TRY(event::Signals::only({SIGTERM, SIGINT}));

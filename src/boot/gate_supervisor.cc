@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "ostiary/base/log.h"
-#include "ostiary/boot/files.h"
 #include "ostiary/boot/tracking_probe.h"
 #include "ostiary/inet/socket_address.h"
 #include "ostiary/inet/special.h"
@@ -19,6 +18,7 @@
 #include "ostiary/nft/flows.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/policy/policy.h"
+#include "ostiary/state/files.h"
 #include "ostiary/upstream/in_turn.h"
 
 namespace ostiary::boot {
@@ -74,11 +74,11 @@ bool is_gates(const inet::IpAddress& address) {
   return address == inet::IpAddress::loopback(address.family());
 }
 
-Result<gate::Setup> make_setup(const Plan& plan) {
+Result<gate::Setup> make_setup(const plan::Plan& plan) {
   const net::Reachable reach = TRY(net::read_reach());
   gate::Setup setup;
   setup.rules = plan.rules;
-  Askable askable = TRY(choose_upstreams(plan));
+  plan::Askable askable = TRY(plan::choose_upstreams(plan));
   for (const std::string& refused : askable.refused) log::warn(refused + ": it is not asked");
   for (const upstream::Server& server : askable.servers) log::debug("phase 1: asks " + text(server));
   setup.upstreams = std::move(askable.servers);
@@ -98,7 +98,7 @@ std::vector<uint8_t> protocols(policy::Protocol protocol) {
   return numbers;
 }
 
-nft::Ruleset make_ruleset(const Plan& plan, const gate::Setup& setup) {
+nft::Ruleset make_ruleset(const plan::Plan& plan, const gate::Setup& setup) {
   nft::Ruleset ruleset;
   ruleset.gate_mark = gate_mark;
   ruleset.gate_port = gate::port;
@@ -106,7 +106,7 @@ nft::Ruleset make_ruleset(const Plan& plan, const gate::Setup& setup) {
   ruleset.agent_user = plan.identity.uid;
   if (plan.scope == config::Scope::user) ruleset.only_user = plan.identity.uid;
   for (const upstream::Server& server : setup.upstreams)
-    if (is_of_this_host(server.address) && !is_gates(server.address) &&
+    if (plan::is_of_this_host(server.address) && !is_gates(server.address) &&
         std::ranges::find(ruleset.closed_resolvers, server.address) == ruleset.closed_resolvers.end())
       ruleset.closed_resolvers.push_back(server.address);
   const policy::Policy policy = policy::Policy::compile(plan.rules);
@@ -130,7 +130,7 @@ nft::Ruleset make_ruleset(const Plan& plan, const gate::Setup& setup) {
 
 }  // namespace
 
-GateSupervisor::GateSupervisor(const Plan& plan, audit::Journal& journal, ResolverFile resolver,
+GateSupervisor::GateSupervisor(const plan::Plan& plan, audit::Journal& journal, net::ResolverFile resolver,
                                gate::Setup setup, nft::Ruleset ruleset, nft::Watch watch, nft::Table table,
                                net::RouteWatch routes)
     : plan_(plan),
@@ -144,11 +144,11 @@ GateSupervisor::GateSupervisor(const Plan& plan, audit::Journal& journal, Resolv
 
 // ---- phase 1
 
-Result<std::unique_ptr<GateSupervisor>> GateSupervisor::open(const Plan& plan, audit::Journal& journal,
+Result<std::unique_ptr<GateSupervisor>> GateSupervisor::open(const plan::Plan& plan, audit::Journal& journal,
                                                              const event::Signals& requests,
                                                              Remaining earlier) {
   TRY(net::bring_loopback_up());
-  auto resolver = TRY(ResolverFile::read(resolver_path));
+  auto resolver = TRY(net::ResolverFile::read(net::resolver_path));
   auto setup = TRY(make_setup(plan));
   setup.audit_bound = journal.bound();
   auto ruleset = make_ruleset(plan, setup);
@@ -305,14 +305,14 @@ selftest::Targets GateSupervisor::targets() const {
                            .last_port = UINT16_MAX});
   std::vector<selftest::AddressPort> local_upstreams;
   for (const upstream::Server& server : setup_.upstreams)
-    if (is_of_this_host(server.address)) local_upstreams.push_back({server.address, server.port});
+    if (plan::is_of_this_host(server.address)) local_upstreams.push_back({server.address, server.port});
   return {.gate_port = gate::port,
           .gate_mark = gate_mark,
           .gate_pid = process(),
           .permitted = std::move(permitted),
           .local_upstreams = std::move(local_upstreams),
           .allowed_sockets = plan_.allowed_sockets,
-          .root_only_file = std::string(state_directory) + "/" + otel_env_name};
+          .root_only_file = std::string(state::state_directory) + "/" + state::otel_env_name};
 }
 
 Result<> GateSupervisor::end_self_test() {

@@ -11,7 +11,7 @@
 namespace ostiary::boot {
 namespace {
 
-Result<> look_for_workdir(const Plan& plan) {
+Result<> look_for_workdir(const plan::Plan& plan) {
   if (plan.prepare_claude == config::Choice::yes) return {};  // which makes it
   struct stat found{};
   if (::stat(plan.workdir.c_str(), &found) == 0) {
@@ -22,7 +22,7 @@ Result<> look_for_workdir(const Plan& plan) {
   return std::unexpected(confine::cannot_start_in(plan.workdir));
 }
 
-Result<> look_for_auth_hook(const Plan& plan) {
+Result<> look_for_auth_hook(const plan::Plan& plan) {
   if (!plan.auth_hook || !confine::leads_nowhere(plan.auth_hook->program, {}, plan.workdir)) return {};
   return fail(Exit::missing_input, "auth hook: there is no program " + plan.auth_hook->program +
                                        ": name another with --auth-hook");
@@ -30,7 +30,7 @@ Result<> look_for_auth_hook(const Plan& plan) {
 
 }  // namespace
 
-Result<> look_for_program(const Plan& plan) {
+Result<> look_for_program(const plan::Plan& plan) {
   if (plan.auth_hook) return {};  // which may bring it
   return look_for_program(plan.command.front(), plan.environment.agent.get("PATH"), plan.workdir);
 }
@@ -44,7 +44,7 @@ Result<> look_for_program(std::string_view name, std::string_view path, std::str
                            : " in PATH, which is " + std::string(path) + ": install it, or write its path"));
 }
 
-Result<> preflight(const Plan& plan) {
+Result<> preflight(const plan::Plan& plan) {
   TRY(look_for_workdir(plan));
   TRY(look_for_auth_hook(plan));
   return look_for_program(plan);

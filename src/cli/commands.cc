@@ -16,20 +16,20 @@
 #include "ostiary/base/quote.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/boot/boot.h"
-#include "ostiary/boot/files.h"
-#include "ostiary/boot/host_facts.h"
 #include "ostiary/boot/inherited_sockets.h"
-#include "ostiary/boot/instance_lock.h"
-#include "ostiary/boot/plan.h"
 #include "ostiary/boot/preflight.h"
-#include "ostiary/boot/print_plan.h"
-#include "ostiary/boot/resolver_file.h"
-#include "ostiary/boot/session.h"
 #include "ostiary/config/secrets.h"
 #include "ostiary/confine/confine.h"
 #include "ostiary/net/network_namespace.h"
+#include "ostiary/net/resolver_file.h"
 #include "ostiary/nft/earlier.h"
+#include "ostiary/plan/plan.h"
+#include "ostiary/plan/print.h"
+#include "ostiary/platform/host_facts.h"
 #include "ostiary/policy/presets.h"
+#include "ostiary/state/files.h"
+#include "ostiary/state/instance_lock.h"
+#include "ostiary/state/session.h"
 #include "ostiary/telemetry/env_file.h"
 
 namespace ostiary::cli {
@@ -39,7 +39,7 @@ constexpr size_t max_config_file = 4U << 20U;
 constexpr size_t max_state_file = 16U << 20U;
 
 std::string state_path(const char* name) {
-  return std::string(boot::state_directory) + "/" + name;
+  return std::string(state::state_directory) + "/" + name;
 }
 
 Result<int> print(std::string_view text) {
@@ -75,32 +75,32 @@ net::Place place_of(const config::Config& config) {
 }
 
 // The network of a container whose PID 1 we are ends with us; a pod's network outlives its containers.
-boot::RulesAtEnd rules_at_end(const config::Config& config, net::NamespaceKind network) {
+plan::RulesAtEnd rules_at_end(const config::Config& config, net::NamespaceKind network) {
   const bool in_a_pod = !config.environment.get("KUBERNETES_SERVICE_HOST").empty();
   const bool ends_with_us = ::getpid() == 1 && network == net::NamespaceKind::own && !in_a_pod;
-  return ends_with_us ? boot::RulesAtEnd::kept : boot::RulesAtEnd::removed;
+  return ends_with_us ? plan::RulesAtEnd::kept : plan::RulesAtEnd::removed;
 }
 
 // A file that cannot be read is an error of the boot that needs it.
 std::string read_original_resolv_conf() {
-  const auto file = boot::ResolverFile::read(boot::resolver_path);
+  const auto file = net::ResolverFile::read(net::resolver_path);
   return file ? file->original() : std::string();
 }
 
 // `Request` is a Run or a Plan.
 template <typename Request>
-Result<boot::Plan> make_plan(Request request, char** environ) {
+Result<plan::Plan> make_plan(Request request, char** environ) {
   const config::Config config = TRY(config::read_config(
       {config::Environment::copy_of(environ), std::move(request.flags), read_config_file}));
   log::set_level(config.log_level);
   std::error_code unknown;
-  boot::Machine machine{.identity = TRY(find_identity(config)),
+  plan::Machine machine{.identity = TRY(find_identity(config)),
                         .current_directory = std::filesystem::current_path(unknown).string(),
-                        .facts = boot::read_host_facts(),
+                        .facts = platform::read_host_facts(),
                         .resolv_conf = read_original_resolv_conf()};
   machine.network = net::decide(net::read_namespace_facts(place_of(config)));
   machine.rules_at_end = rules_at_end(config, machine.network);
-  auto plan = boot::make_plan(config, std::move(request.command), std::move(machine));
+  auto plan = plan::make_plan(config, std::move(request.command), std::move(machine));
   if (plan && !request.warning.empty()) plan->warnings.push_back(std::move(request.warning));
   return plan;
 }
@@ -127,7 +127,7 @@ std::string meant_command(std::string_view program) {
 }
 
 // A word that could be a command or a program is neither. Before anything that only a boot needs, like root.
-Result<> check_first_word(const boot::Plan& plan) {
+Result<> check_first_word(const plan::Plan& plan) {
   const std::string& word = plan.command.front();
   if (word.contains('/') || boot::look_for_program(plan)) return {};
   return fail(
@@ -141,7 +141,7 @@ Result<> check_first_word(const boot::Plan& plan) {
 Result<int> execute_run(Run run, char** environ) {
   TRY(boot::hide_memory());
   const CommandPosition position = run.position;
-  const boot::Plan plan = TRY(make_plan(std::move(run), environ));
+  const plan::Plan plan = TRY(make_plan(std::move(run), environ));
   if (position == CommandPosition::first_word) TRY(check_first_word(plan));
   config::wipe_values(environ);
   Result<int> status = boot::run(plan);
@@ -151,9 +151,9 @@ Result<int> execute_run(Run run, char** environ) {
 }
 
 // What a boot in this network would make of the plan's servers.
-void tell_upstreams(boot::Plan& plan) {
+void tell_upstreams(plan::Plan& plan) {
   if (plan.gate == config::GateSwitch::off || plan.upstreams.empty()) return;
-  const auto askable = boot::choose_upstreams(plan);
+  const auto askable = plan::choose_upstreams(plan);
   if (!askable) plan.warnings.push_back("a boot would end with status 78: " + askable.error().message);
   if (askable)
     for (const std::string& refused : askable->refused)
@@ -162,25 +162,25 @@ void tell_upstreams(boot::Plan& plan) {
 
 Result<int> execute_plan(Plan request, char** environ) {
   const Form form = request.form;
-  boot::Plan plan = TRY(make_plan(std::move(request), environ));
+  plan::Plan plan = TRY(make_plan(std::move(request), environ));
   tell_upstreams(plan);
-  return print(form == Form::json ? boot::plan_as_json(plan) : boot::plan_as_text(plan));
+  return print(form == Form::json ? plan::plan_as_json(plan) : plan::plan_as_text(plan));
 }
 
 // Without a boot that goes on there may be no rules; one that was killed, or its container, leaves its
 // session.
 Result<> require_boot() {
-  const std::string path = state_path(boot::session_name);
+  const std::string path = state_path(state::session_name);
   if (!file_exists(path))
     return fail(Exit::missing_input,
                 "there is no " + path + ": no boot is running: start one with ostiary run");
-  if (TRY(boot::InstanceLock::is_claimed())) return {};
+  if (TRY(state::InstanceLock::is_claimed())) return {};
   return fail(Exit::missing_input,
               "the boot that wrote " + path + " has ended: start a new one with ostiary run");
 }
 
 // The rules are those of the boot's network namespace.
-Result<> require_same_network(const boot::Session& session) {
+Result<> require_same_network(const state::Session& session) {
   if (session.network.empty() || session.network == net::text(TRY(net::own_network()))) return {};
   return fail(Exit::unavailable,
               "this is another network than the boot's, whose rules would not hold the session: enter the "
@@ -191,8 +191,8 @@ Result<int> execute_exec(Exec exec, const config::Environment& caller) {
   TRY(boot::hide_memory());
   TRY(require_root("exec"));
   TRY(require_boot());
-  const Secret text(TRY(read_state(boot::session_name)));
-  boot::Session session = TRY(boot::parse_session(text.reveal()));
+  const Secret text(TRY(read_state(state::session_name)));
+  state::Session session = TRY(state::parse_session(text.reveal()));
   TRY(require_same_network(session));
   // The terminal is the caller's, everything else the boot's.
   if (const std::string_view terminal = caller.get("TERM"); !terminal.empty())
@@ -222,11 +222,11 @@ std::string masked(const std::vector<telemetry::EnvFileLine>& lines) {
 Result<int> execute_env(const Env& request) {
   TRY(boot::hide_memory());
   TRY(require_root("env"));
-  if (file_exists(state_path(boot::session_name)) && !file_exists(state_path(boot::otel_env_name))) {
+  if (file_exists(state_path(state::session_name)) && !file_exists(state_path(state::otel_env_name))) {
     log::info("telemetry is off: the agent's environment holds nothing of ours");
     return 0;
   }
-  const Secret text(TRY(read_state(boot::otel_env_name)));
+  const Secret text(TRY(read_state(state::otel_env_name)));
   if (request.secrets == Secrets::revealed) return print(text.reveal());
   return print(masked(TRY(telemetry::parse_env_file(text.reveal()))));
 }
@@ -242,10 +242,11 @@ Result<int> execute_presets() {
 
 Result<int> execute_status() {
   TRY(require_root("status"));
-  auto status = nlohmann::ordered_json::parse(TRY(read_state(boot::status_name)), nullptr, false);
+  auto status = nlohmann::ordered_json::parse(TRY(read_state(state::status_name)), nullptr, false);
   if (!status.is_object())
-    return fail(Exit::unavailable, state_path(boot::status_name) + ": is not what a boot writes: boot again");
-  status["running"] = TRY(boot::InstanceLock::is_claimed());
+    return fail(Exit::unavailable,
+                state_path(state::status_name) + ": is not what a boot writes: boot again");
+  status["running"] = TRY(state::InstanceLock::is_claimed());
   return print(status.dump(2) + "\n");
 }
 

@@ -38,7 +38,4 @@ Result<SourceSettings> read_source(config::TelemetrySource source, const config:
 
 inline constexpr std::array all_signals{Signal::traces, Signal::metrics, Signal::logs};
 
-// "OTEL_EXPORTER_OTLP_ENDPOINT", or with a signal "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT".
-std::string otlp_variable(std::optional<Signal> signal, std::string_view what);
-
 }  // namespace ostiary::telemetry

@@ -302,12 +302,11 @@ bool routes_telemetry(std::string_view name) {
          is_routing_variable(name);
 }
 
-Result<Telemetry> plan_telemetry(const Config& config, const HostFacts& facts) {
+Result<Telemetry> plan_telemetry(const Config& config, PlatformAttributes platform) {
   const auto source = TRY(find_source(config));
-  const Lookup lookup = [&config](std::string_view name) { return config.environment.get(name); };
   Telemetry telemetry;
-  telemetry.platforms = platform_names(lookup, facts);
-  telemetry.attributes = TRY(collect_attributes(config, source, platform_attributes(lookup, facts)));
+  telemetry.platforms = std::move(platform.platforms);
+  telemetry.attributes = TRY(collect_attributes(config, source, std::move(platform.attributes)));
   if (!source) return telemetry;
   telemetry.source = *source;
   telemetry.missing = missing_from(*source, config);

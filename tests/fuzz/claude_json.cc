@@ -1,7 +1,7 @@
 // ~/.claude.json, which the agent wrote: what is not a whole JSON object is left alone; else the three
 // answers say what they should, everything else stays as it was and in its order, and a second time there is
 // nothing to do.
-#include "ostiary/boot/claude_json.h"
+#include "ostiary/claude/claude_json.h"
 
 #include <algorithm>
 #include <string>
@@ -43,8 +43,8 @@ Json without_ours(Json json) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text = fuzz::as_text({data, size});
-  const boot::FirstAnswers answers{.directory = directory, .api_key = "sk-ant-abcdefghijklmnopqrst"};
-  const auto merged = boot::answer_first_questions(text, answers);
+  const claude::FirstAnswers answers{.directory = directory, .api_key = "sk-ant-abcdefghijklmnopqrst"};
+  const auto merged = claude::answer_first_questions(text, answers);
   if (!merged) {
     HOLDS(fuzz::is_one_line(merged.error()));
     return 0;
@@ -61,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Json was = without_ours(before);
   // As text, so that the order counts: with "projects" last in one of them where it had to be made.
   HOLDS(left.dump() == was.dump());
-  const auto again = boot::answer_first_questions(written, answers);
+  const auto again = claude::answer_first_questions(written, answers);
   HOLDS(again && !*again);
   return 0;
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "fuzz.h"
-#include "ostiary/boot/resolver_file.h"
+#include "ostiary/net/resolver_file.h"
 
 using namespace ostiary;
 
@@ -60,9 +60,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const auto& server : conf.nameservers) servers.push_back(server.address.text());
   HOLDS(servers == servers_of(text));
 
-  const std::string original = boot::original_of(text);
-  const std::string pointed = boot::pointed_at_gate(original);
-  HOLDS(boot::original_of(pointed) ==
+  const std::string original = net::original_of(text);
+  const std::string pointed = net::pointed_at_gate(original);
+  HOLDS(net::original_of(pointed) ==
         (original.empty() || original.ends_with('\n') ? original : original + "\n"));
   const net::ResolvConf at_gate = net::parse_resolv_conf(pointed);
   HOLDS(at_gate.nameservers.size() == 1 && at_gate.nameservers[0].address.text() == "127.0.0.1");

@@ -4,12 +4,12 @@
 #pragma once
 
 #include "ostiary/base/result.h"
-#include "ostiary/boot/plan.h"
+#include "ostiary/plan/plan.h"
 
 namespace ostiary::boot {
 
 // The status to end with: the agent's own, or 128 + n where a signal ended it. Requires root.
-Result<int> run(const Plan& plan);
+Result<int> run(const plan::Plan& plan);
 
 // Hides this process's memory from everybody but the kernel: no core file, no look from another process.
 Result<> hide_memory();

@@ -15,17 +15,17 @@
 #include "ostiary/audit/journal.h"
 #include "ostiary/base/result.h"
 #include "ostiary/base/shared_page.h"
-#include "ostiary/boot/plan.h"
-#include "ostiary/boot/resolver_file.h"
 #include "ostiary/boot/rules_after.h"
 #include "ostiary/event/signals.h"
 #include "ostiary/gate/launch.h"
 #include "ostiary/gate/wildcard_budget.h"
 #include "ostiary/keeper/helper.h"
+#include "ostiary/net/resolver_file.h"
 #include "ostiary/net/routed_networks.h"
 #include "ostiary/nft/ruleset.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/nft/watch.h"
+#include "ostiary/plan/plan.h"
 #include "ostiary/selftest/selftest.h"
 
 namespace ostiary::boot {
@@ -36,7 +36,7 @@ class GateSupervisor final : public keeper::Helper {
   // stays denied, but for the machine's own network, which is left as it was found.
   // A signal among `requests` ends the waiting for what the plan names; then it is not all open.
   // `earlier`: whether processes that an earlier boot confined may be here. Then the rules stay in any case.
-  static Result<std::unique_ptr<GateSupervisor>> open(const Plan& plan, audit::Journal& journal,
+  static Result<std::unique_ptr<GateSupervisor>> open(const plan::Plan& plan, audit::Journal& journal,
                                                       const event::Signals& requests, Remaining earlier);
 
   // The plan's names that did not open, and why: "did not resolve", "has private addresses only". These are
@@ -72,8 +72,9 @@ class GateSupervisor final : public keeper::Helper {
  private:
   using Time = std::chrono::steady_clock::time_point;
 
-  GateSupervisor(const Plan& plan, audit::Journal& journal, ResolverFile resolver, gate::Setup setup,
-                 nft::Ruleset ruleset, nft::Watch watch, nft::Table table, net::RouteWatch routes);
+  GateSupervisor(const plan::Plan& plan, audit::Journal& journal, net::ResolverFile resolver,
+                 gate::Setup setup, nft::Ruleset ruleset, nft::Watch watch, nft::Table table,
+                 net::RouteWatch routes);
   Result<> deny_everything();
   Result<> deny_everything_at_first();
   Result<> find_out_tracking();
@@ -90,9 +91,9 @@ class GateSupervisor final : public keeper::Helper {
   Result<> put_rules_right(const nft::Change& change);
   void tell(const audit::Event& event);
 
-  const Plan& plan_;
+  const plan::Plan& plan_;
   audit::Journal& journal_;
-  ResolverFile resolver_;
+  net::ResolverFile resolver_;
   gate::Setup setup_;
   nft::Ruleset ruleset_;
   nft::Watch watch_;

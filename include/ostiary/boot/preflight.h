@@ -3,14 +3,14 @@
 #pragma once
 
 #include "ostiary/base/result.h"
-#include "ostiary/boot/plan.h"
+#include "ostiary/plan/plan.h"
 
 namespace ostiary::boot {
 
-Result<> preflight(const Plan& plan);
+Result<> preflight(const plan::Plan& plan);
 
 // The part about the agent's program alone.
-Result<> look_for_program(const Plan& plan);
+Result<> look_for_program(const plan::Plan& plan);
 // In `path`, as PATH is written, from `directory`.
 Result<> look_for_program(std::string_view name, std::string_view path, std::string_view directory);
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "ostiary/boot/plan.h"
+#include "ostiary/plan/plan.h"
 
 namespace ostiary::boot {
 
@@ -27,11 +27,11 @@ constexpr bool nobody_is_left(const RemainingProcesses& left) {
          left.earlier == Remaining::none;
 }
 
-inline RulesAtEnd rules_after(const Plan& plan, BootEnd boot, const RemainingProcesses& left) {
-  if (!nobody_is_left(left)) return RulesAtEnd::kept;
+inline plan::RulesAtEnd rules_after(const plan::Plan& plan, BootEnd boot, const RemainingProcesses& left) {
+  if (!nobody_is_left(left)) return plan::RulesAtEnd::kept;
   const bool cuts_off_machine =
       plan.network == net::NamespaceKind::machine && plan.scope == config::Scope::container;
-  return boot == BootEnd::failed && !cuts_off_machine ? RulesAtEnd::kept : plan.rules_at_end;
+  return boot == BootEnd::failed && !cuts_off_machine ? plan::RulesAtEnd::kept : plan.rules_at_end;
 }
 
 // For people: why they stayed where nobody asked for it, and what removes them. `senders` is what the kernel

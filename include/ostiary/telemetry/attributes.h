@@ -35,6 +35,12 @@ Result<Attribute> check_attribute(std::string_view key, std::string_view value, 
 std::optional<Attribute> automatic_attribute(std::string_view key, std::string_view value,
                                              std::string_view source);
 
+// What the platform says by itself: see platform/platform.h.
+struct PlatformAttributes {
+  std::vector<std::string> platforms;
+  std::vector<Attribute> attributes;
+};
+
 // Sorted by key. Of several with one key the last, in the strongest list, holds.
 std::vector<Attribute> merge(std::vector<std::vector<Attribute>> weakest_first);
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,9 @@ struct Endpoint {
 
   bool operator==(const Endpoint&) const = default;
 };
+
+// "OTEL_EXPORTER_OTLP_ENDPOINT", or with a signal "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT".
+std::string otlp_variable(std::optional<Signal> signal, std::string_view what);
 
 // A port that is not written is 4317 for gRPC, else the scheme's.
 Result<Endpoint> parse_endpoint(std::string_view url, Protocol protocol, EndpointUse use);

@@ -14,7 +14,6 @@
 #include "ostiary/config/config.h"
 #include "ostiary/telemetry/attributes.h"
 #include "ostiary/telemetry/endpoint.h"
-#include "ostiary/telemetry/platform.h"
 
 namespace ostiary::telemetry {
 
@@ -53,7 +52,7 @@ struct Telemetry {
 
 // Two sources without a choice between them, and every malformed part of the one that holds, are errors. So
 // is a resource attribute that Claude Code would drop, telemetry or not.
-Result<Telemetry> plan_telemetry(const config::Config& config, const HostFacts& facts);
+Result<Telemetry> plan_telemetry(const config::Config& config, PlatformAttributes platform);
 
 // Whether a variable of the container takes part in deciding whether and where telemetry goes.
 bool routes_telemetry(std::string_view name);

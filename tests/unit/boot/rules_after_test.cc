@@ -5,6 +5,8 @@
 using namespace ostiary::boot;
 using ostiary::config::Scope;
 using ostiary::net::NamespaceKind;
+using ostiary::plan::Plan;
+using ostiary::plan::RulesAtEnd;
 
 namespace {
 

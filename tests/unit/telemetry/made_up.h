@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/made_up.h"
+#include "ostiary/platform/platform.h"
 #include "ostiary/telemetry/telemetry.h"
 
 namespace ostiary::telemetry {
@@ -21,12 +22,14 @@ inline std::vector<std::string> trio_and(std::vector<std::string> more) {
   return more;
 }
 
-inline Result<Telemetry> telemetry_of(const config::MadeUp& container, const HostFacts& facts = {}) {
-  return plan_telemetry(config::good_config(container), facts);
+inline Result<Telemetry> telemetry_of(const config::MadeUp& container, const platform::HostFacts& facts = {}) {
+  const config::Config config = config::good_config(container);
+  const auto variable = [&config](std::string_view name) { return config.environment.get(name); };
+  return plan_telemetry(config, platform::detect(variable, facts));
 }
 
 // For a container that is in order.
-inline Telemetry good_telemetry(const config::MadeUp& container, const HostFacts& facts = {}) {
+inline Telemetry good_telemetry(const config::MadeUp& container, const platform::HostFacts& facts = {}) {
   auto telemetry = telemetry_of(container, facts);
   REQUIRE_MESSAGE(telemetry, error_of(telemetry));
   return *std::move(telemetry);

@@ -1,0 +1,40 @@
+// net/resolver_file.h: /etc/resolv.conf, pointed at the gate and back.
+// It is written in place, since containers mount it as a file. The original stays in it behind "#ostiary ",
+// so that the next boot finds it even if this one ends without a chance to put it back.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
+
+namespace ostiary::net {
+
+inline constexpr const char* resolver_path = "/etc/resolv.conf";
+
+// The text as it was before any boot of ours.
+std::string original_of(std::string_view text);
+// The text that asks the gate first and only, with the original's search list and options.
+std::string pointed_at_gate(std::string_view original);
+
+class ResolverFile {
+ public:
+  // Reads it; a file that is missing is empty.
+  static Result<ResolverFile> read(std::string path);
+
+  const std::string& original() const { return original_; }
+  Result<> point_at_gate();
+  // Puts the original back, whatever is there now: an agent that is root does not choose the next boot's
+  // resolver.
+  Result<> put_back() const;
+
+ private:
+  ResolverFile(std::string path, std::string original)
+      : path_(std::move(path)), original_(std::move(original)) {}
+  std::string path_;
+  std::string original_;
+  UniqueFd pointed_;  // the very file that was written, whatever its path leads to later
+};
+
+}  // namespace ostiary::net

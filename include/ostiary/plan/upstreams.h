@@ -1,0 +1,44 @@
+// plan/upstreams.h: the servers that the gate puts its questions to, in order, and who named each. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/config/settings.h"
+#include "ostiary/upstream/server.h"
+
+namespace ostiary::plan {
+
+struct PlannedUpstream {
+  upstream::Server server;
+  std::string source;  // for people
+};
+
+// The setting's list.
+Result<std::vector<PlannedUpstream>> parse_upstreams(const config::Given& given);
+
+// Those of /etc/resolv.conf. Behind Docker's embedded resolver come the servers that it would ask from within
+// this network: there its questions would come back to the gate.
+std::vector<PlannedUpstream> upstreams_of(std::string_view resolv_conf);
+
+// Those that can be asked; each of the others is a warning. An error where there were some and none is left.
+Result<std::vector<PlannedUpstream>> usable_upstreams(std::vector<PlannedUpstream> servers,
+                                                      std::vector<std::string>& warnings);
+
+struct Plan;
+
+// Whether a server at that address would be a process of this host: to its own address the kernel sends from
+// that address. Sends nothing.
+bool is_of_this_host(const inet::IpAddress& address);
+
+// The plan's servers that can be asked from this network, and about each other one a sentence; none that can
+// is an error.
+struct Askable {
+  std::vector<upstream::Server> servers;
+  std::vector<std::string> refused;
+};
+Result<Askable> choose_upstreams(const Plan& plan);
+
+}  // namespace ostiary::plan

@@ -1,0 +1,37 @@
+#include "ostiary/claude/managed_settings.h"
+
+#include <nlohmann/json.hpp>
+
+#include "ostiary/base/replace_file.h"
+
+namespace ostiary::claude {
+namespace {
+
+constexpr mode_t for_all_to_read = 0644;
+
+}  // namespace
+
+std::string render_managed_settings(const telemetry::Telemetry& telemetry) {
+  nlohmann::json env = nlohmann::json::object();
+  for (const telemetry::Route& route : telemetry.routes) {
+    env[telemetry::otlp_variable(route.signal, "ENDPOINT")] = text(route.endpoint);
+    env[telemetry::otlp_variable(route.signal, "PROTOCOL")] = text(route.protocol);
+  }
+  for (const telemetry::Variable& variable : telemetry.variables)
+    if (variable.secrecy == telemetry::Secrecy::open) env[variable.name] = variable.value.reveal();
+  for (const std::string& name : telemetry.detours) env[name] = "";
+  constexpr auto replace = nlohmann::json::error_handler_t::replace;
+  return nlohmann::json{{"env", std::move(env)}, {"otelHeadersHelper", ""}}.dump(2, ' ', false, replace) +
+         "\n";
+}
+
+Result<> write_managed_settings(const telemetry::Telemetry& telemetry) {
+  return replace_file(managed_settings_directory, managed_settings_name, render_managed_settings(telemetry),
+                      for_all_to_read);
+}
+
+Result<> remove_managed_settings() {
+  return remove_file(managed_settings_directory, managed_settings_name);
+}
+
+}  // namespace ostiary::claude

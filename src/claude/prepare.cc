@@ -1,0 +1,130 @@
+#include "ostiary/claude/prepare.h"
+
+#include <array>
+#include <memory>
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ostiary/base/c_handle.h"
+#include "ostiary/base/read_file.h"
+#include "ostiary/base/unique_fd.h"
+#include "ostiary/keeper/spawn.h"
+
+namespace ostiary::claude {
+namespace {
+
+constexpr size_t max_claude_json = 32U << 20U;
+constexpr mode_t directory_mode = 0755;
+constexpr mode_t file_mode = 0600;
+
+bool is_directory(const std::string& path) {
+  struct stat found{};
+  return ::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+std::vector<std::string> components(const std::string& path) {
+  std::vector<std::string> names;
+  for (size_t start = 0; start < path.size();) {
+    const size_t end = std::min(path.find('/', start), path.size());
+    const std::string name = path.substr(start, end - start);
+    if (!name.empty() && name != ".") names.push_back(name);
+    start = end + 1;
+  }
+  return names;
+}
+
+// Walks down from the root, making what is missing. `follow` is O_NOFOLLOW or nothing.
+Result<UniqueFd> make_directories(const std::string& path, int follow) {
+  UniqueFd at{::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  bool made = false;
+  for (const std::string& name : components(path)) {
+    made = ::mkdirat(at.get(), name.c_str(), directory_mode) == 0;
+    UniqueFd next{::openat(at.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | follow)};
+    if (!next.valid()) return std::unexpected(Error::system("cannot make the work directory " + path));
+    at = std::move(next);
+  }
+  if (!made) return UniqueFd{};
+  return at;
+}
+
+Result<> make_as_root(const confine::Identity& identity, const std::string& path) {
+  const UniqueFd made = TRY(make_directories(path, O_NOFOLLOW));
+  if (made.valid() && ::fchown(made.get(), identity.uid, identity.gid) != 0)
+    return std::unexpected(Error::system("cannot give the work directory " + path + " to the agent"));
+  return {};
+}
+
+Result<> make_as_agent(const void* path) {
+  TRY(make_directories(*static_cast<const std::string*>(path), 0));
+  return {};
+}
+
+// ---- ~/.claude.json, all of it as the agent
+
+struct AnswerRequest {
+  const std::string& path;
+  const FirstAnswers& answers;
+};
+
+// The file behind a link that the agent put there, so that the link stays.
+std::string real_path(const std::string& path) {
+  const std::unique_ptr<char, CDelete<free>> resolved{::realpath(path.c_str(), nullptr)};
+  return resolved ? resolved.get() : path;
+}
+
+Result<> write_all(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return std::unexpected(Error::system("cannot write"));
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return {};
+}
+
+Result<> replace_as_agent(const std::string& path, std::string_view text) {
+  struct stat old{};
+  const mode_t mode = ::stat(path.c_str(), &old) == 0 ? old.st_mode & 0777U : file_mode;
+  std::string temporary = path + ".ostiary-XXXXXX";
+  const UniqueFd fd{::mkostemp(temporary.data(), O_CLOEXEC)};
+  if (!fd.valid()) return std::unexpected(Error::system("cannot write beside it"));
+  Result<> written = write_all(fd.get(), text);
+  if (written && (::fchmod(fd.get(), mode) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0))
+    written = std::unexpected(Error::system("cannot replace it"));
+  if (!written) ::unlink(temporary.c_str());
+  return written;
+}
+
+Result<> answer_as_agent(const AnswerRequest& request) {
+  const std::string path = real_path(request.path);
+  std::string text = "{}";
+  if (file_exists(path)) text = TRY(read_file(path, max_claude_json));
+  const auto changed = TRY(answer_first_questions(text, request.answers));
+  return changed ? replace_as_agent(path, *changed) : Result<>{};
+}
+
+Result<> answer_work(const void* context) {
+  return answer_as_agent(*static_cast<const AnswerRequest*>(context));
+}
+
+}  // namespace
+
+Result<> make_workdir(const confine::Identity& identity, const std::string& workdir) {
+  if (is_directory(workdir)) return {};
+  if (keeper::run_confined(identity, make_as_agent, &workdir)) return {};
+  return make_as_root(identity, workdir);
+}
+
+Result<> write_first_answers(const confine::Identity& identity, const FirstAnswers& answers) {
+  const std::string path = identity.home + "/.claude.json";
+  const AnswerRequest request{path, answers};
+  auto done = keeper::run_confined(identity, answer_work, &request);
+  if (!done) return std::unexpected(std::move(done).error().within(path));
+  return {};
+}
+
+}  // namespace ostiary::claude

@@ -1,0 +1,87 @@
+#include "rules.h"
+
+#include <map>
+#include <string>
+
+#include "ostiary/claude/derive.h"
+#include "ostiary/gate/limits.h"
+#include "ostiary/policy/parse.h"
+
+namespace ostiary::plan {
+namespace {
+
+using policy::Rule;
+using Rules = std::vector<Rule>;
+
+// What the session's variables say, the secrets that came from files among them.
+policy::Lookup lookup_in(const config::Config& config) {
+  return [&config](std::string_view name) -> std::string_view {
+    if (const std::string_view value = config.environment.get(name); !value.empty()) return value;
+    const auto secret = config.secrets.find(name);
+    return secret == config.secrets.end() ? std::string_view{} : secret->second.value.reveal();
+  };
+}
+
+policy::Subject subject_of(const inet::Host& host) {
+  if (const auto* address = std::get_if<inet::IpAddress>(&host)) return inet::Prefix::single(*address);
+  return std::get<inet::HostName>(host);
+}
+
+// One rule a destination, whatever number of signals goes there. The operator named the host, so it may be a
+// private one: collectors often are.
+Rules telemetry_rules(const telemetry::Telemetry& telemetry, config::Choice required) {
+  std::map<inet::Destination, std::string> signals;
+  for (const telemetry::Route& route : telemetry.routes) {
+    std::string& names = signals[route.endpoint.destination];
+    names += (names.empty() ? "" : ", ") + std::string(text(route.signal));
+  }
+  Rules rules;
+  for (const auto& [destination, names] : signals) {
+    const bool is_name = std::holds_alternative<inet::HostName>(destination.host);
+    const bool needed = is_name && required == config::Choice::yes;
+    rules.push_back({.subject = subject_of(destination.host),
+                     .ports = inet::PortSet(destination.port),
+                     .answers = policy::Answers::private_too,
+                     .need = needed ? policy::Need::required : policy::Need::optional,
+                     .reason = "telemetry: " + names});
+  }
+  return rules;
+}
+
+// A name's addresses are admitted port by port.
+Result<> check_ports(const Rule& rule) {
+  if (std::holds_alternative<inet::Prefix>(rule.subject)) return {};
+  size_t ports = 0;
+  for (const inet::PortRange& range : rule.ports.ranges()) ports += size_t{range.last} - range.first + 1;
+  if (ports <= gate::limits::ports_of_a_name) return {};
+  return fail(Exit::configuration, rule.reason + ": " + text(rule.subject) + " opens " +
+                                       std::to_string(ports) + " ports; a host can open " +
+                                       std::to_string(gate::limits::ports_of_a_name) +
+                                       ", so name fewer, or the network instead of the host");
+}
+
+void append(Rules& rules, Rules more) {
+  rules.insert(rules.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+}  // namespace
+
+Result<Rules> collect_rules(const config::Config& config, const telemetry::Telemetry& telemetry) {
+  const policy::Lookup lookup = lookup_in(config);
+  Rules rules = telemetry_rules(telemetry, config.require_telemetry);
+  if (config.derive == config::Choice::yes) append(rules, TRY(claude::derive(lookup)));
+  if (config.policy_allow) {
+    auto listed = policy::parse_allow(*config.policy_allow, config.policy_path, lookup);
+    if (!listed) return std::unexpected(std::move(listed).error().within(config.policy_path));
+    append(rules, std::move(*listed));
+  }
+  for (const config::Given& list : config.allow) {
+    auto listed = policy::parse_list(list.text, list.origin, lookup);
+    if (!listed) return std::unexpected(std::move(listed).error().within(list.origin));
+    append(rules, std::move(*listed));
+  }
+  for (const Rule& rule : rules) TRY(check_ports(rule));
+  return rules;
+}
+
+}  // namespace ostiary::plan

@@ -1,0 +1,17 @@
+// plan/rules.h: every rule of the plan, each with its reason: what the user wrote, where telemetry goes, and
+// what the session's own variables imply.
+#pragma once
+
+#include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/config/config.h"
+#include "ostiary/policy/rule.h"
+#include "ostiary/telemetry/telemetry.h"
+
+namespace ostiary::plan {
+
+Result<std::vector<policy::Rule>> collect_rules(const config::Config& config,
+                                                const telemetry::Telemetry& telemetry);
+
+}  // namespace ostiary::plan

@@ -1,0 +1,156 @@
+#include "warnings.h"
+
+#include <algorithm>
+#include <array>
+
+#include "ostiary/base/nearest.h"
+#include "ostiary/base/quote.h"
+#include "ostiary/config/secrets.h"
+#include "ostiary/inet/special.h"
+#include "ostiary/policy/warnings.h"
+
+namespace ostiary::plan {
+namespace {
+
+// What a platform puts into a container's environment so that a process there can get its credentials: GitHub
+// Actions, GitLab, AWS containers and pods, Azure, Google. A name that ends in _ stands for all it begins.
+constexpr auto credentials = std::to_array<std::string_view>({
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "ACTIONS_RUNTIME_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AZURE_FEDERATED_TOKEN_FILE",
+    "CI_JOB_JWT",
+    "CI_JOB_JWT_V2",
+    "CI_JOB_TOKEN",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "IDENTITY_ENDPOINT",
+    "IDENTITY_HEADER",
+    "MSI_ENDPOINT",
+    "MSI_SECRET",
+});
+
+bool gives_credentials(std::string_view name) {
+  return std::ranges::any_of(credentials, [name](std::string_view each) {
+    return each.ends_with('_') ? name.starts_with(each) : name == each;
+  });
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+void warn_of_credentials(Plan& plan) {
+  std::vector<std::string> names;
+  for (const std::string& entry : plan.environment.agent.entries()) {
+    const std::string_view name = config::name_of(entry);
+    if (gives_credentials(name) && entry.size() > name.size() + 1) names.emplace_back(name);
+  }
+  if (names.empty()) return;
+  plan.warnings.push_back("the agent has the platform's credentials from the environment: " + joined(names) +
+                          ": take out what it does not need");
+}
+
+// What an --allow-inbound does not do.
+void warn_of_inbound(Plan& plan) {
+  if (plan.inbound.empty()) return;
+  if (plan.scope == config::Scope::user && plan.gate == config::GateSwitch::on)
+    plan.warnings.emplace_back(
+        "--allow-inbound has no effect with --scope user, where no port is closed to outside");
+  for (const policy::Rule& rule : plan.inbound) {
+    const auto& network = std::get<inet::Prefix>(rule.subject).network();
+    if (inet::classify(network) == inet::AddressClass::loopback)
+      plan.warnings.push_back(
+          rule.reason + " " + text(rule.subject) + ":" + rule.ports.text() +
+          " opens nothing: loopback is never held, and nothing comes from there from outside: "
+          "write " +
+          rule.ports.text() + " to open it to all networks");
+  }
+}
+
+// Placeholders, and values in each other's place.
+void warn_of_grafana(Plan& plan, const config::GrafanaCloud& grafana) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (grafana.instance_id && !std::ranges::all_of(grafana.instance_id->value.reveal(), is_digit))
+    plan.warnings.push_back(grafana.instance_id->origin +
+                            ": is not a number, as the instance ID of a Grafana Cloud stack is");
+  const auto is_odd = [](char c) { return c == ' ' || c == '<' || c == '>'; };
+  if (grafana.api_token && std::ranges::any_of(grafana.api_token->value.reveal(), is_odd))
+    plan.warnings.push_back(grafana.api_token->origin +
+                            ": has a blank or a < in it, as no token of Grafana Cloud has: write the token");
+}
+
+// The variable of telemetry's that was probably meant by this name, or an empty one.
+std::string meant_by(std::string_view name) {
+  constexpr std::string_view grafana = "GRAFANA_";
+  constexpr std::string_view otlp = "OTEL_EXPORTER_OTLP_";
+  constexpr auto otlp_parts = std::to_array<std::string_view>(
+      {"ENDPOINT", "PROTOCOL", "HEADERS", "TRACES_ENDPOINT", "TRACES_PROTOCOL", "TRACES_HEADERS",
+       "METRICS_ENDPOINT", "METRICS_PROTOCOL", "METRICS_HEADERS", "LOGS_ENDPOINT", "LOGS_PROTOCOL",
+       "LOGS_HEADERS"});
+  if (name.starts_with(grafana)) return std::string(nearest(name, config::grafana_names));
+  if (!name.starts_with(otlp)) return {};
+  const std::string_view meant = nearest(name.substr(otlp.size()), otlp_parts);
+  return meant.empty() ? std::string() : std::string(otlp) + std::string(meant);
+}
+
+// A switch of Claude Code's with a word that is neither on nor off.
+void warn_of_switches(Plan& plan, const config::Environment& environment) {
+  constexpr auto words =
+      std::to_array<std::string_view>({"1", "true", "yes", "on", "0", "false", "no", "off", ""});
+  for (const std::string_view name :
+       {"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"}) {
+    std::string word(environment.get(name));
+    std::ranges::transform(word, word.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    if (std::ranges::find(words, word) == words.end())
+      plan.warnings.push_back(std::string(name) + ": " + quote_refused(environment.get(name)) +
+                              " switches nothing on: write 1, or leave it out");
+  }
+}
+
+void warn_of_slips(Plan& plan, const config::Environment& environment) {
+  for (const std::string_view entry : environment.entries()) {
+    const std::string_view name = config::name_of(entry);
+    if (name.ends_with("_FILE")) continue;
+    const std::string meant = meant_by(name);
+    if (!meant.empty() && meant != name && environment.get(meant).empty())
+      plan.warnings.push_back("nothing reads " + quote(name) + ": perhaps " + meant + " is meant");
+  }
+}
+
+void warn_of_telemetry(Plan& plan) {
+  const telemetry::Telemetry& telemetry = plan.telemetry;
+  if (telemetry.state == telemetry::State::incomplete)
+    plan.warnings.push_back("telemetry is off: missing " + joined(telemetry.missing));
+  plan.warnings.insert(plan.warnings.end(), telemetry.warnings.begin(), telemetry.warnings.end());
+}
+
+}  // namespace
+
+void add_warnings(Plan& plan, const config::Config& config) {
+  if (plan.gate == config::GateSwitch::off)
+    plan.warnings.emplace_back("the gate is off: the agent reaches whatever this container can reach");
+  if (plan.identity.uid == 0 && !config.user)
+    plan.warnings.emplace_back(
+        "the agent runs as root, confined. It can replace programs that docker exec and ostiary exec run "
+        "with the container's capabilities: name a user with --user");
+  for (const selftest::SocketWaiver& waiver : plan.allowed_sockets)
+    plan.warnings.push_back("the agent may connect to " + waiver.text() +
+                            ": what its service does for the agent, no rule sees");
+  warn_of_inbound(plan);
+  warn_of_telemetry(plan);
+  warn_of_grafana(plan, config.grafana);
+  warn_of_slips(plan, config.environment);
+  warn_of_switches(plan, config.environment);
+  for (std::string& warning : policy::find_warnings(plan.rules)) plan.warnings.push_back(std::move(warning));
+  warn_of_credentials(plan);
+}
+
+}  // namespace ostiary::plan

@@ -1,0 +1,89 @@
+#include "ostiary/state/session.h"
+
+#include <charconv>
+#include <optional>
+#include <vector>
+
+namespace ostiary::state {
+namespace {
+
+constexpr std::string_view version = "ostiary session 2";
+
+void append(std::string& text, std::string_view item) {
+  text.append(item).push_back('\0');
+}
+
+std::optional<uint32_t> parse_id(std::string_view text) {
+  uint32_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return id;
+}
+
+std::optional<std::vector<gid_t>> parse_groups(std::string_view text) {
+  std::vector<gid_t> groups;
+  while (!text.empty()) {
+    const size_t comma = std::min(text.find(','), text.size());
+    const auto group = parse_id(text.substr(0, comma));
+    if (!group) return std::nullopt;
+    groups.push_back(*group);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return groups;
+}
+
+// Takes the string before the next NUL off the text.
+std::optional<std::string_view> take(std::string_view& text) {
+  const size_t end = text.find('\0');
+  if (end == std::string_view::npos) return std::nullopt;
+  const std::string_view item = text.substr(0, end);
+  text.remove_prefix(end + 1);
+  return item;
+}
+
+std::unexpected<Error> malformed() {
+  return fail(Exit::missing_input,
+              "/run/ostiary/session is not one of this version: boot again with ostiary run");
+}
+
+}  // namespace
+
+Secret render_session(const confine::Identity& identity, std::string_view workdir, std::string_view network,
+                      std::span<const std::string> environment) {
+  std::string groups;
+  for (const gid_t group : identity.groups) groups += (groups.empty() ? "" : ",") + std::to_string(group);
+  size_t size = 4096;
+  for (const std::string& entry : environment) size += entry.size() + 1;
+  std::string text;
+  text.reserve(size);
+  append(text, version);
+  for (const std::string& item :
+       {std::to_string(identity.uid), std::to_string(identity.gid), groups, identity.name, identity.home,
+        identity.shell, std::string(workdir), std::string(network)})
+    append(text, item);
+  for (const std::string& entry : environment) append(text, entry);
+  return Secret(std::move(text));
+}
+
+Result<Session> parse_session(std::string_view text) {
+  std::vector<std::string_view> items;
+  while (const auto item = take(text)) items.push_back(*item);
+  if (!text.empty() || items.size() < 9 || items[0] != version) return malformed();
+  const auto uid = parse_id(items[1]);
+  const auto gid = parse_id(items[2]);
+  auto groups = parse_groups(items[3]);
+  if (!uid || !gid || !groups) return malformed();
+  Session session;
+  session.identity = {.uid = *uid,
+                      .gid = *gid,
+                      .groups = std::move(*groups),
+                      .name = std::string(items[4]),
+                      .home = std::string(items[5]),
+                      .shell = std::string(items[6])};
+  session.workdir = items[7];
+  session.network = items[8];
+  session.environment = config::Environment({items.begin() + 9, items.end()});
+  return session;
+}
+
+}  // namespace ostiary::state

@@ -1,0 +1,92 @@
+#include "ostiary/claude/managed_settings.h"
+
+#include <string>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "telemetry/made_up.h"
+
+using namespace ostiary::claude;
+using namespace ostiary::telemetry;
+using Json = nlohmann::json;
+
+namespace {
+
+Json managed(const ostiary::config::MadeUp& container) {
+  const std::string text = render_managed_settings(good_telemetry(container));
+  CHECK_FALSE(text.contains("hunter2"));
+  CHECK_FALSE(text.contains("HEADERS"));
+  CHECK(text.ends_with("}\n"));
+  const Json json = Json::parse(text, nullptr, false);
+  REQUIRE(json.is_object());
+  CHECK(json.size() == 2);
+  CHECK(json.at("otelHeadersHelper") == "");
+  return json.at("env");
+}
+
+}  // namespace
+
+TEST_SUITE("claude/managed_settings") {
+  TEST_CASE("names every signal's endpoint and protocol, so that a project cannot turn one away") {
+    const Json env = managed({.environment = grafana_trio});
+    const std::string base = "https://otlp-gateway-prod-eu-west-0.grafana.net/otlp";
+    CHECK(env.at("OTEL_EXPORTER_OTLP_ENDPOINT") == base);
+    for (const char* signal : {"traces", "metrics", "logs"}) {
+      std::string upper;
+      for (const char c : std::string_view(signal)) upper += static_cast<char>(c - 32);
+      CHECK(env.at("OTEL_EXPORTER_OTLP_" + upper + "_ENDPOINT") == base + "/v1/" + signal);
+      CHECK(env.at("OTEL_EXPORTER_OTLP_" + upper + "_PROTOCOL") == "http/protobuf");
+      CHECK(env.at("OTEL_" + upper + "_EXPORTER") == "otlp");
+    }
+    CHECK(env.at("CLAUDE_CODE_ENABLE_TELEMETRY") == "1");
+    CHECK(env.at("OTEL_LOG_USER_PROMPTS") == "1");
+    CHECK(env.at("OTEL_SERVICE_NAME") == "claude-code");
+  }
+
+  TEST_CASE("sets to nothing what would lead around the endpoints") {
+    const Json env = managed({.environment = grafana_trio});
+    for (const char* name : {"BETA_TRACING_ENDPOINT", "ENABLE_BETA_TRACING_DETAILED", "HTTPS_PROXY",
+                             "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY",
+                             "all_proxy", "GRPC_PROXY", "grpc_proxy", "NO_GRPC_PROXY", "no_grpc_proxy"})
+      CHECK_MESSAGE(env.value(name, "missing") == "", name);
+  }
+
+  TEST_CASE("leaves a proxy of the container's own as it is, in either spelling, and does not tell it") {
+    const Json env = managed({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318",
+                                              "https_proxy=http://u:hunter2@proxy:3128",
+                                              "BETA_TRACING_ENDPOINT=http://elsewhere:4318"}});
+    CHECK_FALSE(env.contains("https_proxy"));
+    CHECK_FALSE(env.contains("HTTPS_PROXY"));
+    CHECK(env.at("HTTP_PROXY") == "");
+    CHECK(env.at("grpc_proxy") == "");
+    CHECK(env.at("BETA_TRACING_ENDPOINT") == "");
+  }
+
+  TEST_CASE("leaves any kind of proxy that is the container's own") {
+    for (const std::string name : {"all_proxy", "GRPC_PROXY", "no_grpc_proxy", "ALL_PROXY"}) {
+      const Json env = managed({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317",
+                                                name + "=http://u:hunter2@proxy:3128"}});
+      CHECK_FALSE_MESSAGE(env.contains(name), name);
+      CHECK(env.at("HTTPS_PROXY") == "");
+    }
+  }
+
+  TEST_CASE("says none for a signal that goes nowhere") {
+    const Json env = managed({.environment = {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://c:4317",
+                                              "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL=grpc",
+                                              "OTEL_EXPORTER_OTLP_LOGS_HEADERS=x-key=hunter2"}});
+    CHECK(env.at("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT") == "http://c:4317");
+    CHECK(env.at("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL") == "grpc");
+    CHECK(env.at("OTEL_TRACES_EXPORTER") == "none");
+    CHECK_FALSE(env.contains("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"));
+  }
+
+  TEST_CASE("keeps the module's headers to itself, and is JSON whatever the environment holds") {
+    const Json env = managed(
+        {.environment = {
+             R"(OSTIARY_TELEMETRY={"otlp_endpoint": "http://c:4318", "otlp_headers": {"x-key": "hunter2"}})",
+             "OTEL_SERVICE_NAME=a\"\\\n\xff"}});
+    CHECK(env.at("OTEL_SERVICE_NAME").get<std::string>().starts_with("a\"\\\n"));
+  }
+}

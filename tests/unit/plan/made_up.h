@@ -1,0 +1,32 @@
+// boot/made_up.h: what a boot is planned for a container that is made up.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ostiary/plan/plan.h"
+#include "telemetry/made_up.h"
+
+namespace ostiary::plan {
+
+inline const confine::Identity root{
+    .uid = 0, .gid = 0, .groups = {0}, .name = "root", .home = "/root", .shell = "/bin/bash"};
+inline const confine::Identity node{
+    .uid = 1000, .gid = 1000, .groups = {27, 1000}, .name = "node", .home = "/home/node", .shell = "/bin/sh"};
+
+inline Result<Plan> plan_of(const config::MadeUp& container, std::vector<std::string> command = {},
+                            const confine::Identity& identity = node) {
+  return make_plan(config::good_config(container), std::move(command),
+                   {.identity = identity, .current_directory = "/here", .facts = {}, .resolv_conf = {}});
+}
+
+// For a container that is in order.
+inline Plan good_plan(const config::MadeUp& container, std::vector<std::string> command = {},
+                      const confine::Identity& identity = node) {
+  auto plan = plan_of(container, std::move(command), identity);
+  REQUIRE_MESSAGE(plan, error_of(plan));
+  return *std::move(plan);
+}
+
+}  // namespace ostiary::plan

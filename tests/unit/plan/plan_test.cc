@@ -1,0 +1,115 @@
+#include "ostiary/plan/plan.h"
+
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "ostiary/state/files.h"
+#include "plan/made_up.h"
+
+using namespace ostiary::plan;
+using ostiary::error_of;
+using ostiary::status_of;
+using ostiary::config::Choice;
+using ostiary::config::MadeUp;
+using ostiary::telemetry::grafana_trio;
+
+namespace {
+
+using Strings = std::vector<std::string>;
+
+// "subject:ports/protocol reason" lines of what telemetry opens.
+std::string openings_of(const Plan& plan) {
+  std::string lines;
+  for (const ostiary::policy::Rule& rule : plan.rules)
+    if (rule.reason.starts_with("telemetry")) lines += text(rule) + " " + rule.reason + "\n";
+  return lines;
+}
+
+}  // namespace
+
+TEST_SUITE("plan/plan") {
+  TEST_CASE("no command means claude") {
+    CHECK(good_plan({}).command == Strings{"claude"});
+    CHECK(good_plan({}, {"bash", "-l"}).command == Strings{"bash", "-l"});
+  }
+
+  TEST_CASE("the agent starts where the work directory is, else where we are") {
+    CHECK(good_plan({}).workdir == "/here");
+    CHECK(good_plan({.flags = {{"workdir", "/work"}}}).workdir == "/work");
+  }
+
+  TEST_CASE("Claude Code is prepared where the command is claude, wherever it lies, or where that is said") {
+    CHECK(good_plan({}).prepare_claude == Choice::yes);
+    CHECK(good_plan({}, {"/usr/local/bin/claude", "-p"}).prepare_claude == Choice::yes);
+    for (const char* other : {"bash", "claude-code", "/claude/bash", "myclaude"})
+      CHECK_MESSAGE(good_plan({}, {other, "claude"}).prepare_claude == Choice::no, other);
+    CHECK(good_plan({.flags = {{"prepare_claude", "true"}}}, {"bash"}).prepare_claude == Choice::yes);
+    CHECK(good_plan({.environment = {"OSTIARY_PREPARE_CLAUDE=no"}}).prepare_claude == Choice::no);
+  }
+
+  TEST_CASE("opens each destination of telemetry once, and says what goes there") {
+    CHECK(openings_of(good_plan({})).empty());
+    CHECK(openings_of(good_plan({.environment = grafana_trio})) ==
+          "otlp-gateway-prod-eu-west-0.grafana.net:443/tcp telemetry: traces, metrics, logs\n");
+    CHECK(openings_of(
+              good_plan({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://a",
+                                         "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=grpc",
+                                         "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://[2001:db8::1]:4318/"}})) ==
+          "a:443/tcp telemetry: traces\na:4317/tcp telemetry: metrics\n[2001:db8::1]:4318/tcp telemetry: "
+          "logs\n");
+    CHECK(openings_of(good_plan({.environment = {grafana_trio[0]}})).empty());
+    CHECK(openings_of(good_plan({.environment = grafana_trio, .flags = {{"telemetry_source", "off"}}}))
+              .empty());
+  }
+
+  TEST_CASE("warns of what is less than it could be") {
+    const std::string gate = "the gate is off: the agent reaches whatever this container can reach";
+    CHECK(good_plan({}).warnings.empty());
+    CHECK(good_plan({.flags = {{"gate", "off"}}}).warnings == Strings{gate});
+    CHECK(good_plan({}, {}, root).warnings ==
+          Strings{"the agent runs as root, confined. It can replace "
+                  "programs that docker exec and ostiary exec run with the "
+                  "container's capabilities: name a user with --user"});
+    CHECK(good_plan({.flags = {{"user", "root"}}}, {}, root).warnings.empty());
+    CHECK(good_plan({.environment = {grafana_trio[0]}}).warnings ==
+          Strings{"telemetry is off: missing GRAFANA_API_TOKEN, GRAFANA_OTLP_ENDPOINT"});
+    CHECK(good_plan({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317"}}).warnings.size() == 1);
+  }
+
+  TEST_CASE("telemetry that is required and incomplete ends with status 78 and names what is missing") {
+    MadeUp container{.environment = {grafana_trio[0], grafana_trio[1]},
+                     .flags = {{"require_telemetry", "true"}}};
+    const auto refused = plan_of(container);
+    CHECK(error_of(refused) ==
+          "--require-telemetry: telemetry is off (incomplete, missing GRAFANA_OTLP_ENDPOINT): set what is "
+          "missing, or leave out require-telemetry");
+    CHECK(status_of(refused) == 78);
+    container.environment = grafana_trio;
+    CHECK(status_of(plan_of(container)) == 0);
+  }
+
+  TEST_CASE("an auth hook comes with its time limit") {
+    CHECK_FALSE(good_plan({}).auth_hook);
+    CHECK(good_plan({.flags = {{"auth_hook", "/hook"}}}).auth_hook->time_limit.count() == 60);
+    const Plan plan = good_plan({.flags = {{"auth_hook", "/hook"}, {"auth_hook_timeout", "5"}}});
+    CHECK(plan.auth_hook->program == "/hook");
+    CHECK(plan.auth_hook->time_limit.count() == 5);
+  }
+
+  TEST_CASE("names every file that the boot will leave") {
+    const std::string session = "/run/ostiary/session";
+    const std::string status = "/run/ostiary/status.json";
+    const std::string env = "/run/ostiary/otel.env";
+    const std::string managed = "/etc/claude-code/managed-settings.d/50-ostiary.json";
+    const std::string claude = "/home/node/.claude.json";
+    CHECK(files_of(good_plan({}, {"bash"})) == Strings{session, status});
+    CHECK(files_of(good_plan({})) == Strings{session, status, claude});
+    CHECK(files_of(good_plan({.environment = grafana_trio})) ==
+          Strings{env, session, status, managed, claude});
+    CHECK(files_of(good_plan({.environment = grafana_trio, .flags = {{"no_managed_settings", "true"}}},
+                             {"bash"})) == Strings{env, session, status});
+    CHECK(files_of(good_plan({.environment = {grafana_trio[0]}}, {"bash"})) == Strings{session, status});
+  }
+}

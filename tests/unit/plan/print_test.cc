@@ -1,0 +1,139 @@
+#include "ostiary/plan/print.h"
+
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "plan/made_up.h"
+
+using namespace ostiary::plan;
+using ostiary::config::MadeUp;
+using ostiary::telemetry::grafana_trio;
+using ostiary::telemetry::Secrecy;
+using ostiary::telemetry::trio_and;
+using Json = nlohmann::json;
+
+namespace {
+
+Json json_of(const Plan& plan) {
+  const Json json = Json::parse(plan_as_json(plan), nullptr, false);
+  REQUIRE(json.is_object());
+  return json;
+}
+
+// One container a source, with every secret in it "hunter2".
+const std::vector<MadeUp> with_secrets{
+    {.environment = trio_and({"ANTHROPIC_API_KEY=hunter2", "ANTHROPIC_AUTH_TOKEN=hunter2"})},
+    {.environment = {grafana_trio[0], grafana_trio[2]},
+     .files = {{"/run/secrets/GRAFANA_API_TOKEN", "hunter2"}}},
+    {.environment = {"GRAFANA_API_TOKEN=hunter2"}},
+    {.environment = grafana_trio, .flags = {{"telemetry_source", "off"}}},
+    {.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318",
+                     "OTEL_EXPORTER_OTLP_HEADERS=Authorization=Basic%20hunter2",
+                     "OTEL_EXPORTER_OTLP_TRACES_HEADERS=x-key=hunter2"}},
+    {.environment = {"OTEL_EXPORTER_OTLP_HEADERS=x-key=hunter2"}},
+    {.environment = {"OTEL_EXPORTER_OTLP_METRICS_HEADERS=x-key=hunter2", "CLAUDE_CODE_OAUTH_TOKEN=hunter2"}},
+    {.environment =
+         {R"(OSTIARY_TELEMETRY={"otlp_endpoint": "http://c", "otlp_headers": {"x-key": "hunter2"}})"}},
+    {.files = {{"/etc/ostiary/policy.json",
+                R"({"telemetry": {"otlp_endpoint": "http://c", "otlp_headers": {"x-key": "hunter2"}}})"}}},
+};
+
+}  // namespace
+
+TEST_SUITE("plan/print") {
+  TEST_CASE("no secret is in a plan, in either form, whatever the source") {
+    for (const MadeUp& container : with_secrets) {
+      const Plan plan = good_plan(container);
+      for (const std::string& printed : {plan_as_text(plan), plan_as_json(plan)}) {
+        CHECK_MESSAGE(!printed.contains("hunter2"), printed);
+        for (const auto& variable : plan.telemetry.variables)
+          if (variable.secrecy == Secrecy::secret)
+            CHECK_MESSAGE(!printed.contains(variable.value.reveal()), printed);
+      }
+      json_of(plan);
+    }
+  }
+
+  TEST_CASE("a secret is shown as there, and where it comes from") {
+    const Plan plan = good_plan({.environment = grafana_trio});
+    CHECK(plan_as_text(plan).contains(
+        "  sets         OTEL_EXPORTER_OTLP_HEADERS=(secret)   (grafana-cloud)\n"));
+    bool found = false;
+    const Json json = json_of(plan);
+    for (const Json& variable : json["environment"]["telemetry"])
+      if (variable["name"] == "OTEL_EXPORTER_OTLP_HEADERS") {
+        found = true;
+        CHECK(variable["value"] == "(secret)");
+        CHECK(variable["source"] == "grafana-cloud");
+      }
+    CHECK(found);
+  }
+
+  TEST_CASE("programs read what people read") {
+    const Json json =
+        json_of(good_plan({.environment = trio_and({"FLY_MACHINE_ID=m"}),
+                           .flags = {{"gate", "off"}, {"auth_hook", "/hook"}, {"workdir", "/work"}}},
+                          {"claude", "-p", "hi"}));
+    CHECK(json["version"] == 1);
+    CHECK(json["settings"] == Json{{{"name", "auth_hook"}, {"value", "/hook"}, {"source", "--auth-hook"}},
+                                   {{"name", "gate"}, {"value", "off"}, {"source", "--gate"}},
+                                   {{"name", "workdir"}, {"value", "/work"}, {"source", "--workdir"}}});
+    CHECK(json["gate"] == "off");
+    CHECK(json["agent"]["command"] == Json{"claude", "-p", "hi"});
+    CHECK(json["agent"]["user"] == "node");
+    CHECK(json["agent"]["uid"] == 1000);
+    CHECK(json["agent"]["groups"] == Json{27, 1000});
+    CHECK(json["agent"]["workdir"] == "/work");
+    CHECK(json["agent"]["capabilities"] == Json::array());
+    CHECK(json["telemetry"]["state"] == "on");
+    CHECK(json["telemetry"]["source"] == "grafana-cloud");
+    CHECK(json["telemetry"]["signals"].size() == 3);
+    CHECK(json["telemetry"]["signals"][0]["endpoint"] ==
+          "https://otlp-gateway-prod-eu-west-0.grafana.net/otlp/v1/traces");
+    CHECK(json["rules"] == Json::array());
+    const Json gated = json_of(good_plan({.environment = trio_and({})}));
+    CHECK(gated["rules"][0]["host"] == "otlp-gateway-prod-eu-west-0.grafana.net");
+    CHECK(gated["rules"][0]["ports"] == "443");
+    CHECK(json["platforms"] == Json{"Fly"});
+    CHECK(json["resource_attributes"][0] ==
+          Json{{"key", "cloud.provider"}, {"value", "fly"}, {"source", "Fly"}});
+    CHECK(json["environment"]["removed"] ==
+          Json{"GRAFANA_INSTANCE_ID", "GRAFANA_API_TOKEN", "GRAFANA_OTLP_ENDPOINT"});
+    CHECK(json["auth_hook"] == Json{{"program", "/hook"}, {"time_limit_seconds", 60}});
+    CHECK(json["prepare_claude"] == true);
+    CHECK(json["grace_seconds"] == 10);
+    CHECK(json["warnings"].size() == 1);
+  }
+
+  TEST_CASE("what is not there is said as not there") {
+    const Json json = json_of(good_plan({}, {"bash"}, root));
+    CHECK(json["auth_hook"].is_null());
+    CHECK(json["telemetry"] == Json{{"state", "not-configured"},
+                                    {"source", "off"},
+                                    {"reason", ""},
+                                    {"missing", Json::array()},
+                                    {"signals", Json::array()}});
+    CHECK_FALSE(json["agent"]["capabilities"].empty());
+    CHECK(plan_as_text(good_plan({}, {"bash"})).contains("  telemetry    not-configured\n"));
+    CHECK(plan_as_text(good_plan({.environment = {grafana_trio[0], grafana_trio[1]}}))
+              .contains("    missing    GRAFANA_OTLP_ENDPOINT\n"));
+    CHECK(plan_as_text(good_plan({.flags = {{"gate", "off"}}})).contains("  gate         OFF\n"));
+  }
+
+  TEST_CASE("nothing that a plan holds can forge a line, or break the JSON") {
+    ostiary::confine::Identity odd = node;
+    odd.name = "a\nforged";
+    odd.home = "/home\nforged";
+    const MadeUp container{
+        .environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318", "OTEL_SERVICE_NAME=\x1b[2J\nforged",
+                        "OSTIARY_PORT_\nforged=1"},
+        .flags = {{"workdir", "/a\nforged"}, {"auth_hook", "/hook\nforged"}, {"telemetry_source", "otlp"}}};
+    const Plan plan = good_plan(container, {"claude", "\nforged\xff"}, odd);
+    CHECK_FALSE(plan_as_text(plan).contains("\nforged"));
+    CHECK_FALSE(plan_as_text(plan).contains("\x1b"));
+    CHECK(json_of(plan)["agent"]["workdir"] == "/a\nforged");
+  }
+}

@@ -1,0 +1,68 @@
+// What the keeper makes of secrets leaves none behind in memory that it gives back.
+
+#include <doctest/doctest.h>
+
+#include "freed_memory.h"
+#include "ostiary/state/session.h"
+#include "plan/made_up.h"
+
+using namespace ostiary;
+using namespace ostiary::plan;
+using namespace ostiary::state;
+using ostiary::testing::FreedMemory;
+
+namespace {
+
+constexpr const char* secret = "hunter2-hunter2-hunter2";
+
+config::Environment filled() {
+  config::Environment environment;
+  environment.set("ANTHROPIC_API_KEY", secret);
+  return environment;
+}
+
+}  // namespace
+
+TEST_SUITE("plan/wiped_secrets") {
+  TEST_CASE("what is given back with a secret in it is seen here") {
+    const FreedMemory freed(secret);
+    {
+      const std::string plain = std::string("TOKEN=") + secret;
+    }
+    CHECK(freed.count() > 0);
+  }
+
+  TEST_CASE("an environment that grows, changes and ends") {
+    const FreedMemory freed(secret);
+    {
+      config::Environment environment = filled();
+      for (int number = 0; number < 100; ++number)
+        environment.set("OTEL_EXPORTER_OTLP_HEADERS_" + std::to_string(number % 40), secret);
+      config::Environment copy =
+          environment.without([](std::string_view name) { return name.ends_with("7"); });
+      copy.set("ANTHROPIC_API_KEY", "another");
+      environment = std::move(copy);
+      environment = filled();
+    }
+    CHECK(freed.count() == 0);
+  }
+
+  TEST_CASE("the agent's environment, and the session's file that holds it") {
+    const auto config = config::good_config(
+        {.environment = {std::string("ANTHROPIC_API_KEY=") + secret, std::string("GITHUB_TOKEN=") + secret,
+                         std::string("OTEL_EXPORTER_OTLP_HEADERS=x-key=") + secret,
+                         "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318"}});
+    auto telemetry = telemetry::plan_telemetry(config, {});
+    REQUIRE(telemetry);
+    const FreedMemory freed(secret);
+    {
+      const AgentEnvironment environment = make_agent_environment(config, node, *telemetry);
+      REQUIRE(environment.agent.get("ANTHROPIC_API_KEY") == secret);
+      REQUIRE(environment.agent.get("OTEL_EXPORTER_OTLP_HEADERS").contains(secret));
+      const Secret text = render_session(node, "/work", "4:40", environment.agent.entries());
+      const auto session = parse_session(text.reveal());
+      REQUIRE(session);
+    }
+    CHECK(freed.count() == 0);
+  }
+}

@@ -1,0 +1,49 @@
+#include "platform/container_id.h"
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+using ostiary::platform::find_container_id;
+
+namespace {
+
+const std::string id = "2f08b0d1" + std::string(56, 'a');
+const std::string layer = "3a98" + std::string(60, 'b');
+
+}  // namespace
+
+TEST_SUITE("platform/container_id") {
+  TEST_CASE("finds Docker's, and not the name of the image's layer or of a volume") {
+    const std::string mounts =
+        "736 735 0:61 / / rw,relatime master:282 - overlay overlay "
+        "rw,lowerdir=/var/lib/docker/overlay2/l/AB:/var/lib/"
+        "docker/overlay2/l/CD,upperdir=/var/lib/docker/overlay2/" +
+        layer + "/diff,workdir=/var/lib/docker/overlay2/" + layer +
+        "/work\n"
+        "737 736 0:64 / /proc rw,nosuid - proc proc rw\n"
+        "748 736 254:1 /docker/volumes/" +
+        layer +
+        "/_data /data rw,relatime - ext4 /dev/vda1 rw\n"
+        "749 736 254:1 /docker/containers/" +
+        id +
+        "/resolv.conf /etc/resolv.conf rw,relatime - ext4 /dev/vda1 rw\n"
+        "750 736 254:1 /docker/containers/" +
+        id + "/hostname /etc/hostname rw,relatime - ext4 /dev/vda1 rw\n";
+    CHECK(find_container_id(mounts) == id);
+  }
+
+  TEST_CASE("finds Podman's") {
+    CHECK(find_container_id("601 600 0:45 /containers/overlay-containers/" + id +
+                            "/userdata/hostname /etc/hostname rw,nosuid - tmpfs tmpfs rw") == id);
+  }
+
+  TEST_CASE("finds none where the engine did not say one") {
+    CHECK(find_container_id("").empty());
+    CHECK(find_container_id("\n\n").empty());
+    CHECK(find_container_id("25 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw\n").empty());
+    for (const std::string& name : {id.substr(1), id + "a", "A" + id.substr(1), "g" + id.substr(1)})
+      CHECK(find_container_id("1 2 3:4 /containers/" + name + "/hosts /etc/hosts rw").empty());
+    CHECK(find_container_id("1 2 3:4 /pods/" + id + "/hosts /etc/hosts.old rw").empty());
+  }
+}
