@@ -22,7 +22,7 @@ std::unexpected<Error> system_error(std::string_view what) {
   return std::unexpected(Error::system(what));
 }
 
-// Takes the first component off an absolute path.
+// Removes the first component from an absolute path and returns it.
 std::string take_component(std::string_view& path) {
   path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
   const std::string component(path.substr(0, path.find('/')));
@@ -31,12 +31,12 @@ std::string take_component(std::string_view& path) {
   return component;
 }
 
-// No valid descriptor where there is nothing.
+// Returns an invalid descriptor if the component does not exist.
 Result<UniqueFd> open_component(const UniqueFd& parent, const std::string& component,
                                 const std::string& shown) {
   UniqueFd opened{::openat(parent.get(), component.c_str(), directory_flags)};
   if (!opened.valid() && (errno == ENOTDIR || errno == ELOOP))
-    return refuse(shown + ": is a symbolic link or a file where a directory is wanted: remove it");
+    return refuse(shown + ": is a symbolic link or a file, not a directory: remove it");
   if (!opened.valid() && errno != ENOENT) return system_error(shown);
   return opened;
 }
@@ -47,7 +47,7 @@ Result<UniqueFd> make_component(const UniqueFd& parent, const std::string& compo
   if (!made && errno != EEXIST) return system_error(shown);
   UniqueFd opened = TRY(open_component(parent, component, shown));
   if (!opened.valid()) return refuse(shown + ": was removed while it was in use");
-  // Whatever the umask.
+  // mkdirat() applied the umask to the mode.
   if (made && ::fchmod(opened.get(), directory_mode) != 0) return system_error(shown);
   return opened;
 }
@@ -58,14 +58,14 @@ Result<struct stat> status_of(const UniqueFd& fd, const std::string& shown) {
   return status;
 }
 
-// Nobody but root and us may swap what the directory holds.
+// Only root and our user may be able to replace an entry of the directory.
 Result<> check_guarded(const UniqueFd& directory, const std::string& shown) {
   const struct stat status = TRY(status_of(directory, shown));
   if (status.st_uid != 0 && status.st_uid != ::geteuid())
     return refuse(shown + ": belongs to user " + std::to_string(status.st_uid) +
-                  ", who could replace what is in it: chown it to root");
+                  ", who could replace its files: chown it to root");
   if ((status.st_mode & writable_by_others) != 0 && (status.st_mode & S_ISVTX) == 0)
-    return refuse(shown + ": others may write to it and replace what is in it: chmod it to 0755");
+    return refuse(shown + ": is writable by other users, who could replace its files: chmod it to 0755");
   return {};
 }
 
@@ -74,16 +74,18 @@ Result<> take_back(const UniqueFd& directory, const std::string& shown) {
   const bool ours = status.st_uid == ::geteuid();
   if (ours && (status.st_mode & writable_by_others) == 0) return {};
   if (ours && (status.st_mode & S_ISVTX) != 0)
-    return refuse(shown + ": is shared by several users, like /tmp: choose a directory of its own");
+    return refuse(shown + ": is a shared directory, like /tmp: choose one that only ostiary uses");
   if (!ours && ::fchown(directory.get(), ::geteuid(), ::getegid()) != 0) return system_error(shown);
   if (::fchmod(directory.get(), directory_mode) != 0) return system_error(shown);
   status = TRY(status_of(directory, shown));
   if (status.st_uid != ::geteuid() || (status.st_mode & writable_by_others) != 0)
-    return refuse(shown + ": cannot be taken back from user " + std::to_string(status.st_uid));
+    return refuse(shown + ": belongs to user " + std::to_string(status.st_uid) +
+                  ", and its owner and mode cannot be changed: chown it to root and chmod it to 0755");
   return {};
 }
 
-// The last directory is left to the caller to judge; `shown` is its path.
+// Checks every directory but the last, which the caller checks. `shown` becomes the path of the
+// last.
 Result<UniqueFd> make_directories(std::string_view path, std::string& shown) {
   UniqueFd directory{::open("/", directory_flags)};
   if (!directory.valid()) return system_error("/");
@@ -99,15 +101,16 @@ Result<UniqueFd> make_directories(std::string_view path, std::string& shown) {
 }  // namespace
 
 Result<> check_path(std::string_view directory, std::string_view name) {
-  if (!directory.starts_with('/')) return refuse(std::string(directory) + ": write an absolute path");
+  if (!directory.starts_with('/'))
+    return refuse(std::string(directory) + ": is not absolute: write a path that begins with /");
   if (name.empty() || name == "." || name == ".." || name.contains('/'))
-    return refuse(std::string(name) + ": write a file name without a directory");
+    return refuse(std::string(name) + ": is not a file name: write a name without a directory");
   if (directory.find_first_not_of('/') == std::string_view::npos)
-    return refuse("/: is no directory of its own: choose one below");
+    return refuse("/: is the root directory: choose a directory below it");
   while (!directory.empty()) {
     const std::string component = take_component(directory);
     if (component == "." || component == "..")
-      return refuse("a path has '" + component + "': write it without");
+      return refuse("a path contains the component '" + component + "': write the path without it");
   }
   return {};
 }

@@ -25,16 +25,17 @@ spdlog::logger& logger() {
   return instance;
 }
 
-// Whoever does not read what is said is not waited for: nothing else would go on either. A pipe that polls as
-// writable takes a line whole.
-bool is_taken() {
-  constexpr int patience_ms = 100;
+// If the reader of standard error is stuck, drop the message: a blocked write would stop the whole
+// process. A pipe that polls as writable takes a whole line.
+bool is_writable() {
+  constexpr int timeout_ms = 100;
   pollfd out{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
-  return ::poll(&out, 1, patience_ms) != 0;
+  return ::poll(&out, 1, timeout_ms) != 0;
 }
 
 void write(spdlog::level::level_enum level, std::string_view prefix, std::string_view message) {
-  if (logger().should_log(level) && is_taken()) logger().log(level, "{}{}", prefix, escape_controls(message));
+  if (!logger().should_log(level) || !is_writable()) return;
+  logger().log(level, "{}{}", prefix, escape_controls(message));
 }
 
 }  // namespace

@@ -16,7 +16,8 @@
 namespace ostiary {
 namespace {
 
-// proc(5), counted from 1. The second is in parentheses and may hold blanks.
+// Field numbers of /proc/PID/stat as in proc_pid_stat(5), counted from 1. Field 2, the name, is in
+// parentheses and may hold spaces and parentheses.
 constexpr int after_the_name = 2;
 constexpr int arg_start = 48;
 constexpr int arg_end = 49;
@@ -31,14 +32,13 @@ std::optional<uintptr_t> field(std::string_view stat, int number) {
   return error == std::errc{} && value != 0 ? std::optional(value) : std::nullopt;
 }
 
-// Where the kernel finds what /proc/PID/cmdline shows.
+// The memory that the kernel shows as /proc/PID/cmdline. Empty if it cannot be found.
 std::span<char> arguments() {
   const auto stat = read_file("/proc/self/stat", max_stat);
   if (!stat) return {};
   const auto begin = field(*stat, arg_start);
   const auto end = field(*stat, arg_end);
   if (!begin || !end || *end <= *begin) return {};
-  // The kernel says where they are.
   return {reinterpret_cast<char*>(*begin), *end - *begin};  // NOLINT(performance-no-int-to-ptr)
 }
 
@@ -54,7 +54,7 @@ void replace_process_arguments(const char* name) {
   if (room.empty()) return;
   ::memset(room.data(), 0, room.size());
   std::copy_n(name, std::min(::strlen(name), room.size() - 1), room.data());
-  // The kernel then shows no more than up to the first NUL.
+  // If the last octet is not a NUL, the kernel shows the text only up to the first NUL.
   if (::strlen(name) + 1 < room.size()) room.back() = ' ';
 }
 

@@ -12,15 +12,16 @@ namespace ostiary {
 
 namespace {
 
-enum class Trust : uint8_t { anybodys, roots_alone };
+enum class Trust : uint8_t { any_owner, root_only };
 
 Result<> check(const std::string& path, int fd, Trust trust) {
   struct stat found{};
   if (::fstat(fd, &found) != 0) return std::unexpected(Error::system(path, Exit::missing_input));
   if (!S_ISREG(found.st_mode)) return fail(Exit::missing_input, path + ": is not a regular file");
-  const bool roots = found.st_uid == 0 && (found.st_mode & 077U) == 0;
-  if (trust == Trust::roots_alone && !roots)
-    return fail(Exit::not_permitted, path + ": is not root's alone, so it is not believed");
+  const bool private_to_root = found.st_uid == 0 && (found.st_mode & 077U) == 0;
+  if (trust == Trust::root_only && !private_to_root)
+    return fail(Exit::not_permitted,
+                path + ": is not trusted: it must belong to root, with no permissions for group and others");
   return {};
 }
 
@@ -39,17 +40,18 @@ Result<std::string> read_open(const std::string& path, const UniqueFd& fd, size_
   }
 }
 
-// Non-blocking, so that a pipe in the file's place is an error and not a boot that waits for ever.
-constexpr int how_to_open = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+// With O_NONBLOCK a pipe in place of the file is an error. Without it, open() would wait for a
+// writer.
+constexpr int open_flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, size_t limit) {
-  return read_open(path, UniqueFd{::open(path.c_str(), how_to_open)}, limit, Trust::anybodys);
+  return read_open(path, UniqueFd{::open(path.c_str(), open_flags)}, limit, Trust::any_owner);
 }
 
 Result<std::string> read_root_file(const std::string& path, size_t limit) {
-  return read_open(path, UniqueFd{::open(path.c_str(), how_to_open | O_NOFOLLOW)}, limit, Trust::roots_alone);
+  return read_open(path, UniqueFd{::open(path.c_str(), open_flags | O_NOFOLLOW)}, limit, Trust::root_only);
 }
 
 bool file_exists(const std::string& path) {

@@ -33,7 +33,7 @@ Result<> write_all(const UniqueFd& file, std::string_view content, const std::st
 
 Result<> remove_entry(const UniqueFd& directory, const std::string& name, const std::string& shown) {
   if (::unlinkat(directory.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
-  if (errno == EISDIR) return refuse(shown + ": is a directory where a file is wanted: remove it");
+  if (errno == EISDIR) return refuse(shown + ": is a directory, not a file: remove it");
   return system_error(shown);
 }
 
@@ -45,7 +45,7 @@ Result<> write_and_rename(const UniqueFd& directory, const std::string& temporar
   TRY(write_all(file, content, shown));
   if (::fchmod(file.get(), mode) != 0) return system_error(shown);
   if (::renameat(directory.get(), temporary.c_str(), directory.get(), name) == 0) return {};
-  if (errno == EISDIR) return refuse(shown + ": is a directory where a file is wanted: remove it");
+  if (errno == EISDIR) return refuse(shown + ": is a directory, not a file: remove it");
   return system_error(shown);
 }
 

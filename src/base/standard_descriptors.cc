@@ -8,7 +8,7 @@ namespace ostiary {
 Result<> fill_standard_descriptors() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) >= 0) continue;
-    // The lowest free number is the one that was found closed.
+    // open() returns the lowest free number, which is `fd`: every lower number is open by now.
     if (::open("/dev/null", O_RDWR) != fd)
       return std::unexpected(Error::system("/dev/null", Exit::unavailable));
   }

@@ -1,4 +1,4 @@
-// base/c_handle.h: an owner for a C library's handle, one line a type:
+// base/c_handle.h: owns a handle of a C library. Each type takes one line:
 //   using NftContext = std::unique_ptr<nft_ctx, CDelete<nft_ctx_free>>;
 #pragma once
 

@@ -1,4 +1,5 @@
-// base/escape.h: text from elsewhere on one line of a terminal: control characters become \xNN.
+// base/escape.h: makes untrusted text safe for one line of a terminal.
+// Control characters become \xNN.
 #pragma once
 
 #include <string>

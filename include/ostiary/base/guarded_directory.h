@@ -1,6 +1,6 @@
-// base/guarded_directory.h: a directory in which nobody but root and us can replace what it holds.
-// - No symbolic link is followed, wherever in the path it stands.
-// - Every directory above it is one where nobody else could have led us elsewhere.
+// base/guarded_directory.h: directories in which only root and our own user can replace entries.
+// - No function follows a symbolic link in any component of a path.
+// - The make_ functions refuse a path if another user can replace an entry in a parent directory.
 #pragma once
 
 #include <string_view>
@@ -10,18 +10,19 @@
 
 namespace ostiary {
 
-// An absolute directory below the root, without "." and "..", and a name without a slash.
+// Accepts an absolute directory below the root, without "." and "..", and a name without a slash.
 Result<> check_path(std::string_view directory, std::string_view name);
 
-// What each of these is given has passed check_path(). Missing directories are made with mode 0755.
+// The functions below require a path that has passed check_path(). The make_ functions create
+// missing directories with mode 0755.
 
-// A directory that somebody else owns or may write to is refused; one like /tmp, where others may add but
-// not replace, is not.
+// Refuses a directory that another user owns or may write to. Accepts a sticky directory like /tmp,
+// in which other users can add entries but cannot replace ours.
 Result<UniqueFd> make_guarded_directory(std::string_view path);
-// A directory that somebody else owns or may write to is taken back, owner and mode; one that several share,
-// like /tmp, is refused.
+// Resets the owner and the mode of a directory that another user owns or may write to. Refuses a
+// sticky directory of ours that other users may write to, like /tmp.
 Result<UniqueFd> make_own_directory(std::string_view path);
-// As it is, whoever owns it; no valid descriptor where there is none.
+// Accepts any owner and mode. Returns an invalid descriptor if there is no such directory.
 Result<UniqueFd> find_directory(std::string_view path);
 
 }  // namespace ostiary

@@ -1,6 +1,7 @@
-// base/log.h: the human log, one line a message on standard error.
-// Control characters are escaped, so no value can forge a line. Only boot, the keeper and the command line
-// log; everything below them returns what it has to say.
+// base/log.h: the log for people: one line for each message, on standard error.
+// - Control characters are escaped, so no value can forge a line.
+// - A message is dropped if standard error does not accept it within 100 ms.
+// - Only boot, the keeper and the command line log. Modules below them return their messages.
 #pragma once
 
 #include <cstdint>

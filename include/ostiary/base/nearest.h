@@ -1,4 +1,4 @@
-// base/nearest.h: the word that was probably meant.
+// base/nearest.h: finds the known word that a misspelled word probably stands for.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,8 @@
 
 namespace ostiary {
 
-// How many letters to add, drop, replace or swap with their neighbour to get from one word to the other.
+// The number of letters to insert, delete, replace or swap with a neighbour to turn `from` into
+// `to`.
 inline size_t edit_distance(std::string_view from, std::string_view to) {
   std::vector<size_t> before_last(to.size() + 1);
   std::vector<size_t> last(to.size() + 1);
@@ -28,7 +29,7 @@ inline size_t edit_distance(std::string_view from, std::string_view to) {
   return last.back();
 }
 
-// The word closest to `written`, or an empty one if none is close enough to be a slip of it.
+// The word closest to `written`. Empty if no word is close enough to be a likely misspelling.
 inline std::string_view nearest(std::string_view written, std::span<const std::string_view> words) {
   constexpr size_t longest = 64;
   std::string_view found;

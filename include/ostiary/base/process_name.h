@@ -1,13 +1,14 @@
-// base/process_name.h: the name under which `ps` shows a process.
+// base/process_name.h: sets the name that `ps` shows for this process.
+// A failure is ignored: the name is only for people.
 #pragma once
 
 namespace ostiary {
 
-// The short one, of at most 15 octets.
+// Sets the short name (comm). The kernel cuts it to 15 octets.
 void set_process_name(const char* name);
 
-// Also in place of its arguments: for a process that was copied from one with arguments of its own. As far as
-// there is room among those; where they cannot be found they stay, as the name is for people alone.
+// Sets the short name and overwrites the command line, which a forked process has from its parent.
+// The name is cut to the size of the old command line.
 void replace_process_arguments(const char* name);
 
 }  // namespace ostiary

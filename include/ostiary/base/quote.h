@@ -1,5 +1,6 @@
-// base/quote.h: a name somebody else wrote, inside one line of ours.
-// At most 60 octets of it, and nothing that could move the cursor, end the line or hide what follows.
+// base/quote.h: quotes untrusted text inside one line of a message.
+// The result shows at most 60 octets of the text. It has no octet that could move the cursor, end
+// the line or hide the rest of it.
 #pragma once
 
 #include <string>
@@ -7,8 +8,8 @@
 
 namespace ostiary {
 
-// "api.anthropic.com" with its quotes; what is not printable ASCII becomes \xNN, what is too long ends in
-// "…".
+// "api.anthropic.com", including the quotes. An octet that is not printable ASCII becomes \xNN. A
+// text that is too long ends in "…".
 inline std::string quote(std::string_view text) {
   constexpr size_t longest = 60;
   constexpr std::string_view digits = "0123456789abcdef";
@@ -25,18 +26,18 @@ inline std::string quote(std::string_view text) {
   return quoted + (text.size() > longest ? "…\"" : "\"");
 }
 
-// Whether a text could be a URL, or have a password in front of a host: user:password@host.
+// Whether the text could be a URL or hold user:password@host.
 inline bool may_hold_password(std::string_view text) {
   return text.contains('@') || text.contains("://");
 }
 
-// The text in its quotes, or `instead` where it could hold a password.
+// The quoted text, or `instead` if the text could hold a password.
 inline std::string quote_unless_password(std::string_view text, std::string_view instead) {
   return may_hold_password(text) ? std::string(instead) : quote(text);
 }
 
-// A refused value, to begin an error with. A long value, or one that may hold a password, could be a secret
-// in the wrong place and is not shown.
+// A refused value, for the start of an error. A long value, or one that may hold a password, is not
+// shown: it could be a secret in the wrong setting.
 inline std::string quote_refused(std::string_view value) {
   constexpr size_t longest_slip = 20;
   const bool may_be_secret = value.size() > longest_slip || may_hold_password(value);

@@ -1,4 +1,4 @@
-// base/read_file.h: a whole file as text, within a limit.
+// base/read_file.h: reads a whole file as text, up to a limit.
 #pragma once
 
 #include <cstddef>
@@ -8,17 +8,18 @@
 
 namespace ostiary {
 
-// A missing or unreadable file and a directory are errors of Exit::missing_input, one over the limit of
-// Exit::configuration.
+// Fails with Exit::missing_input if the path is missing, unreadable or not a regular file, and with
+// Exit::configuration if the file is over the limit.
 Result<std::string> read_file(const std::string& path, size_t limit);
 
-// The same for a file that only root can have written and read: no link, root's, nothing for group and
-// others.
+// Also requires a file that only root can read and write: owned by root, no permissions for group
+// and others, not a symbolic link.
 Result<std::string> read_root_file(const std::string& path, size_t limit);
 
 bool file_exists(const std::string& path);
 
-// Whether nothing has that name. A link that leads nowhere has one, and so may what we are not let look for.
+// Whether the path certainly does not exist. False for a dangling link, and for a path that we have
+// no permission to look up.
 bool is_absent(const std::string& path);
 
 }  // namespace ostiary

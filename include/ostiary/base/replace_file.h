@@ -1,9 +1,9 @@
-// base/replace_file.h: a file written whole or not at all, in a directory that belongs to us alone.
-// - No symbolic link is followed, wherever in the path it stands.
-// - Who owned the directory before has no say afterwards: it is taken back, owner and mode, before the file
-// is made.
-//   So it must be a directory of our own, never a home; one like /tmp is refused.
-// - The directories above it must be such that nobody else can replace what they hold.
+// base/replace_file.h: writes a file atomically, in a directory that only our user controls.
+// - No function follows a symbolic link in any component of a path.
+// - replace_file() resets the owner and the mode of the directory before it creates the file, so a
+//   previous owner keeps no access. Use it only for a directory of our own, never for a home.
+// - It refuses a shared directory like /tmp, and a path in which another user can replace an entry
+//   of a parent directory.
 #pragma once
 
 #include <string_view>
@@ -14,12 +14,12 @@
 
 namespace ostiary {
 
-// Missing directories are made with mode 0755. The file belongs to the effective user and appears with its
-// mode and its content under its name at once, in place of any file or link there. Requires an absolute
-// directory without "..", and a name without a slash.
+// Creates missing directories with mode 0755. The file belongs to the effective user. It appears
+// under its name with its mode and content in one step, and replaces a file or link of that name.
+// Requires an absolute directory without "..", and a name without a slash.
 Result<> replace_file(const char* directory, const char* name, std::string_view content, mode_t mode);
 
-// Done as well when there is no such file or directory. A link is removed, not what it points to.
+// Succeeds if there is no such file or directory. Removes a link itself, not its target.
 Result<> remove_file(const char* directory, const char* name);
 
 }  // namespace ostiary

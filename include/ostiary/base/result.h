@@ -1,6 +1,7 @@
 // base/result.h: failure as a value.
-// An Error is one line for a person (what is wrong, where, what to write instead) and the status the
-// program ends with if nobody handles it. It never holds a secret.
+// - An Error holds one line for a person: what is wrong, where, and what to write instead.
+// - It also holds the exit status of the program if no caller handles the error.
+// - It never holds a secret.
 #pragma once
 
 #include <cerrno>
@@ -13,7 +14,7 @@
 
 namespace ostiary {
 
-// How the program ends when it is not the agent's own status (docs/configuration.md, "Exit status").
+// The exit statuses that are not the agent's own (docs/configuration.md, "Exit status").
 enum class Exit : uint8_t {
   usage = 64,
   missing_input = 66,
@@ -28,12 +29,12 @@ struct Error {
   Exit exit = Exit::configuration;
   std::string message;
 
-  // A failed system call: "<what>: <strerror>". Reads errno, so call it first thing after the failure.
+  // A failed system call: "<what>: <strerror>". Reads errno, so call it right after the failure.
   static Error system(std::string_view what, Exit exit = Exit::not_permitted) {
     const int saved = errno;
     return {exit, std::string(what) + ": " + std::strerror(saved)};
   }
-  // The same error seen from further out: "<where>: <message>".
+  // Adds context in front of the message: "<where>: <message>".
   Error within(std::string_view where) && { return {exit, std::string(where) + ": " + std::move(message)}; }
 };
 
@@ -54,7 +55,7 @@ inline void release(std::expected<void, Error>&) {}
 
 }  // namespace ostiary
 
-// The value of a Result, or an early return of its error.
+// Evaluates to the value of a Result, or returns its error from the function.
 #define TRY(expression) OSTIARY_TRY(OSTIARY_JOIN(try_result_, __COUNTER__), expression)
 #define OSTIARY_JOIN(a, b) OSTIARY_JOIN_EXPANDED(a, b)
 #define OSTIARY_JOIN_EXPANDED(a, b) a##b

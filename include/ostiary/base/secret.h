@@ -1,6 +1,7 @@
-// base/secret.h: a value that must not be seen.
-// Move-only; wiped when it ends; nothing prints, formats or compares it. reveal() is the one way out, so that
-// every use can be found by its name.
+// base/secret.h: a value that must not be shown.
+// - A Secret is move-only, and its memory is wiped on destruction.
+// - No function prints, formats or compares it.
+// - reveal() is the only way to read it, so that a search for the name finds every use.
 #pragma once
 
 #include <string>
@@ -20,7 +21,7 @@ inline void wipe(std::string& text) {
 class Secret {
  public:
   Secret() = default;
-  // What a move leaves behind is wiped too: a short text stays where it was.
+  // Wipe the source too: moving a short string leaves its characters in place.
   explicit Secret(std::string value) : value_(std::move(value)) {
     wipe(value);  // NOLINT(bugprone-use-after-move)
   }

@@ -1,6 +1,6 @@
 // base/shared_page.h: a value in memory that processes share through a descriptor.
-// - Its size is sealed: no process that has the descriptor can shrink it under another's feet.
-// - It begins as T{}, and lasts as long as any process has it mapped or has its descriptor.
+// - The size is sealed, so no process can shrink the memory while another has it mapped.
+// - The value starts as T{}. It lives while a process has it mapped or holds the descriptor.
 #pragma once
 
 #include <memory>
@@ -30,7 +30,7 @@ class SharedPage {
     return page;
   }
 
-  // What create() made in another process.
+  // Maps a page that create() made in another process.
   static Result<SharedPage> attach(UniqueFd fd, const char* name) {
     void* const memory = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
     if (memory == MAP_FAILED) return std::unexpected(Error::system(name, Exit::unavailable));
@@ -38,7 +38,7 @@ class SharedPage {
   }
 
   T& operator*() const { return *value_; }
-  // For a child process to inherit and give to attach().
+  // A child process inherits it and passes it to attach().
   int fd() const { return fd_.get(); }
 
  private:

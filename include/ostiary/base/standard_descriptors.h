@@ -1,12 +1,12 @@
-// base/standard_descriptors.h: 0, 1 and 2 are input, output and error, or nothing; never something we open
-// later.
+// base/standard_descriptors.h: keeps descriptors 0, 1 and 2 for input, output and error.
+// No file that we open later can get one of these numbers.
 #pragma once
 
 #include "ostiary/base/result.h"
 
 namespace ostiary {
 
-// Puts /dev/null where one of them is closed.
+// Opens /dev/null on each of the three that is closed.
 Result<> fill_standard_descriptors();
 
 }  // namespace ostiary

@@ -1,4 +1,5 @@
-// base/unique_fd.h: the one owner of a file descriptor. Any value of 0 or more is a descriptor.
+// base/unique_fd.h: owns a file descriptor and closes it.
+// Any value of 0 or more is a descriptor.
 #pragma once
 
 #include <utility>
