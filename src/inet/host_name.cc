@@ -16,7 +16,8 @@ bool is_label_character(char c) {
   return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
 }
 
-// What inet_aton(3) would take for the last part of an address: decimal, octal or hexadecimal.
+// Whether inet_aton(3) would accept it as the last part of an address: decimal, octal or
+// hexadecimal.
 bool reads_as_number(std::string_view label) {
   if (label.starts_with("0x"))
     label.remove_prefix(2), label = label.empty() ? "0" : label;

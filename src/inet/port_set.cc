@@ -32,10 +32,10 @@ void PortSet::add(PortRange range) {
   const auto touches = [&](const PortRange& other) {
     return uint32_t{other.first} <= range.last + 1U && uint32_t{range.first} <= other.last + 1U;
   };
-  // A range that touches several joins them all: each round takes one in, and none is met twice.
-  for (auto met = ranges_.begin(); (met = std::ranges::find_if(ranges_, touches)) != ranges_.end();
-       ranges_.erase(met))
-    range = {std::min(range.first, met->first), std::max(range.last, met->last)};
+  // The new range may touch several old ones. Each round merges one of them and erases it.
+  for (auto other = ranges_.begin(); (other = std::ranges::find_if(ranges_, touches)) != ranges_.end();
+       ranges_.erase(other))
+    range = {std::min(range.first, other->first), std::max(range.last, other->last)};
   ranges_.insert(std::ranges::upper_bound(ranges_, range), range);
 }
 

@@ -12,7 +12,7 @@ uint8_t full_length(const IpAddress& address) {
   return address.family() == Family::ipv4 ? 32 : 128;
 }
 
-// The octet's bits that belong to the network.
+// The bits of an octet that belong to the network.
 uint8_t mask(size_t octet, unsigned length) {
   const size_t start = octet * bits_per_octet;
   if (start + bits_per_octet <= length) return 0xff;
@@ -60,7 +60,7 @@ Result<Prefix> Prefix::parse(std::string_view text) {
   if (slash == std::string_view::npos) return single(address);
   if (address.family() == Family::ipv4 && text.contains(':'))
     return fail(Exit::configuration,
-                "is an IPv4 network in IPv6 clothes; write it as " + address.text() + " with an IPv4 length");
+                "is an IPv4-mapped IPv6 network; write it as " + address.text() + " with an IPv4 length");
 
   const std::string_view digits = text.substr(slash + 1);
   unsigned length = 0;
@@ -71,8 +71,8 @@ Result<Prefix> Prefix::parse(std::string_view text) {
 
   const Prefix prefix = around(address, static_cast<uint8_t>(length));
   if (prefix.network_ != address)
-    return fail(Exit::configuration, "has bits set behind its prefix length; write " + prefix.text() +
-                                         " or " + single(address).text());
+    return fail(Exit::configuration, "has bits set after its prefix length; write " + prefix.text() + " or " +
+                                         single(address).text());
   return prefix;
 }
 
@@ -96,7 +96,7 @@ std::pair<Prefix, Prefix> Prefix::halves() const {
 
 std::vector<Prefix> without(const Prefix& network, std::span<const IpAddress> addresses) {
   std::vector<Prefix> left;
-  std::vector<Prefix> waiting{network};  // the lowest at its end
+  std::vector<Prefix> waiting{network};  // highest first; back() is the lowest
   while (!waiting.empty()) {
     const Prefix next = waiting.back();
     waiting.pop_back();

@@ -15,11 +15,11 @@ struct Entry {
   AddressClass reach;
 };
 
-// The first match counts, so single addresses stand before the networks around them. What no entry names is
-// public in IPv4 and reserved in IPv6.
+// The first match counts, so a single address comes before the network that contains it. The last
+// entries make every other IPv4 address public and every other IPv6 address reserved.
 constexpr std::array<Entry, 48> entries{{
-    // AWS, Azure, Google, OpenStack and most others; then ECS tasks, EKS pods, Amazon's time and DNS service,
-    // Alibaba, Oracle, Azure's wire server.
+    // In this order: AWS, Azure, Google, OpenStack and most others; ECS tasks; EKS pods; Amazon's
+    // time service; Amazon's DNS service; Alibaba; Oracle; Azure's wire server.
     {"169.254.169.254", AddressClass::metadata},
     {"169.254.170.2", AddressClass::metadata},
     {"169.254.170.23", AddressClass::metadata},
@@ -43,7 +43,8 @@ constexpr std::array<Entry, 48> entries{{
     {"240.0.0.0/4", AddressClass::reserved},
     {"0.0.0.0/0", AddressClass::public_internet},
 
-    // AWS instances, EKS pods, Amazon's time and DNS service, Google, Scaleway, Oracle, OpenStack.
+    // In this order: AWS instances, EKS pods, Amazon's time service, Amazon's DNS service, Google,
+    // Scaleway, Oracle, OpenStack.
     {"fd00:ec2::254", AddressClass::metadata},
     {"fd00:ec2::23", AddressClass::metadata},
     {"fd00:ec2::123", AddressClass::metadata},

@@ -43,7 +43,8 @@ Result<HostAndPort> split_authority(std::string_view authority) {
   const std::string_view rest =
       host_end == std::string_view::npos ? "" : authority.substr(host_end + (bracketed ? 1 : 0));
   if (rest.empty()) return HostAndPort{host, {}, false};
-  if (!rest.starts_with(':')) return fail(Exit::configuration, "has something between its host and its port");
+  if (!rest.starts_with(':'))
+    return fail(Exit::configuration, "has text between its host and its port; write https://HOST:PORT");
   return HostAndPort{host, rest.substr(1), true};
 }
 
@@ -53,7 +54,8 @@ Result<Host> read_host(std::string_view text, std::string_view authority) {
   if (!host) return fail(Exit::configuration, "has a host that " + host.error().message);
   const auto* address = std::get_if<IpAddress>(&*host);
   if (authority.starts_with('[') != text.contains(':') || (authority.starts_with('[') && address == nullptr))
-    return fail(Exit::configuration, "has brackets around something other than an IPv6 address");
+    return fail(Exit::configuration,
+                "has brackets around text that is not an IPv6 address; write https://[2001:db8::1]");
   return host;
 }
 

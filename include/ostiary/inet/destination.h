@@ -1,4 +1,4 @@
-// inet/destination.h: where a packet may go: a host by name or address, and a port.
+// inet/destination.h: a destination: a host, by name or address, and a port.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace ostiary::inet {
 
 using Host = std::variant<HostName, IpAddress>;
 
-// "example.com", "192.0.2.1" or "2001:db8::1"; an IPv6 address without brackets.
+// Reads "example.com", "192.0.2.1" or "2001:db8::1". An IPv6 address has no brackets.
 Result<Host> parse_host(std::string_view text);
 std::string text(const Host& host);
 

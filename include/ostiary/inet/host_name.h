@@ -1,7 +1,7 @@
-// inet/host_name.h: a DNS host name that cannot be wrong.
-// Lower case, no trailing dot, labels of 1 to 63 of [a-z0-9_-] that neither begin nor end with a hyphen, 253
-// octets in all. The last label is never a number, so nothing that some resolver reads as an address is a
-// name.
+// inet/host_name.h: a DNS host name that is always valid.
+// - Lower case, without a trailing dot, at most 253 octets.
+// - Labels have 1 to 63 characters of [a-z0-9_-] and neither begin nor end with a hyphen.
+// - The last label is never a number, so a resolver never reads the name as an address.
 #pragma once
 
 #include <compare>
@@ -14,7 +14,7 @@ namespace ostiary::inet {
 
 class HostName {
  public:
-  // The error says what is wrong with the text; the caller adds where it stands.
+  // The error says what is wrong with the text. The caller adds the place.
   static Result<HostName> parse(std::string_view text);
 
   const std::string& text() const { return text_; }

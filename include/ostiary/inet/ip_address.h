@@ -1,5 +1,6 @@
 // inet/ip_address.h: an IPv4 or IPv6 address.
-// Read strictly (four decimal octets, or RFC 4291 text without a zone); an IPv4-mapped IPv6 address is IPv4.
+// - The text form is strict: four decimal octets, or RFC 4291 text without a zone.
+// - An IPv4-mapped IPv6 address becomes an IPv4 address.
 #pragma once
 
 #include <array>

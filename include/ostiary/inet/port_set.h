@@ -1,4 +1,4 @@
-// inet/port_set.h: a set of ports as ranges, sorted, neither overlapping nor touching.
+// inet/port_set.h: a set of ports, kept as sorted ranges that neither overlap nor touch.
 #pragma once
 
 #include <compare>
@@ -12,7 +12,7 @@
 
 namespace ostiary::inet {
 
-// From first to last, both included; first <= last.
+// Both ends are included, and first <= last.
 struct PortRange {
   uint16_t first;
   uint16_t last;
@@ -24,7 +24,7 @@ class PortSet {
   PortSet() = default;
   explicit PortSet(uint16_t port) : ranges_{{port, port}} {}
 
-  // "443", "22,443", "8000-8010,443". At least one port.
+  // Reads "443", "22,443" or "8000-8010,443". Requires at least one port.
   static Result<PortSet> parse(std::string_view text);
 
   void add(PortRange range);

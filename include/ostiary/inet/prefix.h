@@ -1,4 +1,5 @@
-// inet/prefix.h: a network: an address and how many of its leading bits count. The other bits are zero.
+// inet/prefix.h: a network: an address and the number of its leading bits that matter.
+// All other bits of the address are zero.
 #pragma once
 
 #include <compare>
@@ -15,16 +16,17 @@ namespace ostiary::inet {
 
 class Prefix {
  public:
-  // "10.1.2.0/24", "2001:db8::/32"; an address alone is the network of that one address.
+  // Reads "10.1.2.0/24" or "2001:db8::/32". An address without a length is a network of one
+  // address.
   static Result<Prefix> parse(std::string_view text);
   static Prefix single(const IpAddress& address);
-  // The network of that length around the address. Requires a length that the family has.
+  // The network of that length that contains the address. Requires a valid length for the family.
   static Prefix around(const IpAddress& address, uint8_t length);
 
   const IpAddress& network() const { return network_; }
   uint8_t length() const { return length_; }
   bool contains(const IpAddress& address) const;
-  // The lower and the upper half of a network of more than one address.
+  // The lower and the upper half. Requires a network of more than one address.
   std::pair<Prefix, Prefix> halves() const;
   std::string text() const;
   auto operator<=>(const Prefix&) const = default;
@@ -35,7 +37,7 @@ class Prefix {
   uint8_t length_;
 };
 
-// The network without these addresses, as the fewest networks, lowest first.
+// The network minus these addresses, as the smallest number of networks, lowest first.
 std::vector<Prefix> without(const Prefix& network, std::span<const IpAddress> addresses);
 
 }  // namespace ostiary::inet

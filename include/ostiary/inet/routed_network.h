@@ -1,4 +1,4 @@
-// inet/routed_network.h: a network that a route leads to, by way of an interface.
+// inet/routed_network.h: a network that a route reaches through an interface.
 #pragma once
 
 #include <compare>

@@ -1,4 +1,4 @@
-// inet/socket_address.h: an address and a port as the kernel takes them.
+// inet/socket_address.h: an address and a port in the kernel's form, sockaddr.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace ostiary::inet {
 class SocketAddress {
  public:
   SocketAddress(const IpAddress& address, uint16_t port);
-  // The address that a socket sends from; nothing where it is not one of IPv4 or IPv6.
+  // The local address of a socket, or nothing if it is neither IPv4 nor IPv6.
   static std::optional<IpAddress> local(const UniqueFd& socket);
 
   int domain() const { return storage_.ss_family; }  // AF_INET or AF_INET6

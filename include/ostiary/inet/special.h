@@ -1,8 +1,9 @@
-// inet/special.h: which addresses are the public internet, and what the others are.
-// An allowed name whose answer is not public is how an agent is led to metadata services and neighbours; such
-// addresses are stripped from answers unless a rule says otherwise.
-// The documentation networks (192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24, 2001:db8::/32, 3fff::/20) count
-// as public: nothing is ever there, and examples and tests use them for hosts on the internet.
+// inet/special.h: classifies addresses: the public internet, or a kind of special network.
+// - An allowed name can resolve to a special address, such as a metadata service or a neighbour.
+//   The gate removes special addresses from answers unless a rule permits them.
+// - The documentation networks (192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24, 2001:db8::/32,
+//   3fff::/20) count as public. No host is ever there, and examples and tests use them for hosts on
+//   the internet.
 #pragma once
 
 #include <cstdint>
@@ -25,14 +26,14 @@ enum class AddressClass : uint8_t {
   multicast,        // 224.0.0.0/4, ff00::/8
   broadcast,        // 255.255.255.255
   benchmarking,     // 198.18.0.0/15, 2001:2::/48
-  translation,      // IPv4 inside IPv6: ::/96, 2002::/16, Teredo, 64:ff9b:1::/48, and the 6to4 relay
-  reserved,         // whatever else is not assigned to hosts on the internet
+  translation,      // IPv4 inside IPv6: ::/96, 2002::/16, Teredo, 64:ff9b:1::/48, 6to4 relays
+  reserved,         // all other networks that are not assigned to hosts on the internet
   public_internet,
 };
 
-// An address in 64:ff9b::/96 (NAT64) is what the IPv4 address inside it is.
+// An address in 64:ff9b::/96 (NAT64) has the class of the IPv4 address inside it.
 AddressClass classify(const IpAddress& address);
-// Every address that is a metadata service, those of IPv4 also as NAT64 has them.
+// The address of every metadata service. Each IPv4 address is listed also in its NAT64 form.
 std::span<const IpAddress> metadata_services();
 std::string_view text(AddressClass reach);
 

@@ -1,6 +1,7 @@
-// inet/url.h: what a URL says about where to connect.
-// http or https, a host, a port and the rest. User names, passwords, fragments, spaces and control characters
-// are refused, and no error repeats any part of the text: a URL may hold a secret.
+// inet/url.h: parses a URL into its scheme, host, port and path.
+// - The scheme is http or https.
+// - User names, passwords, fragments, spaces and control characters are errors.
+// - No error repeats a part of the text, because a URL may hold a secret.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ enum class Scheme : uint8_t { http, https };
 
 struct Url {
   Scheme scheme;
-  Destination destination;  // the scheme's port (80, 443) where the URL names none
-  std::string path;         // "" or from the first slash or question mark on, as written
+  Destination destination;  // with the scheme's port (80 or 443) if the URL has none
+  std::string path;         // from the first slash or question mark on, as written; may be empty
 
   static Result<Url> parse(std::string_view text);
 };

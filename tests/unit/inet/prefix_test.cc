@@ -17,7 +17,7 @@ TEST_SUITE("inet/prefix") {
 
   TEST_CASE("names the right network where host bits are set") {
     CHECK(Prefix::parse("10.1.2.3/24").error().message ==
-          "has bits set behind its prefix length; write 10.1.2.0/24 or 10.1.2.3/32");
+          "has bits set after its prefix length; write 10.1.2.0/24 or 10.1.2.3/32");
     CHECK(Prefix::parse("2001:db8::1/33").error().message.contains("2001:db8::/33"));
     CHECK(Prefix::parse("10.1.2.131/25").error().message.contains("10.1.2.128/25"));
   }
