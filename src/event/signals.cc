@@ -17,15 +17,15 @@ sigset_t all_but_faults() {
   return set;
 }
 
-// The C library keeps two signals to itself, refuses to reset them, and lets its posix_spawn leave them
-// ignored.
+// Calls the kernel directly: the C library reserves two signals and refuses to reset them, although
+// its posix_spawn() can start a program with them ignored.
 long reset(int signal) {
   const struct {
     void (*handler)(int);
     unsigned long flags;
     void (*restorer)();
     uint64_t mask;
-  } standard{SIG_DFL, 0, nullptr, 0};  // as the kernel has it
+  } standard{SIG_DFL, 0, nullptr, 0};  // the kernel's struct sigaction
   return ::syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof standard.mask);
 }
 

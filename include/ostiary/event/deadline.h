@@ -1,4 +1,4 @@
-// event/deadline.h: until when to wait.
+// event/deadline.h: the time at which a wait ends.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,7 @@
 
 namespace ostiary::event {
 
-// Nothing is never.
+// An empty Deadline means: wait without a limit.
 using Deadline = std::optional<std::chrono::steady_clock::time_point>;
 
 inline Deadline earlier(Deadline a, Deadline b) {
@@ -16,10 +16,10 @@ inline Deadline earlier(Deadline a, Deadline b) {
   return *a < *b ? a : b;
 }
 
-// For poll(2) and epoll_wait(2), rounded up; -1 without a deadline.
+// A timeout for poll(2) and epoll_wait(2), rounded up. -1 without a deadline.
 int milliseconds_until(Deadline deadline);
 
-// For sigtimedwait(2); nothing without a deadline.
+// A timeout for sigtimedwait(2). Nothing without a deadline.
 std::optional<timespec> time_until(Deadline deadline);
 
 }  // namespace ostiary::event

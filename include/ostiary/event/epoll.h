@@ -1,4 +1,4 @@
-// event/epoll.h: waits for descriptors, each with a token of its own.
+// event/epoll.h: waits for events on descriptors. Each descriptor has its own token.
 #pragma once
 
 #include <array>
@@ -17,15 +17,16 @@ class Epoll {
  public:
   static Result<Epoll> create();
 
-  // Readable while something is ready.
+  // Readable while a descriptor is ready.
   int fd() const { return fd_.get(); }
 
   Result<> add(int fd, uint32_t events, uint64_t token);
   Result<> change(int fd, uint32_t events, uint64_t token);
-  // A descriptor that is closed everywhere needs no removal.
+  // Not needed if the last copy of the descriptor is closed: the kernel then removes it.
   void remove(int fd);
 
-  // What is ready, or nothing once the deadline has passed. Valid until the next call.
+  // Returns the events that are ready, or none if the deadline passes. They are valid until the
+  // next call.
   Result<std::span<const epoll_event>> wait(Deadline deadline);
 
  private:

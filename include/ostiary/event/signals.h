@@ -1,6 +1,7 @@
-// event/signals.h: signals as a stream to read instead of handlers that interrupt.
-// From create() on, every signal that can be is blocked in this process, and waits here. Faults of our own
-// (SIGSEGV and its like) stay fatal.
+// event/signals.h: signals as a stream to read, in place of handlers that interrupt.
+// - create() blocks every signal that can be blocked. A blocked signal stays pending until next()
+//   returns it.
+// - Faults of this process (SIGSEGV and the like) stay unblocked and fatal.
 #pragma once
 
 #include <initializer_list>
@@ -18,22 +19,22 @@ struct Signal {
   int number = 0;
 };
 
-// Every signal does what it does by default: whoever started us may have had some ignored, and an ignored
-// SIGCHLD would hide every child's end.
+// Sets every signal to its default disposition. The parent may have started us with ignored
+// signals, and with SIGCHLD ignored we could not wait for our children.
 Result<> reset_dispositions();
 
 class Signals {
  public:
-  // Resets the dispositions too.
+  // Also resets the dispositions.
   static Result<Signals> create();
 
-  // Of those alone, which are blocked already; the others wait where they are.
+  // A stream of these signals alone. Requires that they are blocked already. Others stay pending.
   static Result<Signals> only(std::initializer_list<int> numbers);
 
-  // The next signal that waits, or comes before the deadline; or nothing.
+  // Returns the next pending signal, or nothing if the deadline passes first.
   Result<std::optional<Signal>> next(Deadline deadline);
 
-  // Readable when a signal waits.
+  // Readable while a signal of the stream is pending.
   int fd() const { return fd_.get(); }
 
  private:
