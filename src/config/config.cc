@@ -18,9 +18,9 @@ using std::chrono::seconds;
 constexpr std::string_view default_policy_path = "/etc/ostiary/policy.json";
 constexpr std::array<std::string_view, 4> source_names{"off", "grafana-cloud", "otlp", "module"};
 
-// ---- where settings come from
+// ---- the sources of settings
 
-// A service called "ostiary" makes Kubernetes put these into every container of its namespace.
+// Kubernetes sets these in every container of a namespace that has a service called "ostiary".
 bool is_service_link(std::string_view name) {
   return name == "OSTIARY_PORT" || name.starts_with("OSTIARY_PORT_") || name.starts_with("OSTIARY_SERVICE_");
 }
@@ -33,7 +33,7 @@ Result<> only_known_variables(const Environment& environment) {
     const std::string_view name = name_of(entry);
     if (!name.starts_with(prefix) || is_service_link(name) || std::ranges::find(known, name) != known.end())
       continue;
-    // What all begin with makes none of them likelier.
+    // Compare without the common prefix, which would make every name look similar.
     for (std::string_view& each : known) each.remove_prefix(prefix.size());
     const std::string_view meant = nearest(name.substr(prefix.size()), known);
     return fail(
@@ -52,7 +52,7 @@ GivenSettings settings_of(const Environment& environment) {
   return given;
 }
 
-// Lists of what is allowed add up instead of replacing each other.
+// Lists of allowed hosts add up. They do not replace each other.
 void take_allow(const GivenSettings& given, Config& config) {
   if (const auto found = given.find("allow"); found != given.end()) config.allow.push_back(found->second);
 }
@@ -61,8 +61,8 @@ void strengthen(GivenSettings& weaker, GivenSettings stronger) {
   for (auto& [key, given] : stronger) weaker[key] = std::move(given);
 }
 
-// With the name of the flag or variable that named the file. Its path, which the error begins with, may be
-// long.
+// Adds the flag or variable that names the file. Shortens the path, with which the error begins,
+// and hides it if it may hold a password.
 std::unexpected<Error> unreadable(std::string_view origin, const std::string& path, Error error) {
   const std::string shown = quote_unless_password(path, "its file");
   if (error.message.starts_with(path)) error.message.replace(0, path.size(), shown);
@@ -70,7 +70,7 @@ std::unexpected<Error> unreadable(std::string_view origin, const std::string& pa
   return std::unexpected(std::move(error).within(origin));
 }
 
-// The policy file and its path, which is empty where there is none.
+// Returns the policy file and sets `path`. Without a file the path is empty.
 Result<PolicyFile> find_policy(const Sources& sources, const GivenSettings& given, std::string& path) {
   const auto named = given.find("policy");
   path = named != given.end() ? named->second.text : default_policy_path;
@@ -88,7 +88,7 @@ Result<PolicyFile> find_policy(const Sources& sources, const GivenSettings& give
 
 // ---- one setting of each kind
 
-// `what` is wrong with the text, and the cure.
+// `what` says what is wrong with the text and what to write instead.
 std::unexpected<Error> bad(const Given& given, std::string_view what) {
   return fail(Exit::configuration, given.origin + ": " + quote_refused(given.text) + " " + std::string(what));
 }
@@ -123,7 +123,7 @@ class Reader {
     const Given* given = find(key);
     if (given == nullptr) return std::nullopt;
     if (const auto choice = parse_switch(given->text)) return choice;
-    return bad(*given, "switches nothing: write true, 1, yes, false, 0 or no");
+    return bad(*given, "is neither true nor false: write true, 1, yes, false, 0 or no");
   }
 
   Result<std::string> absolute_path(std::string_view key) const {
@@ -211,7 +211,7 @@ Result<> read_settings(const GivenSettings& given, Config& config) {
   return {};
 }
 
-// ---- telemetry's own sources
+// ---- the sources of telemetry
 
 Result<std::optional<Module>> find_module(const Sources& sources, PolicyFile& policy,
                                           const std::string& policy_path) {

@@ -16,7 +16,8 @@ Environment::~Environment() {
   for (std::string& entry : entries_) wipe(entry);
 }
 
-// Nothing is left behind that was not wiped: no text grows, and what goes is overwritten before.
+// Leaves no unwiped copy: the new entry is allocated at its full size, and old entries are wiped
+// before they are erased.
 void Environment::set(std::string_view name, std::string_view value) {
   for (auto at = entries_.begin(); at != entries_.end();) {
     if (name_of(*at) != name) {

@@ -1,5 +1,5 @@
-// The reading half of located_json.h: nlohmann's parser through its event interface, fed by an iterator that
-// counts lines as the parser consumes them.
+// The parser of located_json.h. It uses the event interface of nlohmann's parser, with an iterator
+// that counts lines as the parser consumes them.
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -11,8 +11,9 @@
 
 namespace ostiary::config {
 
-// The parser reports a token right after its last character, except a number, after which it has consumed one
-// character more, possibly a newline. No token ends in a newline, so the newest character never counts.
+// The parser reports a token right after it consumes the last character. A number is the exception:
+// the parser has then consumed one more character, which may be a newline. No token ends in a
+// newline, so the newest character never counts.
 struct LineCounter {
   size_t line = 1;
   bool newline_pending = false;
@@ -51,7 +52,7 @@ class CountingIterator {
 
 namespace {
 
-// What nlohmann's message says without the text it read: "… - <reason>; last read: '<text>'".
+// The reason in nlohmann's message "… - <reason>; last read: '<text>'", without the text.
 std::string reason_of(const nlohmann::detail::exception& failure) {
   constexpr int number_overflow = 406;
   if (failure.id == number_overflow) return "a number is too large";
@@ -62,7 +63,7 @@ std::string reason_of(const nlohmann::detail::exception& failure) {
   return std::string(message.substr(0, message.find("; last read")));
 }
 
-// The second of two members of one name.
+// Returns the second of two members with the same name, or nullptr.
 const Member* find_duplicate(const std::vector<Member>& members) {
   using Entry = std::pair<std::string_view, const Member*>;
   std::vector<Entry> sorted;
@@ -75,7 +76,7 @@ const Member* find_duplicate(const std::vector<Member>& members) {
 
 }  // namespace
 
-// Builds the tree from the parser's events; an event that returns false ends the parse.
+// Builds the tree from the parser's events. A handler that returns false ends the parse.
 class TreeBuilder {
  public:
   using Json = nlohmann::json;
@@ -111,7 +112,7 @@ class TreeBuilder {
   bool parse_error(size_t, const std::string&, const nlohmann::detail::exception& failure) {
     const std::string reason = reason_of(failure);
     if (open_.empty() && reason.starts_with("unexpected end of input"))
-      return stop("is empty: write {} where nothing is to be said");
+      return stop("is empty: write {} for no settings");
     return stop("is not valid JSON: " + reason + std::string(cure_of(reason)));
   }
 
@@ -127,10 +128,11 @@ class TreeBuilder {
     size_t line = 0;
   };
 
-  // For the slips that are made most often.
+  // Suggests a fix for the most frequent mistakes.
   std::string_view cure_of(std::string_view reason) const {
     const bool in_array = !open_.empty() && open_.back().kind() == Kind::array;
-    if (reason.starts_with("invalid literal")) return ": a text stands in double quotes, a comment behind //";
+    if (reason.starts_with("invalid literal"))
+      return ": write a string in double quotes, and a comment after //";
     if (reason.starts_with("unexpected '}'; expected string") ||
         (in_array && reason.starts_with("unexpected ']'")))
       return ": take out the comma before it";
@@ -188,14 +190,14 @@ class TreeBuilder {
 
   const LineCounter& counter_;
   std::vector<Node> open_;    // arrays and objects not yet closed, outermost first
-  std::vector<Key> pending_;  // for each of them the key whose value comes next
+  std::vector<Key> pending_;  // for each open node, the key of the next value
   std::optional<Node> root_;
   std::optional<Error> error_;
 };
 
 Result<Node> parse_located(std::string_view text) {
   if (text.size() > max_json_size) return fail(Exit::configuration, "line 1: is longer than 1 MiB");
-  // To the parser a NUL is the end, and what stands behind it would go unread.
+  // The parser treats a NUL as the end and would ignore the text after it.
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos)
     return fail(Exit::configuration, "line " +
                                          std::to_string(1 + std::ranges::count(text.substr(0, nul), '\n')) +

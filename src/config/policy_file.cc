@@ -12,14 +12,15 @@ std::string place(const std::string& path, size_t line) {
   return path + ": line " + std::to_string(line);
 }
 
-// An error in a value says which key it is for: a file on one line has only one line number.
+// Adds the key to an error in its value: in a file of one line, the line number does not identify
+// the value.
 template <typename T>
 Result<T> value_for(std::string_view key, Result<T> value) {
   if (value) return value;
   return std::unexpected(of_key(std::move(value).error(), key));
 }
 
-// "22,3000", 22, ["22", 3000]
+// A list is "22,3000", 22 or ["22", 3000].
 Result<std::string> list_item(const Node& value) {
   if (value.kind() == Kind::number) return std::to_string(TRY(value.integer(0, UINT16_MAX)));
   if (value.kind() != Kind::string) return std::unexpected(value.mismatch("a string or an array"));
@@ -64,7 +65,7 @@ std::vector<std::string_view> known_keys() {
   return keys;
 }
 
-// A part of an object. Terraform writes one that is left out as null.
+// Returns a member of an object, or nullptr. Terraform writes null for a member that is not set.
 const Node* find_part(const Node& object, std::string_view key) {
   const Node* part = object.find(key);
   return part == nullptr || part->kind() == Kind::null ? nullptr : part;

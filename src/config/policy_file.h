@@ -1,4 +1,4 @@
-// config/policy_file.h: the policy file, and the Coder module's object that can stand in it.
+// config/policy_file.h: parses the policy file and the Coder module's object that it may contain.
 #pragma once
 
 #include <optional>
@@ -17,10 +17,10 @@ struct PolicyFile {
   std::vector<NamedText> resource_attributes;
 };
 
-// `path` is for the messages.
+// `path` is for error messages.
 Result<PolicyFile> parse_policy_file(std::string_view text, const std::string& path);
 
-// `origin` is for the messages: a variable, or a file's path.
+// `origin` is for error messages: a variable or the path of a file.
 Result<Module> parse_module(const Node& object, const std::string& origin);
 
 }  // namespace ostiary::config

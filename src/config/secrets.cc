@@ -49,7 +49,7 @@ Result<std::optional<Sourced>> find_secret(std::string_view name, Lines lines, c
   if (!path.empty()) {
     auto content = from_file(path, sources);
     if (!content) return std::unexpected(std::move(content).error().within(file_variable));
-    // Where there is no such file, its path may be the secret itself, put into the wrong variable.
+    // Do not show the path: it may be the secret itself, in the wrong variable.
     if (!*content)
       return fail(Exit::missing_input,
                   file_variable +

@@ -51,7 +51,7 @@ def test_a_flag(sandbox, arguments, words):
 
 
 @pytest.mark.parametrize("variable, value, words", [
-    ("OSTIARY_NO_DERIVE", "perhaps", '"perhaps" switches nothing: write true, 1, yes, false, 0 or no'),
+    ("OSTIARY_NO_DERIVE", "perhaps", '"perhaps" is neither true nor false: write true, 1, yes, false, 0 or no'),
     ("OSTIARY_HOLD", "x" * 30, "OSTIARY_HOLD: its value is not a number of seconds"),
     ("OSTIARY_KEEP_RULES", "yes", 'OSTIARY_KEEP_RULES: "yes" is neither always nor never'),
 ])

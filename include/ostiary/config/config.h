@@ -1,6 +1,6 @@
-// config/config.h: everything the user told us, read once.
-// What is here has its right form, but for what telemetry and policy have to say about their own parts.
-// Weakest first, the sources are: policy file, environment, flags.
+// config/config.h: the whole configuration, read once.
+// - A flag overrides an environment variable, and a variable overrides the policy file.
+// - Every value has a valid form, except the parts that telemetry and policy check themselves.
 #pragma once
 
 #include <chrono>
@@ -19,32 +19,32 @@
 namespace ostiary::config {
 
 enum class GateSwitch : uint8_t { on, off };
-// Whom the gate holds: everybody in the container, or the agent's user and nobody else.
+// Whose traffic the gate filters: every process in the container, or only the agent's user.
 enum class Scope : uint8_t { container, user };
 enum class TelemetrySource : uint8_t { off, grafana_cloud, otlp, module };
 enum class Choice : uint8_t { no, yes };
-// "true", "1", "yes", "false", "0" or "no".
+// Reads "true", "1", "yes", "false", "0" or "no".
 std::optional<Choice> parse_switch(std::string_view word);
 
-// As the user writes it.
+// The name that the user writes.
 std::string_view text(TelemetrySource source);
 std::string_view text(Scope scope);
 
-// The three that Grafana Cloud's gateway needs; each may be missing.
+// The three values that Grafana Cloud's gateway needs. Each may be missing.
 struct GrafanaCloud {
   std::optional<Sourced> instance_id;
   std::optional<Sourced> api_token;
   std::optional<Sourced> endpoint;
 };
 
-// One entry of a map, and where it stands.
+// One entry of a map, and its origin for error messages.
 struct NamedText {
   std::string name;
   std::string text;
   std::string origin;
 };
 
-// The Coder module's object.
+// The telemetry object that the Coder module passes.
 struct Module {
   std::string origin;
   Choice enabled = Choice::yes;
@@ -56,14 +56,14 @@ struct Module {
 
 struct Config {
   GivenSettings given;      // every setting that is not left at its default
-  std::string policy_path;  // empty where there is none
+  std::string policy_path;  // empty: no policy file
   std::optional<Given> user;
   std::string workdir;  // empty: the current directory
   std::chrono::seconds grace{10};
   GateSwitch gate = GateSwitch::on;
   Scope scope = Scope::container;
-  std::optional<Node> policy_allow;  // the policy file's list
-  std::vector<Given> allow;          // further lists, all of which add up
+  std::optional<Node> policy_allow;  // the list in the policy file
+  std::vector<Given> allow;          // lists from the environment and flags, added to policy_allow
   std::optional<Given> inbound;
   std::optional<Given> allowed_sockets;
   Choice derive = Choice::yes;

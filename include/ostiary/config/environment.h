@@ -1,5 +1,6 @@
-// config/environment.h: the container's environment as it came, byte for byte.
-// Wiped when it ends. An empty variable counts as not set, but is kept as it is for the agent.
+// config/environment.h: the container's environment, byte for byte.
+// - The destructor wipes it.
+// - get() treats an empty variable as not set. The agent still receives it.
 #pragma once
 
 #include <functional>
@@ -22,14 +23,14 @@ class Environment {
   }
   ~Environment();
 
-  // In place of what there was of that name, at the end.
+  // Removes every entry of that name and appends the new one.
   void set(std::string_view name, std::string_view value);
-  // Those whose names the condition does not hold for.
+  // A copy of the entries for whose names `unwanted` returns false.
   Environment without(const std::function<bool(std::string_view name)>& unwanted) const;
 
-  // The value, or nothing where it is not set.
+  // The value, or an empty text if the variable is not set.
   std::string_view get(std::string_view name) const;
-  // "NAME=value" each, in their order.
+  // The entries "NAME=value", in their original order.
   std::span<const std::string> entries() const { return entries_; }
 
  private:
@@ -39,7 +40,8 @@ class Environment {
 // The name in "NAME=value".
 std::string_view name_of(std::string_view entry);
 
-// Overwrites the values of this process's own environment, which /proc/self/environ shows, in place.
+// Overwrites the values in this process's own environment in place, so that /proc/self/environ
+// shows none of them.
 void wipe_values(char** environ);
 
 }  // namespace ostiary::config

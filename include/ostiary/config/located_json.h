@@ -1,7 +1,9 @@
-// config/located_json.h: JSON in which every value knows its line.
-// Comments are allowed. Duplicate keys, nesting deeper than 64, texts over 1 MiB, a NUL, raw or escaped, and
-// invalid UTF-8 are refused. Every error begins with "line N: ", and none repeats the text of a value: a
-// policy may hold secrets. The caller adds the name of the file with Error::within.
+// config/located_json.h: JSON in which every value has its line number.
+// - Comments are allowed.
+// - Errors: duplicate keys, nesting deeper than 64, a text over 1 MiB, a NUL (raw or escaped),
+//   invalid UTF-8.
+// - Every error begins with "line N: ". The caller adds the name of the file with Error::within.
+// - No error repeats the text of a value, because a policy may hold secrets.
 #pragma once
 
 #include <cstdint>
@@ -21,13 +23,13 @@ inline constexpr size_t max_json_depth = 64;
 
 struct Member;
 
-// The order is that of the alternatives of Node::Value.
+// In the order of the alternatives of Node::Value.
 enum class Kind : uint8_t { null, boolean, number, string, array, object };
 
 class Node {
  public:
   struct Number {
-    std::optional<int64_t> integer;  // absent where the number has a fraction, an exponent or too many digits
+    std::optional<int64_t> integer;  // absent: a fraction, an exponent or too many digits
     double real = 0;
   };
   using Value =
@@ -38,7 +40,7 @@ class Node {
   size_t line() const { return line_; }
   Kind kind() const { return static_cast<Kind>(value_.index()); }
 
-  // The value as what the reader expects it to be, or an error that says what it is instead.
+  // The value as the expected type, or an error that names the actual type.
   Result<bool> boolean() const;
   Result<int64_t> integer(int64_t min, int64_t max) const;
   Result<double> real(double min, double max) const;
@@ -46,14 +48,14 @@ class Node {
   Result<std::span<const Node>> array() const;
   Result<std::span<const Member>> object() const;
 
-  // The member of that name, or nullptr; nullptr too if this is not an object.
+  // The member of that name. nullptr if there is none, or if this is not an object.
   const Node* find(std::string_view name) const;
-  // An error for the first member whose name is not in the list, naming the one that was probably meant.
+  // Fails for the first member whose name is not in the list, and suggests a similar name.
   Result<> only_keys(std::span<const std::string_view> allowed) const;
 
-  // "line N: <message>", for what a reader finds wrong with the value.
+  // "line N: <message>", for a value that the reader refuses.
   Error error(std::string_view message) const;
-  // What it is, and what to write instead.
+  // "line N: is <actual type>: write <expected>".
   Error mismatch(std::string_view expected) const;
 
  private:
@@ -72,7 +74,7 @@ struct Member {
 
 inline Node::Node(size_t line, Value value) : line_(line), value_(std::move(value)) {}
 
-// A Node's error that names the key: "line 3: grace is a string".
+// Adds the key to a Node's error: "line 3: grace is a string".
 Error of_key(Error error, std::string_view key);
 
 Result<Node> parse_located(std::string_view text);

@@ -1,6 +1,6 @@
-// config/settings.h: every setting of `ostiary run`, one row each.
-// Flags, variables, policy keys and --help are all made from this table; docs/configuration.md lists the same
-// rows.
+// config/settings.h: the table of all settings of `ostiary run`, one row each.
+// The flags, variables, policy keys and --help come from this table. docs/configuration.md lists
+// the same rows.
 #pragma once
 
 #include <array>
@@ -14,22 +14,22 @@ namespace ostiary::config {
 
 enum class ValueKind : uint8_t { text, list, seconds, mebibytes, on_or_off };
 
-// Where a setting may stand.
+// The places in which a setting is valid.
 enum class SettingPlace : uint8_t { everywhere, flag_and_variable };
 
 struct Setting {
-  std::string_view key;       // in the policy file, and inside the program
+  std::string_view key;       // in the policy file and in the code
   std::string_view flag;      // "--grace"
   std::string_view variable;  // "OSTIARY_GRACE"
   ValueKind kind;
   SettingPlace reach;
-  std::string_view value;  // what --help calls the value
+  std::string_view value;  // the placeholder for the value in --help
   std::string_view help;
-  int64_t min = 0;  // of a number
+  int64_t min = 0;  // for numbers
   int64_t max = 0;
 };
 
-// A setting's text, and for the reader of an error where it stands.
+// The text of a setting, and its origin for error messages.
 struct Given {
   std::string text;
   std::string origin;
@@ -41,33 +41,32 @@ inline constexpr std::array settings{
     Setting{"policy", "--policy", "OSTIARY_POLICY", ValueKind::text, SettingPlace::flag_and_variable, "FILE",
             "The policy file (default: /etc/ostiary/policy.json, if there is one)"},
     Setting{"user", "--user", "OSTIARY_USER", ValueKind::text, SettingPlace::everywhere, "NAME|UID[:GID]",
-            "Who the agent runs as (default: stay who we are)"},
+            "The user that the agent runs as (default: the current user)"},
     Setting{"workdir", "--workdir", "OSTIARY_WORKDIR", ValueKind::text, SettingPlace::everywhere, "DIR",
-            "Where the agent starts (default: the current directory)"},
+            "The agent's working directory (default: the current directory)"},
     Setting{"grace", "--grace", "OSTIARY_GRACE", ValueKind::seconds, SettingPlace::everywhere, "SECONDS",
-            "From SIGTERM or SIGINT to SIGKILL (default: 10)", 0, 3600},
+            "Time from SIGTERM or SIGINT to SIGKILL (default: 10)", 0, 3600},
     Setting{"gate", "--gate", "OSTIARY_GATE", ValueKind::text, SettingPlace::everywhere, "on|off",
             "off: no egress gate, telemetry only (default: on)"},
     Setting{"scope", "--scope", "OSTIARY_SCOPE", ValueKind::text, SettingPlace::everywhere, "container|user",
-            "user: the gate holds the agent's user and nobody else (default: container)"},
+            "user: the gate filters only the agent's user (default: container)"},
     Setting{"allow", "--allow", "OSTIARY_ALLOW", ValueKind::list, SettingPlace::flag_and_variable, "ENTRY",
             "Let the agent reach HOST[:PORTS][/tcp|udp|both], *.DOMAIN, NETWORK or preset:NAME"},
     Setting{"allow_inbound", "--allow-inbound", "OSTIARY_ALLOW_INBOUND", ValueKind::list,
-            SettingPlace::everywhere, "[NETWORK:]PORT[/udp]",
-            "Let outside hosts begin connections to a port"},
+            SettingPlace::everywhere, "[NETWORK:]PORT[/udp]", "Let outside hosts open connections to a port"},
     Setting{"allow_socket", "--allow-socket", "OSTIARY_ALLOW_SOCKET", ValueKind::list,
             SettingPlace::everywhere, "PATH|@NAME", "Let the agent connect to another process's Unix socket"},
     Setting{"no_derive", "--no-derive", "OSTIARY_NO_DERIVE", ValueKind::on_or_off, SettingPlace::everywhere,
-            "", "Do not open the API hosts that the session's own variables imply"},
+            "", "Do not allow the API hosts that the session's variables imply"},
     Setting{"upstream", "--upstream", "OSTIARY_UPSTREAM", ValueKind::list, SettingPlace::everywhere, "SERVER",
-            "The DNS server to ask (default: those of /etc/resolv.conf)"},
+            "The upstream DNS server (default: those in /etc/resolv.conf)"},
     Setting{"hold", "--hold", "OSTIARY_HOLD", ValueKind::seconds, SettingPlace::everywhere, "SECONDS",
-            "How long an address stays reachable at least (default: 3600)", 1, 604800},
+            "Minimum time that an address stays reachable (default: 3600)", 1, 604800},
     Setting{"resolve_timeout", "--resolve-timeout", "OSTIARY_RESOLVE_TIMEOUT", ValueKind::seconds,
             SettingPlace::everywhere, "SECONDS", "How long phase 1 waits for names to resolve (default: 5)",
             1, 300},
     Setting{"in_place", "--in-place", "OSTIARY_IN_PLACE", ValueKind::on_or_off, SettingPlace::everywhere, "",
-            "Put the gate up even in the machine's own network"},
+            "Run the gate even in the machine's own network"},
     Setting{"keep_rules", "--keep-rules", "OSTIARY_KEEP_RULES", ValueKind::text, SettingPlace::everywhere,
             "always|never",
             "Keep the rules after ostiary exits (default: only if the network ends with ostiary)"},
@@ -75,13 +74,13 @@ inline constexpr std::array settings{
             "FILE|fd:N|stderr|none",
             "Where the audit goes (default: /var/log/ostiary/audit.jsonl, else stderr)"},
     Setting{"audit_limit", "--audit-limit", "OSTIARY_AUDIT_LIMIT", ValueKind::mebibytes,
-            SettingPlace::everywhere, "MIB", "What the audit's files may take together, in MiB (default: 64)",
-            1, 65536},
+            SettingPlace::everywhere, "MIB", "Maximum total size of the audit files, in MiB (default: 64)", 1,
+            65536},
     Setting{"telemetry_source", "--telemetry", "OSTIARY_TELEMETRY_SOURCE", ValueKind::text,
             SettingPlace::everywhere, "SOURCE",
-            "grafana-cloud, otlp, module or off (default: what is set up)"},
+            "grafana-cloud, otlp, module or off (default: the one that is configured)"},
     Setting{"require_telemetry", "--require-telemetry", "OSTIARY_REQUIRE_TELEMETRY", ValueKind::on_or_off,
-            SettingPlace::everywhere, "", "End with status 78 where telemetry is not on"},
+            SettingPlace::everywhere, "", "Exit with status 78 if telemetry is not on"},
     Setting{"no_managed_settings", "--no-managed-settings", "OSTIARY_NO_MANAGED_SETTINGS",
             ValueKind::on_or_off, SettingPlace::everywhere, "",
             "Do not write Claude Code's managed settings"},
@@ -90,7 +89,8 @@ inline constexpr std::array settings{
     Setting{"auth_hook_timeout", "--auth-hook-timeout", "OSTIARY_AUTH_HOOK_TIMEOUT", ValueKind::seconds,
             SettingPlace::everywhere, "SECONDS", "Time limit of the auth hook (default: 60)", 1, 3600},
     Setting{"prepare_claude", "--prepare-claude", "OSTIARY_PREPARE_CLAUDE", ValueKind::on_or_off,
-            SettingPlace::everywhere, "", "Prepare work directory and Claude's state (default: for claude)"},
+            SettingPlace::everywhere, "",
+            "Prepare the work directory and Claude's state (default: for claude)"},
     Setting{"log_level", "--log-level", "OSTIARY_LOG_LEVEL", ValueKind::text, SettingPlace::everywhere,
             "LEVEL", "debug, info, warn or error (default: info)"},
 };

@@ -1,4 +1,5 @@
-// config/sources.h: what configuration is read from. The only seam between it and the machine.
+// config/sources.h: the inputs of the configuration. They are its only access to the machine, so a
+// test can replace them.
 #pragma once
 
 #include <functional>
@@ -12,7 +13,7 @@
 
 namespace ostiary::config {
 
-// A file's text; nothing where there is no such file.
+// Returns the text of a file, or nothing if there is no such file.
 using ReadFile = std::function<Result<std::optional<std::string>>(const std::string& path)>;
 
 struct Sources {
@@ -21,7 +22,7 @@ struct Sources {
   ReadFile read_file;
 };
 
-// A value that may be a secret, and where it came from.
+// A value that may be a secret, and its origin for error messages.
 struct Sourced {
   Secret value;
   std::string origin;

@@ -111,9 +111,10 @@ const std::vector<BadValue> bad_values{
     {"keep_rules", "yes", R"("yes" is neither always nor never)"},
     {"gate", "no", R"("no" is neither on nor off)"},
     {"telemetry_source", "grafana", R"("grafana" is not a source: write grafana-cloud, otlp, module or off)"},
-    {"require_telemetry", "on", R"("on" switches nothing: write true, 1, yes, false, 0 or no)"},
-    {"no_managed_settings", "TRUE", R"("TRUE" switches nothing: write true, 1, yes, false, 0 or no)"},
-    {"prepare_claude", "2", R"("2" switches nothing: write true, 1, yes, false, 0 or no)"},
+    {"require_telemetry", "on", R"("on" is neither true nor false: write true, 1, yes, false, 0 or no)"},
+    {"no_managed_settings", "TRUE",
+     R"("TRUE" is neither true nor false: write true, 1, yes, false, 0 or no)"},
+    {"prepare_claude", "2", R"("2" is neither true nor false: write true, 1, yes, false, 0 or no)"},
     {"log_level", "trace", R"("trace" is not a log level: write debug, info, warn or error)"},
     {"workdir", "a\nb", R"("a\x0ab" is not an absolute path: begin it with /)"},
 };

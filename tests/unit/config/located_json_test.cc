@@ -134,13 +134,13 @@ TEST_SUITE("config/located_json") {
 
   TEST_CASE("a slip that is often made comes with its cure") {
     for (const char* text : {"", "   ", "// nothing"})
-      CHECK(error_of(text) == "line 1: is empty: write {} where nothing is to be said");
+      CHECK(error_of(text) == "line 1: is empty: write {} for no settings");
     for (const char* text : {"[1,]", "{\"a\": 1,}", "{\"a\": [1, 2, ]}"})
       CHECK_MESSAGE(error_of(text).ends_with(": take out the comma before it"), error_of(text));
     for (const char* text : {"[\"a\" \"b\"]", "{\"a\": 1 \"b\": 2}", "[[] []]"})
       CHECK_MESSAGE(error_of(text).ends_with(": is there a comma missing before it?"), error_of(text));
     for (const char* text : {"['a']", "# no comment\n{}", "{a: 1}", "user: node"})
-      CHECK_MESSAGE(error_of(text).ends_with(": a text stands in double quotes, a comment behind //"),
+      CHECK_MESSAGE(error_of(text).ends_with(": write a string in double quotes, and a comment after //"),
                     error_of(text));
     for (const char* text : {"[1", "{\"a\": ]", "[1}"})
       CHECK_MESSAGE(!error_of(text).contains("comma"), error_of(text));
