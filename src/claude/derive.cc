@@ -20,7 +20,7 @@ constexpr auto url_variables = std::to_array<std::string_view>({
     "CODER_AGENT_URL",
 });
 
-// Vertex can serve single models from other regions than CLOUD_ML_REGION.
+// Vertex AI can serve a model from a region other than CLOUD_ML_REGION.
 constexpr auto vertex_region_variables = std::to_array<std::string_view>({
     "VERTEX_REGION_CLAUDE_3_5_HAIKU",
     "VERTEX_REGION_CLAUDE_3_5_SONNET",
@@ -33,7 +33,7 @@ constexpr auto vertex_region_variables = std::to_array<std::string_view>({
     "VERTEX_REGION_CLAUDE_HAIKU_4_5",
 });
 
-// As Claude Code reads its switches.
+// Reads a switch in the same way as Claude Code.
 bool is_on(std::string_view value) {
   std::string lower(value);
   std::ranges::transform(lower, lower.begin(),
@@ -89,7 +89,7 @@ class Derivation {
   Result<> add_bedrock() {
     constexpr std::string_view region = "ANTHROPIC_SMALL_FAST_MODEL_AWS_REGION";
     if (has(region)) TRY(add_small_model(region));
-    // Behind a gateway of its own a session may have no region at all.
+    // A session that uses its own gateway may have no region.
     if (has("ANTHROPIC_BEDROCK_BASE_URL") && !has("AWS_REGION") && !has("AWS_DEFAULT_REGION")) return {};
     return add_preset("aws-bedrock", "CLAUDE_CODE_USE_BEDROCK");
   }

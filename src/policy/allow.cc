@@ -1,4 +1,4 @@
-// The "allow" array of a policy file.
+// Parses the "allow" array of a policy file.
 #include <algorithm>
 #include <array>
 #include <iterator>
@@ -18,7 +18,7 @@ std::unexpected<Error> wrong(const Node& node, std::string_view message) {
   return std::unexpected(node.error(message));
 }
 
-// What is wrong with the value of a key, with the key said.
+// Adds the key to an error in its value, unless the error names the key already.
 template <typename T>
 Result<T> of_key(std::string_view key, Result<T> value) {
   if (value || value.error().message.contains(key)) return value;
@@ -35,7 +35,7 @@ Result<Subject> read_host(const Node& object) {
   if (bracketed) text = text.substr(1, text.size() - 2);
   auto subject = parse_subject(text);
   if (!subject && !text.contains("://") && parse_subject(text.substr(0, text.rfind(':'))))
-    return wrong(*node, "host has its ports behind it; write them as \"ports\"");
+    return wrong(*node, "host has ports after it; write them as \"ports\"");
   if (!subject) return wrong(*node, "host " + subject.error().message);
   return subject;
 }
@@ -47,7 +47,7 @@ Result<inet::PortSet> read_port_item(const Node& node) {
   return ports;
 }
 
-// 443, "22,443", [22, 443, "8000-8010"]
+// Reads 443, "22,443" or [22, 443, "8000-8010"].
 Result<inet::PortSet> read_ports(const Node& object) {
   const Node* node = object.find("ports");
   if (node == nullptr) return inet::PortSet(default_port);
@@ -88,7 +88,7 @@ Result<> check_together(const Node& object, const Rule& rule) {
   if (!rule.types.empty() && std::holds_alternative<inet::Prefix>(rule.subject))
     return wrong(object, "is an address, which has no DNS records; leave out \"types\"");
   if (rule.answers == Answers::private_too && std::holds_alternative<inet::Prefix>(rule.subject))
-    return wrong(object, "is an address, which no name resolves to; leave out \"private\"");
+    return wrong(object, "is an address, which is not resolved from a name; leave out \"private\"");
   return {};
 }
 

@@ -1,4 +1,4 @@
-// From rules to the table that policy.h describes.
+// Compiles rules into the table that policy.h describes.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -12,7 +12,7 @@
 namespace ostiary::policy {
 namespace {
 
-// The ports that rules open together over one transport.
+// The union of the ports that rules open over one transport.
 class Opened {
  public:
   void add(const Rule& rule) {
@@ -20,7 +20,7 @@ class Opened {
     if (rule.answers == Answers::private_too) private_too_.add(rule.ports);
   }
 
-  // A range is cut where the permission for private addresses begins or ends.
+  // Splits a range at each port where the permission for private addresses begins or ends.
   void append_to(std::vector<Grant>& grants, Transport transport) const {
     const auto append = [&](uint32_t first, uint32_t last, Answers answers) {
       if (first <= last)
@@ -78,7 +78,7 @@ class Compiler {
     matching.push_back(&rule);
   }
 
-  // The rules for the key itself and for every wildcard around it.
+  // The rules for the key itself and for every wildcard that covers it.
   Matching rules_for(KeyKind kind, std::string_view name) const {
     Matching matching = (kind == KeyKind::wildcard ? by_suffix_ : by_name_).at(name);
     for (size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1))
@@ -138,7 +138,7 @@ class Compiler {
   }
 
   std::span<const Rule> rules_;
-  std::vector<std::pair<KeyKind, std::string_view>> keys_;  // each once, in the order of the rules
+  std::vector<std::pair<KeyKind, std::string_view>> keys_;  // distinct, in the order of the rules
   ByName by_name_;
   ByName by_suffix_;
   std::map<inet::Prefix, Matching> by_prefix_;

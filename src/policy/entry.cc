@@ -16,7 +16,7 @@ std::unexpected<Error> wrong(std::string message) {
   return fail(Exit::configuration, std::move(message));
 }
 
-// A part of an entry in what is wrong with it, unless the entry may hold a password.
+// A part of an entry, quoted for an error. Empty if the entry may hold a password.
 std::string part(std::string_view text, std::string_view of_entry) {
   return may_hold_password(of_entry) ? "" : " " + quote(text);
 }
@@ -31,7 +31,7 @@ Result<Subject> parse_wildcard(std::string_view text) {
   if (text == "*" || text == "*.")
     return wrong("would allow everything; name the hosts, or run without the gate (--gate off)");
   if (!text.starts_with("*.") || text.substr(1).contains('*'))
-    return wrong("has a * that is not its whole first part; write it like \"*.example.com\"");
+    return wrong("has a * that is not its whole first label; write it like \"*.example.com\"");
   auto suffix = inet::HostName::parse(text.substr(2));
   if (!suffix) return std::unexpected(std::move(suffix).error());
   if (!suffix->text().contains('.'))
@@ -52,7 +52,7 @@ Result<Subject> parse_network(std::string_view text) {
   return prefix;
 }
 
-// An entry cut in its parts; a part that is not there is empty, and what was not written has no mark.
+// The parts of an entry. A part that is not written is empty, and its flag is false.
 struct Parts {
   std::string_view host;
   std::string_view ports;
@@ -82,7 +82,7 @@ Result<Parts> cut(std::string_view text) {
     parts.host = text.substr(1, bracket - 1);
     host_end = bracket + 1 == text.size() ? std::string_view::npos : bracket + 1;
     if (host_end != std::string_view::npos && text[host_end] != ':')
-      return wrong("has something between ] and its ports; write it like \"[2001:db8::/32]:443\"");
+      return wrong("has text between ] and its ports; write it like \"[2001:db8::/32]:443\"");
   } else {
     if (std::ranges::count(text, ':') > 1)
       return wrong("has an IPv6 address without brackets; write it like \"[2001:db8::1]:443\"");
@@ -101,12 +101,12 @@ Result<Rule> parse_rule(std::string_view text, std::string_view reason) {
   Rule rule{.subject = TRY(parse_subject(parts.host)), .reason = std::string(reason)};
   const auto* prefix = std::get_if<inet::Prefix>(&rule.subject);
   if (parts.bracketed && (prefix == nullptr || !parts.host.contains(':')))
-    return wrong("has brackets around something other than an IPv6 address");
+    return wrong("has brackets around text that is not an IPv6 address; write it like \"[2001:db8::1]:443\"");
   if (parts.has_protocol) {
     const auto protocol = parse_protocol(parts.protocol);
     if (!protocol)
       return wrong("has" + part(parts.protocol, text) +
-                   " behind its /, which is not tcp, udp or both; write a host alone, or like "
+                   " after its /, which is not tcp, udp or both; write a host alone, or like "
                    "\"example.com:443/udp\"");
     rule.protocol = *protocol;
   }
@@ -118,7 +118,7 @@ Result<Rule> parse_rule(std::string_view text, std::string_view reason) {
   return rule;
 }
 
-// The entry in its error, unless it may hold a password.
+// Adds the entry to its error, unless the entry may hold a password.
 Error about(std::string_view entry, const Error& error) {
   const std::string shown = entry.empty() ? "an entry" : quote_unless_password(entry, "an entry");
   return Error{error.exit, shown + " " + error.message};

@@ -1,4 +1,4 @@
-// policy/entry.h: the parts that a written entry and an object in the policy file have in common.
+// policy/entry.h: parsers that entries and the objects of a policy file share.
 #pragma once
 
 #include <string_view>
@@ -7,9 +7,9 @@
 
 namespace ostiary::policy {
 
-// "example.com", "*.example.com", "10.0.0.0/8" or "2001:db8::/32", the last one without brackets.
+// Reads "example.com", "*.example.com", "10.0.0.0/8" or "2001:db8::/32". IPv6 has no brackets here.
 Result<Subject> parse_subject(std::string_view text);
-// "tcp", "udp" or "both"
+// Reads "tcp", "udp" or "both", in upper or lower case.
 Result<Protocol> parse_protocol(std::string_view text);
 
 }  // namespace ostiary::policy

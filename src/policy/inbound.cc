@@ -1,4 +1,4 @@
-// Services that accept connections from outside, as --allow-inbound has them.
+// Parses the value of --allow-inbound: services that accept connections from outside.
 #include <algorithm>
 #include <array>
 
@@ -46,14 +46,15 @@ Result<> add_from_everywhere(std::vector<Rule>& rules, std::string_view piece, s
   return {};
 }
 
-// What stands between the last colon and the protocol is one port.
+// Whether the text after the last colon is a port or a port range, with or without a protocol.
 bool ends_with_service(std::string_view piece) {
   const size_t colon = piece.rfind(':');
   return colon != std::string_view::npos && !piece.ends_with(']') && is_service(piece.substr(colon + 1));
 }
 
-// What Docker's -p takes: HOST:CONTAINER or ADDRESS:HOST:CONTAINER.
-bool is_dockers(std::string_view network) {
+// Whether the entry has the form of Docker's -p: HOST:CONTAINER or ADDRESS:HOST:CONTAINER.
+// `network` is the entry without its last part.
+bool has_docker_form(std::string_view network) {
   return !network.contains('[') && is_port(network.substr(network.rfind(':') + 1));
 }
 
@@ -66,7 +67,7 @@ Result<> add_from_network(std::vector<Rule>& rules, std::string_view piece, std:
   if (!ends_with_service(piece)) return wrong(piece, "does not end with a port: " + std::string(form));
   const std::string_view network = piece.substr(0, piece.rfind(':'));
   const std::string service(piece.substr(piece.rfind(':') + 1));
-  if (is_dockers(network))
+  if (has_docker_form(network))
     return wrong(piece, "is Docker's HOST:CONTAINER; a port here is the container's own: write " + service);
   if (is_everywhere(network))
     return wrong(piece, "names every network: write " + service + " alone to open it to all");
@@ -90,9 +91,10 @@ Result<std::vector<Rule>> parse_inbound(std::string_view text, std::string_view 
     const std::string_view piece = text.substr(0, comma);
     text.remove_prefix(std::min(comma + 1, text.size()));
     if (piece.empty()) continue;
-    // "[fdaa::/16]:22,2222" would open the second port to everyone.
+    // Refuse "[fdaa::/16]:22,2222": it would open the second port to every network.
     if (is_service(piece) && !before.empty() && !is_service(before))
-      return wrong(piece, "stands behind a network: write the network again, or ports without one first");
+      return wrong(piece, "follows an entry with a network: write the network again, or move " +
+                              quote(piece) + " to the front");
     if (is_service(piece))
       TRY(add_from_everywhere(rules, piece, reason));
     else

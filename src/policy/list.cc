@@ -1,4 +1,4 @@
-// Entries between commas, as OSTIARY_ALLOW has them.
+// Parses the value of OSTIARY_ALLOW: entries that are separated by commas.
 #include <algorithm>
 #include <iterator>
 
@@ -22,7 +22,7 @@ bool is_nothing_but_ports(std::string_view piece) {
          std::ranges::all_of(ports, [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
 }
 
-// Names ports and could name more: no protocol ends it yet.
+// Whether the entry has ports and may continue with more. A protocol would end the list of ports.
 bool takes_more_ports(std::string_view entry) {
   if (entry.starts_with("preset:")) return false;
   const size_t bracket = entry.find(']');
@@ -47,7 +47,8 @@ std::vector<std::string> split(std::string_view text) {
 }  // namespace
 
 Result<std::vector<Rule>> parse_list(std::string_view text, std::string_view reason, const Lookup& variable) {
-  // A comma in a password would leave an entry that does not look as if it held one.
+  // Check the whole text. A comma in a password would split it into pieces, and some of them would
+  // not look like a password.
   if (text.contains('@'))
     return fail(Exit::configuration, "an entry holds an @; write a host alone, like \"example.com:443\"");
   std::vector<Rule> rules;

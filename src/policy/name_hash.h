@@ -1,6 +1,6 @@
 // policy/name_hash.h: hashes a name and all its suffixes in one pass from the right.
-// The agent chooses the names that are asked for, but only the policy's names are in the table: nobody can
-// make its chains longer.
+// The hash needs no secret key. The agent chooses the names to look up, but only the policy's names
+// are in the table, so the agent cannot make its probe chains longer.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,14 @@
 
 namespace ostiary::policy {
 
-// Names and wildcards' suffixes stand in one table under different seeds.
+// One table holds the names and the suffixes of wildcards, with different seeds.
 inline constexpr uint64_t exact_seed = 0x13198a2e03707344;
 inline constexpr uint64_t wildcard_seed = 0xa4093822299f31d0;
 
 class NameHash {
  public:
   void add(char c) { state_ = (state_ ^ static_cast<unsigned char>(c)) * multiplier; }
-  // Of what was added so far.
+  // The hash of the characters added so far.
   uint64_t value(uint64_t seed) const {
     uint64_t mixed = (state_ ^ seed) * mixer;
     mixed ^= mixed >> 32U;

@@ -31,12 +31,12 @@ const Policy::Terms* Policy::find(KeyKind kind, std::string_view name, uint64_t 
 Decision Policy::decide(std::string_view name) const {
   if (slots_.empty() || name.empty() || name.size() > max_name) return {};
 
-  // The suffixes that some wildcard could have, shortest first.
+  // The suffixes with as many labels as some wildcard's suffix, shortest first.
   struct Suffix {
     size_t start;
     uint64_t hash;
   };
-  // Filled up to `count`; to clear it first would cost more than the whole decision.
+  // Valid up to `count`. Clearing the array would cost more than the whole decision.
   std::array<Suffix, max_labels> suffixes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   size_t count = 0;
   size_t labels = 0;

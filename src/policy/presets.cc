@@ -59,7 +59,8 @@ constexpr auto grafana_cloud = std::to_array<Entry>({
     "*.grafana.net",
 });
 
-// A wildcard would open every bucket and every machine of every customer, so the region is filled in.
+// The region is a placeholder: a wildcard would open every bucket and machine of every AWS
+// customer.
 constexpr auto aws_bedrock = std::to_array<Entry>({
     "bedrock-runtime.{AWS_REGION}.amazonaws.com",
     "bedrock.{AWS_REGION}.amazonaws.com",

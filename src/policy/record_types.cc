@@ -13,7 +13,7 @@ struct Type {
   uint16_t number;
 };
 
-// The bit of a type is its place here.
+// The index of a type in this array is its bit in the mask.
 constexpr std::array<Type, 16> types{{{"NS", 2},
                                       {"CNAME", 5},
                                       {"SOA", 6},
@@ -31,7 +31,7 @@ constexpr std::array<Type, 16> types{{{"NS", 2},
                                       {"URI", 256},
                                       {"CAA", 257}}};
 
-constexpr std::array<std::string_view, 3> never{"HTTPS", "SVCB", "ANY"};
+constexpr std::array<std::string_view, 3> forbidden{"HTTPS", "SVCB", "ANY"};
 
 }  // namespace
 
@@ -40,7 +40,7 @@ Result<> RecordTypes::add(std::string_view name) {
   std::ranges::transform(upper, upper.begin(),
                          [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
   if (upper == "A" || upper == "AAAA") return {};
-  if (std::ranges::find(never, upper) != never.end())
+  if (std::ranges::find(forbidden, upper) != forbidden.end())
     return fail(Exit::configuration,
                 "\"types\" cannot name " + upper + ", which carries addresses around the gate: leave it out");
   const auto* found = std::ranges::find(types, std::string_view(upper), &Type::name);

@@ -34,7 +34,7 @@ std::string text(const Rule& rule) {
   const auto* prefix = std::get_if<inet::Prefix>(&rule.subject);
   const bool bracketed = prefix != nullptr && prefix->network().family() == inet::Family::ipv6;
   std::string written = bracketed ? "[" + text(rule.subject) + "]" : text(rule.subject);
-  if (written == "preset") written += ".";  // with ports behind it, it would be read as a preset
+  if (written == "preset") written += ".";  // "preset:443" would be read as a preset
   return written + ":" + rule.ports.text() + "/" + std::string(text(rule.protocol));
 }
 

@@ -88,7 +88,7 @@ bool is_below(std::string_view name, std::string_view suffix) {
          name[name.size() - suffix.size() - 1] == '.';
 }
 
-// The first resolver that the subject covers; empty where it covers none.
+// Returns the first resolver that the subject covers, or an empty text.
 struct CoveredResolver {
   std::string operator()(const inet::HostName& name) const {
     return std::ranges::find(resolver_names, name.text()) == resolver_names.end() ? "" : name.text();
@@ -110,23 +110,22 @@ void warn_of_resolvers(std::span<const Rule> rules, std::vector<std::string>& wa
   for (const Rule& rule : rules) {
     const std::string resolver = std::visit(CoveredResolver{}, rule.subject);
     if (resolver.empty()) continue;
-    warnings.push_back(
-        text(rule) + " (" + escape_controls(rule.reason) + ") covers " + resolver +
-        ", which answers DNS over HTTPS: names that the agent asks there pass the gate unseen; "
-        "leave it out");
+    warnings.push_back(text(rule) + " (" + escape_controls(rule.reason) + ") covers " + resolver +
+                       ", which answers DNS over HTTPS: queries that the agent sends there bypass the gate; "
+                       "leave it out");
   }
 }
 
-// ---- how much of the internet networks cover
+// ---- the part of the internet that networks cover
 
 struct Internet {
   inet::Prefix prefix;
   std::string_view name;
 };
 
-constexpr double most = 1.0 / 16;
+constexpr double max_part = 1.0 / 16;
 
-// The part of `whole` that the prefix is; prefixes are nested or apart.
+// The part of `whole` that the prefix covers. Two prefixes are either nested or disjoint.
 double part_of(const inet::Prefix& whole, const inet::Prefix& prefix) {
   if (prefix.contains(whole.network()) && prefix.length() <= whole.length()) return 1;
   return whole.contains(prefix.network()) ? std::ldexp(1.0, whole.length() - prefix.length()) : 0;
@@ -137,7 +136,7 @@ void warn_of_width(std::span<const Rule> rules, const Internet& internet,
   std::vector<inet::Prefix> networks;
   for (const Rule& rule : rules)
     if (const auto* prefix = std::get_if<inet::Prefix>(&rule.subject)) networks.push_back(*prefix);
-  // A network comes right before those within it.
+  // After sorting, a network comes right before the networks inside it.
   std::ranges::sort(networks);
   double covered = 0;
   const inet::Prefix* outer = nullptr;
@@ -149,13 +148,13 @@ void warn_of_width(std::span<const Rule> rules, const Internet& internet,
     covered += part;
     if (part > 0 && (widest == nullptr || each.length() < widest->length())) widest = &each;
   }
-  if (covered > most)
-    warnings.push_back("the networks of the rules, " + widest->text() + " the widest, cover " +
+  if (covered > max_part)
+    warnings.push_back("the networks of the rules (the widest is " + widest->text() + ") cover " +
                        std::to_string(std::lround(100 * covered)) + "% of the " + std::string(internet.name) +
                        " internet: name smaller ones, or hosts");
 }
 
-// ---- names that customers have
+// ---- names that a provider gives to its customers
 
 void warn_of_customers(std::span<const Rule> rules, std::vector<std::string>& warnings) {
   for (const Rule& rule : rules) {
@@ -164,7 +163,7 @@ void warn_of_customers(std::span<const Rule> rules, std::vector<std::string>& wa
     if (is_shared_by_customers(wildcard->suffix))
       warnings.push_back(text(rule) + " (" + escape_controls(rule.reason) +
                          ") covers names that any customer of " + wildcard->suffix.text() +
-                         " can have: name the ones that you mean");
+                         " can get: write the names that you need");
   }
 }
 

@@ -22,7 +22,7 @@ FLAGS = [  # arguments, what the line holds
     (["--policy", ""], ["--policy has no value"]),
     (["--policy", "/work"], ['--policy: "/work": is not a regular file']),
     (["--policy", "/" + "x" * 100_000], ["--policy: there is no file", "…"]),
-    (["--allow", "a.example/path"], ['has "path" behind its /', "write a host alone"]),
+    (["--allow", "a.example/path"], ['has "path" after its /', "write a host alone"]),
     (["--allow", "a.example:https"], ['has the port "https", which is not a port']),
     (["--allow", ":443"], ['":443" has no host; write it like "example.com:443"']),
     (["--allow", "b\u00fccher.example"], ["xn--"]),

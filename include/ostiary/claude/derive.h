@@ -1,5 +1,4 @@
-// claude/derive.h: the hosts that a session's own variables imply, with nothing to configure.
-// Telemetry's hosts are not among them: they are known where the endpoint is (telemetry/).
+// claude/derive.h: derives rules from the session's own variables, without any configuration.
 //
 //   always                               api.anthropic.com
 //   CLAUDE_CODE_OAUTH_TOKEN              + platform.claude.com
@@ -8,8 +7,9 @@
 //   CLAUDE_CODE_USE_FOUNDRY              + the resource's host, login.microsoftonline.com
 //   ANTHROPIC_…BASE_URL, CODER_AGENT_URL + that host and port
 //
-// The host of a URL that the operator wrote may be a private one (a gateway on the same network); Anthropic's
-// and the clouds' may not.
+// - A host from a URL variable may have a private address, such as a gateway on the same network.
+//   The hosts of Anthropic and of the clouds may not.
+// - The hosts of telemetry are not here. They come from the endpoint (telemetry/).
 #pragma once
 
 #include <vector>
@@ -19,7 +19,8 @@
 
 namespace ostiary::claude {
 
-// Every rule's reason is the variable that asked for it. Errors name the variable and never repeat its value.
+// The reason of a rule names its cause, usually a variable. An error names the variable and never
+// repeats its value.
 Result<std::vector<policy::Rule>> derive(const policy::Lookup& variable);
 
 }  // namespace ostiary::claude

@@ -1,9 +1,10 @@
-// policy/parse.h: rules as people write them.
+// policy/parse.h: parses the written form of rules.
 //   "api.example.com"  "*.example.com:443"  "git.example.com:22,443"  "10.1.2.0/24:5432/tcp"
-//   "[2001:db8::/32]:443" "preset:github"    {"host": "db.example.com", "ports": [5432], "protocol": "tcp",
-//   "private": true}
-// What is not written is 443/tcp, public addresses only, A and AAAA only. An error says what is wrong with
-// which entry and what to write instead; it never repeats an entry that may hold a password.
+//   "[2001:db8::/32]:443"  "preset:github"
+//   {"host": "db.example.com", "ports": [5432], "protocol": "tcp", "private": true}
+// - The defaults are 443/tcp, public addresses only, and record types A and AAAA only.
+// - An error names the entry, what is wrong and what to write instead. It never repeats an entry
+//   that may hold a password.
 #pragma once
 
 #include <string_view>
@@ -15,22 +16,24 @@
 
 namespace ostiary::policy {
 
-// One entry; a preset gives several rules, whose reason is the preset. The caller adds where it stands.
+// Parses one entry. A preset expands to several rules, and their reason begins with the preset. The
+// caller adds the place to an error.
 Result<std::vector<Rule>> parse_entry(std::string_view entry, std::string_view reason,
                                       const Lookup& variable);
 
-// Entries in one text, between commas. A comma also separates ports: a piece that is nothing but ports goes
-// with the entry before it, if that one names ports ("a:22,443,b" is "a:22,443" and "b"). Empty pieces are
-// skipped.
+// Parses entries that are separated by commas. A comma also separates ports: a piece of only ports
+// belongs to the entry before it, if that entry has ports ("a:22,443,b" is "a:22,443" and "b").
+// Empty pieces are skipped.
 Result<std::vector<Rule>> parse_list(std::string_view text, std::string_view reason, const Lookup& variable);
 
-// The "allow" array of a policy file. Errors begin with the line; the reasons are "<file> line N".
+// Parses the "allow" array of a policy file. Errors begin with the line. The reasons are
+// "<file> line N".
 Result<std::vector<Rule>> parse_allow(const config::Node& allow, std::string_view file,
                                       const Lookup& variable);
 
-// Services of this host that accept connections from outside: "22", "5353/udp", "[fdaa::/16]:22",
-// "10.1.0.0/16:22/tcp", with commas between them. The subjects are networks: all of IPv4 and of IPv6 where
-// the entry names none. The default protocol is TCP.
+// Parses the services of this host that accept connections from outside, separated by commas: "22",
+// "5353/udp", "[fdaa::/16]:22", "10.1.0.0/16:22/tcp". The subjects of the rules are networks. An
+// entry without a network means all of IPv4 and of IPv6. The default protocol is TCP.
 Result<std::vector<Rule>> parse_inbound(std::string_view text, std::string_view reason);
 
 }  // namespace ostiary::policy

@@ -1,8 +1,10 @@
-// policy/policy.h: the compiled set of rules; answers what a name may be used for.
-// Immutable once compiled. decide() allocates nothing, and its cost depends on the length of the name alone:
-// one probe for the name and at most one for each of its suffixes, never on the number of rules. Whatever no
-// rule names is denied. The work is done in compile(): every name and every wildcard carries the union of all
-// rules that match it, so the first hit, from the whole name to its shortest suffix, is the answer.
+// policy/policy.h: the compiled set of rules. It decides which ports and record types a name has.
+// - A name or address that no rule matches is denied.
+// - A Policy does not change after compile().
+// - compile() stores, for every name and every wildcard, the union of all rules that match it. So
+//   the first match, from the whole name to its shortest suffix, is the answer.
+// - decide() does not allocate. Its cost depends only on the length of the name, not on the number
+//   of rules: one lookup for the name and at most one for each suffix.
 #pragma once
 
 #include <array>
@@ -20,10 +22,10 @@ namespace ostiary::policy {
 
 enum class Verdict : uint8_t { deny, allow };  // Verdict{} == Verdict::deny
 
-// By their numbers in the IP header.
+// The values are the protocol numbers of the IP header.
 enum class Transport : uint8_t { tcp = 6, udp = 17 };
 
-// Ports that may be reached over one transport, and at which of the addresses that a name leads to.
+// Ports that the agent may reach over one transport, and the kinds of addresses at which it may.
 struct Grant {
   Transport transport;
   inet::PortRange ports;
@@ -31,22 +33,22 @@ struct Grant {
   auto operator<=>(const Grant&) const = default;
 };
 
-// Whether the grant of a name holds for an address of this kind. No name leads to a metadata service: only a
-// rule for that very address opens one.
+// Whether a grant for a name applies to an address of this class. A name never opens a metadata
+// service. Only a rule for exactly that address does.
 constexpr bool covers(const Grant& grant, inet::AddressClass reach) {
   if (reach == inet::AddressClass::public_internet) return true;
   return reach != inet::AddressClass::metadata && grant.answers == Answers::private_too;
 }
 
-// What led to a decision: a rule for the very name, or only one for what is below some domain.
+// The rule that matched: one for exactly this name, or only a wildcard.
 enum class Match : uint8_t { wildcard, exact };
 
-// What the policy says about a name. The grants live as long as the policy.
+// The policy's decision about a name. The grants live as long as the policy.
 struct Decision {
   Verdict verdict = Verdict::deny;
   Match match = Match::wildcard;
   RecordTypes types = {};
-  std::span<const Grant> grants;  // sorted, each port of a transport once
+  std::span<const Grant> grants;  // sorted; each port of a transport occurs once
 };
 
 // A host to resolve at boot.
@@ -56,8 +58,8 @@ struct PlainHost {
   std::span<const Grant> grants;
 };
 
-// Addresses that are open without a name. A network holds no metadata service: where a rule's network has one
-// inside, the networks around it stand here instead.
+// Addresses that a rule opens directly, without a name. A network of several addresses contains no
+// metadata service: compile() splits the network of a rule around such an address.
 struct StaticGrant {
   inet::Prefix prefix;
   std::vector<Grant> grants;
@@ -71,20 +73,21 @@ class Policy {
   static Policy compile(std::span<const Rule> rules);
 
   Decision decide(const inet::HostName& name) const { return decide(name.text()); }
-  // For the hot path. The name is lower case, without a trailing dot, and no label of it holds a dot: what
-  // decides is the text, so whoever turns wire labels into text must refuse such a label first.
+  // For the hot path. Requires a name in lower case, without a trailing dot and without a dot
+  // inside a label. The text alone decides, so a caller that converts wire labels to text must
+  // first refuse a label that contains a dot.
   Decision decide(std::string_view name) const;
 
   // In the order of the rules, each host once.
   std::vector<PlainHost> plain_hosts() const;
   std::span<const StaticGrant> static_grants() const { return static_grants_; }
 
-  size_t memory() const;  // octets held
+  size_t memory() const;  // the octets that the policy occupies
 
  private:
   friend class Compiler;
 
-  // What rules together allow. Few differ, so names share them.
+  // The union of several rules. Few unions differ, so names share them.
   struct Terms {
     RecordTypes types;
     std::vector<Grant> grants;
@@ -93,7 +96,7 @@ class Policy {
 
   enum class KeyKind : uint8_t { exact, wildcard };
 
-  // In front of each name in the arena.
+  // Precedes each name in the arena.
   struct Header {
     uint32_t terms;
     KeyKind kind;
@@ -103,8 +106,8 @@ class Policy {
   };
 
   struct Slot {
-    uint32_t tag = 0;     // of the hash, so that few other names are looked at
-    uint32_t record = 0;  // where the header is in the arena, plus one; 0 is an empty slot
+    uint32_t tag = 0;     // a part of the hash, so that a lookup compares few other names
+    uint32_t record = 0;  // the header's offset in the arena, plus one; 0: the slot is empty
   };
 
   struct Found {
@@ -115,10 +118,10 @@ class Policy {
   Found record_at(uint32_t offset) const;
   const Terms* find(KeyKind kind, std::string_view name, uint64_t hash) const;
 
-  std::vector<Slot> slots_;  // a power of two of them, at most half of them full
+  std::vector<Slot> slots_;  // the size is a power of two, and at most half of the slots are full
   std::vector<char> arena_;  // headers, each followed by its name
   std::vector<Terms> terms_;
-  std::bitset<max_labels + 1> wildcard_depths_;  // how many labels the wildcards' suffixes have
+  std::bitset<max_labels + 1> wildcard_depths_;  // bit n: a wildcard's suffix has n labels
   std::vector<StaticGrant> static_grants_;
 };
 

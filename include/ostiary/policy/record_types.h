@@ -1,5 +1,6 @@
-// policy/record_types.h: the DNS record types that a rule can open besides A and AAAA.
-// A and AAAA need no opening. HTTPS, SVCB and ANY cannot be opened: they carry addresses around the gate.
+// policy/record_types.h: the DNS record types that a rule can allow besides A and AAAA.
+// - A and AAAA are always allowed.
+// - HTTPS, SVCB and ANY cannot be allowed: they can contain addresses that the gate does not admit.
 #pragma once
 
 #include <compare>
@@ -13,11 +14,11 @@ namespace ostiary::policy {
 
 class RecordTypes {
  public:
-  // Adds a type by its name in any case, "TXT".
+  // Adds a type by its name, such as "TXT", in upper or lower case.
   Result<> add(std::string_view name);
   void add(RecordTypes other) { mask_ |= other.mask_; }
   bool empty() const { return mask_ == 0; }
-  // By the type's number on the wire.
+  // `type` is the number on the wire.
   bool contains(uint16_t type) const;
   // "TXT,MX"
   std::string text() const;

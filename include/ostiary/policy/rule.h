@@ -1,4 +1,4 @@
-// policy/rule.h: one thing the agent may reach: whom, on which ports, and why.
+// policy/rule.h: one rule: a host or network that the agent may reach, the ports, and the reason.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace ostiary::policy {
 
-// Every name below the suffix, at any depth, and not the suffix itself.
+// Every name below the suffix, at any depth, but not the suffix itself.
 struct Wildcard {
   inet::HostName suffix;
   auto operator<=>(const Wildcard&) const = default;
@@ -22,10 +22,10 @@ using Subject = std::variant<inet::HostName, Wildcard, inet::Prefix>;
 
 enum class Protocol : uint8_t { tcp = 1, udp = 2, both = 3 };
 
-// Whether an answer may hold addresses that are not on the public internet (inet/special.h).
+// Whether an answer may contain addresses that are not on the public internet (inet/special.h).
 enum class Answers : uint8_t { public_only, private_too };
 
-// What becomes of the boot when the host does not resolve.
+// Whether a host that does not resolve ends the boot.
 enum class Need : uint8_t { optional, required };
 
 inline constexpr uint16_t default_port = 443;
@@ -37,14 +37,14 @@ struct Rule {
   Answers answers = Answers::public_only;
   RecordTypes types = {};
   Need need = Need::optional;
-  // Where the rule comes from: "policy.json line 12", "--allow", "ANTHROPIC_BASE_URL".
+  // The origin of the rule: "policy.json line 12", "--allow", "ANTHROPIC_BASE_URL".
   std::string reason;
 };
 
 // "api.example.com", "*.example.com", "10.1.2.0/24"
 std::string text(const Subject& subject);
 std::string_view text(Protocol protocol);
-// The rule as it could be written: "*.example.com:22,443/tcp", "[2001:db8::/32]:443/tcp"
+// The rule in its written form: "*.example.com:22,443/tcp", "[2001:db8::/32]:443/tcp"
 std::string text(const Rule& rule);
 
 }  // namespace ostiary::policy

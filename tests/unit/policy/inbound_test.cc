@@ -56,7 +56,7 @@ TEST_SUITE("policy/inbound") {
 
   TEST_CASE("a port behind an entry with a network is refused, with a protocol as without") {
     for (const char* text : {"[fdaa::/16]:22,2222", "[fdaa::/16]:22/udp,2222", "[fdaa::/16]:22,2222/udp"})
-      CHECK_MESSAGE(inbound(text).contains("stands behind a network"), text);
+      CHECK_MESSAGE(inbound(text).contains("follows an entry with a network"), text);
   }
 
   TEST_CASE("says what is wrong with an entry and what to write instead") {

@@ -63,8 +63,8 @@ TEST_SUITE("policy/parse") {
           "\"*.com\" would allow every name under \"com\"; name the domain as well, like "
           "\"*.example.com\"");
     CHECK(entry("a.*.example.com").ends_with("write it like \"*.example.com\""));
-    CHECK(entry("*example.com").contains("is not its whole first part"));
-    CHECK(entry("*.*.example.com").contains("is not its whole first part"));
+    CHECK(entry("*example.com").contains("is not its whole first label"));
+    CHECK(entry("*.*.example.com").contains("is not its whole first label"));
     CHECK(entry("*.").contains("would allow everything"));
     CHECK(entry("https://api.example.com/v1") ==
           "an entry is a URL; write its host: \"api.example.com:443\"");
@@ -78,7 +78,7 @@ TEST_SUITE("policy/parse") {
 
   TEST_CASE("quotes the part that is wrong") {
     CHECK(entry("a.example/path")
-              .starts_with(R"("a.example/path" has "path" behind its /, which is not tcp, udp)"));
+              .starts_with(R"("a.example/path" has "path" after its /, which is not tcp, udp)"));
     CHECK(entry("a.example:https").contains(R"(has the port "https", which)"));
     CHECK(entry(":443") == R"(":443" has no host; write it like "example.com:443")");
     CHECK(entry("bücher.example").contains("write its xn-- form"));

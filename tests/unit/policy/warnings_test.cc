@@ -34,7 +34,7 @@ TEST_SUITE("policy/warnings") {
       CHECK_MESSAGE(warnings_of(rule).contains("DNS over HTTPS"), rule);
     CHECK(warnings_of("*.cloudflare-dns.com") ==
           "*.cloudflare-dns.com:443/tcp (--allow) covers chrome.cloudflare-dns.com, which answers DNS over "
-          "HTTPS: names that the agent asks there pass the gate unseen; leave it out\n");
+          "HTTPS: queries that the agent sends there bypass the gate; leave it out\n");
     CHECK(warnings_of("dns.google,*.quad9.net").contains("dns.google:443"));
     CHECK(warnings_of("dns.google,*.quad9.net").contains("*.quad9.net:443"));
   }
@@ -47,7 +47,7 @@ TEST_SUITE("policy/warnings") {
 
   TEST_CASE("tells of networks that together cover more than a sixteenth of the internet") {
     CHECK(warnings_of("0.0.0.0/1,128.0.0.0/1")
-              .contains("0.0.0.0/1 the widest, cover 100% of the IPv4 internet"));
+              .contains("(the widest is 0.0.0.0/1) cover 100% of the IPv4 internet"));
     CHECK(warnings_of("16.0.0.0/4,32.0.0.0/8").contains("cover 7% of the IPv4 internet"));
     CHECK(warnings_of("[2000::/4]").contains("cover 50% of the IPv6 internet"));
     CHECK(warnings_of("[::/1]").contains("cover 100% of the IPv6 internet"));
