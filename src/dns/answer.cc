@@ -28,7 +28,7 @@ void write_head(Writer& out, const Envelope& envelope, Rcode rcode) {
   out.put(envelope.question);
 }
 
-// The text within its limit, not cut within a UTF-8 sequence.
+// Copies the text into `room`, cut to fit but not inside a UTF-8 sequence.
 std::span<const uint8_t> explanation_octets(std::string_view text, std::span<uint8_t> room) {
   size_t size = std::min(text.size(), room.size());
   const auto continues = [&](size_t at) { return (static_cast<uint8_t>(text[at]) & 0xc0) == 0x80; };
@@ -70,7 +70,8 @@ void write_record(Writer& out, RecordType type, std::chrono::seconds ttl, std::s
   out.put(rdata);
 }
 
-// Head and OPT record around what `write_all` writes and counts, or around nothing and TC.
+// Writes the header, the records of `write_all`, which returns their number, and the OPT record. If
+// they do not fit, writes no records and sets TC.
 template <typename WriteAll>
 size_t write_answer(std::span<uint8_t> room, const Envelope& envelope, WriteAll write_all) {
   if (room.size() < limits::udp_payload_min || envelope.question.empty()) return 0;

@@ -9,7 +9,7 @@
 namespace ostiary::dns {
 namespace {
 
-constexpr size_t buckets_at_first = 64;
+constexpr size_t initial_buckets = 64;
 static_assert(limits::addresses <= UINT8_MAX && limits::name_octets <= UINT8_MAX);
 
 std::chrono::seconds remaining(Cache::Time expires, Cache::Time now) {
@@ -125,7 +125,7 @@ Cache::Index Cache::free_entry() {
 }
 
 void Cache::grow_buckets() {
-  buckets_.assign(std::max(buckets_at_first, 2 * buckets_.size()), none);
+  buckets_.assign(std::max(initial_buckets, 2 * buckets_.size()), none);
   for (Index index = oldest_; index != none; index = entries_[index].newer)
     entries_[index].in_bucket = std::exchange(bucket(entries_[index].hash), index);
 }

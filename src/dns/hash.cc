@@ -24,7 +24,7 @@ struct State {
   }
 };
 
-// Up to eight octets, the first in the lowest place.
+// At most eight octets. The first is the least significant.
 uint64_t little_endian(std::span<const uint8_t> octets) {
   uint64_t word = 0;
   for (size_t i = 0; i < octets.size(); ++i) word |= uint64_t{octets[i]} << (8 * i);

@@ -30,14 +30,15 @@ std::optional<RefusalReason> check(const Header& header) {
   return std::nullopt;
 }
 
-// What a question's type may not be: OPT, and all that asks for something other than records (RFC 6895, 3.1),
-// ANY excepted.
+// Whether the type is not allowed in a question: OPT, and the types that do not ask for records
+// (RFC 6895, 3.1), except ANY.
 bool is_meta(RecordType type) {
   const auto number = static_cast<uint16_t>(type);
   return type == RecordType::opt || (number >= 128 && number < 255);
 }
 
-// Every option lies within the record and nothing follows the last; what they ask for is not looked at.
+// Whether every option lies within the record and no octets follow the last. Their contents are
+// ignored.
 bool options_are_whole(std::span<const uint8_t> options) {
   Reader cursor(options);
   while (cursor.ok() && cursor.left() > 0) {
@@ -58,7 +59,7 @@ std::expected<Opt, RefusalReason> read_opt(Reader& cursor) {
   if (!cursor.ok()) return std::unexpected(RefusalReason::cut_short);
   if (owner != 0 || type != RecordType::opt) return std::unexpected(RefusalReason::additional_section);
   const uint16_t payload = cursor.u16();
-  cursor.u8();  // of the extended code: a question has none
+  cursor.u8();  // the extended code, which has no meaning in a question
   Opt opt;
   opt.version = cursor.u8();
   opt.edns.flags = cursor.u16() & flag::dnssec_ok;
@@ -83,7 +84,7 @@ Rcode rcode_of(RefusalReason reason) {
   }
 }
 
-// Fills in `query` as far as the message can be believed.
+// Fills in `query` up to the first fault, so that the refusal can repeat the question and use EDNS.
 std::optional<RefusalReason> read_body(Reader& cursor, uint16_t additionals, Query& query) {
   const size_t start = cursor.position();
   const auto name = WireName::read(cursor);
@@ -134,25 +135,25 @@ std::string_view text(RefusalReason reason) {
     case RefusalReason::question_count:
       return "the message does not hold exactly one question";
     case RefusalReason::answer_section:
-      return "the question carries answers";
+      return "the question has answer records";
     case RefusalReason::authority_section:
-      return "the question carries authority records";
+      return "the question has authority records";
     case RefusalReason::name:
       return "the name is malformed";
     case RefusalReason::cut_short:
       return "the message is cut short";
     case RefusalReason::additional_section:
-      return "the question carries additional records other than one OPT";
+      return "the question has additional records other than one OPT";
     case RefusalReason::edns_malformed:
       return "the OPT record is malformed";
     case RefusalReason::trailing_octets:
       return "octets follow the message";
     case RefusalReason::edns_version:
-      return "the version of EDNS is not 0";
+      return "the EDNS version is not 0";
     case RefusalReason::query_class:
       return "the class is not IN";
     case RefusalReason::meta_type:
-      return "the type asks for something other than records";
+      return "the type does not ask for records";
   }
   return "the question is malformed";
 }

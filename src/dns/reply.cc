@@ -10,7 +10,7 @@
 namespace ostiary::dns {
 namespace {
 
-// An address of the family that was asked for: an AAAA record with an IPv4-mapped address in it holds none.
+// Returns the address, or nothing for an IPv4-mapped address in an AAAA record: it is not IPv6.
 std::optional<inet::IpAddress> address_in(std::span<const uint8_t> rdata) {
   if (rdata.size() == 4) {
     std::array<uint8_t, 4> octets{};
@@ -79,13 +79,13 @@ std::string_view text(ReplyFault fault) {
     case ReplyFault::name:
       return "a name in the reply is malformed";
     case ReplyFault::record_size:
-      return "a record's length does not suit its type";
+      return "a record's length does not match its type";
     case ReplyFault::two_aliases:
       return "a name has two aliases";
     case ReplyFault::alias_chain:
       return "the chain of aliases loops or has more than 16 links";
     case ReplyFault::records_too_large:
-      return "the records are too many or too large to pass on";
+      return "the reply has too many records of the asked type, or they are too large";
   }
   return "the reply is malformed";
 }

@@ -48,7 +48,7 @@ std::optional<ReplyTrouble> ReplyScan::read_all(const Question& question) {
   if ((flags & flag::response) == 0 || (flags & flag::opcode) != 0)
     return MalformedReply{ReplyFault::not_a_reply};
   rcode_ = Rcode{static_cast<uint16_t>(flags & flag::rcode)};
-  // A server that could not read the question need not repeat it.
+  // A server that cannot read the question does not have to repeat it.
   if (questions == 0 && is_error(rcode_)) return UpstreamFailure{rcode_};
   if (questions != 1) return MalformedReply{ReplyFault::wrong_question};
   if (const auto fault = read_question(cursor, question)) return MalformedReply{*fault};
@@ -84,7 +84,8 @@ std::optional<ReplyFault> ReplyScan::read_record(Reader& cursor, Section section
   return std::nullopt;
 }
 
-// A SOA that cannot be read says nothing of how long to keep the answer; it is no reason to refuse it.
+// Ignores a malformed SOA record: it only sets the negative TTL, so the rest of the reply stays
+// valid.
 void ReplyScan::note_soa(Reader soa, const RecordPlace& record) {
   if (!WireName::read_compressed(soa) || !WireName::read_compressed(soa)) return;
   soa.take(16);  // serial, refresh, retry, expire
@@ -122,7 +123,7 @@ struct Alias {
   std::chrono::seconds ttl;
 };
 
-// What is at a name: records of the asked type, or else one alias, or nothing.
+// The records at a name: records of the asked type, one alias, or none of these.
 struct Found {
   bool records = false;
   std::optional<Alias> alias;

@@ -1,6 +1,6 @@
-// dns/reply_scan.h: where the records of a reply are, and which of them a question leads to.
-// Nothing is copied but places; every record of the answer section has been checked to lie within the
-// message.
+// dns/reply_scan.h: locates the records of a reply, and follows a question's aliases to them.
+// - Only positions are stored. No record is copied.
+// - Every stored record lies within the message.
 #pragma once
 
 #include <algorithm>
@@ -27,27 +27,27 @@ struct RecordPlace {
   uint32_t ttl = 0;
 };
 
-// Why there is nothing to look for in a reply.
+// The reason that a reply has no usable records.
 using ReplyTrouble = std::variant<UpstreamFailure, MalformedReply, TruncatedReply>;
 
 class ReplyScan {
  public:
-  // The reply's places, if it is a whole reply to this question that says NOERROR or NXDOMAIN.
+  // Succeeds for a complete reply to this question with NOERROR or NXDOMAIN.
   static std::expected<ReplyScan, ReplyTrouble> read(std::span<const uint8_t> message,
                                                      const Question& question);
 
   Rcode rcode() const { return rcode_; }
   std::span<const RecordPlace> answers() const { return std::span(answers_).first(count_); }
-  // What the authority section's SOA allows (RFC 2308, 5).
+  // The TTL from the SOA record in the authority section (RFC 2308, 5).
   std::optional<std::chrono::seconds> negative_ttl() const { return negative_ttl_; }
 
   bool owns(const WireName& name, const RecordPlace& record) const;
   std::span<const uint8_t> rdata(const RecordPlace& record) const {
     return message_.subspan(record.rdata, record.rdata_size);
   }
-  // A cursor at the record's RDATA that can follow pointers out of it.
+  // A cursor at the record's RDATA. It covers the whole message, so it can follow pointers.
   Reader reader_at(const RecordPlace& record) const;
-  // The one name that is the whole RDATA.
+  // The name that the RDATA consists of.
   std::expected<WireName, ReplyFault> target(const RecordPlace& record) const;
 
  private:
@@ -61,27 +61,27 @@ class ReplyScan {
   Rcode rcode_{};
   std::optional<std::chrono::seconds> negative_ttl_;
   size_t count_ = 0;
-  std::array<RecordPlace, limits::reply_records> answers_;  // only the first count_ mean something
+  std::array<RecordPlace, limits::reply_records> answers_;  // the first count_ elements are valid
 };
 
 // The end of the chain of aliases that begins at the question's name.
 struct ChainEnd {
   WireName owner;
-  std::chrono::seconds ttl = limits::ttl_max;  // the least of the aliases'
-  bool has_records = false;                    // of the asked type
+  std::chrono::seconds ttl = limits::ttl_max;  // the minimum over the aliases
+  bool has_records = false;                    // whether the owner has records of the asked type
 };
 std::expected<ChainEnd, ReplyFault> follow_aliases(const ReplyScan& scan, const Question& question);
 
-// A TTL as RFC 2181, 8 reads it: with the top bit set it is 0.
+// A TTL with the top bit set counts as 0 (RFC 2181, 8).
 std::chrono::seconds wire_ttl(uint32_t ttl);
 
-// What a reply says to the question: why there is nothing, or what `collect` makes of the records at the
-// chain's end.
+// Reads a whole reply. Returns the reason that there are no records, or the result of `collect` for
+// the end of the alias chain.
 template <typename Reply>
 Reply read_reply(std::span<const uint8_t> message, const Question& question,
                  Reply (*collect)(const ReplyScan&, const ChainEnd&, RecordType)) {
   const auto scan = ReplyScan::read(message, question);
-  if (!scan) return std::visit([](const auto& what) -> Reply { return what; }, scan.error());
+  if (!scan) return std::visit([](const auto& trouble) -> Reply { return trouble; }, scan.error());
   const auto end = follow_aliases(*scan, question);
   if (!end) return MalformedReply{end.error()};
   const auto absent = negative_ttl(std::min(end->ttl, scan->negative_ttl().value_or(limits::ttl_min)));

@@ -9,8 +9,12 @@
 namespace ostiary::dns {
 namespace {
 
-// What RDATA of a type is made of: n a name, s a string with its length before it, S one or more of them, 1 2
-// 4 so many octets, * the rest.
+// The fields of a type's RDATA:
+//   n        a name
+//   s        a string that begins with its length
+//   S        one or more such strings
+//   1, 2, 4  that number of octets
+//   *        the rest
 std::string_view layout(RecordType type) {
   switch (type) {
     case RecordType::a:

@@ -28,7 +28,7 @@ std::span<const uint8_t> take(std::span<const uint8_t>& input, size_t size) {
 
 }  // namespace
 
-// Moves octets from the input until `size` are kept or the input ends.
+// Moves octets from the input to pending_ until it has `size` octets or the input ends.
 void TcpFrames::keep(std::span<const uint8_t>& input, size_t size) {
   const auto taken = take(input, std::min(input.size(), size - std::min(size, pending_.size())));
   pending_.insert(pending_.end(), taken.begin(), taken.end());
@@ -60,7 +60,7 @@ Frame TcpFrames::next(std::span<const uint8_t>& input) {
 }
 
 std::string_view text(FrameFault fault) {
-  return fault == FrameFault::empty ? "a message of no octets" : "a message is longer than 4096 octets";
+  return fault == FrameFault::empty ? "a message is empty" : "a message is longer than 4096 octets";
 }
 
 }  // namespace ostiary::dns

@@ -38,7 +38,7 @@ std::string_view text(NameFault fault) {
     case NameFault::label_kind:
       return "a label is of an unknown kind";
     case NameFault::pointer:
-      return "a compression pointer stands or leads where none may";
+      return "a compression pointer is not allowed here, or its target is invalid";
     case NameFault::pointer_hops:
       return "a name has too many compression pointers";
   }
@@ -54,15 +54,16 @@ std::expected<WireName, NameFault> WireName::decode(Reader& cursor, Compression 
   WireName name;
   name.size_ = 0;
   Reader at = cursor;
-  size_t run =
-      cursor.position();  // where the labels being read begin: a pointer among them must lead before it
+  // The start of the labels that are being read. The target of a pointer must be before it, so
+  // pointers cannot form a loop.
+  size_t run = cursor.position();
   for (size_t hops = 0;;) {
     const uint8_t length = at.u8();
     if (!at.ok()) return std::unexpected(NameFault::cut_short);
     if (length <= limits::label_octets) {
       const auto label = at.take(length);
       if (!at.ok()) return std::unexpected(NameFault::cut_short);
-      // Room is kept for the root, which the last label is.
+      // Keep one octet for the root, unless this label is the root.
       if (name.size_ + size_t{length} + (length == 0 ? 1 : 2) > limits::name_octets)
         return std::unexpected(NameFault::too_long);
       name.append(label);

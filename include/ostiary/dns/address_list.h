@@ -1,4 +1,4 @@
-// dns/address_list.h: addresses in place, up to a fixed number, each once.
+// dns/address_list.h: a list of at most limits::addresses distinct addresses, without allocation.
 #pragma once
 
 #include <algorithm>

@@ -1,7 +1,9 @@
-// dns/answer.h: writes the gate's answers, into room of the caller's and without allocating.
-// An answer repeats the question octet for octet, holds at most records of the asked type under the
-// question's own name and no other section but an OPT record for who sent one. Records that do not all fit
-// are left out and TC is set.
+// dns/answer.h: writes the gate's answers into a buffer of the caller, without allocation.
+// - An answer repeats the question octet for octet.
+// - Its answer section holds only records of the asked type under the name of the question.
+// - Its additional section holds an OPT record if the question had one. No other section has
+//   records.
+// - If the records do not fit, the answer has none of them and TC is set.
 #pragma once
 
 #include <chrono>
@@ -20,24 +22,26 @@ namespace ostiary::dns {
 
 enum class Transport : uint8_t { udp, tcp };
 
-// How large an answer to this message may be.
+// The maximum size of an answer to this message.
 size_t answer_limit(const Envelope& envelope, Transport transport);
 
-// RFC 8914: why, for who asked with EDNS. The text is cut at limits::explanation_text_octets.
+// An extended DNS error (RFC 8914), for a client that uses EDNS. The text is cut at
+// limits::explanation_text_octets.
 struct Explanation {
   ExtendedError code = ExtendedError::other;
   std::string_view text;
 };
 
-// Each gives the number of octets written at the start of `room`; 0, and nothing to send, only if `room` is
-// smaller than limits::udp_payload_min. `room` may be cut to answer_limit() and does not overlap the
-// envelope's question.
+// Each function returns the number of octets written at the start of `room`. It returns 0 only if
+// `room` is smaller than limits::udp_payload_min; then there is no answer to send. The caller may
+// cut `room` to answer_limit(). `room` must not overlap the envelope's question.
 
-// The addresses, as A and AAAA records; none of them is NODATA.
+// Writes A and AAAA records. Without addresses the answer is NODATA.
 size_t write_addresses(std::span<uint8_t> room, const Envelope& envelope,
                        std::span<const inet::IpAddress> addresses, std::chrono::seconds ttl);
 size_t write_records(std::span<uint8_t> room, const Envelope& envelope, const RrSet& records);
-// No records: NODATA (no_error), NXDOMAIN, SERVFAIL, REFUSED, FORMERR, NOTIMP.
+// Writes an answer without records: NODATA (no_error), NXDOMAIN, SERVFAIL, REFUSED, FORMERR,
+// NOTIMP.
 size_t write_empty(std::span<uint8_t> room, const Envelope& envelope, Rcode rcode,
                    const std::optional<Explanation>& why = std::nullopt);
 size_t write_refusal(std::span<uint8_t> room, const Refusal& refusal);

@@ -1,7 +1,8 @@
-// dns/cache.h: answers already known, for as long as their records allow.
-// Holds at most `capacity` answers; where one more comes, the one longest unused goes. A lookup takes the
-// same time whatever is held and allocates nothing; memory is taken as answers come and given back by
-// clear(). Time is the caller's: it never goes backwards.
+// dns/cache.h: caches answers for the TTL of their records.
+// - The cache holds at most `capacity` answers. A new one then replaces the least recently used.
+// - A lookup takes constant time and does not allocate.
+// - Memory grows with the answers. clear() frees it.
+// - The caller passes the time, which must not go backwards.
 #pragma once
 
 #include <chrono>
@@ -23,14 +24,14 @@ class Cache {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  // `withheld`: there are addresses, and none may be told.
+  // `withheld`: the name has addresses, but the policy permits none of them in an answer.
   enum class Outcome : uint8_t { no_such_name, no_data, withheld, addresses };
 
   struct Hit {
     Outcome outcome{};
     std::span<const inet::IpAddress> addresses;  // valid until the cache changes
-    std::chrono::seconds ttl{};                  // what remains, rounded up: at least one second
-    Time admitted_until;                         // the kernel lets every address through until then
+    std::chrono::seconds ttl{};                  // remaining, rounded up: at least one second
+    Time admitted_until;                         // the kernel admits every address until then
   };
 
   // `capacity` is at least 1 and at most 2^31.
@@ -38,15 +39,15 @@ class Cache {
 
   std::optional<Hit> find(const WireName& name, RecordType type, Time now);
 
-  // Each takes the place of what is known of the name and type. TTLs are brought within the limits; at most
-  // limits::addresses addresses are kept, and none of them is no_data.
+  // Each function replaces the entry of the name and type. It clamps the TTL to the limits. It
+  // keeps at most limits::addresses addresses. put_addresses() without addresses stores no_data.
   void put_addresses(const WireName& name, RecordType type, std::span<const inet::IpAddress> addresses,
                      std::chrono::seconds ttl, Time now, Time admitted_until);
   void put_no_data(const WireName& name, RecordType type, std::chrono::seconds ttl, Time now);
   void put_withheld(const WireName& name, RecordType type, std::chrono::seconds ttl, Time now);
   void put_no_such_name(const WireName& name, RecordType type, std::chrono::seconds ttl, Time now);
 
-  // After an admission was renewed.
+  // For an admission that was renewed.
   void set_admitted_until(const WireName& name, RecordType type, Time until);
   void erase(const WireName& name, RecordType type);
   void clear();
@@ -64,7 +65,7 @@ class Cache {
     std::unique_ptr<uint8_t[]> name;
     std::unique_ptr<inet::IpAddress[]> addresses;
     uint32_t hash = 0;
-    Index in_bucket = none;  // the next of the same bucket, or of the free entries
+    Index in_bucket = none;  // the next entry in the bucket, or in the list of free entries
     Index older = none;
     Index newer = none;
     RecordType type{};
@@ -72,12 +73,12 @@ class Cache {
     uint8_t address_count = 0;
     Outcome outcome{};
   };
-  static_assert(sizeof(Entry) <= 56, "ten thousand answers are to stay cheap");
+  static_assert(sizeof(Entry) <= 56, "ten thousand entries must stay small");
 
   uint32_t hash_of(const WireName& name, RecordType type) const;
   Index& bucket(uint32_t hash) { return buckets_[hash & (buckets_.size() - 1)]; }
   Index lookup(const WireName& name, RecordType type, uint32_t hash) const;
-  // The entry of this name and type, emptied or new, and the newest.
+  // Returns an empty entry for this name and type, as the most recently used one.
   Entry& claim(const WireName& name, RecordType type);
   Index free_entry();
   void grow_buckets();
@@ -91,7 +92,7 @@ class Cache {
   HashKey key_;
   size_t size_ = 0;
   std::vector<Entry> entries_;
-  std::vector<Index> buckets_;  // none, or a power of two
+  std::vector<Index> buckets_;  // the size is 0 or a power of two
   Index free_ = none;
   Index oldest_ = none;
   Index newest_ = none;

@@ -1,6 +1,7 @@
-// dns/cursor.h: big-endian octets, read and written within bounds.
-// A failure sticks: past the end a Reader gives zeros and a Writer writes nothing, and ok() stays false. So a
-// run of reads or writes is checked once, before what was read is believed or what was written is sent.
+// dns/cursor.h: reads and writes big-endian octets within bounds.
+// - A failure is sticky: past the end a Reader returns zeros, a Writer writes nothing, and ok()
+//   stays false.
+// - So the caller checks ok() once after several reads or writes, before it uses the result.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +32,7 @@ class Reader {
     const uint32_t high = u16();
     return high << 16 | u16();
   }
-  // The next `count` octets, or none.
+  // The next `count` octets, or an empty span if there are fewer.
   std::span<const uint8_t> take(size_t count) {
     if (!ok_ || count > left()) {
       ok_ = false;
@@ -78,7 +79,7 @@ class Writer {
     std::ranges::copy(octets, room_.begin() + static_cast<ptrdiff_t>(size_));
     size_ += octets.size();
   }
-  // Writes over what stands at `position`.
+  // Overwrites the two octets at `position`.
   void replace_u16(size_t position, uint16_t value) {
     if (size_ < 2 || position > size_ - 2) {
       ok_ = false;
@@ -87,7 +88,7 @@ class Writer {
     room_[position] = static_cast<uint8_t>(value >> 8);
     room_[position + 1] = static_cast<uint8_t>(value);
   }
-  // Takes back all that was written after `size`, and the failure to write it.
+  // Discards everything after the first `size` octets, and clears a failure.
   void rewind(size_t size) {
     size_ = std::min(size, size_);
     ok_ = true;

@@ -1,5 +1,5 @@
-// dns/hash.h: SipHash-1-3 of octets under a secret key.
-// The agent chooses the names that are hashed; without the key it cannot choose names that collide.
+// dns/hash.h: SipHash-1-3 with a secret key.
+// The agent chooses the names that are hashed. Without the key it cannot choose names that collide.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace ostiary::dns {
 
-// Random, once a process.
+// Random for each process.
 struct HashKey {
   uint64_t first = 0;
   uint64_t second = 0;

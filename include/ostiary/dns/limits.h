@@ -1,4 +1,4 @@
-// dns/limits.h: every bound of the DNS wire code, and how they hang together.
+// dns/limits.h: all limits of the DNS wire code, and the relations between them.
 #pragma once
 
 #include <chrono>
@@ -16,35 +16,37 @@ inline constexpr size_t header_octets = 12;
 inline constexpr size_t question_octets = name_octets + 4;
 inline constexpr size_t message_octets = 65535;
 
-// What a client without EDNS takes over UDP, and what passes any path unfragmented (DNS flag day 2020).
+// The maximum over UDP for a client without EDNS, and the maximum that needs no IP fragmentation
+// (DNS flag day 2020).
 inline constexpr uint16_t udp_payload_min = 512;
 inline constexpr uint16_t udp_payload_max = 1232;
 
-// A question over TCP; no honest one comes near.
+// A question over TCP. Normal questions are far smaller.
 inline constexpr size_t tcp_query_octets = 4096;
 
-// An OPT record without options; an extended error's option header and code; its text.
+// In this order: an OPT record without options, the option header and code of an extended error,
+// and the text of an extended error.
 inline constexpr size_t opt_octets = 11;
 inline constexpr size_t explanation_header_octets = 6;
 inline constexpr size_t explanation_text_octets = 200;
 
-// One upstream reply.
+// Limits for one upstream reply.
 inline constexpr size_t reply_records = 512;
 inline constexpr size_t alias_links = 16;
 inline constexpr size_t pointer_hops = 64;
 inline constexpr size_t addresses = 64;
 inline constexpr size_t rrset_records = 128;
 inline constexpr size_t rrset_octets = 12288;
-inline constexpr size_t record_header_octets = 12;  // of an answer whose owner is a pointer to the question
+inline constexpr size_t record_header_octets = 12;  // if the owner is a pointer to the question
 
-// The largest answer there is: what a buffer for TCP must hold.
+// The largest possible answer, and so the size of a buffer for TCP.
 inline constexpr size_t answer_octets = 16384;
 
 inline constexpr std::chrono::seconds ttl_min = 1s;
 inline constexpr std::chrono::seconds ttl_max = 24h;
 inline constexpr std::chrono::seconds negative_ttl_max = 5min;
 
-// An answer without records always fits, whoever asks and whatever it explains.
+// An answer without records always fits, for any client and with any explanation.
 static_assert(header_octets + question_octets + opt_octets + explanation_header_octets +
                   explanation_text_octets <=
               udp_payload_min);

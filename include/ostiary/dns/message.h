@@ -1,5 +1,5 @@
-// dns/message.h: the numbers of a DNS message, and their names for people.
-// The enumerations are open: a value read from the wire need not be one that has a name here.
+// dns/message.h: the numbers in a DNS message, and their names for people.
+// The enumerations are open: a value from the wire may have no enumerator here.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ enum class RecordType : uint16_t {
   caa = 257,
 };
 
-// With the four upper bits of an extended code (RFC 6891).
+// Includes the four upper bits of an extended code (RFC 6891).
 enum class Rcode : uint16_t {
   no_error = 0,
   format_error = 1,
@@ -66,9 +66,10 @@ inline constexpr uint16_t rcode = 0x000f;
 inline constexpr uint16_t dnssec_ok = 0x8000;  // in the lower half of an OPT record's TTL
 }  // namespace flag
 
-// "AAAA", or "TYPE65280" (RFC 3597) where there is no name.
+// "AAAA", or "TYPE65280" (RFC 3597) for a type without a name.
 std::string text(RecordType type);
-// What text() writes, in either case. Not of ANY and OPT, which are no record that a rule could allow.
+// Reads the form that text() writes, in upper or lower case. Refuses ANY and OPT, which are not
+// records that a rule could allow.
 std::optional<RecordType> parse_record_type(std::string_view text);
 
 // "NXDOMAIN", or "RCODE9".

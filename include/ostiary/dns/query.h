@@ -1,7 +1,9 @@
 // dns/query.h: reads the agent's questions.
-// A Query is one question of class IN in a message that holds nothing else but, at most, one well-formed OPT
-// record. Anything else is refused with the code and the reason, or not answered at all: an answer is never
-// sent to what is itself a response. Reading allocates nothing.
+// - A Query is one question of class IN. Its message has no other record, except for at most one
+//   well-formed OPT record.
+// - Any other message is refused with a code and a reason, or ignored.
+// - A message that is itself a response is never answered.
+// - Reading does not allocate.
 #pragma once
 
 #include <cstdint>
@@ -19,20 +21,20 @@ namespace ostiary::dns {
 
 struct Edns {
   uint16_t udp_payload = limits::udp_payload_min;  // between udp_payload_min and udp_payload_max
-  uint16_t flags = 0;                              // flag::dnssec_ok, or nothing
+  uint16_t flags = 0;                              // flag::dnssec_ok or 0
 
   bool operator==(const Edns&) const = default;
 };
 
-// What any answer repeats of the message it answers. `question` is seen in that message and lives as long.
+// The parts of a message that its answer repeats. `question` points into the message.
 struct Envelope {
   uint16_t id = 0;
   uint16_t flags = 0;  // the opcode, flag::recursion_desired and flag::checking_disabled
   std::optional<Edns> edns;
-  std::span<const uint8_t> question;  // octet for octet, letter case and all; empty if it cannot be read
+  std::span<const uint8_t> question;  // as received, with its letter case; empty if unreadable
 };
 
-// An Envelope that outlives its message, for an answer that has to wait.
+// An Envelope that outlives its message, for an answer that is sent later.
 class KeptEnvelope {
  public:
   explicit KeptEnvelope(const Envelope& envelope)
@@ -58,7 +60,7 @@ struct Query {
 
 enum class RefusalReason : uint8_t {
   opcode,          // NOTIMP
-  question_count,  // FORMERR, as all down to trailing_octets
+  question_count,  // FORMERR, like all that follow, up to trailing_octets
   answer_section,
   authority_section,
   name,

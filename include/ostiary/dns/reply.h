@@ -1,8 +1,9 @@
-// dns/reply.h: reads an upstream server's reply against the question that was put to it.
-// What comes out was asked for: addresses of the asked family only, from records at the question's name or at
-// the end of the chain of CNAMEs that begins there, all in the answer section of this reply. Every other
-// record is left alone. The message's id is the transport's matter. Reading an address reply allocates
-// nothing.
+// dns/reply.h: reads an upstream server's reply to a question.
+// - The result holds only addresses of the asked family.
+// - They come only from the answer section: from records at the question's name, or at the end of
+//   the CNAME chain that begins there. Every other record is ignored.
+// - The transport checks the id of the message.
+// - Reading an address reply does not allocate.
 #pragma once
 
 #include <chrono>
@@ -23,14 +24,15 @@ struct Question {
   RecordType type{};
 };
 
-// At least one address; all of the family that was asked for.
+// At least one address, all of the asked family.
 struct Addresses {
   AddressList list;
-  std::chrono::seconds ttl{};  // the least of the chain and the addresses, within the limits
-  size_t dropped = 0;          // addresses beyond limits::addresses: neither admitted nor told
+  std::chrono::seconds ttl{};  // the minimum over the chain and the addresses, within the limits
+  size_t dropped = 0;          // addresses over limits::addresses, not admitted or answered
 };
 
-// The name has no such record. The TTL is RFC 2308's; limits::ttl_min where the reply gives none.
+// The name has no record of the asked type. The TTL follows RFC 2308. It is limits::ttl_min if the
+// reply has none.
 struct NoData {
   std::chrono::seconds ttl{};
 };
@@ -42,7 +44,7 @@ struct UpstreamFailure {
   Rcode rcode{};
 };
 
-// The reply does not hold all it should: ask again over TCP.
+// The reply is incomplete. Ask again over TCP.
 struct TruncatedReply {};
 
 enum class ReplyFault : uint8_t {
@@ -65,10 +67,10 @@ struct MalformedReply {
 using AddressReply =
     std::variant<Addresses, NoData, NoSuchName, UpstreamFailure, MalformedReply, TruncatedReply>;
 
-// For a question of type A or AAAA.
+// Requires a question of type A or AAAA.
 AddressReply read_address_reply(std::span<const uint8_t> message, const Question& question);
 
-// The message that puts the question to an upstream server, with EDNS; 0 if `room` is smaller than
+// Writes a query to an upstream server, with EDNS. Returns its size, or 0 if `room` is smaller than
 // limits::udp_payload_min.
 size_t write_query(std::span<uint8_t> room, uint16_t id, const Question& question);
 

@@ -1,7 +1,8 @@
-// dns/rrset.h: the records of a type that a rule names beside A and AAAA.
-// They are passed on under the rules of dns/reply.h. Names within them are written out whole, since a
-// compression pointer means nothing in another message; a type whose layout is not known is passed on as it
-// is (RFC 3597).
+// dns/rrset.h: reads records of the types that a rule allows besides A and AAAA.
+// - The invariants of dns/reply.h hold here too.
+// - Names inside the records are decompressed, because a compression pointer is valid only in its
+//   own message.
+// - Records of a type with an unknown layout are copied unchanged (RFC 3597).
 #pragma once
 
 #include <chrono>
@@ -18,7 +19,7 @@ namespace ostiary::dns {
 struct RrSet {
   RecordType type{};
   std::chrono::seconds ttl{};
-  std::vector<std::vector<uint8_t>> rdata;  // at most limits::rrset_records, limits::rrset_octets together
+  std::vector<std::vector<uint8_t>> rdata;  // within limits::rrset_records and limits::rrset_octets
 };
 
 using RecordReply = std::variant<RrSet, NoData, NoSuchName, UpstreamFailure, MalformedReply, TruncatedReply>;

@@ -1,4 +1,4 @@
-// dns/ttl.h: how long a record may be kept, within the limits.
+// dns/ttl.h: clamps a TTL to the limits.
 #pragma once
 
 #include <algorithm>

@@ -1,7 +1,9 @@
-// dns/wire_name.h: a DNS name as its labels on the wire, lower case, in a buffer of its own.
-// Always well formed: labels of 1 to 63 octets, the root's empty label at the end, 255 octets in all. A label
-// may hold any octet, a dot or a NUL too; only a name whose every octet could stand in a host name converts
-// to one, so that no other name ever meets a rule.
+// dns/wire_name.h: a DNS name in wire format, in lower case, in its own buffer.
+// - It is always well formed: labels of 1 to 63 octets, the empty label of the root at the end, at
+//   most 255 octets in all.
+// - A label may contain any octet, including a dot or a NUL.
+// - A name converts to a host name only if every octet is valid in a host name. So no other name
+//   can match a rule.
 #pragma once
 
 #include <array>
@@ -28,29 +30,29 @@ std::string_view text(NameFault fault);
 class WireName {
  public:
   WireName() = default;  // the root
-  // Reads a name without compression, as a question's is.
+  // Reads a name without compression, as in a question.
   static std::expected<WireName, NameFault> read(Reader& cursor);
-  // Reads a name that may be compressed. A pointer leads behind the header and before the labels that it
-  // ends.
+  // Reads a name that may be compressed. The target of a pointer must be after the header and
+  // before the labels that the pointer ends.
   static std::expected<WireName, NameFault> read_compressed(Reader& cursor);
   static WireName from(const inet::HostName& name);
 
-  // As on the wire, the root's zero octet included.
+  // The wire format, including the zero octet of the root.
   std::span<const uint8_t> octets() const { return std::span(octets_).first(size_); }
   bool is_root() const { return size_ == 1; }
-  WireName parent() const;  // the root's is the root
+  WireName parent() const;  // the parent of the root is the root
   std::optional<inet::HostName> host_name() const;
-  // For people and the audit: without trailing dot; "\." is a dot within a label, "\000" an octet that is no
-  // letter.
+  // For people and the audit, without a trailing dot. "\." is a dot inside a label. An octet that
+  // is not printable becomes three decimal digits, like "\000".
   std::string text() const;
 
-  // The octets of this name and of each above it, nearest first, the root left out: "a.b.c", "b.c", "c".
+  // The octets of this name and of each of its parents, except the root: "a.b.c", "b.c", "c".
   class Suffixes;
   Suffixes suffixes() const&;
   Suffixes suffixes() && = delete;
 
   bool operator==(const WireName& other) const;
-  // An order of octets, not the canonical one of RFC 4034.
+  // Orders by octets. This is not the canonical order of RFC 4034.
   std::strong_ordering operator<=>(const WireName& other) const;
 
  private:
