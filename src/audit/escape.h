@@ -1,4 +1,4 @@
-// audit/escape.h: text from anywhere as printable ASCII within a JSON string.
+// audit/escape.h: writes untrusted text as printable ASCII inside a JSON string.
 #pragma once
 
 #include <array>
@@ -7,8 +7,8 @@
 
 namespace ostiary::audit {
 
-// What stands for the first character of a text, or for its first octet where that begins no character of
-// UTF-8: `taken` octets became `size`.
+// The escape for the first character of a text, or for its first octet if that does not begin a
+// UTF-8 character. `taken` octets of the text become `size` octets.
 struct Escape {
   std::array<char, 12> octets{};
   size_t size = 0;
@@ -16,7 +16,7 @@ struct Escape {
 };
 Escape escape_first(std::string_view text);
 
-// Whether the octet stands for itself.
+// Whether the octet needs no escape.
 constexpr bool is_plain(char c) {
   return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }

@@ -31,12 +31,12 @@ Line& number_if_known(Line& line, std::string_view field, uint64_t value) {
   return value == 0 ? line : line.number(field, value);
 }
 
-// What an address is open or closed for.
+// The address, port and protocol of a denied packet.
 Line& endpoint(Line& line, const inet::IpAddress& address, uint16_t port, uint8_t protocol) {
   return number_if_known(line.address(address), "port", port).protocol(protocol);
 }
 
-// What is the agent's doing goes without saying.
+// The agent is the default and is left out.
 Line& by(Line& line, Actor actor) {
   if (actor == Actor::agent) return line;
   return line.word("by", actor == Actor::boot ? "boot" : "self-test");

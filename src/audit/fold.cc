@@ -7,7 +7,7 @@
 namespace ostiary::audit {
 namespace {
 
-// More of a text than a line shows tells nothing apart.
+// A line shows only the first text_octets of a text. One more octet keeps the sign that it was cut.
 constexpr size_t longest_text = limits::text_octets + 1;
 
 std::array<std::string_view*, 3> texts(DenyName& event) {
@@ -36,7 +36,7 @@ Key key_of(const Foldable& event) {
   return key;
 }
 
-// Lets the event's texts be those of the copy that is returned.
+// Copies the event's texts and lets the event borrow the copy, which is returned.
 std::unique_ptr<char[]> keep_texts(Foldable& event) {
   return std::visit(
       [](auto& each) {

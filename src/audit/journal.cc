@@ -17,14 +17,14 @@
 namespace ostiary::audit {
 namespace {
 
-// The same pipe or terminal with flags of its own: to set O_NONBLOCK on the one we were given would set it
-// for everybody who shares it, the agent too. Not valid where that cannot be had.
+// Opens the same pipe or terminal again. Setting O_NONBLOCK on the given descriptor would set it
+// for every process that shares it, including the agent. Returns an invalid descriptor on failure.
 UniqueFd reopen_nonblocking(const UniqueFd& fd) {
   const std::string path = "/proc/self/fd/" + std::to_string(fd.get());
   return UniqueFd{::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)};
 }
 
-// Whether the agent has a descriptor that leads to the same place: it has the standard ones.
+// Whether the agent has a descriptor for the same file. The agent has the standard descriptors.
 AuditRoad road_of(const UniqueFd& fd) {
   struct stat ours{};
   if (::fstat(fd.get(), &ours) != 0) return AuditRoad::shared;
@@ -36,13 +36,13 @@ AuditRoad road_of(const UniqueFd& fd) {
   return AuditRoad::own;
 }
 
-bool takes_octets(const UniqueFd& fd) {
+bool is_writable(const UniqueFd& fd) {
   pollfd ready{fd.get(), POLLOUT, 0};
   return ::poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0;
 }
 
-// Of what begins with a newline.
-size_t lines_of(std::string_view octets) {
+// The number of whole lines. The octets begin with a newline that ends no line of ours.
+size_t count_lines(std::string_view octets) {
   return static_cast<size_t>(std::ranges::count(octets, '\n')) - 1;
 }
 
@@ -63,12 +63,13 @@ Result<Journal> Journal::to_file(const std::string& path, FileBound bound) {
   Journal journal(std::move(file.fd), Way::append_after, bound);
   journal.directory_ = std::move(file.directory);
   journal.name_ = std::move(file.name);
-  // One that cannot be renamed now holds no more than it may all the same.
+  // Ignore a failure: has_room_for() keeps the file within its maximum anyway.
   (void)journal.begin_new_file(std::chrono::system_clock::now());
   return journal;
 }
 
-// What others opened for us stays open at an exec; what is ours does not, and may have taken the number.
+// An inherited descriptor is not close-on-exec. A descriptor that is close-on-exec is one of ours
+// that happens to have this number, so it is refused.
 Result<Journal> Journal::to_descriptor(int number) {
   const int flags = ::fcntl(number, F_GETFD);
   if (flags < 0 || (flags & FD_CLOEXEC) != 0)
@@ -93,8 +94,8 @@ Result<Journal> Journal::to_fd(UniqueFd fd, FileBound bound) {
     return fail(Exit::not_permitted, "the audit's descriptor: is not open for writing");
 
   if (S_ISREG(status.st_mode)) {
-    const bool end_is_seen = (flags & O_APPEND) != 0 && (flags & O_ACCMODE) == O_RDWR;
-    return Journal(std::move(fd), end_is_seen ? Way::append_after : Way::append, bound);
+    const bool end_is_readable = (flags & O_APPEND) != 0 && (flags & O_ACCMODE) == O_RDWR;
+    return Journal(std::move(fd), end_is_readable ? Way::append_after : Way::append, bound);
   }
   constexpr FileBound none = FileBound::none();
   if (S_ISSOCK(status.st_mode)) return Journal(std::move(fd), Way::send, none);
@@ -135,32 +136,34 @@ void Journal::note(const Event& event, Time now) noexcept {
 
 void Journal::flush() noexcept {
   if (!fd_.valid() || noted_.size() <= 1) return;
-  if (untold_ > 0 && write_lost()) untold_ = 0;
-  const size_t lost = lines_of(noted_) - (untold_ == 0 ? write(noted_) : 0);
+  if (unreported_ > 0 && write_lost()) unreported_ = 0;
+  const size_t lost = count_lines(noted_) - (unreported_ == 0 ? write(noted_) : 0);
   lost_ += lost;
-  untold_ += lost;
+  unreported_ += lost;
   noted_.resize(1);
 }
 
 bool Journal::write_lost() {
   std::array<char, 1 + limits::line_octets> room;
   room[0] = '\n';
-  const std::string_view line = render(EventsLost{untold_}, noted_at_, std::span(room).subspan<1>(), road_);
+  const std::string_view line =
+      render(EventsLost{unreported_}, noted_at_, std::span(room).subspan<1>(), road_);
   return write({room.data(), 1 + line.size()}) == 1;
 }
 
-// Returns how many lines were written whole.
+// Returns the number of lines that were written whole.
 size_t Journal::write(std::string_view lines) {
   if (!has_room_for(lines.size())) return 0;
-  // What was cut short was an event, so what ends it here is an events_lost: with the newline still short.
+  // Write the leading newline only if the file ends within a line. A pipe still accepts the write
+  // whole: a cut line counts as lost, so the write that ends it is a short events_lost line.
   const size_t first = cut_short_ || within_a_line() ? 0 : 1;
   const ssize_t taken = try_write(lines.substr(first));
   if (taken <= 0) return 0;
   size_ += static_cast<uint64_t>(taken);
   const std::string_view written = lines.substr(0, first + static_cast<size_t>(taken));
-  // Others may write before our next line, so what is cut short is ended at once if it can be.
+  // Try to end a cut line at once: another process may write before our next line.
   cut_short_ = !written.ends_with('\n') && try_write("\n") != 1;
-  return lines_of(written);
+  return count_lines(written);
 }
 
 bool Journal::has_room_for(size_t octets) {
@@ -171,7 +174,7 @@ bool Journal::has_room_for(size_t octets) {
 }
 
 ssize_t Journal::try_write(std::string_view octets) const {
-  if (way_ == Way::poll && !takes_octets(fd_)) return -1;
+  if (way_ == Way::poll && !is_writable(fd_)) return -1;
   ssize_t written = 0;
   do {
     written = way_ == Way::send ? ::send(fd_.get(), octets.data(), octets.size(), MSG_DONTWAIT | MSG_NOSIGNAL)
@@ -180,7 +183,8 @@ ssize_t Journal::try_write(std::string_view octets) const {
   return written;
 }
 
-// A file grows piece by piece while another process writes a line, so only what stays as it is was cut short.
+// Whether the file ends in a line that was cut short. The file also ends within a line while
+// another process is writing one. Then it grows, so look again: only an unchanged end counts.
 bool Journal::within_a_line() const {
   if (way_ != Way::append_after) return false;
   off_t seen = 0;

@@ -1,4 +1,4 @@
-// audit/journal_file.h: opens the file that the audit is appended to, and begins a new one in its place.
+// audit/journal_file.h: opens the file of the audit, and rotates it.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +10,18 @@
 namespace ostiary::audit {
 
 struct JournalFile {
-  UniqueFd fd;  // readable too, so that the journal sees whether the file ends in the middle of a line
+  UniqueFd fd;  // also readable, so that the journal can check whether the file ends within a line
   UniqueFd directory;
-  std::string name;  // within the directory
+  std::string name;  // the name in the directory
 };
 Result<JournalFile> open_journal_file(const std::string& path);
 
 struct NewFile {
   UniqueFd fd;
-  uint64_t deleted_lines = 0;  // of the oldest file
+  uint64_t deleted_lines = 0;  // the number of lines in the oldest file
 };
-// The file of that name becomes name.1, that one name.2, and so on; the last is deleted. A file that cannot
-// be made leaves all as it is.
+// Renames `name` to name.1, name.1 to name.2 and so on, and deletes the oldest file. If the new
+// file cannot be created, changes no file.
 Result<NewFile> rotate_journal_files(const UniqueFd& directory, const std::string& name);
 
 }  // namespace ostiary::audit

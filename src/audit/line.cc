@@ -18,7 +18,7 @@ constexpr std::string_view cut_mark = "\\u2026";
 constexpr std::string_view cut_ports = R"("\u2026")";
 constexpr size_t longest_ports = sizeof(R"(,"65535-65535/udplite")");
 
-// Two digits and more of a number, as a calendar has them.
+// Writes a number with leading zeros.
 void put_digits(char*& at, unsigned value, size_t count) {
   for (size_t i = count; i > 0; --i, value /= 10) at[i - 1] = static_cast<char>('0' + value % 10);
   at += count;
@@ -111,7 +111,7 @@ Line& Line::text(std::string_view field, std::string_view value) {
   put("\"");
   const size_t end = size_ + limits::text_octets;
   const size_t last_cut = end - cut_mark.size();
-  size_t cut = size_;  // between two characters, and not behind last_cut
+  size_t cut = size_;  // the last position between two characters that is not after last_cut
   bool whole = true;
   while (whole && !value.empty()) {
     const auto plain = std::ranges::find_if_not(value, is_plain) - value.begin();

@@ -1,6 +1,8 @@
-// audit/line.h: writes one JSON object, field by field, into room of a fixed size and without allocating.
-// Field names are ours and need no escaping. Texts are cut to limits::text_octets; that the rest keeps within
-// limits::frame_octets is the event's matter. What would not fit is left out rather than written beyond.
+// audit/line.h: writes one JSON object, field by field, into a buffer of fixed size, without
+// allocation.
+// - Field names are constants and need no escapes.
+// - Texts are cut to limits::text_octets. The event must keep the rest within limits::frame_octets.
+// - Octets that do not fit are dropped. A Line never writes beyond the buffer.
 #pragma once
 
 #include <concepts>
@@ -17,9 +19,9 @@ class Line {
   Line(LineRoom room, Time time, std::string_view event, AuditRoad road);
 
   Line& text(std::string_view field, std::string_view value);
-  // Nothing, where the text is empty.
+  // Writes no field if the text is empty.
   Line& known(std::string_view field, std::string_view value);
-  // A word of ours, as it is.
+  // Writes a constant without escapes.
   Line& word(std::string_view field, std::string_view value);
   Line& number(std::string_view field, uint64_t value);
   Line& address(const inet::IpAddress& value);

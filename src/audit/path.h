@@ -1,4 +1,4 @@
-// audit/path.h: a file's path as its directory and its name.
+// audit/path.h: splits the path of a file into its directory and its name.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ struct Path {
   std::string name;
 };
 
-// Requires a slash.
+// Requires a path that contains a slash.
 inline Path split(std::string_view path) {
   const size_t slash = path.rfind('/');
   return {std::string(path.substr(0, slash)), std::string(path.substr(slash + 1))};

@@ -22,19 +22,19 @@ Result<Target> parse_target(std::string_view text) {
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
     if (error == std::errc{} && end == digits.data() + digits.size() && number > STDERR_FILENO)
       return ToDescriptor{number};
-    return wrong(": is no descriptor for the audit: write fd: and a number from 3, as in fd:7");
+    return wrong(": is not a descriptor for the audit: write fd: and a number of 3 or more, like fd:7");
   }
   if (!text.starts_with('/'))
-    return wrong(": is no place for the audit: write a file's absolute path, fd:N, stderr or none");
-  if (text == "/dev/null") return wrong(": keeps no audit: write none");
+    return wrong(": is not a target for the audit: write the absolute path of a file, fd:N, stderr or none");
+  if (text == "/dev/null") return wrong(": discards the audit: write none");
   for (const std::string_view place : {"/dev/std", "/dev/fd/", "/proc/", "/sys/"})
     if (text.starts_with(place))
-      return wrong(": is no place for a file: write a file's absolute path, fd:N, stderr or none");
-  if (text.contains('\0')) return wrong(": is no path: it has a NUL");
+      return wrong(": is not a regular file: write the absolute path of a file, fd:N, stderr or none");
+  if (text.contains('\0')) return wrong(": contains a NUL: remove it");
   const auto [directory, name] = split(text);
   if (directory.empty()) return wrong(": write a file in a directory, not one in /");
   if (!check_path(directory, name))
-    return wrong(": write a file's path without \".\", \"..\" or a / at the end");
+    return wrong(": write the path of a file without \".\", \"..\" or a / at the end");
   return ToFile{std::string(text)};
 }
 

@@ -35,8 +35,8 @@ FLAGS = [  # arguments, what the line holds
     (["--upstream", "0.0.0.0"], ['"0.0.0.0" is no server\'s own address']),
     (["--upstream", "224.0.0.1"], ["is no server's own address"]),
     (["--upstream", "[::]:53"], ["is no server's own address"]),
-    (["--audit", "/dev/null"], ['--audit: "/dev/null": keeps no audit: write none']),
-    (["--audit", "/proc/x/y"], ['--audit: "/proc/x/y": is no place for a file']),
+    (["--audit", "/dev/null"], ['--audit: "/dev/null": discards the audit: write none']),
+    (["--audit", "/proc/x/y"], ['--audit: "/proc/x/y": is not a regular file']),
     (["--require-telemetry"], ["--require-telemetry: telemetry is off (not-configured): set GRAFANA_INSTANCE_ID",
                                "OTEL_EXPORTER_OTLP_ENDPOINT, or leave out"]),
 ]

@@ -1,6 +1,7 @@
-// audit/event.h: what the audit tells of, as values, and how each is written as a line of JSON.
-// docs/audit.md describes every field. Texts and lists are borrowed: an event is rendered before they end.
-// No event holds a secret: of a command only its first word is told, of an environment nothing.
+// audit/event.h: the audit events as values, and their form as a line of JSON.
+// - docs/audit.md describes every field.
+// - An event borrows its texts and lists. They must outlive the call that renders the event.
+// - No event holds a secret: a command is cut to its first word, and no event has an environment.
 #pragma once
 
 #include <array>
@@ -17,8 +18,8 @@
 
 namespace ostiary::audit {
 
-// Protocols are numbers of the IP header: IPPROTO_TCP. An empty text and a zero that cannot be one (of a
-// port, of a process) mean that it is not known, and are left out of the line.
+// A protocol is a number of the IP header, such as IPPROTO_TCP. An empty text means unknown, and so
+// does 0 for a port or a process. An unknown value is left out of the line.
 
 enum class GateSwitch : uint8_t { off, on };
 
@@ -35,7 +36,7 @@ struct Phase {
   Number number = Number::first;
   std::string_view what;
   std::chrono::milliseconds took{};
-  // What became of the plan's names, and how many addresses were opened for them.
+  // The plan's names that did and did not resolve, and the number of addresses admitted for them.
   struct Names {
     uint64_t resolved = 0;
     uint64_t unresolved = 0;
@@ -50,32 +51,33 @@ struct GrantedPorts {
   uint16_t last = 0;
 };
 
-// The first time that a name is allowed.
+// A name is allowed for the first time.
 struct Allow {
   std::string_view name;
   std::span<const GrantedPorts> ports;
 };
 
 enum class DenyReason : uint8_t {
-  no_rule,       // no rule names it
-  type,          // a record type that its rule does not name
-  rebinding,     // every address it has is a private or special one
-  malformed,     // not a question that the gate answers
-  bound,         // one of the gate's limits is reached
+  no_rule,       // no rule matches the name
+  type,          // the rule does not allow the record type
+  rebinding,     // every address of the name is private or special
+  malformed,     // the message is not a question that the gate answers
+  bound,         // a limit of the gate is reached
   not_admitted,  // the kernel refused the admission
 };
 inline constexpr std::array deny_reasons{DenyReason::no_rule,   DenyReason::type,  DenyReason::rebinding,
                                          DenyReason::malformed, DenyReason::bound, DenyReason::not_admitted};
 std::string_view text(DenyReason reason);
 
-// Who was refused: before there is an agent, a boot resolves the plan's names, and tests itself.
+// The process whose attempt was denied. Before the agent starts, the boot resolves the plan's names
+// and runs the self-test.
 enum class Actor : uint8_t { agent, boot, self_test };
 
 struct DenyName {
   std::string_view name;  // dns::WireName::text()
   std::string_view type;  // "AAAA"
   DenyReason why{};
-  std::string_view detail;  // which limit, what is malformed
+  std::string_view detail;  // the limit that is reached, or the part that is malformed
   uint64_t count = 1;
   Actor by = Actor::agent;
   auto operator<=>(const DenyName&) const = default;
@@ -87,14 +89,14 @@ struct DenyPacket {
   uint8_t protocol = 0;
   std::optional<uint8_t> icmp_type;
   std::optional<uint32_t> uid;
-  std::string_view name;      // that the gate answered this address to
-  std::string_view why = {};  // the rule that refused it, "forged-source"; empty: no rule allows it
+  std::string_view name;      // the name that the gate resolved to this address
+  std::string_view why = {};  // the rule that denied it, "forged-source"; empty: no rule allows it
   uint64_t count = 1;
   Actor by = Actor::agent;
   auto operator<=>(const DenyPacket&) const = default;
 };
 
-// Denials that no other line tells of.
+// Denials that no other line describes.
 struct DenyOther {
   uint64_t count = 0;
 };
@@ -105,7 +107,7 @@ struct Admit {
   uint8_t protocol = 0;
   uint16_t port = 0;
   std::chrono::seconds lifetime{};
-  uint16_t last_port = 0;  // of a range, which begins with `port`
+  uint16_t last_port = 0;  // the end of a range that begins at `port`
 };
 
 struct UpstreamFailure {
@@ -123,7 +125,7 @@ struct GateDied {
   enum class How : uint8_t { status, signal };
   uint32_t process = 0;
   How how{};
-  uint32_t number = 0;  // the status, or the signal
+  uint32_t number = 0;  // the status or the signal
 };
 
 struct GateRestarted {
@@ -139,7 +141,7 @@ struct Tampering {
   Response response{};
 };
 
-// One attempt of the self-test to get out.
+// One attempt of the self-test to break out of the confinement.
 struct Probe {
   enum class Outcome : uint8_t { held, got_out, not_tried };
   std::string_view probe;
@@ -149,7 +151,7 @@ struct Probe {
 
 // A new file of the journal begins.
 struct Rotated {
-  uint64_t deleted = 0;  // lines of the oldest file, which was deleted for it
+  uint64_t deleted = 0;  // the number of lines in the oldest file, which was deleted
 };
 
 // Events of this journal that could not be written.
@@ -166,15 +168,18 @@ using Event =
     std::variant<Boot, Phase, Allow, DenyName, DenyPacket, DenyOther, Admit, UpstreamFailure, GateStarted,
                  GateDied, GateRestarted, Tampering, Probe, Rotated, EventsLost, Exited>;
 
-// How the lines leave: by a road of their own, or by one on which the agent can write lines too.
+// Whether only the audit writes to its file or descriptor (`own`), or the agent can too (`shared`).
 enum class AuditRoad : uint8_t { own, shared };
 
 using Time = std::chrono::system_clock::time_point;
 using LineRoom = std::span<char, limits::line_octets>;
 
-// One object of printable ASCII and a newline, at the start of `room`; a text that is too long ends in "…".
-// Control characters and all beyond ASCII are escaped as JSON has it, and an octet that is no UTF-8 becomes
-// the text "\xNN". A line that shares its road says so. Allocates nothing.
+// Writes one JSON object of printable ASCII and a newline at the start of `room`. Does not
+// allocate.
+// - A text that is too long ends in "…".
+// - Control characters and characters outside ASCII are escaped as in JSON. An octet that is not
+//   UTF-8 becomes the text "\xNN".
+// - With AuditRoad::shared the line has a field that says so.
 std::string_view render(const Event& event, Time time, LineRoom room, AuditRoad road = AuditRoad::own);
 
 }  // namespace ostiary::audit

@@ -1,4 +1,4 @@
-// audit/file_bound.h: how large a file of the journal may become.
+// audit/file_bound.h: the maximum size of one file of the journal.
 #pragma once
 
 #include <cstdint>
@@ -9,16 +9,16 @@ namespace ostiary::audit {
 
 class FileBound {
  public:
-  // Of what all files may hold together.
+  // From the maximum total size of all files.
   static constexpr FileBound share_of(uint64_t octets) { return FileBound(octets / limits::files); }
-  // Of one file.
+  // From the maximum size of one file.
   static constexpr FileBound of_file(uint64_t octets) { return FileBound(octets); }
   static constexpr FileBound none() { return FileBound(0); }
 
-  // 0 where there is none.
+  // 0: no maximum.
   constexpr uint64_t octets() const { return octets_; }
   constexpr bool allows(uint64_t size) const { return octets_ == 0 || size <= octets_; }
-  // There is room for what is still written while a new file is being made.
+  // Whether to begin a new file. The last quarter is room for lines that are written meanwhile.
   constexpr bool is_due(uint64_t size) const { return octets_ != 0 && size > octets_ / 4 * 3; }
 
  private:

@@ -1,12 +1,12 @@
 // audit/fold.h: keeps a flood of denials from becoming a flood of lines.
-// - Of what happens within one window the first limits::fold_passed pass; of the rest, equal ones are
-// counted.
-//   Equal means every field but the count, so a counted line is true of all that it counts.
-// - At most limits::fold_entries are told apart, in bounded memory; what exceeds that is counted as "other".
-// - Nothing is lost in silence: the counts of all that passes and all that flush() gives add up to the counts
-//   of all that was added.
-// - Its cost does not depend on what names somebody chooses.
-// Pure: time is passed in and need only not run backwards.
+// - In each window the first limits::fold_passed events pass. Later events are counted, and equal
+//   events share one counter. Equal means that every field but the count is equal.
+// - At most limits::fold_entries kinds of events are counted separately, in bounded memory. The
+//   rest is counted as "other".
+// - No event is lost: the counts of the events that pass and of those that flush() returns add up
+//   to the counts of the events that were added.
+// - The cost of an event does not depend on the names that the agent chooses.
+// - Pure: the caller passes the time, which must not go backwards.
 #pragma once
 
 #include <chrono>
@@ -23,7 +23,7 @@
 
 namespace ostiary::audit {
 
-// What the agent can cause as often as it likes.
+// The events that the agent can cause without a limit.
 using Foldable = std::variant<DenyName, DenyPacket, UpstreamFailure>;
 
 class Fold {
@@ -31,17 +31,17 @@ class Fold {
   using Time = std::chrono::steady_clock::time_point;
   enum class Outcome : uint8_t { pass, folded };
 
-  // `pass`: the caller writes the event now. `folded`: a later flush() gives it.
+  // `pass`: the caller writes the event now. `folded`: a later flush() passes it to the sink.
   Outcome add(const Foldable& event, Time now);
 
-  // Denials of which no more is known than how many they are.
+  // Adds denials of which only the number is known.
   void add_others(uint64_t count, Time now);
 
-  // When flush() is to be called; nothing while nothing is counted.
+  // The time at which to call flush(). Empty while no event is counted.
   std::optional<Time> due() const { return due_; }
 
-  // Gives each counted event to the sink, valid during the call, and forgets it. To be called when it is due,
-  // and once more at the end.
+  // Passes each counted event to the sink and forgets it. The event is valid only during the call
+  // of the sink. The caller flushes when due() is reached, and once at the end.
   template <std::invocable<const Event&> Sink>
   void flush(Sink&& sink) {
     const Folded folded = take();
@@ -53,12 +53,12 @@ class Fold {
 
  private:
   struct Entry {
-    std::unique_ptr<char[]> texts;  // what the key borrows
+    std::unique_ptr<char[]> texts;  // the memory of the texts in the key
     uint64_t count = 0;
   };
   struct Folded {
-    std::map<Foldable, Entry> entries;  // the keys' own counts are 0
-    uint64_t denials = 0;               // beside the entries
+    std::map<Foldable, Entry> entries;  // the counts in the keys are 0
+    uint64_t denials = 0;               // those without an entry
     uint64_t failures = 0;
   };
 

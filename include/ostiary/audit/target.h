@@ -1,4 +1,4 @@
-// audit/target.h: where the audit goes.
+// audit/target.h: the target of the audit: a file, a descriptor, standard error or none.
 #pragma once
 
 #include <string>
@@ -10,13 +10,13 @@
 namespace ostiary::audit {
 
 struct ToFile {
-  std::string path;  // absolute, without "." and "..", below a directory
+  std::string path;  // absolute, without "." and "..", in a directory below the root
   bool operator==(const ToFile&) const = default;
 };
 struct ToStandardError {
   bool operator==(const ToStandardError&) const = default;
 };
-// One that the program was started with.
+// A descriptor that the program was started with.
 struct ToDescriptor {
   int number = -1;  // above standard error
   bool operator==(const ToDescriptor&) const = default;
@@ -26,7 +26,8 @@ struct ToNobody {
 };
 using Target = std::variant<ToFile, ToStandardError, ToDescriptor, ToNobody>;
 
-// "/var/log/ostiary/audit.jsonl", "fd:7", "stderr" or "none". The caller adds where the text stands.
+// Reads "/var/log/ostiary/audit.jsonl", "fd:7", "stderr" or "none". The caller adds the place to an
+// error.
 Result<Target> parse_target(std::string_view text);
 
 }  // namespace ostiary::audit

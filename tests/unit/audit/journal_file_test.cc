@@ -203,7 +203,7 @@ TEST_SUITE("audit/journal_file") {
 
     for (const char* path : {"d/directory", "d/link", "d/dangling", "d/fifo", "d/socket"})
       check_refused(scratch.path(path), "is not a regular file");
-    check_refused(scratch.path("d/other_name"), "has another name");
+    check_refused(scratch.path("d/other_name"), "has a second hard link");
     CHECK(content_of(scratch.path("victim")) == "precious");
     CHECK_FALSE(fs::exists(scratch.path("nowhere")));
   }
