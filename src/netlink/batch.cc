@@ -39,7 +39,8 @@ void Batch::begin(uint16_t subsystem) {
 }
 
 nlmsghdr* Batch::add(uint16_t type, uint16_t flags, uint8_t family) {
-  if (buffer_.size() - used_ < message_size_ + envelope / 2) __builtin_trap();  // the caller's bound is wrong
+  // The caller has added more messages than it reserved.
+  if (buffer_.size() - used_ < message_size_ + envelope / 2) __builtin_trap();
   ++count_;
   const auto full_type = static_cast<uint16_t>(subsystem_ << 8U | type);
   last_ =
@@ -53,7 +54,8 @@ void Batch::end_message() {
 }
 
 Result<> Batch::send(Socket& socket) {
-  // Verdicts come in the order of the messages, so the last one's is the last.
+  // Replies come in the order of the messages, so the acknowledgement of the last message comes
+  // last.
   last_->nlmsg_flags = static_cast<uint16_t>(last_->nlmsg_flags | NLM_F_ACK);
   const nlmsghdr* end =
       begin_request(buffer_.data() + used_,
@@ -87,13 +89,13 @@ Result<std::span<const Refusal>> Batch::commit(Socket& socket) {
     const Received received = TRY(socket.receive(replies_));
     if (received.kind == Received::Kind::nothing) break;
     if (received.kind == Received::Kind::overrun)
-      return fail(Exit::unavailable, "the kernel's answer to a nftables transaction was lost");
+      return fail(Exit::unavailable, "the kernel's answer to an nftables transaction was lost");
     std::span<const uint8_t> rest = received.data;
     while (const auto message = next_message(rest)) read_reply(*message);
   }
   if (whole_error_ != 0) return std::unexpected(whole_batch_error(whole_error_));
   if (verdict_ == Verdict::pending)
-    return fail(Exit::unavailable, "the kernel did not answer a nftables transaction");
+    return fail(Exit::unavailable, "the kernel did not answer an nftables transaction");
   return std::span<const Refusal>(refusals_);
 }
 

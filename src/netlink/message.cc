@@ -44,7 +44,7 @@ std::optional<uint32_t> Attribute::be32() const {
 
 std::string_view Attribute::text() const {
   const auto end = std::ranges::find(payload, uint8_t{0});
-  // A char may look at any object's bytes.
+  // The aliasing rules let a char pointer read any object.
   return {reinterpret_cast<const char*>(payload.data()), static_cast<size_t>(end - payload.begin())};
 }
 

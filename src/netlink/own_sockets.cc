@@ -39,9 +39,9 @@ Result<uint32_t> port_of(int socket) {
   auto* const any = reinterpret_cast<sockaddr*>(&address);
   socklen_t size = sizeof address;
   if (::getsockname(socket, any, &size) == 0 && address.nl_pid == 0)
-    (void)::bind(socket, any, size);  // seen right below
+    (void)::bind(socket, any, size);  // getsockname() below shows whether it worked
   if (::getsockname(socket, any, &size) != 0 || address.nl_pid == 0)
-    return std::unexpected(Error::system("the number of a netlink socket", Exit::unavailable));
+    return std::unexpected(Error::system("cannot get the port id of a netlink socket", Exit::unavailable));
   return address.nl_pid;
 }
 

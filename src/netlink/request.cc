@@ -9,7 +9,7 @@
 namespace ostiary::netlink {
 namespace {
 
-constexpr size_t dump_datagram = 65536;  // more than the kernel gathers of a dump
+constexpr size_t dump_datagram = 65536;  // larger than any datagram of a kernel dump
 
 }  // namespace
 

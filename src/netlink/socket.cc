@@ -38,7 +38,7 @@ Result<Socket> Socket::open(Bus bus) {
   if (handle == nullptr) return std::unexpected(Error::system("netlink socket", exit_for(errno)));
   if (mnl_socket_bind(handle.get(), 0, MNL_SOCKET_AUTOPID) < 0)
     return std::unexpected(Error::system("netlink socket", exit_for(errno)));
-  // An answer to a failed request need not carry the request again.
+  // Keeps error replies small: they do not repeat the request.
   int on = 1;
   mnl_socket_setsockopt(handle.get(), NETLINK_CAP_ACK, &on, sizeof on);
   return Socket(std::move(handle));
@@ -75,7 +75,7 @@ Result<Received> Socket::receive(std::span<uint8_t> buffer) {
     if (size < 0 && errno == EAGAIN) return Received{};
     if (size < 0 && errno == ENOBUFS) return Received{.kind = Received::Kind::overrun, .data = {}};
     if (size < 0) return std::unexpected(Error::system("netlink receive", exit_for(errno)));
-    if (sender.nl_pid != 0) continue;  // another process wrote to us; only the kernel is believed
+    if (sender.nl_pid != 0) continue;  // sent by another process, not by the kernel
     if ((header.msg_flags & MSG_TRUNC) != 0) return Received{.kind = Received::Kind::overrun, .data = {}};
     return Received{.kind = Received::Kind::data, .data = buffer.first(static_cast<size_t>(size))};
   }

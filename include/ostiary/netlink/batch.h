@@ -1,5 +1,5 @@
-// netlink/batch.h: one nfnetlink batch: all of it is committed or none.
-// Messages are written into one buffer of fixed size; nothing is allocated after create().
+// netlink/batch.h: one nfnetlink batch, which the kernel commits as a whole or not at all.
+// All messages share one buffer of fixed size. Only the constructor allocates memory.
 #pragma once
 
 #include <cstdint>
@@ -13,26 +13,29 @@
 
 namespace ostiary::netlink {
 
-// A message of the batch the kernel would not carry out.
+// A message of the batch that the kernel refused.
 struct Refusal {
-  size_t message = 0;  // its place in the batch, from 0
+  size_t message = 0;  // its index in the batch, from 0
   int error = 0;       // an errno
 };
 
 class Batch {
  public:
-  // Room for that many messages of at most `message_size` bytes each, header included.
+  // Reserves memory for `messages` messages of at most `message_size` bytes each, including the
+  // header.
   Batch(size_t messages, size_t message_size);
 
-  // Forgets what it held.
+  // Discards the old messages.
   void begin(uint16_t subsystem);
-  // A message to be filled by mnl_attr_put_*. Requires room: no more than `messages` since begin().
+  // Adds a message. The caller fills it with mnl_attr_put_*. Requires that fewer than `messages`
+  // were added since begin().
   nlmsghdr* add(uint16_t type, uint16_t flags, uint8_t family);
-  // The last message added has all its attributes.
+  // Call this after the last attribute of a message.
   void end_message();
 
-  // Sends it and waits for the verdict. Empty: committed. Otherwise nothing was changed, and here is why.
-  // The span lives until the next commit(). An error is one of the batch as a whole.
+  // Sends the batch and reads the kernel's verdict. No refusals: the batch is committed. Otherwise
+  // the kernel changed nothing. The span is valid until the next commit(). An error concerns the
+  // batch as a whole.
   Result<std::span<const Refusal>> commit(Socket& socket);
 
  private:
@@ -46,7 +49,7 @@ class Batch {
   uint16_t subsystem_ = 0;
   size_t used_ = 0;
   nlmsghdr* last_ = nullptr;
-  uint32_t sequence_ = 0;  // of the batch's opening message; its messages follow
+  uint32_t sequence_ = 0;  // of the begin message; the other messages continue from it
   uint32_t count_ = 0;
   uint32_t port_ = 0;
   enum class Verdict : uint8_t { pending, committed, refused } verdict_ = Verdict::pending;

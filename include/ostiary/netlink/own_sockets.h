@@ -1,4 +1,4 @@
-// netlink/own_sockets.h: the netfilter sockets that this process has, a library's too.
+// netlink/own_sockets.h: finds the netfilter sockets of this process, including those of libraries.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@ namespace ostiary::netlink {
 
 Result<std::vector<int>> own_sockets();
 
-// The number by which the kernel knows it. It has one from its first message on, or from here on.
+// The socket's netlink port id. A socket gets one with its first message. If it has none yet, this
+// function binds it to one.
 Result<uint32_t> port_of(int socket);
 
 }  // namespace ostiary::netlink

@@ -1,4 +1,4 @@
-// netlink/request.h: requests to the kernel's netfilter subsystems, and what it says to one.
+// netlink/request.h: sends requests to the kernel's netfilter subsystems and reads the replies.
 #pragma once
 
 #include <cstdint>
@@ -21,17 +21,20 @@ struct Request {
   uint16_t resource = 0;
 };
 
-// Its headers, written there; attributes can be put behind them. Requires room for them and that alignment.
+// Writes the headers of a request to `at`. The caller can append attributes. Requires enough memory
+// at `at`, aligned for nlmsghdr.
 nlmsghdr* begin_request(uint8_t* at, const Request& request);
 
 Result<> send(Socket& socket, const nlmsghdr* request);
 
-// Sends a request with NLM_F_ACK, and returns the errno that is acknowledged, 0 for none. ENOBUFS: what else
-// came left no room for the acknowledgement; now it is read, and there is.
+// Sends a request with NLM_F_ACK and returns the errno of the acknowledgement, 0 for success.
+// ENOBUFS: other messages filled the receive buffer, and the acknowledgement was lost. The buffer
+// is empty now, so the caller can retry.
 Result<int> ask(Socket& socket, const nlmsghdr* request);
 
-// Sends a request with NLM_F_DUMP, and gives each message of the answer to `take`, whose error ends it.
-// Returns the errno that the kernel ends the dump with, 0 for none; EPROTO where it did not end.
+// Sends a request with NLM_F_DUMP and passes each message of the reply to `take`. An error of
+// `take` ends the dump. Returns the errno with which the kernel ends the dump, 0 for success, or
+// EPROTO if the dump did not end.
 Result<int> dump(Socket& socket, const nlmsghdr* request,
                  const std::function<Result<>(const Message&)>& take);
 

@@ -1,6 +1,7 @@
-// netlink/socket.h: the owner of a netlink socket.
-// Close-on-exec; every datagram it hands out came from the kernel, whole. A datagram the kernel had to throw
-// away is an event of its own, never silence.
+// netlink/socket.h: owns a netlink socket.
+// - The socket is close-on-exec.
+// - receive() returns only whole datagrams that the kernel sent.
+// - A datagram that the kernel had to drop is reported as an overrun.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +17,12 @@ namespace ostiary::netlink {
 
 enum class Bus : uint8_t { netfilter, socket_diagnosis, routing };
 
-// One look at the socket.
+// The result of one receive().
 struct Received {
   enum class Kind : uint8_t {
-    nothing,  // no datagram waits
+    nothing,  // no datagram is pending
     data,
-    overrun,  // the kernel dropped at least one, or one did not fit the buffer
+    overrun,  // the kernel dropped a datagram, or one did not fit into the buffer
   };
   Kind kind = Kind::nothing;
   std::span<const uint8_t> data;
@@ -31,18 +32,19 @@ class Socket {
  public:
   static Result<Socket> open(Bus bus);
 
-  // For epoll; readable when receive() has something.
+  // For epoll. Readable when receive() has a result.
   int fd() const { return mnl_socket_get_fd(handle_.get()); }
-  // How the kernel names this socket in what it reports to others.
+  // The port id with which the kernel names this socket in notifications.
   uint32_t port() const { return mnl_socket_get_portid(handle_.get()); }
 
   Result<> subscribe(int group);
-  // As many bytes as the kernel grants: beyond its limit only where this process may.
+  // Asks for a buffer of this size. The kernel exceeds its limit only for a process with the
+  // privilege.
   void set_receive_buffer(int bytes);
 
-  // The kernel has answered, as far as it will, when send() returns.
+  // The kernel handles a request synchronously: when send() returns, its reply is pending.
   Result<> send(std::span<const uint8_t> bytes);
-  // Does not wait. The data lie in `buffer`.
+  // Does not block. The data is in `buffer`.
   Result<Received> receive(std::span<uint8_t> buffer);
 
  private:
