@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#define CARES_NO_DEPRECATED  // ares_send() is the one way to send octets that both 1.18 and 1.34 have
+#define CARES_NO_DEPRECATED  // only ares_send() sends raw octets in both c-ares 1.18 and 1.34
 #include <ares.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -23,11 +23,11 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
-// ares_timeout() rounds down to the millisecond; earlier would be in vain.
+// ares_timeout() rounds down to a millisecond. A call before the full time would have no effect.
 constexpr auto timer_grain = 1ms;
 constexpr int version_with_zones = 0x011800;
 
-// How often a question that came back is asked again by another port.
+// The maximum number of times that a returned question is sent again from another port.
 constexpr size_t returns_max = 8;
 
 int library_version() {
@@ -47,9 +47,9 @@ std::string comma_list(const std::vector<Server>& servers) {
   return list;
 }
 
-// What of the c-ares options differs between its versions.
-int set_what_newer_versions_know(ares_options& options, const Options& ours) {
-  int set = 0;  // NOLINT(misc-const-correctness): constant with the oldest version alone
+// Sets the options that only newer versions of c-ares have.
+int set_newer_options(ares_options& options, const Options& ours) {
+  int set = 0;  // NOLINT(misc-const-correctness): constant only with the oldest version
 #ifdef ARES_OPT_HOSTS_FILE
   static char no_hosts[] = "/dev/null";
   options.hosts_path = no_hosts;
@@ -87,9 +87,9 @@ struct AresUpstream::Pending {
   Answered answered;
   const Time due;
   Edns edns;
-  std::optional<uint16_t> id;  // once it was sent
+  std::optional<uint16_t> id;  // set when the question is sent
   std::list<Pending>::iterator self;
-  std::vector<std::shared_ptr<SourcePort>> ports = {};  // that it left by, the latest last
+  std::vector<std::shared_ptr<SourcePort>> ports = {};  // those used so far, latest last
   size_t returns = 0;
 
   size_t write(std::span<uint8_t> room, uint16_t id_to_write) const {
@@ -126,20 +126,20 @@ Result<std::unique_ptr<AresUpstream>> AresUpstream::create(const Options& option
     if (!can_reach(server))
       return fail(Exit::configuration,
                   "the upstream server " + text(server) +
-                      " is link-local, which takes c-ares 1.24; name another with --upstream");
+                      " is link-local, which requires c-ares 1.24; name another with --upstream");
   auto sockets = TRY(Sockets::create(options.mark, watcher));
   std::unique_ptr<AresUpstream> upstream(new AresUpstream(options, std::move(sockets)));
   TRY(upstream->open(options));
   return upstream;
 }
 
-// Every option that c-ares would otherwise look for in resolv.conf or the environment is given here.
+// Sets every option that c-ares would otherwise read from resolv.conf or the environment.
 Result<> AresUpstream::open(const Options& ours) {
   static char only_dns[] = "b";
   static char no_resolv_conf[] = "/dev/null";
   ares_options options{};
   options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS;
-  // A failure is passed on as it is where there is no other server to ask.
+  // With only one server, pass its failure on unchanged: there is no other server to ask.
   if (ours.servers.size() == 1) options.flags |= ARES_FLAG_NOCHECKRESP;
   options.ednspsz = dns::limits::udp_payload_max;
   options.timeout = static_cast<int>(ours.try_timeout.count());
@@ -151,13 +151,12 @@ Result<> AresUpstream::open(const Options& ours) {
   options.sock_state_cb_data = this;
   const int set = ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
                   ARES_OPT_LOOKUPS | ARES_OPT_RESOLVCONF | ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE |
-                  ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_SORTLIST |
-                  set_what_newer_versions_know(options, ours);
+                  ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_SORTLIST | set_newer_options(options, ours);
   ares_channel channel = nullptr;
   if (const int status = ares_init_options(&channel, &options, set); status != ARES_SUCCESS)
     return std::unexpected(ares_error("cannot make a resolver", status));
   channel_.reset(channel);
-  // c-ares 1.18 takes all of them or none.
+  // c-ares 1.18 requires all of these functions or none.
   static constexpr ares_socket_functions functions{.asocket = on_open,
                                                    .aclose = on_close,
                                                    .aconnect = on_connect,
@@ -180,7 +179,8 @@ void AresUpstream::ask(const dns::Question& question, Answered answered) {
   send(pending);
 }
 
-// c-ares 1.18 sends the id that is written here; later versions put a random one of their own in its place.
+// c-ares 1.18 sends the id that is written here. Later versions replace it with their own random
+// id.
 void AresUpstream::send(Pending& pending) {
   uint16_t id = 0;
   if (::getrandom(&id, sizeof id, 0) != sizeof id) return finish(pending, ARES_ENOMEM, {});
@@ -189,8 +189,8 @@ void AresUpstream::send(Pending& pending) {
   ares_send(channel_.get(), query.data(), static_cast<int>(size), on_answer, &pending);
 }
 
-// c-ares alone knows the id, and only what it sends tells it in all its versions. It stays the same while it
-// tries again. What is asked last stands last.
+// In some versions only c-ares knows the id, so it is read from the packet that c-ares sends. A
+// retry keeps the id. The search is backwards, so that the newest of equal questions is found.
 AresUpstream::Pending* AresUpstream::find(const dns::Question& question, uint16_t id) {
   const auto found = std::ranges::find_if(pending_.rbegin(), pending_.rend(), [&](const Pending& each) {
     return each.id.value_or(id) == id && each.question.type == question.type &&
@@ -199,7 +199,7 @@ AresUpstream::Pending* AresUpstream::find(const dns::Question& question, uint16_
   return found == pending_.rend() ? nullptr : &*found;
 }
 
-// What is sent a second time got no answer by the ports before.
+// A question that c-ares sends again got no answer through its earlier ports. Those become lossy.
 ssize_t AresUpstream::send_datagram(int number, std::span<const uint8_t> query) {
   const auto sent = dns::read_query(query);
   const auto* read = std::get_if<dns::Query>(&sent);
@@ -223,7 +223,7 @@ Origin AresUpstream::recognize(const dns::Question& question, uint16_t id, const
   return is_ours && send_again(*pending) ? Origin::returned : Origin::passed_on;
 }
 
-// To the same server, without c-ares, which knows the reply by its id.
+// Sends to the same server without c-ares. c-ares still recognizes the reply by its id.
 bool AresUpstream::send_again(Pending& pending) {
   if (++pending.returns > returns_max) return false;
   std::array<uint8_t, dns::limits::udp_payload_min> query{};
@@ -233,7 +233,7 @@ bool AresUpstream::send_again(Pending& pending) {
 
 ssize_t AresUpstream::on_send(int fd, const iovec* parts, int count, void* self) noexcept {
   auto& upstream = *static_cast<AresUpstream*>(self);
-  if (upstream.ports_.knows(fd))  // a datagram is one part
+  if (upstream.ports_.knows(fd))  // c-ares passes a datagram as one part
     return upstream.send_datagram(fd, {static_cast<const uint8_t*>(parts->iov_base), parts->iov_len});
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(parts);
@@ -250,7 +250,8 @@ void AresUpstream::on_answer(void* pending, int status, int /*timeouts*/, unsign
       came ? std::span<const uint8_t>(reply, static_cast<size_t>(size)) : std::span<const uint8_t>());
 }
 
-// A server older than EDNS gets the question without. c-ares 1.18 sees to that itself, but once a channel.
+// Asks a server that does not support EDNS again, without EDNS. c-ares 1.18 does this itself, but
+// only once per channel.
 void AresUpstream::finish(Pending& pending, int status, std::span<const uint8_t> reply) {
   if (pending.answered && pending.edns == Pending::Edns::used && is_format_error_without_opt(reply)) {
     pending.edns = Pending::Edns::left_out;
@@ -333,7 +334,7 @@ void AresUpstream::give_up_overdue() {
   }
 }
 
-// A socket that is to be watched no more is about to be closed.
+// Ignores a request to watch for no events: c-ares is about to close that socket.
 void AresUpstream::on_socket_state(void* self, int fd, int readable, int writable) noexcept {
   auto& upstream = *static_cast<AresUpstream*>(self);
   const uint32_t events = (readable != 0 ? EPOLLIN : 0U) | (writable != 0 ? EPOLLOUT : 0U);

@@ -9,7 +9,7 @@
 namespace ostiary::upstream {
 namespace {
 
-// Where another server may do better. That there is no such name is an answer.
+// Whether another server may have an answer. NXDOMAIN is an answer, not a failure.
 bool failed(const Reply& reply) {
   if (!reply) return reply.error() != Unanswered::cancelled;
   dns::Reader in(*reply);
@@ -36,7 +36,7 @@ Result<std::unique_ptr<InTurn>> InTurn::create(const Options& options, Watcher w
     auto all = TRY(AresUpstream::create(options, watcher));
     return std::unique_ptr<InTurn>(new InTurn(std::move(all), nullptr));
   }
-  // One that is on this machine answers at once or not at all.
+  // Docker's resolver is on this machine, so it answers at once or not at all.
   first.tries = 1;
   first.total = std::min(options.try_timeout, options.total / 2);
   then.total = options.total - first.total;

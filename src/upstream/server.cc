@@ -17,7 +17,7 @@ bool is_link_local(const inet::IpAddress& address) {
   return address.family() == inet::Family::ipv6 && octets[0] == 0xfe && (octets[1] & 0xc0U) == 0x80;
 }
 
-bool is_nobodys(const inet::IpAddress& address) {
+bool is_not_a_host(const inet::IpAddress& address) {
   const inet::AddressClass reach = inet::classify(address);
   return reach == inet::AddressClass::unspecified || reach == inet::AddressClass::multicast ||
          reach == inet::AddressClass::broadcast;
@@ -45,7 +45,7 @@ struct Parts {
   std::optional<std::string_view> port;
 };
 
-// Within brackets, or with one colon only, a port may follow.
+// A port may follow a host in brackets, or a host without a colon.
 Parts split(std::string_view text) {
   if (text.starts_with('[')) {
     const size_t end = text.find(']');
@@ -71,8 +71,9 @@ Result<Server> parse_server(std::string_view text) {
     return not_a_server(text);
   if (text.starts_with('[') && address->family() != inet::Family::ipv6) return not_a_server(text);
 
-  if (is_nobodys(*address))
-    return fail(Exit::configuration, quote(text) + " is no server's own address; write one like 192.0.2.53");
+  if (is_not_a_host(*address))
+    return fail(Exit::configuration,
+                quote(text) + " is not the address of a server; write one like 192.0.2.53");
   Server server;
   server.address = *address;
   if (percent != std::string_view::npos) server.zone = parts.host.substr(percent + 1);

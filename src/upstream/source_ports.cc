@@ -79,7 +79,8 @@ Port SourcePorts::make(const Route& route) {
       std::make_shared<SourcePort>(route.number, std::move(socket), 0, SourcePort::Fitness::fit));
 }
 
-// What is outstanding by the oldest port is asked again when its time is over, by another.
+// Closes the oldest port that no route uses. Its outstanding questions time out, and c-ares retries
+// them through another port.
 void SourcePorts::make_room() {
   const auto oldest = std::ranges::find_if(ports_, [this](const Port& port) {
     return std::ranges::find(routes_, port, &Route::port) == routes_.end();
@@ -89,7 +90,7 @@ void SourcePorts::make_room() {
   ports_.erase(oldest);
 }
 
-// Where no further socket can be had, the one at hand serves on.
+// If no new socket can be opened, the current port continues.
 Port SourcePorts::next(int number) noexcept {
   Route* const of = route(number);
   if (of == nullptr) return errno = EBADF, nullptr;

@@ -1,11 +1,12 @@
-// upstream/ares_upstream.h: asks real servers, through c-ares.
-// - Over UDP, and over TCP what comes truncated. A server that is silent, unreachable or failing gives way to
-//   the next.
-// - With a mark, every socket carries it before its first packet; a socket that cannot be marked sends
-// nothing.
-// - A reply with another id, another question or from another address is as if it had never come.
-// - Every answer comes within Options::total, whatever the servers do.
-// - One thread. No search domains, hosts file, resolv.conf or cache: what is asked is what is sent.
+// upstream/ares_upstream.h: asks real DNS servers, through c-ares.
+// - It asks over UDP, and over TCP after a truncated reply. If a server is silent, unreachable or
+//   failing, it asks the next one.
+// - With a mark, every socket gets it before the first packet. A socket that cannot be marked sends
+//   no packet.
+// - A reply with a wrong id, a wrong question or a wrong source address is ignored.
+// - Every question is answered within Options::total.
+// - It uses one thread.
+// - It uses no search domains, hosts file, resolv.conf or cache.
 #pragma once
 
 #include <chrono>
@@ -34,34 +35,35 @@ struct Options {
   std::vector<Server> servers;   // at least one
   std::optional<uint32_t> mark;  // SO_MARK
   std::chrono::milliseconds try_timeout = std::chrono::seconds(2);
-  int tries = 2;  // of each server
+  int tries = 2;  // per server
   std::chrono::milliseconds total = std::chrono::seconds(5);
-  size_t outstanding = limits::questions;  // questions at a time; the next is too many
+  size_t outstanding = limits::questions;  // the maximum number of questions at a time
 };
 
 class AresUpstream final : public Upstream {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  // Fails where the mark cannot be set, or a server is one that can_reach() denies.
+  // Fails if the mark cannot be set, or if can_reach() is false for a server.
   static Result<std::unique_ptr<AresUpstream>> create(const Options& options, Watcher watcher);
-  // Answers what is outstanding with Unanswered::cancelled. Not from within an answer.
+  // Answers every outstanding question with Unanswered::cancelled. Must not run within an answer.
   ~AresUpstream() override;
 
-  // c-ares before 1.24 has no word for the interface of a link-local address.
+  // False for a link-local address with c-ares before 1.24, which does not support interface names.
   static bool can_reach(const Server& server);
 
   void ask(const dns::Question& question, Answered answered) override;
   Origin recognize(const dns::Question& question, uint16_t id, const sockaddr* from) override;
 
-  // Takes in what has come to that socket, which the watcher was told of; another's is passed over. Answers
-  // from within. Never waits. Not from within an answer.
+  // Handles an event that the watcher reported for a socket. Ignores a socket of another upstream.
+  // Calls the callbacks of answered questions. Never blocks. Must not be called within an answer.
   void process(int socket, uint32_t events);
-  // Tries again, and gives up, what is due; like process().
+  // Retries the questions that are due, and gives up those that are overdue. Otherwise like
+  // process().
   void process_due();
-  // When something is; nothing while nothing is outstanding.
+  // The time of the next process_due(). Empty while no question is outstanding.
   std::optional<Time> deadline() const;
-  // Does what can wait until nobody waits for an answer.
+  // Does work that is not urgent, such as closing sockets. Call it when no answer is due.
   void tidy();
 
  private:
@@ -94,8 +96,8 @@ class AresUpstream final : public Upstream {
   const std::chrono::milliseconds total_;
   const size_t outstanding_;
   bool ending_ = false;
-  std::list<Pending> pending_;    // in the order they were asked, which is that of their deadlines
-  std::list<Pending> abandoned_;  // answered at their deadline, and still with c-ares
+  std::list<Pending> pending_;    // in the order of asking, so also in the order of the deadlines
+  std::list<Pending> abandoned_;  // answered at their deadline, but c-ares still works on them
   std::unique_ptr<ares_channeldata, Handle> channel_;
 };
 

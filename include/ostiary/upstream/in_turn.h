@@ -1,9 +1,9 @@
-// upstream/in_turn.h: Docker's resolver first, and what stands behind it only where that one fails.
-// - Docker's embedded resolver alone knows the names of its network, so no other server is asked for what it
-//   answers: not even after it has failed, when a resolver library would prefer another.
-// - Servers without Docker's among them, or with none behind it, are one AresUpstream, with the options
-// given.
-// - Every answer comes within Options::total, whatever the servers do.
+// upstream/in_turn.h: asks Docker's resolver first, and the servers after it only if it fails.
+// - Only Docker's embedded resolver knows the names of its network. So every question goes to it
+//   first, even after a failure, after which a resolver library would prefer another server.
+// - If Docker's resolver is not in the list, or is the last server, all servers form one
+//   AresUpstream with the given options.
+// - Every question is answered within Options::total.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,7 @@
 
 namespace ostiary::upstream {
 
-// Docker's resolver on the networks that a user made.
+// Whether this is Docker's embedded resolver, 127.0.0.11, which serves user-defined networks.
 bool is_dockers(const inet::IpAddress& address);
 
 class InTurn final : public Upstream {
@@ -26,7 +26,7 @@ class InTurn final : public Upstream {
   void ask(const dns::Question& question, Answered answered) override;
   Origin recognize(const dns::Question& question, uint16_t id, const sockaddr* from) override;
 
-  // As AresUpstream's.
+  // As in AresUpstream.
   void process(int socket, uint32_t events);
   void process_due();
   std::optional<Time> deadline() const;
@@ -36,7 +36,7 @@ class InTurn final : public Upstream {
   InTurn(std::unique_ptr<AresUpstream> first, std::unique_ptr<AresUpstream> then)
       : then_(std::move(then)), first_(std::move(first)) {}
 
-  std::unique_ptr<AresUpstream> then_;  // or none
+  std::unique_ptr<AresUpstream> then_;  // may be null
   std::unique_ptr<AresUpstream> first_;
 };
 

@@ -1,5 +1,6 @@
-// upstream/server.h: a DNS server that the gate puts its questions to.
-// The zone is the interface of a link-local address; such an address always has one, and no other has.
+// upstream/server.h: an upstream DNS server of the gate.
+// A link-local address always has a zone, which is the name of an interface. Other addresses never
+// have one.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +22,11 @@ struct Server {
   bool operator==(const Server&) const = default;
 };
 
-// "192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353", "fe80::53%eth0". The error says
-// what is wrong with the text; the caller adds where it stands.
+// Reads "192.0.2.53", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353" or "fe80::53%eth0".
+// The error says what is wrong with the text. The caller adds the place.
 Result<Server> parse_server(std::string_view text);
 
-// What parse_server() reads, always with its port: "[2001:db8::53]:53".
+// The form that parse_server() reads, always with the port: "[2001:db8::53]:53".
 std::string text(const Server& server);
 
 }  // namespace ostiary::upstream

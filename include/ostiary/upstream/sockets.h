@@ -1,6 +1,6 @@
-// upstream/sockets.h: the sockets that questions leave by.
-// A question with a port of its own needs a socket of its own. One for UDP can be made before the question,
-// and every one is closed after the answer, so that nobody waits for either.
+// upstream/sockets.h: opens and closes the sockets of the questions.
+// Many questions need a new socket, for a new source port. To keep this off the path of an answer,
+// a UDP socket is opened in advance, and sockets are closed later.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace ostiary::upstream {
 
-// Who waits for what comes: the lower half of the token is the descriptor's number.
+// The epoll instance that watches the sockets. The lower half of a token is the descriptor.
 struct Watcher {
   event::Epoll& epoll;
   uint64_t token = 0;
@@ -23,21 +23,23 @@ struct Watcher {
 
 class Sockets {
  public:
-  // Every socket carries the mark before its first packet. Fails where it cannot be set.
+  // Every socket gets the mark before its first packet. Fails if the mark cannot be set.
   static Result<Sockets> create(std::optional<uint32_t> mark, Watcher watcher);
 
-  // For UDP, and watched.
+  // Returns a UDP socket that is already watched.
   UniqueFd open_datagram(int family) noexcept;
   UniqueFd open_stream(int family, int protocol) noexcept;
-  // Until it is closed. A socket that cannot be watched leaves its questions to their deadline.
+  // Watches a socket until it is closed. On failure its questions end at their deadline.
   void watch(int socket, uint32_t events) noexcept;
+  // Closes the socket at the next end_closed().
   void close(UniqueFd socket) noexcept { closed_.push_back(std::move(socket)); }
 
-  // What can wait until nobody waits for an answer.
+  // prepare() opens the spare socket, and end_closed() closes sockets. Both can wait until no
+  // answer is due.
   void prepare() noexcept;
   void end_closed() noexcept { closed_.clear(); }
 
-  // Whether that is why the last one was not opened.
+  // Whether the last open failed because the socket could not be marked.
   bool cannot_be_marked() const { return cannot_be_marked_; }
 
  private:
@@ -47,8 +49,8 @@ class Sockets {
   std::optional<uint32_t> mark_;
   Watcher watcher_;
   bool cannot_be_marked_ = false;
-  UniqueFd spare_;          // for UDP, and watched already
-  int family_ = AF_UNSPEC;  // of the spare: that which was asked for last
+  UniqueFd spare_;          // a UDP socket that is already watched
+  int family_ = AF_UNSPEC;  // of the spare socket: the family of the last question
   std::vector<UniqueFd> closed_;
 };
 

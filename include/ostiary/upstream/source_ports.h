@@ -1,10 +1,11 @@
-// upstream/source_ports.h: the UDP ports that questions leave by.
-// c-ares keeps one UDP socket for each server while anything is outstanding, and knows it by a number. Behind
-// that number stand the sockets of this class:
-// - Few questions share a port, so that a forger must guess it together with the id.
-// - A port that may have lost a question sends no other: a flow with the same addresses and ports, such as a
-//   redirected one, would take that one too.
-// - A port receives until the last of its questions has ended, so that a late reply still counts.
+// upstream/source_ports.h: the UDP source ports of the questions.
+// c-ares keeps one UDP socket for each server while a question is outstanding, and identifies it by
+// a number. This class maps that number to several sockets, each with its own source port:
+// - Few questions share a port, so an attacker who forges a reply must guess the port and the id.
+// - A port that may have lost a question sends no further one. A conntrack flow with the same
+//   addresses and ports, such as a redirected flow, may have captured the question and would
+//   capture the next.
+// - A port receives until its last question has ended, so a late reply still counts.
 #pragma once
 
 #include <cstddef>
@@ -22,17 +23,17 @@ namespace ostiary::upstream {
 
 namespace limits {
 inline constexpr size_t questions_per_port = 16;
-inline constexpr size_t open_ports = 128;  // at the bound, the oldest makes room
+inline constexpr size_t open_ports = 128;  // at this limit the oldest port is closed
 inline constexpr size_t questions = 1024;  // outstanding at a time
 static_assert(open_ports * questions_per_port >= 2 * questions,
-              "every question finds a port, and another when it is asked again");
+              "every question gets a port, and another one for a retry");
 }  // namespace limits
 
 struct SourcePort {
   enum class Fitness : uint8_t { fit, lossy };
 
-  int number = -1;  // by which c-ares knows its socket
-  UniqueFd socket;  // connected; closed when the port has made room
+  int number = -1;  // c-ares's number for the socket of the server
+  UniqueFd socket;  // connected; invalid after the port was closed
   size_t questions = 0;
   Fitness fitness = Fitness::fit;
 
@@ -43,21 +44,21 @@ class SourcePorts {
  public:
   explicit SourcePorts(Sockets& sockets) : sockets_(sockets) {}
 
-  // A number that no descriptor has.
+  // Returns a number that is never a descriptor.
   int open(int family) noexcept;
   bool knows(int number) const { return number >= first_number; }
-  // As connect(2), recvfrom(2) and close(2), of c-ares's number.
+  // Like connect(2), recvfrom(2) and close(2), for a number of c-ares.
   int connect(int number, const sockaddr* server, socklen_t size) noexcept;
   ssize_t receive(int number, std::span<uint8_t> room, sockaddr* from, socklen_t* from_size) noexcept;
   void close(int number) noexcept;
 
-  // The port that the next question leaves by; it is one question's more. None, with errno, if no socket can
-  // be made.
+  // Returns the port for the next question and counts the question. Returns null and sets errno if
+  // no socket can be opened.
   std::shared_ptr<SourcePort> next(int number) noexcept;
 
-  // The port with that descriptor, or none.
+  // The port with that descriptor, or null.
   std::shared_ptr<SourcePort> find(int descriptor) const;
-  // What receive() reads from until the guard is gone.
+  // Selects the port from which receive() reads, until the guard ends.
   class Reading {
    public:
     Reading(SourcePorts& ports, std::shared_ptr<SourcePort> port) : ports_(ports) {
@@ -71,17 +72,17 @@ class SourcePorts {
     SourcePorts& ports_;
   };
 
-  // Closes the ports that have no question.
+  // Closes the ports without an outstanding question.
   void close_idle() noexcept;
 
  private:
-  // c-ares's socket.
+  // A UDP socket as c-ares sees it.
   struct Route {
     int number = -1;
     int family = AF_UNSPEC;
     sockaddr_storage server{};
     socklen_t size = 0;
-    std::shared_ptr<SourcePort> port;  // of the next question
+    std::shared_ptr<SourcePort> port;  // for the next question
   };
   static constexpr int first_number = 1 << 30;
 
@@ -91,7 +92,7 @@ class SourcePorts {
 
   Sockets& sockets_;
   std::vector<Route> routes_;
-  std::vector<std::shared_ptr<SourcePort>> ports_;  // the oldest first
+  std::vector<std::shared_ptr<SourcePort>> ports_;  // oldest first
   std::shared_ptr<SourcePort> reading_;
   int next_number_ = first_number;
 };

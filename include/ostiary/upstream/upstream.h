@@ -1,7 +1,8 @@
-// upstream/upstream.h: where the gate's questions are put to the outside: the seam between the gate and the
-// network.
-// Every question is answered exactly once, if not earlier then when the Upstream ends. The answer may come
-// within ask() itself. Within an answer more may be asked, but the Upstream must not be ended.
+// upstream/upstream.h: the interface through which the gate asks upstream servers. Tests replace
+// it.
+// - Every question is answered exactly once, at the latest when the Upstream is destroyed.
+// - The answer may come within ask() itself.
+// - Within an answer the caller may ask more questions, but must not destroy the Upstream.
 #pragma once
 
 #include <cstdint>
@@ -28,18 +29,18 @@ enum class Unanswered : uint8_t {
 };
 std::string_view text(Unanswered why);
 
-// A reply to this very question, by its id, its question section and the server it comes from, as octets for
-// dns::read_address_reply() and dns::read_record_reply(); valid until the callback returns. Its id is
-// nobody's concern any more.
+// The octets of a reply, for dns::read_address_reply() and dns::read_record_reply(). They are valid
+// until the callback returns. The id, the question section and the server are already checked, so
+// the receiver can ignore the id.
 using Reply = std::expected<std::span<const uint8_t>, Unanswered>;
 using Answered = std::move_only_function<void(Reply)>;
 
-// Of a question that the gate received.
+// The origin of a question that the gate received.
 enum class Origin : uint8_t {
-  other,      // none is outstanding under that id
-  passed_on,  // by a server that asks from within this network; or a guessed id
-  returned,   // it never reached its server: another flow's address translation took it. It has been asked
-              // again, by another port
+  other,      // no question of ours with this id is outstanding
+  passed_on,  // a forwarding server inside this network sent our question on; or a guessed id
+  returned,   // our own packet, which the address translation of another flow redirected to the
+              // gate. It did not reach its server, so it was sent again from another port
 };
 
 class Upstream {
@@ -51,8 +52,8 @@ class Upstream {
 
   virtual void ask(const dns::Question& question, Answered answered) = 0;
 
-  // Whether a question that the gate received is one of those outstanding; `from` is null where it came over
-  // TCP.
+  // Whether a question that the gate received is one of our outstanding questions. `from` is null
+  // for a question over TCP.
   virtual Origin recognize(const dns::Question& question, uint16_t id, const sockaddr* from) = 0;
 };
 
