@@ -18,7 +18,8 @@ enum class Platform : uint8_t {
   podman
 };
 
-// A variable set to `value` or, where that is empty, to anything; or a file that is there. Any one is enough.
+// A variable with this value, or with any value if `value` is empty, or a file that exists. One
+// piece of evidence is enough.
 struct Evidence {
   Platform platform;
   std::string_view variable = {};
@@ -45,10 +46,10 @@ struct Row {
   Platform platform;
   std::string_view key;
   Origin origin;
-  std::string_view argument = {};  // the variable's name, or the constant
+  std::string_view argument = {};  // the name of the variable, or the constant
 };
 
-// Of several rows with one key, the first that has a value holds.
+// If several rows have the same key, the first one with a value is used.
 constexpr std::array rows{
     Row{Platform::fly, "fly.app_name", Origin::environment, "FLY_APP_NAME"},
     Row{Platform::fly, "fly.machine_id", Origin::environment, "FLY_MACHINE_ID"},

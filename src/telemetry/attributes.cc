@@ -22,7 +22,7 @@ bool is_key_character(char c) {
          std::string_view("._-").contains(c);
 }
 
-// A text that may hold anything, quoted for one line of a message.
+// An untrusted text, quoted for one line of a message.
 std::string shown(std::string_view text) {
   std::string line = "'";
   for (const char c : text.substr(0, max_shown)) line += c >= 0x20 && c < 0x7f ? c : '?';
@@ -35,7 +35,8 @@ Result<> check_key(std::string_view key, const std::string& where) {
     return refuse(where + " has a key of more than 255 characters: write a shorter one");
   if (!std::ranges::all_of(key, is_key_character))
     return refuse(
-        where + " has a key with other characters than letters, digits, '.', '_' and '-': write only these");
+        where +
+        " has a key with a character that is not a letter, a digit, '.', '_' or '-': write only these");
   return {};
 }
 
@@ -54,7 +55,7 @@ Result<> check_value(std::string_view value, const std::string& where) {
 
 Result<Attribute> parse_pair(std::string_view pair, size_t position, std::string_view source) {
   if (pair.empty()) return refuse("pair " + std::to_string(position) + " is empty: remove the stray comma");
-  // A pair can be a secret in the wrong variable: what stands behind its key is not shown.
+  // Show only the key. The value may be a secret in the wrong variable.
   const size_t equals = pair.find('=');
   const std::string key_alone =
       equals == std::string_view::npos ? "" : " (" + shown(pair.substr(0, equals)) + ")";

@@ -26,7 +26,7 @@ bool is_graphic(char c) {
   return c > 0x20 && c < 0x7f;
 }
 
-// RFC 3986's path characters but for '@', which in a mistyped URL ends a password.
+// The path characters of RFC 3986 without '@', which in a mistyped URL ends a password.
 bool is_path_character(char c) {
   constexpr std::string_view others = "/-._~!$&'()*+,;=:%";
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -59,11 +59,11 @@ Result<> check_whole(std::string_view url) {
         "path");
   if (url.contains('#')) return refuse("has a fragment: write the URL without '#' and what follows");
   if (url.contains('?'))
-    return refuse("has a query: write the URL without '?' and what follows; keys belong into the headers");
+    return refuse("has a query: write the URL without '?' and what follows; keys belong in the headers");
   return {};
 }
 
-// Takes "http://" or "https://" off the front of the URL.
+// Removes "http://" or "https://" from the URL and returns the scheme.
 Result<Scheme> take_scheme(std::string_view& url) {
   const size_t end = url.find("://");
   if (end == std::string_view::npos || end == 0 || url.substr(0, end).contains('/'))
@@ -92,7 +92,8 @@ Result<inet::Host> parse_name_or_ipv4(std::string_view text) {
 Result<inet::Host> parse_bracketed(std::string_view text) {
   auto address = inet::IpAddress::parse(text);
   if (!address || !text.contains(':'))
-    return refuse("has brackets without an IPv6 address in them: write it as in http://[2001:db8::1]:4318");
+    return refuse(
+        "has brackets around text that is not an IPv6 address: write one, as in http://[2001:db8::1]:4318");
   return inet::Host{*address};
 }
 
@@ -101,7 +102,7 @@ Result<std::optional<uint16_t>> parse_port_suffix(std::string_view text) {
   if (text == ":") return refuse("has a ':' without a port: write a port from 1 to 65535, or no ':'");
   if (text.front() == ':')
     if (auto port = inet::parse_port(text.substr(1))) return *port;
-  return refuse("what follows the host is not a port from 1 to 65535: write one, as in :4318");
+  return refuse("has text after the host that is not a port from 1 to 65535: write one, as in :4318");
 }
 
 Result<Authority> parse_authority(std::string_view text) {

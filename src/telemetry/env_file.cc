@@ -49,7 +49,7 @@ Result<Secret> render_env_file(std::span<const std::pair<std::string_view, std::
       return fail(Exit::configuration, std::string(name) + ": its value has a NUL: remove it");
     size += name.size() + quoted_size(value) + 2;
   }
-  // All at once: a string that grows leaves copies of its secrets behind.
+  // Allocate the full size first: a string that grows leaves unwiped copies of the secrets.
   std::string file;
   file.reserve(std::max<size_t>(size, 64));
   for (const auto& [name, value] : variables) {
@@ -63,10 +63,10 @@ Result<Secret> render_env_file(std::span<const std::pair<std::string_view, std::
 namespace {
 
 std::unexpected<Error> malformed() {
-  return fail(Exit::unavailable, "the file is not as ostiary run wrote it: boot again");
+  return fail(Exit::unavailable, "the file was changed after ostiary run wrote it: boot again");
 }
 
-// Takes 'value' off the text, its quotes included, up to the end of its line.
+// Removes a quoted value and the newline after it from the text, and returns the value.
 Result<Secret> take_quoted(std::string_view& text) {
   if (!text.starts_with('\'')) return malformed();
   std::string value;

@@ -13,7 +13,7 @@ std::unexpected<Error> refuse(std::string message) {
   return fail(Exit::configuration, std::move(message));
 }
 
-// On the heap whatever its size, so that moving it into a Secret leaves no copy behind.
+// Always on the heap, so that moving the string into a Secret leaves no copy.
 std::string room_for_secret(size_t size) {
   std::string room;
   room.reserve(std::max<size_t>(size, 64));
@@ -38,7 +38,7 @@ bool is_token(std::string_view name) {
 Result<> check_value(std::string_view value, const std::string& where) {
   if (value.empty()) return refuse(where + " has no value: write name=value");
   if (value.contains(','))
-    return refuse(where + " has a comma in its value, where Claude Code would split it");
+    return refuse(where + " has a comma in its value, at which Claude Code would split it: remove it");
   if (!std::ranges::all_of(value, [](char c) { return c >= 0x20 && c < 0x7f; }))
     return refuse(where +
                   " has a control character or one outside ASCII in its value: write printable ASCII");
@@ -51,7 +51,7 @@ Result<Secret> parse_value(std::string_view text, const std::string& where) {
   std::string room = room_for_secret(text.size());
   append_percent_decoded(room, text);
   const Secret decoded(std::move(room));
-  // HTTP and Claude Code ignore blanks around a value.
+  // HTTP and Claude Code ignore spaces and tabs around a value.
   const std::string_view value = trim(decoded.reveal());
   TRY(check_value(value, where));
   std::string trimmed = room_for_secret(value.size());
@@ -60,7 +60,7 @@ Result<Secret> parse_value(std::string_view text, const std::string& where) {
 }
 
 Result<Header> parse_pair(std::string_view pair, size_t position) {
-  // Its name is not shown: it may be the rest of a secret that holds a comma.
+  // Do not show the name: it may be the rest of a secret that contains a comma.
   const std::string unnamed = "header " + std::to_string(position);
   if (pair.empty()) return refuse(unnamed + " is empty: remove the stray comma");
   const size_t equals = pair.find('=');
@@ -70,7 +70,7 @@ Result<Header> parse_pair(std::string_view pair, size_t position) {
   if (!is_token(name))
     return refuse(unnamed +
                   " has no HTTP header name before its '=': write one, as in Authorization=Basic …");
-  // A base64 text without its name ends in '=' and would pass for a name: it is not repeated.
+  // A base64 secret without a name ends in '=' and looks like a name without a value.
   if (value.find_first_not_of('=') == std::string_view::npos)
     return refuse(unnamed + " has no value: write name=value");
   return Header{std::string(name), TRY(parse_value(value, unnamed))};

@@ -1,4 +1,4 @@
-// telemetry/pairs.h: what the comma-separated k=v lists of OpenTelemetry have in common.
+// telemetry/pairs.h: splits the comma-separated k=v lists of OpenTelemetry.
 #pragma once
 
 #include <string_view>
@@ -13,7 +13,7 @@ inline std::string_view trim(std::string_view text) {
   return text;
 }
 
-// The trimmed pieces between commas. A blank text has none; a stray comma gives an empty piece.
+// The trimmed pieces between commas. A blank text has no pieces. A stray comma adds an empty piece.
 inline std::vector<std::string_view> split_pairs(std::string_view text) {
   std::vector<std::string_view> pairs;
   if (trim(text).empty()) return pairs;

@@ -5,7 +5,7 @@
 namespace ostiary::telemetry {
 namespace {
 
-// The digit's value, or -1.
+// The value of the digit, or -1.
 int hexadecimal(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -13,7 +13,7 @@ int hexadecimal(char c) {
   return -1;
 }
 
-bool stands_for_itself(char c) {
+bool needs_no_encoding(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("._~:/@-").contains(c);
 }
@@ -43,7 +43,7 @@ void append_percent_decoded(std::string& out, std::string_view text) {
 void append_percent_encoded(std::string& out, std::string_view bytes) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   for (const char c : bytes) {
-    if (stands_for_itself(c)) {
+    if (needs_no_encoding(c)) {
       out += c;
       continue;
     }
@@ -56,7 +56,7 @@ void append_percent_encoded(std::string& out, std::string_view bytes) {
 
 size_t percent_encoded_size(std::string_view bytes) {
   size_t size = 0;
-  for (const char c : bytes) size += stands_for_itself(c) ? 1 : 3;
+  for (const char c : bytes) size += needs_no_encoding(c) ? 1 : 3;
   return size;
 }
 

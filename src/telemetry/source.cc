@@ -168,7 +168,7 @@ Result<std::optional<TelemetrySource>> find_source(const Config& config) {
                                          there[1].second + ": keep one, or choose with --telemetry");
   if (!there.empty()) return there.front().first;
   if (has_other_otlp(config)) return TelemetrySource::otlp;
-  if (config.module) return TelemetrySource::module;  // one that is disabled
+  if (config.module) return TelemetrySource::module;  // it is disabled
   return std::nullopt;
 }
 

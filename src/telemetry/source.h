@@ -1,5 +1,4 @@
-// telemetry/source.h: the source that telemetry is configured from: which one it is, what it lacks, what it
-// says.
+// telemetry/source.h: finds the configured source of telemetry and reads its settings.
 #pragma once
 
 #include <array>
@@ -14,11 +13,11 @@
 
 namespace ostiary::telemetry {
 
-// What a source says of all signals, or of one.
+// The settings of a source for all signals, or for one.
 struct Target {
   std::optional<Endpoint> endpoint;
-  std::optional<Protocol> protocol;  // of all signals: always there
-  std::optional<Secret> headers;     // as Claude Code reads them
+  std::optional<Protocol> protocol;  // always set in SourceSettings::base
+  std::optional<Secret> headers;     // in the form that Claude Code reads
 };
 
 struct SourceSettings {
@@ -27,13 +26,14 @@ struct SourceSettings {
   std::string origin;               // for people
 };
 
-// The source that holds: the chosen one, or the one that is there. Two that are there are an error.
+// Returns the source that the user chose, or else the only one that is configured. Fails if two are
+// configured.
 Result<std::optional<config::TelemetrySource>> find_source(const config::Config& config);
 
-// What the source needs and does not have; empty when it is complete.
+// The missing settings of the source. Empty if it is complete.
 std::vector<std::string> missing_from(config::TelemetrySource source, const config::Config& config);
 
-// Requires that nothing is missing.
+// Requires that missing_from() is empty.
 Result<SourceSettings> read_source(config::TelemetrySource source, const config::Config& config);
 
 inline constexpr std::array all_signals{Signal::traces, Signal::metrics, Signal::logs};

@@ -20,10 +20,10 @@ constexpr std::array<std::string_view, 3> selectors{"OTEL_TRACES_EXPORTER", "OTE
                                                     "OTEL_LOGS_EXPORTER"};
 constexpr std::array<std::string_view, 3> routing{"ENDPOINT", "PROTOCOL", "HEADERS"};
 
-// Claude Code sends traces and logs here instead, headers and all, where both are set.
+// If both are set, Claude Code sends traces and logs there instead, including the headers.
 constexpr std::array<std::string_view, 2> second_endpoint{"BETA_TRACING_ENDPOINT",
                                                           "ENABLE_BETA_TRACING_DETAILED"};
-// Either spelling counts, and programs differ in which they prefer.
+// Both spellings are valid, and programs differ in which one they prefer.
 struct ProxyVariable {
   std::string_view upper;
   std::string_view lower;
@@ -36,9 +36,9 @@ constexpr std::array proxy_variables{
 constexpr std::string_view prompts_variable = "OTEL_LOG_USER_PROMPTS";
 constexpr std::string_view responses_variable = "OTEL_LOG_ASSISTANT_RESPONSES";
 
-// What is told of the conversation itself. Whoever brings Grafana Cloud's credentials wants to see prompts
-// and tools; a collector in general gets no content unless the user says so.
-// docs/decisions/0004-content-defaults.md
+// The switches for the content of the conversation. A user who sets Grafana Cloud's credentials
+// wants to see prompts and tools. Any other collector gets no content unless the user enables it.
+// See docs/decisions/0004-content-defaults.md.
 struct ContentSwitch {
   std::string_view name;
   std::string_view grafana_cloud;
@@ -58,7 +58,7 @@ bool is_routing_variable(std::string_view name) {
   return is(std::nullopt) || std::ranges::any_of(all_signals, is);
 }
 
-// A port that is not written follows the protocol, and a signal may have a protocol of its own.
+// Sets the default port for the protocol, because a signal may override the protocol of the base.
 Endpoint for_protocol(Endpoint base, Protocol protocol) {
   if (base.port_form == PortForm::written) return base;
   const uint16_t scheme_port = base.scheme == Scheme::https ? 443 : 80;
@@ -80,20 +80,20 @@ std::vector<Route> find_routes(const SourceSettings& settings) {
   return routes;
 }
 
-// The user's choice of an exporter other than ours leaves a signal nowhere to go over the network.
+// Whether the user chose only exporters other than otlp for the signal. Then it has no route.
 bool is_exported_elsewhere(const Config& config, Signal signal) {
   const std::string_view chosen = config.environment.get(selectors.at(static_cast<size_t>(signal)));
   return !chosen.empty() && !chosen.contains("otlp");
 }
 
-// Empty unless each signal's exporter is none.
+// Returns the reason if the exporter of every signal is none, and otherwise an empty text.
 std::string switched_off_by_exporters(const Config& config) {
   std::string names;
   for (const std::string_view selector : selectors) {
     if (config.environment.get(selector) != "none") return {};
     names += (names.empty() ? "" : ", ") + std::string(selector);
   }
-  return "none in " + names;
+  return "the value none in " + names;
 }
 
 bool goes_to_grafana_cloud(const Route& route) {
@@ -101,7 +101,7 @@ bool goes_to_grafana_cloud(const Route& route) {
   return host.ends_with(".grafana.net");
 }
 
-// Builds the list of variables. The container's own variable wins where it may.
+// Builds the list of variables.
 class Writer {
  public:
   Writer(const Config& config, Telemetry& telemetry) : config_(config), telemetry_(telemetry) {}
@@ -113,7 +113,7 @@ class Writer {
   void set_secret(std::string_view name, const Secret& value, std::string_view source) {
     telemetry_.variables.push_back({std::string(name), value.clone(), Secrecy::secret, std::string(source)});
   }
-  // The value that holds.
+  // The container's own variable overrides the standard value. Returns the value that was set.
   std::string_view set_unless_given(std::string_view name, std::string_view standard) {
     const std::string_view given = config_.environment.get(name);
     set(name, given.empty() ? standard : given, given.empty() ? "default" : "environment");
@@ -131,7 +131,7 @@ void write_switches(Writer& writer, const Config& config, Telemetry& telemetry) 
       !own.empty() && own != "1" && own != "true")
     telemetry.warnings.push_back(
         std::string(enable_variable) +
-        " is overridden, since telemetry is configured: switch it off with --telemetry off");
+        " is overridden because telemetry is configured: to switch it off, write --telemetry off");
   writer.set_unless_given("CLAUDE_CODE_ENHANCED_TELEMETRY_BETA", "1");
   for (const Signal signal : all_signals) {
     const bool routed =
@@ -143,7 +143,7 @@ void write_switches(Writer& writer, const Config& config, Telemetry& telemetry) 
     }
     writer.set_unless_given(selector, "otlp");
     if (!routed)
-      telemetry.warnings.push_back(std::string(selector) + " does not say otlp: no " +
+      telemetry.warnings.push_back(std::string(selector) + " does not include otlp: no " +
                                    std::string(text(signal)) + " will be exported");
   }
 }
@@ -186,7 +186,8 @@ void write_attributes(Writer& writer, const Config& config, const std::vector<At
     writer.set_unless_given(service_variable, "claude-code");
 }
 
-// A proxy of the container's own stays as it is: it may be the only way out, and its URL may hold a password.
+// Leaves out a proxy that the container sets: it may be the only way out of the network, and its
+// URL may hold a password.
 std::vector<std::string> find_detours(const Config& config) {
   std::vector<std::string> detours(second_endpoint.begin(), second_endpoint.end());
   for (const ProxyVariable& proxy : proxy_variables) {
@@ -198,16 +199,18 @@ std::vector<std::string> find_detours(const Config& config) {
   return detours;
 }
 
-void warn_of_likely_slips(Telemetry& telemetry) {
+void warn_of_likely_mistakes(Telemetry& telemetry) {
   for (const Route& route : telemetry.routes)
     if (route.protocol != Protocol::grpc && route.endpoint.destination.port == 4317) {
-      telemetry.warnings.push_back("port 4317 is usually for gRPC, and " + std::string(text(route.protocol)) +
-                                   " goes there: if nothing arrives, set OTEL_EXPORTER_OTLP_PROTOCOL=grpc");
+      telemetry.warnings.push_back("port 4317 is usually for gRPC, but the protocol is " +
+                                   std::string(text(route.protocol)) +
+                                   ": if no telemetry arrives, set OTEL_EXPORTER_OTLP_PROTOCOL=grpc");
       return;
     }
 }
 
-// Responses follow prompts, as they do in Claude Code: whoever keeps the one back means the other too.
+// By default the responses follow the prompts, as in Claude Code: a user who disables prompts also
+// means the responses.
 void write_content_switches(Writer& writer, TelemetrySource source) {
   std::string_view prompts;
   for (const ContentSwitch& each : content_switches) {
@@ -230,7 +233,7 @@ Result<> plan_on(const Config& config, Telemetry& telemetry) {
   write_content_switches(writer, telemetry.source);
   write_attributes(writer, config, telemetry.attributes);
   telemetry.detours = find_detours(config);
-  warn_of_likely_slips(telemetry);
+  warn_of_likely_mistakes(telemetry);
   return {};
 }
 
@@ -256,8 +259,8 @@ Result<std::vector<Attribute>> collect_attributes(const Config& config, std::opt
   return merge(std::move(weakest_first));
 }
 
-// Nothing where it is not.
-std::string find_what_switches_off(TelemetrySource source, const Config& config) {
+// Returns the reason that telemetry is switched off, or an empty text.
+std::string find_off_reason(TelemetrySource source, const Config& config) {
   if (source == TelemetrySource::off) {
     const auto given = config.given.find("telemetry_source");
     return given == config.given.end() ? "off" : given->second.origin;
@@ -267,7 +270,7 @@ std::string find_what_switches_off(TelemetrySource source, const Config& config)
   return switched_off_by_exporters(config);
 }
 
-// What the agent would otherwise inherit from the container, and must not.
+// The variables of the container that the agent must not inherit.
 std::vector<std::string> find_withheld(const Config& config, const Telemetry& telemetry) {
   std::vector<std::string> withheld;
   if (telemetry.state == State::not_configured) return withheld;
@@ -310,7 +313,7 @@ Result<Telemetry> plan_telemetry(const Config& config, PlatformAttributes platfo
   if (!source) return telemetry;
   telemetry.source = *source;
   telemetry.missing = missing_from(*source, config);
-  telemetry.reason = find_what_switches_off(*source, config);
+  telemetry.reason = find_off_reason(*source, config);
   if (!telemetry.reason.empty()) {
     telemetry.state = State::switched_off;
     telemetry.missing.clear();

@@ -1,5 +1,5 @@
-// telemetry/utf8.h: UTF-8, read strictly (RFC 3629: no surrogates, no overlong forms, nothing above
-// U+10FFFF).
+// telemetry/utf8.h: reads UTF-8 strictly.
+// RFC 3629: no surrogates, no overlong forms, no character above U+10FFFF.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace ostiary::telemetry {
 
-// The octets of the character the text begins with; 0 where it begins with none.
+// The number of octets of the first character. 0 if the text does not begin with a valid character.
 size_t utf8_character(std::string_view text);
 
 // Whether the character is a C0 or C1 control or DEL.

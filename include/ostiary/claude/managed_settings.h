@@ -1,6 +1,8 @@
-// claude/managed_settings.h: the part of telemetry's variables that is no secret, as Claude Code's managed
-// settings. They win over a project's own settings, so that these cannot send telemetry elsewhere: each
-// signal's endpoint and protocol is named by itself, and what would lead around them is set to nothing.
+// claude/managed_settings.h: writes Claude Code's managed settings for telemetry.
+// - They hold only variables that are not secret.
+// - They override the settings of a project, so a project cannot redirect telemetry. For this they
+//   set the endpoint and protocol of each signal, and set every variable that could redirect it to
+//   an empty value.
 #pragma once
 
 #include <string>

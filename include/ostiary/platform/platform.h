@@ -1,6 +1,6 @@
-// platform/platform.h: which platforms this container runs on, and what they tell about it.
-// Several can hold at once: a Coder workspace in a Kubernetes pod is both. Nothing here looks at the machine;
-// the caller brings the environment and the facts.
+// platform/platform.h: detects the platforms of this container, and their resource attributes.
+// - Several platforms can apply: a Coder workspace in a Kubernetes pod is both.
+// - No function here reads from the machine. The caller passes the environment and the facts.
 #pragma once
 
 #include <functional>
@@ -12,10 +12,10 @@
 
 namespace ostiary::platform {
 
-// The value of an environment variable, empty when it is not set.
+// Returns the value of an environment variable, or an empty text if it is not set.
 using Lookup = std::function<std::string_view(std::string_view name)>;
 
-// What the environment does not say. Empty where it cannot be read.
+// Facts that are not in the environment. A fact that cannot be read is empty.
 struct HostFacts {
   std::string host_name = {};
   std::string service_account_namespace = {};  // /var/run/secrets/kubernetes.io/serviceaccount/namespace
@@ -25,6 +25,10 @@ struct HostFacts {
 };
 
 // One attribute a key, if the platform has a value for it. The source reads "Fly (FLY_APP_NAME)".
+telemetry::PlatformAttributes detect(const Lookup& environment, const HostFacts& facts);
+
+// One attribute for each key for which a platform has a value. The source has the form
+// "Fly (FLY_APP_NAME)".
 telemetry::PlatformAttributes detect(const Lookup& environment, const HostFacts& facts);
 
 }  // namespace ostiary::platform

@@ -1,7 +1,8 @@
-// telemetry/attributes.h: resource attributes, what every point of telemetry says about where it comes from.
-// Claude Code drops all of them, silently, when one is malformed. So an Attribute is always fit to be told:
-// - its key is 1 to 255 of [A-Za-z0-9._-];
-// - its value is UTF-8 text without control characters, decoded, and takes at most 255 characters encoded.
+// telemetry/attributes.h: resource attributes, which describe the origin of all telemetry.
+// Claude Code silently drops all attributes if one is malformed. So an Attribute is always valid:
+// - The key has 1 to 255 characters of [A-Za-z0-9._-].
+// - The value is UTF-8 text without control characters. It is decoded here, and has at most 255
+//   characters when encoded.
 #pragma once
 
 #include <optional>
@@ -17,34 +18,35 @@ namespace ostiary::telemetry {
 struct Attribute {
   std::string key;
   std::string value;
-  std::string source;  // for people: the variable, file or platform that said so
+  std::string source;  // for people: the variable, file or platform that the attribute comes from
 
   bool operator==(const Attribute&) const = default;
 };
 
-// Reads the form of OTEL_RESOURCE_ATTRIBUTES, "key=value,key2=value2". Percent sequences in values are
-// decoded; other characters need not be encoded, but for ',', '=' and '%'. The error shows the offending
+// Reads the form of OTEL_RESOURCE_ATTRIBUTES, "key=value,key2=value2". Decodes percent sequences in
+// values. Only ',', '=' and '%' must be encoded. An error shows the position and the key of the
 // pair.
 Result<std::vector<Attribute>> parse_attributes(std::string_view text, std::string_view source);
 
-// One attribute of a map. Its value is text as it is: a '%' is a percent sign.
+// Checks one attribute of a map. The value is not encoded: a '%' is a percent sign.
 Result<Attribute> check_attribute(std::string_view key, std::string_view value, std::string_view source);
 
-// One attribute that nobody wrote for us: what does not fit is left out of the value, and an empty value is
-// no attribute. The key must be fit.
+// Makes an attribute from a value that the user did not write. Leaves out characters that are not
+// valid, and the end of a value that is too long. Returns nothing for an empty value. Requires a
+// valid key.
 std::optional<Attribute> automatic_attribute(std::string_view key, std::string_view value,
                                              std::string_view source);
 
-// What the platform says by itself: see platform/platform.h.
+// What the platform contributes: see platform/platform.h.
 struct PlatformAttributes {
   std::vector<std::string> platforms;
   std::vector<Attribute> attributes;
 };
 
-// Sorted by key. Of several with one key the last, in the strongest list, holds.
+// Merges the lists, sorted by key. A later attribute replaces an earlier one with the same key.
 std::vector<Attribute> merge(std::vector<std::vector<Attribute>> weakest_first);
 
-// The list as Claude Code reads it. Keys must be distinct.
+// Writes the list in the form that Claude Code reads. Requires distinct keys.
 std::string encode_attributes(std::span<const Attribute> attributes);
 
 }  // namespace ostiary::telemetry

@@ -1,6 +1,7 @@
-// telemetry/endpoint.h: where telemetry goes.
-// An Endpoint is a checked URL: http or https, a host, a port and a path, nothing that could be a credential.
-// No error repeats any part of the text it was read from, since that text might hold one.
+// telemetry/endpoint.h: the URL that receives telemetry.
+// - An Endpoint is a checked URL: http or https, a host, a port and a path. It has no part that
+//   could be a credential.
+// - No error repeats a part of the text, because the text may hold a credential.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ namespace ostiary::telemetry {
 
 enum class Protocol : uint8_t { http_protobuf, http_json, grpc };
 
-// "http/protobuf", "http/json" or "grpc", exactly: Claude Code silently exports nothing for any other
-// spelling.
+// Reads "http/protobuf", "http/json" or "grpc", and no other spelling: with another spelling Claude
+// Code silently exports no telemetry.
 Result<Protocol> parse_protocol(std::string_view text);
 std::string_view text(Protocol protocol);
 
@@ -26,8 +27,8 @@ std::string_view text(Signal signal);
 enum class Scheme : uint8_t { http, https };
 std::string_view text(Scheme scheme);
 
-// What an endpoint's URL is for: every signal, so that Claude Code appends /v1/<signal> over HTTP, or one, as
-// it is.
+// The use of a URL. `base`: for every signal. Over HTTP, Claude Code appends /v1/<signal>.
+// `signal`: for one signal. Claude Code uses it unchanged.
 enum class EndpointUse : uint8_t { base, signal };
 
 enum class PortForm : uint8_t { implied, written };
@@ -35,7 +36,7 @@ enum class PortForm : uint8_t { implied, written };
 struct Endpoint {
   Scheme scheme;
   inet::Destination destination;
-  std::string path;  // as written: empty, or begins with a slash
+  std::string path;  // as written; empty, or begins with a slash
   PortForm port_form = PortForm::implied;
 
   bool operator==(const Endpoint&) const = default;
@@ -44,13 +45,13 @@ struct Endpoint {
 // "OTEL_EXPORTER_OTLP_ENDPOINT", or with a signal "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT".
 std::string otlp_variable(std::optional<Signal> signal, std::string_view what);
 
-// A port that is not written is 4317 for gRPC, else the scheme's.
+// The default port is 4317 for gRPC, and otherwise the scheme's port.
 Result<Endpoint> parse_endpoint(std::string_view url, Protocol protocol, EndpointUse use);
 
-// The URL, with its port when that was written or is not the scheme's.
+// The URL. It has the port if the port was written or is not the scheme's.
 std::string text(const Endpoint& endpoint);
 
-// The URL at which one signal of a base endpoint arrives.
+// The URL to which Claude Code sends one signal of a base endpoint.
 Endpoint signal_endpoint(const Endpoint& base, Protocol protocol, Signal signal);
 
 }  // namespace ostiary::telemetry

@@ -1,4 +1,4 @@
-// telemetry/env_file.h: variables as a file that sh can source, whatever their values hold.
+// telemetry/env_file.h: writes variables, with any values, as a file that sh can source.
 #pragma once
 
 #include <span>
@@ -12,10 +12,11 @@
 
 namespace ostiary::telemetry {
 
-// 'text', with each single quote in it as '\''.
+// The text in single quotes. Each single quote in it becomes '\''.
 std::string quote_for_sh(std::string_view text);
 
-// One line KEY='value' a variable; a newline in a value stays one. A name that sh cannot assign is an error.
+// Writes KEY='value' for each variable, on one line unless the value contains a newline. Fails if
+// sh cannot assign a name, or if a value contains a NUL.
 Result<Secret> render_env_file(std::span<const std::pair<std::string_view, std::string_view>> variables);
 
 struct EnvFileLine {
@@ -23,7 +24,7 @@ struct EnvFileLine {
   Secret value;
 };
 
-// The reverse of the above, for a text that it wrote.
+// Reads a text that render_env_file() wrote.
 Result<std::vector<EnvFileLine>> parse_env_file(std::string_view text);
 
 }  // namespace ostiary::telemetry

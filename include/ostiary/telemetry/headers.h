@@ -1,6 +1,7 @@
-// telemetry/headers.h: the HTTP headers that go with the telemetry, credentials among them.
-// A Header's name is an HTTP token; its value is printable ASCII without a comma, not blank, not decoded any
-// further. An error names a header by its name or its position, never by its value.
+// telemetry/headers.h: the HTTP headers of telemetry, including credentials.
+// - The name of a Header is an HTTP token.
+// - The value is printable ASCII without a comma. It is not blank, and it is fully decoded.
+// - An error identifies a header by its position or source, and never shows the value.
 #pragma once
 
 #include <span>
@@ -18,16 +19,18 @@ struct Header {
   Secret value;
 };
 
-// Reads the form of OTEL_EXPORTER_OTLP_HEADERS, "name=value,name2=value2" with values percent-encoded or not.
+// Reads the form of OTEL_EXPORTER_OTLP_HEADERS, "name=value,name2=value2". Values may be
+// percent-encoded.
 Result<std::vector<Header>> parse_headers(std::string_view text);
 
-// One header of a map. Its value is read like one in the list above: "Basic%20abc" is "Basic abc".
+// Makes one header of a map. The value may be percent-encoded: "Basic%20abc" becomes "Basic abc".
 Result<Header> make_header(std::string name, const Secret& value);
 
-// The list as Claude Code reads it: it splits and trims but does not decode, so a space is a space.
+// Writes the list in the form that Claude Code reads. Claude Code splits and trims it but does not
+// decode it, so the values are not encoded.
 Secret encode_headers(std::span<const Header> headers);
 
-// "Basic …" for an Authorization header. The user must not hold a colon.
+// The value "Basic …" of an Authorization header. Requires a user without a colon.
 Secret basic_authorization(std::string_view user, const Secret& password);
 
 }  // namespace ostiary::telemetry

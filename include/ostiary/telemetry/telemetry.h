@@ -1,7 +1,9 @@
-// telemetry/telemetry.h: from what is configured to what the agent is told.
-// One source or none. When it is on, the variables are everything Claude Code needs to export traces, metrics
-// and logs; when it was left off or is incomplete, there is not one of them, and none that could switch it
-// on.
+// telemetry/telemetry.h: turns the configuration into the agent's telemetry variables.
+// - There is at most one source of telemetry.
+// - If telemetry is on, the variables are all that Claude Code needs to export traces, metrics and
+//   logs.
+// - If it is switched off or incomplete, there are no variables, and every inherited variable that
+//   could switch it on is withheld.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +22,7 @@ namespace ostiary::telemetry {
 enum class State : uint8_t { not_configured, switched_off, incomplete, on };
 std::string_view text(State state);
 
-// Where one signal goes.
+// The destination of one signal.
 struct Route {
   Signal signal;
   Protocol protocol;
@@ -39,22 +41,23 @@ struct Variable {
 struct Telemetry {
   State state = State::not_configured;
   config::TelemetrySource source = config::TelemetrySource::off;
-  std::string reason;                 // where it was switched off: by what
-  std::vector<std::string> missing;   // where it is incomplete: what would complete it
-  std::vector<Route> routes;          // where it is on: one a signal that is exported
-  std::vector<Variable> variables;    // what the agent gets
-  std::vector<std::string> withheld;  // what the agent must not get, though the container has it
-  std::vector<std::string> detours;   // where it is on: variables that no settings may turn it away with
+  std::string reason;                 // if switched off: the setting that does so
+  std::vector<std::string> missing;   // if incomplete: the missing settings
+  std::vector<Route> routes;          // if on: one for each exported signal
+  std::vector<Variable> variables;    // variables that the agent gets
+  std::vector<std::string> withheld;  // variables of the container that the agent must not get
+  std::vector<std::string> detours;   // if on: variables that could redirect telemetry
   std::vector<std::string> warnings;
   std::vector<std::string> platforms;
   std::vector<Attribute> attributes;  // merged: platforms < policy file < module < OTEL_RESOURCE_ATTRIBUTES
 };
 
-// Two sources without a choice between them, and every malformed part of the one that holds, are errors. So
-// is a resource attribute that Claude Code would drop, telemetry or not.
+// Fails if there are two sources and no choice between them, or if a part of the chosen source is
+// malformed. Also fails, even with telemetry off, for a resource attribute that Claude Code would
+// drop.
 Result<Telemetry> plan_telemetry(const config::Config& config, PlatformAttributes platform);
 
-// Whether a variable of the container takes part in deciding whether and where telemetry goes.
+// Whether the variable affects whether telemetry is exported, or its destination.
 bool routes_telemetry(std::string_view name);
 
 }  // namespace ostiary::telemetry

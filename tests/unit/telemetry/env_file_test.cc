@@ -81,7 +81,7 @@ TEST_SUITE("telemetry/env_file") {
           "# A\nB='x'\n", "\nA='x'\n", "A=\"hunter2\"\n"}) {
       const auto refused = parse_env_file(text);
       REQUIRE_MESSAGE(!refused, text);
-      CHECK(refused.error().message == "the file is not as ostiary run wrote it: boot again");
+      CHECK(refused.error().message == "the file was changed after ostiary run wrote it: boot again");
     }
     CHECK(parse_env_file("")->empty());
   }

@@ -111,7 +111,7 @@ TEST_SUITE("telemetry/source") {
          "GRAFANA_INSTANCE_ID: holds a colon"},
         {{"OTEL_EXPORTER_OTLP_ENDPOINT=hunter2:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT: has no scheme"},
         {{collector, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://c:70000"},
-         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: what follows the host is not a port"},
+         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: has text after the host that is not a port"},
         {{collector, "OTEL_EXPORTER_OTLP_PROTOCOL=http"},
          "OTEL_EXPORTER_OTLP_PROTOCOL: 'http' is not a protocol"},
         {{collector, "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL=GRPC"},

@@ -334,9 +334,11 @@ TEST_SUITE("telemetry/telemetry") {
   }
 
   TEST_CASE("warns of gRPC's port under another protocol, once") {
-    CHECK(good_telemetry({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317"}}).warnings ==
-          Names{"port 4317 is usually for gRPC, and http/protobuf goes there: if nothing arrives, set "
-                "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"});
+    CHECK(
+        good_telemetry({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317"}}).warnings ==
+        Names{
+            "port 4317 is usually for gRPC, but the protocol is http/protobuf: if no telemetry arrives, set "
+            "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"});
     CHECK(good_telemetry({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317",
                                           "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"}})
               .warnings.empty());
@@ -348,7 +350,7 @@ TEST_SUITE("telemetry/telemetry") {
         {.environment = {collector, "OTEL_LOGS_EXPORTER=console", "OTEL_TRACES_EXPORTER=console,otlp"}});
     CHECK(given(telemetry, "OTEL_LOGS_EXPORTER") == "OTEL_LOGS_EXPORTER=console");
     CHECK(given(telemetry, "OTEL_TRACES_EXPORTER") == "OTEL_TRACES_EXPORTER=console,otlp");
-    CHECK(telemetry.warnings == Names{"OTEL_LOGS_EXPORTER does not say otlp: no logs will be exported"});
+    CHECK(telemetry.warnings == Names{"OTEL_LOGS_EXPORTER does not include otlp: no logs will be exported"});
   }
 
   TEST_CASE("a signal that is exported nowhere has no route, even to an endpoint of its own") {
@@ -368,7 +370,8 @@ TEST_SUITE("telemetry/telemetry") {
     container.environment.emplace_back("OTEL_TRACES_EXPORTER=none");
     const Telemetry telemetry = good_telemetry(container);
     CHECK(telemetry.state == State::switched_off);
-    CHECK(telemetry.reason == "none in OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER, OTEL_LOGS_EXPORTER");
+    CHECK(telemetry.reason ==
+          "the value none in OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER, OTEL_LOGS_EXPORTER");
     CHECK(telemetry.routes.empty());
     CHECK(telemetry.variables.empty());
   }
@@ -379,8 +382,8 @@ TEST_SUITE("telemetry/telemetry") {
         good_telemetry({.environment = {collector, "CLAUDE_CODE_ENABLE_TELEMETRY=0"}});
     CHECK(given(telemetry, "CLAUDE_CODE_ENABLE_TELEMETRY") == "CLAUDE_CODE_ENABLE_TELEMETRY=1");
     CHECK(telemetry.warnings ==
-          Names{"CLAUDE_CODE_ENABLE_TELEMETRY is overridden, since telemetry is configured: "
-                "switch it off with --telemetry off"});
+          Names{"CLAUDE_CODE_ENABLE_TELEMETRY is overridden because telemetry is configured: "
+                "to switch it off, write --telemetry off"});
     for (const char* yes : {"1", "true", ""})
       CHECK(good_telemetry({.environment = {collector, std::string("CLAUDE_CODE_ENABLE_TELEMETRY=") + yes}})
                 .warnings.empty());
