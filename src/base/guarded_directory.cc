@@ -69,7 +69,7 @@ Result<> check_guarded(const UniqueFd& directory, const std::string& shown) {
   return {};
 }
 
-Result<> take_back(const UniqueFd& directory, const std::string& shown) {
+Result<> reset_owner_and_mode(const UniqueFd& directory, const std::string& shown) {
   struct stat status = TRY(status_of(directory, shown));
   const bool ours = status.st_uid == ::geteuid();
   if (ours && (status.st_mode & writable_by_others) == 0) return {};
@@ -125,7 +125,7 @@ Result<UniqueFd> make_guarded_directory(std::string_view path) {
 Result<UniqueFd> make_own_directory(std::string_view path) {
   std::string shown;
   UniqueFd directory = TRY(make_directories(path, shown));
-  TRY(take_back(directory, shown));
+  TRY(reset_owner_and_mode(directory, shown));
   return directory;
 }
 

@@ -113,7 +113,7 @@ class TreeBuilder {
     const std::string reason = reason_of(failure);
     if (open_.empty() && reason.starts_with("unexpected end of input"))
       return stop("is empty: write {} for no settings");
-    return stop("is not valid JSON: " + reason + std::string(cure_of(reason)));
+    return stop("is not valid JSON: " + reason + std::string(fix_for(reason)));
   }
 
   Result<Node> finish() {
@@ -129,7 +129,7 @@ class TreeBuilder {
   };
 
   // Suggests a fix for the most frequent mistakes.
-  std::string_view cure_of(std::string_view reason) const {
+  std::string_view fix_for(std::string_view reason) const {
     const bool in_array = !open_.empty() && open_.back().kind() == Kind::array;
     if (reason.starts_with("invalid literal"))
       return ": write a string in double quotes, and a comment after //";

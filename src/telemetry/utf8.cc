@@ -6,7 +6,8 @@
 namespace ostiary::telemetry {
 namespace {
 
-// The well-formed sequences of the Unicode standard (table 3-7). Octets after the second are 80 to BF.
+// The well-formed sequences of the Unicode standard (table 3-7). Octets after the second are 80 to
+// BF.
 struct Form {
   uint8_t first_min, first_max;
   size_t size;

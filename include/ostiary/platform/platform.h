@@ -18,7 +18,8 @@ using Lookup = std::function<std::string_view(std::string_view name)>;
 // Facts that are not in the environment. A fact that cannot be read is empty.
 struct HostFacts {
   std::string host_name = {};
-  std::string service_account_namespace = {};  // /var/run/secrets/kubernetes.io/serviceaccount/namespace
+  // /var/run/secrets/kubernetes.io/serviceaccount/namespace
+  std::string service_account_namespace = {};
   std::string container_id = {};
   bool has_dockerenv = false;     // /.dockerenv
   bool has_containerenv = false;  // /run/.containerenv

@@ -49,7 +49,8 @@ struct Telemetry {
   std::vector<std::string> detours;   // if on: variables that could redirect telemetry
   std::vector<std::string> warnings;
   std::vector<std::string> platforms;
-  std::vector<Attribute> attributes;  // merged: platforms < policy file < module < OTEL_RESOURCE_ATTRIBUTES
+  // Merged, weakest first: platforms, policy file, module, OTEL_RESOURCE_ATTRIBUTES.
+  std::vector<Attribute> attributes;
 };
 
 // Fails if there are two sources and no choice between them, or if a part of the chosen source is
