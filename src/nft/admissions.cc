@@ -13,16 +13,16 @@
 namespace ostiary::nft {
 namespace {
 
-// The most messages an admission becomes: add, delete, add.
+// The most messages that one admission takes: add, delete, add.
 constexpr size_t messages_each = 3;
-// Headers, the names of table and set, an IPv6 key and a timeout.
+// Room for headers, the names of table and set, an IPv6 key and a timeout.
 constexpr size_t message_size = 160;
-// One element or another would have to expire at the wrong moment every time to use them up.
+// An attempt fails only if an element expires during its transaction.
 constexpr int attempts = 8;
 
 using Key = std::array<uint8_t, 24>;
 
-// The set's key: each part fills whole words. Returns its length.
+// Writes the set's key, in which each field fills whole 32-bit words. Returns its length.
 size_t write_key(const Admission& admission, Key& key) {
   const auto octets = admission.address.octets();
   std::ranges::copy(octets, key.begin());
@@ -58,10 +58,10 @@ Error refused(const Admission& admission, int error) {
   return {Exit::unavailable, what + ": " + std::strerror(error)};
 }
 
-// A refusal other than that the element is there, or is not.
-const netlink::Refusal* other_than(std::span<const netlink::Refusal> refusals, int error) {
-  const auto found =
-      std::ranges::find_if(refusals, [error](const netlink::Refusal& each) { return each.error != error; });
+// The first refusal with another error than the expected one.
+const netlink::Refusal* first_unexpected(std::span<const netlink::Refusal> refusals, int expected) {
+  const auto found = std::ranges::find_if(
+      refusals, [expected](const netlink::Refusal& each) { return each.error != expected; });
   return found == refusals.end() ? nullptr : &*found;
 }
 
@@ -90,24 +90,24 @@ void KernelAdmissions::remove(const Admission& admission) {
 Result<> KernelAdmissions::admit(std::span<const Admission> admissions) {
   for (const Admission& each : admissions)
     if (each.lifetime <= std::chrono::seconds{0} || each.lifetime > std::chrono::years{1})
-      return fail(Exit::unavailable,
-                  "admission of " + each.address.text() + ": its lifetime is not up to a year");
+      return fail(Exit::unavailable, "admission of " + each.address.text() +
+                                         ": the lifetime must be more than 0 and at most a year");
   for (; !admissions.empty();
        admissions = admissions.subspan(std::min(admissions.size(), limits::batch_admissions)))
     TRY(admit_batch(admissions.first(std::min(admissions.size(), limits::batch_admissions))));
   return {};
 }
 
-// Adding an element that is there leaves its expiry alone, and deleting one that is not fails. This is right
-// for both: the first "add" makes sure of the element, so that it can be deleted and added with a new expiry.
-// Packets meet nothing of it but the result.
+// Adding an element that exists does not move its expiry, and deleting one that does not exist
+// fails. So the first "add" makes sure that the element exists. Then it is deleted and added with
+// the new expiry. Packets meet only the result of the transaction.
 void KernelAdmissions::renew(const Admission& admission) {
   add(admission, 0);
   remove(admission);
   add(admission, NLM_F_EXCL);
 }
 
-Result<std::span<const netlink::Refusal>> KernelAdmissions::try_believing(
+Result<std::span<const netlink::Refusal>> KernelAdmissions::try_with_priors(
     std::span<const Admission> admissions) {
   batch_.begin(NFNL_SUBSYS_NFTABLES);
   for (const Admission& each : admissions) {
@@ -119,7 +119,7 @@ Result<std::span<const netlink::Refusal>> KernelAdmissions::try_believing(
   return batch_.commit(socket_);
 }
 
-Result<std::span<const netlink::Refusal>> KernelAdmissions::try_regardless(
+Result<std::span<const netlink::Refusal>> KernelAdmissions::try_renewals(
     std::span<const Admission> admissions) {
   batch_.begin(NFNL_SUBSYS_NFTABLES);
   for (const Admission& each : admissions) renew(each);
@@ -127,11 +127,11 @@ Result<std::span<const netlink::Refusal>> KernelAdmissions::try_regardless(
 }
 
 Result<> KernelAdmissions::admit_batch(std::span<const Admission> admissions) {
-  auto refusals = TRY(try_believing(admissions));
+  auto refusals = TRY(try_with_priors(admissions));
   // On older kernels an element may expire between its "add" and its "delete".
   for (int attempt = 1; !refusals.empty() && attempt < attempts; ++attempt) {
-    refusals = TRY(try_regardless(admissions));
-    if (other_than(refusals, ENOENT) != nullptr) break;
+    refusals = TRY(try_renewals(admissions));
+    if (first_unexpected(refusals, ENOENT) != nullptr) break;
   }
   if (refusals.empty()) return {};
   return std::unexpected(
@@ -145,7 +145,7 @@ Result<> KernelAdmissions::revoke(std::span<const Admission> admissions) {
   return {};
 }
 
-// What is not there is left out of the next attempt; the kernel names all of them at once.
+// The kernel names all elements that do not exist. The next attempt leaves them out.
 Result<> KernelAdmissions::revoke_batch(std::span<const Admission> admissions) {
   std::bitset<limits::batch_admissions> gone;
   for (int attempt = 0; attempt < attempts && gone.count() < admissions.size(); ++attempt) {
@@ -159,12 +159,12 @@ Result<> KernelAdmissions::revoke_batch(std::span<const Admission> admissions) {
     }
     const auto refusals = TRY(batch_.commit(socket_));
     if (refusals.empty()) return {};
-    if (const auto* other = other_than(refusals, ENOENT))
+    if (const auto* other = first_unexpected(refusals, ENOENT))
       return std::unexpected(refused(admissions[places[other->message]], other->error).within("revocation"));
     for (const netlink::Refusal& each : refusals) gone.set(places[each.message]);
   }
   if (gone.count() == admissions.size()) return {};
-  return fail(Exit::unavailable, "revocation: the kernel's sets change too fast");
+  return fail(Exit::unavailable, "revocation: too many admissions expired meanwhile");
 }
 
 }  // namespace ostiary::nft

@@ -17,17 +17,17 @@ namespace {
 
 constexpr uint16_t packet_message = NFNL_SUBSYS_ULOG << 8U | NFULNL_MSG_PACKET;
 constexpr uint16_t config_message = NFNL_SUBSYS_ULOG << 8U | NFULNL_MSG_CONFIG;
-constexpr uint32_t datagram_size = 32768;  // the kernel gathers events up to here
-constexpr uint32_t gathered_events = 32;   // or up to so many
-constexpr uint32_t gathering_time = 1;     // or for so many hundredths of a second
+constexpr uint32_t datagram_size = 32768;  // the kernel batches events up to this size
+constexpr uint32_t gathered_events = 32;   // or up to this number
+constexpr uint32_t gathering_time = 1;     // or for this many hundredths of a second
 constexpr int waiting_bytes = 1 << 20;
-constexpr int attempts = 8;                         // to be heard among events
-constexpr size_t most_events = datagram_size / 64;  // the least an event takes
+constexpr int attempts = 8;                         // events can crowd out the kernel's answer
+constexpr size_t most_events = datagram_size / 64;  // an event takes at least 64 bytes
 
 Error explain(int error, uint16_t group) {
   const std::string what = "log of denied packets (NFLOG group " + std::to_string(group) + ")";
-  // The kernel calls it EPERM as well when the group is another's; the generation can be read by who has the
-  // capability.
+  // EPERM can also mean that another process has the group. A process with CAP_NET_ADMIN can still
+  // read the generation.
   if (error == EPERM && read_generation())
     return {Exit::unavailable, what + ": another process listens to it; end that process"};
   if (error == EPERM)
@@ -121,7 +121,7 @@ Result<> DeniedLog::gather() {
   return {};
 }
 
-// The events wait in front of the kernel's answer, which read() passes over.
+// The events are queued before the kernel's answer, which read() skips.
 Result<> DeniedLog::end() {
   alignas(nlmsghdr) std::array<uint8_t, 256> buffer{};
   return netlink::send(socket_, command_request(buffer, group_, NFULNL_CFG_CMD_UNBIND));
@@ -130,7 +130,7 @@ Result<> DeniedLog::end() {
 void DeniedLog::take(const netlink::Message& message) {
   const auto content = netlink::netfilter_header(message);
   if (message.type != packet_message || !content) return;
-  // The kernel numbers every packet, also those it then has no room for.
+  // The kernel numbers every packet, including those for which it then has no room.
   if (const auto number = netlink::find_attribute(content->attributes, NFULA_SEQ); number && number->be32()) {
     lost_ += static_cast<uint32_t>(*number->be32() - next_sequence_);
     next_sequence_ = *number->be32() + 1;
@@ -146,7 +146,8 @@ Result<std::span<const Denied>> DeniedLog::read() {
   events_.clear();
   for (;;) {
     const auto received = TRY(socket_.receive(buffer_));
-    if (received.kind == netlink::Received::Kind::overrun) continue;  // the next number will tell how many
+    // After an overrun the next sequence number shows how many events were lost.
+    if (received.kind == netlink::Received::Kind::overrun) continue;
     std::span<const uint8_t> rest = received.data;
     while (const auto message = netlink::next_message(rest)) take(*message);
     if (received.kind == netlink::Received::Kind::nothing || !events_.empty())

@@ -15,7 +15,7 @@
 namespace ostiary::nft {
 namespace {
 
-// Adds a chain without rules. The errno of the kernel's refusal, or 0.
+// Adds a chain without rules. Returns the errno of the kernel's refusal, or 0.
 Result<int> add_note(const char* name) {
   netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::netfilter));
   netlink::Batch batch(1, 128);
@@ -28,9 +28,9 @@ Result<int> add_note(const char* name) {
   return 0;
 }
 
-std::unexpected<Error> not_marked(int error) {
+std::unexpected<Error> not_noted(int error) {
   return fail(error == EPERM ? Exit::not_permitted : Exit::unavailable,
-              "nftables: the table cannot be marked: " + std::string(std::strerror(error)));
+              "nftables: cannot add a chain to the table inet ostiary: " + std::string(std::strerror(error)));
 }
 
 }  // namespace
@@ -45,14 +45,14 @@ Result<Earlier> find_earlier(std::optional<uint32_t> only_user) {
 
 Result<> mark_ended() {
   const int error = TRY(add_note(ended_name));
-  if (error != 0 && error != ENOENT) return not_marked(error);
+  if (error != 0 && error != ENOENT) return not_noted(error);
   return {};
 }
 
 Result<> mark_joined() {
   const int error = TRY(add_note(joined_name));
   if (error == ENOENT) return fail(Exit::unavailable, "the rules that would hold the session are gone");
-  if (error != 0) return not_marked(error);
+  if (error != 0) return not_noted(error);
   return {};
 }
 

@@ -15,21 +15,21 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Behind source NAT at 100, and behind what anybody is likely to have.
+// After source NAT (100), and after the priorities that other tables are likely to use.
 constexpr const char* priority = "1000";
 
 std::string table() {
   return "table inet " + std::string(egress_counter_table);
 }
 
-// An address has one counter, however often it is given: the first rule is the last that its packets meet.
+// Equal addresses share a counter: a packet meets no rule after the first that matches.
 std::string counter(std::span<const Counted> addresses, size_t number) {
   return "c" + std::to_string(std::ranges::find(addresses, addresses[number]) - addresses.begin());
 }
 
-// Behind the fixed header, where the last stop of a packet with a route of its own stands: of IPv6 segment
-// routing, and of IPv4's loose source route. Not by name: older releases of nftables do not read an address
-// there.
+// Matches packets whose source route ends at the address: IPv6 segment routing, and IPv4's loose
+// source route. The last stop follows the fixed header. It is matched by its offset, because older
+// releases of nftables cannot match an address there by name.
 std::string is_last_stop(const inet::IpAddress& address) {
   std::string text = address.family() == inet::Family::ipv4 ? "ip hdrlength 7 @nh,184,32 0x"
                                                             : "ip6 nexthdr 43 @nh,384,128 0x";
@@ -37,7 +37,7 @@ std::string is_last_stop(const inet::IpAddress& address) {
   return text;
 }
 
-// Packets to the address, from it, and once meant for it.
+// Packets to the address, from it, first meant for it, or with a source route that ends at it.
 std::vector<std::string> matches(const Counted& counted) {
   const bool mapped = counted.form == Counted::Form::mapped;
   const std::string address = (mapped ? "::ffff:" : "") + counted.address.text();
@@ -48,7 +48,7 @@ std::vector<std::string> matches(const Counted& counted) {
   return all;
 }
 
-// "add" first, so that "delete" has something to delete.
+// "add" first, so that "delete" finds a table.
 std::string commands(std::span<const Counted> addresses) {
   std::string text = "add " + table() + "\ndelete " + table() + "\n" + table() + " {\n";
   for (size_t i = 0; i < addresses.size(); ++i)
@@ -79,7 +79,7 @@ Result<EgressCounter> EgressCounter::begin(std::span<const Counted> addresses) {
 EgressCounter::EgressCounter(EgressCounter&& other) noexcept
     : addresses_(std::exchange(other.addresses_, {})) {}
 
-// What is left behind where this fails counts, and does nothing else.
+// If this fails, the table that stays only counts.
 EgressCounter::~EgressCounter() {
   if (!addresses_.empty()) (void)run_commands("delete " + table() + "\n");
 }
@@ -91,7 +91,7 @@ Result<std::vector<uint64_t>> EgressCounter::read() const {
   for (size_t i = 0; listing.is_object() && i < addresses_.size(); ++i)
     if (const auto packets = packets_of(listing, counter(addresses_, i))) counts.push_back(*packets);
   if (counts.size() != addresses_.size())
-    return fail(Exit::unavailable, "nftables: the count of what leaves makes no sense");
+    return fail(Exit::unavailable, "nftables: cannot read the counters of the table inet ostiary_self_test");
   return counts;
 }
 

@@ -1,4 +1,4 @@
-// expressions.h: the words that rules are written with, as libnftables' JSON.
+// nft/expressions.h: the parts that rules are made of, as libnftables' JSON.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace ostiary::nft {
 using Json = nlohmann::json;
 using inet::Family;
 
-// Protocols as number text: names need /etc/protocols, which a small image does not have.
+// Protocols are written as numbers: names need /etc/protocols, which a small image lacks.
 inline std::string number(unsigned value) {
   return std::to_string(value);
 }
@@ -76,7 +76,7 @@ inline Json tcp_flags_of(unsigned mask) {
 inline Json has_any_tcp_flag(unsigned mask) {
   return is_not(tcp_flags_of(mask), 0);
 }
-// Of the flags in the mask, exactly these are set.
+// Of the flags in `mask`, exactly those in `set` are set.
 inline Json tcp_flags(unsigned mask, unsigned set) {
   return is(tcp_flags_of(mask), set);
 }
@@ -119,15 +119,15 @@ inline Json has_ip_options() {
   constexpr unsigned words_without_options = 5;
   return is_not(field("ip", "hdrlength"), words_without_options);
 }
-// So many octets behind the beginning of the transport header.
+// `octets` octets, `offset` octets after the start of the transport header.
 inline Json raw_transport(unsigned offset, size_t octets) {
   return {{"payload", {{"base", "th"}, {"offset", offset * 8}, {"len", octets * 8}}}};
 }
 inline Json loopback_network() {
   return prefix(inet::IpAddress::v4({127, 0, 0, 0}), 8);
 }
-inline Json protocol(unsigned number_of_it) {
-  return is(meta("l4proto"), number(number_of_it));
+inline Json protocol(unsigned value) {
+  return is(meta("l4proto"), number(value));
 }
 constexpr unsigned icmp_of(Family family) {
   return family == Family::ipv4 ? unsigned{IPPROTO_ICMP} : unsigned{IPPROTO_ICMPV6};

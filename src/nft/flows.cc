@@ -21,14 +21,14 @@ namespace ostiary::nft {
 namespace {
 
 constexpr size_t max_count = 32;
-constexpr size_t request_size = 512;  // headers, and a flow's addresses, ports and zone
+constexpr size_t request_size = 512;  // room for headers, addresses, ports and zone
 
 enum class Fate : uint8_t { unverified, forgotten };
 
 struct Flow {
   Fate fate = Fate::unverified;
   uint8_t family = 0;
-  std::vector<uint8_t> tuple;  // as the kernel writes it
+  std::vector<uint8_t> tuple;  // in the kernel's encoding
   std::vector<uint8_t> zone;
 };
 
@@ -66,22 +66,22 @@ bool is_redirected(const netlink::NetfilterHeader& content) {
   return status && (status->be32().value_or(0) & IPS_DST_NAT) != 0;
 }
 
-// Keep TCP connections and redirected DNS questions: the rules check each of their packets. Forget all other
-// flows, since another process could bind the port and inherit the flow.
+// Keep TCP connections and redirected DNS questions: the rules check each of their packets. Forget
+// all other flows, since another process could bind the port and inherit the flow.
 Fate fate_of(const netlink::Attribute& tuple, const netlink::NetfilterHeader& content) {
   const bool kept = is_to_dns(tuple) ? is_redirected(content) : is_tcp(tuple);
   return kept ? Fate::unverified : Fate::forgotten;
 }
 
-// Nothing for a flow of the gate's, and for one that the rules check more closely already. Where the rules
-// hold one user, each of these flows was begun by an agent of an earlier boot.
+// Empty in container scope for the gate's flows and for flows that are unverified already. In user
+// scope every listed flow is of an earlier boot, and is forgotten.
 std::optional<Flow> read_flow(const netlink::Message& message, const Ruleset& ruleset) {
   const auto content = netlink::netfilter_header(message);
   const auto tuple = content ? netlink::find_attribute(content->attributes, CTA_TUPLE_ORIG) : std::nullopt;
   if (!tuple) return std::nullopt;
   const auto mark = netlink::find_attribute(content->attributes, CTA_MARK);
-  const uint32_t now = mark ? mark->be32().value_or(0) : 0;
-  const bool settled = now == ruleset.gate_mark || now == unverified(ruleset.gate_mark);
+  const uint32_t current = mark ? mark->be32().value_or(0) : 0;
+  const bool settled = current == ruleset.gate_mark || current == unverified(ruleset.gate_mark);
   if (settled && !ruleset.only_user) return std::nullopt;
   return Flow{.fate = ruleset.only_user ? Fate::forgotten : fate_of(*tuple, *content),
               .family = content->family,
@@ -89,7 +89,7 @@ std::optional<Flow> read_flow(const netlink::Message& message, const Ruleset& ru
               .zone = copy(netlink::find_attribute(content->attributes, CTA_ZONE))};
 }
 
-// A machine may have very many flows, so the kernel is asked for those with a mark of ours alone.
+// A machine may have very many flows. In user scope the kernel lists only those with our marks.
 nlmsghdr* list_request(std::span<uint8_t> room, const Ruleset& ruleset) {
   nlmsghdr* header =
       netlink::begin_request(room.data(), {.type = type_of(IPCTNL_MSG_CT_GET), .flags = NLM_F_DUMP});
@@ -111,7 +111,7 @@ Result<std::vector<Flow>> list_flows(netlink::Socket& socket, const Ruleset& rul
   return flows;
 }
 
-// One that has ended meanwhile needs neither.
+// It is not an error if the flow has ended meanwhile.
 Result<> mark_or_forget(netlink::Socket& socket, const Flow& flow, uint32_t mark) {
   alignas(nlmsghdr) std::array<uint8_t, request_size> request{};
   const auto message = flow.fate == Fate::unverified ? IPCTNL_MSG_CT_NEW : IPCTNL_MSG_CT_DELETE;

@@ -20,22 +20,22 @@ constexpr uint16_t type_of(uint16_t message) {
   return NFNL_SUBSYS_NFTABLES << 8U | message;
 }
 
-// A question with at most two attributes, and the kernel's answer.
-class Question {
+// A request with at most two attributes, and the kernel's answer.
+class Query {
  public:
-  Question(uint16_t message, uint8_t family)
+  Query(uint16_t message, uint8_t family)
       : header_(netlink::begin_request(request_.data(), {.type = type_of(message), .family = family})) {}
 
-  void about(uint16_t attribute, const char* name) { mnl_attr_put_strz(header_, attribute, name); }
+  void add_name(uint16_t attribute, const char* name) { mnl_attr_put_strz(header_, attribute, name); }
 
-  // The message lies in this question, which lives until its next use.
+  // The message points into this object, and is valid until the next ask().
   Result<netlink::Message> ask() {
     netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::netfilter));
     TRY(netlink::send(socket, header_));
     const auto received = TRY(socket.receive(reply_));
     std::span<const uint8_t> rest = received.data;
     const auto message = netlink::next_message(rest);
-    if (!message) return fail(Exit::unavailable, "the kernel did not answer for nf_tables");
+    if (!message) return fail(Exit::unavailable, "nf_tables: the kernel did not answer");
     return *message;
   }
 
@@ -45,7 +45,7 @@ class Question {
   nlmsghdr* header_;
 };
 
-// The errno an answer carries; 0 where it is none of an error.
+// The errno in an answer; 0 if the answer is no error.
 int error_of(const netlink::Message& message) {
   return message.type == NLMSG_ERROR ? netlink::acknowledged(message).value_or(EPROTO) : 0;
 }
@@ -68,26 +68,26 @@ Result<Presence> presence(const netlink::Message& answer, uint16_t found) {
 }  // namespace
 
 Result<uint32_t> read_generation() {
-  Question question(NFT_MSG_GETGEN, AF_UNSPEC);
-  const netlink::Message message = TRY(question.ask());
+  Query query(NFT_MSG_GETGEN, AF_UNSPEC);
+  const netlink::Message message = TRY(query.ask());
   if (message.type != type_of(NFT_MSG_NEWGEN)) return std::unexpected(refusal(error_of(message)));
   const auto content = netlink::netfilter_header(message);
   const auto id = content ? netlink::find_attribute(content->attributes, NFTA_GEN_ID) : std::nullopt;
-  if (!id || !id->be32()) return fail(Exit::unavailable, "the kernel's answer for nf_tables makes no sense");
+  if (!id || !id->be32()) return fail(Exit::unavailable, "nf_tables: malformed answer from the kernel");
   return *id->be32();
 }
 
 Result<Presence> find_table() {
-  Question question(NFT_MSG_GETTABLE, NFPROTO_INET);
-  question.about(NFTA_TABLE_NAME, table_name);
-  return presence(TRY(question.ask()), NFT_MSG_NEWTABLE);
+  Query query(NFT_MSG_GETTABLE, NFPROTO_INET);
+  query.add_name(NFTA_TABLE_NAME, table_name);
+  return presence(TRY(query.ask()), NFT_MSG_NEWTABLE);
 }
 
 Result<Presence> find_chain(const std::string& name) {
-  Question question(NFT_MSG_GETCHAIN, NFPROTO_INET);
-  question.about(NFTA_CHAIN_TABLE, table_name);
-  question.about(NFTA_CHAIN_NAME, name.c_str());
-  return presence(TRY(question.ask()), NFT_MSG_NEWCHAIN);
+  Query query(NFT_MSG_GETCHAIN, NFPROTO_INET);
+  query.add_name(NFTA_CHAIN_TABLE, table_name);
+  query.add_name(NFTA_CHAIN_NAME, name.c_str());
+  return presence(TRY(query.ask()), NFT_MSG_NEWCHAIN);
 }
 
 }  // namespace ostiary::nft

@@ -1,6 +1,6 @@
-// nft/kernel_state.h: what the kernel says of nf_tables in this network namespace, by one message and its
-// answer: a context of libnftables reads the whole ruleset for as much. An error says what is missing where
-// this process or this kernel has no nf_tables.
+// nft/kernel_state.h: queries nf_tables in this network namespace.
+// - A query is one message and its answer. libnftables would read the whole ruleset for it.
+// - If this process or this kernel cannot use nf_tables, the error says what is missing.
 #pragma once
 
 #include <cstdint>
@@ -10,15 +10,15 @@
 
 namespace ostiary::nft {
 
-// The number of the ruleset, which every transaction moves on.
+// The generation of the ruleset: every transaction increments it.
 Result<uint32_t> read_generation();
 
 enum class Presence : uint8_t { absent, present };
 
-// Whether there is a table of our name.
+// Whether the table inet ostiary exists.
 Result<Presence> find_table();
 
-// Whether it has a chain of that name, of at most 100 octets.
+// Whether the table has a chain of this name, which has at most 100 octets.
 Result<Presence> find_chain(const std::string& name);
 
 }  // namespace ostiary::nft

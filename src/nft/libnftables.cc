@@ -5,7 +5,7 @@
 namespace ostiary::nft {
 namespace {
 
-// libnftables' complaint in one line: the reason behind its last colon-separated "Error".
+// The reason in one line: the text after the first "Error: ".
 std::string first_reason(std::string_view text) {
   if (const size_t error = text.find("Error: "); error != std::string_view::npos)
     text.remove_prefix(error + 7);
@@ -23,7 +23,7 @@ Error explain(const char* complaint) {
         "and nft_reject_inet on the host";
   if (reason.contains("Message too long"))
     reason +=
-        "; the kernel takes no transaction of that size here: allow fewer address ranges, or raise the "
+        "; the kernel accepts no transaction of this size here: allow fewer address ranges, or raise the "
         "host's net.core.wmem_max";
   return {Exit::unavailable, "nftables: " + reason};
 }

@@ -1,4 +1,4 @@
-// libnftables.h: what is said to the kernel in libnftables' words.
+// nft/libnftables.h: runs commands through libnftables.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,8 @@ namespace ostiary::nft {
 using NftContext = std::unique_ptr<nft_ctx, CDelete<nft_ctx_free>>;
 Result<NftContext> make_context();
 
-// Runs the commands, in a context of their own where none is given, and gives what they print. The error is
-// libnftables' reason in one line, with what to do about it where that is known.
+// Runs the commands and returns what they print. Without a context, the call creates its own. The
+// error is libnftables' reason in one line, with the remedy if it is known.
 Result<std::string> run_commands(nft_ctx* context, const std::string& commands, unsigned output_flags);
 Result<std::string> run_commands(const std::string& commands, unsigned output_flags = 0);
 

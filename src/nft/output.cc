@@ -8,27 +8,27 @@
 namespace ostiary::nft {
 namespace {
 
-// The kernel's own refusals. A TCP reset comes from the address that was refused, which is not this host's.
-// Over loopback it reaches nothing but this host. To a container inside it leaves, and only `forward` sets
-// that mark.
+// The kernel's own refusals. A TCP reset comes from the refused address, which is not this host's.
+// Over loopback it reaches this host alone. A refusal to a container inside leaves this host; only
+// `forward` sets the mark that lets it out.
 void add_refusals(Json& out, const Ruleset& ruleset) {
   out.push_back(
       rule("output", {is(meta("oifname"), "lo"), has_any_tcp_flag(rst), local_destination(), accept()}));
-  out.push_back(
-      rule("output", {has(ct("state"), "related"), flow_is_marked(answered(ruleset.gate_mark)), accept()}));
+  out.push_back(rule("output", {has(ct("state"), "related"),
+                                flow_is_marked(refused_forwarding(ruleset.gate_mark)), accept()}));
 }
 
-// Router and neighbour solicitation and advertisement. Hop limit 255 keeps them on the link, since no router
-// forwards one with it. An interface that tests its new address sends from "::".
+// Router and neighbour solicitation and advertisement. No router forwards a packet with hop limit
+// 255, so they stay on the link. An interface that tests its new address sends from "::".
 void add_neighbour_discovery(Json& out) {
   out.push_back(rule("output", {is(field("icmpv6", "type"), {{"range", {133, 136}}}),
                                 is(field("ip6", "hoplimit"), 255), accept()}));
 }
 
-// Only the upstream answers the gate. The agent could bind the address of a resolver of this host and answer
-// in its place: such a packet is in a flow of the gate's and does not come from the gate. Docker's resolver
-// is the exception: Docker redirects the question to a port that dockerd holds, and dockerd is another user.
-// It answers flows and begins none.
+// Only the upstream may answer the gate. The agent could bind the address of a resolver of this
+// host and answer in its place: such a packet is in a flow of the gate without the gate's mark.
+// Docker's resolver is the exception: Docker redirects the question to a port that dockerd holds,
+// and dockerd is another user. It answers flows and begins none.
 void add_upstream_spoof_guard(Json& out, const Ruleset& ruleset) {
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     Json::array_t resolvers;
@@ -45,7 +45,7 @@ void add_upstream_spoof_guard(Json& out, const Ruleset& ruleset) {
   out.push_back(rule("output", {flow_is_marked(ruleset.gate_mark), tcp_or_udp(), deny()}));
 }
 
-// Between a process and the gate itself. It comes first, because most questions go there.
+// Packets between a process and the gate's own port 53. First, because most questions go there.
 void add_direct(Json& out) {
   out.push_back(add("chain", {{"name", direct_chain}}));
   out.push_back(
@@ -53,18 +53,18 @@ void add_direct(Json& out) {
 }
 
 void add_established(Json& out, const Ruleset& ruleset) {
-  // DNS that is still DNS here was not redirected.
+  // A packet that is still for port 53 here was not redirected.
   out.push_back(rule("output", {tcp_or_udp(), to_port(dns_port), deny()}));
   const Json is_verified = is_not(ct("mark"), any_of({ruleset.gate_mark, unverified(ruleset.gate_mark)}));
   out.push_back(rule("output", {has(ct("state"), "established"), is_verified, accept()}));
-  // Errors about a flow that passed. Connection tracking helpers could relate whole flows, and an error about
-  // a packet that was refused would quote it.
+  // ICMP errors about a flow that was accepted. "confirmed" excludes flows that a conntrack helper
+  // relates, and errors about a refused packet, which would quote it.
   out.push_back(rule("output", {has(ct("state"), "related"), has(ct("status"), "confirmed"), accept()}));
 }
 
-// Answers of services where the connection says nothing: the kernel does not track it, or first saw it under
-// way, or it may have begun while the rules were missing. Every TCP packet but the first has ACK or RST, so
-// no connection begins here.
+// Answers of services in connections whose state proves nothing: the kernel does not track the
+// connection, or first saw it under way, or it may have begun while the rules were missing. Every
+// TCP packet but the first has ACK or RST, so no connection begins here.
 void add_inbound_answers(Json& out, const Ruleset& ruleset) {
   for (const Json& unknown : {has(ct("state"), Json::array({"invalid", "untracked"})),
                               flow_is_marked(unverified(ruleset.gate_mark))})
@@ -76,12 +76,13 @@ void add_inbound_answers(Json& out, const Ruleset& ruleset) {
 }
 
 void add_loopback(Json& out, const Ruleset& ruleset) {
-  // A redirected packet keeps the interface it was first routed to.
+  // A redirected packet still has the output interface of its first route.
   out.push_back(
       rule("output", {has(ct("status"), "dnat"), local_destination(), to_port(ruleset.gate_port), accept()}));
   add_closed_resolvers(out, ruleset, "output");
-  // The interface counts as well: a socket bound to another one can send to 127.0.0.1 there, and a packet
-  // that another table redirected to a process here, such as a proxy, keeps the interface it had.
+  // The interface must be lo as well. A socket bound to another interface can send to 127.0.0.1
+  // there. A packet that another table redirected to a process here, such as a proxy, still has its
+  // first interface.
   out.push_back(rule("output", {is(meta("oifname"), "lo"), local_destination(), accept()}));
 }
 
@@ -93,8 +94,9 @@ void add_permitted(Json& out) {
 
 }  // namespace
 
-// The gate's own packets. The flows it opens are marked as well: when its socket is gone, the agent could
-// bind the same port, and its packets would belong to that flow and pass as "established".
+// Accepts the gate's packets, and marks the flows that the gate opens. Once the gate's socket is
+// closed, the agent could bind the same port: without the mark, its packets would pass as
+// "established" in that flow.
 void add_gate(Json& out, const Ruleset& ruleset) {
   const Json is_gate = is(meta("mark"), ruleset.gate_mark);
   out.push_back(rule("output", {is_gate, is(ct("direction"), "original"), set_flow_mark(ruleset.gate_mark)}));
@@ -106,7 +108,7 @@ void add_closed_resolvers(Json& out, const Ruleset& ruleset, const char* chain) 
     out.push_back(rule(chain, {is(field(ip(resolver.family()), "daddr"), resolver.text()), deny()}));
 }
 
-// It would go to the server that the process asked, with a name that the process chose.
+// The error would go to the server that the process asked, with a name that the process chose.
 void add_late_answers(Json& out, const Json& matches) {
   constexpr unsigned icmp_header = 8;
   for (const Family family : {Family::ipv4, Family::ipv6}) {

@@ -1,5 +1,5 @@
-// output.h: judges packets on their way out; the heart of the ruleset.
-// docs/ruleset.md lists the chains and their rules in order.
+// nft/output.h: the rules that judge packets on their way out.
+// docs/ruleset.md lists the chains, and their rules in order.
 #pragma once
 
 #include <cstdint>
@@ -10,45 +10,47 @@
 
 namespace ostiary::nft {
 
-// After every conventional chain and every NAT of the output hook, so that what is judged is what leaves.
+// After every conventional chain and every NAT of the output hook: the rules see what leaves.
 inline constexpr int filter_priority = 200;
 inline constexpr uint16_t dns_port = 53;
-// Where packets between a process and the gate's own port 53 are exempt from tracking, and where they pass.
-// Both are empty until the gate has that port.
+// For packets between a process and the gate's own port 53: `untrack` exempts them from tracking,
+// and `direct` accepts them. Both chains are empty until the gate has that port.
 inline constexpr const char* untrack_chain = "untrack";
 inline constexpr const char* direct_chain = "direct";
 
-// Marks of the agent's flows where the rules hold one user. They are not the gate's.
+// Marks of the agent's flows in user scope. None is the gate's mark.
 struct AgentMarks {
-  uint32_t permitted;    // to what the rules permit
-  uint32_t own_service;  // to a service of this host, which must turn out to be the agent's own
-  uint32_t not_its_own;  // the service is another user's
+  uint32_t permitted;        // to a destination that the rules permit
+  uint32_t own_service;      // to a service of this host, which may be another user's
+  uint32_t foreign_service;  // to a service that is another user's
 };
+// The bits in which these marks differ from the gate's.
 inline constexpr uint32_t variants_of_mark = 3;
 constexpr AgentMarks agent_marks(const Ruleset& ruleset) {
   return {ruleset.gate_mark ^ 1U, ruleset.gate_mark ^ 2U, ruleset.gate_mark ^ 3U};
 }
-// A flow from a container inside that was refused: the refusal may go back to it.
-constexpr uint32_t answered(uint32_t gate_mark) {
+// The mark of a refused flow from a container inside: the refusal may go back to the container.
+constexpr uint32_t refused_forwarding(uint32_t gate_mark) {
   return gate_mark ^ 4U;
 }
 
-// Holds every process but the gate: the chain denies what it does not accept.
+// Container scope: holds every process but the gate. The chain denies packets that no rule accepts.
 void add_output(nlohmann::json& out, const Ruleset& ruleset);
 
-// Holds one user and leaves all others alone.
+// User scope: holds one user and leaves all others alone.
 void add_output_of_user(nlohmann::json& out, const Ruleset& ruleset, uint32_t user);
 
-// Packets that come in, and those that are forwarded.
+// Container scope: packets that arrive, and packets that are forwarded.
 void add_arrivals(nlohmann::json& out, const Ruleset& ruleset);
 void add_forward(nlohmann::json& out, const Ruleset& ruleset);
 
-// What both have in common; `chain` is where packets are judged. The gate's rules go to "output".
+// Rules of both scopes. The gate's go to chain "output". `chain` judges the agent's packets.
 void add_gate(nlohmann::json& out, const Ruleset& ruleset);
 void add_closed_resolvers(nlohmann::json& out, const Ruleset& ruleset, const char* chain);
 
-// Drops the ICMP errors that quote a packet from port 53, where `matches` say so: a socket that was closed
-// meanwhile rejects the gate's answer. They are not logged, since they are nothing that the agent did.
+// Drops ICMP errors that quote a packet from port 53, if the packets also match `matches`: the
+// kernel rejects the gate's answer for a socket that was closed meanwhile. They are not logged,
+// because the agent did not send them.
 void add_late_answers(nlohmann::json& out, const nlohmann::json& matches);
 
 }  // namespace ostiary::nft

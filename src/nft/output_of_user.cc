@@ -1,10 +1,11 @@
-// Where the rules hold one user, the agent could get out through every other user of the machine, or go on in
-// their flows. So nearness alone lets nothing pass:
-// - A flow is the agent's if the agent began it while the rules were there: the rules mark it then. In a flow
-//   of another user's it may answer, and no more.
-// - Over loopback it reaches its own services and the gate. The owner of the socket that accepts a connection
-//   shows whose service it is.
-// A packet without an owner comes from the kernel, or from a socket that was closed with data to send.
+// The rules of user scope. The agent could get out through a service of another user, or go on in
+// another user's flow. So neither loopback nor an established flow is enough to let a packet pass:
+// - A flow is the agent's if the agent began it under the rules, which then mark it. In another
+//   user's flow the agent may only answer.
+// - Over loopback the agent reaches its own services and the gate. The owner of the accepting
+//   socket shows whose service it is.
+// - A packet without an owner comes from the kernel, or from a socket that was closed with data
+//   left to send.
 #include <netinet/in.h>
 
 #include "expressions.h"
@@ -17,27 +18,27 @@ namespace {
 constexpr const char* confined = "confined";
 constexpr const char* crowd = "crowd";
 
-// Another user may begin a flow with addresses and ports that the agent has used: the flow is that user's
-// then.
-void add_foreign_beginning(Json& out, const AgentMarks& marks) {
-  out.push_back(rule(
-      "output",
-      {tcp_flags(syn | ack | rst, syn),
-       is(ct("mark"), any_of({marks.permitted, marks.own_service, marks.not_its_own})), set_flow_mark(0)}));
-}
-
-// Drops an acceptance by another user's socket. The agent's next SYN, a second later, is refused. A refusal
-// now would go to the one who accepted, and the agent would learn nothing.
-void add_acceptance(Json& out, const AgentMarks& marks) {
+// Another user's SYN can reuse the addresses and ports of the agent's flow. It takes the flow over.
+void add_foreign_syn(Json& out, const AgentMarks& marks) {
   out.push_back(
-      rule("output", {is(ct("mark"), any_of({marks.own_service, marks.not_its_own})),
-                      tcp_flags(syn | ack, syn | ack), counter(), set_flow_mark(marks.not_its_own), drop()}));
+      rule("output", {tcp_flags(syn | ack | rst, syn),
+                      is(ct("mark"), any_of({marks.permitted, marks.own_service, marks.foreign_service})),
+                      set_flow_mark(0)}));
 }
 
-// Packets without an owner may come from a socket that the agent closed. Such a socket goes on sending:
-// - by a source route, to where no rule has judged it;
-// - to a DNS server. Only the agent's own packets are in the zone of its questions, so that the kernel does
-//   not know these as part of the redirected flow. Every lookup over TCP ends in some: they are not logged.
+// Drops a SYN-ACK of another user's socket. The agent's next SYN, a second later, is refused. A
+// refusal of the SYN-ACK would go to the accepting socket, and the agent would learn nothing.
+void add_foreign_syn_ack(Json& out, const AgentMarks& marks) {
+  out.push_back(rule(
+      "output", {is(ct("mark"), any_of({marks.own_service, marks.foreign_service})),
+                 tcp_flags(syn | ack, syn | ack), counter(), set_flow_mark(marks.foreign_service), drop()}));
+}
+
+// Packets without an owner may come from a socket that the agent closed. It can still send:
+// - by a source route, to a destination that no rule judged;
+// - to a DNS server. Only the agent's own packets are in the zone of its questions, so the kernel
+//   does not see these as part of the redirected flow. Every lookup over TCP leaves some: they are
+//   not logged.
 void add_ownerless(Json& out, const Ruleset& ruleset, uint32_t user) {
   out.push_back(rule("output", {is_not(meta("skuid"), user), accept()}));
   out.push_back(rule("output", {has_routing_header(), go(stray)}));
@@ -50,23 +51,24 @@ void add_ownerless(Json& out, const Ruleset& ruleset, uint32_t user) {
 }
 
 void add_flows(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
-  for (const uint32_t foreign : {ruleset.gate_mark, marks.not_its_own})
-    out.push_back(rule(confined, {flow_is_marked(foreign), deny()}));
+  for (const uint32_t not_the_agents : {ruleset.gate_mark, marks.foreign_service})
+    out.push_back(rule(confined, {flow_is_marked(not_the_agents), deny()}));
   out.push_back(rule(confined, {tcp_or_udp(), to_port(dns_port), deny()}));
   out.push_back(rule(confined, {is(ct("direction"), "reply"), accept()}));
   out.push_back(rule(confined, {has(ct("state"), "established"),
                                 is(ct("mark"), any_of({marks.permitted, marks.own_service})), accept()}));
 }
 
-// The kernel's table of flows is the machine's. A full one would cut off every other user.
+// The whole machine shares the kernel's table of flows. A full table would cut off all other users.
 void add_crowd(Json& out, const Ruleset& ruleset) {
   out.push_back(add("chain", {{"name", crowd}}));
   out.push_back(rule(crowd, {counter(), log(ruleset, Cause::too_many_flows)}));
   out.push_back(rule(crowd, {{{"reject", {{"type", "icmpx"}, {"expr", "admin-prohibited"}}}}}));
 }
 
-// The kernel's own count leaves out connections that were closed, whose flows live on for two minutes.
-void add_bound(Json& out) {
+// `ct count` leaves out closed connections, whose flows stay in the table for two minutes. The rate
+// of new connections bounds those.
+void add_flow_limits(Json& out) {
   const Json begins = has(ct("state"), "new");
   out.push_back(
       rule(confined, {begins, {{"ct count", {{"val", limits::flows_of_user}, {"inv", true}}}}, go(crowd)}));
@@ -81,7 +83,7 @@ void add_bound(Json& out) {
 }
 
 void add_gates_port(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
-  // A redirected packet keeps the interface it was first routed to.
+  // A redirected packet still has the output interface of its first route.
   out.push_back(rule(confined, {has(ct("status"), "dnat"), local_destination(), to_port(ruleset.gate_port),
                                 set_flow_mark(marks.permitted), accept()}));
   for (const Family family : {Family::ipv4, Family::ipv6}) {
@@ -103,9 +105,10 @@ Json begins_connection() {
   return tcp_flags(syn | ack, syn);
 }
 
-// TCP Fast Open delivers data with the SYN, before the rules see who accepts. Drop a SYN larger than a plain
-// one of Linux; the sender's next try, a second later, has no data. A connection of the agent's to its own
-// service is a flow for ten seconds after its end, so this comes before established flows.
+// TCP Fast Open delivers data with the SYN, before the rules see who accepts. Drop a SYN larger
+// than a plain one of Linux; the sender's retry, a second later, carries no data. A connection of
+// the agent to its own service stays a flow for ten seconds after its end, so this comes before
+// established flows.
 void add_syn_data_guard(Json& out) {
   constexpr unsigned tcp_with_usual_options = 40;
   const Json to_this_host = is(meta("oifname"), "lo");
@@ -117,8 +120,8 @@ void add_syn_data_guard(Json& out) {
   out.push_back(rule(confined, {to_this_host, begins_connection(), longer_than(40), counter(), drop()}));
 }
 
-// A connection begins with a SYN; one that does not was begun while there were no rules, perhaps to another
-// user's service.
+// A connection must begin with a SYN. One that does not was begun while the rules were missing,
+// perhaps to another user's service.
 void add_loopback(Json& out, const AgentMarks& marks) {
   const Json to_this_host = is(meta("oifname"), "lo");
   out.push_back(rule(confined, {to_this_host, local_destination(), begins_connection(),
@@ -135,8 +138,8 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   out.push_back(base_chain("output", "filter", "output", filter_priority, "accept"));
   add_gate(out, ruleset);
   out.push_back(rule("output", {is_user(user), go(confined)}));
-  add_foreign_beginning(out, marks);
-  add_acceptance(out, marks);
+  add_foreign_syn(out, marks);
+  add_foreign_syn_ack(out, marks);
   add_ownerless(out, ruleset, user);
 
   out.push_back(rule(confined, {jump(invert)}));
@@ -144,7 +147,7 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   add_source_route(out, confined);
   add_syn_data_guard(out);
   add_flows(out, ruleset, marks);
-  add_bound(out);
+  add_flow_limits(out);
   add_gates_port(out, ruleset, marks);
   add_closed_resolvers(out, ruleset, confined);
   add_permitted(out, marks);

@@ -1,4 +1,5 @@
-// The prefixes of two rules are nested or apart, so a rule is cut down by what wider rules already permit.
+// The networks of two rules are nested or disjoint, so each rule is reduced by the ports that wider
+// rules permit.
 
 #include <algorithm>
 #include <array>
@@ -27,7 +28,7 @@ inet::IpAddress masked(const inet::IpAddress& address, unsigned prefix) {
   return inet::IpAddress::v4({octets[0], octets[1], octets[2], octets[3]});
 }
 
-// What is left of `pieces` without `hole`.
+// `pieces` without the ports of `hole`.
 std::vector<Ports> cut(const std::vector<Ports>& pieces, Ports hole) {
   std::vector<Ports> left;
   for (const Ports& piece : pieces) {

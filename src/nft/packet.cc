@@ -47,9 +47,9 @@ std::optional<PacketTarget> parse_v4(std::span<const uint8_t> bytes) {
   return target;
 }
 
-enum class Walk : uint8_t { transport, extension, cut };
+enum class Walk : uint8_t { transport, extension, stop };
 
-// Steps over one extension header, so that `bytes` begins at what `target.protocol` names.
+// Skips one extension header. `bytes` then begins with the header that `target.protocol` names.
 Walk step(PacketTarget& target, std::span<const uint8_t>& bytes) {
   size_t size = 0;
   switch (target.protocol) {
@@ -67,10 +67,10 @@ Walk step(PacketTarget& target, std::span<const uint8_t>& bytes) {
     default:
       return Walk::transport;
   }
-  if (size == 0) return Walk::cut;
+  if (size == 0) return Walk::stop;
   const bool later_fragment = target.protocol == IPPROTO_FRAGMENT && (*be16(bytes, 2) & 0xfff8U) != 0;
   target.protocol = bytes[0];
-  if (later_fragment || bytes.size() < size) return Walk::cut;
+  if (later_fragment || bytes.size() < size) return Walk::stop;
   bytes = bytes.subspan(size);
   return Walk::extension;
 }

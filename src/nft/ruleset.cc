@@ -12,9 +12,9 @@
 namespace ostiary::nft {
 namespace {
 
-// In front of Docker's NAT at -100: its redirection of 127.0.0.11:53 is then never reached by the agent.
+// Before Docker's NAT at -100: the agent's packets never reach its redirect of 127.0.0.11:53.
 constexpr int nat_priority = -110;
-// Behind where other tables exempt packets from tracking, at -300, and in front of tracking at -200.
+// After other tables exempt packets from tracking, at -300, and before tracking, at -200.
 constexpr int before_tracking = -250;
 constexpr uint16_t question_zone = 53053;
 
@@ -51,7 +51,8 @@ void add_routes(Json& out, const Ruleset& ruleset) {
   for (Json& each : route_commands(ruleset)) out.push_back(std::move(each));
 }
 
-// Counts, logs and refuses. The caller learns it in microseconds; a dropped packet would cost it minutes.
+// Counts, logs and refuses. A refused caller gets the error in microseconds. After a drop it would
+// wait for minutes.
 void add_denied(Json& out, const Ruleset& ruleset) {
   out.push_back(add("chain", {{"name", "denied"}}));
   out.push_back(rule("denied", {counter(), log(ruleset, Cause::no_rule)}));
@@ -59,8 +60,8 @@ void add_denied(Json& out, const Ruleset& ruleset) {
   out.push_back(rule("denied", {{{"reject", {{"type", "icmpx"}, {"expr", "admin-prohibited"}}}}}));
 }
 
-// What a process asks the gate itself, and the answer, needs no connection and no redirect. From any other
-// address it would: the answer to a forged one would leave this host.
+// A question to the gate's own port 53, and its answer, need neither tracking nor redirect. The
+// source must be the gate's address too: an answer to a forged source would leave this host.
 void add_untrack(Json& out, const char* chain) {
   out.push_back(add("chain", {{"name", untrack_chain}}));
   for (const Family family : {Family::ipv4, Family::ipv6}) {
@@ -70,9 +71,9 @@ void add_untrack(Json& out, const char* chain) {
   }
 }
 
-// In front of connection tracking, which then keeps these flows apart: the redirect of one of the agent's
-// questions never applies to a packet of the gate's, or of another user's, from the same port to the same
-// server.
+// Before connection tracking, which then keeps these flows apart: the redirect of an agent's
+// question never applies to a packet of the gate, or of another user, from the same port to the
+// same server.
 void add_questions(Json& out, const Ruleset& ruleset) {
   constexpr const char* chain = "questions";
   out.push_back(base_chain(chain, "filter", "output", before_tracking, "accept"));
@@ -80,8 +81,8 @@ void add_questions(Json& out, const Ruleset& ruleset) {
   if (ruleset.zones == Zones::unsupported) return;
   const Json own_zone{
       {"mangle", {{"key", {{"ct", {{"key", "zone"}, {"dir", "original"}}}}}, {"value", question_zone}}}};
-  // A zone would have the kernel track what another table exempts, and boot/tracking_probe.h believe that it
-  // tracks the rest as well.
+  // A zone would make the kernel track packets that another table exempts. boot/tracking_probe.h
+  // would then conclude that the kernel tracks all others as well.
   out.push_back(rule(chain, {has(ct("state"), "untracked"), accept()}));
   if (!ruleset.only_user) {
     out.push_back(
@@ -106,7 +107,8 @@ void add_nat(Json& out, const Ruleset& ruleset) {
 nlohmann::json commands(const Ruleset& ruleset) {
   Json out = Json::array();
   const auto addresses = without_overlaps(ruleset.addresses);
-  // Admissions come first, as they do where they are kept and the rest is made anew: listings are then alike.
+  // Admissions come first, as they do if they are kept and the rest is replaced: equal rules then
+  // have equal listings.
   for (const Family family : {Family::ipv4, Family::ipv6}) add_admissions(out, ruleset, family);
   for (const Family family : {Family::ipv4, Family::ipv6}) add_addresses(out, addresses, family);
   add_routes(out, ruleset);
@@ -141,7 +143,7 @@ nlohmann::json direct_dns_commands(const Ruleset& ruleset) {
   return out;
 }
 
-// An interface with a default route is found in a set of its own, which is faster to look into.
+// Interfaces with a default route are in a set of their own, which is faster to search.
 nlohmann::json route_commands(const Ruleset& ruleset) {
   Json uplinks = Json::array();
   Json networks = Json::array();

@@ -41,12 +41,12 @@ bool is_admissions(const Json& set) {
   return name == allow4_name || name == allow6_name;
 }
 
-// Takes away everything the table holds but the admissions, whoever put it there.
+// Deletes the content of the table except the admissions, including additions by other processes.
 Result<Json> clear_around_admissions(nft_ctx* context) {
   const std::string listing = TRY(list_table(context, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE));
   const Json parsed = Json::parse(listing, nullptr, false);
   if (parsed.is_discarded() || !parsed.contains("nftables"))
-    return fail(Exit::unavailable, "nftables: the table's listing makes no sense");
+    return fail(Exit::unavailable, "nftables: cannot parse the listing of the table inet ostiary");
   Json chains = Json::array();
   Json sets = Json::array();
   for (const Json& object : parsed["nftables"]) {
@@ -64,7 +64,7 @@ Result<Json> clear_around_admissions(nft_ctx* context) {
   return out;
 }
 
-// The kernel does not take a sleeping table apart and wake it in one transaction.
+// The kernel cannot delete the content of a dormant table and wake the table in one transaction.
 Result<> wake(nft_ctx* context) {
   const std::string text = TRY(list_table(context, NFT_CTX_OUTPUT_TERSE));
   if (text.contains("\n\tflags dormant")) TRY(commit(context, Json::array({command("add", our_table())})));
@@ -77,7 +77,7 @@ Json our_chain(const std::string& name) {
 
 }  // namespace
 
-// What a boot to come is to know of this one.
+// What a later boot needs to know about this one.
 Json Table::notes(const Ruleset& ruleset) const {
   Json out = Json::array();
   if (ruleset.only_user)
@@ -102,7 +102,7 @@ Result<Table> Table::open() {
   Context context(TRY(make_context()).release());
   auto sockets = TRY(netlink::own_sockets());
   std::erase_if(sockets, [&before](int each) { return std::ranges::find(before, each) != before.end(); });
-  if (sockets.size() != 1) return fail(Exit::unavailable, "libnftables: its socket is not to be found");
+  if (sockets.size() != 1) return fail(Exit::unavailable, "libnftables: cannot find its netlink socket");
   const uint32_t port = TRY(netlink::port_of(sockets.front()));
   return Table(std::move(context), port);
 }
@@ -116,11 +116,11 @@ Result<> Table::apply(const Ruleset& ruleset, Existing existing) {
     return commit_rules(TRY(clear_around_admissions(context)), ruleset);
   }
   if (presence == Presence::absent) {
-    // A deletion makes the kernel wait for its readers, so leave it out. "create" fails where another process
-    // has made the table meanwhile.
+    // A deletion makes the kernel wait for its readers, so avoid it. "create" fails if another
+    // process has made the table meanwhile.
     if (commit_rules(Json::array({command("create", our_table())}), ruleset)) return {};
   }
-  // "add" first, so that "delete" has something to delete.
+  // "add" first, so that "delete" finds a table.
   return commit_rules(
       Json::array({command("add", our_table()), command("delete", our_table()), command("add", our_table())}),
       ruleset);
@@ -146,13 +146,14 @@ Result<> remove() {
   batch.end_message();
   for (const netlink::Refusal& each : TRY(batch.commit(socket)))
     if (each.error != ENOENT)
-      return fail(Exit::unavailable, "nftables: the table stays: " + std::string(std::strerror(each.error)));
+      return fail(Exit::unavailable, "nftables: cannot delete the table inet ostiary: " +
+                                         std::string(std::strerror(each.error)));
   return {};
 }
 
 Result<std::string> Table::fingerprint() {
   if (TRY(find_table()) == Presence::absent) return std::string();
-  // As text: it shows a table's flags, which the JSON of older libraries does not.
+  // As text, because it shows the table's flags. The JSON of older libraries does not.
   constexpr unsigned numbers = NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL;
   std::string text = TRY(list_table(context_.get(), numbers | NFT_CTX_OUTPUT_TERSE));
   for (const char* set : {"net4", "net6"}) {

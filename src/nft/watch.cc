@@ -19,15 +19,15 @@ namespace {
 
 constexpr int waiting_bytes = 1 << 20;
 constexpr size_t datagram_size = 65536;
-constexpr size_t most_changes = 64;  // a read, or little more
+constexpr size_t most_changes = 64;  // per read(), or few more
 
-// In the messages about tables, chains, rules, sets, elements and objects alike.
+// The attribute has the same number in all kinds of messages.
 constexpr uint16_t table_attribute = NFTA_TABLE_NAME;
 static_assert(table_attribute == NFTA_CHAIN_TABLE && table_attribute == NFTA_RULE_TABLE &&
               table_attribute == NFTA_SET_TABLE && table_attribute == NFTA_SET_ELEM_LIST_TABLE &&
               table_attribute == NFTA_OBJ_TABLE && table_attribute == NFTA_FLOWTABLE_TABLE);
 
-// A chain with a hook would be more than a note, and so would one that was renamed.
+// A chain with a hook is more than a note, and so is a chain that was renamed.
 bool is_note_of_a_session(const netlink::Message& message, const netlink::NetfilterHeader& content) {
   const auto name = netlink::find_attribute(content.attributes, NFTA_CHAIN_NAME);
   return (message.type & 0xffU) == NFT_MSG_NEWCHAIN && (message.flags & NLM_F_CREATE) != 0 && name &&
@@ -76,7 +76,8 @@ std::optional<Change> TransactionReader::take(const netlink::Message& message) {
 Watch::Watch(netlink::Socket socket, uint32_t table)
     : socket_(std::move(socket)), reader_(table), buffer_(datagram_size) {}
 
-// The kernel throws away what the gate tells, which is each admission: else every first answer would wake us.
+// The kernel discards the gate's notifications before they reach the socket. Otherwise each
+// admission would wake the keeper.
 void Watch::expect_from(uint32_t gate) {
   reader_.expect_from(gate);
   std::array<sock_filter, 4> code{{
@@ -86,7 +87,7 @@ void Watch::expect_from(uint32_t gate) {
       BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
   }};
   const sock_fprog program{.len = code.size(), .filter = code.data()};
-  // Without it the reader does the same, later.
+  // If this fails, the reader discards them.
   (void)::setsockopt(socket_.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }
 

@@ -1,6 +1,6 @@
-// nft/admissions.h: the addresses the kernel lets the agent reach, for a time.
-// When admit() has returned without an error the kernel has acknowledged every one of them.
-// The kernel alone knows what is admitted; nothing is remembered here.
+// nft/admissions.h: the addresses that the kernel lets the agent reach, each for a limited time.
+// - When admit() returns without an error, the kernel has acknowledged every admission.
+// - The kernel's sets are the only record. This module keeps no copy.
 #pragma once
 
 #include <chrono>
@@ -14,33 +14,35 @@
 
 namespace ostiary::nft {
 
-// Whether the address is admitted already. `unknown` is always right and costs some microseconds more.
-// A wrong `absent` costs milliseconds: the kernel rolls the transaction back, and admit() tries again.
+// Whether the caller knows that the address is not admitted yet.
+// - `unknown` is always correct. It costs a few microseconds more.
+// - A wrong `absent` costs milliseconds: the kernel rolls back, and admit() retries.
 enum class Prior : uint8_t { unknown, absent };
 
 struct Admission {
   inet::IpAddress address;
   uint8_t protocol = 0;  // IPPROTO_TCP, IPPROTO_UDP
   uint16_t port = 0;
-  std::chrono::seconds lifetime{0};  // from now, whatever was left of an earlier admission; more than 0
+  // More than 0, from now. It replaces the remaining time of an earlier admission.
+  std::chrono::seconds lifetime{0};
   Prior prior = Prior::unknown;
 };
 
-// The seam to the kernel's sets.
+// The kernel's sets, behind an interface that tests can fake.
 class AdmissionSet {
  public:
   virtual ~AdmissionSet() = default;
 
-  // Both families in one transaction; more than `limits::batch_admissions` in several, in their order, and
-  // what precedes an error is admitted.
+  // Admits addresses of both families in one transaction. More than `limits::batch_admissions` take
+  // several transactions, in the given order. If one fails, the earlier ones stay in effect.
   virtual Result<> admit(std::span<const Admission> admissions) = 0;
 
-  // Lifetimes do not matter here, nor does it when some are not admitted. Flows that are open stay open.
+  // Ignores lifetimes, and admissions that the kernel does not hold. Open flows stay open.
   virtual Result<> revoke(std::span<const Admission> admissions) = 0;
 };
 
 namespace limits {
-// So many that all their refusals fit a socket's receive buffer.
+// The kernel's refusals of one full batch fit a socket's receive buffer.
 inline constexpr size_t batch_admissions = 128;
 }  // namespace limits
 
@@ -51,15 +53,15 @@ class KernelAdmissions final : public AdmissionSet {
   Result<> admit(std::span<const Admission> admissions) override;
   Result<> revoke(std::span<const Admission> admissions) override;
 
-  // The name under which the kernel reports these changes to watchers.
+  // The netlink port that the kernel reports with these changes (nft/watch.h).
   uint32_t port() const { return socket_.port(); }
 
  private:
   explicit KernelAdmissions(netlink::Socket socket);
   Result<> admit_batch(std::span<const Admission> admissions);
   Result<> revoke_batch(std::span<const Admission> admissions);
-  Result<std::span<const netlink::Refusal>> try_believing(std::span<const Admission> admissions);
-  Result<std::span<const netlink::Refusal>> try_regardless(std::span<const Admission> admissions);
+  Result<std::span<const netlink::Refusal>> try_with_priors(std::span<const Admission> admissions);
+  Result<std::span<const netlink::Refusal>> try_renewals(std::span<const Admission> admissions);
   void renew(const Admission& admission);
   void add(const Admission& admission, uint16_t flags);
   void remove(const Admission& admission);

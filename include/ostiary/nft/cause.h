@@ -1,4 +1,5 @@
-// nft/cause.h: why a packet was stopped. The rules log the cause as NFLOG's prefix, and the audit tells it.
+// nft/cause.h: why the rules stopped a packet. The rules log the cause as NFLOG's prefix, and the
+// audit reports it as `why`.
 #pragma once
 
 #include <array>
@@ -9,19 +10,22 @@
 namespace ostiary::nft {
 
 enum class Cause : uint8_t {
-  no_rule,  // the `denied` chain refused it
-  // The source is not an address of this host, or it arrived on an interface that does not lead back to it.
+  no_rule,  // no rule accepted it: the `denied` chain refused it
+  // The source is not an address of this host, or the route back to the source does not lead
+  // through the interface that the packet arrived on.
   forged_source,
-  wrong_interface,  // for this host, or from a loopback address, and about to leave
-  inbound,          // a new flow from outside to a port that --allow-inbound does not name
-  too_many_flows,   // the agent has too many flows at once
+  // The `stray` chain: the packet would leave through an interface that contradicts its addresses,
+  // or it has no owner and carries a source route.
+  wrong_interface,
+  inbound,         // a new flow from outside to a port that --allow-inbound does not name
+  too_many_flows,  // the agent has too many flows, or opens connections too fast
 };
 inline constexpr std::array causes{Cause::no_rule, Cause::forged_source, Cause::wrong_interface,
                                    Cause::inbound, Cause::too_many_flows};
 static_assert(causes.size() == static_cast<size_t>(Cause::too_many_flows) + 1,
-              "name every cause, the last one here");
+              "list every cause, and name the last one here");
 
-// Empty for no_rule: most denials are of that kind.
+// Empty for no_rule, the most common cause.
 constexpr std::string_view text(Cause cause) {
   switch (cause) {
     case Cause::no_rule:

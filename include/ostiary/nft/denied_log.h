@@ -1,5 +1,7 @@
-// nft/denied_log.h: the packets the rules refused or dropped, as the kernel reports them through NFLOG.
-// Bounded: so many events a read, so many bytes waiting in the kernel; what did not fit is counted.
+// nft/denied_log.h: the packets that the rules refused or dropped, as the kernel reports them
+// through NFLOG.
+// - The number of events in one read() and the number of bytes that wait in the kernel are bounded.
+// - Packets whose events did not fit are counted in lost().
 #pragma once
 
 #include <cstdint>
@@ -17,29 +19,30 @@ namespace ostiary::nft {
 struct Denied {
   inet::IpAddress destination;
   uint8_t protocol = 0;
-  uint16_t port = 0;  // 0 where the protocol has none
+  uint16_t port = 0;  // 0 if the protocol has none
   std::optional<uint8_t> icmp_type;
   Cause cause = Cause::no_rule;
-  std::optional<uint32_t> uid;  // of the socket it came from; a forwarded packet has none
+  std::optional<uint32_t> uid;  // of the sending socket; a forwarded packet has none
 };
 
 class DeniedLog {
  public:
-  // One listener a group in a network namespace. At first each event comes as soon as it happens.
+  // A network namespace allows one listener per group. At first the kernel sends each event alone.
   static Result<DeniedLog> open(uint16_t group);
 
-  // From now on the kernel gathers events for a few milliseconds: an agent can cause very many.
+  // From now on the kernel sends events in batches, delayed by a few milliseconds: an agent can
+  // cause very many.
   Result<> gather();
 
-  // No more events: those that the kernel has gathered come at once.
+  // Ends the log. The kernel sends the events of its last batch at once; read() returns them.
   Result<> end();
 
   int fd() const { return socket_.fd(); }
 
-  // What waits, up to one datagram of the kernel's; empty when nothing does. Valid until the next call.
+  // The events that wait, up to one datagram of the kernel. Valid until the next call.
   Result<std::span<const Denied>> read();
 
-  // Packets denied that no event tells of, since open().
+  // Denied packets since open() for which read() has no event.
   uint64_t lost() const { return lost_; }
 
  private:

@@ -1,8 +1,11 @@
-// nft/egress_counter.h: counts the packets that come as far as leaving this machine and have to do with some
-// addresses: packets to them, from them, or routed on to them by a header of their own.
-// - Behind every chain of anybody's: what any rule dropped before is not counted, and what the kernel turned
-//   elsewhere is counted under the address it was meant for.
-// - In a table of its own, for as long as the object lives. Needs CAP_NET_ADMIN.
+// nft/egress_counter.h: counts the packets that are about to leave this machine and involve given
+// addresses.
+// - A packet involves an address if it goes to the address, comes from it, was first meant for it,
+//   or names it as the last stop of a source route.
+// - The counters come after the chains of every other table. A packet that another rule dropped is
+//   not counted. A packet that NAT redirected is counted under its first destination.
+// - The counters are in a table of their own, which exists as long as the object. Requires
+//   CAP_NET_ADMIN.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +21,8 @@ namespace ostiary::nft {
 inline constexpr const char* egress_counter_table = "ostiary_self_test";
 
 struct Counted {
-  // An IPv4 address in IPv6 packets, as in ::ffff:192.0.2.1, is not that address in IPv4 packets.
+  // `mapped`: the IPv4 address in IPv6 packets, as ::ffff:192.0.2.1. It is counted apart from the
+  // same address in IPv4 packets.
   enum class Form : uint8_t { plain, mapped };
   inet::IpAddress address;
   Form form = Form::plain;
@@ -33,12 +37,12 @@ class EgressCounter {
   EgressCounter& operator=(EgressCounter&&) = delete;
   ~EgressCounter();
 
-  // Of each address, in the order given; one that is given twice has the same count twice.
+  // One count for each address, in the given order. Equal addresses have equal counts.
   Result<std::vector<uint64_t>> read() const;
 
  private:
   explicit EgressCounter(std::vector<Counted> addresses) : addresses_(std::move(addresses)) {}
-  std::vector<Counted> addresses_;  // none: there is no table
+  std::vector<Counted> addresses_;  // empty: there is no table
 };
 
 }  // namespace ostiary::nft

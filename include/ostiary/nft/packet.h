@@ -1,4 +1,4 @@
-// nft/packet.h: reads where an IP packet was to go, from its first bytes. Pure.
+// nft/packet.h: reads the destination of an IP packet from the packet's first bytes. Pure.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,13 @@ namespace ostiary::nft {
 
 struct PacketTarget {
   inet::IpAddress destination;
-  uint8_t protocol = 0;          // of the payload, behind IPv6 extension headers
-  std::optional<uint16_t> port;  // TCP, UDP, UDP-Lite, SCTP and DCCP, where the bytes reach that far
+  uint8_t protocol = 0;          // of the payload, after IPv6 extension headers
+  std::optional<uint16_t> port;  // TCP, UDP, UDP-Lite, SCTP, DCCP; if the bytes reach it
   std::optional<uint8_t> icmp_type;
   bool operator==(const PacketTarget&) const = default;
 };
 
-// Nothing where the bytes are no IPv4 or IPv6 header. A later fragment has neither port nor type.
+// Empty if the bytes are not an IPv4 or IPv6 header. A later fragment has neither port nor type.
 std::optional<PacketTarget> parse_packet(std::span<const uint8_t> bytes);
 
 }  // namespace ostiary::nft

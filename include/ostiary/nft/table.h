@@ -1,7 +1,9 @@
-// nft/table.h: our table in the kernel, put there, looked at and taken away through libnftables.
-// Each change is one transaction: no packet ever meets half of it. Other tables are neither read nor written.
-// libnftables reads names of marks, groups and labels from files below /etc when it begins, and from then on
-// no file: a Table that is there before the agent has nothing of the agent's to read or to wait for.
+// nft/table.h: creates, changes, lists and deletes the table inet ostiary, through libnftables.
+// - Each change is one transaction: no packet ever meets half of it.
+// - Other tables are neither read nor written.
+// - libnftables reads the names of marks, groups and labels from files below /etc when a Table is
+//   opened, and no file after that. If the Table is opened before the agent starts, it reads no
+//   file of the agent's and cannot block on one.
 #pragma once
 
 #include <cstdint>
@@ -17,42 +19,43 @@ struct nft_ctx;
 
 namespace ostiary::nft {
 
-// What becomes of a table that is there already.
+// What happens to a table that exists already.
 enum class Existing : uint8_t {
-  replace,          // it goes with all it holds
-  keep_admissions,  // its admissions stay, with their remaining time; everything else is made anew
+  replace,          // it is deleted with its content
+  keep_admissions,  // its admissions stay, with their remaining time; everything else is replaced
 };
 
-// Whether a process that the rules hold can go on without the keeper. From PID 1 on, its namespace's
-// processes end with it.
+// Whether a process that the rules hold can outlive the keeper. If the keeper is process 1, the
+// kernel ends every process of its PID namespace with it.
 enum class Lifetime : uint8_t { may_outlive_the_keeper, ends_with_the_keeper };
 
-// In the network namespace where it was opened.
+// Works in the network namespace in which it was opened.
 class Table {
  public:
   static Result<Table> open();
 
-  // Of all that the rules of apply() hold, for boots to come: nft/earlier.h.
+  // The lifetime of every process that the rules of apply() hold. The table notes it for later
+  // boots: nft/earlier.h.
   void set_lifetime(Lifetime lifetime) { lifetime_ = lifetime; }
 
-  // The note of a session that joined (nft/earlier.h) stays in any case.
+  // The note of a session that joined (nft/earlier.h) stays in either case.
   Result<> apply(const Ruleset& ruleset, Existing existing);
 
-  // A session joined: a table that is made anew says so again.
+  // A session joined: from now on apply() writes that note.
   void remember_joined() { sessions_ = Sessions::joined; }
 
-  // Adds to a table of rules without `direct_dns` what makes it one of these. The kernel waits for its
-  // readers when rules go, and not when they are added.
+  // Adds the rules of `direct_dns` to a table that was made without them. Another apply() would
+  // take longer: the kernel waits for its readers when rules are deleted, not when they are added.
   Result<> open_direct_dns(const Ruleset& ruleset);
 
-  // Replaces what the sets of `routes` hold.
+  // Replaces the elements of the sets of `routes`.
   Result<> renew_routes(const Ruleset& ruleset);
 
-  // The table's text without counters, handles and admissions. Equal texts are equal rules: taken right after
-  // apply(), it is what later ones must equal. Empty: there is no table.
+  // The table's text without counters, handles and admissions. Equal texts mean equal rules:
+  // compare later texts with the one taken right after apply(). Empty if there is no table.
   Result<std::string> fingerprint();
 
-  // The number of its netlink socket, which the kernel tells with each change (nft/watch.h).
+  // The port of its netlink socket. The kernel reports it with each change (nft/watch.h).
   uint32_t port() const { return port_; }
 
  private:
@@ -72,7 +75,7 @@ class Table {
   Sessions sessions_ = Sessions::none;
 };
 
-// No table is fine.
+// Deletes the table. It is not an error if there is none.
 Result<> remove();
 
 }  // namespace ostiary::nft

@@ -1,5 +1,6 @@
-// nft/watch.h: notices when somebody else changes our table.
-// It tells that the table was touched, not that it is wrong. What was missed is reported as missed.
+// nft/watch.h: notices when another process changes the table inet ostiary.
+// - It reports that the table was touched, not that the table is wrong.
+// - Lost notifications are reported as `missed`.
 #pragma once
 
 #include <cstdint>
@@ -16,28 +17,29 @@ namespace ostiary::nft {
 
 struct Change {
   enum class Kind : uint8_t {
-    changed,     // a chain, rule, set or element of our table came or went
-    table_gone,  // and the table was deleted, alone or with everything else
-    joined,      // nothing but the note of a session came: nft/earlier.h
-    missed,      // the kernel had more to tell than fitted
+    changed,     // a chain, rule, set or element of the table was added or removed
+    table_gone,  // the table was deleted, alone or with other tables
+    joined,      // only the note of a session was added: nft/earlier.h
+    missed,      // the kernel lost notifications: they did not fit the socket's buffer
   };
   Kind kind = Kind::changed;
-  uint32_t process = 0;  // as the machine's first PID namespace numbers it
+  uint32_t process = 0;  // its number in the initial PID namespace
   std::string program;
   bool operator==(const Change&) const = default;
 };
 
-// Puts the kernel's messages together to transactions. Pure.
+// Assembles the kernel's messages into transactions. Pure.
 class TransactionReader {
  public:
-  // Transactions of the table's own socket are ours.
+  // `table` is the netlink port of the keeper's Table, whose transactions are expected.
   explicit TransactionReader(uint32_t table) : table_(table) {}
-  // So are those of the latest gate. Another process may have the number of an earlier one by now.
+  // `gate` is the netlink port of the latest gate, whose transactions are expected too. An earlier
+  // gate's port may be another process's by now.
   void expect_from(uint32_t gate) { gate_ = gate; }
 
-  // What the message completes, if it completes a change to our table by somebody else.
+  // The change that the message completes, if another process changed the table.
   std::optional<Change> take(const netlink::Message& message);
-  // Messages were lost: what was gathered is worth nothing.
+  // Messages were lost: discards the incomplete transaction.
   void forget();
 
  private:
@@ -54,10 +56,10 @@ class Watch {
 
   int fd() const { return socket_.fd(); }
 
-  // See TransactionReader. To be told before the next read() that may meet the change.
+  // See TransactionReader. Call it before the next read() that may receive the gate's changes.
   void expect_from(uint32_t gate);
 
-  // What somebody else did since the last call; empty when nothing is left to tell.
+  // The changes by other processes since the last call; empty if none are left.
   Result<std::vector<Change>> read();
 
  private:
