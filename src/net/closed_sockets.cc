@@ -24,9 +24,9 @@ using std::chrono::steady_clock;
 constexpr std::string_view module = "tcp_diag";
 
 namespace limits {
-constexpr auto patience = 1s;  // for what the kernel is still closing
-constexpr auto look_again = 5ms;
-static_assert(look_again < patience);
+constexpr auto max_wait = 1s;  // for connections that the kernel is still closing
+constexpr auto retry_interval = 5ms;
+static_assert(retry_interval < max_wait);
 }  // namespace limits
 
 constexpr uint32_t states(std::initializer_list<int> numbers) {
@@ -35,7 +35,7 @@ constexpr uint32_t states(std::initializer_list<int> numbers) {
   return mask;
 }
 
-// What can have something to send. A connection that waits to be accepted, or to be forgotten, has not.
+// The states in which a connection can have data to send: not SYN_RECV, FIN_WAIT2 or TIME_WAIT.
 constexpr uint32_t may_send =
     states({TCP_ESTABLISHED, TCP_SYN_SENT, TCP_FIN_WAIT1, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING});
 constexpr uint32_t closing = states({TCP_FIN_WAIT1, TCP_LAST_ACK, TCP_CLOSING});
@@ -61,7 +61,7 @@ Result<std::vector<inet_diag_msg>> list_connections(netlink::Socket& socket, uin
   return connections;
 }
 
-// Whether that was done, or needs not be done any more.
+// Whether the connection is destroyed, or gone already.
 Result<bool> destroy(netlink::Socket& socket, const inet_diag_msg& connection) {
   inet_diag_req_v2 which = about_tcp(connection.idiag_family);
   which.id = connection.id;
@@ -79,22 +79,22 @@ Fate fate_of(const inet_diag_msg& connection, const Owners& owners) {
       connection.idiag_inode == 0 && (closing & 1U << unsigned{connection.idiag_state}) != 0;
   if (owners.scope == Owners::Scope::users) {
     if (is_user(connection.idiag_uid)) return Fate::ended;
-    // Older kernels give root what has no process.
+    // Older kernels report root as the owner of a connection that has no process.
     return is_closed && connection.idiag_uid == 0 ? Fate::waited_for : Fate::left_alone;
   }
   if (is_closed) return Fate::ended;
-  // The agent's processes have ended. A socket of its user's that is in flight over a Unix socket will be
-  // closed, and then sends once more.
+  // The agent's processes have ended. If a socket of its user is still in flight over a Unix
+  // socket, the kernel will close it, and it then sends once more.
   if (connection.idiag_uid != 0 && is_user(connection.idiag_uid)) return Fate::ended;
-  // The agent may have passed the socket over a Unix socket before it ended. The kernel closes it soon,
-  // unless a live process still holds it. Root can create sockets under any uid.
+  // The agent may have passed the socket over a Unix socket before it ended. The kernel closes it
+  // soon, unless a live process still holds it. Root can create sockets under any uid.
   const bool may_be_agents = is_user(connection.idiag_uid) || is_user(0);
   const bool is_held = connection.idiag_inode != 0 && connection.idiag_wqueue != 0;
   return may_be_agents && is_held ? Fate::waited_for : Fate::left_alone;
 }
 
-// One look at all of them.
-Result<Senders> end_those_of(netlink::Socket& socket, const Owners& owners) {
+// One pass over all connections.
+Result<Senders> end_connections(netlink::Socket& socket, const Owners& owners) {
   Senders left = Senders::none;
   for (const uint8_t family : {uint8_t{AF_INET}, uint8_t{AF_INET6}})
     for (const inet_diag_msg& each : TRY(list_connections(socket, family))) {
@@ -110,10 +110,10 @@ Result<Senders> end_those_of(netlink::Socket& socket, const Owners& owners) {
 
 Result<Senders> end_closed_connections(const Owners& owners) {
   netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::socket_diagnosis));
-  for (const auto deadline = steady_clock::now() + limits::patience;;) {
-    const Senders left = TRY(end_those_of(socket, owners));
+  for (const auto deadline = steady_clock::now() + limits::max_wait;;) {
+    const Senders left = TRY(end_connections(socket, owners));
     if (left == Senders::none || steady_clock::now() >= deadline) return left;
-    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(limits::look_again).count()));
+    ::usleep(static_cast<useconds_t>(std::chrono::microseconds(limits::retry_interval).count()));
   }
 }
 

@@ -8,8 +8,8 @@
 namespace ostiary::net {
 namespace {
 
-// The boot network namespace's inode: the first dynamic number since Linux 5.17, a fixed one since 6.18.
-// Older kernels gave it whatever number was next, so only a match says something.
+// The inode of the initial network namespace: the first dynamic number since Linux 5.17, a fixed
+// one since 6.18. Older kernels gave it the next free number, so only a match proves something.
 constexpr ino_t first_dynamic_inode = 0xF0000000;
 constexpr ino_t fixed_inode = 0xEFFFFFF9;
 
@@ -19,8 +19,8 @@ std::optional<struct stat> status_of(const char* path) {
   return status;
 }
 
-// Every network namespace has a somaxconn of its own; the settings of the machine's packet queues are shown
-// in the boot namespace alone. This holds on every kernel that has network namespaces.
+// Every network namespace has a somaxconn of its own. Only the initial one shows the settings of
+// the machine's packet queues. This holds on every kernel that has network namespaces.
 Origin origin_by_sysctl() {
   if (!status_of("/proc/sys/net/core/somaxconn")) return Origin::unknown;
   return status_of("/proc/sys/net/core/netdev_max_backlog") ? Origin::initial : Origin::created;
@@ -46,7 +46,7 @@ InitProcess read_init() {
 NamespaceKind decide(const NamespaceFacts& facts) {
   if (facts.place == Place::microvm) return NamespaceKind::own;
   switch (facts.origin) {
-    // Also in a container: it was started on the host's network.
+    // In a container too: it was started with host networking.
     case Origin::initial:
       return NamespaceKind::machine;
     case Origin::created:
@@ -54,8 +54,9 @@ NamespaceKind decide(const NamespaceFacts& facts) {
     case Origin::unknown:
       break;
   }
-  // Without the kernel's word a marker proves nothing, for a container on the host's network has it too.
-  // Another network than that of PID 1 is never the machine's: PID 1 is the machine's init or a container's.
+  // The kernel does not tell. A marker proves nothing, because a container with host networking has
+  // it too. A network other than PID 1's is never the machine's: PID 1 is the machine's init or a
+  // container's.
   return facts.init == InitProcess::differs ? NamespaceKind::own : NamespaceKind::machine;
 }
 

@@ -1,4 +1,5 @@
-// net/route_dump.h: reads the kernel's routes message by message: a router's full table would fill a cache.
+// net/route_dump.h: reads the kernel's routes message by message. A cache of a router's full table
+// would be too large.
 #pragma once
 
 #include <netlink/handlers.h>
@@ -12,7 +13,7 @@ inline int note_error(sockaddr_nl*, nlmsgerr* error, void* argument) noexcept {
   return NL_STOP;
 }
 
-// Calls `each` for the routes of that family, AF_UNSPEC for all.
+// Calls `each` for every route of the family. AF_UNSPEC means all families.
 inline Result<> dump_routes(uint8_t family, nl_recvmsg_msg_cb_t each, void* argument) {
   const RouteSocket socket = TRY(connect_route_socket());
   int refused = 0;

@@ -14,7 +14,7 @@ namespace ostiary::net {
 namespace {
 
 using Route = std::unique_ptr<rtnl_route, CDelete<rtnl_route_put>>;
-constexpr int attempts = 8;  // a dump that a change interrupts is begun again
+constexpr int attempts = 8;  // a dump that a change interrupts is repeated
 
 // A default route may have no address at all.
 inet::Prefix target_of(rtnl_route* route) {
@@ -45,7 +45,7 @@ int take_route(nl_msg* message, void* argument) noexcept {
 }  // namespace
 
 std::vector<inet::RoutedNetwork> without_inner(std::vector<inet::RoutedNetwork> networks) {
-  std::ranges::sort(networks);  // an outer network comes in front of those that lie in it
+  std::ranges::sort(networks);  // an outer network comes before its inner ones
   std::vector<inet::RoutedNetwork> out;
   for (inet::RoutedNetwork& each : networks)
     if (out.empty() || out.back().interface != each.interface ||
@@ -69,12 +69,12 @@ Result<RouteWatch> RouteWatch::open() {
   return RouteWatch(std::move(socket));
 }
 
-// What a notification says does not matter, nor that one was lost: the routes are read again.
+// The content of a notification does not matter, nor does a lost one: the routes are read again.
 Result<Routes> RouteWatch::read() {
-  constexpr int at_once = 1024;  // the rest wakes the caller again
+  constexpr int max_notices = 1024;  // further ones wake the caller again
   Routes routes = Routes::as_they_were;
   std::array<uint8_t, 1> ignored{};
-  for (int left = at_once; left > 0; --left) {
+  for (int left = max_notices; left > 0; --left) {
     if (TRY(socket_.receive(ignored)).kind == netlink::Received::Kind::nothing) break;
     routes = Routes::changed;
   }

@@ -29,7 +29,7 @@ bool is_link_local(int family, std::span<const uint8_t> octets) {
   return octets.size() >= 2 && octets[0] == 0xfe && (octets[1] & 0xc0) == 0x80;
 }
 
-// 2000::/3, as some hosts route it instead of a default.
+// 2000::/3, which some hosts route instead of a default route.
 bool is_global_block(int family, std::span<const uint8_t> octets, unsigned prefix) {
   return family == AF_INET6 && prefix <= 3 && !octets.empty() && (octets[0] & 0xe0) == 0x20;
 }
@@ -48,8 +48,8 @@ Reach reach_of_route(rtnl_route* route) {
   const auto octets = octets_of(target);
   if (prefix == 0 || is_global_block(family, octets, prefix)) return Reach::global;
   if (octets.empty()) return Reach::none;
-  const bool confined = is_link_local(family, octets) || octets[0] == (family == AF_INET ? 127 : 0xff);
-  return confined ? Reach::none : Reach::local;
+  const bool is_link_only = is_link_local(family, octets) || octets[0] == (family == AF_INET ? 127 : 0xff);
+  return is_link_only ? Reach::none : Reach::local;
 }
 
 int scan_route(nl_msg* message, void* argument) noexcept {

@@ -1,4 +1,4 @@
-// sock_diag.h: asks the kernel about sockets of this network namespace, over NETLINK_SOCK_DIAG.
+// net/sock_diag.h: queries the sockets of this network namespace, over NETLINK_SOCK_DIAG.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@
 
 namespace ostiary::net {
 
-// A request that begins with the kernel's own structure.
+// A request that begins with a structure of the kernel's.
 class DiagRequest {
  public:
   template <typename Content>
@@ -39,11 +39,12 @@ class DiagRequest {
   nlmsghdr* header_;
 };
 
-// Gives the content of each message of a dump to `take`. `module`: what the host may lack, for the error.
+// Passes the content of each message of a dump to `take`. If it fails, the host may lack `module`:
+// the error names it.
 Result<> dump(netlink::Socket& socket, const DiagRequest& request, std::string_view module,
               const std::function<Result<>(std::span<const uint8_t>)>& take);
 
-// The error of a message that is not what was asked for.
+// The error for a message of an unexpected form.
 std::unexpected<Error> malformed(std::string_view module);
 
 }  // namespace ostiary::net

@@ -15,22 +15,22 @@ namespace {
 
 constexpr std::string_view module = "unix_diag";
 
-// The kernel has TCP's states. A datagram socket that one client is connected to is ESTABLISHED as well, and
-// lets others in.
+// The kernel uses TCP's states. A datagram socket that has a connected client is ESTABLISHED, and
+// still accepts other clients.
 constexpr uint32_t states = 1U << TCP_LISTEN | 1U << TCP_CLOSE | 1U << TCP_ESTABLISHED;
 
-bool is_made_up(std::string_view name) {
+bool is_autobound(std::string_view name) {
   constexpr std::string_view digits = "0123456789abcdef";
   constexpr size_t size = 6;  // an octet 0 and five digits
   return name.size() == size && name.substr(1).find_first_not_of(digits) == std::string_view::npos;
 }
 
 bool is_client(const unix_diag_msg& socket, std::string_view name) {
-  if (socket.udiag_type == SOCK_DGRAM) return name.starts_with('\0') && is_made_up(name);
+  if (socket.udiag_type == SOCK_DGRAM) return name.starts_with('\0') && is_autobound(name);
   return socket.udiag_state != TCP_LISTEN;
 }
 
-// A path ends with the octet 0 that its process gave.
+// Without the octet 0 that ends a path.
 std::string name_of(std::span<const uint8_t> octets) {
   std::string name(octets.begin(), octets.end());
   if (!name.starts_with('\0')) name.resize(std::min(name.find('\0'), name.size()));

@@ -1,6 +1,6 @@
-// net/closed_sockets.h: TCP connections without a process, which the kernel goes on sending for.
-// A process that has ended leaves what it wrote and nobody acknowledged: the kernel retransmits it for
-// minutes, without asking whether the rules are still there.
+// net/closed_sockets.h: ends TCP connections that have no process and still send.
+// When a process ends, the kernel retransmits the process's unacknowledged data for minutes,
+// whether or not the rules still exist.
 #pragma once
 
 #include <cstdint>
@@ -10,20 +10,21 @@
 
 namespace ostiary::net {
 
-// Whose connections are ended.
+// Whose connections to end.
 struct Owners {
   std::vector<uint32_t> users;  // the agent and the gate
   enum class Scope : uint8_t {
-    everybody,  // every closed connection of this network namespace, and all of those users but root
-    users,      // all connections of those users, and no other
+    everybody,  // every closed connection of this network namespace, and all of `users` except root
+    users,      // all connections of `users`, and no other
   } scope = Scope::everybody;
 };
 
+// Whether a connection is left that has data to send.
 enum class Senders : uint8_t { none, some };
 
-// Ends them without sending what they hold. Requires that the agent's processes have ended. Senders::some:
-// one that may be the agent's still has something to send, since this kernel cannot end it, does not say
-// whose it is, or another process holds it.
+// Ends the connections without sending the data that they hold. Requires that the agent's processes
+// have ended. Senders::some: a connection that may be the agent's still has data to send, because
+// this kernel cannot end it, does not report its owner, or another process holds it.
 Result<Senders> end_closed_connections(const Owners& owners);
 
 }  // namespace ostiary::net

@@ -5,7 +5,8 @@
 
 namespace ostiary::net {
 
-// A new network namespace has `lo` down, and with it 127.0.0.1 and ::1. Up already is fine.
+// In a new network namespace `lo` is down, so that 127.0.0.1 and ::1 cannot be reached. It is not
+// an error if it is up already.
 Result<> bring_loopback_up();
 
 }  // namespace ostiary::net

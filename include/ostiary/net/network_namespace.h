@@ -1,6 +1,6 @@
-// net/network_namespace.h: whose network is this: one made for us, or the machine's own?
-// Denying everything in the machine's own network would cut off its operator, so what cannot be known counts
-// as the machine's.
+// net/network_namespace.h: whether this network namespace is the machine's own or was made for us.
+// To deny everything in the machine's own network would cut off its operator. A namespace whose
+// kind is unknown therefore counts as the machine's.
 #pragma once
 
 #include <cstdint>
@@ -15,26 +15,25 @@ namespace ostiary::net {
 
 enum class NamespaceKind : uint8_t { machine, own };
 
-// What the kernel tells about the network namespace of this process.
+// What the kernel reveals about the network namespace of this process.
 enum class Origin : uint8_t {
   unknown,
   initial,  // the one the kernel booted with
   created,  // made later, by a container runtime, unshare(1) or ip-netns(8)
 };
 
-// What PID 1, as this process sees it, has to do with the network.
+// How PID 1, as this process sees it, relates to our network namespace.
 enum class InitProcess : uint8_t {
-  unknown,    // may not be asked
+  unknown,    // its namespace cannot be read
   ourselves,  // we are PID 1
   shares,     // it has the same network namespace
   differs,    // it has another one
 };
 
-// Who started the place we run in.
+// The environment that we run in.
 enum class Place : uint8_t {
   unmarked,
-  container,  // a container runtime's marker is there; with its "host network" the network is the machine's
-              // still
+  container,  // a container runtime's marker exists; the network can still be the machine's
   microvm,    // Fly: a virtual machine of our own, whose only network is ours
 };
 
@@ -46,14 +45,14 @@ struct NamespaceFacts {
 
 NamespaceKind decide(const NamespaceFacts& facts);
 
-// Reads /proc. The place comes from the caller, who knows the environment.
+// Reads /proc. The caller knows the environment and passes the place.
 NamespaceFacts read_namespace_facts(Place place);
 
-// /.dockerenv or /run/.containerenv exists.
+// Whether /.dockerenv or /run/.containerenv exists.
 enum class MarkerFiles : uint8_t { none, found };
 MarkerFiles find_marker_files();
 
-// Which network namespace. Equal ones are the same, while it exists.
+// Identifies a network namespace. Equal ids mean the same namespace, as long as it exists.
 struct NetworkId {
   dev_t device = 0;
   ino_t inode = 0;
@@ -62,7 +61,7 @@ struct NetworkId {
 std::string text(const NetworkId& id);
 
 Result<NetworkId> own_network();
-// Of a descriptor that stands for one.
+// Of a descriptor that refers to a network namespace.
 Result<NetworkId> network_of(const UniqueFd& descriptor);
 
 }  // namespace ostiary::net

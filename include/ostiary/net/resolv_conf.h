@@ -1,6 +1,7 @@
-// net/resolv_conf.h: what a resolv.conf says.
-// Read as resolv.conf(5) does: a line that makes no sense is passed over (and kept, for a warning), the last
-// `search` or `domain` counts, values beyond the C library's limits are cut to them.
+// net/resolv_conf.h: reads a resolv.conf by the rules of resolv.conf(5).
+// - A malformed line is skipped, and kept for a warning.
+// - The last `search` or `domain` counts.
+// - Values beyond the C library's limits are reduced to the limits.
 #pragma once
 
 #include <cstdint>
@@ -36,13 +37,13 @@ struct ResolvConf {
   unsigned timeout_seconds = 5;
   unsigned attempts = 2;
   std::vector<std::string> other_options;  // rotate, use-vc, edns0, …
-  std::vector<std::string> passed_over;    // lines that make no sense
-  // What Docker says in a comment: the servers that its resolver asks from within this network, and not those
-  // that it asks from the host's.
+  std::vector<std::string> passed_over;    // malformed lines
+  // From a comment of Docker's: the servers that its resolver asks from within this network,
+  // without those that it asks from the host's.
   std::vector<Nameserver> docker_external;
 };
 
-// The next word of what is left of a line, which then begins behind it; empty at the end.
+// Removes the next word of a line from `rest` and returns it; empty at the end of the line.
 std::string_view next_word(std::string_view& rest);
 
 ResolvConf parse_resolv_conf(std::string_view text);

@@ -1,4 +1,5 @@
-// net/routed_networks.h: the networks that this network namespace's routes of IPv4 lead to, by interface.
+// net/routed_networks.h: the networks that IPv4 routes lead to, by interface, in this network
+// namespace.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +11,11 @@
 
 namespace ostiary::net {
 
-// Of every routing table, in order; without networks that lie in another one of the same interface.
+// The networks of every routing table, sorted. Networks inside another one of the same interface
+// are left out.
 Result<std::vector<inet::RoutedNetwork>> read_routed_networks();
 
-// Pure: the second half of the above.
+// The second step of read_routed_networks(). Pure.
 std::vector<inet::RoutedNetwork> without_inner(std::vector<inet::RoutedNetwork> networks);
 
 enum class Routes : uint8_t { as_they_were, changed };
@@ -23,7 +25,7 @@ class RouteWatch {
  public:
   static Result<RouteWatch> open();
   int fd() const { return socket_.fd(); }
-  // Since the last call. Does not wait.
+  // Whether routes changed since the last call. Does not wait.
   Result<Routes> read();
 
  private:

@@ -1,4 +1,4 @@
-// net/routes.h: how far a packet of each family gets, judged by this network namespace's routes and
+// net/routes.h: how far packets of each family can go, by this network namespace's routes and
 // addresses.
 #pragma once
 
@@ -10,8 +10,8 @@ namespace ostiary::net {
 
 enum class Reach : uint8_t {
   none,    // loopback and link-local at most
-  local,   // some networks, but no way to the rest of the world
-  global,  // a default route, or one to global addresses, and an address to use it from
+  local,   // some networks, but not the Internet
+  global,  // a default route or one to global addresses, and an address to send from
 };
 
 struct Reachable {

@@ -1,4 +1,4 @@
-// net/unix_sockets.h: the Unix sockets of this network namespace that others can connect to.
+// net/unix_sockets.h: the Unix sockets of this network namespace that processes can connect to.
 #pragma once
 
 #include <string>
@@ -8,8 +8,9 @@
 
 namespace ostiary::net {
 
-// The names of those that listen, and of datagram sockets: absolute paths, and abstract names, whose first
-// octet is 0. Without names that the kernel makes up for clients. Requires a kernel with unix_diag.
+// The names of listening sockets and of datagram sockets: absolute paths, and abstract names, whose
+// first octet is 0. Autobound names, which the kernel gives to clients, are left out. Requires a
+// kernel with unix_diag.
 Result<std::vector<std::string>> connectable_unix_sockets();
 
 }  // namespace ostiary::net
