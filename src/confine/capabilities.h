@@ -1,6 +1,6 @@
-// capabilities.h: what a root agent keeps, and how the rest goes.
-// The list alone decides: a capability that is not in it leaves every set, also one that this program does
-// not know. docs/decisions/0003-what-a-root-agent-keeps.md
+// confine/capabilities.h: the capabilities that a root agent keeps, and how the others are dropped.
+// The list alone decides: a capability that is not on it leaves every set, even one that this
+// program does not know. docs/decisions/0003-what-a-root-agent-keeps.md
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,10 @@ std::span<const unsigned> kept();
 
 uint64_t mask_of(std::span<const unsigned> capabilities);
 
-// Reduces the bounding set to these, and notes for apply_capabilities() what the other sets may hold.
+// Reduces the bounding set to `kept`, and prepares the other sets for apply_capabilities().
 Result<> reduce_bounding_set(std::span<const unsigned> kept);
 
-// As the user: what was noted, as root; nothing, as another.
+// Applies the prepared sets if the user is root. Clears all sets for any other user.
 Result<> apply_capabilities(uid_t user);
 
 }  // namespace ostiary::confine

@@ -27,28 +27,28 @@ Result<> reset_signals() {
   return {};
 }
 
-std::unexpected<Error> lacks(std::string_view capability, Error error) {
+std::unexpected<Error> needs(std::string_view capability, Error error) {
   error.message += ": give the container " + std::string(capability);
   return std::unexpected(std::move(error));
 }
 
 Result<> become(const Identity& identity) {
   if (::setgroups(identity.groups.size(), identity.groups.data()) != 0)
-    return lacks("CAP_SETGID", Error::system("cannot set the supplementary groups"));
+    return needs("CAP_SETGID", Error::system("cannot set the supplementary groups"));
   if (::setresgid(identity.gid, identity.gid, identity.gid) != 0)
-    return lacks("CAP_SETGID", Error::system("cannot become group " + std::to_string(identity.gid)));
+    return needs("CAP_SETGID", Error::system("cannot become group " + std::to_string(identity.gid)));
   if (::setresuid(identity.uid, identity.uid, identity.uid) != 0)
-    return lacks("CAP_SETUID", Error::system("cannot become user " + std::to_string(identity.uid)));
+    return needs("CAP_SETUID", Error::system("cannot become user " + std::to_string(identity.uid)));
   return {};
 }
 
-// On top of those that are there: a container runtime's own is one.
+// Adds a filter to those that exist already, such as the container runtime's.
 Result<> filter_calls(uint64_t filters_before) {
   constexpr uint64_t filtered = 2;
   TRY(install_filter(socket_filter()));
   const ProcessStatus is = TRY(own_process_status());
   if (is.seccomp != filtered || is.seccomp_filters != filters_before + 1)
-    return fail(Exit::not_permitted, "the kernel did not keep this: the filter of system calls");
+    return fail(Exit::not_permitted, "the kernel did not apply this: the filter of system calls");
   return {};
 }
 
@@ -81,14 +81,13 @@ Error exec(Confined, const Command& command) {
     environment.push_back(const_cast<char*>(variable.c_str()));
   environment.push_back(nullptr);
 
-  ::environ = environment.data();  // PATH is looked up in the agent's environment, not in ours
+  ::environ = environment.data();  // execvpe() reads PATH from here: it must be the agent's
   ::execvpe(arguments[0], arguments.data(), environment.data());
   const bool missing = errno == ENOENT || errno == ENOTDIR;
   Error error = Error::system(command.arguments[0], missing ? Exit::not_found : Exit::not_executable);
   const char* path = ::getenv("PATH");
   if (missing && !leads_nowhere(command.arguments[0], path == nullptr ? "" : path, command.directory))
-    error.message +=
-        ": it is there, but not what runs it, its script's interpreter or its C library's loader";
+    error.message += ": the file exists, but its script's interpreter or its C library's loader does not";
   return error;
 }
 

@@ -19,7 +19,7 @@ namespace {
 
 constexpr uint64_t net_admin = uint64_t{1} << CAP_NET_ADMIN;
 
-// What an event loop over sockets, memory and a clock takes.
+// The calls of an event loop over sockets, memory and a clock.
 constexpr auto allowed_calls = {
     // descriptors
     SCMP_SYS(read),
@@ -62,7 +62,7 @@ constexpr auto allowed_calls = {
     SCMP_SYS(mremap),
     SCMP_SYS(mprotect),
     SCMP_SYS(madvise),
-    // clock, randomness, own number
+    // clock, randomness, own ids
     SCMP_SYS(clock_gettime),
     SCMP_SYS(clock_nanosleep),
     SCMP_SYS(gettimeofday),
@@ -70,7 +70,7 @@ constexpr auto allowed_calls = {
     SCMP_SYS(getrandom),
     SCMP_SYS(getpid),
     SCMP_SYS(gettid),
-    // signals and the end
+    // signals and exit
     SCMP_SYS(rt_sigaction),
     SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(rt_sigreturn),
@@ -79,8 +79,8 @@ constexpr auto allowed_calls = {
     SCMP_SYS(exit_group),
 };
 
-// What UndefinedBehaviorSanitizer takes besides, in a sanitized build alone: it asks through a pipe whether
-// an object's memory can be read. docs/testing.md
+// Allowed in a sanitized build only: UndefinedBehaviorSanitizer tests through a pipe whether an
+// object's memory can be read. docs/testing.md
 #if defined(__has_feature)
 #define OSTIARY_SANITIZED __has_feature(address_sanitizer)
 #elif defined(__SANITIZE_ADDRESS__)
@@ -89,17 +89,18 @@ constexpr auto allowed_calls = {
 #define OSTIARY_SANITIZED 0
 #endif
 #if OSTIARY_SANITIZED
-constexpr std::initializer_list<int> sanitizers_calls = {SCMP_SYS(pipe2)};
+constexpr std::initializer_list<int> sanitizer_calls = {SCMP_SYS(pipe2)};
 #else
-constexpr std::initializer_list<int> sanitizers_calls = {};
+constexpr std::initializer_list<int> sanitizer_calls = {};
 #endif
 
 Result<> expect(bool holds, std::string_view what) {
   if (holds) return {};
-  return fail(Exit::not_permitted, "the kernel did not keep this of the gate: " + std::string(what));
+  return fail(Exit::not_permitted, "the kernel did not apply this to the gate: " + std::string(what));
 }
 
-// The bounding set first, while we may; the one capability survives the change of user.
+// Reduces the bounding set first, while CAP_SETPCAP is still there. PR_SET_KEEPCAPS keeps
+// CAP_NET_ADMIN through the change of user.
 Result<> keep_net_admin_alone(uid_t user) {
   capng_clear(CAPNG_SELECT_BOTH);
   const auto held = static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED);
@@ -129,7 +130,7 @@ Result<> read_back(uid_t user) {
   TRY(expect((is.bounding & ~net_admin) == 0, "bounding set: give the container CAP_SETPCAP"));
   TRY(expect(is.inheritable == 0 && is.ambient == 0, "empty inheritable and ambient sets"));
   TRY(expect(is.no_new_privs == 1, "no_new_privs"));
-  return expect(::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0, "hidden memory");
+  return expect(::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0, "not dumpable");
 }
 
 Result<> filter_calls() {
@@ -137,7 +138,7 @@ Result<> filter_calls() {
   bool made = filter != nullptr;
   for (const int call : allowed_calls)
     made = made && seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0) == 0;
-  for (const int call : sanitizers_calls)
+  for (const int call : sanitizer_calls)
     made = made && seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0) == 0;
   for (const auto family : {scmp_datum_t{AF_INET}, scmp_datum_t{AF_INET6}}) {
     const scmp_arg_cmp of_family{.arg = 0, .op = SCMP_CMP_EQ, .datum_a = family, .datum_b = 0};
@@ -154,7 +155,7 @@ Result<> filter_calls() {
 Result<> confine_gate(uid_t user) {
   TRY(keep_net_admin_alone(user));
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-    return std::unexpected(Error::system("the gate cannot give up its privileges"));
+    return std::unexpected(Error::system("the gate cannot set no_new_privs or hide its memory"));
   TRY(read_back(user));
   return filter_calls();
 }

@@ -1,4 +1,4 @@
-// confine/descriptors.h: nothing but standard input, output and error crosses an exec.
+// confine/descriptors.h: only standard input, output and error survive an exec.
 #pragma once
 
 #include "ostiary/base/result.h"

@@ -51,7 +51,7 @@ std::span<const Expectation> expectations() {
 Result<> read_back(std::span<const Expectation> expectations, const Wanted& wanted, const ProcessStatus& is) {
   for (const Expectation& each : expectations)
     if (!each.holds(wanted, is))
-      return fail(Exit::not_permitted, std::string("the kernel did not keep this: ") + each.what);
+      return fail(Exit::not_permitted, std::string("the kernel did not apply this: ") + each.what);
   return {};
 }
 

@@ -1,5 +1,5 @@
-// expectations.h: what the kernel must say of a confined process before it may go on.
-// Each stands for a step that could have failed in silence.
+// confine/expectations.h: the state that the kernel must report for a confined process before the
+// process may go on. Each expectation checks a step that could have failed silently.
 #pragma once
 
 #include <cstdint>
@@ -11,21 +11,21 @@
 
 namespace ostiary::confine {
 
-// Who the process was to become.
+// What the process was to become.
 struct Wanted {
   const Identity& identity;
-  uint64_t kept;  // the capabilities a root agent keeps, as a mask
+  uint64_t kept;  // mask of the capabilities that a root agent keeps
 };
 
 struct Expectation {
-  const char* what;  // for the error, with the cure where there is one
+  const char* what;  // for the error, with the remedy if there is one
   bool (*holds)(const Wanted& wanted, const ProcessStatus& is);
 };
 
-// All of them but the filter's, which is installed last.
+// All expectations except the one about the filter, which is installed last.
 std::span<const Expectation> expectations();
 
-// The first that does not hold is the error.
+// The error names the first expectation that does not hold.
 Result<> read_back(std::span<const Expectation> expectations, const Wanted& wanted, const ProcessStatus& is);
 
 }  // namespace ostiary::confine

@@ -14,9 +14,9 @@
 namespace ostiary::confine {
 namespace {
 
-// Whatever nsswitch.conf says: no module is loaded into the keeper, and none of another C library where
-// ostiary brings its own.
-Result<> ask_the_files_alone() {
+// Overrides nsswitch.conf. The keeper loads no NSS module, which could also be built for another C
+// library than the one that ostiary brings.
+Result<> use_files_only() {
   for (const char* database : {"passwd", "group", "initgroups"})
     if (::__nss_configure_lookup(database, "files") != 0)
       return std::unexpected(Error::system("__nss_configure_lookup", Exit::unavailable));
@@ -75,7 +75,7 @@ Identity nameless(uid_t uid, gid_t gid) {
 }  // namespace
 
 Result<Identity> find_identity(std::string_view spec) {
-  TRY(ask_the_files_alone());
+  TRY(use_files_only());
   const size_t colon = spec.find(':');
   const std::string user(spec.substr(0, colon));
   if (user.empty()) return fail(Exit::configuration, "the user is empty: write NAME, UID or UID:GID");
@@ -94,7 +94,7 @@ Result<Identity> find_identity(std::string_view spec) {
 }
 
 Result<Identity> own_identity() {
-  TRY(ask_the_files_alone());
+  TRY(use_files_only());
   if (const passwd* entry = ::getpwuid(::geteuid())) return from_entry(*entry, ::getegid());
   return nameless(::geteuid(), ::getegid());
 }

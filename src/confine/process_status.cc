@@ -33,7 +33,7 @@ Result<std::vector<uint64_t>> numbers(std::string_view text, std::string_view na
     const auto [end, error] =
         std::from_chars(rest.data(), rest.data() + rest.size(), value, static_cast<int>(base));
     if (error != std::errc{})
-      return fail(Exit::not_permitted, "/proc/self/status has no number in " + std::string(name));
+      return fail(Exit::not_permitted, "/proc/self/status has a malformed field " + std::string(name));
     values.push_back(value);
     rest.remove_prefix(static_cast<size_t>(end - rest.data()));
   }
@@ -42,7 +42,7 @@ Result<std::vector<uint64_t>> numbers(std::string_view text, std::string_view na
 Result<uint64_t> number(std::string_view text, std::string_view name, Base base) {
   const auto values = TRY(numbers(text, name, base));
   if (values.size() != 1)
-    return fail(Exit::not_permitted, "/proc/self/status has an odd " + std::string(name));
+    return fail(Exit::not_permitted, "/proc/self/status has a malformed field " + std::string(name));
   return values.front();
 }
 
@@ -50,7 +50,7 @@ Result<std::array<uint32_t, 4>> four_ids(std::string_view text, std::string_view
   const auto values = TRY(numbers(text, name, Base::decimal));
   std::array<uint32_t, 4> ids{};
   if (values.size() != ids.size())
-    return fail(Exit::not_permitted, "/proc/self/status has an odd " + std::string(name));
+    return fail(Exit::not_permitted, "/proc/self/status has a malformed field " + std::string(name));
   std::ranges::transform(values, ids.begin(), [](uint64_t v) { return static_cast<uint32_t>(v); });
   return ids;
 }

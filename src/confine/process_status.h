@@ -1,5 +1,5 @@
-// confine/process_status.h: what the kernel says a process is, read from the text of /proc/<pid>/status.
-// A field that is missing or cannot be read is an error: a check that is not made is not passed.
+// confine/process_status.h: the state of a process, read from the text of /proc/<pid>/status.
+// A field that is missing or malformed is an error: a check that cannot be made has not passed.
 #pragma once
 
 #include <array>
@@ -25,13 +25,13 @@ struct ProcessStatus {
   uint64_t bounding = 0;
   uint64_t ambient = 0;
   uint64_t no_new_privs = 0;
-  uint64_t seccomp = 0;  // 2: filtered
+  uint64_t seccomp = 0;  // 2: filter mode
   uint64_t seccomp_filters = 0;
 };
 
 Result<ProcessStatus> parse_process_status(std::string_view text);
 
-// What the kernel says this process is.
+// The state of this process.
 Result<ProcessStatus> own_process_status();
 
 }  // namespace ostiary::confine

@@ -1,5 +1,6 @@
-// Written as BPF and not through libseccomp, which takes longer to compile these rules than everything else
-// of the confinement takes together, and compares whole registers where the kernel reads 32 bits.
+// Written as BPF, without libseccomp. libseccomp needs more time to compile these rules than all
+// other steps of the confinement together, and it compares whole registers, of which the kernel
+// reads 32 bits.
 // docs/decisions/0018-the-agents-filter.md
 #include "socket_filter.h"
 
@@ -27,7 +28,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "an argument's low half comes first");
 
-// The calls that matter, as a kind of program numbers them.
+// The numbers of the judged calls, for one kind of program.
 struct Calls {
   uint32_t architecture;
   uint32_t socket;
@@ -35,7 +36,7 @@ struct Calls {
   std::array<uint32_t, 3> keys;  // add_key, request_key, keyctl
   uint32_t ioctl;
   uint32_t setsockopt;
-  std::optional<uint32_t> socketcall;  // all of the others in one, with arguments that no filter can read
+  std::optional<uint32_t> socketcall;  // all socket calls in one; no filter can read its arguments
 };
 
 #if defined(__x86_64__)
@@ -57,26 +58,26 @@ constexpr std::array known_calls{Calls{AUDIT_ARCH_AARCH64,
                                        {}},
                                  Calls{AUDIT_ARCH_ARM, 281, 288, {309, 310, 311}, 54, 294, {}}};
 #else
-#error "confine/socket_filter.cc knows the calls of x86_64 and aarch64: add this architecture's"
+#error "confine/socket_filter.cc knows x86_64 and aarch64: add the numbers of this architecture's calls"
 #endif
 
-// A ring makes sockets without the call. The numbers are everywhere the same.
+// An io_uring makes sockets without socket(). The numbers are the same on every architecture.
 constexpr uint32_t io_uring_setup = 425;
 constexpr uint32_t io_uring_register = 427;
-// Programs of x86_64 with 32-bit pointers call with this bit set; the number that has all bits set is no
-// call.
+// Programs of x86_64 with 32-bit pointers (x32) set this bit in the number of a call. The number
+// with all bits set is no call.
 constexpr uint32_t x32_bit = 0x40000000;
 constexpr uint32_t no_call = 0xffffffff;
-// socketcall's numbers for the calls that are judged.
-constexpr std::initializer_list<uint32_t> judged_by_socketcall{1, 8, 14};  // socket, socketpair, setsockopt
+// The numbers of socket, socketpair and setsockopt within socketcall.
+constexpr std::initializer_list<uint32_t> judged_by_socketcall{1, 8, 14};
 constexpr uint32_t type_mask = 0xf;  // without SOCK_CLOEXEC and SOCK_NONBLOCK
 
-// Not MPTCP and SMC, whose packets the kernel sends over sockets of its own; nor SCTP, DCCP and L2TP, which
-// only take up the kernel's attention.
+// Without MPTCP and SMC, whose packets the kernel sends over sockets of its own. Without SCTP, DCCP
+// and L2TP, which would only expose more of the kernel.
 constexpr std::initializer_list<uint32_t> ip_protocols{0,           IPPROTO_ICMP,   IPPROTO_TCP,
                                                        IPPROTO_UDP, IPPROTO_ICMPV6, IPPROTO_UDPLITE};
-// getifaddrs, ss, iptables in a container inside, libudev, and what nl80211 and ethtool ask. Not the kernel's
-// audit, where root writes to the machine's log; PAM and sudo do without.
+// For getifaddrs, ss, iptables in a container inside, libudev, nl80211 and ethtool. Without the
+// kernel's audit, through which root writes to the machine's log; PAM and sudo work without it.
 constexpr std::initializer_list<uint32_t> netlink_protocols{
     NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER, NETLINK_KOBJECT_UEVENT, NETLINK_GENERIC};
 
@@ -89,7 +90,7 @@ constexpr uint32_t error(int number) {
 constexpr void load(Program& out, size_t offset) {
   out.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(offset)));
 }
-// The kernel reads an int: the register's other half is whatever the caller left there.
+// The kernel reads an int: the caller may leave any value in the upper half of the register.
 constexpr void load_argument(Program& out, size_t index) {
   load(out, offsetof(seccomp_data, args) + index * sizeof(uint64_t));
 }
@@ -100,15 +101,15 @@ constexpr void answer_if_equal(Program& out, uint32_t value, uint32_t verdict) {
   out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
   answer(out, verdict);
 }
-// `then` where the value is this one, past it otherwise; it always answers.
-constexpr void where_equal(Program& out, uint32_t value, const Program& then) {
-  if (then.size() > UINT8_MAX) std::unreachable();  // too far to jump: it does not compile
+// Runs `then`, which always answers, if the loaded value is `value`. Otherwise goes on behind it.
+constexpr void if_equal(Program& out, uint32_t value, const Program& then) {
+  if (then.size() > UINT8_MAX) std::unreachable();  // the jump is too far: this does not compile
   out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, static_cast<uint8_t>(then.size())));
   out.insert(out.end(), then.begin(), then.end());
 }
-constexpr void where_one_of(Program& out, uint32_t one, uint32_t other, const Program& then) {
+constexpr void if_one_of(Program& out, uint32_t one, uint32_t other, const Program& then) {
   out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, one, 1, 0));
-  where_equal(out, other, then);
+  if_equal(out, other, then);
 }
 
 constexpr void judge_protocol(Program& out, std::initializer_list<uint32_t> allowed) {
@@ -129,19 +130,19 @@ constexpr Program judge_ip_protocol() {
   return out;
 }
 
-// A raw socket takes a capability, which the agent lacks. With another type than stream and datagram,
-// protocol 0 makes an SCTP or DCCP socket, or one of AF_PACKET by its old name.
+// A raw socket requires a capability, which the agent lacks. With any other type than stream and
+// datagram, protocol 0 makes an SCTP or DCCP socket, or an AF_PACKET socket (SOCK_PACKET).
 constexpr Program judge_ip() {
   Program out;
   load_argument(out, 1);
   out.push_back(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, type_mask));
   answer_if_equal(out, SOCK_RAW, SECCOMP_RET_ALLOW);
-  where_one_of(out, SOCK_STREAM, SOCK_DGRAM, judge_ip_protocol());
+  if_one_of(out, SOCK_STREAM, SOCK_DGRAM, judge_ip_protocol());
   answer(out, error(EPROTONOSUPPORT));
   return out;
 }
 
-// Where an argument has one of these values, the call fails with that error.
+// If the argument has one of the values, the call fails with error `number`.
 constexpr Program refuse_values(size_t argument, std::initializer_list<uint32_t> refused, int number) {
   Program out;
   load_argument(out, argument);
@@ -150,14 +151,14 @@ constexpr Program refuse_values(size_t argument, std::initializer_list<uint32_t>
   return out;
 }
 
-// A terminal that the agent has from a shell is that shell's again afterwards. What the agent typed into it,
-// or on a console pasted into it, the shell would do, as whoever it is.
+// The agent may share a terminal with the shell that started it. That shell would later execute
+// what the agent types into the terminal, or pastes into a console, with the shell's privileges.
 constexpr Program judge_ioctl() {
   return refuse_values(1, {TIOCSTI, TIOCLINUX}, EPERM);
 }
 
-// TCP_ULP lays another protocol over a connection: SMC, whose packets have no owner, or ESP. Programs take
-// ENOENT for a kernel without TLS, and do their TLS themselves.
+// TCP_ULP puts another protocol on a connection: SMC, whose packets have no owner, or ESP. For
+// programs, ENOENT means a kernel without TLS: they do TLS themselves.
 constexpr Program judge_tcp_option() {
   return refuse_values(2, {TCP_ULP}, ENOENT);
 }
@@ -165,7 +166,7 @@ constexpr Program judge_tcp_option() {
 constexpr Program judge_setsockopt() {
   Program out;
   load_argument(out, 1);
-  where_equal(out, IPPROTO_TCP, judge_tcp_option());
+  if_equal(out, IPPROTO_TCP, judge_tcp_option());
   answer(out, SECCOMP_RET_ALLOW);
   return out;
 }
@@ -174,8 +175,8 @@ constexpr Program judge_socket() {
   Program out;
   load_argument(out, 0);
   answer_if_equal(out, AF_UNIX, SECCOMP_RET_ALLOW);
-  where_equal(out, AF_NETLINK, judge_netlink());
-  where_one_of(out, AF_INET, AF_INET6, judge_ip());
+  if_equal(out, AF_NETLINK, judge_netlink());
+  if_one_of(out, AF_INET, AF_INET6, judge_ip());
   answer(out, error(EAFNOSUPPORT));
   return out;
 }
@@ -194,13 +195,14 @@ constexpr Program judge_call(const Calls& calls) {
   }
   for (uint32_t call = io_uring_setup; call <= io_uring_register; ++call)
     answer_if_equal(out, call, error(ENOSYS));
-  // Keyrings are the machine's, by user number: a key of the agent's could be read outside. And the kernel
-  // may start a helper for a key, outside and as root: one of them looks up names.
+  // The machine's processes share keyrings by user number, so a process outside could read a key of
+  // the agent. The kernel may also start a helper for a key, outside and as root; one such helper
+  // looks up names.
   for (const uint32_t call : calls.keys) answer_if_equal(out, call, error(ENOSYS));
-  where_one_of(out, calls.socket, calls.socketpair, judge_socket());
-  where_equal(out, calls.ioctl, judge_ioctl());
-  where_equal(out, calls.setsockopt, judge_setsockopt());
-  if (calls.socketcall) where_equal(out, *calls.socketcall, judge_socketcall());
+  if_one_of(out, calls.socket, calls.socketpair, judge_socket());
+  if_equal(out, calls.ioctl, judge_ioctl());
+  if_equal(out, calls.setsockopt, judge_setsockopt());
+  if (calls.socketcall) if_equal(out, *calls.socketcall, judge_socketcall());
   answer(out, SECCOMP_RET_ALLOW);
   return out;
 }
@@ -208,12 +210,12 @@ constexpr Program judge_call(const Calls& calls) {
 constexpr Program judge() {
   Program out;
   load(out, offsetof(seccomp_data, arch));
-  for (const Calls& calls : known_calls) where_equal(out, calls.architecture, judge_call(calls));
+  for (const Calls& calls : known_calls) if_equal(out, calls.architecture, judge_call(calls));
   answer(out, SECCOMP_RET_KILL_PROCESS);
   return out;
 }
 
-// Made by the compiler, so that no start of an agent waits for it.
+// Computed by the compiler, so that no start of an agent waits for it.
 constexpr auto program = [] {
   std::array<sock_filter, judge().size()> made{};
   std::ranges::copy(judge(), made.begin());

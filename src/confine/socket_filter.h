@@ -1,8 +1,10 @@
-// socket_filter.h: which sockets a confined process can make.
-// The rules judge IP packets, by who sent them: so there are Unix sockets, plain IP sockets and a netlink
-// that asks the kernel, and nothing that speaks past the rules or has the kernel send packets of its own.
-// What can be had is listed; every other family is EAFNOSUPPORT, every other protocol EPROTONOSUPPORT. What
-// is a TCP socket stays one.
+// confine/socket_filter.h: the filter of system calls, and so the sockets of a confined process.
+// - The rules judge IP packets by their sender. So a confined process can make Unix sockets, plain
+//   IP sockets, and netlink sockets that query the kernel. It can make no socket that bypasses the
+//   rules, and none for which the kernel sends packets of its own.
+// - The families and protocols that are allowed are listed. Any other family is EAFNOSUPPORT, any
+//   other protocol EPROTONOSUPPORT.
+// - A TCP socket cannot be turned into a socket of another protocol.
 #pragma once
 
 #include <span>
@@ -13,10 +15,10 @@
 
 namespace ostiary::confine {
 
-// The program, for this machine's architecture.
+// The BPF program for this machine's architecture.
 std::span<const sock_filter> socket_filter();
 
-// For this process and all that comes of it, for good. Requires no_new_privs.
+// Installs the filter for this process and its descendants, for good. Requires no_new_privs.
 Result<> install_filter(std::span<const sock_filter> instructions);
 
 }  // namespace ostiary::confine

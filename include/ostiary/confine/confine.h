@@ -1,6 +1,7 @@
-// confine/confine.h: the lock-down of the agent's process, and the one way to its exec.
-// Runs in the forked child. Every step is read back from the kernel; the first that does not hold is an
-// error, and without a Confined there is no exec.
+// confine/confine.h: confines the agent's process, and is the only way to its exec.
+// - It runs in the forked child.
+// - Every step is read back from the kernel. The first that did not take effect is an error.
+// - Without a Confined there is no exec.
 #pragma once
 
 #include <span>
@@ -12,7 +13,7 @@
 
 namespace ostiary::confine {
 
-// The proof that every step was done and read back.
+// Proves that every step was done and read back.
 class Confined {
  private:
   Confined() = default;
@@ -20,24 +21,28 @@ class Confined {
 };
 
 struct Command {
-  std::vector<std::string> arguments;        // the program first, looked for in PATH
-  std::span<const std::string> environment;  // "NAME=value"; borrowed, since it holds secrets
-  std::string directory;                     // where it starts; absolute
+  std::vector<std::string> arguments;        // the program first; searched in PATH
+  std::span<const std::string> environment;  // "NAME=value"; borrowed, because it holds secrets
+  std::string directory;                     // the working directory; absolute
 };
 
-// In this order: descriptors above 2 marked to close, signals reset, the platform's own socket hidden where
-// there is one, bounding set, groups, ids, capabilities, no_new_privs, and all of it read back; then the
-// filter of system calls (no sockets but Unix, plain IP and netlink, and none made to carry another protocol;
-// no ring), read back as well.
+// The steps, in this order:
+// 1. Mark the descriptors above 2 to close at exec.
+// 2. Reset signals.
+// 3. Hide the platform's socket, if there is one.
+// 4. Set the bounding set, groups, ids, capabilities and no_new_privs.
+// 5. Read all of it back.
+// 6. Install the filter of system calls (confine/socket_filter.h), and read back that it is there.
 Result<Confined> confine(const Identity& identity);
 
-// Returns only if the program could not be started: Exit::not_found or Exit::not_executable.
+// Returns only if the program cannot be started: Exit::not_found or Exit::not_executable, or the
+// error of cannot_start_in() if the process cannot enter the directory.
 Error exec(Confined proof, const Command& command);
 
-// Why, as errno has it, with the cure.
+// The error for a directory that the process cannot enter: errno's reason, with the remedy.
 Error cannot_start_in(const std::string& directory);
 
-// The capabilities a root agent keeps, by name; everything else leaves the bounding set.
+// The names of the capabilities that a root agent keeps. All others leave the bounding set.
 std::vector<std::string> kept_capabilities();
 
 }  // namespace ostiary::confine

@@ -1,7 +1,8 @@
-// confine/confine_gate.h: the gate's own lock-down.
-// A user of its own, CAP_NET_ADMIN and no other capability, no new privileges, no look into its memory, and a
-// filter that holds it to the system calls it needs. Each step but the filter is read back; the filter ends
-// the process at the first call it does not know.
+// confine/confine_gate.h: confines the gate's process.
+// - The gate has a user of its own, CAP_NET_ADMIN and no other capability, and no_new_privs.
+// - Only a process with CAP_SYS_PTRACE can read its memory.
+// - A filter allows the system calls that the gate needs. Any other call ends the process.
+// - Every step except the filter is read back.
 #pragma once
 
 #include <sys/types.h>
@@ -10,7 +11,7 @@
 
 namespace ostiary::confine {
 
-// Every netlink socket must be open before: the filter lets it open sockets of IP alone.
+// Open every netlink socket before: the filter allows new sockets of IP only.
 Result<> confine_gate(uid_t user);
 
 }  // namespace ostiary::confine

@@ -1,4 +1,5 @@
-// confine/identity.h: who the agent is: ids, groups, and what a login would put in its environment.
+// confine/identity.h: the agent's ids and groups, and the values that a login puts in its
+// environment.
 // Users and groups are those of /etc/passwd and /etc/group.
 #pragma once
 
@@ -15,7 +16,7 @@ namespace ostiary::confine {
 struct Identity {
   uid_t uid = 0;
   gid_t gid = 0;
-  std::vector<gid_t> groups;  // supplementary, sorted, `gid` among them
+  std::vector<gid_t> groups;  // supplementary; sorted; includes `gid`
   std::string name;
   std::string home;
   std::string shell;
@@ -23,10 +24,10 @@ struct Identity {
   bool operator==(const Identity&) const = default;
 };
 
-// NAME or UID, with an optional :GID or :GROUP. A UID that /etc/passwd does not know needs its :GID.
+// Parses NAME or UID, with an optional :GID or :GROUP. A UID needs :GID if /etc/passwd lacks it.
 Result<Identity> find_identity(std::string_view spec);
 
-// The user we already are, with the groups a login would give it.
+// The user of this process, with the groups that a login would give it.
 Result<Identity> own_identity();
 
 }  // namespace ostiary::confine

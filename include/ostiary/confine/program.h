@@ -1,4 +1,4 @@
-// confine/program.h: whether a program's name leads anywhere, seen before its exec.
+// confine/program.h: finds out before the exec of a program that it does not exist.
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 
 namespace ostiary::confine {
 
-// Whether an exec of this name in this directory is sure to find nothing, with `path` for PATH. What we may
-// not look at may be there for another, and without a PATH the C library has its own.
+// Whether an exec of `name` in `directory`, with PATH `path`, is certain to find no file. A file
+// that we may not look at may exist for the agent. Without a PATH the C library has its own.
 bool leads_nowhere(std::string_view name, std::string_view path, std::string_view directory);
 
 }  // namespace ostiary::confine
