@@ -1,4 +1,4 @@
-// as_user.h: sockets made while this lives belong to another user, for rules that ask for their owner.
+// selftest/as_user.h: sockets made while an AsUser exists belong to its user, as the rules see it.
 // Requires CAP_SETUID and CAP_SETGID.
 #pragma once
 

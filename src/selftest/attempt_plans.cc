@@ -39,7 +39,7 @@ IpAddress other_server(Family family) {
   return IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x53});
 }
 
-// Where clouds hand out credentials; fd00:ec2::254 is Amazon's.
+// The addresses at which clouds hand out credentials. fd00:ec2::254 is Amazon's.
 IpAddress metadata_service(Family family) {
   if (family == Family::ipv4) return IpAddress::v4({169, 254, 169, 254});
   return IpAddress::v6({0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54});
@@ -61,7 +61,7 @@ void add_addresses(AttemptPlans& attempt_plans, const Targets& targets, Family f
       attempt_plans.left_out.push_back(
           attempt(std::move(name), not_applicable("the policy allows every address")));
     else
-      attempt_plans.all.push_back({std::move(name), transport, *place, Goal::passage});
+      attempt_plans.all.push_back({std::move(name), transport, *place, Goal::way_out});
   }
 }
 
@@ -71,7 +71,7 @@ void add_metadata(AttemptPlans& attempt_plans, const Targets& targets, Family fa
   if (permits(targets.permitted, place, IPPROTO_TCP))
     attempt_plans.left_out.push_back(attempt(std::move(name), not_applicable("the policy allows it")));
   else
-    attempt_plans.all.push_back({std::move(name), Transport::tcp, place, Goal::passage});
+    attempt_plans.all.push_back({std::move(name), Transport::tcp, place, Goal::way_out});
 }
 
 void add_names(AttemptPlans& attempt_plans, const Targets& targets, Family family) {
@@ -80,11 +80,11 @@ void add_names(AttemptPlans& attempt_plans, const Targets& targets, Family famil
     attempt_plans.all.push_back({"an unlisted name at the gate" + over,
                                  transport,
                                  {IpAddress::loopback(family), targets.gate_port},
-                                 Goal::gates_answer});
+                                 Goal::gate_answer});
     attempt_plans.all.push_back({"an unlisted name at another server" + over,
                                  transport,
                                  {other_server(family), dns_port},
-                                 Goal::an_answer});
+                                 Goal::server_answer});
   }
 }
 

@@ -1,4 +1,5 @@
-// attempt_plans.h: where on the network the attempts go. Pure, but for what the kernel has loaded.
+// selftest/attempt_plans.h: chooses the targets of the attempts over the network.
+// Pure, except that it reads which protocols the kernel has loaded.
 #pragma once
 
 #include <vector>
@@ -11,10 +12,10 @@ namespace ostiary::selftest {
 
 struct AttemptPlans {
   std::vector<AttemptPlan> all;
-  std::vector<Attempt> left_out;  // not applicable, and why
+  std::vector<Attempt> left_out;  // not applicable, with the reason
 };
 
-// Addresses, protocols and names that no rule permits, over IPv4 and IPv6.
+// The attempts use addresses, protocols and names that no rule permits, over IPv4 and IPv6.
 AttemptPlans plan_attempts(const Targets& targets);
 
 }  // namespace ostiary::selftest

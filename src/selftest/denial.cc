@@ -21,7 +21,7 @@ Overloaded(F...) -> Overloaded<F...>;
 
 Finding judge_failure(dns::Rcode rcode) {
   if (rcode == dns::Rcode::refused) return held(dns::text(rcode));
-  return escaped("the answer was " + dns::text(rcode) + " and no denial");
+  return escaped("the answer was " + dns::text(rcode) + ", which is no denial");
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ std::vector<uint8_t> query(const UnlistedName& name) {
 }
 
 Finding judge(std::span<const uint8_t> answer, const UnlistedName& name) {
-  if (dns::Reader(answer).u16() != name.id) return escaped("the answer was to another question");
+  if (dns::Reader(answer).u16() != name.id) return escaped("the answer has the id of another question");
   return std::visit(
       Overloaded{
           [](const dns::NoSuchName&) { return held(dns::text(dns::Rcode::no_such_name)); },
@@ -54,7 +54,7 @@ Finding judge(std::span<const uint8_t> answer, const UnlistedName& name) {
             return escaped("the answer was the address " + found.list.begin()->text());
           },
           [](const dns::NoData&) { return escaped("the answer was that the name exists"); },
-          [](const dns::TruncatedReply&) { return escaped("the answer was cut short"); },
+          [](const dns::TruncatedReply&) { return escaped("the answer was truncated"); },
           [](const dns::MalformedReply& reply) { return escaped(std::string(dns::text(reply.fault))); },
       },
       dns::read_address_reply(answer, name.question));

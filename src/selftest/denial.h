@@ -1,4 +1,4 @@
-// denial.h: the question about a name nobody listed, and whether what comes back denies it.
+// selftest/denial.h: a question for a name that no rule lists, and whether an answer denies it.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,10 @@ struct UnlistedName {
   static Result<UnlistedName> make();
 };
 
-// The message, without the length that goes before it over TCP.
+// The DNS message, without the length prefix of TCP.
 std::vector<uint8_t> query(const UnlistedName& name);
 
-// Only NXDOMAIN and REFUSED deny.
+// Only NXDOMAIN and REFUSED are denials.
 Finding judge(std::span<const uint8_t> answer, const UnlistedName& name);
 
 }  // namespace ostiary::selftest

@@ -23,7 +23,7 @@ namespace ostiary::selftest {
 
 namespace limits {
 constexpr size_t table = size_t{16} * 1024 * 1024;
-constexpr size_t named = 16;  // in an error
+constexpr size_t named = 16;  // sockets that an error names
 }  // namespace limits
 
 namespace {
@@ -45,10 +45,11 @@ Address address_of(const SocketName& name) {
   return address;
 }
 
-// Whether a socket of that type gets through. The service sees a connection that ends at once; of a datagram
-// socket it sees nothing. A full queue will have room. A service of another type answers EPROTOTYPE, or for
-// an abstract name is not there. What cannot be tried counts as open.
-bool lets_in_as(int type, const Address& address) {
+// Whether the service accepts a socket of that type. The service sees a connection that ends at
+// once; of a datagram socket it sees nothing. A full queue (EAGAIN) will have room. For a service
+// of another type, connect() returns EPROTOTYPE, or does not find an abstract name. If the type
+// cannot be tried, the service counts as open.
+bool accepts(int type, const Address& address) {
   const UniqueFd fd{::socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!fd.valid()) return true;
   return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address.value), address.size) == 0 ||
@@ -57,11 +58,11 @@ bool lets_in_as(int type, const Address& address) {
 
 bool address_lets_in(const Address& address) {
   return std::ranges::any_of(std::array{SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM},
-                             [&address](int type) { return lets_in_as(type, address); });
+                             [&address](int type) { return accepts(type, address); });
 }
 
-// An address holds 108 octets of a path. A process connects to a longer one by a relative path, or by a
-// descriptor of the socket's file. Links are followed, as connect() does.
+// An address holds 108 octets of a path. A process can connect to a longer path by a relative path,
+// or through a descriptor of the socket's file. Links are followed, as in connect().
 bool long_path_lets_in(const std::string& path) {
   const UniqueFd file{::open(path.c_str(), O_PATH | O_CLOEXEC)};
   if (!file.valid()) return errno != EACCES && errno != ENOENT && errno != ENOTDIR && errno != ELOOP;
@@ -87,7 +88,7 @@ std::string list(const std::vector<SocketName>& names, std::string_view before_e
   return text;
 }
 
-// From the kernel, or where it has no unix_diag, from its table.
+// Over netlink, or if the kernel has no unix_diag, from its table in /proc.
 Result<std::vector<SocketName>> listed_sockets() {
   const auto names = net::connectable_unix_sockets();
   if (names) return std::vector<SocketName>(names->begin(), names->end());
@@ -100,15 +101,15 @@ Result<std::vector<SocketName>> listed_sockets() {
 Finding found_open(const std::vector<SocketName>& open) {
   return escaped(
       "the agent can connect to " + list(open, "") +
-      ", whose service may do for it what the rules forbid: give the agent a user that may not, take the "
-      "socket away, or accept it with " +
+      ", whose service can do for it what the rules forbid: run the agent as a user without access, "
+      "remove the socket, or accept it with " +
       list(open, "--allow-socket "));
 }
 
 std::string summary(size_t tried, size_t waived, const std::vector<std::string>& cut_short) {
   std::string text = "none of " + std::to_string(tried) + " lets the agent in";
-  if (waived > 0) text += ", but for " + std::to_string(waived) + " of --allow-socket";
-  for (const std::string& place : cut_short) text += "; " + place + " has more in it than was looked at";
+  if (waived > 0) text += ", except " + std::to_string(waived) + " that --allow-socket names";
+  for (const std::string& place : cut_short) text += "; " + place + " holds more than was searched";
   return text;
 }
 

@@ -1,6 +1,7 @@
-// doors.h: Unix sockets of other processes. What a service does for the agent, no rule of packets sees: start
-// a container, look up a name, send a line of log to another machine. So one that lets the agent in is an
-// escape, unless it is waived by name.
+// selftest/doors.h: Unix sockets of other processes.
+// A service can act for the agent where no packet rule sees it: start a container, look up a name,
+// send a log line to another machine. So a socket that lets the agent connect is an escape, unless
+// it is waived by name.
 #pragma once
 
 #include <optional>
@@ -15,17 +16,17 @@ namespace ostiary::selftest {
 
 struct Doors {
   std::vector<SocketName> names;
-  std::vector<std::string> cut_short;  // places with more in them than was looked at
+  std::vector<std::string> cut_short;  // places that hold more than was searched
   std::optional<std::string> failure;  // why the kernel's list could not be read
   bool has_closed_directories = false;
 };
 
-// The sockets that the kernel lists for this network namespace, and those that lie in the file system where
-// services put theirs, on a mount, or in this home.
+// The sockets that the kernel lists for this network namespace, and those in the file system: where
+// services put theirs, on mounts, and in `home`.
 Doors find_doors(const std::string& home);
 
-// By the agent: connects to each, and closes the connection at once. Where the keeper may not look everywhere
-// (without CAP_DAC_OVERRIDE), the agent looks as well.
+// Runs as the agent. Connects to each socket, and closes the connection at once. If the keeper could
+// not read every directory (without CAP_DAC_OVERRIDE), the agent searches as well.
 Finding try_doors(const Doors& by_keeper, const std::string& home, std::span<const SocketWaiver> waivers);
 
 }  // namespace ostiary::selftest

@@ -1,4 +1,4 @@
-// finding.h: what came of an attempt.
+// selftest/finding.h: the result of an attempt.
 #pragma once
 
 #include <string>

@@ -29,13 +29,13 @@ constexpr uint16_t discard_port = 9;
 constexpr int ipv6_freebind = 78;       // not in every C library's headers
 constexpr uint32_t loopback_index = 1;  // of `lo`, in every network namespace
 
-// A place of the documentation's that no other attempt goes to.
+// A documentation address that no other attempt uses.
 IpAddress unlisted(Family family) {
   if (family == Family::ipv4) return IpAddress::v4({203, 0, 113, 9});
   return IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0xff, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9});
 }
 
-// From 2001:db8:fffe::/48 or 198.51.100.0/24.
+// A random address in 2001:db8:fffe::/48 or 198.51.100.0/24.
 Result<IpAddress> accomplice(Family family) {
   std::array<uint8_t, 16> octets{0x20, 0x01, 0x0d, 0xb8, 0xff, 0xfe};
   const auto random = std::span(octets).subspan(6);
@@ -45,8 +45,8 @@ Result<IpAddress> accomplice(Family family) {
   return IpAddress::v4({198, 51, 100, octets.back()});
 }
 
-// The address that this host would send from; connect() of a UDP socket sends nothing. Loopback where there
-// is no other.
+// The address that this host would send from. connect() of a UDP socket sends nothing. Loopback if
+// there is no other.
 IpAddress own(Family family) {
   const SocketAddress anywhere(unlisted(family), discard_port);
   const UniqueFd fd{::socket(anywhere.domain(), SOCK_DGRAM | SOCK_CLOEXEC, 0)};
@@ -67,7 +67,7 @@ bool set(const UniqueFd& fd, int level, int option, const void* value, size_t si
   return ::setsockopt(fd.get(), level, option, value, static_cast<socklen_t>(size)) == 0;
 }
 
-// Whatever gets out gets to the next hop and no further.
+// A packet that gets out reaches the next hop at most.
 UniqueFd open(Family family, int type, int protocol = 0) {
   UniqueFd fd{
       ::socket(family == Family::ipv4 ? AF_INET : AF_INET6, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)};
@@ -102,8 +102,9 @@ int forge_unbound_connection(const Forgery& forgery) {
   return fd.valid() && ::connect(fd.get(), to.get(), to.size()) == 0 ? 0 : errno;
 }
 
-// The address of the interface named by its index is not looked at. The connection fails, since that address
-// is not here, after it has been written into the flow of the datagram that waits.
+// The kernel does not check the source address in IP_MULTICAST_IF if an index names the interface.
+// connect() fails, because the address is not this host's, but only after the kernel has written
+// the address into the flow of the corked datagram.
 int forge_corked(const Forgery& forgery) {
   const UniqueFd fd = open(Family::ipv4, SOCK_DGRAM);
   ip_mreqn source{};
@@ -125,7 +126,7 @@ int forge_mapped(const Forgery& forgery) {
       ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0)
     return errno;
   constexpr std::array<uint8_t, 16> echo_request{128};
-  sockaddr_in6 here{};  // "::", which the kernel takes for ::1
+  sockaddr_in6 here{};  // "::", which the kernel replaces by ::1
   here.sin6_family = AF_INET6;
   return ::sendto(fd.get(), echo_request.data(), echo_request.size(), MSG_NOSIGNAL,
                   reinterpret_cast<const sockaddr*>(&here), sizeof here) >= 0
@@ -133,7 +134,8 @@ int forge_mapped(const Forgery& forgery) {
              : errno;
 }
 
-// RFC 8754: the next stop comes last in the list; the kernel writes the last one, first in the list.
+// RFC 8754: the list is in reverse. Its last entry is the next stop. The kernel itself writes the
+// first entry, the last stop.
 int forge_routing_header(const Forgery& forgery) {
   const UniqueFd fd = open(Family::ipv6, SOCK_DGRAM);
   std::array<uint8_t, 40> header{0, 4, 4, 1, 1};

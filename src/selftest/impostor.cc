@@ -18,21 +18,22 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int askers = 8;
-// Loopback takes microseconds; this is waited for where the port could be bound, and nowhere else.
+constexpr int socket_count = 8;
+// Loopback takes microseconds. The probe waits this long only if the port could be bound.
 constexpr milliseconds patience{10};
 
-bool becomes(const UniqueFd& fd, short event) {
+bool wait_for(const UniqueFd& fd, short event) {
   pollfd waiting{fd.get(), event, 0};
   return ::poll(&waiting, 1, static_cast<int>(patience.count())) == 1 && (waiting.revents & event) != 0;
 }
 
-Result<std::vector<UniqueFd>> open_askers(const inet::SocketAddress& upstream, int type, uint32_t mark) {
+Result<std::vector<UniqueFd>> open_gate_sockets(const inet::SocketAddress& upstream, int type,
+                                                uint32_t mark) {
   std::vector<UniqueFd> fds;
-  for (int i = 0; i < askers; ++i) {
+  for (int i = 0; i < socket_count; ++i) {
     UniqueFd fd{::socket(upstream.domain(), type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (!fd.valid() || ::setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0)
-      return std::unexpected(Error::system("cannot ask as the gate does", Exit::unavailable));
+      return std::unexpected(Error::system("cannot make a socket with the gate's mark", Exit::unavailable));
     fds.push_back(std::move(fd));
   }
   return fds;
@@ -44,12 +45,12 @@ std::expected<UniqueFd, int> bind_beside(const inet::SocketAddress& upstream, in
   if (!fd.valid() || ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
       ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
       ::bind(fd.get(), upstream.get(), upstream.size()) != 0 ||
-      (type == SOCK_STREAM && ::listen(fd.get(), askers) != 0))
+      (type == SOCK_STREAM && ::listen(fd.get(), socket_count) != 0))
     return std::unexpected(errno);
   return fd;
 }
 
-// The answer to what is received, or why there is none.
+// Answers what it receives. Returns the reason to report if no answer reaches the gate's socket.
 std::string answer(const UniqueFd& impostor) {
   char octet = 0;
   sockaddr_storage from{};
@@ -57,10 +58,10 @@ std::string answer(const UniqueFd& impostor) {
   auto* const peer = reinterpret_cast<sockaddr*>(&from);
   if (::recvfrom(impostor.get(), &octet, 1, 0, peer, &size) < 0) return std::strerror(errno);
   if (::sendto(impostor.get(), &octet, 1, MSG_NOSIGNAL, peer, size) < 0) return std::strerror(errno);
-  return "it did not arrive";
+  return "the answer did not arrive";
 }
 
-Finding not_believed(const std::string& why) {
+Finding not_delivered(const std::string& why) {
   return held("the port can be bound, but nothing from there reaches the gate: " + why);
 }
 
@@ -70,8 +71,8 @@ Result<Impostor> Impostor::prepare(const AddressPort& upstream, uint32_t gate_ma
   Impostor impostor(upstream);
   const AsUser of_the_gate(gate::user, gate::user);
   const inet::SocketAddress address(upstream.address, upstream.port);
-  impostor.datagrams_ = TRY(open_askers(address, SOCK_DGRAM, gate_mark));
-  impostor.connections_ = TRY(open_askers(address, SOCK_STREAM, gate_mark));
+  impostor.datagrams_ = TRY(open_gate_sockets(address, SOCK_DGRAM, gate_mark));
+  impostor.connections_ = TRY(open_gate_sockets(address, SOCK_STREAM, gate_mark));
   return impostor;
 }
 
@@ -80,17 +81,18 @@ Attempt Impostor::answer_datagrams() const {
   const inet::SocketAddress upstream(upstream_.address, upstream_.port);
   const auto bound = bind_beside(upstream, SOCK_DGRAM);
   if (!bound) return attempt(std::move(name), held(std::strerror(bound.error())));
-  std::string why = "nothing was asked there";
-  for (const UniqueFd& asker : datagrams_) {
-    if (::connect(asker.get(), upstream.get(), upstream.size()) != 0 ||
-        ::send(asker.get(), "", 1, MSG_NOSIGNAL) < 0 || !becomes(*bound, POLLIN))
+  std::string why = "no question arrived there";
+  for (const UniqueFd& gate_socket : datagrams_) {
+    if (::connect(gate_socket.get(), upstream.get(), upstream.size()) != 0 ||
+        ::send(gate_socket.get(), "", 1, MSG_NOSIGNAL) < 0 || !wait_for(*bound, POLLIN))
       continue;
     why = answer(*bound);
     char octet = 0;
-    if (becomes(asker, POLLIN) && ::recv(asker.get(), &octet, 1, 0) >= 0)
-      return attempt(std::move(name), escaped("the agent was asked in the upstream's place, and was heard"));
+    if (wait_for(gate_socket, POLLIN) && ::recv(gate_socket.get(), &octet, 1, 0) >= 0)
+      return attempt(std::move(name),
+                     escaped("the agent received a question for the upstream, and its answer arrived"));
   }
-  return attempt(std::move(name), not_believed(why));
+  return attempt(std::move(name), not_delivered(why));
 }
 
 Attempt Impostor::accept_connections() const {
@@ -98,13 +100,13 @@ Attempt Impostor::accept_connections() const {
   const inet::SocketAddress upstream(upstream_.address, upstream_.port);
   const auto bound = bind_beside(upstream, SOCK_STREAM);
   if (!bound) return attempt(std::move(name), held(std::strerror(bound.error())));
-  for (const UniqueFd& asker : connections_) {
-    if (::connect(asker.get(), upstream.get(), upstream.size()) != 0 && errno != EINPROGRESS) continue;
-    if (!becomes(*bound, POLLIN)) continue;
+  for (const UniqueFd& gate_socket : connections_) {
+    if (::connect(gate_socket.get(), upstream.get(), upstream.size()) != 0 && errno != EINPROGRESS) continue;
+    if (!wait_for(*bound, POLLIN)) continue;
     if (const UniqueFd accepted{::accept4(bound->get(), nullptr, nullptr, SOCK_CLOEXEC)}; accepted.valid())
       return attempt(std::move(name), escaped("the agent accepted a connection in the upstream's place"));
   }
-  return attempt(std::move(name), not_believed("no connection opened"));
+  return attempt(std::move(name), not_delivered("no connection opened"));
 }
 
 }  // namespace ostiary::selftest

@@ -1,5 +1,6 @@
-// impostor.h: an answer to the gate in the name of its upstream. Where that server is an address of this
-// host, any process that may bind the port could give it, and have every address admitted.
+// selftest/impostor.h: answers to the gate in the name of its upstream.
+// If the upstream is at an address of this host, a process that can bind the port could answer the
+// gate, and so have any address admitted.
 #pragma once
 
 #include <vector>
@@ -13,11 +14,11 @@ namespace ostiary::selftest {
 
 class Impostor {
  public:
-  // By the keeper: sockets that ask as the gate does, with its mark and as its user.
+  // Runs in the keeper. Opens sockets that ask as the gate does, with its mark and as its user.
   static Result<Impostor> prepare(const AddressPort& upstream, uint32_t gate_mark);
 
-  // By the agent: binds the upstream's address and port beside whatever is there, and answers what the
-  // sockets ask: one octet, which is no question to a real resolver.
+  // Run as the agent. They bind the upstream's address and port beside the real server, and answer
+  // the sockets' question: one octet, which is no question to a real resolver.
   Attempt answer_datagrams() const;
   Attempt accept_connections() const;
 
@@ -25,7 +26,7 @@ class Impostor {
   explicit Impostor(const AddressPort& upstream) : upstream_(upstream) {}
 
   AddressPort upstream_;
-  // Several, since the kernel shares them out among those who listen.
+  // Several, because the kernel distributes them among the sockets that listen.
   std::vector<UniqueFd> datagrams_;
   std::vector<UniqueFd> connections_;
 };

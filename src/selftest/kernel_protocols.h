@@ -1,5 +1,5 @@
-// kernel_protocols.h: which socket protocols this kernel has loaded.
-// Asking for one that it has not makes it load a module, for the sake of a probe.
+// selftest/kernel_protocols.h: which socket protocols this kernel has loaded.
+// To open a socket of another protocol would make the kernel load a module, only for a probe.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ class KernelProtocols {
  public:
   static KernelProtocols read();
 
-  // "UDP-Lite", "PACKET". True where the kernel does not tell.
+  // `name` as in /proc/net/protocols: "UDP-Lite", "PACKET". True if that cannot be read.
   bool has(std::string_view name) const;
 
  private:

@@ -10,7 +10,7 @@ namespace {
 
 constexpr unsigned accepts_connections = 0x10000;  // __SO_ACCEPTCON
 constexpr unsigned datagram = 2;                   // SOCK_DGRAM
-constexpr size_t made_up_name = 6;                 // an octet 0 and five digits
+constexpr size_t autobound_size = 6;               // an octet 0 and five digits
 
 std::string_view take(std::string_view& rest, char end) {
   const size_t length = std::min(rest.find(end), rest.size());
@@ -19,7 +19,7 @@ std::string_view take(std::string_view& rest, char end) {
   return part;
 }
 
-// The inode is written with blanks in front.
+// Skips spaces before the word: the inode has some.
 std::string_view take_word(std::string_view& rest) {
   rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
   return take(rest, ' ');
@@ -34,9 +34,9 @@ std::optional<unsigned> number(std::string_view text, int base) {
   return value;
 }
 
-bool is_made_up(std::string_view name) {
+bool is_autobound(std::string_view name) {
   constexpr std::string_view digits = "0123456789abcdef";
-  return name.size() == made_up_name && name.substr(1).find_first_not_of(digits) == std::string_view::npos;
+  return name.size() == autobound_size && name.substr(1).find_first_not_of(digits) == std::string_view::npos;
 }
 
 void add_abstract(std::vector<SocketName>& names, std::string_view written) {
@@ -57,10 +57,10 @@ void add_socket(std::vector<SocketName>& names, std::string_view line) {
   const bool is_datagram = *type == datagram;
   if (!is_datagram && (*flags & accepts_connections) == 0) return;
   if (line.starts_with('/')) names.emplace_back(std::string(line));
-  if (line.starts_with('@') && !(is_datagram && is_made_up(line))) add_abstract(names, line);
+  if (line.starts_with('@') && !(is_datagram && is_autobound(line))) add_abstract(names, line);
 }
 
-// A blank, a tab, a line feed and a backslash are written as \ and three octal digits.
+// The kernel writes a space, a tab, a line feed and a backslash as \ and three octal digits.
 std::string unescape(std::string_view text) {
   std::string path;
   while (!text.empty()) {

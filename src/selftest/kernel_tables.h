@@ -1,4 +1,4 @@
-// kernel_tables.h: what /proc/net/unix and /proc/self/mountinfo say. Pure.
+// selftest/kernel_tables.h: parses /proc/net/unix and /proc/self/mountinfo. Pure.
 #pragma once
 
 #include <string>
@@ -9,9 +9,9 @@
 
 namespace ostiary::selftest {
 
-// The sockets of one network namespace that others can connect to: those that listen, and datagram sockets
-// with a name, but for the names that the kernel makes up. The kernel writes every octet 0 of an abstract
-// name as an @: such a name is there twice, once with each.
+// The sockets that other processes can connect to: listening sockets, and datagram sockets with a
+// name that is not autobound. The kernel writes every octet 0 of an abstract name as @. So a name
+// that has an @ after the first is returned twice: with @, and with octets 0.
 std::vector<SocketName> connectable_sockets(std::string_view table);
 
 struct Mount {

@@ -16,8 +16,8 @@
 namespace ostiary::selftest {
 namespace {
 
-// An echo request, where it goes out by a ping socket, and as good a datagram as any where it does not.
-std::vector<uint8_t> greeting(Transport transport, inet::Family family) {
+// An echo request for a ping socket. For other sockets any datagram will do.
+std::vector<uint8_t> payload(Transport transport, inet::Family family) {
   constexpr uint8_t echo_request_v4 = 8;
   constexpr uint8_t echo_request_v6 = 128;
   std::vector<uint8_t> message(16);
@@ -36,12 +36,12 @@ std::vector<uint8_t> framed(const std::vector<uint8_t>& message) {
 
 Result<NetworkAttempt> NetworkAttempt::prepare(AttemptPlan plan, const UnlistedName& unlisted) {
   NetworkAttempt network_attempt(std::move(plan), unlisted);
-  if (network_attempt.believes_this_machine_alone()) TRY(network_attempt.open());
+  if (network_attempt.accepts_this_machine_only()) TRY(network_attempt.open());
   return network_attempt;
 }
 
 Result<> NetworkAttempt::start() {
-  if (!believes_this_machine_alone()) TRY(open());
+  if (!accepts_this_machine_only()) TRY(open());
   if (!finding_) connect();
   return {};
 }
@@ -56,18 +56,18 @@ Result<> NetworkAttempt::open() {
   fd_ = std::move(*opened);
   TRY(limit_hops(fd_, family));
   TRY(ask_for_icmp_errors(fd_, family));
-  if (believes_this_machine_alone()) TRY(accept_from_this_machine_alone(fd_));
+  if (accepts_this_machine_only()) TRY(accept_this_machine_only(fd_));
   return {};
 }
 
-// Of an ICMPv6 socket, send() says that the packet was sent although the rules refused it.
+// send() of an ICMPv6 socket succeeds even if the rules refused the packet.
 bool NetworkAttempt::waits() const {
-  return plan_.transport == Transport::tcp || plan_.goal != Goal::passage ||
+  return plan_.transport == Transport::tcp || plan_.goal != Goal::way_out ||
          (plan_.transport == Transport::ping && plan_.target.address.family() == inet::Family::ipv6);
 }
 
-bool NetworkAttempt::believes_this_machine_alone() const {
-  return plan_.transport == Transport::tcp || plan_.goal != Goal::passage;
+bool NetworkAttempt::accepts_this_machine_only() const {
+  return plan_.transport == Transport::tcp || plan_.goal != Goal::way_out;
 }
 
 void NetworkAttempt::connect() {
@@ -79,7 +79,7 @@ void NetworkAttempt::connect() {
 }
 
 void NetworkAttempt::send_datagram() {
-  const auto message = plan_.goal == Goal::passage ? greeting(plan_.transport, plan_.target.address.family())
+  const auto message = plan_.goal == Goal::way_out ? payload(plan_.transport, plan_.target.address.family())
                                                    : query(unlisted_);
   if (::send(fd_.get(), message.data(), message.size(), MSG_NOSIGNAL) < 0) return found(not_sent(errno));
   if (!waits()) return found(escaped("the packet was sent"));
@@ -95,9 +95,10 @@ void NetworkAttempt::on_ready() {
   if (events_ == POLLIN) return receive();
   sockaddr_storage peer{};
   size = sizeof peer;
-  if (::getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &size) != 0) return;  // not connected yet
+  const bool is_connected = ::getpeername(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+  if (!is_connected) return;
   connected_ = true;
-  if (plan_.goal == Goal::passage) return found(escaped("it was connected"));
+  if (plan_.goal == Goal::way_out) return found(escaped("it was connected"));
   send_over_connection();
 }
 
@@ -114,7 +115,7 @@ void NetworkAttempt::receive() {
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got < 0) return found(came_back(errno, std::nullopt));
   std::span<const uint8_t> octets = std::span(room).first(static_cast<size_t>(got));
-  if (plan_.goal == Goal::passage) return found(escaped("it was answered"));
+  if (plan_.goal == Goal::way_out) return found(escaped("it was answered"));
   if (plan_.transport != Transport::tcp) return found(judge(octets, unlisted_));
   if (got == 0) return found(escaped("it was connected, and closed without an answer"));
   const auto frame = frames_.next(octets);
@@ -126,34 +127,34 @@ void NetworkAttempt::receive() {
 
 void NetworkAttempt::on_time_out(std::chrono::milliseconds patience) {
   const std::string time = std::to_string(patience.count()) + " ms";
-  if (plan_.goal == Goal::passage)
+  if (plan_.goal == Goal::way_out)
     found(unanswered("it left: nothing on this machine refused it within " + time));
   else if (connected_)
-    found(escaped("it was connected, and no answer was made on this machine within " + time));
+    found(escaped("it was connected, and nothing on this machine answered within " + time));
   else
-    found(unanswered("no answer was made on this machine within " + time));
+    found(unanswered("nothing on this machine answered within " + time));
 }
 
-// Nothing was sent. That is well, unless it was meant for the gate.
+// Nothing was sent. The attempt was held, unless it was meant for the gate, which must answer.
 Finding NetworkAttempt::not_sent(int error) const {
   const Failure failure = classify(error);
   const std::string reason = std::strerror(error);
   if (failure == Failure::other) return escaped("it could not be tried: " + reason);
   if (failure == Failure::no_such_socket) return not_applicable("this kernel has no such socket: " + reason);
-  if (plan_.goal != Goal::gates_answer) return held(reason);
-  if (failure == Failure::no_way && plan_.target.address.family() == inet::Family::ipv6)
+  if (plan_.goal != Goal::gate_answer) return held(reason);
+  if (failure == Failure::no_route && plan_.target.address.family() == inet::Family::ipv6)
     return not_applicable("there is no IPv6 loopback: " + reason);
   return escaped("the gate cannot be asked: " + reason);
 }
 
-// What was sent met an error: the refusal, if it was made here. Our own reset of a connection comes without
-// an ICMP error, and no other reset reaches the socket.
+// An error came back for what was sent. It is a refusal only if this machine made it. The rules'
+// reset of a connection comes without an ICMP error, and no other reset reaches the socket.
 Finding NetworkAttempt::came_back(int error, const std::optional<IcmpError>& icmp) const {
   const std::string reason = std::strerror(error != 0 ? error : icmp->error);
-  if (plan_.goal == Goal::gates_answer) return escaped("the gate cannot be asked: " + reason);
+  if (plan_.goal == Goal::gate_answer) return escaped("the gate cannot be asked: " + reason);
   if (connected_) return escaped("it was connected, and closed without an answer: " + reason);
   const bool refused_here = icmp ? icmp->meaning == Meaning::refused_here : error == ECONNREFUSED;
-  return refused_here ? held(reason) : escaped("it left: what came back is no refusal of ours: " + reason);
+  return refused_here ? held(reason) : escaped("it left: the error is no refusal of ours: " + reason);
 }
 
 }  // namespace ostiary::selftest

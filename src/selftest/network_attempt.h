@@ -1,5 +1,5 @@
-// network_attempt.h: an attempt to get out over the network, from its first packet to what came of it.
-// Never waits: several attempts are under way side by side.
+// selftest/network_attempt.h: an attempt to get out over the network, from first packet to finding.
+// Never waits: several attempts run side by side.
 #pragma once
 
 #include <chrono>
@@ -15,24 +15,24 @@
 
 namespace ostiary::selftest {
 
-// What the attempt is after.
+// What the attempt tries to get.
 enum class Goal : uint8_t {
-  passage,      // a packet that leaves, a connection that opens
-  an_answer,    // to the question about an unlisted name, from a server that is not the gate
-  gates_answer  // the same from the gate, which must be there and deny it
+  way_out,        // a packet that leaves, or a connection that opens
+  server_answer,  // an answer for an unlisted name, from a server that is not the gate
+  gate_answer     // the same from the gate, which must answer with a denial
 };
 
 struct AttemptPlan {
   std::string name;
   Transport transport = Transport::tcp;
   AddressPort target = {};
-  Goal goal = Goal::passage;
+  Goal goal = Goal::way_out;
 };
 
 class NetworkAttempt {
  public:
-  // Opens the socket if no answer but this machine's is to reach it: that takes CAP_NET_ADMIN. Other sockets
-  // are opened by who sets out.
+  // Opens the socket if it must accept packets of this machine only, because that requires
+  // CAP_NET_ADMIN. Otherwise start() opens it.
   static Result<NetworkAttempt> prepare(AttemptPlan plan, const UnlistedName& unlisted);
   Result<> start();
 
@@ -51,7 +51,7 @@ class NetworkAttempt {
       : plan_(std::move(plan)), unlisted_(unlisted) {}
 
   bool waits() const;
-  bool believes_this_machine_alone() const;
+  bool accepts_this_machine_only() const;
   Result<> open();
   void connect();
   void send_datagram();

@@ -22,7 +22,7 @@ namespace {
 
 constexpr int mptcp = 262;
 
-// A system call's result, and the errno it left where that is negative.
+// `result` is a system call's. If it is negative, errno has the reason.
 Finding judge(int result, std::string success) {
   const int error = errno;
   if (result >= 0) return escaped(std::move(success));
@@ -42,16 +42,17 @@ Finding try_socket(int family, int type, int protocol) {
   return judge(fd.get(), "the kernel gave one");
 }
 
-// That there is none is as good as a refusal, whoever says it.
+// An answer that there is no such socket is as good as a refusal, from the filter or the kernel.
 Finding try_unwanted_socket(int family, int type, int protocol) {
   Finding finding = try_socket(family, type, protocol);
   return finding.outcome == Outcome::not_applicable ? held(std::move(finding.detail)) : finding;
 }
 
-// A ring makes sockets without the call that is filtered. Without parameters, which are looked at first.
+// An io_uring makes sockets without the filtered call. The attempt passes no parameters: the kernel
+// reads them first, and so makes no ring.
 Finding try_ring() {
   const auto result = ::syscall(SYS_io_uring_setup, 1, nullptr);
-  if (result < 0 && errno == ENOSYS) return held("there is none");
+  if (result < 0 && errno == ENOSYS) return held("the call does not exist");
   if (result < 0 && errno == EFAULT) return escaped("the kernel was ready to make one");
   return judge(static_cast<int>(result), "the kernel gave one");
 }
@@ -59,17 +60,17 @@ Finding try_ring() {
 Finding try_mark(uint32_t mark) {
   const UniqueFd fd{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   if (!fd.valid()) return judge(fd.get(), {});
-  return judge(::setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark), "a socket wears it");
+  return judge(::setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark), "a socket has it");
 }
 
 Finding try_signal(pid_t gate) {
   if (gate <= 1) return escaped("it could not be tried: there is no gate");
-  return judge(::kill(gate, 0), "it may be sent signals");
+  return judge(::kill(gate, 0), "the agent may send it signals");
 }
 
 Finding try_open(const std::string& path) {
   const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-  if (!fd.valid() && errno == ENOENT) return held("it is not there to be seen");
+  if (!fd.valid() && errno == ENOENT) return held("the agent cannot see the file");
   return judge(fd.get(), path + " opens for reading");
 }
 
@@ -78,8 +79,8 @@ Finding try_memory(pid_t gate) {
 }
 
 Finding try_file(const std::string& path) {
-  if (::geteuid() == 0) return not_applicable("root reads root's files");
-  if (path.empty()) return not_applicable("there is none");
+  if (::geteuid() == 0) return not_applicable("the agent is root");
+  if (path.empty()) return not_applicable("no file is named");
   return try_open(path);
 }
 
@@ -89,7 +90,7 @@ std::vector<Attempt> try_privileges(const Targets& targets) {
   return {
       attempt("a raw IPv4 socket", try_socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)),
       attempt("a raw IPv6 socket", try_socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6)),
-      // Of no protocol yet, so that it would receive nothing.
+      // Without a protocol, so that it would receive nothing.
       attempt("a packet socket", try_unwanted_socket(AF_PACKET, SOCK_RAW, 0)),
       attempt("a vsock socket", try_unwanted_socket(AF_VSOCK, SOCK_STREAM, 0)),
       attempt("an MPTCP socket", try_unwanted_socket(AF_INET, SOCK_STREAM, mptcp)),

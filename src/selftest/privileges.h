@@ -1,5 +1,5 @@
-// privileges.h: attempts at what the agent lacks the privilege for: other kinds of sockets, the gate's mark,
-// the rules, the gate itself, root's files.
+// selftest/privileges.h: attempts that need a privilege which the agent lacks: other kinds of
+// sockets, the gate's mark, the rules, the gate itself, root's files.
 #pragma once
 
 #include <vector>

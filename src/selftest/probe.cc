@@ -20,18 +20,18 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr int looks_at_forgeries = 2;
+constexpr int forgery_rounds = 2;
 
-bool has_own_route(const Forgery& forgery) {
+bool has_source_route(const Forgery& forgery) {
   return forgery.kind == Forgery::Kind::routing_header || forgery.kind == Forgery::Kind::source_route;
 }
 
-// The refusal of a packet with a route of its own goes to this host, and is one.
+// The refusal of a packet with a source route goes to this host, so errno shows it.
 Finding judge(const Forgery& forgery, int error) {
-  const std::string reason = error == 0 ? "the kernel took it" : std::strerror(error);
+  const std::string reason = error == 0 ? "the kernel accepted it" : std::strerror(error);
   const bool is_failure = error != 0;
   if (is_failure && classify(error) == Failure::no_such_socket) return not_applicable(reason);
-  if (is_failure && has_own_route(forgery) && classify(error) == Failure::refused) return held(reason);
+  if (is_failure && has_source_route(forgery) && classify(error) == Failure::refused) return held(reason);
   return unanswered(reason);
 }
 
@@ -46,7 +46,7 @@ Finding nothing_left(const std::string& result) {
   return held("nothing left this machine: " + result);
 }
 
-// Until each has a finding, or time is up.
+// Waits until each attempt has a finding, or the time is up.
 Result<> await(std::vector<NetworkAttempt>& network_attempts, milliseconds patience) {
   const auto deadline = steady_clock::now() + patience;
   std::vector<pollfd> waiting;
@@ -88,7 +88,7 @@ Result<Probe> Probe::prepare_again(const confine::Identity& agent, const Targets
   probe.scope_ = Scope::network;
   AttemptPlans attempt_plans = plan_attempts(targets);
   std::erase_if(attempt_plans.all, [names](const AttemptPlan& plan) {
-    return plan.goal == Goal::gates_answer || std::ranges::find(names, plan.name) == names.end();
+    return plan.goal == Goal::gate_answer || std::ranges::find(names, plan.name) == names.end();
   });
   probe.forgeries_ = TRY(choose_forgeries());
   std::erase_if(probe.forgeries_, [names](const Forgery& forgery) {
@@ -102,28 +102,27 @@ Result<> Probe::take(std::vector<AttemptPlan> attempt_plans, const confine::Iden
   const auto unlisted = TRY(UnlistedName::make());
   const AsUser of_the_agent(agent.uid, agent.gid);
   for (AttemptPlan& plan : attempt_plans)
-    flights_.push_back(TRY(NetworkAttempt::prepare(std::move(plan), unlisted)));
+    network_attempts_.push_back(TRY(NetworkAttempt::prepare(std::move(plan), unlisted)));
   return {};
 }
 
 std::vector<Probe::Watched> Probe::watched() const {
   std::vector<Watched> all;
-  for (const NetworkAttempt& network_attempt : flights_)
-    all.push_back(
-        {{network_attempt.destination()},
-         {Outcome::dropped, "other rules dropped it: nothing came as far as leaving this machine"}});
+  for (const NetworkAttempt& network_attempt : network_attempts_)
+    all.push_back({{network_attempt.destination()},
+                   {Outcome::dropped, "other rules dropped it: no packet left this machine"}});
   for (const Forgery& forgery : forgeries_)
     all.push_back({forgery.accomplice, held("nothing left this machine")});
   return all;
 }
 
-// If this namespace sends no octets during the forgeries, all of them are held. Other processes may send at
-// the same time. The probe therefore measures twice, then falls back to packet counters.
+// If this namespace sends no octets during the forgeries, all of them are held. Other processes may
+// send at the same time. The probe therefore measures twice, then falls back to packet counters.
 std::vector<Attempt> Probe::forge_all() const {
-  const auto routed = std::ranges::find_if(forgeries_, has_own_route);
+  const auto routed = std::ranges::find_if(forgeries_, has_source_route);
   const std::span sources(forgeries_.begin(), routed);
   std::vector<Attempt> attempts;
-  for (int look = 0; look < looks_at_forgeries; ++look) {
+  for (int round = 0; round < forgery_rounds; ++round) {
     const auto before = read_sent_octets();
     attempts = forge_each(sources);
     if (scope_ == Scope::network) break;
@@ -138,10 +137,10 @@ std::vector<Attempt> Probe::forge_all() const {
 
 Result<std::vector<Attempt>> Probe::try_to_get_out() {
   std::vector<Attempt> forged = forge_all();
-  for (NetworkAttempt& network_attempt : flights_) TRY(network_attempt.start());
-  TRY(await(flights_, targets_.patience));
+  for (NetworkAttempt& network_attempt : network_attempts_) TRY(network_attempt.start());
+  TRY(await(network_attempts_, targets_.patience));
   std::vector<Attempt> attempts;
-  for (NetworkAttempt& network_attempt : flights_) {
+  for (NetworkAttempt& network_attempt : network_attempts_) {
     if (!network_attempt.finding()) network_attempt.on_time_out(targets_.patience);
     attempts.push_back(attempt(network_attempt.name(), *network_attempt.finding()));
   }

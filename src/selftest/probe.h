@@ -1,4 +1,4 @@
-// probe.h: the attempts to get out, in the two steps they take.
+// selftest/probe.h: the attempts to get out. The keeper prepares them; a confined child makes them.
 #pragma once
 
 #include <span>
@@ -16,18 +16,17 @@ namespace ostiary::selftest {
 
 class Probe {
  public:
-  // By the keeper, before it forks.
+  // Runs in the keeper, before the fork.
   static Result<Probe> prepare(const confine::Identity& agent, const Targets& targets);
-  // Of the attempts over the network, but those at the gate itself, the ones with these names and nothing
-  // else.
+  // Prepares only attempts over the network that have these names, and none at the gate itself.
   static Result<Probe> prepare_again(const confine::Identity& agent, const Targets& targets,
                                      std::span<const std::string> names);
-  // By the confined child, once; ends after targets.patience at the latest. An error is one of the probe's
-  // own. Forged packets go first, while nothing else is under way.
+  // Runs once, in the confined child. Waits for targets.patience at most. An error means that the
+  // probe itself failed. Forged packets go first, while no other attempt is under way.
   Result<std::vector<Attempt>> try_to_get_out();
 
-  // Of each attempt over the network, in the order of try_to_get_out()'s first ones: the address that its
-  // packets have to do with, and what it has come to if none of them leaves.
+  // For each attempt over the network, in the order in which try_to_get_out() returns them first:
+  // the address that its packets involve, and the finding if none of them leaves.
   struct Watched {
     nft::Counted address;
     Finding if_none_leaves;
@@ -44,7 +43,7 @@ class Probe {
   Targets targets_;
   std::string home_;
   Scope scope_ = Scope::everything;
-  std::vector<NetworkAttempt> flights_;
+  std::vector<NetworkAttempt> network_attempts_;
   std::vector<Forgery> forgeries_;
   std::vector<Attempt> left_out_;
   Doors doors_;

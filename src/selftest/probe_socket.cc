@@ -53,7 +53,7 @@ bool is_about_a_neighbour(const sock_extended_err& error) {
   return error.ee_type == ICMP6_DST_UNREACH && error.ee_code == ICMP6_DST_UNREACH_ADDR;
 }
 
-// The error, and behind it the address it came from.
+// The error is followed by the address of its sender.
 std::optional<IcmpError> read_error(const cmsghdr& header, const std::optional<IpAddress>& own) {
   const size_t given = header.cmsg_len - std::min(header.cmsg_len, CMSG_LEN(0));
   sock_extended_err error{};
@@ -108,8 +108,8 @@ std::optional<IpAddress> own_address(const UniqueFd& fd) {
   return address_in(storage);
 }
 
-// All that this machine sends to itself comes in through `lo`.
-Result<> accept_from_this_machine_alone(const UniqueFd& fd) {
+// Every packet that this machine sends to itself arrives through `lo`.
+Result<> accept_this_machine_only(const UniqueFd& fd) {
   std::array<sock_filter, 4> program{
       {{BPF_LD | BPF_W | BPF_ABS, 0, 0, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_IFINDEX)},
        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, loopback_index},
@@ -130,9 +130,9 @@ Failure classify(int error) {
     case ENETUNREACH:
     case ENETDOWN:
     case EADDRNOTAVAIL:
-    case EHOSTUNREACH:  // the route says so
-    case EINVAL:        // the route swallows what it gets
-      return Failure::no_way;
+    case EHOSTUNREACH:  // a route of type unreachable
+    case EINVAL:        // a route of type blackhole
+      return Failure::no_route;
     case EPERM:
     case EACCES:
       return Failure::refused;

@@ -1,4 +1,4 @@
-// probe_socket.h: the sockets of the attempts.
+// selftest/probe_socket.h: the sockets that the attempts use.
 #pragma once
 
 #include <cstdint>
@@ -21,36 +21,38 @@ uint8_t protocol_of(Transport transport, inet::Family family);
 // Non-blocking. The unexpected value is socket(2)'s errno, which is a finding in itself.
 std::expected<UniqueFd, int> open_socket(Transport transport, inet::Family family);
 
-// A packet that gets out gets to the next hop and no further.
+// A packet that gets out reaches the next hop at most.
 Result<> limit_hops(const UniqueFd& fd, inet::Family family);
 
-// For take_icmp_error().
+// take_icmp_error() requires it.
 Result<> ask_for_icmp_errors(const UniqueFd& fd, inet::Family family);
 
-// The address that it is bound to, where there is one.
+// The address that the socket is bound to, if any.
 std::optional<inet::IpAddress> own_address(const UniqueFd& fd);
 
-// What comes in from a wire is dropped before the socket sees it: where the network resets connections or
-// answers DNS itself, that is not taken for our own refusal. On a TCP socket this takes CAP_NET_ADMIN.
-Result<> accept_from_this_machine_alone(const UniqueFd& fd);
+// Drops packets that arrive from a wire before the socket sees them. A network may reset
+// connections or answer DNS itself: that must not pass for our own refusal. On a TCP socket this
+// requires CAP_NET_ADMIN.
+Result<> accept_this_machine_only(const UniqueFd& fd);
 
-// What an error that was there before anything was sent says.
+// What an error means that occurs before anything is sent.
 enum class Failure : uint8_t {
   no_such_socket,  // the kernel lacks the family or the protocol
-  no_way,          // no route to there, or no address to send from
+  no_route,        // no route to there, or no address to send from
   refused,
   other,
 };
 Failure classify(int error);
 
-// An ICMP error passes where the rest is dropped, so it may be anybody's. One of our own is a refusal, unless
-// it tells of a neighbour that did not answer: then a packet was let go, and waited for that neighbour.
+// An ICMP error is not dropped like other packets, so it may come from any host. One from this host
+// is a refusal, unless it reports that a neighbour did not answer: then the rules let a packet go,
+// which waited for the neighbour.
 enum class Meaning : uint8_t { not_refused, refused_here };
 struct IcmpError {
   int error = 0;
   Meaning meaning = Meaning::not_refused;
 };
-// The next one there is about this socket's packets.
+// The next ICMP error about this socket's packets, if any.
 std::optional<IcmpError> take_icmp_error(const UniqueFd& fd);
 
 }  // namespace ostiary::selftest

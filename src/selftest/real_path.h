@@ -1,11 +1,11 @@
-// real_path.h: a path without links in the directory part; the last part may be one, or be missing.
+// selftest/real_path.h: resolves the links in a path's directory, and not in its last part.
 #pragma once
 
 #include <string>
 
 namespace ostiary::selftest {
 
-// The path as it is where its directory is not there.
+// Returns the path unchanged if its directory does not exist.
 std::string with_real_directory(const std::string& path);
 
 }  // namespace ostiary::selftest

@@ -33,7 +33,7 @@ Finding try_to_change_rules() {
   batch.end_message();
   const auto verdict = batch.commit(*socket);
   if (!verdict) return judge(verdict.error());
-  return escaped("the kernel looked for what was to be deleted");
+  return escaped("the kernel looked for the table to delete");
 }
 
 }  // namespace ostiary::selftest

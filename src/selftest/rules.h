@@ -1,11 +1,11 @@
-// rules.h: an attempt at changing the rules.
+// selftest/rules.h: an attempt to change the rules.
 #pragma once
 
 #include "finding.h"
 
 namespace ostiary::selftest {
 
-// Deletes a table that does not exist: whoever may change the rules is told that, and anybody else EPERM.
+// Deletes a table that does not exist: ENOENT for a process that may change rules, else EPERM.
 Finding try_to_change_rules();
 
 }  // namespace ostiary::selftest

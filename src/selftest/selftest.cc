@@ -12,17 +12,17 @@
 namespace ostiary::selftest {
 namespace {
 
-// For fork, confinement and what is tried before the waiting begins; a loaded machine takes its time.
+// For fork, confinement and the attempts before the wait, on a loaded machine.
 constexpr std::chrono::milliseconds time_to_try{9000};
 
-// What was silent for the whole of it once is not given as long again.
-constexpr int share_of_patience = 4;
+// The second try waits for a fraction: the first was silent for the whole time.
+constexpr int second_try_divisor = 4;
 
 constexpr char first_outcome = '0';
 constexpr std::array all_outcomes{Outcome::escaped, Outcome::held, Outcome::not_applicable, Outcome::dropped,
                                   Outcome::unanswered};
 
-// An outcome's digit, the name, NUL, the detail, NUL; and so on.
+// For each attempt: the digit of its outcome, the name, NUL, the detail, NUL.
 std::string render(std::span<const Attempt> attempts) {
   std::string report;
   for (const Attempt& each : attempts) {
@@ -56,10 +56,10 @@ Result<std::vector<Attempt>> parse(std::string_view rest) {
     const auto outcome = take_outcome(rest);
     auto name = take(rest);
     auto detail = take(rest);
-    if (!outcome || !name || !detail) return fail(Exit::unavailable, "the report is cut short");
+    if (!outcome || !name || !detail) return fail(Exit::unavailable, "the report is truncated");
     attempts.push_back({std::move(*name), *outcome, std::move(*detail)});
   }
-  if (attempts.empty()) return fail(Exit::unavailable, "nothing was tried");
+  if (attempts.empty()) return fail(Exit::unavailable, "the report is empty");
   return attempts;
 }
 
@@ -67,7 +67,7 @@ struct Work {
   Probe* probe;
 };
 
-Result<std::string> try_and_tell(const void* work) {
+Result<std::string> try_and_render(const void* work) {
   return render(TRY(static_cast<const Work*>(work)->probe->try_to_get_out()));
 }
 
@@ -85,28 +85,28 @@ Result<> expect_all_held(std::span<const Attempt> attempts) {
   return fail(Exit::unavailable, std::move(message));
 }
 
-Result<std::vector<Attempt>> send_out(Probe& probe, const confine::Identity& identity,
-                                      const Targets& targets) {
+Result<std::vector<Attempt>> run_in_child(Probe& probe, const confine::Identity& identity,
+                                          const Targets& targets) {
   const Work work{&probe};
   const auto report =
-      TRY(keeper::ask_confined(identity, time_to_try + targets.patience, try_and_tell, &work));
+      TRY(keeper::ask_confined(identity, time_to_try + targets.patience, try_and_render, &work));
   return parse(report);
 }
 
-// A packet that another table dropped is answered by nobody, and so is one that left; and what left while
-// sources were forged may have been anybody's. They are told apart by counting what comes as far as leaving,
-// while it is tried again.
+// A packet that another table dropped is not answered, and neither is one that left. Octets that
+// left during the forgeries may have been another process's. Packet counters show the difference,
+// while the attempts run again.
 Result<std::vector<Attempt>> try_again(const confine::Identity& identity, Targets targets,
                                        std::span<const std::string> names) {
-  targets.patience /= share_of_patience;
+  targets.patience /= second_try_divisor;
   Probe probe = TRY(Probe::prepare_again(identity, targets, names));
   const auto watched = probe.watched();
   std::vector<nft::Counted> addresses;
   for (const Probe::Watched& each : watched) addresses.push_back(each.address);
   const auto egress_counter = TRY(nft::EgressCounter::begin(addresses));
-  auto attempts = TRY(send_out(probe, identity, targets));
+  auto attempts = TRY(run_in_child(probe, identity, targets));
   const auto left = TRY(egress_counter.read());
-  if (attempts.size() != left.size()) return fail(Exit::unavailable, "not everything was tried again");
+  if (attempts.size() != left.size()) return fail(Exit::unavailable, "the second report lacks attempts");
   for (size_t i = 0; i < attempts.size(); ++i) {
     if (attempts[i].outcome != Outcome::unanswered) continue;
     const Finding finding =
@@ -116,8 +116,9 @@ Result<std::vector<Attempt>> try_again(const confine::Identity& identity, Target
   return attempts;
 }
 
-// Whatever becomes of it, nothing is unanswered any more.
-void settle(std::vector<Attempt>& attempts, const confine::Identity& identity, const Targets& targets) {
+// Afterwards no attempt is unanswered. If the second try fails, the attempts have escaped.
+void resolve_unanswered(std::vector<Attempt>& attempts, const confine::Identity& identity,
+                        const Targets& targets) {
   std::vector<std::string> names;
   for (const Attempt& each : attempts)
     if (each.outcome == Outcome::unanswered) names.push_back(each.name);
@@ -135,8 +136,8 @@ void settle(std::vector<Attempt>& attempts, const confine::Identity& identity, c
 Result<std::vector<Attempt>> run_probe(const confine::Identity& identity, const Targets& targets,
                                        const RecordFn& record) {
   Probe probe = TRY(Probe::prepare(identity, targets));
-  auto attempts = TRY(send_out(probe, identity, targets));
-  settle(attempts, identity, targets);
+  auto attempts = TRY(run_in_child(probe, identity, targets));
+  resolve_unanswered(attempts, identity, targets);
   if (record) std::ranges::for_each(attempts, record);
   TRY(expect_all_held(attempts));
   return attempts;

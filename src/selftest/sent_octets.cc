@@ -40,7 +40,8 @@ std::optional<uint64_t> number(std::string_view text) {
   return value;
 }
 
-// Whether multicast and broadcast are counted with the rest as well differs between kernels.
+// Kernels differ in whether the first count includes multicast and broadcast. The sum moves in
+// either case.
 std::optional<uint64_t> sum(std::span<const std::optional<uint64_t>> counts) {
   uint64_t total = 0;
   for (const auto& count : counts) {
@@ -50,7 +51,7 @@ std::optional<uint64_t> sum(std::span<const std::optional<uint64_t>> counts) {
   return total;
 }
 
-// Under each name of the first line stands its value in the second.
+// The second line has the values, in the order of the names in the first.
 std::optional<uint64_t> value_under(std::string_view names, std::string_view values, std::string_view name) {
   while (!names.empty()) {
     const std::string_view value = take_word(values);

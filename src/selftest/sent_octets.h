@@ -1,7 +1,8 @@
-// sent_octets.h: how many octets of IP this network namespace has sent, over every interface, loopback too.
-// The kernel counts each packet after its output rules and before or after the postrouting ones: a packet
-// that leaves moves the count; one that an output rule drops does not. Where the kernel does not tell,
-// nothing is known.
+// selftest/sent_octets.h: how many octets of IP this network namespace has sent, over every
+// interface, loopback included.
+// The kernel counts a packet after its output rules, and before or after the postrouting rules. So
+// a packet that leaves moves the count, and one that an output rule drops does not. The functions
+// return nothing if the kernel does not report the counts.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@ struct SentOctets {
   bool operator==(const SentOctets&) const = default;
 };
 
-// Of /proc/net/netstat and /proc/net/snmp6. Pure.
+// From the text of /proc/net/netstat and /proc/net/snmp6. Pure.
 std::optional<uint64_t> sent_over_ipv4(std::string_view netstat);
 std::optional<uint64_t> sent_over_ipv6(std::string_view snmp6);
 

@@ -16,15 +16,15 @@
 namespace ostiary::selftest {
 namespace {
 
-constexpr std::array<std::string_view, 26> not_looked_at{
+constexpr std::array<std::string_view, 26> not_searched{
     "proc",     "sysfs",       "cgroup",    "cgroup2",    "devpts", "mqueue",    "securityfs",
     "debugfs",  "tracefs",     "bpf",       "pstore",     "nsfs",   "selinuxfs", "configfs",
     "efivarfs", "binfmt_misc", "hugetlbfs", "rpc_pipefs", "autofs", "nfs",       "nfs4",
     "cifs",     "smb3",        "ceph",      "squashfs",   "iso9660"};
 
-bool is_looked_at(const Mount& mount) {
+bool is_searched(const Mount& mount) {
   return !mount.file_system.starts_with("fuse") &&
-         std::ranges::find(not_looked_at, mount.file_system) == not_looked_at.end();
+         std::ranges::find(not_searched, mount.file_system) == not_searched.end();
 }
 
 mode_t kind_of(const std::string& path) {
@@ -38,19 +38,19 @@ mode_t kind_of(const std::string& path, const dirent& entry) {
 
 using Directory = std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })>;
 
-// One place, the nearest directories first.
+// Searches one place, the nearest directories first.
 class Walk {
  public:
   Walk(SocketFiles& found, const std::vector<std::string>& mount_points)
       : found_(found), mount_points_(mount_points) {}
 
-  void through(const std::string& place, const limits::FileSearch& look) {
-    look_ = look;
+  void through(const std::string& place, const limits::FileSearch& limit) {
+    limit_ = limit;
     waiting_.push_back({place, 0});
     while (!waiting_.empty()) {
       const auto [path, depth] = std::move(waiting_.front());
       waiting_.pop_front();
-      if (look_into(path, depth)) continue;
+      if (search_directory(path, depth)) continue;
       found_.cut_short.push_back(place);
       return;
     }
@@ -62,16 +62,16 @@ class Walk {
     size_t depth = 0;
   };
 
-  // False at a limit.
-  bool look_into(const std::string& path, size_t depth) {
-    if (++directories_ > look_.directories) return false;
+  // False if a limit was reached.
+  bool search_directory(const std::string& path, size_t depth) {
+    if (++directories_ > limit_.directories) return false;
     const Directory open(::opendir(path.c_str()));
     if (open == nullptr && errno == EACCES) found_.has_closed_directories = true;
     if (open == nullptr) return true;
     while (const dirent* entry = ::readdir(open.get())) {
       const std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
-      if (++entries_ > look_.entries) return false;
+      if (++entries_ > limit_.entries) return false;
       note(path + (path.ends_with('/') ? "" : "/") + std::string(name), *entry, depth);
     }
     return true;
@@ -80,28 +80,28 @@ class Walk {
   void note(std::string path, const dirent& entry, size_t depth) {
     const mode_t kind = kind_of(path, entry);
     if (kind == S_IFSOCK) found_.paths.push_back(std::move(path));
-    // A mount is a place of its own, or is not looked at.
-    else if (kind == S_IFDIR && depth < look_.depth &&
+    // A mount is a place of its own, or is not searched.
+    else if (kind == S_IFDIR && depth < limit_.depth &&
              std::ranges::find(mount_points_, path) == mount_points_.end())
       waiting_.push_back({std::move(path), depth + 1});
   }
 
   SocketFiles& found_;
   const std::vector<std::string>& mount_points_;
-  limits::FileSearch look_ = limits::brief;
+  limits::FileSearch limit_ = limits::brief;
   std::deque<Waiting> waiting_;
   size_t directories_ = 0;
   size_t entries_ = 0;
 };
 
-struct AddressPort {
+struct Place {
   std::string path;
-  limits::FileSearch look;
+  limits::FileSearch limit;
 };
 
-bool is_within_any(const std::vector<AddressPort>& places, const std::string& path) {
-  return std::ranges::any_of(places, [&path](const AddressPort& place) {
-    return place.look.depth == limits::thorough.depth && path.starts_with(place.path + "/");
+bool is_within_any(const std::vector<Place>& places, const std::string& path) {
+  return std::ranges::any_of(places, [&path](const Place& place) {
+    return place.limit.depth == limits::thorough.depth && path.starts_with(place.path + "/");
   });
 }
 
@@ -114,26 +114,26 @@ std::string real_directory(const std::string& path) {
 
 SocketFiles find_socket_files(const std::vector<std::string>& places, const std::vector<Mount>& mounts) {
   SocketFiles found;
-  std::vector<AddressPort> all;
+  std::vector<Place> all;
   std::vector<std::string> mount_points;
   for (const std::string& place : places) all.push_back({real_directory(place), limits::thorough});
   for (const Mount& mount : mounts) {
     mount_points.push_back(mount.point);
-    if (mount.point == "/" || !is_looked_at(mount)) continue;
+    if (mount.point == "/" || !is_searched(mount)) continue;
     if (const mode_t kind = kind_of(mount.point); kind == S_IFSOCK)
       found.paths.push_back(mount.point);
     else if (kind == S_IFDIR)
       all.push_back({mount.point, is_within_any(all, mount.point) ? limits::thorough : limits::brief});
   }
   std::vector<std::string> done;
-  for (const AddressPort& place : all) {
+  for (const Place& place : all) {
     if (std::ranges::find(done, place.path) != done.end()) continue;
     if (done.size() == limits::places) {
       found.cut_short.push_back(place.path);
       break;
     }
     done.push_back(place.path);
-    Walk(found, mount_points).through(place.path, place.look);
+    Walk(found, mount_points).through(place.path, place.limit);
   }
   return found;
 }

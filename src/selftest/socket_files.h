@@ -1,5 +1,5 @@
-// socket_files.h: where sockets lie in the file system. A socket that was mounted from another network
-// namespace, such as a container engine's, is in no table of the kernel's.
+// selftest/socket_files.h: finds Unix sockets in the file system. A socket that was mounted from
+// another network namespace, such as a container engine's, is in no table of the kernel.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ inline constexpr size_t places = 64;  // mounts included
 
 struct FileSearch {
   size_t depth;        // of directories below the place
-  size_t directories;  // all together
+  size_t directories;  // in total
   size_t entries;
 };
 inline constexpr FileSearch thorough{3, 256, 4096};
@@ -25,12 +25,12 @@ static_assert(brief.depth < thorough.depth && brief.directories < thorough.direc
 
 struct SocketFiles {
   std::vector<std::string> paths;
-  std::vector<std::string> cut_short;   // places with more in them than the limits let look at
-  bool has_closed_directories = false;  // that this process may not read
+  std::vector<std::string> cut_short;   // places that hold more than the limits allow to search
+  bool has_closed_directories = false;  // directories that this process may not read
 };
 
-// In these places and on every mount, but for file systems that hold no sockets or whose server may be
-// silent. Links are not followed, but for a place's own.
+// Searches the places and every mount, except file systems that hold no sockets or whose server may
+// not answer. Links are not followed, except if a place itself is one.
 SocketFiles find_socket_files(const std::vector<std::string>& places, const std::vector<Mount>& mounts);
 
 }  // namespace ostiary::selftest

@@ -12,7 +12,7 @@
 namespace ostiary::selftest {
 namespace {
 
-constexpr size_t shortest_waiver = 3;  // "/*" and "@*" would waive everything
+constexpr size_t shortest_waiver = 3;  // "/*" and "@*" would waive every socket
 
 }  // namespace
 
@@ -24,11 +24,12 @@ std::string SocketName::text() const {
 
 Result<SocketWaiver> SocketWaiver::parse(std::string_view text) {
   if (!text.starts_with('/') && !text.starts_with('@'))
-    return fail(Exit::configuration, quote(text) + " is no socket: write its absolute path, or @NAME");
+    return fail(Exit::configuration,
+                quote(text) + " is not the name of a socket: write its absolute path, or @NAME");
   if (text.size() < shortest_waiver || text.substr(0, text.size() - 1).contains('*') ||
       escape_controls(text) != text)
     return fail(Exit::configuration,
-                quote(text) + " names no socket: write its path, with a * at most at its end");
+                quote(text) + " is not the name of a socket: write its path, with at most one * at the end");
   return SocketWaiver(std::string(text));
 }
 

@@ -9,7 +9,8 @@ namespace {
 using inet::Family;
 using inet::IpAddress;
 
-// HTTPS and QUIC, what a rule most often opens by mistake; and "discard", which hardly one opens on purpose.
+// 443 (HTTPS, QUIC), which a rule most often opens by mistake, and 9 (discard), which hardly any
+// rule opens on purpose.
 constexpr std::array<uint16_t, 2> ports{443, 9};
 
 std::array<IpAddress, 3> addresses(Family family) {

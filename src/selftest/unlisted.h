@@ -1,4 +1,4 @@
-// unlisted.h: a place on the network that no rule permits. Pure.
+// selftest/unlisted.h: finds a target on the network that no rule permits. Pure.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace ostiary::selftest {
 
 bool permits(std::span<const nft::AddressRule> permitted, const AddressPort& place, uint8_t protocol);
 
-// In a documentation network, so that even a packet that gets out goes to nobody. Nothing where the rules
-// permit all there is to choose from.
+// The target is in a documentation network, so that a packet that gets out reaches no host. Empty
+// if the rules permit every candidate.
 std::optional<AddressPort> find_unlisted(inet::Family family, uint8_t protocol,
                                          std::span<const nft::AddressRule> permitted);
 

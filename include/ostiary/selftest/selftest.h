@@ -1,9 +1,12 @@
-// selftest/selftest.h: before the agent starts, a probe confined exactly as the agent tries to get out.
-// An attempt counts as escaped unless the probe shows that it was held. A remote answer or refusal is an
-// escape. An unanswered attempt runs again under packet counters (nft/egress_counter.h), and counts as held
-// only if no packet left. While the rules hold, no packet leaves the machine; one that leaves reaches the
-// next hop at most, except the kernel's answer to a forged source, which is a documentation address. No
-// attempt changes anything, even if it succeeds.
+// selftest/selftest.h: before the agent starts, a probe that is confined exactly as the agent tries
+// to get out.
+// - An attempt counts as escaped unless the probe shows that it was held. A remote answer or
+//   refusal is an escape.
+// - An unanswered attempt runs again under packet counters (nft/egress_counter.h). It counts as
+//   held only if no packet left.
+// - While the rules hold, no packet leaves the machine. One that leaves reaches the next hop at
+//   most, except the kernel's answer to a forged source, which is a documentation address.
+// - No attempt changes anything, even if it succeeds.
 #pragma once
 
 #include <chrono>
@@ -34,19 +37,20 @@ struct AddressPort {
 std::string text(const AddressPort& place);
 
 struct Targets {
-  // The gate listens on 127.0.0.1 and, where there is one, ::1, over UDP and TCP.
+  // The gate listens on 127.0.0.1 and, if the host has it, on ::1, over UDP and TCP.
   uint16_t gate_port = 0;
   uint32_t gate_mark = 0;
   pid_t gate_pid = 0;
-  // What the rules let through on purpose: the policy's addresses, and what is admitted already. An attempt
-  // at a place that all of this covers is not applicable.
+  // Addresses that the rules permit on purpose: the policy's, and those that are admitted already.
+  // If they cover every target of an attempt, it is not applicable.
   std::vector<nft::AddressRule> permitted;
-  // Servers that the gate asks at addresses of this host.
+  // Upstream servers at addresses of this host.
   std::vector<AddressPort> local_upstreams;
   // Unix sockets of other processes that the agent may connect to.
   std::vector<SocketWaiver> allowed_sockets;
-  std::string root_only_file;  // an agent that is not root must not read it; it need not exist
-  // For what is unanswered. A gate answers in microseconds, but a container may be short of processor time.
+  std::string root_only_file;  // only root may read it; it need not exist
+  // How long an attempt waits for an answer. The gate answers in microseconds, but a container may
+  // be short of processor time.
   std::chrono::milliseconds patience{1000};
 };
 
@@ -54,25 +58,25 @@ enum class Outcome : uint8_t {
   escaped,
   held,
   not_applicable,
-  dropped,     // by rules that are not ours: it is shown that nothing of it left this machine
-  unanswered,  // of one try: neither refused nor answered. run() makes the one above of it, or escaped
+  dropped,     // by another table's rules; packet counters show that no packet left this machine
+  unanswered,  // neither refused nor answered; run() tries it again, and replaces this outcome
 };
 std::string_view text(Outcome outcome);
 
 struct Attempt {
   std::string name;  // "UDP to an unlisted IPv4 address"
   Outcome outcome = Outcome::escaped;
-  std::string detail;  // what showed it, for a person
+  std::string detail;  // the evidence, for people
 
   bool operator==(const Attempt&) const = default;
 };
 
 using RecordFn = std::function<void(const Attempt&)>;
 
-// Forks a child, confines it as the agent and lets it try. None of the attempts returned has escaped: one
-// that has is an error of Exit::unavailable that names it, and so is a child that does not end in time.
-// Requires CAP_NET_ADMIN, and the rules and the gate in place.
-// `record` receives every attempt, escaped ones too, before run() returns.
+// Forks a child, confines it as the agent and lets it try. No returned attempt has escaped: an
+// escape is an error of Exit::unavailable that names it, and so is a child that ends too late.
+// `record` receives every attempt, escaped ones too, before run() returns. Requires CAP_NET_ADMIN,
+// and the rules and the gate in place.
 Result<std::vector<Attempt>> run(const confine::Identity& identity, const Targets& targets,
                                  const RecordFn& record = {});
 

@@ -9,14 +9,14 @@
 
 namespace ostiary::selftest {
 
-// A path, or an abstract name, whose first octet is 0 and which is written "@name".
+// A path, or an abstract name. The first octet of an abstract name is 0, which is written as @.
 class SocketName {
  public:
   explicit SocketName(std::string octets) : octets_(std::move(octets)) {}
 
   bool is_abstract() const { return octets_.starts_with('\0'); }
   const std::string& octets() const { return octets_; }
-  // On one line. Every octet 0 of an abstract name is an @.
+  // On one line. Every octet 0 of an abstract name is written as @.
   std::string text() const;
 
   auto operator<=>(const SocketName&) const = default;
@@ -25,8 +25,8 @@ class SocketName {
   std::string octets_;
 };
 
-// Sockets that the agent may connect to: "/run/app.sock", "@name", or with a * at the end all that begin like
-// that. Links in a path's directory are followed.
+// Sockets that the agent may connect to: "/run/app.sock", "@name", or a prefix that ends with *.
+// Symbolic links in a path's directory are followed.
 class SocketWaiver {
  public:
   static Result<SocketWaiver> parse(std::string_view text);

@@ -107,8 +107,7 @@ TEST_SUITE("selftest/holes") {
     for (const char* name : {"TCP to an unlisted IPv4 address", "TCP to an unlisted IPv6 address"}) {
       CAPTURE(std::string(name));
       CHECK(find(attempts, name).outcome == Outcome::escaped);
-      CHECK(find(attempts, name).detail ==
-            "it left: what came back is no refusal of ours: Connection refused");
+      CHECK(find(attempts, name).detail == "it left: the error is no refusal of ours: Connection refused");
     }
   }
 
@@ -125,7 +124,7 @@ TEST_SUITE("selftest/holes") {
     const auto attempts = attempts_of(nobody, targets(gate));
     for (const std::string& name : each_family({"TCP to an unlisted * address"})) {
       CHECK(find(attempts, name).outcome == Outcome::escaped);
-      CHECK(find(attempts, name).detail == "it left: what came back is no refusal of ours: No route to host");
+      CHECK(find(attempts, name).detail == "it left: the error is no refusal of ours: No route to host");
     }
   }
 
