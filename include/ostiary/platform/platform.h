@@ -25,9 +25,6 @@ struct HostFacts {
   bool has_containerenv = false;  // /run/.containerenv
 };
 
-// One attribute a key, if the platform has a value for it. The source reads "Fly (FLY_APP_NAME)".
-telemetry::PlatformAttributes detect(const Lookup& environment, const HostFacts& facts);
-
 // One attribute for each key for which a platform has a value. The source has the form
 // "Fly (FLY_APP_NAME)".
 telemetry::PlatformAttributes detect(const Lookup& environment, const HostFacts& facts);
