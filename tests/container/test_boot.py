@@ -7,7 +7,7 @@ import pytest
 from engine.outcomes import boot_of, outcomes_in, visits
 from support.behaviours import addresses
 from support.outcomes import AT_ONCE
-from support.world import ALLOWED, UNLISTED
+from support.internet import ALLOWED, UNLISTED
 
 NAME = "api.example.com"
 
@@ -17,8 +17,8 @@ def test_the_program_is_the_entrypoint_and_claude_its_command(podman, image):
     assert config["Entrypoint"] == ["ostiary"] and config["Cmd"] == ["claude"]
 
 
-def test_a_program_that_is_not_there_is_said_to_be_missing(image, new_container, cable):
-    done = new_container(image, network=cable, env={"OSTIARY_NO_DERIVE": "1"}).wait()
+def test_a_program_that_is_not_there_is_said_to_be_missing(image, new_container, link):
+    done = new_container(image, network=link, env={"OSTIARY_NO_DERIVE": "1"}).wait()
     assert done.status == 64 and "claude" in done.stderr, done
 
 
@@ -27,12 +27,12 @@ def test_the_plan_needs_no_capability(image, new_container):
     assert done.status == 0 and json.loads(done.stdout)["agent"]["command"] == ["claude"], done
 
 
-def test_one_capability_is_enough_for_the_gate_and_its_self_test(image, new_container, world, cable):
-    world.upstream.name(NAME, addresses(ALLOWED[4]))
+def test_one_capability_is_enough_for_the_gate_and_its_self_test(image, new_container, internet, link):
+    internet.upstream.name(NAME, addresses(ALLOWED[4]))
     visit = visits(("allowed", NAME, 443), ("another-port", NAME, 444), ("unlisted-name", "unlisted.example.org", 443),
                    ("unlisted-address", UNLISTED[4], 443))
     container = new_container(image, "run", "--no-derive", "--user", "1000:1000", "--allow", NAME, "--",
-                              "bash", "-c", visit, network=cable)
+                              "bash", "-c", visit, network=link)
     done = container.wait()
     assert done.status == 0, done
     attempts, held = boot_of(done)
@@ -40,26 +40,26 @@ def test_one_capability_is_enough_for_the_gate_and_its_self_test(image, new_cont
     assert outcomes_in(done.stdout) == {
         "allowed": True, "another-port": False, "unlisted-name": False, "unlisted-address": False}, done
     assert all(float(line.split()[2]) < AT_ONCE for line in done.stdout.splitlines()), done
-    assert world.strays((ALLOWED[4], 443)) == []
-    assert world.upstream.names() == {NAME}
+    assert internet.strays((ALLOWED[4], 443)) == []
+    assert internet.upstream.names() == {NAME}
     assert container.audit("deny", name="unlisted.example.org")
 
 
-def test_without_it_the_boot_ends_with_the_cure(image, new_container, cable):
-    done = new_container(image, "true", network=cable, capabilities=()).wait()
+def test_without_it_the_boot_ends_with_the_cure(image, new_container, link):
+    done = new_container(image, "true", network=link, capabilities=()).wait()
     assert done.status == 77 and done.stdout == "", done
     errors = [line for line in done.stderr.splitlines() if "error" in line]
     assert len(errors) == 1 and errors[0].endswith("run the container with --cap-add=NET_ADMIN"), done
 
 
-def test_the_agents_status_is_the_containers(image, new_container, cable):
-    assert new_container(image, "run", "--no-derive", "--", "sh", "-c", "exit 7", network=cable).wait().status == 7
+def test_the_agents_status_is_the_containers(image, new_container, link):
+    assert new_container(image, "run", "--no-derive", "--", "sh", "-c", "exit 7", network=link).wait().status == 7
 
 
 @pytest.mark.parametrize("agent, status", [("trap 'echo told; exit 9' TERM; echo ready; while :; do sleep 0.05; done", 9),
                                            ("echo ready; exec sleep 600", 143)], ids=["heeds it", "dies of it"])
-def test_a_stop_is_the_agents_sigterm(image, new_container, cable, agent, status):
-    container = new_container(image, "run", "--no-derive", "--", "bash", "-c", agent, network=cable)
+def test_a_stop_is_the_agents_sigterm(image, new_container, link, agent, status):
+    container = new_container(image, "run", "--no-derive", "--", "bash", "-c", agent, network=link)
     container.says("ready")
     container.stop(seconds=30)
     done = container.wait()

@@ -2,7 +2,7 @@
 
 from engine.outcomes import boot_of, outcomes_in, visits
 from support.behaviours import addresses
-from support.world import ALLOWED, RESOLVER, UNLISTED
+from support.internet import ALLOWED, RESOLVER, UNLISTED
 
 NAME = "api.example.com"
 LISTEN = """
@@ -14,19 +14,19 @@ while (my $visitor = $door->accept) { close $visitor }
 """
 
 
-def test_neighbours_on_a_bridge_are_unlisted_like_everything_else(image, new_container, world, cable):
-    world.upstream.name(NAME, addresses(ALLOWED[4]))
-    neighbour = new_container(image, "run", "--no-derive", "--allow-inbound", "8080", "--", "perl", "-e", LISTEN, host=cable)
+def test_neighbours_on_a_bridge_are_unlisted_like_everything_else(image, new_container, internet, link):
+    internet.upstream.name(NAME, addresses(ALLOWED[4]))
+    neighbour = new_container(image, "run", "--no-derive", "--allow-inbound", "8080", "--", "perl", "-e", LISTEN, host=link)
     neighbour.says("ready")
     script = visits(("allowed", NAME, 443), ("unlisted", UNLISTED[4], 443), ("neighbour", neighbour.address(), 8080))
     without, with_rule = (
         new_container(image, "run", "--no-derive", "--user", "1000:1000", "--allow", NAME, *flags, "--", "bash", "-c", script,
-                      host=cable).wait()
+                      host=link).wait()
         for flags in ((), ("--allow", f"{neighbour.address()}:8080")))
     assert without.status == with_rule.status == 0, (without, with_rule)
     assert outcomes_in(without.stdout) == {"allowed": True, "unlisted": False, "neighbour": False}, without
     assert outcomes_in(with_rule.stdout) == {"allowed": True, "unlisted": False, "neighbour": True}, with_rule
     assert boot_of(without)[1] > 20, without
-    assert {packet.destination for packet in world.packets()} == {ALLOWED[4], RESOLVER[4]}
+    assert {packet.destination for packet in internet.packets()} == {ALLOWED[4], RESOLVER[4]}
     joined = neighbour.exec("ostiary", "exec", "--", "bash", "-c", script)
     assert outcomes_in(joined.stdout) == {"allowed": False, "unlisted": False, "neighbour": True}, joined  # it is that one

@@ -10,7 +10,7 @@ from engine.outcomes import boot_of, outcomes_in, visits
 from support.behaviours import addresses
 from support.processes import children
 from support.project import ROOT
-from support.world import ALLOWED, UNLISTED
+from support.internet import ALLOWED, UNLISTED
 
 NAME = "api.example.com"
 HERE = "/opt/ostiary"
@@ -39,8 +39,8 @@ def in_musl(images, scratch):
 
 
 @pytest.fixture
-def name(world):
-    world.upstream.name(NAME, addresses(ALLOWED[4]))
+def name(internet):
+    internet.upstream.name(NAME, addresses(ALLOWED[4]))
 
 
 def agent(where, stay="go"):
@@ -70,29 +70,29 @@ def test_it_stands_by_itself(images, podman):
         podman.command("image", "unmount", bundle.name)
 
 
-def test_the_gate_holds_in_an_image_without_the_libraries(root, where, new_container, world, cable, name):
+def test_the_gate_holds_in_an_image_without_the_libraries(root, where, new_container, internet, link, name):
     container = new_container(root, "run", "--no-derive", "--user", "1000:1000", "--allow", NAME, "--", *agent(where),
-                              network=cable)
+                              network=link)
     done = container.wait()
     assert done.status == 0, done
     assert boot_of(done)[1] > 20, done
     assert outcomes_in(done.stdout) == OUTCOMES, done
-    assert world.strays((ALLOWED[4], 443)) == []
+    assert internet.strays((ALLOWED[4], 443)) == []
 
 
-def test_a_session_beside_the_agent_is_held_as_well(root, where, new_container, world, cable, name):
+def test_a_session_beside_the_agent_is_held_as_well(root, where, new_container, internet, link, name):
     container = new_container(root, "run", "--no-derive", "--user", "1000:1000", "--allow", NAME, "--",
-                              *agent(where, "stay"), network=cable)
+                              *agent(where, "stay"), network=link)
     container.says("ready")
     joined = container.exec(f"{HERE}/ostiary", "exec", "--", *agent(where))
     assert outcomes_in(joined.stdout) == OUTCOMES, joined
-    assert world.strays((ALLOWED[4], 443)) == []
+    assert internet.strays((ALLOWED[4], 443)) == []
 
 
-def test_nothing_of_the_images_own_is_loaded(images, debian, new_container, cable, name):
+def test_nothing_of_the_images_own_is_loaded(images, debian, new_container, link, name):
     hostile = images.derive(f"FROM {debian.name}{HOSTILE}")
     container = new_container(hostile, "run", "--no-derive", "--user", "agent", "--allow", NAME, "--",
-                              *agent("debian", "stay"), network=cable, env={"LD_LIBRARY_PATH": "/lib:/usr/lib"})
+                              *agent("debian", "stay"), network=link, env={"LD_LIBRARY_PATH": "/lib:/usr/lib"})
     container.says("ready")
     keeper = container.pid()
     mapped = {pid: set(re.findall(r"(/\S+)$", open(f"/proc/{pid}/maps").read(), re.M)) for pid in

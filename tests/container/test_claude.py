@@ -7,18 +7,18 @@ from pathlib import Path
 from support.project import ROOT
 
 
-def test_claude_code_of_the_pinned_version_runs_as_the_agent(images, new_container, cable):
+def test_claude_code_of_the_pinned_version_runs_as_the_agent(images, new_container, link):
     pinned, = re.findall(r"^ARG CLAUDE_CODE_VERSION=(\d+\.\d+\.\d+)$", (ROOT / "container/Dockerfile").read_text(), re.M)
-    container = new_container(images.build("claude"), "claude", "--version", network=cable,
+    container = new_container(images.build("claude"), "claude", "--version", network=link,
                               env={"OSTIARY_NO_DERIVE": "1"})
     done = container.wait()
     assert done.status == 0 and done.stdout.split()[0] == pinned, done
     assert [event["user"] for event in container.audit("boot")] == ["agent"]
 
 
-def test_the_agent_is_not_root_and_may_write_where_it_works(images, new_container, cable):
+def test_the_agent_is_not_root_and_may_write_where_it_works(images, new_container, link):
     done = new_container(images.build("claude"), "run", "--no-derive", "--", "sh", "-c",
-                         'id -u; pwd; echo "$HOME"; touch here && rm here; ! touch /usr/local/bin/here', network=cable).wait()
+                         'id -u; pwd; echo "$HOME"; touch here && rm here; ! touch /usr/local/bin/here', network=link).wait()
     assert done.status == 0 and done.stdout.split() == ["1000", "/work", "/home/agent"], done
 
 

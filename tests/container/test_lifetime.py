@@ -6,7 +6,7 @@ import pytest
 
 from engine.outcomes import boot_of, outcomes_in, visits
 from support.behaviours import addresses
-from support.world import ALLOWED, ANOTHER, UNLISTED
+from support.internet import ALLOWED, ANOTHER, UNLISTED
 
 ONE, OTHER = "one.example.com", "other.example.com"
 AGENT = ("--no-derive", "--user", "1000:1000")
@@ -15,17 +15,17 @@ PRIVILEGES = "grep -E '^(Uid|Gid|Groups|Cap...|NoNewPrivs):' /proc/self/status"
 
 
 @pytest.fixture
-def names(world):
-    world.upstream.name(ONE, addresses(ALLOWED[4]))
-    world.upstream.name(OTHER, addresses(ANOTHER[4]))
+def names(internet):
+    internet.upstream.name(ONE, addresses(ALLOWED[4]))
+    internet.upstream.name(OTHER, addresses(ANOTHER[4]))
 
 
-def test_two_side_by_side_do_not_touch_each_other(image, new_container, world, names):
+def test_two_side_by_side_do_not_touch_each_other(image, new_container, internet, names):
     both = visits(("one", ONE, 443), ("other", OTHER, 443), ("unlisted", UNLISTED[4], 443))
     first = new_container(image, "run", *AGENT, "--allow", ONE, "--", "bash", "-c", "echo ready; exec sleep 600",
-                          network=world.attach((4,)))
+                          network=internet.attach((4,)))
     first.says("ready")
-    second = new_container(image, "run", *AGENT, "--allow", OTHER, "--", "bash", "-c", both, network=world.attach((4,)))
+    second = new_container(image, "run", *AGENT, "--allow", OTHER, "--", "bash", "-c", both, network=internet.attach((4,)))
     done = second.wait()
     assert outcomes_in(done.stdout) == {"one": False, "other": True, "unlisted": False}, done
     joined = first.exec("ostiary", "exec", "--", "bash", "-c", both)
@@ -35,10 +35,10 @@ def test_two_side_by_side_do_not_touch_each_other(image, new_container, world, n
 
 
 @pytest.mark.parametrize("how", ["ended", "stopped", "killed"])
-def test_the_same_container_boots_again_in_the_same_way(image, new_container, world, cable, names, how):
+def test_the_same_container_boots_again_in_the_same_way(image, new_container, internet, link, names, how):
     script = visits(("one", ONE, 443), ("other", OTHER, 443)) + PRIVILEGES + "\ncat /etc/resolv.conf\n"
     script += "echo ready\n" + ("" if how == "ended" else "exec sleep 600\n")
-    container = new_container(image, "run", *AGENT, "--allow", ONE, "--", "bash", "-c", script, network=cable)
+    container = new_container(image, "run", *AGENT, "--allow", ONE, "--", "bash", "-c", script, network=link)
     boots = []
     for _ in range(2):
         if boots:
@@ -55,12 +55,12 @@ def test_the_same_container_boots_again_in_the_same_way(image, new_container, wo
     assert boot_of(first) == boot_of(second)
     assert first.stderr == second.stderr
     assert _without_times(first.stdout) == _without_times(second.stdout)
-    assert world.strays((ALLOWED[4], 443)) == []
+    assert internet.strays((ALLOWED[4], 443)) == []
 
 
-def test_podman_restart_boots_the_same_way(image, new_container, cable, names):
+def test_podman_restart_boots_the_same_way(image, new_container, link, names):
     container = new_container(image, "run", *AGENT, "--allow", ONE, "--", "bash", "-c",
-                              visits(("one", ONE, 443), ("other", OTHER, 443)) + "echo ready\nexec sleep 600\n", network=cable)
+                              visits(("one", ONE, 443), ("other", OTHER, 443)) + "echo ready\nexec sleep 600\n", network=link)
     container.says("ready")
     before = container.exec("ostiary", "status")
     container.restart()
@@ -71,13 +71,13 @@ def test_podman_restart_boots_the_same_way(image, new_container, cable, names):
     assert outcomes_in(joined.stdout) == {"one": True, "other": False}, joined
 
 
-def test_a_session_beside_the_agent_is_confined_like_it(image, new_container, world, cable, names):
+def test_a_session_beside_the_agent_is_confined_like_it(image, new_container, internet, link, names):
     script = visits(("one", ONE, 443), ("other", OTHER, 443), ("unlisted", UNLISTED[4], 443)) + PRIVILEGES + "\npwd; env | sort\n"
     container = new_container(image, "run", *AGENT, "--workdir", "/tmp", "--allow", ONE, "--",
-                              "bash", "-c", script + "echo ready; exec sleep 600", network=cable, env={"COLOUR": "blue"})
+                              "bash", "-c", script + "echo ready; exec sleep 600", network=link, env={"COLOUR": "blue"})
     container.says("ready")
     first = container.logs().stdout.partition("ready")[0]
-    world.forget()
+    internet.forget()
     joined = container.exec("ostiary", "exec", "--", "bash", "-c", script)
     assert joined.status == 0, joined
     assert outcomes_in(joined.stdout) == {"one": True, "other": False, "unlisted": False}, joined
@@ -86,18 +86,18 @@ def test_a_session_beside_the_agent_is_confined_like_it(image, new_container, wo
     assert {int(privileges[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {0}, joined
     assert int(privileges["CapBnd"], 16) & OUT_OF_BOUNDS == 0, joined
     assert _without_times(joined.stdout) == _without_times(first)
-    assert world.strays((ALLOWED[4], 443)) == []
+    assert internet.strays((ALLOWED[4], 443)) == []
 
 
-def test_so_is_what_podman_starts_by_itself(image, new_container, world, cable, names):
+def test_so_is_what_podman_starts_by_itself(image, new_container, internet, link, names):
     """The rules are the network's. Not the privileges: docs/security.md."""
     container = new_container(image, "run", *AGENT, "--allow", ONE, "--", "bash", "-c", "echo ready; exec sleep 600",
-                              network=cable)
+                              network=link)
     container.says("ready")
-    world.forget()
+    internet.forget()
     joined = container.exec("bash", "-c", visits(("one", ONE, 443), ("other", OTHER, 443), ("unlisted", UNLISTED[4], 443)))
     assert outcomes_in(joined.stdout) == {"one": True, "other": False, "unlisted": False}, joined
-    assert world.strays((ALLOWED[4], 443)) == []
+    assert internet.strays((ALLOWED[4], 443)) == []
 
 
 def _without_times(text):

@@ -10,7 +10,7 @@ from engine.platforms import CONTAINER, agent_image, compose
 from support.behaviours import addresses
 from support.docker_resolver import DockerResolver
 from support.telemetry import TRIO
-from support.world import ALLOWED, ANOTHER, RESOLVER, UNLISTED
+from support.internet import ALLOWED, ANOTHER, RESOLVER, UNLISTED
 
 HERE = CONTAINER / "compose"
 KEY = "sk-ant-api03-compose"
@@ -44,14 +44,14 @@ def agents(images):
     return agent_image(images)
 
 
-def test_the_gate_holds_and_the_secrets_come_from_files(agents, options, new_container, world, cable):
+def test_the_gate_holds_and_the_secrets_come_from_files(agents, options, new_container, internet, link):
     for name, address in {"api.anthropic.com": ALLOWED[4], COLLECTOR: ANOTHER[4]}.items():
-        world.upstream.name(name, addresses(address))
+        internet.upstream.name(name, addresses(address))
     script = visits(("api", "api.anthropic.com", 443), ("collector", COLLECTOR, 443), ("another-port", COLLECTOR, 80),
                     ("unlisted-name", "unlisted.example.org", 443), ("unlisted-address", UNLISTED[4], 443))
     script += 'id -un; pwd; echo "key $ANTHROPIC_API_KEY token ${GRAFANA_API_TOKEN-none}"; touch /work/here && echo mine\n'
     script += "cat /run/secrets/* 2>/dev/null || echo closed\n"
-    done = new_container(agents, "bash", "-c", script, network=cable, capabilities=(), options=options).wait()
+    done = new_container(agents, "bash", "-c", script, network=link, capabilities=(), options=options).wait()
     assert done.status == 0 and boot_of(done)[1] > 20, done
     assert outcomes_in(done.stdout) == {"api": True, "collector": True, "another-port": False, "unlisted-name": False,
                                         "unlisted-address": False}, done
@@ -60,30 +60,30 @@ def test_the_gate_holds_and_the_secrets_come_from_files(agents, options, new_con
 
 
 @pytest.mark.parametrize("capability", ["NET_ADMIN", "SETUID", "SETGID", "SETPCAP", "DAC_OVERRIDE"])
-def test_each_capability_is_needed(agents, options, new_container, cable, capability):
+def test_each_capability_is_needed(agents, options, new_container, link, capability):
     options = [word for word in options if word != capability]
     options = [word for word, after in zip(options, [*options[1:], ""]) if not (word == "--cap-add" and after.startswith("--"))]
-    done = new_container(agents, "echo", "started", network=cable, capabilities=(), options=options).wait()
+    done = new_container(agents, "echo", "started", network=link, capabilities=(), options=options).wait()
     assert done.status not in (0, 125, 126, 127) and "started" not in done.stdout, done
 
 
-def test_a_service_of_the_project_is_reached_by_its_name(agents, project, options, new_container, world, cable):
+def test_a_service_of_the_project_is_reached_by_its_name(agents, project, options, new_container, internet, link):
     """With the commented rule of policy.json, behind the rules of Docker's embedded resolver."""
-    world.upstream.name("api.anthropic.com", addresses(ALLOWED[4]))
+    internet.upstream.name("api.anthropic.com", addresses(ALLOWED[4]))
     policy = (project / "policy.json").read_text()
     rule, = re.findall(r"^ *// (\{.*\})$", policy, re.M)
     (project / "policy.json").write_text(policy.replace('"preset:github"', rule).replace(f"// {rule}", ""))
     (project / "resolv.conf").write_text("nameserver 127.0.0.11\noptions ndots:0\n"
                                          f"# ExtServers: [{RESOLVER[4]}]\n")
-    cable.network.ip("link set lo up")
-    docker = DockerResolver(cable.network, {"database": DATABASE}, RESOLVER[4])
+    link.network.ip("link set lo up")
+    docker = DockerResolver(link.network, {"database": DATABASE}, RESOLVER[4])
     try:
         script = visits(("service", "database", 5432), ("another-port", "database", 80), ("api", "api.anthropic.com", 443),
                         ("unlisted-name", "unlisted.example.org", 443))
-        done = new_container(agents, "bash", "-c", script, network=cable, capabilities=(),
+        done = new_container(agents, "bash", "-c", script, network=link, capabilities=(),
                              options=[*options, "--volume", f"{project / 'resolv.conf'}:/etc/resolv.conf"]).wait()
     finally:
         docker.close()
     assert outcomes_in(done.stdout) == {"service": True, "another-port": False, "api": True, "unlisted-name": False}, done
-    assert "unlisted.example.org" not in world.upstream.names() and not [
+    assert "unlisted.example.org" not in internet.upstream.names() and not [
         name for name, _ in docker.asked if "unlisted" in name]

@@ -13,7 +13,7 @@ from engine.outcomes import outcomes_in, visits
 from engine.platforms import CONTAINER
 from support.behaviours import addresses
 from support.waiting import eventually
-from support.world import ALLOWED, UNLISTED
+from support.internet import ALLOWED, UNLISTED
 
 HERE = CONTAINER / "devcontainer"
 FEATURE = json.loads((HERE / "ostiary" / "devcontainer-feature.json").read_text())
@@ -50,11 +50,11 @@ def feature(packed, images):
 
 
 @pytest.fixture
-def start(feature, new_container, world, cable):
-    world.upstream.name("api.anthropic.com", addresses(ALLOWED[4]))
+def start(feature, new_container, internet, link):
+    internet.upstream.name("api.anthropic.com", addresses(ALLOWED[4]))
 
     def start(user="root", capabilities=FEATURE["capAdd"]):
-        return new_container(feature, "-c", ENTRYPOINT, "-", network=cable, capabilities=capabilities,
+        return new_container(feature, "-c", ENTRYPOINT, "-", network=link, capabilities=capabilities,
                              options=["--user", user, "--entrypoint", "/bin/sh", "--env", "DEVCONTAINER=true"])
     return start
 
@@ -70,12 +70,12 @@ def is_up(container, user="root"):
 
 
 @pytest.mark.parametrize("user", ["vscode", "root"])
-def test_what_an_editor_starts_is_behind_the_gate(start, world, user):
+def test_what_an_editor_starts_is_behind_the_gate(start, internet, user):
     container = start()
     is_up(container, user)
     done = attach(container, user, "bash", "-c", ATTEMPTS)
     assert outcomes_in(done.stdout) == HELD, done
-    assert "unlisted.example.org" not in world.upstream.names()
+    assert "unlisted.example.org" not in internet.upstream.names()
 
 
 def test_a_further_session_is_the_users_confined(start):
@@ -100,7 +100,7 @@ def test_the_agent_does_not_reach_the_editors_sockets(start):
     assert attach(container, "root", "ostiary", "exec", "--", "perl", "-e", reach).stdout == "Permission denied\n" * 2
 
 
-def test_agent_and_remote_user_share_the_workspace(feature, new_container, cable, tmp_path):
+def test_agent_and_remote_user_share_the_workspace(feature, new_container, link, tmp_path):
     """One that comes from outside, with files of the remote user's in it, and a symbolic link to what is not."""
     workspace = tmp_path / "workspace"
     (workspace / "src").mkdir(parents=True)
@@ -108,7 +108,7 @@ def test_agent_and_remote_user_share_the_workspace(feature, new_container, cable
     (workspace / "etc").symlink_to("/etc")
     for path in (workspace, workspace / "src", workspace / "src" / "old"):
         os.chown(path, 1000, 1000)
-    container = new_container(feature, "-c", ENTRYPOINT, "-", network=cable, capabilities=FEATURE["capAdd"],
+    container = new_container(feature, "-c", ENTRYPOINT, "-", network=link, capabilities=FEATURE["capAdd"],
                               options=["--volume", f"{workspace}:/work", "--user", "root", "--entrypoint", "/bin/sh"])
     is_up(container)
     agent = ["ostiary", "exec", "--", "sh", "-c"]
@@ -119,13 +119,13 @@ def test_agent_and_remote_user_share_the_workspace(feature, new_container, cable
     assert attach(container, "root", *agent, "echo mine >>src/new; cat src/new").stdout == "new\nmine\n"
 
 
-def test_what_telemetry_signs_in_with_is_in_no_shell(feature, new_container, cable, tmp_path):
+def test_what_telemetry_signs_in_with_is_in_no_shell(feature, new_container, link, tmp_path):
     secret = tmp_path / "GRAFANA_API_TOKEN"
     secret.write_text("glc_hunter2")
     secret.chmod(0o600)
     os.chown(secret, 1000, 1000)
     tmp_path.chmod(0o755)
-    container = new_container(feature, "-c", ENTRYPOINT, "-", network=cable, capabilities=FEATURE["capAdd"],
+    container = new_container(feature, "-c", ENTRYPOINT, "-", network=link, capabilities=FEATURE["capAdd"],
                               options=["--volume", f"{tmp_path}:/run/secrets:ro", "--user", "root", "--entrypoint", "/bin/sh", "--env", "GRAFANA_INSTANCE_ID=1",
                                        "--env", "GRAFANA_OTLP_ENDPOINT=https://collector.example/otlp"])
     is_up(container)
@@ -143,9 +143,9 @@ def test_the_gate_is_up_again_after_a_restart(start):
     assert outcomes_in(attach(container, "vscode", "bash", "-c", ATTEMPTS).stdout) == HELD
 
 
-def test_the_status_of_an_earlier_start_is_not_waited_for(feature, new_container, cable):
+def test_the_status_of_an_earlier_start_is_not_waited_for(feature, new_container, link):
     status = "/run/ostiary/status.json"
-    container = new_container(feature, "-c", f"mkdir -p /run/ostiary; touch {status}; exec sleep 1000", network=cable,
+    container = new_container(feature, "-c", f"mkdir -p /run/ostiary; touch {status}; exec sleep 1000", network=link,
                               options=["--user", "root", "--entrypoint", "/bin/sh"])
     eventually(lambda: attach(container, "root", "test", "-e", status).status == 0, "the file is there")
     assert attach(container, "root", "timeout", "1", "/opt/ostiary/await").status == 124

@@ -11,7 +11,7 @@ from support.behaviours import addresses
 from support.outcomes import TRIED_AGAIN
 from support.telemetry import TRIO
 from support.waiting import eventually
-from support.world import ALLOWED, ANOTHER, RESOLVER, UNLISTED
+from support.internet import ALLOWED, ANOTHER, RESOLVER, UNLISTED
 
 COLLECTOR = "otlp.example.com"
 SECRETS = {**TRIO, "ANTHROPIC_API_KEY": "sk-ant-api03-pod", "GRAFANA_OTLP_ENDPOINT": f"https://{COLLECTOR}/otlp"}
@@ -38,10 +38,10 @@ def pod(agents, podman, tmp_path):
 
 
 @pytest.fixture
-def start(agents, pod, new_container, cable):
+def start(agents, pod, new_container, link):
     def start(*command, without=()):
         options, args = pod.main(without)
-        return new_container(agents, *(command or args), network=cable, capabilities=(), options=[*options, *pod.resolver])
+        return new_container(agents, *(command or args), network=link, capabilities=(), options=[*options, *pod.resolver])
     return start
 
 
@@ -49,9 +49,9 @@ def is_up(container):
     return eventually(lambda: container.exec("ostiary", "status").status == 0, f"it is up: {container.logs()}")
 
 
-def test_a_console_is_held_and_has_what_it_signs_in_with(start, world):
+def test_a_console_is_held_and_has_what_it_signs_in_with(start, internet):
     for name, address in {"api.anthropic.com": ALLOWED[4], COLLECTOR: ANOTHER[4]}.items():
-        world.upstream.name(name, addresses(address))
+        internet.upstream.name(name, addresses(address))
     container = start()
     is_up(container)
     script = visits(("api", "api.anthropic.com", 443), ("collector", COLLECTOR, 443), ("cluster", "10.96.0.1", 443),
@@ -68,23 +68,23 @@ def test_a_console_is_held_and_has_what_it_signs_in_with(start, world):
         assert f"{key}={FIELDS[field]}" in attributes, attributes
 
 
-def test_a_shell_beside_it_is_held_too(start, world):
+def test_a_shell_beside_it_is_held_too(start, internet):
     container = start()
     is_up(container)
     done = container.exec("bash", "-c", visits(("unlisted", UNLISTED[4], 443)))
     assert outcomes_in(done.stdout) == {"unlisted": False}, done
 
 
-def test_search_lists_are_answered_at_once_and_not_passed_on(start, world):
-    world.upstream.name("api.anthropic.com", addresses(ALLOWED[4]))
+def test_search_lists_are_answered_at_once_and_not_passed_on(start, internet):
+    internet.upstream.name("api.anthropic.com", addresses(ALLOWED[4]))
     container = start()
     is_up(container)
-    world.forget()
+    internet.forget()
     done = container.exec("ostiary", "exec", "--", "sh", "-c", "date +%s%N; getent ahostsv4 api.anthropic.com; date +%s%N")
     first, *found, last = done.stdout.splitlines()
     assert found and all(line.startswith(ALLOWED[4]) for line in found), done
     assert (int(last) - int(first)) / 1e9 < TRIED_AGAIN, done
-    assert world.upstream.names() <= {"api.anthropic.com"}
+    assert internet.upstream.names() <= {"api.anthropic.com"}
     denied = {event["name"] for event in container.audit("deny", kind="name")}
     assert {f"api.anthropic.com.{domain}" for domain in SEARCH.split()} <= denied
 

@@ -13,7 +13,7 @@ from support.sandbox import Sandbox
 
 
 @pytest.fixture(scope="session")
-def workshop():
+def scratch():
     """A directory in memory, seen by us and our children alone, that goes when we do."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to make namespaces")
@@ -28,17 +28,17 @@ def workshop():
 
 
 @pytest.fixture(scope="session")
-def binary(workshop):
+def binary(scratch):
     """A copy, so that a build in the meantime does not change what is tested."""
     built = Path(os.environ.get("OSTIARY_BINARY", ROOT / "build" / "ostiary"))
     if not built.exists():
         pytest.exit(f"{built} is missing: run scripts/build, or set OSTIARY_BINARY", returncode=2)
-    return Path(shutil.copy(built, workshop))
+    return Path(shutil.copy(built, scratch))
 
 
 @pytest.fixture
-def sandbox(workshop, binary):
-    box = Sandbox(tempfile.mkdtemp(dir=workshop), binary)
+def sandbox(scratch, binary):
+    box = Sandbox(tempfile.mkdtemp(dir=scratch), binary)
     yield box
     box.end()
     shutil.rmtree(box.path)

@@ -98,7 +98,7 @@ def test_a_policy_file_that_is_a_directory_is_an_error(sandbox):
 
 
 def test_a_policy_file_behind_a_link_that_leads_nowhere_is_an_error(sandbox):
-    sandbox.link(POLICY, "/no/such.json")
+    sandbox.symlink(POLICY, "/no/such.json")
     assert POLICY in refusal(sandbox.boot("true"), 66)
 
 

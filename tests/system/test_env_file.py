@@ -105,7 +105,7 @@ def test_cannot_be_read_by_the_agent(sandbox):
 def test_does_not_follow_a_link_in_place_of_the_file(sandbox, planted):
     sandbox.write(planted, "as it was", owner=AGENT if planted.startswith("/home") else 0)
     sandbox.mkdir("/run/ostiary", mode=0o777, owner=AGENT)
-    sandbox.link(FILE, planted, owner=AGENT)
+    sandbox.symlink(FILE, planted, owner=AGENT)
     assert sandbox.boot("true", env=TRIO, flags=["--user", "agent"]).status == 0
     assert sandbox.read(planted) == "as it was"
     assert is_safe(sandbox)
@@ -131,7 +131,7 @@ def test_takes_the_directory_back_from_the_agent(sandbox):
 def test_writes_nowhere_else_where_the_directory_is_none(sandbox, what):
     sandbox.mkdir("/home/agent/mine", mode=0o777, owner=AGENT)
     if what == "link":
-        sandbox.link("/run/ostiary", "/home/agent/mine", owner=AGENT)
+        sandbox.symlink("/run/ostiary", "/home/agent/mine", owner=AGENT)
     else:
         sandbox.write("/run/ostiary", "", owner=AGENT)
     result = sandbox.boot("true", env=TRIO, flags=["--user", "agent"])

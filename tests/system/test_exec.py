@@ -139,7 +139,7 @@ def test_does_not_believe_a_session_behind_a_link(sandbox, booted):
     session = booted()
     sandbox.mkdir("/home/agent/run", owner=AGENT)
     os.rename(sandbox.at(SESSION), sandbox.at("/home/agent/run/session"))
-    sandbox.link(SESSION, "/home/agent/run/session")
+    sandbox.symlink(SESSION, "/home/agent/run/session")
     result = execute(sandbox, session, "id", "-u")
     assert result.status in (66, 77, 78) and result.stdout == "", result
 

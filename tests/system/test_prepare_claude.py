@@ -124,7 +124,7 @@ def test_works_for_root(claude):
 
 def test_a_link_to_a_file_of_roots_gives_the_agent_nothing(claude):
     claude.write("/root/secret.json", '{"key": "MARKER"}', mode=0o600)
-    claude.link(FILE, "/root/secret.json", owner=AGENT)
+    claude.symlink(FILE, "/root/secret.json", owner=AGENT)
     result = claude.boot("sh", "-c", "cat ~/.claude.json", flags=["--user", "agent", "--prepare-claude"])
     assert "MARKER" not in result.stdout + result.stderr
     assert claude.read("/root/secret.json") == '{"key": "MARKER"}'
@@ -141,20 +141,20 @@ def test_a_hard_link_to_a_file_of_roots_gives_the_agent_nothing(claude):
 
 
 def test_a_dangling_link_makes_no_file_where_it_points(claude):
-    claude.link(FILE, "/etc/made-by-root", owner=AGENT)
+    claude.symlink(FILE, "/etc/made-by-root", owner=AGENT)
     start(claude)
     assert not claude.exists("/etc/made-by-root")
 
 
 def test_a_home_that_is_a_link_does_not_lead_root_astray(claude):
     claude.at("/home/agent").rmdir()
-    claude.link("/home/agent", "/root", owner=AGENT)
+    claude.symlink("/home/agent", "/root", owner=AGENT)
     claude.boot("true", flags=["--user", "agent", "--workdir", "/work", "--prepare-claude"])
     assert os.listdir(claude.at("/root")) == []
 
 
 def test_a_work_directory_below_a_link_is_not_made_with_roots_hand(claude):
-    claude.link("/home/agent/link", "/etc", owner=AGENT)
+    claude.symlink("/home/agent/link", "/etc", owner=AGENT)
     start(claude, workdir="/home/agent/link/mine")
     assert not claude.exists("/etc/mine")
 

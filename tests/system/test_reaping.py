@@ -26,7 +26,7 @@ def finish(session):
 
 @EVERYWHERE
 def test_reaps_a_thousand_orphans_and_leaves_none(sandbox, pid_1):
-    session = sandbox.start_boot(*sandbox.agent("orphans"), "1000", pid_1=pid_1)
+    session = sandbox.start_boot(*sandbox.agent_command("orphans"), "1000", pid_1=pid_1)
     session.read_until("made")
     eventually(lambda: alone_with_the_agent(session), "every orphan has been reaped")
     finish(session)
@@ -34,7 +34,7 @@ def test_reaps_a_thousand_orphans_and_leaves_none(sandbox, pid_1):
 
 @EVERYWHERE
 def test_orphans_are_the_keepers_children(sandbox, pid_1):
-    session = sandbox.start_boot(*sandbox.agent("orphans"), "3", "held", pid_1=pid_1)
+    session = sandbox.start_boot(*sandbox.agent_command("orphans"), "3", "held", pid_1=pid_1)
     session.read_until("made")
     eventually(lambda: len(processes.children(session.program)) == 4, "the orphans have come to the keeper")
     session.send("let go\n")
@@ -45,7 +45,7 @@ def test_orphans_are_the_keepers_children(sandbox, pid_1):
 
 @EVERYWHERE
 def test_reaps_all_that_end_behind_one_signal(sandbox, pid_1):
-    session = sandbox.start_boot(*sandbox.agent("orphans"), "200", "held", pid_1=pid_1)
+    session = sandbox.start_boot(*sandbox.agent_command("orphans"), "200", "held", pid_1=pid_1)
     session.read_until("made")
     session.signal(signal.SIGSTOP)
     eventually(lambda: processes.field(session.program, "State").startswith("T"), "the keeper has stopped")
@@ -59,7 +59,7 @@ def test_reaps_all_that_end_behind_one_signal(sandbox, pid_1):
 
 @EVERYWHERE
 def test_sees_the_agents_end_behind_the_signal_of_others(sandbox, pid_1):
-    session = sandbox.start_boot(*sandbox.agent("orphans"), "50", "held", pid_1=pid_1)
+    session = sandbox.start_boot(*sandbox.agent_command("orphans"), "50", "held", pid_1=pid_1)
     session.read_until("made")
     agent = session.agent
     session.signal(signal.SIGSTOP)
@@ -81,7 +81,7 @@ def test_an_orphans_end_is_not_taken_for_the_agents(sandbox, pid_1):
 
 def test_a_child_it_never_started_is_reaped_as_well(sandbox):
     """What was there before it may leave it children across the exec: a shell script's background jobs."""
-    session = sandbox.launch(*sandbox.agent("leaves_a_zombie"), "ostiary", "run", "--gate", "off", "--",
+    session = sandbox.launch(*sandbox.agent_command("leaves_a_zombie"), "ostiary", "run", "--gate", "off", "--",
                              "sh", "-c", "echo ready; read x")
     session.read_until("ready")
     eventually(lambda: len(processes.within(session)) == 2, "the stranger has been reaped")

@@ -59,7 +59,7 @@ def test_no_platform_has_none(sandbox):
 
 def test_the_namespace_of_the_service_account_stands_in_for_the_variable(sandbox):
     sandbox.write("/run/secrets/kubernetes.io/serviceaccount/namespace", "team\n")
-    sandbox.link("/var/run", "/run")
+    sandbox.symlink("/var/run", "/run")
     agent = sandbox.agent_environment(env=COLLECTOR | {"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
     assert attributes(agent)["k8s.namespace.name"] == "team"
 

@@ -114,5 +114,5 @@ def test_a_secret_file_that_is_a_pipe_does_not_hang_the_boot(sandbox):
 
 
 def test_a_secret_behind_a_link_that_leads_nowhere_is_an_error(sandbox):
-    sandbox.link("/run/secrets/ANTHROPIC_API_KEY", "/no/such")
+    sandbox.symlink("/run/secrets/ANTHROPIC_API_KEY", "/no/such")
     assert "/run/secrets/ANTHROPIC_API_KEY" in refusal(sandbox.boot("true"), 66)

@@ -14,14 +14,14 @@ PASSED_ON = ["HUP", "QUIT", "USR1", "USR2", "WINCH", "CONT", "ALRM"]
 @EVERYWHERE
 @pytest.mark.parametrize("name", PASSED_ON)
 def test_passes_a_signal_on_to_the_agents_process_group(sandbox, name, pid_1):
-    session = sandbox.start_boot(*sandbox.agent("listener"), pid_1=pid_1)
+    session = sandbox.start_boot(*sandbox.agent_command("listener"), pid_1=pid_1)
     session.read_all_of("agent ready", "child ready")
     session.signal(getattr(signal, f"SIG{name}"))
     session.read_all_of(f"agent {name}", f"child {name}")
 
 
 def test_passes_signals_on_to_an_agent_of_another_user(sandbox):
-    session = sandbox.start_boot(*sandbox.agent("listener"), flags=["--user", "agent"])
+    session = sandbox.start_boot(*sandbox.agent_command("listener"), flags=["--user", "agent"])
     session.read_all_of("agent ready", "child ready")
     session.signal(signal.SIGUSR1)
     session.read_all_of("agent USR1", "child USR1")
@@ -48,7 +48,7 @@ def test_an_agent_that_tidies_up_has_the_last_word(sandbox):
 @pytest.mark.parametrize("grace", ["0", "1"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_agent_that_ignores_the_request_is_killed_after_the_grace(sandbox, number, grace, pid_1):
-    session = sandbox.start_boot(*sandbox.agent("stubborn"), flags=["--grace", grace], pid_1=pid_1)
+    session = sandbox.start_boot(*sandbox.agent_command("stubborn"), flags=["--grace", grace], pid_1=pid_1)
     session.read_until("ready")
     session.signal(number)
     assert session.wait().status == 128 + signal.SIGKILL
@@ -113,7 +113,7 @@ def test_descendants_that_ignore_it_are_killed(sandbox, script):
 
 
 def test_descendants_of_an_agent_that_was_killed_are_killed_too(sandbox):
-    agent = " ".join(sandbox.agent("stubborn"))
+    agent = " ".join(sandbox.agent_command("stubborn"))
     script = (f"ostiary run --gate off --grace 1 -- {agent} > /work/said & "
               "while ! grep -q ready /work/said; do sleep 0.01; done; kill $!; wait $!; echo status $?; ps -e -o args=")
     sandbox.script("/opt/bin/session", script)

@@ -24,7 +24,7 @@ def shell(sandbox):
 
 @EVERYWHERE
 def test_the_agent_has_the_terminal(sandbox, pid_1):
-    session = sandbox.start_boot(*sandbox.agent("terminal_report"), tty=True, pid_1=pid_1)
+    session = sandbox.start_boot(*sandbox.agent_command("terminal_report"), tty=True, pid_1=pid_1)
     session.read_until("own group True")
     session.read_until("foreground True")
 
@@ -38,7 +38,7 @@ def test_the_agent_of_another_user_has_the_terminal(sandbox):
 
 @EVERYWHERE
 def test_a_resize_reaches_the_agent(sandbox, pid_1):
-    session = sandbox.start_boot(*sandbox.agent("terminal_report"), tty=True, pid_1=pid_1)
+    session = sandbox.start_boot(*sandbox.agent_command("terminal_report"), tty=True, pid_1=pid_1)
     session.read_until(r"size \d+x\d+")
     for rows, columns in ((40, 100), (25, 80)):
         session.resize(rows, columns)

@@ -9,9 +9,9 @@ import pytest
 from engine.container import Container
 from engine.images import Images
 from engine.podman import Podman, PodmanFailed
-from support.world import RESOLVER, World
+from support.internet import RESOLVER, Internet
 
-__all__ = ["scratch", "podman", "images", "release", "image", "whole_world", "world", "cable", "new_container"]
+__all__ = ["scratch", "podman", "images", "release", "image", "session_internet", "internet", "link", "new_container"]
 
 
 @pytest.fixture(scope="session")
@@ -53,27 +53,27 @@ def image(images, release):
 
 
 @pytest.fixture(scope="session")
-def whole_world(podman):  # which comes first, so that where there is none that is the reason
-    made = World()
+def session_internet(podman):  # which comes first, so that where there is none that is the reason
+    made = Internet()
     yield made
     made.close()
 
 
 @pytest.fixture
-def world(whole_world):
-    whole_world.start_over()
-    yield whole_world
-    whole_world.start_over()
+def internet(session_internet):
+    session_internet.start_over()
+    yield session_internet
+    session_internet.start_over()
 
 
 @pytest.fixture
-def cable(world):
+def link(internet):
     """A network for one container, which leads to the world and nowhere else."""
-    return world.attach((4,))
+    return internet.attach((4,))
 
 
 @pytest.fixture
-def new_container(podman, world):  # whose network must be there until the containers have gone
+def new_container(podman, internet):  # whose network must be there until the containers have gone
     """
     new_container(image, *command, network=cable, options=()) creates and starts one, with NET_ADMIN and nothing else.
     network: a cable to the world; None for no network

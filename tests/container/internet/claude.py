@@ -21,20 +21,20 @@ class Claude:
         for each in (self.work, self._settings):
             each.mkdir()
             os.chown(each, USER, USER)
-        self._cables = []
+        self._links = []
 
     def run(self, *script, **how):
         """claude -p under ostiary, to its end, while the API plays this script."""
         return self.start(*script, **how).wait()
 
     def start(self, *script, prompt="go on", env={}, flags=("--allowedTools", "Bash")):
-        cable = self.internet.attach((4,))
-        self._cables.append(cable)
+        link = self.internet.attach((4,))
+        self._links.append(link)
         self.internet.start_over(*script)
         mounts = {"/work": self.work, f"{HOME}/.claude": self._settings,
                   AUTHORITY: self.internet.authority.certificate}
         options = [word for inside, outside in mounts.items() for word in ("--volume", f"{outside}:{inside}")]
-        self.container = self._start_container(self._image, "claude", "-p", prompt, *flags, network=cable,
+        self.container = self._start_container(self._image, "claude", "-p", prompt, *flags, network=link,
                                                env=ENVIRONMENT | env, options=options)
         return self.container
 
@@ -48,5 +48,5 @@ class Claude:
         (self._settings / "settings.json").write_text(json.dumps(settings))
 
     def end(self):
-        for cable in self._cables:
-            self.internet.detach(cable)
+        for link in self._links:
+            self.internet.detach(link)

@@ -8,9 +8,9 @@ from engine.fixtures import containers
 from engine.images import Image
 from engine.podman import BUILD_PATIENCE
 from internet.claude import Claude
-from internet.internet import Internet
+from internet.internet import ClaudeInternet
 
-__all__ = ["internet", "claude_image", "claude", "module_claude"]
+__all__ = ["claude_internet", "claude_image", "claude", "module_claude"]
 
 # With what somebody inside would try to get out with.
 TOOLS = """\
@@ -20,8 +20,8 @@ RUN apt-get update && apt-get install --yes --no-install-recommends curl nftable
 
 
 @pytest.fixture(scope="session")
-def internet(tmp_path_factory):
-    made = Internet(tmp_path_factory.mktemp("internet"))
+def claude_internet(tmp_path_factory):
+    made = ClaudeInternet(tmp_path_factory.mktemp("internet"))
     yield made
     made.close()
 
@@ -39,15 +39,15 @@ def claude_image(images, podman, tmp_path_factory):
 
 
 @pytest.fixture
-def claude(internet, claude_image, podman, tmp_path):
-    with a_claude(internet, claude_image, podman, tmp_path) as made:
+def claude(claude_internet, claude_image, podman, tmp_path):
+    with a_claude(claude_internet, claude_image, podman, tmp_path) as made:
         yield made
 
 
 @pytest.fixture(scope="module")
-def module_claude(internet, claude_image, podman, tmp_path_factory):
+def module_claude(claude_internet, claude_image, podman, tmp_path_factory):
     """For tests that look at one run together."""
-    with a_claude(internet, claude_image, podman, tmp_path_factory.mktemp("claude")) as made:
+    with a_claude(claude_internet, claude_image, podman, tmp_path_factory.mktemp("claude")) as made:
         yield made
 
 

@@ -14,7 +14,7 @@ ADDRESS = {API: "198.51.100.30", GATEWAY: "198.51.100.40", COLLECTOR: "10.1.2.20
            UNLISTED: "203.0.113.66"}
 
 
-class Internet(Outside):
+class ClaudeInternet(Outside):
     """
     gateway: OTLP over TLS at https://GATEWAY/otlp
     collector: OTLP over HTTP at http://COLLECTOR:4318 and over gRPC at http://COLLECTOR:4317

@@ -9,49 +9,49 @@ import pytest
 pytest.register_assert_rewrite("support.outcomes")
 
 from support.behaviours import host
-from support.gatehouse import Gatehouse
-from support.world import ALLOWED, World
+from support.container import Container
+from support.internet import ALLOWED, Internet
 
 dnspython = pytest.importorskip("dns.message", reason="needs python3-dnspython")
 
 
 @pytest.fixture(scope="session")
-def whole_world(workshop):
-    world = World()
-    yield world
-    world.close()
+def session_internet(scratch):
+    internet = Internet()
+    yield internet
+    internet.close()
 
 
 @pytest.fixture(scope="module")
-def world(whole_world):
+def internet(session_internet):
     """For tests that share gatehouses within their module."""
-    whole_world.start_over()
-    yield whole_world
-    whole_world.start_over()
+    session_internet.start_over()
+    yield session_internet
+    session_internet.start_over()
 
 
 @pytest.fixture(scope="module")
-def new_gatehouse(workshop, binary, world):
+def shared_container(scratch, binary, internet):
     """For those that the tests of a module share."""
     with contextlib.ExitStack() as made:
-        yield lambda **how: made.enter_context(a_gatehouse(workshop, binary, world, **how))
+        yield lambda **how: made.enter_context(a_container(scratch, binary, internet, **how))
 
 
 @pytest.fixture
-def fresh_gatehouse(workshop, binary, world):
+def new_container(scratch, binary, internet):
     """For those that are one test's."""
     with contextlib.ExitStack() as made:
-        yield lambda **how: made.enter_context(a_gatehouse(workshop, binary, world, **how))
+        yield lambda **how: made.enter_context(a_container(scratch, binary, internet, **how))
 
 
 @contextlib.contextmanager
-def a_gatehouse(workshop, binary, world, **how):
-    box = Gatehouse(tempfile.mkdtemp(dir=workshop), binary, world, **how)
+def a_container(scratch, binary, internet, **how):
+    box = Container(tempfile.mkdtemp(dir=scratch), binary, internet, **how)
     try:
         yield box
     finally:
         box.end()
-        world.detach(box.cable)
+        internet.detach(box.link)
         shutil.rmtree(box.path)
 
 
@@ -67,24 +67,24 @@ def family(request):
 
 
 @pytest.fixture(autouse=True)
-def nothing_recorded_yet(world):
-    world.forget()
+def nothing_recorded_yet(internet):
+    internet.forget()
 
 
 # One gatehouse that allows one name, and a visitor in it, for modules that need no more.
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, world, who):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    return new_gatehouse()
+def container(shared_container, internet, who):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    return shared_container()
 
 
 @pytest.fixture(scope="module")
-def visitor(home, who):
-    return home.visit("--allow", "allowed.example", who=who)
+def agent(container, who):
+    return container.start_agent("--allow", "allowed.example", who=who)
 
 
 @pytest.fixture(scope="module", params=[("container", "agent"), ("container", "root"), ("user", "agent")], ids=" ".join)
-def place(request):
+def scope_and_user(request):
     """Each scope, and who the agent is in it."""
     return request.param

@@ -27,37 +27,37 @@ def flags(who):
 
 @KINDS
 @pytest.mark.parametrize("fd, name", [(0, "standard input"), (1, "standard output")])
-def test_a_socket_of_another_network_is_not_inherited(fresh_gatehouse, another_network, flags, domain, kind, fd, name):
-    home = fresh_gatehouse()
+def test_a_socket_of_another_network_is_not_inherited(new_container, another_network, flags, domain, kind, fd, name):
+    container = new_container()
     with another_network.entered():
         made = socket.socket(domain, kind)
-    result = home.boot("touch", "/tmp/started", flags=flags, prepare=lambda: os.dup2(made.fileno(), fd),
+    result = container.boot("touch", "/tmp/started", flags=flags, prepare=lambda: os.dup2(made.fileno(), fd),
                        keep_fds=[made.fileno()])
     assert result.status == 69 and f"{name} is a network socket" in result.stderr, result
-    assert not home.exists("/tmp/started") and home.tables() == []
+    assert not container.exists("/tmp/started") and container.tables() == []
 
 
-def test_one_of_this_network_is(fresh_gatehouse, flags):
-    home = fresh_gatehouse()
-    with home.cable.network.entered():
+def test_one_of_this_network_is(new_container, flags):
+    container = new_container()
+    with container.link.network.entered():
         made = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
-    result = home.boot("true", flags=flags, prepare=lambda: os.dup2(made.fileno(), 0), keep_fds=[made.fileno()])
+    result = container.boot("true", flags=flags, prepare=lambda: os.dup2(made.fileno(), 0), keep_fds=[made.fileno()])
     assert result.status == 0, result
 
 
-def test_so_is_a_unix_socket(fresh_gatehouse, another_network, flags):
+def test_so_is_a_unix_socket(new_container, another_network, flags):
     with another_network.entered():
         made, _ = socket.socketpair()
-    result = fresh_gatehouse().boot("true", flags=flags, prepare=lambda: os.dup2(made.fileno(), 0),
+    result = new_container().boot("true", flags=flags, prepare=lambda: os.dup2(made.fileno(), 0),
                                     keep_fds=[made.fileno()])
     assert result.status == 0, result
 
 
-def test_a_session_in_another_network_is_refused(home, visitor, another_network):
-    result = home.beside(visitor.session, OSTIARY, "exec", "--", "touch", "/tmp/joined", prepare=another_network.enter)
+def test_a_session_in_another_network_is_refused(container, agent, another_network):
+    result = container.beside(agent.session, OSTIARY, "exec", "--", "touch", "/tmp/joined", prepare=another_network.enter)
     assert result.status == 69 and "another network than the boot's" in result.stderr, result
-    assert len(result.stderr.splitlines()) == 1 and not home.exists("/tmp/joined")
-    assert home.beside(visitor.session, OSTIARY, "exec", "--", "true").status == 0
+    assert len(result.stderr.splitlines()) == 1 and not container.exists("/tmp/joined")
+    assert container.beside(agent.session, OSTIARY, "exec", "--", "true").status == 0
 
 
 def test_without_a_gate_it_is_not(sandbox, another_network):

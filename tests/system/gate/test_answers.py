@@ -5,15 +5,15 @@ import pytest
 
 from support.behaviours import add, addresses, alias, host, pack, records, reply_to
 from support.outcomes import TRIED_AGAIN
-from support.visitor import GATE, code, explanation, values
-from support.world import ALLOWED, ANOTHER, UNLISTED
+from support.agent import GATE, code, explanation, values
+from support.internet import ALLOWED, ANOTHER, UNLISTED
 
 
 @pytest.fixture(scope="module")
-def visitor(home, who):
-    home.policy({"allow": ["allowed.example", "*.allowed.example", {"host": "texts.example", "types": ["TXT", "MX"]},
+def agent(container, who):
+    container.policy({"allow": ["allowed.example", "*.allowed.example", {"host": "texts.example", "types": ["TXT", "MX"]},
                            {"host": "long.example", "types": ["TXT"]}]})
-    return home.visit(who=who)
+    return container.start_agent(who=who)
 
 
 def kind(family):
@@ -21,86 +21,86 @@ def kind(family):
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_an_allowed_name_has_its_addresses(visitor, family, transport):
-    reply = visitor.asks("allowed.example", kind(family), server=GATE[family], transport=transport)
+def test_an_allowed_name_has_its_addresses(agent, family, transport):
+    reply = agent.asks("allowed.example", kind(family), server=GATE[family], transport=transport)
     assert code(reply) == "NOERROR" and values(reply) == [ALLOWED[family]]
     assert reply.flags & dns.flags.RA and not reply.authority and not reply.additional
 
 
 @pytest.mark.parametrize("type", ["A", "AAAA", "TXT", "HTTPS"])
-def test_a_denied_name_does_not_exist_and_the_reason_can_be_read(visitor, type):
-    reply = visitor.asks("unlisted.example", type)
+def test_a_denied_name_does_not_exist_and_the_reason_can_be_read(agent, type):
+    reply = agent.asks("unlisted.example", type)
     number, text = explanation(reply)
     assert (code(reply), number) == ("NXDOMAIN", 15)
     assert "ostiary" in text and "polic" in text
 
 
-def test_a_client_without_edns_gets_none(visitor):
+def test_a_client_without_edns_gets_none(agent):
     for name in ("allowed.example", "unlisted.example"):
-        assert visitor.asks(name, edns=False).edns == -1
+        assert agent.asks(name, edns=False).edns == -1
 
 
 @pytest.mark.parametrize("type", ["HTTPS", "SVCB"])
-def test_https_and_svcb_have_no_data(world, visitor, type):
+def test_https_and_svcb_have_no_data(internet, agent, type):
     """No encrypted client hello, no address hints."""
-    world.upstream.name("allowed.example", host(ALLOWED))
-    world.forget()
-    reply = visitor.asks("allowed.example", type)
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    internet.forget()
+    reply = agent.asks("allowed.example", type)
     assert code(reply) == "NOERROR" and not reply.answer and not reply.additional
-    assert world.upstream.queries == []
+    assert internet.upstream.queries == []
 
 
-def test_a_type_that_its_rule_names_is_answered(world, visitor):
-    world.upstream.name("texts.example", records("TXT", '"v=spf1 -all"', '"hello"'))
-    assert visitor.asks_for("texts.example", "TXT") == ['"hello"', '"v=spf1 -all"']
+def test_a_type_that_its_rule_names_is_answered(internet, agent):
+    internet.upstream.name("texts.example", records("TXT", '"v=spf1 -all"', '"hello"'))
+    assert agent.asks_for("texts.example", "TXT") == ['"hello"', '"v=spf1 -all"']
 
 
-def test_a_type_of_another_rule_is_not(world, visitor):
-    world.upstream.name("allowed.example", records("TXT", '"hello"'))
-    reply = visitor.asks("allowed.example", "TXT")
-    assert code(reply) == "NOERROR" and not reply.answer and world.upstream.queries == []
+def test_a_type_of_another_rule_is_not(internet, agent):
+    internet.upstream.name("allowed.example", records("TXT", '"hello"'))
+    reply = agent.asks("allowed.example", "TXT")
+    assert code(reply) == "NOERROR" and not reply.answer and internet.upstream.queries == []
 
 
-def test_a_named_type_admits_nothing(world, home, visitor, who):
+def test_a_named_type_admits_nothing(internet, container, agent, who):
     def with_glue(question):
         message = reply_to(question)
         add(message, question.name, 60, "MX", "10 mail.texts.example.")
         add(message, "mail.texts.example", 60, "A", UNLISTED[4], section="additional")
         return pack(message, question)
-    world.upstream.name("texts.example", with_glue)
-    reply = visitor.asks("texts.example", "MX")
+    internet.upstream.name("texts.example", with_glue)
+    reply = agent.asks("texts.example", "MX")
     assert values(reply) == ["10 mail.texts.example."] and not reply.additional
-    assert UNLISTED[4] not in home.admitted_addresses()
+    assert UNLISTED[4] not in container.admitted_addresses()
 
 
-def test_a_name_that_does_not_exist_upstream_does_not_exist_here(visitor):
-    reply = visitor.asks("nothing.allowed.example")
+def test_a_name_that_does_not_exist_upstream_does_not_exist_here(agent):
+    reply = agent.asks("nothing.allowed.example")
     assert code(reply) == "NXDOMAIN" and (explanation(reply) or (0,))[0] != 15
 
 
-def test_a_name_without_such_an_address_has_no_data(world, visitor):
-    world.upstream.name("four.allowed.example", addresses("198.51.100.77"))
-    reply = visitor.asks("four.allowed.example", "AAAA")
+def test_a_name_without_such_an_address_has_no_data(internet, agent):
+    internet.upstream.name("four.allowed.example", addresses("198.51.100.77"))
+    reply = agent.asks("four.allowed.example", "AAAA")
     assert code(reply) == "NOERROR" and not reply.answer
 
 
 # Only what was asked ----------------------------------------------------------------------------------------
 
-def test_aliases_are_followed(world, home, visitor, family):
+def test_aliases_are_followed(internet, container, agent, family):
     """What a content network does: the rule is about the name asked for, not those it passes through."""
-    world.upstream.name("www.allowed.example", alias("edge.cdn.example", "pop.cdn.example", to=ANOTHER))
-    found = visitor.asks_for("www.allowed.example", kind(family))
+    internet.upstream.name("www.allowed.example", alias("edge.cdn.example", "pop.cdn.example", to=ANOTHER))
+    found = agent.asks_for("www.allowed.example", kind(family))
     assert ANOTHER[family] in found
-    assert visitor.connect(ANOTHER[family], 443)["reached"]
+    assert agent.connect(ANOTHER[family], 443)["reached"]
 
 
-def test_where_an_alias_leads_is_not_allowed_by_itself(world, visitor, family):
-    world.upstream.name("www.allowed.example", alias("edge.cdn.example", to=ANOTHER))
-    world.upstream.name("edge.cdn.example", host(ANOTHER))
-    visitor.asks("www.allowed.example", kind(family))
-    world.forget()
-    assert code(visitor.asks("edge.cdn.example", kind(family))) == "NXDOMAIN"
-    assert world.upstream.queries == []
+def test_where_an_alias_leads_is_not_allowed_by_itself(internet, agent, family):
+    internet.upstream.name("www.allowed.example", alias("edge.cdn.example", to=ANOTHER))
+    internet.upstream.name("edge.cdn.example", host(ANOTHER))
+    agent.asks("www.allowed.example", kind(family))
+    internet.forget()
+    assert code(agent.asks("edge.cdn.example", kind(family))) == "NXDOMAIN"
+    assert internet.upstream.queries == []
 
 
 def extra(section, owner):
@@ -119,15 +119,15 @@ def extra(section, owner):
     ("additional", "unlisted.example"), ("additional", None), ("authority", None)],
     ids=["another's answer", "a subdomain's", "another's authority", "another's glue", "its own glue",
          "its own authority"])
-def test_further_records_are_neither_told_nor_admitted(world, home, visitor, who, section, owner, family):
+def test_further_records_are_neither_told_nor_admitted(internet, container, agent, who, section, owner, family):
     name = f"extra-{who}-{section}-{'own' if owner is None else owner.split('.')[0]}.allowed.example"
-    world.upstream.name(name, extra(section, owner))
-    reply = visitor.asks(name, kind(family))
+    internet.upstream.name(name, extra(section, owner))
+    reply = agent.asks(name, kind(family))
     assert values(reply) in ([ALLOWED[family]], []) and not reply.authority and not reply.additional
-    assert UNLISTED[family] not in home.admitted_addresses()
+    assert UNLISTED[family] not in container.admitted_addresses()
 
 
-def test_an_address_of_the_other_family_is_not_taken(world, home, visitor, who, family):
+def test_an_address_of_the_other_family_is_not_taken(internet, container, agent, who, family):
     """An A record in the answer to AAAA, and the other way round."""
     def crossed(question):
         message = reply_to(question)
@@ -136,12 +136,12 @@ def test_an_address_of_the_other_family_is_not_taken(world, home, visitor, who, 
             add(message, question.name, 60, kind(wrong), UNLISTED[wrong])
         return pack(message, question)
     name = f"crossed-{who}-{family}.allowed.example"
-    world.upstream.name(name, crossed)
-    assert visitor.asks(name, kind(family)).answer == []
-    assert not home.admitted_addresses() & set(UNLISTED.values())
+    internet.upstream.name(name, crossed)
+    assert agent.asks(name, kind(family)).answer == []
+    assert not container.admitted_addresses() & set(UNLISTED.values())
 
 
-def test_an_alias_to_a_name_that_other_records_claim_is_not_mixed_up(world, home, visitor, who):
+def test_an_alias_to_a_name_that_other_records_claim_is_not_mixed_up(internet, container, agent, who):
     """Records behind a name that the question does not lead to."""
     def detached(question):
         message = reply_to(question)
@@ -150,64 +150,64 @@ def test_an_alias_to_a_name_that_other_records_claim_is_not_mixed_up(world, home
         add(message, "three.example", 60, "A", UNLISTED[4])
         return pack(message, question)
     name = f"detached-{who}.allowed.example"
-    world.upstream.name(name, detached)
-    assert UNLISTED[4] not in visitor.asks_for(name)
-    assert UNLISTED[4] not in home.admitted_addresses()
+    internet.upstream.name(name, detached)
+    assert UNLISTED[4] not in agent.asks_for(name)
+    assert UNLISTED[4] not in container.admitted_addresses()
 
 
 # Size -------------------------------------------------------------------------------------------------------
 
-def test_what_is_too_long_for_the_client_is_truncated_and_whole_over_tcp(world, visitor, family):
+def test_what_is_too_long_for_the_client_is_truncated_and_whole_over_tcp(internet, agent, family):
     many = [f"198.51.100.{n}" for n in range(100, 150)] + [f"2001:db8:a::{n:x}" for n in range(1, 51)]
-    world.upstream.name("many.allowed.example", addresses(*many))
-    reply = visitor.asks("many.allowed.example", kind(family), edns=False)
+    internet.upstream.name("many.allowed.example", addresses(*many))
+    reply = agent.asks("many.allowed.example", kind(family), edns=False)
     assert reply.flags & dns.flags.TC
-    whole = visitor.asks("many.allowed.example", kind(family), transport="tcp")
+    whole = agent.asks("many.allowed.example", kind(family), transport="tcp")
     assert not whole.flags & dns.flags.TC
     assert set(values(whole)) == {address for address in many if (":" in address) == (family == 6)}
 
 
-def test_what_the_upstream_truncates_is_fetched_over_tcp(world, visitor, who):
+def test_what_the_upstream_truncates_is_fetched_over_tcp(internet, agent, who):
     many = [f"198.51.100.{n}" for n in range(150, 200)] + [f"2001:db8:b::{n:x}" for n in range(1, 60)]
     name = f"truncated-{who}.allowed.example"
-    world.upstream.name(name, addresses(*many))
-    reply = visitor.asks(name, "AAAA", transport="tcp")
+    internet.upstream.name(name, addresses(*many))
+    reply = agent.asks(name, "AAAA", transport="tcp")
     assert len(values(reply)) == 59
-    assert "tcp" in {query.transport for query in world.upstream.asked(name, "AAAA")}
+    assert "tcp" in {query.transport for query in internet.upstream.asked(name, "AAAA")}
 
 
 # Search lists -----------------------------------------------------------------------------------------------
 
-def test_candidates_of_a_search_list_are_answered_at_once(world, fresh_gatehouse, who):
+def test_candidates_of_a_search_list_are_answered_at_once(internet, new_container, who):
     """Kubernetes: five dots or every suffix first, for both families."""
-    home = fresh_gatehouse()
-    home.write("/etc/resolv.conf", home.read("/etc/resolv.conf") +
+    container = new_container()
+    container.write("/etc/resolv.conf", container.read("/etc/resolv.conf") +
                "search agents.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n")
-    world.upstream.name("allowed.example", host(ALLOWED))
-    visitor = home.visit("--allow", "allowed.example", who=who)
-    world.forget()
-    outcome = visitor.look_up("allowed.example")
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    agent = container.start_agent("--allow", "allowed.example", who=who)
+    internet.forget()
+    outcome = agent.look_up("allowed.example")
     assert set(outcome["addresses"]) == set(ALLOWED.values()) and outcome["seconds"] < TRIED_AGAIN, outcome
-    assert world.upstream.names() <= {"allowed.example"}
+    assert internet.upstream.names() <= {"allowed.example"}
 
 
 # Without IPv6 -----------------------------------------------------------------------------------------------
 
-def test_without_a_way_for_ipv6_there_are_no_ipv6_addresses(world, fresh_gatehouse, who):
-    home = fresh_gatehouse(families=(4,))
-    world.upstream.name("allowed.example", host(ALLOWED))
-    visitor = home.visit("--allow", "allowed.example", who=who)
-    world.forget()
-    reply = visitor.asks("allowed.example", "AAAA")
+def test_without_a_way_for_ipv6_there_are_no_ipv6_addresses(internet, new_container, who):
+    container = new_container(families=(4,))
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    agent = container.start_agent("--allow", "allowed.example", who=who)
+    internet.forget()
+    reply = agent.asks("allowed.example", "AAAA")
     assert code(reply) == "NOERROR" and not reply.answer
-    assert not world.upstream.asked("allowed.example", "AAAA")
-    assert visitor.look_up("allowed.example")["addresses"] == [ALLOWED[4]]
+    assert not internet.upstream.asked("allowed.example", "AAAA")
+    assert agent.look_up("allowed.example")["addresses"] == [ALLOWED[4]]
 
 
-def test_without_a_way_for_ipv4_it_is_the_other_way_round(world, fresh_gatehouse, who):
-    home = fresh_gatehouse(families=(6,))
-    world.upstream.name("allowed.example", host(ALLOWED))
-    visitor = home.visit("--allow", "allowed.example", who=who)
-    assert visitor.asks_for("allowed.example", "A") == []
-    assert visitor.opens("allowed.example", 6) == [ALLOWED[6]]
-    assert visitor.connect(ALLOWED[6], 443)["reached"]
+def test_without_a_way_for_ipv4_it_is_the_other_way_round(internet, new_container, who):
+    container = new_container(families=(6,))
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    agent = container.start_agent("--allow", "allowed.example", who=who)
+    assert agent.asks_for("allowed.example", "A") == []
+    assert agent.opens("allowed.example", 6) == [ALLOWED[6]]
+    assert agent.connect(ALLOWED[6], 443)["reached"]

@@ -8,57 +8,57 @@ import pytest
 
 from support.behaviours import host, silence_for_ever
 from support.waiting import eventually
-from support.world import ALLOWED
+from support.internet import ALLOWED
 
 AT_ONCE = 3.0  # seconds; the resolution alone would take ten times as long
 
 
 @pytest.fixture
-def home(fresh_gatehouse, world):
-    world.upstream.name("silent.example", silence_for_ever)
-    return fresh_gatehouse()
+def container(new_container, internet):
+    internet.upstream.name("silent.example", silence_for_ever)
+    return new_container()
 
 
-def boot_and_wait_for_the_question(world, home, *flags, **how):
-    session = home.start_boot("sh", "-c", "echo started", flags=[
+def boot_and_wait_for_the_question(internet, container, *flags, **how):
+    session = container.start_boot("sh", "-c", "echo started", flags=[
         "--allow", "silent.example", "--resolve-timeout", "60", *flags], **how)
-    eventually(lambda: world.upstream.asked("silent.example"), "the plan's name is asked for")
+    eventually(lambda: internet.upstream.asked("silent.example"), "the plan's name is asked for")
     return session
 
 
 @pytest.mark.parametrize("pid_1", [True, False], ids=["process 1", "subreaper"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_while_names_are_resolved(world, home, number, pid_1):
-    before = home.read("/etc/resolv.conf")
-    session = boot_and_wait_for_the_question(world, home, pid_1=pid_1)
-    gate = home.gate(session)
+def test_while_names_are_resolved(internet, container, number, pid_1):
+    before = container.read("/etc/resolv.conf")
+    session = boot_and_wait_for_the_question(internet, container, pid_1=pid_1)
+    gate = container.gate(session)
     begun = time.monotonic()
     session.signal(number)
     result = session.wait()
     assert time.monotonic() - begun < AT_ONCE
     assert result.status == 128 + number and "started" not in result.stdout
     assert not os.path.exists(f"/proc/{gate}")
-    assert "policy drop" in home.rules()
-    assert home.read("/etc/resolv.conf") == before
-    assert home.audit("exit")[-1]["status"] == 128 + number
-    assert home.audit("exit")[-1]["reason"] == \
+    assert "policy drop" in container.rules()
+    assert container.read("/etc/resolv.conf") == before
+    assert container.audit("exit")[-1]["status"] == 128 + number
+    assert container.audit("exit")[-1]["reason"] == \
         f"{number.name} from outside, before the agent was started"
-    assert home.audit("phase") == []
+    assert container.audit("phase") == []
 
 
-def test_the_next_boot_is_none_the_worse(world, home):
-    session = boot_and_wait_for_the_question(world, home, "--keep-rules", "never")
+def test_the_next_boot_is_none_the_worse(internet, container):
+    session = boot_and_wait_for_the_question(internet, container, "--keep-rules", "never")
     session.signal(signal.SIGTERM)
     assert session.wait().status == 128 + signal.SIGTERM
-    assert home.rules() != ""
-    world.upstream.name("allowed.example", host(ALLOWED))
-    visitor = home.visit("--allow", "allowed.example")
-    assert visitor.opens("allowed.example") == [ALLOWED[4]]
+    assert container.rules() != ""
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    agent = container.start_agent("--allow", "allowed.example")
+    assert agent.opens("allowed.example") == [ALLOWED[4]]
 
 
-def test_no_auth_hook_and_no_agent_is_started(world, home):
-    home.script("/opt/hook", "echo hook")
-    session = boot_and_wait_for_the_question(world, home, "--auth-hook", "/opt/hook")
+def test_no_auth_hook_and_no_agent_is_started(internet, container):
+    container.script("/opt/hook", "echo hook")
+    session = boot_and_wait_for_the_question(internet, container, "--auth-hook", "/opt/hook")
     session.signal(signal.SIGTERM)
     result = session.wait()
     assert result.status == 128 + signal.SIGTERM

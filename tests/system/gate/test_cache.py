@@ -7,9 +7,9 @@ import pytest
 
 from support.behaviours import addresses, delayed, host, no_such_name_for
 from support.misbehaviours import failing_with
-from support.visitor import GATE, code
+from support.agent import GATE, code
 from support.waiting import eventually
-from support.world import ALLOWED, UNLISTED
+from support.internet import ALLOWED, UNLISTED
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +19,13 @@ def who():
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, who):
-    return new_gatehouse()
+def container(shared_container, who):
+    return shared_container()
 
 
 @pytest.fixture(scope="module")
-def visitor(home, who):
-    return home.visit("--allow", "*.cached.example", who=who)
+def agent(container, who):
+    return container.start_agent("--allow", "*.cached.example", who=who)
 
 
 @pytest.fixture
@@ -35,80 +35,80 @@ def name(request, who):
 
 
 @pytest.mark.parametrize("kind", ["A", "AAAA"])
-def test_an_answer_is_fetched_once(world, visitor, name, kind):
-    world.upstream.name(name, host(ALLOWED, ttl=60))
+def test_an_answer_is_fetched_once(internet, agent, name, kind):
+    internet.upstream.name(name, host(ALLOWED, ttl=60))
     for transport in ("udp", "tcp", "udp"):
-        assert visitor.asks_for(name, kind, transport=transport)
-    assert len(world.upstream.asked(name, kind)) == 1
+        assert agent.asks_for(name, kind, transport=transport)
+    assert len(internet.upstream.asked(name, kind)) == 1
 
 
-def test_an_answer_is_fetched_again_when_its_ttl_is_over(world, visitor, name):
-    world.upstream.name(name, host(ALLOWED, ttl=2))
-    visitor.asks_for(name)
+def test_an_answer_is_fetched_again_when_its_ttl_is_over(internet, agent, name):
+    internet.upstream.name(name, host(ALLOWED, ttl=2))
+    agent.asks_for(name)
     begin = time.monotonic()
     while time.monotonic() < begin + 1.5:
-        visitor.asks_for(name)
-    assert len(world.upstream.asked(name)) == 1
-    eventually(lambda: visitor.asks_for(name) and len(world.upstream.asked(name)) == 2, "it is asked for again")
+        agent.asks_for(name)
+    assert len(internet.upstream.asked(name)) == 1
+    eventually(lambda: agent.asks_for(name) and len(internet.upstream.asked(name)) == 2, "it is asked for again")
 
 
 @pytest.mark.parametrize("ttl", [60, 3599, 3600, 86400], ids=lambda ttl: f"{ttl} s")
-def test_an_address_is_admitted_once_for_as_long_as_it_is_told(world, home, visitor, name, ttl):
+def test_an_address_is_admitted_once_for_as_long_as_it_is_told(internet, container, agent, name, ttl):
     """Told for less than the hold, for about as long, and for longer."""
-    world.upstream.name(name, host(ALLOWED, ttl=ttl))
+    internet.upstream.name(name, host(ALLOWED, ttl=ttl))
     for _ in range(20):
-        visitor.asks_for(name)
+        agent.asks_for(name)
         time.sleep(0.02)
-    assert len(home.eventually_audited("admit", name=name)) == 1
+    assert len(container.eventually_audited("admit", name=name)) == 1
 
 
-def test_the_ttl_told_counts_down(world, visitor, name):
-    world.upstream.name(name, host(ALLOWED, ttl=50))
-    ttl = lambda: visitor.asks(name).answer[0].ttl
+def test_the_ttl_told_counts_down(internet, agent, name):
+    internet.upstream.name(name, host(ALLOWED, ttl=50))
+    ttl = lambda: agent.asks(name).answer[0].ttl
     first = ttl()
     assert 49 <= first <= 50
     eventually(lambda: ttl() < first, "the TTL is lower")
 
 
-def test_what_does_not_exist_is_remembered_as_well(world, visitor, name):
-    world.upstream.name(name, no_such_name_for(30))
-    assert [code(visitor.asks(name)) for _ in range(3)] == ["NXDOMAIN"] * 3
-    assert len(world.upstream.asked(name)) == 1
+def test_what_does_not_exist_is_remembered_as_well(internet, agent, name):
+    internet.upstream.name(name, no_such_name_for(30))
+    assert [code(agent.asks(name)) for _ in range(3)] == ["NXDOMAIN"] * 3
+    assert len(internet.upstream.asked(name)) == 1
 
 
-def test_that_there_is_no_such_address_is_remembered_as_well(world, visitor, name):
-    world.upstream.name(name, addresses(ALLOWED[4]))
+def test_that_there_is_no_such_address_is_remembered_as_well(internet, agent, name):
+    internet.upstream.name(name, addresses(ALLOWED[4]))
     for _ in range(3):
-        reply = visitor.asks(name, "AAAA")
+        reply = agent.asks(name, "AAAA")
         assert code(reply) == "NOERROR" and not reply.answer
-    assert len(world.upstream.asked(name, "AAAA")) == 1
+    assert len(internet.upstream.asked(name, "AAAA")) == 1
 
 
-def test_it_is_not_remembered_for_longer_than_it_may(world, visitor, name):
-    world.upstream.name(name, no_such_name_for(1))
-    assert code(visitor.asks(name)) == "NXDOMAIN"
-    world.upstream.name(name, host(ALLOWED))
-    eventually(lambda: visitor.asks_for(name) == [ALLOWED[4]], "the name has come to exist")
+def test_it_is_not_remembered_for_longer_than_it_may(internet, agent, name):
+    internet.upstream.name(name, no_such_name_for(1))
+    assert code(agent.asks(name)) == "NXDOMAIN"
+    internet.upstream.name(name, host(ALLOWED))
+    eventually(lambda: agent.asks_for(name) == [ALLOWED[4]], "the name has come to exist")
 
 
-def test_a_failure_is_not_remembered_for_long(world, visitor, name):
-    world.upstream.name(name, lambda question: failing_with(2)(question, UNLISTED))
-    assert code(visitor.asks(name)) == "SERVFAIL"
-    world.upstream.name(name, host(ALLOWED))
-    eventually(lambda: visitor.asks_for(name) == [ALLOWED[4]], "the upstream has recovered")
+def test_a_failure_is_not_remembered_for_long(internet, agent, name):
+    internet.upstream.name(name, lambda question: failing_with(2)(question, UNLISTED))
+    assert code(agent.asks(name)) == "SERVFAIL"
+    internet.upstream.name(name, host(ALLOWED))
+    eventually(lambda: agent.asks_for(name) == [ALLOWED[4]], "the upstream has recovered")
 
 
-def test_letter_case_is_one_entry(world, visitor, name):
-    world.upstream.name(name, host(ALLOWED))
+def test_letter_case_is_one_entry(internet, agent, name):
+    internet.upstream.name(name, host(ALLOWED))
     for spelling in (name, name.upper(), name.title()):
-        reply = visitor.asks(spelling)
+        reply = agent.asks(spelling)
         assert reply.answer and reply.question[0].name.to_text() == spelling + "."
-    assert len(world.upstream.asked(name)) == 1
+    assert len(internet.upstream.asked(name)) == 1
 
 
-def test_many_who_ask_at_once_cost_one_question(world, visitor, name):
-    world.upstream.name(name, delayed(0.2, host(ALLOWED)))
+def test_many_who_ask_at_once_cost_one_question(internet, agent, name):
+    internet.upstream.name(name, delayed(0.2, host(ALLOWED)))
     messages = [dns.message.make_query(name, "A").to_wire().hex() for _ in range(20)]
-    replies = visitor.ask_all(messages, GATE[4], 3)
+    replies = agent.ask_all(messages, GATE[4], 3)
     assert len(replies) == 20
-    assert len(world.upstream.asked(name)) == 1
+    assert len(internet.upstream.asked(name)) == 1

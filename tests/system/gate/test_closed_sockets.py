@@ -5,7 +5,7 @@ import time
 import pytest
 
 from support.behaviours import delayed, host
-from support.world import ALLOWED, RESOLVER
+from support.internet import ALLOWED, RESOLVER
 
 LATE = 0.5  # seconds until the upstream answers
 AFTERWARDS = 2  # seconds in which the kernel repeats what was not acknowledged
@@ -13,31 +13,31 @@ GROUP_REPORT = 143  # of ICMPv6; the kernel's own, when an interface comes up
 
 
 @pytest.fixture(params=["container", "user"])
-def home(request, fresh_gatehouse, world):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    world.upstream.name("x.late.example", delayed(LATE, host(ALLOWED)))
-    home = fresh_gatehouse()
-    home.visitor = home.visit("--scope", request.param, "--allow", "allowed.example", "--allow", "*.late.example")
-    world.forget()
-    return home
+def container(request, new_container, internet):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    internet.upstream.name("x.late.example", delayed(LATE, host(ALLOWED)))
+    container = new_container()
+    container.agent = container.start_agent("--scope", request.param, "--allow", "allowed.example", "--allow", "*.late.example")
+    internet.forget()
+    return container
 
 
-def nothing_came_of_it(world, home):
+def nothing_came_of_it(internet, container):
     time.sleep(AFTERWARDS)
-    assert world.strays() == []
-    assert [each for each in home.audit("deny") if "by" not in each and each.get("icmp_type") != GROUP_REPORT] == []
+    assert internet.strays() == []
+    assert [each for each in container.audit("deny") if "by" not in each and each.get("icmp_type") != GROUP_REPORT] == []
 
 
-def test_a_lookup_over_tcp(world, home, family):
-    assert home.visitor.asks_for("allowed.example", server=RESOLVER[family], transport="tcp") == [ALLOWED[4]]
-    nothing_came_of_it(world, home)
+def test_a_lookup_over_tcp(internet, container, family):
+    assert container.agent.asks_for("allowed.example", server=RESOLVER[family], transport="tcp") == [ALLOWED[4]]
+    nothing_came_of_it(internet, container)
 
 
-def test_a_lookup_whose_answer_comes_too_late(world, home, family):
-    home.visitor.python(f"""
+def test_a_lookup_whose_answer_comes_too_late(internet, container, family):
+    container.agent.python(f"""
 with socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_DGRAM) as s:
     question = struct.pack("!6H", 1, 0x100, 1, 0, 0, 0) + b"\\1x\\4late\\7example\\0" + struct.pack("!2H", 1, 1)
     s.sendto(question, ({RESOLVER[family]!r}, 53))""")
     time.sleep(LATE)
-    assert world.upstream.queries
-    nothing_came_of_it(world, home)
+    assert internet.upstream.queries
+    nothing_came_of_it(internet, container)

@@ -4,37 +4,37 @@ import os
 import signal
 
 from support.waiting import eventually
-from support.world import UNLISTED
+from support.internet import UNLISTED
 
 PACKETS = 30_000
 
 
-def send(visitor, address, family, count):
-    visitor.python(f"""
+def send(agent, address, family, count):
+    agent.python(f"""
 s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_DGRAM)
 for _ in range({count}):
     try: s.sendto(b"x", ({address!r}, 9999))
     except OSError: pass""", patience=60)
 
 
-def test_the_audits_counts_add_up_to_what_was_denied(fresh_gatehouse, who, family):
-    home = fresh_gatehouse()
-    visitor = home.visit(who=who)
-    gate = home.gate(visitor.session)
-    before = sum(event["count"] for event in home.audit("deny"))
+def test_the_audits_counts_add_up_to_what_was_denied(new_container, who, family):
+    container = new_container()
+    agent = container.start_agent(who=who)
+    gate = container.gate(agent.session)
+    before = sum(event["count"] for event in container.audit("deny"))
     os.kill(gate, signal.SIGSTOP)
-    send(visitor, UNLISTED[family], family, PACKETS)
+    send(agent, UNLISTED[family], family, PACKETS)
     os.kill(gate, signal.SIGCONT)
     sent = PACKETS
-    told = lambda: sum(event["count"] for event in home.audit("deny")) - before
+    told = lambda: sum(event["count"] for event in container.audit("deny")) - before
 
     # What was lost is known by the number of the next denial that the kernel has room for.
     def the_lost_are_told_with_one_more():
         nonlocal sent
-        send(visitor, UNLISTED[family], family, 1)
+        send(agent, UNLISTED[family], family, 1)
         sent += 1
         return told() > PACKETS
 
     eventually(the_lost_are_told_with_one_more, "the lost ones are told")
     eventually(lambda: told() >= sent, f"all {sent} are told, not {told()}")
-    assert home.audit("deny", kind="other")
+    assert container.audit("deny", kind="other")

@@ -7,7 +7,7 @@ import pytest
 from support.behaviours import host
 from support.outcomes import assert_reached, assert_refused
 from support.services import plain
-from support.world import ALLOWED, ANOTHER, METADATA, PRIVATE, PUBLIC_RESOLVER, RESOLVER, UNLISTED
+from support.internet import ALLOWED, ANOTHER, METADATA, PRIVATE, PUBLIC_RESOLVER, RESOLVER, UNLISTED
 
 PREFIXED = {4: "10.1.2.3", 6: "2001:db8:77::1"}
 BESIDE_PREFIX = {4: "10.1.3.3", 6: "2001:db8:78::1"}
@@ -22,18 +22,18 @@ LITERALS = {"an unlisted address": UNLISTED, "the upstream resolver": RESOLVER, 
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, world, who):
+def container(shared_container, internet, who):
     places = {"allowed": ALLOWED, "voice": VOICE, "both": BOTH, "ports": PORTS, "x.later": LATER, "y.later": ANOTHER}
     for name, where in places.items():
-        world.upstream.name(f"{name}.example", host(where))
-    return new_gatehouse()
+        internet.upstream.name(f"{name}.example", host(where))
+    return shared_container()
 
 
 @pytest.fixture(scope="module")
-def visitor(home, who):
+def agent(container, who):
     flags = ["allowed.example", "voice.example:9000/udp", "both.example:9000/both", "ports.example:22,8080,9000-9998",
              "*.later.example", "10.1.2.0/24:5432/tcp", "[2001:db8:77::/48]:5432/tcp"]
-    return home.visit(*[word for entry in flags for word in ("--allow", entry)], "--allow-inbound", "7004,7006", who=who)
+    return container.start_agent(*[word for entry in flags for word in ("--allow", entry)], "--allow-inbound", "7004,7006", who=who)
 
 
 @pytest.fixture(params=["tcp", "udp"])
@@ -43,124 +43,124 @@ def transport(request):
 
 @pytest.mark.parametrize("port", [443, 80, 9999])
 @pytest.mark.parametrize("place", LITERALS.values(), ids=LITERALS)
-def test_an_address_nobody_resolved_cannot_be_reached(world, visitor, place, port, transport, family):
-    assert_refused(visitor.connect(place[family], port, transport), world)
+def test_an_address_nobody_resolved_cannot_be_reached(internet, agent, place, port, transport, family):
+    assert_refused(agent.connect(place[family], port, transport), internet)
 
 
-def test_a_refused_connection_says_so(world, visitor, family):
-    assert visitor.connect(UNLISTED[family], 443)["error"] == "ECONNREFUSED"
+def test_a_refused_connection_says_so(internet, agent, family):
+    assert agent.connect(UNLISTED[family], 443)["error"] == "ECONNREFUSED"
 
 
-def test_an_address_is_reached_once_its_name_was_asked_for(world, visitor, family):
-    visitor.opens("allowed.example", family)
-    assert_reached(visitor.connect(ALLOWED[family], 443))
-    assert world.strays((ALLOWED[family], 443)) == []
+def test_an_address_is_reached_once_its_name_was_asked_for(internet, agent, family):
+    agent.opens("allowed.example", family)
+    assert_reached(agent.connect(ALLOWED[family], 443))
+    assert internet.strays((ALLOWED[family], 443)) == []
 
 
 @pytest.mark.parametrize("port", [22, 80, 444, 853, 8080, 9999])
-def test_a_name_allowed_at_443_cannot_be_reached_elsewhere(world, visitor, port, transport, family):
-    visitor.opens("allowed.example", family)
-    world.forget()
-    assert_refused(visitor.connect(ALLOWED[family], port, transport), world)
+def test_a_name_allowed_at_443_cannot_be_reached_elsewhere(internet, agent, port, transport, family):
+    agent.opens("allowed.example", family)
+    internet.forget()
+    assert_refused(agent.connect(ALLOWED[family], port, transport), internet)
 
 
-def test_quic_to_an_allowed_host_is_refused_at_once(world, visitor, family):
+def test_quic_to_an_allowed_host_is_refused_at_once(internet, agent, family):
     """So that a client falls back to TCP, where its rule is."""
-    visitor.opens("allowed.example", family)
-    world.forget()
-    assert_refused(visitor.connect(ALLOWED[family], 443, "udp"), world)
+    agent.opens("allowed.example", family)
+    internet.forget()
+    assert_refused(agent.connect(ALLOWED[family], 443, "udp"), internet)
 
 
-def test_a_rule_for_udp_opens_udp_alone(world, visitor, family):
-    visitor.opens("voice.example", family)
-    assert_reached(visitor.connect(VOICE[family], 9000, "udp"))
-    world.forget()
-    assert_refused(visitor.connect(VOICE[family], 9000, "tcp"), world)
+def test_a_rule_for_udp_opens_udp_alone(internet, agent, family):
+    agent.opens("voice.example", family)
+    assert_reached(agent.connect(VOICE[family], 9000, "udp"))
+    internet.forget()
+    assert_refused(agent.connect(VOICE[family], 9000, "tcp"), internet)
 
 
-def test_a_rule_for_both_opens_both(world, visitor, family, transport):
-    visitor.opens("both.example", family)
-    assert_reached(visitor.connect(BOTH[family], 9000, transport))
-    world.forget()
-    assert_refused(visitor.connect(BOTH[family], 443, transport), world)
+def test_a_rule_for_both_opens_both(internet, agent, family, transport):
+    agent.opens("both.example", family)
+    assert_reached(agent.connect(BOTH[family], 9000, transport))
+    internet.forget()
+    assert_refused(agent.connect(BOTH[family], 443, transport), internet)
 
 
-def test_a_rule_for_several_ports_opens_these(world, visitor, family):
-    visitor.opens("ports.example", family)
+def test_a_rule_for_several_ports_opens_these(internet, agent, family):
+    agent.opens("ports.example", family)
     for port in (22, 8080, 9000):
-        assert_reached(visitor.connect(PORTS[family], port))
-    world.forget()
+        assert_reached(agent.connect(PORTS[family], port))
+    internet.forget()
     for port in (443, 80, 9999):
-        assert_refused(visitor.connect(PORTS[family], port), world)
+        assert_refused(agent.connect(PORTS[family], port), internet)
 
 
-def test_a_network_is_open_without_a_name(world, visitor, family):
-    assert_reached(visitor.connect(PREFIXED[family], 5432))
-    assert world.upstream.queries == []
+def test_a_network_is_open_without_a_name(internet, agent, family):
+    assert_reached(agent.connect(PREFIXED[family], 5432))
+    assert internet.upstream.queries == []
 
 
 @pytest.mark.parametrize("place, port, transport", [
     (PREFIXED, 443, "tcp"), (PREFIXED, 5432, "udp"), (BESIDE_PREFIX, 5432, "tcp")],
     ids=["another port", "UDP", "the next network"])
-def test_a_network_is_open_at_its_port_alone(world, visitor, place, port, transport, family):
-    assert_refused(visitor.connect(place[family], port, transport), world)
+def test_a_network_is_open_at_its_port_alone(internet, agent, place, port, transport, family):
+    assert_refused(agent.connect(place[family], port, transport), internet)
 
 
 # Ways around ------------------------------------------------------------------------------------------------
 
-def test_an_ipv4_address_in_ipv6_clothes_is_the_same(world, visitor):
-    assert_refused(visitor.connect(f"::ffff:{UNLISTED[4]}", 443), world)
-    visitor.opens("allowed.example", 4)
-    assert_reached(visitor.connect(f"::ffff:{ALLOWED[4]}", 443))
+def test_an_ipv4_address_in_ipv6_clothes_is_the_same(internet, agent):
+    assert_refused(agent.connect(f"::ffff:{UNLISTED[4]}", 443), internet)
+    agent.opens("allowed.example", 4)
+    assert_reached(agent.connect(f"::ffff:{ALLOWED[4]}", 443))
 
 
-def test_a_socket_bound_to_the_interface_is_no_way_out(world, visitor, transport, family):
-    assert_refused(visitor.connect(UNLISTED[family], 443, transport, device="eth0"), world)
+def test_a_socket_bound_to_the_interface_is_no_way_out(internet, agent, transport, family):
+    assert_refused(agent.connect(UNLISTED[family], 443, transport, device="eth0"), internet)
 
 
-def test_a_question_bound_to_the_interface_is_no_way_out(world, visitor, transport, family):
-    assert not visitor.connect(UNLISTED[family], 53, transport, device="eth0")["reached"]
-    assert world.packets() == [] and world.upstream.queries == []
+def test_a_question_bound_to_the_interface_is_no_way_out(internet, agent, transport, family):
+    assert not agent.connect(UNLISTED[family], 53, transport, device="eth0")["reached"]
+    assert internet.packets() == [] and internet.upstream.queries == []
 
 
 @pytest.mark.parametrize("port", [53, 443, 5353])
-def test_the_ports_a_packet_comes_from_are_no_matter(world, home, visitor, who, port, transport, family):
+def test_the_ports_a_packet_comes_from_are_no_matter(internet, container, agent, who, port, transport, family):
     if who == "agent" and port < 1024:
         port += 20000
-    source = (home.cable.address[family], port)
-    assert_refused(visitor.connect(UNLISTED[family], 443, transport, source=source), world)
+    source = (container.link.address[family], port)
+    assert_refused(agent.connect(UNLISTED[family], 443, transport, source=source), internet)
 
 
 @pytest.mark.parametrize("address", ["255.255.255.255", "the subnet", "224.0.0.251", "239.1.2.3", "ff02::fb%eth0",
                                      "ff02::1%eth0", "ff05::2%eth0"])
 @pytest.mark.parametrize("port", [5353, 9999])
-def test_nothing_is_told_to_a_crowd(world, home, visitor, address, port):
+def test_nothing_is_told_to_a_crowd(internet, container, agent, address, port):
     """Broadcast and multicast, where names are asked for as well."""
-    address = home.cable.broadcast if address == "the subnet" else address
-    visitor.python(f"""
+    address = container.link.broadcast if address == "the subnet" else address
+    agent.python(f"""
 six = {":" in address}
 s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 if not six:
     s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
 s.sendto(b"psst", socket.getaddrinfo({address!r}, {port})[0][4])""")
-    assert world.packets() == []
+    assert internet.packets() == []
 
 
-def test_the_gateway_is_not_reached(world, home, visitor, transport, family):
+def test_the_gateway_is_not_reached(internet, container, agent, transport, family):
     for port in (443, 9999):
-        assert_refused(visitor.connect(home.cable.gateway[family], port, transport), world)
+        assert_refused(agent.connect(container.link.gateway[family], port, transport), internet)
 
 
-def test_the_gateways_link_local_address_is_not_reached(world, home, visitor, transport):
-    listing = world.network.command("ip", "-6", "-o", "addr", "show", "dev", home.cable.outside_name, "scope", "link")
+def test_the_gateways_link_local_address_is_not_reached(internet, container, agent, transport):
+    listing = internet.network.command("ip", "-6", "-o", "addr", "show", "dev", container.link.outside_name, "scope", "link")
     address = listing.split()[3].partition("/")[0]
-    assert_refused(visitor.connect(f"{address}%eth0", 443, transport), world)
+    assert_refused(agent.connect(f"{address}%eth0", 443, transport), internet)
 
 
-def test_an_echo_request_is_not_sent(world, visitor, who, family):
+def test_an_echo_request_is_not_sent(internet, agent, who, family):
     with_ping_sockets = "open('/proc/sys/net/ipv4/ping_group_range', 'w').write('0 2147483647')"
-    outcome = visitor.python(f"""
+    outcome = agent.python(f"""
 try:
     {with_ping_sockets}
 except OSError:
@@ -170,25 +170,25 @@ s.settimeout(0.2)
 s.sendto(bytes([{8 if family == 4 else 128}, 0, 0, 0, 0, 1, 0, 1]) + b"x" * 16, ({UNLISTED[family]!r}, 0))
 s.recv(100)""")
     assert not outcome["reached"]
-    assert world.packets() == []
+    assert internet.packets() == []
 
 
 @pytest.mark.parametrize("kind, protocol", [("SOCK_STREAM", 132), ("SOCK_DGRAM", 136), (6, 33), ("SOCK_STREAM", 262)],
                          ids=["SCTP", "UDP-Lite", "DCCP", "MPTCP"])
-def test_no_other_protocol_gets_out(world, visitor, kind, protocol, family):
-    visitor.opens("allowed.example", family)
-    world.forget()
+def test_no_other_protocol_gets_out(internet, agent, kind, protocol, family):
+    agent.opens("allowed.example", family)
+    internet.forget()
     kind = kind if isinstance(kind, int) else f"socket.{kind}"
     for address in (ALLOWED, UNLISTED):
         port = 443 if protocol in (132, 136, 33) else 80
-        outcome = visitor.python(f"""
+        outcome = agent.python(f"""
 s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, {kind}, {protocol})
 s.settimeout(0.2)
 s.connect(({address[family]!r}, {port}))
 s.send(b"x")
 s.recv(1)""")
         assert not outcome["reached"], outcome
-    assert world.packets() == []
+    assert internet.packets() == []
 
 
 @pytest.mark.parametrize("number, name", [(40, "vsock"), (30, "TIPC"), (21, "RDS"), (29, "CAN"), (31, "Bluetooth"),
@@ -196,15 +196,15 @@ s.recv(1)""")
                                           (9, "X.25"), (38, "the kernel's ciphers"), (17, "packets"), (44, "XDP"),
                                           (26, "LLC"), (35, "phonet"), (36, "802.15.4"), (37, "CAIF"), (45, "MCTP")],
                          ids=lambda value: value if isinstance(value, str) else "")
-def test_no_other_family_of_sockets_is_to_be_had(visitor, number, name):
+def test_no_other_family_of_sockets_is_to_be_had(agent, number, name):
     """The rules judge IP packets; what goes to a hypervisor or onto another bus is not one."""
-    outcomes = [visitor.python(f"socket.socket({number}, {kind}).close()") for kind in (1, 2, 3, 5)]
+    outcomes = [agent.python(f"socket.socket({number}, {kind}).close()") for kind in (1, 2, 3, 5)]
     assert {outcome.get("error") for outcome in outcomes} == {"EAFNOSUPPORT"}, outcomes
 
 
-def test_no_family_of_sockets_is_to_be_had_through_a_ring(visitor):
+def test_no_family_of_sockets_is_to_be_had_through_a_ring(agent):
     """io_uring makes sockets without the system call."""
-    outcome = visitor.python("""
+    outcome = agent.python("""
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
 if libc.syscall(425, 8, ctypes.create_string_buffer(120)) < 0:
@@ -212,43 +212,43 @@ if libc.syscall(425, 8, ctypes.create_string_buffer(120)) < 0:
     assert outcome.get("error") == "ENOSYS", outcome
 
 
-def test_data_in_the_first_packet_stays_inside(world, visitor, who, family):
+def test_data_in_the_first_packet_stays_inside(internet, agent, who, family):
     """TCP Fast Open."""
-    outcome = visitor.python(f"""
+    outcome = agent.python(f"""
 s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_STREAM)
 s.settimeout(0.3)
 s.sendto(b"out", 0x20000000, ({UNLISTED[family]!r}, 443))
 s.recv(1)""")
     assert not outcome["reached"]
-    assert world.packets() == []
+    assert internet.packets() == []
 
 
-def test_fragments_stay_inside(world, visitor, family):
-    outcome = visitor.python(f"""
+def test_fragments_stay_inside(internet, agent, family):
+    outcome = agent.python(f"""
 s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_DGRAM)
 s.settimeout(0.2)
 s.sendto(b"x" * 20000, ({UNLISTED[family]!r}, 443))
 s.recv(1)""")
     assert not outcome["reached"]
-    assert world.packets() == []
+    assert internet.packets() == []
 
 
-def test_the_port_of_a_finished_question_of_the_gates_is_no_way_out(world, visitor):
+def test_the_port_of_a_finished_question_of_the_gates_is_no_way_out(internet, agent):
     """Whoever binds it afterwards does not inherit the gate's flow to its upstream resolver."""
-    visitor.asks_for("y.later.example")
-    [query] = [q for q in world.upstream.queries if q.transport == "udp"][:1]
+    agent.asks_for("y.later.example")
+    [query] = [q for q in internet.upstream.queries if q.transport == "udp"][:1]
     source = (plain(query.client[0]), query.client[1])
-    world.forget()
-    outcome = visitor.connect(query.server, 53, "udp", source=source)
-    assert world.upstream.queries == [] and world.packets() == [], outcome
+    internet.forget()
+    outcome = agent.connect(query.server, 53, "udp", source=source)
+    assert internet.upstream.queries == [] and internet.packets() == [], outcome
 
 
 # What must go on working ------------------------------------------------------------------------------------
 
-def test_the_agents_own_services_are_reached(home, visitor, family):
-    for number, address in enumerate(("127.0.0.1" if family == 4 else "::1", home.cable.address[family])):
+def test_the_agents_own_services_are_reached(container, agent, family):
+    for number, address in enumerate(("127.0.0.1" if family == 4 else "::1", container.link.address[family])):
         port = 7100 + 10 * family + number
-        outcome = visitor.python(f"""
+        outcome = agent.python(f"""
 server = socket.create_server(("::", {port}), family=socket.AF_INET6, dualstack_ipv6=True)
 client = socket.create_connection(({address!r}, {port}), timeout=1)
 peer, _ = server.accept()
@@ -257,5 +257,5 @@ value = client.recv(10).decode()""")
         assert outcome["reached"] and outcome["answer"] == "welcome", outcome
 
 
-def test_a_published_port_can_be_reached_from_outside(home, visitor, family):
-    assert home.speak_to_service(visitor, 7000 + family, family) == b"hello"
+def test_a_published_port_can_be_reached_from_outside(container, agent, family):
+    assert container.speak_to_service(agent, 7000 + family, family) == b"hello"

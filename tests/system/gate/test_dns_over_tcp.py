@@ -8,15 +8,15 @@ import pytest
 
 from support.behaviours import addresses, delayed
 from support.limits import limit
-from support.visitor import GATE, values
-from support.world import ALLOWED, PUBLIC_RESOLVER
+from support.agent import GATE, values
+from support.internet import ALLOWED, PUBLIC_RESOLVER
 
 IDLE = 10  # seconds, and some
 
 
 @pytest.fixture(scope="module")
-def visitor(home, who):
-    return home.visit("--allow", "allowed.example", "--allow", "*.allowed.example", who=who)
+def agent(container, who):
+    return container.start_agent("--allow", "allowed.example", "--allow", "*.allowed.example", who=who)
 
 
 def frame(octets):
@@ -34,60 +34,60 @@ def read(result):
 
 
 @pytest.mark.parametrize("server", [GATE, PUBLIC_RESOLVER], ids=["the gate", "a public resolver"])
-def test_several_questions_on_one_connection(visitor, server, family):
+def test_several_questions_on_one_connection(agent, server, family):
     octets = b"".join(frame(query("allowed.example" if n % 2 else "unlisted.example", n)) for n in range(40))
-    replies = read(visitor.stream([octets.hex()], server[family], 0.5))
+    replies = read(agent.stream([octets.hex()], server[family], 0.5))
     assert sorted(replies) == list(range(40))
     assert all(values(replies[n]) == ([ALLOWED[4]] if n % 2 else []) for n in range(40))
 
 
-def test_a_slow_answer_does_not_hold_up_the_others(world, visitor, who):
+def test_a_slow_answer_does_not_hold_up_the_others(internet, agent, who):
     slow, fast = f"slow-{who}.allowed.example", "allowed.example"
-    world.upstream.name(slow, delayed(0.5, addresses(ALLOWED[4])))
-    result = visitor.stream([(frame(query(slow, 1)) + frame(query(fast, 2))).hex()], GATE[4], 1)
+    internet.upstream.name(slow, delayed(0.5, addresses(ALLOWED[4])))
+    result = agent.stream([(frame(query(slow, 1)) + frame(query(fast, 2))).hex()], GATE[4], 1)
     order = [dns.message.from_wire(bytes.fromhex(each)).id for each in result["frames"]]
     assert order == [2, 1]
 
 
-def test_octet_by_octet_is_fine(visitor, family):
+def test_octet_by_octet_is_fine(agent, family):
     pieces = [bytes([octet]).hex() for octet in frame(query("allowed.example", 7))]
-    result = visitor.stream(pieces, GATE[family], 0.8, pause=0.01)
+    result = agent.stream(pieces, GATE[family], 0.8, pause=0.01)
     assert values(read(result)[7]) == [ALLOWED[4]]
 
 
-def test_a_question_in_two_halves_with_another_behind_is_fine(visitor):
+def test_a_question_in_two_halves_with_another_behind_is_fine(agent):
     octets = frame(query("allowed.example", 1)) + frame(query("allowed.example", 2))
-    assert sorted(read(visitor.stream([octets[:20].hex(), octets[20:].hex()], GATE[4], 0.5))) == [1, 2]
+    assert sorted(read(agent.stream([octets[:20].hex(), octets[20:].hex()], GATE[4], 0.5))) == [1, 2]
 
 
 @pytest.mark.parametrize("size", [0, 4097, 65535])
-def test_a_length_that_no_question_has_ends_the_connection(visitor, size):
-    result = visitor.stream([(struct.pack("!H", size) + b"x" * size).hex()], GATE[4], 2)
+def test_a_length_that_no_question_has_ends_the_connection(agent, size):
+    result = agent.stream([(struct.pack("!H", size) + b"x" * size).hex()], GATE[4], 2)
     assert result["closed"] and result["frames"] == [], result
 
 
-def test_garbage_of_a_decent_length_is_answered_or_ends_the_connection(visitor):
-    result = visitor.stream([frame(b"\xff" * 64).hex()], GATE[4], 0.5)
+def test_garbage_of_a_decent_length_is_answered_or_ends_the_connection(agent):
+    result = agent.stream([frame(b"\xff" * 64).hex()], GATE[4], 0.5)
     assert len(result["frames"]) <= 1
 
 
-def test_the_gate_goes_on_after_garbage(visitor):
-    visitor.stream([b"GET / HTTP/1.1\r\nHost: gate\r\n\r\n".hex()], GATE[4], 0.3)
-    assert visitor.asks_for("allowed.example", transport="tcp") == [ALLOWED[4]]
+def test_the_gate_goes_on_after_garbage(agent):
+    agent.stream([b"GET / HTTP/1.1\r\nHost: gate\r\n\r\n".hex()], GATE[4], 0.3)
+    assert agent.asks_for("allowed.example", transport="tcp") == [ALLOWED[4]]
 
 
-def test_nobody_is_waited_for_for_ever(visitor, who):
+def test_nobody_is_waited_for_for_ever(agent, who):
     """Neither who says nothing, nor who stops within a question, nor who got an answer and stays."""
     if who == "root":
         pytest.skip("it takes long, and is the same for root")
     octets = frame(query("allowed.example", 1))
     said = [part.hex() for part in (b"", octets[:1], octets[:9], octets)]
-    seconds = visitor.idle(said, GATE[4], IDLE + 4, patience=20)
+    seconds = agent.idle(said, GATE[4], IDLE + 4, patience=20)
     assert all(each is not None and 2 < each < IDLE + 3 for each in seconds), seconds
 
 
-def test_a_client_that_closes_its_side_gets_its_answer(visitor):
-    outcome = visitor.python(f"""
+def test_a_client_that_closes_its_side_gets_its_answer(agent):
+    outcome = agent.python(f"""
 s = socket.create_connection(("127.0.0.1", 53), 2)
 s.sendall(bytes.fromhex({frame(query('allowed.example', 9)).hex()!r}))
 s.shutdown(socket.SHUT_WR)
@@ -95,31 +95,31 @@ value = s.recv(4096).hex()""")
     assert outcome["reached"] and len(outcome["answer"]) > 60, outcome
 
 
-def test_many_connections_do_not_keep_others_out(visitor):
+def test_many_connections_do_not_keep_others_out(agent):
     """Whoever opens them; UDP at least goes on, and TCP when they have gone."""
-    assert visitor.hold_connections(GATE[4], 500) > 0
-    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
-    visitor.python("value = None")
-    visitor.python("import gc; gc.collect()")
-    visitor.hold_connections(GATE[4], 0)
-    assert visitor.asks_for("allowed.example", transport="tcp") == [ALLOWED[4]]
+    assert agent.hold_connections(GATE[4], 500) > 0
+    assert agent.asks_for("allowed.example") == [ALLOWED[4]]
+    agent.python("value = None")
+    agent.python("import gc; gc.collect()")
+    agent.hold_connections(GATE[4], 0)
+    assert agent.asks_for("allowed.example", transport="tcp") == [ALLOWED[4]]
 
 
-def test_connections_that_take_every_descriptor_do_not_keep_others_out(home, visitor):
-    gate = home.gate(visitor.session)
+def test_connections_that_take_every_descriptor_do_not_keep_others_out(container, agent):
+    gate = container.gate(agent.session)
     limit(gate, "nofile", len(os.listdir(f"/proc/{gate}/fd")) + 8)
     try:
-        assert visitor.hold_connections(GATE[4], 40) == 40
-        assert visitor.asks_for("allowed.example", transport="tcp") == [ALLOWED[4]]
+        assert agent.hold_connections(GATE[4], 40) == 40
+        assert agent.asks_for("allowed.example", transport="tcp") == [ALLOWED[4]]
     finally:
         limit(gate, "nofile", 1024)
-        visitor.hold_connections(GATE[4], 0)
+        agent.hold_connections(GATE[4], 0)
 
 
-def test_who_does_not_read_its_answers_is_not_waited_for(visitor):
+def test_who_does_not_read_its_answers_is_not_waited_for(agent):
     """Answers pile up to a bound; the gate serves others meanwhile."""
     octets = b"".join(frame(query("allowed.example", n)) for n in range(2000)).hex()
-    outcome = visitor.python(f"""
+    outcome = agent.python(f"""
 kept = globals().setdefault("kept", [])
 s = socket.create_connection(("127.0.0.1", 53), 2)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
@@ -130,5 +130,5 @@ try:
 except OSError:
     pass""", patience=20)
     assert outcome["reached"], outcome
-    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
-    assert visitor.asks_for("allowed.example", transport="tcp") == [ALLOWED[4]]
+    assert agent.asks_for("allowed.example") == [ALLOWED[4]]
+    assert agent.asks_for("allowed.example", transport="tcp") == [ALLOWED[4]]

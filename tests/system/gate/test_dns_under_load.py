@@ -9,7 +9,7 @@ import pytest
 from support import dns_load
 from support.behaviours import host
 from support.rootfs import OTHER
-from support.world import ALLOWED, RESOLVER, UNLISTED
+from support.internet import ALLOWED, RESOLVER, UNLISTED
 
 SECONDS = 10
 MANY_PORTS = 4000
@@ -22,44 +22,44 @@ def scope(request):
 
 
 @pytest.fixture
-def home(fresh_gatehouse):
-    return fresh_gatehouse()
+def container(new_container):
+    return new_container()
 
 
-def test_no_lookup_at_the_upstreams_address_is_lost(world, home, scope, family):
-    visitor = dns_load.visit(home, world, scope, RESOLVER[family])
-    result = dns_load.look_up(home, visitor, RESOLVER[family], SECONDS)
+def test_no_lookup_at_the_upstreams_address_is_lost(internet, container, scope, family):
+    agent = dns_load.start_agent(container, internet, scope, RESOLVER[family])
+    result = dns_load.look_up(container, agent, RESOLVER[family], SECONDS)
     assert dns_load.holds(result), result
 
 
-def test_dns_goes_on_after_a_question_from_every_port(world, home, family):
-    visitor = dns_load.visit(home, world, "container", RESOLVER[family])
-    asked = visitor.ask_from_every_port("n0.load.example", home.cable.address[family], RESOLVER[family], patience=60)
-    result = dns_load.look_up(home, visitor, RESOLVER[family], 3)
+def test_dns_goes_on_after_a_question_from_every_port(internet, container, family):
+    agent = dns_load.start_agent(container, internet, "container", RESOLVER[family])
+    asked = agent.ask_from_every_port("n0.load.example", container.link.address[family], RESOLVER[family], patience=60)
+    result = dns_load.look_up(container, agent, RESOLVER[family], 3)
     assert asked > 20000 and dns_load.holds(result), result
 
 
-def test_with_scope_user_dns_goes_on_when_the_agents_share_of_flows_has_room_again(world, home, family):
+def test_with_scope_user_dns_goes_on_when_the_agents_share_of_flows_has_room_again(internet, container, family):
     """The rules bound the flows of one user. A flow of a question lasts 30 s, here 3."""
-    home.cable.network.sysctl("netfilter/nf_conntrack_udp_timeout", 3)
-    visitor = dns_load.visit(home, world, "user", RESOLVER[family])
-    visitor.ask_from_every_port("n0.load.example", home.cable.address[family], RESOLVER[family], patience=60)
+    container.link.network.sysctl("netfilter/nf_conntrack_udp_timeout", 3)
+    agent = dns_load.start_agent(container, internet, "user", RESOLVER[family])
+    agent.ask_from_every_port("n0.load.example", container.link.address[family], RESOLVER[family], patience=60)
     time.sleep(3.5)
-    result = dns_load.look_up(home, visitor, RESOLVER[family], 3)
+    result = dns_load.look_up(container, agent, RESOLVER[family], 3)
     assert dns_load.holds(result), result
 
 
 @pytest.mark.parametrize("where", ["outside", "on this host"])
-def test_another_users_lookups_are_answered_by_the_resolver_that_they_ask(world, home, where):
+def test_another_users_lookups_are_answered_by_the_resolver_that_they_ask(internet, container, where):
     server = RESOLVER[4] if where == "outside" else ON_THIS_HOST
     if where != "outside":
-        world.upstream.listen(home.cable.network, address=f"::ffff:{ON_THIS_HOST}")
-        home.write("/etc/resolv.conf", f"nameserver {ON_THIS_HOST}\n")
-    world.upstream.name("unlisted.example", host(UNLISTED))
-    world.upstream.name("allowed.example", host(ALLOWED))
-    agent = home.visit("--scope", "user", "--allow", "allowed.example")
-    bystander = home.visit_beside(agent, uid=OTHER)
-    source = home.cable.address[4] if where == "outside" else "127.0.0.1"
+        internet.upstream.listen(container.link.network, address=f"::ffff:{ON_THIS_HOST}")
+        container.write("/etc/resolv.conf", f"nameserver {ON_THIS_HOST}\n")
+    internet.upstream.name("unlisted.example", host(UNLISTED))
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    agent = container.start_agent("--scope", "user", "--allow", "allowed.example")
+    bystander = container.start_process_beside(agent, uid=OTHER)
+    source = container.link.address[4] if where == "outside" else "127.0.0.1"
     assert agent.ask_from_every_port("allowed.example", source, server, patience=60) > MANY_PORTS
     told = [bystander.asks_for("unlisted.example", server=server) for _ in range(40)]
     assert told == [[UNLISTED[4]]] * 40

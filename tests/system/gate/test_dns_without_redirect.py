@@ -9,9 +9,9 @@ import socket
 import pytest
 
 from support.behaviours import host
-from support.visitor import GATE, code
+from support.agent import GATE, code
 from support.waiting import eventually
-from support.world import ALLOWED, PUBLIC_RESOLVER, UNLISTED
+from support.internet import ALLOWED, PUBLIC_RESOLVER, UNLISTED
 
 LOOKS = """table inet looks {
   chain seen {
@@ -23,37 +23,37 @@ LOOKS = """table inet looks {
 """
 
 
-def questions_seen(home):
+def questions_seen(container):
     """Untracked, tracked."""
-    lines = [line for line in home.nft("list", "table", "inet", "looks").splitlines() if "counter" in line]
+    lines = [line for line in container.nft("list", "table", "inet", "looks").splitlines() if "counter" in line]
     return tuple(int(line.split("packets ")[1].split()[0]) for line in lines)
 
 
 @pytest.fixture(scope="module")
-def looking(home, visitor):
-    home.nft("-f", "-", stdin=LOOKS)
-    yield home
-    home.nft("delete", "table", "inet", "looks")
+def looking(container, agent):
+    container.nft("-f", "-", stdin=LOOKS)
+    yield container
+    container.nft("delete", "table", "inet", "looks")
 
 
-def test_a_question_to_the_gates_address_is_not_tracked(looking, visitor, family):
+def test_a_question_to_the_gates_address_is_not_tracked(looking, agent, family):
     before = questions_seen(looking)
-    assert visitor.asks_for("allowed.example", server=GATE[family]) == [ALLOWED[4]]
+    assert agent.asks_for("allowed.example", server=GATE[family]) == [ALLOWED[4]]
     after = questions_seen(looking)
     assert after[0] > before[0] and after[1] == before[1]
 
 
-def test_a_question_over_tcp_is_redirected(looking, visitor, family):
+def test_a_question_over_tcp_is_redirected(looking, agent, family):
     before = questions_seen(looking)
-    assert visitor.asks_for("allowed.example", server=GATE[family], transport="tcp") == [ALLOWED[4]]
+    assert agent.asks_for("allowed.example", server=GATE[family], transport="tcp") == [ALLOWED[4]]
     after = questions_seen(looking)
     assert after[0] == before[0] and after[1] > before[1]
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_a_question_to_another_address_is_redirected(looking, visitor, family, transport):
+def test_a_question_to_another_address_is_redirected(looking, agent, family, transport):
     before = questions_seen(looking)
-    assert code(visitor.asks("unlisted.example", server=PUBLIC_RESOLVER[family], transport=transport)) == "NXDOMAIN"
+    assert code(agent.asks("unlisted.example", server=PUBLIC_RESOLVER[family], transport=transport)) == "NXDOMAIN"
     after = questions_seen(looking)
     assert after[0] == before[0] and after[1] > before[1]
 
@@ -78,22 +78,22 @@ for option in None, socket.SO_REUSEADDR, socket.SO_REUSEPORT:
 """
 
 
-def test_the_agent_cannot_listen_where_the_gate_answers(world, home, visitor):
+def test_the_agent_cannot_listen_where_the_gate_answers(internet, container, agent):
     """Not as Docker lets ordinary users bind low ports, and not between two gates."""
-    home.cable.network.sysctl("ipv4/ip_unprivileged_port_start", 0)
+    container.link.network.sysctl("ipv4/ip_unprivileged_port_start", 0)
     bind = BIND.format(addresses=["127.0.0.1", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"])
     try:
-        assert visitor.python(bind)["answer"] == []
-        gate = home.gate(visitor.session)
+        assert agent.python(bind)["answer"] == []
+        gate = container.gate(agent.session)
         os.kill(gate, signal.SIGSTOP)
         try:
-            assert visitor.python(bind)["answer"] == []
+            assert agent.python(bind)["answer"] == []
         finally:
             os.kill(gate, signal.SIGKILL)
-        assert visitor.python(bind)["answer"] == []
-        assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
+        assert agent.python(bind)["answer"] == []
+        assert agent.asks_for("allowed.example") == [ALLOWED[4]]
     finally:
-        home.cable.network.sysctl("ipv4/ip_unprivileged_port_start", 1024)
+        container.link.network.sysctl("ipv4/ip_unprivileged_port_start", 1024)
 
 
 FORGE = """
@@ -106,61 +106,61 @@ s.sendto(bytes.fromhex({query!r}), ({server!r}, 53))
 """
 
 
-def test_a_question_from_a_foreign_address_is_answered_to_nobody_outside(world, visitor, family):
+def test_a_question_from_a_foreign_address_is_answered_to_nobody_outside(internet, agent, family):
     query = bytes.fromhex("0007010000010000000000000c") + b"secret-words" + bytes.fromhex("07") + b"example" + \
         bytes.fromhex("0000010001")
-    visitor.python(FORGE.format(server=GATE[family], source=UNLISTED[family], query=query.hex()))
-    assert code(visitor.asks("unlisted.example", server=GATE[family])) == "NXDOMAIN"
-    assert world.packets() == []
+    agent.python(FORGE.format(server=GATE[family], source=UNLISTED[family], query=query.hex()))
+    assert code(agent.asks("unlisted.example", server=GATE[family])) == "NXDOMAIN"
+    assert internet.packets() == []
 
 
-def test_a_question_between_two_gates_waits(home, visitor, family):
-    os.kill(home.gate(visitor.session), signal.SIGKILL)
-    assert visitor.asks_for("allowed.example", server=GATE[family]) == [ALLOWED[4]]
+def test_a_question_between_two_gates_waits(container, agent, family):
+    os.kill(container.gate(agent.session), signal.SIGKILL)
+    assert agent.asks_for("allowed.example", server=GATE[family]) == [ALLOWED[4]]
 
 
-def test_a_repair_of_the_rules_keeps_it(looking, visitor, family):
+def test_a_repair_of_the_rules_keeps_it(looking, agent, family):
     rules = looking.rules()
     assert "notrack" in rules
     looking.nft("flush", "chain", "inet", "ostiary", "untrack")
     eventually(lambda: looking.rules() == rules, "the rules are back")
     before = questions_seen(looking)
-    assert visitor.asks_for("allowed.example", server=GATE[family]) == [ALLOWED[4]]
+    assert agent.asks_for("allowed.example", server=GATE[family]) == [ALLOWED[4]]
     assert questions_seen(looking)[0] > before[0]
 
 
 # Where the gate does not have that port ---------------------------------------------------------------------
 
 @pytest.fixture
-def with_a_resolver(fresh_gatehouse, world):
+def with_a_resolver(new_container, internet):
     """Of the container's own, at the gate's address."""
-    world.upstream.name("unlisted.example", host(UNLISTED))
-    home = fresh_gatehouse()
-    with home.cable.network.entered():
+    internet.upstream.name("unlisted.example", host(UNLISTED))
+    container = new_container()
+    with container.link.network.entered():
         resolver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         resolver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         resolver.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         resolver.bind(("127.0.0.1", 53))
     resolver.setblocking(False)
     with resolver:
-        yield home, resolver
+        yield container, resolver
 
 
 def test_a_resolver_that_has_the_port_keeps_it_and_the_redirect_serves(with_a_resolver, who, family):
-    home, resolver = with_a_resolver
-    visitor = home.visit("--allow", "allowed.example", who=who)
-    assert "notrack" not in home.rules()
-    assert visitor.asks_for("allowed.example", server=GATE[family]) == [ALLOWED[4]]
-    assert code(visitor.asks("unlisted.example", server=GATE[family])) == "NXDOMAIN"
+    container, resolver = with_a_resolver
+    agent = container.start_agent("--allow", "allowed.example", who=who)
+    assert "notrack" not in container.rules()
+    assert agent.asks_for("allowed.example", server=GATE[family]) == [ALLOWED[4]]
+    assert code(agent.asks("unlisted.example", server=GATE[family])) == "NXDOMAIN"
     with pytest.raises(BlockingIOError):
         resolver.recv(512)
 
 
-def test_with_scope_user_the_port_is_the_machines(fresh_gatehouse):
-    home = fresh_gatehouse()
-    agent = home.visit("--scope", "user", "--allow", "allowed.example")
-    assert "notrack" not in home.rules()
-    root = home.visit_beside(agent, uid=0)
+def test_with_scope_user_the_port_is_the_machines(new_container):
+    container = new_container()
+    agent = container.start_agent("--scope", "user", "--allow", "allowed.example")
+    assert "notrack" not in container.rules()
+    root = container.start_process_beside(agent, uid=0)
     for family in (4, 6):
         kind = "socket.AF_INET6" if family == 6 else "socket.AF_INET"
         assert root.python(f"socket.socket({kind}, socket.SOCK_DGRAM).bind(({GATE[family]!r}, 53))")["reached"]

@@ -7,24 +7,24 @@ import pytest
 
 from support.behaviours import addresses, delayed, host
 from support.docker_resolver import DockerResolver
-from support.visitor import code
+from support.agent import code
 from support.waiting import eventually
-from support.world import ALLOWED, ANOTHER, PUBLIC_RESOLVER, RESOLVER
+from support.internet import ALLOWED, ANOTHER, PUBLIC_RESOLVER, RESOLVER
 
 COLLECTOR = "172.18.0.2"
 LOOP_TIME = 1.5  # seconds; a question that waits for itself takes two at least
 
 
 @pytest.fixture
-def home(fresh_gatehouse, world):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    world.upstream.name("another.example", host(ANOTHER))
-    return fresh_gatehouse(families=(4,))
+def container(new_container, internet):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    internet.upstream.name("another.example", host(ANOTHER))
+    return new_container(families=(4,))
 
 
 @pytest.fixture
-def docker(home):
-    resolver = DockerResolver(home.cable.network, {"collector": COLLECTOR}, RESOLVER[4])
+def docker(container):
+    resolver = DockerResolver(container.link.network, {"collector": COLLECTOR}, RESOLVER[4])
     yield resolver
     resolver.close()
 
@@ -41,59 +41,59 @@ options ndots:0
 
 
 @pytest.fixture
-def policy(home):
-    home.policy({"allow": [{"host": "collector", "ports": "4318", "private": True}, "allowed.example",
+def policy(container):
+    container.policy({"allow": [{"host": "collector", "ports": "4318", "private": True}, "allowed.example",
                            "another.example"]})
-    home.write("/etc/resolv.conf", resolv_conf(f"[{RESOLVER[4]} host(127.0.0.53)]"))
+    container.write("/etc/resolv.conf", resolv_conf(f"[{RESOLVER[4]} host(127.0.0.53)]"))
 
 
-def test_names_of_the_network_and_of_the_world_resolve(world, home, docker, policy, who):
-    visitor = home.visit(who=who)
-    assert visitor.asks_for("collector") == [COLLECTOR]
-    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
-    assert visitor.asks_for("another.example", transport="tcp") == [ANOTHER[4]]
-    assert world.upstream.names() == {"allowed.example", "another.example"}
+def test_names_of_the_network_and_of_the_world_resolve(internet, container, docker, policy, who):
+    agent = container.start_agent(who=who)
+    assert agent.asks_for("collector") == [COLLECTOR]
+    assert agent.asks_for("allowed.example") == [ALLOWED[4]]
+    assert agent.asks_for("another.example", transport="tcp") == [ANOTHER[4]]
+    assert internet.upstream.names() == {"allowed.example", "another.example"}
 
 
-def test_a_question_that_comes_back_is_answered_at_once(home, docker, policy):
+def test_a_question_that_comes_back_is_answered_at_once(container, docker, policy):
     begun = time.monotonic()
-    visitor = home.visit()
+    agent = container.start_agent()
     assert time.monotonic() - begun < LOOP_TIME
     begun = time.monotonic()
-    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
-    assert visitor.asks_for("allowed.example", "AAAA") == []
+    assert agent.asks_for("allowed.example") == [ALLOWED[4]]
+    assert agent.asks_for("allowed.example", "AAAA") == []
     assert time.monotonic() - begun < LOOP_TIME
     assert ("allowed.example", "udp") in docker.asked
 
 
-def test_its_own_names_are_asked_of_nobody_outside(world, home, docker, policy):
-    visitor = home.visit("--allow", "*.allowed.example", "--hold", "60")
+def test_its_own_names_are_asked_of_nobody_outside(internet, container, docker, policy):
+    agent = container.start_agent("--allow", "*.allowed.example", "--hold", "60")
     for number in range(20):
-        visitor.asks_for(f"n{number}.allowed.example")
-        assert visitor.asks_for("collector") == [COLLECTOR]
-    assert "collector" not in world.upstream.names()
+        agent.asks_for(f"n{number}.allowed.example")
+        assert agent.asks_for("collector") == [COLLECTOR]
+    assert "collector" not in internet.upstream.names()
 
 
-def test_what_is_too_long_for_udp_takes_the_same_way(world, home, docker, policy):
-    world.upstream.name("another.example", addresses(*(f"203.0.113.{n}" for n in range(1, 100))))
-    visitor = home.visit()
-    assert len(visitor.asks_for("another.example", transport="tcp")) > 60
+def test_what_is_too_long_for_udp_takes_the_same_way(internet, container, docker, policy):
+    internet.upstream.name("another.example", addresses(*(f"203.0.113.{n}" for n in range(1, 100))))
+    agent = container.start_agent()
+    assert len(agent.asks_for("another.example", transport="tcp")) > 60
 
 
-def test_what_no_rule_names_is_asked_of_neither(world, home, docker, policy, who):
-    visitor = home.visit(who=who)
+def test_what_no_rule_names_is_asked_of_neither(internet, container, docker, policy, who):
+    agent = container.start_agent(who=who)
     docker.asked.clear()
-    world.forget()
+    internet.forget()
     for server in ("127.0.0.1", "127.0.0.11", PUBLIC_RESOLVER[4]):
-        assert code(visitor.asks("unlisted.example", server=server)) == "NXDOMAIN"
-    assert docker.asked == [] and world.packets() == []
+        assert code(agent.asks("unlisted.example", server=server)) == "NXDOMAIN"
+    assert docker.asked == [] and internet.packets() == []
 
 
-def test_a_guessed_id_costs_the_guesser_alone(world, home, docker, policy, who):
+def test_a_guessed_id_costs_the_guesser_alone(internet, container, docker, policy, who):
     """Whoever sends every id while a question is outstanding has SERVFAIL for one of his own, and no more."""
-    world.upstream.name("slow.allowed.example", delayed(0.5, host(ALLOWED)))
-    visitor = home.visit("--allow", "*.allowed.example", who=who)
-    assert visitor.python("""
+    internet.upstream.name("slow.allowed.example", delayed(0.5, host(ALLOWED)))
+    agent = container.start_agent("--allow", "*.allowed.example", who=who)
+    assert agent.python("""
 query = bytes.fromhex("01000001000000000000" "04") + b"slow\\x07allowed\\x07example" + bytes.fromhex("0000010001")
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.connect(("127.0.0.1", 53))
@@ -103,45 +103,45 @@ for id in range(65536):
     # As soon as there is room again, for questions and among those who wait.
     def is_answered():
         try:
-            return visitor.asks_for("slow.allowed.example") == [ALLOWED[4]]
+            return agent.asks_for("slow.allowed.example") == [ALLOWED[4]]
         except AssertionError:
             return False
     eventually(is_answered, "the name is answered", patience=40)
-    assert visitor.asks_for("another.example") == [ANOTHER[4]]
+    assert agent.asks_for("another.example") == [ANOTHER[4]]
 
 
-def test_servers_that_it_asks_from_the_host_are_not_the_gates(world, home, docker, policy):
-    home.write("/etc/resolv.conf", resolv_conf(f"[host({RESOLVER[4]})]"))
-    plan = home.plan("--no-derive")
+def test_servers_that_it_asks_from_the_host_are_not_the_gates(internet, container, docker, policy):
+    container.write("/etc/resolv.conf", resolv_conf(f"[host({RESOLVER[4]})]"))
+    plan = container.plan("--no-derive")
     assert [each["server"] for each in plan["upstreams"]] == ["127.0.0.11:53"]
-    visitor = home.visit()
-    assert visitor.asks_for("collector") == [COLLECTOR]
-    assert code(visitor.asks("allowed.example")) == "SERVFAIL"
-    assert world.packets() == []
+    agent = container.start_agent()
+    assert agent.asks_for("collector") == [COLLECTOR]
+    assert code(agent.asks("allowed.example")) == "SERVFAIL"
+    assert internet.packets() == []
 
 
-def test_the_plan_shows_whom_the_gate_asks(home, policy):
-    assert home.plan("--no-derive")["upstreams"] == [
+def test_the_plan_shows_whom_the_gate_asks(container, policy):
+    assert container.plan("--no-derive")["upstreams"] == [
         {"server": "127.0.0.11:53", "source": "/etc/resolv.conf"},
         {"server": f"{RESOLVER[4]}:53", "source": "ExtServers in /etc/resolv.conf"}]
-    named = home.plan("--no-derive", "--upstream", "192.0.2.53:5353")
+    named = container.plan("--no-derive", "--upstream", "192.0.2.53:5353")
     assert named["upstreams"] == [{"server": "192.0.2.53:5353", "source": "--upstream"}]
-    assert home.plan("--gate", "off")["upstreams"] == []
-    text = home.run("plan", "--no-derive").stdout
+    assert container.plan("--gate", "off")["upstreams"] == []
+    text = container.run("plan", "--no-derive").stdout
     assert text.index("asks         127.0.0.11:53") < text.index(f"asks         {RESOLVER[4]}:53")
 
 
-def test_older_dockers_do_not_say_whom_they_ask_so_it_is_named(home, docker, policy):
-    home.write("/etc/resolv.conf", "nameserver 127.0.0.11\noptions ndots:0\n")
-    visitor = home.visit("--upstream", f"127.0.0.11,{RESOLVER[4]}")
-    assert visitor.asks_for("collector") == [COLLECTOR]
-    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
+def test_older_dockers_do_not_say_whom_they_ask_so_it_is_named(container, docker, policy):
+    container.write("/etc/resolv.conf", "nameserver 127.0.0.11\noptions ndots:0\n")
+    agent = container.start_agent("--upstream", f"127.0.0.11,{RESOLVER[4]}")
+    assert agent.asks_for("collector") == [COLLECTOR]
+    assert agent.asks_for("allowed.example") == [ALLOWED[4]]
 
 
-def test_the_next_boot_finds_them_after_one_that_was_killed(home, docker, policy):
-    home.visit()
-    home.end()
-    assert "nameserver 127.0.0.1\n" in home.read("/etc/resolv.conf")
-    assert len(home.plan("--no-derive")["upstreams"]) == 2
-    visitor = home.visit()
-    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
+def test_the_next_boot_finds_them_after_one_that_was_killed(container, docker, policy):
+    container.start_agent()
+    container.end()
+    assert "nameserver 127.0.0.1\n" in container.read("/etc/resolv.conf")
+    assert len(container.plan("--no-derive")["upstreams"]) == 2
+    agent = container.start_agent()
+    assert agent.asks_for("allowed.example") == [ALLOWED[4]]

@@ -15,8 +15,8 @@ TYPES = {"stream": socket.SOCK_STREAM, "seqpacket": socket.SOCK_SEQPACKET, "data
 
 
 @pytest.fixture
-def home(fresh_gatehouse):
-    return fresh_gatehouse()
+def container(new_container):
+    return new_container()
 
 
 @pytest.fixture(params=["container", "user"])
@@ -25,22 +25,22 @@ def scope(request):
 
 
 @contextlib.contextmanager
-def service_outside(home, path, mode=0o666, owner=0, kind=socket.SOCK_STREAM):
+def service_outside(container, path, mode=0o666, owner=0, kind=socket.SOCK_STREAM):
     """Listens in this process's own network, as a container engine's does whose socket is mounted inside."""
-    home.mkdir(os.path.dirname(path)) if not home.exists(os.path.dirname(path)) else None
-    directory = os.open(home.at(os.path.dirname(path)), os.O_PATH)
+    container.mkdir(os.path.dirname(path)) if not container.exists(os.path.dirname(path)) else None
+    directory = os.open(container.at(os.path.dirname(path)), os.O_PATH)
     with socket.socket(socket.AF_UNIX, kind) as listener:
         listener.bind(f"/proc/self/fd/{directory}/{os.path.basename(path)}")
         os.close(directory)
-        home.at(path).chmod(mode)
-        os.chown(home.at(path), owner, owner)
+        container.at(path).chmod(mode)
+        os.chown(container.at(path), owner, owner)
         if kind != socket.SOCK_DGRAM:
             listener.listen(16)
         listener.setblocking(False)
         try:
             yield listener
         finally:
-            home.at(path).unlink()
+            container.at(path).unlink()
 
 
 def service_inside(name, kind=socket.SOCK_STREAM):
@@ -56,8 +56,8 @@ def service_inside(name, kind=socket.SOCK_STREAM):
     return listen
 
 
-def boot(home, scope, *flags, user="agent", **how):
-    return home.boot("true", flags=["--user", user, "--scope", scope, *flags], **how)
+def boot(container, scope, *flags, user="agent", **how):
+    return container.boot("true", flags=["--user", user, "--scope", scope, *flags], **how)
 
 
 def assert_is_the_end(result, *names):
@@ -70,125 +70,125 @@ def assert_is_the_end(result, *names):
                                   "/run/dbus/system_bus_socket", "/run/user/1000/bus", "/run/nscd/socket",
                                   "/run/systemd/resolve/io.systemd.Resolve", "/tmp/vscode-ipc-0-1.sock",
                                   "/home/agent/.gnupg/S.gpg-agent", "/tmp/ssh-1/agent.1"])
-def test_a_service_of_another_network_is_the_end(home, scope, path):
-    with service_outside(home, path):
-        assert_is_the_end(boot(home, scope), path)
+def test_a_service_of_another_network_is_the_end(container, scope, path):
+    with service_outside(container, path):
+        assert_is_the_end(boot(container, scope), path)
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_a_service_is_the_end_whatever_its_type(home, scope, kind):
-    with service_outside(home, "/run/service", kind=TYPES[kind]):
-        assert_is_the_end(boot(home, scope), "/run/service")
+def test_a_service_is_the_end_whatever_its_type(container, scope, kind):
+    with service_outside(container, "/run/service", kind=TYPES[kind]):
+        assert_is_the_end(boot(container, scope), "/run/service")
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_a_path_that_no_address_has_room_for_is_the_end(home, scope, kind):
+def test_a_path_that_no_address_has_room_for_is_the_end(container, scope, kind):
     path = f"/run/{'a' * 110}/service"
-    with service_outside(home, path, kind=TYPES[kind]):
-        assert_is_the_end(boot(home, scope), path)
-        assert boot(home, scope, "--allow-socket", path).status == 0
+    with service_outside(container, path, kind=TYPES[kind]):
+        assert_is_the_end(boot(container, scope), path)
+        assert boot(container, scope, "--allow-socket", path).status == 0
 
 
-def test_a_long_path_that_the_agents_user_may_not_write_to_is_none(home, scope):
-    with service_outside(home, f"/run/{'a' * 110}/service", mode=0o660):
-        assert boot(home, scope).status == 0
+def test_a_long_path_that_the_agents_user_may_not_write_to_is_none(container, scope):
+    with service_outside(container, f"/run/{'a' * 110}/service", mode=0o660):
+        assert boot(container, scope).status == 0
 
 
-def test_the_audit_names_what_got_out_and_what_was_held(home, scope):
-    with service_outside(home, DOCKER):
-        assert_is_the_end(boot(home, scope), DOCKER)
-    outcomes = {event["probe"]: event["outcome"] for event in home.audit("probe")}
+def test_the_audit_names_what_got_out_and_what_was_held(container, scope):
+    with service_outside(container, DOCKER):
+        assert_is_the_end(boot(container, scope), DOCKER)
+    outcomes = {event["probe"]: event["outcome"] for event in container.audit("probe")}
     assert outcomes.pop("a request to another process's Unix socket") == "got_out"
     assert "held" in outcomes.values() and "got_out" not in outcomes.values()
 
 
 @pytest.mark.parametrize("name", ["\0abstract", "/opt/hidden.sock", "\0a b"])
-def test_a_service_of_this_network_is_the_end(home, scope, name):
-    result = boot(home, scope, prepare=service_inside(name))
+def test_a_service_of_this_network_is_the_end(container, scope, name):
+    result = boot(container, scope, prepare=service_inside(name))
     assert_is_the_end(result, name.replace("\0", "@"))
 
 
-def test_an_abstract_datagram_socket_is_the_end(home, scope):
-    assert_is_the_end(boot(home, scope, prepare=service_inside("\0log", socket.SOCK_DGRAM)), "@log")
+def test_an_abstract_datagram_socket_is_the_end(container, scope):
+    assert_is_the_end(boot(container, scope, prepare=service_inside("\0log", socket.SOCK_DGRAM)), "@log")
 
 
-def test_every_one_is_named(home, scope):
-    with service_outside(home, DOCKER), service_outside(home, "/run/dbus/system_bus_socket"):
-        assert_is_the_end(boot(home, scope), DOCKER, "/run/dbus/system_bus_socket")
+def test_every_one_is_named(container, scope):
+    with service_outside(container, DOCKER), service_outside(container, "/run/dbus/system_bus_socket"):
+        assert_is_the_end(boot(container, scope), DOCKER, "/run/dbus/system_bus_socket")
 
 
-def test_a_socket_that_the_agents_user_may_not_write_to_is_none(home, scope):
-    with service_outside(home, DOCKER, mode=0o660):
-        assert boot(home, scope).status == 0
+def test_a_socket_that_the_agents_user_may_not_write_to_is_none(container, scope):
+    with service_outside(container, DOCKER, mode=0o660):
+        assert boot(container, scope).status == 0
 
 
-def test_a_root_agent_may_write_to_all(home):
-    with service_outside(home, DOCKER, mode=0o600):
-        assert_is_the_end(boot(home, "container", user="root"), DOCKER)
+def test_a_root_agent_may_write_to_all(container):
+    with service_outside(container, DOCKER, mode=0o600):
+        assert_is_the_end(boot(container, "container", user="root"), DOCKER)
 
 
-def test_a_socket_in_a_directory_that_the_agent_alone_may_read(home, scope):
-    home.mkdir("/home/agent/secret", mode=0o700, owner=AGENT)
-    with service_outside(home, "/home/agent/secret/s", mode=0o600, owner=AGENT):
-        assert_is_the_end(boot(home, scope), "/home/agent/secret/s")
+def test_a_socket_in_a_directory_that_the_agent_alone_may_read(container, scope):
+    container.mkdir("/home/agent/secret", mode=0o700, owner=AGENT)
+    with service_outside(container, "/home/agent/secret/s", mode=0o600, owner=AGENT):
+        assert_is_the_end(boot(container, scope), "/home/agent/secret/s")
 
 
-def test_a_socket_that_nobody_listens_on_is_none(home, scope):
-    with service_outside(home, "/run/s"):
+def test_a_socket_that_nobody_listens_on_is_none(container, scope):
+    with service_outside(container, "/run/s"):
         pass
-    directory = os.open(home.at("/run"), os.O_PATH)
+    directory = os.open(container.at("/run"), os.O_PATH)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as gone:
         gone.bind(f"/proc/self/fd/{directory}/s")
     os.close(directory)
-    assert boot(home, scope).status == 0
+    assert boot(container, scope).status == 0
 
 
 @pytest.mark.parametrize("waiver", [DOCKER, "/run/dock*"])
-def test_one_that_is_allowed_by_name_is_none_and_is_told_everywhere(home, scope, waiver):
-    with service_outside(home, DOCKER):
-        result = boot(home, scope, "--allow-socket", waiver)
+def test_one_that_is_allowed_by_name_is_none_and_is_told_everywhere(container, scope, waiver):
+    with service_outside(container, DOCKER):
+        result = boot(container, scope, "--allow-socket", waiver)
         assert result.status == 0, result
         assert f"warning: the agent may connect to {waiver}" in result.stderr
-        plan = home.plan("--allow-socket", waiver, "--user", "agent")
+        plan = container.plan("--allow-socket", waiver, "--user", "agent")
         assert any(waiver in warning for warning in plan["warnings"])
-        probes = {event["probe"]: event for event in home.audit("probe")}
+        probes = {event["probe"]: event for event in container.audit("probe")}
         assert "--allow-socket" in probes["a request to another process's Unix socket"]["detail"]
-        visitor = home.visit("--allow-socket", waiver, "--scope", scope)
-        status = home.beside(visitor.session, "/opt/bin/ostiary", "status")
+        agent = container.start_agent("--allow-socket", waiver, "--scope", scope)
+        status = container.beside(agent.session, "/opt/bin/ostiary", "status")
         assert json.loads(status.stdout)["allowed_sockets"] == [waiver]
 
 
-def test_allowing_one_allows_no_other(home, scope):
-    with service_outside(home, DOCKER), service_outside(home, "/run/docker.sock.1"):
-        assert_is_the_end(boot(home, scope, "--allow-socket", DOCKER), "/run/docker.sock.1")
+def test_allowing_one_allows_no_other(container, scope):
+    with service_outside(container, DOCKER), service_outside(container, "/run/docker.sock.1"):
+        assert_is_the_end(boot(container, scope, "--allow-socket", DOCKER), "/run/docker.sock.1")
 
 
-def test_the_policy_file_and_the_variable_allow_as_well(home, scope):
-    with service_outside(home, DOCKER), service_outside(home, "/run/other.sock"):
-        home.policy({"allow_socket": f"{DOCKER},/run/other.sock"})
-        assert boot(home, scope).status == 0
-        home.policy({})
-        assert boot(home, scope, env={"OSTIARY_ALLOW_SOCKET": f"/run/other.sock,{DOCKER}"}).status == 0
-        assert_is_the_end(boot(home, scope), DOCKER)
+def test_the_policy_file_and_the_variable_allow_as_well(container, scope):
+    with service_outside(container, DOCKER), service_outside(container, "/run/other.sock"):
+        container.policy({"allow_socket": f"{DOCKER},/run/other.sock"})
+        assert boot(container, scope).status == 0
+        container.policy({})
+        assert boot(container, scope, env={"OSTIARY_ALLOW_SOCKET": f"/run/other.sock,{DOCKER}"}).status == 0
+        assert_is_the_end(boot(container, scope), DOCKER)
 
 
-def test_a_path_may_be_written_with_the_links_that_lead_to_it(home, scope):
-    home.mkdir("/var")
-    home.link("/var/run", "/run")
-    with service_outside(home, DOCKER):
-        assert_is_the_end(boot(home, scope), DOCKER)
-        assert boot(home, scope, "--allow-socket", "/var/run/docker.sock").status == 0
+def test_a_path_may_be_written_with_the_links_that_lead_to_it(container, scope):
+    container.mkdir("/var")
+    container.symlink("/var/run", "/run")
+    with service_outside(container, DOCKER):
+        assert_is_the_end(boot(container, scope), DOCKER)
+        assert boot(container, scope, "--allow-socket", "/var/run/docker.sock").status == 0
 
 
 @pytest.mark.parametrize("wrong", ["docker.sock", "/run/*/bus", "/*", "@"])
-def test_a_waiver_that_names_no_socket_is_one_line(home, wrong):
-    result = boot(home, "container", "--allow-socket", wrong)
+def test_a_waiver_that_names_no_socket_is_one_line(container, wrong):
+    result = boot(container, "container", "--allow-socket", wrong)
     assert result.status == 78 and "--allow-socket" in result.stderr and len(result.stderr.splitlines()) == 1, result
 
 
-def test_a_service_sees_a_connection_that_ends_at_once(home):
-    with service_outside(home, DOCKER) as listener:
-        assert_is_the_end(boot(home, "container"), DOCKER)
+def test_a_service_sees_a_connection_that_ends_at_once(container):
+    with service_outside(container, DOCKER) as listener:
+        assert_is_the_end(boot(container, "container"), DOCKER)
         connection, _ = listener.accept()
         with connection:
             connection.settimeout(1)
@@ -198,9 +198,9 @@ def test_a_service_sees_a_connection_that_ends_at_once(home):
 
 
 @pytest.mark.parametrize("kind", TYPES.values(), ids=TYPES)
-def test_the_kernel_tells_of_them_also_where_proc_shows_processes_alone(home, scope, kind):
+def test_the_kernel_tells_of_them_also_where_proc_shows_processes_alone(container, scope, kind):
     def serve():
         only_processes_in_proc()
         service_inside("\0a service", kind)()
-    result = boot(home, scope, "--allow-socket", "@another", prepare=serve, pid_1=False)
+    result = boot(container, scope, "--allow-socket", "@another", prepare=serve, pid_1=False)
     assert result.status == 69 and "the agent can connect to @a service" in result.stderr, result

@@ -4,21 +4,21 @@ import pytest
 
 from support import processes
 from support.outcomes import assert_refused
-from support.visitor import code
-from support.world import ALLOWED, RESOLVER, UNLISTED
+from support.agent import code
+from support.internet import ALLOWED, RESOLVER, UNLISTED
 
 OSTIARY = "/opt/bin/ostiary"
 
 
 @pytest.fixture(params=["ostiary exec", "the runtime's exec"])
-def guest(request, home, visitor):
+def guest(request, container, agent):
     before = [OSTIARY, "exec", "--"] if request.param == "ostiary exec" else []
-    return home.visit_beside(visitor, *before)
+    return container.start_process_beside(agent, *before)
 
 
-def test_an_unlisted_address_cannot_be_reached(world, guest, family):
+def test_an_unlisted_address_cannot_be_reached(internet, guest, family):
     for transport in ("tcp", "udp"):
-        assert_refused(guest.connect(UNLISTED[family], 443, transport), world)
+        assert_refused(guest.connect(UNLISTED[family], 443, transport), internet)
 
 
 def test_an_allowed_name_can_be_reached(guest, family):
@@ -26,22 +26,22 @@ def test_an_allowed_name_can_be_reached(guest, family):
     assert guest.connect(ALLOWED[family], 443)["reached"]
 
 
-def test_an_unlisted_name_is_not_sent(world, guest, family):
+def test_an_unlisted_name_is_not_sent(internet, guest, family):
     assert code(guest.asks("unlisted.example", server=RESOLVER[family])) == "NXDOMAIN"
-    assert world.packets() == []
+    assert internet.packets() == []
 
 
 @pytest.mark.parametrize("attempt", [
     "socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)", "socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)",
     "socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM)",
     "socket.socket().setsockopt(socket.SOL_SOCKET, 36, 0x6f737469)"], ids=["raw", "packet", "vsock", "mark"])
-def test_ostiary_exec_is_confined_as_the_agent_is(home, visitor, attempt):
-    guest = home.visit_beside(visitor, OSTIARY, "exec", "--")
+def test_ostiary_exec_is_confined_as_the_agent_is(container, agent, attempt):
+    guest = container.start_process_beside(agent, OSTIARY, "exec", "--")
     assert not guest.python(attempt)["reached"]
 
 
-def test_ostiary_exec_cannot_end_the_gate(home, visitor):
-    gate = int(processes.field(home.gate(visitor.session), "NSpid").split()[-1])
-    guest = home.visit_beside(visitor, OSTIARY, "exec", "--")
+def test_ostiary_exec_cannot_end_the_gate(container, agent):
+    gate = int(processes.field(container.gate(agent.session), "NSpid").split()[-1])
+    guest = container.start_process_beside(agent, OSTIARY, "exec", "--")
     assert not guest.python(f"os.kill({gate}, signal.SIGKILL)")["reached"]
     assert guest.run("nft", "flush", "ruleset")["status"] != 0

@@ -11,8 +11,8 @@ PROBES = {"a forged source, UDP over IPv6 to this host", "a forged source, UDP o
 
 
 @pytest.fixture
-def home(fresh_gatehouse):
-    return fresh_gatehouse()
+def container(new_container):
+    return new_container()
 
 
 @pytest.fixture(params=["agent", "root", "agent beside others"])
@@ -22,28 +22,28 @@ def flags(request):
 
 
 @pytest.fixture(params=["1 0", "0 2147483647"], ids=["no pings", "pings"])
-def pings(request, home):
-    home.cable.network.sysctl("ipv4/ping_group_range", request.param)
+def pings(request, container):
+    container.link.network.sysctl("ipv4/ping_group_range", request.param)
     return request.param
 
 
-def test_nothing_comes_of_any(world, home, flags, pings):
-    result = home.boot("true", flags=flags)
+def test_nothing_comes_of_any(internet, container, flags, pings):
+    result = container.boot("true", flags=flags)
     assert result.status == 0, result
-    outcomes = {event["probe"]: (event["outcome"], event["detail"]) for event in home.audit("probe")}
+    outcomes = {event["probe"]: (event["outcome"], event["detail"]) for event in container.audit("probe")}
     assert PROBES <= set(outcomes)
     assert {outcomes[probe][0] for probe in PROBES} == {"held"}, outcomes
-    assert world.packets() == []
+    assert internet.packets() == []
 
 
-def test_somebody_elses_traffic_at_the_same_time_ends_nothing(world, home):
+def test_somebody_elses_traffic_at_the_same_time_ends_nothing(internet, container):
     """What leaves then is counted by the addresses that were forged."""
     script = "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nwhile True: s.sendto(b'x', ('127.0.0.1', 9))"
-    result = home.boot("true", flags=["--user", "agent"], prepare=lambda: _in_background(script))
+    result = container.boot("true", flags=["--user", "agent"], prepare=lambda: _in_background(script))
     assert result.status == 0, result
-    outcomes = {event["probe"]: event["outcome"] for event in home.audit("probe")}
+    outcomes = {event["probe"]: event["outcome"] for event in container.audit("probe")}
     assert {outcomes[probe] for probe in PROBES} == {"held"}, outcomes
-    assert home.tables() == ["table inet ostiary"]
+    assert container.tables() == ["table inet ostiary"]
 
 
 def _in_background(script):

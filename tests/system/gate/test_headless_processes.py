@@ -15,27 +15,27 @@ def is_headless(pid):
 
 
 @pytest.mark.parametrize("pid_1", [True, False], ids=["process 1", "not process 1"])
-def test_an_agent_is_ended_after_its_grace(fresh_gatehouse, pid_1):
-    home = fresh_gatehouse()
-    session = home.start_boot(*home.agent("headless"), flags=["--grace", "1", "--user", "agent"], pid_1=pid_1)
+def test_an_agent_is_ended_after_its_grace(new_container, pid_1):
+    container = new_container()
+    session = container.start_boot(*container.agent_command("headless"), flags=["--grace", "1", "--user", "agent"], pid_1=pid_1)
     session.read_until("^headless")
     session.signal(signal.SIGTERM)
     assert session.wait().status == 137
 
 
-def test_an_auth_hook_is_ended_after_its_time(fresh_gatehouse):
-    home = fresh_gatehouse()
-    home.script("/opt/hook", "exec " + " ".join(home.agent("headless")))
-    result = home.boot("true", flags=["--auth-hook", "/opt/hook", "--auth-hook-timeout", "1", "--user", "agent"])
+def test_an_auth_hook_is_ended_after_its_time(new_container):
+    container = new_container()
+    container.script("/opt/hook", "exec " + " ".join(container.agent_command("headless")))
+    result = container.boot("true", flags=["--auth-hook", "/opt/hook", "--auth-hook-timeout", "1", "--user", "agent"])
     assert result.status == 77 and "did not end within" in result.stderr, result
 
 
-def test_user_scope_refuses_to_start_beside_one_of_the_agents_user(fresh_gatehouse):
-    home = fresh_gatehouse()
-    init = home.launch("/bin/sleep", "1000")
+def test_user_scope_refuses_to_start_beside_one_of_the_agents_user(new_container):
+    container = new_container()
+    init = container.launch("/bin/sleep", "1000")
     eventually(lambda: open(f"/proc/{init.pid}/comm").read() == "sleep\n", "it runs")
-    earlier = home.start_beside(init, *home.agent("headless"), uid=AGENT)
+    earlier = container.start_beside(init, *container.agent_command("headless"), uid=AGENT)
     earlier.read_until("^headless")
     eventually(lambda: any(is_headless(pid) for pid in processes.children(init.pid) + [earlier.pid]), "its first thread has ended")
-    result = home.beside(init, OSTIARY, "run", "--no-derive", "--scope", "user", "--user", "agent", "--", "true")
+    result = container.beside(init, OSTIARY, "run", "--no-derive", "--scope", "user", "--user", "agent", "--", "true")
     assert result.status == 69 and "user of its own" in result.stderr, result

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from hunt.round import Round
-from hunt.world import World
+from hunt.internet import Internet
 from support.project import ROOT
 
 PROGRAMS = sorted((ROOT / "tests" / "hunt" / "corpus").glob("*.hunt"))
@@ -15,21 +15,21 @@ TIMES, PATIENCE = 20, 0.3
 
 
 @pytest.fixture(scope="module", params=["container", "user"])
-def hunted(request, workshop, binary):
+def hunted(request, scratch, binary):
     tools = Path(os.environ.get("OSTIARY_BINARY", ROOT / "build" / "ostiary")).parent / "tests" / "hunt"
     if not (tools / "hunt_agent").exists():
         pytest.skip(f"{tools} has no hunt_agent")
-    world = World()
+    internet = Internet()
     settings = SimpleNamespace(scope=request.param, who="user", flushes=False, quiet=True, inside=False, workers=1,
                                without=[], environment={})
-    round = Round(world, workshop, SimpleNamespace(ostiary=binary, agent=tools / "hunt_agent",
+    round = Round(internet, scratch, SimpleNamespace(ostiary=binary, agent=tools / "hunt_agent",
                                                    outside=tools / "hunt_outside"), settings, 1)
     round.page.pause = 1
     assert round.boot(), round.boot_failure
     yield round
     round.end(0)
-    round.close(world)
-    world.close()
+    round.close(internet)
+    internet.close()
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)

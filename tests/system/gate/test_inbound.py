@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from support.outcomes import assert_refused
-from support.world import UNLISTED
+from support.internet import UNLISTED
 
 ANYWHERE, FROM_A_NETWORK, RANGE = 2222, 2223, 2224
 FLAGS = ["--allow-inbound", str(ANYWHERE), "--allow-inbound", f"[2001:db8:ffff::/48]:{FROM_A_NETWORK}",
@@ -19,78 +19,78 @@ NO_TRACKING = """table inet untracked {{
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, who):
-    home = new_gatehouse()
-    home.nft("-f", "-", stdin=NO_TRACKING.format(ports=f"{ANYWHERE}, {FROM_A_NETWORK}, {RANGE}"))
-    return home
+def container(shared_container, who):
+    container = shared_container()
+    container.nft("-f", "-", stdin=NO_TRACKING.format(ports=f"{ANYWHERE}, {FROM_A_NETWORK}, {RANGE}"))
+    return container
 
 
 @pytest.fixture(scope="module")
-def visitor(home, who):
-    return home.visit(*FLAGS, who=who)
+def agent(container, who):
+    return container.start_agent(*FLAGS, who=who)
 
 
-def test_a_service_that_is_named_answers_untracked(world, home, visitor, family):
-    assert home.speak_to_service(visitor, ANYWHERE, family) == b"hello"
+def test_a_service_that_is_named_answers_untracked(internet, container, agent, family):
+    assert container.speak_to_service(agent, ANYWHERE, family) == b"hello"
 
 
 @pytest.mark.parametrize("port, family", [(FROM_A_NETWORK, 6), (FROM_A_NETWORK, 4), (RANGE, 4), (RANGE, 6)])
-def test_from_another_network_than_the_one_named_it_does_not(world, home, visitor, port, family):
+def test_from_another_network_than_the_one_named_it_does_not(internet, container, agent, port, family):
     with pytest.raises(OSError):
-        home.speak_to_service(visitor, port, family)
+        container.speak_to_service(agent, port, family)
 
 
-def test_no_connection_begins_at_that_port(world, home, visitor, family):
-    source = (home.cable.address[family], ANYWHERE)
+def test_no_connection_begins_at_that_port(internet, container, agent, family):
+    source = (container.link.address[family], ANYWHERE)
     for port in (443, ANYWHERE):
-        assert_refused(visitor.connect(UNLISTED[family], port, "tcp", source=source), world)
+        assert_refused(agent.connect(UNLISTED[family], port, "tcp", source=source), internet)
 
 
-def test_nor_with_data_in_its_first_packet(world, home, visitor, family):
-    outcome = visitor.python(f"""
+def test_nor_with_data_in_its_first_packet(internet, container, agent, family):
+    outcome = agent.python(f"""
 s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_STREAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(({home.cable.address[family]!r}, {ANYWHERE}))
+s.bind(({container.link.address[family]!r}, {ANYWHERE}))
 s.settimeout(0.3)
 s.sendto(b"out", 0x20000000, ({UNLISTED[family]!r}, 443))
 s.recv(1)""")
-    assert not outcome["reached"] and world.packets() == [], outcome
+    assert not outcome["reached"] and internet.packets() == [], outcome
 
 
-def test_nor_does_a_datagram_leave(world, home, visitor, family):
-    source = (home.cable.address[family], ANYWHERE)
-    assert_refused(visitor.connect(UNLISTED[family], 443, "udp", source=source), world)
+def test_nor_does_a_datagram_leave(internet, container, agent, family):
+    source = (container.link.address[family], ANYWHERE)
+    assert_refused(agent.connect(UNLISTED[family], 443, "udp", source=source), internet)
 
 
-def test_the_plan_shows_it(home):
-    plan = home.plan(*FLAGS)
+def test_the_plan_shows_it(container):
+    plan = container.plan(*FLAGS)
     assert [(each["network"], each["ports"]) for each in plan["inbound"]] == [
         ("0.0.0.0/0", "2222"), ("::/0", "2222"), ("2001:db8:ffff::/48", "2223"), ("203.0.113.0/24", "2224")]
-    assert "  accepts      flows from 2001:db8:ffff::/48 to port 2223/tcp   (--allow-inbound)\n" in home.run("plan", *FLAGS).stdout
+    assert "  accepts      flows from 2001:db8:ffff::/48 to port 2223/tcp   (--allow-inbound)\n" in container.run("plan", *FLAGS).stdout
 
 
-def test_the_policy_file_and_the_variable_have_it_too(home):
-    home.policy({"allow_inbound": "22,[fdaa::/16]:2222"})
-    assert len(home.plan()["inbound"]) == 3
-    assert len(home.plan(env={"OSTIARY_ALLOW_INBOUND": "10.0.0.0/8:22"})["inbound"]) == 1
-    home.policy({})
+def test_the_policy_file_and_the_variable_have_it_too(container):
+    container.policy({"allow_inbound": "22,[fdaa::/16]:2222"})
+    assert len(container.plan()["inbound"]) == 3
+    assert len(container.plan(env={"OSTIARY_ALLOW_INBOUND": "10.0.0.0/8:22"})["inbound"]) == 1
+    container.policy({})
 
 
 @pytest.mark.parametrize("entry", ["ssh", "0", "65536", "10.0.0.0/8", "[fdaa::/16]", "example.com:22", "[fdaa::/16]:22,2222",
                                    "fdaa::1:22", "22/sctp", "22/", "22/udp/tcp", "10.0.0.0/8:22/sctp", "/udp", "[fdaa::/16]:22,2222/udp", "10.0.0.0/33:22", "25-22", "[fdaa::/16]:",
                                    "http://10.0.0.1:22", "preset:github"])
-def test_what_is_no_port_is_one_line(home, entry):
-    result = home.run("plan", "--allow-inbound", entry)
+def test_what_is_no_port_is_one_line(container, entry):
+    result = container.run("plan", "--allow-inbound", entry)
     assert result.status == 78 and len(result.stderr.splitlines()) == 1, result
     assert "--allow-inbound" in result.stderr
 
 
-def test_the_status_names_what_is_open_to_outside_and_whether_the_boot_runs(fresh_gatehouse):
-    home = fresh_gatehouse()
-    visitor = home.visit("--allow-inbound", "3000,10.1.0.0/16:8000-8099/udp")
-    status = json.loads(home.beside(visitor.session, "/opt/bin/ostiary", "status").stdout)
+def test_the_status_names_what_is_open_to_outside_and_whether_the_boot_runs(new_container):
+    container = new_container()
+    agent = container.start_agent("--allow-inbound", "3000,10.1.0.0/16:8000-8099/udp")
+    status = json.loads(container.beside(agent.session, "/opt/bin/ostiary", "status").stdout)
     assert status["inbound"] == ["0.0.0.0/0:3000/tcp", "[::/0]:3000/tcp", "10.1.0.0/16:8000-8099/udp"]
     assert status["running"] is True
-    visitor.session.close_stdin()
-    visitor.session.wait()
-    assert json.loads(home.run("status").stdout)["running"] is False
+    agent.session.close_stdin()
+    agent.session.wait()
+    assert json.loads(container.run("status").stdout)["running"] is False

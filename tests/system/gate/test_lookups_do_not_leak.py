@@ -7,9 +7,9 @@ import pytest
 
 from support.behaviours import host
 from support.outcomes import TRIED_AGAIN
-from support.visitor import GATE, code
+from support.agent import GATE, code
 from support.waiting import eventually
-from support.world import ALLOWED, PUBLIC_RESOLVER, RESOLVER
+from support.internet import ALLOWED, PUBLIC_RESOLVER, RESOLVER
 
 SERVERS = {"the gate": GATE, "the upstream resolver": RESOLVER, "a public resolver": PUBLIC_RESOLVER}
 TYPES = ["A", "AAAA", "TXT", "NULL", "MX", "NS", "SOA", "CNAME", "SRV", "PTR", "CAA", "DS", "DNSKEY", "HTTPS", "SVCB",
@@ -17,14 +17,14 @@ TYPES = ["A", "AAAA", "TXT", "NULL", "MX", "NS", "SOA", "CNAME", "SRV", "PTR", "
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, world, who):
-    world.upstream.everything(host(ALLOWED))  # whoever asks upstream gets an answer
-    return new_gatehouse()
+def container(shared_container, internet, who):
+    internet.upstream.everything(host(ALLOWED))  # whoever asks upstream gets an answer
+    return shared_container()
 
 
 @pytest.fixture(scope="module")
-def visitor(home, who):
-    return home.visit("--allow", "allowed.example", "--allow", "*.wild.example", who=who)
+def agent(container, who):
+    return container.start_agent("--allow", "allowed.example", "--allow", "*.wild.example", who=who)
 
 
 @pytest.fixture(params=["udp", "tcp"])
@@ -32,45 +32,45 @@ def transport(request):
     return request.param
 
 
-def assert_nothing_was_sent(world):
-    assert world.packets() == []
-    assert world.upstream.queries == []
+def assert_nothing_was_sent(internet):
+    assert internet.packets() == []
+    assert internet.upstream.queries == []
 
 
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
-def test_an_unlisted_name_does_not_exist_whoever_is_asked(world, visitor, server, transport, family):
-    assert code(visitor.asks("unlisted.example", server=server[family], transport=transport)) == "NXDOMAIN"
-    assert_nothing_was_sent(world)
+def test_an_unlisted_name_does_not_exist_whoever_is_asked(internet, agent, server, transport, family):
+    assert code(agent.asks("unlisted.example", server=server[family], transport=transport)) == "NXDOMAIN"
+    assert_nothing_was_sent(internet)
 
 
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
-def test_an_allowed_name_is_answered_by_the_gate_whoever_is_asked(world, visitor, server, transport, family):
-    assert visitor.asks_for("allowed.example", server=server[family], transport=transport) == [ALLOWED[4]]
-    assert world.strays() == []
-    assert not [query for query in world.upstream.queries if query.server in PUBLIC_RESOLVER.values()]
+def test_an_allowed_name_is_answered_by_the_gate_whoever_is_asked(internet, agent, server, transport, family):
+    assert agent.asks_for("allowed.example", server=server[family], transport=transport) == [ALLOWED[4]]
+    assert internet.strays() == []
+    assert not [query for query in internet.upstream.queries if query.server in PUBLIC_RESOLVER.values()]
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_no_type_of_an_unlisted_name_is_sent(world, visitor, kind, transport):
-    assert code(visitor.asks("unlisted.example", kind, transport=transport)) == "NXDOMAIN"
-    assert_nothing_was_sent(world)
+def test_no_type_of_an_unlisted_name_is_sent(internet, agent, kind, transport):
+    assert code(agent.asks("unlisted.example", kind, transport=transport)) == "NXDOMAIN"
+    assert_nothing_was_sent(internet)
 
 
 @pytest.mark.parametrize("kind", sorted(set(TYPES) - {"A", "AAAA"}))
 @pytest.mark.parametrize("name", ["allowed.example", "some.wild.example"])
-def test_a_type_that_the_rule_does_not_name_is_not_sent(world, visitor, name, kind):
-    reply = visitor.asks(name, kind)
+def test_a_type_that_the_rule_does_not_name_is_not_sent(internet, agent, name, kind):
+    reply = agent.asks(name, kind)
     assert code(reply) == "NOERROR" and not reply.answer and not reply.additional
-    assert_nothing_was_sent(world)
+    assert_nothing_was_sent(internet)
 
 
 @pytest.mark.parametrize("name", [
     "example", "llowed.example", "xallowed.example", "sub.allowed.example", "allowed.example.evil.example",
     "allowed.exampl", "allowed-example", "wild.example", "xwild.example", "some.wild.example.evil.example", ".", "com",
     "10.100.51.198.in-addr.arpa", "localhost.evil.example", "169.254.169.254", "0x7f.1", "_allowed.example"])
-def test_a_name_beside_the_rules_is_not_sent(world, visitor, name):
-    assert code(visitor.asks(name)) in ("NXDOMAIN", "REFUSED")
-    assert_nothing_was_sent(world)
+def test_a_name_beside_the_rules_is_not_sent(internet, agent, name):
+    assert code(agent.asks(name)) in ("NXDOMAIN", "REFUSED")
+    assert_nothing_was_sent(internet)
 
 
 @pytest.mark.parametrize("labels", [
@@ -78,62 +78,62 @@ def test_a_name_beside_the_rules_is_not_sent(world, visitor, name):
     [b"allowed", b"example\0"], [b"a\0", b"wild", b"example"], [b"a.b", b"wild", b"example"],
     [b"evil.some", b"wild", b"example"], [b"\xff\xfe", b"wild", b"example"], [b"a b", b"wild", b"example"],
     [b"a/b", b"wild", b"example"]], ids=repr)
-def test_a_disguise_is_seen_through(world, visitor, labels):
+def test_a_disguise_is_seen_through(internet, agent, labels):
     """A dot within a label, a zero octet, octets of no host name."""
     query = dns.message.make_query(dns.name.Name([*labels, b""]), "A")
-    assert code(visitor.asks_message(query.to_wire())) in ("NXDOMAIN", "REFUSED", "FORMERR")
-    assert_nothing_was_sent(world)
+    assert code(agent.asks_message(query.to_wire())) in ("NXDOMAIN", "REFUSED", "FORMERR")
+    assert_nothing_was_sent(internet)
 
 
-def test_letter_case_is_no_matter(visitor):
-    assert visitor.asks_for("AlLoWeD.ExAmPlE") == [ALLOWED[4]]
+def test_letter_case_is_no_matter(agent):
+    assert agent.asks_for("AlLoWeD.ExAmPlE") == [ALLOWED[4]]
 
 
-def test_another_class_is_refused(world, visitor):
+def test_another_class_is_refused(internet, agent):
     query = dns.message.make_query("allowed.example", "TXT", rdclass=dns.rdataclass.CH)
-    assert code(visitor.asks_message(query.to_wire())) == "REFUSED"
-    assert_nothing_was_sent(world)
+    assert code(agent.asks_message(query.to_wire())) == "REFUSED"
+    assert_nothing_was_sent(internet)
 
 
-def test_ten_thousand_denied_names_are_ten_thousand_answers_and_nothing_sent(world, visitor, family):
-    flood = visitor.flood("k%d.unlisted.example", 10_000, GATE[family], patience=30)
+def test_ten_thousand_denied_names_are_ten_thousand_answers_and_nothing_sent(internet, agent, family):
+    flood = agent.flood("k%d.unlisted.example", 10_000, GATE[family], patience=30)
     assert flood == {"codes": {"3": 10_000}, "unanswered": 0}
-    assert_nothing_was_sent(world)
+    assert_nothing_was_sent(internet)
 
 
-def test_a_flood_at_another_server_is_held_as_well(world, visitor, family):
-    flood = visitor.flood("k%d.unlisted.example", 2_000, PUBLIC_RESOLVER[family], patience=30)
+def test_a_flood_at_another_server_is_held_as_well(internet, agent, family):
+    flood = agent.flood("k%d.unlisted.example", 2_000, PUBLIC_RESOLVER[family], patience=30)
     assert flood == {"codes": {"3": 2_000}, "unanswered": 0}
-    assert_nothing_was_sent(world)
+    assert_nothing_was_sent(internet)
 
 
 @pytest.mark.parametrize("length", [1, 63])
-def test_an_allowed_wildcard_is_a_narrow_tunnel(world, fresh_gatehouse, who, length):
+def test_an_allowed_wildcard_is_a_narrow_tunnel(internet, new_container, who, length):
     """What can be said in names under it is bounded; what exceeds the bound is answered at once, and told."""
-    home = fresh_gatehouse()
-    visitor = home.visit("--allow", "*.wild.example", who=who)
-    flood = visitor.flood("%05d" + "x" * (length - 5) + ".wild.example" if length > 5 else "k%d.wild.example", 3_000,
+    container = new_container()
+    agent = container.start_agent("--allow", "*.wild.example", who=who)
+    flood = agent.flood("%05d" + "x" * (length - 5) + ".wild.example" if length > 5 else "k%d.wild.example", 3_000,
                           GATE[4], patience=30)
     assert flood["unanswered"] == 0
     assert flood["codes"].get("2", 0) + flood["codes"].get("5", 0) >= 1_500, flood
-    assert len(world.upstream.names()) <= 1_500
-    eventually(lambda: home.audit("deny", why="bound"), "the bound is audited")
+    assert len(internet.upstream.names()) <= 1_500
+    eventually(lambda: container.audit("deny", why="bound"), "the bound is audited")
 
 
-def test_an_allowed_name_is_sent_as_it_is_and_no_more(world, visitor):
+def test_an_allowed_name_is_sent_as_it_is_and_no_more(internet, agent):
     """No client subnet, no cookie of the agent's, nothing of what it put beside its question."""
     query = dns.message.make_query("option.wild.example", "A", use_edns=0, options=[
         dns.edns.GenericOption(65001, b"smuggled"), dns.edns.ECSOption("10.11.12.13", 32)])
     query.additional = []
-    visitor.asks_message(query.to_wire())
-    assert world.upstream.asked("option.wild.example")
-    for query in world.upstream.queries:
+    agent.asks_message(query.to_wire())
+    assert internet.upstream.asked("option.wild.example")
+    for query in internet.upstream.queries:
         assert b"smuggled" not in query.octets and not any(option.otype == 8 for option in query.message.options)
 
 
-def test_programs_get_the_same_answer_through_the_c_library(world, visitor):
-    assert ALLOWED[4] in visitor.look_up("allowed.example")["addresses"]
-    world.forget()
-    outcome = visitor.look_up("unlisted.example")
+def test_programs_get_the_same_answer_through_the_c_library(internet, agent):
+    assert ALLOWED[4] in agent.look_up("allowed.example")["addresses"]
+    internet.forget()
+    outcome = agent.look_up("unlisted.example")
     assert outcome["addresses"] == [] and outcome["seconds"] < TRIED_AGAIN, outcome
-    assert_nothing_was_sent(world)
+    assert_nothing_was_sent(internet)

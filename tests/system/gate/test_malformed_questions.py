@@ -7,17 +7,17 @@ import struct
 import dns.message
 import pytest
 
-from support.visitor import GATE
-from support.world import ALLOWED
+from support.agent import GATE
+from support.internet import ALLOWED
 
 
 @pytest.fixture(autouse=True)
-def the_gate_goes_on(world, home, visitor):
-    gate = home.gate(visitor.session)
+def the_gate_goes_on(internet, container, agent):
+    gate = container.gate(agent.session)
     yield
-    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
-    assert home.gate(visitor.session) == gate
-    assert not [query for query in world.upstream.queries if query.name != "allowed.example"]
+    assert agent.asks_for("allowed.example") == [ALLOWED[4]]
+    assert container.gate(agent.session) == gate
+    assert not [query for query in internet.upstream.queries if query.name != "allowed.example"]
 
 
 QUESTION = b"\7allowed\7example\0\0\1\0\1"
@@ -59,9 +59,9 @@ def extended_code(octets):
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 @pytest.mark.parametrize("what", REFUSED)
-def test_it_is_refused_with_its_code(visitor, what, transport):
+def test_it_is_refused_with_its_code(agent, what, transport):
     octets, codes = REFUSED[what]
-    outcome = visitor.ask(octets.hex(), GATE[4], transport=transport)
+    outcome = agent.ask(octets.hex(), GATE[4], transport=transport)
     assert outcome["reached"], outcome
     reply = bytes.fromhex(outcome["answer"])
     assert reply[:2] == octets[:2] and reply[2] & 0x80
@@ -72,36 +72,36 @@ def test_it_is_refused_with_its_code(visitor, what, transport):
                                     b"\x12\x34\x81\x80" + b"\xff" * 500],
                          ids=["nothing", "one octet", "half a header", "an answer",
                               "garbage that says it is an answer"])
-def test_what_could_be_an_answer_or_nothing_is_ignored(visitor, octets):
-    outcome = visitor.ask(octets.hex(), GATE[4], timeout=0.3)
+def test_what_could_be_an_answer_or_nothing_is_ignored(agent, octets):
+    outcome = agent.ask(octets.hex(), GATE[4], timeout=0.3)
     assert outcome.get("error") == "timeout", outcome
 
 
-def test_datagrams_of_every_size_and_no_sense_do_no_harm(visitor):
+def test_datagrams_of_every_size_and_no_sense_do_no_harm(agent):
     seed = os.environ.get("OSTIARY_TEST_SEED", "ostiary")
     chance = random.Random(seed)
     messages = [chance.randbytes(chance.randrange(1, 1500)).hex() for _ in range(2000)]
-    visitor.ask_all(messages, GATE[4], 0.5)
+    agent.ask_all(messages, GATE[4], 0.5)
 
 
-def test_a_question_with_every_octet_changed_in_turn_does_no_harm(visitor):
+def test_a_question_with_every_octet_changed_in_turn_does_no_harm(agent):
     good = dns.message.make_query("allowed.example", "TXT").to_wire()
     messages = [good[:at] + bytes([value]) + good[at + 1:] for at in range(len(good)) for value in (0, 1, 63, 192, 255)]
     harmless = [m.hex() for m in messages if b"\7allowed\7example\0\0\1" not in m and b"\0\x1c\0\1" not in m[12:]]
-    visitor.ask_all(harmless, GATE[4], 0.5)
+    agent.ask_all(harmless, GATE[4], 0.5)
 
 
-def test_the_largest_datagram_there_is_does_no_harm(visitor):
-    visitor.ask_all([(header() + QUESTION + b"x" * 60000).hex(), (b"\0" * 65000).hex()], GATE[4], 0.5)
+def test_the_largest_datagram_there_is_does_no_harm(agent):
+    agent.ask_all([(header() + QUESTION + b"x" * 60000).hex(), (b"\0" * 65000).hex()], GATE[4], 0.5)
 
 
-def test_the_longest_name_there_is_is_just_a_name(visitor):
+def test_the_longest_name_there_is_is_just_a_name(agent):
     longest = b"".join(bytes([n]) + b"a" * n for n in (63, 63, 63, 61)) + b"\0"
     assert len(longest) == 255
-    reply = visitor.asks_message(header() + longest + b"\0\1\0\1")
+    reply = agent.asks_message(header() + longest + b"\0\1\0\1")
     assert int(reply.rcode()) == 3
 
 
-def test_malformed_questions_are_audited(home, visitor):
-    visitor.ask(REFUSED["two questions"][0].hex(), GATE[4])
-    home.eventually_audited("deny", kind="name", why="malformed")
+def test_malformed_questions_are_audited(container, agent):
+    agent.ask(REFUSED["two questions"][0].hex(), GATE[4])
+    container.eventually_audited("deny", kind="name", why="malformed")

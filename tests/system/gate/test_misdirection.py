@@ -11,74 +11,74 @@ from support.behaviours import host
 from support.misdirection import ACCOMPLICE
 from support.states import STATES, bring_about
 from support.waiting import eventually
-from support.world import ALLOWED, UNLISTED
+from support.internet import ALLOWED, UNLISTED
 
 CLOSED = 7999
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, world, place):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    home = new_gatehouse()
-    home.cable.network.sysctl("ipv4/ping_group_range", "0 2147483647")
-    return home
+def container(shared_container, internet, scope_and_user):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    container = shared_container()
+    container.link.network.sysctl("ipv4/ping_group_range", "0 2147483647")
+    return container
 
 
 @pytest.fixture(scope="module")
-def visitor(home, place):
-    scope, who = place
-    return home.visit("--scope", scope, "--allow", "allowed.example", who=who)
+def agent(container, scope_and_user):
+    scope, who = scope_and_user
+    return container.start_agent("--scope", scope, "--allow", "allowed.example", who=who)
 
 
 @pytest.fixture(scope="module", params=STATES)
-def state(request, home, visitor):
-    bring_about(request.param, home, visitor)
+def state(request, container, agent):
+    bring_about(request.param, container, agent)
 
 
-def nothing_leaves(world, visitor, program):
-    world.forget()
-    outcome = visitor.python(program)
+def nothing_leaves(internet, agent, program):
+    internet.forget()
+    outcome = agent.python(program)
     assert outcome["reached"], outcome
-    assert world.packets() == []
+    assert internet.packets() == []
 
 
-def destinations(home, family):
-    return {"an own address": home.cable.address[family], "loopback": "::1" if family == 6 else "127.0.0.1",
+def destinations(container, family):
+    return {"an own address": container.link.address[family], "loopback": "::1" if family == 6 else "127.0.0.1",
             "an unlisted address": UNLISTED[family], "an allowed address": ALLOWED[family],
             "the accomplice": ACCOMPLICE[family]}
 
 
 @pytest.mark.parametrize("kind", ["udp", "tcp"])
-def test_a_free_address_is_no_source(world, home, visitor, state, kind):
-    for to in destinations(home, 6).values():
+def test_a_free_address_is_no_source(internet, container, agent, state, kind):
+    for to in destinations(container, 6).values():
         for port in (CLOSED, 443, 53):
-            nothing_leaves(world, visitor, misdirection.from_a_free_address(kind, to, port))
+            nothing_leaves(internet, agent, misdirection.from_a_free_address(kind, to, port))
 
 
-def test_a_multicast_interface_is_no_source(world, home, visitor, state):
-    for to in destinations(home, 4).values():
-        nothing_leaves(world, visitor, misdirection.from_a_multicast_interface(to, CLOSED))
+def test_a_multicast_interface_is_no_source(internet, container, agent, state):
+    for to in destinations(container, 4).values():
+        nothing_leaves(internet, agent, misdirection.from_a_multicast_interface(to, CLOSED))
 
 
-def test_a_mapped_address_is_no_source(world, home, visitor, state):
-    nothing_leaves(world, visitor, misdirection.from_a_mapped_address(home.cable.address[4]))
+def test_a_mapped_address_is_no_source(internet, container, agent, state):
+    nothing_leaves(internet, agent, misdirection.from_a_mapped_address(container.link.address[4]))
 
 
-def test_an_admitted_host_is_no_first_hop(world, home, visitor, state):
+def test_an_admitted_host_is_no_first_hop(internet, container, agent, state):
     for family in (4, 6):
-        visitor.opens("allowed.example", family)
-    nothing_leaves(world, visitor, misdirection.by_a_source_route(ALLOWED, 443))
+        agent.opens("allowed.example", family)
+    nothing_leaves(internet, agent, misdirection.by_a_source_route(ALLOWED, 443))
 
 
-def test_an_own_address_is_not_reached_along_another_route(world, home, visitor, state, family):
-    for to in destinations(home, family).values():
-        nothing_leaves(world, visitor, misdirection.along_another_route(family, to, home.cable.address[family], CLOSED))
+def test_an_own_address_is_not_reached_along_another_route(internet, container, agent, state, family):
+    for to in destinations(container, family).values():
+        nothing_leaves(internet, agent, misdirection.along_another_route(family, to, container.link.address[family], CLOSED))
 
 
-def test_a_forged_source_is_audited(home, visitor):
-    to = home.cable.address[6]
-    visitor.python(misdirection.from_a_free_address("udp", to, CLOSED))
-    home.eventually_audited("deny", kind="packet", address=to, why="forged-source")
+def test_a_forged_source_is_audited(container, agent):
+    to = container.link.address[6]
+    agent.python(misdirection.from_a_free_address("udp", to, CLOSED))
+    container.eventually_audited("deny", kind="packet", address=to, why="forged-source")
 
 
 # From a container inside that may use raw sockets ------------------------------------------------------------
@@ -109,17 +109,17 @@ def echo_request(family, source, destination):
 
 
 @pytest.fixture
-def container_home(fresh_gatehouse):
-    return fresh_gatehouse()
+def container_home(new_container):
+    return new_container()
 
 
-def test_a_container_inside_gets_no_forged_source_answered(world, container_home, who, family):
-    container_home.visit(who=who)
-    world.forget()
+def test_a_container_inside_gets_no_forged_source_answered(internet, container_home, who, family):
+    container_home.start_agent(who=who)
+    internet.forget()
     with container_home.container_inside(family):
-        container_home.cable.network.sysctl("ipv4/conf/all/rp_filter", 0)
-        container_home.cable.network.sysctl("ipv4/conf/in0/rp_filter", 0)
-        own, source = container_home.cable.address[family], ACCOMPLICE[family]
+        container_home.link.network.sysctl("ipv4/conf/all/rp_filter", 0)
+        container_home.link.network.sysctl("ipv4/conf/in0/rp_filter", 0)
+        own, source = container_home.link.address[family], ACCOMPLICE[family]
         out = container_home.raw_inside(family)
         with out:
             for destination in (own, UNLISTED[family], ALLOWED[family]):
@@ -127,7 +127,7 @@ def test_a_container_inside_gets_no_forged_source_answered(world, container_home
                                           (socket.IPPROTO_ICMP if family == 4 else socket.IPPROTO_ICMPV6,
                                            echo_request(family, source, destination))):
                     out.sendto(header(source, destination, protocol, payload), (destination, 0))
-        assert world.packets() == []
+        assert internet.packets() == []
 
 
 def is_refused(out):
@@ -140,12 +140,12 @@ def is_refused(out):
         return True
 
 
-def test_a_container_inside_is_refused_at_once(world, container_home, who, family):
-    container_home.visit(who=who)
+def test_a_container_inside_is_refused_at_once(internet, container_home, who, family):
+    container_home.start_agent(who=who)
     with container_home.container_inside(family) as out:
         out.setsockopt(socket.IPPROTO_IPV6 if family == 6 else socket.IPPROTO_IP, 25 if family == 6 else 11, 1)
         out.settimeout(1)
         out.connect((UNLISTED[family], 443))
         # The first packet may get lost while the neighbour is looked for.
         eventually(lambda: is_refused(out), "it is refused")
-    assert world.packets() == []
+    assert internet.packets() == []

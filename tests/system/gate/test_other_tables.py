@@ -4,8 +4,8 @@ import pytest
 
 from support.behaviours import host
 from support.outcomes import assert_refused
-from support.visitor import code
-from support.world import ALLOWED, RESOLVER, UNLISTED
+from support.agent import code
+from support.internet import ALLOWED, RESOLVER, UNLISTED
 
 DOCKER = """
 table ip nat {
@@ -61,68 +61,68 @@ table inet ostiary_not {
 
 
 @pytest.fixture
-def home(fresh_gatehouse, world):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    return fresh_gatehouse()
+def container(new_container, internet):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    return new_container()
 
 
-def others(home):
+def others(container):
     """Every table but the gate's, with handles and without counters."""
-    tables = [line for line in home.tables() if line != "table inet ostiary"]
-    return {line: home.nft("--handle", "--stateless", "list", *line.split()) for line in tables}
+    tables = [line for line in container.tables() if line != "table inet ostiary"]
+    return {line: container.nft("--handle", "--stateless", "list", *line.split()) for line in tables}
 
 
 @pytest.mark.parametrize("tables", [DOCKER, OWN, DOCKER + OWN], ids=["Docker's", "the user's", "both"])
 @pytest.mark.parametrize("keep", ["always", "never"])
-def test_they_are_untouched_to_the_byte(home, who, tables, keep):
-    home.nft("-f", "-", stdin=tables)
-    before = others(home)
-    visitor = home.visit("--allow", "allowed.example", "--upstream", RESOLVER[6], "--keep-rules", keep, who=who)
-    assert visitor.opens("allowed.example")
-    assert others(home) == before
-    visitor.session.close_stdin()
-    visitor.session.wait()
-    assert others(home) == before
-    assert bool(home.rules()) == (keep == "always")
+def test_they_are_untouched_to_the_byte(container, who, tables, keep):
+    container.nft("-f", "-", stdin=tables)
+    before = others(container)
+    agent = container.start_agent("--allow", "allowed.example", "--upstream", RESOLVER[6], "--keep-rules", keep, who=who)
+    assert agent.opens("allowed.example")
+    assert others(container) == before
+    agent.session.close_stdin()
+    agent.session.wait()
+    assert others(container) == before
+    assert bool(container.rules()) == (keep == "always")
 
 
-def test_accepting_what_the_gate_denies_does_not_open_it(world, home, who, family):
-    home.nft("-f", "-", stdin=OWN)
-    visitor = home.visit("--allow", "allowed.example", who=who)
-    world.forget()
+def test_accepting_what_the_gate_denies_does_not_open_it(internet, container, who, family):
+    container.nft("-f", "-", stdin=OWN)
+    agent = container.start_agent("--allow", "allowed.example", who=who)
+    internet.forget()
     for transport in ("tcp", "udp"):
-        assert_refused(visitor.connect(UNLISTED[family], 443, transport), world)
+        assert_refused(agent.connect(UNLISTED[family], 443, transport), internet)
 
 
 @pytest.fixture
-def in_docker(world, home, who):
+def in_docker(internet, container, who):
     """Docker's embedded resolver: 127.0.0.11, behind rules of its own."""
-    home.nft("-f", "-", stdin=DOCKER)
+    container.nft("-f", "-", stdin=DOCKER)
     for port in (41234, 41235):
-        world.upstream.listen(home.cable.network, port, "::ffff:127.0.0.11")
-    home.write("/etc/resolv.conf", "nameserver 127.0.0.11\noptions ndots:0\n")
-    world.forget()
-    return home.visit("--allow", "allowed.example", "--allow", "*.allowed.example", who=who)
+        internet.upstream.listen(container.link.network, port, "::ffff:127.0.0.11")
+    container.write("/etc/resolv.conf", "nameserver 127.0.0.11\noptions ndots:0\n")
+    internet.forget()
+    return container.start_agent("--allow", "allowed.example", "--allow", "*.allowed.example", who=who)
 
 
-def test_the_gate_asks_dockers_resolver(world, in_docker):
+def test_the_gate_asks_dockers_resolver(internet, in_docker):
     assert in_docker.asks_for("allowed.example") == [ALLOWED[4]]
-    assert {query.server for query in world.upstream.queries} == {"127.0.0.11"}
-    assert world.packets() == []
+    assert {query.server for query in internet.upstream.queries} == {"127.0.0.11"}
+    assert internet.packets() == []
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_the_agent_that_asks_dockers_resolver_asks_the_gate(world, in_docker, transport):
+def test_the_agent_that_asks_dockers_resolver_asks_the_gate(internet, in_docker, transport):
     assert in_docker.asks_for("allowed.example", server="127.0.0.11", transport=transport) == [ALLOWED[4]]
-    world.forget()
+    internet.forget()
     assert code(in_docker.asks("unlisted.example", server="127.0.0.11", transport=transport)) == "NXDOMAIN"
-    assert world.upstream.queries == []
+    assert internet.upstream.queries == []
 
 
 @pytest.mark.parametrize("transport, port", [("tcp", 41234), ("udp", 41235)])
-def test_its_hidden_port_is_closed(world, in_docker, transport, port):
-    world.forget()
+def test_its_hidden_port_is_closed(internet, in_docker, transport, port):
+    internet.forget()
     assert not in_docker.connect("127.0.0.11", port, transport)["reached"]
     query = "123401000001000000000000" + "08" + b"unlisted".hex() + "07" + b"example".hex() + "0000010001"
     assert not in_docker.ask(query, "127.0.0.11", port=port, transport=transport, timeout=0.3)["reached"]
-    assert world.upstream.queries == []
+    assert internet.upstream.queries == []

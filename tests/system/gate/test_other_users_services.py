@@ -4,7 +4,7 @@ import pytest
 
 from support.behaviours import host
 from support.rootfs import OTHER
-from support.world import ALLOWED
+from support.internet import ALLOWED
 
 MSG_FASTOPEN, TCP_FASTOPEN = 0x20000000, 23
 LISTENS = "import builtins; builtins.l = l"  # beyond the end of one program
@@ -26,24 +26,24 @@ def own_connection(port, source, early):
 
 
 @pytest.fixture
-def home(fresh_gatehouse):
-    home = fresh_gatehouse()
-    home.cable.network.sysctl("ipv4/tcp_fastopen", 3)
-    return home
+def container(new_container):
+    container = new_container()
+    container.link.network.sysctl("ipv4/tcp_fastopen", 3)
+    return container
 
 
 @pytest.mark.parametrize("near", ["loopback", "own"])
-def test_a_corked_datagram_does_not_come_back_to_this_host(world, home, near):
+def test_a_corked_datagram_does_not_come_back_to_this_host(internet, container, near):
     """Its route is this host's, and its header names an admitted one: the kernel would deliver it here."""
-    world.upstream.name("allowed.example", host(ALLOWED))
-    visitor = home.visit("--scope", "user", "--allow", "allowed.example:4443/udp")
-    other = home.visit_beside(visitor, uid=OTHER)
-    visitor.opens("allowed.example", 4)
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    agent = container.start_agent("--scope", "user", "--allow", "allowed.example:4443/udp")
+    other = container.start_process_beside(agent, uid=OTHER)
+    agent.opens("allowed.example", 4)
     other.python(f"""
 l = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); l.bind(("0.0.0.0", 4443)); l.settimeout(0.5)
 {LISTENS}""")
-    first = home.cable.address[4] if near == "own" else "127.0.0.1"
-    visitor.python(f"""
+    first = container.link.address[4] if near == "own" else "127.0.0.1"
+    agent.python(f"""
 for _ in range(2):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     for step in (lambda: s.sendto(b"the-secret", socket.MSG_MORE, ({first!r}, 4443)),
@@ -55,11 +55,11 @@ for _ in range(2):
 
 
 @pytest.mark.parametrize("before", ["nothing", "an own connection"])
-def test_no_data_comes_with_a_syn(home, before):
-    visitor = home.visit("--scope", "user")
-    other = home.visit_beside(visitor, uid=OTHER)
+def test_no_data_comes_with_a_syn(container, before):
+    agent = container.start_agent("--scope", "user")
+    other = container.start_process_beside(agent, uid=OTHER)
     if before == "an own connection":
-        prepared = visitor.python(OWN_CONNECTION + """
+        prepared = agent.python(OWN_CONNECTION + """
 own_connection(5555, 45556, early=False)
 own_connection(5555, 45556, early=True)
 own_connection(4444, 45555, early=False)""", patience=20)
@@ -68,7 +68,7 @@ own_connection(4444, 45555, early=False)""", patience=20)
 l = socket.socket(); l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); l.bind(("127.0.0.1", 4444))
 l.setsockopt(6, {TCP_FASTOPEN}, 5); l.listen(5); l.settimeout(1)
 {LISTENS}""")
-    visitor.python(f"""
+    agent.python(f"""
 c = socket.socket(); c.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); c.bind(("127.0.0.1", 45555)); c.settimeout(0.3)
 try: c.sendto(b"the-secret", {MSG_FASTOPEN}, ("127.0.0.1", 4444))
 except OSError: pass""")

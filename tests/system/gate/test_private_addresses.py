@@ -4,9 +4,9 @@ import pytest
 
 from support.behaviours import addresses, alias, in_turn
 from support.outcomes import assert_refused
-from support.visitor import code, explanation
+from support.agent import code, explanation
 from support.waiting import eventually
-from support.world import ALLOWED, METADATA, PRIVATE
+from support.internet import ALLOWED, METADATA, PRIVATE
 
 INSIDE = {
     "link-local metadata": "169.254.169.254", "container metadata": "169.254.170.2", "link-local": "169.254.1.1",
@@ -26,22 +26,22 @@ NEXT_DOOR = {4: "10.77.0.3", 6: "fd77::3"}  # what a rule makes an exception for
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, world, who):
+def container(shared_container, internet, who):
     for number, address in enumerate(INSIDE.values()):
-        world.upstream.name(f"inside{number}.allowed.example", addresses(address))
+        internet.upstream.name(f"inside{number}.allowed.example", addresses(address))
         public = ALLOWED[6 if ":" in address else 4]
-        world.upstream.name(f"mixed{number}.allowed.example", addresses(address, public))
+        internet.upstream.name(f"mixed{number}.allowed.example", addresses(address, public))
         where = {6: address} if ":" in address else {4: address}
-        world.upstream.name(f"alias{number}.allowed.example", alias("other.example", to=where))
-    world.upstream.name("private.example", addresses(*NEXT_DOOR.values()))
-    return new_gatehouse()
+        internet.upstream.name(f"alias{number}.allowed.example", alias("other.example", to=where))
+    internet.upstream.name("private.example", addresses(*NEXT_DOOR.values()))
+    return shared_container()
 
 
 @pytest.fixture(scope="module")
-def visitor(home, who):
-    home.policy({"allow": [{"host": "*.allowed.example"},
+def agent(container, who):
+    container.policy({"allow": [{"host": "*.allowed.example"},
                            {"host": "private.example", "private": True, "ports": [443]}]})
-    return home.visit(who=who)
+    return container.start_agent(who=who)
 
 
 def number_of(what):
@@ -53,82 +53,82 @@ def kind_of(what):
 
 
 @pytest.mark.parametrize("what", INSIDE)
-def test_it_is_not_told_and_not_admitted(home, visitor, what):
-    reply = visitor.asks(f"inside{number_of(what)}.allowed.example", kind_of(what))
+def test_it_is_not_told_and_not_admitted(container, agent, what):
+    reply = agent.asks(f"inside{number_of(what)}.allowed.example", kind_of(what))
     assert code(reply) == "NOERROR" and not reply.answer and not reply.additional
-    assert INSIDE[what] not in home.admitted_addresses()
+    assert INSIDE[what] not in container.admitted_addresses()
 
 
 @pytest.mark.parametrize("what", INSIDE)
-def test_it_is_not_told_at_the_end_of_an_alias_either(home, visitor, what):
-    reply = visitor.asks(f"alias{number_of(what)}.allowed.example", kind_of(what))
+def test_it_is_not_told_at_the_end_of_an_alias_either(container, agent, what):
+    reply = agent.asks(f"alias{number_of(what)}.allowed.example", kind_of(what))
     assert not reply.answer and not reply.additional
-    assert INSIDE[what] not in home.admitted_addresses()
+    assert INSIDE[what] not in container.admitted_addresses()
 
 
 @pytest.mark.parametrize("what", INSIDE)
-def test_public_addresses_beside_it_are_told_alone(home, visitor, what):
-    found = visitor.asks_for(f"mixed{number_of(what)}.allowed.example", kind_of(what))
+def test_public_addresses_beside_it_are_told_alone(container, agent, what):
+    found = agent.asks_for(f"mixed{number_of(what)}.allowed.example", kind_of(what))
     assert found == [ALLOWED[6 if kind_of(what) == "AAAA" else 4]]
-    assert INSIDE[what] not in home.admitted_addresses()
+    assert INSIDE[what] not in container.admitted_addresses()
 
 
 @pytest.mark.parametrize("place", [METADATA, PRIVATE], ids=["metadata", "private"])
-def test_it_cannot_be_reached_after_the_question(world, visitor, place, family):
+def test_it_cannot_be_reached_after_the_question(internet, agent, place, family):
     name = f"now{family}{place[4].replace('.', '-')}.allowed.example"
-    world.upstream.name(name, addresses(*place.values()))
-    visitor.asks(name, "A" if family == 4 else "AAAA")
-    world.forget()
-    assert_refused(visitor.connect(place[family], 443), world)
+    internet.upstream.name(name, addresses(*place.values()))
+    agent.asks(name, "A" if family == 4 else "AAAA")
+    internet.forget()
+    assert_refused(agent.connect(place[family], 443), internet)
 
 
-def test_it_is_audited_as_rebinding(world, home, visitor, who):
-    world.upstream.name(f"rebound-{who}.allowed.example", addresses("169.254.169.254"))
-    visitor.asks(f"rebound-{who}.allowed.example")
-    home.eventually_audited("deny", name=f"rebound-{who}.allowed.example", type="A", why="rebinding")
+def test_it_is_audited_as_rebinding(internet, container, agent, who):
+    internet.upstream.name(f"rebound-{who}.allowed.example", addresses("169.254.169.254"))
+    agent.asks(f"rebound-{who}.allowed.example")
+    container.eventually_audited("deny", name=f"rebound-{who}.allowed.example", type="A", why="rebinding")
 
 
-def test_each_time_it_is_asked_for_is_audited(world, home, visitor, who):
+def test_each_time_it_is_asked_for_is_audited(internet, container, agent, who):
     """Also what the gate answers from its cache."""
     name = f"often-{who}.allowed.example"
-    world.upstream.name(name, addresses("10.1.2.3", ttl=300))
+    internet.upstream.name(name, addresses("10.1.2.3", ttl=300))
     for _ in range(3):
-        visitor.asks(name)
-    eventually(lambda: sum(event["count"] for event in home.audit("deny", name=name, why="rebinding")) == 3,
+        agent.asks(name)
+    eventually(lambda: sum(event["count"] for event in container.audit("deny", name=name, why="rebinding")) == 3,
                "three denials are told")
-    assert len(world.upstream.asked(name, "A")) == 1
+    assert len(internet.upstream.asked(name, "A")) == 1
 
 
-def test_the_answer_says_why_it_is_empty(world, visitor, who):
+def test_the_answer_says_why_it_is_empty(internet, agent, who):
     name = f"explained-{who}.allowed.example"
-    world.upstream.name(name, addresses("10.1.2.3", ttl=300))
+    internet.upstream.name(name, addresses("10.1.2.3", ttl=300))
     for _ in range(2):
-        code_of_error, text = explanation(visitor.asks(name))
+        code_of_error, text = explanation(agent.asks(name))
         assert code_of_error == BLOCKED and "private addresses only" in text
 
 
-def test_what_the_boot_resolves_is_told_as_its_own_doing(world, fresh_gatehouse, who):
+def test_what_the_boot_resolves_is_told_as_its_own_doing(internet, new_container, who):
     """Else the agent's own lookups of that name would hide behind it."""
-    world.upstream.name("inside.example", addresses("10.1.2.3", ttl=300))
-    home = fresh_gatehouse()
-    visitor = home.visit("--allow", "inside.example", who=who)
-    assert {event["by"] for event in home.audit("deny", name="inside.example")} == {"boot"}
-    visitor.asks("inside.example")
-    eventually(lambda: [event for event in home.audit("deny", name="inside.example") if "by" not in event],
+    internet.upstream.name("inside.example", addresses("10.1.2.3", ttl=300))
+    container = new_container()
+    agent = container.start_agent("--allow", "inside.example", who=who)
+    assert {event["by"] for event in container.audit("deny", name="inside.example")} == {"boot"}
+    agent.asks("inside.example")
+    eventually(lambda: [event for event in container.audit("deny", name="inside.example") if "by" not in event],
                "the agent's lookup is told")
 
 
-def test_a_rule_that_says_private_opens_it(world, visitor, family):
-    assert visitor.opens("private.example", family) == [NEXT_DOOR[family]]
-    assert visitor.connect(NEXT_DOOR[family], 443)["reached"]
-    world.forget()
-    assert_refused(visitor.connect(NEXT_DOOR[family], 80), world)
+def test_a_rule_that_says_private_opens_it(internet, agent, family):
+    assert agent.opens("private.example", family) == [NEXT_DOOR[family]]
+    assert agent.connect(NEXT_DOOR[family], 443)["reached"]
+    internet.forget()
+    assert_refused(agent.connect(NEXT_DOOR[family], 80), internet)
 
 
-def test_a_name_that_was_public_yesterday_does_not_lead_inside_today(world, home, visitor, who):
+def test_a_name_that_was_public_yesterday_does_not_lead_inside_today(internet, container, agent, who):
     """DNS rebinding, with the shortest TTL."""
     name = f"turns-{who}.allowed.example"
-    world.upstream.name(name, in_turn(addresses(ALLOWED[4], ttl=1), addresses("10.1.2.3", ttl=1)))
-    assert visitor.asks_for(name) == [ALLOWED[4]]
-    eventually(lambda: visitor.asks_for(name) == [], "the name leads inside")
-    assert "10.1.2.3" not in home.admitted_addresses()
+    internet.upstream.name(name, in_turn(addresses(ALLOWED[4], ttl=1), addresses("10.1.2.3", ttl=1)))
+    assert agent.asks_for(name) == [ALLOWED[4]]
+    eventually(lambda: agent.asks_for(name) == [], "the name leads inside")
+    assert "10.1.2.3" not in container.admitted_addresses()

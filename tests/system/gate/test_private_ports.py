@@ -7,9 +7,9 @@ import pytest
 
 from support.behaviours import addresses
 from support.outcomes import assert_refused
-from support.visitor import code
+from support.agent import code
 from support.waiting import eventually
-from support.world import ALLOWED, METADATA
+from support.internet import ALLOWED, METADATA
 
 NEIGHBOUR = {4: "10.77.0.3", 6: "fd77::3"}
 COLLECTOR = "collector.corp.example"
@@ -18,62 +18,62 @@ BY_WORD = "any.private.example"
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, world, who):
-    world.upstream.name(COLLECTOR, addresses(*NEIGHBOUR.values(), *ALLOWED.values()))
-    world.upstream.name(LED_ASTRAY, addresses(*METADATA.values()))
-    world.upstream.name(BY_WORD, addresses(*METADATA.values(), *NEIGHBOUR.values()))
-    return new_gatehouse()
+def container(shared_container, internet, who):
+    internet.upstream.name(COLLECTOR, addresses(*NEIGHBOUR.values(), *ALLOWED.values()))
+    internet.upstream.name(LED_ASTRAY, addresses(*METADATA.values()))
+    internet.upstream.name(BY_WORD, addresses(*METADATA.values(), *NEIGHBOUR.values()))
+    return shared_container()
 
 
 @pytest.fixture(scope="module")
-def visitor(home, who):
-    home.policy({"allow": ["*.corp.example:80,443", {"host": "*.private.example", "private": True},
+def agent(container, who):
+    container.policy({"allow": ["*.corp.example:80,443", {"host": "*.private.example", "private": True},
                            {"host": LED_ASTRAY, "ports": [4318], "private": True},
                            "169.254.0.0/16:80", "[fd00:ec2::/32]:80", f"{METADATA[4]}:8080", f"[{METADATA[6]}]:8080"]})
-    return home.visit(env={"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{COLLECTOR}:4318"}, who=who)
+    return container.start_agent(env={"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{COLLECTOR}:4318"}, who=who)
 
 
 @pytest.fixture(params=["first gate", "next gate"])
-def gate(request, home, visitor):
+def gate(request, container, agent):
     if request.param == "next gate":
-        before = home.gate(visitor.session)
+        before = container.gate(agent.session)
         os.kill(before, signal.SIGKILL)
-        eventually(lambda: home._gates(visitor.session) not in ([], [before]), "another gate runs")
+        eventually(lambda: container._gates(agent.session) not in ([], [before]), "another gate runs")
 
 
 def kind(family):
     return "A" if family == 4 else "AAAA"
 
 
-def test_a_private_address_is_open_on_the_ports_of_the_rule_that_says_private(world, visitor, gate, family):
-    assert set(visitor.asks_for(COLLECTOR, kind(family))) == {NEIGHBOUR[family], ALLOWED[family]}
-    assert visitor.connect(NEIGHBOUR[family], 4318)["reached"]
+def test_a_private_address_is_open_on_the_ports_of_the_rule_that_says_private(internet, agent, gate, family):
+    assert set(agent.asks_for(COLLECTOR, kind(family))) == {NEIGHBOUR[family], ALLOWED[family]}
+    assert agent.connect(NEIGHBOUR[family], 4318)["reached"]
     for port in (80, 443):
-        world.forget()
-        assert_refused(visitor.connect(NEIGHBOUR[family], port), world)
+        internet.forget()
+        assert_refused(agent.connect(NEIGHBOUR[family], port), internet)
 
 
-def test_a_public_address_of_that_name_is_open_on_all_its_ports(visitor, gate, family):
-    visitor.asks_for(COLLECTOR, kind(family))
-    assert all(visitor.connect(ALLOWED[family], port)["reached"] for port in (80, 443, 4318))
+def test_a_public_address_of_that_name_is_open_on_all_its_ports(agent, gate, family):
+    agent.asks_for(COLLECTOR, kind(family))
+    assert all(agent.connect(ALLOWED[family], port)["reached"] for port in (80, 443, 4318))
 
 
-def test_no_name_leads_to_a_metadata_service_whatever_its_rule_says(world, home, visitor, gate, family):
-    reply = visitor.asks(LED_ASTRAY, kind(family))
+def test_no_name_leads_to_a_metadata_service_whatever_its_rule_says(internet, container, agent, gate, family):
+    reply = agent.asks(LED_ASTRAY, kind(family))
     assert code(reply) == "NOERROR" and not reply.answer
-    assert visitor.asks_for(BY_WORD, kind(family)) == [NEIGHBOUR[family]]
-    assert METADATA[family] not in home.admitted_addresses()
+    assert agent.asks_for(BY_WORD, kind(family)) == [NEIGHBOUR[family]]
+    assert METADATA[family] not in container.admitted_addresses()
     for port in (80, 443, 4318):
-        world.forget()
-        assert_refused(visitor.connect(METADATA[family], port), world)
+        internet.forget()
+        assert_refused(agent.connect(METADATA[family], port), internet)
 
 
-def test_a_network_does_not_hold_the_metadata_service_within_it(world, visitor, family):
+def test_a_network_does_not_hold_the_metadata_service_within_it(internet, agent, family):
     beside = {4: "169.254.169.252", 6: "fd00:ec2::252"}[family]
-    assert visitor.connect(beside, 80)["reached"]
-    world.forget()
-    assert_refused(visitor.connect(METADATA[family], 80), world)
+    assert agent.connect(beside, 80)["reached"]
+    internet.forget()
+    assert_refused(agent.connect(METADATA[family], 80), internet)
 
 
-def test_a_rule_for_that_very_address_opens_it(visitor, family):
-    assert visitor.connect(METADATA[family], 8080)["reached"]
+def test_a_rule_for_that_very_address_opens_it(agent, family):
+    assert agent.connect(METADATA[family], 8080)["reached"]

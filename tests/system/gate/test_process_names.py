@@ -14,19 +14,19 @@ def arguments(pid):
     return open(f"/proc/{pid}/cmdline", "rb").read().rstrip(b"\0").split(b"\0")
 
 
-def test_keeper_and_gate_have_their_names(home, visitor):
-    assert comm(visitor.session.program) == "ostiary"
-    gate = home.gate(visitor.session)
+def test_keeper_and_gate_have_their_names(container, agent):
+    assert comm(agent.session.program) == "ostiary"
+    gate = container.gate(agent.session)
     assert comm(gate) == "ostiary-gate" and arguments(gate) == [b"ostiary-gate"]
 
 
-def test_a_gate_that_was_started_again_has_its_name(fresh_gatehouse, who):
+def test_a_gate_that_was_started_again_has_its_name(new_container, who):
     """Beside a root agent it is a copy of the keeper's process."""
-    home = fresh_gatehouse()
-    visitor = home.visit(who=who)
-    before = home.gate(visitor.session)
+    container = new_container()
+    agent = container.start_agent(who=who)
+    before = container.gate(agent.session)
     os.kill(before, signal.SIGKILL)
-    eventually(lambda: home._gates(visitor.session) not in ([], [before]), "another gate runs")
-    gate = home.gate(visitor.session)
+    eventually(lambda: container._gates(agent.session) not in ([], [before]), "another gate runs")
+    gate = container.gate(agent.session)
     assert comm(gate) == "ostiary-gate" and arguments(gate) == [b"ostiary-gate"]
-    assert arguments(visitor.session.program)[1] == b"run"
+    assert arguments(agent.session.program)[1] == b"run"

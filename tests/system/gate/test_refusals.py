@@ -10,76 +10,76 @@ from support.behaviours import addresses, host, silence_for_ever
 from support.capabilities import without_capability
 from support.namespaces import CLONE_NEWNET, call
 from support.telemetry import COLLECTOR
-from support.world import ALLOWED
+from support.internet import ALLOWED
 
 CLONE_NEWUSER = 0x10000000
 
 
 @pytest.fixture
-def home(fresh_gatehouse, world):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    world.upstream.name("silent.example", silence_for_ever)
-    return fresh_gatehouse()
+def container(new_container, internet):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    internet.upstream.name("silent.example", silence_for_ever)
+    return new_container()
 
 
-def refused(home, status, *flags, **how):
+def refused(container, status, *flags, **how):
     """The last line: what came before it told of the boot."""
-    result = home.boot("touch", "/work/started", flags=flags, **how)
-    assert result.status == status and not home.exists("/work/started"), result
+    result = container.boot("touch", "/work/started", flags=flags, **how)
+    assert result.status == status and not container.exists("/work/started"), result
     assert result.stdout == ""
     return result.stderr.splitlines()[-1]
 
 
-def test_without_the_capability_it_names_the_flag_that_gives_it(home):
-    line = refused(home, 77, prepare=without_capability("NET_ADMIN"))
+def test_without_the_capability_it_names_the_flag_that_gives_it(container):
+    line = refused(container, 77, prepare=without_capability("NET_ADMIN"))
     assert "--cap-add=NET_ADMIN" in line
-    assert home.tables() == []
+    assert container.tables() == []
 
 
 @pytest.mark.parametrize("capability", ["SETUID", "SETGID", "SETPCAP"])
-def test_a_gate_that_cannot_be_confined_says_what_it_takes_once(home, capability):
-    result = home.boot("touch", "/work/started", flags=["--user", "agent"], prepare=without_capability(capability))
-    assert result.status == 77 and not home.exists("/work/started"), result
+def test_a_gate_that_cannot_be_confined_says_what_it_takes_once(container, capability):
+    result = container.boot("touch", "/work/started", flags=["--user", "agent"], prepare=without_capability(capability))
+    assert result.status == 77 and not container.exists("/work/started"), result
     error, = [line for line in result.stderr.splitlines() if "error" in line]
     assert f"CAP_{capability}" in error
 
 
 @pytest.mark.parametrize("how", [{"command": "no-such-command"}, {"flags": ["--workdir", "/no/such"]},
                                  {"flags": ["--auth-hook", "/no/such"]}], ids=["program", "workdir", "hook"])
-def test_what_could_not_start_is_told_before_the_network_is_touched(home, how):
-    result = home.boot(how.get("command", "true"), flags=how.get("flags", ()))
+def test_what_could_not_start_is_told_before_the_network_is_touched(container, how):
+    result = container.boot(how.get("command", "true"), flags=how.get("flags", ()))
     assert result.status in (66, 78, 127), result
-    assert home.tables() == []
+    assert container.tables() == []
 
 
-def test_an_unprivileged_user_is_told_so(home):
-    assert home.boot("touch", "/work/started", uid=1000).status == 77
-    assert not home.exists("/work/started")
+def test_an_unprivileged_user_is_told_so(container):
+    assert container.boot("touch", "/work/started", uid=1000).status == 77
+    assert not container.exists("/work/started")
 
 
 @pytest.mark.parametrize("kind, address", [("SOCK_DGRAM", "127.0.0.1"), ("SOCK_STREAM", "127.0.0.1"),
                                            ("SOCK_DGRAM", "::1"), ("SOCK_STREAM", "::1"), ("SOCK_DGRAM", "::")])
-def test_a_port_that_is_taken_is_named(home, kind, address):
-    assert home.boot("true").status == 0
-    port = int(re.search(r"redirect to :(\d+)", home.rules())[1])
-    with home.cable.network.entered():
+def test_a_port_that_is_taken_is_named(container, kind, address):
+    assert container.boot("true").status == 0
+    port = int(re.search(r"redirect to :(\d+)", container.rules())[1])
+    with container.link.network.entered():
         taker = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, getattr(socket, kind))
     with taker:
         taker.bind((address, port))
         if kind == "SOCK_STREAM":
             taker.listen()
-        assert str(port) in refused(home, 69)
+        assert str(port) in refused(container, 69)
 
 
-def test_a_resolver_at_the_port_of_dns_is_no_obstacle(world, home):
+def test_a_resolver_at_the_port_of_dns_is_no_obstacle(internet, container):
     """dnsmasq, systemd-resolved: the gate takes the questions before they reach it."""
-    with home.cable.network.entered():
+    with container.link.network.entered():
         takers = [socket.socket(socket.AF_INET6, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
     for taker in takers:
         taker.bind(("::", 53))
     takers[1].listen()
-    visitor = home.visit("--allow", "allowed.example")
-    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
+    agent = container.start_agent("--allow", "allowed.example")
+    assert agent.asks_for("allowed.example") == [ALLOWED[4]]
     for taker in takers:
         taker.close()
 
@@ -99,74 +99,74 @@ def in_the_machines_network():
     os.close(own)
 
 
-def test_the_machines_own_network_is_not_cut_off(home, in_the_machines_network):
-    line = refused(home, 69, prepare=in_the_machines_network)
+def test_the_machines_own_network_is_not_cut_off(container, in_the_machines_network):
+    line = refused(container, 69, prepare=in_the_machines_network)
     assert "--in-place" in line and ("container" in line or "namespace" in line)
 
 
-def test_where_one_user_is_held_the_machines_own_network_is_not_cut_off(home, in_the_machines_network):
+def test_where_one_user_is_held_the_machines_own_network_is_not_cut_off(container, in_the_machines_network):
     """So it is not refused for that; here it has no right to rules in that network."""
-    line = refused(home, 77, "--scope", "user", "--user", "nobody", prepare=in_the_machines_network)
+    line = refused(container, 77, "--scope", "user", "--user", "nobody", prepare=in_the_machines_network)
     assert "--cap-add=NET_ADMIN" in line
 
 
-def test_a_required_host_that_does_not_resolve_is_the_end(home):
+def test_a_required_host_that_does_not_resolve_is_the_end(container):
     for host_name in ("dead.example", "silent.example"):
-        home.policy({"allow": [{"host": host_name, "required": True}]})
-        assert host_name in refused(home, 69, "--resolve-timeout", "1")
+        container.policy({"allow": [{"host": host_name, "required": True}]})
+        assert host_name in refused(container, 69, "--resolve-timeout", "1")
 
 
-def test_a_required_host_that_leads_inside_is_the_end(world, home):
-    world.upstream.name("inside.example", addresses("10.1.2.3"))
-    home.policy({"allow": [{"host": "inside.example", "required": True}]})
-    assert "inside.example" in refused(home, 69)
+def test_a_required_host_that_leads_inside_is_the_end(internet, container):
+    internet.upstream.name("inside.example", addresses("10.1.2.3"))
+    container.policy({"allow": [{"host": "inside.example", "required": True}]})
+    assert "inside.example" in refused(container, 69)
 
 
-def test_a_required_host_that_resolves_is_fine(home):
-    home.policy({"allow": [{"host": "allowed.example", "required": True}]})
-    assert home.boot("true").status == 0
+def test_a_required_host_that_resolves_is_fine(container):
+    container.policy({"allow": [{"host": "allowed.example", "required": True}]})
+    assert container.boot("true").status == 0
 
 
-def test_required_telemetry_that_does_not_resolve_is_the_end(home):
+def test_required_telemetry_that_does_not_resolve_is_the_end(container):
     env = COLLECTOR | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://dead.example:4318"}
-    result = home.run("run", "--require-telemetry", "--resolve-timeout", "1", "--", "touch", "/work/started", env=env)
-    assert result.status == 69 and not home.exists("/work/started"), result
+    result = container.run("run", "--require-telemetry", "--resolve-timeout", "1", "--", "touch", "/work/started", env=env)
+    assert result.status == 69 and not container.exists("/work/started"), result
     assert "dead.example" in result.stderr.splitlines()[-1]
 
 
-def test_telemetry_that_does_not_resolve_is_a_loud_warning_otherwise(home):
+def test_telemetry_that_does_not_resolve_is_a_loud_warning_otherwise(container):
     env = COLLECTOR | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://dead.example:4318"}
-    result = home.run("run", "--resolve-timeout", "1", "--", "true", env=env)
+    result = container.run("run", "--resolve-timeout", "1", "--", "true", env=env)
     assert result.status == 0, result
     assert [line for line in result.stderr.splitlines() if "warning" in line and "dead.example" in line]
 
 
-def test_no_resolver_at_all_is_said(home):
-    home.write("/etc/resolv.conf", "# nothing\n")
-    line = refused(home, 78)
+def test_no_resolver_at_all_is_said(container):
+    container.write("/etc/resolv.conf", "# nothing\n")
+    line = refused(container, 78)
     assert "/etc/resolv.conf" in line and "--upstream" in line
 
 
 @pytest.mark.parametrize("server", ["not-an-address", "192.0.2.53:99999", "resolver.example", "192.0.2.53,x"])
-def test_an_upstream_that_is_no_address_is_said(home, server):
-    assert "--upstream" in refused(home, 78, "--upstream", server)
+def test_an_upstream_that_is_no_address_is_said(container, server):
+    assert "--upstream" in refused(container, 78, "--upstream", server)
 
 
 @pytest.mark.parametrize("flags", [["--hold", "0"], ["--hold", "soon"], ["--resolve-timeout=-1"],
                                    ["--keep-rules", "perhaps"], ["--gate", "maybe"]])
-def test_a_setting_out_of_its_range_is_said(home, flags):
-    assert refused(home, 78, *flags)
+def test_a_setting_out_of_its_range_is_said(container, flags):
+    assert refused(container, 78, *flags)
 
 
-def test_with_the_gate_off_nothing_is_touched(home):
-    result = home.boot("true", flags=["--gate", "off"], prepare=without_capability("NET_ADMIN"))
+def test_with_the_gate_off_nothing_is_touched(container):
+    result = container.boot("true", flags=["--gate", "off"], prepare=without_capability("NET_ADMIN"))
     assert result.status == 0, result
-    assert home.tables() == []
+    assert container.tables() == []
 
 
-def test_a_kernel_without_ipv6_is_fine(world, home, who):
-    home.cable.network.sysctl("ipv6/conf/all/disable_ipv6", 1)
-    visitor = home.visit("--allow", "allowed.example", who=who)
-    assert visitor.opens("allowed.example") == [ALLOWED[4]]
-    assert visitor.connect(ALLOWED[4], 443)["reached"]
-    assert visitor.asks_for("allowed.example", "AAAA") == []
+def test_a_kernel_without_ipv6_is_fine(internet, container, who):
+    container.link.network.sysctl("ipv6/conf/all/disable_ipv6", 1)
+    agent = container.start_agent("--allow", "allowed.example", who=who)
+    assert agent.opens("allowed.example") == [ALLOWED[4]]
+    assert agent.connect(ALLOWED[4], 443)["reached"]
+    assert agent.asks_for("allowed.example", "AAAA") == []

@@ -8,19 +8,19 @@ import pytest
 
 from support import processes
 from support.outcomes import assert_refused
-from support.world import ALLOWED, UNLISTED
+from support.internet import ALLOWED, UNLISTED
 
 
 @pytest.fixture(autouse=True)
-def the_gate_holds_afterwards(home, visitor, world):
-    rules, gate = home.rules(), home.gate(visitor.session)
+def the_gate_holds_afterwards(container, agent, internet):
+    rules, gate = container.rules(), container.gate(agent.session)
     yield
-    world.forget()
-    assert home.rules() == rules
-    assert home.gate(visitor.session) == gate
+    internet.forget()
+    assert container.rules() == rules
+    assert container.gate(agent.session) == gate
     for address in UNLISTED.values():
-        assert_refused(visitor.connect(address, 443), world)
-    assert visitor.opens("allowed.example") == [ALLOWED[4]]
+        assert_refused(agent.connect(address, 443), internet)
+    assert agent.opens("allowed.example") == [ALLOWED[4]]
 
 
 def mark_in(rules):
@@ -28,23 +28,23 @@ def mark_in(rules):
     return int(re.search(r"meta mark (0x[0-9a-f]+)", rules)[1], 16)
 
 
-def test_the_gates_mark_cannot_be_worn(world, home, visitor, family):
-    mark = mark_in(home.rules())
-    outcome = visitor.python(f"""
+def test_the_gates_mark_cannot_be_worn(internet, container, agent, family):
+    mark = mark_in(container.rules())
+    outcome = agent.python(f"""
 s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, 36, {mark})
 s.sendto(b"out", ({UNLISTED[family]!r}, 443))""")
     assert outcome.get("error") == "EPERM", outcome
-    assert world.packets() == []
+    assert internet.packets() == []
 
 
-def test_the_gates_mark_cannot_be_sent_along_with_a_packet(world, home, visitor, family):
-    mark = mark_in(home.rules())
-    outcome = visitor.python(f"""
+def test_the_gates_mark_cannot_be_sent_along_with_a_packet(internet, container, agent, family):
+    mark = mark_in(container.rules())
+    outcome = agent.python(f"""
 s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_DGRAM)
 s.sendmsg([b"out"], [(socket.SOL_SOCKET, 36, struct.pack("I", {mark}))], 0, ({UNLISTED[family]!r}, 443))""")
     assert not outcome["reached"], outcome
-    assert world.packets() == []
+    assert internet.packets() == []
 
 
 @pytest.mark.parametrize("kind", ["socket.AF_INET, socket.SOCK_RAW, 253", "socket.AF_INET6, socket.SOCK_RAW, 253",
@@ -54,8 +54,8 @@ s.sendmsg([b"out"], [(socket.SOL_SOCKET, 36, struct.pack("I", {mark}))], 0, ({UN
                                   "44, socket.SOCK_RAW, 0"],
                          ids=["raw", "raw IPv6", "raw with header", "ICMP", "ICMPv6", "packet", "packet without header",
                               "XDP"])
-def test_no_raw_and_no_packet_socket(visitor, kind):
-    outcome = visitor.python(f"socket.socket({kind})")
+def test_no_raw_and_no_packet_socket(agent, kind):
+    outcome = agent.python(f"socket.socket({kind})")
     assert not outcome["reached"], outcome
 
 
@@ -63,48 +63,48 @@ def test_no_raw_and_no_packet_socket(visitor, kind):
     "flush ruleset", "delete table inet ostiary", "flush table inet ostiary", "add table inet mine",
     "add element inet ostiary allow4 { 203.0.113.66 . tcp . 443 }", "insert rule inet ostiary output accept",
     "add chain inet ostiary output { policy accept; }", "list ruleset"])
-def test_the_rules_cannot_be_touched(visitor, command):
-    assert visitor.run("nft", command)["status"] != 0
+def test_the_rules_cannot_be_touched(agent, command):
+    assert agent.run("nft", command)["status"] != 0
 
 
 @pytest.mark.parametrize("command", [
     "unshare -n true", "unshare -m true", "nsenter -t 1 -n true", "nsenter -t 1 -U true",
     "ip link set eth0 down", "ip route add 203.0.113.0/24 dev lo", "ip address add 203.0.113.9/32 dev lo",
     "ip link add tun0 type dummy", "ip rule add pref 1 lookup main", "ip neigh flush dev eth0"])
-def test_the_network_cannot_be_changed_or_left(visitor, command):
-    outcome = visitor.run("sh", "-c", command)
+def test_the_network_cannot_be_changed_or_left(agent, command):
+    outcome = agent.run("sh", "-c", command)
     assert outcome["status"] != 0, outcome
 
 
-def test_a_namespace_of_its_own_leads_nowhere(world, home, visitor, family):
+def test_a_namespace_of_its_own_leads_nowhere(internet, container, agent, family):
     """Where one can be made, it has no cable; and its rights end at its own border."""
-    outcome = visitor.run("unshare", "-Urn", "sh", "-c",
+    outcome = agent.run("unshare", "-Urn", "sh", "-c",
                           f"nft flush ruleset; ip link set lo up; curl -sm1 --noproxy '*' http://"
                           f"{UNLISTED[4] if family == 4 else '[' + UNLISTED[6] + ']'}:80/")
     assert outcome["status"] != 0
-    assert world.packets() == []
+    assert internet.packets() == []
 
 
-def test_a_user_namespace_gives_no_mark(world, visitor, home):
-    mark = mark_in(home.rules())
+def test_a_user_namespace_gives_no_mark(internet, agent, container):
+    mark = mark_in(container.rules())
     script = (f"import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
               f"s.setsockopt(socket.SOL_SOCKET, 36, {mark}); s.sendto(b'out', ({UNLISTED[4]!r}, 443))")
-    assert visitor.run("unshare", "-Ur", "/usr/bin/python3", "-IS", "-c", script)["status"] != 0
-    assert world.packets() == []
+    assert agent.run("unshare", "-Ur", "/usr/bin/python3", "-IS", "-c", script)["status"] != 0
+    assert internet.packets() == []
 
 
 @pytest.mark.parametrize("number", ["KILL", "STOP", "TERM", "SEGV"])
-def test_the_gate_cannot_be_signalled(home, visitor, number):
-    gate = inside_pid(home.gate(visitor.session))
-    outcome = visitor.python(f"os.kill({gate}, signal.SIG{number})")
+def test_the_gate_cannot_be_signalled(container, agent, number):
+    gate = inside_pid(container.gate(agent.session))
+    outcome = agent.python(f"os.kill({gate}, signal.SIG{number})")
     assert outcome.get("error") == "EPERM", outcome
-    assert processes.field(home.gate(visitor.session), "State")[0] not in "TZ"
+    assert processes.field(container.gate(agent.session), "State")[0] not in "TZ"
 
 
 @pytest.mark.parametrize("what", ["environ", "mem", "maps", "fd/0", "cwd", "root", "exe"])
-def test_the_gate_cannot_be_looked_into(home, visitor, what):
-    gate = inside_pid(home.gate(visitor.session))
-    outcome = visitor.python(f"""
+def test_the_gate_cannot_be_looked_into(container, agent, what):
+    gate = inside_pid(container.gate(agent.session))
+    outcome = agent.python(f"""
 path = "/proc/{gate}/{what}"
 value = os.readlink(path) if {what!r} in ("fd/0", "cwd", "root", "exe") else open(path, "rb").read(1)""")
     assert not outcome["reached"], outcome
@@ -112,9 +112,9 @@ value = os.readlink(path) if {what!r} in ("fd/0", "cwd", "root", "exe") else ope
 
 @pytest.mark.parametrize("call", ["ptrace(16, {pid}, 0, 0)", "ptrace(0x4206, {pid}, 0, 0)",
                                   "syscall(438, pidfd, 0, 0)"], ids=["attach", "seize", "take a descriptor"])
-def test_the_gate_cannot_be_taken_over(home, visitor, call):
-    gate = inside_pid(home.gate(visitor.session))
-    outcome = visitor.python(f"""
+def test_the_gate_cannot_be_taken_over(container, agent, call):
+    gate = inside_pid(container.gate(agent.session))
+    outcome = agent.python(f"""
 libc = ctypes.CDLL(None, use_errno=True)
 pidfd = libc.syscall(434, {gate}, 0)
 value = libc.{call.format(pid=gate)}
@@ -122,12 +122,12 @@ if value < 0: raise OSError(ctypes.get_errno(), "refused")""")
     assert not outcome["reached"], outcome
 
 
-def test_root_that_becomes_the_gates_user_gets_no_packet_out(world, home, visitor, who, family):
-    uid = int(processes.field(home.gate(visitor.session), "Uid").split()[0])
-    outcome = visitor.run("setpriv", f"--reuid={uid}", "--clear-groups", "/usr/bin/python3", "-IS", "-c",
+def test_root_that_becomes_the_gates_user_gets_no_packet_out(internet, container, agent, who, family):
+    uid = int(processes.field(container.gate(agent.session), "Uid").split()[0])
+    outcome = agent.run("setpriv", f"--reuid={uid}", "--clear-groups", "/usr/bin/python3", "-IS", "-c",
                           f"import socket; socket.create_connection(({UNLISTED[family]!r}, 443), 0.3)")
     assert outcome["status"] != 0
-    assert world.packets() == []
+    assert internet.packets() == []
 
 
 @pytest.mark.parametrize("setting, value", [
@@ -136,46 +136,46 @@ def test_root_that_becomes_the_gates_user_gets_no_packet_out(world, home, visito
     ("netfilter/nf_conntrack_tcp_loose", 1), ("netfilter/nf_conntrack_tcp_be_liberal", 1),
     ("ipv4/conf/all/accept_local", 1), ("ipv6/conf/all/disable_ipv6", 0), ("netfilter/nf_hooks_lwtunnel", 1),
     ("netfilter/nf_conntrack_udp_timeout", 1)])
-def test_no_setting_of_the_kernel_opens_the_gate(world, home, visitor, who, setting, value, family):
+def test_no_setting_of_the_kernel_opens_the_gate(internet, container, agent, who, setting, value, family):
     """Where /proc/sys is writable, root may write there; nothing leaves for that."""
     if who == "agent":
-        assert not visitor.python(f"open('/proc/sys/net/{setting}', 'w').write('{value}')")["reached"]
+        assert not agent.python(f"open('/proc/sys/net/{setting}', 'w').write('{value}')")["reached"]
         return
-    before = visitor.python(f"value = open('/proc/sys/net/{setting}').read()").get("answer")
+    before = agent.python(f"value = open('/proc/sys/net/{setting}').read()").get("answer")
     if before is None:
         pytest.skip(f"this kernel has no {setting}")
-    visitor.python(f"open('/proc/sys/net/{setting}', 'w').write('{value}')")
+    agent.python(f"open('/proc/sys/net/{setting}', 'w').write('{value}')")
     try:
         for transport in ("tcp", "udp"):
             for port in (443, 53):
-                outcome = visitor.connect(UNLISTED[family], port, transport, timeout=0.2)
+                outcome = agent.connect(UNLISTED[family], port, transport, timeout=0.2)
                 assert not outcome["reached"], outcome
-        assert world.packets() == []
+        assert internet.packets() == []
     finally:
-        visitor.python(f"open('/proc/sys/net/{setting}', 'w').write({before!r})")
+        agent.python(f"open('/proc/sys/net/{setting}', 'w').write({before!r})")
 
 
-def test_what_is_forwarded_is_held_too(world, home, visitor, who, family):
+def test_what_is_forwarded_is_held_too(internet, container, agent, who, family):
     """A container inside the container."""
-    with home.container_inside(family) as out:
+    with container.container_inside(family) as out:
         for port in (443, 53):
             out.sendto(b"out", (UNLISTED[family], port))
-        assert world.packets() == []
+        assert internet.packets() == []
 
 
-def test_the_control_socket_and_the_state_are_not_the_agents(visitor, who):
+def test_the_control_socket_and_the_state_are_not_the_agents(agent, who):
     if who == "root":
         pytest.skip("the files are root's")
-    listing = visitor.run("sh", "-c", "find /run/ostiary /var/log/ostiary -type f -writable 2>/dev/null; "
+    listing = agent.run("sh", "-c", "find /run/ostiary /var/log/ostiary -type f -writable 2>/dev/null; "
                                       "find /run/ostiary -type s -writable 2>/dev/null")
     assert listing["out"] == ""
 
 
-def test_taking_the_gates_port_is_refused(home, visitor, family):
+def test_taking_the_gates_port_is_refused(container, agent, family):
     """Nobody answers in its place."""
-    port = int(re.search(r"redirect to :(\d+)", home.rules())[1])
+    port = int(re.search(r"redirect to :(\d+)", container.rules())[1])
     for kind in ("SOCK_DGRAM", "SOCK_STREAM"):
-        outcome = visitor.python(f"""
+        outcome = agent.python(f"""
 s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.{kind})
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -183,15 +183,15 @@ s.bind(({'"127.0.0.1"' if family == 4 else '"::1"'}, {port}))""")
         assert not outcome["reached"], outcome
 
 
-def test_who_listens_at_the_port_of_dns_is_not_asked(home, visitor, who, family):
+def test_who_listens_at_the_port_of_dns_is_not_asked(container, agent, who, family):
     """The gate has the port of its own address already. Another address of loopback is redirected."""
     if who == "agent":
         pytest.skip("low ports are root's")
-    gate, other = ("127.0.0.1", "127.0.0.2") if family == 4 else ("::1", home.cable.address[6])
+    gate, other = ("127.0.0.1", "127.0.0.2") if family == 4 else ("::1", container.link.address[6])
     kind = "AF_INET6" if family == 6 else "AF_INET"
-    taken = visitor.python(f"socket.socket(socket.{kind}, socket.SOCK_DGRAM).bind(({gate!r}, 53))")
+    taken = agent.python(f"socket.socket(socket.{kind}, socket.SOCK_DGRAM).bind(({gate!r}, 53))")
     assert taken.get("error") == "EADDRINUSE", taken
-    outcome = visitor.python(f"""
+    outcome = agent.python(f"""
 s = socket.socket(socket.{kind}, socket.SOCK_DGRAM)
 s.bind(({other!r}, 53))
 c = socket.socket(socket.{kind}, socket.SOCK_DGRAM)

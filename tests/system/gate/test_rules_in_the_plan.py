@@ -7,8 +7,8 @@ import pytest
 
 from support.behaviours import addresses, delayed, host
 from support.telemetry import COLLECTOR, TRIO, shows_a_secret
-from support.visitor import Visitor
-from support.world import ALLOWED, PRIVATE, UNLISTED
+from support.agent import Agent
+from support.internet import ALLOWED, PRIVATE, UNLISTED
 
 PRESETS = ["anthropic", "claude-updates", "github", "gitlab", "vscode", "grafana-cloud", "aws-bedrock", "google-vertex",
            "npm", "debian"]
@@ -94,50 +94,50 @@ def test_no_secret_is_in_the_plan(sandbox):
 
 # And so it is when it runs ----------------------------------------------------------------------------------
 
-def run_with(fresh_gatehouse, world, who, *flags, **how):
-    home = fresh_gatehouse()
+def run_with(new_container, internet, who, *flags, **how):
+    container = new_container()
     user = ["--user", "agent"] if who == "agent" else []
-    return home, Visitor(home.start("run", *user, *flags, "--", *home.agent("visitor"), **how))
+    return container, Agent(container.start("run", *user, *flags, "--", *container.agent_command("driven"), **how))
 
 
-def test_the_api_and_the_collector_are_open_with_nothing_configured(world, fresh_gatehouse, who, family):
-    world.upstream.name("api.anthropic.com", host(ALLOWED))
-    world.upstream.name("collector.example", host(UNLISTED))
-    _, visitor = run_with(fresh_gatehouse, world, who, env=COLLECTOR | {"ANTHROPIC_API_KEY": "x"})
-    assert visitor.connect(ALLOWED[family], 443)["reached"]
-    assert visitor.connect(UNLISTED[family], 4318)["reached"]
-    assert not visitor.connect(UNLISTED[family], 443)["reached"]
-    assert not visitor.connect(ALLOWED[family], 4318)["reached"]
+def test_the_api_and_the_collector_are_open_with_nothing_configured(internet, new_container, who, family):
+    internet.upstream.name("api.anthropic.com", host(ALLOWED))
+    internet.upstream.name("collector.example", host(UNLISTED))
+    _, agent = run_with(new_container, internet, who, env=COLLECTOR | {"ANTHROPIC_API_KEY": "x"})
+    assert agent.connect(ALLOWED[family], 443)["reached"]
+    assert agent.connect(UNLISTED[family], 4318)["reached"]
+    assert not agent.connect(UNLISTED[family], 443)["reached"]
+    assert not agent.connect(ALLOWED[family], 4318)["reached"]
 
 
-def test_a_private_gateway_that_the_operator_named_is_open(world, fresh_gatehouse, who, family):
-    world.upstream.name("gateway.corp.example", host(PRIVATE))
-    _, visitor = run_with(fresh_gatehouse, world, who, env={"ANTHROPIC_BASE_URL": "http://gateway.corp.example:8080",
+def test_a_private_gateway_that_the_operator_named_is_open(internet, new_container, who, family):
+    internet.upstream.name("gateway.corp.example", host(PRIVATE))
+    _, agent = run_with(new_container, internet, who, env={"ANTHROPIC_BASE_URL": "http://gateway.corp.example:8080",
                                                            "ANTHROPIC_AUTH_TOKEN": "x"})
-    assert visitor.connect(PRIVATE[family], 8080)["reached"]
-    assert not visitor.connect(PRIVATE[family], 443)["reached"]
+    assert agent.connect(PRIVATE[family], 8080)["reached"]
+    assert not agent.connect(PRIVATE[family], 443)["reached"]
 
 
-def test_the_api_itself_may_not_lead_inside(world, fresh_gatehouse, who):
-    world.upstream.name("api.anthropic.com", addresses("10.1.2.3"))
-    home, visitor = run_with(fresh_gatehouse, world, who, env={"ANTHROPIC_API_KEY": "x"})
-    assert visitor.asks_for("api.anthropic.com") == [] and home.admitted() == set()
+def test_the_api_itself_may_not_lead_inside(internet, new_container, who):
+    internet.upstream.name("api.anthropic.com", addresses("10.1.2.3"))
+    container, agent = run_with(new_container, internet, who, env={"ANTHROPIC_API_KEY": "x"})
+    assert agent.asks_for("api.anthropic.com") == [] and container.admitted() == set()
 
 
-def test_thirty_names_are_resolved_at_once(world, fresh_gatehouse):
+def test_thirty_names_are_resolved_at_once(internet, new_container):
     """In parallel: with a resolver that takes its time, all together take less than one after the other, which is six seconds."""
-    world.upstream.name("*.thirty.example", delayed(0.2, host(ALLOWED)))
-    home = fresh_gatehouse()
+    internet.upstream.name("*.thirty.example", delayed(0.2, host(ALLOWED)))
+    container = new_container()
     begin = time.monotonic()
-    result = home.boot("true", flags=[word for n in range(30) for word in ("--allow", f"n{n}.thirty.example")])
+    result = container.boot("true", flags=[word for n in range(30) for word in ("--allow", f"n{n}.thirty.example")])
     assert result.status == 0 and time.monotonic() - begin < 4, result
 
 
-def test_more_names_than_the_gate_asks_for_at_a_time(world, fresh_gatehouse):
+def test_more_names_than_the_gate_asks_for_at_a_time(internet, new_container):
     names = [f"n{n}.many.example" for n in range(1100)]
-    world.upstream.name("*.many.example", host(ALLOWED))
-    home = fresh_gatehouse()
-    home.policy({"allow": names})
-    result = home.boot("true", flags=["--resolve-timeout", "60"])
+    internet.upstream.name("*.many.example", host(ALLOWED))
+    container = new_container()
+    container.policy({"allow": names})
+    result = container.boot("true", flags=["--resolve-timeout", "60"])
     assert result.status == 0 and "many.example" not in result.stderr, result
-    assert world.upstream.names() == set(names)
+    assert internet.upstream.names() == set(names)

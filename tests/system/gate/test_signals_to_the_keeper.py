@@ -18,11 +18,11 @@ for n in range(4):
 """
 
 
-def test_a_flood_of_signals_holds_up_no_repair(fresh_gatehouse):
-    home = fresh_gatehouse()
-    visitor = home.visit(who="root")
-    visitor.python("import os, signal, time" + FLOOD)
-    home.nft("flush", "chain", "inet", "ostiary", "output")
-    home.eventually_audited("tampering", response="repaired")
-    os.kill(home.gate(visitor.session), signal.SIGKILL)
-    eventually(lambda: home.audit("gate_restarted"), "the gate is back")
+def test_a_flood_of_signals_holds_up_no_repair(new_container):
+    container = new_container()
+    agent = container.start_agent(who="root")
+    agent.python("import os, signal, time" + FLOOD)
+    container.nft("flush", "chain", "inet", "ostiary", "output")
+    container.eventually_audited("tampering", response="repaired")
+    os.kill(container.gate(agent.session), signal.SIGKILL)
+    eventually(lambda: container.audit("gate_restarted"), "the gate is back")

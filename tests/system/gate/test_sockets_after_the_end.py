@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from support.world import UNLISTED
+from support.internet import UNLISTED
 
 RETRANSMISSION = 4.0  # seconds; several of them, at doubling intervals
 
@@ -25,8 +25,8 @@ a.close(); b.close(); s.close()
 
 
 @pytest.fixture
-def home(fresh_gatehouse):
-    return fresh_gatehouse()
+def container(new_container):
+    return new_container()
 
 
 @pytest.fixture(params=[["--scope", "container"], ["--scope", "user"]], ids=["container", "user"])
@@ -36,31 +36,31 @@ def scope(request, who):
     return request.param
 
 
-def what_leaves_after(world, home, who, flags, script):
-    visitor = home.visit(*flags, who=who, pid_1=False)
+def what_leaves_after(internet, container, who, flags, script):
+    agent = container.start_agent(*flags, who=who, pid_1=False)
     for family in (4, 6):
-        outcome = visitor.python(script.format(address=UNLISTED[family]))
+        outcome = agent.python(script.format(address=UNLISTED[family]))
         assert outcome["reached"], outcome
-    visitor.session.close_stdin()
-    ended = visitor.session.wait()
+    agent.session.close_stdin()
+    ended = agent.session.wait()
     assert ended.status == 0, ended
-    assert not home.rules()
-    world.forget()
+    assert not container.rules()
+    internet.forget()
     time.sleep(RETRANSMISSION)
-    return world.packets()
+    return internet.packets()
 
 
-def test_closed_sockets_do_not_send(world, home, who, scope):
-    assert what_leaves_after(world, home, who, scope, TO_THE_GATE) == []
+def test_closed_sockets_do_not_send(internet, container, who, scope):
+    assert what_leaves_after(internet, container, who, scope, TO_THE_GATE) == []
 
 
-def test_sockets_that_only_other_sockets_held_do_not_send(world, home, who, scope):
-    assert what_leaves_after(world, home, who, scope, TO_THE_GATE + IN_FLIGHT) == []
+def test_sockets_that_only_other_sockets_held_do_not_send(internet, container, who, scope):
+    assert what_leaves_after(internet, container, who, scope, TO_THE_GATE + IN_FLIGHT) == []
 
 
-def test_a_socket_that_another_process_may_receive_sends_nothing_past_the_rules(home, who):
+def test_a_socket_that_another_process_may_receive_sends_nothing_past_the_rules(container, who):
     """A user's is destroyed. Any of root's may be another process's: the rules stay."""
-    holder = home.visit_without_gate(who)
+    holder = container.start_process_without_gate(who)
     assert holder.python("""
 unix, tcp = socket.socket(socket.AF_UNIX), socket.socket()
 unix.bind('\\0holder')
@@ -69,8 +69,8 @@ for each in (unix, tcp):
     each.listen()
 sys.modules['__main__'].kept['holder'] = unix, tcp
 """)["reached"]
-    visitor = home.visit("--allow-socket", "@holder", who=who, pid_1=False)
-    outcome = visitor.python("""
+    agent = container.start_agent("--allow-socket", "@holder", who=who, pid_1=False)
+    outcome = agent.python("""
 sends, passes = socket.socket(), socket.socket(socket.AF_UNIX)
 sends.connect(('127.0.0.1', 7700))
 sends.setblocking(False)
@@ -83,11 +83,11 @@ passes.connect('\\0holder')
 socket.send_fds(passes, [b'x'], [sends.fileno()])
 """)
     assert outcome["reached"], outcome
-    visitor.session.close_stdin()
-    ended = visitor.session.wait()
+    agent.session.close_stdin()
+    ended = agent.session.wait()
     assert ended.status == 0, ended
-    assert ("still has something to send" in ended.stderr) == bool(home.rules()) == (who == "root"), ended
+    assert ("still has something to send" in ended.stderr) == bool(container.rules()) == (who == "root"), ended
     holder.session.close_stdin()
     holder.session.wait()
-    leave = home.boot("true", flags=["--user", "agent"] if who == "agent" else [], pid_1=False)
-    assert leave.status == 0 and not home.rules(), leave
+    leave = container.boot("true", flags=["--user", "agent"] if who == "agent" else [], pid_1=False)
+    assert leave.status == 0 and not container.rules(), leave

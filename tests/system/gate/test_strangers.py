@@ -5,69 +5,69 @@ import socket
 import pytest
 
 from support.behaviours import host
-from support.world import ALLOWED
+from support.internet import ALLOWED
 
 NAMED, NAMED_UDP, OTHER_PORT = 3000, 3001, 3002
 FLAGS = ["--allow", "allowed.example", "--allow-inbound", str(NAMED), "--allow-inbound", f"{NAMED_UDP}/udp"]
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, world, who):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    return new_gatehouse()
+def container(shared_container, internet, who):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    return shared_container()
 
 
 @pytest.fixture(scope="module")
-def visitor(home, who):
-    return home.visit(*FLAGS, who=who)
+def agent(container, who):
+    return container.start_agent(*FLAGS, who=who)
 
 
-def ask_over_udp(home, visitor, port, family):
+def ask_over_udp(container, agent, port, family):
     """A stranger's datagram to a service of the visitor's, and what comes back."""
     kind = socket.AF_INET6 if family == 6 else socket.AF_INET
-    assert visitor.python(f"""
+    assert agent.python(f"""
 s = socket.socket({int(kind)}, socket.SOCK_DGRAM)
 s.settimeout(0.3)
 s.bind(({'"::"' if family == 6 else '"0.0.0.0"'}, {port}))
 sys.modules["__main__"].kept["udp"] = s""")["reached"]
     try:
-        with home.world.network.entered():
+        with container.internet.network.entered():
             stranger = socket.socket(kind, socket.SOCK_DGRAM)
         with stranger:
             stranger.settimeout(0.3)
-            stranger.sendto(b"what do you have", (home.cable.address[family], port))
-            visitor.python("""
+            stranger.sendto(b"what do you have", (container.link.address[family], port))
+            agent.python("""
 s = sys.modules["__main__"].kept["udp"]
 s.sendto(b"secret", s.recvfrom(100)[1])""")
             return stranger.recv(100)
     finally:
-        visitor.close_flow("udp")
+        agent.close_flow("udp")
 
 
-def test_a_stranger_reaches_no_service(world, home, visitor, family):
+def test_a_stranger_reaches_no_service(internet, container, agent, family):
     with pytest.raises(OSError):
-        home.speak_to_service(visitor, OTHER_PORT, family)
+        container.speak_to_service(agent, OTHER_PORT, family)
     with pytest.raises(OSError):
-        ask_over_udp(home, visitor, OTHER_PORT, family)
-    assert world.packets() == []
+        ask_over_udp(container, agent, OTHER_PORT, family)
+    assert internet.packets() == []
 
 
-def test_a_named_service_answers(home, visitor, family):
-    assert home.speak_to_service(visitor, NAMED, family) == b"hello"
-    assert ask_over_udp(home, visitor, NAMED_UDP, family) == b"secret"
+def test_a_named_service_answers(container, agent, family):
+    assert container.speak_to_service(agent, NAMED, family) == b"hello"
+    assert ask_over_udp(container, agent, NAMED_UDP, family) == b"secret"
 
 
-def test_a_port_is_named_for_one_protocol(home, visitor, family):
+def test_a_port_is_named_for_one_protocol(container, agent, family):
     with pytest.raises(OSError):
-        ask_over_udp(home, visitor, NAMED, family)
+        ask_over_udp(container, agent, NAMED, family)
     with pytest.raises(OSError):
-        home.speak_to_service(visitor, NAMED_UDP, family)
+        container.speak_to_service(agent, NAMED_UDP, family)
 
 
-def test_a_service_is_reached_from_inside(home, visitor, family):
-    outcome = visitor.python(f"""
+def test_a_service_is_reached_from_inside(container, agent, family):
+    outcome = agent.python(f"""
 s = socket.create_server(("::", {OTHER_PORT}), family=socket.AF_INET6, dualstack_ipv6=True)
-for address in ({home.cable.address[family]!r}, {"::1" if family == 6 else "127.0.0.1"!r}):
+for address in ({container.link.address[family]!r}, {"::1" if family == 6 else "127.0.0.1"!r}):
     c = socket.create_connection((address, {OTHER_PORT}), 1)
     s.accept()[0].sendall(b"hello")
     value = c.recv(10).decode()
@@ -75,13 +75,13 @@ s.close()""")
     assert outcome.get("answer") == "hello", outcome
 
 
-def test_a_stranger_is_audited(home, visitor, family):
+def test_a_stranger_is_audited(container, agent, family):
     with pytest.raises(OSError):
-        home.speak_to_service(visitor, OTHER_PORT, family)
-    home.eventually_audited("deny", kind="packet", address=home.cable.address[family], port=OTHER_PORT, why="inbound")
+        container.speak_to_service(agent, OTHER_PORT, family)
+    container.eventually_audited("deny", kind="packet", address=container.link.address[family], port=OTHER_PORT, why="inbound")
 
 
-def test_a_named_port_begins_nothing(world, home, visitor, family):
-    outcome = visitor.connect("203.0.113.66" if family == 4 else "2001:db8:66::66", 443, "udp",
-                              source=(home.cable.address[family], NAMED_UDP))
-    assert not outcome["reached"] and world.packets() == [], outcome
+def test_a_named_port_begins_nothing(internet, container, agent, family):
+    outcome = agent.connect("203.0.113.66" if family == 4 else "2001:db8:66::66", 443, "udp",
+                              source=(container.link.address[family], NAMED_UDP))
+    assert not outcome["reached"] and internet.packets() == [], outcome

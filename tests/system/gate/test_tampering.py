@@ -9,9 +9,9 @@ import pytest
 
 from support.behaviours import host
 from support.outcomes import assert_refused
-from support.visitor import GATE
+from support.agent import GATE
 from support.waiting import eventually
-from support.world import ALLOWED, UNLISTED
+from support.internet import ALLOWED, UNLISTED
 
 TAMPERING = {
     "everything is flushed": "flush ruleset",
@@ -28,158 +28,158 @@ TAMPERING = {
 
 
 @pytest.fixture
-def home(fresh_gatehouse, world):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    return fresh_gatehouse()
+def container(new_container, internet):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    return new_container()
 
 
 @pytest.fixture
-def visitor(world, home, who):
-    visitor = home.visit("--allow", "allowed.example", "--allow-inbound", "8443", who=who)
+def agent(internet, container, who):
+    agent = container.start_agent("--allow", "allowed.example", "--allow-inbound", "8443", who=who)
     for family in (4, 6):
-        visitor.opens("allowed.example", family)
-    world.forget()
-    return visitor
+        agent.opens("allowed.example", family)
+    internet.forget()
+    return agent
 
 
 @pytest.mark.parametrize("what", TAMPERING)
-def test_it_is_put_right_and_told(world, home, visitor, what):
-    rules = home.rules()
-    home.nft(TAMPERING[what])
-    home.eventually_audited("tampering", response="repaired", program="nft")
-    eventually(lambda: home.rules() == rules, "the rules are right")
-    eventually(lambda: not home.admitted_addresses() & set(UNLISTED.values()), "nobody else's admission is there")
-    eventually(lambda: home.admitted_addresses() >= set(ALLOWED.values()), "ours are")
-    world.forget()
+def test_it_is_put_right_and_told(internet, container, agent, what):
+    rules = container.rules()
+    container.nft(TAMPERING[what])
+    container.eventually_audited("tampering", response="repaired", program="nft")
+    eventually(lambda: container.rules() == rules, "the rules are right")
+    eventually(lambda: not container.admitted_addresses() & set(UNLISTED.values()), "nobody else's admission is there")
+    eventually(lambda: container.admitted_addresses() >= set(ALLOWED.values()), "ours are")
+    internet.forget()
     for family in (4, 6):
-        assert_refused(visitor.connect(UNLISTED[family], 443), world)
+        assert_refused(agent.connect(UNLISTED[family], 443), internet)
     for family in (4, 6):
-        assert visitor.connect(ALLOWED[family], 443)["reached"]
-    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
+        assert agent.connect(ALLOWED[family], 443)["reached"]
+    assert agent.asks_for("allowed.example") == [ALLOWED[4]]
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 @pytest.mark.parametrize("what", ["the table is deleted", "a rule is added in front"])
-def test_a_flow_begun_meanwhile_does_not_go_on(world, home, visitor, what, transport, family):
-    rules = home.rules()
-    visitor.session.signal(signal.SIGSTOP)
+def test_a_flow_begun_meanwhile_does_not_go_on(internet, container, agent, what, transport, family):
+    rules = container.rules()
+    agent.session.signal(signal.SIGSTOP)
     try:
-        home.nft(TAMPERING[what])
-        visitor.open_flow("stowaway", UNLISTED[family], 9999, transport)
-        assert visitor.use_flow("stowaway")["reached"]
+        container.nft(TAMPERING[what])
+        agent.open_flow("stowaway", UNLISTED[family], 9999, transport)
+        assert agent.use_flow("stowaway")["reached"]
     finally:
-        visitor.session.signal(signal.SIGCONT)
-    eventually(lambda: home.rules() == rules, "the rules are right")
-    home.eventually_audited("tampering", response="repaired")
-    world.forget()
-    assert not visitor.use_flow("stowaway")["reached"]
-    assert world.strays() == []
+        agent.session.signal(signal.SIGCONT)
+    eventually(lambda: container.rules() == rules, "the rules are right")
+    container.eventually_audited("tampering", response="repaired")
+    internet.forget()
+    assert not agent.use_flow("stowaway")["reached"]
+    assert internet.strays() == []
 
 
-def test_nor_does_one_that_the_other_end_goes_on_with(world, home, visitor, family):
+def test_nor_does_one_that_the_other_end_goes_on_with(internet, container, agent, family):
     """What comes from there is the first that the kernel sees of the connection: it counts as begun there."""
-    rules = home.rules()
-    with world.network.entered():
+    rules = container.rules()
+    with internet.network.entered():
         accomplice = socket.create_server(("::", 7777), family=socket.AF_INET6, dualstack_ipv6=True)
     with accomplice:
-        visitor.session.signal(signal.SIGSTOP)
+        agent.session.signal(signal.SIGSTOP)
         try:
-            home.nft(TAMPERING["the table is deleted"])
-            visitor.open_flow("stowaway", UNLISTED[family], 7777)
+            container.nft(TAMPERING["the table is deleted"])
+            agent.open_flow("stowaway", UNLISTED[family], 7777)
             accomplice.settimeout(2)
             other_end, _ = accomplice.accept()
         finally:
-            visitor.session.signal(signal.SIGCONT)
+            agent.session.signal(signal.SIGCONT)
         with other_end:
-            eventually(lambda: home.rules() == rules, "the rules are right")
-            home.eventually_audited("tampering", response="repaired")
+            eventually(lambda: container.rules() == rules, "the rules are right")
+            container.eventually_audited("tampering", response="repaired")
             other_end.sendall(b"come in")
             other_end.settimeout(1)
-            visitor.use_flow("stowaway")
+            agent.use_flow("stowaway")
             with pytest.raises(OSError):
                 assert other_end.recv(100) == b"", "what the agent says comes out"
                 raise ConnectionResetError
 
 
-def test_who_asked_meanwhile_can_ask_again_from_the_same_port(home, visitor, family):
-    rules = home.rules()
+def test_who_asked_meanwhile_can_ask_again_from_the_same_port(container, agent, family):
+    rules = container.rules()
     query = dns.message.make_query("allowed.example", "A").to_wire()
     ask = f"""
 s = sys.modules["__main__"].kept.setdefault("asking", socket.socket(socket.{'AF_INET' if family == 4 else 'AF_INET6'}, socket.SOCK_DGRAM))
 s.settimeout(2)
-s.connect(({home.cable.address[family]!r}, 53))
+s.connect(({container.link.address[family]!r}, 53))
 s.send({query!r})
 value = len(s.recv(4096))"""
-    visitor.session.signal(signal.SIGSTOP)
+    agent.session.signal(signal.SIGSTOP)
     try:
-        home.nft(TAMPERING["the table is deleted"])
-        home.nft("-f", "-", stdin="table inet mine {\nchain c {\ntype filter hook output priority 0\nct state new\n}\n}\n")
-        assert not visitor.python(ask)["reached"]
+        container.nft(TAMPERING["the table is deleted"])
+        container.nft("-f", "-", stdin="table inet mine {\nchain c {\ntype filter hook output priority 0\nct state new\n}\n}\n")
+        assert not agent.python(ask)["reached"]
     finally:
-        visitor.session.signal(signal.SIGCONT)
-    eventually(lambda: home.rules() == rules, "the rules are right")
-    home.eventually_audited("tampering", response="repaired")
-    assert visitor.python(ask)["reached"]
+        agent.session.signal(signal.SIGCONT)
+    eventually(lambda: container.rules() == rules, "the rules are right")
+    container.eventually_audited("tampering", response="repaired")
+    assert agent.python(ask)["reached"]
 
 
-def test_a_flow_that_may_be_goes_on(home, visitor, family):
-    rules = home.rules()
-    visitor.open_flow("kept", ALLOWED[family], 443)
-    assert visitor.use_flow("kept")["reached"]
-    home.nft("delete table inet ostiary")
-    eventually(lambda: home.rules() == rules, "the rules are right")
-    home.eventually_audited("tampering", response="repaired")
-    eventually(lambda: ALLOWED[family] in home.admitted_addresses(), "it is admitted again")
-    assert visitor.use_flow("kept")["reached"]
+def test_a_flow_that_may_be_goes_on(container, agent, family):
+    rules = container.rules()
+    agent.open_flow("kept", ALLOWED[family], 443)
+    assert agent.use_flow("kept")["reached"]
+    container.nft("delete table inet ostiary")
+    eventually(lambda: container.rules() == rules, "the rules are right")
+    container.eventually_audited("tampering", response="repaired")
+    eventually(lambda: ALLOWED[family] in container.admitted_addresses(), "it is admitted again")
+    assert agent.use_flow("kept")["reached"]
 
 
-def test_a_service_goes_on_answering(home, visitor, family):
-    assert home.speak_to_service(visitor, 8443, family) == b"hello"
-    rules = home.rules()
-    home.nft("delete table inet ostiary")
-    eventually(lambda: home.rules() == rules, "the rules are right")
-    assert home.speak_to_service(visitor, 8443, family) == b"hello"
+def test_a_service_goes_on_answering(container, agent, family):
+    assert container.speak_to_service(agent, 8443, family) == b"hello"
+    rules = container.rules()
+    container.nft("delete table inet ostiary")
+    eventually(lambda: container.rules() == rules, "the rules are right")
+    assert container.speak_to_service(agent, 8443, family) == b"hello"
 
 
-def test_it_is_put_right(home, visitor):
-    rules = home.rules()
-    home.nft("delete table inet ostiary")
-    eventually(lambda: home.rules() == rules, "the rules are right")
+def test_it_is_put_right(container, agent):
+    rules = container.rules()
+    container.nft("delete table inet ostiary")
+    eventually(lambda: container.rules() == rules, "the rules are right")
 
 
 @pytest.mark.parametrize("who", ["root"])
-def test_no_file_of_a_root_agent_is_waited_for(home, visitor, who):
+def test_no_file_of_a_root_agent_is_waited_for(container, agent, who):
     """libnftables reads these when it begins; where one is a pipe that nobody writes to, it would wait for ever."""
-    rules = home.rules()
+    rules = container.rules()
     for path in ("/etc/iproute2/rt_marks", "/etc/iproute2/rt_realms", "/etc/iproute2/group", "/etc/connlabel.conf"):
-        assert visitor.run("sh", "-c", f"mkdir -p {path.rpartition('/')[0]} && mkfifo {path}")["status"] == 0
-    home.nft("flush ruleset")
-    eventually(lambda: home.rules() == rules, "the rules are right")
+        assert agent.run("sh", "-c", f"mkdir -p {path.rpartition('/')[0]} && mkfifo {path}")["status"] == 0
+    container.nft("flush ruleset")
+    eventually(lambda: container.rules() == rules, "the rules are right")
 
 
-def test_without_end_it_is_the_end(home, visitor):
+def test_without_end_it_is_the_end(container, agent):
     end = time.monotonic() + 10
-    while visitor.session.running() and time.monotonic() < end:
-        home.nft("flush ruleset")
+    while agent.session.running() and time.monotonic() < end:
+        container.nft("flush ruleset")
         time.sleep(0.05)
-    assert visitor.session.wait().status == 69
-    home.eventually_audited("tampering", response="agent_ended")
+    assert agent.session.wait().status == 69
+    container.eventually_audited("tampering", response="agent_ended")
 
 
-def test_looking_is_not_tampering(home, visitor):
-    home.nft("list", "ruleset")
-    home.admitted()
-    assert visitor.asks_for("allowed.example")
-    assert home.audit("tampering") == []
+def test_looking_is_not_tampering(container, agent):
+    container.nft("list", "ruleset")
+    container.admitted()
+    assert agent.asks_for("allowed.example")
+    assert container.audit("tampering") == []
 
 
-def test_other_tables_are_nobodys_business(home, visitor):
-    home.nft("-f", "-", stdin="table inet mine {\nchain c {\ntype filter hook output priority 0\naccept\n}\n}\n")
-    home.nft("delete table inet mine")
-    assert visitor.asks_for("allowed.example")
-    assert home.audit("tampering") == []
+def test_other_tables_are_nobodys_business(container, agent):
+    container.nft("-f", "-", stdin="table inet mine {\nchain c {\ntype filter hook output priority 0\naccept\n}\n}\n")
+    container.nft("delete table inet mine")
+    assert agent.asks_for("allowed.example")
+    assert container.audit("tampering") == []
 
 
-def test_admissions_of_the_gates_own_are_not_tampering(world, home, visitor, who):
-    visitor.opens("allowed.example")
-    assert home.audit("tampering") == []
+def test_admissions_of_the_gates_own_are_not_tampering(internet, container, agent, who):
+    agent.opens("allowed.example")
+    assert container.audit("tampering") == []

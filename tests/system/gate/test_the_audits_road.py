@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from support.visitor import GATE
+from support.agent import GATE
 
 SHARED = "shared with the agent"
 
@@ -14,47 +14,47 @@ def events(text):
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
-def test_on_standard_error_every_line_says_that_the_agent_can_write_there(fresh_gatehouse, who):
-    home = fresh_gatehouse()
-    visitor = home.visit("--audit", "stderr", who=who)
-    visitor.asks("unlisted.example")
-    visitor.session.close_stdin()
-    told = events(visitor.session.wait().stderr)
+def test_on_standard_error_every_line_says_that_the_agent_can_write_there(new_container, who):
+    container = new_container()
+    agent = container.start_agent("--audit", "stderr", who=who)
+    agent.asks("unlisted.example")
+    agent.session.close_stdin()
+    told = events(agent.session.wait().stderr)
     assert {"boot", "deny", "gate_started", "exit"} <= {event["event"] for event in told}
     assert {event.get("road") for event in told} == {SHARED}
 
 
-def test_on_standard_error_attempts_of_the_self_test_that_held_are_left_out(fresh_gatehouse):
-    result = fresh_gatehouse().boot("true", flags=["--audit", "stderr"])
+def test_on_standard_error_attempts_of_the_self_test_that_held_are_left_out(new_container):
+    result = new_container().boot("true", flags=["--audit", "stderr"])
     assert "phase 1: self-test:" in result.stderr
     assert [event for event in events(result.stderr) if event["event"] == "probe"] == []
 
 
-def test_so_does_the_boot_in_a_line(fresh_gatehouse):
-    home = fresh_gatehouse()
-    home.make_read_only("/var/log")
+def test_so_does_the_boot_in_a_line(new_container):
+    container = new_container()
+    container.make_read_only("/var/log")
     for flags in ([], ["--audit", "stderr"]):
-        said = [line for line in home.boot("true", flags=flags).stderr.splitlines() if not line.startswith("{")]
+        said = [line for line in container.boot("true", flags=flags).stderr.splitlines() if not line.startswith("{")]
         assert len([line for line in said if "no evidence" in line and "--audit" in line]) == 1, said
 
 
-def test_a_file_that_is_standard_error_too_is_shared(fresh_gatehouse):
-    home = fresh_gatehouse()
-    home.mkdir("/var/log/ostiary")
-    home.write("/var/log/ostiary/audit.jsonl", "")
+def test_a_file_that_is_standard_error_too_is_shared(new_container):
+    container = new_container()
+    container.mkdir("/var/log/ostiary")
+    container.write("/var/log/ostiary/audit.jsonl", "")
     def standard_error_goes_there():
         fd = os.open("/var/log/ostiary/audit.jsonl", os.O_WRONLY | os.O_APPEND)
         os.dup2(fd, 2)
         os.close(fd)
-    home.boot("true", prepare=standard_error_goes_there)
-    told = events(home.read("/var/log/ostiary/audit.jsonl"))
+    container.boot("true", prepare=standard_error_goes_there)
+    told = events(container.read("/var/log/ostiary/audit.jsonl"))
     assert told and {event.get("road") for event in told} == {SHARED}
 
 
-def test_a_file_is_a_road_of_its_own(home, visitor):
-    visitor.asks("unlisted.example")
-    assert home.eventually_audited("deny", name="unlisted.example")
-    assert [event for event in home.audit() if "road" in event] == []
+def test_a_file_is_a_road_of_its_own(container, agent):
+    agent.asks("unlisted.example")
+    assert container.eventually_audited("deny", name="unlisted.example")
+    assert [event for event in container.audit() if "road" in event] == []
 
 
 @pytest.fixture
@@ -78,34 +78,34 @@ def read_all(end):
         text += piece
 
 
-def test_a_descriptor_is_a_road_of_its_own(fresh_gatehouse, pipe, who):
-    home = fresh_gatehouse()
+def test_a_descriptor_is_a_road_of_its_own(new_container, pipe, who):
+    container = new_container()
     def hand_on():
         os.dup2(pipe[1], 7)
-    visitor = home.visit("--audit", "fd:7", who=who, prepare=hand_on)
-    visitor.asks("unlisted.example")
-    assert visitor.python("import os; os.write(7, b'forged')")["error"] == "EBADF"
+    agent = container.start_agent("--audit", "fd:7", who=who, prepare=hand_on)
+    agent.asks("unlisted.example")
+    assert agent.python("import os; os.write(7, b'forged')")["error"] == "EBADF"
     for pid in (1, "self"):
-        assert not visitor.python(f"open('/proc/{pid}/fd/7', 'w')")["reached"]
-    visitor.session.close_stdin()
-    assert visitor.session.wait().status == 0
+        assert not agent.python(f"open('/proc/{pid}/fd/7', 'w')")["reached"]
+    agent.session.close_stdin()
+    assert agent.session.wait().status == 0
     told = events(read_all(pipe[0]))
     assert {"boot", "deny", "gate_started", "exit"} <= {event["event"] for event in told}
     assert [event for event in told if "road" in event] == []
 
 
 @pytest.mark.parametrize("target", ["fd:0", "fd:2", "fd:x", "fd:", "fd:-1", "fd:99999999999"])
-def test_a_descriptor_that_the_agent_has_or_that_is_none_is_refused(fresh_gatehouse, target):
-    result = fresh_gatehouse().boot("true", flags=["--audit", target])
+def test_a_descriptor_that_the_agent_has_or_that_is_none_is_refused(new_container, target):
+    result = new_container().boot("true", flags=["--audit", target])
     assert result.status == 78 and "--audit" in result.stderr and "fd:" in result.stderr
 
 
-def test_a_descriptor_that_is_not_open_is_refused(fresh_gatehouse):
-    result = fresh_gatehouse().boot("true", flags=["--audit", "fd:77"])
+def test_a_descriptor_that_is_not_open_is_refused(new_container):
+    result = new_container().boot("true", flags=["--audit", "fd:77"])
     assert result.status in (66, 77, 78) and "77" in result.stderr.splitlines()[-1]
 
 
-def test_a_descriptor_that_leads_where_standard_error_leads_is_shared(fresh_gatehouse):
-    result = fresh_gatehouse().boot("true", flags=["--audit", "fd:7"], prepare=lambda: os.dup2(2, 7))
+def test_a_descriptor_that_leads_where_standard_error_leads_is_shared(new_container):
+    result = new_container().boot("true", flags=["--audit", "fd:7"], prepare=lambda: os.dup2(2, 7))
     told = events(result.stderr)
     assert told and {event.get("road") for event in told} == {SHARED}

@@ -12,7 +12,7 @@ from support.behaviours import addresses
 from support.misbehaviours import failing_with
 from support.project import ROOT
 from support.rootfs import AGENT
-from support.world import ALLOWED
+from support.internet import ALLOWED
 
 README = (ROOT / "README.md").read_text()
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
@@ -24,50 +24,50 @@ OSTIARY = "/opt/bin/ostiary"
 
 
 @pytest.fixture
-def home(fresh_gatehouse, world):
-    world.upstream.name("example.com", addresses("198.51.100.20"))
-    world.upstream.name("db.lab.example.com", addresses("10.9.9.9"))
-    world.upstream.name("gone.example.net", lambda question: failing_with(dns.rcode.REFUSED)(question, ALLOWED))
-    return fresh_gatehouse()
+def container(new_container, internet):
+    internet.upstream.name("example.com", addresses("198.51.100.20"))
+    internet.upstream.name("db.lab.example.com", addresses("10.9.9.9"))
+    internet.upstream.name("gone.example.net", lambda question: failing_with(dns.rcode.REFUSED)(question, ALLOWED))
+    return new_container()
 
 
-def first_run(home, url):
+def first_run(container, url):
     line, = re.findall(r"^    sudo build/ostiary (run .*)$", README, re.M)
-    return home.run(*(url if word.startswith("https:") else word for word in shlex.split(line.replace("tryout", "agent"))))
+    return container.run(*(url if word.startswith("https:") else word for word in shlex.split(line.replace("tryout", "agent"))))
 
 
-def listed(home, kind):
+def listed(container, kind):
     """What the README's jq prints for names, or for packets."""
     programs = re.findall(r"^    sudo jq -r '(.*)' /var/log/ostiary/audit.jsonl$", README, re.M)
     program, = [each for each in programs if f'"{kind}"' in each]
-    return subprocess.run(["jq", "-r", program, home.at("/var/log/ostiary/audit.jsonl")], capture_output=True, text=True,
+    return subprocess.run(["jq", "-r", program, container.at("/var/log/ostiary/audit.jsonl")], capture_output=True, text=True,
                           check=True).stdout
 
 
-def test_the_first_run_reaches_the_allowed_host_and_no_other(home):
-    assert first_run(home, "https://example.com").status not in (NOT_RESOLVED, NO_CONNECTION)
-    assert first_run(home, "https://example.org").status == NOT_RESOLVED
-    assert "example.org\tA\tno_rule\n" in listed(home, "name")
+def test_the_first_run_reaches_the_allowed_host_and_no_other(container):
+    assert first_run(container, "https://example.com").status not in (NOT_RESOLVED, NO_CONNECTION)
+    assert first_run(container, "https://example.org").status == NOT_RESOLVED
+    assert "example.org\tA\tno_rule\n" in listed(container, "name")
 
 
-def test_the_readmes_lists_show_denied_packets(home):
+def test_the_readmes_lists_show_denied_packets(container):
     connect = "curl --silent https://203.0.113.66; status=$?; sleep 0.2; exit $status"
-    assert home.boot("sh", "-c", connect, flags=["--user", "agent"]).status == NO_CONNECTION
-    assert "203.0.113.66\t443\ttcp\t\t\n" in listed(home, "packet")
+    assert container.boot("sh", "-c", connect, flags=["--user", "agent"]).status == NO_CONNECTION
+    assert "203.0.113.66\t443\ttcp\t\t\n" in listed(container, "packet")
 
 
-def test_the_denials_quoted_are_those_in_the_audit(home):
-    visitor = home.visit("--allow", "example.com", "--allow", "*.lab.example.com", "--allow", "gone.example.net")
-    visitor.asks("www.example.org")
-    visitor.asks("db.lab.example.com")
-    visitor.asks("example.com", "TXT")
-    visitor.asks("gone.example.net")
-    visitor.opens("example.com")
-    visitor.connect("198.51.100.20", 80)
-    visitor.connect("203.0.113.66", 443)
+def test_the_denials_quoted_are_those_in_the_audit(container):
+    agent = container.start_agent("--allow", "example.com", "--allow", "*.lab.example.com", "--allow", "gone.example.net")
+    agent.asks("www.example.org")
+    agent.asks("db.lab.example.com")
+    agent.asks("example.com", "TXT")
+    agent.asks("gone.example.net")
+    agent.opens("example.com")
+    agent.connect("198.51.100.20", 80)
+    agent.connect("203.0.113.66", 443)
     for event in QUOTED_EVENTS:
         if event.get("why") != "inbound":  # tests/system/gate/test_the_audit.py
-            home.eventually_audited(event.pop("event"), **event)
+            container.eventually_audited(event.pop("event"), **event)
 
 
 def error_of(result):
@@ -75,14 +75,14 @@ def error_of(result):
     return re.sub(r"process \d+", "process 97", result.stderr.splitlines()[-1])
 
 
-def test_the_errors_quoted_are_those_that_a_boot_ends_with(home):
+def test_the_errors_quoted_are_those_that_a_boot_ends_with(container):
     env = {"PATH": "/usr/bin:/bin"}
-    assert error_of(home.launch(SETPRIV, "--bounding-set", "-net_admin", OSTIARY, "run", "--", "true", stdin=b"").wait()) in QUOTED_ERRORS
-    assert error_of(home.launch(OSTIARY, "run", "--", "true", uid=AGENT, stdin=b"").wait()) in QUOTED_ERRORS
-    assert error_of(home.run("--user", "agent", "plan", env=env)) in QUOTED_ERRORS
-    running = home.start_boot("sleep", "60", flags=["--user", "agent"], env=env)
+    assert error_of(container.launch(SETPRIV, "--bounding-set", "-net_admin", OSTIARY, "run", "--", "true", stdin=b"").wait()) in QUOTED_ERRORS
+    assert error_of(container.launch(OSTIARY, "run", "--", "true", uid=AGENT, stdin=b"").wait()) in QUOTED_ERRORS
+    assert error_of(container.run("--user", "agent", "plan", env=env)) in QUOTED_ERRORS
+    running = container.start_boot("sleep", "60", flags=["--user", "agent"], env=env)
     running.read_until("phase 2", running.err)
-    assert error_of(home.beside(running, OSTIARY, "run", "--", "true", stdin=b"")) in QUOTED_ERRORS
-    home.end()
-    home.write("/etc/resolv.conf", "")
-    assert error_of(home.boot("true")) in QUOTED_ERRORS
+    assert error_of(container.beside(running, OSTIARY, "run", "--", "true", stdin=b"")) in QUOTED_ERRORS
+    container.end()
+    container.write("/etc/resolv.conf", "")
+    assert error_of(container.boot("true")) in QUOTED_ERRORS

@@ -12,37 +12,37 @@ from support.behaviours import host
 from support.capabilities import names_of
 from support.telemetry import COLLECTOR, MARKER, MODULE, TRIO, shows_a_secret
 from support.waiting import eventually
-from support.world import ALLOWED
+from support.internet import ALLOWED
 
 SECRETS = TRIO | {"ANTHROPIC_API_KEY": "sk-ant-" + MARKER, "GITHUB_TOKEN": MARKER, "CODER_AGENT_TOKEN": MARKER}
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, world):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    return new_gatehouse()
+def container(shared_container, internet):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    return shared_container()
 
 
 @pytest.fixture(scope="module")
-def visitor(home):
-    visitor = home.visit("--allow", "allowed.example", env=SECRETS)
-    visitor.asks_for("allowed.example")
-    return visitor
+def agent(container):
+    agent = container.start_agent("--allow", "allowed.example", env=SECRETS)
+    agent.asks_for("allowed.example")
+    return agent
 
 
 @pytest.fixture
-def gate(home, visitor):
-    return home.gate(visitor.session)
+def gate(container, agent):
+    return container.gate(agent.session)
 
 
-def test_it_has_a_user_and_a_group_of_its_own(home, visitor, gate):
+def test_it_has_a_user_and_a_group_of_its_own(container, agent, gate):
     uids = set(processes.field(gate, "Uid").split())
     assert len(uids) == 1 and uids == set(processes.field(gate, "Gid").split())
     assert not processes.field(gate, "Groups").split()
-    others = {uid for pid in processes.within(visitor.session) if pid != gate
+    others = {uid for pid in processes.within(agent.session) if pid != gate
               for uid in processes.field(pid, "Uid").split()}
     assert not uids & others
-    assert f":{uids.pop()}:" not in home.read("/etc/passwd")
+    assert f":{uids.pop()}:" not in container.read("/etc/passwd")
 
 
 def test_it_has_one_capability_and_can_have_no_other(gate):
@@ -88,39 +88,39 @@ def memory_of(pid):
                     pass
 
 
-def test_no_secret_is_anywhere_in_its_memory(home, visitor, gate):
+def test_no_secret_is_anywhere_in_its_memory(container, agent, gate):
     pieces = list(memory_of(gate))
     assert any(b"allowed.example" in piece for piece in pieces)  # that it was its memory
     assert not any(MARKER.encode() in piece for piece in pieces)
 
 
-def test_its_descriptors_are_sockets_and_the_journal(home, gate):
+def test_its_descriptors_are_sockets_and_the_journal(container, gate):
     links = [os.readlink(f"/proc/{gate}/fd/{fd}") for fd in os.listdir(f"/proc/{gate}/fd")]
     files = [link for link in links if link.startswith("/") and link != "/dev/null"]
     assert [link for link in files if not link.endswith("/audit.jsonl") and "memfd" not in link] == []
 
 
-def test_no_secret_is_in_the_journal_the_log_or_the_state_for_others(home, visitor):
-    assert not shows_a_secret(home.read("/var/log/ostiary/audit.jsonl"))
-    visitor.asks("unlisted.example")
-    visitor.session._pump(0)
-    assert not shows_a_secret(visitor.session.err.data.decode())
+def test_no_secret_is_in_the_journal_the_log_or_the_state_for_others(container, agent):
+    assert not shows_a_secret(container.read("/var/log/ostiary/audit.jsonl"))
+    agent.asks("unlisted.example")
+    agent.session._pump(0)
+    assert not shows_a_secret(agent.session.err.data.decode())
 
 
-def test_no_secret_is_told_when_it_crashes(home, visitor, gate):
+def test_no_secret_is_told_when_it_crashes(container, agent, gate):
     os.kill(gate, signal.SIGABRT)
-    eventually(lambda: home._gates(visitor.session) not in ([], [gate]), "another gate runs")
-    visitor.session._pump(0)
-    assert not shows_a_secret(visitor.session.err.data.decode() + home.read("/var/log/ostiary/audit.jsonl"))
+    eventually(lambda: container._gates(agent.session) not in ([], [gate]), "another gate runs")
+    agent.session._pump(0)
+    assert not shows_a_secret(agent.session.err.data.decode() + container.read("/var/log/ostiary/audit.jsonl"))
 
 
 @pytest.mark.parametrize("env", [TRIO, COLLECTOR, {"OSTIARY_TELEMETRY": json.dumps(MODULE)}],
                          ids=["trio", "collector", "module"])
-def test_no_process_but_the_agent_and_its_keeper_has_a_secret_in_its_environment(fresh_gatehouse, env):
-    home = fresh_gatehouse()
-    visitor = home.visit(env=env)
-    allowed = {visitor.session.program, home.agent_of(visitor.session)}
-    for pid in processes.within(visitor.session):
+def test_no_process_but_the_agent_and_its_keeper_has_a_secret_in_its_environment(new_container, env):
+    container = new_container()
+    agent = container.start_agent(env=env)
+    allowed = {agent.session.program, container.agent_of(agent.session)}
+    for pid in processes.within(agent.session):
         if pid not in allowed:
             assert not shows_a_secret(open(f"/proc/{pid}/environ").read())
         assert not shows_a_secret(open(f"/proc/{pid}/cmdline").read())

@@ -19,40 +19,40 @@ from support.outcomes import assert_reached
 from support.rootfs import OTHER
 from support.states import STATES, bring_about
 from support.waiting import eventually
-from support.world import ALLOWED, ANOTHER, RESOLVER
+from support.internet import ALLOWED, ANOTHER, RESOLVER
 
 SO_DONTROUTE, UNREAD = 5, 7000
 NEAR = {4: "10.7.0.99", 6: "2001:db8:7::99"}  # on the link
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, world, place):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    home = new_gatehouse()
-    home.cable.network.ip("address add 10.7.0.2/24 dev eth0\naddress add 2001:db8:7::2/64 dev eth0 nodad")
-    home.second = home.cable.add_second(world.network)
-    return home
+def container(shared_container, internet, scope_and_user):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    container = shared_container()
+    container.link.network.ip("address add 10.7.0.2/24 dev eth0\naddress add 2001:db8:7::2/64 dev eth0 nodad")
+    container.second = container.link.add_second(internet.network)
+    return container
 
 
 @pytest.fixture(scope="module")
-def visitor(home, place):
-    scope, who = place
-    return home.visit("--scope", scope, "--allow", "allowed.example:443/both", "--allow",
+def agent(container, scope_and_user):
+    scope, who = scope_and_user
+    return container.start_agent("--scope", scope, "--allow", "allowed.example:443/both", "--allow",
                       f"allowed.example:{UNREAD}", who=who)
 
 
 @pytest.fixture(scope="module")
-def neighbours(world, home, visitor):
+def neighbours(internet, container, agent):
     """One on each link, by the name of the sandbox's interface."""
     with contextlib.ExitStack() as made:
         yield {inside: made.enter_context(contextlib.closing(Neighbour(
-                   world.network, outside, home.cable.network, inside, home.cable.gateway.values())))
-               for inside, outside in (("eth0", home.cable.outside_name), ("eth1", home.second))}
+                   internet.network, outside, container.link.network, inside, container.link.gateway.values())))
+               for inside, outside in (("eth0", container.link.outside_name), ("eth1", container.second))}
 
 
 @pytest.fixture(scope="module", params=STATES)
-def state(request, home, visitor, neighbours):
-    bring_about(request.param, home, visitor)
+def state(request, container, agent, neighbours):
+    bring_about(request.param, container, agent)
 
 
 FORMS = [*itertools.product(STRAIGHT, ["tcp", "udp"]), *itertools.product(STRAIGHT_BY_DATAGRAM, ["udp"])]
@@ -64,37 +64,37 @@ ALL = [(state, to) for state in STATES for to in ("IPv4", "IPv6", "mapped") if s
 
 @pytest.mark.parametrize(("state", "to"), ALL, indirect=["state"])
 @pytest.mark.parametrize("interface", ["eth0", "eth1"])
-def test_a_neighbour_gets_no_packet_for_an_admitted_address(home, visitor, neighbours, state, to, interface):
+def test_a_neighbour_gets_no_packet_for_an_admitted_address(container, agent, neighbours, state, to, interface):
     family = 6 if to == "IPv6" else 4
-    visitor.opens("allowed.example", family)
+    agent.opens("allowed.example", family)
     for each in neighbours.values():
         each.received()
     for form in FORMS:
-        outcome = visitor.python(straight(*form, ALLOWED[family], 443, NEAR[family], interface, mapped=to == "mapped"))
+        outcome = agent.python(straight(*form, ALLOWED[family], 443, NEAR[family], interface, mapped=to == "mapped"))
         assert outcome["reached"], (form, outcome)
         assert {name: each.received() for name, each in neighbours.items()} == {"eth0": [], "eth1": []}, form
 
 
 @pytest.fixture
-def own_home(fresh_gatehouse):
-    home = fresh_gatehouse()
-    home.cable.network.ip("address add 2001:db8:7::2/64 dev eth0 nodad")
-    return home
+def own_home(new_container):
+    container = new_container()
+    container.link.network.ip("address add 2001:db8:7::2/64 dev eth0 nodad")
+    return container
 
 
 @pytest.mark.parametrize("near", ["2001:db8:7::789a:bcde", "fe80::789a:bcde%eth0"])
-def test_nor_over_ipv6_from_a_cork_that_a_mapped_address_rewrote(world, own_home, place, near):
+def test_nor_over_ipv6_from_a_cork_that_a_mapped_address_rewrote(internet, own_home, scope_and_user, near):
     """A connect() that fails has written parts of the admitted address over the destination of the corked datagram."""
     far = "2001:db8:10:1:2:3456:789a:bcde"
-    scope, who = place
-    world.upstream.name("far.example", host({4: ALLOWED[4], 6: far}))
-    visitor = own_home.visit("--scope", scope, "--allow", "far.example:443/both", who=who)
-    cable = own_home.cable
-    with contextlib.closing(Neighbour(world.network, cable.outside_name, cable.network, "eth0",
-                                      cable.gateway.values())) as neighbour:
-        visitor.opens("far.example", 6)
+    scope, who = scope_and_user
+    internet.upstream.name("far.example", host({4: ALLOWED[4], 6: far}))
+    agent = own_home.start_agent("--scope", scope, "--allow", "far.example:443/both", who=who)
+    link = own_home.link
+    with contextlib.closing(Neighbour(internet.network, link.outside_name, link.network, "eth0",
+                                      link.gateway.values())) as neighbour:
+        agent.opens("far.example", 6)
         neighbour.received()
-        visitor.python(f"""
+        agent.python(f"""
 IPV6_FREEBIND, IP_FREEBIND, IPV6_PKTINFO = 78, 15, 50
 far, own = (socket.inet_pton(socket.AF_INET6, each) for each in ({far!r}, "2001:db8:7::2"))
 s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
@@ -111,9 +111,9 @@ for step in 2 * (lambda: s.sendmsg([b"secret"], [source], socket.MSG_MORE, link)
 
 
 @pytest.mark.parametrize("kind", ["SOCK_STREAM", "SOCK_DGRAM"])
-def test_the_admitted_host_gets_it(visitor, neighbours, kind):
-    visitor.opens("allowed.example", 4)
-    outcome = visitor.python(f"""
+def test_the_admitted_host_gets_it(agent, neighbours, kind):
+    agent.opens("allowed.example", 4)
+    outcome = agent.python(f"""
 with socket.socket(socket.AF_INET, socket.{kind}) as s:
     s.settimeout(1)
     s.setsockopt(socket.SOL_SOCKET, {SO_DONTROUTE}, 1)
@@ -124,16 +124,16 @@ with socket.socket(socket.AF_INET, socket.{kind}) as s:
     assert outcome.get("answer") == "hello", outcome
 
 
-@pytest.mark.parametrize("place", [("container", "agent"), ("user", "agent")], ids=" ".join, indirect=True)
-def test_nor_when_its_socket_was_closed(world, home, visitor, neighbours, state):
+@pytest.mark.parametrize("scope_and_user", [("container", "agent"), ("user", "agent")], ids=" ".join, indirect=True)
+def test_nor_when_its_socket_was_closed(internet, container, agent, neighbours, state):
     """The admitted host gets all that the socket still sends."""
-    visitor.opens("allowed.example", 4)
+    agent.opens("allowed.example", 4)
     neighbours["eth0"].received()
-    with world.network.entered():
+    with internet.network.entered():
         server = socket.create_server(("::", UNREAD), family=socket.AF_INET6, dualstack_ipv6=True)
         server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that most is sent after the end
     with server:
-        outcome = visitor.python(f"""
+        outcome = agent.python(f"""
 s = socket.create_connection(({ALLOWED[4]!r}, {UNREAD}), 1)
 s.setsockopt(socket.SOL_SOCKET, {SO_DONTROUTE}, 1)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
@@ -148,9 +148,9 @@ s.close()""")
     assert neighbours["eth0"].received() == []
 
 
-@pytest.mark.parametrize("place", [("user", "agent")], ids=" ".join, indirect=True)
-def test_another_users_packet_goes_as_it_was_sent(home, visitor, neighbours):
-    bystander = home.visit_beside(visitor, uid=OTHER)
+@pytest.mark.parametrize("scope_and_user", [("user", "agent")], ids=" ".join, indirect=True)
+def test_another_users_packet_goes_as_it_was_sent(container, agent, neighbours):
+    bystander = container.start_process_beside(agent, uid=OTHER)
     neighbours["eth0"].received()
     bystander.python(straight("SO_DONTROUTE on an interface", "udp", ALLOWED[4], 443, NEAR[4]))
     assert neighbours["eth0"].received() != []
@@ -164,50 +164,50 @@ def scope(request):
 
 
 @pytest.fixture
-def plain_home(fresh_gatehouse, world):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    return fresh_gatehouse()
+def plain_home(new_container, internet):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    return new_container()
 
 
 def test_a_service_on_the_link_is_reached(plain_home, scope, family):
-    service = plain_home.cable.gateway[family]
-    visitor = plain_home.visit("--scope", scope, "--allow", f"[{service}]:443/both" if family == 6 else f"{service}:443/both")
+    service = plain_home.link.gateway[family]
+    agent = plain_home.start_agent("--scope", scope, "--allow", f"[{service}]:443/both" if family == 6 else f"{service}:443/both")
     for transport in ("tcp", "udp"):
-        assert_reached(visitor.connect(service, 443, transport))
+        assert_reached(agent.connect(service, 443, transport))
 
 
-def add_second_router(world, cable):
+def add_second_router(internet, link):
     """10.8.0.1, behind eth1."""
-    name = cable.add_second(world.network)
-    world.network.ip(f"address add 10.8.0.1/32 dev {name}\nroute replace 10.8.0.2/32 dev {name} table local")
+    name = link.add_second(internet.network)
+    internet.network.ip(f"address add 10.8.0.1/32 dev {name}\nroute replace 10.8.0.2/32 dev {name} table local")
 
 
-def test_a_route_that_comes_later_leads_out(world, plain_home, scope):
-    cable = plain_home.cable
-    visitor = plain_home.visit("--scope", scope, "--allow", f"{ANOTHER[4]}:443", "--allow", f"{ALLOWED[4]}:443")
-    add_second_router(world, cable)
-    cable.network.ip(f"route add {ALLOWED[4]}/32 via 10.8.0.1")
-    eventually(lambda: visitor.connect(ALLOWED[4], 443, source=("10.8.0.2", 0))["reached"], "the route leads out")
-    cable.network.ip("route delete 0.0.0.0/0\nroute add 0.0.0.0/0 via 10.8.0.1")
-    eventually(lambda: visitor.connect(ANOTHER[4], 443, source=("10.8.0.2", 0))["reached"], "the new default route does")
+def test_a_route_that_comes_later_leads_out(internet, plain_home, scope):
+    link = plain_home.link
+    agent = plain_home.start_agent("--scope", scope, "--allow", f"{ANOTHER[4]}:443", "--allow", f"{ALLOWED[4]}:443")
+    add_second_router(internet, link)
+    link.network.ip(f"route add {ALLOWED[4]}/32 via 10.8.0.1")
+    eventually(lambda: agent.connect(ALLOWED[4], 443, source=("10.8.0.2", 0))["reached"], "the route leads out")
+    link.network.ip("route delete 0.0.0.0/0\nroute add 0.0.0.0/0 via 10.8.0.1")
+    eventually(lambda: agent.connect(ANOTHER[4], 443, source=("10.8.0.2", 0))["reached"], "the new default route does")
     assert plain_home.audit("tampering") == []
 
 
 def test_a_default_route_without_a_router_leads_out(plain_home, scope):
-    plain_home.cable.network.ip("route replace 0.0.0.0/0 dev eth0")
-    visitor = plain_home.visit("--scope", scope, "--allow", "allowed.example")
-    visitor.opens("allowed.example", 4)
-    assert_reached(visitor.connect(ALLOWED[4], 443))
+    plain_home.link.network.ip("route replace 0.0.0.0/0 dev eth0")
+    agent = plain_home.start_agent("--scope", scope, "--allow", "allowed.example")
+    agent.opens("allowed.example", 4)
+    assert_reached(agent.connect(ALLOWED[4], 443))
 
 
 def test_a_tunnel_without_neighbours_leads_out(plain_home, scope):
-    with tunnel(plain_home.cable.network, "tun0") as packets:
-        plain_home.cable.network.ip(f"""address add 10.6.0.2/32 dev tun0
-            route add {RESOLVER[4]}/32 via {plain_home.cable.gateway[4]}
+    with tunnel(plain_home.link.network, "tun0") as packets:
+        plain_home.link.network.ip(f"""address add 10.6.0.2/32 dev tun0
+            route add {RESOLVER[4]}/32 via {plain_home.link.gateway[4]}
             route replace 0.0.0.0/0 dev tun0""")
-        visitor = plain_home.visit("--scope", scope, "--allow", "allowed.example:443/both")
-        visitor.opens("allowed.example", 4)
-        visitor.connect(ALLOWED[4], 443, "udp", timeout=0.1)
+        agent = plain_home.start_agent("--scope", scope, "--allow", "allowed.example:443/both")
+        agent.opens("allowed.example", 4)
+        agent.connect(ALLOWED[4], 443, "udp", timeout=0.1)
         assert socket.inet_aton(ALLOWED[4]) in [packet[16:20] for packet in packets()]
 
 
@@ -230,29 +230,29 @@ def tunnel(network, name):
     os.close(fd)
 
 
-def test_a_mark_of_another_table_chooses_the_route(world, plain_home, scope):
-    cable = plain_home.cable
-    add_second_router(world, cable)
-    cable.network.ip("route add 0.0.0.0/0 via 10.8.0.1 table 100\nrule add fwmark 7 lookup 100")
+def test_a_mark_of_another_table_chooses_the_route(internet, plain_home, scope):
+    link = plain_home.link
+    add_second_router(internet, link)
+    link.network.ip("route add 0.0.0.0/0 via 10.8.0.1 table 100\nrule add fwmark 7 lookup 100")
     plain_home.nft("-f", "-", stdin=f"""table inet other {{
         chain marks {{ type route hook output priority mangle; ip daddr {ALLOWED[4]} meta mark set 7; }}
         chain sees {{ type filter hook postrouting priority 300; meta mark 7 oifname eth1 counter comment "marked"
             ip version 4 meta mark != {{ 0, 7, 0x6f737469 }} counter comment "changed"; }}
     }}""")
-    visitor = plain_home.visit("--scope", scope, "--allow", "allowed.example", "--allow", f"{ANOTHER[4]}:443")
-    visitor.opens("allowed.example", 4)
-    visitor.connect(ALLOWED[4], 443, timeout=0.1)
-    assert_reached(visitor.connect(ANOTHER[4], 443))
+    agent = plain_home.start_agent("--scope", scope, "--allow", "allowed.example", "--allow", f"{ANOTHER[4]}:443")
+    agent.opens("allowed.example", 4)
+    agent.connect(ALLOWED[4], 443, timeout=0.1)
+    assert_reached(agent.connect(ANOTHER[4], 443))
     counts = re.findall(r'packets (\d+) bytes \d+ comment "(\w+)"', plain_home.nft("list", "chain", "inet", "other", "sees"))
     assert {name: number != "0" for number, name in counts} == {"marked": True, "changed": False}
 
 
-def test_a_group_is_spoken_to_on_the_interface_that_was_chosen(world, plain_home, scope):
-    second = plain_home.cable.add_second(world.network)
-    heard = Capture(world.network, second, plain_home.cable.network, "eth1")
+def test_a_group_is_spoken_to_on_the_interface_that_was_chosen(internet, plain_home, scope):
+    second = plain_home.link.add_second(internet.network)
+    heard = Capture(internet.network, second, plain_home.link.network, "eth1")
     with contextlib.closing(heard):
-        visitor = plain_home.visit("--scope", scope, "--allow", "239.1.2.3:443/udp")
-        visitor.python("""
+        agent = plain_home.start_agent("--scope", scope, "--allow", "239.1.2.3:443/udp")
+        agent.python("""
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
     s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("4s4si", b"", b"", socket.if_nametoindex("eth1")))
     s.sendto(b"hello", ("239.1.2.3", 443))""")

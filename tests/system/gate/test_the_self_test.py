@@ -5,70 +5,70 @@ import pytest
 
 from support import processes
 from support.behaviours import host
-from support.world import ALLOWED
+from support.internet import ALLOWED
 
 MUST_BE_TRIED = ["metadata", "raw", "packet", "vsock", "MPTCP", "io_uring", "mark", "ping", "UDP", "TCP", "IPv6", "rules", "ending the gate",
                  "name at the gate", "name at another server"]
 
 
 @pytest.fixture
-def home(fresh_gatehouse, world):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    return fresh_gatehouse()
+def container(new_container, internet):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    return new_container()
 
 
-def boot(home, who, *flags):
-    result = home.boot("true", flags=[*(["--user", "agent"] if who == "agent" else []), *flags])
+def boot(container, who, *flags):
+    result = container.boot("true", flags=[*(["--user", "agent"] if who == "agent" else []), *flags])
     assert result.status == 0, result
     return result
 
 
-def test_the_result_is_in_the_boot_log(home, who):
-    assert "self-test" in boot(home, who).stderr
+def test_the_result_is_in_the_boot_log(container, who):
+    assert "self-test" in boot(container, who).stderr
 
 
-def test_the_result_is_in_the_status(home, who):
-    visitor = home.visit(who=who)
-    status = home.beside(visitor.session, "/opt/bin/ostiary", "status")
+def test_the_result_is_in_the_status(container, who):
+    agent = container.start_agent(who=who)
+    status = container.beside(agent.session, "/opt/bin/ostiary", "status")
     assert status.status == 0 and "self-test" in status.stdout.lower().replace("_", "-"), status
 
 
-def test_each_attempt_is_audited(home, who):
-    boot(home, who)
-    probes = {event["probe"]: event["outcome"] for event in home.audit("probe")}
+def test_each_attempt_is_audited(container, who):
+    boot(container, who)
+    probes = {event["probe"]: event["outcome"] for event in container.audit("probe")}
     assert len(probes) > 10 and set(probes.values()) <= {"held", "not_tried"}
     assert [word for word in MUST_BE_TRIED if not any(word.lower() in probe.lower() for probe in probes)] == []
 
 
-def test_no_packet_leaves_the_machine(world, home, who):
-    boot(home, who)
-    assert world.packets() == []
+def test_no_packet_leaves_the_machine(internet, container, who):
+    boot(container, who)
+    assert internet.packets() == []
 
 
-def test_nothing_but_the_plans_names_leaves_the_machine(world, home, who):
-    boot(home, who, "--allow", "allowed.example")
-    assert world.strays() == []
-    assert world.upstream.names() == {"allowed.example"}
+def test_nothing_but_the_plans_names_leaves_the_machine(internet, container, who):
+    boot(container, who, "--allow", "allowed.example")
+    assert internet.strays() == []
+    assert internet.upstream.names() == {"allowed.example"}
 
 
-def test_what_it_tried_is_not_told_as_the_agents_doing(home, who):
-    boot(home, who)
-    assert [event for event in home.audit("deny") if event.get("uid") not in (None, 0, 1000)] == []
+def test_what_it_tried_is_not_told_as_the_agents_doing(container, who):
+    boot(container, who)
+    assert [event for event in container.audit("deny") if event.get("uid") not in (None, 0, 1000)] == []
 
 
-def test_it_leaves_no_process_and_no_admission(home, who):
-    visitor = home.visit(who=who)
-    assert len(processes.children(visitor.session.program)) == 2
-    assert home.admitted() == set()
+def test_it_leaves_no_process_and_no_admission(container, who):
+    agent = container.start_agent(who=who)
+    assert len(processes.children(agent.session.program)) == 2
+    assert container.admitted() == set()
 
 
 @pytest.mark.parametrize("family", [4, 6], ids=["IPv4", "IPv6"])
-def test_one_way_out_is_the_end(world, home, who, family):
+def test_one_way_out_is_the_end(internet, container, who, family):
     """A policy that opens everything is one: the probe gets out where the policy says it may not be tried at all."""
     network = "0.0.0.0/1" if family == 4 else "[2000::/3]"
-    result = home.boot("true", flags=["--allow", f"{network}:1-65535/both"])
+    result = container.boot("true", flags=["--allow", f"{network}:1-65535/both"])
     assert result.status in (0, 69), result
-    assert world.packets() == []
+    assert internet.packets() == []
 
 
 FIREWALL = """*filter
@@ -82,29 +82,29 @@ COMMIT
 """
 
 
-def test_a_users_firewall_that_drops_does_not_end_the_boot(world, home, who):
-    home.cable.network.command("iptables-restore", stdin=FIREWALL)
-    result = boot(home, who)
+def test_a_users_firewall_that_drops_does_not_end_the_boot(internet, container, who):
+    container.link.network.command("iptables-restore", stdin=FIREWALL)
+    result = boot(container, who)
     assert "dropped by other rules" in result.stderr
-    details = {event["probe"]: (event["outcome"], event.get("detail", "")) for event in home.audit("probe")}
+    details = {event["probe"]: (event["outcome"], event.get("detail", "")) for event in container.audit("probe")}
     outcome, detail = details["TCP to an unlisted IPv4 address"]
     assert outcome == "held" and "other rules dropped it" in detail
-    assert home.tables() == ["table ip filter", "table inet ostiary"]
-    assert world.packets() == []
+    assert container.tables() == ["table ip filter", "table inet ostiary"]
+    assert internet.packets() == []
 
 
 @pytest.mark.parametrize("chain", ["output priority 500; ip daddr 192.0.2.0/24 drop",
                                    "postrouting priority 500; ip daddr 192.0.2.0/24 drop",
                                    "output priority -300; oifname eth0 drop"])
-def test_wherever_a_users_rules_drop(world, home, who, chain):
-    home.nft("-f", "-", stdin=f"table inet mine {{\n chain c {{\n type filter hook {chain}\n }}\n}}\n")
-    boot(home, who)
-    assert world.packets() == []
+def test_wherever_a_users_rules_drop(internet, container, who, chain):
+    container.nft("-f", "-", stdin=f"table inet mine {{\n chain c {{\n type filter hook {chain}\n }}\n}}\n")
+    boot(container, who)
+    assert internet.packets() == []
 
 
-def test_an_earlier_tables_redirect_takes_no_question_out(world, home, who):
+def test_an_earlier_tables_redirect_takes_no_question_out(internet, container, who):
     """Somebody's own rules take DNS elsewhere before the gate's can: no answer is better than a leak."""
-    home.nft("-f", "-", stdin="""table ip thief {
+    container.nft("-f", "-", stdin="""table ip thief {
     chain c {
         type nat hook output priority -150; policy accept;
         udp dport 53 dnat to 203.0.113.66:9999
@@ -113,6 +113,6 @@ def test_an_earlier_tables_redirect_takes_no_question_out(world, home, who):
 }
 """)
     flags = ["--user", "agent"] if who == "agent" else []
-    result = home.boot("bash", "-c", "getent hosts unlisted.example; echo x > /dev/udp/8.8.8.8/53", flags=flags)
+    result = container.boot("bash", "-c", "getent hosts unlisted.example; echo x > /dev/udp/8.8.8.8/53", flags=flags)
     assert result.status != 0
-    assert world.packets() == []
+    assert internet.packets() == []

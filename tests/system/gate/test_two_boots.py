@@ -8,9 +8,9 @@ from support import processes
 from support.outcomes import assert_refused
 from support.rootfs import OTHER
 from support.sandbox import OSTIARY
-from support.visitor import Visitor
+from support.agent import Agent
 from support.waiting import eventually
-from support.world import UNLISTED
+from support.internet import UNLISTED
 
 RUN = [OSTIARY, "run", "--no-derive"]
 EARLIER = "an earlier boot in this network did not end in order"
@@ -18,14 +18,14 @@ BY_HAND = ["delete", "table", "inet", "ostiary"]
 
 
 @pytest.fixture
-def home(fresh_gatehouse):
-    return fresh_gatehouse()
+def container(new_container):
+    return new_container()
 
 
 @pytest.fixture
-def init(home):
+def init(container):
     """Process 1, which outlives every boot and is none of ours."""
-    init = home.launch(*home.agent("init"), "0", "/bin/true")
+    init = container.launch(*container.agent_command("init"), "0", "/bin/true")
     init.read_until("^ended 0$")
     return init
 
@@ -35,14 +35,14 @@ def user(who):
     return ["--user", "agent"] if who == "agent" else []
 
 
-def boot(home, init, *flags):
-    return home.beside(init, *RUN, *flags, "--", "true")
+def boot(container, init, *flags):
+    return container.beside(init, *RUN, *flags, "--", "true")
 
 
-def leave_a_process(home, init, *flags):
+def leave_a_process(container, init, *flags):
     """A visitor whose keeper was killed. It is the agent's second process: the first ends with the keeper."""
-    visitor_command = " ".join(home.agent("visitor"))
-    left = Visitor(home.start_beside(init, *RUN, *flags, "--", "sh", "-c", f"exec 3<&0; {visitor_command} <&3 & wait"))
+    visitor_command = " ".join(container.agent_command("driven"))
+    left = Agent(container.start_beside(init, *RUN, *flags, "--", "sh", "-c", f"exec 3<&0; {visitor_command} <&3 & wait"))
     left.session.signal(signal.SIGKILL)
     eventually(lambda: processes.field(left.session.pid, "State").startswith("Z"), "the keeper has ended")
     return left
@@ -50,107 +50,107 @@ def leave_a_process(home, init, *flags):
 
 @pytest.mark.parametrize("scope", ["container", "user"])
 @pytest.mark.parametrize("keep", [[], ["--keep-rules", "never"]], ids=["default", "never"])
-def test_a_process_whose_keeper_was_killed_stays_confined_after_the_next_boot(world, home, init, user, who, scope, keep):
+def test_a_process_whose_keeper_was_killed_stays_confined_after_the_next_boot(internet, container, init, user, who, scope, keep):
     if scope == "user" and who == "root":
         pytest.skip("--scope user holds no root")
     flags = [*user, "--scope", scope]
-    left = leave_a_process(home, init, *flags)
+    left = leave_a_process(container, init, *flags)
     if scope == "user":
-        second = boot(home, init, *flags, *keep)
+        second = boot(container, init, *flags, *keep)
         assert second.status == 69 and "already" in second.stderr  # a user who has processes
     for _ in range(2 if scope == "container" else 0):
-        second = boot(home, init, *flags, *keep)
+        second = boot(container, init, *flags, *keep)
         assert second.status == 0 and EARLIER in second.stderr, second
-    world.forget()
+    internet.forget()
     for family in (4, 6):
-        assert_refused(left.connect(UNLISTED[family], 443), world)
-    assert home.rules()
+        assert_refused(left.connect(UNLISTED[family], 443), internet)
+    assert container.rules()
 
 
-def test_a_session_that_outlives_two_boots_stays_confined(world, home, init, user, who):
-    first = Visitor(home.start_beside(init, *RUN, *user, "--", *home.agent("visitor")))
-    session = home.visit_beside(first, OSTIARY, "exec", "--")
+def test_a_session_that_outlives_two_boots_stays_confined(internet, container, init, user, who):
+    first = Agent(container.start_beside(init, *RUN, *user, "--", *container.agent_command("driven")))
+    session = container.start_process_beside(first, OSTIARY, "exec", "--")
     first.session.close_stdin()
     assert "ostiary exec was used" in first.session.wait().stderr
-    second = boot(home, init, *user)
+    second = boot(container, init, *user)
     assert second.status == 0 and EARLIER in second.stderr, second
-    world.forget()
+    internet.forget()
     for family in (4, 6):
-        assert_refused(session.connect(UNLISTED[family], 443), world)
+        assert_refused(session.connect(UNLISTED[family], 443), internet)
 
 
 @pytest.mark.parametrize("undone", ["the files", "the table", "a chain"])
-def test_that_a_session_joined_cannot_be_hidden(world, home, init, user, who, undone):
+def test_that_a_session_joined_cannot_be_hidden(internet, container, init, user, who, undone):
     """By what the agent can remove, or by what another process does to the rules."""
-    first = Visitor(home.start_beside(init, *RUN, *user, "--", *home.agent("visitor")))
-    session = home.visit_beside(first, OSTIARY, "exec", "--")
+    first = Agent(container.start_beside(init, *RUN, *user, "--", *container.agent_command("driven")))
+    session = container.start_process_beside(first, OSTIARY, "exec", "--")
     if undone == "the files":
         first.run("sh", "-c", "rm -f /run/ostiary/*")
     else:
-        home.nft(*(BY_HAND if undone == "the table" else ["add", "chain", "inet", "ostiary", "another"]))
-        home.eventually_audited("tampering", response="repaired")
+        container.nft(*(BY_HAND if undone == "the table" else ["add", "chain", "inet", "ostiary", "another"]))
+        container.eventually_audited("tampering", response="repaired")
     first.session.close_stdin()
     assert "ostiary exec was used" in first.session.wait().stderr
-    world.forget()
+    internet.forget()
     for family in (4, 6):
-        assert_refused(session.connect(UNLISTED[family], 443), world)
+        assert_refused(session.connect(UNLISTED[family], 443), internet)
 
 
-def test_sessions_are_no_tampering(home, init, user):
-    first = Visitor(home.start_beside(init, *RUN, *user, "--", *home.agent("visitor")))
+def test_sessions_are_no_tampering(container, init, user):
+    first = Agent(container.start_beside(init, *RUN, *user, "--", *container.agent_command("driven")))
     for _ in range(20):
-        assert home.beside(first.session, OSTIARY, "exec", "--", "true").status == 0
-    assert first.run("true")["status"] == 0 and not home.audit("tampering")
+        assert container.beside(first.session, OSTIARY, "exec", "--", "true").status == 0
+    assert first.run("true")["status"] == 0 and not container.audit("tampering")
 
 
-def test_a_session_that_no_rules_would_hold_does_not_begin(home, init, user):
-    first = Visitor(home.start_beside(init, *RUN, *user, "--", *home.agent("visitor")))
+def test_a_session_that_no_rules_would_hold_does_not_begin(container, init, user):
+    first = Agent(container.start_beside(init, *RUN, *user, "--", *container.agent_command("driven")))
     first.session.signal(signal.SIGSTOP)  # the keeper puts nothing right
-    home.nft(*BY_HAND)
-    refused = home.beside(first.session, OSTIARY, "exec", "--", "true")
+    container.nft(*BY_HAND)
+    refused = container.beside(first.session, OSTIARY, "exec", "--", "true")
     first.session.signal(signal.SIGCONT)
     assert refused.status == 69 and "the rules that would hold the session are gone" in refused.stderr, refused
 
 
-def test_rules_for_another_user_do_not_set_it_free(world, home, init):
-    left = leave_a_process(home, init, "--user", "agent", "--scope", "user")
-    refused = boot(home, init, "--user", str(OTHER), "--scope", "user")
+def test_rules_for_another_user_do_not_set_it_free(internet, container, init):
+    left = leave_a_process(container, init, "--user", "agent", "--scope", "user")
+    refused = boot(container, init, "--user", str(OTHER), "--scope", "user")
     assert refused.status == 69 and "nft delete table inet ostiary" in refused.stderr
-    assert boot(home, init, "--user", str(OTHER)).status == 0  # holds everybody
-    world.forget()
-    assert_refused(left.connect(UNLISTED[4], 443), world)
-    home.nft(*BY_HAND)
-    assert boot(home, init, "--user", str(OTHER), "--scope", "user").status == 0 and not home.rules()
+    assert boot(container, init, "--user", str(OTHER)).status == 0  # holds everybody
+    internet.forget()
+    assert_refused(left.connect(UNLISTED[4], 443), internet)
+    container.nft(*BY_HAND)
+    assert boot(container, init, "--user", str(OTHER), "--scope", "user").status == 0 and not container.rules()
 
 
-def test_rules_that_hold_nobody_any_more_go_with_the_next_boot(home, init, user):
+def test_rules_that_hold_nobody_any_more_go_with_the_next_boot(container, init, user):
     """They were kept for another reason: by --keep-rules, or as the boot failed."""
-    assert boot(home, init, *user, "--keep-rules", "always").status == 0 and home.rules()
-    second = boot(home, init, *user)
-    assert second.status == 0 and EARLIER not in second.stderr and not home.rules()
-    assert boot(home, init, *user, "--allow", "no-such-name.example", "--auth-hook", "/bin/false").status != 0
-    assert home.rules()
-    assert boot(home, init, *user).status == 0 and not home.rules()
+    assert boot(container, init, *user, "--keep-rules", "always").status == 0 and container.rules()
+    second = boot(container, init, *user)
+    assert second.status == 0 and EARLIER not in second.stderr and not container.rules()
+    assert boot(container, init, *user, "--allow", "no-such-name.example", "--auth-hook", "/bin/false").status != 0
+    assert container.rules()
+    assert boot(container, init, *user).status == 0 and not container.rules()
 
 
-def test_a_boot_behind_a_process_1_that_was_killed_ends_in_order(home, who, user):
+def test_a_boot_behind_a_process_1_that_was_killed_ends_in_order(container, who, user):
     """As in a pod, whose network outlives its containers: all that it confined ended with it."""
-    first = home.visit(who=who)
+    first = container.start_agent(who=who)
     first.session.signal(signal.SIGKILL)
     first.session.wait()
-    assert home.rules()
-    second = home.run("run", "--no-derive", *user, "--keep-rules", "never", "--", "true")
-    assert second.status == 0 and EARLIER not in second.stderr and not home.rules()
+    assert container.rules()
+    second = container.run("run", "--no-derive", *user, "--keep-rules", "never", "--", "true")
+    assert second.status == 0 and EARLIER not in second.stderr and not container.rules()
 
 
-def test_a_repair_of_the_rules_does_not_hide_who_is_left(home, init, user):
+def test_a_repair_of_the_rules_does_not_hide_who_is_left(container, init, user):
     """The table says who is held; made anew, it says so again."""
-    left = leave_a_process(home, init, *user)
-    second = Visitor(home.start_beside(init, *RUN, *user, "--", *home.agent("visitor")))
-    home.nft("add", "chain", "inet", "ostiary", "ended")
-    home.eventually_audited("tampering", response="repaired")
+    left = leave_a_process(container, init, *user)
+    second = Agent(container.start_beside(init, *RUN, *user, "--", *container.agent_command("driven")))
+    container.nft("add", "chain", "inet", "ostiary", "ended")
+    container.eventually_audited("tampering", response="repaired")
     second.session.signal(signal.SIGKILL)
     eventually(lambda: processes.field(second.session.pid, "State").startswith("Z"), "the keeper has ended")
-    third = boot(home, init, *user)
-    assert third.status == 0 and EARLIER in third.stderr and home.rules(), third
+    third = boot(container, init, *user)
+    assert third.status == 0 and EARLIER in third.stderr and container.rules(), third
     assert left.run("true")["status"] == 0

@@ -9,8 +9,8 @@ import pytest
 
 from support.behaviours import host
 from support.outcomes import assert_reached, assert_refused
-from support.visitor import code
-from support.world import ALLOWED, PUBLIC_RESOLVER, RESOLVER, UNLISTED
+from support.agent import code
+from support.internet import ALLOWED, PUBLIC_RESOLVER, RESOLVER, UNLISTED
 
 SERVICE, OTHER_SERVICE = 2222, 2223
 NO_TRACKING = """table ip6 untracked {
@@ -21,82 +21,82 @@ NO_TRACKING = """table ip6 untracked {
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, world, who):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    home = new_gatehouse()
-    home.nft("-f", "-", stdin=NO_TRACKING)
-    return home
+def container(shared_container, internet, who):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    container = shared_container()
+    container.nft("-f", "-", stdin=NO_TRACKING)
+    return container
 
 
 @pytest.fixture(scope="module")
-def visitor(home, who):
-    return home.visit("--allow", "allowed.example", "--allow-inbound", f"[2001:db8::/32]:{SERVICE}", who=who)
+def agent(container, who):
+    return container.start_agent("--allow", "allowed.example", "--allow-inbound", f"[2001:db8::/32]:{SERVICE}", who=who)
 
 
-def test_the_boot_says_so(fresh_gatehouse, who):
-    home = fresh_gatehouse()
-    home.nft("-f", "-", stdin=NO_TRACKING)
-    result = home.boot("true", flags=["--user", "agent"] if who == "agent" else [])
+def test_the_boot_says_so(new_container, who):
+    container = new_container()
+    container.nft("-f", "-", stdin=NO_TRACKING)
+    result = container.boot("true", flags=["--user", "agent"] if who == "agent" else [])
     assert result.status == 0 and "IPv6 connections" in result.stderr, result
 
 
-def test_the_status_says_so(home, visitor):
-    status = json.loads(home.beside(visitor.session, "/opt/bin/ostiary", "status").stdout)
+def test_the_status_says_so(container, agent):
+    status = json.loads(container.beside(agent.session, "/opt/bin/ostiary", "status").stdout)
     assert status["tracking"] == "IPv4"
 
 
-def test_an_unlisted_address_cannot_be_reached(world, visitor, family):
+def test_an_unlisted_address_cannot_be_reached(internet, agent, family):
     for transport in ("tcp", "udp"):
-        assert_refused(visitor.connect(UNLISTED[family], 443, transport), world)
+        assert_refused(agent.connect(UNLISTED[family], 443, transport), internet)
 
 
-def test_an_allowed_name_is_reached_over_both_families(world, visitor, family):
-    assert visitor.opens("allowed.example", family) == [ALLOWED[family]]
-    assert_reached(visitor.connect(ALLOWED[family], 443))
-    world.forget()
-    assert_refused(visitor.connect(ALLOWED[family], 80), world)
+def test_an_allowed_name_is_reached_over_both_families(internet, agent, family):
+    assert agent.opens("allowed.example", family) == [ALLOWED[family]]
+    assert_reached(agent.connect(ALLOWED[family], 443))
+    internet.forget()
+    assert_refused(agent.connect(ALLOWED[family], 80), internet)
 
 
-def test_the_c_library_asks_the_gate_as_resolv_conf_says(world, home, visitor):
-    assert "nameserver 127.0.0.1\n" in home.read("/etc/resolv.conf")
-    assert ALLOWED[4] in visitor.run("getent", "ahosts", "allowed.example")["out"]
-    assert visitor.run("getent", "ahosts", "unlisted.example")["status"] != 0
-    assert "unlisted.example" not in world.upstream.names()
+def test_the_c_library_asks_the_gate_as_resolv_conf_says(internet, container, agent):
+    assert "nameserver 127.0.0.1\n" in container.read("/etc/resolv.conf")
+    assert ALLOWED[4] in agent.run("getent", "ahosts", "allowed.example")["out"]
+    assert agent.run("getent", "ahosts", "unlisted.example")["status"] != 0
+    assert "unlisted.example" not in internet.upstream.names()
 
 
 @pytest.mark.parametrize("server", [RESOLVER, PUBLIC_RESOLVER], ids=["the upstream", "a public one"])
-def test_a_resolver_that_is_written_down_is_the_gate_or_denied(world, visitor, server):
-    assert code(visitor.asks("unlisted.example", server=server[4])) == "NXDOMAIN"
+def test_a_resolver_that_is_written_down_is_the_gate_or_denied(internet, agent, server):
+    assert code(agent.asks("unlisted.example", server=server[4])) == "NXDOMAIN"
     for transport in ("tcp", "udp"):
-        assert_refused(visitor.connect(server[6], 53, transport), world)
-    assert world.upstream.queries == []
+        assert_refused(agent.connect(server[6], 53, transport), internet)
+    assert internet.upstream.queries == []
 
 
-def test_a_service_named_inbound_answers(world, home, visitor):
-    assert home.speak_to_service(visitor, SERVICE, 6) == b"hello"
+def test_a_service_named_inbound_answers(internet, container, agent):
+    assert container.speak_to_service(agent, SERVICE, 6) == b"hello"
 
 
-def test_no_other_service_answers(world, home, visitor, family):
+def test_no_other_service_answers(internet, container, agent, family):
     with pytest.raises(OSError):
-        home.speak_to_service(visitor, OTHER_SERVICE, family)
+        container.speak_to_service(agent, OTHER_SERVICE, family)
 
 
-def test_beside_others_there_is_no_such_gate(fresh_gatehouse):
-    home = fresh_gatehouse()
-    home.nft("-f", "-", stdin=NO_TRACKING)
-    result = home.boot("true", flags=["--scope", "user", "--user", "agent"])
+def test_beside_others_there_is_no_such_gate(new_container):
+    container = new_container()
+    container.nft("-f", "-", stdin=NO_TRACKING)
+    result = container.boot("true", flags=["--scope", "user", "--user", "agent"])
     assert result.status == 69 and "--scope user" in result.stderr and "IPv6" in result.stderr, result
 
 
-def test_without_tracking_for_ipv4_there_is_no_gate(fresh_gatehouse, who):
-    home = fresh_gatehouse()
-    home.nft("-f", "-", stdin=NO_TRACKING.replace("ip6", "ip"))
-    result = home.boot("touch", "/home/agent/started", flags=["--user", "agent"] if who == "agent" else [])
-    assert result.status == 69 and not home.exists("/home/agent/started"), result
+def test_without_tracking_for_ipv4_there_is_no_gate(new_container, who):
+    container = new_container()
+    container.nft("-f", "-", stdin=NO_TRACKING.replace("ip6", "ip"))
+    result = container.boot("touch", "/home/agent/started", flags=["--user", "agent"] if who == "agent" else [])
+    assert result.status == 69 and not container.exists("/home/agent/started"), result
     assert "nf_conntrack" in result.stderr.splitlines()[-1]
 
 
-def test_where_both_families_are_tracked_nothing_is_said(fresh_gatehouse, who):
-    home = fresh_gatehouse()
-    visitor = home.visit(who=who)
-    assert json.loads(home.beside(visitor.session, "/opt/bin/ostiary", "status").stdout)["tracking"] == "IPv4, IPv6"
+def test_where_both_families_are_tracked_nothing_is_said(new_container, who):
+    container = new_container()
+    agent = container.start_agent(who=who)
+    assert json.loads(container.beside(agent.session, "/opt/bin/ostiary", "status").stdout)["tracking"] == "IPv4, IPv6"

@@ -9,9 +9,9 @@ import pytest
 
 from support.behaviours import delayed, host, in_turn
 from support.misbehaviours import ALL, AT_ONCE, another_id, another_question, silence
-from support.visitor import GATE, code, values
+from support.agent import GATE, code, values
 from support.waiting import eventually
-from support.world import ALLOWED, RESOLVER, SECOND_RESOLVER
+from support.internet import ALLOWED, RESOLVER, SECOND_RESOLVER
 
 PATIENT = 9  # seconds; the gate gives up earlier
 
@@ -32,25 +32,25 @@ def name_of(what):
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, world, who):
+def container(shared_container, internet, who):
     for number, (what, misbehave) in enumerate(ALL.items()):
-        world.upstream.name(name_of(what), lambda question, m=misbehave, n=number: m(question, lure(n)))
-    world.upstream.name("allowed.example", host(ALLOWED))
-    return new_gatehouse()
+        internet.upstream.name(name_of(what), lambda question, m=misbehave, n=number: m(question, lure(n)))
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    return shared_container()
 
 
 @pytest.fixture(scope="module")
-def visitor(home, who):
-    return home.visit("--allow", "*.lying.example", "--allow", "allowed.example", "--upstream", RESOLVER[4], who=who)
+def agent(container, who):
+    return container.start_agent("--allow", "*.lying.example", "--allow", "allowed.example", "--upstream", RESOLVER[4], who=who)
 
 
 @pytest.fixture(scope="module")
-def replies(visitor):
+def replies(agent):
     """To all of them, asked for at once: by name and type, with the seconds it took."""
     queries = [dns.message.make_query(name_of(what), kind) for what in ALL for kind in ("A", "AAAA")]
     for number, query in enumerate(queries):
         query.id = number
-    got = visitor.ask_all([query.to_wire().hex() for query in queries], GATE[4], PATIENT, patience=PATIENT + 5)
+    got = agent.ask_all([query.to_wire().hex() for query in queries], GATE[4], PATIENT, patience=PATIENT + 5)
     found = {}
     for octets, seconds in got:
         reply = dns.message.from_wire(bytes.fromhex(octets))
@@ -73,54 +73,54 @@ def test_it_comes_at_once_where_nothing_is_to_be_waited_for(replies, what, kind)
 
 
 @pytest.mark.parametrize("what", ALL)
-def test_nothing_is_admitted(home, replies, what):
-    assert not home.admitted_addresses() & set(lure(list(ALL).index(what)).values())
+def test_nothing_is_admitted(container, replies, what):
+    assert not container.admitted_addresses() & set(lure(list(ALL).index(what)).values())
 
 
-def test_honest_names_go_on_meanwhile(home, visitor, replies):
-    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
-    assert home.gate(visitor.session)
+def test_honest_names_go_on_meanwhile(container, agent, replies):
+    assert agent.asks_for("allowed.example") == [ALLOWED[4]]
+    assert container.gate(agent.session)
 
 
-def test_it_is_audited(home, replies):
-    home.eventually_audited("upstream_failure", name=name_of("silence"))
-    home.eventually_audited("upstream_failure", name=name_of("a loop of 64 aliases"))
+def test_it_is_audited(container, replies):
+    container.eventually_audited("upstream_failure", name=name_of("silence"))
+    container.eventually_audited("upstream_failure", name=name_of("a loop of 64 aliases"))
 
 
-def test_a_slow_answer_is_waited_for(world, visitor, who):
-    world.upstream.name(f"slow-{who}.lying.example", delayed(1, host(ALLOWED)))
-    assert visitor.asks_for(f"slow-{who}.lying.example") == [ALLOWED[4]]
+def test_a_slow_answer_is_waited_for(internet, agent, who):
+    internet.upstream.name(f"slow-{who}.lying.example", delayed(1, host(ALLOWED)))
+    assert agent.asks_for(f"slow-{who}.lying.example") == [ALLOWED[4]]
 
 
-def test_a_late_answer_of_another_id_does_not_spoil_the_right_one(world, visitor, who):
+def test_a_late_answer_of_another_id_does_not_spoil_the_right_one(internet, agent, who):
 
     def crowd(question):
         return [*another_id(question, lure(0)), *another_question(question, lure(0)), *host(ALLOWED)(question)]
-    world.upstream.name(f"crowd-{who}.lying.example", crowd)
-    assert visitor.asks_for(f"crowd-{who}.lying.example") == [ALLOWED[4]]
+    internet.upstream.name(f"crowd-{who}.lying.example", crowd)
+    assert agent.asks_for(f"crowd-{who}.lying.example") == [ALLOWED[4]]
 
 
-def test_the_second_resolver_is_asked_where_the_first_is_silent(world, fresh_gatehouse, who, family):
+def test_the_second_resolver_is_asked_where_the_first_is_silent(internet, new_container, who, family):
     def only_the_second(question):
         return host(ALLOWED)(question) if question.server == SECOND_RESOLVER[family] else []
-    world.upstream.name("allowed.example", only_the_second)
-    visitor = fresh_gatehouse().visit("--allow", "allowed.example", "--upstream",
+    internet.upstream.name("allowed.example", only_the_second)
+    agent = new_container().start_agent("--allow", "allowed.example", "--upstream",
                                     f"{RESOLVER[family]},{SECOND_RESOLVER[family]}", who=who)
-    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
-    world.upstream.name("allowed.example", host(ALLOWED))
+    assert agent.asks_for("allowed.example") == [ALLOWED[4]]
+    internet.upstream.name("allowed.example", host(ALLOWED))
 
 
-def test_a_lost_question_is_asked_again(world, visitor, who, family):
+def test_a_lost_question_is_asked_again(internet, agent, who, family):
     name = f"lost{family}-{who}.lying.example"
-    world.upstream.name(name, in_turn(lambda question: [], host(ALLOWED)))
-    assert visitor.asks_for(name, "A" if family == 4 else "AAAA") == [ALLOWED[family]]
+    internet.upstream.name(name, in_turn(lambda question: [], host(ALLOWED)))
+    assert agent.asks_for(name, "A" if family == 4 else "AAAA") == [ALLOWED[family]]
 
 
-def test_waiting_for_the_upstream_costs_no_processor_time(home, visitor, world, who):
-    world.upstream.name(f"idle-{who}.lying.example", lambda question: [])
-    before = processor_time(home.gate(visitor.session))
-    assert code(visitor.asks(f"idle-{who}.lying.example")) == "SERVFAIL"
-    assert processor_time(home.gate(visitor.session)) - before < 0.1
+def test_waiting_for_the_upstream_costs_no_processor_time(container, agent, internet, who):
+    internet.upstream.name(f"idle-{who}.lying.example", lambda question: [])
+    before = processor_time(container.gate(agent.session))
+    assert code(agent.asks(f"idle-{who}.lying.example")) == "SERVFAIL"
+    assert processor_time(container.gate(agent.session)) - before < 0.1
 
 
 def processor_time(pid):
@@ -129,32 +129,32 @@ def processor_time(pid):
 
 
 @pytest.mark.parametrize("spelling", ["{}", "[{}]:5300"], ids=["IPv6", "another port"])
-def test_an_upstream_of_ipv6_or_at_another_port(world, fresh_gatehouse, spelling):
-    if "5300" in spelling and not getattr(world, "listens_at_5300", False):
-        world.upstream.listen(world.network, 5300)
-        world.listens_at_5300 = True
-    world.upstream.name("allowed.example", host(ALLOWED))
-    visitor = fresh_gatehouse().visit("--allow", "allowed.example", "--upstream", spelling.format(RESOLVER[6]))
-    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
-    assert {query.server for query in world.upstream.queries} == {RESOLVER[6]}
+def test_an_upstream_of_ipv6_or_at_another_port(internet, new_container, spelling):
+    if "5300" in spelling and not getattr(internet, "listens_at_5300", False):
+        internet.upstream.listen(internet.network, 5300)
+        internet.listens_at_5300 = True
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    agent = new_container().start_agent("--allow", "allowed.example", "--upstream", spelling.format(RESOLVER[6]))
+    assert agent.asks_for("allowed.example") == [ALLOWED[4]]
+    assert {query.server for query in internet.upstream.queries} == {RESOLVER[6]}
 
 
-def test_an_upstream_that_is_dead_at_boot_is_told_loudly_and_heals(world, fresh_gatehouse, who):
-    world.upstream.name("allowed.example", lambda question: silence(question, ALLOWED))
-    home = fresh_gatehouse()
+def test_an_upstream_that_is_dead_at_boot_is_told_loudly_and_heals(internet, new_container, who):
+    internet.upstream.name("allowed.example", lambda question: silence(question, ALLOWED))
+    container = new_container()
     begin = time.monotonic()
-    visitor = home.visit("--allow", "allowed.example", "--resolve-timeout", "1", who=who)
+    agent = container.start_agent("--allow", "allowed.example", "--resolve-timeout", "1", who=who)
     assert time.monotonic() - begin < 4.5  # seconds; five, had the flag no effect
-    said = visitor.session.err
-    visitor.session._pump(time.monotonic() + 0.05)
+    said = agent.session.err
+    agent.session._pump(time.monotonic() + 0.05)
     assert b"allowed.example" in said.data and b"warn" in said.data.lower(), said.data
-    world.upstream.name("allowed.example", host(ALLOWED))
-    eventually(lambda: values(visitor.asks("allowed.example")) == [ALLOWED[4]], "the name resolves")
-    assert visitor.connect(ALLOWED[4], 443)["reached"]
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    eventually(lambda: values(agent.asks("allowed.example")) == [ALLOWED[4]], "the name resolves")
+    assert agent.connect(ALLOWED[4], 443)["reached"]
 
 
-def test_nobody_at_all_upstream_is_an_answer_too(fresh_gatehouse, who):
+def test_nobody_at_all_upstream_is_an_answer_too(new_container, who):
     """A resolver that does not run: its host refuses."""
-    visitor = fresh_gatehouse().visit("--allow", "allowed.example", "--upstream", f"{RESOLVER[4]}:5399",
+    agent = new_container().start_agent("--allow", "allowed.example", "--upstream", f"{RESOLVER[4]}:5399",
                                     "--resolve-timeout", "1", who=who)
-    assert code(visitor.asks("allowed.example")) == "SERVFAIL"
+    assert code(agent.asks("allowed.example")) == "SERVFAIL"

@@ -4,45 +4,45 @@ could answer in its place. Docker's asks from outside."""
 import pytest
 
 from support.behaviours import host
-from support.world import ALLOWED, RESOLVER
+from support.internet import ALLOWED, RESOLVER
 
 
 @pytest.fixture
-def home(fresh_gatehouse, world):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    return fresh_gatehouse()
+def container(new_container, internet):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    return new_container()
 
 
 @pytest.mark.parametrize("server", ["127.0.0.1", "127.0.0.53", "::1", "eth0"])
-def test_it_is_refused_with_its_cure(home, who, family, server):
-    server = home.cable.address[family] if server == "eth0" else server
+def test_it_is_refused_with_its_cure(container, who, family, server):
+    server = container.link.address[family] if server == "eth0" else server
     user = ["--user", "agent"] if who == "agent" else []
     for how in ({"flags": [*user, "--upstream", server]}, {"flags": user}):
-        home.write("/etc/resolv.conf", f"nameserver {server}\n")
-        result = home.boot("touch", "/tmp/started", **how)
-        assert result.status == 78 and not home.exists("/tmp/started"), result
+        container.write("/etc/resolv.conf", f"nameserver {server}\n")
+        result = container.boot("touch", "/tmp/started", **how)
+        assert result.status == 78 and not container.exists("/tmp/started"), result
         line = result.stderr.splitlines()[-1]
         assert server in line and "on this host" in line and "--upstream" in line, result
 
 
-def test_another_server_serves_in_its_place(home, who):
-    home.write("/etc/resolv.conf", f"nameserver 127.0.0.53\nnameserver {RESOLVER[4]}\n")
-    visitor = home.visit("--allow", "allowed.example", who=who)
-    visitor.session.read_error_until("127.0.0.53:53 is on this host")
-    assert visitor.asks_for("allowed.example") == [ALLOWED[4]]
+def test_another_server_serves_in_its_place(container, who):
+    container.write("/etc/resolv.conf", f"nameserver 127.0.0.53\nnameserver {RESOLVER[4]}\n")
+    agent = container.start_agent("--allow", "allowed.example", who=who)
+    agent.session.read_error_until("127.0.0.53:53 is on this host")
+    assert agent.asks_for("allowed.example") == [ALLOWED[4]]
 
 
 @pytest.mark.parametrize("redirected", [False, True], ids=["nobody there", "as Docker has it"])
-def test_the_agent_does_not_answer_for_dockers(world, home, redirected):
+def test_the_agent_does_not_answer_for_dockers(internet, container, redirected):
     """In an image made from a container, resolv.conf may name it where there is no Docker."""
-    network = home.cable.network
+    network = container.link.network
     network.sysctl("ipv4/ip_unprivileged_port_start", 0)
     if redirected:
-        home.nft("-f", "-", stdin="""table ip nat {
+        container.nft("-f", "-", stdin="""table ip nat {
             chain OUTPUT { type nat hook output priority -100; ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:41953; }
         }\n""")
-    visitor = home.visit("--allow", "allowed.example", "--upstream", "127.0.0.11", "--resolve-timeout", "1")
-    outcome = visitor.python("""
+    agent = container.start_agent("--allow", "allowed.example", "--upstream", "127.0.0.11", "--resolve-timeout", "1")
+    outcome = agent.python("""
 import threading
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -60,5 +60,5 @@ def answer():
 threading.Thread(target=answer, daemon=True).start()
 """ % (41953 if redirected else 53))
     assert outcome["reached"], outcome
-    assert visitor.asks("allowed.example").answer == []
-    assert home.admitted() == set()
+    assert agent.asks("allowed.example").answer == []
+    assert container.admitted() == set()

@@ -7,7 +7,7 @@ import pytest
 
 from support.behaviours import host
 from support.rootfs import OTHER
-from support.world import ALLOWED, RESOLVER, UNLISTED
+from support.internet import ALLOWED, RESOLVER, UNLISTED
 
 FIRST_PORT, PORTS = 40000, 400
 SERVICE = 5432
@@ -17,20 +17,20 @@ AT_ONCE, A_SECOND = 4096, 250  # nft/ruleset.h
 
 
 @pytest.fixture(scope="module")
-def home(new_gatehouse, world):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    world.upstream.name("unlisted.example", host(UNLISTED))
-    return new_gatehouse()
+def container(shared_container, internet):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    internet.upstream.name("unlisted.example", host(UNLISTED))
+    return shared_container()
 
 
 @pytest.fixture(scope="module")
-def agent(home):
-    return home.visit("--scope", "user", "--allow", "allowed.example")
+def agent(container):
+    return container.start_agent("--scope", "user", "--allow", "allowed.example")
 
 
 @pytest.fixture(scope="module")
-def bystander(home, agent):
-    return home.visit_beside(agent, uid=OTHER)
+def bystander(container, agent):
+    return container.start_process_beside(agent, uid=OTHER)
 
 
 def from_each_port(address, port, action, kind="SOCK_DGRAM"):
@@ -52,10 +52,10 @@ for number in range({PORTS}):
 """
 
 
-def test_another_users_lookups_go_to_the_server_they_are_meant_for(world, home, agent, bystander, family):
+def test_another_users_lookups_go_to_the_server_they_are_meant_for(internet, container, agent, bystander, family):
     question = b"\0\1\1\0\0\1\0\0\0\0\0\0\x08unlisted\x07example\0\0\1\0\1"
     assert agent.python(from_each_port(RESOLVER[family], 53, f"s.sendto({question!r}, ({RESOLVER[family]!r}, 53))"))["reached"]
-    world.forget()
+    internet.forget()
     outcome = bystander.python(from_each_port(RESOLVER[family], 53, f"""
             if number % 10:
                 continue
@@ -63,11 +63,11 @@ def test_another_users_lookups_go_to_the_server_they_are_meant_for(world, home, 
             s.sendto({question!r}, ({RESOLVER[family]!r}, 53))
             value += s.recv(512)[3] & 15 == 0"""))
     assert outcome["answer"] == PORTS / 10, outcome
-    assert len(world.upstream.queries) == PORTS / 10
+    assert len(internet.upstream.queries) == PORTS / 10
 
 
-def test_another_users_lookups_at_a_resolver_of_this_host_do_too(home, agent, bystander):
-    home.cable.network.sysctl("ipv4/ip_unprivileged_port_start", 0)
+def test_another_users_lookups_at_a_resolver_of_this_host_do_too(container, agent, bystander):
+    container.link.network.sysctl("ipv4/ip_unprivileged_port_start", 0)
     assert bystander.python(f"""
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(({LOCAL_RESOLVER!r}, 53))
@@ -85,7 +85,7 @@ sys.modules["__main__"].kept["resolver"] = s""")["reached"]
     assert outcome["answer"] == PORTS / 10, outcome
 
 
-def test_another_users_connections_to_a_local_service_are_accepted(home, agent, bystander, family):
+def test_another_users_connections_to_a_local_service_are_accepted(container, agent, bystander, family):
     loopback = "::1" if family == 6 else "127.0.0.1"
     assert bystander.python(f"""
 s = socket.create_server(({loopback!r}, {SERVICE}), family=socket.AF_INET{'6' if family == 6 else ''}, backlog=512)
@@ -102,8 +102,8 @@ sys.modules["__main__"].kept["service"] = s""")["reached"]
     assert outcome.get("answer") == PORTS / 16, outcome
 
 
-def test_the_agent_has_a_bounded_share_of_the_kernels_flows(home, agent):
-    begin = int(home.cable.network.command("cat", "/proc/sys/net/netfilter/nf_conntrack_count"))
+def test_the_agent_has_a_bounded_share_of_the_kernels_flows(container, agent):
+    begin = int(container.link.network.command("cat", "/proc/sys/net/netfilter/nf_conntrack_count"))
     outcome = agent.python(f"""
 value = 0
 for last in range(1, 4):
@@ -121,15 +121,15 @@ for last in range(1, 4):
     service.close()
 """, patience=60)
     assert outcome["reached"], outcome
-    now = int(home.cable.network.command("cat", "/proc/sys/net/netfilter/nf_conntrack_count"))
+    now = int(container.link.network.command("cat", "/proc/sys/net/netfilter/nf_conntrack_count"))
     most = AT_ONCE + A_SECOND * (outcome["seconds"] + 1)
     assert outcome["answer"] >= 12000 - most and now - begin <= most + 100, (begin, now, outcome)
 
 
 @pytest.mark.parametrize("to", ["the resolver", "an unlisted address"])
-def test_a_closed_socket_sends_nothing_past_the_redirect(world, home, agent, family, to):
+def test_a_closed_socket_sends_nothing_past_the_redirect(internet, container, agent, family, to):
     address = RESOLVER[family] if to == "the resolver" else UNLISTED[family]
-    world.forget()
+    internet.forget()
     outcome = agent.python(f"""
 s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_STREAM)
 s.settimeout(1)
@@ -139,12 +139,12 @@ s.setblocking(False)
 value = s.send(b"secret" * 10000)
 s.close()""")
     time.sleep(LINGERING)
-    assert world.packets() == [] and outcome["reached"], outcome
+    assert internet.packets() == [] and outcome["reached"], outcome
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_another_users_closed_connection_to_a_dns_server_delivers_what_it_sent(home, agent, bystander, address):
-    home.cable.network.sysctl("ipv4/ip_unprivileged_port_start", 0)
+def test_another_users_closed_connection_to_a_dns_server_delivers_what_it_sent(container, agent, bystander, address):
+    container.link.network.sysctl("ipv4/ip_unprivileged_port_start", 0)
     outcome = bystander.python(f"""
 server = socket.create_server(({address!r}, 53), family=socket.AF_INET{'6' if ':' in address else ''})
 client = socket.create_connection(({address!r}, 53))

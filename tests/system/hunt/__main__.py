@@ -22,7 +22,7 @@ from hunt.confinement_mutants import ConfinementMutants
 from hunt.minimise import Minimiser
 from hunt.mutants import Mutants
 from hunt.round import Round
-from hunt.world import World
+from hunt.internet import Internet
 from support import namespaces
 from support.project import ROOT
 
@@ -73,12 +73,12 @@ def main():
         sys.exit("hunt: needs root, to make namespaces")
     print(f"seed {wanted.seed}", flush=True)
     namespaces.leave_the_others_mounts()
-    with tempfile.TemporaryDirectory(prefix="ostiary-hunt-") as workshop:
-        namespaces.mount_memory(workshop)
+    with tempfile.TemporaryDirectory(prefix="ostiary-hunt-") as scratch:
+        namespaces.mount_memory(scratch)
         try:
-            return Hunt(wanted, Path(workshop)).run()
+            return Hunt(wanted, Path(scratch)).run()
         finally:
-            namespaces.unmount(workshop)
+            namespaces.unmount(scratch)
 
 
 def round_length(seconds):
@@ -87,14 +87,14 @@ def round_length(seconds):
 
 
 class Hunt:
-    def __init__(self, wanted, workshop):
-        self.wanted, self.workshop = wanted, workshop
+    def __init__(self, wanted, scratch):
+        self.wanted, self.scratch = wanted, scratch
         built = Path(os.environ["HUNT_TOOLS"])
-        copy = lambda path: Path(shutil.copy(path, workshop))
+        copy = lambda path: Path(shutil.copy(path, scratch))
         self.tools = SimpleNamespace(ostiary=copy(wanted.ostiary), agent=copy(built / "hunt_agent"),
                                      outside=copy(built / "hunt_outside"))
         self.findings_folder = Path(os.environ["HUNT_FINDINGS"])
-        self.world = World()
+        self.internet = Internet()
         self.found = {}  # class: when
         self.hunted = 0.0
         self.begin = time.monotonic()
@@ -124,7 +124,7 @@ class Hunt:
     def confinement_mutants(self):
         table = self.findings_folder.parent / "mutants-confinement.txt"
         table.parent.mkdir(parents=True, exist_ok=True)
-        return ConfinementMutants(Path(os.environ["HUNT_TOOLS"]), self.workshop, ROOT).run(
+        return ConfinementMutants(Path(os.environ["HUNT_TOOLS"]), self.scratch, ROOT).run(
             self.wanted.confinement_mutants, table)
 
     def settings(self, number):
@@ -140,7 +140,7 @@ class Hunt:
 
     def one_round(self, number, seconds):
         settings = self.settings(number)
-        round = Round(self.world, self.workshop, self.tools, settings, self.wanted.seed * 1000 + number)
+        round = Round(self.internet, self.scratch, self.tools, settings, self.wanted.seed * 1000 + number)
         print(f"round {number}: scope {settings.scope}, agent {settings.who}, flushes {settings.flushes}"
               f"{', a container inside' if settings.inside else ''}", flush=True)
         judged = 0
@@ -162,7 +162,7 @@ class Hunt:
                 self.say(round, start)
         finally:
             self.hunted += seconds
-            round.close(self.world)
+            round.close(self.internet)
 
     def say(self, round, start):
         page, spent = round.page, max(0.001, time.monotonic() - start)
@@ -219,7 +219,7 @@ class Hunt:
 
     def replay(self):
         settings = self.settings(0)
-        round = Round(self.world, self.workshop, self.tools, settings, self.wanted.seed)
+        round = Round(self.internet, self.scratch, self.tools, settings, self.wanted.seed)
         try:
             round.page.pause = 1
             if not round.boot():
@@ -232,7 +232,7 @@ class Hunt:
             print("\n".join(sorted(found)) or "nothing left without leave")
             return 1 if found else 0
         finally:
-            round.close(self.world)
+            round.close(self.internet)
 
 
 sys.exit(main())

@@ -14,8 +14,8 @@ STAGES = ["unit test", "system test", "NOBODY"]
 
 
 class ConfinementMutants:
-    def __init__(self, built, workshop, source):
-        self.built, self.workshop, self.source = built, workshop, source
+    def __init__(self, built, scratch, source):
+        self.built, self.scratch, self.source = built, scratch, source
         self.sizes = {}
 
     def listed(self):
@@ -57,7 +57,7 @@ class ConfinementMutants:
 
     def made(self, program, mutant):
         """The program with this mutant's key behind its octets."""
-        path = self.workshop / program
+        path = self.scratch / program
         if program not in self.sizes:
             shutil.copy(self.built / program, path)
             self.sizes[program] = path.stat().st_size

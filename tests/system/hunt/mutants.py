@@ -82,7 +82,7 @@ class Mutants:
 
     def made(self, program, mutant):
         """The program with this mutant's key behind its octets."""
-        path = self.hunt.workshop / program
+        path = self.hunt.scratch / program
         if not path.exists():
             path.write_bytes((self.built / program).read_bytes())
             path.chmod(0o755)
@@ -99,12 +99,12 @@ class Mutants:
         tools = SimpleNamespace(**{**vars(self.hunt.tools), "ostiary": self.made("ostiary_mutant", mutant)})
         settings = SimpleNamespace(scope=scope, who="user", flushes=False, quiet=False, inside=scope == "container",
                                    workers=2, without=[], environment={})
-        round = Round(self.hunt.world, self.hunt.workshop, tools, settings, self.hunt.wanted.seed)
+        round = Round(self.hunt.internet, self.hunt.scratch, tools, settings, self.hunt.wanted.seed)
         try:
             round.page.pause = 2
             if not round.boot():
                 return ["boot: " + _last_line(round.boot_failure)]
-            if not self.has_effect(scope, mutant, round.house.rules()):
+            if not self.has_effect(scope, mutant, round.container.rules()):
                 return ["the kernel lists the same rules"]
             user = AGENT if scope == "user" else 0
             found = ["life: " + each for each in life.failures(round.link.network, user)]
@@ -128,7 +128,7 @@ class Mutants:
             round.end(0)
             return sorted(set(found))
         finally:
-            round.close(self.hunt.world)
+            round.close(self.hunt.internet)
 
     def has_effect(self, scope, mutant, rules):
         if mutant is None:

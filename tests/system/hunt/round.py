@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hunt.page import Page
 from support import processes
-from support.gatehouse import Gatehouse
+from support.container import Container
 from support.namespaces import call
 from support.network import NetworkNamespace
 
@@ -34,19 +34,19 @@ def _begin_in(network):
 
 
 class Round:
-    def __init__(self, world, workshop, tools, settings, seed):
+    def __init__(self, internet, scratch, tools, settings, seed):
         self.settings, self.seed, self.tools = settings, seed, tools
         self.findings = []
         self.minimising = 0.0  # seconds
-        self.house = Gatehouse(tempfile.mkdtemp(dir=workshop), tools.ostiary, world)
-        self.link = self.house.cable
+        self.container = Container(tempfile.mkdtemp(dir=scratch), tools.ostiary, internet)
+        self.link = self.container.link
         self._allow_what_containers_allow()
-        self.house.mkdir("/opt/hunt", mode=0o777)
-        shutil.copy(tools.agent, self.house.at(AGENT))
-        self.page = Page(self.house.at(PAGE))
+        self.container.mkdir("/opt/hunt", mode=0o777)
+        shutil.copy(tools.agent, self.container.at(AGENT))
+        self.page = Page(self.container.at(PAGE))
         self.page.excused = 1  # until there are rules
         self.stage = self._stage()
-        self.outside = self._start_outside(world)
+        self.outside = self._start_outside(internet)
         self.session = self.inside = None
         self.boot_failure = None
         self.enough = False  # what was looked for is found
@@ -65,12 +65,12 @@ class Round:
         link = next(each["local"] for each in listed["addr_info"] if each["scope"] == "link")
         return [own[4], own[6], link, gateway[4], gateway[6], self.link.broadcast, str(listed["ifindex"])]
 
-    def _start_outside(self, world):
+    def _start_outside(self, internet):
         inject = "quiet" if self.settings.quiet else "inject"
-        process = subprocess.Popen([self.tools.outside, self.house.at(PAGE), self.link.outside_name,
+        process = subprocess.Popen([self.tools.outside, self.container.at(PAGE), self.link.outside_name,
                                     self.settings.scope, str(self.seed), inject, *self.stage],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   preexec_fn=lambda: _begin_in(world.network))
+                                   preexec_fn=lambda: _begin_in(internet.network))
         assert json.loads(process.stdout.readline())["ready"]
         os.set_blocking(process.stdout.fileno(), False)
         return process
@@ -86,8 +86,8 @@ class Round:
             flags += ["--scope", "user"]
         command = [AGENT, "run", "agent", PAGE, REQUEST, str(settings.workers), str(self.seed),
                    ",".join(settings.without) or "-", *self.stage]
-        self.house.write(REQUEST, "")
-        self.session = self.house.start_boot(*command, flags=flags, env=settings.environment)
+        self.container.write(REQUEST, "")
+        self.session = self.container.start_boot(*command, flags=flags, env=settings.environment)
         try:
             self.session.read_until("^hunting")
         except AssertionError:
@@ -114,7 +114,7 @@ class Round:
             route add ::/0 via {INNER[6][0]}""")
         network.sysctl("ipv4/ip_forward", 1)
         network.sysctl("ipv6/conf/all/forwarding", 1)
-        self.inside = subprocess.Popen([self.tools.agent, "run", "inside", self.house.at(PAGE), self.house.at(REQUEST), "1",
+        self.inside = subprocess.Popen([self.tools.agent, "run", "inside", self.container.at(PAGE), self.container.at(REQUEST), "1",
                                         str(self.seed), "-", *self.stage], stdout=subprocess.DEVNULL,
                                        preexec_fn=lambda: _begin_in(self.inner))
 
@@ -159,7 +159,7 @@ class Round:
         self.page.excused = 1
         self.page.flushes += 1
         try:
-            self.house.nft("flush", "ruleset")
+            self.container.nft("flush", "ruleset")
             self.session.read_error_until("put right")  # the rules are back, and flows begun meanwhile are judged
         finally:
             self.page.excused_until = time.time_ns() + IN_FLIGHT
@@ -183,15 +183,15 @@ class Round:
             time.sleep(0.1)
             self.listen()
 
-    def close(self, world):
+    def close(self, internet):
         if self.inside:
             self.inside.kill()
             self.inside.wait()
         self.outside.kill()
         self.outside.wait()
-        self.house.end()
-        world.detach(self.link)
-        shutil.rmtree(self.house.path)
+        self.container.end()
+        internet.detach(self.link)
+        shutil.rmtree(self.container.path)
 
     # What the judge says ------------------------------------------------------------------------------------
 
@@ -216,7 +216,7 @@ class Round:
     def classes_of(self, text, times, patience):
         """What the judge finds when worker 0 runs this program, and nothing else happens."""
         self.listen()
-        self.house.write(REQUEST, text)
+        self.container.write(REQUEST, text)
         self.page.epoch += 1
         self.page.times = times
         self.page.request_seed = self.page.request_seed + 1_000_003

@@ -29,21 +29,21 @@ def main():
     wanted = parser.parse_args()
     print(f"seed {wanted.seed}", flush=True)
     namespaces.leave_the_others_mounts()
-    with tempfile.TemporaryDirectory(prefix="ostiary-soak-") as workshop:
-        namespaces.mount_memory(workshop)
+    with tempfile.TemporaryDirectory(prefix="ostiary-soak-") as scratch:
+        namespaces.mount_memory(scratch)
         try:
-            binary = Path(shutil.copy(os.environ["OSTIARY_BINARY"], workshop))
+            binary = Path(shutil.copy(os.environ["OSTIARY_BINARY"], scratch))
             if wanted.dns_load:
-                return dns_load.run(workshop, binary, wanted.dns_load)
+                return dns_load.run(scratch, binary, wanted.dns_load)
             if wanted.million:
-                return million.run(workshop, binary, wanted.million)
-            return run(wanted, workshop, binary)
+                return million.run(scratch, binary, wanted.million)
+            return run(wanted, scratch, binary)
         finally:
-            namespaces.unmount(workshop)
+            namespaces.unmount(scratch)
 
 
-def run(wanted, workshop, binary):
-    soak = Soak(workshop, binary, wanted.seed)
+def run(wanted, scratch, binary):
+    soak = Soak(scratch, binary, wanted.seed)
     try:
         soak.run(wanted.seconds, [fault for fault in faults.ALL if not wanted.only or wanted.only in fault.name])
         found, excused = claims(soak)

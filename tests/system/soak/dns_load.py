@@ -5,18 +5,18 @@ import tempfile
 import threading
 
 from support import dns_load
-from support.gatehouse import Gatehouse
-from support.world import RESOLVER, World
+from support.container import Container
+from support.internet import RESOLVER, Internet
 
 
-def run(workshop, binary, seconds):
-    world = World()
-    homes = {scope: Gatehouse(tempfile.mkdtemp(dir=workshop), binary, world) for scope in dns_load.FLAGS}
+def run(scratch, binary, seconds):
+    internet = Internet()
+    homes = {scope: Container(tempfile.mkdtemp(dir=scratch), binary, internet) for scope in dns_load.FLAGS}
     results = {}
 
     def load(scope):
-        visitor = dns_load.visit(homes[scope], world, scope, RESOLVER[4])
-        results[scope] = dns_load.look_up(homes[scope], visitor, RESOLVER[4], seconds)
+        agent = dns_load.start_agent(homes[scope], internet, scope, RESOLVER[4])
+        results[scope] = dns_load.look_up(homes[scope], agent, RESOLVER[4], seconds)
 
     loads = [threading.Thread(target=load, args=(scope,)) for scope in homes]
     try:
@@ -25,9 +25,9 @@ def run(workshop, binary, seconds):
         for each in loads:
             each.join()
     finally:
-        for home in homes.values():
-            home.end()
-        world.close()
+        for container in homes.values():
+            container.end()
+        internet.close()
     for scope, result in results.items():
         print(f"--scope {scope}: {json.dumps(result)}")
     holds = len(results) == len(homes) and all(each["asked"] and not each["lost"] for each in results.values())

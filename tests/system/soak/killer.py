@@ -3,7 +3,7 @@
 import threading
 import time
 
-from soak.house import MOST_DEATHS
+from soak.container import MOST_DEATHS
 
 A_SECOND = 200 / 600
 TWICE_IN = 10  # one of so many is killed once more before it is well back
@@ -11,9 +11,9 @@ SOON = 0.03  # seconds
 
 
 class Killer(threading.Thread):
-    def __init__(self, houses, rng, seconds):
+    def __init__(self, containers, rng, seconds):
         super().__init__(daemon=True, name="the killer")
-        self._houses, self._rng = houses, rng
+        self._houses, self._rng = containers, rng
         self._moments = sorted(rng.uniform(0, seconds) for _ in range(round(seconds * A_SECOND)))
         self._ended = threading.Event()
         self.done = 0
@@ -34,27 +34,27 @@ class Killer(threading.Thread):
     def _kill_one(self):
         """In a house where another death is not the end, and nobody needs the gate."""
         while not self._ended.is_set():
-            for house in self._rng.sample(self._houses, len(self._houses)):
-                if house.deaths_lately() < MOST_DEATHS and house.quiet.acquire(blocking=False):
+            for container in self._rng.sample(self._houses, len(self._houses)):
+                if container.deaths_lately() < MOST_DEATHS and container.quiet.acquire(blocking=False):
                     try:
-                        if self._kill(house):
+                        if self._kill(container):
                             return
                     finally:
-                        house.quiet.release()
+                        container.quiet.release()
             self._ended.wait(0.1)
 
-    def _kill(self, house):
+    def _kill(self, container):
         begin = time.monotonic()
-        if not house.kill_gate():
+        if not container.kill_gate():
             return False
         self.done += 1
         if self._rng.randrange(TWICE_IN) == 0:
             time.sleep(self._rng.uniform(0, SOON))
-            self.done += house.kill_gate(also_beginning=True)
-            answered = house.answers()
-        elif answered := house.answers():
+            self.done += container.kill_gate(also_beginning=True)
+            answered = container.answers()
+        elif answered := container.answers():
             self.away.append(time.monotonic() - begin)
-        house.downs.append((begin, time.monotonic()))
+        container.downs.append((begin, time.monotonic()))
         if not answered:
-            self.unanswered.append((house.name, begin, time.monotonic()))
+            self.unanswered.append((container.name, begin, time.monotonic()))
         return True

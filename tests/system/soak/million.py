@@ -5,10 +5,10 @@ import tempfile
 import time
 
 from support.behaviours import host
-from support.gatehouse import Gatehouse
+from support.container import Container
 from support.processes import proportional_set_size
-from support.visitor import GATE
-from support.world import ALLOWED, World
+from support.agent import GATE
+from support.internet import ALLOWED, Internet
 
 FIRST = 100_000  # fill what is bounded
 SHARES = {"d%d.denied.example": 60, "allowed.example": 36}  # in hundredths, of UDP; names by number are all different
@@ -18,15 +18,15 @@ PATIENCE = 600
 SETTLING = 15  # seconds
 
 
-def ask(visitor, number):
+def ask(agent, number):
     """How many got the answer they should."""
     right = 0
     for family in (4, 6):
         for pattern, share in SHARES.items():
             code = "3" if "%d" in pattern else "0"
             name = pattern if "%d" in pattern else pattern + "%.0s"
-            right += visitor.flood(name, number * share // 200, GATE[family], patience=PATIENCE)["codes"].get(code, 0)
-        right += visitor.flood_over_tcp("allowed.example", CONNECTIONS, number * (100 - sum(SHARES.values())) // 200,
+            right += agent.flood(name, number * share // 200, GATE[family], patience=PATIENCE)["codes"].get(code, 0)
+        right += agent.flood_over_tcp("allowed.example", CONNECTIONS, number * (100 - sum(SHARES.values())) // 200,
                                         GATE[family], patience=PATIENCE)
     return right
 
@@ -43,23 +43,23 @@ def when_settled(gate, before):
     return now
 
 
-def run(workshop, binary, number):
-    world = World()
-    world.upstream.name("allowed.example", host(ALLOWED, ttl=86400))
-    home = Gatehouse(tempfile.mkdtemp(dir=workshop), binary, world)
+def run(scratch, binary, number):
+    internet = Internet()
+    internet.upstream.name("allowed.example", host(ALLOWED, ttl=86400))
+    container = Container(tempfile.mkdtemp(dir=scratch), binary, internet)
     try:
-        visitor = home.visit("--allow", "allowed.example")
-        gate = home.gate(visitor.session)
-        ask(visitor, FIRST)
+        agent = container.start_agent("--allow", "allowed.example")
+        gate = container.gate(agent.session)
+        ask(agent, FIRST)
         time.sleep(1)
         before, begin = holdings(gate), time.monotonic()
-        right = ask(visitor, number)
+        right = ask(agent, number)
         seconds = time.monotonic() - begin
         after = when_settled(gate, before)
-        same_gate = home.gate(visitor.session) == gate
+        same_gate = container.gate(agent.session) == gate
     finally:
-        home.end()
-        world.close()
+        container.end()
+        internet.close()
     print(f"{right} of {number} questions answered rightly in {seconds:.0f} s")
     print(f"descriptors: {before[0]} before, {after[0]} after; PSS: {before[1]} KiB before, {after[1]} KiB after")
     holds = right == number and before[0] == after[0] and after[1] <= before[1] + MORE and same_gate

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-from support.world import RESOLVER
+from support.internet import RESOLVER
 
 PORT = 443
 ICMP = {socket.IPPROTO_ICMP, 58}
@@ -14,52 +14,52 @@ RESOLVERS = set(RESOLVER.values())
 
 
 class Record:
-    def __init__(self, world, resolver, houses):
-        self.world, self.resolver, self.houses = world, resolver, houses
+    def __init__(self, internet, resolver, containers):
+        self.internet, self.resolver, self.containers = internet, resolver, containers
         self._lock = threading.RLock()
         self.packets = 0
         self.without_leave = []
         self.while_undone = collections.Counter()  # by what somebody with the right to had undone
         self.windows = []  # house, from, to
 
-    def read(self, house, excuse=None):
+    def read(self, container, excuse=None):
         with self._lock:
             self.resolver.take_in()
-            packets = self.world.capture_of(house.cable).read()
+            packets = self.internet.capture_of(container.link).read()
             self.packets += len(packets)
             strays = [packet for packet in packets if not self._has_leave(packet)]
             if excuse:
                 self.while_undone[excuse] += len(strays)
             else:
-                self.without_leave += [(house.name, time.monotonic(), *packet) for packet in strays]
+                self.without_leave += [(container.name, time.monotonic(), *packet) for packet in strays]
             return strays
 
     def read_all(self):
-        for house in self.houses:
-            self.read(house)
+        for container in self.containers:
+            self.read(container)
 
     @contextlib.contextmanager
-    def undone(self, house, what):
+    def undone(self, container, what):
         """While it lasts there are no rules in that house, by the hand of somebody with the right to."""
         with self._lock:
-            self.read(house)
+            self.read(container)
             begin = time.monotonic()
             try:
                 yield
             finally:
-                self.windows.append((house.name, begin, time.monotonic()))
-                self.read(house, excuse=what)
+                self.windows.append((container.name, begin, time.monotonic()))
+                self.read(container, excuse=what)
 
-    def was_undone(self, house, begin, end):
-        return any(name == house and begin <= until and end >= since for name, since, until in self.windows)
+    def was_undone(self, container, begin, end):
+        return any(name == container and begin <= until and end >= since for name, since, until in self.windows)
 
-    def since_undone(self, house, moment):
+    def since_undone(self, container, moment):
         """Seconds, or nothing where they never were."""
-        return min((moment - until for name, _, until in self.windows if name == house and until <= moment), default=None)
+        return min((moment - until for name, _, until in self.windows if name == container and until <= moment), default=None)
 
     def lost(self):
         """Packets that the record itself missed."""
-        return sum(self.world.capture_of(house.cable).lost() for house in self.houses)
+        return sum(self.internet.capture_of(container.link).lost() for container in self.containers)
 
     def _has_leave(self, packet):
         told = self.resolver.told

@@ -4,7 +4,7 @@ import time
 import zlib
 
 from support.behaviours import add, no_such_name, pack, reply_to
-from support.world import RESOLVER
+from support.internet import RESOLVER
 
 ZONES = (".load.example", ".wild.example")
 EPOCH = 7  # seconds after which a name leads elsewhere
@@ -12,8 +12,8 @@ LONGEST = 6  # seconds that a question can be under way in the gate, and some
 
 
 class Resolver:
-    def __init__(self, world):
-        self.world = world
+    def __init__(self, internet):
+        self.internet = internet
         self.told = set()  # every address it gave for a name that is allowed
         self.asked = 0
         self.leaks = []  # questions that nobody may ask
@@ -21,7 +21,7 @@ class Resolver:
 
     def be(self, behaviour):
         """What it does with every question from now on."""
-        self.world.upstream.everything(behaviour)
+        self.internet.upstream.everything(behaviour)
 
     def honest(self, question):
         message = reply_to(question)
@@ -43,7 +43,7 @@ class Resolver:
 
     def take_in(self):
         """What it was asked since. Who asks another server than the gate's goes past the gate, which the packets show."""
-        upstream = self.world.upstream
+        upstream = self.internet.upstream
         queries, upstream.queries = upstream.queries, []
         self.asked += len(queries)
         self.leaks += [query for query in queries

@@ -9,12 +9,12 @@ import time
 
 from soak.fault import WithoutEffect
 from soak.faults import clock, journal
-from soak.house import MOST_DEATHS, SoakHouse
+from soak.container import MOST_DEATHS, SoakContainer
 from soak.killer import Killer
 from soak.record import Record
 from soak.resolver import Resolver
 from support.waiting import eventually
-from support.world import World
+from support.internet import Internet
 
 TICK = 0.1
 READ_EVERY = 5  # ticks
@@ -28,14 +28,14 @@ HOUSES = 8
 
 
 class Soak:
-    def __init__(self, workshop, binary, seed):
+    def __init__(self, scratch, binary, seed):
         self.rng = random.Random(seed)
-        self.world = World()
-        self.resolver = Resolver(self.world)
-        self.houses = [SoakHouse(tempfile.mkdtemp(dir=workshop), binary, self.world, f"house {number}",
+        self.internet = Internet()
+        self.resolver = Resolver(self.internet)
+        self.containers = [SoakContainer(tempfile.mkdtemp(dir=scratch), binary, self.internet, f"container {number}",
                                  WHO[number % 2], JOURNALS.get(number, "file"), CLOCKS.get(number, "the machine's"))
                        for number in range(HOUSES)]
-        self.record = Record(self.world, self.resolver, self.houses)
+        self.record = Record(self.internet, self.resolver, self.containers)
         self.table = collections.OrderedDict()  # fault: times, what was seen, why not
         self.failures = []  # of faults that did not end as they should
         self._ended = threading.Event()
@@ -46,7 +46,7 @@ class Soak:
         threading.excepthook = lambda broken: self.failures.append(f"{broken.thread.name}: {broken.exc_value!r}")
         self._move_in()
         self._listener.start()
-        self.killer = killer = Killer(self.houses, random.Random(self.rng.random()), seconds)
+        self.killer = killer = Killer(self.containers, random.Random(self.rng.random()), seconds)
         killer.start()
         self._let_happen(faults, seconds)
         killer.join(timeout=10)
@@ -56,16 +56,16 @@ class Soak:
     # What faults ask for ------------------------------------------------------------------------------------
 
     def a_house(self, rng, **like):
-        fitting = [house for house in self.houses if all(getattr(house, key) == value for key, value in like.items())]
+        fitting = [container for container in self.containers if all(getattr(container, key) == value for key, value in like.items())]
         return rng.choice(fitting)
 
-    def move_in_again(self, house):
-        house.end()
-        self._move_into(house)
-        house.begin()
+    def move_in_again(self, container):
+        container.end()
+        self._move_into(container)
+        container.begin()
 
     def a_house_that_may_lose_its_gate(self, rng):
-        fitting = [house for house in self.houses if house.deaths_lately() < MOST_DEATHS]
+        fitting = [container for container in self.containers if container.deaths_lately() < MOST_DEATHS]
         return rng.choice(fitting) if fitting else None
 
     def answers_by_code(self):
@@ -75,27 +75,27 @@ class Soak:
 
     def counts(self):
         sums = collections.Counter()
-        for house in self.houses:
-            sums.update(house.counts)
+        for container in self.containers:
+            sums.update(container.counts)
         return sums
 
     # How it is done -----------------------------------------------------------------------------------------
 
     def _move_in(self):
-        for house in self.houses:
-            if house.journal == "small disk":
-                journal.small_disk(house)
-            if house.clock == "its own":
-                clock.install(house)
-            self._move_into(house)
-        self.descriptors_at_the_start = [self._descriptors(house) for house in self.houses]
-        for house in self.houses:
-            house.begin()
+        for container in self.containers:
+            if container.journal == "small disk":
+                journal.small_disk(container)
+            if container.clock == "its own":
+                clock.install(container)
+            self._move_into(container)
+        self.descriptors_at_the_start = [self._descriptors(container) for container in self.containers]
+        for container in self.containers:
+            container.begin()
 
-    def _move_into(self, house):
-        house.move_in(self.rng.getrandbits(30), PAUSE)
-        house.kill_gate()  # whoever is here at the end will have been started again as well
-        house.answers()
+    def _move_into(self, container):
+        container.move_in(self.rng.getrandbits(30), PAUSE)
+        container.kill_gate()  # whoever is here at the end will have been started again as well
+        container.answers()
 
     def _let_happen(self, faults, seconds):
         """Each at least once; then in whatever order until the time is over."""
@@ -123,32 +123,32 @@ class Soak:
     def _listen(self):
         ticks = 0
         while not self._ended.wait(TICK):
-            for house in self.houses:
-                house.listen()
+            for container in self.containers:
+                container.listen()
             ticks += 1
             if ticks % READ_EVERY == 0:
                 self.record.read_all()
 
     def _settle(self):
         """The load ends, what is in flight is told, and what is left over can be seen."""
-        for house in self.houses:
-            house.calm_down()
-        eventually(lambda: all(house.calm for house in self.houses), "everybody has an answer", patience=30)
+        for container in self.containers:
+            container.calm_down()
+        eventually(lambda: all(container.calm for container in self.containers), "everybody has an answer", patience=30)
         self._ended.set()
         self._listener.join()
-        for house in self.houses:
-            house.listen()
+        for container in self.containers:
+            container.listen()
         self.record.read_all()
-        self.zombies = [(house.name, *zombie) for house in self.houses for zombie in house.lasting_zombies()]
-        self.descriptors_at_the_end = [self._descriptors(house, expected)
-                                       for house, expected in zip(self.houses, self.descriptors_at_the_start)]
+        self.zombies = [(container.name, *zombie) for container in self.containers for zombie in container.lasting_zombies()]
+        self.descriptors_at_the_end = [self._descriptors(container, expected)
+                                       for container, expected in zip(self.containers, self.descriptors_at_the_start)]
 
-    def _descriptors(self, house, expected=None):
+    def _descriptors(self, container, expected=None):
         """Of keeper and gate; those `expected` if it comes to that, or else the fewest while nobody asks."""
         if not expected:
-            return min(house.descriptors() for _ in range(LOOKS) if not time.sleep(TICK))
+            return min(container.descriptors() for _ in range(LOOKS) if not time.sleep(TICK))
         end = time.monotonic() + SETTLING
-        while (found := house.descriptors()) != expected and time.monotonic() < end:
+        while (found := container.descriptors()) != expected and time.monotonic() < end:
             time.sleep(TICK)
         return found
 
@@ -157,8 +157,8 @@ class Soak:
 
     def close(self):
         self._ended.set()
-        for house in self.houses:
-            house.end()
-            if house.journal == "small disk":
-                journal.take_away_the_disk(house)
-        self.world.close()
+        for container in self.containers:
+            container.end()
+            if container.journal == "small disk":
+                journal.take_away_the_disk(container)
+        self.internet.close()

@@ -18,20 +18,20 @@ class Claim(NamedTuple):
 
 
 def claims(soak):
-    said = {kind: [(each["house"], each[kind]) for house in soak.houses for each in house.said if kind in each]
+    said = {kind: [(each["container"], each[kind]) for container in soak.containers for each in container.said if kind in each]
             for kind in ("lost", "broken", "wrong", "through", "stayed", "failure")}
     lost, lost_in_flight, lost_undone, lost_in_crowd = _lost(soak, said["lost"])
     broken, broken_down, broken_undone = _broken(soak, said["broken"])
     through = [each for each in said["through"] if not soak.record.was_undone(each[0], each[1]["begin"], each[1]["at"])]
     record = soak.record
     back = soak.back_within()
-    unplanned = [(house.name, len(house.kills), dict(house.ends), len(house.gates)) for house in soak.houses
-                 if max(sum(house.ends.values()), house.earlier_gates + len(house.gates) - 1) > len(house.kills)]
-    descriptors = [(house.name, f"keeper and gate {start} at the start, {end} at the end") for house, start, end
-                   in zip(soak.houses, soak.descriptors_at_the_start, soak.descriptors_at_the_end) if start != end]
-    repairs = [house.name for house in soak.houses
-               if house.journal == "file" and house.told("tampering") > len(house.tampered)]
-    ended = [house.name for house in soak.houses if not house.session.running()]
+    unplanned = [(container.name, len(container.kills), dict(container.ends), len(container.gates)) for container in soak.containers
+                 if max(sum(container.ends.values()), container.earlier_gates + len(container.gates) - 1) > len(container.kills)]
+    descriptors = [(container.name, f"keeper and gate {start} at the start, {end} at the end") for container, start, end
+                   in zip(soak.containers, soak.descriptors_at_the_start, soak.descriptors_at_the_end) if start != end]
+    repairs = [container.name for container in soak.containers
+               if container.journal == "file" and container.told("tampering") > len(container.tampered)]
+    ended = [container.name for container in soak.containers if not container.session.running()]
     none = lambda what, found: Claim(what, len(found), not found, found)
     return [
         none("packets that got out without leave", record.without_leave + through),
@@ -47,7 +47,7 @@ def claims(soak):
         none("kills after which nobody answered", [each for each in soak.killer.unanswered
                                                    if not record.was_undone(*each)]),
         none("deaths that were nobody's doing", unplanned),
-        none("houses that ended", ended),
+        none("containers that ended", ended),
         none("repairs of rules that nobody had touched", repairs),
         none("faults that did not end as they should", soak.failures),
         none("zombies", soak.zombies),
@@ -63,7 +63,7 @@ def claims(soak):
 def _lost(soak, lost):
     """Of UDP and TCP alike: what the gate had taken when it was killed is nobody's any more."""
     ours, in_flight, undone, crowd = [], [], [], []
-    by_name = {house.name: house for house in soak.houses}
+    by_name = {container.name: container for container in soak.containers}
     for name, what in lost:
         if any(what["sent"] - 0.001 <= kill <= what["sent"] + LONGEST for kill in by_name[name].kills):
             in_flight.append((name, what))
@@ -79,7 +79,7 @@ def _lost(soak, lost):
 
 def _broken(soak, broken):
     ours, down, undone = [], [], []
-    by_name = {house.name: house for house in soak.houses}
+    by_name = {container.name: container for container in soak.containers}
     for name, what in broken:
         if soak.record.was_undone(name, what["told"], what["at"]):
             undone.append((name, what))

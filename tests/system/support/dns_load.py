@@ -4,7 +4,7 @@ import json
 
 from support.behaviours import host
 from support.waiting import PATIENCE
-from support.world import ALLOWED
+from support.internet import ALLOWED
 
 NAMES, THREADS, RATE = 400, 4, 190
 PATTERN = "n%d.load.example"
@@ -12,17 +12,17 @@ GATES_TRY = 2  # seconds, until the gate asks again
 FLAGS = {"container": [], "user": ["--scope", "user"]}
 
 
-def visit(home, world, scope, upstream):
+def start_agent(container, internet, scope, upstream):
     """The agent of a gate that allows names which no cache keeps: each lookup is a question to the upstream."""
-    world.upstream.name("*.load.example", host(ALLOWED, ttl=0))
-    home.policy({"allow": [PATTERN % number for number in range(NAMES)]})
-    return home.visit(*FLAGS[scope], "--upstream", upstream)
+    internet.upstream.name("*.load.example", host(ALLOWED, ttl=0))
+    container.policy({"allow": [PATTERN % number for number in range(NAMES)]})
+    return container.start_agent(*FLAGS[scope], "--upstream", upstream)
 
 
-def look_up(home, visitor, server, seconds):
+def look_up(container, agent, server, seconds):
     """What became of the lookups, once the time is over: how many were asked, which were lost."""
-    command = [*home.agent("dns_load"), server, PATTERN, *map(str, (NAMES, THREADS, RATE, seconds))]
-    done = visitor.run(*command, timeout=seconds + PATIENCE, patience=seconds + PATIENCE)
+    command = [*container.agent_command("dns_load"), server, PATTERN, *map(str, (NAMES, THREADS, RATE, seconds))]
+    done = agent.run(*command, timeout=seconds + PATIENCE, patience=seconds + PATIENCE)
     assert done["status"] == 0, done
     return json.loads(done["out"])
 

@@ -6,7 +6,7 @@ from support.network import NetworkNamespace
 class Link:
     """As in a container, the sandbox has a private IPv4 address. No two links of a run have the same."""
 
-    def __init__(self, world, number, families=(4, 6)):
+    def __init__(self, internet, number, families=(4, 6)):
         self.outside_name = f"out{number}"
         net = f"172.{20 + number // 16384}.{number // 64 % 256}"
         self.address = {4: f"{net}.{number % 64 * 4 + 2}", 6: f"2001:db8:1:{number + 1:x}::2"}
@@ -14,7 +14,7 @@ class Link:
         self.broadcast = f"{net}.{number % 64 * 4 + 3}"
         self.network = NetworkNamespace()
         self.network.sysctl("ipv6/conf/default/accept_dad", 0)
-        world.ip(f"""link add {self.outside_name} type veth peer name eth0 netns {self.network.path}
+        internet.ip(f"""link add {self.outside_name} type veth peer name eth0 netns {self.network.path}
             link set {self.outside_name} up
             address add {self.gateway[4]}/32 dev {self.outside_name}
             address add {self.gateway[6]}/128 dev {self.outside_name} nodad
@@ -27,10 +27,10 @@ class Link:
         return (f"address add {self.address[family]}/{length} dev eth0 {option}\n"
                 f"route add {everywhere} via {self.gateway[family]}\n")
 
-    def add_second(self, world):
+    def add_second(self, internet):
         """A cable to the world without a route beyond: eth1; the name of its other end."""
         name = f"{self.outside_name}b"
-        world.ip(f"link add {name} type veth peer name eth1 netns {self.network.path}\nlink set {name} up")
+        internet.ip(f"link add {name} type veth peer name eth1 netns {self.network.path}\nlink set {name} up")
         self.network.ip("link set eth1 up\naddress add 10.8.0.2/24 dev eth1\naddress add 2001:db8:8::2/64 dev eth1 nodad")
         return name
 

@@ -16,10 +16,10 @@ ICMPV6, SOLICITATION, ADVERTISEMENT = 58, 135, 136
 class Neighbour:
     """At the world's end of a cable whose other end is `far_interface`."""
 
-    def __init__(self, world, interface, far_network, far_interface, gateways):
-        world.sysctl(f"ipv4/conf/{interface}/arp_ignore", 1)  # the gateway answers for its own address alone
+    def __init__(self, internet, interface, far_network, far_interface, gateways):
+        internet.sysctl(f"ipv4/conf/{interface}/arp_ignore", 1)  # the gateway answers for its own address alone
         self._gateways = {socket.inet_pton(socket.AF_INET6 if ":" in each else socket.AF_INET, each) for each in gateways}
-        self._near = _raw_socket(world, interface)
+        self._near = _raw_socket(internet, interface)
         self._far = _raw_socket(far_network, far_interface)
         self._received, self._markers, self._seen, self._ended = [], 0, 0, False
         self._thread = threading.Thread(target=self._live, daemon=True)

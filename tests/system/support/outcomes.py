@@ -4,12 +4,12 @@ AT_ONCE = 0.9  # seconds; a refusal takes less than one thousandth, the kernel s
 TRIED_AGAIN = 4.5  # seconds; the C library asks again after five where it had no answer
 
 
-def assert_refused(outcome, world):
+def assert_refused(outcome, internet):
     """Not reached, told at once, and not a packet left."""
     assert not outcome["reached"], outcome
     assert outcome["seconds"] < AT_ONCE, outcome
-    assert world.packets() == []
-    assert world.services.visits == []
+    assert internet.packets() == []
+    assert internet.services.visits == []
 
 
 def assert_reached(outcome):

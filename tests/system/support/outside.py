@@ -31,26 +31,26 @@ class Outside:
         self.upstream = Upstream(self._loop)
         self.upstream.listen(self.network)
         self._numbers = itertools.count()
-        self._cables = {}  # the capture of each link
+        self._links = {}  # the capture of each link
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
     def attach(self, families=(4, 6)):
         """A new sandbox's network, with a way to here and no other."""
         link = Link(self.network, next(self._numbers), families)
-        self._cables[link] = Capture(self.network, link.outside_name, link.network, "eth0")
+        self._links[link] = Capture(self.network, link.outside_name, link.network, "eth0")
         return link
 
     def detach(self, link):
-        self._cables.pop(link).close()
+        self._links.pop(link).close()
         link.close()
 
     def packets(self):
         """Every packet that left a sandbox since this was last called, but those that find neighbours."""
-        return [packet for capture in self._cables.values() for packet in capture.read()]
+        return [packet for capture in self._links.values() for packet in capture.read()]
 
     def capture_of(self, link):
-        return self._cables[link]
+        return self._links[link]
 
     def _end_tasks(self):
         for task in asyncio.all_tasks(self._loop):
@@ -58,7 +58,7 @@ class Outside:
         self._loop.call_soon(self._loop.stop)
 
     def close(self):
-        for link in list(self._cables):
+        for link in list(self._links):
             self.detach(link)
         self._loop.call_soon_threadsafe(self._end_tasks)
         self._thread.join()

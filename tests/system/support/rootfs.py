@@ -62,7 +62,7 @@ class Rootfs:
         os.chown(target, owner, owner)  # which clears a setuid bit
         target.chmod(mode)
 
-    def link(self, path, to, owner=0):
+    def symlink(self, path, to, owner=0):
         self.at(path).symlink_to(to)
         os.lchown(self.at(path), owner, owner)
 

@@ -67,7 +67,7 @@ class Sandbox(Rootfs):
     def script(self, path, text):
         self.write(path, f"#!/bin/sh\n{text}\n", mode=0o755)
 
-    def agent(self, name):
+    def agent_command(self, name):
         """The command that runs tests/system/agents/<name>.py."""
         self.write(f"/opt/agents/{name}.py", (AGENTS / f"{name}.py").read_bytes())
         return ["/usr/bin/python3", "-IS", f"/opt/agents/{name}.py"]

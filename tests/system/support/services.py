@@ -9,7 +9,7 @@ IPV6_RECVPKTINFO, IPV6_PKTINFO = 49, 50
 
 
 class Visit(NamedTuple):
-    visitor: str
+    client: str
     address: str
     port: int
     transport: str
@@ -42,11 +42,11 @@ class Services:
 
     def _accept(self, listener, port):
         try:
-            connection, visitor = listener.accept()
+            connection, client = listener.accept()
         except OSError:
             return
         connection.setblocking(False)
-        self.visits.append(Visit(plain(visitor[0]), plain(connection.getsockname()[0]), port, "tcp"))
+        self.visits.append(Visit(plain(client[0]), plain(connection.getsockname()[0]), port, "tcp"))
         self._loop.add_reader(connection, self._echo, connection)
 
     def _echo(self, connection):
@@ -61,9 +61,9 @@ class Services:
             connection.close()
 
     def _echo_datagram(self, udp, port):
-        data, here, visitor = receive_with_destination(udp)
-        self.visits.append(Visit(plain(visitor[0]), plain(here), port, "udp"))
-        send_from(udp, data, here, visitor)
+        data, here, client = receive_with_destination(udp)
+        self.visits.append(Visit(plain(client[0]), plain(here), port, "udp"))
+        send_from(udp, data, here, client)
 
 
 def dual_datagram_socket(port, address="::"):

@@ -7,11 +7,11 @@ from support.waiting import eventually
 STATES = ["as booted", "after a gate was killed", "after a repair"]
 
 
-def bring_about(state, home, visitor):
+def bring_about(state, container, agent):
     if state == "after a gate was killed":
-        os.kill(home.gate(visitor.session), 9)
-        eventually(lambda: home.audit("gate_restarted"), "another gate runs")
+        os.kill(container.gate(agent.session), 9)
+        eventually(lambda: container.audit("gate_restarted"), "another gate runs")
     if state == "after a repair":
-        rules = home.rules()
-        home.nft("flush", "chain", "inet", "ostiary", "output")
-        eventually(lambda: home.audit("tampering") and home.rules() == rules, "the rules are back")
+        rules = container.rules()
+        container.nft("flush", "chain", "inet", "ostiary", "output")
+        eventually(lambda: container.audit("tampering") and container.rules() == rules, "the rules are back")

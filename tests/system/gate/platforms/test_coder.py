@@ -9,8 +9,8 @@ from support.behaviours import host
 from support.outcomes import assert_reached, assert_refused
 from support.project import ROOT
 from support.rootfs import AGENT, OTHER
-from support.visitor import Visitor, code
-from support.world import ALLOWED, ANOTHER, RESOLVER, UNLISTED
+from support.agent import Agent, code
+from support.internet import ALLOWED, ANOTHER, RESOLVER, UNLISTED
 
 HERE = ROOT / "container" / "coder"
 SCRIPT = (HERE / "start.sh").read_text()
@@ -25,87 +25,87 @@ OSTIARY = "/opt/bin/ostiary"
 
 
 @pytest.fixture
-def home(fresh_gatehouse, world):
-    world.upstream.name("coder.example", host(ANOTHER))
-    world.upstream.name("allowed.example", host(ALLOWED))
-    world.upstream.name("api.anthropic.com", host(ALLOWED))
-    home = fresh_gatehouse()
-    home.write("/opt/start.sh", SCRIPT, mode=0o755)
-    return home
+def container(new_container, internet):
+    internet.upstream.name("coder.example", host(ANOTHER))
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    internet.upstream.name("api.anthropic.com", host(ALLOWED))
+    container = new_container()
+    container.write("/opt/start.sh", SCRIPT, mode=0o755)
+    return container
 
 
 @pytest.fixture
-def workspace_agent(home):
+def workspace_agent(container):
     """Of a user of its own, and process 1's part is played by it too."""
-    visitor = Visitor(home.launch(*home.agent("visitor"), uid=OTHER, env=CODER))
-    visitor.open_flow("coder", ANOTHER[4], 443)
-    return visitor
+    agent = Agent(container.launch(*container.agent_command("driven"), uid=OTHER, env=CODER))
+    agent.open_flow("coder", ANOTHER[4], 443)
+    return agent
 
 
-def start(home, workspace_agent, **env):
-    return home.beside(workspace_agent.session, "/opt/start.sh",
+def start(container, workspace_agent, **env):
+    return container.beside(workspace_agent.session, "/opt/start.sh",
                        env=CODER | {"OSTIARY_USER": "agent", "OSTIARY_ALLOW": "allowed.example"} | env)
 
 
 @pytest.fixture
-def booted(home, workspace_agent):
-    done = start(home, workspace_agent)
+def booted(container, workspace_agent):
+    done = start(container, workspace_agent)
     assert done.status == 0, done
-    return home.visit_beside(workspace_agent, OSTIARY, "exec", "--")
+    return container.start_process_beside(workspace_agent, OSTIARY, "exec", "--")
 
 
-def test_the_session_of_the_agent_is_held(world, home, booted, family):
+def test_the_session_of_the_agent_is_held(internet, container, booted, family):
     assert booted.opens("allowed.example", family) == [ALLOWED[family]]
     assert_reached(booted.connect(ALLOWED[family], 443))
     assert code(booted.asks("coder.example", server=RESOLVER[4])) == "NXDOMAIN"
-    world.forget()
-    assert_refused(booted.connect(UNLISTED[family], 443), world)
-    assert_refused(booted.connect(ANOTHER[family], 443), world)
+    internet.forget()
+    assert_refused(booted.connect(UNLISTED[family], 443), internet)
+    assert_refused(booted.connect(ANOTHER[family], 443), internet)
     assert booted.run("id", "-u")["out"] == f"{AGENT}\n"
 
 
-def test_the_workspaces_agent_keeps_its_connection_and_its_names(world, workspace_agent, booted, family):
+def test_the_workspaces_agent_keeps_its_connection_and_its_names(internet, workspace_agent, booted, family):
     assert workspace_agent.use_flow("coder")["reached"]
     assert_reached(workspace_agent.connect(ANOTHER[family], 443))
     assert_reached(workspace_agent.connect(UNLISTED[family], 443))
     assert code(workspace_agent.asks("coder.example", server=RESOLVER[4])) == "NOERROR"
 
 
-def test_the_workspaces_token_and_address_are_not_the_agents(home, workspace_agent, booted):
+def test_the_workspaces_token_and_address_are_not_the_agents(container, workspace_agent, booted):
     environment = booted.run("env")["out"]
     assert TOKEN not in environment and "CODER_AGENT_URL" not in environment and "CODER_WORKSPACE_NAME=ws" in environment
     for name in ("status.json", "session", "otel.env"):
-        assert not home.exists(f"/run/ostiary/{name}") or TOKEN not in home.read(f"/run/ostiary/{name}")
+        assert not container.exists(f"/run/ostiary/{name}") or TOKEN not in container.read(f"/run/ostiary/{name}")
     assert booted.run("cat", "/proc/1/environ")["status"] != 0
 
 
-def test_it_is_told_why_there_is_no_gate(home, workspace_agent):
-    done = start(home, workspace_agent, OSTIARY_ALLOW="*.com")
+def test_it_is_told_why_there_is_no_gate(container, workspace_agent):
+    done = start(container, workspace_agent, OSTIARY_ALLOW="*.com")
     assert done.status == 1 and '"*.com" would allow' in done.stderr, done
 
 
-def test_the_attributes_are_the_modules_and_what_the_environment_offers(home, workspace_agent):
+def test_the_attributes_are_the_modules_and_what_the_environment_offers(container, workspace_agent):
     """Those that no variable has, main.tf puts into the module's object."""
     main = (HERE / "main.tf").read_text()
     put = re.findall(r'"(coder\.\w+)" += ', main)
     attributes = ", ".join(f'"{key}": "of main.tf"' for key in put)
     telemetry = ('{"enabled": true, "otlp_endpoint": "http://collector.example:4318", "otlp_protocol": "http/protobuf", '
                  f'"otlp_headers": {{}}, "resource_attributes": {{{attributes}}}}}')
-    done = start(home, workspace_agent, OSTIARY_TELEMETRY=telemetry)
+    done = start(container, workspace_agent, OSTIARY_TELEMETRY=telemetry)
     assert done.status == 0, done
-    found = re.search(r"^OTEL_RESOURCE_ATTRIBUTES='(.*)'$", home.read("/run/ostiary/otel.env"), re.M)[1]
+    found = re.search(r"^OTEL_RESOURCE_ATTRIBUTES='(.*)'$", container.read("/run/ostiary/otel.env"), re.M)[1]
     assert {pair.partition("=")[0] for pair in found.split(",") if pair.startswith("coder.")} == MODULES | {"coder.agent_name"}
 
 
-def test_the_work_directory_is_not_made_as_root_through_the_agents_links(home, workspace_agent):
-    home.at("/home/agent/link").symlink_to("/etc")
-    start(home, workspace_agent, OSTIARY_WORKDIR="/home/agent/link/made")
-    assert not home.exists("/etc/made")
+def test_the_work_directory_is_not_made_as_root_through_the_agents_links(container, workspace_agent):
+    container.at("/home/agent/link").symlink_to("/etc")
+    start(container, workspace_agent, OSTIARY_WORKDIR="/home/agent/link/made")
+    assert not container.exists("/etc/made")
 
 
-def test_the_work_directory_is_made_for_the_agent(home, workspace_agent):
-    assert start(home, workspace_agent, OSTIARY_WORKDIR="/work/new/one").status == 0
-    made = home.at("/work/new/one").stat()
+def test_the_work_directory_is_made_for_the_agent(container, workspace_agent):
+    assert start(container, workspace_agent, OSTIARY_WORKDIR="/work/new/one").status == 0
+    made = container.at("/work/new/one").stat()
     assert (made.st_uid, made.st_mode & 0o777) == (AGENT, 0o755)
 
 
@@ -118,11 +118,11 @@ def test_every_variable_of_the_template_is_one_that_the_script_passes_on():
     assert not {"CODER_AGENT_TOKEN", "CODER_AGENT_URL"} & set(told)
 
 
-def test_it_starts_again_when_the_workspace_does(world, home, workspace_agent):
-    assert start(home, workspace_agent).status == 0
-    home.end()
-    again = Visitor(home.launch(*home.agent("visitor"), uid=OTHER, env=CODER))
-    done = start(home, again)
+def test_it_starts_again_when_the_workspace_does(internet, container, workspace_agent):
+    assert start(container, workspace_agent).status == 0
+    container.end()
+    again = Agent(container.launch(*container.agent_command("driven"), uid=OTHER, env=CODER))
+    done = start(container, again)
     assert done.status == 0, done
-    world.forget()
-    assert_refused(home.visit_beside(again, OSTIARY, "exec", "--").connect(UNLISTED[4], 443), world)
+    internet.forget()
+    assert_refused(container.start_process_beside(again, OSTIARY, "exec", "--").connect(UNLISTED[4], 443), internet)

@@ -11,8 +11,8 @@ from support.behaviours import addresses, host
 from support.capabilities import without_capability
 from support.outcomes import assert_reached, assert_refused
 from support.project import ROOT
-from support.visitor import Visitor, code
-from support.world import ALLOWED
+from support.agent import Agent, code
+from support.internet import ALLOWED
 
 RESOLVER = "fdaa::3"
 API = "fdaa:0:1:a7b:1::4280"
@@ -49,10 +49,10 @@ value = json.loads(os.read(read, 4096))"""
 class Fly:
     """What the platform has put into the machine."""
 
-    def __init__(self, home):
+    def __init__(self, container):
         self._socket = None
-        self._home = home
-        home.write("/etc/resolv.conf", f"nameserver {RESOLVER}\n")
+        self._home = container
+        container.write("/etc/resolv.conf", f"nameserver {RESOLVER}\n")
 
     def serve(self, mode):
         self._home.mkdir("/.fly")
@@ -76,123 +76,123 @@ class Fly:
 
 
 @pytest.fixture
-def home(fresh_gatehouse, world):
-    world.upstream.name("allowed.example", host(ALLOWED))
-    world.upstream.name("_api.internal", addresses(API))
-    world.upstream.name("neighbour.internal", addresses(NEIGHBOUR))
-    world.upstream.name("rebound.example", addresses(NEIGHBOUR))
-    return fresh_gatehouse()
+def container(new_container, internet):
+    internet.upstream.name("allowed.example", host(ALLOWED))
+    internet.upstream.name("_api.internal", addresses(API))
+    internet.upstream.name("neighbour.internal", addresses(NEIGHBOUR))
+    internet.upstream.name("rebound.example", addresses(NEIGHBOUR))
+    return new_container()
 
 
 @pytest.fixture
-def fly(home):
-    return Fly(home)
+def fly(container):
+    return Fly(container)
 
 
-def boot(home, *flags, who="agent", **how):
+def boot(container, *flags, who="agent", **how):
     user = ["--user", "agent"] if who == "agent" else []
-    return Visitor(home.start_boot(*home.agent("visitor"), flags=[*user, *flags], env=FLY, pid_1=False, **how))
+    return Agent(container.start_boot(*container.agent_command("driven"), flags=[*user, *flags], env=FLY, pid_1=False, **how))
 
 
 # The network ------------------------------------------------------------------------------------------------
 
-def test_an_ipv6_resolver_is_asked_for_what_is_allowed(world, home, fly, who):
-    visitor = boot(home, "--allow", "allowed.example", who=who)
-    assert visitor.opens("allowed.example") == [ALLOWED[4]]
-    assert {query.server for query in world.upstream.queries} == {RESOLVER}
-    assert ALLOWED[4] in visitor.look_up("allowed.example")["addresses"]
-    assert_reached(visitor.connect(ALLOWED[4], 443))
+def test_an_ipv6_resolver_is_asked_for_what_is_allowed(internet, container, fly, who):
+    agent = boot(container, "--allow", "allowed.example", who=who)
+    assert agent.opens("allowed.example") == [ALLOWED[4]]
+    assert {query.server for query in internet.upstream.queries} == {RESOLVER}
+    assert ALLOWED[4] in agent.look_up("allowed.example")["addresses"]
+    assert_reached(agent.connect(ALLOWED[4], 443))
 
 
-def test_it_is_no_process_1_and_its_status_is_passed_on(home, fly):
-    visitor = boot(home)
-    visitor.session.send('{"do": "leave", "with": [42], "how": {}}\n')
-    assert visitor.session.wait().status == 42
+def test_it_is_no_process_1_and_its_status_is_passed_on(container, fly):
+    agent = boot(container)
+    agent.session.send('{"do": "leave", "with": [42], "how": {}}\n')
+    assert agent.session.wait().status == 42
 
 
-def test_the_api_on_the_private_network_is_neither_looked_up_nor_reached(world, home, fly, who):
-    visitor = boot(home, "--allow", "allowed.example", who=who)
+def test_the_api_on_the_private_network_is_neither_looked_up_nor_reached(internet, container, fly, who):
+    agent = boot(container, "--allow", "allowed.example", who=who)
     for server in ("::1", RESOLVER):
-        assert code(visitor.asks("_api.internal", "AAAA", server=server)) == "NXDOMAIN"
-    assert visitor.look_up("_api.internal")["addresses"] == []
-    assert world.upstream.asked("_api.internal") == []
-    world.forget()
+        assert code(agent.asks("_api.internal", "AAAA", server=server)) == "NXDOMAIN"
+    assert agent.look_up("_api.internal")["addresses"] == []
+    assert internet.upstream.asked("_api.internal") == []
+    internet.forget()
     for address, port in ((API, 80), (NEIGHBOUR, 443), (RESOLVER, 9999)):
-        assert_refused(visitor.connect(address, port), world)
+        assert_refused(agent.connect(address, port), internet)
 
 
-def test_the_private_network_is_not_reached_through_an_allowed_name(world, home, fly, who):
-    visitor = boot(home, "--allow", "rebound.example", who=who)
-    assert visitor.asks_for("rebound.example", "AAAA") == []
-    world.forget()
-    assert_refused(visitor.connect(NEIGHBOUR, 443), world)
-    home.eventually_audited("deny", name="rebound.example", why="rebinding")
+def test_the_private_network_is_not_reached_through_an_allowed_name(internet, container, fly, who):
+    agent = boot(container, "--allow", "rebound.example", who=who)
+    assert agent.asks_for("rebound.example", "AAAA") == []
+    internet.forget()
+    assert_refused(agent.connect(NEIGHBOUR, 443), internet)
+    container.eventually_audited("deny", name="rebound.example", why="rebinding")
 
 
-def test_a_neighbour_is_reached_that_a_rule_names_as_private(home, fly):
-    home.policy({"allow": [{"host": "neighbour.internal", "ports": 5432, "private": True}]})
-    visitor = boot(home)
-    assert visitor.opens("neighbour.internal", 6) == [NEIGHBOUR]
-    assert_reached(visitor.connect(NEIGHBOUR, 5432))
+def test_a_neighbour_is_reached_that_a_rule_names_as_private(container, fly):
+    container.policy({"allow": [{"host": "neighbour.internal", "ports": 5432, "private": True}]})
+    agent = boot(container)
+    assert agent.opens("neighbour.internal", 6) == [NEIGHBOUR]
+    assert_reached(agent.connect(NEIGHBOUR, 5432))
 
 
 # /.fly/api --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("mode", [0o600, 0o666], ids=["root's", "everybody's"])
-def test_the_platforms_socket_is_not_the_agents(home, fly, who, mode):
+def test_the_platforms_socket_is_not_the_agents(container, fly, who, mode):
     fly.serve(mode)
-    visitor = boot(home, who=who)
-    for handle in (visitor, home.visit_beside(visitor, OSTIARY, "exec", "--", prepare=home.cable.network.enter)):
+    agent = boot(container, who=who)
+    for handle in (agent, container.start_process_beside(agent, OSTIARY, "exec", "--", prepare=container.link.network.enter)):
         assert handle.python(TRY)["error"] == "ENOENT"
         assert handle.run("ls", "-A", "/.fly") == {"status": 0, "out": "", "err": ""}
     assert fly.visitors() == 0
 
 
-def test_it_is_not_the_auth_hooks_either(home, fly):
+def test_it_is_not_the_auth_hooks_either(container, fly):
     fly.serve(0o666)
-    home.script("/opt/hook", "test ! -e /.fly/api")
-    result = home.boot("true", flags=["--user", "agent", "--auth-hook", "/opt/hook"], pid_1=False)
+    container.script("/opt/hook", "test ! -e /.fly/api")
+    result = container.boot("true", flags=["--user", "agent", "--auth-hook", "/opt/hook"], pid_1=False)
     assert result.status == 0, result
 
 
-def test_others_in_the_machine_keep_it(home, fly):
+def test_others_in_the_machine_keep_it(container, fly):
     fly.serve(0o666)
-    visitor = boot(home)
-    assert home.visit_beside(visitor).python(TRY)["reached"]
+    agent = boot(container)
+    assert container.start_process_beside(agent).python(TRY)["reached"]
     assert fly.visitors() == 1
 
 
-def test_one_that_is_made_anew_is_hidden_too(home, fly):
+def test_one_that_is_made_anew_is_hidden_too(container, fly):
     fly.serve(0o666)
-    visitor = boot(home)
+    agent = boot(container)
     fly.serve(0o666)
-    assert visitor.python(TRY)["error"] == "ENOENT"
+    assert agent.python(TRY)["error"] == "ENOENT"
 
 
-def test_the_agent_cannot_uncover_it(home, fly, who):
+def test_the_agent_cannot_uncover_it(container, fly, who):
     fly.serve(0o666)
-    visitor = boot(home, who=who)
-    visitor.run("mkdir", "/tmp/m")
+    agent = boot(container, who=who)
+    agent.run("mkdir", "/tmp/m")
     for attempt in ("umount /.fly", "umount -l /.fly", "ls /proc/1/root/.fly/api", "mv /.fly /.fly2", "rmdir /.fly",
                     "nsenter --mount=/proc/1/ns/mnt ls /.fly/api"):
-        assert visitor.run("sh", "-c", attempt)["status"] != 0, attempt
-    below = visitor.python(BELOW)["answer"]
+        assert agent.run("sh", "-c", attempt)["status"] != 0, attempt
+    below = agent.python(BELOW)["answer"]
     assert below == {"a mount of its own": None, "unmounting": "EINVAL", "the root without its mounts": "EINVAL",
                      "the root with its mounts": None, "unmounting there": "EINVAL"}
-    assert visitor.python(TRY)["error"] == "ENOENT"
+    assert agent.python(TRY)["error"] == "ENOENT"
     assert fly.visitors() == 0
 
 
 @pytest.mark.parametrize("who, mode, status", [("agent", 0o600, 0), ("agent", 0o666, 77), ("root", 0o600, 77)])
-def test_where_it_cannot_be_hidden_the_boot_goes_on_only_if_the_agent_could_not_connect(home, fly, who, mode, status):
+def test_where_it_cannot_be_hidden_the_boot_goes_on_only_if_the_agent_could_not_connect(container, fly, who, mode, status):
     fly.serve(mode)
     user = ["--user", "agent"] if who == "agent" else []
-    result = home.boot("touch", "/tmp/started", flags=user, pid_1=False, prepare=without_capability("SYS_ADMIN"))
+    result = container.boot("touch", "/tmp/started", flags=user, pid_1=False, prepare=without_capability("SYS_ADMIN"))
     assert result.status == status, result
     if status:
         line = result.stderr.splitlines()[-1]
         assert SOCKET in line and "CAP_SYS_ADMIN" in line and "--user" in line, result
-    assert home.exists("/tmp/started") == (status == 0)
+    assert container.exists("/tmp/started") == (status == 0)
     assert fly.visitors() == 0
 
 
@@ -208,18 +208,18 @@ NO_TRACKING = """table ip6 untracked {
 
 
 @pytest.fixture
-def machine(world, home, fly):
+def machine(internet, container, fly):
     """On the private network, its kernel without connections for IPv6, the platform's SSH service listening before the boot."""
-    home.cable.network.ip(f"address add {MACHINE}/112 dev eth0 nodad")
-    world.network.ip(f"route replace {MACHINE}/128 dev {home.cable.outside_name} table local")
-    home.nft("-f", "-", stdin=NO_TRACKING)
-    platform = Visitor(home.launch(*home.agent("visitor")))
+    container.link.network.ip(f"address add {MACHINE}/112 dev eth0 nodad")
+    internet.network.ip(f"route replace {MACHINE}/128 dev {container.link.outside_name} table local")
+    container.nft("-f", "-", stdin=NO_TRACKING)
+    platform = Agent(container.launch(*container.agent_command("driven")))
     platform.listen("ssh", 22)
     return platform
 
 
-def speaks(world, platform, source):
-    with world.network.entered():
+def speaks(internet, platform, source):
+    with internet.network.entered():
         client = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
     with client:
         client.settimeout(0.6)
@@ -233,37 +233,37 @@ def speaks(world, platform, source):
         return client.recv(10) == b"hello"
 
 
-def boot_beside(home, platform, *flags):
-    return Visitor(home.start_beside(platform.session, OSTIARY, "run", "--no-derive", "--user", "agent", *flags, "--",
-                                     *home.agent("visitor"), env=FLY))
+def boot_beside(container, platform, *flags):
+    return Agent(container.start_beside(platform.session, OSTIARY, "run", "--no-derive", "--user", "agent", *flags, "--",
+                                     *container.agent_command("driven"), env=FLY))
 
 
-def test_an_operator_gets_answers_with_the_rule_of_fly_toml(world, home, machine):
-    boot_beside(home, machine, f"--allow-inbound={INBOUND}")
-    assert speaks(world, machine, OPERATOR)
+def test_an_operator_gets_answers_with_the_rule_of_fly_toml(internet, container, machine):
+    boot_beside(container, machine, f"--allow-inbound={INBOUND}")
+    assert speaks(internet, machine, OPERATOR)
 
 
-def test_nobody_else_does(world, home, machine):
-    boot_beside(home, machine, f"--allow-inbound={INBOUND}")
-    assert not speaks(world, machine, STRANGER)
+def test_nobody_else_does(internet, container, machine):
+    boot_beside(container, machine, f"--allow-inbound={INBOUND}")
+    assert not speaks(internet, machine, STRANGER)
 
 
-def test_without_the_rule_an_operator_does_not(world, home, machine):
-    boot_beside(home, machine)
-    assert not speaks(world, machine, OPERATOR)
+def test_without_the_rule_an_operator_does_not(internet, container, machine):
+    boot_beside(container, machine)
+    assert not speaks(internet, machine, OPERATOR)
 
 
-def test_that_rule_is_no_way_out_for_the_agent(world, home, machine):
-    visitor = boot_beside(home, machine, f"--allow-inbound={INBOUND}")
-    world.forget()
+def test_that_rule_is_no_way_out_for_the_agent(internet, container, machine):
+    agent = boot_beside(container, machine, f"--allow-inbound={INBOUND}")
+    internet.forget()
     for port in (22, 4280):
-        outcome = visitor.connect(OPERATOR, port)
-        assert not outcome["reached"] and world.packets() == [], outcome
+        outcome = agent.connect(OPERATOR, port)
+        assert not outcome["reached"] and internet.packets() == [], outcome
 
 
-def test_a_console_is_a_further_session_and_is_held(world, home, machine):
-    boot_beside(home, machine, f"--allow-inbound={INBOUND}")
-    console = home.visit_beside(machine, OSTIARY, "exec", "--")
+def test_a_console_is_a_further_session_and_is_held(internet, container, machine):
+    boot_beside(container, machine, f"--allow-inbound={INBOUND}")
+    console = container.start_process_beside(machine, OSTIARY, "exec", "--")
     assert console.run("id", "-un")["out"] == "agent\n"
-    world.forget()
-    assert_refused(console.connect(NEIGHBOUR, 443), world)
+    internet.forget()
+    assert_refused(console.connect(NEIGHBOUR, 443), internet)

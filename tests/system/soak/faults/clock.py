@@ -19,42 +19,42 @@ STEPS = [-10 * 365 * 86400, -86400, -3600, 3600, 86400, 10 * 365 * 86400]  # sec
 PATIENCE = 5
 
 
-def install(house):
+def install(container):
     """Before it is moved into."""
     compiler = shutil.which("cc") or shutil.which("g++")
-    house.write(f"{DIRECTORY}/offset", bytes(8))
-    subprocess.run([compiler, "-x", "c", "-shared", "-fPIC", "-O1", "-o", house.at(f"{DIRECTORY}/stepped_clock.so"),
+    container.write(f"{DIRECTORY}/offset", bytes(8))
+    subprocess.run([compiler, "-x", "c", "-shared", "-fPIC", "-O1", "-o", container.at(f"{DIRECTORY}/stepped_clock.so"),
                     SOURCE], check=True)
-    house.write("/etc/ld.so.preload", f"{DIRECTORY}/stepped_clock.so\n")
+    container.write("/etc/ld.so.preload", f"{DIRECTORY}/stepped_clock.so\n")
 
 
 class Stepped(Fault):
     name = "clock stepped"
 
     def happen(self, soak, rng, seconds):
-        house = soak.a_house(rng, clock="its own")
-        prove(house.gate_maps("stepped_clock.so"), "the gate's clock is the machine's")
+        container = soak.a_house(rng, clock="its own")
+        prove(container.gate_maps("stepped_clock.so"), "the gate's clock is the machine's")
         steps = rng.sample(STEPS, 2)
-        with house.at(f"{DIRECTORY}/offset").open("r+b") as file, mmap.mmap(file.fileno(), 8) as offset:
+        with container.at(f"{DIRECTORY}/offset").open("r+b") as file, mmap.mmap(file.fileno(), 8) as offset:
             for step in [*steps, 0]:
                 offset[:8] = struct.pack("q", step)
-                self._see(house, step)
+                self._see(container, step)
                 time.sleep(seconds / 3)
         return {"steps": len(steps) + 1, "hours": sum(abs(step) for step in steps) // 3600}
 
-    def _see(self, house, step):
+    def _see(self, container, step):
         """The gate's next events bear the new time."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            house.ask_in_vain(1)
+            container.ask_in_vain(1)
             time.sleep(0.1)
-            if abs(last_time(house) - time.time() - step) < PATIENCE:
+            if abs(last_time(container) - time.time() - step) < PATIENCE:
                 return
         prove(False, "no event bears the new time")
 
 
-def last_time(house):
-    with house.at("/var/log/ostiary/audit.jsonl").open("rb") as journal:
+def last_time(container):
+    with container.at("/var/log/ostiary/audit.jsonl").open("rb") as journal:
         journal.seek(-min(4096, os.fstat(journal.fileno()).st_size), os.SEEK_END)
         line = journal.read().split(b"\n")[-2]
     return datetime.datetime.fromisoformat(json.loads(line)["time"].replace("Z", "+00:00")).timestamp()

@@ -22,35 +22,35 @@ class SlowClients(Fault):
         self.name, self._left = name, left
 
     def happen(self, soak, rng, seconds):
-        house = soak.a_house(rng)
-        with house.quiet:
-            gate = house.gate_now()
+        container = soak.a_house(rng)
+        with container.quiet:
+            gate = container.gate_now()
             prove(gate, "there was no gate at that moment")
             own = descriptors(gate)
             if self._left:
                 limit(gate, "nofile", limit_that_leaves(own, self._left))
             held, begin, spent = [], time.monotonic(), processor_time(gate)
             try:
-                most = self._hold(house, gate, held, seconds, rng)
-                answer = house.answers()
+                most = self._hold(container, gate, held, seconds, rng)
+                answer = container.answers()
                 busy = (processor_time(gate) - spent) / (time.monotonic() - begin)
             finally:
                 if self._left:
                     limit(gate, "nofile", USUAL)
                 for each in held:
                     each.close()
-                house.crowds.append((begin, time.monotonic()))
-        assert answer is not None, f"{house.name}: the gate does not answer over UDP"
-        assert busy < BUSY, f"{house.name}: the gate is busy for {busy:.0%} of the time"
+                container.crowds.append((begin, time.monotonic()))
+        assert answer is not None, f"{container.name}: the gate does not answer over UDP"
+        assert busy < BUSY, f"{container.name}: the gate is busy for {busy:.0%} of the time"
         wanted = len(own) + (self._left or PLACES) - SOME
         prove(most >= wanted, f"the gate never had all {wanted} descriptors")
         return {"clients": len(held), "descriptors of the gate, at most": most, "of the processor's time, %": round(busy * 100)}
 
-    def _hold(self, house, gate, held, seconds, rng):
+    def _hold(self, container, gate, held, seconds, rng):
         end, most = time.monotonic() + seconds, 0
         while time.monotonic() < end:
             if len(held) < CLIENTS:
-                one = house.socket(socket.AF_INET if rng.random() < 0.5 else socket.AF_INET6, socket.SOCK_STREAM)
+                one = container.socket(socket.AF_INET if rng.random() < 0.5 else socket.AF_INET6, socket.SOCK_STREAM)
                 one.setblocking(False)
                 one.connect_ex(("127.0.0.1" if one.family == socket.AF_INET else "::1", 53))
                 held.append(one)

@@ -21,22 +21,22 @@ FOLDED = 1.5  # seconds, after which they are told
 PIPE_ROOM = 65536 - 2 * 4096  # octets; what is left may be less than an event takes
 
 
-def small_disk(house):
+def small_disk(container):
     """Before it is moved into."""
-    house.mkdir(DIRECTORY)
-    namespaces.call("mount", "tmpfs", house.at(DIRECTORY), "tmpfs", 0, SMALL)
+    container.mkdir(DIRECTORY)
+    namespaces.call("mount", "tmpfs", container.at(DIRECTORY), "tmpfs", 0, SMALL)
 
 
-def take_away_the_disk(house):
-    namespaces.unmount(house.at(DIRECTORY))
+def take_away_the_disk(container):
+    namespaces.unmount(container.at(DIRECTORY))
 
 
 class DiskFull(Fault):
     name = "audit's disk full"
 
     def happen(self, soak, rng, seconds):
-        house = soak.a_house(rng, journal="small disk")
-        journal, filler = house.at(f"{DIRECTORY}/audit.jsonl"), house.at(f"{DIRECTORY}/filler")
+        container = soak.a_house(rng, journal="small disk")
+        journal, filler = container.at(f"{DIRECTORY}/audit.jsonl"), container.at(f"{DIRECTORY}/filler")
         with journal.open("r+b") as file:
             file.truncate(0)
         before = journal.stat().st_size
@@ -68,16 +68,16 @@ class PipeUnread(Fault):
     name = "audit's pipe not read"
 
     def happen(self, soak, rng, seconds):
-        house = soak.a_house(rng, journal="pipe")
-        err = house.session.err
+        container = soak.a_house(rng, journal="pipe")
+        err = container.session.err
         prove(err.fd is not None, "the pipe was closed before")
-        house.deaf = True
+        container.deaf = True
         try:
-            house.ask_in_vain(MANY)
+            container.ask_in_vain(MANY)
             time.sleep(max(seconds, FOLDED))
             waiting = struct.unpack("i", fcntl.ioctl(err.fd, termios.FIONREAD, bytes(4)))[0]
         finally:
-            house.deaf = False
+            container.deaf = False
         prove(waiting > PIPE_ROOM, f"only {waiting} octets waited to be read")
         return {"octets nobody read": waiting}
 
@@ -86,12 +86,12 @@ class PipeClosed(Fault):
     name = "audit's pipe closed"
 
     def happen(self, soak, rng, seconds):
-        house = soak.a_house(rng, journal="pipe to close")
-        house.listen()
-        prove(house.session.err.fd is not None, "it stays closed, since it was once")
-        house.session.err.close()
+        container = soak.a_house(rng, journal="pipe to close")
+        container.listen()
+        prove(container.session.err.fd is not None, "it stays closed, since it was once")
+        container.session.err.close()
         time.sleep(seconds)
-        prove(not is_read(house.keeper), "somebody still reads it")
+        prove(not is_read(container.keeper), "somebody still reads it")
         return {"closed for good": 1}
 
 
@@ -110,17 +110,17 @@ class HalfALine(Fault):
     name = "audit's last line cut short"
 
     def happen(self, soak, rng, seconds):
-        house = soak.a_house(rng, journal="file")
-        journal = house.at(f"{DIRECTORY}/audit.jsonl")
-        with house.quiet:
+        container = soak.a_house(rng, journal="file")
+        journal = container.at(f"{DIRECTORY}/audit.jsonl")
+        with container.quiet:
             with journal.open("ab", buffering=0) as file:
                 file.write(HALF)
-            house.ask_in_vain(50)
-            prove(house.answers() is not None, "the gate does not answer")
+            container.ask_in_vain(50)
+            prove(container.answers() is not None, "the gate does not answer")
             end = time.monotonic() + PATIENCE
             while (found := journal.read_bytes().find(HALF + b"\n{")) < 0 and time.monotonic() < end:
                 time.sleep(0.05)
-        assert found > 0, f"{house.name}: nobody ended the line"
+        assert found > 0, f"{container.name}: nobody ended the line"
         return {"ended by the next event": 1}
 
 

@@ -18,31 +18,31 @@ class Overrun(Fault):
     """Whoever is to be told stands still until the kernel has lost something for want of room."""
 
     def happen(self, soak, rng, seconds):
-        house = soak.a_house(rng)
-        with house.quiet:
-            pid = self._who(house)
+        container = soak.a_house(rng)
+        with container.quiet:
+            pid = self._who(container)
             prove(pid, "there was no gate at that moment")
             before = drops(pid)
             os.kill(pid, signal.SIGSTOP)
             try:
-                told = self._tell_much(house, lambda: drops(pid) > before)
+                told = self._tell_much(container, lambda: drops(pid) > before)
             finally:
                 os.kill(pid, signal.SIGCONT)
             lost = drops(pid) - before
             prove(lost > 0, "the kernel lost nothing")
-            prove(house.answers(patience=PATIENCE) is not None, "the gate does not answer afterwards")
+            prove(container.answers(patience=PATIENCE) is not None, "the gate does not answer afterwards")
             return {"told": told, "datagrams the kernel lost": lost}
 
 
 class DeniedPackets(Overrun):
     name = "log of denied packets overrun"
 
-    def _who(self, house):
-        return house.gate_now()
+    def _who(self, container):
+        return container.gate_now()
 
-    def _tell_much(self, house, enough):
+    def _tell_much(self, container, enough):
         sent = 0
-        with house.socket() as flood:
+        with container.socket() as flood:
             while sent < MOST and not enough():
                 for _ in range(AT_ONCE):
                     try:
@@ -56,20 +56,20 @@ class DeniedPackets(Overrun):
 class Transactions(Overrun):
     name = "keeper's notifications overrun"
 
-    def _who(self, house):
-        return house.keeper
+    def _who(self, container):
+        return container.keeper
 
-    def _tell_much(self, house, enough):
-        house.nft("add table inet crowd")
-        house.nft("add set inet crowd s { type ipv4_addr; }")
+    def _tell_much(self, container, enough):
+        container.nft("add table inet crowd")
+        container.nft("add set inet crowd s { type ipv4_addr; }")
         told, elements = 0, ", ".join(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(ELEMENTS))
         try:
             while told < MOST and not enough():
-                house.nft("-f", "-", stdin=f"add element inet crowd s {{ {elements} }}\n")
-                house.nft("flush set inet crowd s")
+                container.nft("-f", "-", stdin=f"add element inet crowd s {{ {elements} }}\n")
+                container.nft("flush set inet crowd s")
                 told += 2 * ELEMENTS
         finally:
-            house.nft("delete table inet crowd")
+            container.nft("delete table inet crowd")
         return told
 
 

@@ -17,21 +17,21 @@ PATIENCE = 8
 
 class Limit(Fault):
     def happen(self, soak, rng, seconds):
-        house = soak.a_house_that_may_lose_its_gate(rng)
-        prove(house, "every gate died too often for now")
-        with house.quiet:
-            gate = house.gate_now()
+        container = soak.a_house_that_may_lose_its_gate(rng)
+        prove(container, "every gate died too often for now")
+        with container.quiet:
+            gate = container.gate_now()
             prove(gate, "there was no gate at that moment")
             began = time.monotonic()
             with self._limited(gate):
-                while house.gate_now() == gate and time.monotonic() < began + PATIENCE:
-                    with house.unfinished_questions(60):
-                        house.ask_in_vain(1200)
-                prove(house.gate_now() != gate, f"the gate lived on for {PATIENCE} s")
-                house.kills.append(time.monotonic())
-            eventually(house.answers, f"{house.name}: a gate answers afterwards")
-            house.downs.append((began, time.monotonic()))
-            house.crowds.append((began, time.monotonic()))
+                while container.gate_now() == gate and time.monotonic() < began + PATIENCE:
+                    with container.unfinished_questions(60):
+                        container.ask_in_vain(1200)
+                prove(container.gate_now() != gate, f"the gate lived on for {PATIENCE} s")
+                container.kills.append(time.monotonic())
+            eventually(container.answers, f"{container.name}: a gate answers afterwards")
+            container.downs.append((began, time.monotonic()))
+            container.crowds.append((began, time.monotonic()))
         return {"deaths": 1}
 
 

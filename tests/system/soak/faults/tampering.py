@@ -22,34 +22,34 @@ class Tampering(Fault):
         self.name, self._command = name, command
 
     def happen(self, soak, rng, seconds):
-        house = next((house for house in rng.sample(soak.houses, len(soak.houses))
-                      if self._of_late(house) < MOST_IN_A_MINUTE), None)
-        prove(house, "every house was tampered with too often for now")
-        rules, told = house.rules(), house.told("tampering")
-        admitted = house.admitted()
-        with soak.record.undone(house, self.name):
+        container = next((container for container in rng.sample(soak.containers, len(soak.containers))
+                      if self._of_late(container) < MOST_IN_A_MINUTE), None)
+        prove(container, "every container was tampered with too often for now")
+        rules, told = container.rules(), container.told("tampering")
+        admitted = container.admitted()
+        with soak.record.undone(container, self.name):
             begin = time.monotonic()
-            house.tampered.append(begin)
-            house.nft(self._command)
-            while not (repaired := house.rules() == rules) and time.monotonic() < begin + PATIENCE:
+            container.tampered.append(begin)
+            container.nft(self._command)
+            while not (repaired := container.rules() == rules) and time.monotonic() < begin + PATIENCE:
                 pass
             took = time.monotonic() - begin
-            took_note = self._wait_for_restored(house, told, admitted)
-        assert repaired, f"{house.name}: the rules were not put right within {PATIENCE} s"
+            took_note = self._wait_for_restored(container, told, admitted)
+        assert repaired, f"{container.name}: the rules were not put right within {PATIENCE} s"
         prove(took_note, "nobody noticed")
         return {"put right": 1, "within at most (ms, summed)": round(took * 1000)}
 
-    def _wait_for_restored(self, house, told, admitted):
+    def _wait_for_restored(self, container, told, admitted):
         """Until the keeper has told of it, and the gate has admitted again: all at once, but for what ran out meanwhile."""
         end = time.monotonic() + PATIENCE
-        while house.journal == "file" and house.told("tampering") == told and time.monotonic() < end:
+        while container.journal == "file" and container.told("tampering") == told and time.monotonic() < end:
             time.sleep(0.02)
-        while len(admitted & house.admitted()) < len(admitted) / 2 and time.monotonic() < end:
+        while len(admitted & container.admitted()) < len(admitted) / 2 and time.monotonic() < end:
             time.sleep(0.02)
-        return house.journal != "file" or house.told("tampering") > told
+        return container.journal != "file" or container.told("tampering") > told
 
-    def _of_late(self, house):
-        return sum(1 for moment in house.tampered if moment > time.monotonic() - 61)
+    def _of_late(self, container):
+        return sum(1 for moment in container.tampered if moment > time.monotonic() - 61)
 
 
 class TakenOver(Fault):
@@ -57,28 +57,28 @@ class TakenOver(Fault):
     name = "table taken over by another root"
 
     def happen(self, soak, rng, seconds):
-        house = soak.a_house(rng, journal="file")
-        with house.quiet, house.removal, soak.record.undone(house, self.name):
-            house.tampered.append(time.monotonic())
-            with house.cable.network.entered():
+        container = soak.a_house(rng, journal="file")
+        with container.quiet, container.removal, soak.record.undone(container, self.name):
+            container.tampered.append(time.monotonic())
+            with container.link.network.entered():
                 owner = subprocess.Popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                                          stderr=subprocess.DEVNULL, text=True)
             try:
                 owner.stdin.write("delete table inet ostiary; add table inet ostiary { flags owner; }\n")
                 owner.stdin.flush()
                 end = time.monotonic() + PATIENCE
-                while house.session.running() and time.monotonic() < end:
+                while container.session.running() and time.monotonic() < end:
                     time.sleep(0.02)
-                ended = not house.session.running()
-                said = house.session.wait().stderr if ended else ""
+                ended = not container.session.running()
+                said = container.session.wait().stderr if ended else ""
             finally:
                 owner.kill()
                 owner.wait()
-            prove(ended or "flags owner" in house.nft("list", "table", "inet", "ostiary"), "nft made no table of its own")
-            assert ended, f"{house.name}: its agent lived on"
-            status = house.session.wait().status
-            soak.move_in_again(house)
-        assert status in (UNAVAILABLE, NOT_PERMITTED), f"{house.name}: status {status}"
+            prove(ended or "flags owner" in container.nft("list", "table", "inet", "ostiary"), "nft made no table of its own")
+            assert ended, f"{container.name}: its agent lived on"
+            status = container.session.wait().status
+            soak.move_in_again(container)
+        assert status in (UNAVAILABLE, NOT_PERMITTED), f"{container.name}: status {status}"
         prove("not permitted" in said, "the kernel did not refuse")
         return {"agents ended": 1}
 

@@ -6,7 +6,7 @@ from support.link import Link
 from support.network import NetworkNamespace
 
 
-class World:
+class Internet:
     def __init__(self):
         self.network = NetworkNamespace()
         self.network.sysctl("ipv6/conf/default/accept_dad", 0)

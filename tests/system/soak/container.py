@@ -14,7 +14,7 @@ import time
 import dns.message
 
 from support import processes
-from support.gatehouse import JOURNAL, Gatehouse
+from support.container import JOURNAL, Container
 from support.limits import GATES_USER
 from support.waiting import eventually
 
@@ -27,9 +27,9 @@ PROBE_PATIENCE = 6
 ENDED = re.compile(rb"the gate ended with (signal|status) (\d+)")
 
 
-class SoakHouse(Gatehouse):
-    def __init__(self, path, binary, world, name, who, journal="file", clock="the machine's"):
-        super().__init__(path, binary, world)
+class SoakContainer(Container):
+    def __init__(self, path, binary, internet, name, who, journal="file", clock="the machine's"):
+        super().__init__(path, binary, internet)
         self.name, self.who, self.journal, self.clock = name, who, journal, clock
         self.quiet = threading.Lock()  # held by who needs the gate to be left alone
         self.removal = threading.Lock()  # held while nobody lives there
@@ -48,7 +48,7 @@ class SoakHouse(Gatehouse):
     def move_in(self, seed, pause):
         audit = ["--audit", "stderr"] if "pipe" in self.journal else []
         user = ["--user", "agent"] if self.who == "agent" else []
-        self.session = self.start_boot(*self.agent("asker"), str(seed), str(pause), flags=[*user, *RULES, *HOLD, *audit])
+        self.session = self.start_boot(*self.agent_command("asker"), str(seed), str(pause), flags=[*user, *RULES, *HOLD, *audit])
         self.session.read_until('"ready": true')
         self.session.err.position = 0
         self.keeper = self.session.program
@@ -83,7 +83,7 @@ class SoakHouse(Gatehouse):
             self.counts.update(said.pop("counts", {}))
             self.calm = self.calm or said.pop("idle", False)
             if said and "ready" not in said:
-                self.said.append({"house": self.name, **said})
+                self.said.append({"container": self.name, **said})
         if session.err.fd is not None:
             for line in _whole_lines(session.err):
                 if ended := ENDED.search(line):
@@ -140,7 +140,7 @@ class SoakHouse(Gatehouse):
 
     def socket(self, family=socket.AF_INET, kind=socket.SOCK_DGRAM):
         """Of somebody who is in its network, and not confined otherwise."""
-        with self.cable.network.entered():
+        with self.link.network.entered():
             return socket.socket(family, kind)
 
     def ask_in_vain(self, number):

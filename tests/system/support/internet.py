@@ -17,7 +17,7 @@ METADATA = {4: "169.254.169.254", 6: "fd00:ec2::254"}
 PRIVATE = {4: "10.1.2.3", 6: "fd12:3456::3"}
 
 
-class World(Outside):
+class Internet(Outside):
     def __init__(self):
         super().__init__()
         self.services = Services(self.network, self._loop)
@@ -38,7 +38,7 @@ class World(Outside):
 
     def start_over(self):
         """For the next module: no sandbox, no zone, nothing recorded."""
-        for link in list(self._cables):
+        for link in list(self._links):
             self.detach(link)
         self.upstream.forget_zones()
         self.services.visits.clear()

@@ -373,7 +373,7 @@ def leave(status):
     sys.exit(status)
 
 
-print("visitor ready", flush=True)
+print("agent ready", flush=True)
 for line in sys.stdin:
     wish = json.loads(line)
     try:

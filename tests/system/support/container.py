@@ -8,19 +8,19 @@ from support import processes
 from support.network import NetworkNamespace
 from support.rootfs import AGENT
 from support.sandbox import Sandbox
-from support.visitor import Visitor
+from support.agent import Agent
 from support.waiting import eventually
-from support.world import RESOLVER
+from support.internet import RESOLVER
 
 JOURNAL = "/var/log/ostiary/audit.jsonl"
 SETS = ("allow4", "allow6")
 
 
-class Gatehouse(Sandbox):
-    def __init__(self, path, binary, world, families=(4, 6)):
+class Container(Sandbox):
+    def __init__(self, path, binary, internet, families=(4, 6)):
         super().__init__(path, binary)
-        self.world = world
-        self.cable = world.attach(families)
+        self.internet = internet
+        self.link = internet.attach(families)
         self.mkdir("/var/log")
         self.write("/etc/resolv.conf", "".join(f"nameserver {RESOLVER[family]}\n" for family in families))
 
@@ -30,7 +30,7 @@ class Gatehouse(Sandbox):
         """In the world's network instead of one without a cable."""
         def enter_and_prepare():
             if not beside:
-                self.cable.network.enter()
+                self.link.network.enter()
             prepare()
         return super().launch(*command, prepare=enter_and_prepare, beside=beside, **how)
 
@@ -41,18 +41,18 @@ class Gatehouse(Sandbox):
     def start_boot(self, *command, flags=(), **how):
         return self.start("run", "--no-derive", *flags, "--", *command, **how)
 
-    def visit(self, *flags, who="agent", **how):
+    def start_agent(self, *flags, who="agent", **how):
         """Boots with a visitor for an agent, who waits for instructions."""
         user = ["--user", "agent"] if who == "agent" else []
-        return Visitor(self.start_boot(*self.agent("visitor"), flags=[*user, *flags], **how))
+        return Agent(self.start_boot(*self.agent_command("driven"), flags=[*user, *flags], **how))
 
-    def visit_beside(self, visitor, *command_before, **how):
+    def start_process_beside(self, agent, *command_before, **how):
         """A visitor in the same namespaces that ostiary did not start, or that `command_before` did."""
-        return Visitor(self.start_beside(visitor.session, *command_before, *self.agent("visitor"), **how))
+        return Agent(self.start_beside(agent.session, *command_before, *self.agent_command("driven"), **how))
 
-    def visit_without_gate(self, who="agent"):
+    def start_process_without_gate(self, who="agent"):
         """Somebody in the same network with nothing in front."""
-        return Visitor(self.launch(*self.agent("visitor"), uid=AGENT if who == "agent" else 0))
+        return Agent(self.launch(*self.agent_command("driven"), uid=AGENT if who == "agent" else 0))
 
     def end(self):
         """All that runs in it; it can be used again."""
@@ -61,26 +61,26 @@ class Gatehouse(Sandbox):
 
     # Others about it ----------------------------------------------------------------------------------------
 
-    def speak_to_service(self, visitor, port, family):
+    def speak_to_service(self, agent, port, family):
         """From the outside, to a service of the visitor's: what it answers to hello."""
         name = f"service at {port}"
-        visitor.listen(name, port)
+        agent.listen(name, port)
         try:
-            with self.world.network.entered():
+            with self.internet.network.entered():
                 client = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_STREAM)
             with client:
                 client.settimeout(0.5)
-                client.connect((self.cable.address[family], port))
+                client.connect((self.link.address[family], port))
                 client.sendall(b"hello")
-                visitor.serve_one(name)
+                agent.serve_one(name)
                 return client.recv(10)
         finally:
-            visitor.close_flow(name)
+            agent.close_flow(name)
 
     @contextlib.contextmanager
     def container_inside(self, family):
         """A UDP socket in a network behind this one, which forwards for it."""
-        network = self.cable.network
+        network = self.link.network
         inner = NetworkNamespace()
         try:
             near, far = ("10.9.9.1/24", "10.9.9.2/24") if family == 4 else ("fd09::1/64", "fd09::2/64")
@@ -115,7 +115,7 @@ class Gatehouse(Sandbox):
 
     def nft(self, *words, stdin=None):
         """As root of the machine, in the sandbox's network."""
-        return self.cable.network.command("nft", *words, stdin=stdin)
+        return self.link.network.command("nft", *words, stdin=stdin)
 
     def tables(self):
         return self.nft("list", "tables").split("\n")[:-1]

@@ -13,10 +13,10 @@ GATE = {4: "127.0.0.1", 6: "::1"}
 TO_UPSTREAM = 8  # seconds; longer than the gate waits for its upstream
 
 
-class Visitor:
+class Agent:
     def __init__(self, session):
         self.session = session
-        session.read_until("^visitor ready")
+        session.read_until("^agent ready")
 
     def __getattr__(self, name):
         """visitor.connect(…) is connect(…) of agents/visitor.py."""
