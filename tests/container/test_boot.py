@@ -40,7 +40,7 @@ def test_one_capability_is_enough_for_the_gate_and_its_self_test(image, new_cont
     assert outcomes_in(done.stdout) == {
         "allowed": True, "another-port": False, "unlisted-name": False, "unlisted-address": False}, done
     assert all(float(line.split()[2]) < AT_ONCE for line in done.stdout.splitlines()), done
-    assert internet.strays((ALLOWED[4], 443)) == []
+    assert internet.stray_packets((ALLOWED[4], 443)) == []
     assert internet.upstream.names() == {NAME}
     assert container.audit("deny", name="unlisted.example.org")
 

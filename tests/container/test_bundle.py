@@ -77,7 +77,7 @@ def test_the_gate_holds_in_an_image_without_the_libraries(root, where, new_conta
     assert done.status == 0, done
     assert boot_of(done)[1] > 20, done
     assert outcomes_in(done.stdout) == OUTCOMES, done
-    assert internet.strays((ALLOWED[4], 443)) == []
+    assert internet.stray_packets((ALLOWED[4], 443)) == []
 
 
 def test_a_session_beside_the_agent_is_held_as_well(root, where, new_container, internet, link, name):
@@ -86,7 +86,7 @@ def test_a_session_beside_the_agent_is_held_as_well(root, where, new_container, 
     container.says("ready")
     joined = container.exec(f"{HERE}/ostiary", "exec", "--", *agent(where))
     assert outcomes_in(joined.stdout) == OUTCOMES, joined
-    assert internet.strays((ALLOWED[4], 443)) == []
+    assert internet.stray_packets((ALLOWED[4], 443)) == []
 
 
 def test_nothing_of_the_images_own_is_loaded(images, debian, new_container, link, name):

@@ -55,7 +55,7 @@ def test_the_same_container_boots_again_in_the_same_way(image, new_container, in
     assert boot_of(first) == boot_of(second)
     assert first.stderr == second.stderr
     assert _without_times(first.stdout) == _without_times(second.stdout)
-    assert internet.strays((ALLOWED[4], 443)) == []
+    assert internet.stray_packets((ALLOWED[4], 443)) == []
 
 
 def test_podman_restart_boots_the_same_way(image, new_container, link, names):
@@ -86,7 +86,7 @@ def test_a_session_beside_the_agent_is_confined_like_it(image, new_container, in
     assert {int(privileges[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {0}, joined
     assert int(privileges["CapBnd"], 16) & OUT_OF_BOUNDS == 0, joined
     assert _without_times(joined.stdout) == _without_times(first)
-    assert internet.strays((ALLOWED[4], 443)) == []
+    assert internet.stray_packets((ALLOWED[4], 443)) == []
 
 
 def test_so_is_what_podman_starts_by_itself(image, new_container, internet, link, names):
@@ -97,7 +97,7 @@ def test_so_is_what_podman_starts_by_itself(image, new_container, internet, link
     internet.forget()
     joined = container.exec("bash", "-c", visits(("one", ONE, 443), ("other", OTHER, 443), ("unlisted", UNLISTED[4], 443)))
     assert outcomes_in(joined.stdout) == {"one": True, "other": False, "unlisted": False}, joined
-    assert internet.strays((ALLOWED[4], 443)) == []
+    assert internet.stray_packets((ALLOWED[4], 443)) == []
 
 
 def _without_times(text):

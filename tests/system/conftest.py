@@ -1,4 +1,4 @@
-"""Every test drives the real program: $OSTIARY_BINARY, or build/ostiary."""
+"""All tests run the real program: $OSTIARY_BINARY, or build/ostiary."""
 
 import os
 import shutil
@@ -14,11 +14,11 @@ from support.sandbox import Sandbox
 
 @pytest.fixture(scope="session")
 def scratch():
-    """A directory in memory, seen by us and our children alone, that goes when we do."""
+    """A directory in a tmpfs that only the tests and their children see. It is removed at the end."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to make namespaces")
     try:
-        namespaces.leave_the_others_mounts()
+        namespaces.unshare_mounts()
     except PermissionError as refused:
         pytest.skip(f"needs CAP_SYS_ADMIN, to make namespaces ({refused})")
     with tempfile.TemporaryDirectory(prefix="ostiary-test-") as directory:
@@ -29,7 +29,7 @@ def scratch():
 
 @pytest.fixture(scope="session")
 def binary(scratch):
-    """A copy, so that a build in the meantime does not change what is tested."""
+    """A copy, so that a build that runs meanwhile does not change the program under test."""
     built = Path(os.environ.get("OSTIARY_BINARY", ROOT / "build" / "ostiary"))
     if not built.exists():
         pytest.exit(f"{built} is missing: run scripts/build, or set OSTIARY_BINARY", returncode=2)

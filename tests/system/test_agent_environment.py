@@ -5,7 +5,7 @@ import resource
 
 import pytest
 
-from support.telemetry import COLLECTOR, GRPC, TRIO, of_telemetry
+from support.telemetry import COLLECTOR, GRPC, TRIO, telemetry_variables
 
 LOGIN = {b"HOME", b"USER", b"LOGNAME", b"SHELL"}
 ODD = [
@@ -82,4 +82,4 @@ def test_names_each_variable_once(sandbox):
 
 def test_differs_with_telemetry_only_by_the_telemetry(sandbox):
     plain, with_telemetry = sandbox.agent_environment(), sandbox.agent_environment(env=TRIO)
-    assert with_telemetry == plain | of_telemetry(with_telemetry)
+    assert with_telemetry == plain | telemetry_variables(with_telemetry)

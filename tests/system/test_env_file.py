@@ -8,7 +8,7 @@ import pytest
 from support.execution import parse_environment
 from support.refusal import refusal
 from support.rootfs import AGENT
-from support.telemetry import BASIC, COLLECTOR, MARKER, MODULE, TRIO, of_telemetry, shows_a_secret
+from support.telemetry import BASIC, COLLECTOR, MARKER, MODULE, TRIO, telemetry_variables, shows_a_secret
 
 FILE = "/run/ostiary/otel.env"
 HOSTILE = "it's \"quoted\" $HOME `id` $(id) \\ \\n ; & | * ~ ! # '' 'end"
@@ -18,7 +18,7 @@ def sourced(sandbox):
     script = f"set -eu; set -a; . {FILE}; exec /usr/bin/env -0"
     result = sandbox.launch("sh", "-c", script, env=[b"PATH=/usr/bin"]).wait()
     assert result.status == 0, result
-    return of_telemetry(parse_environment(result.out))
+    return telemetry_variables(parse_environment(result.out))
 
 
 def is_safe(sandbox):
@@ -43,20 +43,20 @@ def test_is_roots_alone_whatever_the_umask(sandbox):
 @pytest.mark.parametrize("env", [TRIO, COLLECTOR], ids=["trio", "collector"])
 def test_holds_what_the_agent_gets(sandbox, env):
     agent = sandbox.agent_environment(env=env)
-    assert sourced(sandbox) == of_telemetry(agent)
+    assert sourced(sandbox) == telemetry_variables(agent)
 
 
 @pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_SERVICE_NAME"])
 def test_can_be_sourced_whatever_it_holds(sandbox, name):
     agent = sandbox.agent_environment(env=COLLECTOR | {name: f"x={HOSTILE}"})
     assert agent[name] == f"x={HOSTILE}"
-    assert sourced(sandbox) == of_telemetry(agent)
+    assert sourced(sandbox) == telemetry_variables(agent)
 
 
 def test_can_be_sourced_with_a_line_end_in_a_value(sandbox):
     agent = sandbox.agent_environment(env=COLLECTOR | {"OTEL_SERVICE_NAME": "one\ntwo='3'\n"})
     assert agent["OTEL_SERVICE_NAME"] == "one\ntwo='3'\n"
-    assert sourced(sandbox) == of_telemetry(agent)
+    assert sourced(sandbox) == telemetry_variables(agent)
 
 
 def test_every_line_is_a_quoted_assignment(sandbox):

@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from support.telemetry import COLLECTOR, GRPC, TRIO, of_telemetry, shows_a_secret
+from support.telemetry import COLLECTOR, GRPC, TRIO, telemetry_variables, shows_a_secret
 
 DIRECTORY = "/etc/claude-code/managed-settings.d"
 FILE = f"{DIRECTORY}/50-ostiary.json"
@@ -23,7 +23,7 @@ def settings(sandbox):
 @pytest.mark.parametrize("env", [TRIO, COLLECTOR, GRPC, COLLECTOR | PER_SIGNAL],
                          ids=["trio", "collector", "grpc", "per signal"])
 def test_hold_what_the_agent_gets_but_the_headers(sandbox, env):
-    agent = of_telemetry(sandbox.agent_environment(env=env))
+    agent = telemetry_variables(sandbox.agent_environment(env=env))
     held = settings(sandbox)["env"]
     assert {name: agent[name] for name in held if name in agent} == {k: v for k, v in held.items() if k in agent}
     assert {name for name in agent if name not in held} <= {"OTEL_EXPORTER_OTLP_HEADERS"}

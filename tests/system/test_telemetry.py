@@ -4,7 +4,7 @@ import pytest
 
 from support.plans import destinations
 from support.refusal import refusal
-from support.telemetry import BASIC, COLLECTOR, GRAFANA_ENDPOINT, GRPC, MARKER, MODULE, TRIO, of_telemetry
+from support.telemetry import BASIC, COLLECTOR, GRAFANA_ENDPOINT, GRPC, MARKER, MODULE, TRIO, telemetry_variables
 
 ENABLED = {
     "CLAUDE_CODE_ENABLE_TELEMETRY": "1",
@@ -26,12 +26,12 @@ def contains(env, expected):
 
 
 def test_says_nothing_of_telemetry_where_none_is_configured(sandbox):
-    assert of_telemetry(sandbox.agent_environment()) == {}
+    assert telemetry_variables(sandbox.agent_environment()) == {}
 
 
 def test_leaves_the_users_own_variables_where_none_is_configured(sandbox):
     own = {"OTEL_LOG_USER_PROMPTS": "1", "OTEL_RESOURCE_ATTRIBUTES": "a=b", "OTEL_SERVICE_NAME": "mine"}
-    assert of_telemetry(sandbox.agent_environment(env=own)) == own
+    assert telemetry_variables(sandbox.agent_environment(env=own)) == own
 
 
 @pytest.mark.parametrize("missing", TRIO)
@@ -53,7 +53,7 @@ def test_names_both_that_are_missing(sandbox, given):
 
 def test_nothing_goes_out_where_the_trio_is_incomplete_though_the_user_switched_it_on(sandbox):
     env = {"GRAFANA_API_TOKEN": MARKER, "CLAUDE_CODE_ENABLE_TELEMETRY": "1", "OTEL_METRICS_EXPORTER": "otlp"}
-    assert of_telemetry(sandbox.agent_environment(env=env)) == {}
+    assert telemetry_variables(sandbox.agent_environment(env=env)) == {}
 
 
 @pytest.mark.parametrize("missing", TRIO)
@@ -190,7 +190,7 @@ def test_the_modules_object_may_be_a_variable(sandbox):
 
 def test_the_modules_object_may_say_no(sandbox):
     sandbox.policy({"telemetry": MODULE | {"enabled": False}})
-    assert of_telemetry(sandbox.agent_environment()) == {}
+    assert telemetry_variables(sandbox.agent_environment()) == {}
 
 
 @pytest.mark.parametrize("headers", [

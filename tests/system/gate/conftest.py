@@ -1,4 +1,4 @@
-"""What the tests of the gate have in common: a world, and gatehouses in it."""
+"""Fixtures for the tests of the gate: the Internet, and containers with a link to it."""
 
 import contextlib
 import shutil
@@ -24,7 +24,7 @@ def session_internet(scratch):
 
 @pytest.fixture(scope="module")
 def internet(session_internet):
-    """For tests that share gatehouses within their module."""
+    """The stand-in for the Internet, reset for each module."""
     session_internet.start_over()
     yield session_internet
     session_internet.start_over()
@@ -32,14 +32,14 @@ def internet(session_internet):
 
 @pytest.fixture(scope="module")
 def shared_container(scratch, binary, internet):
-    """For those that the tests of a module share."""
+    """Creates containers that the tests of one module share."""
     with contextlib.ExitStack() as made:
         yield lambda **how: made.enter_context(a_container(scratch, binary, internet, **how))
 
 
 @pytest.fixture
 def new_container(scratch, binary, internet):
-    """For those that are one test's."""
+    """Creates containers for one test."""
     with contextlib.ExitStack() as made:
         yield lambda **how: made.enter_context(a_container(scratch, binary, internet, **how))
 
@@ -57,7 +57,7 @@ def a_container(scratch, binary, internet, **how):
 
 @pytest.fixture(params=["agent", "root"], scope="module")
 def who(request):
-    """Who the agent is inside: an unprivileged user, or root."""
+    """The user that the agent runs as: an ordinary user, or root."""
     return request.param
 
 
@@ -67,11 +67,11 @@ def family(request):
 
 
 @pytest.fixture(autouse=True)
-def nothing_recorded_yet(internet):
+def clear_records(internet):
     internet.forget()
 
 
-# One gatehouse that allows one name, and a visitor in it, for modules that need no more.
+# A container that allows one name, and its agent, for modules that need no more.
 
 @pytest.fixture(scope="module")
 def container(shared_container, internet, who):
@@ -86,5 +86,5 @@ def agent(container, who):
 
 @pytest.fixture(scope="module", params=[("container", "agent"), ("container", "root"), ("user", "agent")], ids=" ".join)
 def scope_and_user(request):
-    """Each scope, and who the agent is in it."""
+    """The scope (--scope), and the user that the agent runs as."""
     return request.param

@@ -88,7 +88,7 @@ def test_an_admission_is_for_the_hold_and_a_flow_outlives_it(internet, visit_as_
     visitors = visit_as_both("--allow", "short.example", "--hold", str(hold))
     begin = time.monotonic()
     for agent, family in each(visitors):
-        agent.opens("short.example", family)
+        agent.resolves("short.example", family)
     answered = time.monotonic()
     for agent, family in each(visitors):
         agent.open_flow(f"flow{family}", ALLOWED[family], 443)
@@ -111,7 +111,7 @@ def test_asking_again_renews_an_admission(internet, visit_as_both):
     begin = time.monotonic()
     while time.monotonic() < begin + 4 * hold:
         for agent, family in each(visitors):
-            agent.opens("short.example", family)
+            agent.resolves("short.example", family)
             assert agent.connect(ALLOWED[family], 443)["reached"]
         time.sleep(0.2)
 
@@ -123,7 +123,7 @@ def test_a_cached_answer_is_as_good_as_a_new_one(internet, visit_as_both):
     begin = time.monotonic()
     while time.monotonic() < begin + 3:
         for agent, family in each(visitors):
-            agent.opens("long.example", family)
+            agent.resolves("long.example", family)
             assert agent.connect(ALLOWED[family], 443)["reached"]
         time.sleep(0.3)
 
@@ -133,8 +133,8 @@ def test_an_address_of_two_names_stays_as_long_as_either_needs(internet, visit_a
     internet.upstream.name("two.example", host(ALLOWED, ttl=1))
     visitors = visit_as_both("--allow", "one.example", "--allow", "two.example", "--hold", "1")
     for agent, family in each(visitors):
-        agent.opens("one.example", family)
-        agent.opens("two.example", family)
+        agent.resolves("one.example", family)
+        agent.resolves("two.example", family)
     time.sleep(4)
     for agent, family in each(visitors):
         assert agent.connect(ALLOWED[family], 443)["reached"]
@@ -147,8 +147,8 @@ def test_ports_of_two_names_at_one_address_add_up(internet, new_container, who, 
     internet.upstream.name("two.example", host(ALLOWED))
     agent = new_container().start_agent("--allow", "*.one.example", "--allow", "one.example:80",
                                     "--allow", "two.example:22", who=who)
-    agent.opens("one.example", family)
-    agent.opens("two.example", family)
+    agent.resolves("one.example", family)
+    agent.resolves("two.example", family)
     assert all(agent.connect(ALLOWED[family], port)["reached"] for port in (80, 22))
     internet.forget()
     assert_refused(agent.connect(ALLOWED[family], 443), internet)
@@ -165,7 +165,7 @@ def test_many_addresses_of_one_name_are_all_admitted(internet, container, agent,
 
 def test_what_no_answer_named_stays_closed(internet, container, agent, family):
     """The rest of the network of an admitted address."""
-    agent.opens("allowed.example", family)
+    agent.resolves("allowed.example", family)
     before = container.admitted_addresses()
     assert ALLOWED[family] in before and UNLISTED[family] not in before
     assert_refused(agent.connect(UNLISTED[family], 443), internet)

@@ -209,5 +209,5 @@ def test_without_a_way_for_ipv4_it_is_the_other_way_round(internet, new_containe
     internet.upstream.name("allowed.example", host(ALLOWED))
     agent = container.start_agent("--allow", "allowed.example", who=who)
     assert agent.asks_for("allowed.example", "A") == []
-    assert agent.opens("allowed.example", 6) == [ALLOWED[6]]
+    assert agent.resolves("allowed.example", 6) == [ALLOWED[6]]
     assert agent.connect(ALLOWED[6], 443)["reached"]

@@ -53,7 +53,7 @@ def test_the_next_boot_is_none_the_worse(internet, container):
     assert container.rules() != ""
     internet.upstream.name("allowed.example", host(ALLOWED))
     agent = container.start_agent("--allow", "allowed.example")
-    assert agent.opens("allowed.example") == [ALLOWED[4]]
+    assert agent.resolves("allowed.example") == [ALLOWED[4]]
 
 
 def test_no_auth_hook_and_no_agent_is_started(internet, container):

@@ -86,7 +86,7 @@ def test_no_destination_opens_later(internet, container, scope_and_user, state, 
     container.link.network.sysctl("ipv4/ping_group_range", "0 2147483647")
     again = lambda: start_agent(container, scope_and_user, "--allow", "allowed.example")
     agent = state(container, again(), again)
-    agent.opens("allowed.example", family)
+    agent.resolves("allowed.example", family)
     assert_reached(agent.connect(ALLOWED[family], 443))
     internet.forget()
     for where, port, transport in itertools.product(LITERALS.values(), (443, 80, 853, 9999), ("tcp", "udp")):
@@ -108,7 +108,7 @@ s.sendto(bytes([{8 if family == 4 else 128}, 0, 0, 0, 0, 1, 0, 1]) + b"secret", 
     container.start_process_without_gate("root").python(ping)
     eventually(internet.packets, "without rules it leaves")
     agent = start_agent(container, scope_and_user, "--allow", "allowed.example")
-    agent.opens("allowed.example", family)
+    agent.resolves("allowed.example", family)
     internet.forget()
     agent.python(ping)
     assert internet.packets() == []
@@ -128,7 +128,7 @@ def test_a_container_inside_sends_no_other_protocol(internet, container, who, fa
         eventually(lambda: seen.update(packet.protocol for packet in internet.packets()) or seen >= set(PROTOCOLS),
                    "without rules each leaves")
         agent = container.start_agent("--allow", "allowed.example", who=who)
-        agent.opens("allowed.example", family)
+        agent.resolves("allowed.example", family)
         internet.forget()
         for to in (ALLOWED[family], UNLISTED[family]):
             send_each(to)
@@ -150,7 +150,7 @@ def test_the_metadata_service_is_not_reached_by_any_spelling(internet, container
     internet.forget()
     for spelling in METADATA_SPELLINGS:
         outcome = agent.python(f"socket.create_connection(({spelling!r}, 80), 0.5).sendall(b'GET /')")
-        assert not outcome["reached"] and internet.strays() == [] and internet.services.visits == [], (spelling, outcome)
+        assert not outcome["reached"] and internet.stray_packets() == [] and internet.services.visits == [], (spelling, outcome)
     assert internet.upstream.names() == {"metadata.allowed.example"}
 
 
@@ -171,7 +171,7 @@ def test_of_ten_thousand_labels_below_a_wildcard_few_are_sent(internet, containe
     flood = agent.flood("k%d.wild.example", 10_000, GATE[family], patience=60)
     assert flood["unanswered"] == 0 and sum(flood["codes"].values()) == 10_000
     assert 0 < len(internet.upstream.names()) <= 1_200
-    assert internet.strays() == []
+    assert internet.stray_packets() == []
 
 
 def test_of_private_and_public_addresses_in_any_order_the_public_ones_are_told(internet, container, scope_and_user, family):
@@ -180,7 +180,7 @@ def test_of_private_and_public_addresses_in_any_order_the_public_ones_are_told(i
     for number, order in enumerate(itertools.permutations(given)):
         name = f"n{number}.mixed.example"
         internet.upstream.name(name, addresses(*order))
-        assert agent.opens(name, family) == sorted(given[2:]), order
+        assert agent.resolves(name, family) == sorted(given[2:]), order
     assert container.admitted_addresses() == set(given[2:])
     internet.forget()
     for address in given[:2]:
@@ -240,7 +240,7 @@ s.sendall({UNLISTED[family]!r}.encode())
 value = s.recv(100).decode()"""
     outcome = eventually(lambda: (tried := agent.python(ask))["reached"] and tried, "the relay listens")
     assert outcome["answer"] in ("ConnectionRefusedError", "PermissionError"), outcome
-    assert internet.strays() == [] and internet.services.visits == []
+    assert internet.stray_packets() == [] and internet.services.visits == []
 
 
 PLANTED = {"a socket": "socket.socket(socket.AF_UNIX).bind(name)", "a pipe": "os.mkfifo(name)",

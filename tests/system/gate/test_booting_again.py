@@ -25,7 +25,7 @@ def assert_in_order(internet, container, agent):
     for family in (4, 6):
         assert_refused(agent.connect(UNLISTED[family], 443), internet)
     for family in (4, 6):
-        assert agent.opens("allowed.example", family)
+        assert agent.resolves("allowed.example", family)
         assert agent.connect(ALLOWED[family], 443)["reached"]
 
 

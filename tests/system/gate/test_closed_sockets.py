@@ -24,7 +24,7 @@ def container(request, new_container, internet):
 
 def nothing_came_of_it(internet, container):
     time.sleep(AFTERWARDS)
-    assert internet.strays() == []
+    assert internet.stray_packets() == []
     assert [each for each in container.audit("deny") if "by" not in each and each.get("icmp_type") != GROUP_REPORT] == []
 
 

@@ -52,41 +52,41 @@ def test_a_refused_connection_says_so(internet, agent, family):
 
 
 def test_an_address_is_reached_once_its_name_was_asked_for(internet, agent, family):
-    agent.opens("allowed.example", family)
+    agent.resolves("allowed.example", family)
     assert_reached(agent.connect(ALLOWED[family], 443))
-    assert internet.strays((ALLOWED[family], 443)) == []
+    assert internet.stray_packets((ALLOWED[family], 443)) == []
 
 
 @pytest.mark.parametrize("port", [22, 80, 444, 853, 8080, 9999])
 def test_a_name_allowed_at_443_cannot_be_reached_elsewhere(internet, agent, port, transport, family):
-    agent.opens("allowed.example", family)
+    agent.resolves("allowed.example", family)
     internet.forget()
     assert_refused(agent.connect(ALLOWED[family], port, transport), internet)
 
 
 def test_quic_to_an_allowed_host_is_refused_at_once(internet, agent, family):
     """So that a client falls back to TCP, where its rule is."""
-    agent.opens("allowed.example", family)
+    agent.resolves("allowed.example", family)
     internet.forget()
     assert_refused(agent.connect(ALLOWED[family], 443, "udp"), internet)
 
 
 def test_a_rule_for_udp_opens_udp_alone(internet, agent, family):
-    agent.opens("voice.example", family)
+    agent.resolves("voice.example", family)
     assert_reached(agent.connect(VOICE[family], 9000, "udp"))
     internet.forget()
     assert_refused(agent.connect(VOICE[family], 9000, "tcp"), internet)
 
 
 def test_a_rule_for_both_opens_both(internet, agent, family, transport):
-    agent.opens("both.example", family)
+    agent.resolves("both.example", family)
     assert_reached(agent.connect(BOTH[family], 9000, transport))
     internet.forget()
     assert_refused(agent.connect(BOTH[family], 443, transport), internet)
 
 
 def test_a_rule_for_several_ports_opens_these(internet, agent, family):
-    agent.opens("ports.example", family)
+    agent.resolves("ports.example", family)
     for port in (22, 8080, 9000):
         assert_reached(agent.connect(PORTS[family], port))
     internet.forget()
@@ -110,7 +110,7 @@ def test_a_network_is_open_at_its_port_alone(internet, agent, place, port, trans
 
 def test_an_ipv4_address_in_ipv6_clothes_is_the_same(internet, agent):
     assert_refused(agent.connect(f"::ffff:{UNLISTED[4]}", 443), internet)
-    agent.opens("allowed.example", 4)
+    agent.resolves("allowed.example", 4)
     assert_reached(agent.connect(f"::ffff:{ALLOWED[4]}", 443))
 
 
@@ -176,7 +176,7 @@ s.recv(100)""")
 @pytest.mark.parametrize("kind, protocol", [("SOCK_STREAM", 132), ("SOCK_DGRAM", 136), (6, 33), ("SOCK_STREAM", 262)],
                          ids=["SCTP", "UDP-Lite", "DCCP", "MPTCP"])
 def test_no_other_protocol_gets_out(internet, agent, kind, protocol, family):
-    agent.opens("allowed.example", family)
+    agent.resolves("allowed.example", family)
     internet.forget()
     kind = kind if isinstance(kind, int) else f"socket.{kind}"
     for address in (ALLOWED, UNLISTED):
@@ -258,4 +258,4 @@ value = client.recv(10).decode()""")
 
 
 def test_a_published_port_can_be_reached_from_outside(container, agent, family):
-    assert container.speak_to_service(agent, 7000 + family, family) == b"hello"
+    assert container.connect_from_outside(agent, 7000 + family, family) == b"hello"

@@ -22,7 +22,7 @@ def test_an_unlisted_address_cannot_be_reached(internet, guest, family):
 
 
 def test_an_allowed_name_can_be_reached(guest, family):
-    assert guest.opens("allowed.example", family) == [ALLOWED[family]]
+    assert guest.resolves("allowed.example", family) == [ALLOWED[family]]
     assert guest.connect(ALLOWED[family], 443)["reached"]
 
 

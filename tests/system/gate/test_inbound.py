@@ -31,13 +31,13 @@ def agent(container, who):
 
 
 def test_a_service_that_is_named_answers_untracked(internet, container, agent, family):
-    assert container.speak_to_service(agent, ANYWHERE, family) == b"hello"
+    assert container.connect_from_outside(agent, ANYWHERE, family) == b"hello"
 
 
 @pytest.mark.parametrize("port, family", [(FROM_A_NETWORK, 6), (FROM_A_NETWORK, 4), (RANGE, 4), (RANGE, 6)])
 def test_from_another_network_than_the_one_named_it_does_not(internet, container, agent, port, family):
     with pytest.raises(OSError):
-        container.speak_to_service(agent, port, family)
+        container.connect_from_outside(agent, port, family)
 
 
 def test_no_connection_begins_at_that_port(internet, container, agent, family):

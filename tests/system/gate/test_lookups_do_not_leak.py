@@ -46,7 +46,7 @@ def test_an_unlisted_name_does_not_exist_whoever_is_asked(internet, agent, serve
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
 def test_an_allowed_name_is_answered_by_the_gate_whoever_is_asked(internet, agent, server, transport, family):
     assert agent.asks_for("allowed.example", server=server[family], transport=transport) == [ALLOWED[4]]
-    assert internet.strays() == []
+    assert internet.stray_packets() == []
     assert not [query for query in internet.upstream.queries if query.server in PUBLIC_RESOLVER.values()]
 
 

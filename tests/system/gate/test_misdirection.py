@@ -9,7 +9,7 @@ import pytest
 from support import misdirection
 from support.behaviours import host
 from support.misdirection import ACCOMPLICE
-from support.states import STATES, bring_about
+from support.states import STATES, enter_state
 from support.waiting import eventually
 from support.internet import ALLOWED, UNLISTED
 
@@ -32,7 +32,7 @@ def agent(container, scope_and_user):
 
 @pytest.fixture(scope="module", params=STATES)
 def state(request, container, agent):
-    bring_about(request.param, container, agent)
+    enter_state(request.param, container, agent)
 
 
 def nothing_leaves(internet, agent, program):
@@ -52,7 +52,7 @@ def destinations(container, family):
 def test_a_free_address_is_no_source(internet, container, agent, state, kind):
     for to in destinations(container, 6).values():
         for port in (CLOSED, 443, 53):
-            nothing_leaves(internet, agent, misdirection.from_a_free_address(kind, to, port))
+            nothing_leaves(internet, agent, misdirection.from_a_foreign_source(kind, to, port))
 
 
 def test_a_multicast_interface_is_no_source(internet, container, agent, state):
@@ -66,7 +66,7 @@ def test_a_mapped_address_is_no_source(internet, container, agent, state):
 
 def test_an_admitted_host_is_no_first_hop(internet, container, agent, state):
     for family in (4, 6):
-        agent.opens("allowed.example", family)
+        agent.resolves("allowed.example", family)
     nothing_leaves(internet, agent, misdirection.by_a_source_route(ALLOWED, 443))
 
 
@@ -77,7 +77,7 @@ def test_an_own_address_is_not_reached_along_another_route(internet, container, 
 
 def test_a_forged_source_is_audited(container, agent):
     to = container.link.address[6]
-    agent.python(misdirection.from_a_free_address("udp", to, CLOSED))
+    agent.python(misdirection.from_a_foreign_source("udp", to, CLOSED))
     container.eventually_audited("deny", kind="packet", address=to, why="forged-source")
 
 

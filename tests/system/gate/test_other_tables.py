@@ -78,7 +78,7 @@ def test_they_are_untouched_to_the_byte(container, who, tables, keep):
     container.nft("-f", "-", stdin=tables)
     before = others(container)
     agent = container.start_agent("--allow", "allowed.example", "--upstream", RESOLVER[6], "--keep-rules", keep, who=who)
-    assert agent.opens("allowed.example")
+    assert agent.resolves("allowed.example")
     assert others(container) == before
     agent.session.close_stdin()
     agent.session.wait()

@@ -38,7 +38,7 @@ def test_a_corked_datagram_does_not_come_back_to_this_host(internet, container, 
     internet.upstream.name("allowed.example", host(ALLOWED))
     agent = container.start_agent("--scope", "user", "--allow", "allowed.example:4443/udp")
     other = container.start_process_beside(agent, uid=OTHER)
-    agent.opens("allowed.example", 4)
+    agent.resolves("allowed.example", 4)
     other.python(f"""
 l = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); l.bind(("0.0.0.0", 4443)); l.settimeout(0.5)
 {LISTENS}""")

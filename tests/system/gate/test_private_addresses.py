@@ -119,7 +119,7 @@ def test_what_the_boot_resolves_is_told_as_its_own_doing(internet, new_container
 
 
 def test_a_rule_that_says_private_opens_it(internet, agent, family):
-    assert agent.opens("private.example", family) == [NEXT_DOOR[family]]
+    assert agent.resolves("private.example", family) == [NEXT_DOOR[family]]
     assert agent.connect(NEXT_DOOR[family], 443)["reached"]
     internet.forget()
     assert_refused(agent.connect(NEXT_DOOR[family], 80), internet)

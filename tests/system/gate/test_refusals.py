@@ -167,6 +167,6 @@ def test_with_the_gate_off_nothing_is_touched(container):
 def test_a_kernel_without_ipv6_is_fine(internet, container, who):
     container.link.network.sysctl("ipv6/conf/all/disable_ipv6", 1)
     agent = container.start_agent("--allow", "allowed.example", who=who)
-    assert agent.opens("allowed.example") == [ALLOWED[4]]
+    assert agent.resolves("allowed.example") == [ALLOWED[4]]
     assert agent.connect(ALLOWED[4], 443)["reached"]
     assert agent.asks_for("allowed.example", "AAAA") == []

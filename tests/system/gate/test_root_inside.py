@@ -20,7 +20,7 @@ def the_gate_holds_afterwards(container, agent, internet):
     assert container.gate(agent.session) == gate
     for address in UNLISTED.values():
         assert_refused(agent.connect(address, 443), internet)
-    assert agent.opens("allowed.example") == [ALLOWED[4]]
+    assert agent.resolves("allowed.example") == [ALLOWED[4]]
 
 
 def mark_in(rules):

@@ -46,14 +46,14 @@ s.sendto(b"secret", s.recvfrom(100)[1])""")
 
 def test_a_stranger_reaches_no_service(internet, container, agent, family):
     with pytest.raises(OSError):
-        container.speak_to_service(agent, OTHER_PORT, family)
+        container.connect_from_outside(agent, OTHER_PORT, family)
     with pytest.raises(OSError):
         ask_over_udp(container, agent, OTHER_PORT, family)
     assert internet.packets() == []
 
 
 def test_a_named_service_answers(container, agent, family):
-    assert container.speak_to_service(agent, NAMED, family) == b"hello"
+    assert container.connect_from_outside(agent, NAMED, family) == b"hello"
     assert ask_over_udp(container, agent, NAMED_UDP, family) == b"secret"
 
 
@@ -61,7 +61,7 @@ def test_a_port_is_named_for_one_protocol(container, agent, family):
     with pytest.raises(OSError):
         ask_over_udp(container, agent, NAMED, family)
     with pytest.raises(OSError):
-        container.speak_to_service(agent, NAMED_UDP, family)
+        container.connect_from_outside(agent, NAMED_UDP, family)
 
 
 def test_a_service_is_reached_from_inside(container, agent, family):
@@ -77,7 +77,7 @@ s.close()""")
 
 def test_a_stranger_is_audited(container, agent, family):
     with pytest.raises(OSError):
-        container.speak_to_service(agent, OTHER_PORT, family)
+        container.connect_from_outside(agent, OTHER_PORT, family)
     container.eventually_audited("deny", kind="packet", address=container.link.address[family], port=OTHER_PORT, why="inbound")
 
 

@@ -37,7 +37,7 @@ def container(new_container, internet):
 def agent(internet, container, who):
     agent = container.start_agent("--allow", "allowed.example", "--allow-inbound", "8443", who=who)
     for family in (4, 6):
-        agent.opens("allowed.example", family)
+        agent.resolves("allowed.example", family)
     internet.forget()
     return agent
 
@@ -73,7 +73,7 @@ def test_a_flow_begun_meanwhile_does_not_go_on(internet, container, agent, what,
     container.eventually_audited("tampering", response="repaired")
     internet.forget()
     assert not agent.use_flow("stowaway")["reached"]
-    assert internet.strays() == []
+    assert internet.stray_packets() == []
 
 
 def test_nor_does_one_that_the_other_end_goes_on_with(internet, container, agent, family):
@@ -134,11 +134,11 @@ def test_a_flow_that_may_be_goes_on(container, agent, family):
 
 
 def test_a_service_goes_on_answering(container, agent, family):
-    assert container.speak_to_service(agent, 8443, family) == b"hello"
+    assert container.connect_from_outside(agent, 8443, family) == b"hello"
     rules = container.rules()
     container.nft("delete table inet ostiary")
     eventually(lambda: container.rules() == rules, "the rules are right")
-    assert container.speak_to_service(agent, 8443, family) == b"hello"
+    assert container.connect_from_outside(agent, 8443, family) == b"hello"
 
 
 def test_it_is_put_right(container, agent):
@@ -181,5 +181,5 @@ def test_other_tables_are_nobodys_business(container, agent):
 
 
 def test_admissions_of_the_gates_own_are_not_tampering(internet, container, agent, who):
-    agent.opens("allowed.example")
+    agent.resolves("allowed.example")
     assert container.audit("tampering") == []

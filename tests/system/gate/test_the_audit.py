@@ -62,7 +62,7 @@ def test_what_is_denied_at_the_very_end_is_told(new_container, scope):
 
 
 def test_and_with_the_name_that_led_there(container, agent, family):
-    agent.opens("another.allowed.example", family)
+    agent.resolves("another.allowed.example", family)
     agent.connect(ANOTHER[family], 80)
     container.eventually_audited("deny", kind="packet", address=ANOTHER[family], port=80, name="another.allowed.example")
 
@@ -80,7 +80,7 @@ def test_an_admission_is_told(internet, container, agent, who, family):
     name = f"admitted{family}-{who}.allowed.example"
     where = {4: "198.51.100.91", 6: "2001:db8:91::1"}
     internet.upstream.name(name, host(where))
-    agent.opens(name, family)
+    agent.resolves(name, family)
     event = container.eventually_audited("admit", name=name, address=where[family], port=443, protocol="tcp")[0]
     assert 3600 <= event["seconds"] <= 3605
 

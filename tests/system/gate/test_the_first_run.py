@@ -62,7 +62,7 @@ def test_the_denials_quoted_are_those_in_the_audit(container):
     agent.asks("db.lab.example.com")
     agent.asks("example.com", "TXT")
     agent.asks("gone.example.net")
-    agent.opens("example.com")
+    agent.resolves("example.com")
     agent.connect("198.51.100.20", 80)
     agent.connect("203.0.113.66", 443)
     for event in QUOTED_EVENTS:

@@ -29,7 +29,7 @@ def container(new_container, internet):
 def agent(internet, container, who):
     agent = container.start_agent("--allow", "allowed.example", "--allow", "*.later.example", who=who)
     for family in (4, 6):
-        agent.opens("allowed.example", family)
+        agent.resolves("allowed.example", family)
     internet.forget()
     return agent
 
@@ -101,8 +101,8 @@ def test_killed_at_any_moment_it_breaks_no_promise(internet, container, agent, w
         eventually(lambda: container._gates(session), "the gate is back")
     result = json.loads(agent._line(30))["value"]
     assert result["broken"] == [] and result["made"] == 300
-    strays = internet.strays(*[(f"198.51.100.{n}", 443) for n in range(1, 251)])
-    assert [packet for packet in strays if packet.protocol != socket.IPPROTO_ICMP] == []  # that nobody waits any more
+    stray_packets = internet.stray_packets(*[(f"198.51.100.{n}", 443) for n in range(1, 251)])
+    assert [packet for packet in stray_packets if packet.protocol != socket.IPPROTO_ICMP] == []  # that nobody waits any more
 
 
 def test_one_that_dies_while_it_begins_is_a_death_like_others(container, agent):
@@ -173,7 +173,7 @@ def test_a_root_agent_that_takes_on_the_gates_number_opens_nothing(internet, con
         eventually(lambda: processes.field(gate, "State")[0] == "T", "it stands still")
     for transport in ("tcp", "udp"):
         assert not agent.connect(UNLISTED[family], 443, transport)["reached"]
-    assert internet.strays() == []
+    assert internet.stray_packets() == []
     assert container.rules() == rules
 
 

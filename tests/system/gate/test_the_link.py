@@ -17,7 +17,7 @@ from support.misdirection import STRAIGHT, STRAIGHT_BY_DATAGRAM, straight
 from support.neighbour import Neighbour
 from support.outcomes import assert_reached
 from support.rootfs import OTHER
-from support.states import STATES, bring_about
+from support.states import STATES, enter_state
 from support.waiting import eventually
 from support.internet import ALLOWED, ANOTHER, RESOLVER
 
@@ -52,7 +52,7 @@ def neighbours(internet, container, agent):
 
 @pytest.fixture(scope="module", params=STATES)
 def state(request, container, agent, neighbours):
-    bring_about(request.param, container, agent)
+    enter_state(request.param, container, agent)
 
 
 FORMS = [*itertools.product(STRAIGHT, ["tcp", "udp"]), *itertools.product(STRAIGHT_BY_DATAGRAM, ["udp"])]
@@ -66,7 +66,7 @@ ALL = [(state, to) for state in STATES for to in ("IPv4", "IPv6", "mapped") if s
 @pytest.mark.parametrize("interface", ["eth0", "eth1"])
 def test_a_neighbour_gets_no_packet_for_an_admitted_address(container, agent, neighbours, state, to, interface):
     family = 6 if to == "IPv6" else 4
-    agent.opens("allowed.example", family)
+    agent.resolves("allowed.example", family)
     for each in neighbours.values():
         each.received()
     for form in FORMS:
@@ -92,7 +92,7 @@ def test_nor_over_ipv6_from_a_cork_that_a_mapped_address_rewrote(internet, own_h
     link = own_home.link
     with contextlib.closing(Neighbour(internet.network, link.outside_name, link.network, "eth0",
                                       link.gateway.values())) as neighbour:
-        agent.opens("far.example", 6)
+        agent.resolves("far.example", 6)
         neighbour.received()
         agent.python(f"""
 IPV6_FREEBIND, IP_FREEBIND, IPV6_PKTINFO = 78, 15, 50
@@ -112,7 +112,7 @@ for step in 2 * (lambda: s.sendmsg([b"secret"], [source], socket.MSG_MORE, link)
 
 @pytest.mark.parametrize("kind", ["SOCK_STREAM", "SOCK_DGRAM"])
 def test_the_admitted_host_gets_it(agent, neighbours, kind):
-    agent.opens("allowed.example", 4)
+    agent.resolves("allowed.example", 4)
     outcome = agent.python(f"""
 with socket.socket(socket.AF_INET, socket.{kind}) as s:
     s.settimeout(1)
@@ -127,7 +127,7 @@ with socket.socket(socket.AF_INET, socket.{kind}) as s:
 @pytest.mark.parametrize("scope_and_user", [("container", "agent"), ("user", "agent")], ids=" ".join, indirect=True)
 def test_nor_when_its_socket_was_closed(internet, container, agent, neighbours, state):
     """The admitted host gets all that the socket still sends."""
-    agent.opens("allowed.example", 4)
+    agent.resolves("allowed.example", 4)
     neighbours["eth0"].received()
     with internet.network.entered():
         server = socket.create_server(("::", UNREAD), family=socket.AF_INET6, dualstack_ipv6=True)
@@ -196,7 +196,7 @@ def test_a_route_that_comes_later_leads_out(internet, plain_home, scope):
 def test_a_default_route_without_a_router_leads_out(plain_home, scope):
     plain_home.link.network.ip("route replace 0.0.0.0/0 dev eth0")
     agent = plain_home.start_agent("--scope", scope, "--allow", "allowed.example")
-    agent.opens("allowed.example", 4)
+    agent.resolves("allowed.example", 4)
     assert_reached(agent.connect(ALLOWED[4], 443))
 
 
@@ -206,7 +206,7 @@ def test_a_tunnel_without_neighbours_leads_out(plain_home, scope):
             route add {RESOLVER[4]}/32 via {plain_home.link.gateway[4]}
             route replace 0.0.0.0/0 dev tun0""")
         agent = plain_home.start_agent("--scope", scope, "--allow", "allowed.example:443/both")
-        agent.opens("allowed.example", 4)
+        agent.resolves("allowed.example", 4)
         agent.connect(ALLOWED[4], 443, "udp", timeout=0.1)
         assert socket.inet_aton(ALLOWED[4]) in [packet[16:20] for packet in packets()]
 
@@ -240,7 +240,7 @@ def test_a_mark_of_another_table_chooses_the_route(internet, plain_home, scope):
             ip version 4 meta mark != {{ 0, 7, 0x6f737469 }} counter comment "changed"; }}
     }}""")
     agent = plain_home.start_agent("--scope", scope, "--allow", "allowed.example", "--allow", f"{ANOTHER[4]}:443")
-    agent.opens("allowed.example", 4)
+    agent.resolves("allowed.example", 4)
     agent.connect(ALLOWED[4], 443, timeout=0.1)
     assert_reached(agent.connect(ANOTHER[4], 443))
     counts = re.findall(r'packets (\d+) bytes \d+ comment "(\w+)"', plain_home.nft("list", "chain", "inet", "other", "sees"))

@@ -47,7 +47,7 @@ def test_no_packet_leaves_the_machine(internet, container, who):
 
 def test_nothing_but_the_plans_names_leaves_the_machine(internet, container, who):
     boot(container, who, "--allow", "allowed.example")
-    assert internet.strays() == []
+    assert internet.stray_packets() == []
     assert internet.upstream.names() == {"allowed.example"}
 
 

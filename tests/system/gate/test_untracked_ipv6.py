@@ -51,7 +51,7 @@ def test_an_unlisted_address_cannot_be_reached(internet, agent, family):
 
 
 def test_an_allowed_name_is_reached_over_both_families(internet, agent, family):
-    assert agent.opens("allowed.example", family) == [ALLOWED[family]]
+    assert agent.resolves("allowed.example", family) == [ALLOWED[family]]
     assert_reached(agent.connect(ALLOWED[family], 443))
     internet.forget()
     assert_refused(agent.connect(ALLOWED[family], 80), internet)
@@ -73,12 +73,12 @@ def test_a_resolver_that_is_written_down_is_the_gate_or_denied(internet, agent, 
 
 
 def test_a_service_named_inbound_answers(internet, container, agent):
-    assert container.speak_to_service(agent, SERVICE, 6) == b"hello"
+    assert container.connect_from_outside(agent, SERVICE, 6) == b"hello"
 
 
 def test_no_other_service_answers(internet, container, agent, family):
     with pytest.raises(OSError):
-        container.speak_to_service(agent, OTHER_SERVICE, family)
+        container.connect_from_outside(agent, OTHER_SERVICE, family)
 
 
 def test_beside_others_there_is_no_such_gate(new_container):

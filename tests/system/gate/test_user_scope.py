@@ -70,7 +70,7 @@ def test_the_agent_cannot_reach_an_unlisted_address(internet, held, transport, f
 
 
 def test_the_agent_reaches_an_allowed_name_on_its_port(internet, held, family):
-    assert held.opens("allowed.example", family) == [ALLOWED[family]]
+    assert held.resolves("allowed.example", family) == [ALLOWED[family]]
     assert_reached(held.connect(ALLOWED[family], 443))
     internet.forget()
     assert_refused(held.connect(ALLOWED[family], 80), internet)
@@ -126,7 +126,7 @@ def test_another_users_question_is_no_way_out(internet, container, held, bystand
 
 
 def test_the_port_of_a_finished_question_of_the_gates_is_no_way_out(internet, held):
-    held.opens("allowed.example")
+    held.resolves("allowed.example")
     asked = [q for q in internet.upstream.queries if q.transport == "udp"]
     if not asked:
         return  # from the cache; the first of the module's tests asked
@@ -216,7 +216,7 @@ value = client.recv(10).decode()""")
 
 
 def test_a_port_of_the_agents_can_be_reached_from_outside(container, agent, family):
-    assert container.speak_to_service(agent, 7000 + family, family) == b"hello"
+    assert container.connect_from_outside(agent, 7000 + family, family) == b"hello"
 
 
 # Nobody else is touched -------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def main():
     if os.geteuid() != 0:
         sys.exit("hunt: needs root, to make namespaces")
     print(f"seed {wanted.seed}", flush=True)
-    namespaces.leave_the_others_mounts()
+    namespaces.unshare_mounts()
     with tempfile.TemporaryDirectory(prefix="ostiary-hunt-") as scratch:
         namespaces.mount_memory(scratch)
         try:

@@ -28,7 +28,7 @@ def main():
                         help="lookups at the upstream's own address instead, in both scopes; none may be lost")
     wanted = parser.parse_args()
     print(f"seed {wanted.seed}", flush=True)
-    namespaces.leave_the_others_mounts()
+    namespaces.unshare_mounts()
     with tempfile.TemporaryDirectory(prefix="ostiary-soak-") as scratch:
         namespaces.mount_memory(scratch)
         try:

@@ -27,12 +27,12 @@ class Record:
             self.resolver.take_in()
             packets = self.internet.capture_of(container.link).read()
             self.packets += len(packets)
-            strays = [packet for packet in packets if not self._has_leave(packet)]
+            stray_packets = [packet for packet in packets if not self._has_leave(packet)]
             if excuse:
-                self.while_undone[excuse] += len(strays)
+                self.while_undone[excuse] += len(stray_packets)
             else:
-                self.without_leave += [(container.name, time.monotonic(), *packet) for packet in strays]
-            return strays
+                self.without_leave += [(container.name, time.monotonic(), *packet) for packet in stray_packets]
+            return stray_packets
 
     def read_all(self):
         for container in self.containers:

@@ -1,4 +1,5 @@
-"""The agent inside a sandbox as a test speaks to it: agents/visitor.py at the other end of a pipe."""
+"""The agent in a container, or another process there, driven by a test: agents/driven.py at the
+other end of a pipe."""
 
 import json
 import time
@@ -19,37 +20,38 @@ class Agent:
         session.read_until("^agent ready")
 
     def __getattr__(self, name):
-        """visitor.connect(…) is connect(…) of agents/visitor.py."""
+        """agent.connect(…) calls connect(…) in agents/driven.py."""
         if name.startswith("_"):
             raise AttributeError(name)
         return lambda *arguments, **how: self._do(name, arguments, how)
 
-    # Questions, as messages ---------------------------------------------------------------------------------
+    # DNS questions --------------------------------------------------------------------------------
 
     def asks(self, name, type="A", server=GATE[4], transport="udp", edns=True):
-        """The gate's reply, which is one to this very question."""
+        """Asks for a name, and returns the reply to that question."""
         query = dns.message.make_query(name, type, use_edns=0 if edns else -1)
         reply = self.asks_message(query.to_wire(), server, transport)
         assert reply.id == query.id and reply.flags & dns.flags.QR and reply.question == query.question, reply
         return reply
 
     def asks_message(self, octets, server=GATE[4], transport="udp", timeout=TO_UPSTREAM):
-        """A reply is read strictly: nothing malformed, nothing behind its end."""
+        """Sends a message, and parses the reply strictly: no malformed part, no octets after its
+        end."""
         outcome = self.ask(octets.hex(), server, transport=transport, timeout=timeout)
         assert outcome["reached"], f"{server} over {transport}: {outcome['error']} after {outcome['seconds']:.1f} s"
         return dns.message.from_wire(bytes.fromhex(outcome["answer"]))
 
     def asks_for(self, name, type="A", **how):
-        """The addresses or texts of the answer."""
+        """Asks for a name, and returns the addresses or texts of the answer."""
         return values(self.asks(name, type, **how))
 
-    def opens(self, name, family=4):
-        """Asks for the name, so that its address is admitted."""
+    def resolves(self, name, family=4):
+        """Asks for a name so that its addresses are admitted, and returns them."""
         found = self.asks_for(name, "A" if family == 4 else "AAAA")
         assert found, f"{name} has no address for IPv{family}"
         return found
 
-    # How it is done -----------------------------------------------------------------------------------------
+    # Implementation -------------------------------------------------------------------------------
 
     def _do(self, name, arguments, how):
         patience = how.pop("patience", PATIENCE)
@@ -59,18 +61,18 @@ class Agent:
         return answer["value"]
 
     def _line(self, patience):
-        """A line that may take longer than others, or be very long."""
+        """Reads one answer. It may take longer than other output, or be very long."""
         out = self.session.out
         end = time.monotonic() + max(patience, PATIENCE)
         while (at := out.data.find(b"\n", out.position)) < 0:
-            assert out.open and time.monotonic() < end, f"the visitor does not answer: {self.session}"
+            assert out.open and time.monotonic() < end, f"the agent does not answer: {self.session}"
             self.session._pump(end)
         line, out.position = out.data[out.position:at], at + 1
         return line or self._line(patience)
 
 
 def values(reply):
-    """Every value in the answer section, as text."""
+    """All values in the answer section, as text."""
     return sorted(str(item) for rrset in reply.answer for item in rrset)
 
 

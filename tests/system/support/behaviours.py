@@ -1,4 +1,4 @@
-"""What an upstream resolver does with a question: honest behaviours here, the others in support/misbehaviours.py."""
+"""Behaviours of an upstream resolver: honest ones. support/misbehaviours.py has the others."""
 
 import dns.flags
 import dns.message
@@ -20,7 +20,7 @@ def add(message, owner, ttl, type, *values, section="answer"):
 
 
 def pack(message, question):
-    """As an honest server does it: what is too long for UDP is truncated, and whole over TCP."""
+    """Truncates a reply that is too long for UDP, as an honest server does."""
     octets = message.to_wire(max_size=65535)
     if question.transport == "udp" and len(octets) > UDP_ROOM:
         message.answer, message.authority, message.additional = [], [], []
@@ -35,7 +35,7 @@ def soa(message, question, ttl):
 
 
 def addresses(*values, ttl=60):
-    """A and AAAA records; a type that has none of them gets NODATA."""
+    """A and AAAA records. If a type has no address, the answer is NODATA."""
     by_type = {"A": [v for v in values if ":" not in v], "AAAA": [v for v in values if ":" in v]}
 
     def behave(question):
@@ -74,7 +74,7 @@ def no_such_name_for(ttl):
 
 
 def alias(*names, to, ttl=60):
-    """A chain of CNAMEs from the question through `names` to the last one's addresses."""
+    """A chain of CNAMEs from the question through `names` to the addresses of the last one."""
     def behave(question):
         message = reply_to(question)
         owner = question.name
@@ -89,7 +89,8 @@ def alias(*names, to, ttl=60):
 
 
 def in_turn(*behaviours):
-    """One after the other, the last for ever; a further question of another type does not turn the page."""
+    """Uses one behaviour after the other; the last one stays. A further question of another type
+    does not move on to the next behaviour."""
     counts = {}
 
     def behave(question):

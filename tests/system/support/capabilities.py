@@ -1,4 +1,4 @@
-"""Capabilities: what a process may, by name."""
+"""Capabilities of processes, by name."""
 
 import ctypes
 
@@ -13,17 +13,18 @@ SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMO
 
 
 def names_of(mask):
-    """The names in a mask as /proc/PID/status writes it."""
+    """The names in a mask, written as in /proc/PID/status."""
     return {name for number, name in enumerate(NAMES) if int(mask, 16) >> number & 1}
 
 
 def without_capability(name):
-    """For Sandbox.launch(prepare=…): root as a container runtime has it that was not asked for this capability."""
+    """For Sandbox.launch(prepare=…): root without this capability, as a container runtime starts
+    it."""
     return lambda: call("prctl", PR_CAPBSET_DROP, NAMES.index(name), 0, 0, 0)
 
 
 def with_inherited(names):
-    """For Sandbox.launch(prepare=…): these capabilities inheritable and ambient."""
+    """For Sandbox.launch(prepare=…): makes these capabilities inheritable and ambient."""
     def raise_them():
         mask = sum(1 << NAMES.index(name) for name in names)
         header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)

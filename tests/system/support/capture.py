@@ -1,4 +1,4 @@
-"""Every IP packet that comes out of one interface's other end, as the wire had it."""
+"""Captures the IP packets that leave a container through one link."""
 
 import ipaddress
 import select
@@ -10,16 +10,16 @@ from typing import NamedTuple, Optional
 from support.waiting import PATIENCE
 
 ETH_P_ALL = 0x0003
-ETH_P_MARKER = 0x88B5  # for experiments
+ETH_P_MARKER = 0x88B5  # an EtherType for experiments
 BROADCAST = b"\xff" * 6
 SO_RCVBUFFORCE = 33
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 PACKET_OUTGOING = 4
-SETTLE = 0.001  # seconds; for what another processor has in hand
+SETTLE = 0.001  # seconds; lets another processor finish its work
 ICMPV6 = 58
-# Router and neighbour discovery, and multicast listener reports, which are about the link itself.
+# Router and neighbour discovery, and multicast listener reports: they concern the link only.
 ABOUT_THE_LINK = {130, 131, 132, 133, 134, 135, 136, 143}
-WITH_PORTS = {socket.IPPROTO_TCP, socket.IPPROTO_UDP, 132, 136}  # and SCTP, UDP-Lite
+WITH_PORTS = {socket.IPPROTO_TCP, socket.IPPROTO_UDP, 132, 136}  # SCTP and UDP-Lite too
 
 
 class Packet(NamedTuple):
@@ -30,7 +30,7 @@ class Packet(NamedTuple):
 
 
 class Capture:
-    """Reads at the near end of a cable, and sends markers from the far one."""
+    """Reads at the Internet's end of a link, and sends markers from the other end."""
 
     def __init__(self, network, interface, far_network, far_interface):
         self._near = _packet_socket(network, interface, ETH_P_ALL)
@@ -40,13 +40,14 @@ class Capture:
         self._markers = 0
 
     def read(self):
-        """All since the last call. What is on its way has arrived when a marker sent behind it has."""
+        """All packets since the last call. A marker is sent after them: when it arrives, they
+        have arrived too."""
         time.sleep(SETTLE)
         self._markers += 1
         self._far.sendto(self._markers.to_bytes(60, "big"), self._far_address)
         packets = []
         while True:
-            assert select.select([self._near], [], [], PATIENCE)[0], "the marker got lost"
+            assert select.select([self._near], [], [], PATIENCE)[0], "the marker was lost"
             data, address = self._near.recvfrom(256)
             if address[1] == ETH_P_MARKER:
                 if int.from_bytes(data[:60], "big") == self._markers:
@@ -55,7 +56,7 @@ class Capture:
                 packets.append(packet)
 
     def lost(self):
-        """How many packets there was no room for since this was last called."""
+        """The number of packets dropped for lack of buffer space since the last call."""
         return struct.unpack("II", self._near.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
 
     def close(self):

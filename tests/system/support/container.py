@@ -1,4 +1,4 @@
-"""A sandbox with a way into the world, and a gate in front of it."""
+"""A sandbox with a link to the Internet, and a gate in front of it."""
 
 import contextlib
 import json
@@ -24,10 +24,10 @@ class Container(Sandbox):
         self.mkdir("/var/log")
         self.write("/etc/resolv.conf", "".join(f"nameserver {RESOLVER[family]}\n" for family in families))
 
-    # Booting ------------------------------------------------------------------------------------------------
+    # Boots ----------------------------------------------------------------------------------------
 
     def launch(self, *command, prepare=lambda: None, beside=None, **how):
-        """In the world's network instead of one without a cable."""
+        """Starts a command in the network that has the link to the Internet."""
         def enter_and_prepare():
             if not beside:
                 self.link.network.enter()
@@ -35,34 +35,36 @@ class Container(Sandbox):
         return super().launch(*command, prepare=enter_and_prepare, beside=beside, **how)
 
     def boot(self, *command, flags=(), **how):
-        """ostiary run --no-derive [flags] -- command, to its end."""
+        """Runs `ostiary run --no-derive [flags] -- command`, and waits for its end."""
         return self.run("run", "--no-derive", *flags, "--", *command, **how)
 
     def start_boot(self, *command, flags=(), **how):
         return self.start("run", "--no-derive", *flags, "--", *command, **how)
 
     def start_agent(self, *flags, who="agent", **how):
-        """Boots with a visitor for an agent, who waits for instructions."""
+        """Boots with an agent that the test drives."""
         user = ["--user", "agent"] if who == "agent" else []
         return Agent(self.start_boot(*self.agent_command("driven"), flags=[*user, *flags], **how))
 
     def start_process_beside(self, agent, *command_before, **how):
-        """A visitor in the same namespaces that ostiary did not start, or that `command_before` did."""
+        """Starts a process that the test drives in the same namespaces, not under ostiary, or by
+        `command_before`."""
         return Agent(self.start_beside(agent.session, *command_before, *self.agent_command("driven"), **how))
 
     def start_process_without_gate(self, who="agent"):
-        """Somebody in the same network with nothing in front."""
+        """Starts a process that the test drives in the same network, without a gate."""
         return Agent(self.launch(*self.agent_command("driven"), uid=AGENT if who == "agent" else 0))
 
     def end(self):
-        """All that runs in it; it can be used again."""
+        """Ends all processes of the container. The container can be used again."""
         super().end()
         self._sessions.clear()
 
-    # Others about it ----------------------------------------------------------------------------------------
+    # Hosts around the container -------------------------------------------------------------------
 
-    def speak_to_service(self, agent, port, family):
-        """From the outside, to a service of the visitor's: what it answers to hello."""
+    def connect_from_outside(self, agent, port, family):
+        """Connects from outside to a service of the agent, and returns the service's answer to
+        hello."""
         name = f"service at {port}"
         agent.listen(name, port)
         try:
@@ -79,7 +81,7 @@ class Container(Sandbox):
 
     @contextlib.contextmanager
     def container_inside(self, family):
-        """A UDP socket in a network behind this one, which forwards for it."""
+        """A UDP socket in a network behind this container, which forwards for it."""
         network = self.link.network
         inner = NetworkNamespace()
         try:
@@ -103,7 +105,7 @@ class Container(Sandbox):
             inner.close()
 
     def raw_inside(self, family):
-        """In container_inside(): a socket that sends whole packets."""
+        """For use in container_inside(): a raw socket that sends whole packets."""
         with self._inner.entered():
             kind = socket.AF_INET if family == 4 else socket.AF_INET6
             out = socket.socket(kind, socket.SOCK_RAW, socket.IPPROTO_RAW)
@@ -111,17 +113,17 @@ class Container(Sandbox):
                 out.setsockopt(socket.IPPROTO_IPV6, 36, 1)  # IPV6_HDRINCL
             return out
 
-    # Looking from outside -----------------------------------------------------------------------------------
+    # Observations from outside --------------------------------------------------------------------
 
     def nft(self, *words, stdin=None):
-        """As root of the machine, in the sandbox's network."""
+        """Runs nft as the machine's root in the container's network."""
         return self.link.network.command("nft", *words, stdin=stdin)
 
     def tables(self):
         return self.nft("list", "tables").split("\n")[:-1]
 
     def rules(self):
-        """The gate's own table, without what changes by itself; empty where there is none."""
+        """The gate's table without counters and timeouts; empty if there is no table."""
         if "table inet ostiary" not in self.tables():
             return ""
         return self.nft("--stateless", "--terse", "list", "table", "inet", "ostiary")
@@ -142,7 +144,7 @@ class Container(Sandbox):
         return {address for address, _, _ in self.admitted()}
 
     def gate(self, session):
-        """The gate's process, as the outside counts: the keeper's child that is neither root nor the agent."""
+        """The PID of the gate: the keeper's child that is neither root nor the agent."""
         return eventually(lambda: self._gates(session), "the gate runs")[0]
 
     def _gates(self, session):
@@ -153,7 +155,7 @@ class Container(Sandbox):
         return next(pid for pid in processes.children(session.program) if pid not in self._gates(session))
 
     def audit(self, event=None, path=JOURNAL, **fields):
-        """The journal's events so far, those with these fields."""
+        """The journal's events so far that have these fields."""
         if not self.exists(path):
             return []
         events = [json.loads(line) for line in self.read(path).splitlines(keepends=True) if line.endswith("\n")]

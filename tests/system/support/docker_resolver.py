@@ -1,7 +1,9 @@
-"""Docker's embedded resolver in small: it knows the names of its network, and passes on the rest.
+"""A stand-in for Docker's embedded resolver: it answers for the names of its network, and forwards
+other questions.
 
-Its sockets are inside the sandbox's network, at ports of the kernel's choice that Docker's own rules lead to, and its
-process is not among the sandbox's. It asks the outside from inside that network, without any mark, as dockerd does.
+Its sockets are in the sandbox's network, at ports that the kernel chooses and to which Docker's own
+rules redirect. Its process is outside of the sandbox. As dockerd does, it forwards from inside that
+network, and its packets carry no mark.
 """
 
 import contextlib
@@ -17,7 +19,7 @@ import dns.rdatatype
 import dns.rrset
 
 ADDRESS = "127.0.0.11"
-PATIENCE = 4  # seconds, as dockerd's
+PATIENCE = 4  # seconds, as in dockerd
 
 
 class DockerResolver:
@@ -61,7 +63,7 @@ class DockerResolver:
         threading.Thread(target=work, args=arguments, daemon=True).start()
 
     def _answer_datagram(self, octets, client):
-        # What is no question has no answer.
+        # A malformed question gets no answer.
         with contextlib.suppress(OSError, dns.exception.DNSException):
             self._udp.sendto(self._answer(octets, "udp"), client)
 

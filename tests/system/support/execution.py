@@ -1,4 +1,5 @@
-"""execve with any bytes as the environment: entries twice, without a name, not UTF-8; and back."""
+"""execve with any bytes as the environment (duplicate entries, entries without a name, text that
+is not UTF-8), and the reverse: parsing an environment."""
 
 import ctypes
 import os
@@ -10,7 +11,7 @@ PATH = "/opt/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 
 
 def execute(command, env):
-    """`env` is a dict, to which PATH is added, or a list of entries, to which nothing is."""
+    """`env` is a dict, to which PATH is added, or a list of entries that is used unchanged."""
     if not isinstance(env, list):
         env = [os.fsencode(f"{name}={value}") for name, value in {"PATH": PATH, **(env or {})}.items()]
     program = shutil.which(command[0], path=PATH)
@@ -18,7 +19,7 @@ def execute(command, env):
 
 
 def parse_environment(data):
-    """What /proc/PID/environ holds, as a dict."""
+    """The contents of /proc/PID/environ as a dict."""
     return dict(os.fsdecode(entry).partition("=")[::2] for entry in data.split(b"\0") if entry)
 
 

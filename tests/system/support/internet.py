@@ -1,6 +1,5 @@
-"""The outside as the gate's tests know it: whoever connects anywhere is welcome, so that a connection that should not
-have been possible succeeds. The hosts' names below are names for addresses.
-"""
+"""A stand-in for the Internet in which every host accepts connections, so that a connection that
+the gate should have denied succeeds. The constants name addresses by their use."""
 
 import time
 
@@ -22,22 +21,23 @@ class Internet(Outside):
         super().__init__()
         self.services = Services(self.network, self._loop)
 
-    # What arrived since the last forget() -------------------------------------------------------------------
+    # Packets since the last forget() --------------------------------------------------------------
 
-    def strays(self, *expected):
-        """Packets to anywhere but the resolvers' port 53 and the (address, port) pairs expected."""
+    def stray_packets(self, *expected):
+        """Packets to anywhere but port 53 of the resolvers and the expected (address, port) pairs."""
         fine = {(address, 53) for host in (RESOLVER, SECOND_RESOLVER) for address in host.values()} | set(expected)
         return [packet for packet in self.packets() if (packet.destination, packet.port) not in fine]
 
     def forget(self):
-        """What comes of connections that were made before, and closed, is not of what follows."""
+        """Waits for late packets of closed connections, then clears all records."""
         while self.packets():
             time.sleep(CLOSING)
         self.services.visits.clear()
         self.upstream.queries.clear()
 
     def start_over(self):
-        """For the next module: no sandbox, no zone, nothing recorded."""
+        """Resets everything for the next module: removes the containers' links, the zones and the
+        records."""
         for link in list(self._links):
             self.detach(link)
         self.upstream.forget_zones()

@@ -1,4 +1,4 @@
-"""What a gate may have, changed from outside."""
+"""Changes resource limits of a running gate."""
 
 import subprocess
 
@@ -6,7 +6,8 @@ GATES_USER = 53053
 
 
 def limit(gate, what, number):
-    """The soft limit. As the gate's own user, since root needs CAP_SYS_RESOURCE for it, which not every root has."""
+    """Sets the soft limit. Runs as the gate's user: root would need CAP_SYS_RESOURCE, which a
+    root in a container may lack."""
     done = subprocess.run(["prlimit", f"--pid={gate}", f"--{what}={number}:"], user=GATES_USER, group=GATES_USER,
                           extra_groups=[], capture_output=True, text=True)
     if done.returncode:

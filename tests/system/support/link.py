@@ -1,10 +1,11 @@
-"""The network of one sandbox: a namespace, a cable to the world, addresses and default routes."""
+"""The network of one container: a namespace, a link to the Internet, addresses and default routes."""
 
 from support.network import NetworkNamespace
 
 
 class Link:
-    """As in a container, the sandbox has a private IPv4 address. No two links of a run have the same."""
+    """The container has a private IPv4 address, as with Docker. No two links of a run have the
+    same address."""
 
     def __init__(self, internet, number, families=(4, 6)):
         self.outside_name = f"out{number}"
@@ -28,12 +29,13 @@ class Link:
                 f"route add {everywhere} via {self.gateway[family]}\n")
 
     def add_second(self, internet):
-        """A cable to the world without a route beyond: eth1; the name of its other end."""
+        """Adds eth1, a link to the Internet without a default route. Returns the name of its
+        other end."""
         name = f"{self.outside_name}b"
         internet.ip(f"link add {name} type veth peer name eth1 netns {self.network.path}\nlink set {name} up")
         self.network.ip("link set eth1 up\naddress add 10.8.0.2/24 dev eth1\naddress add 2001:db8:8::2/64 dev eth1 nodad")
         return name
 
     def close(self):
-        """The namespace goes when its last process has, and the cable with it."""
+        """The namespace and the link disappear when the last process in the namespace ends."""
         self.network.close()

@@ -1,5 +1,5 @@
-"""What an upstream resolver must not do, and some do: each is a function of the question and of the addresses that a
-careless reader would believe in. None of them may lead to an admission."""
+"""Misbehaviours of upstream resolvers. Each is a function of the question and of the addresses
+that a careless reader would accept. None may lead to an admission."""
 
 import ipaddress
 import struct
@@ -19,7 +19,7 @@ def honest(question, lure):
     return message
 
 
-# Nothing usable comes ---------------------------------------------------------------------------------------
+# No usable reply ----------------------------------------------------------------------------------
 
 def silence(question, lure):
     return []
@@ -67,13 +67,13 @@ def the_question_itself(question, lure):
     return [question.octets]
 
 
-def truncated_for_ever(question, lure):
+def always_truncated(question, lure):
     message = honest(question, lure)
     message.flags |= dns.flags.TC
     return [message.to_wire()]
 
 
-# Codes of failure, with an answer all the same --------------------------------------------------------------
+# Error codes, with an answer nevertheless ---------------------------------------------------------
 
 def failing_with(code):
     def misbehave(question, lure):
@@ -83,7 +83,7 @@ def failing_with(code):
     return misbehave
 
 
-# Names that lead nowhere ------------------------------------------------------------------------------------
+# Names that lead nowhere --------------------------------------------------------------------------
 
 def aliases(question, lure, count, end):
     message = reply_to(question)
@@ -120,7 +120,7 @@ def two_pointers_to_each_other(question, lure):
     return [octets + struct.pack("!H", 0xC000 | second) + one + struct.pack("!H", 0xC000 | first) + one]
 
 
-def a_pointer_ahead(question, lure):
+def a_forward_pointer(question, lure):
     octets = header(question, answers=1)
     return [octets + struct.pack("!H", 0xC000 | (len(octets) + 2)) + record(question, lure)[2:]]
 
@@ -131,17 +131,17 @@ def an_alias_into_a_pointer_loop(question, lure):
     return [octets + b"\xc0\x0c" + struct.pack("!HHIH", 5, 1, 60, 2) + struct.pack("!H", 0xC000 | at)]
 
 
-# Records that are not what they say -------------------------------------------------------------------------
+# Records that are not what they claim to be -------------------------------------------------------
 
 def four_thousand_records(question, lure):
-    count = 4000 if question.type == "A" else 2300  # as many as a message can hold
+    count = 4000 if question.type == "A" else 2300  # as many as fit into a message
     return [header(question, answers=count) + record(question, lure) * count]
 
 
 def four_thousand_records_over_tcp(question, lure):
     if question.transport == "tcp":
         return four_thousand_records(question, lure)
-    return truncated_for_ever(question, lure)
+    return always_truncated(question, lure)
 
 
 def more_records_announced_than_there_are(question, lure):
@@ -170,7 +170,7 @@ def header(question, answers):
 
 
 def record(question, lure, kind=1):
-    """Owned by the question's name, as a pointer."""
+    """A record whose owner is a pointer to the question's name."""
     data = ipaddress.ip_address(lure[4] if question.type == "A" else lure[6]).packed
     return b"\xc0\x0c" + struct.pack("!HHIH", TYPES.get(question.type, 1), kind, 60, len(data)) + data
 
@@ -180,7 +180,7 @@ LATE = {"silence": silence, "an empty datagram": an_empty_datagram, "garbage": g
         "no question": no_question, "another class": another_class, "the question itself": the_question_itself}
 AT_ONCE = {
     "an answer cut short": an_answer_cut_short,
-    "truncated for ever": truncated_for_ever,
+    "always truncated": always_truncated,
     "SERVFAIL with an answer": failing_with(dns.rcode.SERVFAIL),
     "REFUSED with an answer": failing_with(dns.rcode.REFUSED),
     "FORMERR with an answer": failing_with(dns.rcode.FORMERR),
@@ -190,7 +190,7 @@ AT_ONCE = {
     "a chain of 64 aliases": a_chain_of_64_aliases,
     "a pointer to itself": a_pointer_to_itself,
     "two pointers to each other": two_pointers_to_each_other,
-    "a pointer ahead": a_pointer_ahead,
+    "a forward pointer": a_forward_pointer,
     "an alias into a pointer loop": an_alias_into_a_pointer_loop,
     "4,000 records": four_thousand_records,
     "4,000 records over TCP": four_thousand_records_over_tcp,

@@ -1,6 +1,5 @@
-"""Programs of an agent that send packets whose header lies, with a secret in each. They answer with nothing: what counts
-is what the wire shows.
-"""
+"""Programs for an agent that send packets with a false header and a secret as payload. They
+return nothing: the test looks at the wire."""
 
 SECRET = b"the-secret-of-the-agent-" * 8
 ACCOMPLICE = {4: "203.0.113.99", 6: "2001:db8:99::99"}
@@ -19,7 +18,7 @@ def index_of(name):
 """
 
 
-def from_a_free_address(kind, to, port):
+def from_a_foreign_source(kind, to, port):
     """An IPv6 socket may bind any address."""
     return _BEGIN + f"""
 for source in (ACCOMPLICE[6], "fe80::99"):
@@ -34,7 +33,7 @@ for source in (ACCOMPLICE[6], "fe80::99"):
 
 
 def from_a_multicast_interface(to, port):
-    """A connect that fails has changed what the corked datagram will say of its source."""
+    """A failed connect() changes the source of the corked datagram."""
     return _BEGIN + f"""
 for number in range(40):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -47,7 +46,7 @@ for number in range(40):
 
 
 def from_a_mapped_address(own):
-    """A ping socket of IPv6 that was connected over IPv4."""
+    """An IPv6 ping socket that was connected over IPv4."""
     return _BEGIN + f"""
 with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM, socket.IPPROTO_ICMPV6) as s:
     attempt(lambda: s.connect(("::ffff:{own}", 0)))
@@ -57,7 +56,7 @@ with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM, socket.IPPROTO_ICMPV6) as
 
 
 def by_a_source_route(admitted, port):
-    """The admitted host would pass the packet on."""
+    """The admitted host would forward the packet."""
     return _BEGIN + f"""
 final = socket.inet_pton(socket.AF_INET6, ACCOMPLICE[6])
 first = socket.inet_pton(socket.AF_INET6, {admitted[6]!r})
@@ -79,7 +78,8 @@ for option in (131, 137):  # loose, strict
 
 
 def along_another_route(family, towards, own, port):
-    """A corked datagram takes the first destination's route and the second one's header, in a flow that has passed."""
+    """A corked datagram has the route of the first destination and the header of the second, in
+    an accepted flow."""
     kind = "AF_INET6" if family == 6 else "AF_INET"
     return _BEGIN + f"""
 for number in range(20):
@@ -101,7 +101,7 @@ for number in range(20):
 """
 
 
-# Straight to the link ---------------------------------------------------------------------------------------
+# Directly onto the link ---------------------------------------------------------------------------
 
 _LINK = """
 SO_DONTROUTE, IP_PKTINFO, IP_UNICAST_IF, IPV6_PKTINFO, IPV6_UNICAST_IF = 5, 8, 50, 50, 76
@@ -127,8 +127,8 @@ def say(s, flags=0):
         s.recv(10)
 """
 
-# What comes before say(s), or in its place, on a new socket s. `near` is an address on the link, `interface` one of the
-# sandbox's.
+# The statements before say(s), or instead of it, on a new socket s. `near` is an address on the
+# link, `interface` an interface of the container.
 STRAIGHT = {
     "SO_DONTROUTE": "unrouted(s); say(s)",
     "SO_DONTROUTE when connected": "s.connect(TO); unrouted(s); s.send(SECRET)",
@@ -150,7 +150,7 @@ STRAIGHT_BY_DATAGRAM = {
 
 
 def straight(form, kind, to, port, near, interface="eth0", mapped=False):
-    """With `mapped`, an IPv6 socket speaks IPv4."""
+    """With `mapped`, an IPv6 socket sends IPv4 packets."""
     six = mapped or ":" in to
     prefix = "::ffff:" if mapped else ""
     return _BEGIN + _LINK + f"""
@@ -161,5 +161,5 @@ with socket.socket(socket.AF_INET{'6' if six else ''}, socket.{'SOCK_DGRAM' if k
         {(STRAIGHT | STRAIGHT_BY_DATAGRAM)[form].format(interface=interface)}
     attempt(send)
     attempt(send)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # nothing is sent after this test
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # so that nothing is sent after this test
 """

@@ -1,4 +1,4 @@
-"""A child process in namespaces of its own, or in those of another process."""
+"""A child process in new namespaces, or in those of another process."""
 
 import ctypes
 import os
@@ -22,7 +22,8 @@ def call(name, *arguments):
 
 
 def fork_into_new_namespaces():
-    """os.fork(), with the child as process 1 of a new process namespace and alone in all the others."""
+    """os.fork(), but the child is process 1 of a new PID namespace and has new namespaces of all
+    other kinds."""
     call("unshare", CLONE_NEWPID)
     pid = _fork_and_return_to_our_own()
     if pid == 0:
@@ -31,7 +32,8 @@ def fork_into_new_namespaces():
 
 
 def fork_into_namespaces_of(pidfd):
-    """os.fork(), with the child beside the process that `pidfd` stands for, as `docker exec` has it."""
+    """os.fork(), but the child joins the namespaces of the process that `pidfd` refers to, as
+    `docker exec` does."""
     call("setns", pidfd, CLONE_NEWPID)
     pid = _fork_and_return_to_our_own()
     if pid == 0:
@@ -51,8 +53,8 @@ def _fork_and_return_to_our_own():
     return pid
 
 
-def leave_the_others_mounts():
-    """From here on, what this process and its children mount is seen by them alone."""
+def unshare_mounts():
+    """After this call, only this process and its children see the mounts that they make."""
     call("unshare", CLONE_NEWNS)
     call("mount", "none", "/", None, MS_REC | MS_PRIVATE, None)
 
@@ -62,7 +64,7 @@ def mount_memory(path):
 
 
 def only_processes_in_proc():
-    """For prepare=: /proc as a container has it whose runtime hides the kernel's own files."""
+    """For prepare=: mounts /proc with subset=pid, as some container runtimes do."""
     call("mount", "proc", "/proc", "proc", 0, b"subset=pid")
 
 
@@ -77,7 +79,7 @@ def bind(source, target, flags=0):
 
 
 def enter_root(root):
-    """Makes `root` the root of this mount namespace; nothing outside it stays reachable."""
+    """Makes `root` the root of this mount namespace. Nothing outside it stays reachable."""
     bind(root, root)
     os.chdir(root)
     call("syscall", SYS_PIVOT_ROOT, ".", ".")

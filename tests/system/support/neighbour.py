@@ -1,4 +1,5 @@
-"""A hostile host on a sandbox's link: it answers for every address but those of the gateway, and keeps what it is sent."""
+"""A hostile host on a container's link. It answers neighbour discovery for every address except
+the gateway's, and records the packets that it receives."""
 
 import select
 import socket
@@ -14,19 +15,19 @@ ICMPV6, SOLICITATION, ADVERTISEMENT = 58, 135, 136
 
 
 class Neighbour:
-    """At the world's end of a cable whose other end is `far_interface`."""
+    """Attached to the Internet's end of a link; `far_interface` is the other end."""
 
     def __init__(self, internet, interface, far_network, far_interface, gateways):
-        internet.sysctl(f"ipv4/conf/{interface}/arp_ignore", 1)  # the gateway answers for its own address alone
+        internet.sysctl(f"ipv4/conf/{interface}/arp_ignore", 1)  # the gateway answers for its own address only
         self._gateways = {socket.inet_pton(socket.AF_INET6 if ":" in each else socket.AF_INET, each) for each in gateways}
         self._near = _raw_socket(internet, interface)
         self._far = _raw_socket(far_network, far_interface)
         self._received, self._markers, self._seen, self._ended = [], 0, 0, False
-        self._thread = threading.Thread(target=self._live, daemon=True)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def received(self):
-        """The IP packets it was sent since the last call."""
+        """The IP packets received since the last call."""
         self._markers += 1
         self._far.send(BROADCAST + MAC + struct.pack("!H", MARKER) + self._markers.to_bytes(46, "big"))
         eventually(lambda: self._seen == self._markers, "the marker has arrived")
@@ -39,7 +40,7 @@ class Neighbour:
         self._near.close()
         self._far.close()
 
-    def _live(self):
+    def _serve(self):
         while not self._ended:
             if select.select([self._near], [], [], 0.05)[0]:
                 self._take(self._near.recv(65535))
@@ -57,7 +58,7 @@ class Neighbour:
 
     def _advertise(self, to, asker, address):
         if not any(asker):
-            return  # it tests an address of its own
+            return  # the container probes for a duplicate address
         message = struct.pack("!BBHI", ADVERTISEMENT, 0, 0, 0x60000000) + address + b"\2\1" + MAC
         pseudo = address + asker + struct.pack("!II", len(message), ICMPV6)
         total = sum(struct.unpack(f"!{len(pseudo + message) // 2}H", pseudo + message))

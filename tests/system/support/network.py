@@ -1,4 +1,4 @@
-"""Network namespaces without a process in them, and what is done inside."""
+"""Network namespaces that no process has to live in, and operations inside them."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ OWN = "/proc/thread-self/ns/net"
 
 
 class NetworkNamespace:
-    """Lives as long as it is open, or something in it does."""
+    """Exists until it is closed and no process or socket is left in it."""
 
     def __init__(self):
         own = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
@@ -23,16 +23,16 @@ class NetworkNamespace:
 
     @property
     def path(self):
-        """By which other programs find it."""
+        """A path by which other programs find it."""
         return f"/proc/{os.getpid()}/fd/{self.fd}"
 
     def enter(self):
-        """For good, in a child process."""
+        """Moves this process into the namespace permanently. For a child process."""
         call("setns", self.fd, CLONE_NEWNET)
 
     @contextlib.contextmanager
     def entered(self):
-        """This thread is inside. A socket opened here stays here."""
+        """The calling thread is inside. A socket opened here stays in the namespace."""
         own = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
         call("setns", self.fd, CLONE_NEWNET)
         try:
@@ -42,14 +42,14 @@ class NetworkNamespace:
             os.close(own)
 
     def command(self, *words, stdin=None):
-        """What the command prints; it must succeed."""
+        """Runs a command that must succeed, and returns its output."""
         with self.entered():
             done = subprocess.run(words, input=stdin, capture_output=True, text=True)
         assert done.returncode == 0, (words, stdin, done.stderr)
         return done.stdout
 
     def ip(self, script):
-        """Lines of `ip -batch`."""
+        """Runs lines of `ip -batch`."""
         self.command("ip", "-batch", "-", stdin=script)
 
     def sysctl(self, name, value):

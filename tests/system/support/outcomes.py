@@ -1,11 +1,11 @@
-"""What became of an attempt to get out."""
+"""Assertions about an attempt to reach a host."""
 
-AT_ONCE = 0.9  # seconds; a refusal takes less than one thousandth, the kernel sends a dropped packet again after one
-TRIED_AGAIN = 4.5  # seconds; the C library asks again after five where it had no answer
+AT_ONCE = 0.9  # seconds; a refusal takes less than a millisecond, and TCP retransmits a dropped SYN after one second
+TRIED_AGAIN = 4.5  # seconds; the C library retries after five seconds without an answer
 
 
 def assert_refused(outcome, internet):
-    """Not reached, told at once, and not a packet left."""
+    """Not reached, refused immediately, and no packet left."""
     assert not outcome["reached"], outcome
     assert outcome["seconds"] < AT_ONCE, outcome
     assert internet.packets() == []

@@ -1,7 +1,9 @@
-"""What is outside of every sandbox: a namespace to which every address belongs, its DNS, and cables to it.
+"""The network outside of all sandboxes: a namespace in which every address is local, with a DNS
+server and links to the sandboxes.
 
-Whatever a sandbox lets out arrives here and is recorded, so that a packet that should not have left is seen. 192.0.2.0/24,
-198.51.100.0/24, 203.0.113.0/24 and 2001:db8::/32 count as the public internet.
+Every packet that leaves a sandbox arrives here and is recorded, so that a test sees a packet that
+should not have left. 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24 and 2001:db8::/32 stand for the
+public Internet.
 """
 
 import asyncio
@@ -21,8 +23,8 @@ class Outside:
         self.network = NetworkNamespace()
         self.network.sysctl("ipv6/conf/default/accept_dad", 0)
         self.network.sysctl("ipv6/ip_nonlocal_bind", 1)
-        # The kernel's table of local addresses comes first; a sandbox's own address is more specific there. For IPv6
-        # it heeds no default route.
+        # The kernel looks up the local table first, where a sandbox's own address is more specific.
+        # For IPv6 it ignores a default route there.
         self.network.ip("""link set lo up
             route add local 0.0.0.0/0 dev lo table local
             route add local ::/1 dev lo table local
@@ -36,7 +38,7 @@ class Outside:
         self._thread.start()
 
     def attach(self, families=(4, 6)):
-        """A new sandbox's network, with a way to here and no other."""
+        """The network of a new sandbox, whose only link leads here."""
         link = Link(self.network, next(self._numbers), families)
         self._links[link] = Capture(self.network, link.outside_name, link.network, "eth0")
         return link
@@ -46,7 +48,7 @@ class Outside:
         link.close()
 
     def packets(self):
-        """Every packet that left a sandbox since this was last called, but those that find neighbours."""
+        """All packets that left a sandbox since the last call, except neighbour discovery."""
         return [packet for capture in self._links.values() for packet in capture.read()]
 
     def capture_of(self, link):

@@ -1,4 +1,4 @@
-"""Reading what `ostiary plan --json` prints."""
+"""Helpers that read the output of `ostiary plan --json`."""
 
 
 def destinations(plan):

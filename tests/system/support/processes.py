@@ -1,4 +1,4 @@
-"""Processes as /proc tells of them, by the outside's count."""
+"""Processes as /proc shows them, by their PIDs in the PID namespace of the tests."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ def status(pid):
 
 
 def field(pid, name):
-    """None where the process has gone."""
+    """The field, or None if the process is gone."""
     try:
         return status(pid)[name].strip()
     except (FileNotFoundError, ProcessLookupError, KeyError):
@@ -21,7 +21,7 @@ def field(pid, name):
 
 
 def proportional_set_size(pid):
-    """In KiB."""
+    """The PSS in KiB."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
@@ -34,7 +34,7 @@ def children(pid):
 
 
 def within(session):
-    """All processes of the session's sandbox, those beside it as well."""
+    """All processes of the session's sandbox, also those that were started beside the session."""
     return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _namespace(pid) == session.namespace]
 
 

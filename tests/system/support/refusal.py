@@ -1,4 +1,4 @@
-"""An error as a user meets it: one line, and nothing else."""
+"""An error as a user sees it: exactly one line."""
 
 from support.telemetry import shows_a_secret
 

@@ -1,4 +1,4 @@
-"""The tree that is / inside a sandbox: the machine's /usr, and everything else its own."""
+"""The root file system of a sandbox: /usr is the machine's, everything else is the sandbox's own."""
 
 import os
 import shutil
@@ -47,7 +47,7 @@ class Rootfs:
         shutil.copy("/etc/ld.so.cache", self.at("/etc/ld.so.cache"))
 
     def at(self, path):
-        """Where a path of the inside is on the outside."""
+        """The path outside that corresponds to a path inside."""
         return self.path / str(path).lstrip("/")
 
     def mkdir(self, path, mode=0o755, owner=0):
@@ -59,7 +59,7 @@ class Rootfs:
         target = self.at(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content if isinstance(content, bytes) else content.encode())
-        os.chown(target, owner, owner)  # which clears a setuid bit
+        os.chown(target, owner, owner)  # chown clears a setuid bit
         target.chmod(mode)
 
     def symlink(self, path, to, owner=0):
@@ -73,11 +73,11 @@ class Rootfs:
         return os.path.lexists(self.at(path))
 
     def make_read_only(self, path):
-        """From the next run on."""
+        """Takes effect at the next run."""
         self._read_only.append(path)
 
     def enter(self):
-        """In the child that becomes process 1: all mounts, then the new root."""
+        """For the child that becomes process 1: mounts everything, then changes the root."""
         bind("/usr", self.at("/usr"), MS_RDONLY)
         bind("/etc/alternatives", self.at("/etc/alternatives"), MS_RDONLY)
         bind("/dev", self.at("/dev"))

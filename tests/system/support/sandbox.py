@@ -1,4 +1,5 @@
-"""A container in small: the program under test in namespaces and a root directory of its own."""
+"""The program under test in namespaces and a root directory of its own. There is no link to the
+Internet: see support/container.py."""
 
 import fcntl
 import json
@@ -19,21 +20,21 @@ OSTIARY = "/opt/bin/ostiary"
 
 
 class Sandbox(Rootfs):
-    """Each run starts it afresh: new namespaces, the same files."""
+    """Each run has new namespaces. The files stay."""
 
     def __init__(self, path, binary):
         super().__init__(path, binary)
         self._sessions = []
 
-    # What the tests say -------------------------------------------------------------------------------------
+    # For the tests --------------------------------------------------------------------------------
 
     def run(self, *arguments, stdin=b"", **how):
-        """ostiary with these arguments, to its end."""
+        """Runs ostiary with these arguments, and waits for its end."""
         session = self.start(*arguments, stdin=stdin, **how)
         return session.wait()
 
     def boot(self, *command, flags=(), **how):
-        """ostiary run --gate off [flags] -- command, to its end."""
+        """Runs `ostiary run --gate off [flags] -- command`, and waits for its end."""
         return self.run("run", "--gate", "off", *flags, "--", *command, **how)
 
     def start(self, *arguments, **how):
@@ -43,20 +44,21 @@ class Sandbox(Rootfs):
         return self.start("run", "--gate", "off", *flags, "--", *command, **how)
 
     def plan(self, *arguments, **how):
-        """What `ostiary plan --json` prints."""
+        """The plan that `ostiary plan --json` prints."""
         result = self.run("plan", "--json", *arguments, **how)
         assert result.status == 0, result
         return json.loads(result.out)
 
     def beside(self, session, *command, **how):
-        """Another command in the namespaces of a running session, as `docker exec` starts it, to its end."""
+        """Runs another command in the namespaces of a running session, as `docker exec` does, and
+        waits for its end."""
         return self.start_beside(session, *command, **how).wait()
 
     def start_beside(self, session, *command, **how):
         return self.launch(*command, beside=session, **how)
 
     def agent_environment(self, *flags, **how):
-        """The environment the agent is started with, as a dict."""
+        """The agent's environment when it starts, as a dict."""
         result = self.boot("cat", "/proc/self/environ", flags=flags, **how)
         assert result.status == 0, result
         return parse_environment(result.out)
@@ -72,24 +74,26 @@ class Sandbox(Rootfs):
         self.write(f"/opt/agents/{name}.py", (AGENTS / f"{name}.py").read_bytes())
         return ["/usr/bin/python3", "-IS", f"/opt/agents/{name}.py"]
 
-    # How it is done -----------------------------------------------------------------------------------------
+    # Implementation -------------------------------------------------------------------------------
 
     def launch(self, *command, env=None, stdin=None, tty=False, pid_1=True, uid=0, cwd="/", beside=None,
                keep_fds=(), prepare=lambda: None):
-        """
+        """Starts a command in new namespaces, or in those of the session `beside`.
+
         env: see support.execution
         stdin: bytes to read; None for a pipe that Session.send writes to
-        tty: a terminal of its own as stdin, stdout and stderr
-        pid_1: False puts a plain process 1 above it, which neither forwards signals nor looks after orphans
-        uid: who it is started as
-        prepare: called in the child right before the program takes over
+        tty: stdin, stdout and stderr are a new terminal
+        pid_1: False starts the command below a plain process 1, which neither forwards signals nor
+        reaps orphans
+        uid: the user that starts the command
+        prepare: a function that the child calls right before it executes the command
         """
         ours, theirs = _terminal() if tty else _pipes(stdin)
         pid = namespaces.fork_into_namespaces_of(beside.pidfd) if beside else namespaces.fork_into_new_namespaces()
         if pid == 0:
             try:
                 namespaces.call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
-                _undo_what_python_ignores()
+                _restore_signals_that_python_ignores()
                 if not beside:
                     self.enter()
                 _become_child(theirs, tty)
@@ -97,7 +101,7 @@ class Sandbox(Rootfs):
                 for fd in keep_fds:
                     os.set_inheritable(fd, True)
                 if not pid_1:
-                    _go_on_as_child()
+                    _continue_in_child()
                 prepare()
                 if uid:
                     os.setgroups([])
@@ -119,15 +123,15 @@ class Sandbox(Rootfs):
             session.end()
 
 
-def _undo_what_python_ignores():
+def _restore_signals_that_python_ignores():
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
 
 
-def _go_on_as_child():
+def _continue_in_child():
     child = os.fork()
     if child:
-        os.closerange(0, 1024)  # nothing but the program holds a pipe or the terminal
+        os.closerange(0, 1024)  # only the program holds the pipes or the terminal
         _, status = os.waitpid(child, 0)
         os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
 

@@ -1,4 +1,5 @@
-"""Echo services at every address of the world, on some ports, TCP and UDP, which remember who came."""
+"""TCP and UDP echo services on some ports of every address of the Internet. They record their
+clients."""
 
 import ipaddress
 import socket
@@ -76,7 +77,7 @@ def dual_datagram_socket(port, address="::"):
 
 
 def receive_with_destination(udp):
-    """The octets, the address they were sent to, the sender."""
+    """Returns the octets, their destination address, and the sender."""
     data, control, _, sender = udp.recvmsg(65535, 256)
     here = next(value[:16] for level, kind, value in control if (level, kind) == (socket.IPPROTO_IPV6, IPV6_PKTINFO))
     return data, str(ipaddress.IPv6Address(here)), sender
@@ -87,10 +88,10 @@ def send_from(udp, data, here, to):
     try:
         udp.sendmsg([data], [(socket.IPPROTO_IPV6, IPV6_PKTINFO, source)], 0, to)
     except OSError:
-        pass  # the sandbox has gone
+        pass  # the sandbox is gone
 
 
 def plain(address):
-    """An IPv4 address as people write it."""
+    """An IPv4-mapped address in IPv4 notation."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
     return str(getattr(parsed, "ipv4_mapped", None) or parsed)

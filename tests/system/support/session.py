@@ -1,4 +1,4 @@
-"""A running process of a sandbox: what it says, what it is told, how it ends."""
+"""A running process of a sandbox: its output, its input, and its end."""
 
 import fcntl
 import os
@@ -41,12 +41,12 @@ class Stream:
         self.fd, self.data, self.position, self.open = fd, b"", 0, True
 
     def pump(self):
-        """Takes what is there; whether there was any."""
+        """Reads the available data. Returns whether there was any."""
         try:
             piece = os.read(self.fd, 65536)
         except BlockingIOError:
             return False
-        except OSError:  # EIO: the last process with the terminal has gone
+        except OSError:  # EIO: the last process that had the terminal has ended
             piece = b""
         self.data += piece
         self.open = self.open and bool(piece)
@@ -65,7 +65,7 @@ class Stream:
 class Session:
     def __init__(self, pid, out, err=None, stdin=None, direct=True):
         """`direct`: the program is the process itself, otherwise its first child."""
-        self.pid = pid  # as the outside counts
+        self.pid = pid  # in the PID namespace of the tests
         self.pidfd = os.pidfd_open(pid)
         self.direct = direct
         self.namespace = namespace_of(pid)
@@ -82,7 +82,8 @@ class Session:
 
     @property
     def agent(self):
-        """The keeper's first child, as the outside counts; not to be asked while an auth hook may run."""
+        """The PID of the keeper's first child in the PID namespace of the tests. Not valid while
+        an auth hook may run."""
         return eventually(lambda: children(self.program), "the agent has been started")[0]
 
     def signal(self, number):
@@ -96,7 +97,7 @@ class Session:
         self.stdin = None
 
     def hang_up(self):
-        """The other end of the terminal goes away."""
+        """Closes the other end of the terminal."""
         self.out.close()
         self.stdin = None
 
@@ -104,7 +105,8 @@ class Session:
         fcntl.ioctl(self.out.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def read_until(self, pattern, stream=None):
-        """Reads on until `pattern` has come, and returns its match; what was read before is not looked at again."""
+        """Reads until `pattern` matches, and returns the match. Earlier output is not searched
+        again."""
         stream = stream or self.out
         end = time.monotonic() + PATIENCE
         while not (match := re.compile(pattern.encode(), re.M).search(stream.data, stream.position)):
@@ -114,7 +116,7 @@ class Session:
         return match
 
     def read_all_of(self, *patterns):
-        """In whatever order they come; what comes between them is lost to the next reading."""
+        """Waits for all patterns, in any order. Output between the matches is lost to later reads."""
         start = self.out.position
         ends = []
         for pattern in patterns:
@@ -126,7 +128,7 @@ class Session:
         return self.read_until(pattern, self.err)
 
     def wait(self, patience=PATIENCE):
-        """Until it has ended by itself."""
+        """Waits until the process ends by itself."""
         end = time.monotonic() + patience
         while not self._ended():
             assert time.monotonic() < end, f"still running after {patience} s: {self}"
@@ -137,7 +139,7 @@ class Session:
         return self._result is None and not self._ended()
 
     def end(self):
-        """Whatever it is doing."""
+        """Kills the process if it still runs."""
         if self._result is None:
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
             self._collect()

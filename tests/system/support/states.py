@@ -1,4 +1,4 @@
-"""What a session's rules may have been through before an attack."""
+"""States of a session's rules in which a test makes its attack."""
 
 import os
 
@@ -7,7 +7,7 @@ from support.waiting import eventually
 STATES = ["as booted", "after a gate was killed", "after a repair"]
 
 
-def bring_about(state, container, agent):
+def enter_state(state, container, agent):
     if state == "after a gate was killed":
         os.kill(container.gate(agent.session), 9)
         eventually(lambda: container.audit("gate_restarted"), "another gate runs")

@@ -1,9 +1,9 @@
-"""Telemetry settings that tests share, and what they come to."""
+"""Telemetry settings that tests share, and helpers that read the results."""
 
 import base64
 from urllib.parse import unquote
 
-# No part of this may ever be seen where a secret does not belong.
+# No part of this may appear in a place where a secret does not belong.
 MARKER = "glc_MARKERdonotshow"
 INSTANCE = "123456"
 GRAFANA_ENDPOINT = "https://otlp-gateway-prod-eu-west-2.grafana.net/otlp"
@@ -33,15 +33,15 @@ MODULE = {
 }
 
 
-def of_telemetry(env):
-    """Those variables of an environment that are about telemetry."""
+def telemetry_variables(env):
+    """The variables of an environment that configure telemetry."""
     return {name: value for name, value in env.items()
             if name.startswith("OTEL_") or name in ("CLAUDE_CODE_ENABLE_TELEMETRY",
                                                     "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA")}
 
 
 def attributes(env):
-    """OTEL_RESOURCE_ATTRIBUTES as Claude Code reads it."""
+    """OTEL_RESOURCE_ATTRIBUTES, parsed as Claude Code parses it."""
     pairs = [pair.split("=") for pair in env["OTEL_RESOURCE_ATTRIBUTES"].split(",")]
     return {key: unquote(value) for key, value in pairs}
 

@@ -1,7 +1,8 @@
-"""A DNS resolver that is told what to answer, and remembers what it was asked: at every address of the world, so that a
-question is seen wherever it was sent.
+"""A scripted DNS resolver that listens at every address of the Internet and records each question,
+so that a test sees a question wherever it was sent.
 
-A name's behaviour is a function of the Question that gives a list of datagrams; support/behaviours.py has them.
+The behaviour of a name is a function from a Question to a list of datagrams; support/behaviours.py
+has the usual ones.
 """
 
 import contextlib
@@ -17,9 +18,9 @@ from support.services import dual_datagram_socket, plain, receive_with_destinati
 
 
 class Question(NamedTuple):
-    name: str  # as it was asked, without the dot at its end
+    name: str  # as in the question, without the final dot
     type: str
-    server: str  # the address that was asked
+    server: str  # the address that received the question
     transport: str
     client: tuple
     octets: bytes
@@ -44,21 +45,21 @@ class Upstream:
         self._loop.call_soon_threadsafe(self._loop.add_reader, tcp, self._accept, tcp)
         self._loop.call_soon_threadsafe(self._loop.add_reader, udp, self._receive, udp)
 
-    # What it is told ----------------------------------------------------------------------------------------
+    # Setup ----------------------------------------------------------------------------------------
 
     def name(self, name, behaviour):
         """`*.example` stands for every name below it that has no behaviour of its own."""
         self._behaviours[name.lower()] = behaviour
 
     def everything(self, behaviour):
-        """For names without a behaviour of their own."""
+        """The behaviour of names that have none of their own."""
         self._default = behaviour
 
     def forget_zones(self):
         self._behaviours, self._default = {}, no_such_name
         self.queries.clear()
 
-    # What it remembers --------------------------------------------------------------------------------------
+    # Records --------------------------------------------------------------------------------------
 
     def asked(self, name, type=None):
         return [q for q in self.queries if q.name.lower() == name.lower() and type in (None, q.type)]
@@ -70,7 +71,7 @@ class Upstream:
         for each in self._sockets:
             each.close()
 
-    # How it is done -----------------------------------------------------------------------------------------
+    # Implementation -------------------------------------------------------------------------------
 
     def _receive(self, udp):
         for _ in range(64):
@@ -90,7 +91,7 @@ class Upstream:
         here = plain(connection.getsockname()[0])
 
         async def send_all(octets):
-            with contextlib.suppress(OSError):  # who asked has gone
+            with contextlib.suppress(OSError):  # the client is gone
                 await self._loop.sock_sendall(connection, octets)
 
         def send(reply):

@@ -1,15 +1,15 @@
-"""Waiting for a condition, never for a time; and never for ever."""
+"""Waiting for a condition, with a timeout."""
 
 import time
 
-PATIENCE = 10.0  # seconds; reached only when something is wrong
+PATIENCE = 10.0  # seconds; a test that passes does not wait this long
 
 
 def eventually(condition, what, patience=PATIENCE):
-    """The first true value of condition()."""
+    """Returns the first true value of condition()."""
     end = time.monotonic() + patience
     while not (value := condition()):
         if time.monotonic() > end:
-            raise AssertionError(f"waited in vain until {what}")
+            raise AssertionError(f"timed out waiting until {what}")
         time.sleep(0.005)
     return value

@@ -55,7 +55,7 @@ def booted(container, workspace_agent):
 
 
 def test_the_session_of_the_agent_is_held(internet, container, booted, family):
-    assert booted.opens("allowed.example", family) == [ALLOWED[family]]
+    assert booted.resolves("allowed.example", family) == [ALLOWED[family]]
     assert_reached(booted.connect(ALLOWED[family], 443))
     assert code(booted.asks("coder.example", server=RESOLVER[4])) == "NXDOMAIN"
     internet.forget()

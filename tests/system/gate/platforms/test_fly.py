@@ -98,7 +98,7 @@ def boot(container, *flags, who="agent", **how):
 
 def test_an_ipv6_resolver_is_asked_for_what_is_allowed(internet, container, fly, who):
     agent = boot(container, "--allow", "allowed.example", who=who)
-    assert agent.opens("allowed.example") == [ALLOWED[4]]
+    assert agent.resolves("allowed.example") == [ALLOWED[4]]
     assert {query.server for query in internet.upstream.queries} == {RESOLVER}
     assert ALLOWED[4] in agent.look_up("allowed.example")["addresses"]
     assert_reached(agent.connect(ALLOWED[4], 443))
@@ -132,7 +132,7 @@ def test_the_private_network_is_not_reached_through_an_allowed_name(internet, co
 def test_a_neighbour_is_reached_that_a_rule_names_as_private(container, fly):
     container.policy({"allow": [{"host": "neighbour.internal", "ports": 5432, "private": True}]})
     agent = boot(container)
-    assert agent.opens("neighbour.internal", 6) == [NEIGHBOUR]
+    assert agent.resolves("neighbour.internal", 6) == [NEIGHBOUR]
     assert_reached(agent.connect(NEIGHBOUR, 5432))
 
 
