@@ -1,10 +1,12 @@
-"""An agent under load: askers over UDP and TCP, each answer followed at once by a connection to what was told; a
-trespasser who tries literal addresses and forbidden ports all along; a litterer who leaves orphans.
+"""The load of an agent in the soak. Threads send DNS questions over UDP and TCP, and connect to
+each address as soon as an answer gives it. Another thread tries addresses and ports that no rule
+allows. Another leaves orphans.
 
     asker.py SEED PAUSE
 
-Says what went wrong as it happens, and how often what went well, as lines of JSON with times of the monotonic clock.
-It begins with a line of its input; at the end of that it asks no more, and stays. Needs nothing but Python, so that it can be anybody in any sandbox.
+Reports each error when it occurs and counts successes, as lines of JSON with times of
+CLOCK_MONOTONIC. Starts at the first line of input. At the end of input it stops asking, but does
+not exit. Needs only Python, so that it runs as any user in any sandbox.
 """
 
 import collections
@@ -22,21 +24,21 @@ import time
 
 A, AAAA, HTTPS = 1, 28, 65
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
-PATIENCE = 10  # seconds; the gate gives up earlier
+PATIENCE = 10  # seconds; longer than the gate's own timeout
 TO_CONNECT = 3
-TELL_EVERY = 0.5
+REPORT_EVERY = 0.5
 SERVERS = {4: ["127.0.0.1", "8.8.8.8"], 6: ["::1", "2001:4860:4860::8888"]}
 PLAIN_NAMES = 48
-NOT_ASKED_FOR = ["203.0.113.66", "2001:db8:66::66", "169.254.169.254", "fd00:ec2::254", "10.1.2.3", "8.8.4.4"]
+NEVER_ASKED_FOR = ["203.0.113.66", "2001:db8:66::66", "169.254.169.254", "fd00:ec2::254", "10.1.2.3", "8.8.4.4"]
 FORBIDDEN_PORTS = [22, 80, 444, 853, 8080, 9999]
 
 counts = collections.Counter()
-told = {}  # the latest address of each name
+last_addresses = {}  # the latest address of each name
 lock = threading.Lock()
-enough = threading.Event()
+stopping = threading.Event()
 
 
-def say(**what):
+def report(**what):
     os.write(1, json.dumps(what).encode() + b"\n")
 
 
@@ -61,25 +63,25 @@ def question(name, kind, number):
 
 
 def ask_udp(server, message):
-    with socket.socket(family_of(server), socket.SOCK_DGRAM) as one:
-        one.settimeout(PATIENCE)
-        one.connect((server, 53))
-        one.send(message)
-        return one.recv(65535)
+    with socket.socket(family_of(server), socket.SOCK_DGRAM) as connection:
+        connection.settimeout(PATIENCE)
+        connection.connect((server, 53))
+        connection.send(message)
+        return connection.recv(65535)
 
 
 def ask_tcp(server, message):
-    with socket.create_connection((server, 53), PATIENCE) as one:
-        one.settimeout(PATIENCE)
-        one.sendall(struct.pack("!H", len(message)) + message)
-        size = struct.unpack("!H", receive_exactly(one, 2))[0]
-        return receive_exactly(one, size)
+    with socket.create_connection((server, 53), PATIENCE) as connection:
+        connection.settimeout(PATIENCE)
+        connection.sendall(struct.pack("!H", len(message)) + message)
+        size = struct.unpack("!H", receive_exactly(connection, 2))[0]
+        return receive_exactly(connection, size)
 
 
-def receive_exactly(one, size):
+def receive_exactly(connection, size):
     data = b""
     while len(data) < size:
-        piece = one.recv(size - len(data))
+        piece = connection.recv(size - len(data))
         if not piece:
             raise OSError(errno.ECONNRESET, "closed")
         data += piece
@@ -87,7 +89,7 @@ def receive_exactly(one, size):
 
 
 def addresses_in(reply, name):
-    """Of a reply whose records are all owned by the question's name."""
+    """The addresses in a reply whose records all have the question's name as owner."""
     at, found = 12 + len(name) + 2 + 4, []
     for _ in range(struct.unpack("!H", reply[6:8])[0]):
         size = struct.unpack("!H", reply[at + 10:at + 12])[0]
@@ -97,19 +99,19 @@ def addresses_in(reply, name):
     return found
 
 
-# Who asks ---------------------------------------------------------------------------------------------------
+# Threads ------------------------------------------------------------------------------------------
 
-def asker(transport, family, rng, pause):
+def ask_questions(transport, family, rng, pause):
     exchange = ask_udp if transport == "udp" else ask_tcp
     numbers = iter(range(rng.getrandbits(30) << 20, 1 << 62))
-    while not enough.is_set():
-        wish = rng.random()
-        if wish < 0.7:
+    while not stopping.is_set():
+        draw = rng.random()
+        if draw < 0.7:
             name, kind = f"n{rng.randrange(PLAIN_NAMES)}.load.example", A if rng.random() < 0.5 else AAAA
             wanted = "plain"
-        elif wish < 0.78:
+        elif draw < 0.78:
             name, kind, wanted = f"w{next(numbers)}.wild.example", A if rng.random() < 0.5 else AAAA, "wildcard"
-        elif wish < 0.83:
+        elif draw < 0.83:
             name, kind, wanted = f"n{rng.randrange(PLAIN_NAMES)}.load.example", HTTPS, "https"
         else:
             name, kind, wanted = f"d{next(numbers)}.denied.example", A, "denied"
@@ -124,72 +126,73 @@ def ask(exchange, transport, server, name, kind, wanted, rng):
     try:
         reply = exchange(server, question(name, kind, number))
     except OSError as error:
-        say(lost={**what, "error": error_name(error), "at": time.monotonic()})
+        report(lost={**what, "error": error_name(error), "at": time.monotonic()})
         return count("lost")
-    came = time.monotonic()
+    received = time.monotonic()
     code = reply[3] & 15
     count(f"{wanted} {code}")
     has_answer = code == NOERROR and reply[6:8] != b"\0\0"
     right = {"denied": code == NXDOMAIN, "https": code == NOERROR and not has_answer,
              "plain": has_answer or code == SERVFAIL, "wildcard": has_answer or code == SERVFAIL}[wanted]
     if not right or reply[:2] != struct.pack("!H", number):
-        say(wrong={**what, "reply": reply.hex(), "at": came})
+        report(wrong={**what, "reply": reply.hex(), "at": received})
     if wanted in ("plain", "wildcard") and has_answer:
         for address in addresses_in(reply, name):
-            follow(address, {**what, "address": address, "told": came})
+            connect_to_answer(address, {**what, "address": address, "told": received})
 
 
-def follow(address, what):
-    """To what was told, at once."""
+def connect_to_answer(address, what):
+    """Connects to an address immediately after its answer."""
     try:
         with socket.socket(family_of(address), socket.SOCK_STREAM) as connection:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.settimeout(TO_CONNECT)
             connection.connect((address, 443))
         count("connected")
-        told[what["name"]] = address
+        last_addresses[what["name"]] = address
     except OSError as error:
-        say(broken={**what, "error": error_name(error), "at": time.monotonic()})
+        report(broken={**what, "error": error_name(error), "at": time.monotonic()})
         count("broken")
 
 
-def trespasser(rng, pause):
-    while not enough.is_set():
-        if rng.random() < 0.5 or not told:
-            address, port = rng.choice(NOT_ASKED_FOR), rng.choice([443, *FORBIDDEN_PORTS])
+def try_denied_destinations(rng, pause):
+    while not stopping.is_set():
+        if rng.random() < 0.5 or not last_addresses:
+            address, port = rng.choice(NEVER_ASKED_FOR), rng.choice([443, *FORBIDDEN_PORTS])
         else:
-            address, port = rng.choice(list(told.values())), rng.choice(FORBIDDEN_PORTS)
+            address, port = rng.choice(list(last_addresses.values())), rng.choice(FORBIDDEN_PORTS)
         transport = rng.choice(["tcp", "udp"])
         begin = time.monotonic()
         try:
-            with socket.socket(family_of(address), socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM) as one:
-                one.settimeout(1)
-                one.connect((address, port))
-                one.sendall(b"is anybody there")
-                one.recv(100)
-                say(through={"address": address, "port": port, "transport": transport, "begin": begin,
+            with socket.socket(family_of(address), socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM) as connection:
+                connection.settimeout(1)
+                connection.connect((address, port))
+                connection.sendall(b"hello")
+                connection.recv(100)
+                report(through={"address": address, "port": port, "transport": transport, "begin": begin,
                              "at": time.monotonic()})
                 count("through")
-                stay(one, {"address": address, "port": port, "transport": transport, "begin": begin})
+                keep_using(connection, {"address": address, "port": port, "transport": transport, "begin": begin})
         except OSError as error:
             count(f"refused {error_name(error)}")
         time.sleep(rng.expovariate(1 / pause))
 
 
-def stay(flow, what):
-    """Whoever got through must not be able to go on when the door is shut again."""
+def keep_using(flow, what):
+    """Checks that a flow that got out while the rules were missing does not continue when they
+    are back."""
     try:
         time.sleep(2)
         flow.sendall(b"still there")
         flow.recv(100)
-        say(stayed={**what, "at": time.monotonic()})
+        report(stayed={**what, "at": time.monotonic()})
         count("stayed")
     except OSError:
         pass
 
 
-def litterer(pause):
-    while not enough.is_set():
+def leave_orphans(pause):
+    while not stopping.is_set():
         subprocess.run(["sh", "-c", "sleep 0.02 & sleep 0.01 &"], stdin=subprocess.DEVNULL)
         count("orphans")
         count("orphans")
@@ -197,27 +200,27 @@ def litterer(pause):
 
 
 def main():
-    threading.excepthook = lambda broken: say(failure=f"{broken.thread.name}: {broken.exc_value!r}")
-    os.nice(10)  # the gate comes first
+    threading.excepthook = lambda broken: report(failure=f"{broken.thread.name}: {broken.exc_value!r}")
+    os.nice(10)  # the gate has priority
     seed, pause = int(sys.argv[1]), float(sys.argv[2])
-    work = [(asker, (transport, family, random.Random(seed * 100 + number), pause))
+    work = [(ask_questions, (transport, family, random.Random(seed * 100 + number), pause))
             for number, (transport, family) in enumerate([("udp", 4), ("udp", 4), ("udp", 6), ("tcp", 4), ("tcp", 6)])]
-    work.append((trespasser, (random.Random(seed * 100 + 99), pause)))
-    work.append((litterer, (pause,)))
+    work.append((try_denied_destinations, (random.Random(seed * 100 + 99), pause)))
+    work.append((leave_orphans, (pause,)))
     threads = [threading.Thread(target=function, args=arguments, daemon=True) for function, arguments in work]
-    say(ready=True)
+    report(ready=True)
     sys.stdin.readline()
     for thread in threads:
         thread.start()
-    while not enough.is_set():
-        if select.select([0], [], [], TELL_EVERY)[0]:
-            enough.set()
+    while not stopping.is_set():
+        if select.select([0], [], [], REPORT_EVERY)[0]:
+            stopping.set()
             for thread in threads:
                 thread.join()
         with lock:
             sums, _ = dict(counts), counts.clear()
-        say(counts=sums)
-    say(idle=True)
+        report(counts=sums)
+    report(idle=True)
     threading.Event().wait()
 
 

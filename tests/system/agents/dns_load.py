@@ -1,4 +1,5 @@
-"""Questions at a steady rate, each from a socket of its own as a program's are; one JSON line says what became of them.
+"""Sends questions at a steady rate, each from a new socket as programs do, and reports the result
+as one line of JSON.
 
     dns_load.py SERVER PATTERN NAMES THREADS RATE SECONDS
 """
@@ -11,7 +12,7 @@ import threading
 import time
 
 PATIENCE = 5  # seconds
-TOLD = 10  # of the lost, in the report
+TOLD = 10  # lost questions that the report names
 
 
 def question(name, number):
@@ -20,7 +21,7 @@ def question(name, number):
 
 
 def fault_of(reply, number):
-    """None, if the reply is to that question and holds an address."""
+    """None if the reply belongs to that question and contains an address; otherwise the error."""
     got, flags, _, answers = struct.unpack("!4H", reply[:8])
     if got != number & 0xFFFF:
         return "another id"
@@ -28,7 +29,7 @@ def fault_of(reply, number):
 
 
 def look_up(server, name, number):
-    """What is wrong with the answer, or None."""
+    """Asks for a name. Returns None, or what is wrong with the answer."""
     with socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM) as asker:
         asker.settimeout(PATIENCE)
         try:
@@ -47,7 +48,7 @@ class Load:
         self.asked, self.lost, self.longest = [0] * threads, [], [0.0] * threads
 
     def ask(self, thread):
-        """A thread asks for names of its own, so that no two questions become one."""
+        """Each thread has names of its own, so that the gate never merges two questions."""
         count, due = 0, self.begin + self.pause * thread / self.threads
         while due < self.end:
             time.sleep(max(0, due - time.monotonic()))

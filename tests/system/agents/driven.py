@@ -1,7 +1,8 @@
-"""An agent that does as it is told: a line of JSON names a function below and its arguments, a line of JSON answers.
+"""A process that a test drives. A line of JSON names a function below and its arguments; the reply
+is a line of JSON.
 
-It needs nothing but Python, so that it can be anybody in any sandbox. An attempt to get out answers with what came
-back, or with the name of the error.
+Needs only Python, so that it runs as any user in any sandbox. An attempt to reach a host returns
+what the host answered, or the name of the error.
 """
 
 import errno
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import time
 
-GREETING = b"is anybody there"
+GREETING = b"hello, echo"
 A, AAAA = 1, 28
 
 
@@ -31,7 +32,7 @@ def error_name(error):
 
 
 def attempt(action):
-    """What became of it, and how long it took."""
+    """The outcome of an attempt, and the seconds it took."""
     begin = time.monotonic()
     try:
         outcome = {"reached": True, "answer": action()}
@@ -40,10 +41,10 @@ def attempt(action):
     return outcome | {"seconds": time.monotonic() - begin}
 
 
-# Connections ------------------------------------------------------------------------------------------------
+# Connections --------------------------------------------------------------------------------------
 
 def connect(address, port, transport="tcp", timeout=0.6, device=None, source=None):
-    """Says something to an echo service, and expects it back."""
+    """Sends a greeting to an echo service, and expects it back."""
     def say():
         kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
         with socket.socket(family_of(address), kind) as connection:
@@ -83,7 +84,7 @@ def close_flow(handle):
 
 
 def listen(handle, port):
-    """An echo service of the agent's own, for one connection."""
+    """Starts an echo service for one connection."""
     kept[handle] = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
 
 
@@ -95,10 +96,10 @@ def serve_one(handle, timeout=2):
         connection.sendall(connection.recv(100))
 
 
-# Questions --------------------------------------------------------------------------------------------------
+# Questions ----------------------------------------------------------------------------------------
 
 def ask(octets, server, port=53, transport="udp", timeout=8):
-    """One DNS message, and the message that answers it."""
+    """Sends one DNS message, and returns the reply."""
     def exchange():
         kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
         with socket.socket(family_of(server), kind) as connection:
@@ -129,7 +130,8 @@ def receive_exactly(connection, size):
 
 
 def ask_all(messages, server, timeout):
-    """All at once from one socket; the replies in the order they came, each with the seconds it took."""
+    """Sends all messages at once from one socket. Returns the replies in their order of arrival,
+    each with the seconds it took."""
     replies = []
     with socket.socket(family_of(server), socket.SOCK_DGRAM) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -146,7 +148,8 @@ def ask_all(messages, server, timeout):
 
 
 def stream(pieces, server, read_for, port=53, pause=0.05):
-    """Sends octets over one TCP connection, piece by piece, and takes in what comes, for so long or until it is closed."""
+    """Sends octets over one TCP connection, piece by piece. Reads for `read_for` seconds, or
+    until the connection is closed."""
     with socket.socket(family_of(server), socket.SOCK_STREAM) as connection:
         connection.settimeout(2)
         connection.connect(target(server, port))
@@ -172,7 +175,8 @@ def stream(pieces, server, read_for, port=53, pause=0.05):
 
 
 def idle(pieces, server, limit, port=53):
-    """For each piece: the seconds until a connection that said only that is closed by the other end."""
+    """For each piece: opens a connection, sends only the piece, and returns the seconds until the
+    server closes the connection."""
     begin = time.monotonic()
     opened, seconds = [], []
     for piece in pieces:
@@ -193,7 +197,7 @@ def idle(pieces, server, limit, port=53):
 
 
 def hold_connections(server, count, timeout=1):
-    """Opens so many connections to the DNS port, and keeps them."""
+    """Opens connections to the DNS port, and keeps them open."""
     opened = []
     for _ in range(count):
         connection = socket.socket(family_of(server), socket.SOCK_STREAM)
@@ -213,14 +217,15 @@ def question(name, kind, number):
 
 
 def first_address(reply, name):
-    """Of a reply whose first record is an address owned by the question's name."""
+    """The address in a reply whose first record has the question's name as owner."""
     at = 12 + len(name) + 2 + 4 + 10
     size = struct.unpack("!H", reply[at:at + 2])[0]
     return socket.inet_ntop(socket.AF_INET if size == 4 else socket.AF_INET6, reply[at + 2:at + 2 + size])
 
 
 def flood(pattern, count, server, kind=A, window=64, timeout=5):
-    """Asks for pattern % n, n from 0, so many at a time; how many answers of each response code."""
+    """Asks for pattern % n, for n from 0, with `window` questions outstanding. Returns the number
+    of answers by response code."""
     codes, unanswered = {}, set()
     with socket.socket(family_of(server), socket.SOCK_DGRAM) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -243,8 +248,8 @@ def flood(pattern, count, server, kind=A, window=64, timeout=5):
 
 
 def ask_from_every_port(name, source, server, seconds=15):
-    """One question from each port that the kernel hands out, or from as many as there is time for; from how many it
-    left. Nobody waits for the answers."""
+    """Sends one question from each port of the kernel's ephemeral range, until `seconds` are
+    over. Ignores the answers. Returns the number of questions sent."""
     with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
         first, last = map(int, file.read().split())
     left, end = 0, time.monotonic() + seconds
@@ -262,7 +267,8 @@ def ask_from_every_port(name, source, server, seconds=15):
 
 
 def flood_over_tcp(name, connections, count, server, kind=A):
-    """So many questions over so many connections, one after the other; how many answers had addresses."""
+    """Asks `count` questions over `connections` connections, one after the other. Returns the
+    number of answers with addresses."""
     right = 0
     for number in range(connections):
         share = count // connections + (number < count % connections)
@@ -276,9 +282,10 @@ def flood_over_tcp(name, connections, count, server, kind=A):
 
 
 def look_up_and_connect(pairs, server, port, kind=A):
-    """
-    pairs: a name, and the address it must lead to, or none where it must not exist.
-    Connects to each address at the very moment it is told; what went otherwise.
+    """Asks for each name, and connects to its address immediately after the answer. Returns what
+    went wrong.
+
+    pairs: a name and its expected address, or None if the name must not exist
     """
     wrong = []
     with socket.socket(family_of(server), socket.SOCK_DGRAM) as resolver:
@@ -308,8 +315,9 @@ def look_up_and_connect(pairs, server, port, kind=A):
 
 
 def look_up_and_connect_whatever_happens(pattern, count, server, port, pause):
-    """As above, with new names all the time, and asking again where no answer comes. Connections that were promised
-    and not possible, and how many were."""
+    """Like look_up_and_connect(), but with a new name each time, and repeating a question that is
+    not answered. Returns the failed connections to answered addresses, and the number of
+    successful ones."""
     broken, made = [], 0
     for number in range(count):
         name = pattern % number
@@ -338,7 +346,7 @@ def look_up_and_connect_whatever_happens(pattern, count, server, port, pause):
 
 
 def look_up(name):
-    """As programs do, through the C library."""
+    """Resolves a name through the C library, as programs do."""
     def find():
         try:
             found = socket.getaddrinfo(name, 443, type=socket.SOCK_STREAM)
@@ -352,10 +360,10 @@ def look_up(name):
         return {"addresses": [], "error": error.strerror, "seconds": time.monotonic() - begin}
 
 
-# Anything else ----------------------------------------------------------------------------------------------
+# Anything else ------------------------------------------------------------------------------------
 
 def python(source):
-    """The value that the statements leave in `value`."""
+    """Executes statements, and returns what they leave in `value`."""
     def work():
         names = {"value": None}
         exec("import ctypes, errno, os, signal, socket, struct, sys, time\n" + source, names)

@@ -1,4 +1,5 @@
-"""A process whose first thread has ended and whose second goes on: /proc shows a zombie."""
+"""A process whose first thread has ended while the second runs: /proc shows the process as a
+zombie."""
 
 import ctypes
 import signal

@@ -1,6 +1,9 @@
-// Processes that fork and exit without pause, so that none of them lives as long as a walk of /proc takes.
-// hopper COUNT ADDRESS [session]: COUNT of them, each of which sends a datagram to ADDRESS port 4444 at every 16th hop;
-// with "session" each hop is a session of its own. They ignore SIGTERM. The first process ends at once.
+// Processes that fork and exit without pause, so that each lives shorter than a walk of /proc
+// takes.
+//   hopper COUNT ADDRESS [session]
+// COUNT is the number of processes. Every 16th fork sends a datagram to ADDRESS, port 4444. With
+// "session", each fork starts a session. The processes ignore SIGTERM. The first process ends at
+// once.
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdlib.h>

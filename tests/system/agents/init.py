@@ -1,4 +1,5 @@
-"""Process 1 that outlives what it starts: COUNT idle processes, then COMMAND, whose end it tells; it reaps whatever comes.
+"""A process 1 that outlives its children: it starts COUNT idle processes and COMMAND, reaps all
+children, and reports when COMMAND ends.
 
 init.py COUNT COMMAND...
 """

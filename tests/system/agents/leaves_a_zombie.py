@@ -1,4 +1,4 @@
-"""Becomes the command in its arguments, with a zombie for a child."""
+"""Leaves a zombie child, then executes the command in its arguments."""
 
 import os
 import sys

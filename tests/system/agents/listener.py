@@ -1,4 +1,4 @@
-"""Says which signals arrive, in itself and in a child of its process group."""
+"""Reports the signals that it and a child in its process group receive."""
 
 import os
 import signal

@@ -1,5 +1,5 @@
-"""Makes orphans: `orphans.py COUNT` that end at once, or `orphans.py COUNT held` that end when a line comes; then
-waits for a line, and ends with 9."""
+"""Makes orphans. `orphans.py COUNT`: they end at once. `orphans.py COUNT held`: they end when a
+line is read. Then waits for a line, and exits with status 9."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Ignores every signal that can be ignored, and so does its child, in a session of its own."""
+"""Ignores every signal that can be ignored. So does its child, which has a session of its own."""
 
 import os
 import signal

@@ -1,4 +1,5 @@
-"""Says whose turn it is on the terminal, then how large it is, at first and after each change; ends with a line."""
+"""Reports whether it is in the terminal's foreground, and the size of the terminal: at the start,
+and after each change. Ends when it reads a line."""
 
 import os
 import signal

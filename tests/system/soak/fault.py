@@ -1,21 +1,23 @@
-"""What every fault is: it happens to a house or to the upstream, undoes itself, and tells what was seen of it."""
+"""The interface of a fault. A fault affects a container or the upstream, reverts itself, and
+reports its effects."""
 
 
-class WithoutEffect(Exception):
-    """Why a fault could not be made to happen, or was not seen to have happened."""
+class NoEffect(Exception):
+    """The fault could not be injected, or showed no effect. The text is the reason."""
 
 
 class Fault:
     name = ""
 
-    def happen(self, soak, rng, seconds):
-        """
-        Injects, waits up to so long, undoes; what was seen, as numbers by name.
-        Raises WithoutEffect where nothing shows that it happened.
+    def inject(self, soak, rng, seconds):
+        """Injects the fault, waits up to `seconds`, reverts it, and returns the observed effects,
+        as numbers by name.
+
+        Raises NoEffect if nothing shows that the fault occurred.
         """
         raise NotImplementedError
 
 
 def prove(seen, why):
     if not seen:
-        raise WithoutEffect(why)
+        raise NoEffect(why)

@@ -1,24 +1,24 @@
-"""Kills gates at moments nobody can foresee, all through the soak; how long each was away."""
+"""Kills gates at random times during the soak, and measures how long each container has no gate."""
 
 import threading
 import time
 
-from soak.container import MOST_DEATHS
+from soak.container import MAX_DEATHS
 
-A_SECOND = 200 / 600
-TWICE_IN = 10  # one of so many is killed once more before it is well back
-SOON = 0.03  # seconds
+KILLS_PER_SECOND = 200 / 600
+SECOND_KILL_IN = 10  # one in so many is killed again before it has fully started
+SECOND_KILL_WITHIN = 0.03  # seconds
 
 
 class Killer(threading.Thread):
     def __init__(self, containers, rng, seconds):
         super().__init__(daemon=True, name="the killer")
-        self._houses, self._rng = containers, rng
-        self._moments = sorted(rng.uniform(0, seconds) for _ in range(round(seconds * A_SECOND)))
+        self._containers, self._rng = containers, rng
+        self._moments = sorted(rng.uniform(0, seconds) for _ in range(round(seconds * KILLS_PER_SECOND)))
         self._ended = threading.Event()
         self.done = 0
-        self.away = []  # seconds, of each that was killed once
-        self.unanswered = []  # house, from and to: nobody answered afterwards
+        self.outage_seconds = []  # for each gate that was killed once
+        self.unanswered = []  # (container, start, end) of kills after which no gate answered
 
     def run(self):
         begin = time.monotonic()
@@ -32,15 +32,16 @@ class Killer(threading.Thread):
         self.join()
 
     def _kill_one(self):
-        """In a house where another death is not the end, and nobody needs the gate."""
+        """Kills the gate of a container where another death does not end the agent, and no fault
+        needs the gate."""
         while not self._ended.is_set():
-            for container in self._rng.sample(self._houses, len(self._houses)):
-                if container.deaths_lately() < MOST_DEATHS and container.quiet.acquire(blocking=False):
+            for container in self._rng.sample(self._containers, len(self._containers)):
+                if container.recent_deaths() < MAX_DEATHS and container.gate_lock.acquire(blocking=False):
                     try:
                         if self._kill(container):
                             return
                     finally:
-                        container.quiet.release()
+                        container.gate_lock.release()
             self._ended.wait(0.1)
 
     def _kill(self, container):
@@ -48,13 +49,13 @@ class Killer(threading.Thread):
         if not container.kill_gate():
             return False
         self.done += 1
-        if self._rng.randrange(TWICE_IN) == 0:
-            time.sleep(self._rng.uniform(0, SOON))
-            self.done += container.kill_gate(also_beginning=True)
+        if self._rng.randrange(SECOND_KILL_IN) == 0:
+            time.sleep(self._rng.uniform(0, SECOND_KILL_WITHIN))
+            self.done += container.kill_gate(also_starting=True)
             answered = container.answers()
         elif answered := container.answers():
-            self.away.append(time.monotonic() - begin)
-        container.downs.append((begin, time.monotonic()))
+            self.outage_seconds.append(time.monotonic() - begin)
+        container.outages.append((begin, time.monotonic()))
         if not answered:
             self.unanswered.append((container.name, begin, time.monotonic()))
         return True

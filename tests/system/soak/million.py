@@ -1,4 +1,4 @@
-"""A million questions through one gate: what it holds afterwards is what it held before."""
+"""A million questions through one gate: afterwards the gate uses the same resources as before."""
 
 import os
 import tempfile
@@ -10,16 +10,16 @@ from support.processes import proportional_set_size
 from support.agent import GATE
 from support.internet import ALLOWED, Internet
 
-FIRST = 100_000  # fill what is bounded
-SHARES = {"d%d.denied.example": 60, "allowed.example": 36}  # in hundredths, of UDP; names by number are all different
-CONNECTIONS = 40  # for each hundredth that is left, of TCP
-MORE = 256  # KiB
+FIRST = 100_000  # to fill everything that has a bound
+SHARES = {"d%d.denied.example": 60, "allowed.example": 36}  # percent, over UDP; a pattern with a number gives different names
+CONNECTIONS = 40  # for each remaining percent, over TCP
+EXTRA = 256  # KiB
 PATIENCE = 600
 SETTLING = 15  # seconds
 
 
 def ask(agent, number):
-    """How many got the answer they should."""
+    """Asks, and returns the number of correct answers."""
     right = 0
     for family in (4, 6):
         for pattern, share in SHARES.items():
@@ -31,14 +31,14 @@ def ask(agent, number):
     return right
 
 
-def holdings(gate):
+def resources(gate):
     return len(os.listdir(f"/proc/{gate}/fd")), proportional_set_size(gate)
 
 
-def when_settled(gate, before):
-    """The gate hears that the last client has gone."""
+def resources_when_idle(gate, before):
+    """Waits until the gate has noticed that the last client is gone."""
     end = time.monotonic() + SETTLING
-    while (now := holdings(gate))[0] != before[0] and time.monotonic() < end:
+    while (now := resources(gate))[0] != before[0] and time.monotonic() < end:
         time.sleep(0.1)
     return now
 
@@ -52,16 +52,16 @@ def run(scratch, binary, number):
         gate = container.gate(agent.session)
         ask(agent, FIRST)
         time.sleep(1)
-        before, begin = holdings(gate), time.monotonic()
+        before, begin = resources(gate), time.monotonic()
         right = ask(agent, number)
         seconds = time.monotonic() - begin
-        after = when_settled(gate, before)
+        after = resources_when_idle(gate, before)
         same_gate = container.gate(agent.session) == gate
     finally:
         container.end()
         internet.close()
-    print(f"{right} of {number} questions answered rightly in {seconds:.0f} s")
+    print(f"{right} of {number} questions answered correctly in {seconds:.0f} s")
     print(f"descriptors: {before[0]} before, {after[0]} after; PSS: {before[1]} KiB before, {after[1]} KiB after")
-    holds = right == number and before[0] == after[0] and after[1] <= before[1] + MORE and same_gate
-    print("holds" if holds else f"BROKEN: all answered by one gate, as many descriptors, {MORE} KiB more at most")
+    holds = right == number and before[0] == after[0] and after[1] <= before[1] + EXTRA and same_gate
+    print("holds" if holds else f"BROKEN: expected one gate for all answers, the same descriptors, {EXTRA} KiB more at most")
     return 0 if holds else 1

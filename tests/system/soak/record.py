@@ -1,4 +1,5 @@
-"""What left the houses, and by what leave: an address that the upstream gave for an allowed name, at the rules' port."""
+"""Records the packets that left the containers. A packet is allowed if the upstream gave its
+destination for an allowed name, and its port is that of the rules."""
 
 import collections
 import contextlib
@@ -18,20 +19,20 @@ class Record:
         self.internet, self.resolver, self.containers = internet, resolver, containers
         self._lock = threading.RLock()
         self.packets = 0
-        self.without_leave = []
-        self.while_undone = collections.Counter()  # by what somebody with the right to had undone
-        self.windows = []  # house, from, to
+        self.not_allowed = []
+        self.excused = collections.Counter()  # by the reason why rules were missing
+        self.windows = []  # (container, start, end) of times without rules
 
     def read(self, container, excuse=None):
         with self._lock:
-            self.resolver.take_in()
+            self.resolver.collect_questions()
             packets = self.internet.capture_of(container.link).read()
             self.packets += len(packets)
-            stray_packets = [packet for packet in packets if not self._has_leave(packet)]
+            stray_packets = [packet for packet in packets if not self._is_allowed(packet)]
             if excuse:
-                self.while_undone[excuse] += len(stray_packets)
+                self.excused[excuse] += len(stray_packets)
             else:
-                self.without_leave += [(container.name, time.monotonic(), *packet) for packet in stray_packets]
+                self.not_allowed += [(container.name, time.monotonic(), *packet) for packet in stray_packets]
             return stray_packets
 
     def read_all(self):
@@ -39,8 +40,8 @@ class Record:
             self.read(container)
 
     @contextlib.contextmanager
-    def undone(self, container, what):
-        """While it lasts there are no rules in that house, by the hand of somebody with the right to."""
+    def rules_missing(self, container, what):
+        """While this lasts, the container has no rules, because another root removed them."""
         with self._lock:
             self.read(container)
             begin = time.monotonic()
@@ -50,19 +51,19 @@ class Record:
                 self.windows.append((container.name, begin, time.monotonic()))
                 self.read(container, excuse=what)
 
-    def was_undone(self, container, begin, end):
+    def rules_were_missing(self, container, begin, end):
         return any(name == container and begin <= until and end >= since for name, since, until in self.windows)
 
-    def since_undone(self, container, moment):
-        """Seconds, or nothing where they never were."""
+    def since_rules_were_missing(self, container, moment):
+        """The seconds since the rules were missing; None if they never were."""
         return min((moment - until for name, _, until in self.windows if name == container and until <= moment), default=None)
 
     def lost(self):
-        """Packets that the record itself missed."""
+        """The number of packets that the capture lost."""
         return sum(self.internet.capture_of(container.link).lost() for container in self.containers)
 
-    def _has_leave(self, packet):
-        told = self.resolver.told
+    def _is_allowed(self, packet):
+        answered = self.resolver.answered
         if packet.destination in RESOLVERS:
             return packet.port == 53 or packet.protocol in ICMP
-        return packet.destination in told and (packet.port == PORT or packet.protocol in ICMP)
+        return packet.destination in answered and (packet.port == PORT or packet.protocol in ICMP)

@@ -1,4 +1,5 @@
-"""The upstream of the soak: honest answers that change with time, and which addresses they gave leave to."""
+"""The upstream of the soak: honest answers that change with time. It records the addresses that
+it gave for allowed names."""
 
 import time
 import zlib
@@ -7,20 +8,20 @@ from support.behaviours import add, no_such_name, pack, reply_to
 from support.internet import RESOLVER
 
 ZONES = (".load.example", ".wild.example")
-EPOCH = 7  # seconds after which a name leads elsewhere
-LONGEST = 6  # seconds that a question can be under way in the gate, and some
+EPOCH = 7  # seconds after which a name has another address
+LONGEST = 6  # seconds that a question can spend in the gate, with a margin
 
 
 class Resolver:
     def __init__(self, internet):
         self.internet = internet
-        self.told = set()  # every address it gave for a name that is allowed
+        self.answered = set()  # every address it gave for an allowed name
         self.asked = 0
-        self.leaks = []  # questions that nobody may ask
-        self.be(self.honest)
+        self.leaks = []  # questions that no rule allows
+        self.behave_as(self.honest)
 
-    def be(self, behaviour):
-        """What it does with every question from now on."""
+    def behave_as(self, behaviour):
+        """Sets the behaviour for all further questions."""
         self.internet.upstream.everything(behaviour)
 
     def honest(self, question):
@@ -29,7 +30,7 @@ class Resolver:
             return no_such_name(question)
         for address in self.addresses(question):
             add(message, question.name, 1 + zlib.crc32(question.name.encode()) % 4, question.type, address)
-            self.told.add(address)
+            self.answered.add(address)
         return pack(message, question)
 
     def addresses(self, question):
@@ -41,8 +42,9 @@ class Resolver:
             return [f"2001:db8:{number % 16 + 0x100:x}::{(number >> 16) + 1:x}"]
         return []
 
-    def take_in(self):
-        """What it was asked since. Who asks another server than the gate's goes past the gate, which the packets show."""
+    def collect_questions(self):
+        """Collects the questions since the last call. Only the gate asks these servers; a
+        question to another server shows in the packets."""
         upstream = self.internet.upstream
         queries, upstream.queries = upstream.queries, []
         self.asked += len(queries)

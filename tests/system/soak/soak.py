@@ -1,4 +1,5 @@
-"""Houses under load, faults one after another, and what is asked of the whole at the end."""
+"""Runs containers under load, injects one fault after another, and collects the data for the
+verdict."""
 
 import collections
 import random
@@ -7,9 +8,9 @@ import tempfile
 import threading
 import time
 
-from soak.fault import WithoutEffect
+from soak.fault import NoEffect
 from soak.faults import clock, journal
-from soak.container import MOST_DEATHS, SoakContainer
+from soak.container import MAX_DEATHS, SoakContainer
 from soak.killer import Killer
 from soak.record import Record
 from soak.resolver import Resolver
@@ -18,13 +19,13 @@ from support.internet import Internet
 
 TICK = 0.1
 READ_EVERY = 5  # ticks
-PAUSE = 0.12  # seconds between one question of an asker and its next, on average
-LOOKS = 5  # until the gate has resolved its names, and needs no descriptor for them
-SETTLING = 15  # seconds; the gate gives up whom it waits for earlier
+PAUSE = 0.12  # seconds between two questions of a thread, on average
+SAMPLES = 5  # until the gate has resolved its names and closed the descriptors for that
+SETTLING = 15  # seconds; longer than the gate's own timeouts
 WHO = ["agent", "root"]
 JOURNALS = {2: "small disk", 3: "pipe", 4: "pipe to close"}
 CLOCKS = {6: "its own"}
-HOUSES = 8
+CONTAINERS = 8
 
 
 class Soak:
@@ -34,38 +35,38 @@ class Soak:
         self.resolver = Resolver(self.internet)
         self.containers = [SoakContainer(tempfile.mkdtemp(dir=scratch), binary, self.internet, f"container {number}",
                                  WHO[number % 2], JOURNALS.get(number, "file"), CLOCKS.get(number, "the machine's"))
-                       for number in range(HOUSES)]
+                       for number in range(CONTAINERS)]
         self.record = Record(self.internet, self.resolver, self.containers)
-        self.table = collections.OrderedDict()  # fault: times, what was seen, why not
-        self.failures = []  # of faults that did not end as they should
+        self.table = collections.OrderedDict()  # fault: how often, its effects, reasons for skipping it
+        self.failures = []  # of faults that did not end as expected
         self._ended = threading.Event()
         self._listener = threading.Thread(target=self._listen, daemon=True)
 
     def run(self, seconds, faults):
         self.seconds = seconds
         threading.excepthook = lambda broken: self.failures.append(f"{broken.thread.name}: {broken.exc_value!r}")
-        self._move_in()
+        self._start_all()
         self._listener.start()
         self.killer = killer = Killer(self.containers, random.Random(self.rng.random()), seconds)
         killer.start()
-        self._let_happen(faults, seconds)
+        self._inject_all(faults, seconds)
         killer.join(timeout=10)
         killer.end()
         self._settle()
 
-    # What faults ask for ------------------------------------------------------------------------------------
+    # For the faults -------------------------------------------------------------------------------
 
-    def a_house(self, rng, **like):
+    def any_container(self, rng, **like):
         fitting = [container for container in self.containers if all(getattr(container, key) == value for key, value in like.items())]
         return rng.choice(fitting)
 
-    def move_in_again(self, container):
+    def restart(self, container):
         container.end()
-        self._move_into(container)
+        self._start(container)
         container.begin()
 
-    def a_house_that_may_lose_its_gate(self, rng):
-        fitting = [container for container in self.containers if container.deaths_lately() < MOST_DEATHS]
+    def container_whose_gate_may_die(self, rng):
+        fitting = [container for container in self.containers if container.recent_deaths() < MAX_DEATHS]
         return rng.choice(fitting) if fitting else None
 
     def answers_by_code(self):
@@ -79,42 +80,42 @@ class Soak:
             sums.update(container.counts)
         return sums
 
-    # How it is done -----------------------------------------------------------------------------------------
+    # Implementation -------------------------------------------------------------------------------
 
-    def _move_in(self):
+    def _start_all(self):
         for container in self.containers:
             if container.journal == "small disk":
                 journal.small_disk(container)
             if container.clock == "its own":
                 clock.install(container)
-            self._move_into(container)
+            self._start(container)
         self.descriptors_at_the_start = [self._descriptors(container) for container in self.containers]
         for container in self.containers:
             container.begin()
 
-    def _move_into(self, container):
-        container.move_in(self.rng.getrandbits(30), PAUSE)
-        container.kill_gate()  # whoever is here at the end will have been started again as well
+    def _start(self, container):
+        container.start_load(self.rng.getrandbits(30), PAUSE)
+        container.kill_gate()  # so that each container has had at least one restart of its gate
         container.answers()
 
-    def _let_happen(self, faults, seconds):
-        """Each at least once; then in whatever order until the time is over."""
+    def _inject_all(self, faults, seconds):
+        """Injects each fault once, then all in random order until the time is over."""
         begin = time.monotonic()
         round_of = lambda: self.rng.sample(faults, len(faults))
         waiting, first = round_of(), True
         each = min(6, max(1, seconds / len(faults) / 2))
         while first or time.monotonic() < begin + seconds:
-            self._let_one_happen(waiting.pop(), each)
+            self._inject(waiting.pop(), each)
             if not waiting:
                 waiting, first = round_of(), False
         self.lasted = time.monotonic() - begin
 
-    def _let_one_happen(self, fault, seconds):
+    def _inject(self, fault, seconds):
         row = self.table.setdefault(fault.name, {"times": 0, "seen": collections.Counter(), "not": collections.Counter()})
         try:
-            row["seen"].update(fault.happen(self, self.rng, seconds))
+            row["seen"].update(fault.inject(self, self.rng, seconds))
             row["times"] += 1
-        except WithoutEffect as why:
+        except NoEffect as why:
             row["not"][str(why)] += 1
         except (AssertionError, OSError) as broken:
             row["times"] += 1
@@ -130,10 +131,10 @@ class Soak:
                 self.record.read_all()
 
     def _settle(self):
-        """The load ends, what is in flight is told, and what is left over can be seen."""
+        """Stops the load, waits for outstanding answers, and looks at what is left."""
         for container in self.containers:
-            container.calm_down()
-        eventually(lambda: all(container.calm for container in self.containers), "everybody has an answer", patience=30)
+            container.stop_load()
+        eventually(lambda: all(container.idle for container in self.containers), "all agents are idle", patience=30)
         self._ended.set()
         self._listener.join()
         for container in self.containers:
@@ -144,21 +145,22 @@ class Soak:
                                        for container, expected in zip(self.containers, self.descriptors_at_the_start)]
 
     def _descriptors(self, container, expected=None):
-        """Of keeper and gate; those `expected` if it comes to that, or else the fewest while nobody asks."""
+        """The descriptors of keeper and gate: `expected` if they reach it, else the fewest while
+        the agents are idle."""
         if not expected:
-            return min(container.descriptors() for _ in range(LOOKS) if not time.sleep(TICK))
+            return min(container.descriptors() for _ in range(SAMPLES) if not time.sleep(TICK))
         end = time.monotonic() + SETTLING
         while (found := container.descriptors()) != expected and time.monotonic() < end:
             time.sleep(TICK)
         return found
 
-    def back_within(self):
-        return statistics.median(self.killer.away) if self.killer.away else None
+    def median_outage(self):
+        return statistics.median(self.killer.outage_seconds) if self.killer.outage_seconds else None
 
     def close(self):
         self._ended.set()
         for container in self.containers:
             container.end()
             if container.journal == "small disk":
-                journal.take_away_the_disk(container)
+                journal.remove_small_disk(container)
         self.internet.close()

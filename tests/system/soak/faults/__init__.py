@@ -1,4 +1,4 @@
-"""Every fault there is."""
+"""The list of all faults."""
 
 from soak.faults import clock, descriptors, journal, kernel, memory, tampering, upstream
 

@@ -1,5 +1,5 @@
-"""The clock is stepped, for all processes of one house: their calls for the time of day go through stepped_clock.c. The
-machine's own clock is everybody's, and stays."""
+"""Steps the clock for all processes of one container: their clock calls go through
+stepped_clock.c. The machine's clock does not change."""
 
 import datetime
 import json
@@ -20,7 +20,7 @@ PATIENCE = 5
 
 
 def install(container):
-    """Before it is moved into."""
+    """Call this before the container boots."""
     compiler = shutil.which("cc") or shutil.which("g++")
     container.write(f"{DIRECTORY}/offset", bytes(8))
     subprocess.run([compiler, "-x", "c", "-shared", "-fPIC", "-O1", "-o", container.at(f"{DIRECTORY}/stepped_clock.so"),
@@ -31,26 +31,26 @@ def install(container):
 class Stepped(Fault):
     name = "clock stepped"
 
-    def happen(self, soak, rng, seconds):
-        container = soak.a_house(rng, clock="its own")
+    def inject(self, soak, rng, seconds):
+        container = soak.any_container(rng, clock="its own")
         prove(container.gate_maps("stepped_clock.so"), "the gate's clock is the machine's")
         steps = rng.sample(STEPS, 2)
         with container.at(f"{DIRECTORY}/offset").open("r+b") as file, mmap.mmap(file.fileno(), 8) as offset:
             for step in [*steps, 0]:
                 offset[:8] = struct.pack("q", step)
-                self._see(container, step)
+                self._expect_new_time(container, step)
                 time.sleep(seconds / 3)
         return {"steps": len(steps) + 1, "hours": sum(abs(step) for step in steps) // 3600}
 
-    def _see(self, container, step):
-        """The gate's next events bear the new time."""
+    def _expect_new_time(self, container, step):
+        """Waits until the gate's next events carry the new time."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            container.ask_in_vain(1)
+            container.ask_denied_names(1)
             time.sleep(0.1)
             if abs(last_time(container) - time.time() - step) < PATIENCE:
                 return
-        prove(False, "no event bears the new time")
+        prove(False, "no event carries the new time")
 
 
 def last_time(container):

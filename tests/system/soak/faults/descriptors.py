@@ -1,4 +1,4 @@
-"""Slow TCP clients take every descriptor the gate may have, and more places than it has."""
+"""Slow TCP clients use up the gate's descriptors, and all its places for TCP clients."""
 
 import itertools
 import os
@@ -10,21 +10,21 @@ from soak.fault import Fault, prove
 from support.limits import limit
 
 CLIENTS = 200
-PLACES = 64  # for TCP clients
-SOME = 6  # that were only passing when they were counted
-LEFT = 12
-USUAL = 1024
-BUSY = 0.6  # of the time; a gate that waits for nothing takes all of it
+TCP_CLIENTS = 64  # the gate's limit
+TOLERANCE = 6  # descriptors that were open only briefly when they were counted
+FREE_DESCRIPTORS = 12
+USUAL_LIMIT = 1024
+BUSY = 0.6  # share of processor time; a gate that spins uses all of it
 
 
 class SlowClients(Fault):
     def __init__(self, name, left):
         self.name, self._left = name, left
 
-    def happen(self, soak, rng, seconds):
-        container = soak.a_house(rng)
-        with container.quiet:
-            gate = container.gate_now()
+    def inject(self, soak, rng, seconds):
+        container = soak.any_container(rng)
+        with container.gate_lock:
+            gate = container.current_gate()
             prove(gate, "there was no gate at that moment")
             own = descriptors(gate)
             if self._left:
@@ -36,13 +36,13 @@ class SlowClients(Fault):
                 busy = (processor_time(gate) - spent) / (time.monotonic() - begin)
             finally:
                 if self._left:
-                    limit(gate, "nofile", USUAL)
+                    limit(gate, "nofile", USUAL_LIMIT)
                 for each in held:
                     each.close()
-                container.crowds.append((begin, time.monotonic()))
+                container.saturated.append((begin, time.monotonic()))
         assert answer is not None, f"{container.name}: the gate does not answer over UDP"
         assert busy < BUSY, f"{container.name}: the gate is busy for {busy:.0%} of the time"
-        wanted = len(own) + (self._left or PLACES) - SOME
+        wanted = len(own) + (self._left or TCP_CLIENTS) - TOLERANCE
         prove(most >= wanted, f"the gate never had all {wanted} descriptors")
         return {"clients": len(held), "descriptors of the gate, at most": most, "of the processor's time, %": round(busy * 100)}
 
@@ -65,7 +65,7 @@ def descriptors(pid):
 
 
 def limit_that_leaves(used, left):
-    """The number below which so many are free."""
+    """The limit that leaves this many descriptors free."""
     free = (number for number in itertools.count() if number not in used)
     return next(itertools.islice(free, left, None))
 
@@ -75,4 +75,4 @@ def processor_time(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-FAULTS = [SlowClients("slow TCP clients", 0), SlowClients("slow TCP clients, descriptors exhausted", LEFT)]
+FAULTS = [SlowClients("slow TCP clients", 0), SlowClients("slow TCP clients, descriptors exhausted", FREE_DESCRIPTORS)]

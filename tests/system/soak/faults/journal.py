@@ -1,4 +1,5 @@
-"""What befalls the audit: its disk is full, nobody reads its pipe, its pipe is closed."""
+"""Faults of the audit: its disk is full, its pipe is not read, its pipe is closed, its last line
+is incomplete."""
 
 import fcntl
 import os
@@ -14,28 +15,28 @@ from support import namespaces
 DIRECTORY = "/var/log/ostiary"
 SMALL = b"size=32m,mode=755"
 LOST = re.compile(rb'"event":"events_lost","count":(\d+)')
-HALF = b'{"time":"2026-'
+PARTIAL_LINE = b'{"time":"2026-'
 PATIENCE = 5
-MANY = 1500  # events, each of a name of its own
-FOLDED = 1.5  # seconds, after which they are told
-PIPE_ROOM = 65536 - 2 * 4096  # octets; what is left may be less than an event takes
+MANY_EVENTS = 1500  # events, each with a different name
+FOLD_WINDOW = 1.5  # seconds after which folded events are written
+PIPE_ROOM = 65536 - 2 * 4096  # octets; the rest may be too small for an event
 
 
 def small_disk(container):
-    """Before it is moved into."""
+    """Call this before the container boots."""
     container.mkdir(DIRECTORY)
     namespaces.call("mount", "tmpfs", container.at(DIRECTORY), "tmpfs", 0, SMALL)
 
 
-def take_away_the_disk(container):
+def remove_small_disk(container):
     namespaces.unmount(container.at(DIRECTORY))
 
 
 class DiskFull(Fault):
     name = "audit's disk full"
 
-    def happen(self, soak, rng, seconds):
-        container = soak.a_house(rng, journal="small disk")
+    def inject(self, soak, rng, seconds):
+        container = soak.any_container(rng, journal="small disk")
         journal, filler = container.at(f"{DIRECTORY}/audit.jsonl"), container.at(f"{DIRECTORY}/filler")
         with journal.open("r+b") as file:
             file.truncate(0)
@@ -50,7 +51,7 @@ class DiskFull(Fault):
         lost = lambda: sum(map(int, LOST.findall(journal.read_bytes())))
         while not lost() and time.monotonic() < end + 5:
             time.sleep(0.1)
-        prove(lost(), "the journal tells of no event that was lost")
+        prove(lost(), "the journal reports no lost event")
         return {"events lost": lost(), "octets written meanwhile": written}
 
 
@@ -67,36 +68,36 @@ def fill(path):
 class PipeUnread(Fault):
     name = "audit's pipe not read"
 
-    def happen(self, soak, rng, seconds):
-        container = soak.a_house(rng, journal="pipe")
+    def inject(self, soak, rng, seconds):
+        container = soak.any_container(rng, journal="pipe")
         err = container.session.err
         prove(err.fd is not None, "the pipe was closed before")
-        container.deaf = True
+        container.unread = True
         try:
-            container.ask_in_vain(MANY)
-            time.sleep(max(seconds, FOLDED))
+            container.ask_denied_names(MANY_EVENTS)
+            time.sleep(max(seconds, FOLD_WINDOW))
             waiting = struct.unpack("i", fcntl.ioctl(err.fd, termios.FIONREAD, bytes(4)))[0]
         finally:
-            container.deaf = False
+            container.unread = False
         prove(waiting > PIPE_ROOM, f"only {waiting} octets waited to be read")
-        return {"octets nobody read": waiting}
+        return {"octets not read": waiting}
 
 
 class PipeClosed(Fault):
     name = "audit's pipe closed"
 
-    def happen(self, soak, rng, seconds):
-        container = soak.a_house(rng, journal="pipe to close")
+    def inject(self, soak, rng, seconds):
+        container = soak.any_container(rng, journal="pipe to close")
         container.listen()
-        prove(container.session.err.fd is not None, "it stays closed, since it was once")
+        prove(container.session.err.fd is not None, "an earlier run has closed it")
         container.session.err.close()
         time.sleep(seconds)
-        prove(not is_read(container.keeper), "somebody still reads it")
+        prove(not is_read(container.keeper), "the pipe is still open")
         return {"closed for good": 1}
 
 
 def is_read(keeper):
-    """Whether somebody is at the other end of its standard error."""
+    """Whether the other end of the keeper's standard error is open."""
     copy = os.open(f"/proc/{keeper}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
     try:
         watch = select.poll()
@@ -106,22 +107,22 @@ def is_read(keeper):
         os.close(copy)
 
 
-class HalfALine(Fault):
+class LastLineCutShort(Fault):
     name = "audit's last line cut short"
 
-    def happen(self, soak, rng, seconds):
-        container = soak.a_house(rng, journal="file")
+    def inject(self, soak, rng, seconds):
+        container = soak.any_container(rng, journal="file")
         journal = container.at(f"{DIRECTORY}/audit.jsonl")
-        with container.quiet:
+        with container.gate_lock:
             with journal.open("ab", buffering=0) as file:
-                file.write(HALF)
-            container.ask_in_vain(50)
+                file.write(PARTIAL_LINE)
+            container.ask_denied_names(50)
             prove(container.answers() is not None, "the gate does not answer")
             end = time.monotonic() + PATIENCE
-            while (found := journal.read_bytes().find(HALF + b"\n{")) < 0 and time.monotonic() < end:
+            while (found := journal.read_bytes().find(PARTIAL_LINE + b"\n{")) < 0 and time.monotonic() < end:
                 time.sleep(0.05)
-        assert found > 0, f"{container.name}: nobody ended the line"
+        assert found > 0, f"{container.name}: the line was not ended"
         return {"ended by the next event": 1}
 
 
-FAULTS = [DiskFull(), HalfALine(), PipeUnread(), PipeClosed()]
+FAULTS = [DiskFull(), LastLineCutShort(), PipeUnread(), PipeClosed()]

@@ -1,5 +1,5 @@
-"""The gate gets no more memory: by its own limit, where allocation fails, or by a control group's, where the kernel ends
-it. Both are a death, and nothing more."""
+"""The gate gets no more memory: allocation fails at its own limit, or the kernel kills it at the
+limit of its control group. Either way the gate dies, and nothing else happens."""
 
 import contextlib
 import os
@@ -10,28 +10,28 @@ from soak.fault import Fault, prove
 from support.limits import limit
 from support.waiting import eventually
 
-GROUPS = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")  # of the first version, and of the second
-MORE = 64 * 1024  # octets, than it has at the moment
+GROUPS = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")  # of cgroup v1, and of v2
+EXTRA = 64 * 1024  # octets, in addition to its present size
 PATIENCE = 8
 
 
 class Limit(Fault):
-    def happen(self, soak, rng, seconds):
-        container = soak.a_house_that_may_lose_its_gate(rng)
+    def inject(self, soak, rng, seconds):
+        container = soak.container_whose_gate_may_die(rng)
         prove(container, "every gate died too often for now")
-        with container.quiet:
-            gate = container.gate_now()
+        with container.gate_lock:
+            gate = container.current_gate()
             prove(gate, "there was no gate at that moment")
             began = time.monotonic()
             with self._limited(gate):
-                while container.gate_now() == gate and time.monotonic() < began + PATIENCE:
+                while container.current_gate() == gate and time.monotonic() < began + PATIENCE:
                     with container.unfinished_questions(60):
-                        container.ask_in_vain(1200)
-                prove(container.gate_now() != gate, f"the gate lived on for {PATIENCE} s")
+                        container.ask_denied_names(1200)
+                prove(container.current_gate() != gate, f"the gate survived for {PATIENCE} s")
                 container.kills.append(time.monotonic())
             eventually(container.answers, f"{container.name}: a gate answers afterwards")
-            container.downs.append((began, time.monotonic()))
-            container.crowds.append((began, time.monotonic()))
+            container.outages.append((began, time.monotonic()))
+            container.saturated.append((began, time.monotonic()))
         return {"deaths": 1}
 
 
@@ -53,7 +53,7 @@ class ControlGroup(Limit):
         group = make_group()
         try:
             (group / "cgroup.procs").write_text(str(gate))
-            limit_of_group(group).write_text(str(MORE))
+            limit_of_group(group).write_text(str(EXTRA))
             yield
         finally:
             end = time.monotonic() + PATIENCE

@@ -1,4 +1,5 @@
-// The time of day as another clock has it: ahead by as many seconds as the file says. Loaded into every process of a house.
+// A clock that is ahead by as many seconds as the file says. Loaded into every process of a
+// container.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-"""An upstream that goes silent, slow, refuses, truncates, lies, answers late or twice. What is cached goes on meanwhile,
-and what is not gets an honest SERVFAIL or the truth."""
+"""An upstream that is silent, slow or late, refuses, truncates, lies, or answers twice. Cached
+names stay available; other names get SERVFAIL or the correct answer."""
 
 import random
 import time
@@ -11,8 +11,8 @@ from soak.fault import Fault, prove
 from support.behaviours import delayed, reply_to
 from support.misbehaviours import ALL, another_id
 
-LURE = {4: "203.0.113.99", 6: "2001:db8:bad::99"}  # nobody gives leave to go there
-LATER_THAN_ANYBODY_WAITS = 6  # seconds; the gate gives up after five
+LURE = {4: "203.0.113.99", 6: "2001:db8:bad::99"}  # no rule allows these
+AFTER_THE_TIMEOUT = 6  # seconds; the gate gives up after five
 SLOW = 0.8
 
 
@@ -20,9 +20,9 @@ class Upstream(Fault):
     def __init__(self, name, behaviour):
         self.name, self._behaviour = name, behaviour
 
-    def happen(self, soak, rng, seconds):
+    def inject(self, soak, rng, seconds):
         before = soak.answers_by_code()
-        asked, own = 0, random.Random(rng.random())  # asked for by another thread, whenever somebody asks
+        asked, own = 0, random.Random(rng.random())  # set by the thread of the upstream
 
         def behave(question):
             nonlocal asked
@@ -30,12 +30,12 @@ class Upstream(Fault):
             return self._behaviour(soak.resolver, own, question)
         if delay := getattr(self._behaviour, "delay", 0):
             behave = delayed(delay, behave)
-        soak.resolver.be(behave)
+        soak.resolver.behave_as(behave)
         try:
             time.sleep(seconds)
         finally:
-            soak.resolver.be(soak.resolver.honest)
-        prove(asked, "nobody asked meanwhile")
+            soak.resolver.behave_as(soak.resolver.honest)
+        prove(asked, "no question came meanwhile")
         after = soak.answers_by_code()
         return {"questions": asked, "answered": after["answered"] - before["answered"],
                 "SERVFAIL": after["servfail"] - before["servfail"]}
@@ -74,7 +74,7 @@ def late(resolver, rng, question):
 
 
 slow.delay = SLOW
-late.delay = LATER_THAN_ANYBODY_WAITS
+late.delay = AFTER_THE_TIMEOUT
 
 FAULTS = [Upstream("upstream silent", silent), Upstream("upstream slow", slow), Upstream("upstream refuses", refuses),
           Upstream("upstream truncates", truncates), Upstream("upstream lies", lies),
