@@ -1,6 +1,8 @@
-// What runs inside, as the agent: workers that run one program after another until they are told to stop.
-//   hunt_agent run agent|inside SHARED REQUEST WORKERS SEED MASK STAGE…     MASK: words with commas, or "-"
-//   hunt_agent print agent|inside SEED MASK                                 a seed's program as text
+// Runs as the agent, or in a container inside the agent's: workers that run one program after
+// another until the operator stops them.
+//   hunt_agent run agent|inside SHARED REQUEST WORKERS SEED MASK STAGE…
+//   hunt_agent print agent|inside SEED MASK     prints the program of a seed
+// MASK is words separated by commas, or "-".
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -31,7 +33,7 @@ struct Settings {
   uint64_t seed;
   Mask mask;
   Stage stage;
-  size_t first_worker;  // agents that share a page have slots of their own there
+  size_t first_worker;  // agents that share a page have different slots there
 };
 
 Mask parse_mask(const std::string& text) {
@@ -53,10 +55,10 @@ void remember(Worker& worker, uint64_t seed) {
 
 void run(Machine& machine, const Program& program, uint64_t seed, pid_t self) {
   machine.run(program, seed);
-  if (::getpid() != self) ::_exit(0);  // a fork's child
+  if (::getpid() != self) ::_exit(0);  // the child of a fork step
 }
 
-// Programs that the operator wrote down.
+// Runs the programs that the operator wrote to the request file.
 void run_request(Shared& shared, const Settings& settings, Machine& machine, pid_t self) {
   const uint64_t request = shared.request.load();
   if (request == shared.request_done.load()) return;
@@ -65,7 +67,7 @@ void run_request(Shared& shared, const Settings& settings, Machine& machine, pid
   std::string problem;
   auto program = parse(text.str(), problem);
   if (!program) std::fprintf(stderr, "hunt: not a step: %s\n", problem.c_str());
-  // A container inside makes raw packets and nothing else; the agent has not the capability for them.
+  // A container inside makes only raw packets. The agent lacks the capability for them.
   if (program && settings.grammar == Grammar::inside)
     std::erase_if(*program, [](const Step& step) { return step.kind != Kind::raw; });
   for (uint32_t turn = 0; program && turn < shared.times.load(); ++turn)
@@ -80,7 +82,7 @@ void run_request(Shared& shared, const Settings& settings, Machine& machine, pid
   const pid_t self = ::getpid();
   const bool takes_requests = number == 0;
   Worker& worker = shared.workers[settings.first_worker + number];
-  // A worker that is started again goes on with other programs.
+  // A restarted worker runs other programs than before.
   Random seeds(settings.seed + 0x10001 * (number + 1) + worker.programs.load());
   Machine machine(settings.stage, exchange[0], exchange[1]);
   while (shared.stop.load(std::memory_order_relaxed) == 0) {

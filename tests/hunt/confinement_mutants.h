@@ -1,11 +1,11 @@
-// hunt/confinement_mutants.h: the agent's confinement with one thing weakened, as many as there are things.
-// Made from the values themselves, the filter's instructions and the lists, and from the calls that
-// confine() makes: what is added has its mutants at once.
-// Not made, since it would be the same confinement:
-// - no step is skipped that only asks (PR_CAPBSET_READ, gettid), or drops a capability that this machine
-// lacks;
-// - no jump's length is changed, but for none at all: every other length is a jump into another part, and
-//   the jump's own mutants stand for what it judges.
+// hunt/confinement_mutants.h: all mutants of the agent's confinement, each with one part weakened.
+// They are made from the values themselves (the filter's instructions, the lists) and from the
+// calls that confine() makes, so that a new part has mutants automatically. Some changes are not
+// mutants because they do not weaken anything:
+// - a step that only reads (PR_CAPBSET_READ, gettid), or that drops a capability which this machine
+//   lacks, is not skipped;
+// - a jump's length is only changed to zero: any other length jumps into another part, and the
+//   mutants of the jump itself cover what it checks.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 
 namespace ostiary::hunt {
 
-// What is changed, for people, and for the table the part that it belongs to.
+// A description of the change, and the part that it belongs to in the table.
 struct Change {
   std::string part;
   std::string what;
@@ -39,7 +39,7 @@ std::vector<CapabilityMutant> capability_mutants(std::span<const unsigned> kept)
 
 Change without_expectation(const std::string& what);
 
-// `call` is what confine() does in this step, which is left out.
+// `call` is the call of confine() that this step skips.
 Change without_step(const std::string& call);
 
 std::string key_of(const Change& change);

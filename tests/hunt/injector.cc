@@ -153,7 +153,7 @@ void inject(const Stage& stage, Judge& judge, Shared& shared, uint64_t seed) {
     if (shared.pause.load() > 1) continue;
     for (size_t count = 0; count < burst; ++count) {
       const auto packet = packets.next();
-      judge.began(packet.flow);  // before an answer can be on the wire
+      judge.add_inbound_flow(packet.flow);  // before an answer can be on the wire
       send(socket4, socket6, packet);
       shared.injected.fetch_add(1);
     }

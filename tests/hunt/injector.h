@@ -1,5 +1,5 @@
-// hunt/injector.h: packets from outside to the agent's host, from few peers to few ports, so that programs
-// meet them.
+// hunt/injector.h: sends packets from outside to the agent's host, from few peers to few ports, so
+// that programs receive some of them.
 #pragma once
 
 #include "judge.h"
@@ -8,7 +8,7 @@
 
 namespace ostiary::hunt {
 
-// Until the page says stop. In a thread of its own.
+// Runs until the page's `stop` is set. For a thread of its own.
 void inject(const Stage& stage, Judge& judge, Shared& shared, uint64_t seed);
 
 }  // namespace ostiary::hunt

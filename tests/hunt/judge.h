@@ -1,6 +1,7 @@
-// hunt/judge.h: what a packet on the wire is, and whether it had leave.
-// Leave comes from what the upstream answered for allowed names and from the networks that the policy allows,
-// never from the gate. Neighbour discovery and the kernel's echo replies have leave too.
+// hunt/judge.h: classifies a packet on the wire, and decides whether it is permitted.
+// A packet is permitted because of what the upstream answered for allowed names, because of the
+// networks that the policy allows, or because it is neighbour discovery or an echo reply of the
+// kernel. The judge never asks the gate.
 #pragma once
 
 #include <cstdint>
@@ -9,18 +10,18 @@
 #include <string>
 #include <tuple>
 
-#include "sight.h"
+#include "observation.h"
 #include "stage.h"
 
 namespace ostiary::hunt {
 
 enum class Scope : uint8_t { container, user };
 
-// At the end the rules may go, and then the kernel's own packets about the link leave.
-// After the end, and after a flush, it still answers for connections that are closed.
+// While the boot ends, the rules may be removed, and the kernel's own packets about the link leave.
+// After the end, and after a flush, the kernel still replies for closed connections.
 enum class Phase : uint8_t { hunting, flushed, ending, ended };
 
-// A flow from outside, as the agent's answers to it would look.
+// A flow from outside, described by the packets that answer it.
 struct Flow {
   uint8_t protocol = 0;
   Address peer{};
@@ -40,24 +41,24 @@ class Judge {
   Judge(const Stage& stage, Scope scope);
 
   // Called by the upstream.
-  void told(const Address& address);
+  void allow(const Address& address);
   // Called by the injector.
-  void began(const Flow& flow);
+  void add_inbound_flow(const Flow& flow);
 
-  Verdict judge(const Sight& sight, Phase phase) const;
+  Verdict judge(const Observation& observation, Phase phase) const;
 
  private:
   bool is_own(const Address& address) const;
-  bool is_told(const Address& address) const;
-  bool is_answer(const Sight& sight) const;
-  bool has_leave(const Sight& sight) const;
-  std::string kind_of(const Sight& sight) const;
+  bool is_allowed(const Address& address) const;
+  bool is_answer(const Observation& observation) const;
+  bool is_permitted(const Observation& observation) const;
+  std::string class_of(const Observation& observation) const;
 
   Stage stage_;
   Scope scope_;
   Address resolver4_, resolver6_;
   mutable std::mutex mutex_;
-  std::set<Address> told_;
+  std::set<Address> allowed_;
   std::set<Flow> flows_;
 };
 

@@ -1,4 +1,5 @@
-// Prints the mutants of the agent's confinement, as lines of JSON. Needs root, to see which steps there are.
+// Prints the mutants of the agent's confinement as lines of JSON. Needs root, to record the steps
+// of confine().
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -26,7 +27,7 @@ void print(const Change& change) {
   std::printf("%s\n", line.dump().c_str());
 }
 
-// A child confines itself, and prints the steps that `known` does not hold.
+// A child confines itself, and prints the steps that are not in `known`.
 bool print_steps(uid_t user, std::set<std::string>& known) {
   std::array<int, 2> ends{};
   if (::pipe(ends.data()) != 0) return false;

@@ -1,4 +1,4 @@
-// Prints the mutants of the ruleset that a hunt's boot has, as lines of JSON.
+// Prints the mutants of the ruleset of a hunt's boot as lines of JSON.
 //   hunt_mutants container|user
 #include <cstdio>
 #include <cstdlib>

@@ -78,7 +78,7 @@ void append(std::vector<uint8_t>& out, const Address& address) {
   out.insert(out.end(), address.begin(), address.end());
 }
 
-// Source routes of IPv4: one hop, and where a packet goes from there.
+// IPv4 source routes: one hop, and the address to which the packet continues.
 std::vector<uint8_t> ip_options(int kind, const Place& first, const Place& last) {
   std::vector<uint8_t> out;
   switch (kind) {
@@ -309,7 +309,7 @@ void put16(std::vector<uint8_t>& out, size_t at, uint32_t value) {
   out[at + 1] = static_cast<uint8_t>(value);
 }
 
-// A payload behind a transport header, with a checksum where it needs one.
+// A payload behind a transport header, with a checksum if the protocol has one.
 std::vector<uint8_t> transport(uint8_t protocol, const Step& step, const Place& from, const Place& to,
                                std::span<const uint8_t> payload) {
   std::vector<uint8_t> out;
@@ -451,7 +451,8 @@ void Machine::open(const Step& step) {
   put(step.slot, ::socket(families()[step.arguments[0]].value, type, protocols_[step.slot]));
 }
 
-// A DNS question for an address: of the allowed name, or of one that no rule names and that holds the seed.
+// A DNS question for the allowed name, or for a name that no rule allows and that contains the
+// seed.
 std::vector<uint8_t> Machine::question(int kind) const {
   std::string name = kind == allowed_question ? "allowed" : std::string(16, '0');
   if (kind == denied_question)
@@ -470,7 +471,7 @@ void Machine::send(const Step& step) {
   Message message;
   const int kind = payloads()[step.arguments[2]].value;
   std::vector<uint8_t> asked = kind < 0 ? question(kind) : std::vector<uint8_t>{};
-  // A ping socket takes nothing but an echo request.
+  // A ping socket accepts only echo requests.
   std::array<uint8_t, 8> echo{};
   const int protocol = protocols_[step.slot];
   const bool is_ping = protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;

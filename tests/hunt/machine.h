@@ -1,5 +1,5 @@
-// hunt/machine.h: runs programs: the sockets, and what each step does to them.
-// Nothing here blocks but `wait`. Errors are the programs' business: nobody looks at them.
+// hunt/machine.h: runs programs: owns their sockets, and executes each step.
+// Only `wait` blocks. Errors are ignored.
 #pragma once
 
 #include <array>
@@ -13,10 +13,10 @@ namespace ostiary::hunt {
 
 class Machine {
  public:
-  // Sockets are passed between workers over this Unix socket, one end for all.
+  // Workers pass sockets to each other over this Unix socket; all workers share one end.
   Machine(const Stage& stage, int exchange_give, int exchange_take);
 
-  // Every socket is closed afterwards. The payload names the seed.
+  // Closes every socket at the end. The payload contains the seed.
   void run(const Program& program, uint64_t seed);
 
  private:
@@ -36,7 +36,7 @@ class Machine {
   int give_;
   int take_;
   std::array<int, limits::slots> sockets_{};
-  std::array<int, limits::slots> protocols_{};  // as the sockets were made
+  std::array<int, limits::slots> protocols_{};  // as passed to socket()
   std::vector<uint8_t> payload_;
   uint64_t seed_ = 0;
 };

@@ -1,6 +1,6 @@
-// hunt/mutant_key.h: which mutant a program of the tests is.
-// The key stands behind the program's own octets, where scripts/hunt writes it: "\nMUTANT " and the key.
-// The shipped program has none of this.
+// hunt/mutant_key.h: which mutant a program is.
+// scripts/hunt appends "\nMUTANT " and the key to the program file. The shipped program does not
+// contain this code.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace ostiary::hunt {
 
-// Of a mutant, by the words that make it the only one.
+// The key of a mutant, from words that identify it uniquely.
 std::string key_of(std::string_view words);
 
-// Empty: this program is none.
+// Empty if this program is not a mutant.
 std::string key_of_this_program();
 
 }  // namespace ostiary::hunt

@@ -11,18 +11,19 @@ namespace {
 
 using Json = nlohmann::json;
 
-// What a chain comes before or after, by the priorities that everybody uses. A mutant puts it on the other
-// side. There are none in these hooks: in prerouting the chain looks at source and interface, which nothing
-// there changes; before input and forward, tracking and the redirects of others are over.
+// Priorities that other tables commonly use. A mutant moves a chain across one of them. The other
+// hooks have none: in prerouting the chain checks source and interface, which other tables do not
+// change there; at input and forward, tracking and redirects are already done.
 struct Landmark {
   const char* hook;
   int priority;
 };
-constexpr Landmark landmarks[] = {{"output", 200},        // where this table judges
-                                  {"output", -300},       // where others exempt packets from tracking
-                                  {"output", -200},       // connection tracking
-                                  {"output", -100},       // where others change destinations, such as Docker
-                                  {"postrouting", 100}};  // where others change sources
+constexpr Landmark landmarks[] = {
+    {"output", 200},        // where this table decides
+    {"output", -300},       // where other tables exempt packets from tracking
+    {"output", -200},       // connection tracking
+    {"output", -100},       // where other tables change destinations, such as Docker's
+    {"postrouting", 100}};  // where other tables change sources
 constexpr int step = 5;
 
 bool is_chain(const Json& command, const char* name) {
@@ -53,7 +54,8 @@ class Maker {
   std::vector<Mutant> made;
 
  private:
-  // The place, such as a rule's number, is for people: it depends on the other commands.
+  // The description contains the position, such as a rule's number; the key does not, since it
+  // depends on other commands.
   void make(const std::string& place, const std::string& change, std::optional<Json> replacement) {
     made.push_back({key_of(dump_ + std::to_string(times_) + change), place + ": " + change, index_,
                     std::move(replacement)});
@@ -67,7 +69,7 @@ class Maker {
       const Json& statement = rule["expr"][at];
       const bool is_match = statement.contains("match");
       const bool is_verdict = !is_match && at + 1 == rule["expr"].size();
-      if (is_verdict) continue;  // the same as no rule
+      if (is_verdict) continue;  // the same as removing the rule
       if (statement.contains("counter")) continue;
       if (is_match && only_saves_work(rule, statement)) continue;
       Json changed = command;
@@ -77,14 +79,14 @@ class Maker {
     }
   }
 
-  // Loopback addresses have one way, so that a second lookup changes nothing. But what `direct` accepts would
-  // keep an inverted mark.
+  // A second route lookup gives the same route for loopback addresses. But packets that `direct`
+  // accepts would keep an inverted mark.
   bool only_saves_work(const Json& rule, const Json& statement) const {
     return !has_direct_ && rule["chain"] == "invert" && statement["match"]["right"].contains("prefix") &&
            statement["match"]["right"]["prefix"]["addr"] == "127.0.0.0";
   }
 
-  // One value of several: a weaker match where it denies, a narrower one where it accepts.
+  // One value of several: a weaker match if the rule denies, a narrower one if it accepts.
   void of_values(const Json& command, const std::string& name, size_t at, const Json& right) {
     if (!right.is_object() || !right.contains("set") || right["set"].size() < 2) return;
     for (size_t value = 0; value < right["set"].size(); ++value) {

@@ -1,6 +1,6 @@
-// hunt/mutants.h: the ruleset with one thing weakened or taken away, as many as there are things.
-// Made from the ruleset's own commands, so that a rule that is added has its mutants at once. A rule that the
-// ruleset of list_mutants.cc does not make has none.
+// hunt/mutants.h: all mutants of the ruleset, each with one part weakened or removed.
+// They are made from the ruleset's commands, so that a new rule has mutants automatically. A rule
+// that the ruleset of list_mutants.cc does not contain has none.
 #pragma once
 
 #include <optional>
@@ -12,10 +12,10 @@
 namespace ostiary::hunt {
 
 struct Mutant {
-  std::string key;   // the same in every ruleset that has this very command
-  std::string what;  // for people
+  std::string key;   // the same in every ruleset that contains this command
+  std::string what;  // a description
   size_t command = 0;
-  std::optional<nlohmann::json> replacement;  // nothing: the command is left out
+  std::optional<nlohmann::json> replacement;  // nothing: the command is removed
 };
 
 std::vector<Mutant> mutants(const nlohmann::json& commands);

@@ -1,4 +1,5 @@
-// Stands in for nft::commands() in programs that are linked with --wrap: the ruleset with one mutant in it.
+// Replaces nft::commands() in programs that are linked with --wrap: the ruleset with one mutant in
+// it.
 #include <string>
 
 #include <nlohmann/json.hpp>

@@ -38,14 +38,14 @@ bool is_own(const hunt::Change& change) {
 bool is_confining = false;
 std::vector<std::string>* recorded = nullptr;
 
-// Whether this step is the one to leave out.
+// Whether this step is the one to skip.
 bool is_left_out(const std::string& call) {
   if (!is_confining) return false;
   if (recorded != nullptr) recorded->push_back(call);
   return is_own(hunt::without_step(call));
 }
 
-// To drop what this machine lacks changes nothing.
+// Dropping a capability that this machine lacks changes nothing.
 bool has(unsigned long capability) {
   return ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1;
 }
@@ -131,7 +131,7 @@ Result<> mutated_expect_none(const Result<>& hidden) {
   return is_left_out("that it is hidden is read back") ? Result<>() : real_expect_none(hidden);
 }
 
-// The names are the linker's.
+// The linker defines these names.
 // NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 

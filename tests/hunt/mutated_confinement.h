@@ -1,4 +1,4 @@
-// hunt/mutated_confinement.h: stands in for the parts of confine() in programs that are linked with --wrap:
+// hunt/mutated_confinement.h: replaces parts of confine() in programs that are linked with --wrap:
 // the agent's confinement with one mutant in it.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace ostiary::hunt {
 
-// The steps of each confine() in this process and its children from now on go into `steps`.
+// Appends the steps of each later confine() in this process and its children to `steps`.
 void record_steps(std::vector<std::string>& steps);
 
 }  // namespace ostiary::hunt

@@ -1,7 +1,7 @@
-// The outside of a hunt: judges every packet on the wire, is the upstream and every host, and sends packets
-// in.
+// The network outside of a hunt: judges every packet on the wire, is the upstream and all hosts,
+// and sends packets to the agent's host.
 //   hunt_outside SHARED INTERFACE container|user SEED inject|quiet STAGE…
-// A finding is a line of JSON on standard output. Ends when standard input is closed.
+// Reports a finding as a line of JSON on standard output. Ends when standard input is closed.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -28,8 +28,8 @@
 
 #include "injector.h"
 #include "judge.h"
+#include "observation.h"
 #include "shared.h"
-#include "sight.h"
 
 namespace ostiary::hunt {
 
@@ -38,7 +38,7 @@ namespace {
 constexpr size_t largest_packet = 1U << 17U;
 constexpr int receive_buffer = 64 << 20;
 constexpr size_t shown_octets = 160;
-constexpr size_t reports_a_class = 3;  // in each epoch
+constexpr size_t reports_a_class = 3;  // per epoch
 constexpr std::array<uint16_t, 5> served_ports{443, 9999, 7001, 7002, 7003};
 constexpr uint16_t dns_port = 53;
 constexpr std::string_view allowed_name = "allowed.hunt.example";
@@ -74,7 +74,7 @@ class Reports {
  public:
   explicit Reports(Shared& shared) : shared_(shared) {}
 
-  void report(const std::string& what, const Sight* sight, std::span<const uint8_t> packet,
+  void report(const std::string& what, const Observation* observation, std::span<const uint8_t> packet,
               std::optional<uint64_t> seed) {
     const std::lock_guard lock(mutex_);
     if (const uint32_t epoch = shared_.epoch.load(); epoch != epoch_) {
@@ -84,9 +84,9 @@ class Reports {
     if (++counts_[what] > reports_a_class) return;
     nlohmann::json line{{"class", what}, {"epoch", epoch_}, {"after the end", shared_.ended.load() != 0}};
     if (seed) line["seed"] = hexadecimal(*seed);
-    if (sight != nullptr) {
-      line["from"] = text(sight->source) + " " + std::to_string(sight->source_port);
-      line["to"] = text(sight->destination) + " " + std::to_string(sight->port);
+    if (observation != nullptr) {
+      line["from"] = text(observation->source) + " " + std::to_string(observation->source_port);
+      line["to"] = text(observation->destination) + " " + std::to_string(observation->port);
       line["packet"] = hexadecimal(packet);
     }
     line["recent"] = recent();
@@ -95,7 +95,7 @@ class Reports {
   }
 
  private:
-  // For packets that name no program.
+  // The latest programs, for packets that do not name one.
   nlohmann::json recent() const {
     nlohmann::json out = nlohmann::json::array();
     for (const Worker& worker : shared_.workers) {
@@ -130,14 +130,14 @@ int open_wire(const char* interface) {
   return wire;
 }
 
-// A packet, and when the kernel saw it.
-struct Seen {
+// A packet, and the time at which the kernel received it.
+struct CapturedPacket {
   std::span<const uint8_t> packet;
   uint64_t at = 0;
 };
 
-// Nothing for what this side sent.
-std::optional<Seen> receive(int wire, std::span<uint8_t> room) {
+// Nothing for packets that this side sent.
+std::optional<CapturedPacket> receive(int wire, std::span<uint8_t> room) {
   sockaddr_ll from{};
   iovec part{room.data(), room.size()};
   alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof(timespec))> control{};
@@ -153,8 +153,9 @@ std::optional<Seen> receive(int wire, std::span<uint8_t> room) {
   timespec at{};
   if (cmsghdr* const first = CMSG_FIRSTHDR(&message); first != nullptr && first->cmsg_type == SO_TIMESTAMPNS)
     std::memcpy(&at, CMSG_DATA(first), sizeof at);
-  return Seen{room.first(static_cast<size_t>(got)),
-              static_cast<uint64_t>(at.tv_sec) * 1'000'000'000U + static_cast<uint64_t>(at.tv_nsec)};
+  return CapturedPacket{
+      room.first(static_cast<size_t>(got)),
+      static_cast<uint64_t>(at.tv_sec) * 1'000'000'000U + static_cast<uint64_t>(at.tv_nsec)};
 }
 
 Phase phase_of(const Shared& shared) {
@@ -166,23 +167,23 @@ Phase phase_of(const Shared& shared) {
 void watch_wire(int wire, const Judge& judge, Shared& shared, Reports& reports) {
   std::vector<uint8_t> room(largest_packet);
   while (true) {
-    const auto seen = receive(wire, room);
-    if (!seen) continue;
+    const auto captured = receive(wire, room);
+    if (!captured) continue;
     if (shared.wire_packets.fetch_add(1) % 256 == 0) {
       tpacket_stats lost{};
       socklen_t room_for = sizeof lost;
       if (::getsockopt(wire, SOL_PACKET, PACKET_STATISTICS, &lost, &room_for) == 0)
         shared.wire_lost.fetch_add(lost.tp_drops);
     }
-    const auto sight = see(seen->packet);
-    if (!sight) continue;  // ARP
-    const Verdict verdict = judge.judge(*sight, phase_of(shared));
+    const auto observation = observe(captured->packet);
+    if (!observation) continue;  // ARP
+    const Verdict verdict = judge.judge(*observation, phase_of(shared));
     if (verdict.kind == Verdict::Kind::admitted) shared.wire_admitted.fetch_add(1);
     if (verdict.kind != Verdict::Kind::finding) continue;
-    if (shared.excused.load() != 0 || seen->at <= shared.excused_until.load())
+    if (shared.excused.load() != 0 || captured->at <= shared.excused_until.load())
       shared.wire_excused.fetch_add(1);
     else
-      reports.report(verdict.what, &*sight, seen->packet, sight->seed);
+      reports.report(verdict.what, &*observation, captured->packet, observation->seed);
   }
 }
 
@@ -211,7 +212,7 @@ Question read_question(std::span<const uint8_t> message) {
   return out;
 }
 
-// Answers the allowed name, and tells the judge.
+// Answers for the allowed name, and reports the address to the judge.
 class Upstream {
  public:
   Upstream(Judge& judge, Shared& shared, Reports& reports)
@@ -235,7 +236,7 @@ class Upstream {
     }
     if (question.type != 1 && question.type != 28) return out;
     const Address address = parse_address(question.type == 1 ? allowed4 : allowed6);
-    judge_.told(address);
+    judge_.allow(address);
     out[7] = 1;
     const size_t skip = question.type == 1 ? 12 : 0;
     const Bytes record{0xc0, 12, 0, static_cast<uint8_t>(question.type), 0, 1, 0, 0,
@@ -316,7 +317,7 @@ class Hosts {
     }
   }
 
-  // From the address that it was sent to.
+  // Replies from the address that the datagram was sent to.
   void answer_datagram(int socket, uint16_t port) {
     std::array<uint8_t, 65536> room;
     alignas(cmsghdr) std::array<uint8_t, 256> control{};
@@ -335,7 +336,7 @@ class Hosts {
     Bytes reply = port == dns_port ? upstream_.answer(said) : Bytes(said.begin(), said.end());
     if (reply.empty()) return;
     piece = {reply.data(), reply.size()};
-    if (cmsghdr* const first = CMSG_FIRSTHDR(&message))  // the interface need not be the same
+    if (cmsghdr* const first = CMSG_FIRSTHDR(&message))  // the reply may use another interface
       std::memset(CMSG_DATA(first) + sizeof(in6_addr), 0, sizeof(unsigned));
     (void)::sendmsg(socket, &message, MSG_DONTWAIT);
   }
@@ -348,7 +349,7 @@ class Hosts {
       sockets_.erase(socket);
       return;
     }
-    if (state.port != dns_port) return;  // taken in, not given back
+    if (state.port != dns_port) return;  // reads the data, and does not answer
     state.pending.insert(state.pending.end(), room.begin(), room.begin() + got);
     while (state.pending.size() >= 2) {
       const size_t size = static_cast<size_t>(state.pending[0] << 8U | state.pending[1]);

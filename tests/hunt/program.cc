@@ -11,7 +11,7 @@
 namespace ostiary::hunt {
 namespace {
 
-// What an argument of a step is drawn from and named by.
+// The tables from which an argument of a step is chosen, and which give it a name.
 enum class Table : uint8_t {
   families,
   types,
@@ -68,7 +68,7 @@ size_t size_of(Table table) {
     case protocols:
       return hunt::protocols().size();
     case places:
-      return place_names().size() + 1;  // the last is "nowhere"
+      return place_names().size() + 1;  // the last index means "nowhere"
     case ports:
       return hunt::ports().size();
     case payloads:
@@ -175,7 +175,7 @@ class Generator {
 
   uint8_t pick(size_t bound) { return static_cast<uint8_t>(random_.below(bound)); }
 
-  // Places of a slot's own family most of the time.
+  // Usually a place of the slot's family.
   uint8_t place(uint8_t slot) {
     if (random_.one_in(24)) return pick(size_of(Table::places));
     if (slot_is_v6_[slot])
@@ -215,8 +215,8 @@ class Generator {
     return step;
   }
 
-  // Half of the time one of those that change where a packet goes or comes from. An option's number is 0 or 1
-  // as often as all others together.
+  // Half of the time, chooses an option that changes the source or destination of packets. An
+  // option's number is 0 or 1 half of the time.
   Step option(uint8_t slot) {
     Step step{Kind::option, slot, {}};
     step.arguments[0] = random_.one_in(2) ? favoured_option() : pick(size_of(Table::options));
@@ -249,8 +249,8 @@ class Generator {
   Step any_step() {
     const auto slot =
         static_cast<uint8_t>(random_.one_in(4) ? random_.below(limits::slots) : random_.below(2));
-    if (speak_v4_next_ != nobody) return speak_v4();
-    if (corked_ != nobody && random_.one_in(2)) return after_cork();
+    if (speak_v4_next_ != no_slot) return speak_v4();
+    if (corked_ != no_slot && random_.one_in(2)) return after_cork();
     const size_t turn = random_.below(100);
     if (turn < 8) return open(slot);
     if (turn < 18) return {Kind::bind, slot, {place(slot), pick(size_of(Table::ports))}};
@@ -269,11 +269,11 @@ class Generator {
     return {Kind::wait, 0, {random_.one_in(20) ? pick(size_of(Table::pauses)) : pick(2)}};
   }
 
-  // An IPv6 socket takes mapped addresses then, also one that does not by itself.
+  // Makes an IPv6 socket accept mapped addresses, even if that is not its default.
   Step speak_v4() {
     Step step{Kind::option, speak_v4_next_, {}};
     step.arguments[0] = v6only_option();
-    speak_v4_next_ = nobody;
+    speak_v4_next_ = no_slot;
     return step;
   }
 
@@ -282,12 +282,12 @@ class Generator {
     return static_cast<uint8_t>(found - options().begin());
   }
 
-  // With octets waiting in a socket, what changes where they go, or sends them.
+  // While data waits in a corked socket: changes its destination, or sends it.
   Step after_cork() {
     const uint8_t slot = corked_;
     if (random_.one_in(2)) return {Kind::connect, slot, {place(slot), pick(size_of(Table::ports))}};
     if (random_.one_in(3)) return option(slot);
-    corked_ = nobody;
+    corked_ = no_slot;
     Step step = send(slot);
     if (random_.one_in(2)) step.arguments[0] = static_cast<uint8_t>(nowhere);
     return step;
@@ -314,9 +314,9 @@ class Generator {
   Random random_;
   const Mask& mask_;
   std::array<bool, limits::slots> slot_is_v6_{};
-  static constexpr uint8_t nobody = limits::slots;
-  uint8_t speak_v4_next_ = nobody;
-  uint8_t corked_ = nobody;  // the slot that was last sent to with MSG_MORE
+  static constexpr uint8_t no_slot = limits::slots;
+  uint8_t speak_v4_next_ = no_slot;
+  uint8_t corked_ = no_slot;  // the slot that was last used with MSG_MORE
 };
 
 std::optional<Step> parse_step(std::istream& words) {

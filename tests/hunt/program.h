@@ -1,5 +1,6 @@
-// hunt/program.h: a program of network system calls, as a value, as text, and from a seed.
-// The same seed and the same mask give the same program everywhere.
+// hunt/program.h: a program of network system calls: as a value, as text, and generated from a
+// seed.
+// The same seed and mask give the same program on every machine.
 #pragma once
 
 #include <array>
@@ -23,11 +24,11 @@ enum class Kind : uint8_t {
   shutdown,
   receive,
   close,
-  give,  // the socket to another worker
-  take,  // one that another worker gave
+  give,  // passes the socket to another worker
+  take,  // receives a socket from another worker
   wait,
   fork,  // the rest of the program runs twice, with the same sockets
-  raw,   // a whole packet, from a container inside this one
+  raw,   // sends a whole packet, from a container inside the agent's
 };
 inline constexpr size_t kinds = 16;
 
@@ -37,7 +38,7 @@ inline constexpr size_t slots = 4;
 inline constexpr size_t steps = 18;
 }  // namespace limits
 
-// The arguments are indices of the tables in words.h.
+// The arguments are indices into the tables in words.h.
 struct Step {
   Kind kind = Kind::wait;
   uint8_t slot = 0;
@@ -48,18 +49,18 @@ using Program = std::vector<Step>;
 
 enum class Grammar : uint8_t { agent, inside };
 
-// Steps whose text contains one of these are not generated.
+// A step whose text contains one of these words is not generated.
 using Mask = std::vector<std::string>;
 
 Program generate(uint64_t seed, Grammar grammar, const Mask& mask);
 
-// A line a step. "#" begins a comment.
+// One line per step. "#" begins a comment.
 std::string text(const Step& step);
 std::string text(const Program& program);
-// Nothing where a line makes no sense; `problem` then says which.
+// Nothing if a line is invalid; `problem` then names the line.
 std::optional<Program> parse(std::string_view text, std::string& problem);
 
-// splitmix64: the seeds of programs, and what is drawn from them.
+// splitmix64: generates the seeds of programs, and all choices in a program.
 class Random {
  public:
   explicit Random(uint64_t seed) : state_(seed) {}

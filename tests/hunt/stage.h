@@ -1,4 +1,5 @@
-// hunt/stage.h: the addresses that programs, injector and judge share. They are few, so that programs meet.
+// hunt/stage.h: the addresses that programs, injector and judge use. They are few, so that programs
+// interact.
 #pragma once
 
 #include <array>
@@ -11,22 +12,22 @@
 
 namespace ostiary::hunt {
 
-// An IPv4 address stands as ::ffff:a.b.c.d.
+// IPv4 addresses are stored as ::ffff:a.b.c.d.
 using Address = std::array<uint8_t, 16>;
 
 Address parse_address(const std::string& text);
 std::string text(const Address& address);
 bool is_v4(const Address& address);
 
-// What differs between two stages. In the order of the programs' arguments.
+// The addresses that differ between two runs, in the order of the programs' arguments.
 struct Stage {
   Address own4;
   Address own6;
-  Address link6;  // own link-local address
+  Address link6;  // the host's link-local address
   Address gateway4;
   Address gateway6;
   Address broadcast4;
-  uint32_t interface = 0;  // index of eth0 inside
+  uint32_t interface = 0;  // the index of eth0 in the agent's container
   static constexpr int arguments = 7;
   static Stage parse(char** words);
 };
@@ -35,11 +36,11 @@ enum class Sort : uint8_t { v4, v6 };
 
 struct Place {
   std::string_view name;
-  Sort sort;        // of the socket address that it is written as
+  Sort sort;        // the family of the socket address
   Address address;  // a mapped IPv4 address in an IPv6 socket address has the sort v6
 };
 
-// Every place a program may name.
+// All addresses that a program can name.
 class Places {
  public:
   explicit Places(const Stage& stage);
@@ -53,7 +54,7 @@ class Places {
   uint32_t interface_;
 };
 
-// Names alone: the same for every stage.
+// Only the names. They are the same in every run.
 std::span<const std::string_view> place_names();
 
 inline constexpr const char* allowed4 = "198.51.100.10";
@@ -62,7 +63,7 @@ inline constexpr const char* resolver4 = "198.51.100.53";
 inline constexpr const char* resolver6 = "2001:db8:53::53";
 inline constexpr const char* unlisted4 = "203.0.113.66";
 inline constexpr const char* unlisted6 = "2001:db8:66::66";
-inline constexpr const char* peer4 = "203.0.113.77";  // sends to the agent's host
+inline constexpr const char* peer4 = "203.0.113.77";  // sends packets to the agent's host
 inline constexpr const char* peer6 = "2001:db8:77::77";
 
 }  // namespace ostiary::hunt

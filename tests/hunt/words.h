@@ -1,4 +1,4 @@
-// hunt/words.h: what the arguments of steps stand for.
+// hunt/words.h: the names that arguments of steps have in a program's text, and their values.
 #pragma once
 
 #include <cstdint>
@@ -63,14 +63,14 @@ std::span<const Word> families();
 std::span<const Word> types();
 std::span<const Word> protocols();
 std::span<const Word> ports();
-std::span<const Word> payloads();  // octets; negative ones are DNS questions
+std::span<const Word> payloads();  // sizes in octets; negative values are DNS questions
 inline constexpr int denied_question = -1;
 inline constexpr int allowed_question = -2;
 std::span<const Word> flags();
 std::span<const Word> controls();
 std::span<const Word> numbers();
-std::span<const Word> interfaces();  // 0 none, 1 lo, 2 eth0
-std::span<const Word> routes();      // kinds of routing headers and of IPv4's source routes
+std::span<const Word> interfaces();  // 0: none, 1: lo, 2: eth0
+std::span<const Word> routes();      // kinds of routing headers and of IPv4 source routes
 std::span<const Word> ways();        // of shutdown
 std::span<const Word> pauses();      // in microseconds
 std::span<const Word> tcp_flags();   // of raw packets

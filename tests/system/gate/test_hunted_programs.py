@@ -34,4 +34,4 @@ def hunted(request, scratch, binary):
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_it_sends_nothing_without_leave(hunted, program):
-    assert hunted.classes_of(program.read_text(), TIMES, PATIENCE) == set()
+    assert hunted.finding_classes(program.read_text(), TIMES, PATIENCE) == set()

@@ -1,9 +1,11 @@
-"""Runs random programs of network system calls as the confined agent, with the wire as the judge: docs/testing.md
+"""Runs random programs of network system calls as the confined agent, and checks every packet on
+the wire: docs/testing.md
 
-Every packet that leaves the agent's host must have leave: from what the upstream answered for the allowed name, or as
-one to an allowed network, of neighbour discovery, or an echo reply of the kernel's; never from the gate. The hunt runs for
---seconds and exits with status 1 if it found anything. The program of each finding is left in build/hunt/findings/, as
-short as it could be made. Such a file is text, a line a system call, and can be changed and run again with --replay.
+A packet may leave the agent's host only if the upstream gave its destination for the allowed name,
+if it goes to an allowed network, or if it is neighbour discovery or an echo reply of the kernel.
+The hunt never asks the gate. It runs for --seconds and exits with status 1 if it found anything.
+The program of each finding is written to build/hunt/findings/, minimised. The file is text with one
+system call per line. It can be edited and run again with --replay.
 """
 
 import argparse
@@ -26,41 +28,41 @@ from hunt.internet import Internet
 from support import namespaces
 from support.project import ROOT
 
-ALL_KINDS = 16  # rounds have every combination of scope, agent, flushes and a container inside
-ROUND = (15, 300)  # seconds; each is a boot of its own
-CANDIDATES = 24  # programs tried where a packet names none
+ALL_KINDS = 16  # rounds alternate all combinations of scope, agent, flushes and an inner container
+ROUND = (15, 300)  # seconds; each round is one boot
+CANDIDATES = 24  # programs to try if a packet does not name one
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/hunt", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, help="of hunting, without boots and ends: 120; of each mutant: 3")
+    parser.add_argument("--seconds", type=float, help="hunting time without boots; the default is 120, and 3 for each mutant")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(31),
-                        help="the same programs again, though not at the same moments")
-    parser.add_argument("--scope", choices=["container", "user"], help="of the gate; both in turn if not said")
-    parser.add_argument("--as", dest="who", choices=["user", "root"], help="whom the agent is; both in turn if not said")
+                        help="runs the same programs again, though with other timing")
+    parser.add_argument("--scope", choices=["container", "user"], help="the gate's scope; default: both in turn")
+    parser.add_argument("--as", dest="who", choices=["user", "root"], help="the agent's user; default: both in turn")
     parser.add_argument("--flushes", choices=["yes", "no"],
-                        help="whether the operator flushes the rules now and then; both in turn if not said")
-    parser.add_argument("--quiet", action="store_true", help="nothing comes in from outside")
+                        help="whether the operator flushes the rules regularly; default: both in turn")
+    parser.add_argument("--quiet", action="store_true", help="inject no packets from outside")
     parser.add_argument("--inside", choices=["yes", "no"],
-                        help="whether a container inside sends packets of its own making, in container scope; both in turn "
-                             "if not said")
+                        help="in container scope, whether a container inside sends raw packets; default: both in "
+                             "turn")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--without", default="", metavar="WORDS",
-                        help="steps that contain one of these words are left out: what is known already")
-    parser.add_argument("--linger", type=float, default=10, help="seconds that the wire stays open after each end")
-    parser.add_argument("--until", metavar="REGEX", help="end at the first finding whose class matches, and do not minimise")
-    parser.add_argument("--replay", type=Path, metavar="FILE", help="run one program, and say what leaves")
+                        help="do not generate steps that contain one of these words")
+    parser.add_argument("--linger", type=float, default=10, help="seconds to watch the wire after each boot")
+    parser.add_argument("--until", metavar="REGEX", help="end at the first finding whose class matches; do not minimise")
+    parser.add_argument("--replay", type=Path, metavar="FILE", help="run one program, and report its findings")
     parser.add_argument("--mutants", nargs="?", const="", metavar="REGEX",
-                        help="is each statement of the ruleset load-bearing? Each mutant of it (that matches) is hunted in "
-                             "for --seconds, and tested; ends with status 1 if nobody notices one")
+                        help="is each statement of the ruleset needed? Hunts with each mutant (that matches) for "
+                             "--seconds, and runs the tests; exits with status 1 if one survives")
     parser.add_argument("--confinement-mutants", nargs="?", const="", metavar="REGEX",
-                        help="is each part of the agent's confinement load-bearing? Each mutant of it (that matches) is "
-                             "given to the tests of confinement; ends with status 1 if nobody notices one")
+                        help="is each part of the agent's confinement needed? Runs the tests of confinement with "
+                             "each mutant (that matches); exits with status 1 if one survives")
     parser.add_argument("--tests", choices=["yes", "no", "unit"], default="yes",
-                        help="whether the tests are asked about mutants, too: unit tests before the hunter, and system "
-                             "tests after it. unit: they alone, in minutes")
-    parser.add_argument("--ostiary", type=Path, default=os.environ.get("OSTIARY_BINARY"), help="the binary to hunt in")
+                        help="whether to run the tests with mutants too: unit tests before the hunt, system tests "
+                             "after it. unit: only the unit tests, which takes minutes")
+    parser.add_argument("--ostiary", type=Path, default=os.environ.get("OSTIARY_BINARY"), help="the program under test")
     wanted = parser.parse_args()
     if wanted.seconds is None:
         wanted.seconds = 120 if wanted.mutants is None else 3
@@ -132,7 +134,8 @@ class Hunt:
         scope = wanted.scope or ("container", "user")[number % 2]
         who = "user" if scope == "user" else wanted.who or ("user", "root")[number // 2 % 2]
         flushes = (wanted.flushes or ("no", "yes")[number // 4 % 2]) == "yes"
-        # Eight rounds have half of the combinations, with each two of their parts.
+        # Any eight consecutive rounds have half of all combinations, and every pair of two
+        # settings.
         inside = (wanted.inside or ("no", "yes")[(number // 2 + number // 4 + number // 8) % 2]) == "yes"
         return SimpleNamespace(scope=scope, who=who, flushes=flushes, quiet=wanted.quiet,
                                inside=inside and scope == "container", workers=wanted.workers,
@@ -156,21 +159,21 @@ class Hunt:
                 self.found["the boot failed"] = 0
             else:
                 start = time.monotonic()
-                round.hunt(seconds, lambda: self.say(round, start), judge)
+                round.hunt(seconds, lambda: self.report_progress(round, start), judge)
                 round.end(self.wanted.linger)
                 judge(minimising=False)
-                self.say(round, start)
+                self.report_progress(round, start)
         finally:
             self.hunted += seconds
             round.close(self.internet)
 
-    def say(self, round, start):
+    def report_progress(self, round, start):
         page, spent = round.page, max(0.001, time.monotonic() - start)
         print(f"  {spent:5.0f} s: {page.programs()} programs ({page.programs() / spent:.0f}/s), wire {page.wire_packets}, "
               f"admitted {page.wire_admitted}, injected {page.injected}, asked {page.questions}, excused {page.wire_excused}, "
-              f"missed {page.wire_lost}, workers restarted {page.restarts}, findings {len(round.findings)}", flush=True)
+              f"lost {page.wire_lost}, workers restarted {page.restarts}, findings {len(round.findings)}", flush=True)
 
-    # Findings -----------------------------------------------------------------------------------------------
+    # Findings -------------------------------------------------------------------------------------
 
     def judge(self, round, start, findings, minimising):
         for finding in findings:
@@ -184,7 +187,7 @@ class Hunt:
             self.found[name] = seconds = finding["at"] - start
             print(f"FOUND {name}\n      after {seconds:.1f} s, {finding['programs']} programs; "
                   f"{finding.get('from', '')} > {finding.get('to', '')}", flush=True)
-            round.enough = bool(self.wanted.until)
+            round.stopping = bool(self.wanted.until)
             self.keep(round, name, what, finding,
                       minimising and not self.wanted.until and round.session.running())
 
@@ -203,7 +206,7 @@ class Hunt:
                 f"# packet {finding.get('packet', 'none')}"]
         head += [f"# {line}" for line in finding.get("evidence", "").splitlines()]
         path.write_text("\n".join([*head, *lines]) + "\n")
-        print("".join(f"      {line}\n" for line in shortest or ["(not alone, or not again)"]) + f"      {path}", flush=True)
+        print("".join(f"      {line}\n" for line in shortest or ["(not reproduced by one program)"]) + f"      {path}", flush=True)
 
     def seeds(self, finding):
         if "seed" in finding:
@@ -225,11 +228,11 @@ class Hunt:
             if not round.boot():
                 print(round.boot_failure)
                 return 1
-            found = round.classes_of(self.wanted.replay.read_text(), 50, 1.0)
+            found = round.finding_classes(self.wanted.replay.read_text(), 50, 1.0)
             known = len(round.findings)
             round.end(self.wanted.linger)
             found |= {each["class"] + ", after the end" for each in round.findings[known:]}
-            print("\n".join(sorted(found)) or "nothing left without leave")
+            print("\n".join(sorted(found)) or "no findings")
             return 1 if found else 0
         finally:
             round.close(self.internet)

@@ -1,4 +1,5 @@
-"""The world of a hunt: a namespace to which every address belongs, and cables. Who answers there is hunt_outside."""
+"""The network outside of a hunt: a namespace in which every address is local, and links to
+containers. hunt_outside plays all hosts in it."""
 
 import itertools
 

@@ -1,6 +1,7 @@
-"""What an agent must still be able to do, and how fast it must be refused: the other half of a hunt's judgement.
+"""The other half of a hunt's verdict: what an agent must still be able to do, and how fast it must
+be refused.
 
-Tried in a child in the agent's network, as the agent's user, with nothing else going on.
+The checks run in a child in the agent's network, as the agent's user, while nothing else runs.
 """
 
 import json
@@ -16,7 +17,7 @@ RESOLVER = {4: "198.51.100.53", 6: "2001:db8:53::53"}
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 PATIENCE = 0.8
-AT_ONCE = 0.3  # seconds; a refusal is not to be waited for
+AT_ONCE = 0.3  # seconds; a refusal must be immediate
 CHECKS = []
 
 
@@ -26,7 +27,7 @@ def check(function):
 
 
 def failures(network, user):
-    """The checks that do not hold, by name."""
+    """Runs all checks, and returns the names of those that fail."""
     ours, theirs = os.pipe()
     pid = os.fork()
     if pid == 0:

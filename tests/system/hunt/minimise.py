@@ -1,10 +1,10 @@
-"""From a finding to the shortest program that shows it."""
+"""Reduces a finding to the shortest program that reproduces it."""
 
 import time
 
 TIMES = 20
-PATIENCE = 0.25  # seconds in which a packet must be on the wire
-LONGEST = 12  # seconds for one finding
+PATIENCE = 0.25  # seconds until a packet must be on the wire
+LONGEST = 12  # seconds per finding
 QUIET = "wait s0 yield"
 
 
@@ -14,9 +14,10 @@ class Minimiser:
         self.end = time.monotonic() + LONGEST
 
     def run(self, candidates):
-        """The first candidate that shows it again, without the lines that it does not need; None: none does."""
+        """Returns the first candidate that reproduces the finding, without unnecessary lines;
+        None if none does."""
         if self._shows([QUIET]):
-            return None  # something that was sent before is still on its way
+            return None  # an earlier packet is still on its way
         for text in candidates:
             lines = [line for line in text.splitlines() if line and line != QUIET]
             if self._shows(lines):
@@ -26,7 +27,7 @@ class Minimiser:
         return None
 
     def _shows(self, lines):
-        return self.what in self.round.classes_of("\n".join(lines), TIMES, PATIENCE)
+        return self.what in self.round.finding_classes("\n".join(lines), TIMES, PATIENCE)
 
     def _shortened(self, lines):
         size = max(1, len(lines) // 2)

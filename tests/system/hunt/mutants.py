@@ -1,5 +1,5 @@
-"""Is every statement of the ruleset load-bearing? Each mutant of it is given to the unit tests, then booted, lived in,
-hunted in, and given to the system tests, until one notices it."""
+"""Is every statement of the ruleset needed? With each mutant, runs the unit tests, a boot, the
+checks of life.py, a hunt, and the system tests, until one of them fails."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from hunt import life
 from hunt.round import Round
 from support.rootfs import AGENT
 
-BASELINES = 3  # hunts without a mutant: what they find is no mutant's doing
+BASELINES = 3  # hunts without a mutant: their findings do not count
 
-# Of the system tests, those that a mutant of this part is about; the first that fails is enough.
+# The system tests of the part that a mutant changes; one failure is enough.
 TESTS = [
     ("set allow", ["gate/test_admissions.py", "gate/test_destinations.py"]),
     ("set net", ["gate/test_destinations.py", "gate/test_user_scope.py"]),
@@ -31,7 +31,7 @@ TESTS = [
 
 
 OTHER = {"container": "user", "user": "container"}
-STAGES = ["unit test", "boot", "life", "hunt", "test", "the kernel lists the same rules", "NOBODY"]
+STAGES = ["unit test", "boot", "life", "hunt", "test", "the kernel lists the same rules", "SURVIVED"]
 
 
 class Mutants:
@@ -51,37 +51,37 @@ class Mutants:
                 if wanted and not re.search(wanted, mutant["what"]):
                     continue
                 begin = time.monotonic()
-                by = next((found[0] for stage in stages if (found := stage(mutant))), "NOBODY")
+                by = next((found[0] for stage in stages if (found := stage(mutant))), "SURVIVED")
                 counts[scope][part_of(mutant), by.split(":")[0]] += 1
                 row = f"{scope} | {mutant['what']} | {by}"
                 print(f"{row} ({time.monotonic() - begin:.1f} s)", flush=True)
                 with open(table, "a") as file:
                     file.write(row + "\n")
-        unnoticed = sum(count for each in counts.values() for (_, by), count in each.items() if by == "NOBODY")
+        survivors = sum(count for each in counts.values() for (_, by), count in each.items() if by == "SURVIVED")
         print("\n".join(summary(counts)))
-        print(f"hunt: {unnoticed} mutants that nobody notices; the table is {table}")
-        return 1 if unnoticed else 0
+        print(f"hunt: {survivors} mutants survive; the table is {table}")
+        return 1 if survivors else 0
 
     def stages(self, scope, seconds, tests):
-        """The cheapest first."""
-        unit = [lambda mutant: self.notice_by_unit_tests(scope, mutant)]
-        boot = [lambda mutant: self.notice_in_a_boot(scope, mutant, seconds)]
-        system = [lambda mutant: self.notice_by_tests(scope, mutant)]
-        if tests != "no" and (failed := self.notice_by_unit_tests(scope, None)):
+        """The stages, the fastest first."""
+        unit = [lambda mutant: self.detect_by_unit_tests(scope, mutant)]
+        boot = [lambda mutant: self.detect_in_a_boot(scope, mutant, seconds)]
+        system = [lambda mutant: self.detect_by_tests(scope, mutant)]
+        if tests != "no" and (failed := self.detect_by_unit_tests(scope, None)):
             raise SystemExit(f"without a mutant, {scope} scope: {failed[0]}")
         return {"unit": unit, "no": boot, "yes": unit + boot + system}[tests]
 
-    def notice_in_a_boot(self, scope, mutant, seconds):
+    def detect_in_a_boot(self, scope, mutant, seconds):
         if scope not in self.baseline:
             self.baseline[scope] = set()
             for _ in range(BASELINES):
-                self.baseline[scope] |= set(self.notice(scope, None, 2 * seconds))
+                self.baseline[scope] |= set(self.detect(scope, None, 2 * seconds))
             if self.baseline[scope]:
                 print(f"without a mutant, {scope} scope: {sorted(self.baseline[scope])}", flush=True)
-        return [each for each in self.notice(scope, mutant, seconds) if each not in self.baseline[scope]]
+        return [each for each in self.detect(scope, mutant, seconds) if each not in self.baseline[scope]]
 
-    def made(self, program, mutant):
-        """The program with this mutant's key behind its octets."""
+    def program_with(self, program, mutant):
+        """The program with this mutant's key appended."""
         path = self.hunt.scratch / program
         if not path.exists():
             path.write_bytes((self.built / program).read_bytes())
@@ -94,9 +94,10 @@ class Mutants:
                 file.write(b"\nMUTANT " + mutant["key"].encode())
         return path
 
-    def notice(self, scope, mutant, seconds):
-        """What of a boot, of life in it, and of hunting says that something is wrong."""
-        tools = SimpleNamespace(**{**vars(self.hunt.tools), "ostiary": self.made("ostiary_mutant", mutant)})
+    def detect(self, scope, mutant, seconds):
+        """Boots, runs the checks of life.py, and hunts. Returns what shows that something is
+        wrong."""
+        tools = SimpleNamespace(**{**vars(self.hunt.tools), "ostiary": self.program_with("ostiary_mutant", mutant)})
         settings = SimpleNamespace(scope=scope, who="user", flushes=False, quiet=False, inside=scope == "container",
                                    workers=2, without=[], environment={})
         round = Round(self.hunt.internet, self.hunt.scratch, tools, settings, self.hunt.wanted.seed)
@@ -115,7 +116,7 @@ class Mutants:
             flushed = False
             while time.monotonic() < end and round.session.running():
                 time.sleep(0.1)
-                classes = {each["class"] for each in round.listen()}
+                classes = {each["class"] for each in round.new_findings()}
                 fresh = sorted("hunt: " + each for each in classes if not self.is_known(scope, "hunt: " + each))
                 if fresh and mutant:
                     return fresh
@@ -139,8 +140,8 @@ class Mutants:
         without = lambda text: text.removesuffix(", with the secret")
         return without(what) in {without(each) for each in self.baseline[scope]}
 
-    def notice_by_unit_tests(self, scope, mutant):
-        path = self.made("unit_tests_mutant", mutant)
+    def detect_by_unit_tests(self, scope, mutant):
+        path = self.program_with("unit_tests_mutant", mutant)
         for suites in (f"nft/rules/{scope}/*", "nft/*"):
             done = subprocess.run([path, f"-ts={suites}", f"-tse=nft/rules/{OTHER[scope]}/*", "--abort-after=1"],
                                   capture_output=True, text=True)
@@ -149,12 +150,12 @@ class Mutants:
                 return ["unit test: " + (failed[1] if failed else "it ended early")]
         return []
 
-    def notice_by_tests(self, scope, mutant):
+    def detect_by_tests(self, scope, mutant):
         files = next(files for part, files in TESTS if mutant["what"].startswith(part) or f"chain {part}" in mutant["what"])
         if scope == "user":
             files = ["gate/test_user_scope.py"]
         system = self.source / "tests" / "system"
-        environment = {**os.environ, "OSTIARY_BINARY": str(self.made("ostiary_mutant", mutant)), "PYTHONPATH": ""}
+        environment = {**os.environ, "OSTIARY_BINARY": str(self.program_with("ostiary_mutant", mutant)), "PYTHONPATH": ""}
         done = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--rootdir", system,
                                *[system / each for each in files]], env=environment, capture_output=True, text=True)
         failed = re.search(r"^(?:FAILED|ERROR) \S*/(\S+)", done.stdout, re.M)
@@ -167,7 +168,7 @@ def part_of(mutant):
 
 
 def summary(counts):
-    """The table of docs/testing.md."""
+    """The table in docs/testing.md."""
     for scope, of_scope in counts.items():
         parts = list(dict.fromkeys(part for part, _ in of_scope))
         for part in [*parts, None]:
@@ -178,4 +179,4 @@ def summary(counts):
 
 def _last_line(text):
     lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1][:160] if lines else "no word"
+    return lines[-1][:160] if lines else "no output"

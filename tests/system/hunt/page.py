@@ -1,4 +1,4 @@
-"""The page that agent, outside and operator share: tests/hunt/shared.h has the same offsets."""
+"""The page that agent, outside and operator share. tests/hunt/shared.h has the same offsets."""
 
 import mmap
 import struct
@@ -14,7 +14,7 @@ FIELDS = {"stop": (0, "I"), "pause": (4, "I"), "excused": (8, "I"), "epoch": (12
 
 
 class Page:
-    """page.stop = 1 is seen by all three at once."""
+    """All three processes see an assignment such as page.stop = 1 at once."""
 
     def __init__(self, path):
         path.write_bytes(bytes(SIZE))
@@ -31,6 +31,6 @@ class Page:
         struct.pack_into(form, self._map, offset, value)
 
     def programs(self):
-        """How many were run."""
+        """The number of programs that have been run."""
         return sum(struct.unpack_from("Q", self._map, FIRST_WORKER + worker * 8 * (1 + REMEMBERED))[0]
                    for worker in range(WORKERS))

@@ -1,4 +1,5 @@
-"""One boot that is hunted: the sandbox with its agent, the outside that judges, and what the operator does to both."""
+"""One boot of a hunt: the container with its agent, the outside that judges, and what the
+operator does to both."""
 
 import json
 import os
@@ -18,17 +19,17 @@ from support.network import NetworkNamespace
 OPERATORS_NAME = "allowed.hunt.example"
 ALLOW = ["--allow", f"{OPERATORS_NAME}:443/both", "--allow", "192.0.2.8/30:443/tcp", "--allow", "[2001:db8:98::/64]:443/tcp"]
 INBOUND = [flag for network in ("192.0.2.240/30", "[2001:db8:240::/64]") for transport in ("", "/udp")
-           for flag in ("--allow-inbound", f"{network}:443{transport}")]  # from where nothing comes
+           for flag in ("--allow-inbound", f"{network}:443{transport}")]  # no host of these networks exists
 REQUEST, PAGE, AGENT = "/opt/hunt/request", "/opt/hunt/page", "/opt/hunt/agent"
 PR_SET_PDEATHSIG = 1
-KILL_EVERY = 9  # seconds; the ninth death within a minute ends the agent
-FLUSH_EVERY = 5  # more than 16 within a minute end it
+KILL_EVERY = 9  # seconds; the ninth death in a minute ends the agent
+FLUSH_EVERY = 5  # seconds; the seventeenth flush in a minute ends the agent
 IN_FLIGHT = 100_000_000  # nanoseconds
 INNER = {4: ("10.9.9.1", "10.9.9.2"), 6: ("fd09::1", "fd09::2")}
 
 
-def _begin_in(network):
-    """In a child: that network, and no longer than its parent."""
+def _enter_in_child(network):
+    """For a child process: enters the network, and ends with its parent."""
     call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
     network.enter()
 
@@ -40,7 +41,7 @@ class Round:
         self.minimising = 0.0  # seconds
         self.container = Container(tempfile.mkdtemp(dir=scratch), tools.ostiary, internet)
         self.link = self.container.link
-        self._allow_what_containers_allow()
+        self._set_sysctls_as_docker_does()
         self.container.mkdir("/opt/hunt", mode=0o777)
         shutil.copy(tools.agent, self.container.at(AGENT))
         self.page = Page(self.container.at(PAGE))
@@ -49,13 +50,13 @@ class Round:
         self.outside = self._start_outside(internet)
         self.session = self.inside = None
         self.boot_failure = None
-        self.enough = False  # what was looked for is found
+        self.stopping = False  # the finding that --until names has occurred
         self._buffer = b""
 
-    # The stage ----------------------------------------------------------------------------------------------
+    # Setup ----------------------------------------------------------------------------------------
 
-    def _allow_what_containers_allow(self):
-        """As Docker has it: every user may ping and bind any port."""
+    def _set_sysctls_as_docker_does(self):
+        """As in Docker's containers, every user may ping and bind any port."""
         self.link.network.sysctl("ipv4/ping_group_range", "0 2147483647")
         self.link.network.sysctl("ipv4/ip_unprivileged_port_start", 0)
 
@@ -70,7 +71,7 @@ class Round:
         process = subprocess.Popen([self.tools.outside, self.container.at(PAGE), self.link.outside_name,
                                     self.settings.scope, str(self.seed), inject, *self.stage],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   preexec_fn=lambda: _begin_in(internet.network))
+                                   preexec_fn=lambda: _enter_in_child(internet.network))
         assert json.loads(process.stdout.readline())["ready"]
         os.set_blocking(process.stdout.fileno(), False)
         return process
@@ -100,7 +101,7 @@ class Round:
         return True
 
     def _start_inside(self):
-        """A container inside this one, with CAP_NET_RAW: whole packets of its own making, to be forwarded."""
+        """Starts a container inside this one that sends raw packets. This one forwards them."""
         network, self.inner = self.link.network, NetworkNamespace()
         network.ip(f"""link add in0 type veth peer name eth0 netns {self.inner.path}
             link set in0 up
@@ -116,23 +117,23 @@ class Round:
         network.sysctl("ipv6/conf/all/forwarding", 1)
         self.inside = subprocess.Popen([self.tools.agent, "run", "inside", self.container.at(PAGE), self.container.at(REQUEST), "1",
                                         str(self.seed), "-", *self.stage], stdout=subprocess.DEVNULL,
-                                       preexec_fn=lambda: _begin_in(self.inner))
+                                       preexec_fn=lambda: _enter_in_child(self.inner))
 
-    # What the operator does ---------------------------------------------------------------------------------
+    # The operator's actions -----------------------------------------------------------------------
 
-    def hunt(self, seconds, tell, judge):
-        """Until the time is over or the boot ends by itself. `judge` may take its time."""
+    def hunt(self, seconds, report, judge):
+        """Hunts until the time is over or the boot ends. Time in `judge` does not count."""
         now = begin = time.monotonic()
-        next_kill, next_flush, next_word = begin + KILL_EVERY, begin + FLUSH_EVERY, begin + 5
+        next_kill, next_flush, next_report = begin + KILL_EVERY, begin + FLUSH_EVERY, begin + 5
         while now < begin + seconds:
             time.sleep(0.1)
-            if self.listen():
+            if self.new_findings():
                 start = time.monotonic()
                 judge()
                 spent = time.monotonic() - start
                 self.minimising += spent
                 begin, next_kill = begin + spent, next_kill + spent
-                if self.enough:
+                if self.stopping:
                     return
             now = time.monotonic()
             if not self.session.running():
@@ -144,9 +145,9 @@ class Round:
             if self.settings.flushes and now >= next_flush:
                 self.flush()
                 next_flush = now + FLUSH_EVERY
-            if now >= next_word:
-                tell()
-                next_word = now + 5
+            if now >= next_report:
+                report()
+                next_report = now + 5
 
     def _kill_gate(self):
         for pid in processes.children(self.session.program):
@@ -155,23 +156,23 @@ class Round:
                 os.kill(pid, signal.SIGKILL)
 
     def flush(self):
-        """Packets leave until the keeper has put the rules right; nothing else is excused."""
+        """Flushes the ruleset. Packets may leave until the keeper has restored the rules."""
         self.page.excused = 1
         self.page.flushes += 1
         try:
             self.container.nft("flush", "ruleset")
-            self.session.read_error_until("put right")  # the rules are back, and flows begun meanwhile are judged
+            self.session.read_error_until("put right")  # the rules are back; flows that began meanwhile are judged again
         finally:
             self.page.excused_until = time.time_ns() + IN_FLIGHT
             self.page.excused = 0
 
     def end(self, linger):
-        """The agent, the boot, and then the wire, which stays open for so long."""
+        """Ends the agent and the boot, then watches the wire for `linger` seconds."""
         self.page.stop = 1
         if self.inside:
             self.inside.wait()
             self.inside = None
-            self.link.network.command("ip", "link", "delete", "in0")  # it ends before the one around it
+            self.link.network.command("ip", "link", "delete", "in0")  # the inner container must end first
         if self.session and self.boot_failure is None:
             try:
                 self.session.wait()
@@ -181,7 +182,7 @@ class Round:
         end = time.monotonic() + linger
         while time.monotonic() < end:
             time.sleep(0.1)
-            self.listen()
+            self.new_findings()
 
     def close(self, internet):
         if self.inside:
@@ -193,10 +194,10 @@ class Round:
         internet.detach(self.link)
         shutil.rmtree(self.container.path)
 
-    # What the judge says ------------------------------------------------------------------------------------
+    # The judge's findings -------------------------------------------------------------------------
 
-    def listen(self):
-        """Findings since the last call."""
+    def new_findings(self):
+        """The findings since the last call."""
         found = []
         while piece := self.outside.stdout.read(1 << 20):
             self._buffer += piece
@@ -211,11 +212,11 @@ class Round:
         self.findings.append({"class": what, "evidence": evidence, "recent": [], "after the end": False,
                               "at": time.monotonic(), "programs": self.page.programs()})
 
-    # One program alone --------------------------------------------------------------------------------------
+    # A single program -----------------------------------------------------------------------------
 
-    def classes_of(self, text, times, patience):
-        """What the judge finds when worker 0 runs this program, and nothing else happens."""
-        self.listen()
+    def finding_classes(self, text, times, patience):
+        """Runs a program alone, in worker 0, and returns the classes of its findings."""
+        self.new_findings()
         self.container.write(REQUEST, text)
         self.page.epoch += 1
         self.page.times = times
@@ -228,13 +229,13 @@ class Round:
         found = set()
         while time.monotonic() < end:
             time.sleep(0.005)
-            found |= {each["class"] for each in self.listen() if self._is_of_request(each, times)}
+            found |= {each["class"] for each in self.new_findings() if self._is_of_request(each, times)}
             if found:
                 break
         return found
 
     def _is_of_request(self, finding, times):
-        """A packet that names another program is an earlier one's, sent late."""
+        """A packet with another seed is a late packet of an earlier program."""
         first = self.page.request_seed
         return finding["epoch"] == self.page.epoch and \
             ("seed" not in finding or first <= int(finding["seed"], 16) < first + times)

@@ -1,4 +1,4 @@
-#include "sight.h"
+#include "observation.h"
 
 #include <algorithm>
 #include <charconv>
@@ -24,7 +24,7 @@ Address v4_at(std::span<const uint8_t> packet, size_t at) {
   return out;
 }
 
-// As a label of a question's name: sixteen digits.
+// The seed is the first label of a question's name, as sixteen digits.
 std::optional<uint64_t> seed_in_name(std::span<const uint8_t> packet) {
   constexpr std::string_view behind("\4hunt\7example", 13);
   constexpr size_t digits = 16;
@@ -49,7 +49,7 @@ std::optional<uint64_t> seed_in(std::span<const uint8_t> packet) {
   return seed;
 }
 
-void see_transport(Sight& out, std::span<const uint8_t> body) {
+void observe_transport(Observation& out, std::span<const uint8_t> body) {
   if (out.later_fragment) return;
   switch (out.protocol) {
     case IPPROTO_TCP:
@@ -72,10 +72,10 @@ void see_transport(Sight& out, std::span<const uint8_t> body) {
   }
 }
 
-std::optional<Sight> see_v4(std::span<const uint8_t> packet) {
+std::optional<Observation> observe_v4(std::span<const uint8_t> packet) {
   const size_t header = static_cast<size_t>(packet[0] & 15U) * 4;
   if (packet.size() < 20 || header < 20 || packet.size() < header) return std::nullopt;
-  Sight out;
+  Observation out;
   out.source = v4_at(packet, 12);
   out.destination = v4_at(packet, 16);
   out.protocol = packet[9];
@@ -84,14 +84,14 @@ std::optional<Sight> see_v4(std::span<const uint8_t> packet) {
   for (size_t at = 20; at + 1 < header && packet[at] != 0;
        at += packet[at] == 1 ? 1 : std::max<size_t>(2, packet[at + 1]))
     if (packet[at] == 131 || packet[at] == 137) out.source_route = true;
-  see_transport(out, packet.subspan(header));
+  observe_transport(out, packet.subspan(header));
   return out;
 }
 
-std::optional<Sight> see_v6(std::span<const uint8_t> packet) {
+std::optional<Observation> observe_v6(std::span<const uint8_t> packet) {
   if (packet.size() < 40) return std::nullopt;
-  Sight out;
-  out.version = Sight::Version::v6;
+  Observation out;
+  out.version = Observation::Version::v6;
   std::copy_n(packet.begin() + 8, 16, out.source.begin());
   std::copy_n(packet.begin() + 24, 16, out.destination.begin());
   out.protocol = packet[6];
@@ -106,17 +106,17 @@ std::optional<Sight> see_v6(std::span<const uint8_t> packet) {
     at += size;
     if (out.later_fragment) break;
   }
-  if (at <= packet.size()) see_transport(out, packet.subspan(at));
+  if (at <= packet.size()) observe_transport(out, packet.subspan(at));
   return out;
 }
 
 }  // namespace
 
-std::optional<Sight> see(std::span<const uint8_t> packet) {
+std::optional<Observation> observe(std::span<const uint8_t> packet) {
   if (packet.empty()) return std::nullopt;
-  std::optional<Sight> out;
-  if (packet[0] >> 4U == 4) out = see_v4(packet);
-  if (packet[0] >> 4U == 6) out = see_v6(packet);
+  std::optional<Observation> out;
+  if (packet[0] >> 4U == 4) out = observe_v4(packet);
+  if (packet[0] >> 4U == 6) out = observe_v6(packet);
   if (out) out->seed = seed_in(packet);
   return out;
 }

@@ -1,5 +1,5 @@
-// hunt/sight.h: what the judge sees of a packet.
-// Pure, and no octet is believed: what does not parse has no ports.
+// hunt/observation.h: parses a packet into the fields that the judge needs.
+// Pure. Does not trust any octet: a packet that does not parse has no ports.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace ostiary::hunt {
 
-struct Sight {
+struct Observation {
   Address source{};
   Address destination{};
   enum class Version : uint8_t { v4, v6 };
@@ -26,10 +26,10 @@ struct Sight {
   uint8_t tcp_flags = 0;
   bool tcp_without_data = false;
   uint8_t icmp_type = 0;
-  std::optional<uint64_t> seed;  // of the program whose payload is in it, anywhere
+  std::optional<uint64_t> seed;  // of the program whose payload the packet contains, anywhere
 };
 
-// An IP packet. Nothing: it is none.
-std::optional<Sight> see(std::span<const uint8_t> packet);
+// Nothing if this is not an IP packet.
+std::optional<Observation> observe(std::span<const uint8_t> packet);
 
 }  // namespace ostiary::hunt
