@@ -1,6 +1,6 @@
-// One acknowledged admission after the other into the real set: as the gate does it, in a bare loop over
-// libmnl, and through libnftables, in turn. Prints the nanoseconds of each as JSON. Needs a network namespace
-// of its own.
+// Admits addresses to the real set, one acknowledged admission after the other: as the gate does,
+// in a bare loop over libmnl, and through libnftables, in turn. Prints the nanoseconds as JSON. Run
+// it in a new network namespace.
 
 #include "ostiary/nft/admissions.h"
 
@@ -31,7 +31,7 @@ constexpr uint16_t port = 443;
 constexpr size_t admissions_a_turn = 20;
 constexpr size_t contenders = 4;
 
-// Each address once: all admissions are new ones.
+// Each address only once, so that every admission is a new one.
 class Addresses {
  public:
   Octets next() {
@@ -56,7 +56,7 @@ class Ours {
   nft::KernelAdmissions set_ = needed(nft::KernelAdmissions::open());
 };
 
-// The same messages, and no more than they take.
+// The same messages, with the minimum of code.
 class BareLoop {
  public:
   BareLoop() {

@@ -1,5 +1,6 @@
-// What a decision, a cached answer and an admission cost, by how much is held already: sizes in turn, all of
-// them held all the time. Prints the nanoseconds as JSON. Makes network namespaces of its own.
+// The cost of a decision, a cached answer and an admission, depending on how many rules, answers or
+// admissions exist. All sizes exist at the same time and are measured in turn. Prints the
+// nanoseconds as JSON. Makes network namespaces.
 
 #include <array>
 #include <memory>
@@ -25,7 +26,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::array<size_t, 5> rule_counts{10, 100, 1000, 10'000, 100'000};
 constexpr std::array<size_t, 5> admission_counts{10, 100, 1000, 10'000, 65'000};
-// So many names are asked, whatever is held.
+// The number of names asked, independent of the size.
 constexpr size_t asked = rule_counts.front();
 constexpr size_t times = 2000;
 constexpr size_t admissions_a_turn = 20;
@@ -92,7 +93,7 @@ class CacheHits {
   std::vector<dns::WireName> names_;
 };
 
-// In a network of its own, to which its socket belongs.
+// In a network namespace, to which its socket belongs.
 class Admissions {
  public:
   static constexpr const char* name = "admit";

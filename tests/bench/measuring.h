@@ -1,4 +1,4 @@
-// What the tools of scripts/bench share: how long something takes, and how a tool gives up.
+// Common code of the tools of scripts/bench: measuring time, and error exits.
 #pragma once
 
 #include <charconv>
@@ -25,7 +25,7 @@ T needed(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return *std::move(result);
 }
 
-// The one argument: a number, at least 1.
+// The only argument: a number, at least 1.
 inline size_t count_of(int argc, char** argv) {
   size_t count = 0;
   if (argc == 2) std::from_chars(argv[1], argv[1] + std::strlen(argv[1]), count);
@@ -33,7 +33,7 @@ inline size_t count_of(int argc, char** argv) {
   return count;
 }
 
-// Of one time, where `work` is what `times` times take.
+// The time of one call, if `work` performs `times` calls.
 template <typename Work>
 double nanoseconds_each(size_t times, Work&& work) {
   const auto start = std::chrono::steady_clock::now();

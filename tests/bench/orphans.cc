@@ -1,4 +1,4 @@
-// The agent that leaves orphans to process 1, its parent. Prints two measurements as JSON.
+// An agent that leaves orphans to process 1, its parent. Prints two measurements as JSON.
 
 #include <charconv>
 #include <chrono>
@@ -37,7 +37,7 @@ void await_gone(std::span<const pid_t> processes) {
     while (::kill(each, 0) == 0) ::usleep(50);
 }
 
-// Nanoseconds on a processor since it began.
+// The processor time of process 1 since its start, in nanoseconds.
 int64_t processor_time_of_process_1() {
   std::ifstream file("/proc/1/schedstat");
   int64_t time = 0;
@@ -45,7 +45,7 @@ int64_t processor_time_of_process_1() {
   return time;
 }
 
-// They end before their parent does, and so become process 1's all together.
+// The orphans end before their parent does, so that process 1 inherits all of them at once.
 int64_t at_once(std::span<pid_t> orphans, Clock::time_point& parents_end) {
   const pid_t parent = forked();
   if (parent == 0) {
@@ -78,7 +78,7 @@ int64_t one_by_one(std::span<pid_t> orphans) {
   return processor_time_of_process_1() - before;
 }
 
-// Both this process and those that it forks write to it.
+// Memory that this process shares with its children.
 template <typename T>
 std::span<T> shared(size_t count) {
   void* memory =

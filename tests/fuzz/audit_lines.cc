@@ -1,5 +1,5 @@
-// The audit: every line is one JSON object of printable ASCII, within its size, and each text comes back out
-// of it as it was, but for octets that are no UTF-8 and for what was cut off.
+// The audit: every line is one JSON object of printable ASCII, within its size limit. Each text can
+// be read back unchanged, except octets that are not UTF-8, and a part that was cut off.
 #include <array>
 #include <string>
 #include <vector>

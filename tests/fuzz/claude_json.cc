@@ -1,6 +1,6 @@
-// ~/.claude.json, which the agent wrote: what is not a whole JSON object is left alone; else the three
-// answers say what they should, everything else stays as it was and in its order, and a second time there is
-// nothing to do.
+// ~/.claude.json, which the agent wrote. A file that is not a complete JSON object is not changed.
+// Otherwise the three answers have their values, everything else is unchanged and in its order, and
+// a second run changes nothing.
 #include "ostiary/claude/claude_json.h"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ bool holds_key(const Json& list) {
   return std::ranges::any_of(list, [](const Json& item) { return item == end_of_key; });
 }
 
-// Without the answers, and without what had to be made to hold them.
+// Without the answers, and without the objects that were added to hold them.
 Json without_ours(Json json) {
   json.erase("hasCompletedOnboarding");
   if (!json.contains("projects") || json["projects"].is_null()) json["projects"] = Json::object();
@@ -59,7 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   HOLDS(holds_key(responses["approved"]) || holds_key(responses["rejected"]));
   const Json left = without_ours(after);
   const Json was = without_ours(before);
-  // As text, so that the order counts: with "projects" last in one of them where it had to be made.
+  // Compared as text, so that the order counts. An added "projects" is last.
   HOLDS(left.dump() == was.dump());
   const auto again = claude::answer_first_questions(written, answers);
   HOLDS(again && !*again);

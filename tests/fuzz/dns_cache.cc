@@ -1,4 +1,4 @@
-// The cache against a list that does the same slowly, under a clock that the input moves.
+// Compares the cache with a list that does the same slowly. The input moves the clock.
 #include <iterator>
 #include <list>
 #include <string>
@@ -25,7 +25,7 @@ struct Known {
   Time admitted_until;
 };
 
-// The one longest unused stands first.
+// The least recently used entry is first.
 class Model {
  public:
   explicit Model(size_t capacity) : capacity_(capacity) {}
@@ -155,7 +155,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         now += std::chrono::milliseconds(number) * ((step & 16U) != 0 ? 100 : 1);
         break;
       default:
-        if (number != 0) break;  // seldom
+        if (number != 0) break;  // rarely
         cache.clear();
         model.clear();
     }

@@ -1,6 +1,6 @@
-// The agent's question. What is accepted another reader reads as the same, and written again it is accepted
-// as the same; cut short or with an octet more it is refused. What is refused gets an answer that can be
-// read.
+// The agent's question. If it is accepted, another reader reads the same, and the question written
+// again is accepted as the same; cut short or with an additional octet it is refused. If it is
+// refused, its answer can be read.
 #include <array>
 #include <utility>
 #include <vector>
@@ -68,7 +68,7 @@ void check_query(Bytes message, const Query& query) {
   HOLDS(std::get<Refusal>(more).reason == RefusalReason::trailing_octets);
 }
 
-// A name is a host's only if that host's name is this one, octet for octet.
+// A name is a host name only if the two are equal, octet by octet.
 void check_name(const WireName& name) {
   const auto host = name.host_name();
   if (!host) return;

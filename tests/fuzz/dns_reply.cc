@@ -1,6 +1,6 @@
-// An upstream's reply, whatever its octets: what is read from it is what another reader finds at the end of
-// the chain of aliases that begins at the question, all of it and nothing else; cut short it is malformed.
-// Records that are passed on are read again as they were written.
+// An upstream's reply of any octets. The result is exactly what another reader finds at the end of
+// the chain of aliases that starts at the question. A reply that is cut short is malformed. Records
+// that are passed on read back as they were written.
 #include <array>
 #include <optional>
 #include <utility>
@@ -23,7 +23,7 @@ std::string labels_of(const WireName& name) {
   return std::string(fuzz::as_text(name.octets().first(name.octets().size() - 1)));
 }
 
-// The reply's own question, so that most replies answer what was asked.
+// Uses the reply's own question, so that most replies answer it.
 Question question_of(Bytes message, uint16_t type) {
   Question question{.name = {}, .type = RecordType{type}};
   Reader cursor(message);
@@ -33,7 +33,7 @@ Question question_of(Bytes message, uint16_t type) {
   return question;
 }
 
-// Where the aliases end, and how long they may be kept; nothing where an alias leads nowhere or in a circle.
+// The end of the chain of aliases, and its TTL. Nothing if an alias leads nowhere or in a circle.
 struct End {
   std::string name;
   uint32_t ttl = UINT32_MAX;
@@ -86,7 +86,7 @@ void check_addresses(const SlowMessage& slow, const Question& question, const Ad
   HOLDS(addresses.ttl <= std::max(limits::ttl_min, std::chrono::seconds(least)));
 }
 
-// What is told of a name's absence is not contradicted by the reply.
+// If the result says that a name or type does not exist, the reply does not contradict it.
 void check_no_data(const SlowMessage& slow, const Question& question) {
   HOLDS(slow.rcode() == 0);
   const auto type = std::to_underlying(question.type);
@@ -98,7 +98,7 @@ void check_records(const Question& question, const RrSet& records) {
   HOLDS(records.type == question.type && !records.rdata.empty());
   HOLDS(records.rdata.size() <= limits::rrset_records);
   check_ttl(records.ttl);
-  // Told to the agent, and read by it.
+  // As the agent reads them.
   std::vector<uint8_t> octets(question.name.octets().begin(), question.name.octets().end());
   const auto type = std::to_underlying(question.type);
   octets.insert(octets.end(), {static_cast<uint8_t>(type >> 8U), static_cast<uint8_t>(type), 0, 1});

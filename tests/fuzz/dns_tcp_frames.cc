@@ -1,4 +1,5 @@
-// The same octets in pieces of any size give the same messages, and the same fault, as in one piece.
+// The same octets give the same messages and the same error, whether they come in pieces of any
+// size or at once.
 #include <optional>
 #include <utility>
 #include <vector>
@@ -19,7 +20,7 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
-// RFC 1035, 4.2.2, by itself.
+// RFC 1035, 4.2.2, independent of the code under test.
 Outcome expected(Bytes stream) {
   Outcome outcome;
   while (stream.size() >= 2) {
@@ -62,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (Bytes rest = stream; !rest.empty();) {
     const size_t piece = 1 + next % std::min<size_t>(rest.size(), 1 + step);
     next = next * 31 + 7;
-    // A copy of its own: what is kept must not lie in what the next piece overwrites.
+    // A separate copy: stored data must not be in memory that the next piece overwrites.
     const std::vector<uint8_t> arrived(rest.begin(), rest.begin() + static_cast<ptrdiff_t>(piece));
     feed(frames, arrived, outcome);
     rest = rest.subspan(piece);

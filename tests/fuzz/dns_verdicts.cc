@@ -1,10 +1,10 @@
-// What the gate's DNS reader makes of messages, for comparison with another reader. From standard input: the
-// length of a message in two octets, the message. To standard output a line each:
+// Prints how the gate's DNS reader judges messages, for comparison with another reader. Input: the
+// length of a message in two octets, then the message. Output, one line each:
 //   query NAME TYPE      an accepted question
-//   addresses TTL A …    of a reply, read against its own question, the addresses it leads to
-//   none                 a reply that says there is nothing
+//   addresses TTL A …    the addresses of a reply, read against its own question
+//   none                 a reply without data
 //   refused              anything else
-// Names are hexadecimal octets of the wire, lower case; addresses hexadecimal.
+// Names are hexadecimal octets of the wire format, in lower case; addresses are hexadecimal.
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -55,7 +55,7 @@ int main() {
   for (int c = std::getchar(); c != EOF; c = std::getchar()) input.push_back(static_cast<uint8_t>(c));
   fuzz::Input messages(input.data(), input.size());
   while (!messages.empty()) {
-    // Of its very size, so that a sanitizer sees what reads behind it.
+    // of the exact size, so that a sanitizer detects a read past the end
     const auto message = messages.take(messages.number());
     const std::vector<uint8_t> octets(message.begin(), message.end());
     std::puts(verdict(octets).c_str());

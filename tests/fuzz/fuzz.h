@@ -1,6 +1,6 @@
-// tests/fuzz/fuzz.h: what the fuzz targets share.
-// A target takes any octets and asserts a property with HOLDS, which says what did not hold and aborts: a
-// fuzzer keeps the input, the replay runner fails.
+// tests/fuzz/fuzz.h: common code of the fuzz targets.
+// A target takes any octets and asserts a property with HOLDS. If it does not hold, HOLDS prints it
+// and aborts: a fuzzer keeps the input, the replay runner fails.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,7 @@ inline std::string_view as_text(Bytes octets) {
   return {reinterpret_cast<const char*>(octets.data()), octets.size()};
 }
 
-// Takes an input apart from the front. What is not there is zero, or empty.
+// Reads an input from the front. Missing data is zero, or empty.
 class Input {
  public:
   Input(const uint8_t* data, size_t size) : rest_(data, size) {}
@@ -48,7 +48,7 @@ class Input {
     return taken;
   }
   Bytes rest() { return take(rest_.size()); }
-  // Up to the mark, which is taken too, or the end.
+  // Up to and including the mark, or to the end.
   std::string_view text_until(char mark) {
     const std::string_view whole = as_text(rest_);
     const size_t end = std::min(whole.find(mark), whole.size());
@@ -61,7 +61,7 @@ class Input {
   Bytes rest_;
 };
 
-// How many octets the character of UTF-8 takes that the text begins with (RFC 3629); 0 where it begins with
+// The number of octets of the UTF-8 character at the start of the text (RFC 3629); 0 if there is
 // none.
 inline size_t utf8_size(std::string_view text) {
   const auto first = static_cast<uint8_t>(text[0]);
@@ -77,7 +77,7 @@ inline size_t utf8_size(std::string_view text) {
   return well_formed ? size : 0;
 }
 
-// One line for a person: not empty, and nothing in it that ends the line or moves a cursor.
+// Text for people: not empty, and without characters that end the line or move a cursor.
 inline bool is_one_line(std::string_view text) {
   return !text.empty() &&
          std::ranges::none_of(text, [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; });

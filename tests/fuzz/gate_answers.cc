@@ -1,10 +1,12 @@
-// The gate's whole way from a message of the agent's to its answer, over an upstream whose replies are any
-// octets and a kernel that may refuse. Whatever they say:
-// - one answer to what is no response, well formed, within its limit, with the question as it came;
-// - nothing is asked upstream that no rule allows;
-// - an address is told only if it is admitted, and admitted only if the question leads to it in the reply,
-//   and only on the ports of a rule that is for its kind of address; a metadata service never;
-// - the answer out of the cache says no more than the first.
+// The gate's whole path from a message of the agent to its answer, with an upstream that replies
+// any octets and a kernel that may refuse. It holds that:
+// - every message that is not a response gets one answer, well formed, within its size limit, with
+//   the question unchanged;
+// - only allowed names are asked upstream;
+// - an answer contains an address only if it is admitted. It is admitted only if the question leads
+//   to it in the reply, and only on the ports of a rule for its kind of address; never a metadata
+//   service;
+// - a cached answer contains nothing that the first answer did not.
 #include <utility>
 #include <vector>
 
@@ -29,7 +31,7 @@ policy::Rule rule(policy::Subject subject, policy::Answers answers, std::string_
   return made;
 }
 
-// Another port of the name that may be private, at public addresses alone.
+// Another port of the name that may be private, open for public addresses only.
 constexpr uint16_t public_port = 80;
 
 policy::Rule public_db() {
@@ -50,7 +52,7 @@ const policy::Policy& compiled() {
   return policy;
 }
 
-// The same rules as text, for labels as slow_dns.h has them.
+// The same rules for text labels in the form of slow_dns.h.
 Allowed allowed(std::string_view labels) {
   if (labels == "\1a\7example") return Allowed::public_only;
   if (labels == "\2db\7example") return Allowed::private_too;
@@ -66,7 +68,7 @@ Allowed allowed(std::string_view labels) {
     if (!is_host || label.front() == '-' || label.back() == '-') return Allowed::no;
     at += 1 + length;
   }
-  // 253 characters as text are 254 octets of labels.
+  // 253 characters of text are 254 octets of labels.
   return labels.size() <= 254 && labels.substr(at) == below ? Allowed::public_only : Allowed::no;
 }
 
@@ -103,7 +105,7 @@ bool has_opt(const SlowMessage& message) {
 void check_shape(Bytes asked, const SlowMessage& answer, dns::Transport transport) {
   HOLDS(answer.is_response() && answer.end == answer.octets.size());
   HOLDS(answer.id == (asked[0] << 8 | asked[1]));
-  HOLDS(((answer.flags >> 8 ^ asked[2]) & 0x79U) == 0);  // the opcode, and whether recursion is desired
+  HOLDS(((answer.flags >> 8 ^ asked[2]) & 0x79U) == 0);  // the opcode, and RD
   HOLDS(answer.questions <= 1 && answer.authorities.empty() && answer.additionals.size() <= 1);
   if (answer.questions == 1)
     HOLDS(std::ranges::equal(answer.question, asked.subspan(12, answer.question.size())));
@@ -202,6 +204,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (kernel.refuse) HOLDS(kernel.admitted.empty());
   const auto told = told_addresses(first, kernel);
   HOLDS(told_addresses(second, kernel) == told && second.rcode() == first.rcode());
-  if (!told.empty()) HOLDS(upstream.asked.size() == 1);  // the second came out of the cache
+  if (!told.empty()) HOLDS(upstream.asked.size() == 1);  // the second answer comes from the cache
   return 0;
 }

@@ -1,5 +1,5 @@
-// What keeper and gate tell each other: the gate's messages, and the setup it begins with. What is accepted
-// is what the other side would have written: written again it is the same.
+// The messages between keeper and gate: the gate's messages, and its setup. An accepted message is
+// one that the other side would have written: written again, it is the same.
 #include <string>
 #include <utility>
 
@@ -25,7 +25,7 @@ void check_any_message(std::string_view octets) {
   for (size_t size = 0; size < octets.size(); ++size) HOLDS(!gate::parse_message(octets.substr(0, size)));
 }
 
-// A gate tells what it likes; it arrives, as far as there is room for it and up to a NUL.
+// A gate may send any text. It arrives up to its size limit, or up to a NUL.
 void check_own_message(fuzz::Input input) {
   const auto kind = Message::Kind{static_cast<uint8_t>(input.octet() % 8U)};
   const uint32_t number = uint32_t{input.number()} << 16U | input.number();

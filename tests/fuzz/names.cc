@@ -1,5 +1,5 @@
-// Host names, addresses, networks, ports, servers and the patterns of rules. What is accepted another reader
-// accepts too; written and read again it is the same; what is refused is refused with one line.
+// Host names, addresses, networks, ports, servers and patterns of rules. Another reader accepts
+// what is accepted; written and read again, it is the same. An error is one line.
 #include <bitset>
 #include <charconv>
 #include <optional>
@@ -24,7 +24,7 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// host_name.h's words once more.
+// The definition in host_name.h, implemented again.
 bool is_host_name(std::string text) {
   if (text.ends_with('.')) text.pop_back();
   if (text.empty() || text.size() > 253) return false;
@@ -54,7 +54,7 @@ void check_host_name(std::string_view text) {
   HOLDS(name->text().size() <= text.size());
 }
 
-// Four decimal parts, none with a leading zero.
+// Four decimal parts without leading zeros.
 bool is_ipv4(std::string_view text) {
   size_t parts = 0;
   while (true) {
@@ -83,7 +83,7 @@ void check_prefix(std::string_view text) {
   if (!prefix) return HOLDS(fuzz::is_one_line(prefix.error()));
   HOLDS(inet::Prefix::parse(prefix->text()).value() == *prefix);
   HOLDS(prefix->contains(prefix->network()));
-  // No bit is set behind the length.
+  // No bit is set after the prefix.
   const auto octets = prefix->network().octets();
   for (size_t bit = prefix->length(); bit < octets.size() * 8; ++bit)
     HOLDS((octets[bit / 8] >> (7 - bit % 8) & 1U) == 0);
@@ -124,7 +124,7 @@ std::string_view no_variable(std::string_view) {
   return {};
 }
 
-// Whether a rule, by itself, names the host.
+// Whether this rule alone names the host.
 bool names(const policy::Rule& rule, const std::string& host) {
   if (const auto* name = std::get_if<inet::HostName>(&rule.subject)) return name->text() == host;
   const auto* wildcard = std::get_if<policy::Wildcard>(&rule.subject);
@@ -163,12 +163,12 @@ void check_decision(const policy::Policy& policy, const std::vector<policy::Rule
   HOLDS(tcp.none() && udp.none());
 }
 
-// "rules" in one line, then a host a line.
+// The first line is the rules; each further line is a host.
 void check_rules(std::string_view text) {
   const size_t end = std::min(text.find('\n'), text.size());
   auto rules = policy::parse_list(text.substr(0, end), "a test", no_variable);
   if (!rules) return HOLDS(fuzz::is_one_line(rules.error()));
-  if (rules->size() > 64) return;  // presets repeated: slow, and nothing new
+  if (rules->size() > 64) return;  // repeated presets: slow, and nothing new
   for (const policy::Rule& rule : *rules) {
     const auto again = policy::parse_entry(policy::text(rule), "a test", no_variable);
     HOLDS(again && again->size() == 1 && same(again->front(), rule));

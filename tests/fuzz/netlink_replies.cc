@@ -1,9 +1,10 @@
-// What the kernel, or whoever plays it, sends over netlink: datagrams of any octets, through the same sockets
-// and readers that the gate has, with the kernel's end of each socket put in our hands.
-// - Messages and attributes lie within what was given, in their order, and none is met twice.
-// - A batch is committed only if an acknowledgement of its last message says so and no refusal came.
-// - Of the log of denied packets no event is told that no packet message holds; what is not told is counted.
-// - A change of the table is told only at the end of a transaction.
+// Netlink datagrams of any octets, through the sockets and readers of the gate. The test controls
+// the kernel's end of each socket. It holds that:
+// - messages and attributes are within the input, in order, and each is read once;
+// - a batch is committed only if its last message is acknowledged and none is refused;
+// - every event of the log of denied packets is in a packet message; events that are not reported
+//   are counted;
+// - a change of the table is reported only at the end of a transaction.
 #include <cstring>
 #include <vector>
 
@@ -29,7 +30,7 @@ using fuzz::Bytes;
 
 namespace {
 
-// The other end of a socket whose descriptor now leads here: what is said here, the socket hears.
+// The other end of a socket whose descriptor has been replaced: it sends what the socket receives.
 class Kernel {
  public:
   explicit Kernel(int socket) {
@@ -42,7 +43,7 @@ class Kernel {
   void say(Bytes datagram) const {
     if (!datagram.empty()) HOLDS(::send(ours_.get(), datagram.data(), datagram.size(), 0) >= 0);
   }
-  // What the socket said meanwhile, and nobody asked for.
+  // Discards what the socket has sent.
   void forget() const {
     char buffer[4096];
     while (::recv(ours_.get(), buffer, sizeof buffer, MSG_DONTWAIT) > 0) {
@@ -95,14 +96,15 @@ void check_messages(Bytes datagram) {
   HOLDS(!netlink::next_message(rest));
 }
 
-// Every datagram of the input: its length in two octets, then its octets.
+// The datagrams of the input: each has its length in two octets, then its octets.
 std::vector<Bytes> datagrams(fuzz::Input& input) {
   std::vector<Bytes> all;
   while (!input.empty() && all.size() < 8) all.push_back(input.take(input.number() % 4000U));
   return all;
 }
 
-// Replies to a batch of two messages, whose numbers the input may know: the first begins at 2, to port 0.
+// Replies to a batch of two messages. The input may know their numbers: the first batch begins at
+// 2, to port 0.
 void check_batch(const std::vector<Bytes>& replies) {
   static netlink::Socket socket = netlink::Socket::open(netlink::Bus::netfilter).value();
   static const uint32_t port = socket.port();
@@ -119,7 +121,7 @@ void check_batch(const std::vector<Bytes>& replies) {
     std::vector<uint8_t> addressed(reply.begin(), reply.end());
     size_t at = 0;
     for (const SlowMessage& each : messages_of(reply)) {
-      // The port differs from run to run, so the input cannot hold it.
+      // The port differs from run to run, so the input cannot contain it.
       if (each.header.nlmsg_pid == 1) std::memcpy(&addressed[at + offsetof(nlmsghdr, nlmsg_pid)], &port, 4);
       at += (each.header.nlmsg_len + 3U) / 4 * 4;
       const uint32_t offset = each.header.nlmsg_seq - 2;
@@ -137,14 +139,14 @@ void check_batch(const std::vector<Bytes>& replies) {
   if (verdict)
     for (const auto& refusal : *verdict) HOLDS(refusal.message < 2 && refusal.error != 0);
   if (!verdict) HOLDS(fuzz::is_one_line(verdict.error()));
-  // What was not read is not for the next batch.
+  // Unread replies do not count for the next batch.
   std::array<uint8_t, 4096> left;
   while (socket.receive(left).value().kind != netlink::Received::Kind::nothing) {
   }
   kernel.forget();
 }
 
-// In a network of its own, where nobody else listens and nothing is logged.
+// In a new network, without other listeners or logged packets.
 nft::DeniedLog open_log() {
   if (::unshare(CLONE_NEWNET) != 0) HOLDS(::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0);
   return nft::DeniedLog::open(5353).value();

@@ -1,5 +1,5 @@
-// Where a denied packet was to go. Another reader agrees on the address; a prefix of the packet tells the
-// same or less.
+// The destination of a denied packet. Another reader gets the same address. A prefix of the packet
+// gives the same or less.
 #include "ostiary/nft/packet.h"
 
 #include "fuzz.h"

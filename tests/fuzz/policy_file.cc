@@ -1,5 +1,5 @@
-// The policy file. The reader that knows lines and nlohmann's own agree on what the text says; what is
-// refused is refused with one line that names one of the text's lines; rules that were read can be written,
+// The policy file. The reader with line numbers and nlohmann's reader agree on its content. An
+// error is one line that names an existing line of the text. Rules that were read can be written
 // and read again.
 #include "config/policy_file.h"
 
@@ -23,7 +23,7 @@ size_t count_lines(std::string_view text) {
   return 1 + static_cast<size_t>(std::ranges::count(text, '\n'));
 }
 
-// The same value, each key once, and lines that never go back.
+// The same value, with each key once, and lines that never decrease.
 void check_same(const Node& node, const Json& json, size_t& line, size_t last_line) {
   HOLDS(node.line() >= line && node.line() <= last_line);
   line = node.line();
@@ -60,7 +60,7 @@ void check_same(const Node& node, const Json& json, size_t& line, size_t last_li
   }
 }
 
-// "…: line N: …" or "line N: …", where the text has so many lines.
+// Starts with "…: line N: …" or "line N: …", and the text has that many lines.
 void check_error(const Error& error, std::string_view text) {
   HOLDS(fuzz::is_one_line(error));
   const size_t at = error.message.find("line ");

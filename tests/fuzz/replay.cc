@@ -1,6 +1,6 @@
-// Feeds files, or all files of folders, to the one fuzz target it is linked with: an ordinary program that
-// needs no fuzzing engine. Ends with status 1 where there is nothing to feed; a property that does not hold
-// aborts it, and the last line tells which input that was.
+// Feeds files, or all files of folders, to the fuzz target that it is linked with. An ordinary
+// program without a fuzzing engine. Ends with status 1 if there are no files. If a property does
+// not hold, it aborts, and the last line of output names the input.
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -43,7 +43,7 @@ int main(int count, char** arguments) {
         std::fprintf(stderr, "%s: cannot be read\n", current);
         return 1;
       }
-      // Of its very size, so that a sanitizer sees what reads behind it.
+      // of the exact size, so that a sanitizer detects a read past the end
       const std::vector<char> octets{std::istreambuf_iterator<char>(stream), {}};
       LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(octets.data()), octets.size());
       ++inputs;

@@ -1,5 +1,5 @@
-// A container's resolv.conf: what is read from it a slow reader finds as well, within the limits; and pointed
-// at the gate it names the gate alone, with the original behind it.
+// A container's resolv.conf. A slow reader reads the same, within the limits. Rewritten for the
+// gate, it names only the gate, and the original follows.
 #include "ostiary/net/resolv_conf.h"
 
 #include <string>
@@ -28,7 +28,7 @@ std::vector<std::string> words_of(const std::string& line) {
   return words;
 }
 
-// The addresses of the lines that name a server, in their order.
+// The addresses of the nameserver lines, in order.
 std::vector<std::string> servers_of(const std::string& text) {
   std::vector<std::string> servers;
   for (const std::string& line : split(text, "\n")) {

@@ -1,5 +1,6 @@
-// The container's environment and policy file together, as `ostiary run` reads them: either every setting is
-// within its bounds, or there is one line, and it does not hold the value of a secret.
+// The container's environment and policy file together, as `ostiary run` reads them. Either all
+// settings are within their bounds, or there is a one-line error that does not contain the value of
+// a secret.
 #include <cctype>
 #include <optional>
 #include <span>
@@ -16,7 +17,7 @@ using namespace ostiary::config;
 
 namespace {
 
-// A path to a secret is none.
+// A path to a secret is not a secret.
 bool is_secret(std::string_view name) {
   if (name.ends_with("_FILE")) return false;
   return name.contains("TOKEN") || name.contains("KEY") || name.contains("HEADERS") ||
@@ -25,10 +26,10 @@ bool is_secret(std::string_view name) {
 
 using Entries = std::vector<std::string>;
 
-// What is said of these entries and this policy file; nothing where they are in order.
+// The error for these entries and this policy file; nothing if there is none.
 std::optional<Error> error_of(const Entries& entries, const std::string& policy);
 
-// The same entries, but for the letters and digits of one value.
+// The same entries, with other letters and digits in one value.
 Entries with_another_value(Entries entries, size_t index) {
   std::string& entry = entries[index];
   for (char& c : std::span(entry).subspan(entry.find('=') + 1))
@@ -36,7 +37,7 @@ Entries with_another_value(Entries entries, size_t index) {
   return entries;
 }
 
-// Text that stands in the message whatever the secret is does not come from it.
+// Text that is in the message whatever the secret is does not come from the secret.
 void check_error(const Error& error, const Entries& entries, const std::string& policy) {
   HOLDS(fuzz::is_one_line(error));
   for (size_t i = 0; i < entries.size(); ++i) {
@@ -87,7 +88,7 @@ std::optional<Error> error_of(const Entries& entries, const std::string& policy)
 
 }  // namespace
 
-// Entries, each ended by a NUL; an empty one, and then the policy file.
+// Entries that end with NUL, an empty entry, and the policy file.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Input input(data, size);
   Entries entries;

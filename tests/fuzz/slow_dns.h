@@ -1,5 +1,5 @@
-// tests/fuzz/slow_dns.h: another reader of DNS messages, written from RFC 1035 and independent of src/dns:
-// slow, simple, and of what it cannot read it throws std::out_of_range.
+// tests/fuzz/slow_dns.h: another reader of DNS messages, written from RFC 1035 and independent of
+// src/dns. It is slow and simple, and throws std::out_of_range for a message that it cannot read.
 #pragma once
 
 #include <optional>
@@ -31,7 +31,8 @@ struct SlowCursor {
     at += count;
     return taken;
   }
-  // Labels with their lengths before them, lower case, without the root: a dot in a label is no other name.
+  // Labels with their lengths, in lower case, without the root. A dot in a label does not separate
+  // labels.
   std::string name() {
     std::string labels;
     std::optional<size_t> back;
@@ -71,12 +72,12 @@ struct SlowMessage {
   uint16_t type = 0, question_class = 0;
   Bytes question;
   std::vector<SlowRecord> answers, authorities, additionals;
-  size_t end = 0;  // behind the last record
+  size_t end = 0;  // after the last record
 
   unsigned rcode() const { return flags & 15U; }
   bool is_response() const { return (flags & 0x8000U) != 0; }
 
-  // The name that is the record's whole RDATA.
+  // The name that is the whole RDATA of the record.
   std::string target(const SlowRecord& record) const {
     SlowCursor cursor{octets, record.rdata_at};
     std::string whole = cursor.name();
@@ -130,7 +131,7 @@ inline SlowMessage read_slowly(Bytes octets) {
   return message;
 }
 
-// Every name that the question leads to: itself, and what is behind its aliases.
+// Every name that the question leads to: the name itself, and the targets of its aliases.
 inline std::set<std::string> reached(const SlowMessage& message, const std::string& asked) {
   std::set<std::string> names{asked};
   for (bool more = true; more;) {
@@ -139,14 +140,14 @@ inline std::set<std::string> reached(const SlowMessage& message, const std::stri
       if (each.type != 5 || each.record_class != 1 || !names.contains(each.owner)) continue;
       try {
         more = names.insert(message.target(each)).second || more;
-      } catch (const std::out_of_range&) {  // an alias that leads nowhere
+      } catch (const std::out_of_range&) {  // an alias whose target cannot be read
       }
     }
   }
   return names;
 }
 
-// The addresses under those names, as octets.
+// The addresses of these names, as octets.
 inline std::set<std::string> addresses_reached(const SlowMessage& message, const std::string& asked,
                                                uint16_t type) {
   std::set<std::string> addresses;

@@ -1,5 +1,5 @@
-// Headers, resource attributes and the file of variables. What we emit, a strict reader of each format reads
-// back equal.
+// Headers, resource attributes, and the file of variables. A strict reader of each format reads
+// back what was written.
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,7 +23,7 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// "a=b,c=d": split at every comma and at the first '=', trimmed. Nothing else is special.
+// "a=b,c=d": splits at every comma and at the first '=', and trims. No other character is special.
 Pairs split(std::string_view list) {
   Pairs pairs;
   while (!list.empty()) {
@@ -37,7 +37,7 @@ Pairs split(std::string_view list) {
   return pairs;
 }
 
-// The W3C Baggage form that the specification names: baggage-octets, percent-encoded, and nothing else.
+// The W3C Baggage format, as the specification says: baggage-octets and percent-encoding only.
 std::string decoded(std::string_view value) {
   std::string text;
   for (size_t at = 0; at < value.size(); ++at) {
@@ -110,7 +110,7 @@ void check_one_attribute(std::string_view key, std::string_view value) {
     check_attribute_list({*checked});
   else
     HOLDS(fuzz::is_one_line(checked.error()));
-  // Of what nobody wrote for us, as much as fits; all of it where all of it fits.
+  // For a value that no user wrote: as much as fits, and all of it if it fits.
   const auto fit = automatic_attribute("host.name", value, "a test");
   if (fit) check_attribute_list({*fit});
   if (checked && !value.empty()) HOLDS(fit && fit->value == value);
@@ -146,7 +146,8 @@ void check_basic(std::string_view user, std::string_view password) {
   HOLDS(text == std::string(user) + ":" + std::string(password));
 }
 
-// POSIX sh, 2.2: within single quotes every character is itself; a backslash outside keeps the next one.
+// POSIX sh, 2.2: in single quotes every character is literal; a backslash outside quotes the next
+// character.
 Pairs read_as_sh(std::string_view file) {
   Pairs variables;
   while (!file.empty()) {
@@ -185,7 +186,7 @@ void check_env_file(fuzz::Input input) {
     HOLDS((*lines)[i].name == variables[i].first && (*lines)[i].value.reveal() == variables[i].second);
 }
 
-// A file that somebody else wrote: what is accepted is what render_env_file() writes.
+// A file from another writer: accepted only if render_env_file() could have written it.
 void check_foreign_env_file(std::string_view text) {
   const auto lines = parse_env_file(text);
   if (!lines) return HOLDS(fuzz::is_one_line(lines.error()));

@@ -1,14 +1,17 @@
-"""The gate's DNS reader and dnspython's read the same mutated messages, and have to agree on what they say.
+"""Compares the gate's DNS reader with dnspython on the same mutated messages.
 
-Every run mutates the same messages in the same way. dnspython salvages what it can (continue_on_error), so that wherever
-the gate accepts a message the questions and the addresses can be compared. What is allowed:
+Every run mutates the same messages in the same way. dnspython reads as much as it can
+(continue_on_error), so that the questions and addresses can be compared whenever the gate accepts a
+message. Some disagreements are allowed:
 
-The gate accepts a message in which dnspython finds a fault, if the fault is in what the gate has no use for: dnspython
-reads the RDATA of every record and every EDNS option that it knows, and wants OPT and TSIG in their places. The gate reads
-the records that a question leads to, sees that the others are whole, and obeys no option.
+The gate accepts a message in which dnspython finds an error, if the error is in a part that the
+gate does not use: dnspython reads the RDATA of every record and all EDNS options that it knows, and
+checks the positions of OPT and TSIG. The gate reads the records that the question leads to, checks
+that the others are complete, and ignores options.
 
-The gate refuses a message that dnspython accepts for one of the reasons that refusals_of() names, which are the rules of
-dns/query.h, dns/reply.h and dns/wire_name.h. A refusal without such a reason is a failure.
+The gate refuses a message that dnspython accepts for one of the reasons in refusals_of(), which are
+the rules of dns/query.h, dns/reply.h and dns/wire_name.h. A refusal without such a reason is a
+failure.
 """
 
 import os
@@ -30,7 +33,7 @@ import dns.rrset
 ROOT = Path(__file__).resolve().parents[2]
 VERDICTS = Path(os.environ.get("OSTIARY_DNS_VERDICTS", ROOT / "build" / "tests" / "fuzz" / "dns_verdicts"))
 SEED = 20
-MESSAGES = 50000  # about 10 seconds, nearly all of them dnspython's
+MESSAGES = 50000  # about 10 seconds, mostly in dnspython
 
 HEADER = 12
 ALIAS_LINKS = 16
@@ -71,7 +74,7 @@ def mutate(random_, wire):
     for _ in range(random_.randint(0, 3)):
         if not octets:
             break
-        # Behind the header and the first name more often than not, where there is more to get wrong.
+        # Usually after the header and the first name, where more can go wrong.
         at = random_.randrange(len(octets)) if random_.random() < 0.4 else random_.randrange(min(12, len(octets) - 1), len(octets))
         kind = random_.randrange(7)
         if kind == 0:
@@ -106,7 +109,7 @@ def gates_verdicts(wires):
 
 
 def parsed(wire):
-    """What dnspython can make of it; nothing where it cannot make anything."""
+    """The message as dnspython reads it; nothing if it cannot read it."""
     try:
         return dns.message.from_wire(wire, one_rr_per_rrset=True, ignore_trailing=True, continue_on_error=True)
     except (dns.exception.DNSException, ValueError, struct.error):
@@ -119,7 +122,7 @@ def at(message, name, rdtype):
 
 
 def end_of_chain(message, name, rdtype):
-    """Where the aliases lead; nothing where two differ or they are too many."""
+    """The last name of the chain of aliases; nothing if two aliases differ or there are too many."""
     for _ in range(ALIAS_LINKS + 1):
         aliases = at(message, name, CNAME)
         if len({alias.target for alias in aliases}) > 1:
@@ -134,12 +137,13 @@ def addresses_of(message):
     question = message.question[0]
     end = end_of_chain(message, question.name, question.rdtype)
     found = {rdata.to_wire() for rdata in at(message, end, question.rdtype)} if end is not None else set()
-    # An IPv4 address in IPv6 clothes is no address of the family that was asked for.
+    # An IPv4-mapped address is not an address of the requested family.
     return {address for address in found if not (len(address) == 16 and address.startswith(bytes(10) + b"\xff\xff"))}
 
 
 def odd_pointers(wire):
-    """Whether the question is compressed, or a record's name leads into the header or over too many pointers."""
+    """Whether the question is compressed, or a record's name points into the header or has too
+    many pointers."""
     def follow(place, counted):
         back = None
         hops = 0
@@ -184,7 +188,7 @@ def odd_pointers(wire):
 
 
 def refusals_of(wire, message):
-    """The rules by which the gate refuses what dnspython reads without a fault."""
+    """The rules by which the gate refuses a message that dnspython reads without an error."""
     _, flags, questions, answers, authorities, additionals = struct.unpack(">6H", wire[:HEADER])
     whole_question = len(message.question) == 1 and questions == 1
     rules = {
@@ -228,7 +232,7 @@ def labels(name):
 
 
 def check(wire, verdict, message):
-    """The class of agreement, for the count; an assertion fails where there is none."""
+    """The class of agreement, for the statistics. Fails if the readers disagree."""
     shown = f"{wire.hex()}: {verdict}"
     kind = verdict[0]
     if kind == "refused":
@@ -255,7 +259,7 @@ def test_both_readers_agree_on_what_a_message_says():
     assert len(verdicts) == len(wires)
     counts = Counter(check(wire, verdict, parsed(wire)) for wire, verdict in zip(wires, verdicts))
     print("\n".join(f"{count:7} {what}" for what, count in counts.most_common()))
-    # Or the changes left nothing to compare.
+    # Otherwise the mutations left nothing to compare.
     for kind in ("query", "addresses", "none"):
         assert counts[f"both accept: {kind}"] > MESSAGES / 100, counts
     assert counts["both refuse"] > MESSAGES / 100, counts

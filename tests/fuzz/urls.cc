@@ -1,6 +1,6 @@
-// The OTLP endpoint, and URLs as the policy derives hosts from them. A strict reader of RFC 3986 takes apart
-// what was accepted and finds the same parts; written and read again it is the same; an error repeats nothing
-// of the text.
+// The OTLP endpoint, and URLs from which the policy derives hosts. A strict reader of RFC 3986
+// finds the same parts in an accepted URL; written and read again, it is the same. An error
+// contains no part of the text.
 #include <optional>
 #include <string>
 
@@ -52,7 +52,7 @@ void check_destination(const Parts& parts, const inet::Destination& destination,
   }
 }
 
-// No error tells of the text: not even of a word of ours that stands somewhere in it.
+// An error contains no part of the text, not even a marker inserted anywhere in it.
 template <typename Parse>
 void check_error(const Error& error, std::string_view text, Parse parse) {
   HOLDS(fuzz::is_one_line(error));
@@ -91,7 +91,7 @@ void check_endpoint(std::string_view url, telemetry::Protocol protocol, telemetr
     if (protocol == Protocol::grpc) continue;
     HOLDS(of_signal.path.ends_with("/v1/" + std::string(text(signal))) &&
           !of_signal.path.ends_with("//v1/traces"));
-    // A URL that long may be longer than what is read.
+    // A URL of that length may exceed the limit.
     if (written.size() < 2000)
       HOLDS(parse_endpoint(text(of_signal), protocol, EndpointUse::signal).has_value());
   }
@@ -105,7 +105,7 @@ void check_url(std::string_view text) {
   check_destination(parts, url->destination, parts.scheme == "https" ? 443 : 80);
   HOLDS(url->path == parts.rest);
   const auto again = inet::Url::parse(parts.scheme + "://" + inet::text(url->destination) + url->path);
-  // With its port written it may be longer than what is read.
+  // With its port written out it may exceed the limit.
   if (again) HOLDS(again->destination == url->destination && again->path == url->path);
   HOLDS(again || text.size() > 2000);
 }

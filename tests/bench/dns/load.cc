@@ -1,7 +1,7 @@
-// Asks a DNS server for what it has in its cache, and prints what came of it as JSON.
-// Without a rate it asks as fast as it is answered: the clients keep 128 questions outstanding. With a rate
-// it asks so many a second, answered or not; an answer's latency counts from when its question was due, and
-// one that does not come is as late as we wait.
+// Asks a DNS server for cached names, and prints the result as JSON.
+// Without a rate, the clients keep 128 questions outstanding, so that the server sets the pace.
+// With a rate, they ask that many questions per second, whether answered or not. The latency of an
+// answer counts from the time when its question was due. A lost answer counts with the timeout.
 
 #include <algorithm>
 #include <array>
@@ -27,9 +27,9 @@ using Clock = std::chrono::steady_clock;
 using Time = Clock::time_point;
 using namespace std::chrono_literals;
 
-constexpr size_t outstanding = 128;  // in the closed loop, of all clients
+constexpr size_t outstanding = 128;  // without a rate, of all clients
 constexpr size_t at_once = 64;       // of one client
-constexpr auto lateness = 100us;     // from when it is the asker that was slow
+constexpr auto lateness = 100us;     // more than this means that the client was slow
 constexpr size_t max_question = 64;
 constexpr auto patience = 250ms;
 constexpr size_t identifiers = 4096;  // of a client, used in turn
@@ -116,13 +116,13 @@ class Load {
   struct Client {
     int fd = -1;
     size_t next_id = 0;
-    size_t answered = 0;    // since it asked last
-    std::vector<Time> due;  // of each identifier's question; none where it is not waited for
+    size_t answered = 0;    // since the last question
+    std::vector<Time> due;  // for each identifier, when its question was due; none if it is not outstanding
     Time heard = Clock::now();
   };
 
-  // All in one packet, which the kernel takes apart at the server's socket: else the way there, through the
-  // rules of who is measured, would be most of what is measured, and at the asker's cost.
+  // Sends all questions in one packet, which the kernel splits at the server's socket. Otherwise
+  // the path through the rules would be most of the measured cost, on the client's side.
   void ask(Client& client, size_t count, Time due) {
     std::array<uint8_t, at_once * max_question> room;
     count = std::min(count, at_once);
@@ -139,7 +139,7 @@ class Load {
     asked_ += count;
   }
 
-  // Takes what has been answered, and says how many of ready_ were.
+  // Reads the available answers, and returns how many of ready_ they were.
   size_t receive(int milliseconds) {
     const int ready = ::epoll_wait(epoll_, ready_.data(), static_cast<int>(ready_.size()), milliseconds);
     for (int i = 0; i < ready; ++i) receive(clients_[ready_[static_cast<size_t>(i)].data.u64]);
@@ -160,7 +160,7 @@ class Load {
     for (size_t i = 0; i < static_cast<size_t>(std::max(received, 0)); ++i) {
       const size_t id = (size_t{rooms[i][0]} << 8U | rooms[i][1]) % identifiers;
       const Time due = std::exchange(client.due[id], Time{});
-      if (due == Time{}) continue;  // given up before
+      if (due == Time{}) continue;  // has timed out before
       if (!bench::is_good_answer(std::span(rooms[i]).first(headers[i].msg_len))) ++wrong_;
       latencies_.push_back(std::chrono::duration<double, std::micro>(now - due).count());
       ++client.answered;

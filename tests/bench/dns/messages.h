@@ -23,8 +23,8 @@ inline void put_label(Message& out, std::string_view label) {
   out.insert(out.end(), label.begin(), label.end());
 }
 
-// Asks for the address of host<number>.bench.example, the number being of four digits: all questions are of
-// one length.
+// Asks for the address of host<number>.bench.example. The number has four digits, so that all
+// questions have the same length.
 inline Message question(unsigned number) {
   const std::string digits = std::to_string(number);
   Message out;

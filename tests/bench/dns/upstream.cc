@@ -1,5 +1,5 @@
-// The upstream of the DNS benchmarks: tells an address for every host<number>.bench.example, at once and for
-// half an hour, and that other types have no data.
+// The upstream of the DNS benchmarks: answers with an address for every host<number>.bench.example,
+// with a TTL of half an hour. Other types have no data.
 
 #include <array>
 #include <charconv>
@@ -42,7 +42,7 @@ size_t end_of_question(std::span<const uint8_t> message) {
   return at + 5;
 }
 
-// What a question asked becomes its answer; empty where it is none.
+// The answer to a question. Empty if the message is not a question.
 Message answer(std::span<const uint8_t> question) {
   if (question.size() <= header_octets) return {};
   const size_t end = end_of_question(question);
@@ -72,7 +72,7 @@ int main() {
     std::perror("dns_upstream: bind");
     return EXIT_FAILURE;
   }
-  // Room for a burst of questions for all that a policy names.
+  // Space for a burst of questions, for all names of a policy.
   const int queue = 1 << 23;
   ::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &queue, sizeof queue);
   std::array<uint8_t, 2048> room{};
