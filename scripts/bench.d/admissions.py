@@ -1,4 +1,5 @@
-"""What the kernel's acknowledgement of an admission costs, and whether it, or anything on its way, grows."""
+"""The cost of waiting for the kernel's acknowledgement of an admission, and whether any step of
+an admission gets slower as the number of admissions grows."""
 
 import json
 import pathlib

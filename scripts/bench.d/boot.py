@@ -1,17 +1,18 @@
-"""How long a boot takes until the agent's program runs, beside the shell loops that it replaces."""
+"""The time from the start of a boot until the agent's program runs, compared with the shell loops
+that ostiary replaces."""
 
 import subprocess
 import tempfile
 from collections.abc import Iterator
 
 from figures import Bound, Effort, Figure
-from house import RESOLVER, host, late_upstream, make_network, upstream
+from network import RESOLVER, host, late_upstream, make_network, upstream
 from turns import OSTIARY, PLAIN, first_output, in_turn
 
 HOSTS = [host(number) for number in range(30)]
 AGENT = ["echo", "here"]
 
-# What people write today: ask for each host, one after the other, then load the rules.
+# The usual scripts: they resolve one host after the other, then load the rules.
 IPTABLES_LOOP = """
 set -e
 rules="*filter
@@ -42,7 +43,7 @@ iptables -A OUTPUT -o lo -j ACCEPT
 iptables -A OUTPUT -p tcp --dport 443 -m set --match-set allowed dst -j ACCEPT
 exec "$@"
 """
-# Everyone leaves rules behind, as in a container, and everyone finds none.
+# All contenders leave their rules behind, as in a container. Each starts without rules.
 FORGET_RULES = """
 iptables -P OUTPUT ACCEPT
 iptables -P FORWARD ACCEPT

@@ -1,4 +1,4 @@
-"""What ostiary's DNS costs, side by side with resolvers that an egress gate could be built on instead."""
+"""The cost of ostiary's DNS, compared with resolvers that could be the base of an egress gate."""
 
 import contextlib
 import json
@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from dns_houses import TOOLS, Upstream
+from dns_hosts import TOOLS, Upstream
 from dns_servers import DOMAIN, Dnsmasq, Ostiary, OstiaryThatKnows, behind_rules, peers
 from figures import Bound, Effort, Figure, Series
 from turns import turned
@@ -17,11 +17,12 @@ CORES = sorted(os.sched_getaffinity(0))
 LOAD_CORE, SERVER_CORE = CORES[0], CORES[-1]
 NAMES = OstiaryThatKnows.names
 CLIENTS = 16
-MOST_LATE = 0.002  # of the questions
+MOST_LATE = 0.002  # fraction of the questions
 
 
-class Road:
-    """A way to a server: the address that a client asks at port 53, and who answers."""
+class Route:
+    """A way to reach a server: the address that a client asks at port 53, and the server that
+    answers."""
 
     def __init__(self, name, server, address="127.0.0.1"):
         self.name, self.server, self.address = name, server, address
@@ -32,15 +33,15 @@ class Road:
         return statistics.median(self.answers_a_second)
 
     def load(self, milliseconds, *rate):
-        time.sleep(0.1)  # what the machine put off during the last load is done now, not during this one
+        time.sleep(0.1)  # lets the machine finish work that the last load delayed
         load = [TOOLS / "dns_load", self.address, 53, NAMES, CLIENTS, milliseconds, *rate]
-        result = json.loads(self.server.house.run(*load, core=LOAD_CORE))
+        result = json.loads(self.server.host.run(*load, core=LOAD_CORE))
         if result["wrong"]:
             raise RuntimeError(f"{self.name}: {result}")
         return result
 
     def load_at(self, rate, milliseconds):
-        """Again if it was the asker that was late, having been kept from its core."""
+        """Measures again if the client was late because it did not get its core."""
         for _ in range(5):
             result = self.load(milliseconds, rate)
             if result["late"] <= MOST_LATE * result["asked"]:
@@ -55,49 +56,49 @@ def started(stack, kind, upstream, core, names):
     return server
 
 
-def roads_to_caches(stack) -> Iterator[Road]:
+def routes_to_caches(stack) -> Iterator[Route]:
     upstream = Upstream()
     stack.callback(upstream.close)
     ostiary = started(stack, OstiaryThatKnows, upstream, SERVER_CORE, NAMES)
-    yield Road("ostiary", ostiary)
-    yield Road("ostiary, through the redirect", ostiary, "127.0.0.2")
+    yield Route("ostiary", ostiary)
+    yield Route("ostiary, through the redirect", ostiary, "127.0.0.2")
     for peer in peers():
-        yield Road(peer.name + ", no rules", started(stack, peer, upstream, SERVER_CORE, NAMES))
+        yield Route(peer.name + ", no rules", started(stack, peer, upstream, SERVER_CORE, NAMES))
         gate = behind_rules(peer)
-        yield Road(gate.name, started(stack, gate, upstream, SERVER_CORE, NAMES))
+        yield Route(gate.name, started(stack, gate, upstream, SERVER_CORE, NAMES))
 
 
-# A peer's road has one of them.
+# A peer's route has one of them.
 ENDINGS = "no rules", "behind rules"
 
 
-def best(roads, ending):
-    return max((road for road in roads if road.name.endswith(ending)), key=lambda road: road.most)
+def best(routes, ending):
+    return max((route for route in routes if route.name.endswith(ending)), key=lambda route: route.most)
 
 
 def cached(effort: Effort) -> Iterator[Figure]:
     rounds, milliseconds = effort.of(11, 1), effort.of(600, 100)
     with contextlib.ExitStack() as stack:
-        roads = list(roads_to_caches(stack))
-        for road in roads:
-            road.load(milliseconds)
+        routes = list(routes_to_caches(stack))
+        for route in routes:
+            route.load(milliseconds)
         for number in range(rounds):
-            for road in turned(roads, number):
-                road.answers_a_second.append(road.load(milliseconds)["a_second"])
-        yield throughput(roads)
-        rate = int(min(best(roads, ending).most for ending in ENDINGS) / 2)
-        able = [road for road in roads if road.most > 1.1 * rate]
+            for route in turned(routes, number):
+                route.answers_a_second.append(route.load(milliseconds)["a_second"])
+        yield throughput(routes)
+        rate = int(min(best(routes, ending).most for ending in ENDINGS) / 2)
+        able = [route for route in routes if route.most > 1.1 * rate]
         for number in range(rounds):
-            for road in turned(able, number):
-                road.p99.append(road.load_at(rate, milliseconds)["p99_us"])
-        yield slowest(roads[0], able, rate)
+            for route in turned(able, number):
+                route.p99.append(route.load_at(rate, milliseconds)["p99_us"])
+        yield slowest(routes[0], able, rate)
 
 
-def throughput(roads) -> Figure:
-    ours = roads[0]
+def throughput(routes) -> Figure:
+    ours = routes[0]
     bounds = []
     for ending in ENDINGS:
-        peer = best(roads, ending)
+        peer = best(routes, ending)
         ratio = ours.most / peer.most
         bounds.append(Bound(f"1.5 times the best peer, {peer.name}: {ratio:.2f} times", ratio >= 1.5))
     return Figure(
@@ -109,14 +110,14 @@ def throughput(roads) -> Figure:
         "from where the redirect leads to the gate. Peers are asked with no rules at all, and behind the least of rules "
         "that an egress gate around them needs: a redirect of port 53, and an output chain that denies all but "
         "established flows, loopback, the upstream and a set of addresses.",
-        [Series(road.name, road.answers_a_second) for road in roads], bounds, higher_is_better=True)
+        [Series(route.name, route.answers_a_second) for route in routes], bounds, higher_is_better=True)
 
 
 def slowest(ours, able, rate) -> Figure:
     bounds = []
     for ending in ENDINGS:
         peer = best(able, ending)
-        mine, its = (statistics.median(road.p99 or [float("inf")]) for road in (ours, peer))
+        mine, its = (statistics.median(route.p99 or [float("inf")]) for route in (ours, peer))
         text = f"below that of the best peer, {peer.name}: {mine:.0f} µs against {its:.0f} µs"
         bounds.append(Bound(text, mine < its))
     return Figure(
@@ -124,7 +125,7 @@ def slowest(ours, able, rate) -> Figure:
         f"{rate} questions a second, half of what the best peer can answer, with rules or without, whichever is less. They "
         f"come one at a time and from {CLIENTS} clients in turn, sent whether answered or not. Latency counts from when a "
         "question was due; one that is lost counts with a quarter of a second.",
-        [Series(road.name, road.p99) for road in able], bounds)
+        [Series(route.name, route.p99) for route in able], bounds)
 
 
 @contextlib.contextmanager
@@ -139,7 +140,8 @@ def on_core(core):
 
 
 def microseconds(asker, name):
-    """Everybody ends what he is at; then the question and its answer come before all else on this core."""
+    """Lets all other processes finish their work; then the question and its answer have priority
+    on this core."""
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(99))
     began = time.perf_counter_ns()
@@ -154,9 +156,9 @@ def first_answers(effort: Effort) -> Iterator[Figure]:
         upstream = Upstream(SERVER_CORE)
         stack.callback(upstream.close)
         servers = [started(stack, kind, upstream, SERVER_CORE, 1) for kind in kinds]
-        askers = [stack.enter_context(server.house.asker("127.0.0.1", 53)) for server in servers]
+        askers = [stack.enter_context(server.host.asker("127.0.0.1", 53)) for server in servers]
         plain = servers[1]
-        directly = stack.enter_context(plain.house.asker(plain.upstream, 53))
+        directly = stack.enter_context(plain.host.asker(plain.upstream, 53))
         stack.enter_context(on_core(SERVER_CORE))
         added = [[] for _ in kinds]
         for number in range(1, warm_up + count + 1):

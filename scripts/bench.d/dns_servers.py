@@ -1,4 +1,4 @@
-"""Who answers DNS questions in the benchmarks: ostiary and its peers, each in a house of its own."""
+"""The DNS servers of the benchmarks: ostiary and its peers, each in a host of its own."""
 
 import json
 import os
@@ -7,14 +7,15 @@ import shutil
 import tempfile
 import time
 
-from dns_houses import House
+from dns_hosts import Host
 from wire import NoAddress, ask
 
 OSTIARY = pathlib.Path(os.environ["OSTIARY_BINARY"])
 DOMAIN = "bench.example"
 
-# The least that an egress gate needs around a resolver that puts addresses into a set: DNS of others than itself goes
-# to it, and nothing else leaves but what is established, on loopback, or to an address of the set.
+# The minimum that an egress gate needs around a resolver that puts addresses into a set: DNS of
+# other processes is redirected to the resolver, and only established flows, loopback, and packets
+# to addresses of the set leave.
 RULES = """
 table inet gate {{
   set allow4 {{ type ipv4_addr; }}
@@ -48,15 +49,15 @@ def answers(asker, number):
 
 
 class Server:
-    """Answers on `port` of 127.0.0.1 in `house`, where only those ask."""
+    """Answers on `port` of 127.0.0.1 in `host`. All clients are in the same host."""
     name = ""
     own_port = 53
 
     def __init__(self, upstream, core):
-        self.house = House()
+        self.host = Host()
         self.port = self.own_port
         self.folder = tempfile.TemporaryDirectory()
-        self.upstream = upstream.connect(self.house)
+        self.upstream = upstream.connect(self.host)
         self.start(self.upstream, core)
 
     def start(self, upstream, core):
@@ -64,7 +65,7 @@ class Server:
 
     def launch(self, *words, **more):
         with self.file("log").open("wb") as log:
-            self.house.start(*words, stdout=log, stderr=log, **more)
+            self.host.start(*words, stdout=log, stderr=log, **more)
 
     def file(self, name, text=""):
         path = pathlib.Path(self.folder.name, name)
@@ -73,7 +74,7 @@ class Server:
 
     def await_answers(self, names=1):
         deadline = time.monotonic() + 20
-        with self.house.asker("127.0.0.1", self.port) as asker:
+        with self.host.asker("127.0.0.1", self.port) as asker:
             asker.settimeout(0.2)
             for number in range(names):
                 while not answers(asker, number):
@@ -82,7 +83,7 @@ class Server:
                         raise RuntimeError(f"{self.name} does not answer: {log[-1000:]}")
 
     def close(self):
-        self.house.close()
+        self.host.close()
         self.folder.cleanup()
 
 
@@ -94,14 +95,15 @@ class Ostiary(Server):
     def start(self, upstream, core):
         policy = self.file("policy.json", json.dumps({"allow": list(self.entries)}))
         resolv_conf = self.file("resolv.conf", f"nameserver {upstream}\n")
-        self.house.run("mount", "--bind", resolv_conf, "/etc/resolv.conf")
+        self.host.run("mount", "--bind", resolv_conf, "/etc/resolv.conf")
         self.launch(OSTIARY, "run", "--no-derive", "--telemetry", "off", "--policy", policy,
                     "--audit", self.file("audit"), "--log-level", "warn", "--", "sleep", "infinity",
                     core=core, env={"PATH": os.environ["PATH"], "HOME": "/root"})
 
 
 class OstiaryThatKnows(Ostiary):
-    """Has asked for its hosts before the agent began, as for all that are named in full."""
+    """Has resolved its hosts before the agent starts, as a boot does for all names without a
+    wildcard."""
     names = 1000
     entries = tuple(f"host{number:04}.{DOMAIN}" for number in range(names))
 
@@ -112,7 +114,7 @@ class Dnsmasq(Server):
 
     def start(self, upstream, core):
         if self.own_port == 53:
-            self.house.run("nft", "-f", "-", input="add table inet gate; add set inet gate allow4 { type ipv4_addr; }")
+            self.host.run("nft", "-f", "-", input="add table inet gate; add set inet gate allow4 { type ipv4_addr; }")
         self.launch(self.program, "--keep-in-foreground", "--no-resolv", "--no-hosts", "--user=root",
                     "--conf-file=/dev/null", "--pid-file=", "--bind-interfaces", "--listen-address=127.0.0.1",
                     f"--port={self.port}", f"--server={upstream}", "--cache-size=10000",
@@ -159,20 +161,20 @@ class CoreDns(Server):
 
 
 def behind_rules(peer):
-    """The same peer as an egress gate."""
+    """The same peer behind the rules of an egress gate."""
     class Gate(peer):
         name = peer.name + ", behind rules"
         own_port = Ostiary.own_port
 
         def start(self, upstream, core):
-            self.house.run("nft", "-f", "-", input=RULES.format(upstream=upstream, port=self.port))
+            self.host.run("nft", "-f", "-", input=RULES.format(upstream=upstream, port=self.port))
             super().start(upstream, core)
 
     return Gate
 
 
 def peers():
-    """Those that are at hand."""
+    """The peers that are installed."""
     found = [each for each in (Dnsmasq, Unbound) if shutil.which(each.program)]
     if pathlib.Path(CoreDns.program).exists():
         found.append(CoreDns)

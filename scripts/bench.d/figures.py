@@ -1,4 +1,4 @@
-"""What a measurement yields: a figure, with the samples of each who took part."""
+"""The result of a measurement: a figure, with all samples of each contender."""
 
 import math
 import statistics
@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Effort:
-    """How much to measure: `small` shows in seconds that a bench still works, and its figures mean nothing."""
+    """The extent of a measurement. `small` checks in seconds that a benchmark works; its figures
+    mean nothing."""
     small: bool
 
     def of(self, whole, small):
@@ -16,7 +17,7 @@ class Effort:
 
 @dataclass
 class Series:
-    name: str  # "ostiary", or the peer's
+    name: str  # "ostiary", or the name of the peer
     samples: list[float]
 
     @property
@@ -25,7 +26,7 @@ class Series:
 
     @property
     def quartiles(self):
-        """The first and the third."""
+        """The first and the third quartile."""
         if len(self.samples) < 2:
             return self.samples[0], self.samples[0]
         first, _, third = statistics.quantiles(self.samples, n=4, method="inclusive")
@@ -34,7 +35,7 @@ class Series:
 
 @dataclass
 class Bound:
-    text: str  # as the reader of docs/benchmarks.md sees it
+    text: str  # the text in docs/benchmarks.md
     met: bool
 
 
@@ -43,7 +44,7 @@ class Figure:
     key: str    # such as "dns/throughput"
     title: str
     unit: str
-    how: str    # how it is measured: a paragraph for docs/benchmarks.md
+    how: str    # how it is measured: a paragraph in docs/benchmarks.md
     series: list[Series]
     bounds: list[Bound] = field(default_factory=list)
     higher_is_better: bool = False
@@ -54,7 +55,7 @@ class Figure:
                       "bounds": [Bound(**each) for each in read["bounds"]]})
 
     def check(self):
-        """A figure without samples of everyone is none."""
+        """Every contender must have samples."""
         for each in self.series:
             if not each.samples or not all(math.isfinite(sample) for sample in each.samples):
                 raise ValueError(f"{self.key}: no samples of {each.name}")

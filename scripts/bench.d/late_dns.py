@@ -1,4 +1,5 @@
-"""An upstream far away: answers every question for an address so many milliseconds late. host0 is 198.51.100.1."""
+"""An upstream with a delay: answers every question for an address after a number of milliseconds.
+host0 is 198.51.100.1."""
 
 import asyncio
 import re

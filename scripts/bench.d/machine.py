@@ -1,4 +1,5 @@
-"""Where figures come from: kernel, processor, and the versions of the peers. Nothing that names the machine."""
+"""The environment of a measurement: kernel, processor, and the versions of the peers. Nothing
+that identifies the machine."""
 
 import datetime
 import os
@@ -29,7 +30,7 @@ def installed(package):
 
 
 def coredns():
-    """The one that scripts/bench built, if it could."""
+    """The CoreDNS that scripts/bench built, if it could."""
     program = pathlib.Path(os.environ["OSTIARY_BINARY"]).parent / "bench/coredns"
     if not program.exists():
         return {}

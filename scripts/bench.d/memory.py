@@ -1,4 +1,4 @@
-"""What ostiary takes while it rests: memory, alone and with much to remember, and wake-ups."""
+"""The memory and the wake-ups of an idle ostiary, with few and with many names."""
 
 import contextlib
 import json
@@ -12,17 +12,17 @@ from collections.abc import Iterator
 
 from dns_servers import CoreDns
 from figures import Bound, Effort, Figure, Series
-from house import DNSMASQ, RESOLVER, await_answer, host, make_network, tells, upstream
+from network import DNSMASQ, RESOLVER, answers_with_address, await_answer, host, make_network, upstream
 from turns import OSTIARY, PLAIN
 
 LOOPBACK = "127.0.0.1"
 FEW = 30
-SETTLED = 1.5  # seconds; the keeper gives back what a boot took
+SETTLED = 1.5  # seconds; the keeper releases the memory of the boot
 
 
 @contextlib.contextmanager
 def ostiary(folder, hosts):
-    """The processes of a session that allows so many hosts: keeper and gate."""
+    """The processes of a session that allows this many hosts: keeper and gate."""
     policy = pathlib.Path(folder, "policy.json")
     policy.write_text(json.dumps({"allow": [{"host": host(number), "private": True} for number in range(hosts)]}))
     command = [OSTIARY, "run", "--no-derive", "--audit", "none", "--policy", str(policy), "--resolve-timeout", "60",
@@ -40,7 +40,8 @@ def ostiary(folder, hosts):
 
 @contextlib.contextmanager
 def dnsmasq(folder, hosts):
-    """The same job: these names and no other, and each address into a set of nftables."""
+    """dnsmasq with the same job: it answers these names only, and puts each address into an
+    nftables set."""
     subprocess.run(["nft", "add table inet gate; add set inet gate allow4 { type ipv4_addr; }"], check=True)
     config = pathlib.Path(folder, "dnsmasq.conf")
     rules = "".join(f"server=/{host(number)}/{RESOLVER}\nnftset=/{host(number)}/4#inet#gate#allow4\n"
@@ -57,7 +58,7 @@ def dnsmasq(folder, hosts):
 
 @contextlib.contextmanager
 def coredns(folder, hosts):
-    """A cache alone: it knows no set, and answers for every name."""
+    """A cache only: it has no set, and answers for every name."""
     config = pathlib.Path(folder, "Corefile")
     config.write_text(f""".:53 {{
   bind {LOOPBACK}
@@ -86,12 +87,12 @@ def mebibytes(processes):
 
 
 def held(effort, folder, hosts) -> list[Series]:
-    """The memory of everyone, with so many rules and as many names in the cache."""
+    """The memory of each contender, with this many rules and cached names."""
     everyone = [Series(name, []) for name in CONTENDERS]
     for _ in range(effort.of(5, 1)):
         for series, contender in zip(everyone, CONTENDERS.values()):
             with contender(folder, hosts) as processes:
-                if not all(tells(LOOPBACK, number) for number in range(hosts)):
+                if not all(answers_with_address(LOOPBACK, number) for number in range(hosts)):
                     raise RuntimeError(f"{series.name} does not answer for every host")
                 time.sleep(SETTLED)
                 series.samples.append(mebibytes(processes))
@@ -109,7 +110,7 @@ def memory(key, title, everyone, most) -> Figure:
 
 
 def sleeps_ended(processes):
-    """How often any of their threads went to sleep of its own."""
+    """The number of times that a thread of these processes went to sleep voluntarily."""
     return sum(int(re.search(r"^voluntary_ctxt_switches:\s(\d+)", status.read_text(), re.M)[1])
                for pid in processes for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"))
 

@@ -1,6 +1,7 @@
-"""docs/benchmarks.md and its plots, out of a record.
+"""Writes docs/benchmarks.md and its plots from a record.
 
-What explains a figure stands in docs/benchmarks/findings/, in a file of the figure's name, and goes into the page.
+The explanation of a figure is a file in docs/benchmarks/findings/ with the figure's name. It is
+copied into the page.
 """
 
 import pathlib

@@ -1,4 +1,5 @@
-"""What process 1 costs an agent that needs nothing else of it: a start, and its orphans."""
+"""The cost of ostiary as process 1 for an agent that needs no gate: the start, and the reaping of
+orphans."""
 
 import json
 import pathlib
@@ -32,7 +33,7 @@ def more_by(milliseconds, name):
 
 
 def no_slower(ours, theirs):
-    """What lies within the peer's own quartiles is as fast."""
+    """A median within the peer's quartiles counts as equally fast."""
     return [Bound(f"no slower than {each.name}, within its quartiles: {ours.median / each.median:.2f} times as long",
                   ours.median <= each.quartiles[1]) for each in theirs]
 

@@ -1,4 +1,5 @@
-"""A figure as SVG: a bar a series up to its median, and a line from its first quartile to its third."""
+"""A figure as SVG: a bar per series up to its median, and a line from the first quartile to the
+third."""
 
 from xml.sax.saxutils import escape
 
@@ -6,7 +7,7 @@ import table
 
 WIDTH, ROW, BAR, TOP = 760, 30, 16, 40
 LETTER = 7.2
-# An SVG in a page follows the reader's light or dark.
+# An SVG in a page uses the reader's light or dark mode.
 STYLE = """
     text { font: 13px system-ui, sans-serif; fill: #24292f }
     .title { font-weight: 600 }

@@ -1,4 +1,4 @@
-"""benchmarks/figures.json: the figures of a whole run, and the machine they are from."""
+"""benchmarks/figures.json: the figures of a whole run, and the machine that measured them."""
 
 import dataclasses
 import json
@@ -15,7 +15,7 @@ class Record:
 
 
 def write(record, folder):
-    """A series a line, so that a new run can be compared with `git diff`."""
+    """Writes one series per line, so that `git diff` compares two runs."""
     path = folder / NAME
     path.parent.mkdir(parents=True, exist_ok=True)
     figures = [dataclasses.asdict(figure) for figure in record.figures]

@@ -1,4 +1,5 @@
-"""Runs the measurements, prints them, and writes docs/benchmarks.md with its plots and figures. See scripts/bench."""
+"""Runs the measurements, prints them, and writes docs/benchmarks.md with its plots and figures.
+See scripts/bench."""
 
 import argparse
 import json
@@ -19,7 +20,7 @@ DOCS = FOLDER.parents[1] / "docs"
 
 
 def measured(module, effort):
-    """The module's figures, one by one. Raises where one of them could not be measured."""
+    """The figures of a module, one by one. Raises an exception if one could not be measured."""
     as_root = [] if os.geteuid() == 0 else ["sudo", "env", *(f"{name}={os.environ[name]}" for name in
                                                              ("OSTIARY_BINARY", "PYTHONDONTWRITEBYTECODE"))]
     command = [*as_root, "unshare", "-mn", "--propagation", "private", "--kill-child", "-f", sys.executable,

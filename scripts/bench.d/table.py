@@ -1,14 +1,14 @@
-"""Figures as text."""
+"""Prints figures as text."""
 
 
 def number(value):
-    """Three digits, and no more behind the point than the reader can use."""
+    """Three digits, and no more decimals than a reader can use."""
     places = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return f"{value:,.{places}f}"
 
 
 def rows(figure):
-    """Name, median, and its ratio to the first's, of everyone."""
+    """The name, the median, and the ratio to the first row, of each contender."""
     first = figure.series[0].median
     return [(each.name, f"{number(each.median)} {figure.unit}", f"{number(each.median / first)} ×" if first else "–")
             for each in figure.series]

@@ -1,5 +1,5 @@
-"""Contenders in turn, so that a slow moment meets all of them, and in another order each time, so that none always
-follows the same."""
+"""Runs contenders in turn, so that a slow moment of the machine affects all of them. The order
+changes each time, so that none always follows the same other."""
 
 import os
 import subprocess
@@ -13,7 +13,8 @@ PLAIN = {"PATH": os.environ["PATH"], "HOME": "/root"}
 
 
 def turned(contenders, number):
-    """Everyone once. Each round begins with the next one, and every other round goes backwards."""
+    """Each contender once. Each round begins with the next contender, and every other round is
+    reversed."""
     everyone = list(contenders)
     first = number % len(everyone) if everyone else 0
     order = everyone[first:] + everyone[:first]
@@ -21,7 +22,8 @@ def turned(contenders, number):
 
 
 def in_turn(contenders, rounds) -> list[Series]:
-    """{name: what takes one sample}. A round more warms up."""
+    """Takes samples. `contenders` is {name: function that takes one sample}. One more round warms
+    up."""
     series = [Series(name, []) for name in contenders]
     for number in range(rounds + 1):
         for each, sample in turned(zip(series, contenders.values()), number):
@@ -32,7 +34,7 @@ def in_turn(contenders, rounds) -> list[Series]:
 
 
 class Run:
-    """A process, and when it began."""
+    """A process, and the time at which it started."""
 
     def __init__(self, command, environment=None, output=subprocess.DEVNULL):
         self._errors = tempfile.TemporaryFile()
@@ -59,7 +61,8 @@ def milliseconds_to_end(command, environment=None):
 
 
 def first_output(command, environment=None):
-    """What the command wrote first, and after how many milliseconds; it is waited for."""
+    """The first output of the command, and the milliseconds until it came. Waits for the
+    command's end."""
     readable, writable = os.pipe()
     run = Run(command, environment, output=writable)
     os.close(writable)

@@ -1,4 +1,4 @@
-"""A DNS question, and its answer, as far as a benchmark needs them."""
+"""A DNS question and its answer, as far as a benchmark needs them."""
 
 import struct
 
@@ -8,7 +8,7 @@ class NoAddress(Exception):
 
 
 def ask(asker, name):
-    """Over that connected socket."""
+    """Asks over this connected socket."""
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     asker.send(struct.pack("!6H", 1, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", 1, 1))
     answer = asker.recv(2048)

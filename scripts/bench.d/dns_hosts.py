@@ -1,4 +1,4 @@
-"""Networks of their own for those who answer DNS questions, and the upstream that all of them ask."""
+"""The hosts of the DNS servers, and the upstream of all of them."""
 
 import ctypes
 import os
@@ -15,8 +15,8 @@ def run(command, **more):
     return subprocess.run(command, check=True, capture_output=True, text=True, **more).stdout
 
 
-class House:
-    """A network and mount namespace, kept by a process that sleeps."""
+class Host:
+    """A network and mount namespace, kept alive by a process that sleeps."""
 
     def __init__(self):
         namespaces = ["unshare", "-mn", "--propagation", "private"]
@@ -40,7 +40,7 @@ class House:
         return process
 
     def asker(self, address, port):
-        """A socket that stays in this network although we do not."""
+        """A socket in the host's network, for use by this process."""
         ours, theirs = (os.open(f"/proc/{pid}/ns/net", os.O_RDONLY) for pid in ("self", self.keeper.pid))
         try:
             self.enter(theirs)
@@ -65,24 +65,24 @@ class House:
         self.keeper.stdout.close()
 
 
-class Upstream(House):
-    """Answers at once, in every house that is connected to it, by one process."""
+class Upstream(Host):
+    """The upstream: one process answers for all hosts that are connected to it."""
 
     def __init__(self, core=None):
         super().__init__()
-        self.houses = 0
+        self.hosts = 0
         self.start(TOOLS / "dns_upstream", core=core)
 
-    def connect(self, house):
-        """The upstream's address in that house."""
-        first = 4 * self.houses
-        self.houses += 1
+    def connect(self, host):
+        """Connects a host, and returns the upstream's address there."""
+        first = 4 * self.hosts
+        self.hosts += 1
         near, far = f"192.0.2.{first + 1}", f"192.0.2.{first + 2}"
-        run(["ip", "link", "add", f"house{first}", "netns", str(self.keeper.pid), "type", "veth",
-             "peer", "name", "outside", "netns", str(house.keeper.pid)])
-        self.run("ip", "address", "add", near + "/30", "dev", f"house{first}")
-        self.run("ip", "link", "set", f"house{first}", "up")
-        house.run("ip", "address", "add", far + "/30", "dev", "outside")
-        house.run("ip", "link", "set", "outside", "up")
-        house.run("ip", "route", "add", "default", "via", near)
+        run(["ip", "link", "add", f"host{first}", "netns", str(self.keeper.pid), "type", "veth",
+             "peer", "name", "outside", "netns", str(host.keeper.pid)])
+        self.run("ip", "address", "add", near + "/30", "dev", f"host{first}")
+        self.run("ip", "link", "set", f"host{first}", "up")
+        host.run("ip", "address", "add", far + "/30", "dev", "outside")
+        host.run("ip", "link", "set", "outside", "up")
+        host.run("ip", "route", "add", "default", "via", near)
         return near

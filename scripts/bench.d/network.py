@@ -1,4 +1,5 @@
-"""The network of a measurement: an upstream in another namespace, since the gate refuses one on its own host."""
+"""The network of a measurement. The upstream is in another namespace, since the gate does not use
+an upstream on its own host."""
 
 import contextlib
 import pathlib
@@ -18,7 +19,7 @@ def host(number):
 
 
 def address(number):
-    """198.51.100.1 to .254, and beyond them private ones, of which there are more."""
+    """198.51.100.1 to .254; further hosts have private addresses, of which there are more."""
     return f"198.51.100.{number + 1}" if number < 254 else f"10.1.{number >> 8}.{number & 255}"
 
 
@@ -55,7 +56,7 @@ def running(command):
 
 @contextlib.contextmanager
 def upstream(folder, hosts):
-    """dnsmasq at no distance."""
+    """An upstream without delay: dnsmasq."""
     known = pathlib.Path(folder, "hosts")
     known.write_text("".join(f"{address(number)} {host(number)}\n" for number in range(hosts)))
     with running([*DNSMASQ, "--conf-file=/dev/null", "--listen-address=" + RESOLVER, "--local-ttl=86400",
@@ -66,15 +67,15 @@ def upstream(folder, hosts):
 
 @contextlib.contextmanager
 def late_upstream(milliseconds):
-    """A stand-in that is so far away; of the hosts it knows the first 254."""
+    """An upstream with this much delay. It knows the first 254 hosts."""
     program = pathlib.Path(__file__).with_name("late_dns.py")
     with running([sys.executable, str(program), RESOLVER, str(milliseconds)]):
         await_answer(RESOLVER)
         yield
 
 
-def tells(server, number):
-    """Whether the server tells the host's address."""
+def answers_with_address(server, number):
+    """Whether the server answers with the host's address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
         asker.settimeout(1)
         asker.connect((server, 53))
@@ -85,7 +86,7 @@ def tells(server, number):
 
 def await_answer(server):
     deadline = time.monotonic() + 20
-    while not tells(server, 0):
+    while not answers_with_address(server, 0):
         if time.monotonic() > deadline:
             raise RuntimeError(f"{server} does not answer")
         time.sleep(0.05)
