@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Checks that a file includes only files of its own folder or of a layer above it.
 
-docs/architecture.md says what each layer is for; the order here is the same.
+docs/architecture.md describes the layers, in the same order.
 """
 
 import pathlib
@@ -19,7 +19,7 @@ INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 
 def folder_of(path: pathlib.Path) -> str:
-    """The module a file belongs to: include/ostiary/<module>/… or src/<module>/…"""
+    """The module of a file: include/ostiary/<module>/… or src/<module>/…"""
     parts = path.parts
     return parts[2] if parts[0] == "include" else parts[1]
 

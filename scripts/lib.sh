@@ -1,13 +1,13 @@
 # shellcheck shell=bash
-# What the scripts share: where the tree is, how to become root, one way to say what is going on.
+# Common code of the scripts: the paths of the tree, a way to become root, and messages.
 
 root_folder="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 build_folder="$root_folder/build"
 sanitized_folder="$root_folder/build-sanitized"
 export root_folder build_folder sanitized_folder
 
-# Each script says what it does in its first comment. Before it does anything. What stands in `options_of` prints the
-# options of the program that the script hands its arguments to.
+# --help prints the first comment of the script, and nothing else runs. If `options_of` is set, it
+# also prints the options of the program to which the script passes its arguments.
 case "${1:-}" in
   -h | --help)
     sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"
@@ -27,7 +27,7 @@ die() {
   exit 1
 }
 
-# Runs a command as root: as it is, or through sudo.
+# Runs a command as root: directly, or through sudo.
 as_root() {
   if [ "$(id -u)" -eq 0 ]; then
     "$@"
@@ -38,7 +38,7 @@ as_root() {
   fi
 }
 
-# Everything once more, with the other compiler, the sanitizers, and the fuzz targets as fuzzers.
+# Builds with the other compiler and the sanitizers. The fuzz targets become fuzzers.
 build_sanitized() {
   if [ ! -f "$sanitized_folder/build.ninja" ]; then
     CXX="${CXX:-clang++-19}" meson setup "$sanitized_folder" "$root_folder" -Dfuzz=true >/dev/null
@@ -46,8 +46,8 @@ build_sanitized() {
   ninja -C "$sanitized_folder" --quiet
 }
 
-# Feeds each corpus of tests/fuzz to its target, without a fuzzing engine. As root, since one
-# makes a network of its own. Says how many passed and failed in its last line.
+# Feeds each corpus of tests/fuzz to its target, without a fuzzing engine. As root, since one target
+# makes a network namespace. The last line of output counts passes and failures.
 replay_corpora() {
   local folder="$1" corpus target passed=0 failed=0
   for corpus in "$root_folder"/tests/fuzz/corpus/*; do
@@ -56,7 +56,7 @@ replay_corpora() {
       passed=$((passed + 1))
     else
       failed=$((failed + 1))
-      say "the corpus of $target does not pass"
+      say "the corpus of $target fails"
     fi
   done
   printf 'corpora: %d passed | %d failed\n' "$passed" "$failed"

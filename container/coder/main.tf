@@ -1,5 +1,6 @@
 # Claude Code behind ostiary's gate in a Coder workspace: docs/platforms/coder.md
-# What is about the gate; put it into a template of yours, or use it as it is with Docker.
+# Only the parts that concern the gate. Copy them into your own template, or use the file as it is
+# with Docker.
 terraform {
   required_providers {
     coder  = { source = "coder/coder" }
@@ -37,7 +38,8 @@ data "coder_workspace" "me" {}
 data "coder_workspace_owner" "me" {}
 
 locals {
-  # What the workspace's environment does not say. The other coder.* attributes come from there.
+  # Attributes that the workspace's environment does not contain. The other coder.* attributes come
+  # from there.
   attributes = {
     "coder.workspace_owner_id" = data.coder_workspace_owner.me.id
     "coder.template_version"   = data.coder_workspace.me.template_version

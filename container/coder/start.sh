@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Boots ostiary in a Coder workspace, and ends when its gate is up. For coder_script: docs/platforms/coder.md
+# Boots ostiary in a Coder workspace, and ends when its gate is up. For coder_script:
+# docs/platforms/coder.md
 set -euo pipefail
 
 agent="${OSTIARY_USER:-claude}" workdir="${OSTIARY_WORKDIR:-/work}"
 log=/var/log/ostiary/boot.log
 
-# What ostiary is told. Neither the workspace agent's token nor its address is among it.
+# The variables for ostiary. The workspace agent's token and address are not among them.
 told=(ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL CLAUDE_CODE_OAUTH_TOKEN CODER CODER_TEMPLATE_NAME
   CODER_WORKSPACE_AGENT_NAME CODER_WORKSPACE_ID CODER_WORKSPACE_NAME CODER_WORKSPACE_OWNER_NAME GRAFANA_API_TOKEN
   GRAFANA_INSTANCE_ID GRAFANA_OTLP_ENDPOINT LANG OSTIARY_ALLOW OSTIARY_TELEMETRY OTEL_EXPORTER_OTLP_ENDPOINT
@@ -25,10 +26,11 @@ as_root() {
 id "$agent" >/dev/null 2>&1 || as_root useradd --create-home \
   --key SUB_UID_COUNT=0 --key SUB_GID_COUNT=0 --shell /bin/bash "$agent"
 as_root install --directory /var/log/ostiary
-# Of an earlier start.
+# Left by an earlier start.
 as_root rm -f /run/ostiary/status.json "$log"
 
-# It stays, as the parent of the agent's sessions, and must hold nothing that this script's end waits for.
+# ostiary keeps running, as the parent of the agent's sessions. It must not hold a descriptor that
+# keeps this script from ending.
 # shellcheck disable=SC2016 # the inner shell expands these
 as_root setsid --fork bash -c 'exec "$@" </dev/null >"$0" 2>&1' "$log" \
   ostiary run --scope user --user "$agent" --workdir "$workdir" --prepare-claude -- sleep infinity

@@ -1,7 +1,8 @@
-"""The demo's internet: a DNS server, an HTTPS service, an OTLP/HTTP collector, and hosts that nobody should reach.
+"""The demo's Internet: a DNS server, an HTTPS service, an OTLP/HTTP collector, and hosts that the
+agent must not reach.
 
-Runs until it is killed. What arrives is told on standard output, where it is worth telling, and written to <stage>/seen, one
-JSON object a line, for the verdict.
+Runs until it is killed. Writes each question and request to <stage>/seen, one JSON object per line,
+for the verdict. Prints telemetry to standard output.
 """
 
 import http.server
@@ -50,7 +51,7 @@ def read_name(message, offset):
 
 
 def answer(message):
-    """The reply to a question, and the name it asks for."""
+    """The reply to a question, and the name in the question."""
     name, end = read_name(message, 12)
     kind, = struct.unpack_from("!H", message, end)
     question = message[12:end + 4]
@@ -81,7 +82,7 @@ class DnsServer:
 
 
 class Host(http.server.BaseHTTPRequestHandler):
-    """Welcomes whoever comes."""
+    """Answers every request."""
 
     def do_GET(self):
         self.arrive()
@@ -101,7 +102,7 @@ class Host(http.server.BaseHTTPRequestHandler):
 
 
 class Collector(Host):
-    """Takes OTLP over HTTP as JSON, and says what it got."""
+    """Receives OTLP over HTTP as JSON, and prints a summary."""
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -113,8 +114,8 @@ class Collector(Host):
         }
         authorized = self.headers.get("Authorization") == "Bearer demo-token"
         saw("telemetry", path=self.path, attributes=attributes, authorized=authorized)
-        told = "  ".join(f"{key}={value}" for key, value in sorted(attributes.items()))
-        print(f"  collector: got {self.path}, {'with' if authorized else 'WITHOUT'} its token: {told}", flush=True)
+        summary = "  ".join(f"{key}={value}" for key, value in sorted(attributes.items()))
+        print(f"  collector: got {self.path}, {'with' if authorized else 'WITHOUT'} its token: {summary}", flush=True)
         self.reply(b"{}")
 
 
@@ -122,14 +123,14 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self, address, port, handler, tls=None):
         self.address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
         super().__init__((address, port), handler)
-        if tls:  # the handshake is the connection's own thread's
+        if tls:  # the connection's own thread performs the handshake
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def server_bind(self):
-        socketserver.TCPServer.server_bind(self)  # the one in between would ask DNS for its own name
+        socketserver.TCPServer.server_bind(self)  # the base class would look up its own name in DNS
 
     def handle_error(self, *_):
-        pass  # whoever goes away in the middle
+        pass  # the client has disconnected
 
 
 def main():

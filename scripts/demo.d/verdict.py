@@ -1,4 +1,5 @@
-"""The demo's verdict: prints what the audit says, compares it with what the stand-ins saw, and ends with 0 if all is well."""
+"""The demo's verdict: prints the audit, compares it with the stand-ins' records, and ends with
+status 0 if all expectations hold."""
 
 import collections
 import json
@@ -33,15 +34,15 @@ def endpoint(event):
     return f"{address}:{event['port']}" if "port" in event else address
 
 
-def told(event):
-    """A denial in words: what, and why."""
+def describe(event):
+    """Describes a denial: what was denied, and why."""
     if event["kind"] == "name":
         reasons = {"no_rule": "no rule names it", "rebinding": "it resolves to a private address"}
         return f"{event.get('type', '')} {event.get('name', '')}".strip(), reasons.get(event["why"], event["why"])
     if event["kind"] == "packet":
         name = f", which is {event['name']}" if "name" in event else ""
         return f"{endpoint(event)}/{event['protocol']}{name}", "that address and port are not admitted"
-    return "something", "too much at a time to tell apart"
+    return "other denials", "too many at a time to list"
 
 
 def show(title, rows):
@@ -54,12 +55,12 @@ def show(title, rows):
 
 def show_boot(boot, events):
     admitted = {(event["name"], f"{endpoint(event)}/{event['protocol']}") for event in events if event["event"] == "admit"}
-    show(f"Let through, where {BOOTS[boot]}:", sorted(admitted))
+    show(f"Allowed, when {BOOTS[boot]}:", sorted(admitted))
     refused = collections.Counter()
     for event in events:
-        if event["event"] == "deny" and not event.get("address", "").startswith("ff02:"):  # the kernel's own, about its neighbours
-            refused[told(event)] += event["count"]
-    show(f"Refused, where {BOOTS[boot]} (the self-test's own attempts among them):", [(f"{count:>3} x {what}", why) for (what, why), count in sorted(refused.items())])
+        if event["event"] == "deny" and not event.get("address", "").startswith("ff02:"):  # the kernel's own neighbour discovery
+            refused[describe(event)] += event["count"]
+    show(f"Refused, when {BOOTS[boot]} (including the attempts of the self-test):", [(f"{count:>3} x {what}", why) for (what, why), count in sorted(refused.items())])
 
 
 def check_boot(boot, events):
@@ -73,10 +74,10 @@ def check_boot(boot, events):
     expect(not any(event["outcome"] == "got_out" for event in probes), f"{boot}: the self-test got out")
     denied = [event for event in events if event["event"] == "deny"]
     expect(any(event.get("name") == "unlisted.example.org" and event.get("why") == "no_rule" for event in denied),
-           f"{boot}: the audit does not tell of the denied name")
-    expect(any(event.get("why") == "rebinding" for event in denied), f"{boot}: the audit does not tell of the private address")
+           f"{boot}: the denied name is not in the audit")
+    expect(any(event.get("why") == "rebinding" for event in denied), f"{boot}: the private address is not in the audit")
     for address in ("203.0.113.66", "2001:db8:66::66", "169.254.169.254"):
-        expect(any(event.get("address") == address for event in denied), f"{boot}: the audit does not tell of {address}")
+        expect(any(event.get("address") == address for event in denied), f"{boot}: {address} is not in the audit")
     expect("demo-token" not in "".join(lines_of(stage / f"{boot}.audit")), f"{boot}: the token is in the audit")
 
 
@@ -88,21 +89,21 @@ def check_attempts(boot):
     return attempts
 
 
-def check_the_world():
+def check_the_internet():
     seen = events_of(stage / "seen")
     questions = [event for event in seen if event["what"] == "question"]
-    expect(all(event["server"] == "198.51.100.53" for event in questions), "somebody asked 8.8.8.8")
+    expect(all(event["server"] == "198.51.100.53" for event in questions), "a question went to 8.8.8.8")
     leaked = {event["name"] for event in questions} - MAY_BE_ASKED
-    expect(not leaked, f"names left the container that should not have: {leaked}")
+    expect(not leaked, f"these names should not have left the container: {leaked}")
     reached = {(event["address"], event["port"]) for event in seen if event["what"] == "request"}
-    expect(reached <= MAY_BE_REACHED, f"hosts were reached that should not have been: {reached - MAY_BE_REACHED}")
+    expect(reached <= MAY_BE_REACHED, f"these hosts should not have been reached: {reached - MAY_BE_REACHED}")
     telemetry = [event for event in seen if event["what"] == "telemetry"]
     expect(len(telemetry) == len(BOOTS), f"telemetry arrived {len(telemetry)} times")
     for event in telemetry:
-        expect(event["authorized"], "telemetry came without its token")
-        expect(ATTRIBUTES.items() <= event["attributes"].items(), f"telemetry came with the attributes {event['attributes']}")
-    strays = "".join(lines_of(stage / "strays"))
-    expect(strays == "0", f"{strays or 'an unknown number of'} packets left the container that should not have")
+        expect(event["authorized"], "telemetry arrived without its token")
+        expect(ATTRIBUTES.items() <= event["attributes"].items(), f"telemetry arrived with the attributes {event['attributes']}")
+    stray_packets = "".join(lines_of(stage / "stray_packets"))
+    expect(stray_packets == "0", f"{stray_packets or 'an unknown number of'} stray packets left the container")
 
 
 def main():
@@ -112,14 +113,14 @@ def main():
         show_boot(boot, events)
         check_boot(boot, events)
         attempts += check_attempts(boot)
-    check_the_world()
+    check_the_internet()
     if failures:
-        print("NOT as it should be:")
+        print("The demo FAILED:")
         for failure in failures:
             print(f"  {failure}")
         return 1
     worked = sum(came == "works" for _, came, _ in attempts)
-    print(f"All as it should be: {worked} attempts worked, {len(attempts) - worked} were refused, no other packet left the "
+    print(f"All as expected: {worked} attempts worked, {len(attempts) - worked} were refused, no other packet left the "
           "container, and telemetry arrived at its collector.")
     return 0
 

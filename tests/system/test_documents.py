@@ -65,7 +65,7 @@ def test_the_demo_ends_well(binary):
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "phase 1: self-test:" in done.stdout and "phase 2: demo-agent starts as root" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("All as it should be: ")
+    assert done.stdout.splitlines()[-1].startswith("All as expected: ")
 
 
 @pytest.mark.parametrize("script", ["demo", "test", "bench", "check", "setup", "build", "bundle"])

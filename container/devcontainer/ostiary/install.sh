@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Feature: as root, while the image is built. Its options come as variables.
+# Installs the Feature, as root, while the image is built. Its options are environment variables.
 set -eu
 
 here="$(cd "$(dirname "$0")" && pwd)"
@@ -20,8 +20,8 @@ cp "$here/policy.json" /etc/ostiary/policy.json
 chmod 644 /etc/ostiary/policy.json
 ln -sf /opt/ostiary/ostiary /usr/local/bin/ostiary
 
-# The agent is a user of its own: the sockets that editors listen on are the remote user's. Its number belongs to no user of
-# the machine outside.
+# The agent is a separate user, since the sockets that editors listen on belong to the remote user.
+# Its number belongs to no user of the host.
 agent=claude
 if ! id "$agent" >/dev/null 2>&1; then
   if command -v useradd >/dev/null; then
@@ -48,11 +48,12 @@ printf 'OSTIARY_USER=%s\nOSTIARY_WORKDIR=%s\nREMOTE_USER=%s\n' "$agent" "${WORKD
 OSTIARY_USER="$agent" OSTIARY_WORKDIR="${WORKDIR:-/work}" /opt/ostiary/ostiary plan -- sleep infinity >/dev/null ||
   fail 'the policy or the settings are not as they should be: see the line above'
 
-# Whether the remote user may do something without a password.
+# Whether the remote user may run a command without a password.
 may() {
   su -s /bin/sh "$user" -c "$1" </dev/null >/dev/null 2>&1
 }
-# The same where that takes a terminal. Only for what never asks: a question at this terminal may wait for an answer forever.
+# The same for commands that need a terminal. Use it only for commands that never ask: a question at
+# this terminal could wait for an answer forever.
 may_at_a_terminal() {
   su --pty -s /bin/sh "$user" -c "$1" </dev/null >/dev/null 2>&1
 }
@@ -63,7 +64,8 @@ refuse() {
 
 if [ "${SUDO:-false}" != true ] && [ "$user" != root ]; then
   rm -f "/etc/sudoers.d/$user" /etc/sudoers.d/ostiary
-  # An image may grant more, in whatever way. Without an entry that takes no password, even the list takes one.
+  # An image may grant more, in another way. If no entry works without a password, sudo asks for one
+  # even to list the entries.
   for way in 'sudo -n true' 'sudo -n -l' 'doas -n true'; do
     if may "$way" || may_at_a_terminal "$way"; then
       refuse "$way"
@@ -71,7 +73,7 @@ if [ "${SUDO:-false}" != true ] && [ "$user" != root ]; then
   done
   ! may 'su -c true' || refuse 'su -c true'
   if [ -d /etc/sudoers.d ]; then
-    # What it starts is confined, as the agent.
+    # ostiary starts the command confined, as the agent.
     echo "$user ALL=(root) NOPASSWD: /usr/local/bin/ostiary exec *" >/etc/sudoers.d/ostiary
     chmod 440 /etc/sudoers.d/ostiary
   fi
