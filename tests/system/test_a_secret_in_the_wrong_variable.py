@@ -1,4 +1,5 @@
-"""A secret that was put into a variable of telemetry's, or that holds a comma there, is not repeated by an error."""
+"""An error does not repeat a secret that is in the wrong telemetry variable, or that contains a
+comma."""
 
 import pytest
 
@@ -11,6 +12,6 @@ import pytest
     {"OSTIARY_TELEMETRY": '{"otlp_endpoint": "https://a.example", "otlp_headers": {"MARKER": ""}}'},
 ])
 @pytest.mark.parametrize("command", ["plan", "run"])
-def test_it_is_not_shown(sandbox, command, env):
+def test_the_error_does_not_show_the_secret(sandbox, command, env):
     result = sandbox.run(command, "--", "true", env=env)
     assert result.status == 78 and "MARKER" not in result.stdout + result.stderr, result

@@ -1,4 +1,5 @@
-"""The agent's environment: the container's, minus what was consumed, plus the telemetry."""
+"""The agent's environment: the container's, without the variables that ostiary consumes, plus
+telemetry."""
 
 import os
 import resource
@@ -34,18 +35,18 @@ def raw_environment(sandbox, env, *flags):
 
 
 @pytest.mark.parametrize("flags", [[], ["--user", "agent"]], ids=["root", "agent"])
-def test_is_the_containers_byte_for_byte(sandbox, flags):
+def test_the_agent_gets_the_containers_environment_byte_for_byte(sandbox, flags):
     agent = raw_environment(sandbox, ODD, *flags)
     assert [entry for entry in ODD if entry not in agent] == []
     assert [entry for entry in agent if entry not in ODD and entry.partition(b"=")[0] not in LOGIN] == []
 
 
-def test_keeps_the_order(sandbox):
+def test_the_variables_keep_their_order(sandbox):
     agent = raw_environment(sandbox, ODD)
     assert [entry for entry in agent if entry in ODD] == ODD
 
 
-def test_lacks_what_was_consumed(sandbox):
+def test_the_agent_does_not_get_consumed_variables(sandbox):
     sandbox.write("/work/token", TRIO["GRAFANA_API_TOKEN"])
     env = TRIO | {"OSTIARY_GRACE": "5", "OSTIARY_LOG_LEVEL": "warn", "OSTIARY_USER": "agent"}
     env["GRAFANA_API_TOKEN_FILE"] = "/work/token"
@@ -54,14 +55,14 @@ def test_lacks_what_was_consumed(sandbox):
     assert [name for name in agent if name.startswith(("GRAFANA_", "OSTIARY_")) or name.endswith("_FILE")] == []
 
 
-def test_lacks_a_secret_in_every_place_it_was_given_twice(sandbox):
+def test_a_consumed_variable_that_is_set_twice_is_removed_twice(sandbox):
     env = [b"PATH=/usr/bin", b"GRAFANA_API_TOKEN=a", b"GRAFANA_API_TOKEN=b", b"OSTIARY_USER=agent",
            b"OSTIARY_USER=agent"]
     result = sandbox.boot("cat", "/proc/self/environ", env=env)
     assert b"GRAFANA" not in result.out and b"OSTIARY" not in result.out
 
 
-def test_the_umask_and_the_limits_are_the_containers(sandbox):
+def test_the_agent_has_the_containers_umask_and_limits(sandbox):
     def unusual():
         os.umask(0o027)
         resource.setrlimit(resource.RLIMIT_CORE, (4096, 8192))
@@ -70,7 +71,7 @@ def test_the_umask_and_the_limits_are_the_containers(sandbox):
     assert sandbox.boot(*show, prepare=unusual).out == sandbox.launch(*show, prepare=unusual).wait().out
 
 
-def test_names_each_variable_once(sandbox):
+def test_each_variable_is_set_once(sandbox):
     own = {"OTEL_METRICS_EXPORTER": "otlp", "OTEL_LOG_USER_PROMPTS": "0", "HOME": "/elsewhere", "USER": "x",
            "OTEL_RESOURCE_ATTRIBUTES": "a=b"}
     for env in (TRIO, COLLECTOR, GRPC):
@@ -80,6 +81,6 @@ def test_names_each_variable_once(sandbox):
         assert sorted(names) == sorted(set(names))
 
 
-def test_differs_with_telemetry_only_by_the_telemetry(sandbox):
+def test_telemetry_changes_no_other_variable(sandbox):
     plain, with_telemetry = sandbox.agent_environment(), sandbox.agent_environment(env=TRIO)
     assert with_telemetry == plain | telemetry_variables(with_telemetry)

@@ -1,4 +1,5 @@
-"""docs/attacks.md is true: every test it names is there, and each attack has one, or the reason why not."""
+"""docs/attacks.md is correct: each test in it exists, and each attack has a test or the reason
+why it has none."""
 
 import re
 
@@ -11,19 +12,19 @@ NOT_TESTED = "not tested: "
 
 
 def rows():
-    """The attacks, and what stands beside each."""
+    """The attacks, with the cells beside them."""
     found = re.findall(r"^\| (.*) \| (.*) \|$", PAGE.read_text(), re.M)
     return {attack: tests.split("<br>") for attack, tests in found if attack != "attack"}
 
 
 def names_in(path):
-    """The names of the tests in a file."""
+    """The names of all tests in a file."""
     pattern = r"^def (test_\w+)\(" if path.suffix == ".py" else r'TEST_CASE\("([^"]+)"\)'
     return re.findall(pattern, path.read_text(), re.M)
 
 
 @pytest.mark.parametrize("attack", rows())
-def test_an_attack_has_a_test_that_is_there_or_the_reason_why_not(attack):
+def test_each_attack_has_an_existing_test_or_a_reason(attack):
     for cell in rows()[attack]:
         if cell.startswith(NOT_TESTED):
             assert len(cell) > len(NOT_TESTED)
@@ -32,11 +33,11 @@ def test_an_attack_has_a_test_that_is_there_or_the_reason_why_not(attack):
         assert name in names_in(ROOT / file), cell
 
 
-def test_no_attack_stands_there_twice():
+def test_no_attack_is_listed_twice():
     attacks = re.findall(r"^\| (.*?) \| ", PAGE.read_text(), re.M)
     assert len([attack for attack in attacks if attack != "attack"]) == len(rows())
 
 
-def test_the_tests_that_were_written_for_the_page_are_on_it():
+def test_each_test_in_test_attacks_is_listed():
     file = "tests/system/gate/test_attacks.py"
     assert {name for name in names_in(ROOT / file) if f"`{file}::{name}`" not in PAGE.read_text()} == set()

@@ -1,4 +1,5 @@
-"""scripts/bench in small: everything can still be measured and shown. How fast anything is does not matter here."""
+"""A small run of scripts/bench: every measurement works and can be shown. The figures do not
+matter."""
 
 import os
 import subprocess
@@ -25,7 +26,7 @@ def written(tmp_path_factory):
     return folder
 
 
-def test_every_figure_has_samples_of_everyone(written):
+def test_every_figure_has_samples_of_all_contenders(written):
     figures = record.read(written).figures
     assert figures
     for figure in figures:

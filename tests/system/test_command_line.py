@@ -1,4 +1,4 @@
-"""The command line: what can be said, and the status that comes of it."""
+"""The command line: its forms, and the exit statuses."""
 
 import re
 import signal
@@ -22,13 +22,13 @@ def claude(sandbox):
     return sandbox
 
 
-def test_tells_its_version(sandbox):
+def test_version_prints_the_version(sandbox):
     result = sandbox.run("--version")
     assert result.status == 0
     assert re.fullmatch(r"ostiary \d+\.\d+\.\d+\n", result.stdout)
 
 
-def test_help_names_every_command(sandbox):
+def test_help_lists_every_command(sandbox):
     result = sandbox.run("--help")
     assert result.status == 0
     for command in COMMANDS:
@@ -36,19 +36,19 @@ def test_help_names_every_command(sandbox):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_a_help_of_its_own(sandbox, command):
+def test_every_command_has_its_own_help(sandbox, command):
     result = sandbox.run(command, "--help")
     assert result.status == 0
     assert f"ostiary {command}" in result.stdout
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "status", "presets"])
-def test_the_form_of_a_command_is_the_documented_one(sandbox, command):
+def test_the_usage_of_a_command_is_as_documented(sandbox, command):
     form, = re.findall(rf"^\| `(ostiary {command}[^`]*)`", CONFIGURATION.read_text(), re.M)
     assert f"Usage: {form.replace('…', '...')}\n" in sandbox.run(command, "--help").stdout
 
 
-def test_help_of_run_has_every_documented_flag(sandbox):
+def test_help_of_run_lists_every_documented_flag(sandbox):
     assert FLAGS, "docs/configuration.md lists no flag"
     said = sandbox.run("run", "--help").stdout
     assert [flag for flag in FLAGS if flag not in said] == []
@@ -59,34 +59,34 @@ def test_help_needs_no_root(sandbox):
     assert sandbox.run("--version", uid=1000).status == 0
 
 
-def test_runs_a_program_without_a_command_word(claude):
+def test_a_program_runs_without_a_command(claude):
     assert claude.run("claude", "-p", "hi", env=OFF).stdout == "a fake claude, told: -p hi\n"
 
 
-def test_runs_claude_where_nothing_is_said(claude):
+def test_without_arguments_claude_runs(claude):
     result = claude.run(env=OFF)
     assert (result.status, result.stdout) == (0, "a fake claude, told: \n")
 
 
-def test_run_alone_runs_claude(claude):
+def test_run_without_a_program_runs_claude(claude):
     assert claude.run("run", "--gate", "off").stdout == "a fake claude, told: \n"
 
 
-def test_takes_flags_before_the_program(sandbox):
+def test_flags_before_the_program_are_ostiarys(sandbox):
     assert sandbox.run("--gate", "off", "--user", "agent", "id", "-un").stdout == "agent\n"
     assert sandbox.run("--gate=off", "--user=agent", "id", "-un").stdout == "agent\n"
 
 
-def test_leaves_flags_after_the_program_to_the_program(claude):
+def test_flags_after_the_program_are_the_programs(claude):
     result = claude.run("--gate", "off", "claude", "--user", "nobody", "--version", "--", "-p")
     assert result.stdout == "a fake claude, told: --user nobody --version -- -p\n"
 
 
-def test_leaves_flags_after_the_programs_name_of_run_to_the_program(claude):
+def test_flags_after_the_program_of_run_are_the_programs(claude):
     assert claude.run("run", "--gate", "off", "claude", "--help").stdout == "a fake claude, told: --help\n"
 
 
-def test_runs_a_program_named_like_a_command_after_run(sandbox):
+def test_run_runs_a_program_that_has_the_name_of_a_command(sandbox):
     result = sandbox.boot("env", env={"SIGN": "of env"})
     assert "SIGN=of env\n" in result.stdout
 
@@ -101,17 +101,17 @@ def test_runs_a_program_named_like_a_command_after_run(sandbox):
     ["run", "--grace"],
     ["exec"],
 ])
-def test_a_usage_error_is_64(sandbox, arguments):
+def test_a_usage_error_ends_with_status_64(sandbox, arguments):
     line = refusal(sandbox.run(*arguments, env=OFF), 64)
     if "--no-such-flag" in arguments:
         assert "--no-such-flag" in line
 
 
-def test_a_named_file_that_is_missing_is_66(sandbox):
+def test_a_missing_policy_file_ends_with_status_66(sandbox):
     assert "/no/such.json" in refusal(sandbox.boot("true", flags=["--policy", "/no/such.json"]), 66)
 
 
-def test_a_gate_without_its_capability_is_77_with_the_cure_and_no_agent(sandbox):
+def test_a_gate_without_its_capability_ends_with_status_77_and_names_the_flag(sandbox):
     result = sandbox.run("run", "--gate", "on", "--", "touch", "/work/started",
                          prepare=without_capability("NET_ADMIN"))
     assert result.status == 77, result
@@ -119,57 +119,57 @@ def test_a_gate_without_its_capability_is_77_with_the_cure_and_no_agent(sandbox)
     assert not sandbox.exists("/work/started")
 
 
-def test_running_without_root_is_77(sandbox):
+def test_running_without_root_ends_with_status_77(sandbox):
     assert "root" in refusal(sandbox.boot("true", uid=1000), 77)
 
 
-def test_an_unknown_user_is_78(sandbox):
+def test_an_unknown_user_ends_with_status_78(sandbox):
     assert "nobody-of-that-name" in refusal(sandbox.boot("true", flags=["--user", "nobody-of-that-name"]), 78)
 
 
-def test_an_unknown_variable_of_ours_is_78(sandbox):
+def test_an_unknown_ostiary_variable_ends_with_status_78(sandbox):
     assert "OSTIARY_GRAZE" in refusal(sandbox.boot("true", env={"OSTIARY_GRAZE": "3"}), 78)
 
 
 @pytest.mark.parametrize("command", ["/etc/passwd", "/etc", "/opt/bin/unmarked"])
-def test_a_command_that_is_not_executable_is_126(sandbox, command):
+def test_a_program_that_is_not_executable_ends_with_status_126(sandbox, command):
     sandbox.write("/opt/bin/unmarked", "#!/bin/sh\n")
     result = sandbox.boot(command)
     assert result.status == 126 and command in result.stderr, result
 
 
 @pytest.mark.parametrize("command", ["no-such-command", "/no/such/command"])
-def test_a_command_that_is_not_there_is_127(sandbox, command):
+def test_a_missing_program_ends_with_status_127(sandbox, command):
     result = sandbox.boot(command)
     assert result.status == 127 and command in result.stderr, result
 
 
 @pytest.mark.parametrize("command", ["no-such-command", "/no/such/command", "no/such/command"])
-def test_a_command_that_is_not_there_is_told_before_anything_is_done(sandbox, command):
+def test_a_missing_program_is_reported_before_anything_is_done(sandbox, command):
     result = sandbox.boot(command, flags=["--prepare-claude", "--workdir", "/work/new"])
     assert "install it" in result.stderr.splitlines()[-1], result
     assert not sandbox.exists("/work/new")
 
 
-def test_where_a_command_was_looked_for_is_told(sandbox):
+def test_the_error_says_where_the_program_was_searched(sandbox):
     assert "PATH, which is /opt/bin:" in sandbox.boot("no-such-command").stderr
 
 
 @pytest.mark.parametrize("arguments, status, meant", [
     (["rnu", "--", "true"], 64, "ostiary run"), (["pln"], 64, "ostiary plan"), (["help"], 64, "ostiary --help"),
     (["version"], 64, "ostiary --version"), (["--user", "agent", "plan"], 127, "ostiary plan")])
-def test_a_command_of_its_own_that_is_mistyped_or_misplaced_is_told_from_a_program(sandbox, arguments, status, meant):
+def test_the_error_for_a_mistyped_or_misplaced_command_names_the_one_meant(sandbox, arguments, status, meant):
     result = sandbox.run(*arguments, env=OFF)
     assert result.status == status and result.stderr.rstrip().endswith(meant), result
 
 
-def test_a_program_without_what_runs_it_is_not_said_to_be_missing(sandbox):
+def test_a_program_without_its_interpreter_is_not_reported_as_missing(sandbox):
     sandbox.write("/opt/bin/unrunnable", "#!/no/such/interpreter\n", mode=0o755)
     result = sandbox.boot("unrunnable")
     assert result.status == 127 and "interpreter" in result.stderr, result
 
 
-def test_a_program_that_the_agent_alone_can_see_is_run(sandbox):
+def test_a_program_that_only_the_agent_can_see_runs(sandbox):
     sandbox.mkdir("/home/agent", mode=0o700, owner=AGENT)
     sandbox.write("/home/agent/program", "#!/bin/sh\necho ran\n", mode=0o755, owner=AGENT)
     result = sandbox.boot("/home/agent/program", flags=["--user", "agent"], prepare=without_capability("DAC_OVERRIDE"))
@@ -177,7 +177,7 @@ def test_a_program_that_the_agent_alone_can_see_is_run(sandbox):
 
 
 @pytest.mark.parametrize("directory", ["/no/such", "/etc/passwd"])
-def test_a_work_directory_that_is_none_is_told_before_anything_is_done(sandbox, directory):
+def test_an_invalid_work_directory_is_reported_before_anything_is_done(sandbox, directory):
     sandbox.script("/opt/bin/hook", "touch /work/hooked")
     result = sandbox.boot("true", flags=["--workdir", directory, "--auth-hook", "/opt/bin/hook"])
     assert result.status == 78 and "--workdir" in result.stderr, result
@@ -186,15 +186,15 @@ def test_a_work_directory_that_is_none_is_told_before_anything_is_done(sandbox, 
 
 @pytest.mark.parametrize("pid_1", [True, False])
 @pytest.mark.parametrize("status", [0, 1, 64, 78, 255])
-def test_passes_the_agents_status_on(sandbox, status, pid_1):
+def test_ostiary_ends_with_the_agents_status(sandbox, status, pid_1):
     assert sandbox.boot("sh", "-c", f"exit {status}", pid_1=pid_1).status == status
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGHUP])
-def test_tells_the_signal_that_ended_the_agent(sandbox, number):
+def test_ostiary_ends_with_128_plus_the_signal_that_ended_the_agent(sandbox, number):
     assert sandbox.boot("sh", "-c", f"kill -{int(number)} $$").status == 128 + number
 
 
-def test_says_in_one_line_that_there_is_no_gate(sandbox):
+def test_one_line_says_that_there_is_no_gate(sandbox):
     lines = sandbox.boot("true", flags=["--user", "agent"]).stderr.splitlines()
     assert len([line for line in lines if "gate" in line and "off" in line.lower()]) == 1

@@ -1,4 +1,5 @@
-"""Settings: policy file < environment < flags; and what is wrong is said with its place."""
+"""Settings: flags override the environment, which overrides the policy file. Errors name the
+place."""
 
 import itertools
 
@@ -11,7 +12,7 @@ PLACES = ["/work/policy", "/work/variable", "/work/flag"]  # weakest first
 
 
 @pytest.mark.parametrize("given", [given for n in (1, 2, 3) for given in itertools.combinations(range(3), n)])
-def test_the_strongest_source_of_a_setting_wins(sandbox, given):
+def test_flags_override_the_environment_which_overrides_the_policy_file(sandbox, given):
     for place in PLACES:
         sandbox.mkdir(place)
     if 0 in given:
@@ -21,7 +22,7 @@ def test_the_strongest_source_of_a_setting_wins(sandbox, given):
     assert sandbox.boot("pwd", flags=flags, env=env).stdout == PLACES[max(given)] + "\n"
 
 
-def test_every_setting_can_stand_in_the_policy_file(sandbox):
+def test_every_setting_can_be_in_the_policy_file(sandbox):
     sandbox.mkdir("/work/here")
     sandbox.script("/opt/bin/hook", "exit 0")
     sandbox.policy({
@@ -46,7 +47,7 @@ def test_the_policy_file_may_hold_comments(sandbox):
     assert sandbox.boot("id", "-un").stdout == "agent\n"
 
 
-def test_a_policy_file_of_another_name_replaces_the_usual_one(sandbox):
+def test_a_policy_file_with_another_path_replaces_the_default_one(sandbox):
     sandbox.policy({"user": "other"})
     sandbox.policy({"workdir": "/home"}, path="/work/mine.json")
     for how in ({"flags": ["--policy", "/work/mine.json"]}, {"env": {"OSTIARY_POLICY": "/work/mine.json"}}):
@@ -74,7 +75,7 @@ def test_a_policy_file_of_another_name_replaces_the_usual_one(sandbox):
     ('{\n  /* without end', 2, ""),
     ('{\n  "user": "\xff"\n}'.encode("latin-1"), 2, ""),
 ])
-def test_an_error_in_the_policy_file_is_said_with_file_and_line(sandbox, text, line, word):
+def test_an_error_in_the_policy_file_names_file_and_line(sandbox, text, line, word):
     sandbox.write(POLICY, text)
     said = refusal(sandbox.boot("true"), 78)
     assert f"{POLICY}: line {line}: " in said and word in said
@@ -82,7 +83,7 @@ def test_an_error_in_the_policy_file_is_said_with_file_and_line(sandbox, text, l
 
 @pytest.mark.parametrize("text", ["[" * 200_000, '{"telemetry":' * 50_000, "{" + " " * 20_000_000 + "}"],
                          ids=["deep list", "deep object", "huge"])
-def test_a_monstrous_policy_file_is_refused_in_one_line(sandbox, text):
+def test_a_huge_policy_file_is_refused_in_one_line(sandbox, text):
     sandbox.write(POLICY, text)
     result = sandbox.boot("true")
     assert result.status in (66, 78) and POLICY in refusal(result, result.status)
@@ -97,12 +98,12 @@ def test_a_policy_file_that_is_a_directory_is_an_error(sandbox):
     assert "/work" in refusal(sandbox.boot("true", flags=["--policy", "/work"]), 66)
 
 
-def test_a_policy_file_behind_a_link_that_leads_nowhere_is_an_error(sandbox):
+def test_a_policy_file_that_is_a_dangling_symlink_is_an_error(sandbox):
     sandbox.symlink(POLICY, "/no/such.json")
     assert POLICY in refusal(sandbox.boot("true"), 66)
 
 
-def test_a_policy_file_that_may_not_be_looked_for_is_an_error(sandbox):
+def test_a_policy_file_in_a_directory_without_search_permission_is_an_error(sandbox):
     sandbox.policy({"user": "agent"})
     sandbox.mkdir("/etc/ostiary", mode=0o700)
     assert POLICY in refusal(sandbox.run("plan", uid=1000), 66)
@@ -110,7 +111,7 @@ def test_a_policy_file_that_may_not_be_looked_for_is_an_error(sandbox):
 
 @pytest.mark.parametrize("word, on", [("true", True), ("1", True), ("yes", True), ("", False), ("false", False),
                                       ("0", False), ("no", False)])
-def test_a_variable_without_value_in_its_flag_says_yes_or_no(sandbox, word, on):
+def test_a_switch_can_be_set_by_a_variable_with_yes_or_no(sandbox, word, on):
     result = sandbox.boot("true", env={"OSTIARY_REQUIRE_TELEMETRY": word, "GRAFANA_INSTANCE_ID": "1"})
     assert result.status == (78 if on else 0), result
 

@@ -1,4 +1,5 @@
-"""What the agent may not: the same for a user and for root, and nothing brings it back."""
+"""The privileges that the agent loses, as an ordinary user and as root, and that it cannot get
+back."""
 
 import os
 import shutil
@@ -27,7 +28,7 @@ def agent_status(sandbox):
 
 
 @ANYONE
-def test_the_bounding_set_is_what_a_root_agent_keeps(agent_status, flags):
+def test_the_bounding_set_has_the_capabilities_that_a_root_agent_keeps(agent_status, flags):
     assert names_of(agent_status(flags)["CapBnd"]) == KEPT
 
 
@@ -39,7 +40,7 @@ def test_no_set_holds_more_than_the_bounding_set(agent_status, flags):
     assert names_of(status["CapEff"]) <= names_of(status["CapPrm"])
 
 
-def test_a_user_has_no_capability_at_all(agent_status):
+def test_an_agent_that_is_an_ordinary_user_has_no_capability(agent_status):
     status = agent_status(["--user", "agent"])
     assert names_of(status["CapPrm"]) == names_of(status["CapEff"]) == set()
 
@@ -62,8 +63,9 @@ def test_system_calls_are_filtered(agent_status, flags):
 
 
 @ANYONE
-def test_sockets_and_interfaces_work_as_everywhere(sandbox, flags):
-    """What libraries use behind everybody's back: Unix sockets, netlink for the interfaces' addresses."""
+def test_unix_sockets_and_interface_addresses_work(sandbox, flags):
+    """Uses of libraries that programs do not see: Unix sockets, and netlink for the addresses of
+    interfaces."""
     script = ("import asyncio, socket; socket.socketpair(); socket.if_nameindex(); socket.getaddrinfo('localhost', 1);"
               "asyncio.run(asyncio.sleep(0)); socket.create_server(('', 0))")
     result = sandbox.boot("python3", "-c", script, flags=flags)
@@ -72,8 +74,8 @@ def test_sockets_and_interfaces_work_as_everywhere(sandbox, flags):
     assert result.status == 0 and " lo: " in result.stdout, result
 
 
-def test_a_program_can_be_traced_by_its_owner(sandbox):
-    """A debugger is the agent's own business."""
+def test_the_agent_can_trace_its_own_program(sandbox):
+    """The agent may use a debugger on its own programs."""
     if not shutil.which("strace", path=PATH):
         pytest.skip("strace is not installed")
     result = sandbox.boot("strace", "-e", "trace=none", "true", flags=["--user", "agent"])
@@ -82,7 +84,7 @@ def test_a_program_can_be_traced_by_its_owner(sandbox):
 
 @ANYONE
 @pytest.mark.parametrize("pid_1", [True, False], ids=["process 1", "subreaper"])
-def test_only_the_three_standard_descriptors_are_open(sandbox, flags, pid_1):
+def test_the_agent_has_only_the_three_standard_descriptors(sandbox, flags, pid_1):
     kept = [os.open("/etc/passwd", os.O_RDONLY) for _ in range(3)] + [os.dup(2)]
     try:
         session = sandbox.start_boot("sh", "-c", "echo ready; read x", flags=flags, keep_fds=kept, pid_1=pid_1)
@@ -94,17 +96,18 @@ def test_only_the_three_standard_descriptors_are_open(sandbox, flags, pid_1):
 
 
 @pytest.mark.parametrize("closed", [[0], [1], [2], [0, 1, 2]], ids=str)
-def test_descriptors_of_the_keepers_do_not_become_the_agents_input_or_output(sandbox, closed):
-    """A container may be started with some of them closed; what is opened next would take their numbers."""
+def test_the_agents_standard_descriptors_are_never_the_keepers(sandbox, closed):
+    """A container may start with some of them closed. The next opened descriptors would get their
+    numbers."""
     script = "for fd in 0 1 2; do readlink /proc/$$/fd/$fd || echo closed; done > /work/seen 2>/dev/null"
     sandbox.boot("sh", "-c", script, prepare=lambda: [os.close(fd) for fd in closed])
     seen = sandbox.read("/work/seen").splitlines()
-    for fd in set(closed) - {1, 2}:  # those two the script itself redirects
+    for fd in set(closed) - {1, 2}:  # the script itself redirects the other two
         assert seen[fd] in ("closed", "/dev/null")
 
 
 @ANYONE
-def test_signal_mask_and_dispositions_are_as_if_new(agent_status, flags):
+def test_the_agents_signal_mask_and_dispositions_are_the_defaults(agent_status, flags):
     def disturb():
         for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
@@ -114,13 +117,13 @@ def test_signal_mask_and_dispositions_are_as_if_new(agent_status, flags):
         assert [int(status[name], 16) for name in ("SigBlk", "SigIgn", "SigCgt")] == [0, 0, 0]
 
 
-def test_works_where_the_container_ignored_its_childrens_end(sandbox):
-    """With SIGCHLD ignored the kernel reaps by itself, and the agent's status would be lost."""
+def test_ostiary_works_if_the_container_ignores_sigchld(sandbox):
+    """If SIGCHLD is ignored, the kernel reaps children itself, and the agent's status is lost."""
     prepare = lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     assert sandbox.boot("sh", "-c", "exit 9", prepare=prepare).status == 9
 
 
-def test_a_setuid_program_gives_nothing(sandbox):
+def test_a_setuid_program_gives_the_agent_no_privileges(sandbox):
     sandbox.write("/opt/bin/become", open("/usr/bin/id", "rb").read(), mode=0o4755)
     if sandbox.launch("/opt/bin/become", "-u", uid=AGENT).wait().stdout != "0\n":
         pytest.skip("the file system does not honour setuid programs")
@@ -151,7 +154,7 @@ ATTEMPTS = {
 
 @ANYONE
 @pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS)
-def test_the_agent_is_refused(sandbox, flags, attempt):
+def test_the_agent_cannot_use_a_privileged_operation(sandbox, flags, attempt):
     sandbox.write("/opt/bin/of-agent", "", owner=AGENT)
     tool = attempt.split()[0]
     if not shutil.which(tool, path=PATH):
@@ -178,16 +181,16 @@ def test_a_keeper_that_cannot_empty_the_bounding_set_starts_no_agent(sandbox):
     assert "CAP_SETPCAP" in result.stderr, result
 
 
-def test_a_container_with_few_capabilities_is_enough(sandbox):
-    """Docker's default set lacks most of what is dropped; dropping what is not there is no failure."""
+def test_docker_default_capabilities_are_enough(sandbox):
+    """Docker's default set lacks most capabilities that ostiary drops. That is not an error."""
     def as_docker():
         for name in LOST | {"SYS_RESOURCE", "SYS_NICE", "IPC_LOCK", "LINUX_IMMUTABLE", "AUDIT_CONTROL", "SYSLOG"}:
             without_capability(name)()
     assert sandbox.boot("id", "-un", flags=["--user", "agent"], prepare=as_docker).stdout == "agent\n"
 
 
-def test_what_starts_it_may_ignore_any_signal(sandbox):
-    """posix_spawn of the C library leaves even its own two ignored."""
+def test_ostiary_resets_signals_that_its_parent_ignores(sandbox):
+    """The C library's posix_spawn leaves even its own two signals ignored."""
     start = """
 import os, signal
 for number in set(signal.valid_signals()) - {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD}:

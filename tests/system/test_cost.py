@@ -1,4 +1,4 @@
-"""What the keeper costs while it rests. Its time is measured by scripts/bench."""
+"""The memory of an idle keeper. scripts/bench measures its time."""
 
 from support.processes import proportional_set_size
 from support.telemetry import TRIO

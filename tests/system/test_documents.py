@@ -1,4 +1,5 @@
-"""The documents are true: what they tell to do works, what they name is there, and what they list is complete."""
+"""The documents are correct: their commands work, the files that they name exist, and their lists
+are complete."""
 
 import json
 import os
@@ -18,49 +19,49 @@ PLAN = ROOT / "docs" / "plan.md"
 SCHEMA = ROOT / "docs" / "policy.schema.json"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
-# What every container gets from Docker without asking.
+# Docker's default capabilities.
 DOCKER = """AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID
 SYS_CHROOT""".split()
 
 
 def blocks(path, language):
-    """The fenced blocks of a language."""
+    """The fenced blocks in a language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(), re.M | re.S)
 
 
 def commands(path):
-    """The indented lines that are commands of ours, or start a container with us in it."""
+    """The indented lines that run ostiary or a script of ours, or start a container with ostiary."""
     return re.findall(r"^    ((?:\./scripts/|ostiary |(?:sudo )?build/ostiary |docker ).*?)(?: +#.*)?$", path.read_text(), re.M)
 
 
 def rows(path):
-    """The cells of every line of every table."""
+    """The cells of all table rows."""
     lines = [line for line in path.read_text().splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
 
 
 def described(path, heading):
-    """The words in the first column of the table under a heading."""
+    """The first column of the table under a heading."""
     part = path.read_text().split(f"\n{heading}\n", 1)[1].split("\n#", 1)[0]
     return re.findall(r"^\| `([^`]+)` \|", part, re.M)
 
 
-# Commands ---------------------------------------------------------------------------------------------------------
+# Commands -----------------------------------------------------------------------------------------
 
 
-def test_the_readme_has_the_commands_that_are_tested_here():
+def test_the_readmes_commands_are_tested():
     assert [command.partition(" --")[0] for command in commands(README)] == [
         "./scripts/demo", "./scripts/test", "build/ostiary plan", "sudo build/ostiary run",
         "docker build -f container/Dockerfile -t ostiary-claude .", "docker run", "docker run"]
 
 
-def test_the_readmes_plan_is_one(sandbox):
+def test_the_readmes_plan_command_works(sandbox):
     command, = [command for command in commands(README) if command.startswith("build/ostiary plan")]
     plan = sandbox.plan(*shlex.split(command)[2:])
     assert {"example.com": "443", "git.example.org": "22"}.items() <= {rule["host"]: rule["ports"] for rule in plan["rules"]}.items()
 
 
-def test_the_demo_ends_well(binary):
+def test_the_demo_succeeds(binary):
     done = subprocess.run([ROOT / "scripts" / "demo"], env=os.environ | {"OSTIARY_BINARY": str(binary)},
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -75,7 +76,7 @@ def test_every_script_says_what_it_does_and_stops_at_an_error(script):
     assert text[0] == "#!/usr/bin/env bash" and text[1].startswith("# ") and "set -euo pipefail" in text
 
 
-def test_the_readmes_policy_is_one(sandbox):
+def test_the_readmes_policy_is_valid(sandbox):
     text, = blocks(README, "json")
     sandbox.policy(text)
     plan = sandbox.plan("claude")
@@ -84,7 +85,7 @@ def test_the_readmes_policy_is_one(sandbox):
         rule["host"] for rule in plan["rules"]}
 
 
-def test_the_demo_runs_with_what_the_readmes_container_has():
+def test_the_demo_has_the_capabilities_of_the_readmes_container():
     command, = [command for command in commands(README) if command.startswith("docker run --cap-add")]
     added = re.findall(r"--cap-add=(\S+)", command)
     stage = (ROOT / "scripts" / "demo.d" / "stage").read_text()
@@ -93,7 +94,7 @@ def test_the_demo_runs_with_what_the_readmes_container_has():
     assert granted == {*DOCKER, *added}
 
 
-# Configuration ----------------------------------------------------------------------------------------------------
+# Configuration ------------------------------------------------------------------------------------
 
 
 SETTINGS = {cells[2].split("`")[1]: cells for cells in rows(CONFIGURATION) if cells[0].startswith("`--") and cells[2]}
@@ -119,14 +120,14 @@ def test_the_schema_has_the_bounds_that_are_documented():
 
 
 @pytest.mark.parametrize("key", [key for key, cells in SETTINGS.items() if has_bounds(cells)])
-def test_the_documented_bounds_hold(sandbox, key):
+def test_values_outside_the_documented_bounds_are_refused(sandbox, key):
     flag = SETTINGS[key][0].strip("`").split()[0]
     least, most = map(int, re.search(r"(\d+) to (\d+)", SETTINGS[key][4]).groups())
     statuses = [sandbox.run("plan", f"{flag}={value}", "--", "true").status for value in (least - 1, least, most, most + 1)]
     assert statuses == [78, 0, 0, 78]
 
 
-def test_the_example_of_a_policy_file_is_one(sandbox):
+def test_the_example_of_a_policy_file_is_valid(sandbox):
     text, = blocks(CONFIGURATION, "json")
     sandbox.policy(text.replace('"node"', '"agent"'))
     plan = sandbox.plan("claude")
@@ -137,7 +138,7 @@ def test_the_example_of_a_policy_file_is_one(sandbox):
     assert by_host["licence.example.com"]["required"] is True
 
 
-def test_the_examples_of_errors_are_what_is_said(sandbox):
+def test_the_examples_of_errors_are_what_ostiary_prints(sandbox):
     errors = blocks(CONFIGURATION, "text")[0].splitlines()
     sandbox.policy('{\n  "allow": [],\n  "garce": 5\n}\n')
     assert sandbox.run("plan").stderr.splitlines() == errors[:1]
@@ -145,14 +146,14 @@ def test_the_examples_of_errors_are_what_is_said(sandbox):
     assert sandbox.run("plan").stderr.splitlines() == errors[1:]
 
 
-def test_every_kind_of_entry_is_one(sandbox):
+def test_every_kind_of_entry_is_valid(sandbox):
     entries = described(CONFIGURATION, "## What the agent may reach")[:8]
     assert "preset:github" in entries
     flags = [word for entry in entries for word in ("--allow", entry)]
     assert sandbox.run("plan", *flags, "--", "true").status == 0
 
 
-def test_the_presets_are_those_that_are_listed(sandbox):
+def test_the_presets_are_the_documented_ones(sandbox):
     listed = re.findall(r"^([a-z-]+): (.*)$", sandbox.run("presets").stdout, re.M)
     documented = [cells for cells in rows(CONFIGURATION) if len(cells) == 2]
     assert [[f"`{name}`", f"{what.replace('AWS_REGION', '`AWS_REGION`').replace('CLOUD_ML_REGION', '`CLOUD_ML_REGION`')}"]
@@ -165,10 +166,10 @@ def test_every_command_is_documented(sandbox):
     assert sorted(said) == sorted(documented)
 
 
-# The plan ---------------------------------------------------------------------------------------------------------
+# The plan -----------------------------------------------------------------------------------------
 
 
-def test_the_example_of_a_plan_is_what_is_printed(sandbox, request):
+def test_the_example_of_a_plan_is_what_ostiary_prints(sandbox, request):
     script, = blocks(PLAN, "sh")
     sandbox.script("/work/example", script)
     result = sandbox.launch("/work/example", stdin=b"").wait()
@@ -186,10 +187,10 @@ def test_every_key_of_the_plan_is_documented(sandbox):
     assert described(PLAN, "### `rules`") == list(plan["rules"][0])
 
 
-# Architecture -----------------------------------------------------------------------------------------------------
+# Architecture -------------------------------------------------------------------------------------
 
 
-def test_the_layers_are_those_that_are_checked():
+def test_the_documented_layers_are_those_that_are_checked():
     sys.path.insert(0, str(ROOT / "scripts"))
     try:
         from layers import LAYERS
@@ -201,13 +202,13 @@ def test_the_layers_are_those_that_are_checked():
 
 
 def anchors(document):
-    """What a link can name in a document: its headings, as GitHub spells them."""
+    """The possible targets of links into a document: its headings, as GitHub spells them."""
     return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
             for heading in re.findall(r"^#+ (.*)$", document.read_text(), re.M)}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_whatever_a_document_names_is_there(document):
+def test_files_and_sections_that_a_document_names_exist(document):
     text = document.read_text()
     for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
         if target.startswith("http"):
@@ -219,7 +220,7 @@ def test_whatever_a_document_names_is_there(document):
         assert (ROOT / path).exists(), path
 
 
-def test_documents_that_the_code_names_are_there():
+def test_documents_that_the_code_names_exist():
     for path in [*ROOT.glob("src/**/*.cc"), *ROOT.glob("include/**/*.h"), ROOT / "meson.build"]:
         for name in re.findall(r"docs/[\w./-]+\.\w+", path.read_text()):
             assert (ROOT / name).exists(), (path, name)

@@ -1,4 +1,5 @@
-"""Endpoints: parsed strictly and whole; a bad one is one line that names the variable, never what it holds."""
+"""Endpoints are parsed strictly. The error for a bad endpoint is one line that names the
+variable, not its value."""
 
 import pytest
 
@@ -65,13 +66,13 @@ ONE_OF_EACH_SOURCE = {
 
 @pytest.mark.parametrize("variable", ONE_OF_EACH_SOURCE)
 @pytest.mark.parametrize("endpoint", BAD.values(), ids=BAD)
-def test_refuses_a_bad_endpoint_in_one_line_naming_the_variable(sandbox, variable, endpoint):
+def test_a_bad_endpoint_is_refused_in_one_line_that_names_the_variable(sandbox, variable, endpoint):
     line = refusal(sandbox.boot("true", env=ONE_OF_EACH_SOURCE[variable] | {variable: endpoint}), 78)
     assert variable in line
     assert len(line) < 500 and line[:-1].isprintable()
 
 
-def test_refuses_a_bad_endpoint_in_the_modules_object(sandbox):
+def test_a_bad_endpoint_in_the_modules_object_is_refused(sandbox):
     sandbox.policy({"telemetry": {"enabled": True, "otlp_endpoint": f"https://u:{MARKER}@x.example"}})
     assert "otlp_endpoint" in refusal(sandbox.boot("true"), 78)
 
@@ -90,11 +91,11 @@ def test_refuses_a_bad_endpoint_in_the_modules_object(sandbox):
     ("https://a_b.example", "a_b.example", 443),
     (f"https://{'.'.join(['a' * 63] * 3)}.example", f"{'.'.join(['a' * 63] * 3)}.example", 443),
 ])
-def test_takes_a_good_endpoint(sandbox, endpoint, host, port):
+def test_a_good_endpoint_is_accepted(sandbox, endpoint, host, port):
     env = COLLECTOR | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
     assert (host, port) in destinations(sandbox.plan(env=env))
 
 
-def test_keeps_the_path(sandbox):
+def test_the_path_of_an_endpoint_is_kept(sandbox):
     env = COLLECTOR | {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example/Deep/path%20too"}
     assert sandbox.agent_environment(env=env)["OTEL_EXPORTER_OTLP_ENDPOINT"].endswith("/Deep/path%20too")

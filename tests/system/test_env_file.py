@@ -1,4 +1,5 @@
-"""/run/ostiary/otel.env: root's alone, whole or not at all, safe to source; and `ostiary env`, which shows it."""
+"""/run/ostiary/otel.env: readable by root only, replaced atomically, safe to source. `ostiary
+env` shows it."""
 
 import os
 import stat
@@ -28,32 +29,32 @@ def is_safe(sandbox):
             stat.S_IMODE(file.st_mode) == 0o600 and file.st_nlink == 1)
 
 
-def test_is_roots_alone(sandbox):
+def test_only_root_can_read_the_file(sandbox):
     sandbox.agent_environment("--user", "agent", env=TRIO)
     assert is_safe(sandbox)
     assert stat.S_IMODE(sandbox.at("/run/ostiary").stat().st_mode) == 0o755
 
 
-def test_is_roots_alone_whatever_the_umask(sandbox):
+def test_only_root_can_read_the_file_with_any_umask(sandbox):
     for umask in (0o000, 0o777):
         assert sandbox.boot("true", env=TRIO, prepare=lambda umask=umask: os.umask(umask)).status == 0
         assert is_safe(sandbox)
 
 
 @pytest.mark.parametrize("env", [TRIO, COLLECTOR], ids=["trio", "collector"])
-def test_holds_what_the_agent_gets(sandbox, env):
+def test_the_file_has_the_variables_that_the_agent_gets(sandbox, env):
     agent = sandbox.agent_environment(env=env)
     assert sourced(sandbox) == telemetry_variables(agent)
 
 
 @pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_SERVICE_NAME"])
-def test_can_be_sourced_whatever_it_holds(sandbox, name):
+def test_a_shell_can_source_any_value(sandbox, name):
     agent = sandbox.agent_environment(env=COLLECTOR | {name: f"x={HOSTILE}"})
     assert agent[name] == f"x={HOSTILE}"
     assert sourced(sandbox) == telemetry_variables(agent)
 
 
-def test_can_be_sourced_with_a_line_end_in_a_value(sandbox):
+def test_a_shell_can_source_a_value_with_a_newline(sandbox):
     agent = sandbox.agent_environment(env=COLLECTOR | {"OTEL_SERVICE_NAME": "one\ntwo='3'\n"})
     assert agent["OTEL_SERVICE_NAME"] == "one\ntwo='3'\n"
     assert sourced(sandbox) == telemetry_variables(agent)
@@ -66,7 +67,7 @@ def test_every_line_is_a_quoted_assignment(sandbox):
         assert line.startswith("#") or (name.isidentifier() and value[0] == value[-1] == "'")
 
 
-def test_is_replaced_whole(sandbox):
+def test_the_file_is_replaced_atomically(sandbox):
     sandbox.agent_environment(env=TRIO)
     before = sandbox.read(FILE)
     os.link(sandbox.at(FILE), sandbox.at("/work/before"))
@@ -75,7 +76,7 @@ def test_is_replaced_whole(sandbox):
     assert is_safe(sandbox) and "collector.example" in sandbox.read(FILE)
 
 
-def test_leaves_nothing_else_behind(sandbox):
+def test_no_temporary_file_is_left(sandbox):
     sandbox.agent_environment(env=TRIO)
     before = sorted(os.listdir(sandbox.at("/run/ostiary")))
     sandbox.agent_environment(env=TRIO)
@@ -83,26 +84,26 @@ def test_leaves_nothing_else_behind(sandbox):
 
 
 @pytest.mark.parametrize("env", [{}, {"GRAFANA_API_TOKEN": "only-one-of-three"}], ids=["off", "incomplete"])
-def test_does_not_outlive_the_telemetry_it_was_for(sandbox, env):
+def test_a_boot_without_telemetry_removes_the_file(sandbox, env):
     sandbox.agent_environment(env=TRIO)
     sandbox.boot("true", env=env)
     assert not sandbox.exists(FILE) or not shows_a_secret(sandbox.read(FILE))
 
 
-def test_is_there_before_the_agent_starts(sandbox):
+def test_the_file_exists_before_the_agent_starts(sandbox):
     assert sandbox.boot("cat", FILE, env=TRIO).status == 0
 
 
-def test_cannot_be_read_by_the_agent(sandbox):
+def test_the_agent_cannot_read_the_file(sandbox):
     result = sandbox.boot("cat", FILE, env=TRIO, flags=["--user", "agent"])
     assert result.status == 1 and not shows_a_secret(result.stdout)
 
 
-# What the agent may have left there before
+# Files that the agent may have left there before
 
 
 @pytest.mark.parametrize("planted", ["/etc/victim", "/home/agent/mine"])
-def test_does_not_follow_a_link_in_place_of_the_file(sandbox, planted):
+def test_a_symlink_instead_of_the_file_is_not_followed(sandbox, planted):
     sandbox.write(planted, "as it was", owner=AGENT if planted.startswith("/home") else 0)
     sandbox.mkdir("/run/ostiary", mode=0o777, owner=AGENT)
     sandbox.symlink(FILE, planted, owner=AGENT)
@@ -111,7 +112,7 @@ def test_does_not_follow_a_link_in_place_of_the_file(sandbox, planted):
     assert is_safe(sandbox)
 
 
-def test_does_not_write_into_a_file_that_the_agent_holds_open(sandbox):
+def test_a_file_that_the_agent_holds_open_is_not_written_to(sandbox):
     sandbox.mkdir("/run/ostiary", mode=0o777, owner=AGENT)
     sandbox.write(FILE, "", owner=AGENT)
     with open(sandbox.at(FILE)) as held:
@@ -120,7 +121,7 @@ def test_does_not_write_into_a_file_that_the_agent_holds_open(sandbox):
     assert is_safe(sandbox)
 
 
-def test_takes_the_directory_back_from_the_agent(sandbox):
+def test_a_directory_that_the_agent_owns_is_taken_over(sandbox):
     sandbox.mkdir("/run/ostiary", mode=0o777, owner=AGENT)
     result = sandbox.boot("sh", "-c", "cd /run/ostiary && mv otel.env mine && ln -s /work otel.env", env=TRIO,
                           flags=["--user", "agent"])
@@ -128,7 +129,7 @@ def test_takes_the_directory_back_from_the_agent(sandbox):
 
 
 @pytest.mark.parametrize("what", ["link", "file"])
-def test_writes_nowhere_else_where_the_directory_is_none(sandbox, what):
+def test_nothing_is_written_elsewhere_if_the_directory_is_not_a_directory(sandbox, what):
     sandbox.mkdir("/home/agent/mine", mode=0o777, owner=AGENT)
     if what == "link":
         sandbox.symlink("/run/ostiary", "/home/agent/mine", owner=AGENT)
@@ -139,7 +140,7 @@ def test_writes_nowhere_else_where_the_directory_is_none(sandbox, what):
     assert result.status in (77, 78) or is_safe(sandbox), result
 
 
-def test_is_not_hurt_by_a_directory_in_place_of_the_file(sandbox):
+def test_a_directory_instead_of_the_file_does_no_harm(sandbox):
     sandbox.mkdir(FILE, owner=AGENT)
     result = sandbox.boot("true", env=TRIO, flags=["--user", "agent"])
     assert result.status in (77, 78) or is_safe(sandbox), result
@@ -172,10 +173,10 @@ def test_env_reveals_secrets_to_root(sandbox):
 
 
 @pytest.mark.parametrize("flags", [[], ["--reveal"]], ids=["masked", "revealed"])
-def test_env_is_for_root_only(sandbox, flags):
+def test_only_root_can_use_env(sandbox, flags):
     sandbox.agent_environment(env=TRIO)
     refusal(sandbox.run("env", *flags, uid=AGENT), 77)
 
 
-def test_env_before_any_boot_is_66(sandbox):
+def test_env_before_any_boot_ends_with_status_66(sandbox):
     assert "/run/ostiary/" in refusal(sandbox.run("env"), 66)

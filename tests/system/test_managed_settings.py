@@ -1,4 +1,5 @@
-"""Claude Code's managed settings: the telemetry settings without the secrets, which no project can override."""
+"""Claude Code's managed settings: the telemetry settings without the secrets. A project cannot
+override them."""
 
 import json
 import stat
@@ -22,7 +23,7 @@ def settings(sandbox):
 
 @pytest.mark.parametrize("env", [TRIO, COLLECTOR, GRPC, COLLECTOR | PER_SIGNAL],
                          ids=["trio", "collector", "grpc", "per signal"])
-def test_hold_what_the_agent_gets_but_the_headers(sandbox, env):
+def test_the_settings_have_the_agents_variables_except_the_headers(sandbox, env):
     agent = telemetry_variables(sandbox.agent_environment(env=env))
     held = settings(sandbox)["env"]
     assert {name: agent[name] for name in held if name in agent} == {k: v for k, v in held.items() if k in agent}
@@ -31,18 +32,18 @@ def test_hold_what_the_agent_gets_but_the_headers(sandbox, env):
 
 
 @pytest.mark.parametrize("signal", ["METRICS", "LOGS", "TRACES"])
-def test_pin_each_signals_endpoint_so_that_no_project_can_redirect_one(sandbox, signal):
+def test_the_settings_pin_each_signals_endpoint(sandbox, signal):
     sandbox.agent_environment(env=TRIO)
     assert "grafana.net" in settings(sandbox)["env"][f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"]
 
 
-def test_are_roots_and_readable_by_all(sandbox):
+def test_root_owns_the_settings_and_all_users_can_read_them(sandbox):
     assert sandbox.boot("cat", FILE, env=TRIO, flags=["--user", "agent"]).status == 0
     status = sandbox.at(FILE).stat()
     assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o644)
 
 
-def test_make_their_directory(sandbox):
+def test_the_settings_directory_is_made(sandbox):
     sandbox.at("/etc/claude-code").rmdir()
     sandbox.agent_environment(env=TRIO)
     assert sandbox.at(DIRECTORY).stat().st_mode & 0o777 == 0o755
@@ -51,12 +52,12 @@ def test_make_their_directory(sandbox):
 
 @pytest.mark.parametrize("how", [{"flags": ["--no-managed-settings"]},
                                  {"env": {"OSTIARY_NO_MANAGED_SETTINGS": "true"}}], ids=["flag", "variable"])
-def test_are_not_written_where_they_are_not_wanted(sandbox, how):
+def test_the_settings_are_not_written_if_switched_off(sandbox, how):
     assert sandbox.boot("true", **(how | {"env": TRIO | how.get("env", {})})).status == 0
     assert not sandbox.exists(FILE)
 
 
-def test_are_skipped_with_a_reason_where_they_cannot_be_written(sandbox):
+def test_settings_that_cannot_be_written_are_skipped_with_a_reason(sandbox):
     sandbox.make_read_only("/etc/claude-code")
     result = sandbox.boot("echo", "booted", env=TRIO)
     assert (result.status, result.stdout) == (0, "booted\n")
@@ -64,13 +65,13 @@ def test_are_skipped_with_a_reason_where_they_cannot_be_written(sandbox):
 
 
 @pytest.mark.parametrize("env", [{}, {"GRAFANA_API_TOKEN": "alone"}], ids=["off", "incomplete"])
-def test_do_not_outlive_the_telemetry_they_were_for(sandbox, env):
+def test_a_boot_without_telemetry_removes_the_settings(sandbox, env):
     sandbox.agent_environment(env=TRIO)
     sandbox.boot("true", env=env)
     assert not sandbox.exists(FILE)
 
 
-def test_leave_their_neighbours_alone(sandbox):
+def test_other_files_in_the_directory_are_not_changed(sandbox):
     sandbox.write(f"{DIRECTORY}/10-theirs.json", "{}")
     sandbox.write("/etc/claude-code/managed-settings.json", "{}")
     sandbox.agent_environment(env=TRIO)
@@ -78,6 +79,6 @@ def test_leave_their_neighbours_alone(sandbox):
     assert sandbox.read("/etc/claude-code/managed-settings.json") == "{}"
 
 
-def test_are_not_written_where_telemetry_is_off(sandbox):
+def test_the_settings_are_not_written_if_telemetry_is_off(sandbox):
     sandbox.boot("true")
     assert not sandbox.exists(FILE)

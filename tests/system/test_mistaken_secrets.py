@@ -1,4 +1,4 @@
-"""A secret in the wrong variable does not come out again in the error."""
+"""An error does not repeat a secret that is in the wrong variable."""
 
 import pytest
 
@@ -18,7 +18,7 @@ WITH_A_PASSWORD = [f"user:{MARKER}@host", f"https://user:{MARKER}@host.example/"
 @pytest.mark.parametrize("command", ["plan", "run"])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("what", SECRETS)
-def test_a_secret_in_place_of_its_files_path_is_not_shown(sandbox, name, what, command):
+def test_a_secret_instead_of_its_files_path_is_not_shown(sandbox, name, what, command):
     result = sandbox.run(command, "--", "true", env={f"{name}_FILE": SECRETS[what]})
     assert result.status == 66 and len(result.stderr.splitlines()) == 1, result
     assert f"{name}_FILE" in result.stderr and MARKER not in result.stdout + result.stderr, result

@@ -1,6 +1,7 @@
-"""`ostiary plan --json` is stable: what it says of known environments is compared word for word.
+"""The output of `ostiary plan --json` is stable: for known environments it is compared word for
+word.
 
-    pytest tests/system/test_plan.py --update-golden     # then read the difference before committing it
+    pytest tests/system/test_plan.py --update-golden     # then review the difference before committing it
 """
 
 import json
@@ -33,7 +34,7 @@ ENVIRONMENTS = {
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_the_plan_is_what_it_was(sandbox, name, request):
+def test_the_plan_has_not_changed(sandbox, name, request):
     result = sandbox.run("plan", "--json", "--user", "agent", "--", "claude", "-p", "hi",
                          env=ENVIRONMENTS[name], cwd="/work")
     assert result.status == 0, result
@@ -44,13 +45,13 @@ def test_the_plan_is_what_it_was(sandbox, name, request):
     assert result.stdout == golden.read_text()
 
 
-def test_the_plan_does_nothing(sandbox):
+def test_plan_changes_nothing(sandbox):
     before = sorted(map(str, sandbox.path.rglob("*")))
     assert sandbox.run("plan", "--user", "agent", "--workdir", "/work/new", "--", "claude", env=TRIO).status == 0
     assert sorted(map(str, sandbox.path.rglob("*"))) == before
 
 
-def test_the_plan_needs_no_root(sandbox):
+def test_plan_needs_no_root(sandbox):
     assert sandbox.run("plan", "--gate", "off", "--user", "agent", "--", "claude", env=TRIO, uid=1000).status == 0
 
 
@@ -59,13 +60,13 @@ def test_the_plan_is_the_same_each_time(sandbox):
     assert len(plans) == 1
 
 
-def test_the_plan_for_people_tells_where_each_setting_came_from(sandbox):
+def test_the_plan_as_text_shows_the_source_of_each_setting(sandbox):
     sandbox.policy({"grace": 7})
     text = sandbox.run("plan", "--workdir", "/work", env={"OSTIARY_USER": "agent"}).stdout
     assert "/etc/ostiary/policy.json" in text and "OSTIARY_USER" in text and "--workdir" in text
 
 
-def test_a_plan_that_cannot_be_made_ends_as_the_boot_would(sandbox):
+def test_plan_fails_with_the_same_status_as_the_boot(sandbox):
     env = TRIO | {"GRAFANA_OTLP_ENDPOINT": "no-scheme.example"}
     plan, boot = sandbox.run("plan", env=env), sandbox.boot("true", env=env)
     assert (plan.status, plan.stderr) == (boot.status, boot.stderr) == (78, boot.stderr)

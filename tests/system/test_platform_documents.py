@@ -1,4 +1,5 @@
-"""docs/platforms.md and its pages: every folder has one, and what they name is there."""
+"""docs/platforms.md and its pages: each folder of container/ has a page, and the files that the
+pages name exist."""
 
 import re
 
@@ -18,12 +19,12 @@ def test_every_folder_has_a_page_and_a_row():
 
 
 @pytest.mark.parametrize("document", [TABLE, *PAGES], ids=lambda path: path.stem)
-def test_the_files_it_names_are_there(document):
+def test_the_files_that_a_page_names_exist(document):
     named = re.findall(r"(?<![\w/])((?:container|tests)/[\w./-]*[\w/])", document.read_text())
     assert named and [path for path in named if not (ROOT / path).exists()] == []
 
 
-def test_the_capabilities_are_those_that_are_listed():
+def test_the_capabilities_that_the_files_add_are_documented():
     section = TABLE.read_text().split("## The capabilities that it takes\n")[1]
     listed = {name for row in re.findall(r"^\| (`.*?`) \|", section, re.M) for name in re.findall(r"`([A-Z_]+)`", row)}
     granted = set()

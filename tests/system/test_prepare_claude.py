@@ -1,4 +1,5 @@
-"""Claude Code's first start: its first questions are answered, the rest of ~/.claude.json untouched."""
+"""Claude Code's first start: ostiary answers its first questions and changes nothing else in
+~/.claude.json."""
 
 import json
 import os
@@ -35,24 +36,24 @@ def held(sandbox):
     return json.loads(sandbox.read(FILE))
 
 
-def test_marks_onboarding_as_done_and_the_work_directory_as_trusted(claude):
+def test_onboarding_is_marked_as_done_and_the_work_directory_as_trusted(claude):
     assert start(claude).stdout == PROJECT + "\n"
     assert held(claude) == {"hasCompletedOnboarding": True, "projects": {PROJECT: {"hasTrustDialogAccepted": True}}}
 
 
-def test_makes_the_work_directory_for_the_agent(claude):
+def test_the_work_directory_is_made_for_the_agent(claude):
     assert start(claude, workdir=f"{PROJECT}/deep/down").stdout == f"{PROJECT}/deep/down\n"
     for directory in (PROJECT, f"{PROJECT}/deep/down"):
         assert claude.at(directory).stat().st_uid == AGENT
 
 
-def test_the_file_is_the_agents_own(claude):
+def test_the_agent_owns_the_file(claude):
     start(claude)
     status = claude.at(FILE).stat()
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (AGENT, AGENT, 0o600)
 
 
-def test_keeps_other_keys_and_their_order(claude):
+def test_other_keys_and_their_order_are_kept(claude):
     claude.write(FILE, THEIRS, owner=AGENT)
     start(claude)
     expected = json.loads(THEIRS)
@@ -63,21 +64,21 @@ def test_keeps_other_keys_and_their_order(claude):
     assert list(held(claude)["alpha"]) == ["b", "a"]
 
 
-def test_keeps_what_else_is_known_of_the_work_directory(claude):
+def test_other_settings_of_the_work_directory_are_kept(claude):
     claude.write(FILE, json.dumps({"projects": {PROJECT: {"allowedTools": ["Bash"], "lastCost": 0.25}}}), owner=AGENT)
     start(claude)
     assert held(claude)["projects"][PROJECT] == {
         "allowedTools": ["Bash"], "lastCost": 0.25, "hasTrustDialogAccepted": True}
 
 
-def test_changes_nothing_the_second_time(claude):
+def test_a_second_boot_changes_nothing(claude):
     start(claude)
     before = claude.read(FILE)
     start(claude)
     assert claude.read(FILE) == before
 
 
-def test_is_atomic(claude):
+def test_the_file_is_replaced_atomically(claude):
     claude.write(FILE, THEIRS, owner=AGENT)
     os.link(claude.at(FILE), claude.at("/home/agent/before"))
     start(claude)
@@ -86,7 +87,7 @@ def test_is_atomic(claude):
 
 
 @pytest.mark.parametrize("text", ["", "{", "not json", '{"a": 1,}', "[]", '{"projects": []}', "7"], ids=repr)
-def test_leaves_a_file_that_is_no_json_object_alone_with_a_warning(claude, text):
+def test_a_file_that_is_not_a_json_object_is_not_changed_and_gives_a_warning(claude, text):
     claude.write(FILE, text, mode=0o640, owner=AGENT)
     result = start(claude)
     assert result.status == 0
@@ -94,35 +95,35 @@ def test_leaves_a_file_that_is_no_json_object_alone_with_a_warning(claude, text)
     assert claude.read(FILE) == text
 
 
-def test_does_as_much_for_another_command_where_asked(claude):
+def test_the_flag_prepares_the_file_for_another_command(claude):
     assert claude.boot("true", flags=["--user", "agent", "--workdir", PROJECT, "--prepare-claude"]).status == 0
     assert held(claude)["hasCompletedOnboarding"] is True
 
 
-def test_does_nothing_for_another_command(claude):
+def test_another_command_changes_nothing(claude):
     claude.boot("true", flags=["--user", "agent", "--workdir", "/work"])
     assert not claude.exists(FILE)
 
 
-def test_does_nothing_where_told_not_to(claude):
+def test_the_file_is_not_changed_if_switched_off(claude):
     start(claude, workdir="/work", env={"OSTIARY_PREPARE_CLAUDE": "false"})
     assert not claude.exists(FILE)
 
 
-def test_knows_claude_by_its_path_too(claude):
+def test_claude_is_recognised_by_its_path_too(claude):
     claude.boot("/opt/bin/claude", flags=["--user", "agent", "--workdir", PROJECT])
     assert held(claude)["hasCompletedOnboarding"] is True
 
 
-def test_works_for_root(claude):
+def test_the_file_is_prepared_for_a_root_agent(claude):
     assert claude.boot("claude", flags=["--workdir", "/work"], env={"HOME": "/root"}).status == 0
     assert json.loads(claude.read("/root/.claude.json"))["projects"] == {"/work": {"hasTrustDialogAccepted": True}}
 
 
-# What the agent may have left there before
+# Files that the agent may have left there before
 
 
-def test_a_link_to_a_file_of_roots_gives_the_agent_nothing(claude):
+def test_a_symlink_to_a_file_of_root_gives_the_agent_no_access(claude):
     claude.write("/root/secret.json", '{"key": "MARKER"}', mode=0o600)
     claude.symlink(FILE, "/root/secret.json", owner=AGENT)
     result = claude.boot("sh", "-c", "cat ~/.claude.json", flags=["--user", "agent", "--prepare-claude"])
@@ -132,7 +133,7 @@ def test_a_link_to_a_file_of_roots_gives_the_agent_nothing(claude):
     assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o600)
 
 
-def test_a_hard_link_to_a_file_of_roots_gives_the_agent_nothing(claude):
+def test_a_hard_link_to_a_file_of_root_gives_the_agent_no_access(claude):
     claude.write("/home/secret.json", '{"key": "MARKER"}', mode=0o600)
     os.link(claude.at("/home/secret.json"), claude.at(FILE))
     result = claude.boot("sh", "-c", "cat ~/.claude.json", flags=["--user", "agent", "--prepare-claude"])
@@ -140,52 +141,52 @@ def test_a_hard_link_to_a_file_of_roots_gives_the_agent_nothing(claude):
     assert claude.at("/home/secret.json").stat().st_uid == 0
 
 
-def test_a_dangling_link_makes_no_file_where_it_points(claude):
+def test_a_dangling_symlink_makes_no_file_at_its_target(claude):
     claude.symlink(FILE, "/etc/made-by-root", owner=AGENT)
     start(claude)
     assert not claude.exists("/etc/made-by-root")
 
 
-def test_a_home_that_is_a_link_does_not_lead_root_astray(claude):
+def test_a_home_that_is_a_symlink_is_not_followed(claude):
     claude.at("/home/agent").rmdir()
     claude.symlink("/home/agent", "/root", owner=AGENT)
     claude.boot("true", flags=["--user", "agent", "--workdir", "/work", "--prepare-claude"])
     assert os.listdir(claude.at("/root")) == []
 
 
-def test_a_work_directory_below_a_link_is_not_made_with_roots_hand(claude):
+def test_a_work_directory_below_a_symlink_is_not_made_as_root(claude):
     claude.symlink("/home/agent/link", "/etc", owner=AGENT)
     start(claude, workdir="/home/agent/link/mine")
     assert not claude.exists("/etc/mine")
 
 
-def test_a_pipe_in_place_of_the_file_does_not_hang_the_boot(claude):
+def test_a_pipe_instead_of_the_file_does_not_block_the_boot(claude):
     os.mkfifo(claude.at(FILE))
     os.chown(claude.at(FILE), AGENT, AGENT)
     result = start(claude)
     assert result.status == 0 and ".claude.json" in result.stderr, result
 
 
-def test_a_huge_file_is_left_alone(claude):
+def test_a_huge_file_is_not_changed(claude):
     claude.write(FILE, "", owner=AGENT)
     os.truncate(claude.at(FILE), 1 << 40)
     result = start(claude)
     assert result.status == 0 and ".claude.json" in result.stderr, result
 
 
-def test_a_deeply_nested_file_is_left_alone(claude):
+def test_a_deeply_nested_file_is_not_changed(claude):
     text = '{"a":' * 100_000
     claude.write(FILE, text, owner=AGENT)
     assert start(claude).status == 0
     assert claude.read(FILE) == text
 
 
-def test_approves_the_api_key_that_the_agent_gets_by_its_end(claude):
+def test_the_agents_api_key_is_approved_by_its_last_characters(claude):
     start(claude, env={"ANTHROPIC_API_KEY": "sk-ant-api03-MARKER-0123456789012345678901234567890123456789"})
     assert held(claude)["customApiKeyResponses"] == {"approved": ["01234567890123456789"], "rejected": []}
 
 
-def test_a_key_that_came_in_a_file_is_approved_too(claude):
+def test_an_api_key_from_a_file_is_approved_too(claude):
     claude.write("/run/secrets/ANTHROPIC_API_KEY", "sk-ant-abcdefghijklmnopqrstuvwxyz\n", mode=0o600)
     start(claude)
     assert held(claude)["customApiKeyResponses"]["approved"] == ["ghijklmnopqrstuvwxyz"]

@@ -1,4 +1,4 @@
-"""Orphans come to the keeper and leave no zombie, as process 1 and as a subreaper."""
+"""The keeper adopts orphans and reaps them, as process 1 and as a subreaper."""
 
 import signal
 
@@ -15,7 +15,7 @@ def states(session):
 
 
 def alone_with_the_agent(session):
-    """The keeper, the agent, and process 1 where that is another."""
+    """Whether only the keeper, the agent, and a separate process 1 are left."""
     return len(processes.within(session)) == len({session.pid, session.program, session.agent})
 
 
@@ -25,7 +25,7 @@ def finish(session):
 
 
 @EVERYWHERE
-def test_reaps_a_thousand_orphans_and_leaves_none(sandbox, pid_1):
+def test_a_thousand_orphans_are_reaped(sandbox, pid_1):
     session = sandbox.start_boot(*sandbox.agent_command("orphans"), "1000", pid_1=pid_1)
     session.read_until("made")
     eventually(lambda: alone_with_the_agent(session), "every orphan has been reaped")
@@ -44,7 +44,7 @@ def test_orphans_are_the_keepers_children(sandbox, pid_1):
 
 
 @EVERYWHERE
-def test_reaps_all_that_end_behind_one_signal(sandbox, pid_1):
+def test_all_children_that_one_sigchld_stands_for_are_reaped(sandbox, pid_1):
     session = sandbox.start_boot(*sandbox.agent_command("orphans"), "200", "held", pid_1=pid_1)
     session.read_until("made")
     session.signal(signal.SIGSTOP)
@@ -58,7 +58,7 @@ def test_reaps_all_that_end_behind_one_signal(sandbox, pid_1):
 
 
 @EVERYWHERE
-def test_sees_the_agents_end_behind_the_signal_of_others(sandbox, pid_1):
+def test_the_agents_end_is_noticed_if_one_sigchld_stands_for_several_children(sandbox, pid_1):
     session = sandbox.start_boot(*sandbox.agent_command("orphans"), "50", "held", pid_1=pid_1)
     session.read_until("made")
     agent = session.agent
@@ -70,7 +70,7 @@ def test_sees_the_agents_end_behind_the_signal_of_others(sandbox, pid_1):
 
 
 @EVERYWHERE
-def test_an_orphans_end_is_not_taken_for_the_agents(sandbox, pid_1):
+def test_an_orphans_end_is_not_mistaken_for_the_agents(sandbox, pid_1):
     session = sandbox.start_boot("sh", "-c", "(sh -c 'exit 33' &); echo ready; read line; exit 4", pid_1=pid_1)
     session.read_until("ready")
     eventually(lambda: alone_with_the_agent(session), "the orphan has been reaped")
@@ -79,8 +79,9 @@ def test_an_orphans_end_is_not_taken_for_the_agents(sandbox, pid_1):
     assert session.wait().status == 4
 
 
-def test_a_child_it_never_started_is_reaped_as_well(sandbox):
-    """What was there before it may leave it children across the exec: a shell script's background jobs."""
+def test_a_child_that_the_keeper_did_not_start_is_reaped(sandbox):
+    """A program that executes ostiary may leave it children, such as a shell script's background
+    jobs."""
     session = sandbox.launch(*sandbox.agent_command("leaves_a_zombie"), "ostiary", "run", "--gate", "off", "--",
                              "sh", "-c", "echo ready; read x")
     session.read_until("ready")

@@ -1,4 +1,4 @@
-"""A value that is refused: one line with the flag, what was written, what is wrong with it and what to write instead."""
+"""A refused value gives one line with the flag, the value, the problem, and what to write instead."""
 
 import pytest
 
@@ -43,7 +43,7 @@ FLAGS = [  # arguments, what the line holds
 
 
 @pytest.mark.parametrize("arguments, words", FLAGS, ids=lambda value: " ".join(value)[:40])
-def test_a_flag(sandbox, arguments, words):
+def test_a_refused_flag_value_is_explained(sandbox, arguments, words):
     result = sandbox.run("plan", *arguments, "--", "true")
     line = refusal(result, result.status)
     assert result.status in (64, 66, 78) and len(line) < 400, result
@@ -55,7 +55,7 @@ def test_a_flag(sandbox, arguments, words):
     ("OSTIARY_HOLD", "x" * 30, "OSTIARY_HOLD: its value is not a number of seconds"),
     ("OSTIARY_KEEP_RULES", "yes", 'OSTIARY_KEEP_RULES: "yes" is neither always nor never'),
 ])
-def test_a_variable(sandbox, variable, value, words):
+def test_a_refused_variable_is_explained(sandbox, variable, value, words):
     assert words in refusal(sandbox.run("plan", "--", "true", env={variable: value}), 78)
 
 
@@ -67,7 +67,7 @@ def test_a_variable(sandbox, variable, value, words):
     ('{"$schema": 5}', "line 1: $schema is a number: write a string"),
     ('{"grace": "5s"}', "line 1: grace is a string: write a whole number from 0 to 3600"),
 ])
-def test_a_policy(sandbox, policy, words):
+def test_a_refused_policy_is_explained(sandbox, policy, words):
     sandbox.policy(policy)
     assert words in refusal(sandbox.run("plan", "--", "true"), 78)
 
@@ -77,7 +77,7 @@ def test_a_policy(sandbox, policy, words):
     (["--allow-inbound", "127.0.0.1:3000"], "opens nothing: loopback is never held"),
     (["--no-derive", "false"], '"false" is taken for the program, and --no-derive for set: write --no-derive=false'),
 ])
-def test_what_does_nothing_is_warned_of(sandbox, arguments, words):
+def test_a_setting_without_effect_gives_a_warning(sandbox, arguments, words):
     result = sandbox.run("plan", *arguments)
     assert result.status == 0 and words in result.stdout, result
 
@@ -90,17 +90,17 @@ def test_inbound_ports_are_a_text_or_an_array_and_may_be_ranges(sandbox, policy)
     assert "3000/tcp" in text and "8000-8099/udp" in text, text
 
 
-def test_the_plan_for_people_shows_all_that_a_rule_opens(sandbox):
+def test_the_plan_as_text_shows_everything_that_a_rule_opens(sandbox):
     sandbox.policy({"allow": [{"host": "a.example", "private": True, "types": ["MX"], "required": True}]})
     assert "a.example:443/tcp, private addresses too, asks for MX, required" in sandbox.run("plan", "--", "true").stdout
 
 
-def test_a_program_is_looked_for_before_the_network(sandbox):
+def test_a_missing_program_is_reported_before_a_problem_with_the_network(sandbox):
     result = sandbox.run("--user", "agent", "status", pid_1=False)
     assert result.status == 127 and result.stderr.rstrip().endswith("ostiary status"), result
 
 
-def test_the_plan_says_which_servers_a_boot_would_not_ask(sandbox):
+def test_the_plan_shows_the_servers_that_a_boot_would_not_ask(sandbox):
     one = sandbox.run("plan", "--upstream", "127.0.0.53", "--", "true")
     assert one.status == 0 and "a boot would end with status 78: --upstream: the upstream server 127.0.0.53:53" in one.stdout
     assert "give --upstream the server that 127.0.0.53 itself asks" in one.stdout
@@ -115,7 +115,7 @@ def test_the_plan_says_which_servers_a_boot_would_not_ask(sandbox):
     ({"GRAFANA_TOKEN": "glc_secret"}, "perhaps GRAFANA_API_TOKEN is meant"),
     ({"OTEL_EXPORTER_OTLP_ENPOINT": "http://a.example:4318"}, "perhaps OTEL_EXPORTER_OTLP_ENDPOINT is meant"),
 ])
-def test_a_slip_in_telemetrys_variables_is_warned_of_without_its_value(sandbox, env, words):
+def test_a_likely_mistake_in_telemetry_variables_gives_a_warning_without_the_value(sandbox, env, words):
     result = sandbox.run("plan", "--", "true", env=env)
     assert words in result.stdout, result
     assert not any(value in result.stdout + result.stderr for value in ("glc_secret", "your token")), result
@@ -124,5 +124,5 @@ def test_a_slip_in_telemetrys_variables_is_warned_of_without_its_value(sandbox, 
 @pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "GRAFANA_URL",
                                   "OTEL_EXPORTER_OTLP_INSECURE", "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
                                   "OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_COMPRESSION"])
-def test_other_variables_of_opentelemetry_are_no_slip(sandbox, name):
+def test_other_opentelemetry_variables_give_no_warning(sandbox, name):
     assert "is meant" not in sandbox.run("plan", "--", "true", env={name: "1"}).stdout

@@ -1,4 +1,5 @@
-"""Resource attributes: found per platform, merged, encoded; one bad pair never costs the lot in silence."""
+"""Resource attributes: found per platform, merged, encoded. A bad pair is an error, because
+Claude Code would drop all of them silently."""
 
 import re
 
@@ -47,24 +48,24 @@ def of_platforms(found):
 
 
 @pytest.mark.parametrize("env, expected", PLATFORMS.values(), ids=PLATFORMS)
-def test_each_platform_has_its_attributes(sandbox, env, expected):
+def test_each_platform_sets_its_attributes(sandbox, env, expected):
     agent = sandbox.agent_environment(env=COLLECTOR | env)
     assert of_platforms(attributes(agent)) == expected
 
 
-def test_no_platform_has_none(sandbox):
+def test_without_a_platform_there_are_no_attributes(sandbox):
     agent = sandbox.agent_environment(env=COLLECTOR | {"GITHUB_REPOSITORY": "ada/engine", "POD_NAME": "x"})
     assert of_platforms(attributes({"OTEL_RESOURCE_ATTRIBUTES": "service.name=x"} | agent)) == {}
 
 
-def test_the_namespace_of_the_service_account_stands_in_for_the_variable(sandbox):
+def test_the_service_accounts_namespace_is_used_if_the_variable_is_not_set(sandbox):
     sandbox.write("/run/secrets/kubernetes.io/serviceaccount/namespace", "team\n")
     sandbox.symlink("/var/run", "/run")
     agent = sandbox.agent_environment(env=COLLECTOR | {"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
     assert attributes(agent)["k8s.namespace.name"] == "team"
 
 
-def test_the_users_attribute_wins_over_the_policys_and_that_over_the_platforms(sandbox):
+def test_the_users_attributes_override_the_policys_which_override_the_platforms(sandbox):
     sandbox.policy({"telemetry": {
         "enabled": True, "otlp_endpoint": "https://module.example", "otlp_protocol": "http/json",
         "resource_attributes": {"fly.region": "policy", "fly.app_name": "policy", "team": "policy", "more": "x y"}}})
@@ -90,7 +91,7 @@ def test_a_value_is_encoded_once(sandbox, given, value):
     assert attributes(agent)["team"] == value
 
 
-def test_every_pair_is_one_that_claude_code_accepts(sandbox):
+def test_claude_code_accepts_every_pair(sandbox):
     fly, _ = PLATFORMS["fly"]
     hostile = fly | {"FLY_APP_NAME": "a,b=c;d\\e \"f\" %zz\t\x01\x7fé" + "x" * 300, "FLY_REGION": "",
                      "FLY_PROCESS_GROUP": "%4"}
@@ -103,7 +104,7 @@ def test_every_pair_is_one_that_claude_code_accepts(sandbox):
 
 @pytest.mark.parametrize("pair", ["a=b=c", "=b", "x=%4", "x=%", "x=%zz", "x", "x=%4g"])
 @pytest.mark.parametrize("around", ["{}", "good=1,{}", "{},good=1"])
-def test_a_pair_that_would_cost_the_lot_is_an_error_that_names_it(sandbox, pair, around):
+def test_a_pair_that_would_make_claude_code_drop_all_is_an_error_that_names_it(sandbox, pair, around):
     env = COLLECTOR | {"OTEL_RESOURCE_ATTRIBUTES": around.format(pair)}
     line = refusal(sandbox.boot("true", env=env), 78)
     key, sign, _ = pair.partition("=")
@@ -119,7 +120,7 @@ def test_the_plan_shows_each_attribute_with_its_source(sandbox):
     assert re.search(r"fly\.region\b.*ams.*FLY_REGION|fly\.region\b.*ams.*[Ff]ly", text)
 
 
-def test_a_service_name_of_the_users_passes_through(sandbox):
+def test_the_users_service_name_is_kept(sandbox):
     agent = sandbox.agent_environment(env=COLLECTOR | {"OTEL_SERVICE_NAME": "my agent"})
     assert agent["OTEL_SERVICE_NAME"] == "my agent"
 
@@ -130,7 +131,7 @@ def test_the_service_is_claude_code_by_default(sandbox):
     assert name == "claude-code"
 
 
-def test_a_service_name_among_the_users_attributes_is_not_overruled(sandbox):
+def test_a_service_name_in_the_users_attributes_is_kept(sandbox):
     agent = sandbox.agent_environment(env=COLLECTOR | {"OTEL_RESOURCE_ATTRIBUTES": "service.name=mine"})
     assert agent.get("OTEL_SERVICE_NAME", "mine") == "mine"
     assert attributes(agent)["service.name"] == "mine"

@@ -1,4 +1,4 @@
-"""Every script says what it does when asked, and does nothing else."""
+"""Every script prints its purpose with --help, and does nothing else."""
 
 import subprocess
 
@@ -11,8 +11,8 @@ SCRIPTS = sorted(path for path in (ROOT / "scripts").glob("*") if path.is_file()
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
-def test_it_tells_its_purpose_and_does_nothing(script, flag, tmp_path):
-    """Without any program in the PATH but those that print."""
+def test_help_prints_the_scripts_purpose_and_does_nothing_else(script, flag, tmp_path):
+    """PATH has only the programs that print."""
     for name in ("bash", "sed", "dirname", "basename", "env"):
         (tmp_path / name).symlink_to(f"/usr/bin/{name}")
     done = subprocess.run([script, flag], env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=20)

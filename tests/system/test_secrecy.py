@@ -1,4 +1,5 @@
-"""A secret is seen by whom it is for, and nowhere else: arguments, environments, plans, logs, errors, crashes."""
+"""Secrets do not appear in arguments, environments, plans, logs, errors or core dumps. Only their
+recipients see them."""
 
 import resource
 import signal
@@ -25,15 +26,15 @@ def waiting(sandbox, env, *flags, **how):
 
 
 @EVERY
-def test_no_process_has_it_among_its_arguments(sandbox, env):
+def test_no_process_has_a_secret_in_its_arguments(sandbox, env):
     session = waiting(sandbox, env, "--user", "agent")
     for pid in processes.within(session):
         assert not shows_a_secret(Path(f"/proc/{pid}/cmdline").read_bytes().decode())
 
 
 @EVERY
-def test_the_keepers_own_environment_no_longer_shows_it(sandbox, env):
-    """Not even to root outside."""
+def test_the_keepers_environment_has_no_secret(sandbox, env):
+    """Not even for root outside."""
     session = waiting(sandbox, env, "--user", "agent")
     assert not shows_a_secret(Path(f"/proc/{session.program}/environ").read_bytes().decode())
 
@@ -46,7 +47,7 @@ def test_the_agent_cannot_read_the_keepers_environment_or_memory(sandbox, env, f
     assert result.status == 0 and result.stdout == "", result
 
 
-def test_the_agents_environment_has_no_more_than_the_header(sandbox):
+def test_the_agents_environment_has_only_the_header(sandbox):
     agent = sandbox.agent_environment("--user", "agent", env=TRIO)
     assert [name for name, value in agent.items() if MARKER in value] == []
     assert [name for name, value in agent.items() if BASIC in value] == ["OTEL_EXPORTER_OTLP_HEADERS"]
@@ -54,7 +55,7 @@ def test_the_agents_environment_has_no_more_than_the_header(sandbox):
 
 @EVERY
 @pytest.mark.parametrize("arguments", [["plan"], ["plan", "--json"], ["plan", "--log-level", "debug"]], ids=" ".join)
-def test_the_plan_does_not_show_it(sandbox, env, arguments):
+def test_the_plan_shows_no_secret(sandbox, env, arguments):
     result = sandbox.run(*arguments, "--gate", "off", "--", "claude", env=env)
     assert result.status == 0 and result.stdout, result
     assert not shows_a_secret(result.stdout + result.stderr)
@@ -62,7 +63,7 @@ def test_the_plan_does_not_show_it(sandbox, env, arguments):
 
 @EVERY
 @pytest.mark.parametrize("level", ["info", "debug"])
-def test_a_boot_does_not_log_it(sandbox, env, level):
+def test_a_boot_logs_no_secret(sandbox, env, level):
     sandbox.script("/opt/bin/claude", "exit 0")
     result = sandbox.boot("claude", env=env, flags=["--log-level", level, "--user", "agent"])
     assert result.status == 0 and result.stdout == "", result
@@ -86,7 +87,7 @@ FAILURES = {
 
 @EVERY
 @pytest.mark.parametrize("arguments, more", [FAILURES[name] for name in FAILURES], ids=FAILURES)
-def test_a_failing_boot_does_not_tell_it(sandbox, env, arguments, more):
+def test_a_failing_boot_shows_no_secret(sandbox, env, arguments, more):
     result = sandbox.run(*arguments, env=env | more)
     assert not shows_a_secret(result.stdout + result.stderr), result
 
@@ -100,7 +101,7 @@ def test_a_secret_in_the_policy_file_is_not_quoted_in_its_errors(sandbox):
 
 
 @EVERY
-def test_files_of_the_run_directory_are_roots_alone_where_they_hold_it(sandbox, env):
+def test_only_root_can_read_files_with_secrets_in_the_run_directory(sandbox, env):
     session = waiting(sandbox, env, "--user", "agent")
     for path in sandbox.at("/run/ostiary").rglob("*"):
         if path.is_file() and shows_a_secret(path.read_text(errors="replace")):
@@ -108,7 +109,7 @@ def test_files_of_the_run_directory_are_roots_alone_where_they_hold_it(sandbox, 
     assert session.running()
 
 
-def test_nobody_but_root_can_take_it_from_the_files(sandbox):
+def test_the_agent_finds_no_secret_in_files(sandbox):
     session = waiting(sandbox, TRIO, "--user", "agent")
     result = sandbox.beside(session, "grep", "-rF", MARKER, "/run", "/etc/claude-code", "/tmp", "/home", uid=AGENT)
     assert result.stdout == ""
@@ -116,7 +117,7 @@ def test_nobody_but_root_can_take_it_from_the_files(sandbox):
     assert result.stdout == ""
 
 
-def test_a_crash_of_the_keeper_leaves_no_core_and_tells_nothing(sandbox):
+def test_a_crash_of_the_keeper_leaves_no_core_dump_and_shows_no_secret(sandbox):
     def allow_cores():
         resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     session = waiting(sandbox, TRIO, "--user", "agent", cwd="/work", pid_1=False, prepare=allow_cores)

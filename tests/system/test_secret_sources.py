@@ -1,4 +1,4 @@
-"""A secret comes as NAME, as NAME_FILE, or as /run/secrets/NAME; never as two of them."""
+"""A secret comes from NAME, NAME_FILE or /run/secrets/NAME, but only from one of them."""
 
 import itertools
 import os
@@ -15,7 +15,7 @@ OTLP_HEADERS = ["OTEL_EXPORTER_OTLP_HEADERS"] + [
 
 
 def give(sandbox, name, value, form):
-    """Where `value` goes; the environment that says so."""
+    """Stores `value` in this form, and returns the environment for it."""
     if form == "variable":
         return {name: value}
     if form == "named file":
@@ -26,7 +26,7 @@ def give(sandbox, name, value, form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_trio_is_taken_in_any_form(sandbox, form):
+def test_the_trio_is_accepted_in_any_form(sandbox, form):
     env = {}
     for name, value in TRIO.items():
         env |= give(sandbox, name, value, form)
@@ -52,7 +52,7 @@ def test_claudes_own_secrets_reach_the_agent_as_variables(sandbox, name, form):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", OTLP_HEADERS)
-def test_the_exporters_headers_are_taken_in_any_form(sandbox, name, form):
+def test_the_exporters_headers_are_accepted_in_any_form(sandbox, name, form):
     env = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
     agent = sandbox.agent_environment(env=env | give(sandbox, name, f"x-key={MARKER}", form))
     assert agent[name] == f"x-key={MARKER}"
@@ -60,7 +60,7 @@ def test_the_exporters_headers_are_taken_in_any_form(sandbox, name, form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_modules_object_is_taken_in_any_form(sandbox, form):
+def test_the_modules_object_is_accepted_in_any_form(sandbox, form):
     text = '{"enabled": true, "otlp_endpoint": "https://module.example", "otlp_protocol": "http/json"}'
     agent = sandbox.agent_environment(env=give(sandbox, "OSTIARY_TELEMETRY", text, form))
     assert agent["OTEL_EXPORTER_OTLP_PROTOCOL"] == "http/json"
@@ -78,7 +78,7 @@ def test_two_forms_of_one_secret_are_an_error_that_names_both(sandbox, name, one
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"], ids=repr)
 @pytest.mark.parametrize("form", FORMS[1:])
-def test_line_ends_at_the_end_of_a_file_are_dropped(sandbox, form, end):
+def test_newlines_at_the_end_of_a_file_are_removed(sandbox, form, end):
     env = give(sandbox, "ANTHROPIC_API_KEY", MARKER + end, form)
     assert sandbox.agent_environment(env=env)["ANTHROPIC_API_KEY"] == MARKER
 
@@ -102,17 +102,17 @@ def test_a_secret_of_more_than_64_kib_is_an_error(sandbox, form):
 
 
 @pytest.mark.parametrize("path", ["/no/such/file", "/work"])
-def test_a_secret_file_that_cannot_be_read_is_66_and_names_it(sandbox, path):
+def test_an_unreadable_secret_file_ends_with_status_66_and_names_the_variable(sandbox, path):
     line = refusal(sandbox.boot("true", env={"GRAFANA_API_TOKEN_FILE": path}), 66)
-    assert "GRAFANA_API_TOKEN_FILE" in line and (path == "/work") == (path in line)  # one that is not there may be the secret
+    assert "GRAFANA_API_TOKEN_FILE" in line and (path == "/work") == (path in line)  # a path that does not exist may be the secret itself
 
 
-def test_a_secret_file_that_is_a_pipe_does_not_hang_the_boot(sandbox):
+def test_a_secret_file_that_is_a_pipe_does_not_block_the_boot(sandbox):
     os.mkfifo(sandbox.at("/work/pipe"))
     result = sandbox.boot("true", env={"GRAFANA_API_TOKEN_FILE": "/work/pipe"})
     assert result.status in (66, 78), result
 
 
-def test_a_secret_behind_a_link_that_leads_nowhere_is_an_error(sandbox):
+def test_a_secret_file_that_is_a_dangling_symlink_is_an_error(sandbox):
     sandbox.symlink("/run/secrets/ANTHROPIC_API_KEY", "/no/such")
     assert "/run/secrets/ANTHROPIC_API_KEY" in refusal(sandbox.boot("true"), 66)

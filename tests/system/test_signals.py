@@ -1,4 +1,4 @@
-"""Signals: passed on to the agent's process group; the end is orderly, then certain."""
+"""Signals reach the agent's process group. A request to end has a grace period, then SIGKILL."""
 
 import signal
 
@@ -13,14 +13,14 @@ PASSED_ON = ["HUP", "QUIT", "USR1", "USR2", "WINCH", "CONT", "ALRM"]
 
 @EVERYWHERE
 @pytest.mark.parametrize("name", PASSED_ON)
-def test_passes_a_signal_on_to_the_agents_process_group(sandbox, name, pid_1):
+def test_a_signal_is_forwarded_to_the_agents_process_group(sandbox, name, pid_1):
     session = sandbox.start_boot(*sandbox.agent_command("listener"), pid_1=pid_1)
     session.read_all_of("agent ready", "child ready")
     session.signal(getattr(signal, f"SIG{name}"))
     session.read_all_of(f"agent {name}", f"child {name}")
 
 
-def test_passes_signals_on_to_an_agent_of_another_user(sandbox):
+def test_signals_are_forwarded_to_an_agent_of_another_user(sandbox):
     session = sandbox.start_boot(*sandbox.agent_command("listener"), flags=["--user", "agent"])
     session.read_all_of("agent ready", "child ready")
     session.signal(signal.SIGUSR1)
@@ -29,14 +29,14 @@ def test_passes_signals_on_to_an_agent_of_another_user(sandbox):
 
 @EVERYWHERE
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_request_to_end_reaches_the_agent_and_its_signal_is_the_status(sandbox, number, pid_1):
+def test_a_request_to_end_reaches_the_agent_and_gives_the_status(sandbox, number, pid_1):
     session = sandbox.start_boot("sh", "-c", "echo ready; exec sleep 1000", pid_1=pid_1)
     session.read_until("ready")
     session.signal(number)
     assert session.wait().status == 128 + number
 
 
-def test_an_agent_that_tidies_up_has_the_last_word(sandbox):
+def test_an_agent_that_handles_the_signal_chooses_the_status(sandbox):
     session = sandbox.start_boot("sh", "-c", "trap 'echo tidied; exit 5' TERM; echo ready; while :; do read x; done")
     session.read_until("ready")
     session.signal(signal.SIGTERM)
@@ -47,14 +47,14 @@ def test_an_agent_that_tidies_up_has_the_last_word(sandbox):
 @EVERYWHERE
 @pytest.mark.parametrize("grace", ["0", "1"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_an_agent_that_ignores_the_request_is_killed_after_the_grace(sandbox, number, grace, pid_1):
+def test_an_agent_that_ignores_the_request_is_killed_after_the_grace_period(sandbox, number, grace, pid_1):
     session = sandbox.start_boot(*sandbox.agent_command("stubborn"), flags=["--grace", grace], pid_1=pid_1)
     session.read_until("ready")
     session.signal(number)
     assert session.wait().status == 128 + signal.SIGKILL
 
 
-def test_waits_for_the_agent_while_the_grace_lasts(sandbox):
+def test_the_keeper_waits_for_the_agent_during_the_grace_period(sandbox):
     session = sandbox.start_boot("sh", "-c", "trap '' TERM; echo ready; read x; echo flushed; exit 6")
     session.read_until("ready")
     session.signal(signal.SIGTERM)
@@ -79,7 +79,7 @@ def test_a_stopped_agent_can_still_be_ended(sandbox):
     assert session.wait().status in (128 + signal.SIGTERM, 128 + signal.SIGKILL)
 
 
-def test_signals_before_the_agent_listens_are_not_lost(sandbox):
+def test_signals_that_arrive_early_are_not_lost(sandbox):
     session = sandbox.start_boot("sleep", "1000")
     eventually(lambda: processes.field(session.program, "Name") == "ostiary", "the keeper runs")
     eventually(lambda: processes.children(session.program), "the agent has been started")
@@ -91,7 +91,7 @@ def test_signals_before_the_agent_listens_are_not_lost(sandbox):
 
 
 @EVERYWHERE
-def test_descendants_are_told_to_end_when_the_agent_has(sandbox, pid_1):
+def test_descendants_get_sigterm_when_the_agent_has_ended(sandbox, pid_1):
     script = "setsid sh -c 'trap \"echo told; exit\" TERM; echo ready; while :; do sleep 0.01; done' & read x; exit 3"
     session = sandbox.start_boot("sh", "-c", script, pid_1=pid_1)
     session.read_until("ready")
@@ -104,8 +104,8 @@ def test_descendants_are_told_to_end_when_the_agent_has(sandbox, pid_1):
     "trap '' TERM; (setsid sleep 1001 &); sleep 1002 & exit 3",
     "sh -c 'kill -STOP $$' & (setsid sh -c 'kill -STOP $$' &) ; exit 3",
 ])
-def test_descendants_that_ignore_it_are_killed(sandbox, script):
-    """Below a shell, which looks around when the keeper has gone."""
+def test_descendants_that_ignore_sigterm_are_killed(sandbox, script):
+    """Started by a shell, which checks for processes after the keeper's end."""
     sandbox.script("/opt/bin/agent", script)
     result = sandbox.launch("sh", "-c", "ostiary run --gate off -- agent; echo status $?; ps -e -o args=").wait()
     assert "status 3" in result.stdout

@@ -1,4 +1,4 @@
-"""Telemetry: where its settings come from, and the complete set that the agent gets."""
+"""Telemetry: the sources of its settings, and the complete set of variables that the agent gets."""
 
 import pytest
 
@@ -25,17 +25,17 @@ def contains(env, expected):
 # Off
 
 
-def test_says_nothing_of_telemetry_where_none_is_configured(sandbox):
+def test_without_telemetry_nothing_is_printed_about_it(sandbox):
     assert telemetry_variables(sandbox.agent_environment()) == {}
 
 
-def test_leaves_the_users_own_variables_where_none_is_configured(sandbox):
+def test_without_telemetry_the_users_variables_are_kept(sandbox):
     own = {"OTEL_LOG_USER_PROMPTS": "1", "OTEL_RESOURCE_ATTRIBUTES": "a=b", "OTEL_SERVICE_NAME": "mine"}
     assert telemetry_variables(sandbox.agent_environment(env=own)) == own
 
 
 @pytest.mark.parametrize("missing", TRIO)
-def test_is_off_where_the_trio_is_incomplete_and_names_what_is_missing(sandbox, missing):
+def test_an_incomplete_trio_switches_telemetry_off_and_names_the_missing_variable(sandbox, missing):
     env = {name: value for name, value in TRIO.items() if name != missing}
     result = sandbox.boot("env", env=env)
     assert result.status == 0
@@ -45,31 +45,31 @@ def test_is_off_where_the_trio_is_incomplete_and_names_what_is_missing(sandbox, 
 
 
 @pytest.mark.parametrize("given", TRIO)
-def test_names_both_that_are_missing(sandbox, given):
+def test_two_missing_variables_are_both_named(sandbox, given):
     result = sandbox.boot("true", env={given: TRIO[given]})
     assert result.status == 0
     assert all(name in result.stderr for name in TRIO if name != given)
 
 
-def test_nothing_goes_out_where_the_trio_is_incomplete_though_the_user_switched_it_on(sandbox):
+def test_an_incomplete_trio_exports_nothing_even_if_the_user_switched_telemetry_on(sandbox):
     env = {"GRAFANA_API_TOKEN": MARKER, "CLAUDE_CODE_ENABLE_TELEMETRY": "1", "OTEL_METRICS_EXPORTER": "otlp"}
     assert telemetry_variables(sandbox.agent_environment(env=env)) == {}
 
 
 @pytest.mark.parametrize("missing", TRIO)
-def test_an_incomplete_trio_is_78_where_telemetry_is_required(sandbox, missing):
+def test_an_incomplete_trio_ends_with_status_78_if_telemetry_is_required(sandbox, missing):
     env = {name: value for name, value in TRIO.items() if name != missing}
     assert missing in refusal(sandbox.boot("true", env=env, flags=["--require-telemetry"]), 78)
 
 
-def test_telemetry_may_be_required_and_be_there(sandbox):
+def test_required_telemetry_that_is_complete_boots(sandbox):
     assert sandbox.boot("true", env=TRIO, flags=["--require-telemetry"]).status == 0
 
 
 # Grafana Cloud
 
 
-def test_the_trio_gives_the_agent_the_complete_set(sandbox):
+def test_the_trio_gives_the_agent_all_variables(sandbox):
     env = sandbox.agent_environment(env=TRIO)
     contains(env, ENABLED | {
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
@@ -92,11 +92,11 @@ def test_a_long_token_is_encoded_without_a_line_break(sandbox):
 @pytest.mark.parametrize("source", [TRIO, COLLECTOR], ids=["trio", "collector"])
 @pytest.mark.parametrize("switch", CONTENT)
 @pytest.mark.parametrize("value", ["0", "1"])
-def test_the_users_content_switch_wins(sandbox, source, switch, value):
+def test_the_users_content_switches_are_kept(sandbox, source, switch, value):
     assert sandbox.agent_environment(env=source | {switch: value})[switch] == value
 
 
-def test_the_users_timing_and_temporality_win(sandbox):
+def test_the_users_timing_and_temporality_are_kept(sandbox):
     own = {"OTEL_METRIC_EXPORT_INTERVAL": "1000", "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "lowmemory",
            "OTEL_SERVICE_NAME": "mine"}
     contains(sandbox.agent_environment(env=TRIO | own), own)
@@ -105,7 +105,7 @@ def test_the_users_timing_and_temporality_win(sandbox):
 # Any collector
 
 
-def test_a_collector_gives_the_agent_the_complete_set(sandbox):
+def test_a_collector_gives_the_agent_all_variables(sandbox):
     env = sandbox.agent_environment(env=COLLECTOR)
     contains(env, ENABLED | COLLECTOR)
 
@@ -115,16 +115,16 @@ def test_content_stays_off_for_a_collector(sandbox):
     assert not [name for name in CONTENT if env.get(name, "0") not in ("0", "false")]
 
 
-def test_temporality_is_left_alone_for_a_collector(sandbox):
+def test_temporality_is_not_set_for_a_collector(sandbox):
     assert "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE" not in sandbox.agent_environment(env=COLLECTOR)
 
 
-def test_grpc_without_a_port_goes_to_4317_and_the_agent_is_told_so(sandbox):
+def test_grpc_without_a_port_uses_4317_in_the_agents_variables_too(sandbox):
     assert destinations(sandbox.plan(env=GRPC)) == {("collector.example", 4317)}
     assert sandbox.agent_environment(env=GRPC)["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector.example:4317"
 
 
-def test_each_signal_may_have_an_endpoint_of_its_own(sandbox):
+def test_each_signal_may_have_its_own_endpoint(sandbox):
     own = {f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT": f"https://{signal.lower()}.example:{port}/in"
            for port, signal in enumerate(SIGNALS, 5001)}
     env = COLLECTOR | own
@@ -147,7 +147,7 @@ def test_one_signals_endpoint_alone_is_enough(sandbox, signal):
     assert agent["CLAUDE_CODE_ENABLE_TELEMETRY"] == "1" and agent[f"OTEL_{signal}_EXPORTER"] == "otlp"
 
 
-def test_headers_without_an_endpoint_are_no_source(sandbox):
+def test_headers_without_an_endpoint_are_not_a_source(sandbox):
     assert "CLAUDE_CODE_ENABLE_TELEMETRY" not in sandbox.agent_environment(env={"OTEL_EXPORTER_OTLP_HEADERS": "a=b"})
 
 
@@ -172,7 +172,7 @@ def test_headers_reach_the_agent_with_a_literal_space(sandbox, given, reaches):
 # The Coder module's object
 
 
-def test_the_modules_object_may_stand_in_the_policy_file(sandbox):
+def test_the_modules_object_may_be_in_the_policy_file(sandbox):
     sandbox.policy({"telemetry": MODULE})
     contains(sandbox.agent_environment(), ENABLED | {
         "OTEL_EXPORTER_OTLP_ENDPOINT": MODULE["otlp_endpoint"],
@@ -188,7 +188,7 @@ def test_the_modules_object_may_be_a_variable(sandbox):
     contains(sandbox.agent_environment(env=env), ENABLED | {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
 
 
-def test_the_modules_object_may_say_no(sandbox):
+def test_the_modules_object_can_switch_telemetry_off(sandbox):
     sandbox.policy({"telemetry": MODULE | {"enabled": False}})
     assert telemetry_variables(sandbox.agent_environment()) == {}
 
@@ -196,7 +196,7 @@ def test_the_modules_object_may_say_no(sandbox):
 @pytest.mark.parametrize("headers", [
     {"a": f"b,{MARKER}=d"}, {"a=b": MARKER}, {"a": f"b\nc: {MARKER}"}, {"": MARKER}, {"a b": MARKER}, {"a": ""},
 ], ids=["comma", "equals sign", "line end", "no name", "space in the name", "no value"])
-def test_a_header_of_the_object_that_would_not_arrive_is_an_error(sandbox, headers):
+def test_a_header_of_the_object_that_claude_code_would_misread_is_an_error(sandbox, headers):
     sandbox.policy({"telemetry": MODULE | {"otlp_headers": headers}})
     assert "otlp_headers" in refusal(sandbox.boot("true"), 78)
 
@@ -208,7 +208,7 @@ def test_a_bad_object_in_the_variable_is_an_error_that_names_the_variable(sandbo
     assert "OSTIARY_TELEMETRY" in refusal(sandbox.boot("true", env={"OSTIARY_TELEMETRY": text}), 78)
 
 
-# One of several
+# Several sources
 
 SOURCES = {"grafana-cloud": TRIO, "otlp": COLLECTOR, "module": {
     "OSTIARY_TELEMETRY": '{"enabled": true, "otlp_endpoint": "https://module.example", "otlp_protocol": "http/json"}'}}
@@ -223,7 +223,7 @@ def test_two_sources_are_an_error_that_names_both(sandbox, one, another):
 
 
 @pytest.mark.parametrize("chosen", SOURCES)
-def test_choosing_one_source_strips_the_others_from_the_agent(sandbox, chosen):
+def test_choosing_one_source_removes_the_others_from_the_agent(sandbox, chosen):
     env = {name: value for source in SOURCES.values() for name, value in source.items()}
     agent = sandbox.agent_environment("--telemetry", chosen, env=env)
     assert HOSTS[chosen] in agent["OTEL_EXPORTER_OTLP_ENDPOINT"]
@@ -232,7 +232,7 @@ def test_choosing_one_source_strips_the_others_from_the_agent(sandbox, chosen):
     assert (MARKER in "".join(agent.values())) == (chosen == "otlp")
 
 
-def test_choosing_off_strips_them_all(sandbox):
+def test_choosing_off_removes_all_sources(sandbox):
     env = {name: value for source in SOURCES.values() for name, value in source.items()}
     env["CLAUDE_CODE_ENABLE_TELEMETRY"] = "1"
     agent = sandbox.agent_environment("--telemetry", "off", env=env)

@@ -1,4 +1,4 @@
-"""A session at a terminal, driven through a pseudo-terminal: job control, Ctrl-C, Ctrl-Z, resizing."""
+"""A session at a pseudo-terminal: job control, Ctrl-C, Ctrl-Z, resizing."""
 
 import os
 import signal
@@ -47,7 +47,7 @@ def test_a_resize_reaches_the_agent(sandbox, pid_1):
 
 @EVERYWHERE
 @pytest.mark.parametrize("key, number", [(CTRL_C, signal.SIGINT), (CTRL_BACKSLASH, signal.SIGQUIT)])
-def test_a_key_that_ends_ends_the_agent_and_the_keeper_reports_it(sandbox, key, number, pid_1):
+def test_a_key_that_sends_a_signal_ends_the_agent_and_gives_the_status(sandbox, key, number, pid_1):
     session = sandbox.start_boot("sh", "-c", "ulimit -c 0; echo ready; exec sleep 1000", tty=True, pid_1=pid_1)
     session.read_until("ready")
     session.send(key)
@@ -55,7 +55,7 @@ def test_a_key_that_ends_ends_the_agent_and_the_keeper_reports_it(sandbox, key, 
 
 
 @EVERYWHERE
-def test_ctrl_c_is_the_agents_to_handle(sandbox, pid_1):
+def test_the_agent_can_handle_ctrl_c(sandbox, pid_1):
     script = "trap 'echo caught' INT; echo ready; until read line; do :; done; echo got:$line; exit 5"
     session = sandbox.start_boot("bash", "-c", script, tty=True, pid_1=pid_1)
     session.read_until("ready")
@@ -66,8 +66,8 @@ def test_ctrl_c_is_the_agents_to_handle(sandbox, pid_1):
     assert session.wait().status == 5
 
 
-def test_ctrl_c_does_not_start_the_grace(sandbox):
-    """It went to the agent and not to the keeper: an agent that ignores it stays."""
+def test_ctrl_c_does_not_start_the_grace_period(sandbox):
+    """The terminal sends SIGINT to the agent, not to the keeper. An agent that ignores it stays."""
     session = sandbox.start_boot("sh", "-c", "trap '' INT; echo ready; read line; exit 5", tty=True,
                                  flags=["--grace", "0"])
     session.read_until("ready")
@@ -87,7 +87,7 @@ def test_ctrl_d_ends_the_agents_input(sandbox, pid_1):
 
 
 @EVERYWHERE
-def test_a_terminal_that_goes_away_ends_the_session(sandbox, pid_1):
+def test_closing_the_terminal_ends_the_session(sandbox, pid_1):
     session = sandbox.start_boot("sh", "-c", "echo ready; read line; exit 5", tty=True, pid_1=pid_1)
     session.read_until("ready")
     session.hang_up()
@@ -95,7 +95,7 @@ def test_a_terminal_that_goes_away_ends_the_session(sandbox, pid_1):
 
 
 @EVERYWHERE
-def test_ctrl_z_without_a_shell_above_does_not_hang(sandbox, pid_1):
+def test_ctrl_z_without_a_parent_shell_does_not_hang(sandbox, pid_1):
     session = sandbox.start_boot("sh", "-c", ECHO, tty=True, pid_1=pid_1)
     session.read_until("hello")
     session.send(CTRL_Z)
@@ -106,7 +106,7 @@ def test_ctrl_z_without_a_shell_above_does_not_hang(sandbox, pid_1):
     assert session.wait().status == 4
 
 
-def test_a_stop_by_signal_as_process_1_waits_for_the_signal_to_go_on(sandbox):
+def test_a_stopped_agent_of_process_1_continues_at_sigcont(sandbox):
     session = sandbox.start_boot("sh", "-c", "echo ready; read line; exit 5")
     session.read_until("ready")
     agent = session.agent
@@ -116,7 +116,7 @@ def test_a_stop_by_signal_as_process_1_waits_for_the_signal_to_go_on(sandbox):
     assert session.wait().status == 5
 
 
-def test_the_agents_own_shell_has_job_control(sandbox):
+def test_a_shell_as_agent_has_job_control(sandbox):
     session = sandbox.start_boot("bash", "--norc", "--noprofile", "-i", tty=True,
                                  env={"PS1": "ready> ", "TERM": "dumb"}, flags=["--user", "agent"])
     session.read_until("ready> ")
@@ -132,10 +132,10 @@ def test_the_agents_own_shell_has_job_control(sandbox):
     assert session.wait().status == 6
 
 
-# Below a shell with job control
+# Started by a shell with job control
 
 
-def test_ctrl_z_stops_the_whole_job_and_fg_brings_it_back(shell):
+def test_ctrl_z_stops_the_whole_job_and_fg_continues_it(shell):
     shell.send(f"{BOOT} sh -c '{ECHO}'\n")
     shell.read_until("^hello")
     for word in ("one", "two", "three"):
@@ -157,7 +157,7 @@ def test_ctrl_z_stops_the_whole_job_and_fg_brings_it_back(shell):
     shell.read_until("status 4")
 
 
-def test_a_stopped_job_can_go_on_in_the_background(shell, sandbox):
+def test_bg_continues_a_stopped_job_in_the_background(shell, sandbox):
     os.mkfifo(sandbox.at("/tmp/go"))
     shell.send(BOOT + "sh -c 'echo ready; read line </tmp/go; echo over; exit 4'\n")
     shell.read_until("^ready")
@@ -170,7 +170,7 @@ def test_a_stopped_job_can_go_on_in_the_background(shell, sandbox):
     shell.read_until("status 4")
 
 
-def test_the_shell_has_the_terminal_again_when_the_job_is_over(shell):
+def test_the_shell_gets_the_terminal_back_when_the_job_ends(shell):
     shell.send(BOOT + "true\n")
     shell.read_until("ready> ")
     shell.send("read -p 'say: ' word; echo said $word\n")
@@ -209,7 +209,7 @@ def test_the_end_of_input_reaches_the_agent(sandbox, pid_1):
     assert session.wait().status == 3
 
 
-def test_input_belongs_to_the_agent_whole(sandbox):
+def test_the_agent_gets_all_input(sandbox):
     data = bytes(range(256)) * 1000
     assert sandbox.boot("cat", stdin=data).out == data
 
@@ -221,8 +221,8 @@ for c in "echo injec''ted\\n":
 """
 
 
-def test_the_agent_types_nothing_into_the_shell_it_was_started_from(sandbox, shell):
-    """That shell is root's, and nobody's prisoner."""
+def test_the_agent_cannot_type_into_the_shell_that_started_ostiary(sandbox, shell):
+    """That shell belongs to root, and is not confined."""
     sandbox.write("/opt/inject.py", INJECT)
     shell.send(f"{BOOT.replace('--gate off', '--gate off --user agent')}/usr/bin/python3 -IS /opt/inject.py; echo st''atus:$?\n")
     shell.read_until("PermissionError")

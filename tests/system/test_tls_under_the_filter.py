@@ -1,4 +1,5 @@
-"""TLS works for the agent, also where OpenSSL asks the kernel to do it: that is refused, and it does it itself."""
+"""TLS works for the agent, even if OpenSSL is configured to use kernel TLS: the filter refuses
+that, and OpenSSL continues without."""
 
 import shutil
 import subprocess
