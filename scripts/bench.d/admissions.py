@@ -29,9 +29,9 @@ def one(effort) -> Figure:
         bounds.append(Bound(f"8 times as fast as {each.name}: {better:.1f} times", better >= 8))
     return Figure(
         "admissions/one", "One admission, acknowledged by the kernel", "µs",
-        "A new address a transaction, into the set of the real rules: through `nft::KernelAdmissions`, as the gate does "
-        "it; by a loop over libmnl that sends the same messages and does nothing else; and by libnftables, whose context "
-        "is kept, with its text and its JSON. Nobody listens for notifications. A sample is the mean of 20.",
+        "One new address per transaction, into the set of the real rules: through `nft::KernelAdmissions`, as in the gate; "
+        "by a loop over libmnl that only sends the same messages; and by libnftables with a kept context, as text and as "
+        "JSON. No process listens for notifications. A sample is the mean of 20.",
         everyone, bounds)
 
 
@@ -40,14 +40,14 @@ def flat(key, title, unit, held, how, everyone) -> Figure:
     spread = max(medians) / min(medians)
     for each in everyone:
         each.name = f"{int(each.name):,} {held}"
-    return Figure(f"growth/{key}", title, unit, how + " The sizes have turns, all of them held at the same time.",
+    return Figure(f"growth/{key}", title, unit, how + " The sizes take turns; all of them are in memory at the same time.",
                   everyone, [Bound(f"flat within 20%: the dearest is {spread:.2f} times the cheapest", spread <= 1.2)])
 
 
 def growth(effort) -> Iterator[Figure]:
     samples = measured("growth", effort.of(200, 3))
-    names = ("The same ten names are asked for over and over, so that what is compared is the work, and not what fits "
-             "the processor's cache.")
+    names = ("The same ten names are asked for again and again, so that the figure compares the work, not the processor's "
+             "cache.")
     yield flat("decide", "A decision, by the number of rules", "ns", "rules", f"`policy::Policy::decide`. {names}",
                series(samples["decide"]))
     yield flat("cache", "A cached answer, by the number of names", "ns", "names", f"`dns::Cache::find`. {names}",

@@ -51,10 +51,10 @@ iptables -F
 ! ipset -q list -n allowed || ipset destroy allowed
 ! nft list table inet ostiary || nft delete table inet ostiary
 """
-HOW = ("From the start of the process to the first octet that the agent writes, which is `echo`. {} hosts are allowed; "
-       "the rules of the boot before are gone. The shell loops ask `dig` for one host after the other and then load "
-       "the rules, with `iptables-restore`, or with `ipset` and `iptables`, for IPv4 alone and without a gate that goes "
-       "on; ostiary asks for all at once, starts its gate and tests that nothing else is open. ")
+HOW = ("From the start of the process to the first octet that the agent, `echo`, writes. {} hosts are allowed; the rules of "
+       "the previous boot are gone. The shell loops resolve one host after the other with `dig` and then load the rules, "
+       "with `iptables-restore`, or with `ipset` and `iptables`, for IPv4 alone and without a gate afterwards. ostiary "
+       "resolves all hosts at once, starts its gate and tests that nothing else is open. ")
 
 
 def boot_of(command, hosts):

@@ -104,12 +104,12 @@ def throughput(routes) -> Figure:
     return Figure(
         "dns/cached", "Cached DNS answers a second", "answers/s",
         f"{NAMES} names in the cache; one process, pinned to one core. On another, {CLIENTS} clients keep 128 "
-        "questions outstanding, each client's leaving in one packet that the kernel takes apart at the server's "
-        "socket, so that the asker is not the limit. ostiary answers as `ostiary run` leaves it, with all of its rules "
-        "and admissions: clients ask 127.0.0.1:53, as resolv.conf has it, where the gate listens; or another address, "
-        "from where the redirect leads to the gate. Peers are asked with no rules at all, and behind the least of rules "
-        "that an egress gate around them needs: a redirect of port 53, and an output chain that denies all but "
-        "established flows, loopback, the upstream and a set of addresses.",
+        "questions outstanding, and each client's questions leave in one packet that the kernel cuts at the server's "
+        "socket, so that the client is not the limit. ostiary runs with all of its rules and admissions, as after "
+        "`ostiary run`: clients ask 127.0.0.1:53, as resolv.conf names it, where the gate listens; or another address, "
+        "from where the redirect leads to the gate. Peers are asked without rules, and behind the minimal rules that an "
+        "egress gate around them needs: a redirect of port 53, and an output chain that denies all but established "
+        "flows, loopback, the upstream and a set of addresses.",
         [Series(route.name, route.answers_a_second) for route in routes], bounds, higher_is_better=True)
 
 
@@ -170,12 +170,12 @@ def first_answers(effort: Effort) -> Iterator[Figure]:
     shares = [(each.name, ours.median / each.median) for each in others]
     halves = [Bound(f"at most half of {name}: {share:.2f} of it", share <= 0.5) for name, share in shares]
     yield Figure(
-        "dns/first-answer", "What a first answer takes longer than to ask the upstream", "µs",
-        "A name that nobody asked for before, allowed by a wildcard; the upstream is a veth pair away and answers at "
-        "once. The same name is asked of the upstream directly, through ostiary and through dnsmasq, in turn. Each "
-        "answers after the kernel has the address in its set, ostiary behind its rules, dnsmasq without rules and "
-        "behind the least of them. All share one core, so that what is counted is work, not how soon an idle core wakes. "
-        "The asker has precedence there: what a server does after its answer is done before the next question.",
+        "dns/first-answer", "Delay added to a first answer", "µs",
+        "The name is new, and a wildcard allows it; the upstream is a veth pair away and answers at once. The client asks "
+        "for the same name at the upstream directly, through ostiary and through dnsmasq, in turn. Each answers after the "
+        "kernel has the address in its set, ostiary behind its rules, dnsmasq without rules and behind the minimal ones. "
+        "All share one core, so that the figure counts work, not the wake-up of an idle core. The client has priority "
+        "there: a server finishes its work after an answer before the next question.",
         [ours, *others], [Bound(f"below 60 µs: {ours.median:.0f} µs", ours.median < 60), *halves])
 
 

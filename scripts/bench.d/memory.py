@@ -103,9 +103,9 @@ def memory(key, title, everyone, most) -> Figure:
     ours = everyone[0].median
     return Figure(
         f"memory/{key}", title, "MiB",
-        "Proportional set size: of keeper and gate together; of dnsmasq, which has a `server` and an `nftset` for each "
-        "host and answers for no other; and of CoreDNS, which is a cache alone. Every host has an address of its own and "
-        "has been asked for, so that it is in the cache, and its address in the kernel's set, but for CoreDNS's.",
+        "Proportional set size of keeper and gate together; of dnsmasq, with a `server` and an `nftset` for each host and "
+        "no answers for others; and of CoreDNS, which is only a cache. Every host has an address of its own and has been "
+        "asked for, so that it is in the cache and its address in the kernel's set (not with CoreDNS).",
         everyone, [Bound(f"below {most} MiB: {ours:.1f} MiB", ours < most)])
 
 
@@ -127,7 +127,7 @@ def wakes(effort, folder) -> Figure:
     ours = everyone[0].median
     return Figure(
         "memory/wake-ups", "Wake-ups at rest", f"in {seconds} s",
-        "Voluntary context switches of keeper and gate together, and of the others, while nobody asks for anything. "
+        "Voluntary context switches of keeper and gate together, and of the other programs, while no client asks. "
         f"{FEW} hosts are allowed, and admitted for an hour; no timer is due.",
         everyone, [Bound(f"none: {ours:.0f}", ours == 0)])
 

@@ -16,8 +16,8 @@ INTRODUCTION = """# Benchmarks
 
 measures ostiary and its peers in one run, in turn, and writes this page. The peers are Debian's packages, except CoreDNS, which
 the script builds with Go. Bars and figures are medians; the line in a bar runs from the first quartile to the third. A ratio is
-relative to the first row. All samples are in [benchmarks/figures.json](benchmarks/figures.json). `./scripts/bench --small`, which
-runs with the tests, only checks that everything can be measured.
+relative to the first row. All samples are in [benchmarks/figures.json](benchmarks/figures.json). The tests run
+`./scripts/bench --small`, which only checks that everything can be measured.
 """
 
 
@@ -52,12 +52,13 @@ def anchor(figure):
 
 def section(figure):
     finding = FINDINGS / f"{file_name(figure)}.md"
+    explanation = [finding.read_text().replace("](../../", "](")] if finding.exists() else []  # links from docs/
     return "\n".join([
         f"## {figure.title}\n", figure.how + "\n", f"![{figure.title}](benchmarks/{file_name(figure)}.svg)\n",
         grid(["", "median", "ratio"], table.rows(figure)),
         *(f"- {table.verdict(bound)}" for bound in figure.bounds), "",
-        *([finding.read_text()] if finding.exists() else [])])
+        *explanation])
 
 
 def machine(record):
-    return "## Where this was measured\n\n" + grid(["", ""], record.machine.items()).replace("---:", "---")
+    return "## Machine and versions\n\n" + grid(["", ""], record.machine.items()).replace("---:", "---")

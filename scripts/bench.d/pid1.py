@@ -53,13 +53,13 @@ def orphans(effort) -> Iterator[Figure]:
             single.samples.append(measured["one_by_one_ns"] / count / 1000)
     yield Figure(
         "pid1/orphans-at-once", f"Reaping of {count:,} orphans that wait", "µs an orphan",
-        f"{count:,} processes, for which nobody has waited, have ended when their parent ends: the time from that end "
-        "until none of them is left.",
+        f"{count:,} processes have ended, and no process has waited for them, when their parent ends: the time from that "
+        "end until none of them is left.",
         at_once, no_slower(at_once[0], at_once[1:]))
     yield Figure(
         "pid1/orphans-one-by-one", f"Processor time of process 1 for {count:,} orphans, one by one", "µs an orphan",
-        "One process after the other is forked, loses its parent and ends. What process 1 spends on it, as the "
-        "scheduler counts it: the time around it is that of two forks, with everyone.",
+        "One process after the other is forked, loses its parent and ends. The figure is the processor time of process 1, "
+        "as the scheduler counts it; the rest of the time is that of two forks, which is the same for every program.",
         one_by_one, no_slower(one_by_one[0], one_by_one[1:]))
 
 

@@ -1,6 +1,6 @@
 // confine/capabilities.h: the capabilities that a root agent keeps, and how the others are dropped.
 // The list alone decides: a capability that is not on it leaves every set, even one that this
-// program does not know. docs/decisions/0003-what-a-root-agent-keeps.md
+// program does not know. docs/decisions/0004-what-a-root-agent-keeps.md
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Written as BPF, without libseccomp. libseccomp needs more time to compile these rules than all
 // other steps of the confinement together, and it compares whole registers, of which the kernel
 // reads 32 bits.
-// docs/decisions/0018-the-agents-filter.md
+// docs/security.md has the table of calls.
 #include "socket_filter.h"
 
 #include <algorithm>

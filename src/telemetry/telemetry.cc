@@ -38,7 +38,7 @@ constexpr std::string_view responses_variable = "OTEL_LOG_ASSISTANT_RESPONSES";
 
 // The switches for the content of the conversation. A user who sets Grafana Cloud's credentials
 // wants to see prompts and tools. Any other collector gets no content unless the user enables it.
-// See docs/decisions/0004-content-defaults.md.
+// docs/configuration.md describes the defaults.
 struct ContentSwitch {
   std::string_view name;
   std::string_view grafana_cloud;

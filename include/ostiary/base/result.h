@@ -59,6 +59,9 @@ inline void release(std::expected<void, Error>&) {}
 #define TRY(expression) OSTIARY_TRY(OSTIARY_JOIN(try_result_, __COUNTER__), expression)
 #define OSTIARY_JOIN(a, b) OSTIARY_JOIN_EXPANDED(a, b)
 #define OSTIARY_JOIN_EXPANDED(a, b) a##b
+// A GNU statement expression, so that TRY can be part of an expression. GCC 12's std::expected has
+// no and_then(), and chains of lambdas would hide the order of the steps. TRY returns from the
+// function that contains it: do not use it in a destructor, or in a lambda that must not return.
 #define OSTIARY_TRY(result, expression)                             \
   __extension__({                                                   \
     auto result = (expression);                                     \

@@ -54,6 +54,9 @@ struct Module {
   std::vector<NamedText> resource_attributes;
 };
 
+// Only this module reads the environment and the files, so that telemetry and policy are pure. It
+// checks the form of a value. The module that owns endpoints, headers or rules parses their text;
+// the text keeps its origin, so that an error names the variable or the line.
 struct Config {
   GivenSettings given;      // every setting that is not left at its default
   std::string policy_path;  // empty: no policy file

@@ -37,6 +37,9 @@ struct Given {
 
 using GivenSettings = std::map<std::string_view, Given>;  // by key
 
+// A new setting is a row here, a reader in config.cc and a member of Config. One name does not
+// follow the rule: the variable of --telemetry, because OSTIARY_TELEMETRY is the Coder module's
+// object.
 inline constexpr std::array settings{
     Setting{"policy", "--policy", "OSTIARY_POLICY", ValueKind::text, SettingPlace::flag_and_variable, "FILE",
             "The policy file (default: /etc/ostiary/policy.json, if there is one)"},
