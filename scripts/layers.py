@@ -12,7 +12,7 @@ if sys.argv[1:2] in (["-h"], ["--help"]):
     print(__doc__)
     sys.exit()
 
-LAYERS = [line.split() for line in pathlib.Path("src/layers").read_text().splitlines()]
+LAYERS = [line.split() for line in (pathlib.Path(__file__).parent.parent / "src/layers").read_text().splitlines()]
 
 RANK = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
