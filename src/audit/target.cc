@@ -25,11 +25,11 @@ Result<Target> parse_target(std::string_view text) {
     return wrong(": is not a descriptor for the audit: write fd: and a number of 3 or more, like fd:7");
   }
   if (!text.starts_with('/'))
-    return wrong(": is not a target for the audit: write the absolute path of a file, fd:N, stderr or none");
+    return wrong(": is not a target for the audit: write an absolute path, fd:N, stderr or none");
   if (text == "/dev/null") return wrong(": discards the audit: write none");
   for (const std::string_view place : {"/dev/std", "/dev/fd/", "/proc/", "/sys/"})
     if (text.starts_with(place))
-      return wrong(": is not a regular file: write the absolute path of a file, fd:N, stderr or none");
+      return wrong(": is not a regular file: write an absolute path, fd:N, stderr or none");
   if (text.contains('\0')) return wrong(": contains a NUL: remove it");
   const auto [directory, name] = split(text);
   if (directory.empty()) return wrong(": write a file in a directory, not one in /");

@@ -215,7 +215,7 @@ TEST_SUITE("audit/journal_file") {
     fs::create_directory(scratch.path("open"));
     REQUIRE(::chmod(scratch.path("open").c_str(), 0777) == 0);
     check_refused(scratch.path("link/audit"), "is a symbolic link");
-    check_refused(scratch.path("open/audit"), "others may write to it");
+    check_refused(scratch.path("open/audit"), "is writable by other users");
     CHECK(mode_of(scratch.path("open")) == 0777);
     CHECK(fs::is_empty(scratch.path("open")));
     CHECK(fs::is_empty(scratch.path("real")));
