@@ -1,4 +1,4 @@
-"""An address is open from the answer on, for its hold, and not after."""
+"""An address can be reached from its answer until the end of its hold, and not longer."""
 
 import time
 
@@ -32,7 +32,7 @@ def address_of(number, family):
     return f"198.51.{100 + number // 250}.{number % 250 + 1}" if family == 4 else f"2001:db8:aa::{number + 1:x}"
 
 
-def test_a_plain_host_is_admitted_before_the_agent_starts(internet, new_container, who):
+def test_a_host_without_wildcard_is_admitted_before_the_agent_starts(internet, new_container, who):
     internet.upstream.name("allowed.example", host(ALLOWED))
     script = (f"import socket; [socket.create_connection((address, 443), 1).close() "
               f"for address in ({ALLOWED[4]!r}, {ALLOWED[6]!r})]")
@@ -41,14 +41,15 @@ def test_a_plain_host_is_admitted_before_the_agent_starts(internet, new_containe
 
 
 def test_every_connect_right_after_its_answer_succeeds(internet, new_container, who, family):
-    """10,000 questions, every other one denied. Each name has moved since the boot, so that its first answer comes with
-    a new admission, and its others from the cache."""
+    """10,000 questions; every second name is denied. The address of each name has changed since
+    the boot, so that its first answer needs a new admission. Further answers come from the cache.
+    """
     names = [f"n{number}.many{family}-{who}.example" for number in range(NAMES)]
     internet.upstream.everything(addresses(ANOTHER[4], ANOTHER[6], ttl=1))
     container = new_container()
     container.policy({"allow": names})
     agent = container.start_agent(who=who)
-    time.sleep(1.1)  # what the boot learnt has expired
+    time.sleep(1.1)  # the answers of the boot have expired
     for number, name in enumerate(names):
         internet.upstream.name(name, addresses(address_of(number, family)))
     pairs = []
@@ -60,8 +61,8 @@ def test_every_connect_right_after_its_answer_succeeds(internet, new_container, 
     assert internet.upstream.names() == set(names)
 
 
-def test_a_name_whose_address_changes_is_reached_at_its_new_one(internet, container, agent, who, family):
-    """And at the old one for its hold: an open client may go on using it."""
+def test_a_name_whose_address_changes_can_be_reached_at_the_new_address(internet, container, agent, who, family):
+    """The old address stays admitted for its hold, for clients that still use it."""
     name = f"moves{family}-{who}.changing.example"
     places = [ALLOWED[family], ANOTHER[family]]
     internet.upstream.name(name, in_turn(*[addresses(place, ttl=1) for place in places]))
@@ -71,78 +72,78 @@ def test_a_name_whose_address_changes_is_reached_at_its_new_one(internet, contai
     assert agent.connect(places[0], 443)["reached"]
 
 
-# These take their time, so both agents take it at once.
+# These tests are slow, so each runs both agents at the same time.
 
 @pytest.fixture
-def visit_as_both(new_container):
+def start_both_agents(new_container):
     return lambda *flags: [new_container().start_agent(*flags, who=who) for who in ("agent", "root")]
 
 
-def each(visitors):
-    return [(agent, family) for agent in visitors for family in (4, 6)]
+def each(agents):
+    return [(agent, family) for agent in agents for family in (4, 6)]
 
 
-def test_an_admission_is_for_the_hold_and_a_flow_outlives_it(internet, visit_as_both):
+def test_an_admission_ends_after_its_hold_and_an_open_flow_continues(internet, start_both_agents):
     hold = 2
     internet.upstream.name("short.example", host(ALLOWED, ttl=1))
-    visitors = visit_as_both("--allow", "short.example", "--hold", str(hold))
+    agents = start_both_agents("--allow", "short.example", "--hold", str(hold))
     begin = time.monotonic()
-    for agent, family in each(visitors):
+    for agent, family in each(agents):
         agent.resolves("short.example", family)
     answered = time.monotonic()
-    for agent, family in each(visitors):
+    for agent, family in each(agents):
         agent.open_flow(f"flow{family}", ALLOWED[family], 443)
     while time.monotonic() < begin + hold - 0.3:
-        for agent, family in each(visitors):
+        for agent, family in each(agents):
             assert agent.connect(ALLOWED[family], 443)["reached"]
         time.sleep(0.2)
-    time.sleep(max(0, answered + hold + 2.3 - time.monotonic()))  # the hold, or the TTL with the margin to it
+    time.sleep(max(0, answered + hold + 2.3 - time.monotonic()))  # the hold, or the TTL with its margin
     internet.forget()
-    for agent, family in each(visitors):
+    for agent, family in each(agents):
         assert_refused(agent.connect(ALLOWED[family], 443), internet)
-    for agent, family in each(visitors):
+    for agent, family in each(agents):
         assert agent.use_flow(f"flow{family}")["reached"]
 
 
-def test_asking_again_renews_an_admission(internet, visit_as_both):
+def test_asking_again_renews_an_admission(internet, start_both_agents):
     hold = 1
     internet.upstream.name("short.example", host(ALLOWED, ttl=1))
-    visitors = visit_as_both("--allow", "short.example", "--hold", str(hold))
+    agents = start_both_agents("--allow", "short.example", "--hold", str(hold))
     begin = time.monotonic()
     while time.monotonic() < begin + 4 * hold:
-        for agent, family in each(visitors):
+        for agent, family in each(agents):
             agent.resolves("short.example", family)
             assert agent.connect(ALLOWED[family], 443)["reached"]
         time.sleep(0.2)
 
 
-def test_a_cached_answer_is_as_good_as_a_new_one(internet, visit_as_both):
-    """The answer lives longer than the hold: what it names stays open as long as it is told."""
+def test_the_address_of_a_cached_answer_can_be_reached(internet, start_both_agents):
+    """The TTL is longer than the hold. The address stays admitted while the cache answers with it."""
     internet.upstream.name("long.example", host(ALLOWED, ttl=60))
-    visitors = visit_as_both("--allow", "long.example", "--hold", "1")
+    agents = start_both_agents("--allow", "long.example", "--hold", "1")
     begin = time.monotonic()
     while time.monotonic() < begin + 3:
-        for agent, family in each(visitors):
+        for agent, family in each(agents):
             agent.resolves("long.example", family)
             assert agent.connect(ALLOWED[family], 443)["reached"]
         time.sleep(0.3)
 
 
-def test_an_address_of_two_names_stays_as_long_as_either_needs(internet, visit_as_both):
+def test_an_address_of_two_names_stays_admitted_for_the_longer_time(internet, start_both_agents):
     internet.upstream.name("one.example", host(ALLOWED, ttl=8))
     internet.upstream.name("two.example", host(ALLOWED, ttl=1))
-    visitors = visit_as_both("--allow", "one.example", "--allow", "two.example", "--hold", "1")
-    for agent, family in each(visitors):
+    agents = start_both_agents("--allow", "one.example", "--allow", "two.example", "--hold", "1")
+    for agent, family in each(agents):
         agent.resolves("one.example", family)
         agent.resolves("two.example", family)
     time.sleep(4)
-    for agent, family in each(visitors):
+    for agent, family in each(agents):
         assert agent.connect(ALLOWED[family], 443)["reached"]
 
 
-# And these do not.
+# These tests are fast.
 
-def test_ports_of_two_names_at_one_address_add_up(internet, new_container, who, family):
+def test_an_address_of_two_names_has_the_ports_of_both(internet, new_container, who, family):
     internet.upstream.name("one.example", host(ALLOWED))
     internet.upstream.name("two.example", host(ALLOWED))
     agent = new_container().start_agent("--allow", "*.one.example", "--allow", "one.example:80",
@@ -163,8 +164,7 @@ def test_many_addresses_of_one_name_are_all_admitted(internet, container, agent,
     assert all(agent.connect(address, 443)["reached"] for address in found)
 
 
-def test_what_no_answer_named_stays_closed(internet, container, agent, family):
-    """The rest of the network of an admitted address."""
+def test_other_addresses_of_the_same_network_stay_closed(internet, container, agent, family):
     agent.resolves("allowed.example", family)
     before = container.admitted_addresses()
     assert ALLOWED[family] in before and UNLISTED[family] not in before

@@ -1,4 +1,5 @@
-"""The rules are those of one network namespace: neither a session nor a socket of another one gets past them."""
+"""The rules hold in one network namespace. A session in another namespace, or a socket from one,
+is refused."""
 
 import os
 import socket
@@ -37,7 +38,7 @@ def test_a_socket_of_another_network_is_not_inherited(new_container, another_net
     assert not container.exists("/tmp/started") and container.tables() == []
 
 
-def test_one_of_this_network_is(new_container, flags):
+def test_a_socket_of_this_network_is_inherited(new_container, flags):
     container = new_container()
     with container.link.network.entered():
         made = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
@@ -45,7 +46,7 @@ def test_one_of_this_network_is(new_container, flags):
     assert result.status == 0, result
 
 
-def test_so_is_a_unix_socket(new_container, another_network, flags):
+def test_a_unix_socket_is_inherited(new_container, another_network, flags):
     with another_network.entered():
         made, _ = socket.socketpair()
     result = new_container().boot("true", flags=flags, prepare=lambda: os.dup2(made.fileno(), 0),
@@ -60,7 +61,7 @@ def test_a_session_in_another_network_is_refused(container, agent, another_netwo
     assert container.beside(agent.session, OSTIARY, "exec", "--", "true").status == 0
 
 
-def test_without_a_gate_it_is_not(sandbox, another_network):
+def test_without_a_gate_a_session_in_another_network_is_accepted(sandbox, another_network):
     session = sandbox.start_boot("sh", "-c", "echo ready; read line")
     session.read_until("ready")
     assert sandbox.beside(session, OSTIARY, "exec", "--", "true", prepare=another_network.enter).status == 0

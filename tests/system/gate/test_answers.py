@@ -1,4 +1,4 @@
-"""What an answer holds: what was asked for, and a reason where it holds nothing."""
+"""The contents of answers: what was asked for, or the reason why there is nothing."""
 
 import dns.flags
 import pytest
@@ -28,21 +28,21 @@ def test_an_allowed_name_has_its_addresses(agent, family, transport):
 
 
 @pytest.mark.parametrize("type", ["A", "AAAA", "TXT", "HTTPS"])
-def test_a_denied_name_does_not_exist_and_the_reason_can_be_read(agent, type):
+def test_a_denied_name_gets_nxdomain_and_a_reason(agent, type):
     reply = agent.asks("unlisted.example", type)
     number, text = explanation(reply)
     assert (code(reply), number) == ("NXDOMAIN", 15)
     assert "ostiary" in text and "polic" in text
 
 
-def test_a_client_without_edns_gets_none(agent):
+def test_a_client_without_edns_gets_an_answer_without_edns(agent):
     for name in ("allowed.example", "unlisted.example"):
         assert agent.asks(name, edns=False).edns == -1
 
 
 @pytest.mark.parametrize("type", ["HTTPS", "SVCB"])
 def test_https_and_svcb_have_no_data(internet, agent, type):
-    """No encrypted client hello, no address hints."""
+    """So that there is no encrypted client hello, and no address hint."""
     internet.upstream.name("allowed.example", host(ALLOWED))
     internet.forget()
     reply = agent.asks("allowed.example", type)
@@ -50,18 +50,18 @@ def test_https_and_svcb_have_no_data(internet, agent, type):
     assert internet.upstream.queries == []
 
 
-def test_a_type_that_its_rule_names_is_answered(internet, agent):
+def test_a_type_that_the_rule_names_is_answered(internet, agent):
     internet.upstream.name("texts.example", records("TXT", '"v=spf1 -all"', '"hello"'))
     assert agent.asks_for("texts.example", "TXT") == ['"hello"', '"v=spf1 -all"']
 
 
-def test_a_type_of_another_rule_is_not(internet, agent):
+def test_a_type_that_another_rule_names_is_not_answered(internet, agent):
     internet.upstream.name("allowed.example", records("TXT", '"hello"'))
     reply = agent.asks("allowed.example", "TXT")
     assert code(reply) == "NOERROR" and not reply.answer and internet.upstream.queries == []
 
 
-def test_a_named_type_admits_nothing(internet, container, agent, who):
+def test_an_answer_of_another_type_admits_nothing(internet, container, agent, who):
     def with_glue(question):
         message = reply_to(question)
         add(message, question.name, 60, "MX", "10 mail.texts.example.")
@@ -73,28 +73,28 @@ def test_a_named_type_admits_nothing(internet, container, agent, who):
     assert UNLISTED[4] not in container.admitted_addresses()
 
 
-def test_a_name_that_does_not_exist_upstream_does_not_exist_here(agent):
+def test_a_name_that_does_not_exist_upstream_gets_nxdomain(agent):
     reply = agent.asks("nothing.allowed.example")
     assert code(reply) == "NXDOMAIN" and (explanation(reply) or (0,))[0] != 15
 
 
-def test_a_name_without_such_an_address_has_no_data(internet, agent):
+def test_a_name_without_an_address_of_that_family_has_no_data(internet, agent):
     internet.upstream.name("four.allowed.example", addresses("198.51.100.77"))
     reply = agent.asks("four.allowed.example", "AAAA")
     assert code(reply) == "NOERROR" and not reply.answer
 
 
-# Only what was asked ----------------------------------------------------------------------------------------
+# Only what was asked for --------------------------------------------------------------------------
 
 def test_aliases_are_followed(internet, container, agent, family):
-    """What a content network does: the rule is about the name asked for, not those it passes through."""
+    """As with content networks: the rule is about the name in the question, not about its aliases."""
     internet.upstream.name("www.allowed.example", alias("edge.cdn.example", "pop.cdn.example", to=ANOTHER))
     found = agent.asks_for("www.allowed.example", kind(family))
     assert ANOTHER[family] in found
     assert agent.connect(ANOTHER[family], 443)["reached"]
 
 
-def test_where_an_alias_leads_is_not_allowed_by_itself(internet, agent, family):
+def test_the_target_of_an_alias_is_not_allowed_by_itself(internet, agent, family):
     internet.upstream.name("www.allowed.example", alias("edge.cdn.example", to=ANOTHER))
     internet.upstream.name("edge.cdn.example", host(ANOTHER))
     agent.asks("www.allowed.example", kind(family))
@@ -119,7 +119,7 @@ def extra(section, owner):
     ("additional", "unlisted.example"), ("additional", None), ("authority", None)],
     ids=["another's answer", "a subdomain's", "another's authority", "another's glue", "its own glue",
          "its own authority"])
-def test_further_records_are_neither_told_nor_admitted(internet, container, agent, who, section, owner, family):
+def test_other_records_in_a_reply_are_neither_answered_nor_admitted(internet, container, agent, who, section, owner, family):
     name = f"extra-{who}-{section}-{'own' if owner is None else owner.split('.')[0]}.allowed.example"
     internet.upstream.name(name, extra(section, owner))
     reply = agent.asks(name, kind(family))
@@ -127,8 +127,8 @@ def test_further_records_are_neither_told_nor_admitted(internet, container, agen
     assert UNLISTED[family] not in container.admitted_addresses()
 
 
-def test_an_address_of_the_other_family_is_not_taken(internet, container, agent, who, family):
-    """An A record in the answer to AAAA, and the other way round."""
+def test_an_address_of_the_other_family_is_ignored(internet, container, agent, who, family):
+    """An A record in the answer to AAAA, and the reverse."""
     def crossed(question):
         message = reply_to(question)
         if question.type in ("A", "AAAA"):
@@ -141,8 +141,7 @@ def test_an_address_of_the_other_family_is_not_taken(internet, container, agent,
     assert not container.admitted_addresses() & set(UNLISTED.values())
 
 
-def test_an_alias_to_a_name_that_other_records_claim_is_not_mixed_up(internet, container, agent, who):
-    """Records behind a name that the question does not lead to."""
+def test_records_that_the_alias_does_not_lead_to_are_ignored(internet, container, agent, who):
     def detached(question):
         message = reply_to(question)
         add(message, question.name, 60, "CNAME", "one.example.")
@@ -155,9 +154,9 @@ def test_an_alias_to_a_name_that_other_records_claim_is_not_mixed_up(internet, c
     assert UNLISTED[4] not in container.admitted_addresses()
 
 
-# Size -------------------------------------------------------------------------------------------------------
+# Size ---------------------------------------------------------------------------------------------
 
-def test_what_is_too_long_for_the_client_is_truncated_and_whole_over_tcp(internet, agent, family):
+def test_an_answer_too_long_for_the_client_is_truncated_over_udp_and_complete_over_tcp(internet, agent, family):
     many = [f"198.51.100.{n}" for n in range(100, 150)] + [f"2001:db8:a::{n:x}" for n in range(1, 51)]
     internet.upstream.name("many.allowed.example", addresses(*many))
     reply = agent.asks("many.allowed.example", kind(family), edns=False)
@@ -167,7 +166,7 @@ def test_what_is_too_long_for_the_client_is_truncated_and_whole_over_tcp(interne
     assert set(values(whole)) == {address for address in many if (":" in address) == (family == 6)}
 
 
-def test_what_the_upstream_truncates_is_fetched_over_tcp(internet, agent, who):
+def test_a_reply_that_the_upstream_truncates_is_fetched_over_tcp(internet, agent, who):
     many = [f"198.51.100.{n}" for n in range(150, 200)] + [f"2001:db8:b::{n:x}" for n in range(1, 60)]
     name = f"truncated-{who}.allowed.example"
     internet.upstream.name(name, addresses(*many))
@@ -176,10 +175,10 @@ def test_what_the_upstream_truncates_is_fetched_over_tcp(internet, agent, who):
     assert "tcp" in {query.transport for query in internet.upstream.asked(name, "AAAA")}
 
 
-# Search lists -----------------------------------------------------------------------------------------------
+# Search lists -------------------------------------------------------------------------------------
 
 def test_candidates_of_a_search_list_are_answered_at_once(internet, new_container, who):
-    """Kubernetes: five dots or every suffix first, for both families."""
+    """As in Kubernetes: the C library tries every search domain first, for both families."""
     container = new_container()
     container.write("/etc/resolv.conf", container.read("/etc/resolv.conf") +
                "search agents.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n")
@@ -191,9 +190,9 @@ def test_candidates_of_a_search_list_are_answered_at_once(internet, new_containe
     assert internet.upstream.names() <= {"allowed.example"}
 
 
-# Without IPv6 -----------------------------------------------------------------------------------------------
+# Without IPv6 or IPv4 -----------------------------------------------------------------------------
 
-def test_without_a_way_for_ipv6_there_are_no_ipv6_addresses(internet, new_container, who):
+def test_without_an_ipv6_route_there_are_no_ipv6_addresses(internet, new_container, who):
     container = new_container(families=(4,))
     internet.upstream.name("allowed.example", host(ALLOWED))
     agent = container.start_agent("--allow", "allowed.example", who=who)
@@ -204,7 +203,7 @@ def test_without_a_way_for_ipv6_there_are_no_ipv6_addresses(internet, new_contai
     assert agent.look_up("allowed.example")["addresses"] == [ALLOWED[4]]
 
 
-def test_without_a_way_for_ipv4_it_is_the_other_way_round(internet, new_container, who):
+def test_without_an_ipv4_route_there_are_no_ipv4_addresses(internet, new_container, who):
     container = new_container(families=(6,))
     internet.upstream.name("allowed.example", host(ALLOWED))
     agent = container.start_agent("--allow", "allowed.example", who=who)

@@ -1,4 +1,5 @@
-"""Asked to end before there is an agent, ostiary ends at once; the network stays denied, as after any boot that failed."""
+"""A signal before the agent starts ends ostiary at once. The network stays denied, as after every
+failed boot."""
 
 import os
 import signal
@@ -10,7 +11,7 @@ from support.behaviours import host, silence_for_ever
 from support.waiting import eventually
 from support.internet import ALLOWED
 
-AT_ONCE = 3.0  # seconds; the resolution alone would take ten times as long
+AT_ONCE = 3.0  # seconds; resolving the names would take ten times as long
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def boot_and_wait_for_the_question(internet, container, *flags, **how):
 
 @pytest.mark.parametrize("pid_1", [True, False], ids=["process 1", "subreaper"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_while_names_are_resolved(internet, container, number, pid_1):
+def test_a_signal_ends_the_boot_while_names_are_resolved(internet, container, number, pid_1):
     before = container.read("/etc/resolv.conf")
     session = boot_and_wait_for_the_question(internet, container, pid_1=pid_1)
     gate = container.gate(session)
@@ -46,7 +47,7 @@ def test_while_names_are_resolved(internet, container, number, pid_1):
     assert container.audit("phase") == []
 
 
-def test_the_next_boot_is_none_the_worse(internet, container):
+def test_the_next_boot_works(internet, container):
     session = boot_and_wait_for_the_question(internet, container, "--keep-rules", "never")
     session.signal(signal.SIGTERM)
     assert session.wait().status == 128 + signal.SIGTERM
@@ -56,7 +57,7 @@ def test_the_next_boot_is_none_the_worse(internet, container):
     assert agent.resolves("allowed.example") == [ALLOWED[4]]
 
 
-def test_no_auth_hook_and_no_agent_is_started(internet, container):
+def test_neither_the_auth_hook_nor_the_agent_starts(internet, container):
     container.script("/opt/hook", "echo hook")
     session = boot_and_wait_for_the_question(internet, container, "--auth-hook", "/opt/hook")
     session.signal(signal.SIGTERM)

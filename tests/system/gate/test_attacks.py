@@ -1,4 +1,5 @@
-"""Attacks of docs/attacks.md that no other file tries: each as the agent makes it, judged by what the wire shows."""
+"""Attacks of docs/attacks.md that no other file tries. The agent makes each attack, and the test
+looks at the wire."""
 
 import itertools
 import os
@@ -42,7 +43,7 @@ def start_agent(container, scope_and_user, *flags, **how):
     return container.start_agent("--scope", scope, *flags, who=who, **how)
 
 
-# Destinations -----------------------------------------------------------------------------------------------
+# Destinations -------------------------------------------------------------------------------------
 
 def as_booted(container, agent, again):
     return agent
@@ -69,7 +70,8 @@ def after_a_second_boot(container, agent, again):
 
 
 def by_every_protocol(family, address):
-    """UDP, UDP-Lite, SCTP, ping; with an echo request, which is only octets to the others."""
+    """UDP, UDP-Lite, SCTP and ping. The payload is an echo request, which the other protocols do
+    not interpret."""
     ping, echo = (socket.IPPROTO_ICMP, 8) if family == 4 else (socket.IPPROTO_ICMPV6, 128)
     return f"""
 where = socket.getaddrinfo({address!r}, 5353)[0][4]
@@ -82,7 +84,7 @@ for kind, protocol in ((2, 17), (2, 136), (1, 132), (2, {ping})):
 
 
 @pytest.mark.parametrize("state", [as_booted, after_the_next_gate, after_a_repair, after_a_second_boot])
-def test_no_destination_opens_later(internet, container, scope_and_user, state, family):
+def test_no_destination_opens_after_a_restart_or_repair(internet, container, scope_and_user, state, family):
     container.link.network.sysctl("ipv4/ping_group_range", "0 2147483647")
     again = lambda: start_agent(container, scope_and_user, "--allow", "allowed.example")
     agent = state(container, again(), again)
@@ -154,9 +156,9 @@ def test_the_metadata_service_is_not_reached_by_any_spelling(internet, container
     assert internet.upstream.names() == {"metadata.allowed.example"}
 
 
-# Names ------------------------------------------------------------------------------------------------------
+# Names --------------------------------------------------------------------------------------------
 
-def test_ten_thousand_labels_below_an_allowed_name_stay_inside(internet, container, scope_and_user, family):
+def test_ten_thousand_labels_below_an_allowed_name_are_not_sent(internet, container, scope_and_user, family):
     agent = start_agent(container, scope_and_user, "--allow", "allowed.example")
     internet.forget()
     assert agent.flood("k%d.allowed.example", 10_000, GATE[family], patience=60) == {
@@ -164,8 +166,8 @@ def test_ten_thousand_labels_below_an_allowed_name_stay_inside(internet, contain
     assert internet.packets() == [] and internet.upstream.queries == []
 
 
-def test_of_ten_thousand_labels_below_a_wildcard_few_are_sent(internet, container, scope_and_user, family):
-    """600 a minute; the flood may last into the next one."""
+def test_of_ten_thousand_labels_below_a_wildcard_only_a_few_are_sent(internet, container, scope_and_user, family):
+    """The limit is 600 per minute. The flood may last longer than a minute."""
     internet.upstream.name("*.wild.example", host(ALLOWED))
     agent = start_agent(container, scope_and_user, "--allow", "*.wild.example")
     flood = agent.flood("k%d.wild.example", 10_000, GATE[family], patience=60)
@@ -174,7 +176,7 @@ def test_of_ten_thousand_labels_below_a_wildcard_few_are_sent(internet, containe
     assert internet.stray_packets() == []
 
 
-def test_of_private_and_public_addresses_in_any_order_the_public_ones_are_told(internet, container, scope_and_user, family):
+def test_of_private_and_public_addresses_in_any_order_only_the_public_ones_are_answered(internet, container, scope_and_user, family):
     given = [METADATA[family], PRIVATE[family], ALLOWED[family], ANOTHER[family]]
     agent = start_agent(container, scope_and_user, "--allow", "*.mixed.example")
     for number, order in enumerate(itertools.permutations(given)):
@@ -189,8 +191,9 @@ def test_of_private_and_public_addresses_in_any_order_the_public_ones_are_told(i
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 @pytest.mark.parametrize("server", ["127.0.0.53", "127.0.0.54", "127.0.0.11"])
-def test_a_resolver_of_this_host_is_not_asked_in_the_gates_place(internet, container, scope_and_user, server, transport):
-    """Where systemd-resolved or Docker's resolver listens, whose questions would leave."""
+def test_a_resolver_of_this_host_does_not_get_the_agents_questions(internet, container, scope_and_user, server, transport):
+    """Addresses where systemd-resolved or Docker's resolver listens. Their own questions would
+    leave the host."""
     resolver = container.start_process_without_gate("root")
     resolver.python(f"""
 sys.listening = [socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
@@ -206,14 +209,14 @@ sys.listening[1].listen()""")
         assert resolver.python(heard).get("error") == "EAGAIN"
 
 
-def test_a_resolver_with_dns_over_https_is_warned_of(internet, container):
+def test_a_rule_for_a_resolver_with_dns_over_https_gives_a_warning(internet, container):
     internet.upstream.name("dns.google", host(ALLOWED))
     flags = ["--allow", "dns.google"]
     assert any("dns.google:443/tcp" in each and "DNS over HTTPS" in each for each in container.plan(*flags)["warnings"])
     container.start_agent(*flags).session.read_error_until("warning: .*dns.google.*DNS over HTTPS")
 
 
-# The policy -------------------------------------------------------------------------------------------------
+# The policy ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("policy", ["{}", '{"allow": []}', '{"allow": null}', '{"allow": [ // "*"\n]}',
                                     '{ // "allow": ["*"]\n}'],
@@ -228,9 +231,9 @@ def test_an_allow_without_entries_allows_nothing(internet, container, scope_and_
     assert internet.packets() == [] and internet.upstream.queries == [] and container.admitted() == set()
 
 
-# What was there before the agent ----------------------------------------------------------------------------
+# Remains from before the agent --------------------------------------------------------------------
 
-def test_a_relay_left_by_the_auth_hook_reaches_nothing(internet, container, scope_and_user, family):
+def test_a_relay_that_the_auth_hook_leaves_behind_reaches_nothing(internet, container, scope_and_user, family):
     container.write("/opt/agents/relay.py", RELAY)
     container.script(HOOK, "setsid /usr/bin/python3 -IS /opt/agents/relay.py > /dev/null 2>&1 &")
     agent = start_agent(container, scope_and_user, "--auth-hook", HOOK)
@@ -248,7 +251,8 @@ PLANTED = {"a socket": "socket.socket(socket.AF_UNIX).bind(name)", "a pipe": "os
 
 
 def leave_behind(container, who, names, planted):
-    """A boot whose agent replaces files of the state, and whose keeper is killed before it can remove them."""
+    """A boot whose agent replaces files of the state directory, and whose keeper is killed before
+    it can remove them."""
     agent = container.start_agent("--allow", "allowed.example", who=who)
     outcome = agent.python(f"""
 os.chdir("/run/ostiary")
@@ -262,7 +266,7 @@ for name in {names!r}:
 
 
 @pytest.mark.parametrize("planted", ["a socket", "a pipe", "a link"])
-def test_files_and_sockets_that_the_agent_left_open_nothing_at_the_next_boot(internet, container, who, planted):
+def test_files_and_sockets_that_the_agent_left_do_not_weaken_the_next_boot(internet, container, who, planted):
     leave_behind(container, who, ["session", "status.json", "otel.env", "joined"], planted)
     agent = container.start_agent("--allow", "allowed.example", who=who)
     internet.forget()
@@ -275,8 +279,7 @@ def test_files_and_sockets_that_the_agent_left_open_nothing_at_the_next_boot(int
 @pytest.mark.parametrize("name, planted", [("lock", "a socket"), ("lock", "a directory"), ("lock", "a link"),
                                            ("session", "a directory")])
 @pytest.mark.parametrize("who", ["root"])
-def test_nor_do_those_that_cannot_be_replaced(internet, container, who, name, planted):
-    """The boot is refused."""
+def test_a_planted_file_that_cannot_be_replaced_ends_the_next_boot(internet, container, who, name, planted):
     leave_behind(container, who, [name], planted)
     result = container.boot("touch", "/work/started")
     assert result.status != 0 and f"error: /run/ostiary/{name}: " in result.stderr.splitlines()[-1], result

@@ -1,4 +1,4 @@
-"""What is known is not asked again, for as long as its records allow; counted at the upstream resolver."""
+"""The gate does not repeat a question while its cached answer is valid. Counted at the upstream."""
 
 import time
 
@@ -14,7 +14,7 @@ from support.internet import ALLOWED, UNLISTED
 
 @pytest.fixture(scope="module")
 def who():
-    """The cache does not know who asks: one of them is enough."""
+    """The cache is the same for every user, so that one is enough."""
     return "agent"
 
 
@@ -42,7 +42,7 @@ def test_an_answer_is_fetched_once(internet, agent, name, kind):
     assert len(internet.upstream.asked(name, kind)) == 1
 
 
-def test_an_answer_is_fetched_again_when_its_ttl_is_over(internet, agent, name):
+def test_it_is_fetched_again_when_its_ttl_is_over(internet, agent, name):
     internet.upstream.name(name, host(ALLOWED, ttl=2))
     agent.asks_for(name)
     begin = time.monotonic()
@@ -53,8 +53,8 @@ def test_an_answer_is_fetched_again_when_its_ttl_is_over(internet, agent, name):
 
 
 @pytest.mark.parametrize("ttl", [60, 3599, 3600, 86400], ids=lambda ttl: f"{ttl} s")
-def test_an_address_is_admitted_once_for_as_long_as_it_is_told(internet, container, agent, name, ttl):
-    """Told for less than the hold, for about as long, and for longer."""
+def test_an_address_is_admitted_once_per_ttl(internet, container, agent, name, ttl):
+    """The TTL is shorter than the hold, about as long, and longer."""
     internet.upstream.name(name, host(ALLOWED, ttl=ttl))
     for _ in range(20):
         agent.asks_for(name)
@@ -62,7 +62,7 @@ def test_an_address_is_admitted_once_for_as_long_as_it_is_told(internet, contain
     assert len(container.eventually_audited("admit", name=name)) == 1
 
 
-def test_the_ttl_told_counts_down(internet, agent, name):
+def test_the_ttl_counts_down(internet, agent, name):
     internet.upstream.name(name, host(ALLOWED, ttl=50))
     ttl = lambda: agent.asks(name).answer[0].ttl
     first = ttl()
@@ -70,13 +70,13 @@ def test_the_ttl_told_counts_down(internet, agent, name):
     eventually(lambda: ttl() < first, "the TTL is lower")
 
 
-def test_what_does_not_exist_is_remembered_as_well(internet, agent, name):
+def test_nxdomain_is_cached(internet, agent, name):
     internet.upstream.name(name, no_such_name_for(30))
     assert [code(agent.asks(name)) for _ in range(3)] == ["NXDOMAIN"] * 3
     assert len(internet.upstream.asked(name)) == 1
 
 
-def test_that_there_is_no_such_address_is_remembered_as_well(internet, agent, name):
+def test_no_data_is_cached(internet, agent, name):
     internet.upstream.name(name, addresses(ALLOWED[4]))
     for _ in range(3):
         reply = agent.asks(name, "AAAA")
@@ -84,21 +84,21 @@ def test_that_there_is_no_such_address_is_remembered_as_well(internet, agent, na
     assert len(internet.upstream.asked(name, "AAAA")) == 1
 
 
-def test_it_is_not_remembered_for_longer_than_it_may(internet, agent, name):
+def test_nxdomain_is_cached_for_its_ttl_only(internet, agent, name):
     internet.upstream.name(name, no_such_name_for(1))
     assert code(agent.asks(name)) == "NXDOMAIN"
     internet.upstream.name(name, host(ALLOWED))
     eventually(lambda: agent.asks_for(name) == [ALLOWED[4]], "the name has come to exist")
 
 
-def test_a_failure_is_not_remembered_for_long(internet, agent, name):
+def test_a_failure_is_cached_only_briefly(internet, agent, name):
     internet.upstream.name(name, lambda question: failing_with(2)(question, UNLISTED))
     assert code(agent.asks(name)) == "SERVFAIL"
     internet.upstream.name(name, host(ALLOWED))
     eventually(lambda: agent.asks_for(name) == [ALLOWED[4]], "the upstream has recovered")
 
 
-def test_letter_case_is_one_entry(internet, agent, name):
+def test_letter_case_does_not_matter(internet, agent, name):
     internet.upstream.name(name, host(ALLOWED))
     for spelling in (name, name.upper(), name.title()):
         reply = agent.asks(spelling)
@@ -106,7 +106,7 @@ def test_letter_case_is_one_entry(internet, agent, name):
     assert len(internet.upstream.asked(name)) == 1
 
 
-def test_many_who_ask_at_once_cost_one_question(internet, agent, name):
+def test_many_questions_at_once_cost_one_question(internet, agent, name):
     internet.upstream.name(name, delayed(0.2, host(ALLOWED)))
     messages = [dns.message.make_query(name, "A").to_wire().hex() for _ in range(20)]
     replies = agent.ask_all(messages, GATE[4], 3)

@@ -1,4 +1,4 @@
-"""Denials that the kernel could not report to the gate are counted all the same."""
+"""Denials that the kernel could not report to the gate are counted too."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ for _ in range({count}):
     except OSError: pass""", patience=60)
 
 
-def test_the_audits_counts_add_up_to_what_was_denied(new_container, who, family):
+def test_the_audits_counts_add_up_to_all_denied_packets(new_container, who, family):
     container = new_container()
     agent = container.start_agent(who=who)
     gate = container.gate(agent.session)
@@ -28,13 +28,13 @@ def test_the_audits_counts_add_up_to_what_was_denied(new_container, who, family)
     sent = PACKETS
     told = lambda: sum(event["count"] for event in container.audit("deny")) - before
 
-    # What was lost is known by the number of the next denial that the kernel has room for.
-    def the_lost_are_told_with_one_more():
+    # The gate learns of lost reports from the sequence number of the next one.
+    def lost_ones_are_counted_after_one_more():
         nonlocal sent
         send(agent, UNLISTED[family], family, 1)
         sent += 1
         return told() > PACKETS
 
-    eventually(the_lost_are_told_with_one_more, "the lost ones are told")
-    eventually(lambda: told() >= sent, f"all {sent} are told, not {told()}")
+    eventually(lost_ones_are_counted_after_one_more, "the lost ones are counted")
+    eventually(lambda: told() >= sent, f"all {sent} are counted, not {told()}")
     assert container.audit("deny", kind="other")

@@ -1,4 +1,4 @@
-"""Where packets may go: to what an allowed name led to, on its ports, over its protocol, and nowhere else."""
+"""Packets may go to the addresses of allowed names, at their ports and protocol, and nowhere else."""
 
 import socket
 
@@ -43,35 +43,35 @@ def transport(request):
 
 @pytest.mark.parametrize("port", [443, 80, 9999])
 @pytest.mark.parametrize("place", LITERALS.values(), ids=LITERALS)
-def test_an_address_nobody_resolved_cannot_be_reached(internet, agent, place, port, transport, family):
+def test_an_address_without_a_lookup_cannot_be_reached(internet, agent, place, port, transport, family):
     assert_refused(agent.connect(place[family], port, transport), internet)
 
 
-def test_a_refused_connection_says_so(internet, agent, family):
+def test_a_denied_connection_is_refused_at_once(internet, agent, family):
     assert agent.connect(UNLISTED[family], 443)["error"] == "ECONNREFUSED"
 
 
-def test_an_address_is_reached_once_its_name_was_asked_for(internet, agent, family):
+def test_an_address_can_be_reached_after_a_lookup_of_its_name(internet, agent, family):
     agent.resolves("allowed.example", family)
     assert_reached(agent.connect(ALLOWED[family], 443))
     assert internet.stray_packets((ALLOWED[family], 443)) == []
 
 
 @pytest.mark.parametrize("port", [22, 80, 444, 853, 8080, 9999])
-def test_a_name_allowed_at_443_cannot_be_reached_elsewhere(internet, agent, port, transport, family):
+def test_a_name_allowed_at_443_cannot_be_reached_at_another_port(internet, agent, port, transport, family):
     agent.resolves("allowed.example", family)
     internet.forget()
     assert_refused(agent.connect(ALLOWED[family], port, transport), internet)
 
 
 def test_quic_to_an_allowed_host_is_refused_at_once(internet, agent, family):
-    """So that a client falls back to TCP, where its rule is."""
+    """So that clients fall back to TCP, which the rule allows."""
     agent.resolves("allowed.example", family)
     internet.forget()
     assert_refused(agent.connect(ALLOWED[family], 443, "udp"), internet)
 
 
-def test_a_rule_for_udp_opens_udp_alone(internet, agent, family):
+def test_a_rule_for_udp_opens_only_udp(internet, agent, family):
     agent.resolves("voice.example", family)
     assert_reached(agent.connect(VOICE[family], 9000, "udp"))
     internet.forget()
@@ -85,7 +85,7 @@ def test_a_rule_for_both_opens_both(internet, agent, family, transport):
     assert_refused(agent.connect(BOTH[family], 443, transport), internet)
 
 
-def test_a_rule_for_several_ports_opens_these(internet, agent, family):
+def test_a_rule_for_several_ports_opens_exactly_these(internet, agent, family):
     agent.resolves("ports.example", family)
     for port in (22, 8080, 9000):
         assert_reached(agent.connect(PORTS[family], port))
@@ -94,7 +94,7 @@ def test_a_rule_for_several_ports_opens_these(internet, agent, family):
         assert_refused(agent.connect(PORTS[family], port), internet)
 
 
-def test_a_network_is_open_without_a_name(internet, agent, family):
+def test_an_allowed_network_can_be_reached_without_a_lookup(internet, agent, family):
     assert_reached(agent.connect(PREFIXED[family], 5432))
     assert internet.upstream.queries == []
 
@@ -102,29 +102,29 @@ def test_a_network_is_open_without_a_name(internet, agent, family):
 @pytest.mark.parametrize("place, port, transport", [
     (PREFIXED, 443, "tcp"), (PREFIXED, 5432, "udp"), (BESIDE_PREFIX, 5432, "tcp")],
     ids=["another port", "UDP", "the next network"])
-def test_a_network_is_open_at_its_port_alone(internet, agent, place, port, transport, family):
+def test_an_allowed_network_can_be_reached_only_at_its_port(internet, agent, place, port, transport, family):
     assert_refused(agent.connect(place[family], port, transport), internet)
 
 
-# Ways around ------------------------------------------------------------------------------------------------
+# Ways around --------------------------------------------------------------------------------------
 
-def test_an_ipv4_address_in_ipv6_clothes_is_the_same(internet, agent):
+def test_an_ipv4_mapped_address_is_treated_as_the_ipv4_address(internet, agent):
     assert_refused(agent.connect(f"::ffff:{UNLISTED[4]}", 443), internet)
     agent.resolves("allowed.example", 4)
     assert_reached(agent.connect(f"::ffff:{ALLOWED[4]}", 443))
 
 
-def test_a_socket_bound_to_the_interface_is_no_way_out(internet, agent, transport, family):
+def test_a_socket_bound_to_the_interface_cannot_get_out(internet, agent, transport, family):
     assert_refused(agent.connect(UNLISTED[family], 443, transport, device="eth0"), internet)
 
 
-def test_a_question_bound_to_the_interface_is_no_way_out(internet, agent, transport, family):
+def test_a_question_bound_to_the_interface_cannot_get_out(internet, agent, transport, family):
     assert not agent.connect(UNLISTED[family], 53, transport, device="eth0")["reached"]
     assert internet.packets() == [] and internet.upstream.queries == []
 
 
 @pytest.mark.parametrize("port", [53, 443, 5353])
-def test_the_ports_a_packet_comes_from_are_no_matter(internet, container, agent, who, port, transport, family):
+def test_the_source_port_makes_no_difference(internet, container, agent, who, port, transport, family):
     if who == "agent" and port < 1024:
         port += 20000
     source = (container.link.address[family], port)
@@ -134,8 +134,8 @@ def test_the_ports_a_packet_comes_from_are_no_matter(internet, container, agent,
 @pytest.mark.parametrize("address", ["255.255.255.255", "the subnet", "224.0.0.251", "239.1.2.3", "ff02::fb%eth0",
                                      "ff02::1%eth0", "ff05::2%eth0"])
 @pytest.mark.parametrize("port", [5353, 9999])
-def test_nothing_is_told_to_a_crowd(internet, container, agent, address, port):
-    """Broadcast and multicast, where names are asked for as well."""
+def test_broadcast_and_multicast_are_denied(internet, container, agent, address, port):
+    """Also the groups that are used for lookups of names."""
     address = container.link.broadcast if address == "the subnet" else address
     agent.python(f"""
 six = {":" in address}
@@ -147,12 +147,12 @@ s.sendto(b"psst", socket.getaddrinfo({address!r}, {port})[0][4])""")
     assert internet.packets() == []
 
 
-def test_the_gateway_is_not_reached(internet, container, agent, transport, family):
+def test_the_gateway_cannot_be_reached(internet, container, agent, transport, family):
     for port in (443, 9999):
         assert_refused(agent.connect(container.link.gateway[family], port, transport), internet)
 
 
-def test_the_gateways_link_local_address_is_not_reached(internet, container, agent, transport):
+def test_the_gateways_link_local_address_cannot_be_reached(internet, container, agent, transport):
     listing = internet.network.command("ip", "-6", "-o", "addr", "show", "dev", container.link.outside_name, "scope", "link")
     address = listing.split()[3].partition("/")[0]
     assert_refused(agent.connect(f"{address}%eth0", 443, transport), internet)
@@ -196,14 +196,15 @@ s.recv(1)""")
                                           (9, "X.25"), (38, "the kernel's ciphers"), (17, "packets"), (44, "XDP"),
                                           (26, "LLC"), (35, "phonet"), (36, "802.15.4"), (37, "CAIF"), (45, "MCTP")],
                          ids=lambda value: value if isinstance(value, str) else "")
-def test_no_other_family_of_sockets_is_to_be_had(agent, number, name):
-    """The rules judge IP packets; what goes to a hypervisor or onto another bus is not one."""
+def test_no_other_socket_family_is_available(agent, number, name):
+    """The rules filter IP packets only. Packets to a hypervisor or on another bus are not IP
+    packets."""
     outcomes = [agent.python(f"socket.socket({number}, {kind}).close()") for kind in (1, 2, 3, 5)]
     assert {outcome.get("error") for outcome in outcomes} == {"EAFNOSUPPORT"}, outcomes
 
 
-def test_no_family_of_sockets_is_to_be_had_through_a_ring(agent):
-    """io_uring makes sockets without the system call."""
+def test_no_socket_can_be_made_with_io_uring(agent):
+    """io_uring would make sockets without the socket() system call."""
     outcome = agent.python("""
 import ctypes
 libc = ctypes.CDLL(None, use_errno=True)
@@ -212,8 +213,8 @@ if libc.syscall(425, 8, ctypes.create_string_buffer(120)) < 0:
     assert outcome.get("error") == "ENOSYS", outcome
 
 
-def test_data_in_the_first_packet_stays_inside(internet, agent, who, family):
-    """TCP Fast Open."""
+def test_data_in_a_syn_is_not_sent(internet, agent, who, family):
+    """With TCP Fast Open."""
     outcome = agent.python(f"""
 s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_STREAM)
 s.settimeout(0.3)
@@ -223,7 +224,7 @@ s.recv(1)""")
     assert internet.packets() == []
 
 
-def test_fragments_stay_inside(internet, agent, family):
+def test_fragments_are_not_sent(internet, agent, family):
     outcome = agent.python(f"""
 s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_DGRAM)
 s.settimeout(0.2)
@@ -233,8 +234,8 @@ s.recv(1)""")
     assert internet.packets() == []
 
 
-def test_the_port_of_a_finished_question_of_the_gates_is_no_way_out(internet, agent):
-    """Whoever binds it afterwards does not inherit the gate's flow to its upstream resolver."""
+def test_the_agent_cannot_reuse_the_port_of_a_question_of_the_gate(internet, agent):
+    """A process that binds the port later does not inherit the gate's flow to its upstream."""
     agent.asks_for("y.later.example")
     [query] = [q for q in internet.upstream.queries if q.transport == "udp"][:1]
     source = (plain(query.client[0]), query.client[1])
@@ -243,9 +244,9 @@ def test_the_port_of_a_finished_question_of_the_gates_is_no_way_out(internet, ag
     assert internet.upstream.queries == [] and internet.packets() == [], outcome
 
 
-# What must go on working ------------------------------------------------------------------------------------
+# Must keep working --------------------------------------------------------------------------------
 
-def test_the_agents_own_services_are_reached(container, agent, family):
+def test_the_agents_own_services_can_be_reached(container, agent, family):
     for number, address in enumerate(("127.0.0.1" if family == 4 else "::1", container.link.address[family])):
         port = 7100 + 10 * family + number
         outcome = agent.python(f"""

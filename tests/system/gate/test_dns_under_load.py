@@ -1,6 +1,5 @@
-"""The agent's questions and the gate's leave by ports of the same address, and those of other users do, too: none of
-them is taken for another's. Ten minutes of it: scripts/soak --dns-load.
-"""
+"""Questions of the agent, of the gate and of other users leave from ports of the same address.
+None is mistaken for another's. For a longer run: scripts/soak --dns-load."""
 
 import time
 
@@ -32,15 +31,15 @@ def test_no_lookup_at_the_upstreams_address_is_lost(internet, container, scope, 
     assert dns_load.holds(result), result
 
 
-def test_dns_goes_on_after_a_question_from_every_port(internet, container, family):
+def test_dns_works_after_a_question_from_every_port(internet, container, family):
     agent = dns_load.start_agent(container, internet, "container", RESOLVER[family])
     asked = agent.ask_from_every_port("n0.load.example", container.link.address[family], RESOLVER[family], patience=60)
     result = dns_load.look_up(container, agent, RESOLVER[family], 3)
     assert asked > 20000 and dns_load.holds(result), result
 
 
-def test_with_scope_user_dns_goes_on_when_the_agents_share_of_flows_has_room_again(internet, container, family):
-    """The rules bound the flows of one user. A flow of a question lasts 30 s, here 3."""
+def test_with_scope_user_dns_works_again_when_the_agents_flows_expire(internet, container, family):
+    """The rules bound the number of a user's flows. A flow of a question lasts 30 s, here 3 s."""
     container.link.network.sysctl("netfilter/nf_conntrack_udp_timeout", 3)
     agent = dns_load.start_agent(container, internet, "user", RESOLVER[family])
     agent.ask_from_every_port("n0.load.example", container.link.address[family], RESOLVER[family], patience=60)
@@ -50,7 +49,7 @@ def test_with_scope_user_dns_goes_on_when_the_agents_share_of_flows_has_room_aga
 
 
 @pytest.mark.parametrize("where", ["outside", "on this host"])
-def test_another_users_lookups_are_answered_by_the_resolver_that_they_ask(internet, container, where):
+def test_another_users_lookups_are_answered_by_their_own_resolver(internet, container, where):
     server = RESOLVER[4] if where == "outside" else ON_THIS_HOST
     if where != "outside":
         internet.upstream.listen(container.link.network, address=f"::ffff:{ON_THIS_HOST}")

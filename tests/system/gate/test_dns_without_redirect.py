@@ -1,6 +1,5 @@
-"""Where resolv.conf names the gate, questions over UDP reach it at 127.0.0.1 and ::1 port 53 itself: neither redirected
-nor tracked. All others are redirected.
-"""
+"""If resolv.conf names the gate, questions over UDP reach it directly at port 53 of 127.0.0.1 and
+::1, neither redirected nor tracked. All other questions are redirected."""
 
 import os
 import signal
@@ -24,7 +23,7 @@ LOOKS = """table inet looks {
 
 
 def questions_seen(container):
-    """Untracked, tracked."""
+    """The numbers of untracked and of tracked questions."""
     lines = [line for line in container.nft("list", "table", "inet", "looks").splitlines() if "counter" in line]
     return tuple(int(line.split("packets ")[1].split()[0]) for line in lines)
 
@@ -79,7 +78,8 @@ for option in None, socket.SO_REUSEADDR, socket.SO_REUSEPORT:
 
 
 def test_the_agent_cannot_listen_where_the_gate_answers(internet, container, agent):
-    """Not as Docker lets ordinary users bind low ports, and not between two gates."""
+    """Not even if ordinary users may bind low ports as with Docker, and not while there is no
+    gate."""
     container.link.network.sysctl("ipv4/ip_unprivileged_port_start", 0)
     bind = BIND.format(addresses=["127.0.0.1", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"])
     try:
@@ -106,7 +106,7 @@ s.sendto(bytes.fromhex({query!r}), ({server!r}, 53))
 """
 
 
-def test_a_question_from_a_foreign_address_is_answered_to_nobody_outside(internet, agent, family):
+def test_a_question_with_a_spoofed_source_is_not_answered_outside(internet, agent, family):
     query = bytes.fromhex("0007010000010000000000000c") + b"secret-words" + bytes.fromhex("07") + b"example" + \
         bytes.fromhex("0000010001")
     agent.python(FORGE.format(server=GATE[family], source=UNLISTED[family], query=query.hex()))
@@ -114,12 +114,12 @@ def test_a_question_from_a_foreign_address_is_answered_to_nobody_outside(interne
     assert internet.packets() == []
 
 
-def test_a_question_between_two_gates_waits(container, agent, family):
+def test_a_question_waits_while_there_is_no_gate(container, agent, family):
     os.kill(container.gate(agent.session), signal.SIGKILL)
     assert agent.asks_for("allowed.example", server=GATE[family]) == [ALLOWED[4]]
 
 
-def test_a_repair_of_the_rules_keeps_it(looking, agent, family):
+def test_after_a_repair_questions_still_reach_the_gate_directly(looking, agent, family):
     rules = looking.rules()
     assert "notrack" in rules
     looking.nft("flush", "chain", "inet", "ostiary", "untrack")
@@ -129,11 +129,11 @@ def test_a_repair_of_the_rules_keeps_it(looking, agent, family):
     assert questions_seen(looking)[0] > before[0]
 
 
-# Where the gate does not have that port ---------------------------------------------------------------------
+# If the gate does not have that port --------------------------------------------------------------
 
 @pytest.fixture
-def with_a_resolver(new_container, internet):
-    """Of the container's own, at the gate's address."""
+def container_with_a_resolver(new_container, internet):
+    """A container with its own resolver at the gate's address."""
     internet.upstream.name("unlisted.example", host(UNLISTED))
     container = new_container()
     with container.link.network.entered():
@@ -146,8 +146,8 @@ def with_a_resolver(new_container, internet):
         yield container, resolver
 
 
-def test_a_resolver_that_has_the_port_keeps_it_and_the_redirect_serves(with_a_resolver, who, family):
-    container, resolver = with_a_resolver
+def test_another_resolver_keeps_the_port_and_the_redirect_works(container_with_a_resolver, who, family):
+    container, resolver = container_with_a_resolver
     agent = container.start_agent("--allow", "allowed.example", who=who)
     assert "notrack" not in container.rules()
     assert agent.asks_for("allowed.example", server=GATE[family]) == [ALLOWED[4]]
@@ -156,7 +156,7 @@ def test_a_resolver_that_has_the_port_keeps_it_and_the_redirect_serves(with_a_re
         resolver.recv(512)
 
 
-def test_with_scope_user_the_port_is_the_machines(new_container):
+def test_with_scope_user_other_processes_can_bind_the_port(new_container):
     container = new_container()
     agent = container.start_agent("--scope", "user", "--allow", "allowed.example")
     assert "notrack" not in container.rules()

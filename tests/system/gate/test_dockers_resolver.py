@@ -1,5 +1,5 @@
-"""On a network that a user made with Docker: its embedded resolver knows the names there, and its questions about the
-rest come back to the gate."""
+"""On a user-defined Docker network: Docker's embedded resolver answers for the names of the
+network, and its questions for other names come to the gate."""
 
 import time
 
@@ -12,7 +12,7 @@ from support.waiting import eventually
 from support.internet import ALLOWED, ANOTHER, PUBLIC_RESOLVER, RESOLVER
 
 COLLECTOR = "172.18.0.2"
-LOOP_TIME = 1.5  # seconds; a question that waits for itself takes two at least
+LOOP_TIME = 1.5  # seconds; a question that waits for itself takes at least two
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def policy(container):
     container.write("/etc/resolv.conf", resolv_conf(f"[{RESOLVER[4]} host(127.0.0.53)]"))
 
 
-def test_names_of_the_network_and_of_the_world_resolve(internet, container, docker, policy, who):
+def test_names_of_the_network_and_of_the_internet_resolve(internet, container, docker, policy, who):
     agent = container.start_agent(who=who)
     assert agent.asks_for("collector") == [COLLECTOR]
     assert agent.asks_for("allowed.example") == [ALLOWED[4]]
@@ -55,7 +55,7 @@ def test_names_of_the_network_and_of_the_world_resolve(internet, container, dock
     assert internet.upstream.names() == {"allowed.example", "another.example"}
 
 
-def test_a_question_that_comes_back_is_answered_at_once(container, docker, policy):
+def test_a_question_that_comes_back_to_the_gate_is_answered_at_once(container, docker, policy):
     begun = time.monotonic()
     agent = container.start_agent()
     assert time.monotonic() - begun < LOOP_TIME
@@ -66,7 +66,7 @@ def test_a_question_that_comes_back_is_answered_at_once(container, docker, polic
     assert ("allowed.example", "udp") in docker.asked
 
 
-def test_its_own_names_are_asked_of_nobody_outside(internet, container, docker, policy):
+def test_names_of_the_network_are_not_asked_outside(internet, container, docker, policy):
     agent = container.start_agent("--allow", "*.allowed.example", "--hold", "60")
     for number in range(20):
         agent.asks_for(f"n{number}.allowed.example")
@@ -74,13 +74,13 @@ def test_its_own_names_are_asked_of_nobody_outside(internet, container, docker, 
     assert "collector" not in internet.upstream.names()
 
 
-def test_what_is_too_long_for_udp_takes_the_same_way(internet, container, docker, policy):
+def test_a_long_answer_comes_over_tcp_by_the_same_way(internet, container, docker, policy):
     internet.upstream.name("another.example", addresses(*(f"203.0.113.{n}" for n in range(1, 100))))
     agent = container.start_agent()
     assert len(agent.asks_for("another.example", transport="tcp")) > 60
 
 
-def test_what_no_rule_names_is_asked_of_neither(internet, container, docker, policy, who):
+def test_a_denied_name_is_asked_of_neither_resolver(internet, container, docker, policy, who):
     agent = container.start_agent(who=who)
     docker.asked.clear()
     internet.forget()
@@ -89,8 +89,9 @@ def test_what_no_rule_names_is_asked_of_neither(internet, container, docker, pol
     assert docker.asked == [] and internet.packets() == []
 
 
-def test_a_guessed_id_costs_the_guesser_alone(internet, container, docker, policy, who):
-    """Whoever sends every id while a question is outstanding has SERVFAIL for one of his own, and no more."""
+def test_guessing_query_ids_fails_only_the_guessers_own_question(internet, container, docker, policy, who):
+    """A client that sends every ID while a question is outstanding gets SERVFAIL for one of its
+    own questions."""
     internet.upstream.name("slow.allowed.example", delayed(0.5, host(ALLOWED)))
     agent = container.start_agent("--allow", "*.allowed.example", who=who)
     assert agent.python("""
@@ -100,7 +101,7 @@ s.connect(("127.0.0.1", 53))
 for id in range(65536):
     s.send(struct.pack(">H", id) + query)
 """)["reached"]
-    # As soon as there is room again, for questions and among those who wait.
+    # As soon as there is space again for questions and waiting clients.
     def is_answered():
         try:
             return agent.asks_for("slow.allowed.example") == [ALLOWED[4]]
@@ -110,7 +111,7 @@ for id in range(65536):
     assert agent.asks_for("another.example") == [ANOTHER[4]]
 
 
-def test_servers_that_it_asks_from_the_host_are_not_the_gates(internet, container, docker, policy):
+def test_servers_that_docker_asks_from_the_host_are_not_used_by_the_gate(internet, container, docker, policy):
     container.write("/etc/resolv.conf", resolv_conf(f"[host({RESOLVER[4]})]"))
     plan = container.plan("--no-derive")
     assert [each["server"] for each in plan["upstreams"]] == ["127.0.0.11:53"]
@@ -120,7 +121,7 @@ def test_servers_that_it_asks_from_the_host_are_not_the_gates(internet, containe
     assert internet.packets() == []
 
 
-def test_the_plan_shows_whom_the_gate_asks(container, policy):
+def test_the_plan_shows_the_servers_that_the_gate_asks(container, policy):
     assert container.plan("--no-derive")["upstreams"] == [
         {"server": "127.0.0.11:53", "source": "/etc/resolv.conf"},
         {"server": f"{RESOLVER[4]}:53", "source": "ExtServers in /etc/resolv.conf"}]
@@ -131,14 +132,14 @@ def test_the_plan_shows_whom_the_gate_asks(container, policy):
     assert text.index("asks         127.0.0.11:53") < text.index(f"asks         {RESOLVER[4]}:53")
 
 
-def test_older_dockers_do_not_say_whom_they_ask_so_it_is_named(container, docker, policy):
+def test_with_older_docker_versions_the_upstream_is_given_by_flag(container, docker, policy):
     container.write("/etc/resolv.conf", "nameserver 127.0.0.11\noptions ndots:0\n")
     agent = container.start_agent("--upstream", f"127.0.0.11,{RESOLVER[4]}")
     assert agent.asks_for("collector") == [COLLECTOR]
     assert agent.asks_for("allowed.example") == [ALLOWED[4]]
 
 
-def test_the_next_boot_finds_them_after_one_that_was_killed(container, docker, policy):
+def test_the_boot_after_a_killed_one_finds_the_servers(container, docker, policy):
     container.start_agent()
     container.end()
     assert "nameserver 127.0.0.1\n" in container.read("/etc/resolv.conf")

@@ -1,4 +1,5 @@
-"""A Unix socket of another process that lets the agent in ends the boot, unless it is allowed by name."""
+"""If the agent can connect to a Unix socket of another process, the boot ends, unless a flag
+allows that socket by name."""
 
 import contextlib
 import json
@@ -26,7 +27,8 @@ def scope(request):
 
 @contextlib.contextmanager
 def service_outside(container, path, mode=0o666, owner=0, kind=socket.SOCK_STREAM):
-    """Listens in this process's own network, as a container engine's does whose socket is mounted inside."""
+    """Listens in another network namespace, as a container engine does whose socket is mounted
+    into the container."""
     container.mkdir(os.path.dirname(path)) if not container.exists(os.path.dirname(path)) else None
     directory = os.open(container.at(os.path.dirname(path)), os.O_PATH)
     with socket.socket(socket.AF_UNIX, kind) as listener:
@@ -44,7 +46,7 @@ def service_outside(container, path, mode=0o666, owner=0, kind=socket.SOCK_STREA
 
 
 def service_inside(name, kind=socket.SOCK_STREAM):
-    """For prepare=: a socket of the sandbox's own network, which outlives the exec."""
+    """For prepare=: a socket in the container's own network that stays open across exec."""
     def listen():
         listener = socket.socket(socket.AF_UNIX, kind)
         listener.bind(name)
@@ -60,7 +62,7 @@ def boot(container, scope, *flags, user="agent", **how):
     return container.boot("true", flags=["--user", user, "--scope", scope, *flags], **how)
 
 
-def assert_is_the_end(result, *names):
+def assert_boot_ends(result, *names):
     assert result.status == 69, result
     line = result.stderr.strip().splitlines()[-1]
     assert all(name in line and f"--allow-socket {name}" in line for name in names), line
@@ -70,70 +72,70 @@ def assert_is_the_end(result, *names):
                                   "/run/dbus/system_bus_socket", "/run/user/1000/bus", "/run/nscd/socket",
                                   "/run/systemd/resolve/io.systemd.Resolve", "/tmp/vscode-ipc-0-1.sock",
                                   "/home/agent/.gnupg/S.gpg-agent", "/tmp/ssh-1/agent.1"])
-def test_a_service_of_another_network_is_the_end(container, scope, path):
+def test_a_service_of_another_network_ends_the_boot(container, scope, path):
     with service_outside(container, path):
-        assert_is_the_end(boot(container, scope), path)
+        assert_boot_ends(boot(container, scope), path)
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_a_service_is_the_end_whatever_its_type(container, scope, kind):
+def test_a_service_of_any_socket_type_ends_the_boot(container, scope, kind):
     with service_outside(container, "/run/service", kind=TYPES[kind]):
-        assert_is_the_end(boot(container, scope), "/run/service")
+        assert_boot_ends(boot(container, scope), "/run/service")
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_a_path_that_no_address_has_room_for_is_the_end(container, scope, kind):
+def test_a_path_too_long_for_a_socket_address_ends_the_boot(container, scope, kind):
     path = f"/run/{'a' * 110}/service"
     with service_outside(container, path, kind=TYPES[kind]):
-        assert_is_the_end(boot(container, scope), path)
+        assert_boot_ends(boot(container, scope), path)
         assert boot(container, scope, "--allow-socket", path).status == 0
 
 
-def test_a_long_path_that_the_agents_user_may_not_write_to_is_none(container, scope):
+def test_a_long_path_without_write_permission_does_not_end_the_boot(container, scope):
     with service_outside(container, f"/run/{'a' * 110}/service", mode=0o660):
         assert boot(container, scope).status == 0
 
 
-def test_the_audit_names_what_got_out_and_what_was_held(container, scope):
+def test_the_audit_lists_the_attempt_that_got_out_and_those_that_were_held(container, scope):
     with service_outside(container, DOCKER):
-        assert_is_the_end(boot(container, scope), DOCKER)
+        assert_boot_ends(boot(container, scope), DOCKER)
     outcomes = {event["probe"]: event["outcome"] for event in container.audit("probe")}
     assert outcomes.pop("a request to another process's Unix socket") == "got_out"
     assert "held" in outcomes.values() and "got_out" not in outcomes.values()
 
 
 @pytest.mark.parametrize("name", ["\0abstract", "/opt/hidden.sock", "\0a b"])
-def test_a_service_of_this_network_is_the_end(container, scope, name):
+def test_a_service_of_this_network_ends_the_boot(container, scope, name):
     result = boot(container, scope, prepare=service_inside(name))
-    assert_is_the_end(result, name.replace("\0", "@"))
+    assert_boot_ends(result, name.replace("\0", "@"))
 
 
-def test_an_abstract_datagram_socket_is_the_end(container, scope):
-    assert_is_the_end(boot(container, scope, prepare=service_inside("\0log", socket.SOCK_DGRAM)), "@log")
+def test_an_abstract_datagram_socket_ends_the_boot(container, scope):
+    assert_boot_ends(boot(container, scope, prepare=service_inside("\0log", socket.SOCK_DGRAM)), "@log")
 
 
-def test_every_one_is_named(container, scope):
+def test_every_socket_is_named(container, scope):
     with service_outside(container, DOCKER), service_outside(container, "/run/dbus/system_bus_socket"):
-        assert_is_the_end(boot(container, scope), DOCKER, "/run/dbus/system_bus_socket")
+        assert_boot_ends(boot(container, scope), DOCKER, "/run/dbus/system_bus_socket")
 
 
-def test_a_socket_that_the_agents_user_may_not_write_to_is_none(container, scope):
+def test_a_socket_without_write_permission_does_not_end_the_boot(container, scope):
     with service_outside(container, DOCKER, mode=0o660):
         assert boot(container, scope).status == 0
 
 
-def test_a_root_agent_may_write_to_all(container):
+def test_a_root_agent_can_write_to_every_socket(container):
     with service_outside(container, DOCKER, mode=0o600):
-        assert_is_the_end(boot(container, "container", user="root"), DOCKER)
+        assert_boot_ends(boot(container, "container", user="root"), DOCKER)
 
 
-def test_a_socket_in_a_directory_that_the_agent_alone_may_read(container, scope):
+def test_a_socket_in_a_directory_that_only_the_agent_can_read_is_found(container, scope):
     container.mkdir("/home/agent/secret", mode=0o700, owner=AGENT)
     with service_outside(container, "/home/agent/secret/s", mode=0o600, owner=AGENT):
-        assert_is_the_end(boot(container, scope), "/home/agent/secret/s")
+        assert_boot_ends(boot(container, scope), "/home/agent/secret/s")
 
 
-def test_a_socket_that_nobody_listens_on_is_none(container, scope):
+def test_a_socket_without_a_listener_does_not_end_the_boot(container, scope):
     with service_outside(container, "/run/s"):
         pass
     directory = os.open(container.at("/run"), os.O_PATH)
@@ -144,7 +146,7 @@ def test_a_socket_that_nobody_listens_on_is_none(container, scope):
 
 
 @pytest.mark.parametrize("waiver", [DOCKER, "/run/dock*"])
-def test_one_that_is_allowed_by_name_is_none_and_is_told_everywhere(container, scope, waiver):
+def test_an_allowed_socket_does_not_end_the_boot_and_is_listed_everywhere(container, scope, waiver):
     with service_outside(container, DOCKER):
         result = boot(container, scope, "--allow-socket", waiver)
         assert result.status == 0, result
@@ -158,37 +160,37 @@ def test_one_that_is_allowed_by_name_is_none_and_is_told_everywhere(container, s
         assert json.loads(status.stdout)["allowed_sockets"] == [waiver]
 
 
-def test_allowing_one_allows_no_other(container, scope):
+def test_allowing_one_socket_allows_no_other(container, scope):
     with service_outside(container, DOCKER), service_outside(container, "/run/docker.sock.1"):
-        assert_is_the_end(boot(container, scope, "--allow-socket", DOCKER), "/run/docker.sock.1")
+        assert_boot_ends(boot(container, scope, "--allow-socket", DOCKER), "/run/docker.sock.1")
 
 
-def test_the_policy_file_and_the_variable_allow_as_well(container, scope):
+def test_the_policy_file_and_the_variable_allow_sockets_too(container, scope):
     with service_outside(container, DOCKER), service_outside(container, "/run/other.sock"):
         container.policy({"allow_socket": f"{DOCKER},/run/other.sock"})
         assert boot(container, scope).status == 0
         container.policy({})
         assert boot(container, scope, env={"OSTIARY_ALLOW_SOCKET": f"/run/other.sock,{DOCKER}"}).status == 0
-        assert_is_the_end(boot(container, scope), DOCKER)
+        assert_boot_ends(boot(container, scope), DOCKER)
 
 
-def test_a_path_may_be_written_with_the_links_that_lead_to_it(container, scope):
+def test_a_path_may_be_given_with_its_symlinks(container, scope):
     container.mkdir("/var")
     container.symlink("/var/run", "/run")
     with service_outside(container, DOCKER):
-        assert_is_the_end(boot(container, scope), DOCKER)
+        assert_boot_ends(boot(container, scope), DOCKER)
         assert boot(container, scope, "--allow-socket", "/var/run/docker.sock").status == 0
 
 
 @pytest.mark.parametrize("wrong", ["docker.sock", "/run/*/bus", "/*", "@"])
-def test_a_waiver_that_names_no_socket_is_one_line(container, wrong):
+def test_an_invalid_socket_name_is_refused_in_one_line(container, wrong):
     result = boot(container, "container", "--allow-socket", wrong)
     assert result.status == 78 and "--allow-socket" in result.stderr and len(result.stderr.splitlines()) == 1, result
 
 
-def test_a_service_sees_a_connection_that_ends_at_once(container):
+def test_a_service_gets_one_connection_that_closes_at_once(container):
     with service_outside(container, DOCKER) as listener:
-        assert_is_the_end(boot(container, "container"), DOCKER)
+        assert_boot_ends(boot(container, "container"), DOCKER)
         connection, _ = listener.accept()
         with connection:
             connection.settimeout(1)
@@ -198,7 +200,7 @@ def test_a_service_sees_a_connection_that_ends_at_once(container):
 
 
 @pytest.mark.parametrize("kind", TYPES.values(), ids=TYPES)
-def test_the_kernel_tells_of_them_also_where_proc_shows_processes_alone(container, scope, kind):
+def test_sockets_are_found_if_proc_shows_only_processes(container, scope, kind):
     def serve():
         only_processes_in_proc()
         service_inside("\0a service", kind)()

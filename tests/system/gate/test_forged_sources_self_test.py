@@ -1,4 +1,4 @@
-"""The self-test forges sources and routes, and behind the rules nothing leaves."""
+"""The self-test sends packets with forged sources and routes. With the rules, none leaves."""
 
 import os
 
@@ -27,7 +27,7 @@ def pings(request, container):
     return request.param
 
 
-def test_nothing_comes_of_any(internet, container, flags, pings):
+def test_no_forged_packet_leaves(internet, container, flags, pings):
     result = container.boot("true", flags=flags)
     assert result.status == 0, result
     outcomes = {event["probe"]: (event["outcome"], event["detail"]) for event in container.audit("probe")}
@@ -36,8 +36,8 @@ def test_nothing_comes_of_any(internet, container, flags, pings):
     assert internet.packets() == []
 
 
-def test_somebody_elses_traffic_at_the_same_time_ends_nothing(internet, container):
-    """What leaves then is counted by the addresses that were forged."""
+def test_other_traffic_at_the_same_time_does_not_end_the_boot(internet, container):
+    """The self-test counts packets by the forged addresses."""
     script = "import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nwhile True: s.sendto(b'x', ('127.0.0.1', 9))"
     result = container.boot("true", flags=["--user", "agent"], prepare=lambda: _in_background(script))
     assert result.status == 0, result

@@ -1,4 +1,4 @@
-"""A process whose first thread has ended while others go on is alive, though /proc calls it a zombie."""
+"""A process whose first thread has ended while others run is alive, although /proc shows a zombie."""
 
 import signal
 
@@ -10,12 +10,12 @@ from support.sandbox import OSTIARY
 from support.waiting import eventually
 
 
-def is_headless(pid):
+def first_thread_has_ended(pid):
     return processes.field(pid, "State").startswith("Z")
 
 
 @pytest.mark.parametrize("pid_1", [True, False], ids=["process 1", "not process 1"])
-def test_an_agent_is_ended_after_its_grace(new_container, pid_1):
+def test_such_an_agent_is_ended_after_the_grace_period(new_container, pid_1):
     container = new_container()
     session = container.start_boot(*container.agent_command("headless"), flags=["--grace", "1", "--user", "agent"], pid_1=pid_1)
     session.read_until("^headless")
@@ -23,19 +23,19 @@ def test_an_agent_is_ended_after_its_grace(new_container, pid_1):
     assert session.wait().status == 137
 
 
-def test_an_auth_hook_is_ended_after_its_time(new_container):
+def test_such_an_auth_hook_is_ended_after_its_time_limit(new_container):
     container = new_container()
     container.script("/opt/hook", "exec " + " ".join(container.agent_command("headless")))
     result = container.boot("true", flags=["--auth-hook", "/opt/hook", "--auth-hook-timeout", "1", "--user", "agent"])
     assert result.status == 77 and "did not end within" in result.stderr, result
 
 
-def test_user_scope_refuses_to_start_beside_one_of_the_agents_user(new_container):
+def test_user_scope_refuses_to_start_beside_such_a_process_of_the_agents_user(new_container):
     container = new_container()
     init = container.launch("/bin/sleep", "1000")
     eventually(lambda: open(f"/proc/{init.pid}/comm").read() == "sleep\n", "it runs")
     earlier = container.start_beside(init, *container.agent_command("headless"), uid=AGENT)
     earlier.read_until("^headless")
-    eventually(lambda: any(is_headless(pid) for pid in processes.children(init.pid) + [earlier.pid]), "its first thread has ended")
+    eventually(lambda: any(first_thread_has_ended(pid) for pid in processes.children(init.pid) + [earlier.pid]), "its first thread has ended")
     result = container.beside(init, OSTIARY, "run", "--no-derive", "--scope", "user", "--user", "agent", "--", "true")
     assert result.status == 69 and "user of its own" in result.stderr, result

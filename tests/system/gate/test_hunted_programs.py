@@ -1,4 +1,5 @@
-"""What scripts/hunt has found: the programs of tests/hunt/corpus/, run again. Nothing leaves without leave."""
+"""Programs that scripts/hunt has found, in tests/hunt/corpus/, run again. No packet leaves that
+is not permitted."""
 
 import os
 from pathlib import Path
@@ -15,7 +16,7 @@ TIMES, PATIENCE = 20, 0.3
 
 
 @pytest.fixture(scope="module", params=["container", "user"])
-def hunted(request, scratch, binary):
+def hunt_round(request, scratch, binary):
     tools = Path(os.environ.get("OSTIARY_BINARY", ROOT / "build" / "ostiary")).parent / "tests" / "hunt"
     if not (tools / "hunt_agent").exists():
         pytest.skip(f"{tools} has no hunt_agent")
@@ -33,5 +34,5 @@ def hunted(request, scratch, binary):
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
-def test_it_sends_nothing_without_leave(hunted, program):
-    assert hunted.finding_classes(program.read_text(), TIMES, PATIENCE) == set()
+def test_the_program_sends_no_denied_packet(hunt_round, program):
+    assert hunt_round.finding_classes(program.read_text(), TIMES, PATIENCE) == set()

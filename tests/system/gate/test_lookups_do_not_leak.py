@@ -1,4 +1,5 @@
-"""A name the policy denies is never sent: not as any type, not to any server, not in any disguise."""
+"""A name that the policy denies is never sent: not for any type, not to any server, not in any
+encoding."""
 
 import dns.message
 import dns.name
@@ -18,7 +19,7 @@ TYPES = ["A", "AAAA", "TXT", "NULL", "MX", "NS", "SOA", "CNAME", "SRV", "PTR", "
 
 @pytest.fixture(scope="module")
 def container(shared_container, internet, who):
-    internet.upstream.everything(host(ALLOWED))  # whoever asks upstream gets an answer
+    internet.upstream.everything(host(ALLOWED))  # so that every lookup that goes upstream gets an answer
     return shared_container()
 
 
@@ -38,13 +39,13 @@ def assert_nothing_was_sent(internet):
 
 
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
-def test_an_unlisted_name_does_not_exist_whoever_is_asked(internet, agent, server, transport, family):
+def test_an_unlisted_name_gets_nxdomain_from_every_server(internet, agent, server, transport, family):
     assert code(agent.asks("unlisted.example", server=server[family], transport=transport)) == "NXDOMAIN"
     assert_nothing_was_sent(internet)
 
 
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
-def test_an_allowed_name_is_answered_by_the_gate_whoever_is_asked(internet, agent, server, transport, family):
+def test_the_gate_answers_for_an_allowed_name_whichever_server_is_asked(internet, agent, server, transport, family):
     assert agent.asks_for("allowed.example", server=server[family], transport=transport) == [ALLOWED[4]]
     assert internet.stray_packets() == []
     assert not [query for query in internet.upstream.queries if query.server in PUBLIC_RESOLVER.values()]
@@ -68,7 +69,7 @@ def test_a_type_that_the_rule_does_not_name_is_not_sent(internet, agent, name, k
     "example", "llowed.example", "xallowed.example", "sub.allowed.example", "allowed.example.evil.example",
     "allowed.exampl", "allowed-example", "wild.example", "xwild.example", "some.wild.example.evil.example", ".", "com",
     "10.100.51.198.in-addr.arpa", "localhost.evil.example", "169.254.169.254", "0x7f.1", "_allowed.example"])
-def test_a_name_beside_the_rules_is_not_sent(internet, agent, name):
+def test_a_name_similar_to_an_allowed_one_is_not_sent(internet, agent, name):
     assert code(agent.asks(name)) in ("NXDOMAIN", "REFUSED")
     assert_nothing_was_sent(internet)
 
@@ -78,14 +79,14 @@ def test_a_name_beside_the_rules_is_not_sent(internet, agent, name):
     [b"allowed", b"example\0"], [b"a\0", b"wild", b"example"], [b"a.b", b"wild", b"example"],
     [b"evil.some", b"wild", b"example"], [b"\xff\xfe", b"wild", b"example"], [b"a b", b"wild", b"example"],
     [b"a/b", b"wild", b"example"]], ids=repr)
-def test_a_disguise_is_seen_through(internet, agent, labels):
-    """A dot within a label, a zero octet, octets of no host name."""
+def test_labels_that_are_no_host_name_are_not_sent(internet, agent, labels):
+    """A dot in a label, a zero octet, octets that no host name contains."""
     query = dns.message.make_query(dns.name.Name([*labels, b""]), "A")
     assert code(agent.asks_message(query.to_wire())) in ("NXDOMAIN", "REFUSED", "FORMERR")
     assert_nothing_was_sent(internet)
 
 
-def test_letter_case_is_no_matter(agent):
+def test_letter_case_does_not_matter(agent):
     assert agent.asks_for("AlLoWeD.ExAmPlE") == [ALLOWED[4]]
 
 
@@ -95,21 +96,22 @@ def test_another_class_is_refused(internet, agent):
     assert_nothing_was_sent(internet)
 
 
-def test_ten_thousand_denied_names_are_ten_thousand_answers_and_nothing_sent(internet, agent, family):
+def test_ten_thousand_denied_names_get_answers_and_none_is_sent(internet, agent, family):
     flood = agent.flood("k%d.unlisted.example", 10_000, GATE[family], patience=30)
     assert flood == {"codes": {"3": 10_000}, "unanswered": 0}
     assert_nothing_was_sent(internet)
 
 
-def test_a_flood_at_another_server_is_held_as_well(internet, agent, family):
+def test_a_flood_of_denied_names_at_another_server_is_not_sent(internet, agent, family):
     flood = agent.flood("k%d.unlisted.example", 2_000, PUBLIC_RESOLVER[family], patience=30)
     assert flood == {"codes": {"3": 2_000}, "unanswered": 0}
     assert_nothing_was_sent(internet)
 
 
 @pytest.mark.parametrize("length", [1, 63])
-def test_an_allowed_wildcard_is_a_narrow_tunnel(internet, new_container, who, length):
-    """What can be said in names under it is bounded; what exceeds the bound is answered at once, and told."""
+def test_names_under_an_allowed_wildcard_are_limited(internet, new_container, who, length):
+    """The limit bounds the data that names can carry. Further names are answered at once, and
+    audited."""
     container = new_container()
     agent = container.start_agent("--allow", "*.wild.example", who=who)
     flood = agent.flood("%05d" + "x" * (length - 5) + ".wild.example" if length > 5 else "k%d.wild.example", 3_000,
@@ -120,8 +122,8 @@ def test_an_allowed_wildcard_is_a_narrow_tunnel(internet, new_container, who, le
     eventually(lambda: container.audit("deny", why="bound"), "the bound is audited")
 
 
-def test_an_allowed_name_is_sent_as_it_is_and_no_more(internet, agent):
-    """No client subnet, no cookie of the agent's, nothing of what it put beside its question."""
+def test_only_an_allowed_name_is_sent_and_no_other_data_of_the_question(internet, agent):
+    """No client subnet, no cookie, and no other data that the agent added to its question."""
     query = dns.message.make_query("option.wild.example", "A", use_edns=0, options=[
         dns.edns.GenericOption(65001, b"smuggled"), dns.edns.ECSOption("10.11.12.13", 32)])
     query.additional = []
@@ -131,7 +133,7 @@ def test_an_allowed_name_is_sent_as_it_is_and_no_more(internet, agent):
         assert b"smuggled" not in query.octets and not any(option.otype == 8 for option in query.message.options)
 
 
-def test_programs_get_the_same_answer_through_the_c_library(internet, agent):
+def test_the_c_library_gets_the_same_answer(internet, agent):
     assert ALLOWED[4] in agent.look_up("allowed.example")["addresses"]
     internet.forget()
     outcome = agent.look_up("unlisted.example")

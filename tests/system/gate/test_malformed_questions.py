@@ -1,4 +1,4 @@
-"""What is no question is refused with its code, or ignored; and the gate goes on."""
+"""A message that is not a question is refused with its code, or ignored. The gate keeps working."""
 
 import os
 import random
@@ -12,7 +12,7 @@ from support.internet import ALLOWED
 
 
 @pytest.fixture(autouse=True)
-def the_gate_goes_on(internet, container, agent):
+def gate_keeps_working(internet, container, agent):
     gate = container.gate(agent.session)
     yield
     assert agent.asks_for("allowed.example") == [ALLOWED[4]]
@@ -59,7 +59,7 @@ def extended_code(octets):
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 @pytest.mark.parametrize("what", REFUSED)
-def test_it_is_refused_with_its_code(agent, what, transport):
+def test_a_malformed_question_is_refused_with_its_code(agent, what, transport):
     octets, codes = REFUSED[what]
     outcome = agent.ask(octets.hex(), GATE[4], transport=transport)
     assert outcome["reached"], outcome
@@ -72,30 +72,30 @@ def test_it_is_refused_with_its_code(agent, what, transport):
                                     b"\x12\x34\x81\x80" + b"\xff" * 500],
                          ids=["nothing", "one octet", "half a header", "an answer",
                               "garbage that says it is an answer"])
-def test_what_could_be_an_answer_or_nothing_is_ignored(agent, octets):
+def test_responses_and_messages_without_a_header_are_ignored(agent, octets):
     outcome = agent.ask(octets.hex(), GATE[4], timeout=0.3)
     assert outcome.get("error") == "timeout", outcome
 
 
-def test_datagrams_of_every_size_and_no_sense_do_no_harm(agent):
+def test_garbage_datagrams_of_every_size_do_no_harm(agent):
     seed = os.environ.get("OSTIARY_TEST_SEED", "ostiary")
     chance = random.Random(seed)
     messages = [chance.randbytes(chance.randrange(1, 1500)).hex() for _ in range(2000)]
     agent.ask_all(messages, GATE[4], 0.5)
 
 
-def test_a_question_with_every_octet_changed_in_turn_does_no_harm(agent):
+def test_a_question_with_each_octet_changed_does_no_harm(agent):
     good = dns.message.make_query("allowed.example", "TXT").to_wire()
     messages = [good[:at] + bytes([value]) + good[at + 1:] for at in range(len(good)) for value in (0, 1, 63, 192, 255)]
     harmless = [m.hex() for m in messages if b"\7allowed\7example\0\0\1" not in m and b"\0\x1c\0\1" not in m[12:]]
     agent.ask_all(harmless, GATE[4], 0.5)
 
 
-def test_the_largest_datagram_there_is_does_no_harm(agent):
+def test_the_largest_datagram_does_no_harm(agent):
     agent.ask_all([(header() + QUESTION + b"x" * 60000).hex(), (b"\0" * 65000).hex()], GATE[4], 0.5)
 
 
-def test_the_longest_name_there_is_is_just_a_name(agent):
+def test_the_longest_name_is_denied_like_others(agent):
     longest = b"".join(bytes([n]) + b"a" * n for n in (63, 63, 63, 61)) + b"\0"
     assert len(longest) == 255
     reply = agent.asks_message(header() + longest + b"\0\1\0\1")

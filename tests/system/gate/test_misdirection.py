@@ -1,5 +1,5 @@
-"""A packet with a forged source, a source route, or another packet's route gets nothing out: not itself, and not in any
-answer of the kernel's."""
+"""Packets with a forged source, a source route, or the route of another packet: neither they nor
+the kernel's replies to them leave."""
 
 import socket
 import struct
@@ -35,7 +35,7 @@ def state(request, container, agent):
     enter_state(request.param, container, agent)
 
 
-def nothing_leaves(internet, agent, program):
+def assert_nothing_leaves(internet, agent, program):
     internet.forget()
     outcome = agent.python(program)
     assert outcome["reached"], outcome
@@ -49,30 +49,30 @@ def destinations(container, family):
 
 
 @pytest.mark.parametrize("kind", ["udp", "tcp"])
-def test_a_free_address_is_no_source(internet, container, agent, state, kind):
+def test_a_packet_with_a_foreign_source_does_not_leave(internet, container, agent, state, kind):
     for to in destinations(container, 6).values():
         for port in (CLOSED, 443, 53):
-            nothing_leaves(internet, agent, misdirection.from_a_foreign_source(kind, to, port))
+            assert_nothing_leaves(internet, agent, misdirection.from_a_foreign_source(kind, to, port))
 
 
-def test_a_multicast_interface_is_no_source(internet, container, agent, state):
+def test_a_packet_with_a_source_from_the_multicast_interface_does_not_leave(internet, container, agent, state):
     for to in destinations(container, 4).values():
-        nothing_leaves(internet, agent, misdirection.from_a_multicast_interface(to, CLOSED))
+        assert_nothing_leaves(internet, agent, misdirection.from_a_multicast_interface(to, CLOSED))
 
 
-def test_a_mapped_address_is_no_source(internet, container, agent, state):
-    nothing_leaves(internet, agent, misdirection.from_a_mapped_address(container.link.address[4]))
+def test_a_packet_with_an_ipv4_mapped_source_does_not_leave(internet, container, agent, state):
+    assert_nothing_leaves(internet, agent, misdirection.from_a_mapped_address(container.link.address[4]))
 
 
-def test_an_admitted_host_is_no_first_hop(internet, container, agent, state):
+def test_a_packet_routed_through_an_admitted_host_does_not_leave(internet, container, agent, state):
     for family in (4, 6):
         agent.resolves("allowed.example", family)
-    nothing_leaves(internet, agent, misdirection.by_a_source_route(ALLOWED, 443))
+    assert_nothing_leaves(internet, agent, misdirection.by_a_source_route(ALLOWED, 443))
 
 
-def test_an_own_address_is_not_reached_along_another_route(internet, container, agent, state, family):
+def test_a_packet_to_an_own_address_does_not_leave_by_another_route(internet, container, agent, state, family):
     for to in destinations(container, family).values():
-        nothing_leaves(internet, agent, misdirection.along_another_route(family, to, container.link.address[family], CLOSED))
+        assert_nothing_leaves(internet, agent, misdirection.along_another_route(family, to, container.link.address[family], CLOSED))
 
 
 def test_a_forged_source_is_audited(container, agent):
@@ -81,7 +81,7 @@ def test_a_forged_source_is_audited(container, agent):
     container.eventually_audited("deny", kind="packet", address=to, why="forged-source")
 
 
-# From a container inside that may use raw sockets ------------------------------------------------------------
+# From a container inside with raw sockets ---------------------------------------------------------
 
 def header(source, destination, protocol, payload):
     if ":" in source:
@@ -113,7 +113,7 @@ def container_home(new_container):
     return new_container()
 
 
-def test_a_container_inside_gets_no_forged_source_answered(internet, container_home, who, family):
+def test_forged_packets_from_a_container_inside_get_no_reply(internet, container_home, who, family):
     container_home.start_agent(who=who)
     internet.forget()
     with container_home.container_inside(family):
@@ -140,12 +140,12 @@ def is_refused(out):
         return True
 
 
-def test_a_container_inside_is_refused_at_once(internet, container_home, who, family):
+def test_packets_from_a_container_inside_are_refused_at_once(internet, container_home, who, family):
     container_home.start_agent(who=who)
     with container_home.container_inside(family) as out:
         out.setsockopt(socket.IPPROTO_IPV6 if family == 6 else socket.IPPROTO_IP, 25 if family == 6 else 11, 1)
         out.settimeout(1)
         out.connect((UNLISTED[family], 443))
-        # The first packet may get lost while the neighbour is looked for.
+        # The first packet may be lost during neighbour discovery.
         eventually(lambda: is_refused(out), "it is refused")
     assert internet.packets() == []

@@ -1,4 +1,4 @@
-"""Tables of somebody else: untouched to the byte, and no way around the gate."""
+"""Other nftables tables: ostiary does not change them, and they do not open a way around the gate."""
 
 import pytest
 
@@ -67,14 +67,14 @@ def container(new_container, internet):
 
 
 def others(container):
-    """Every table but the gate's, with handles and without counters."""
+    """All tables except the gate's, with handles and without counters."""
     tables = [line for line in container.tables() if line != "table inet ostiary"]
     return {line: container.nft("--handle", "--stateless", "list", *line.split()) for line in tables}
 
 
 @pytest.mark.parametrize("tables", [DOCKER, OWN, DOCKER + OWN], ids=["Docker's", "the user's", "both"])
 @pytest.mark.parametrize("keep", ["always", "never"])
-def test_they_are_untouched_to_the_byte(container, who, tables, keep):
+def test_other_tables_do_not_change(container, who, tables, keep):
     container.nft("-f", "-", stdin=tables)
     before = others(container)
     agent = container.start_agent("--allow", "allowed.example", "--upstream", RESOLVER[6], "--keep-rules", keep, who=who)
@@ -86,7 +86,7 @@ def test_they_are_untouched_to_the_byte(container, who, tables, keep):
     assert bool(container.rules()) == (keep == "always")
 
 
-def test_accepting_what_the_gate_denies_does_not_open_it(internet, container, who, family):
+def test_another_table_that_accepts_does_not_override_the_gate(internet, container, who, family):
     container.nft("-f", "-", stdin=OWN)
     agent = container.start_agent("--allow", "allowed.example", who=who)
     internet.forget()
@@ -105,14 +105,14 @@ def in_docker(internet, container, who):
     return container.start_agent("--allow", "allowed.example", "--allow", "*.allowed.example", who=who)
 
 
-def test_the_gate_asks_dockers_resolver(internet, in_docker):
+def test_the_gate_asks_dockers_resolver_with_dockers_rules(internet, in_docker):
     assert in_docker.asks_for("allowed.example") == [ALLOWED[4]]
     assert {query.server for query in internet.upstream.queries} == {"127.0.0.11"}
     assert internet.packets() == []
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_the_agent_that_asks_dockers_resolver_asks_the_gate(internet, in_docker, transport):
+def test_the_agents_questions_to_dockers_resolver_go_to_the_gate(internet, in_docker, transport):
     assert in_docker.asks_for("allowed.example", server="127.0.0.11", transport=transport) == [ALLOWED[4]]
     internet.forget()
     assert code(in_docker.asks("unlisted.example", server="127.0.0.11", transport=transport)) == "NXDOMAIN"
@@ -120,7 +120,7 @@ def test_the_agent_that_asks_dockers_resolver_asks_the_gate(internet, in_docker,
 
 
 @pytest.mark.parametrize("transport, port", [("tcp", 41234), ("udp", 41235)])
-def test_its_hidden_port_is_closed(internet, in_docker, transport, port):
+def test_the_hidden_port_of_dockers_resolver_is_closed(internet, in_docker, transport, port):
     internet.forget()
     assert not in_docker.connect("127.0.0.11", port, transport)["reached"]
     query = "123401000001000000000000" + "08" + b"unlisted".hex() + "07" + b"example".hex() + "0000010001"

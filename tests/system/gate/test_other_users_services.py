@@ -1,4 +1,4 @@
-"""With --scope user the agent reaches another user's service only where a rule names this host."""
+"""With --scope user, the agent can reach a service of another user only if a rule names this host."""
 
 import pytest
 
@@ -7,9 +7,10 @@ from support.rootfs import OTHER
 from support.internet import ALLOWED
 
 MSG_FASTOPEN, TCP_FASTOPEN = 0x20000000, 23
-LISTENS = "import builtins; builtins.l = l"  # beyond the end of one program
+LISTENS = "import builtins; builtins.l = l"  # keeps the socket after the program's end
 
-# A connection of the agent's to its own service, which ends it with a reset; `early` brings a cookie for Fast Open.
+# A connection of the agent to its own service, which resets it; `early` fetches a cookie for TCP
+# Fast Open.
 OWN_CONNECTION = f"""
 def own_connection(port, source, early):
     l = socket.socket(); l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); l.bind(("127.0.0.1", port))
@@ -33,8 +34,9 @@ def container(new_container):
 
 
 @pytest.mark.parametrize("near", ["loopback", "own"])
-def test_a_corked_datagram_does_not_come_back_to_this_host(internet, container, near):
-    """Its route is this host's, and its header names an admitted one: the kernel would deliver it here."""
+def test_a_corked_datagram_is_not_delivered_to_this_host(internet, container, near):
+    """The kernel would deliver the datagram here: its route is to this host, but its header has
+    an admitted address."""
     internet.upstream.name("allowed.example", host(ALLOWED))
     agent = container.start_agent("--scope", "user", "--allow", "allowed.example:4443/udp")
     other = container.start_process_beside(agent, uid=OTHER)
@@ -55,7 +57,7 @@ for _ in range(2):
 
 
 @pytest.mark.parametrize("before", ["nothing", "an own connection"])
-def test_no_data_comes_with_a_syn(container, before):
+def test_a_syn_to_another_users_service_brings_no_data(container, before):
     agent = container.start_agent("--scope", "user")
     other = container.start_process_beside(agent, uid=OTHER)
     if before == "an own connection":

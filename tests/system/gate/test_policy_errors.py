@@ -1,4 +1,5 @@
-"""A policy that is wrong: status 78, and a line that says where, what, and what to write instead."""
+"""An invalid policy ends with status 78 and a line that says where the error is, what it is, and
+what to write instead."""
 
 import pytest
 
@@ -8,7 +9,7 @@ POLICY = "/etc/ostiary/policy.json"
 
 
 def wrong(sandbox, *arguments, **how):
-    """The same for plan and run, and no agent."""
+    """plan and run give the same error, and no agent starts."""
     planned = refusal(sandbox.run("plan", *arguments, "--", "true", **how), 78)
     result = sandbox.run("run", *arguments, "--", "touch", "/work/started", **how)
     assert result.status == 78 and not sandbox.exists("/work/started"), result
@@ -33,7 +34,7 @@ ENTRIES = {
 
 
 @pytest.mark.parametrize("what", ENTRIES)
-def test_an_entry_is_named_with_file_and_line(sandbox, what):
+def test_the_error_for_an_entry_names_file_and_line(sandbox, what):
     entry = ENTRIES[what]
     sandbox.policy('{\n  "allow": [\n    "fine.example",\n    "%s"\n  ]\n}\n' % entry)
     line = wrong(sandbox)
@@ -42,7 +43,7 @@ def test_an_entry_is_named_with_file_and_line(sandbox, what):
 
 
 @pytest.mark.parametrize("what", [what for what in ENTRIES if what not in ("nothing", "a zero octet")])
-def test_an_entry_on_the_command_line_or_in_the_environment_is_named_too(sandbox, what):
+def test_the_error_for_an_entry_in_a_flag_or_variable_names_it(sandbox, what):
     assert "--allow" in wrong(sandbox, f"--allow={ENTRIES[what]}")
     assert "OSTIARY_ALLOW" in wrong(sandbox, env={"OSTIARY_ALLOW": f"fine.example,{ENTRIES[what]}"})
 
@@ -71,7 +72,7 @@ OBJECTS = {
 
 
 @pytest.mark.parametrize("what", OBJECTS)
-def test_an_object_is_named_with_file_line_and_key(sandbox, what):
+def test_the_error_for_an_object_names_file_line_and_key(sandbox, what):
     text, word = OBJECTS[what]
     sandbox.policy('{\n  "allow": [\n    "fine.example",\n\n    %s\n  ]\n}\n' % text)
     line = wrong(sandbox)
@@ -84,13 +85,13 @@ def test_an_object_is_named_with_file_line_and_key(sandbox, what):
     ('{\n  "allow": [\n    "a.example",\n', 3, ""), ('[\n]', 1, ""), ('{"hold": "long"}', 1, "hold"),
     ('{\n\n "upstream": 53\n}', 3, "upstream"), ('{"keep_rules": true}', 1, "keep_rules"), ("\0", 1, ""),
     ('{"allow": ["a.example"]} trailing', 1, "")])
-def test_a_file_is_named_with_its_line(sandbox, text, number, word):
+def test_the_error_for_a_syntax_error_names_file_and_line(sandbox, text, number, word):
     sandbox.policy(text)
     line = wrong(sandbox)
     assert POLICY in line and f"line {number}" in line.replace(f":{number}", f" line {number}") and word in line, line
 
 
-def test_a_mistake_comes_with_its_cure(sandbox):
+def test_the_error_for_a_misspelling_names_the_correct_word(sandbox):
     assert "preset:github" in wrong(sandbox, "--allow", "preset:githbu")
     assert "allow" in wrong_key(sandbox)
 
@@ -101,11 +102,11 @@ def wrong_key(sandbox):
     return line.replace("alow", "")
 
 
-def test_a_policy_of_absurd_size_is_refused_or_read_in_time(sandbox):
+def test_a_huge_policy_is_refused_or_read_in_time(sandbox):
     sandbox.policy({"allow": [f"n{number}.example" for number in range(100_000)]})
     assert sandbox.run("plan", "--json", "--", "true").status in (0, 78)
 
 
-def test_a_policy_of_absurd_depth_is_refused(sandbox):
+def test_a_very_deep_policy_is_refused(sandbox):
     sandbox.policy('{"allow": ' + "[" * 100_000 + "]" * 100_000 + "}")
     assert sandbox.run("plan", "--", "true").status == 78

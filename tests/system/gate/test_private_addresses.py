@@ -1,4 +1,4 @@
-"""An allowed name that leads inside: to a metadata service, a neighbour, the machine itself."""
+"""An allowed name that resolves to a metadata service, a neighbour, or the machine itself."""
 
 import pytest
 
@@ -22,7 +22,7 @@ INSIDE = {
 }
 
 BLOCKED = 15  # RFC 8914
-NEXT_DOOR = {4: "10.77.0.3", 6: "fd77::3"}  # what a rule makes an exception for
+NEXT_DOOR = {4: "10.77.0.3", 6: "fd77::3"}  # a rule allows this private address
 
 
 @pytest.fixture(scope="module")
@@ -53,28 +53,28 @@ def kind_of(what):
 
 
 @pytest.mark.parametrize("what", INSIDE)
-def test_it_is_not_told_and_not_admitted(container, agent, what):
+def test_a_private_address_is_neither_answered_nor_admitted(container, agent, what):
     reply = agent.asks(f"inside{number_of(what)}.allowed.example", kind_of(what))
     assert code(reply) == "NOERROR" and not reply.answer and not reply.additional
     assert INSIDE[what] not in container.admitted_addresses()
 
 
 @pytest.mark.parametrize("what", INSIDE)
-def test_it_is_not_told_at_the_end_of_an_alias_either(container, agent, what):
+def test_a_private_address_behind_an_alias_is_not_answered(container, agent, what):
     reply = agent.asks(f"alias{number_of(what)}.allowed.example", kind_of(what))
     assert not reply.answer and not reply.additional
     assert INSIDE[what] not in container.admitted_addresses()
 
 
 @pytest.mark.parametrize("what", INSIDE)
-def test_public_addresses_beside_it_are_told_alone(container, agent, what):
+def test_only_the_public_addresses_of_a_name_are_answered(container, agent, what):
     found = agent.asks_for(f"mixed{number_of(what)}.allowed.example", kind_of(what))
     assert found == [ALLOWED[6 if kind_of(what) == "AAAA" else 4]]
     assert INSIDE[what] not in container.admitted_addresses()
 
 
 @pytest.mark.parametrize("place", [METADATA, PRIVATE], ids=["metadata", "private"])
-def test_it_cannot_be_reached_after_the_question(internet, agent, place, family):
+def test_a_private_address_cannot_be_reached_after_the_question(internet, agent, place, family):
     name = f"now{family}{place[4].replace('.', '-')}.allowed.example"
     internet.upstream.name(name, addresses(*place.values()))
     agent.asks(name, "A" if family == 4 else "AAAA")
@@ -82,14 +82,14 @@ def test_it_cannot_be_reached_after_the_question(internet, agent, place, family)
     assert_refused(agent.connect(place[family], 443), internet)
 
 
-def test_it_is_audited_as_rebinding(internet, container, agent, who):
+def test_a_private_address_is_audited_as_rebinding(internet, container, agent, who):
     internet.upstream.name(f"rebound-{who}.allowed.example", addresses("169.254.169.254"))
     agent.asks(f"rebound-{who}.allowed.example")
     container.eventually_audited("deny", name=f"rebound-{who}.allowed.example", type="A", why="rebinding")
 
 
-def test_each_time_it_is_asked_for_is_audited(internet, container, agent, who):
-    """Also what the gate answers from its cache."""
+def test_each_question_with_a_private_address_is_audited(internet, container, agent, who):
+    """Also an answer from the cache."""
     name = f"often-{who}.allowed.example"
     internet.upstream.name(name, addresses("10.1.2.3", ttl=300))
     for _ in range(3):
@@ -99,7 +99,7 @@ def test_each_time_it_is_asked_for_is_audited(internet, container, agent, who):
     assert len(internet.upstream.asked(name, "A")) == 1
 
 
-def test_the_answer_says_why_it_is_empty(internet, agent, who):
+def test_the_empty_answer_contains_the_reason(internet, agent, who):
     name = f"explained-{who}.allowed.example"
     internet.upstream.name(name, addresses("10.1.2.3", ttl=300))
     for _ in range(2):
@@ -107,8 +107,8 @@ def test_the_answer_says_why_it_is_empty(internet, agent, who):
         assert code_of_error == BLOCKED and "private addresses only" in text
 
 
-def test_what_the_boot_resolves_is_told_as_its_own_doing(internet, new_container, who):
-    """Else the agent's own lookups of that name would hide behind it."""
+def test_names_that_the_boot_resolves_are_audited_as_the_boots(internet, new_container, who):
+    """Otherwise the agent's lookups of the name could not be told apart."""
     internet.upstream.name("inside.example", addresses("10.1.2.3", ttl=300))
     container = new_container()
     agent = container.start_agent("--allow", "inside.example", who=who)
@@ -118,14 +118,14 @@ def test_what_the_boot_resolves_is_told_as_its_own_doing(internet, new_container
                "the agent's lookup is told")
 
 
-def test_a_rule_that_says_private_opens_it(internet, agent, family):
+def test_a_rule_with_private_allows_a_private_address(internet, agent, family):
     assert agent.resolves("private.example", family) == [NEXT_DOOR[family]]
     assert agent.connect(NEXT_DOOR[family], 443)["reached"]
     internet.forget()
     assert_refused(agent.connect(NEXT_DOOR[family], 80), internet)
 
 
-def test_a_name_that_was_public_yesterday_does_not_lead_inside_today(internet, container, agent, who):
+def test_a_name_that_changes_to_a_private_address_is_denied(internet, container, agent, who):
     """DNS rebinding, with the shortest TTL."""
     name = f"turns-{who}.allowed.example"
     internet.upstream.name(name, in_turn(addresses(ALLOWED[4], ttl=1), addresses("10.1.2.3", ttl=1)))

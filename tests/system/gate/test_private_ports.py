@@ -1,4 +1,4 @@
-"""Permission for private addresses belongs to the ports of the rule that gives it, not to the name."""
+"""`private` allows private addresses for the ports of its own rule, not for all rules of the name."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def kind(family):
     return "A" if family == 4 else "AAAA"
 
 
-def test_a_private_address_is_open_on_the_ports_of_the_rule_that_says_private(internet, agent, gate, family):
+def test_a_private_address_can_be_reached_on_the_ports_of_the_rule_with_private(internet, agent, gate, family):
     assert set(agent.asks_for(COLLECTOR, kind(family))) == {NEIGHBOUR[family], ALLOWED[family]}
     assert agent.connect(NEIGHBOUR[family], 4318)["reached"]
     for port in (80, 443):
@@ -53,12 +53,12 @@ def test_a_private_address_is_open_on_the_ports_of_the_rule_that_says_private(in
         assert_refused(agent.connect(NEIGHBOUR[family], port), internet)
 
 
-def test_a_public_address_of_that_name_is_open_on_all_its_ports(agent, gate, family):
+def test_a_public_address_of_that_name_can_be_reached_on_all_its_ports(agent, gate, family):
     agent.asks_for(COLLECTOR, kind(family))
     assert all(agent.connect(ALLOWED[family], port)["reached"] for port in (80, 443, 4318))
 
 
-def test_no_name_leads_to_a_metadata_service_whatever_its_rule_says(internet, container, agent, gate, family):
+def test_no_name_resolves_to_a_metadata_service_with_any_rule(internet, container, agent, gate, family):
     reply = agent.asks(LED_ASTRAY, kind(family))
     assert code(reply) == "NOERROR" and not reply.answer
     assert agent.asks_for(BY_WORD, kind(family)) == [NEIGHBOUR[family]]
@@ -68,12 +68,12 @@ def test_no_name_leads_to_a_metadata_service_whatever_its_rule_says(internet, co
         assert_refused(agent.connect(METADATA[family], port), internet)
 
 
-def test_a_network_does_not_hold_the_metadata_service_within_it(internet, agent, family):
+def test_an_allowed_network_does_not_include_its_metadata_service(internet, agent, family):
     beside = {4: "169.254.169.252", 6: "fd00:ec2::252"}[family]
     assert agent.connect(beside, 80)["reached"]
     internet.forget()
     assert_refused(agent.connect(METADATA[family], 80), internet)
 
 
-def test_a_rule_for_that_very_address_opens_it(agent, family):
+def test_a_rule_for_the_address_itself_allows_the_metadata_service(agent, family):
     assert agent.connect(METADATA[family], 8080)["reached"]

@@ -1,4 +1,4 @@
-"""What `ps` shows: which process is the keeper, and which the gate."""
+"""The names in `ps` show which process is the keeper, and which is the gate."""
 
 import os
 import signal
@@ -20,8 +20,8 @@ def test_keeper_and_gate_have_their_names(container, agent):
     assert comm(gate) == "ostiary-gate" and arguments(gate) == [b"ostiary-gate"]
 
 
-def test_a_gate_that_was_started_again_has_its_name(new_container, who):
-    """Beside a root agent it is a copy of the keeper's process."""
+def test_a_restarted_gate_has_its_name(new_container, who):
+    """Beside a root agent, that gate is a copy of the keeper's process."""
     container = new_container()
     agent = container.start_agent(who=who)
     before = container.gate(agent.session)

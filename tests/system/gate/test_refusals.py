@@ -1,4 +1,4 @@
-"""Where the gate cannot be opened nothing is started; one line says why, and what to do."""
+"""If the gate cannot start, nothing starts. One line says why, and what to do."""
 
 import os
 import re
@@ -23,21 +23,21 @@ def container(new_container, internet):
 
 
 def refused(container, status, *flags, **how):
-    """The last line: what came before it told of the boot."""
+    """The last line; earlier lines report on the boot."""
     result = container.boot("touch", "/work/started", flags=flags, **how)
     assert result.status == status and not container.exists("/work/started"), result
     assert result.stdout == ""
     return result.stderr.splitlines()[-1]
 
 
-def test_without_the_capability_it_names_the_flag_that_gives_it(container):
+def test_without_the_capability_the_error_names_the_flag_that_adds_it(container):
     line = refused(container, 77, prepare=without_capability("NET_ADMIN"))
     assert "--cap-add=NET_ADMIN" in line
     assert container.tables() == []
 
 
 @pytest.mark.parametrize("capability", ["SETUID", "SETGID", "SETPCAP"])
-def test_a_gate_that_cannot_be_confined_says_what_it_takes_once(container, capability):
+def test_a_gate_that_cannot_be_confined_names_the_missing_capability_once(container, capability):
     result = container.boot("touch", "/work/started", flags=["--user", "agent"], prepare=without_capability(capability))
     assert result.status == 77 and not container.exists("/work/started"), result
     error, = [line for line in result.stderr.splitlines() if "error" in line]
@@ -46,20 +46,20 @@ def test_a_gate_that_cannot_be_confined_says_what_it_takes_once(container, capab
 
 @pytest.mark.parametrize("how", [{"command": "no-such-command"}, {"flags": ["--workdir", "/no/such"]},
                                  {"flags": ["--auth-hook", "/no/such"]}], ids=["program", "workdir", "hook"])
-def test_what_could_not_start_is_told_before_the_network_is_touched(container, how):
+def test_a_missing_program_is_reported_before_the_network_changes(container, how):
     result = container.boot(how.get("command", "true"), flags=how.get("flags", ()))
     assert result.status in (66, 78, 127), result
     assert container.tables() == []
 
 
-def test_an_unprivileged_user_is_told_so(container):
+def test_an_unprivileged_user_gets_an_error(container):
     assert container.boot("touch", "/work/started", uid=1000).status == 77
     assert not container.exists("/work/started")
 
 
 @pytest.mark.parametrize("kind, address", [("SOCK_DGRAM", "127.0.0.1"), ("SOCK_STREAM", "127.0.0.1"),
                                            ("SOCK_DGRAM", "::1"), ("SOCK_STREAM", "::1"), ("SOCK_DGRAM", "::")])
-def test_a_port_that_is_taken_is_named(container, kind, address):
+def test_the_error_names_a_port_that_is_in_use(container, kind, address):
     assert container.boot("true").status == 0
     port = int(re.search(r"redirect to :(\d+)", container.rules())[1])
     with container.link.network.entered():
@@ -71,8 +71,8 @@ def test_a_port_that_is_taken_is_named(container, kind, address):
         assert str(port) in refused(container, 69)
 
 
-def test_a_resolver_at_the_port_of_dns_is_no_obstacle(internet, container):
-    """dnsmasq, systemd-resolved: the gate takes the questions before they reach it."""
+def test_another_resolver_at_port_53_does_not_matter(internet, container):
+    """Such as dnsmasq or systemd-resolved: the gate gets the questions first."""
     with container.link.network.entered():
         takers = [socket.socket(socket.AF_INET6, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
     for taker in takers:
@@ -86,7 +86,8 @@ def test_a_resolver_at_the_port_of_dns_is_no_obstacle(internet, container):
 
 @pytest.fixture
 def in_the_machines_network():
-    """In the machine's own network, and in a user namespace, so that not even a mistake could change it."""
+    """In the machine's own network and a new user namespace, so that even an error in the test
+    cannot change that network."""
     own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
     def enter():
@@ -99,72 +100,72 @@ def in_the_machines_network():
     os.close(own)
 
 
-def test_the_machines_own_network_is_not_cut_off(container, in_the_machines_network):
+def test_the_machines_own_network_needs_in_place(container, in_the_machines_network):
     line = refused(container, 69, prepare=in_the_machines_network)
     assert "--in-place" in line and ("container" in line or "namespace" in line)
 
 
-def test_where_one_user_is_held_the_machines_own_network_is_not_cut_off(container, in_the_machines_network):
-    """So it is not refused for that; here it has no right to rules in that network."""
+def test_with_scope_user_the_machines_own_network_is_not_refused(container, in_the_machines_network):
+    """It is refused for another reason here: no permission for rules in that network."""
     line = refused(container, 77, "--scope", "user", "--user", "nobody", prepare=in_the_machines_network)
     assert "--cap-add=NET_ADMIN" in line
 
 
-def test_a_required_host_that_does_not_resolve_is_the_end(container):
+def test_a_required_host_that_does_not_resolve_ends_the_boot(container):
     for host_name in ("dead.example", "silent.example"):
         container.policy({"allow": [{"host": host_name, "required": True}]})
         assert host_name in refused(container, 69, "--resolve-timeout", "1")
 
 
-def test_a_required_host_that_leads_inside_is_the_end(internet, container):
+def test_a_required_host_with_a_private_address_ends_the_boot(internet, container):
     internet.upstream.name("inside.example", addresses("10.1.2.3"))
     container.policy({"allow": [{"host": "inside.example", "required": True}]})
     assert "inside.example" in refused(container, 69)
 
 
-def test_a_required_host_that_resolves_is_fine(container):
+def test_a_required_host_that_resolves_boots(container):
     container.policy({"allow": [{"host": "allowed.example", "required": True}]})
     assert container.boot("true").status == 0
 
 
-def test_required_telemetry_that_does_not_resolve_is_the_end(container):
+def test_required_telemetry_that_does_not_resolve_ends_the_boot(container):
     env = COLLECTOR | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://dead.example:4318"}
     result = container.run("run", "--require-telemetry", "--resolve-timeout", "1", "--", "touch", "/work/started", env=env)
     assert result.status == 69 and not container.exists("/work/started"), result
     assert "dead.example" in result.stderr.splitlines()[-1]
 
 
-def test_telemetry_that_does_not_resolve_is_a_loud_warning_otherwise(container):
+def test_telemetry_that_is_not_required_and_does_not_resolve_gives_a_warning(container):
     env = COLLECTOR | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://dead.example:4318"}
     result = container.run("run", "--resolve-timeout", "1", "--", "true", env=env)
     assert result.status == 0, result
     assert [line for line in result.stderr.splitlines() if "warning" in line and "dead.example" in line]
 
 
-def test_no_resolver_at_all_is_said(container):
+def test_the_error_says_if_there_is_no_resolver(container):
     container.write("/etc/resolv.conf", "# nothing\n")
     line = refused(container, 78)
     assert "/etc/resolv.conf" in line and "--upstream" in line
 
 
 @pytest.mark.parametrize("server", ["not-an-address", "192.0.2.53:99999", "resolver.example", "192.0.2.53,x"])
-def test_an_upstream_that_is_no_address_is_said(container, server):
+def test_the_error_names_an_invalid_upstream(container, server):
     assert "--upstream" in refused(container, 78, "--upstream", server)
 
 
 @pytest.mark.parametrize("flags", [["--hold", "0"], ["--hold", "soon"], ["--resolve-timeout=-1"],
                                    ["--keep-rules", "perhaps"], ["--gate", "maybe"]])
-def test_a_setting_out_of_its_range_is_said(container, flags):
+def test_the_error_names_a_setting_out_of_range(container, flags):
     assert refused(container, 78, *flags)
 
 
-def test_with_the_gate_off_nothing_is_touched(container):
+def test_with_the_gate_off_the_network_does_not_change(container):
     result = container.boot("true", flags=["--gate", "off"], prepare=without_capability("NET_ADMIN"))
     assert result.status == 0, result
     assert container.tables() == []
 
 
-def test_a_kernel_without_ipv6_is_fine(internet, container, who):
+def test_a_kernel_without_ipv6_boots(internet, container, who):
     container.link.network.sysctl("ipv6/conf/all/disable_ipv6", 1)
     agent = container.start_agent("--allow", "allowed.example", who=who)
     assert agent.resolves("allowed.example") == [ALLOWED[4]]

@@ -1,4 +1,4 @@
-"""A resolv.conf as it may be found: a server that cannot be asked beside one that can, more text than anyone needs."""
+"""Unusual resolv.conf files: a server that cannot be asked, and a very long file."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ def container(new_container, internet):
 
 
 @pytest.mark.parametrize("server", CANNOT_BE_ASKED)
-def test_a_server_that_cannot_be_asked_is_left_out(container, server):
+def test_a_server_that_cannot_be_asked_is_skipped(container, server):
     container.write("/etc/resolv.conf", f"nameserver {server}\nnameserver {RESOLVER[4]}\n")
     agent = container.start_agent("--allow", "allowed.example")
     assert agent.asks_for("allowed.example") == [ALLOWED[4]]
@@ -27,7 +27,7 @@ def test_a_server_that_cannot_be_asked_is_left_out(container, server):
     assert server in warning and "/etc/resolv.conf" in warning
 
 
-def test_with_an_interface_it_is_asked_or_left_out_as_the_library_can(container):
+def test_a_link_local_server_with_an_interface_is_asked_or_skipped(container):
     container.write("/etc/resolv.conf", f"nameserver fe80::53%eth0\nnameserver {RESOLVER[4]}\n")
     agent = container.start_agent("--allow", "allowed.example")
     assert agent.asks_for("allowed.example") == [ALLOWED[4]]
@@ -35,7 +35,7 @@ def test_with_an_interface_it_is_asked_or_left_out_as_the_library_can(container)
 
 @pytest.mark.parametrize("command", ["plan", "run"])
 @pytest.mark.parametrize("server", CANNOT_BE_ASKED)
-def test_where_there_is_no_other_it_is_one_line(container, server, command):
+def test_if_no_server_can_be_asked_there_is_one_line(container, server, command):
     container.write("/etc/resolv.conf", f"nameserver {server}\n")
     result = container.run(command, "--", "true")
     assert result.status == 78 and len(result.stderr.splitlines()) == 1, result
@@ -48,16 +48,16 @@ def padded(size):
     return text + "#\n" * ((size - len(text)) // 2) + "\n" * ((size - len(text)) % 2)
 
 
-def test_64_kib_are_read_and_put_back_and_read_by_the_next_boot(container):
+def test_a_file_of_64_kib_is_read_restored_and_read_by_the_next_boot(container):
     container.write("/etc/resolv.conf", padded(LIMIT))
     for _ in range(2):
         agent = container.start_agent("--allow", "allowed.example")
         assert agent.asks_for("allowed.example") == [ALLOWED[4]]
-        os.kill(agent.session.program, signal.SIGKILL)  # so that it is not put back
+        os.kill(agent.session.program, signal.SIGKILL)  # so that it is not restored
         agent.session.wait()
 
 
-def test_more_is_one_line(container):
+def test_a_longer_file_is_refused_in_one_line(container):
     container.write("/etc/resolv.conf", padded(LIMIT + 1))
     result = container.run("run", "--gate", "on", "--", "true")
     assert result.status == 78, result

@@ -1,4 +1,4 @@
-"""Every rule that will hold is in the plan, with its reason; and presets, and what is derived."""
+"""The plan lists every rule with its reason, also the rules of presets and derived hosts."""
 
 
 import time
@@ -34,7 +34,7 @@ def test_every_rule_has_its_reason(sandbox):
     assert "OSTIARY_ALLOW" in found["variable.example", "9", "udp"]
 
 
-def test_people_can_read_it_as_well(sandbox):
+def test_the_plan_as_text_lists_the_rules(sandbox):
     text = sandbox.run("plan", "--no-derive", "--allow", "flag.example:22,80", "--allow", "*.wild.example").stdout
     assert all(word in text for word in ("flag.example", "22,80", "*.wild.example", "--allow"))
 
@@ -68,13 +68,13 @@ def test_derived_hosts_have_their_ports_and_the_variables_as_reasons(sandbox):
     assert not any(port == "443" for host_name, port, _ in found if host_name == "collector.example")
 
 
-def test_no_derive_leaves_what_was_asked_for(sandbox):
+def test_no_derive_keeps_only_explicit_rules(sandbox):
     assert "api.anthropic.com" not in hosts(sandbox, "--no-derive", "--allow", "mine.example")
     assert "mine.example" in hosts(sandbox, "--no-derive", "--allow", "mine.example")
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_opens_its_hosts_and_is_their_reason(sandbox, preset):
+def test_a_preset_allows_its_hosts_and_is_their_reason(sandbox, preset):
     env = {"AWS_REGION": "eu-west-1", "CLOUD_ML_REGION": "us-east5"}
     found = rules(sandbox, "--no-derive", "--allow", f"preset:{preset}", env=env)
     assert found and all(f"preset:{preset}" in reason for reason in found.values())
@@ -88,11 +88,11 @@ def test_presets_are_listed_with_their_hosts(sandbox):
     assert all(name in result.stdout for name in ("api.anthropic.com", "*.githubusercontent.com", "*.npmjs.org"))
 
 
-def test_no_secret_is_in_the_plan(sandbox):
+def test_the_plan_contains_no_secret(sandbox):
     assert not shows_a_secret(sandbox.run("plan", "--json", env=TRIO).stdout + sandbox.run("plan", env=TRIO).stdout)
 
 
-# And so it is when it runs ----------------------------------------------------------------------------------
+# The same rules in a running boot -----------------------------------------------------------------
 
 def run_with(new_container, internet, who, *flags, **how):
     container = new_container()
@@ -100,7 +100,7 @@ def run_with(new_container, internet, who, *flags, **how):
     return container, Agent(container.start("run", *user, *flags, "--", *container.agent_command("driven"), **how))
 
 
-def test_the_api_and_the_collector_are_open_with_nothing_configured(internet, new_container, who, family):
+def test_the_api_and_the_collector_can_be_reached_without_rules(internet, new_container, who, family):
     internet.upstream.name("api.anthropic.com", host(ALLOWED))
     internet.upstream.name("collector.example", host(UNLISTED))
     _, agent = run_with(new_container, internet, who, env=COLLECTOR | {"ANTHROPIC_API_KEY": "x"})
@@ -110,7 +110,7 @@ def test_the_api_and_the_collector_are_open_with_nothing_configured(internet, ne
     assert not agent.connect(ALLOWED[family], 4318)["reached"]
 
 
-def test_a_private_gateway_that_the_operator_named_is_open(internet, new_container, who, family):
+def test_a_private_gateway_in_a_variable_can_be_reached(internet, new_container, who, family):
     internet.upstream.name("gateway.corp.example", host(PRIVATE))
     _, agent = run_with(new_container, internet, who, env={"ANTHROPIC_BASE_URL": "http://gateway.corp.example:8080",
                                                            "ANTHROPIC_AUTH_TOKEN": "x"})
@@ -118,14 +118,14 @@ def test_a_private_gateway_that_the_operator_named_is_open(internet, new_contain
     assert not agent.connect(PRIVATE[family], 443)["reached"]
 
 
-def test_the_api_itself_may_not_lead_inside(internet, new_container, who):
+def test_the_api_host_with_a_private_address_is_denied(internet, new_container, who):
     internet.upstream.name("api.anthropic.com", addresses("10.1.2.3"))
     container, agent = run_with(new_container, internet, who, env={"ANTHROPIC_API_KEY": "x"})
     assert agent.asks_for("api.anthropic.com") == [] and container.admitted() == set()
 
 
-def test_thirty_names_are_resolved_at_once(internet, new_container):
-    """In parallel: with a resolver that takes its time, all together take less than one after the other, which is six seconds."""
+def test_thirty_names_are_resolved_in_parallel(internet, new_container):
+    """With a slow resolver, one after the other would take six seconds."""
     internet.upstream.name("*.thirty.example", delayed(0.2, host(ALLOWED)))
     container = new_container()
     begin = time.monotonic()
@@ -133,7 +133,7 @@ def test_thirty_names_are_resolved_at_once(internet, new_container):
     assert result.status == 0 and time.monotonic() - begin < 4, result
 
 
-def test_more_names_than_the_gate_asks_for_at_a_time(internet, new_container):
+def test_more_names_than_the_gate_asks_at_a_time_are_all_admitted(internet, new_container):
     names = [f"n{n}.many.example" for n in range(1100)]
     internet.upstream.name("*.many.example", host(ALLOWED))
     container = new_container()

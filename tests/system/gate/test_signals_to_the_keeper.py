@@ -1,4 +1,5 @@
-"""A root agent may signal the keeper without end: rules are put right and the gate is back all the same."""
+"""A root agent may send the keeper any number of signals. The keeper still restores the rules and
+restarts the gate."""
 
 import os
 import signal
@@ -18,7 +19,7 @@ for n in range(4):
 """
 
 
-def test_a_flood_of_signals_holds_up_no_repair(new_container):
+def test_a_flood_of_signals_delays_no_repair(new_container):
     container = new_container()
     agent = container.start_agent(who="root")
     agent.python("import os, signal, time" + FLOOD)

@@ -1,4 +1,5 @@
-"""Nothing that the agent wrote is sent once the rules have gone, though TCP retransmits for minutes without a process."""
+"""After the rules are removed, no data of the agent is sent, although TCP retransmits for minutes
+after a process has ended."""
 
 import time
 
@@ -6,7 +7,7 @@ import pytest
 
 from support.internet import UNLISTED
 
-RETRANSMISSION = 4.0  # seconds; several of them, at doubling intervals
+RETRANSMISSION = 4.0  # seconds; enough for several retransmissions
 
 TO_THE_GATE = """
 s = socket.socket(socket.AF_INET6 if ':' in {address!r} else socket.AF_INET)
@@ -32,11 +33,11 @@ def container(new_container):
 @pytest.fixture(params=[["--scope", "container"], ["--scope", "user"]], ids=["container", "user"])
 def scope(request, who):
     if who == "root" and "user" in request.param:
-        pytest.skip("--scope user holds no root")
+        pytest.skip("--scope user needs an ordinary user")
     return request.param
 
 
-def what_leaves_after(internet, container, who, flags, script):
+def packets_after(internet, container, who, flags, script):
     agent = container.start_agent(*flags, who=who, pid_1=False)
     for family in (4, 6):
         outcome = agent.python(script.format(address=UNLISTED[family]))
@@ -50,16 +51,17 @@ def what_leaves_after(internet, container, who, flags, script):
     return internet.packets()
 
 
-def test_closed_sockets_do_not_send(internet, container, who, scope):
-    assert what_leaves_after(internet, container, who, scope, TO_THE_GATE) == []
+def test_a_closed_socket_sends_nothing(internet, container, who, scope):
+    assert packets_after(internet, container, who, scope, TO_THE_GATE) == []
 
 
-def test_sockets_that_only_other_sockets_held_do_not_send(internet, container, who, scope):
-    assert what_leaves_after(internet, container, who, scope, TO_THE_GATE + IN_FLIGHT) == []
+def test_a_socket_in_flight_between_other_sockets_sends_nothing(internet, container, who, scope):
+    assert packets_after(internet, container, who, scope, TO_THE_GATE + IN_FLIGHT) == []
 
 
-def test_a_socket_that_another_process_may_receive_sends_nothing_past_the_rules(container, who):
-    """A user's is destroyed. Any of root's may be another process's: the rules stay."""
+def test_a_socket_that_was_passed_to_another_process_sends_nothing_past_the_rules(container, who):
+    """A user's socket is destroyed. Root's sockets may belong to another process, so the rules
+    stay."""
     holder = container.start_process_without_gate(who)
     assert holder.python("""
 unix, tcp = socket.socket(socket.AF_UNIX), socket.socket()

@@ -1,5 +1,5 @@
-"""A Coder workspace in small: something else is process 1, the workspace's agent holds its connection, and container/coder/start.sh
-boots ostiary beside it, for one user."""
+"""A Coder workspace in small. Process 1 is not ostiary, the workspace's agent has its own
+connection, and container/coder/start.sh boots ostiary beside it, for one user."""
 
 import re
 
@@ -18,7 +18,7 @@ TOKEN = "coder-agent-token-5c2d"
 CODER = {"CODER": "true", "CODER_WORKSPACE_NAME": "ws", "CODER_WORKSPACE_OWNER_NAME": "ada", "CODER_WORKSPACE_AGENT_NAME": "main",
          "CODER_WORKSPACE_ID": "8d4c", "CODER_TEMPLATE_NAME": "docker", "CODER_AGENT_TOKEN": TOKEN,
          "CODER_AGENT_URL": "https://coder.example"}
-# The attributes of Coder's published module, and what the environment offers besides.
+# The attributes of Coder's published module, and others that the environment provides.
 MODULES = {"coder.workspace_id", "coder.workspace_name", "coder.workspace_owner", "coder.workspace_owner_id", "coder.template_name",
            "coder.template_version", "coder.access_url"}
 OSTIARY = "/opt/bin/ostiary"
@@ -36,7 +36,7 @@ def container(new_container, internet):
 
 @pytest.fixture
 def workspace_agent(container):
-    """Of a user of its own, and process 1's part is played by it too."""
+    """The workspace's agent, which runs as a user of its own. It also stands for process 1."""
     agent = Agent(container.launch(*container.agent_command("driven"), uid=OTHER, env=CODER))
     agent.open_flow("coder", ANOTHER[4], 443)
     return agent
@@ -54,7 +54,7 @@ def booted(container, workspace_agent):
     return container.start_process_beside(workspace_agent, OSTIARY, "exec", "--")
 
 
-def test_the_session_of_the_agent_is_held(internet, container, booted, family):
+def test_the_agents_session_is_behind_the_gate(internet, container, booted, family):
     assert booted.resolves("allowed.example", family) == [ALLOWED[family]]
     assert_reached(booted.connect(ALLOWED[family], 443))
     assert code(booted.asks("coder.example", server=RESOLVER[4])) == "NXDOMAIN"
@@ -64,14 +64,14 @@ def test_the_session_of_the_agent_is_held(internet, container, booted, family):
     assert booted.run("id", "-u")["out"] == f"{AGENT}\n"
 
 
-def test_the_workspaces_agent_keeps_its_connection_and_its_names(internet, workspace_agent, booted, family):
+def test_the_workspaces_agent_keeps_its_connection_and_dns(internet, workspace_agent, booted, family):
     assert workspace_agent.use_flow("coder")["reached"]
     assert_reached(workspace_agent.connect(ANOTHER[family], 443))
     assert_reached(workspace_agent.connect(UNLISTED[family], 443))
     assert code(workspace_agent.asks("coder.example", server=RESOLVER[4])) == "NOERROR"
 
 
-def test_the_workspaces_token_and_address_are_not_the_agents(container, workspace_agent, booted):
+def test_the_agent_does_not_get_the_workspaces_token_and_address(container, workspace_agent, booted):
     environment = booted.run("env")["out"]
     assert TOKEN not in environment and "CODER_AGENT_URL" not in environment and "CODER_WORKSPACE_NAME=ws" in environment
     for name in ("status.json", "session", "otel.env"):
@@ -79,13 +79,13 @@ def test_the_workspaces_token_and_address_are_not_the_agents(container, workspac
     assert booted.run("cat", "/proc/1/environ")["status"] != 0
 
 
-def test_it_is_told_why_there_is_no_gate(container, workspace_agent):
+def test_the_script_reports_why_there_is_no_gate(container, workspace_agent):
     done = start(container, workspace_agent, OSTIARY_ALLOW="*.com")
     assert done.status == 1 and '"*.com" would allow' in done.stderr, done
 
 
-def test_the_attributes_are_the_modules_and_what_the_environment_offers(container, workspace_agent):
-    """Those that no variable has, main.tf puts into the module's object."""
+def test_the_attributes_come_from_the_module_and_the_environment(container, workspace_agent):
+    """main.tf adds those that no variable contains to the module's object."""
     main = (HERE / "main.tf").read_text()
     put = re.findall(r'"(coder\.\w+)" += ', main)
     attributes = ", ".join(f'"{key}": "of main.tf"' for key in put)
@@ -97,7 +97,7 @@ def test_the_attributes_are_the_modules_and_what_the_environment_offers(containe
     assert {pair.partition("=")[0] for pair in found.split(",") if pair.startswith("coder.")} == MODULES | {"coder.agent_name"}
 
 
-def test_the_work_directory_is_not_made_as_root_through_the_agents_links(container, workspace_agent):
+def test_the_work_directory_is_not_made_as_root_through_the_agents_symlinks(container, workspace_agent):
     container.at("/home/agent/link").symlink_to("/etc")
     start(container, workspace_agent, OSTIARY_WORKDIR="/home/agent/link/made")
     assert not container.exists("/etc/made")
@@ -109,7 +109,7 @@ def test_the_work_directory_is_made_for_the_agent(container, workspace_agent):
     assert (made.st_uid, made.st_mode & 0o777) == (AGENT, 0o755)
 
 
-def test_every_variable_of_the_template_is_one_that_the_script_passes_on():
+def test_the_script_passes_on_every_variable_of_the_template():
     main = (HERE / "main.tf").read_text()
     block = re.search(r"environment = merge\((.*?)^  \)", main, re.M | re.S)[1]
     told = re.search(r"^told=\((.*?)\)", SCRIPT, re.M | re.S)[1].split()
@@ -118,7 +118,7 @@ def test_every_variable_of_the_template_is_one_that_the_script_passes_on():
     assert not {"CODER_AGENT_TOKEN", "CODER_AGENT_URL"} & set(told)
 
 
-def test_it_starts_again_when_the_workspace_does(internet, container, workspace_agent):
+def test_ostiary_starts_again_when_the_workspace_restarts(internet, container, workspace_agent):
     assert start(container, workspace_agent).status == 0
     container.end()
     again = Agent(container.launch(*container.agent_command("driven"), uid=OTHER, env=CODER))

@@ -1,5 +1,5 @@
-"""A Fly machine in small: another init is process 1, the resolver has IPv6 alone, the machine is on a private network, and
-the platform listens at /.fly/api."""
+"""A Fly machine in small. Process 1 is another init, the resolver has only an IPv6 address, the
+machine is on a private network, and the platform listens at /.fly/api."""
 
 import os
 import socket
@@ -25,7 +25,7 @@ s = socket.socket(socket.AF_UNIX)
 s.settimeout(1)
 s.connect("/.fly/api")"""
 
-# As root of a user and mount namespace of the agent's own: what each attempt fails with.
+# Attempts as root of the agent's own user and mount namespaces, and the error of each.
 BELOW = """
 import json
 CLONE_NEWNS, CLONE_NEWUSER, MS_BIND, MS_REC, MNT_DETACH = 0x20000, 0x10000000, 4096, 16384, 2
@@ -47,7 +47,7 @@ value = json.loads(os.read(read, 4096))"""
 
 
 class Fly:
-    """What the platform has put into the machine."""
+    """The parts of the platform in the machine."""
 
     def __init__(self, container):
         self._socket = None
@@ -64,8 +64,8 @@ class Fly:
         self._socket.listen(100)
         self._socket.setblocking(False)
 
-    def visitors(self):
-        """How many came since the last time."""
+    def connections(self):
+        """The number of connections since the last call."""
         count = 0
         while True:
             try:
@@ -94,9 +94,9 @@ def boot(container, *flags, who="agent", **how):
     return Agent(container.start_boot(*container.agent_command("driven"), flags=[*user, *flags], env=FLY, pid_1=False, **how))
 
 
-# The network ------------------------------------------------------------------------------------------------
+# The network --------------------------------------------------------------------------------------
 
-def test_an_ipv6_resolver_is_asked_for_what_is_allowed(internet, container, fly, who):
+def test_allowed_names_resolve_through_an_ipv6_resolver(internet, container, fly, who):
     agent = boot(container, "--allow", "allowed.example", who=who)
     assert agent.resolves("allowed.example") == [ALLOWED[4]]
     assert {query.server for query in internet.upstream.queries} == {RESOLVER}
@@ -104,13 +104,13 @@ def test_an_ipv6_resolver_is_asked_for_what_is_allowed(internet, container, fly,
     assert_reached(agent.connect(ALLOWED[4], 443))
 
 
-def test_it_is_no_process_1_and_its_status_is_passed_on(container, fly):
+def test_ostiary_is_not_process_1_and_its_status_is_passed_on(container, fly):
     agent = boot(container)
     agent.session.send('{"do": "leave", "with": [42], "how": {}}\n')
     assert agent.session.wait().status == 42
 
 
-def test_the_api_on_the_private_network_is_neither_looked_up_nor_reached(internet, container, fly, who):
+def test_the_api_on_the_private_network_cannot_be_resolved_or_reached(internet, container, fly, who):
     agent = boot(container, "--allow", "allowed.example", who=who)
     for server in ("::1", RESOLVER):
         assert code(agent.asks("_api.internal", "AAAA", server=server)) == "NXDOMAIN"
@@ -129,47 +129,47 @@ def test_the_private_network_is_not_reached_through_an_allowed_name(internet, co
     container.eventually_audited("deny", name="rebound.example", why="rebinding")
 
 
-def test_a_neighbour_is_reached_that_a_rule_names_as_private(container, fly):
+def test_a_neighbour_can_be_reached_if_a_rule_with_private_names_it(container, fly):
     container.policy({"allow": [{"host": "neighbour.internal", "ports": 5432, "private": True}]})
     agent = boot(container)
     assert agent.resolves("neighbour.internal", 6) == [NEIGHBOUR]
     assert_reached(agent.connect(NEIGHBOUR, 5432))
 
 
-# /.fly/api --------------------------------------------------------------------------------------------------
+# /.fly/api ----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("mode", [0o600, 0o666], ids=["root's", "everybody's"])
-def test_the_platforms_socket_is_not_the_agents(container, fly, who, mode):
+def test_the_agent_cannot_use_the_platforms_socket(container, fly, who, mode):
     fly.serve(mode)
     agent = boot(container, who=who)
     for handle in (agent, container.start_process_beside(agent, OSTIARY, "exec", "--", prepare=container.link.network.enter)):
         assert handle.python(TRY)["error"] == "ENOENT"
         assert handle.run("ls", "-A", "/.fly") == {"status": 0, "out": "", "err": ""}
-    assert fly.visitors() == 0
+    assert fly.connections() == 0
 
 
-def test_it_is_not_the_auth_hooks_either(container, fly):
+def test_the_auth_hook_cannot_use_the_platforms_socket(container, fly):
     fly.serve(0o666)
     container.script("/opt/hook", "test ! -e /.fly/api")
     result = container.boot("true", flags=["--user", "agent", "--auth-hook", "/opt/hook"], pid_1=False)
     assert result.status == 0, result
 
 
-def test_others_in_the_machine_keep_it(container, fly):
+def test_other_processes_can_use_the_platforms_socket(container, fly):
     fly.serve(0o666)
     agent = boot(container)
     assert container.start_process_beside(agent).python(TRY)["reached"]
-    assert fly.visitors() == 1
+    assert fly.connections() == 1
 
 
-def test_one_that_is_made_anew_is_hidden_too(container, fly):
+def test_a_recreated_socket_is_hidden_too(container, fly):
     fly.serve(0o666)
     agent = boot(container)
     fly.serve(0o666)
     assert agent.python(TRY)["error"] == "ENOENT"
 
 
-def test_the_agent_cannot_uncover_it(container, fly, who):
+def test_the_agent_cannot_uncover_the_socket(container, fly, who):
     fly.serve(0o666)
     agent = boot(container, who=who)
     agent.run("mkdir", "/tmp/m")
@@ -180,11 +180,11 @@ def test_the_agent_cannot_uncover_it(container, fly, who):
     assert below == {"a mount of its own": None, "unmounting": "EINVAL", "the root without its mounts": "EINVAL",
                      "the root with its mounts": None, "unmounting there": "EINVAL"}
     assert agent.python(TRY)["error"] == "ENOENT"
-    assert fly.visitors() == 0
+    assert fly.connections() == 0
 
 
 @pytest.mark.parametrize("who, mode, status", [("agent", 0o600, 0), ("agent", 0o666, 77), ("root", 0o600, 77)])
-def test_where_it_cannot_be_hidden_the_boot_goes_on_only_if_the_agent_could_not_connect(container, fly, who, mode, status):
+def test_if_the_socket_cannot_be_hidden_the_boot_continues_only_if_the_agent_cannot_connect(container, fly, who, mode, status):
     fly.serve(mode)
     user = ["--user", "agent"] if who == "agent" else []
     result = container.boot("touch", "/tmp/started", flags=user, pid_1=False, prepare=without_capability("SYS_ADMIN"))
@@ -193,10 +193,10 @@ def test_where_it_cannot_be_hidden_the_boot_goes_on_only_if_the_agent_could_not_
         line = result.stderr.splitlines()[-1]
         assert SOCKET in line and "CAP_SYS_ADMIN" in line and "--user" in line, result
     assert container.exists("/tmp/started") == (status == 0)
-    assert fly.visitors() == 0
+    assert fly.connections() == 0
 
 
-# An operator's SSH ------------------------------------------------------------------------------------------
+# An operator's SSH --------------------------------------------------------------------------------
 
 MACHINE, OPERATOR, STRANGER = "fdaa:0:1:a7b:1::2", "fdaa:0:1:a7b:9::9", "2001:db8:77::77"
 INBOUND = tomllib.loads((ROOT / "container" / "fly" / "fly.toml").read_text())["env"]["OSTIARY_ALLOW_INBOUND"]
@@ -209,7 +209,8 @@ NO_TRACKING = """table ip6 untracked {
 
 @pytest.fixture
 def machine(internet, container, fly):
-    """On the private network, its kernel without connections for IPv6, the platform's SSH service listening before the boot."""
+    """A machine on the private network whose kernel does not track IPv6 connections. The
+    platform's SSH service listens before the boot."""
     container.link.network.ip(f"address add {MACHINE}/112 dev eth0 nodad")
     internet.network.ip(f"route replace {MACHINE}/128 dev {container.link.outside_name} table local")
     container.nft("-f", "-", stdin=NO_TRACKING)
@@ -243,17 +244,17 @@ def test_an_operator_gets_answers_with_the_rule_of_fly_toml(internet, container,
     assert speaks(internet, machine, OPERATOR)
 
 
-def test_nobody_else_does(internet, container, machine):
+def test_other_hosts_get_no_answers(internet, container, machine):
     boot_beside(container, machine, f"--allow-inbound={INBOUND}")
     assert not speaks(internet, machine, STRANGER)
 
 
-def test_without_the_rule_an_operator_does_not(internet, container, machine):
+def test_without_the_rule_an_operator_gets_no_answers(internet, container, machine):
     boot_beside(container, machine)
     assert not speaks(internet, machine, OPERATOR)
 
 
-def test_that_rule_is_no_way_out_for_the_agent(internet, container, machine):
+def test_the_agent_cannot_use_that_rule_to_get_out(internet, container, machine):
     agent = boot_beside(container, machine, f"--allow-inbound={INBOUND}")
     internet.forget()
     for port in (22, 4280):
@@ -261,7 +262,7 @@ def test_that_rule_is_no_way_out_for_the_agent(internet, container, machine):
         assert not outcome["reached"] and internet.packets() == [], outcome
 
 
-def test_a_console_is_a_further_session_and_is_held(internet, container, machine):
+def test_a_console_is_another_session_behind_the_gate(internet, container, machine):
     boot_beside(container, machine, f"--allow-inbound={INBOUND}")
     console = container.start_process_beside(machine, OSTIARY, "exec", "--")
     assert console.run("id", "-un")["out"] == "agent\n"

@@ -1,4 +1,4 @@
-"""A pod's resolv.conf: ndots:5 has the C library try every name under each search domain first."""
+"""A pod's resolv.conf: with ndots:5 the C library tries every name with each search domain first."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def container(request, new_container, internet):
     return container
 
 
-def test_an_allowed_name_is_found_promptly_and_no_candidate_is_passed_on(internet, container, who):
+def test_an_allowed_name_resolves_promptly_and_no_candidate_goes_upstream(internet, container, who):
     agent = container.start_agent(who=who)
     found = agent.look_up("api.example.com")
     assert ALLOWED[4] in found["addresses"] and found["seconds"] < TRIED_AGAIN, found
@@ -32,14 +32,14 @@ def test_an_allowed_name_is_found_promptly_and_no_candidate_is_passed_on(interne
         container.eventually_audited("deny", kind="name", name=f"api.example.com.{domain}")
 
 
-def test_a_denied_name_is_denied_promptly_under_every_domain(internet, container):
+def test_a_denied_name_is_denied_promptly_with_every_search_domain(internet, container):
     agent = container.start_agent()
     missed = agent.look_up("unlisted.example.org")
     assert missed["addresses"] == [] and missed["seconds"] < TRIED_AGAIN, missed
     assert not any("unlisted" in name for name in internet.upstream.names())
 
 
-def test_a_service_is_found_by_its_short_name(container):
+def test_a_service_resolves_by_its_short_name(container):
     agent = container.start_agent()
     found = agent.look_up("database.default")
     assert found["addresses"] == ["10.96.7.7"] and found["seconds"] < TRIED_AGAIN, found
