@@ -14,7 +14,7 @@ from support.agent import GATE, code
 from support.waiting import eventually
 from support.internet import ALLOWED, ANOTHER, METADATA, PRIVATE, RESOLVER, UNLISTED
 from test_destinations import LITERALS
-from test_misdirection import header
+from test_forged_packets import header
 
 HOOK, RELAY_PORT = "/opt/bin/hook", 7200
 RELAY = f"""

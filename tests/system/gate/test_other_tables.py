@@ -96,7 +96,7 @@ def test_another_table_that_accepts_does_not_override_the_gate(internet, contain
 
 @pytest.fixture
 def in_docker(internet, container, who):
-    """Docker's embedded resolver: 127.0.0.11, behind rules of its own."""
+    """Docker's embedded resolver at 127.0.0.11, with Docker's rules."""
     container.nft("-f", "-", stdin=DOCKER)
     for port in (41234, 41235):
         internet.upstream.listen(container.link.network, port, "::ffff:127.0.0.11")

@@ -1,4 +1,5 @@
-"""Another root of the machine changes the gate's table: it is put right, or the agent is ended; either way told."""
+"""Another root of the machine changes the gate's table. The keeper restores it or ends the agent,
+and reports either."""
 
 import signal
 import socket
@@ -43,7 +44,7 @@ def agent(internet, container, who):
 
 
 @pytest.mark.parametrize("what", TAMPERING)
-def test_it_is_put_right_and_told(internet, container, agent, what):
+def test_the_rules_are_restored_and_the_change_is_reported(internet, container, agent, what):
     rules = container.rules()
     container.nft(TAMPERING[what])
     container.eventually_audited("tampering", response="repaired", program="nft")
@@ -60,7 +61,7 @@ def test_it_is_put_right_and_told(internet, container, agent, what):
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 @pytest.mark.parametrize("what", ["the table is deleted", "a rule is added in front"])
-def test_a_flow_begun_meanwhile_does_not_go_on(internet, container, agent, what, transport, family):
+def test_a_flow_that_began_meanwhile_does_not_continue(internet, container, agent, what, transport, family):
     rules = container.rules()
     agent.session.signal(signal.SIGSTOP)
     try:
@@ -76,8 +77,9 @@ def test_a_flow_begun_meanwhile_does_not_go_on(internet, container, agent, what,
     assert internet.stray_packets() == []
 
 
-def test_nor_does_one_that_the_other_end_goes_on_with(internet, container, agent, family):
-    """What comes from there is the first that the kernel sees of the connection: it counts as begun there."""
+def test_such_a_flow_does_not_continue_if_the_other_end_sends_first(internet, container, agent, family):
+    """The first packet that the kernel sees of the connection comes from outside, so the kernel
+    takes it as begun there."""
     rules = container.rules()
     with internet.network.entered():
         accomplice = socket.create_server(("::", 7777), family=socket.AF_INET6, dualstack_ipv6=True)
@@ -97,11 +99,11 @@ def test_nor_does_one_that_the_other_end_goes_on_with(internet, container, agent
             other_end.settimeout(1)
             agent.use_flow("stowaway")
             with pytest.raises(OSError):
-                assert other_end.recv(100) == b"", "what the agent says comes out"
+                assert other_end.recv(100) == b"", "the agent's data comes out"
                 raise ConnectionResetError
 
 
-def test_who_asked_meanwhile_can_ask_again_from_the_same_port(container, agent, family):
+def test_a_question_from_a_port_that_asked_meanwhile_is_answered(container, agent, family):
     rules = container.rules()
     query = dns.message.make_query("allowed.example", "A").to_wire()
     ask = f"""
@@ -122,7 +124,7 @@ value = len(s.recv(4096))"""
     assert agent.python(ask)["reached"]
 
 
-def test_a_flow_that_may_be_goes_on(container, agent, family):
+def test_an_allowed_flow_continues(container, agent, family):
     rules = container.rules()
     agent.open_flow("kept", ALLOWED[family], 443)
     assert agent.use_flow("kept")["reached"]
@@ -133,7 +135,7 @@ def test_a_flow_that_may_be_goes_on(container, agent, family):
     assert agent.use_flow("kept")["reached"]
 
 
-def test_a_service_goes_on_answering(container, agent, family):
+def test_a_service_keeps_answering(container, agent, family):
     assert container.connect_from_outside(agent, 8443, family) == b"hello"
     rules = container.rules()
     container.nft("delete table inet ostiary")
@@ -141,15 +143,16 @@ def test_a_service_goes_on_answering(container, agent, family):
     assert container.connect_from_outside(agent, 8443, family) == b"hello"
 
 
-def test_it_is_put_right(container, agent):
+def test_the_rules_are_restored(container, agent):
     rules = container.rules()
     container.nft("delete table inet ostiary")
     eventually(lambda: container.rules() == rules, "the rules are right")
 
 
 @pytest.mark.parametrize("who", ["root"])
-def test_no_file_of_a_root_agent_is_waited_for(container, agent, who):
-    """libnftables reads these when it begins; where one is a pipe that nobody writes to, it would wait for ever."""
+def test_files_of_a_root_agent_do_not_block_a_repair(container, agent, who):
+    """libnftables reads these files when it starts. If one is a pipe without a writer, it would
+    wait forever."""
     rules = container.rules()
     for path in ("/etc/iproute2/rt_marks", "/etc/iproute2/rt_realms", "/etc/iproute2/group", "/etc/connlabel.conf"):
         assert agent.run("sh", "-c", f"mkdir -p {path.rpartition('/')[0]} && mkfifo {path}")["status"] == 0
@@ -157,7 +160,7 @@ def test_no_file_of_a_root_agent_is_waited_for(container, agent, who):
     eventually(lambda: container.rules() == rules, "the rules are right")
 
 
-def test_without_end_it_is_the_end(container, agent):
+def test_continuous_tampering_ends_the_agent(container, agent):
     end = time.monotonic() + 10
     while agent.session.running() and time.monotonic() < end:
         container.nft("flush ruleset")
@@ -166,20 +169,20 @@ def test_without_end_it_is_the_end(container, agent):
     container.eventually_audited("tampering", response="agent_ended")
 
 
-def test_looking_is_not_tampering(container, agent):
+def test_reading_the_rules_is_not_tampering(container, agent):
     container.nft("list", "ruleset")
     container.admitted()
     assert agent.asks_for("allowed.example")
     assert container.audit("tampering") == []
 
 
-def test_other_tables_are_nobodys_business(container, agent):
+def test_a_change_of_other_tables_is_not_tampering(container, agent):
     container.nft("-f", "-", stdin="table inet mine {\nchain c {\ntype filter hook output priority 0\naccept\n}\n}\n")
     container.nft("delete table inet mine")
     assert agent.asks_for("allowed.example")
     assert container.audit("tampering") == []
 
 
-def test_admissions_of_the_gates_own_are_not_tampering(internet, container, agent, who):
+def test_the_gates_own_admissions_are_not_tampering(internet, container, agent, who):
     agent.resolves("allowed.example")
     assert container.audit("tampering") == []

@@ -1,4 +1,5 @@
-"""The journal: what happened, each line as documented; and nothing that befalls it befalls the gate."""
+"""The audit's journal: each event is written as documented, and a problem with the journal does
+not affect the gate."""
 
 import calendar
 import json
@@ -38,20 +39,20 @@ def agent(container, who):
     return container.start_agent("--allow", "allowed.example", "--allow", "*.allowed.example", who=who)
 
 
-def test_a_denied_name_is_named(container, agent):
+def test_a_denied_name_is_audited(container, agent):
     agent.asks("unlisted.example", "TXT")
     container.eventually_audited("deny", kind="name", name="unlisted.example", type="TXT", why="no_rule", count=1)
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_a_denied_packet_is_told_with_destination_port_protocol_and_user(container, agent, who, transport, family):
+def test_a_denied_packet_is_audited_with_destination_port_protocol_and_user(container, agent, who, transport, family):
     agent.connect(UNLISTED[family], 9000, transport)
     container.eventually_audited("deny", kind="packet", address=UNLISTED[family], port=9000, protocol=transport,
                             uid=UIDS[who])
 
 
 @pytest.mark.parametrize("scope", ["container", "user"])
-def test_what_is_denied_at_the_very_end_is_told(new_container, scope):
+def test_a_packet_that_is_denied_at_the_very_end_is_audited(new_container, scope):
     container = new_container()
     sends = f"import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.connect(('{UNLISTED[4]}', 9000)); s.send(b'x')"
     for times in range(1, 6):
@@ -61,13 +62,13 @@ def test_what_is_denied_at_the_very_end_is_told(new_container, scope):
         assert sum(each["count"] for each in denied) == times
 
 
-def test_and_with_the_name_that_led_there(container, agent, family):
+def test_a_denied_packet_is_audited_with_the_name_of_its_address(container, agent, family):
     agent.resolves("another.allowed.example", family)
     agent.connect(ANOTHER[family], 80)
     container.eventually_audited("deny", kind="packet", address=ANOTHER[family], port=80, name="another.allowed.example")
 
 
-def test_the_first_allow_of_a_name_is_told_once(internet, container, agent, who):
+def test_the_first_answer_for_an_allowed_name_is_audited_once(internet, container, agent, who):
     name = f"once-{who}.allowed.example"
     internet.upstream.name(name, host(ALLOWED))
     for kind in ("A", "AAAA", "A"):
@@ -76,7 +77,7 @@ def test_the_first_allow_of_a_name_is_told_once(internet, container, agent, who)
     assert len(container.audit("allow", name=name)) == 1
 
 
-def test_an_admission_is_told(internet, container, agent, who, family):
+def test_an_admission_is_audited(internet, container, agent, who, family):
     name = f"admitted{family}-{who}.allowed.example"
     where = {4: "198.51.100.91", 6: "2001:db8:91::1"}
     internet.upstream.name(name, host(where))
@@ -85,7 +86,7 @@ def test_an_admission_is_told(internet, container, agent, who, family):
     assert 3600 <= event["seconds"] <= 3605
 
 
-def test_a_boot_and_its_end_are_told(new_container, who):
+def test_a_boot_and_its_end_are_audited(new_container, who):
     container = new_container()
     flags = ["--user", "agent"] if who == "agent" else []
     container.boot("sh", "-c", "exit 5", flags=flags)
@@ -97,7 +98,7 @@ def test_a_boot_and_its_end_are_told(new_container, who):
     assert container.audit("exit")[0]["reason"] == "the agent ended with status 5"
 
 
-def test_a_request_to_end_is_told_with_what_the_agent_made_of_it(new_container):
+def test_a_request_to_end_is_audited_with_the_agents_status(new_container):
     container = new_container()
     session = container.start_boot("sh", "-c", "trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done")
     session.read_until("ready")
@@ -106,7 +107,7 @@ def test_a_request_to_end_is_told_with_what_the_agent_made_of_it(new_container):
     assert container.audit("exit")[0]["reason"] == "the agent ended with status 7, after SIGTERM from outside"
 
 
-def test_phase_1_tells_what_became_of_the_plans_names(internet, new_container):
+def test_phase_1_is_audited_with_the_results_for_the_plans_names(internet, new_container):
     container = new_container()
     internet.upstream.name("two.example", addresses("198.51.100.91", "198.51.100.92"))
     container.boot("true", flags=["--allow", "two.example,dead.example"])
@@ -117,10 +118,10 @@ def test_phase_1_tells_what_became_of_the_plans_names(internet, new_container):
     assert "resolved" not in second and 0 <= second["milliseconds"] < 10000
 
 
-def test_what_the_self_test_was_denied_is_not_told_as_the_agents_doing(new_container, who):
+def test_denied_packets_of_the_self_test_are_not_audited_as_the_agents(new_container, who):
     container = new_container()
     agent = container.start_agent(who=who)
-    # Whenever it likes, the kernel tells the routers which groups it listens to: nobody's doing here.
+    # The kernel reports its multicast groups at any time. No process causes these packets.
     tested = [event for event in container.audit("deny") if event.get("icmp_type") != MULTICAST_REPORT]
     assert {event["kind"] for event in tested} == {"name", "packet"}
     assert {event.get("by") for event in tested} == {"self-test"}
@@ -134,7 +135,7 @@ def test_what_the_self_test_was_denied_is_not_told_as_the_agents_doing(new_conta
     assert "by" not in container.audit("deny", name="unlisted.example")[0]
 
 
-def test_an_admission_of_a_range_names_all_of_it(internet, new_container):
+def test_an_admission_of_a_port_range_is_audited_with_the_whole_range(internet, new_container):
     container = new_container()
     internet.upstream.name("range.example", host(ALLOWED))
     container.boot("true", flags=["--allow", "range.example:8000-8099/udp"])
@@ -143,7 +144,7 @@ def test_an_admission_of_a_range_names_all_of_it(internet, new_container):
     assert container.audit("admit", name="range.example")
 
 
-def test_a_boot_that_fails_is_told(new_container):
+def test_a_failed_boot_is_audited(new_container):
     container = new_container()
     container.policy({"allow": [{"host": "dead.example", "required": True}]})
     assert container.boot("true").status == 69
@@ -166,8 +167,8 @@ def test_times_are_utc_and_in_order(container, agent):
     assert abs(newest - time.time()) < 60
 
 
-def test_lines_are_plain_ascii_whatever_was_asked(container, agent):
-    """A name cannot forge a line, nor move a cursor."""
+def test_lines_are_ascii_for_any_name(container, agent):
+    """A name cannot forge a line or move a cursor."""
     labels = [b'a"},{"event":"boot"', b"line\nbreak", b"\x1b[2J", b"\xff\xfe", b"dot.dot", b"back\\slash", b"\0"]
     for label in labels:
         octets = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0" + bytes([len(label)]) + label + b"\4evil\0\0\1\0\1"
@@ -179,7 +180,7 @@ def test_lines_are_plain_ascii_whatever_was_asked(container, agent):
     assert all(json.loads(line) for line in raw.splitlines())
 
 
-def test_a_flood_is_counted_and_not_written_out(internet, new_container, who):
+def test_a_flood_of_denied_names_is_counted_and_not_written_in_full(internet, new_container, who):
     container = new_container()
     agent = container.start_agent(who=who)
     already = sum(event["count"] for event in container.audit("deny"))
@@ -190,7 +191,7 @@ def test_a_flood_is_counted_and_not_written_out(internet, new_container, who):
     assert len(container.audit("deny")) < 1_000
 
 
-def test_a_flood_of_packets_is_counted_too(new_container, who, family):
+def test_a_flood_of_denied_packets_is_counted(new_container, who, family):
     container = new_container()
     agent = container.start_agent(who=who)
     agent.python(f"""
@@ -204,40 +205,40 @@ for _ in range(3000):
     assert len(container.audit("deny")) < 600
 
 
-# Where it goes ----------------------------------------------------------------------------------------------
+# Destinations -------------------------------------------------------------------------------------
 
-def test_it_is_roots(container, agent):
+def test_only_root_can_read_the_journal(container, agent):
     status = container.at("/var/log/ostiary/audit.jsonl").stat()
     assert status.st_uid == 0 and status.st_mode & 0o7777 == 0o640
 
 
-def test_the_agent_cannot_write_it(agent, who):
+def test_the_agent_cannot_write_the_journal(agent, who):
     if who == "root":
-        pytest.skip("the file is root's")
+        pytest.skip("root can write root's file")
     assert not agent.python("open('/var/log/ostiary/audit.jsonl', 'a')")["reached"]
 
 
-def test_to_a_file(new_container):
+def test_the_audit_can_go_to_a_file(new_container):
     container = new_container()
     container.mkdir("/var/log/mine")
     assert container.boot("true", flags=["--audit", "/var/log/mine/journal"]).status == 0
     assert container.audit("exit", path="/var/log/mine/journal") and not container.exists("/var/log/ostiary")
 
 
-def test_to_standard_error(new_container):
+def test_the_audit_can_go_to_standard_error(new_container):
     container = new_container()
     result = container.boot("true", flags=["--audit", "stderr"])
     events = [json.loads(line)["event"] for line in result.stderr.splitlines() if line.startswith("{")]
     assert events[0] == "boot" and events[-1] == "exit" and not container.exists("/var/log/ostiary")
 
 
-def test_to_nowhere(new_container):
+def test_the_audit_can_be_switched_off(new_container):
     container = new_container()
     result = container.boot("true", flags=["--audit", "none"])
     assert result.status == 0 and "{" not in result.stderr and not container.exists("/var/log/ostiary")
 
 
-def test_where_the_usual_place_cannot_be_written_to_standard_error(new_container):
+def test_if_the_default_file_cannot_be_written_the_audit_goes_to_standard_error(new_container):
     container = new_container()
     container.make_read_only("/var/log")
     result = container.boot("true")
@@ -245,7 +246,7 @@ def test_where_the_usual_place_cannot_be_written_to_standard_error(new_container
     assert "--audit" in result.stderr
 
 
-def test_a_place_that_was_asked_for_and_cannot_be_written_is_an_error(new_container):
+def test_a_chosen_file_that_cannot_be_written_is_an_error(new_container):
     container = new_container()
     container.make_read_only("/var/log")
     result = container.boot("touch", "/work/started", flags=["--audit", "/var/log/mine"])
@@ -253,7 +254,7 @@ def test_a_place_that_was_asked_for_and_cannot_be_written_is_an_error(new_contai
     assert "/var/log/mine" in result.stderr.splitlines()[-1]
 
 
-def test_a_link_in_its_place_is_not_followed(new_container):
+def test_a_symlink_instead_of_the_journal_is_not_followed(new_container):
     container = new_container()
     container.write("/etc/precious", "precious\n")
     container.mkdir("/var/log/ostiary")
@@ -262,7 +263,7 @@ def test_a_link_in_its_place_is_not_followed(new_container):
     assert container.read("/etc/precious") == "precious\n"
 
 
-# What befalls it --------------------------------------------------------------------------------------------
+# Problems -----------------------------------------------------------------------------------------
 
 @pytest.fixture
 def small_disk(new_container):
@@ -304,11 +305,11 @@ def test_a_full_disk_does_not_stop_the_gate(internet, small_disk, who):
     whole = [json.loads(line) for line in lines if is_whole(line)]
     cut_short = len(lines) - len(whole)
     lost = sum(line["count"] for line in whole if line["event"] == "events_lost")
-    assert 0 < lost and cut_short <= lost, "what was cut short is counted as well"
+    assert 0 < lost and cut_short <= lost, "lines that were cut short are counted as well"
 
 
-def test_a_file_as_large_as_files_may_be_does_not_stop_the_gate(internet, new_container, who):
-    """ulimit -f: the kernel has a signal for that."""
+def test_a_file_at_its_size_limit_does_not_stop_the_gate(internet, new_container, who):
+    """With ulimit -f, the kernel sends a signal."""
     container, most = new_container(), 20000
     agent = container.start_agent("--allow", "allowed.example", who=who,
                          prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
@@ -332,7 +333,7 @@ def test_a_closed_pipe_does_not_stop_the_gate(internet, new_container, who):
     assert agent.session.wait().status == 0
 
 
-def test_a_pipe_that_nobody_reads_does_not_stop_the_gate(new_container, who):
+def test_a_pipe_without_a_reader_does_not_stop_the_gate(new_container, who):
     container = new_container()
     agent = container.start_agent("--allow", "allowed.example", "--audit", "stderr", who=who)
     flood = agent.flood("n%d.unlisted.example", 20_000, GATE[4], patience=60)
@@ -350,8 +351,8 @@ def test_a_journal_that_was_deleted_or_truncated_does_not_stop_the_gate(new_cont
     assert agent.asks_for("allowed.example") == [ALLOWED[4]]
 
 
-def test_half_a_line_of_somebody_elses_does_not_stop_the_gate(new_container, who):
-    """As the keeper leaves it where the disk is full."""
+def test_an_incomplete_line_in_the_file_does_not_stop_the_gate(new_container, who):
+    """The keeper leaves such a line if the disk is full."""
     container = new_container()
     agent = container.start_agent("--allow", "allowed.example", who=who)
     gate = container.gate(agent.session)

@@ -1,4 +1,5 @@
-"""The audit's files: bounded together, the newest kept, what is deleted counted."""
+"""The audit's files have a total size limit. The newest events are kept, and deleted ones are
+counted."""
 
 import json
 import os
@@ -28,14 +29,15 @@ def agent(container, who):
 
 
 def flood(agent, tag, rounds):
-    """About 350 kB of lines a round."""
+    """Each round writes about 350 kB of lines."""
     for number in range(rounds):
         agent.flood(f"{tag}{number}n%d.{LONG}.unlisted.example", 2_000, GATE[4], patience=30)
-        time.sleep(1.05)  # a window of the fold
+        time.sleep(1.05)  # longer than a window of the fold
 
 
-def the_newest_is_in(read, agent):
-    """A line that is written while the file is renamed stays in the old one, so one of several must be there."""
+def newest_event_is_in(read, agent):
+    """A line that is written during the rename stays in the old file, so one of several must be
+    in this file."""
     def seen():
         agent.asks("last.unlisted.example")
         return "last.unlisted.example" in read()
@@ -50,9 +52,9 @@ def lines(container, path):
     return [json.loads(line) for line in container.read(path).splitlines() if line]
 
 
-def test_a_flood_takes_no_more_than_the_limit_and_the_newest_stays(container, agent):
+def test_a_flood_stays_within_the_limit_and_the_newest_events_are_kept(container, agent):
     flood(agent, "a", 8)
-    the_newest_is_in(lambda: container.read(JOURNAL), agent)
+    newest_event_is_in(lambda: container.read(JOURNAL), agent)
     assert len(sizes(container)) == 4 and sum(sizes(container)) <= MIB and max(sizes(container)) <= MIB / 4
     assert sorted(os.listdir(container.at(JOURNAL).parent)) == sorted(os.path.basename(path) for path in FILES)
     for path in FILES[:3]:
@@ -61,17 +63,17 @@ def test_a_flood_takes_no_more_than_the_limit_and_the_newest_stays(container, ag
     assert {container.at(path).stat().st_mode & 0o7777 for path in FILES} == {0o640}
 
 
-def test_the_newest_is_kept_after_a_gate_was_killed_too(container, agent):
+def test_the_newest_events_are_kept_after_a_gate_was_killed(container, agent):
     flood(agent, "a", 2)
     gate = container.gate(agent.session)
     os.kill(gate, signal.SIGKILL)
     eventually(lambda: container._gates(agent.session) not in ([], [gate]), "another gate runs")
     flood(agent, "b", 6)
-    the_newest_is_in(lambda: container.read(JOURNAL), agent)
+    newest_event_is_in(lambda: container.read(JOURNAL), agent)
     assert sum(sizes(container)) <= MIB and max(sizes(container)) <= MIB / 4
 
 
-def test_who_follows_the_name_sees_the_newest(container, agent):
+def test_a_reader_that_follows_the_file_name_sees_the_newest_events(container, agent):
     with subprocess.Popen(["tail", "-n", "+1", "-F", container.at(JOURNAL)], stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL) as tail:
         try:
@@ -86,13 +88,13 @@ def test_who_follows_the_name_sees_the_newest(container, agent):
             while read().count(b'"event":"rotated"') < 2 and rounds < 20:  # a slow gate loses questions
                 flood(agent, f"t{rounds}", 1)
                 rounds += 1
-            the_newest_is_in(lambda: read().decode(), agent)
+            newest_event_is_in(lambda: read().decode(), agent)
             assert seen.count(b'"event":"rotated"') >= 2
         finally:
             tail.terminate()
 
 
-def test_where_no_new_file_can_be_made_the_file_keeps_within_its_share(container, agent):
+def test_if_no_new_file_can_be_made_the_file_stays_within_its_share(container, agent):
     container.mkdir(f"{JOURNAL}.new")
     flood(agent, "a", 3)
     assert sizes(container) == [container.at(JOURNAL).stat().st_size] and sizes(container)[0] <= MIB / 4
@@ -101,7 +103,7 @@ def test_where_no_new_file_can_be_made_the_file_keeps_within_its_share(container
     assert agent.asks("x.unlisted.example")
 
 
-def test_one_that_is_too_large_already_is_rotated_by_the_boot(container):
+def test_a_file_that_is_too_large_at_the_boot_is_rotated(container):
     container.mkdir("/var/log/ostiary")
     container.write(JOURNAL, '{"event":"old"}\n' * 20_000)
     container.at(JOURNAL).chmod(0o600)
@@ -111,7 +113,7 @@ def test_one_that_is_too_large_already_is_rotated_by_the_boot(container):
     assert len(lines(container, f"{JOURNAL}.1")) == 20_000
 
 
-def test_a_file_that_comes_as_a_descriptor_is_not_ours_to_bound(container, who):
+def test_a_file_that_is_given_as_a_descriptor_is_not_limited(container, who):
     container.write("/opt/journal", "")
     def hand_on():
         os.dup2(os.open("/opt/journal", os.O_WRONLY | os.O_APPEND), 7)

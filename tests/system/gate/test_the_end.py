@@ -1,4 +1,4 @@
-"""What is left when the program has ended."""
+"""The state of the container after ostiary has ended."""
 
 import os
 import signal
@@ -28,20 +28,20 @@ def leave(agent):
 
 @pytest.mark.parametrize("keep, kept", [([], True), (ALWAYS, True), (NEVER, False)],
                          ids=["default", "always", "never"])
-def test_the_rules_stay_where_the_network_ends_with_us(container, who, keep, kept):
+def test_the_rules_stay_if_the_network_ends_with_ostiary(container, who, keep, kept):
     leave(container.start_agent(*keep, who=who))
     assert bool(container.rules()) == kept
 
 
 @pytest.mark.parametrize("keep, kept", [([], False), (ALWAYS, True), (NEVER, False)],
                          ids=["default", "always", "never"])
-def test_the_rules_go_where_the_network_outlives_us(container, who, keep, kept):
-    """As under `ip netns exec`, or beside an init of somebody else's: process 1 is not ours."""
+def test_the_rules_are_removed_if_the_network_outlives_ostiary(container, who, keep, kept):
+    """As under `ip netns exec`, or beside another init: process 1 is not ostiary."""
     leave(container.start_agent(*keep, who=who, pid_1=False))
     assert bool(container.rules()) == kept
 
 
-def test_a_session_that_comes_after_the_rules_have_gone_is_refused(internet, container, who):
+def test_a_session_after_the_rules_were_removed_is_refused(internet, container, who):
     leave(container.start_agent(who=who, pid_1=False))
     internet.forget()
     late = container.run("exec", "--", "bash", "-c", f": >/dev/tcp/{UNLISTED[4]}/443", pid_1=False)
@@ -49,7 +49,7 @@ def test_a_session_that_comes_after_the_rules_have_gone_is_refused(internet, con
     assert internet.packets() == []
 
 
-def test_the_resolver_is_the_gate_while_it_runs_and_then_what_it_was(container, who):
+def test_resolv_conf_names_the_gate_while_it_runs_and_is_restored_afterwards(container, who):
     agent = container.start_agent(who=who)
     text = container.read("/etc/resolv.conf")
     servers = [line.split()[1] for line in text.splitlines() if line.startswith("nameserver")]
@@ -60,15 +60,15 @@ def test_the_resolver_is_the_gate_while_it_runs_and_then_what_it_was(container, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_is_put_back_when_a_signal_ends_us(container, who, number):
+def test_resolv_conf_is_restored_if_a_signal_ends_ostiary(container, who, number):
     agent = container.start_agent(who=who)
     agent.session.signal(number)
     agent.session.wait()
     assert container.read("/etc/resolv.conf") == ORIGINAL
 
 
-def test_it_is_written_in_place(container, who):
-    """In a container it is a bind mount: another file in its place would be seen by nobody."""
+def test_resolv_conf_is_written_in_place(container, who):
+    """In a container it is a bind mount. A new file would not be visible there."""
     number = container.at("/etc/resolv.conf").stat().st_ino
     agent = container.start_agent(who=who)
     assert container.at("/etc/resolv.conf").stat().st_ino == number
@@ -76,8 +76,8 @@ def test_it_is_written_in_place(container, who):
     assert container.at("/etc/resolv.conf").stat().st_ino == number
 
 
-def test_one_that_cannot_be_written_is_no_obstacle(internet, container, who):
-    """The redirect serves alone."""
+def test_a_read_only_resolv_conf_does_not_matter(internet, container, who):
+    """The redirect alone is enough."""
     container.make_read_only("/etc/resolv.conf")
     agent = container.start_agent("--allow", "allowed.example", who=who)
     assert container.read("/etc/resolv.conf") == ORIGINAL
@@ -85,7 +85,7 @@ def test_one_that_cannot_be_written_is_no_obstacle(internet, container, who):
     assert leave(agent).status == 0
 
 
-def test_none_at_all_is_no_obstacle_where_an_upstream_is_named(internet, container, who):
+def test_without_resolv_conf_an_upstream_in_a_flag_is_enough(internet, container, who):
     container.at("/etc/resolv.conf").unlink()
     agent = container.start_agent("--allow", "allowed.example", "--upstream", RESOLVER[4], who=who)
     assert agent.asks_for("allowed.example") == [ALLOWED[4]]
@@ -95,7 +95,7 @@ def test_none_at_all_is_no_obstacle_where_an_upstream_is_named(internet, contain
 @pytest.mark.parametrize("text", ["nameserver 203.0.113.66\n", "", "# The gate of ostiary answers here; what was here "
                                   "before is behind #ostiary.\n#ostiary nameserver 203.0.113.66\n"],
                          ids=["another server", "nothing", "what looks like ours"])
-def test_an_agent_that_rewrites_it_does_not_choose_the_next_boots_resolver(container, who, text):
+def test_an_agent_that_rewrites_resolv_conf_does_not_choose_the_next_boots_upstream(container, who, text):
     agent = container.start_agent(who=who)
     outcome = agent.python(f"open('/etc/resolv.conf', 'w').write({text!r})")
     assert outcome["reached"] == (who == "root")
@@ -103,7 +103,7 @@ def test_an_agent_that_rewrites_it_does_not_choose_the_next_boots_resolver(conta
     assert container.read("/etc/resolv.conf") == ORIGINAL
 
 
-def test_an_agent_that_puts_a_link_in_its_place_has_nothing_written_through_it(container, who):
+def test_a_symlink_that_the_agent_puts_there_is_not_followed(container, who):
     container.write("/etc/precious", "precious\n", mode=0o600)
     agent = container.start_agent(who=who)
     agent.python("os.unlink('/etc/resolv.conf'); os.symlink('/etc/precious', '/etc/resolv.conf')")
@@ -111,8 +111,8 @@ def test_an_agent_that_puts_a_link_in_its_place_has_nothing_written_through_it(c
     assert container.read("/etc/precious") == "precious\n"
 
 
-def test_the_gate_ends_with_the_agent_and_not_before(internet, container, who):
-    """A last export needs names and network until the agent has ended."""
+def test_the_gate_ends_after_the_agent(internet, container, who):
+    """A last telemetry export needs DNS and the network until the agent has ended."""
     script = ("import signal, socket, sys, time\n"
               "def last(*_):\n"
               "    time.sleep(0.3)\n"
@@ -128,7 +128,7 @@ def test_the_gate_ends_with_the_agent_and_not_before(internet, container, who):
     assert session.wait().status == 7
 
 
-def test_the_agents_status_is_ours(container, who):
+def test_ostiary_ends_with_the_agents_status(container, who):
     flags = ["--user", "agent"] if who == "agent" else []
     assert container.boot("sh", "-c", "exit 41", flags=flags).status == 41
     assert container.boot("sh", "-c", "kill -KILL $$", flags=flags).status == 137
@@ -142,7 +142,7 @@ def test_no_process_is_left(container, who):
     eventually(lambda: not os.path.exists(f"/proc/{gate}"), "the gate is gone")
 
 
-def test_a_boot_that_failed_says_that_the_rules_stay_and_what_removes_them(internet, new_container):
+def test_a_failed_boot_says_that_the_rules_stay_and_how_to_remove_them(internet, new_container):
     container = new_container()
     container.policy({"allow": [{"host": "missing.example", "required": True}]})
     result = container.boot("true", pid_1=False)
@@ -152,7 +152,7 @@ def test_a_boot_that_failed_says_that_the_rules_stay_and_what_removes_them(inter
     assert "missing.example" in error, result
 
 
-def test_a_boot_that_failed_before_there_were_rules_does_not_speak_of_them(new_container):
+def test_a_boot_that_failed_before_the_rules_does_not_mention_them(new_container):
     container = new_container()
     result = container.boot("true", flags=["--workdir", "/no/such"], pid_1=False)
     assert result.status == 78 and not container.rules() and "rules stay" not in result.stderr, result

@@ -1,4 +1,4 @@
-"""The README's first run works, and docs/troubleshooting.md quotes what ostiary writes."""
+"""The README's first run works, and docs/troubleshooting.md quotes ostiary's output correctly."""
 
 import json
 import re
@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text()
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
 QUOTED_EVENTS = [json.loads(line) for line in re.findall(r'^\{"event".*$', TROUBLESHOOTING, re.M)]
 QUOTED_ERRORS = re.findall(r"^ostiary: error: .*$", TROUBLESHOOTING, re.M)
-NOT_RESOLVED, NO_CONNECTION = 6, 7  # curl's
+NOT_RESOLVED, NO_CONNECTION = 6, 7  # curl's exit statuses
 SETPRIV = "/usr/bin/setpriv"
 OSTIARY = "/opt/bin/ostiary"
 
@@ -37,14 +37,14 @@ def first_run(container, url):
 
 
 def listed(container, kind):
-    """What the README's jq prints for names, or for packets."""
+    """The output of the README's jq command for names or packets."""
     programs = re.findall(r"^    sudo jq -r '(.*)' /var/log/ostiary/audit.jsonl$", README, re.M)
     program, = [each for each in programs if f'"{kind}"' in each]
     return subprocess.run(["jq", "-r", program, container.at("/var/log/ostiary/audit.jsonl")], capture_output=True, text=True,
                           check=True).stdout
 
 
-def test_the_first_run_reaches_the_allowed_host_and_no_other(container):
+def test_the_first_run_reaches_the_allowed_host_only(container):
     assert first_run(container, "https://example.com").status not in (NOT_RESOLVED, NO_CONNECTION)
     assert first_run(container, "https://example.org").status == NOT_RESOLVED
     assert "example.org\tA\tno_rule\n" in listed(container, "name")
@@ -56,7 +56,7 @@ def test_the_readmes_lists_show_denied_packets(container):
     assert "203.0.113.66\t443\ttcp\t\t\n" in listed(container, "packet")
 
 
-def test_the_denials_quoted_are_those_in_the_audit(container):
+def test_the_quoted_denials_are_as_in_the_audit(container):
     agent = container.start_agent("--allow", "example.com", "--allow", "*.lab.example.com", "--allow", "gone.example.net")
     agent.asks("www.example.org")
     agent.asks("db.lab.example.com")
@@ -75,7 +75,7 @@ def error_of(result):
     return re.sub(r"process \d+", "process 97", result.stderr.splitlines()[-1])
 
 
-def test_the_errors_quoted_are_those_that_a_boot_ends_with(container):
+def test_the_quoted_errors_are_those_of_failed_boots(container):
     env = {"PATH": "/usr/bin:/bin"}
     assert error_of(container.launch(SETPRIV, "--bounding-set", "-net_admin", OSTIARY, "run", "--", "true", stdin=b"").wait()) in QUOTED_ERRORS
     assert error_of(container.launch(OSTIARY, "run", "--", "true", uid=AGENT, stdin=b"").wait()) in QUOTED_ERRORS

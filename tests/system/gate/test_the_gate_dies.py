@@ -1,4 +1,5 @@
-"""The gate killed at any moment: what is open stays open, nothing new opens, and it comes back or the agent goes."""
+"""The gate is killed at any moment: open flows continue, nothing new opens, and the gate restarts
+or the agent ends."""
 
 import json
 import os
@@ -41,7 +42,7 @@ def kill(container, agent, number=signal.SIGKILL):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
-def test_it_comes_back(internet, container, agent, number):
+def test_the_gate_restarts(internet, container, agent, number):
     before = kill(container, agent, number)
     eventually(lambda: container._gates(agent.session) not in ([], [before]), "another gate runs")
     assert agent.asks_for("new.later.example") == [ALLOWED[4]]
@@ -50,7 +51,7 @@ def test_it_comes_back(internet, container, agent, number):
     container.eventually_audited("gate_restarted")
 
 
-def test_admissions_survive_it(internet, container, agent, family):
+def test_admissions_survive_a_restart(internet, container, agent, family):
     admitted = container.admitted()
     kill(container, agent)
     assert agent.connect(ALLOWED[family], 443)["reached"]
@@ -58,13 +59,13 @@ def test_admissions_survive_it(internet, container, agent, family):
     assert container.rules()
 
 
-def test_open_flows_survive_it(container, agent, family):
+def test_open_flows_survive_a_restart(container, agent, family):
     agent.open_flow("flow", ALLOWED[family], 443)
     kill(container, agent)
     assert agent.use_flow("flow")["reached"]
 
 
-def test_while_it_stands_still_nothing_new_is_open(internet, container, agent, family):
+def test_while_the_gate_is_stopped_nothing_new_opens(internet, container, agent, family):
     gate = kill(container, agent, signal.SIGSTOP)
     try:
         for server in (GATE, UNLISTED):
@@ -81,15 +82,14 @@ def test_while_it_stands_still_nothing_new_is_open(internet, container, agent, f
     assert agent.asks_for("other.later.example")
 
 
-def test_a_question_asked_meanwhile_waits_for_the_next_gate(container, agent):
+def test_a_question_waits_for_the_next_gate(container, agent):
     for _ in range(3):
         kill(container, agent)
         assert agent.asks_for("allowed.example") == [ALLOWED[4]]
         time.sleep(0.1)
 
 
-def test_killed_at_any_moment_it_breaks_no_promise(internet, container, agent, who):
-    """An address that was told can be reached, whenever the gate died."""
+def test_an_answered_address_can_be_reached_whenever_the_gate_is_killed(internet, container, agent, who):
     internet.upstream.name("*.later.example", lambda question: addresses(
         f"198.51.100.{int(question.name.partition('.')[0][1:]) % 250 + 1}")(question))
     session = agent.session
@@ -102,10 +102,10 @@ def test_killed_at_any_moment_it_breaks_no_promise(internet, container, agent, w
     result = json.loads(agent._line(30))["value"]
     assert result["broken"] == [] and result["made"] == 300
     stray_packets = internet.stray_packets(*[(f"198.51.100.{n}", 443) for n in range(1, 251)])
-    assert [packet for packet in stray_packets if packet.protocol != socket.IPPROTO_ICMP] == []  # that nobody waits any more
+    assert [packet for packet in stray_packets if packet.protocol != socket.IPPROTO_ICMP] == []  # to a question whose client has timed out
 
 
-def test_one_that_dies_while_it_begins_is_a_death_like_others(container, agent):
+def test_a_gate_that_dies_while_it_starts_is_restarted(container, agent):
     first_process = container.agent_of(agent.session)
     before = kill(container, agent)
     seen = lambda: [pid for pid in processes.children(agent.session.program)
@@ -120,8 +120,8 @@ def test_one_that_dies_while_it_begins_is_a_death_like_others(container, agent):
     assert len(container.audit("gate_died")) == 2
 
 
-def test_it_comes_back_where_nobody_reads_what_the_keeper_says(container, agent):
-    agent.session.err.open = False  # for all that we read
+def test_the_gate_restarts_if_the_keepers_output_is_not_read(container, agent):
+    agent.session.err.open = False  # for the test's reads
     full = os.open(f"/proc/{agent.session.program}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
     try:
         for size in (4096, 1):
@@ -134,7 +134,7 @@ def test_it_comes_back_where_nobody_reads_what_the_keeper_says(container, agent)
     assert agent.asks_for("new.later.example") == [ALLOWED[4]]
 
 
-def test_deaths_without_end_are_the_end(container, agent):
+def test_too_many_deaths_end_the_agent(container, agent):
     end = time.monotonic() + 20
     while agent.session.running() and time.monotonic() < end:
         for gate in container._gates(agent.session):
@@ -151,7 +151,7 @@ def test_deaths_without_end_are_the_end(container, agent):
 
 
 def test_nothing_opens_when_the_keeper_dies(internet, container, agent, family):
-    """The container ends; whoever is still in its network stays behind the rules."""
+    """The container ends. Other processes in its network stay behind the rules."""
     agent.session.signal(signal.SIGKILL)
     agent.session.wait()
     beside = container.start_process_without_gate("root")
@@ -162,8 +162,8 @@ def test_nothing_opens_when_the_keeper_dies(internet, container, agent, family):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize("who", ["root"])
-def test_a_root_agent_that_takes_on_the_gates_number_opens_nothing(internet, container, agent, family, number):
-    """It may end the gate, or stop it. So no rule trusts a number, and nothing fails open."""
+def test_a_root_agent_with_the_gates_uid_opens_nothing(internet, container, agent, family, number):
+    """It can kill or stop the gate. No rule trusts a uid, so that nothing opens."""
     gate, rules = container.gate(agent.session), container.rules()
     uid, inside = int(processes.field(gate, "Uid").split()[0]), int(processes.field(gate, "NSpid").split()[-1])
     agent.run("setpriv", f"--reuid={uid}", "--clear-groups", "sh", "-c", f"kill -{int(number)} {inside}")
@@ -187,20 +187,19 @@ def test_the_next_gate_is_as_confined_as_the_first(container, agent):
     assert os.stat(f"/proc/{gate}/environ").st_uid == 0
 
 
-def test_it_ends_in_order_with_questions_outstanding(internet, container):
+def test_the_gate_ends_in_order_with_questions_outstanding(internet, container):
     internet.upstream.name("*.silent.example", silence_for_ever)
     agent = container.start_agent("--allow", "*.silent.example", pid_1=False)
     query = dns.message.make_query("one.silent.example", "A").to_wire().hex()
     assert not agent.ask(query, GATE[4], timeout=0.1)["reached"]
     gate = container.gate(agent.session)
-    os.kill(agent.session.pid, signal.SIGSTOP)  # so that nobody takes note of its end before us
+    os.kill(agent.session.pid, signal.SIGSTOP)  # so that the test sees its end first
     agent.session.signal(signal.SIGKILL)
     eventually(lambda: processes.field(gate, "State").startswith("Z"), "the gate has ended, as its keeper has")
     assert open(f"/proc/{gate}/stat").read().split()[-1] == "0"
 
 
-def test_an_agent_that_is_root_has_nothing_of_its_own_in_the_next_gate(container):
-    """What it put where programs are loaded from is not loaded."""
+def test_a_root_agent_cannot_load_a_library_into_the_next_gate(container):
     agent = container.start_agent("--allow", "allowed.example", who="root")
     planted = agent.python("""
 import glob

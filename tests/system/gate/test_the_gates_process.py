@@ -1,4 +1,4 @@
-"""What the gate's process may do and know: hardly anything."""
+"""The privileges and the knowledge of the gate's process: the minimum."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def gate(container, agent):
     return container.gate(agent.session)
 
 
-def test_it_has_a_user_and_a_group_of_its_own(container, agent, gate):
+def test_the_gate_has_its_own_user_and_group(container, agent, gate):
     uids = set(processes.field(gate, "Uid").split())
     assert len(uids) == 1 and uids == set(processes.field(gate, "Gid").split())
     assert not processes.field(gate, "Groups").split()
@@ -45,33 +45,33 @@ def test_it_has_a_user_and_a_group_of_its_own(container, agent, gate):
     assert f":{uids.pop()}:" not in container.read("/etc/passwd")
 
 
-def test_it_has_one_capability_and_can_have_no_other(gate):
+def test_the_gate_has_one_capability_and_cannot_get_another(gate):
     assert names_of(processes.field(gate, "CapEff")) == {"NET_ADMIN"}
     assert names_of(processes.field(gate, "CapPrm")) == {"NET_ADMIN"}
     assert names_of(processes.field(gate, "CapBnd")) <= {"NET_ADMIN"}
     assert names_of(processes.field(gate, "CapInh")) == names_of(processes.field(gate, "CapAmb")) == set()
 
 
-def test_it_gains_nothing_by_executing_and_is_held_by_a_filter(gate):
+def test_the_gate_has_no_new_privs_and_a_filter(gate):
     assert processes.field(gate, "NoNewPrivs") == "1"
     assert processes.field(gate, "Seccomp") == "2"
 
 
-def test_nobody_of_its_own_user_may_look_into_it(gate):
-    """Not dumpable: what is in /proc/PID belongs to root."""
+def test_a_process_of_the_gates_user_cannot_read_its_proc_files(gate):
+    """The gate is not dumpable: root owns the files in /proc/PID."""
     assert os.stat(f"/proc/{gate}/environ").st_uid == 0 and os.stat(f"/proc/{gate}/mem").st_uid == 0
 
 
-def test_it_leaves_no_core(gate):
+def test_the_gate_leaves_no_core_dump(gate):
     limits = open(f"/proc/{gate}/limits").read()
     assert re.search(r"Max core file size\s+0\s+0\s", limits) or os.stat(f"/proc/{gate}/environ").st_uid == 0
 
 
-def test_its_environment_is_empty(gate):
+def test_the_gates_environment_is_empty(gate):
     assert open(f"/proc/{gate}/environ", "rb").read().strip(b"\0") == b""
 
 
-def test_its_arguments_hold_no_secret(gate):
+def test_the_gates_arguments_contain_no_secret(gate):
     assert not shows_a_secret(open(f"/proc/{gate}/cmdline").read())
 
 
@@ -88,26 +88,26 @@ def memory_of(pid):
                     pass
 
 
-def test_no_secret_is_anywhere_in_its_memory(container, agent, gate):
+def test_the_gates_memory_contains_no_secret(container, agent, gate):
     pieces = list(memory_of(gate))
-    assert any(b"allowed.example" in piece for piece in pieces)  # that it was its memory
+    assert any(b"allowed.example" in piece for piece in pieces)  # this was the gate's memory
     assert not any(MARKER.encode() in piece for piece in pieces)
 
 
-def test_its_descriptors_are_sockets_and_the_journal(container, gate):
+def test_the_gates_descriptors_are_sockets_and_the_journal(container, gate):
     links = [os.readlink(f"/proc/{gate}/fd/{fd}") for fd in os.listdir(f"/proc/{gate}/fd")]
     files = [link for link in links if link.startswith("/") and link != "/dev/null"]
     assert [link for link in files if not link.endswith("/audit.jsonl") and "memfd" not in link] == []
 
 
-def test_no_secret_is_in_the_journal_the_log_or_the_state_for_others(container, agent):
+def test_journal_log_and_readable_state_contain_no_secret(container, agent):
     assert not shows_a_secret(container.read("/var/log/ostiary/audit.jsonl"))
     agent.asks("unlisted.example")
     agent.session._pump(0)
     assert not shows_a_secret(agent.session.err.data.decode())
 
 
-def test_no_secret_is_told_when_it_crashes(container, agent, gate):
+def test_a_crash_of_the_gate_shows_no_secret(container, agent, gate):
     os.kill(gate, signal.SIGABRT)
     eventually(lambda: container._gates(agent.session) not in ([], [gate]), "another gate runs")
     agent.session._pump(0)
@@ -116,7 +116,7 @@ def test_no_secret_is_told_when_it_crashes(container, agent, gate):
 
 @pytest.mark.parametrize("env", [TRIO, COLLECTOR, {"OSTIARY_TELEMETRY": json.dumps(MODULE)}],
                          ids=["trio", "collector", "module"])
-def test_no_process_but_the_agent_and_its_keeper_has_a_secret_in_its_environment(new_container, env):
+def test_only_agent_and_keeper_have_a_secret_in_their_environment(new_container, env):
     container = new_container()
     agent = container.start_agent(env=env)
     allowed = {agent.session.program, container.agent_of(agent.session)}

@@ -1,5 +1,5 @@
-"""A packet to an admitted address goes the way that the routes say, also where a program asks for the link itself. So a
-neighbour that answers for that address receives nothing."""
+"""A packet to an admitted address takes the route of that address, even if a program asks for the
+link directly. A neighbour that claims the address receives nothing."""
 
 import contextlib
 import fcntl
@@ -13,7 +13,7 @@ import pytest
 
 from support.behaviours import host
 from support.capture import Capture
-from support.misdirection import STRAIGHT, STRAIGHT_BY_DATAGRAM, straight
+from support.forged_packets import STRAIGHT, STRAIGHT_BY_DATAGRAM, straight
 from support.neighbour import Neighbour
 from support.outcomes import assert_reached
 from support.rootfs import OTHER
@@ -43,7 +43,7 @@ def agent(container, scope_and_user):
 
 @pytest.fixture(scope="module")
 def neighbours(internet, container, agent):
-    """One on each link, by the name of the sandbox's interface."""
+    """A hostile neighbour on each link, by the name of the container's interface."""
     with contextlib.ExitStack() as made:
         yield {inside: made.enter_context(contextlib.closing(Neighbour(
                    internet.network, outside, container.link.network, inside, container.link.gateway.values())))
@@ -58,7 +58,7 @@ def state(request, container, agent, neighbours):
 FORMS = [*itertools.product(STRAIGHT, ["tcp", "udp"]), *itertools.product(STRAIGHT_BY_DATAGRAM, ["udp"])]
 
 
-# The rules are the same in every state, so that one kind of destination is enough in the later ones.
+# The rules are the same in every state, so the later states test one kind of destination only.
 ALL = [(state, to) for state in STATES for to in ("IPv4", "IPv6", "mapped") if state == STATES[0] or to == "IPv4"]
 
 
@@ -76,20 +76,21 @@ def test_a_neighbour_gets_no_packet_for_an_admitted_address(container, agent, ne
 
 
 @pytest.fixture
-def own_home(new_container):
+def private_container(new_container):
     container = new_container()
     container.link.network.ip("address add 2001:db8:7::2/64 dev eth0 nodad")
     return container
 
 
 @pytest.mark.parametrize("near", ["2001:db8:7::789a:bcde", "fe80::789a:bcde%eth0"])
-def test_nor_over_ipv6_from_a_cork_that_a_mapped_address_rewrote(internet, own_home, scope_and_user, near):
-    """A connect() that fails has written parts of the admitted address over the destination of the corked datagram."""
+def test_a_neighbour_gets_no_corked_packet_that_a_mapped_address_changed(internet, private_container, scope_and_user, near):
+    """A failed connect() overwrites parts of the corked datagram's destination with the admitted
+    address."""
     far = "2001:db8:10:1:2:3456:789a:bcde"
     scope, who = scope_and_user
     internet.upstream.name("far.example", host({4: ALLOWED[4], 6: far}))
-    agent = own_home.start_agent("--scope", scope, "--allow", "far.example:443/both", who=who)
-    link = own_home.link
+    agent = private_container.start_agent("--scope", scope, "--allow", "far.example:443/both", who=who)
+    link = private_container.link
     with contextlib.closing(Neighbour(internet.network, link.outside_name, link.network, "eth0",
                                       link.gateway.values())) as neighbour:
         agent.resolves("far.example", 6)
@@ -111,7 +112,7 @@ for step in 2 * (lambda: s.sendmsg([b"secret"], [source], socket.MSG_MORE, link)
 
 
 @pytest.mark.parametrize("kind", ["SOCK_STREAM", "SOCK_DGRAM"])
-def test_the_admitted_host_gets_it(agent, neighbours, kind):
+def test_the_admitted_host_gets_the_packet(agent, neighbours, kind):
     agent.resolves("allowed.example", 4)
     outcome = agent.python(f"""
 with socket.socket(socket.AF_INET, socket.{kind}) as s:
@@ -125,13 +126,13 @@ with socket.socket(socket.AF_INET, socket.{kind}) as s:
 
 
 @pytest.mark.parametrize("scope_and_user", [("container", "agent"), ("user", "agent")], ids=" ".join, indirect=True)
-def test_nor_when_its_socket_was_closed(internet, container, agent, neighbours, state):
-    """The admitted host gets all that the socket still sends."""
+def test_a_neighbour_gets_no_packet_of_a_closed_socket(internet, container, agent, neighbours, state):
+    """The admitted host gets everything that the socket still sends."""
     agent.resolves("allowed.example", 4)
     neighbours["eth0"].received()
     with internet.network.entered():
         server = socket.create_server(("::", UNREAD), family=socket.AF_INET6, dualstack_ipv6=True)
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that most is sent after the end
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that most data is sent after the socket was closed
     with server:
         outcome = agent.python(f"""
 s = socket.create_connection(({ALLOWED[4]!r}, {UNREAD}), 1)
@@ -149,14 +150,14 @@ s.close()""")
 
 
 @pytest.mark.parametrize("scope_and_user", [("user", "agent")], ids=" ".join, indirect=True)
-def test_another_users_packet_goes_as_it_was_sent(container, agent, neighbours):
+def test_another_users_packet_goes_to_the_neighbour(container, agent, neighbours):
     bystander = container.start_process_beside(agent, uid=OTHER)
     neighbours["eth0"].received()
     bystander.python(straight("SO_DONTROUTE on an interface", "udp", ALLOWED[4], 443, NEAR[4]))
     assert neighbours["eth0"].received() != []
 
 
-# What works as it did ----------------------------------------------------------------------------------------
+# Must keep working --------------------------------------------------------------------------------
 
 @pytest.fixture(params=["container", "user"])
 def scope(request):
@@ -164,48 +165,48 @@ def scope(request):
 
 
 @pytest.fixture
-def plain_home(new_container, internet):
+def plain_container(new_container, internet):
     internet.upstream.name("allowed.example", host(ALLOWED))
     return new_container()
 
 
-def test_a_service_on_the_link_is_reached(plain_home, scope, family):
-    service = plain_home.link.gateway[family]
-    agent = plain_home.start_agent("--scope", scope, "--allow", f"[{service}]:443/both" if family == 6 else f"{service}:443/both")
+def test_a_service_on_the_link_can_be_reached(plain_container, scope, family):
+    service = plain_container.link.gateway[family]
+    agent = plain_container.start_agent("--scope", scope, "--allow", f"[{service}]:443/both" if family == 6 else f"{service}:443/both")
     for transport in ("tcp", "udp"):
         assert_reached(agent.connect(service, 443, transport))
 
 
 def add_second_router(internet, link):
-    """10.8.0.1, behind eth1."""
+    """Adds a router 10.8.0.1 behind eth1."""
     name = link.add_second(internet.network)
     internet.network.ip(f"address add 10.8.0.1/32 dev {name}\nroute replace 10.8.0.2/32 dev {name} table local")
 
 
-def test_a_route_that_comes_later_leads_out(internet, plain_home, scope):
-    link = plain_home.link
-    agent = plain_home.start_agent("--scope", scope, "--allow", f"{ANOTHER[4]}:443", "--allow", f"{ALLOWED[4]}:443")
+def test_a_later_route_works(internet, plain_container, scope):
+    link = plain_container.link
+    agent = plain_container.start_agent("--scope", scope, "--allow", f"{ANOTHER[4]}:443", "--allow", f"{ALLOWED[4]}:443")
     add_second_router(internet, link)
     link.network.ip(f"route add {ALLOWED[4]}/32 via 10.8.0.1")
     eventually(lambda: agent.connect(ALLOWED[4], 443, source=("10.8.0.2", 0))["reached"], "the route leads out")
     link.network.ip("route delete 0.0.0.0/0\nroute add 0.0.0.0/0 via 10.8.0.1")
     eventually(lambda: agent.connect(ANOTHER[4], 443, source=("10.8.0.2", 0))["reached"], "the new default route does")
-    assert plain_home.audit("tampering") == []
+    assert plain_container.audit("tampering") == []
 
 
-def test_a_default_route_without_a_router_leads_out(plain_home, scope):
-    plain_home.link.network.ip("route replace 0.0.0.0/0 dev eth0")
-    agent = plain_home.start_agent("--scope", scope, "--allow", "allowed.example")
+def test_a_default_route_without_a_gateway_works(plain_container, scope):
+    plain_container.link.network.ip("route replace 0.0.0.0/0 dev eth0")
+    agent = plain_container.start_agent("--scope", scope, "--allow", "allowed.example")
     agent.resolves("allowed.example", 4)
     assert_reached(agent.connect(ALLOWED[4], 443))
 
 
-def test_a_tunnel_without_neighbours_leads_out(plain_home, scope):
-    with tunnel(plain_home.link.network, "tun0") as packets:
-        plain_home.link.network.ip(f"""address add 10.6.0.2/32 dev tun0
-            route add {RESOLVER[4]}/32 via {plain_home.link.gateway[4]}
+def test_a_tunnel_works(plain_container, scope):
+    with tunnel(plain_container.link.network, "tun0") as packets:
+        plain_container.link.network.ip(f"""address add 10.6.0.2/32 dev tun0
+            route add {RESOLVER[4]}/32 via {plain_container.link.gateway[4]}
             route replace 0.0.0.0/0 dev tun0""")
-        agent = plain_home.start_agent("--scope", scope, "--allow", "allowed.example:443/both")
+        agent = plain_container.start_agent("--scope", scope, "--allow", "allowed.example:443/both")
         agent.resolves("allowed.example", 4)
         agent.connect(ALLOWED[4], 443, "udp", timeout=0.1)
         assert socket.inet_aton(ALLOWED[4]) in [packet[16:20] for packet in packets()]
@@ -213,7 +214,7 @@ def test_a_tunnel_without_neighbours_leads_out(plain_home, scope):
 
 @contextlib.contextmanager
 def tunnel(network, name):
-    """An interface without a link; what was sent there."""
+    """An interface without a link layer, and a function that returns the packets sent to it."""
     TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
     with network.entered():
         fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
@@ -230,28 +231,28 @@ def tunnel(network, name):
     os.close(fd)
 
 
-def test_a_mark_of_another_table_chooses_the_route(internet, plain_home, scope):
-    link = plain_home.link
+def test_a_mark_of_another_table_selects_the_route(internet, plain_container, scope):
+    link = plain_container.link
     add_second_router(internet, link)
     link.network.ip("route add 0.0.0.0/0 via 10.8.0.1 table 100\nrule add fwmark 7 lookup 100")
-    plain_home.nft("-f", "-", stdin=f"""table inet other {{
+    plain_container.nft("-f", "-", stdin=f"""table inet other {{
         chain marks {{ type route hook output priority mangle; ip daddr {ALLOWED[4]} meta mark set 7; }}
         chain sees {{ type filter hook postrouting priority 300; meta mark 7 oifname eth1 counter comment "marked"
             ip version 4 meta mark != {{ 0, 7, 0x6f737469 }} counter comment "changed"; }}
     }}""")
-    agent = plain_home.start_agent("--scope", scope, "--allow", "allowed.example", "--allow", f"{ANOTHER[4]}:443")
+    agent = plain_container.start_agent("--scope", scope, "--allow", "allowed.example", "--allow", f"{ANOTHER[4]}:443")
     agent.resolves("allowed.example", 4)
     agent.connect(ALLOWED[4], 443, timeout=0.1)
     assert_reached(agent.connect(ANOTHER[4], 443))
-    counts = re.findall(r'packets (\d+) bytes \d+ comment "(\w+)"', plain_home.nft("list", "chain", "inet", "other", "sees"))
+    counts = re.findall(r'packets (\d+) bytes \d+ comment "(\w+)"', plain_container.nft("list", "chain", "inet", "other", "sees"))
     assert {name: number != "0" for number, name in counts} == {"marked": True, "changed": False}
 
 
-def test_a_group_is_spoken_to_on_the_interface_that_was_chosen(internet, plain_home, scope):
-    second = plain_home.link.add_second(internet.network)
-    heard = Capture(internet.network, second, plain_home.link.network, "eth1")
+def test_multicast_uses_the_selected_interface(internet, plain_container, scope):
+    second = plain_container.link.add_second(internet.network)
+    heard = Capture(internet.network, second, plain_container.link.network, "eth1")
     with contextlib.closing(heard):
-        agent = plain_home.start_agent("--scope", scope, "--allow", "239.1.2.3:443/udp")
+        agent = plain_container.start_agent("--scope", scope, "--allow", "239.1.2.3:443/udp")
         agent.python("""
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
     s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack("4s4si", b"", b"", socket.if_nametoindex("eth1")))

@@ -1,4 +1,5 @@
-"""Before the agent starts the gate has attacked itself, in silence, and says what came of it."""
+"""The self-test: before the agent starts, ostiary attacks its own rules without sending a packet
+out, and reports the result."""
 
 
 import pytest
@@ -23,11 +24,11 @@ def boot(container, who, *flags):
     return result
 
 
-def test_the_result_is_in_the_boot_log(container, who):
+def test_the_boot_log_shows_the_result(container, who):
     assert "self-test" in boot(container, who).stderr
 
 
-def test_the_result_is_in_the_status(container, who):
+def test_the_status_shows_the_result(container, who):
     agent = container.start_agent(who=who)
     status = container.beside(agent.session, "/opt/bin/ostiary", "status")
     assert status.status == 0 and "self-test" in status.stdout.lower().replace("_", "-"), status
@@ -40,31 +41,32 @@ def test_each_attempt_is_audited(container, who):
     assert [word for word in MUST_BE_TRIED if not any(word.lower() in probe.lower() for probe in probes)] == []
 
 
-def test_no_packet_leaves_the_machine(internet, container, who):
+def test_no_packet_of_the_self_test_leaves(internet, container, who):
     boot(container, who)
     assert internet.packets() == []
 
 
-def test_nothing_but_the_plans_names_leaves_the_machine(internet, container, who):
+def test_only_the_plans_names_are_sent(internet, container, who):
     boot(container, who, "--allow", "allowed.example")
     assert internet.stray_packets() == []
     assert internet.upstream.names() == {"allowed.example"}
 
 
-def test_what_it_tried_is_not_told_as_the_agents_doing(container, who):
+def test_its_attempts_are_not_audited_as_the_agents(container, who):
     boot(container, who)
     assert [event for event in container.audit("deny") if event.get("uid") not in (None, 0, 1000)] == []
 
 
-def test_it_leaves_no_process_and_no_admission(container, who):
+def test_the_self_test_leaves_no_process_and_no_admission(container, who):
     agent = container.start_agent(who=who)
     assert len(processes.children(agent.session.program)) == 2
     assert container.admitted() == set()
 
 
 @pytest.mark.parametrize("family", [4, 6], ids=["IPv4", "IPv6"])
-def test_one_way_out_is_the_end(internet, container, who, family):
-    """A policy that opens everything is one: the probe gets out where the policy says it may not be tried at all."""
+def test_one_way_out_ends_the_boot(internet, container, who, family):
+    """Here a policy that allows everything: the self-test gets out by a way that the policy does
+    not exempt."""
     network = "0.0.0.0/1" if family == 4 else "[2000::/3]"
     result = container.boot("true", flags=["--allow", f"{network}:1-65535/both"])
     assert result.status in (0, 69), result
@@ -96,14 +98,15 @@ def test_a_users_firewall_that_drops_does_not_end_the_boot(internet, container, 
 @pytest.mark.parametrize("chain", ["output priority 500; ip daddr 192.0.2.0/24 drop",
                                    "postrouting priority 500; ip daddr 192.0.2.0/24 drop",
                                    "output priority -300; oifname eth0 drop"])
-def test_wherever_a_users_rules_drop(internet, container, who, chain):
+def test_users_rules_that_drop_in_any_chain_do_not_end_the_boot(internet, container, who, chain):
     container.nft("-f", "-", stdin=f"table inet mine {{\n chain c {{\n type filter hook {chain}\n }}\n}}\n")
     boot(container, who)
     assert internet.packets() == []
 
 
-def test_an_earlier_tables_redirect_takes_no_question_out(internet, container, who):
-    """Somebody's own rules take DNS elsewhere before the gate's can: no answer is better than a leak."""
+def test_another_tables_earlier_redirect_gets_no_question_out(internet, container, who):
+    """Another table redirects DNS before the gate's table can. The question is lost instead of
+    leaking."""
     container.nft("-f", "-", stdin="""table ip thief {
     chain c {
         type nat hook output priority -150; policy accept;

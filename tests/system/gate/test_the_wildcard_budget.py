@@ -1,4 +1,4 @@
-"""New names under wildcards: 600 a minute, however many gates there were meanwhile."""
+"""At most 600 new names under wildcards per minute, across all restarts of the gate."""
 
 import os
 import signal
@@ -12,11 +12,11 @@ A_MINUTE = 600
 DEATHS = 8  # the ninth within a minute ends the agent
 
 
-def tunnelled(internet):
+def names_sent(internet):
     return {name for name in internet.upstream.names() if name.endswith(".tunnel.example")}
 
 
-def test_a_gate_that_is_killed_does_not_renew_it(internet, new_container, who):
+def test_killing_the_gate_does_not_renew_the_budget(internet, new_container, who):
     internet.upstream.name("*.tunnel.example", host(ALLOWED))
     container = new_container()
     agent = container.start_agent("--allow", "*.tunnel.example", who=who)
@@ -26,11 +26,11 @@ def test_a_gate_that_is_killed_does_not_renew_it(internet, new_container, who):
         os.kill(gate, signal.SIGKILL)
         eventually(lambda: container._gates(agent.session) not in ([], [gate]), "another gate runs")
     agent.flood("last%d.tunnel.example", 700, GATE[4], patience=30)
-    assert len(tunnelled(internet)) == A_MINUTE
+    assert len(names_sent(internet)) == A_MINUTE
     assert agent.session.running()
 
 
-def test_what_was_not_spent_is_there_for_the_next_gate(internet, new_container, who):
+def test_the_next_gate_has_the_rest_of_the_budget(internet, new_container, who):
     internet.upstream.name("*.tunnel.example", host(ALLOWED))
     container = new_container()
     agent = container.start_agent("--allow", "*.tunnel.example", who=who)

@@ -1,6 +1,7 @@
-"""A kernel that knows no IPv6 connections, as Fly's is reported to be: the gate finds out, says so, and holds.
+"""A kernel that does not track IPv6 connections, as reported for Fly: the gate detects it, says so,
+and still denies.
 
-Made here by another table that exempts IPv6 from tracking, before the gate comes.
+Simulated by another table that exempts IPv6 from tracking before the gate starts.
 """
 
 import json
@@ -50,7 +51,7 @@ def test_an_unlisted_address_cannot_be_reached(internet, agent, family):
         assert_refused(agent.connect(UNLISTED[family], 443, transport), internet)
 
 
-def test_an_allowed_name_is_reached_over_both_families(internet, agent, family):
+def test_an_allowed_name_can_be_reached_over_both_families(internet, agent, family):
     assert agent.resolves("allowed.example", family) == [ALLOWED[family]]
     assert_reached(agent.connect(ALLOWED[family], 443))
     internet.forget()
@@ -65,14 +66,14 @@ def test_the_c_library_asks_the_gate_as_resolv_conf_says(internet, container, ag
 
 
 @pytest.mark.parametrize("server", [RESOLVER, PUBLIC_RESOLVER], ids=["the upstream", "a public one"])
-def test_a_resolver_that_is_written_down_is_the_gate_or_denied(internet, agent, server):
+def test_an_explicit_resolver_is_redirected_or_denied(internet, agent, server):
     assert code(agent.asks("unlisted.example", server=server[4])) == "NXDOMAIN"
     for transport in ("tcp", "udp"):
         assert_refused(agent.connect(server[6], 53, transport), internet)
     assert internet.upstream.queries == []
 
 
-def test_a_service_named_inbound_answers(internet, container, agent):
+def test_an_allowed_service_answers(internet, container, agent):
     assert container.connect_from_outside(agent, SERVICE, 6) == b"hello"
 
 
@@ -81,14 +82,14 @@ def test_no_other_service_answers(internet, container, agent, family):
         container.connect_from_outside(agent, OTHER_SERVICE, family)
 
 
-def test_beside_others_there_is_no_such_gate(new_container):
+def test_with_scope_user_the_boot_fails(new_container):
     container = new_container()
     container.nft("-f", "-", stdin=NO_TRACKING)
     result = container.boot("true", flags=["--scope", "user", "--user", "agent"])
     assert result.status == 69 and "--scope user" in result.stderr and "IPv6" in result.stderr, result
 
 
-def test_without_tracking_for_ipv4_there_is_no_gate(new_container, who):
+def test_without_ipv4_tracking_the_boot_fails(new_container, who):
     container = new_container()
     container.nft("-f", "-", stdin=NO_TRACKING.replace("ip6", "ip"))
     result = container.boot("touch", "/home/agent/started", flags=["--user", "agent"] if who == "agent" else [])
@@ -96,7 +97,7 @@ def test_without_tracking_for_ipv4_there_is_no_gate(new_container, who):
     assert "nf_conntrack" in result.stderr.splitlines()[-1]
 
 
-def test_where_both_families_are_tracked_nothing_is_said(new_container, who):
+def test_if_both_families_are_tracked_nothing_is_printed(new_container, who):
     container = new_container()
     agent = container.start_agent(who=who)
     assert json.loads(container.beside(agent.session, "/opt/bin/ostiary", "status").stdout)["tracking"] == "IPv4, IPv6"

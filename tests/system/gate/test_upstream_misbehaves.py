@@ -1,4 +1,5 @@
-"""An upstream resolver that is silent, slow, confused or lying: an honest SERVFAIL, and nothing admitted."""
+"""An upstream that is silent, slow, wrong or lying: the agent gets SERVFAIL, and nothing is
+admitted."""
 
 import os
 import time
@@ -13,17 +14,17 @@ from support.agent import GATE, code, values
 from support.waiting import eventually
 from support.internet import ALLOWED, RESOLVER, SECOND_RESOLVER
 
-PATIENT = 9  # seconds; the gate gives up earlier
+PATIENT = 9  # seconds; longer than the gate's own timeout
 
 
 @pytest.fixture(scope="module")
 def who():
-    """The upstream resolver never learns who the agent is: one of them is enough."""
+    """The upstream does not learn the agent's user, so that one is enough."""
     return "agent"
 
 
 def lure(number):
-    """Addresses of its own for each misbehaviour."""
+    """Different addresses for each misbehaviour."""
     return {4: f"203.0.113.{number + 100}", 6: f"2001:db8:bad::{number + 1:x}"}
 
 
@@ -46,7 +47,8 @@ def agent(container, who):
 
 @pytest.fixture(scope="module")
 def replies(agent):
-    """To all of them, asked for at once: by name and type, with the seconds it took."""
+    """The replies to questions for all names, asked at once: by name and type, with the seconds
+    each took."""
     queries = [dns.message.make_query(name_of(what), kind) for what in ALL for kind in ("A", "AAAA")]
     for number, query in enumerate(queries):
         query.id = number
@@ -68,7 +70,7 @@ def test_the_answer_is_servfail(replies, what, kind):
 
 @pytest.mark.parametrize("kind", ["A", "AAAA"])
 @pytest.mark.parametrize("what", AT_ONCE)
-def test_it_comes_at_once_where_nothing_is_to_be_waited_for(replies, what, kind):
+def test_the_answer_comes_at_once_if_the_upstream_has_answered(replies, what, kind):
     assert replies[name_of(what), kind][1] < 4
 
 
@@ -77,22 +79,22 @@ def test_nothing_is_admitted(container, replies, what):
     assert not container.admitted_addresses() & set(lure(list(ALL).index(what)).values())
 
 
-def test_honest_names_go_on_meanwhile(container, agent, replies):
+def test_other_names_are_answered_meanwhile(container, agent, replies):
     assert agent.asks_for("allowed.example") == [ALLOWED[4]]
     assert container.gate(agent.session)
 
 
-def test_it_is_audited(container, replies):
+def test_the_failure_is_audited(container, replies):
     container.eventually_audited("upstream_failure", name=name_of("silence"))
     container.eventually_audited("upstream_failure", name=name_of("a loop of 64 aliases"))
 
 
-def test_a_slow_answer_is_waited_for(internet, agent, who):
+def test_the_gate_waits_for_a_slow_answer(internet, agent, who):
     internet.upstream.name(f"slow-{who}.lying.example", delayed(1, host(ALLOWED)))
     assert agent.asks_for(f"slow-{who}.lying.example") == [ALLOWED[4]]
 
 
-def test_a_late_answer_of_another_id_does_not_spoil_the_right_one(internet, agent, who):
+def test_a_reply_with_another_id_does_not_affect_the_right_one(internet, agent, who):
 
     def crowd(question):
         return [*another_id(question, lure(0)), *another_question(question, lure(0)), *host(ALLOWED)(question)]
@@ -100,7 +102,7 @@ def test_a_late_answer_of_another_id_does_not_spoil_the_right_one(internet, agen
     assert agent.asks_for(f"crowd-{who}.lying.example") == [ALLOWED[4]]
 
 
-def test_the_second_resolver_is_asked_where_the_first_is_silent(internet, new_container, who, family):
+def test_the_second_resolver_is_asked_if_the_first_is_silent(internet, new_container, who, family):
     def only_the_second(question):
         return host(ALLOWED)(question) if question.server == SECOND_RESOLVER[family] else []
     internet.upstream.name("allowed.example", only_the_second)
@@ -129,7 +131,7 @@ def processor_time(pid):
 
 
 @pytest.mark.parametrize("spelling", ["{}", "[{}]:5300"], ids=["IPv6", "another port"])
-def test_an_upstream_of_ipv6_or_at_another_port(internet, new_container, spelling):
+def test_an_upstream_may_have_an_ipv6_address_or_another_port(internet, new_container, spelling):
     if "5300" in spelling and not getattr(internet, "listens_at_5300", False):
         internet.upstream.listen(internet.network, 5300)
         internet.listens_at_5300 = True
@@ -139,12 +141,12 @@ def test_an_upstream_of_ipv6_or_at_another_port(internet, new_container, spellin
     assert {query.server for query in internet.upstream.queries} == {RESOLVER[6]}
 
 
-def test_an_upstream_that_is_dead_at_boot_is_told_loudly_and_heals(internet, new_container, who):
+def test_an_upstream_that_is_silent_at_boot_gives_a_warning_and_works_later(internet, new_container, who):
     internet.upstream.name("allowed.example", lambda question: silence(question, ALLOWED))
     container = new_container()
     begin = time.monotonic()
     agent = container.start_agent("--allow", "allowed.example", "--resolve-timeout", "1", who=who)
-    assert time.monotonic() - begin < 4.5  # seconds; five, had the flag no effect
+    assert time.monotonic() - begin < 4.5  # seconds; five if the flag had no effect
     said = agent.session.err
     agent.session._pump(time.monotonic() + 0.05)
     assert b"allowed.example" in said.data and b"warn" in said.data.lower(), said.data
@@ -153,8 +155,8 @@ def test_an_upstream_that_is_dead_at_boot_is_told_loudly_and_heals(internet, new
     assert agent.connect(ALLOWED[4], 443)["reached"]
 
 
-def test_nobody_at_all_upstream_is_an_answer_too(new_container, who):
-    """A resolver that does not run: its host refuses."""
+def test_an_upstream_that_does_not_run_gives_servfail(new_container, who):
+    """Its host refuses the question."""
     agent = new_container().start_agent("--allow", "allowed.example", "--upstream", f"{RESOLVER[4]}:5399",
                                     "--resolve-timeout", "1", who=who)
     assert code(agent.asks("allowed.example")) == "SERVFAIL"

@@ -1,5 +1,6 @@
-"""A resolver of this host is no upstream where the rules hold all: its own questions would come to the gate, and the agent
-could answer in its place. Docker's asks from outside."""
+"""A resolver on this host cannot be the upstream if the rules confine all users: its own
+questions would come to the gate, and the agent could answer instead of it. Docker's resolver asks
+from outside."""
 
 import pytest
 
@@ -14,7 +15,7 @@ def container(new_container, internet):
 
 
 @pytest.mark.parametrize("server", ["127.0.0.1", "127.0.0.53", "::1", "eth0"])
-def test_it_is_refused_with_its_cure(container, who, family, server):
+def test_a_resolver_of_this_host_is_refused_with_what_to_write_instead(container, who, family, server):
     server = container.link.address[family] if server == "eth0" else server
     user = ["--user", "agent"] if who == "agent" else []
     for how in ({"flags": [*user, "--upstream", server]}, {"flags": user}):
@@ -25,7 +26,7 @@ def test_it_is_refused_with_its_cure(container, who, family, server):
         assert server in line and "on this host" in line and "--upstream" in line, result
 
 
-def test_another_server_serves_in_its_place(container, who):
+def test_another_server_in_resolv_conf_is_used_instead(container, who):
     container.write("/etc/resolv.conf", f"nameserver 127.0.0.53\nnameserver {RESOLVER[4]}\n")
     agent = container.start_agent("--allow", "allowed.example", who=who)
     agent.session.read_error_until("127.0.0.53:53 is on this host")
@@ -33,8 +34,9 @@ def test_another_server_serves_in_its_place(container, who):
 
 
 @pytest.mark.parametrize("redirected", [False, True], ids=["nobody there", "as Docker has it"])
-def test_the_agent_does_not_answer_for_dockers(internet, container, redirected):
-    """In an image made from a container, resolv.conf may name it where there is no Docker."""
+def test_the_agent_cannot_answer_instead_of_dockers_resolver(internet, container, redirected):
+    """In an image made from a container, resolv.conf may name Docker's resolver although there is
+    none."""
     network = container.link.network
     network.sysctl("ipv4/ip_unprivileged_port_start", 0)
     if redirected:

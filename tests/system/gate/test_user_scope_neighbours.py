@@ -1,5 +1,5 @@
-"""--scope user: what the agent does with ports and flows takes nothing from another user, and a socket that it closed gets
-nothing out."""
+"""--scope user: the agent's use of ports and flows does not affect other users, and its closed
+sockets send nothing out."""
 
 import time
 
@@ -12,8 +12,8 @@ from support.internet import ALLOWED, RESOLVER, UNLISTED
 FIRST_PORT, PORTS = 40000, 400
 SERVICE = 5432
 LOCAL_RESOLVER = "127.0.0.53"
-LINGERING = 3  # seconds; the kernel sends again after 0.2, 0.4, 0.8 …
-AT_ONCE, A_SECOND = 4096, 250  # nft/ruleset.h
+LINGERING = 3  # seconds; the kernel retransmits after 0.2, 0.4, 0.8 …
+AT_ONCE, A_SECOND = 4096, 250  # as in nft/ruleset.h
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ for number in range({PORTS}):
 """
 
 
-def test_another_users_lookups_go_to_the_server_they_are_meant_for(internet, container, agent, bystander, family):
+def test_another_users_lookups_go_to_the_server_that_they_ask(internet, container, agent, bystander, family):
     question = b"\0\1\1\0\0\1\0\0\0\0\0\0\x08unlisted\x07example\0\0\1\0\1"
     assert agent.python(from_each_port(RESOLVER[family], 53, f"s.sendto({question!r}, ({RESOLVER[family]!r}, 53))"))["reached"]
     internet.forget()
@@ -66,7 +66,7 @@ def test_another_users_lookups_go_to_the_server_they_are_meant_for(internet, con
     assert len(internet.upstream.queries) == PORTS / 10
 
 
-def test_another_users_lookups_at_a_resolver_of_this_host_do_too(container, agent, bystander):
+def test_another_users_lookups_at_a_resolver_of_this_host_are_answered(container, agent, bystander):
     container.link.network.sysctl("ipv4/ip_unprivileged_port_start", 0)
     assert bystander.python(f"""
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -102,7 +102,7 @@ sys.modules["__main__"].kept["service"] = s""")["reached"]
     assert outcome.get("answer") == PORTS / 16, outcome
 
 
-def test_the_agent_has_a_bounded_share_of_the_kernels_flows(container, agent):
+def test_the_number_of_the_agents_flows_is_bounded(container, agent):
     begin = int(container.link.network.command("cat", "/proc/sys/net/netfilter/nf_conntrack_count"))
     outcome = agent.python(f"""
 value = 0

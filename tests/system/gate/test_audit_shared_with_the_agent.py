@@ -1,4 +1,5 @@
-"""By which road the audit leaves: one that the agent has too is told to be no evidence."""
+"""The audit's channel. If the agent can write to the same place, the audit says so, because the
+agent could have forged its lines."""
 
 import json
 import os
@@ -14,7 +15,7 @@ def events(text):
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
-def test_on_standard_error_every_line_says_that_the_agent_can_write_there(new_container, who):
+def test_on_standard_error_every_line_says_that_it_is_shared_with_the_agent(new_container, who):
     container = new_container()
     agent = container.start_agent("--audit", "stderr", who=who)
     agent.asks("unlisted.example")
@@ -24,13 +25,13 @@ def test_on_standard_error_every_line_says_that_the_agent_can_write_there(new_co
     assert {event.get("road") for event in told} == {SHARED}
 
 
-def test_on_standard_error_attempts_of_the_self_test_that_held_are_left_out(new_container):
+def test_on_standard_error_attempts_that_were_held_are_omitted(new_container):
     result = new_container().boot("true", flags=["--audit", "stderr"])
     assert "phase 1: self-test:" in result.stderr
     assert [event for event in events(result.stderr) if event["event"] == "probe"] == []
 
 
-def test_so_does_the_boot_in_a_line(new_container):
+def test_the_boot_warns_that_standard_error_is_shared(new_container):
     container = new_container()
     container.make_read_only("/var/log")
     for flags in ([], ["--audit", "stderr"]):
@@ -38,7 +39,7 @@ def test_so_does_the_boot_in_a_line(new_container):
         assert len([line for line in said if "no evidence" in line and "--audit" in line]) == 1, said
 
 
-def test_a_file_that_is_standard_error_too_is_shared(new_container):
+def test_a_file_that_is_also_standard_error_is_shared(new_container):
     container = new_container()
     container.mkdir("/var/log/ostiary")
     container.write("/var/log/ostiary/audit.jsonl", "")
@@ -51,7 +52,7 @@ def test_a_file_that_is_standard_error_too_is_shared(new_container):
     assert told and {event.get("road") for event in told} == {SHARED}
 
 
-def test_a_file_is_a_road_of_its_own(container, agent):
+def test_a_file_is_not_shared(container, agent):
     agent.asks("unlisted.example")
     assert container.eventually_audited("deny", name="unlisted.example")
     assert [event for event in container.audit() if "road" in event] == []
@@ -78,7 +79,7 @@ def read_all(end):
         text += piece
 
 
-def test_a_descriptor_is_a_road_of_its_own(new_container, pipe, who):
+def test_a_descriptor_is_not_shared(new_container, pipe, who):
     container = new_container()
     def hand_on():
         os.dup2(pipe[1], 7)
@@ -95,7 +96,7 @@ def test_a_descriptor_is_a_road_of_its_own(new_container, pipe, who):
 
 
 @pytest.mark.parametrize("target", ["fd:0", "fd:2", "fd:x", "fd:", "fd:-1", "fd:99999999999"])
-def test_a_descriptor_that_the_agent_has_or_that_is_none_is_refused(new_container, target):
+def test_an_invalid_descriptor_or_one_that_the_agent_has_is_refused(new_container, target):
     result = new_container().boot("true", flags=["--audit", target])
     assert result.status == 78 and "--audit" in result.stderr and "fd:" in result.stderr
 
@@ -105,7 +106,7 @@ def test_a_descriptor_that_is_not_open_is_refused(new_container):
     assert result.status in (66, 77, 78) and "77" in result.stderr.splitlines()[-1]
 
 
-def test_a_descriptor_that_leads_where_standard_error_leads_is_shared(new_container):
+def test_a_descriptor_of_the_same_file_as_standard_error_is_shared(new_container):
     result = new_container().boot("true", flags=["--audit", "fd:7"], prepare=lambda: os.dup2(2, 7))
     told = events(result.stderr)
     assert told and {event.get("road") for event in told} == {SHARED}

@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
-from support import misdirection
+from support import forged_packets
 from support.behaviours import host
-from support.misdirection import ACCOMPLICE
+from support.forged_packets import ACCOMPLICE
 from support.states import STATES, enter_state
 from support.waiting import eventually
 from support.internet import ALLOWED, UNLISTED
@@ -52,32 +52,32 @@ def destinations(container, family):
 def test_a_packet_with_a_foreign_source_does_not_leave(internet, container, agent, state, kind):
     for to in destinations(container, 6).values():
         for port in (CLOSED, 443, 53):
-            assert_nothing_leaves(internet, agent, misdirection.from_a_foreign_source(kind, to, port))
+            assert_nothing_leaves(internet, agent, forged_packets.from_a_foreign_source(kind, to, port))
 
 
 def test_a_packet_with_a_source_from_the_multicast_interface_does_not_leave(internet, container, agent, state):
     for to in destinations(container, 4).values():
-        assert_nothing_leaves(internet, agent, misdirection.from_a_multicast_interface(to, CLOSED))
+        assert_nothing_leaves(internet, agent, forged_packets.from_a_multicast_interface(to, CLOSED))
 
 
 def test_a_packet_with_an_ipv4_mapped_source_does_not_leave(internet, container, agent, state):
-    assert_nothing_leaves(internet, agent, misdirection.from_a_mapped_address(container.link.address[4]))
+    assert_nothing_leaves(internet, agent, forged_packets.from_a_mapped_address(container.link.address[4]))
 
 
 def test_a_packet_routed_through_an_admitted_host_does_not_leave(internet, container, agent, state):
     for family in (4, 6):
         agent.resolves("allowed.example", family)
-    assert_nothing_leaves(internet, agent, misdirection.by_a_source_route(ALLOWED, 443))
+    assert_nothing_leaves(internet, agent, forged_packets.by_a_source_route(ALLOWED, 443))
 
 
 def test_a_packet_to_an_own_address_does_not_leave_by_another_route(internet, container, agent, state, family):
     for to in destinations(container, family).values():
-        assert_nothing_leaves(internet, agent, misdirection.along_another_route(family, to, container.link.address[family], CLOSED))
+        assert_nothing_leaves(internet, agent, forged_packets.along_another_route(family, to, container.link.address[family], CLOSED))
 
 
 def test_a_forged_source_is_audited(container, agent):
     to = container.link.address[6]
-    agent.python(misdirection.from_a_foreign_source("udp", to, CLOSED))
+    agent.python(forged_packets.from_a_foreign_source("udp", to, CLOSED))
     container.eventually_audited("deny", kind="packet", address=to, why="forged-source")
 
 
@@ -92,7 +92,7 @@ def header(source, destination, protocol, payload):
 
 
 def datagram():
-    return struct.pack("!HHHH", 4000, CLOSED, 8 + len(misdirection.SECRET), 0) + misdirection.SECRET
+    return struct.pack("!HHHH", 4000, CLOSED, 8 + len(forged_packets.SECRET), 0) + forged_packets.SECRET
 
 
 def checksum(data):
@@ -101,7 +101,7 @@ def checksum(data):
 
 
 def echo_request(family, source, destination):
-    message = bytes([8 if family == 4 else 128, 0, 0, 0, 0, 1, 0, 1]) + misdirection.SECRET
+    message = bytes([8 if family == 4 else 128, 0, 0, 0, 0, 1, 0, 1]) + forged_packets.SECRET
     pseudo = b"" if family == 4 else (socket.inet_pton(socket.AF_INET6, source)
                                       + socket.inet_pton(socket.AF_INET6, destination)
                                       + struct.pack("!II", len(message), socket.IPPROTO_ICMPV6))

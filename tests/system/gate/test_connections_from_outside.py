@@ -1,4 +1,4 @@
-"""What is outside begins no flow with the agent, but at a port that --allow-inbound names."""
+"""Hosts outside cannot begin a flow to the agent, except to a port that --allow-inbound names."""
 
 import socket
 
@@ -23,7 +23,7 @@ def agent(container, who):
 
 
 def ask_over_udp(container, agent, port, family):
-    """A stranger's datagram to a service of the visitor's, and what comes back."""
+    """Sends a datagram from outside to a UDP service of the agent, and returns the answer."""
     kind = socket.AF_INET6 if family == 6 else socket.AF_INET
     assert agent.python(f"""
 s = socket.socket({int(kind)}, socket.SOCK_DGRAM)
@@ -44,7 +44,7 @@ s.sendto(b"secret", s.recvfrom(100)[1])""")
         agent.close_flow("udp")
 
 
-def test_a_stranger_reaches_no_service(internet, container, agent, family):
+def test_a_host_outside_cannot_reach_a_service(internet, container, agent, family):
     with pytest.raises(OSError):
         container.connect_from_outside(agent, OTHER_PORT, family)
     with pytest.raises(OSError):
@@ -52,19 +52,19 @@ def test_a_stranger_reaches_no_service(internet, container, agent, family):
     assert internet.packets() == []
 
 
-def test_a_named_service_answers(container, agent, family):
+def test_an_allowed_service_answers(container, agent, family):
     assert container.connect_from_outside(agent, NAMED, family) == b"hello"
     assert ask_over_udp(container, agent, NAMED_UDP, family) == b"secret"
 
 
-def test_a_port_is_named_for_one_protocol(container, agent, family):
+def test_an_allowed_port_is_open_for_one_protocol_only(container, agent, family):
     with pytest.raises(OSError):
         ask_over_udp(container, agent, NAMED, family)
     with pytest.raises(OSError):
         container.connect_from_outside(agent, NAMED_UDP, family)
 
 
-def test_a_service_is_reached_from_inside(container, agent, family):
+def test_a_service_can_be_reached_from_inside(container, agent, family):
     outcome = agent.python(f"""
 s = socket.create_server(("::", {OTHER_PORT}), family=socket.AF_INET6, dualstack_ipv6=True)
 for address in ({container.link.address[family]!r}, {"::1" if family == 6 else "127.0.0.1"!r}):
@@ -75,13 +75,13 @@ s.close()""")
     assert outcome.get("answer") == "hello", outcome
 
 
-def test_a_stranger_is_audited(container, agent, family):
+def test_a_connection_from_outside_is_audited(container, agent, family):
     with pytest.raises(OSError):
         container.connect_from_outside(agent, OTHER_PORT, family)
     container.eventually_audited("deny", kind="packet", address=container.link.address[family], port=OTHER_PORT, why="inbound")
 
 
-def test_a_named_port_begins_nothing(internet, container, agent, family):
+def test_the_agent_cannot_begin_a_flow_from_an_allowed_port(internet, container, agent, family):
     outcome = agent.connect("203.0.113.66" if family == 4 else "2001:db8:66::66", 443, "udp",
                               source=(container.link.address[family], NAMED_UDP))
     assert not outcome["reached"] and internet.packets() == [], outcome

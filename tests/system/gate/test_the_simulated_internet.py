@@ -1,6 +1,6 @@
-"""The world these tests are played in, without a gate: what gets out is seen, recorded and answered.
+"""The simulated Internet of these tests, without a gate: packets are seen, recorded and answered.
 
-If one of these fails, an attack that "was refused" elsewhere proves nothing.
+If one of these tests fails, an attack that "was refused" in another test proves nothing.
 """
 
 import socket
@@ -29,7 +29,7 @@ def agent(container, who):
 @pytest.mark.parametrize("place", [ALLOWED, UNLISTED, PRIVATE, METADATA, PUBLIC_RESOLVER],
                          ids=["allowed", "unlisted", "private", "metadata", "public resolver"])
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_every_address_answers_and_remembers(internet, container, agent, place, transport, family):
+def test_every_address_answers_and_records(internet, container, agent, place, transport, family):
     outcome = agent.connect(place[family], 443, transport)
     assert outcome["reached"], outcome
     assert (container.link.address[family], place[family], 443, transport) in internet.services.visits
@@ -46,11 +46,11 @@ def test_a_question_is_answered_wherever_it_is_sent(internet, agent, server, tra
     assert (query.server, query.transport) == (server[family], transport)
 
 
-def test_a_name_nobody_taught_does_not_exist(agent):
+def test_a_name_without_a_behaviour_does_not_exist(agent):
     assert agent.asks("unknown.example", server=RESOLVER[4]).rcode() == dns.rcode.NXDOMAIN
 
 
-def test_the_c_library_finds_its_way(internet, agent):
+def test_the_c_library_resolves_names(internet, agent):
     internet.upstream.name("known.example", host(ALLOWED))
     assert agent.look_up("known.example")["addresses"] == sorted(ALLOWED.values())
 
@@ -61,7 +61,7 @@ def test_aliases_and_delays(internet, agent):
     assert values(reply) == sorted(["a.example.", "b.example.", ALLOWED[4]])
 
 
-def test_long_answers_are_truncated_and_whole_over_tcp(internet, agent):
+def test_long_answers_are_truncated_over_udp_and_complete_over_tcp(internet, agent):
     many = [f"198.51.100.{n}" for n in range(1, 200)]
     internet.upstream.name("long.example", addresses(*many))
     assert agent.asks_for("long.example", server=RESOLVER[4]) == []
@@ -70,7 +70,7 @@ def test_long_answers_are_truncated_and_whole_over_tcp(internet, agent):
 
 @pytest.mark.parametrize("kind", ["A", "AAAA"])
 @pytest.mark.parametrize("what", AT_ONCE)
-def test_misbehaviour_arrives(internet, agent, what, kind):
+def test_a_misbehaving_reply_arrives(internet, agent, what, kind):
     internet.upstream.name("lure.example", lambda question: AT_ONCE[what](question, UNLISTED))
     query = dns.message.make_query("lure.example", kind).to_wire()
     outcome = agent.ask(query.hex(), RESOLVER[4])
@@ -78,7 +78,7 @@ def test_misbehaviour_arrives(internet, agent, what, kind):
 
 
 @pytest.mark.parametrize("what", [what for what in LATE if what not in ("silence", "an empty datagram")])
-def test_what_is_no_answer_arrives_as_well(internet, agent, what):
+def test_a_reply_that_is_not_an_answer_arrives(internet, agent, what):
     internet.upstream.name("lure.example", lambda question: LATE[what](question, UNLISTED))
     assert agent.ask(dns.message.make_query("lure.example", "A").to_wire().hex(), RESOLVER[4])["reached"]
 
@@ -91,7 +91,7 @@ def test_ten_thousand_questions_are_all_seen(internet, agent):
 
 def test_other_protocols_are_seen(internet, container, agent, who, family):
     if who == "agent":
-        pytest.skip("raw sockets are root's")
+        pytest.skip("only root can make raw sockets")
     agent.python(f"""
 s = socket.socket(socket.AF_INET{'6' if family == 6 else ''}, socket.SOCK_RAW, 253)
 s.sendto(b"x" * 32, ({UNLISTED[family]!r}, 0))""")
@@ -112,7 +112,7 @@ def test_a_sandbox_can_be_reached_from_outside(internet, container, agent, famil
     agent.close_flow("service")
 
 
-def test_two_gatehouses_are_two(new_container, internet, family):
+def test_two_containers_are_separate(new_container, internet, family):
     one, two = (new_container() for _ in range(2))
     for box in (one, two):
         assert box.start_process_without_gate().connect(ALLOWED[family], 443)["reached"]

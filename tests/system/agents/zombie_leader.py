@@ -10,5 +10,5 @@ EXIT = 60 if ctypes.sizeof(ctypes.c_long) == 8 and __import__("platform").machin
 
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 threading.Thread(target=time.sleep, args=(1000,)).start()
-print("headless", flush=True)
+print("ready", flush=True)
 ctypes.CDLL(None).syscall(EXIT, 0)

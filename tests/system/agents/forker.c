@@ -1,6 +1,6 @@
 // Processes that fork and exit without pause, so that each lives shorter than a walk of /proc
 // takes.
-//   hopper COUNT ADDRESS [session]
+//   forker COUNT ADDRESS [session]
 // COUNT is the number of processes. Every 16th fork sends a datagram to ADDRESS, port 4444. With
 // "session", each fork starts a session. The processes ignore SIGTERM. The first process ends at
 // once.
@@ -10,15 +10,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void hop(const struct sockaddr_in* to, int own_session) {
-  for (unsigned hops = 1;; ++hops) {
+static void fork_on(const struct sockaddr_in* to, int own_session) {
+  for (unsigned forks = 1;; ++forks) {
     const pid_t child = fork();
     if (child > 0) _exit(0);
     if (child < 0) continue;
     if (own_session) setsid();
-    if (hops % 16 != 0) continue;
+    if (forks % 16 != 0) continue;
     const int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    sendto(fd, "hop", 3, 0, (const struct sockaddr*)to, sizeof *to);
+    sendto(fd, "out", 3, 0, (const struct sockaddr*)to, sizeof *to);
     close(fd);
   }
 }
@@ -29,6 +29,6 @@ int main(int argc, char** argv) {
   if (inet_pton(AF_INET, argv[2], &to.sin_addr) != 1) return 64;
   signal(SIGTERM, SIG_IGN);
   for (int left = atoi(argv[1]); left > 0; --left)
-    if (fork() == 0) hop(&to, argc > 3);
+    if (fork() == 0) fork_on(&to, argc > 3);
   return 0;
 }
