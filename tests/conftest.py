@@ -1,4 +1,4 @@
-"""What both suites take on the command line."""
+"""The command-line options of all test suites."""
 
 
 def pytest_addoption(parser):

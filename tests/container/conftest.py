@@ -1,4 +1,4 @@
-"""Every test runs an image that container/Dockerfile built from this tree, with podman."""
+"""All tests run images that container/Dockerfile builds from this tree, with podman."""
 
 import pytest
 

@@ -1,10 +1,10 @@
-"""The image as it comes: entrypoint, command, one capability, and what an agent in it can reach."""
+"""The plain image: entrypoint, command, one capability, and what its agent can reach."""
 
 import json
 
 import pytest
 
-from engine.outcomes import boot_of, outcomes_in, visits
+from engine.outcomes import boot_of, outcomes_in, connection_attempts
 from support.behaviours import addresses
 from support.outcomes import AT_ONCE
 from support.internet import ALLOWED, UNLISTED
@@ -12,27 +12,27 @@ from support.internet import ALLOWED, UNLISTED
 NAME = "api.example.com"
 
 
-def test_the_program_is_the_entrypoint_and_claude_its_command(podman, image):
+def test_ostiary_is_the_entrypoint_and_claude_the_command(podman, image):
     config = json.loads(podman.command("image", "inspect", "--format", "{{json .Config}}", image.name))
     assert config["Entrypoint"] == ["ostiary"] and config["Cmd"] == ["claude"]
 
 
-def test_a_program_that_is_not_there_is_said_to_be_missing(image, new_container, link):
+def test_a_missing_program_is_reported(image, new_container, link):
     done = new_container(image, network=link, env={"OSTIARY_NO_DERIVE": "1"}).wait()
     assert done.status == 64 and "claude" in done.stderr, done
 
 
-def test_the_plan_needs_no_capability(image, new_container):
+def test_plan_needs_no_capability(image, new_container):
     done = new_container(image, "plan", "--json", capabilities=()).wait()
     assert done.status == 0 and json.loads(done.stdout)["agent"]["command"] == ["claude"], done
 
 
 def test_one_capability_is_enough_for_the_gate_and_its_self_test(image, new_container, internet, link):
     internet.upstream.name(NAME, addresses(ALLOWED[4]))
-    visit = visits(("allowed", NAME, 443), ("another-port", NAME, 444), ("unlisted-name", "unlisted.example.org", 443),
+    script = connection_attempts(("allowed", NAME, 443), ("another-port", NAME, 444), ("unlisted-name", "unlisted.example.org", 443),
                    ("unlisted-address", UNLISTED[4], 443))
     container = new_container(image, "run", "--no-derive", "--user", "1000:1000", "--allow", NAME, "--",
-                              "bash", "-c", visit, network=link)
+                              "bash", "-c", script, network=link)
     done = container.wait()
     assert done.status == 0, done
     attempts, held = boot_of(done)
@@ -45,22 +45,22 @@ def test_one_capability_is_enough_for_the_gate_and_its_self_test(image, new_cont
     assert container.audit("deny", name="unlisted.example.org")
 
 
-def test_without_it_the_boot_ends_with_the_cure(image, new_container, link):
+def test_without_the_capability_the_boot_ends_and_names_the_flag(image, new_container, link):
     done = new_container(image, "true", network=link, capabilities=()).wait()
     assert done.status == 77 and done.stdout == "", done
     errors = [line for line in done.stderr.splitlines() if "error" in line]
     assert len(errors) == 1 and errors[0].endswith("run the container with --cap-add=NET_ADMIN"), done
 
 
-def test_the_agents_status_is_the_containers(image, new_container, link):
+def test_the_container_ends_with_the_agents_status(image, new_container, link):
     assert new_container(image, "run", "--no-derive", "--", "sh", "-c", "exit 7", network=link).wait().status == 7
 
 
 @pytest.mark.parametrize("agent, status", [("trap 'echo told; exit 9' TERM; echo ready; while :; do sleep 0.05; done", 9),
                                            ("echo ready; exec sleep 600", 143)], ids=["heeds it", "dies of it"])
-def test_a_stop_is_the_agents_sigterm(image, new_container, link, agent, status):
+def test_stopping_the_container_sends_the_agent_sigterm(image, new_container, link, agent, status):
     container = new_container(image, "run", "--no-derive", "--", "bash", "-c", agent, network=link)
-    container.says("ready")
+    container.wait_for_line("ready")
     container.stop(seconds=30)
     done = container.wait()
     assert done.status == status, done

@@ -1,4 +1,4 @@
-"""The bundle, in images that have none of the libraries: a bare Debian, and one whose C library is musl."""
+"""The bundle in images without its libraries: a plain Debian, and an image with musl."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine import musl
-from engine.outcomes import boot_of, outcomes_in, visits
+from engine.outcomes import boot_of, outcomes_in, connection_attempts
 from support.behaviours import addresses
 from support.processes import children
 from support.project import ROOT
@@ -17,7 +17,8 @@ HERE = "/opt/ostiary"
 ATTEMPTS = (("allowed", NAME, 443), ("another-port", NAME, 444), ("unlisted-name", "unlisted.example.org", 443),
             ("unlisted-address", UNLISTED[4], 443))
 OUTCOMES = {"allowed": True, "another-port": False, "unlisted-name": False, "unlisted-address": False}
-# What an image may say about where its programs' libraries are. All of it is true of a Debian, and none of it of us.
+# Settings in an image about its programs' libraries. They are right for a Debian, but not for the
+# bundle.
 HOSTILE = """
 RUN useradd agent && echo /lib/$(uname -m)-linux-gnu/libz.so.1 >/etc/ld.so.preload && \\
     printf 'passwd: compat files\\ngroup: compat files\\ninitgroups: compat\\n' >/etc/nsswitch.conf
@@ -26,7 +27,7 @@ RUN useradd agent && echo /lib/$(uname -m)-linux-gnu/libz.so.1 >/etc/ld.so.prelo
 
 @pytest.fixture(scope="module")
 def debian(images):
-    """As docs/container.md has it."""
+    """As in docs/container.md."""
     block, = re.findall(r"^```dockerfile\n(.*?)^```$", (ROOT / "docs" / "container.md").read_text(), re.M | re.S)
     return images.derive(block, bundle=images.build("bundle"))
 
@@ -44,10 +45,10 @@ def name(internet):
 
 
 def agent(where, stay="go"):
-    """The command of an agent that tries to get out of an image, says `ready`, and may stay."""
+    """The command of an agent that tries to get out of an image, prints `ready`, and may stay."""
     if where == "in_musl":
         return ["/bin/visit", stay, *(str(word) for attempt in ATTEMPTS for word in attempt)]
-    return ["bash", "-c", visits(*ATTEMPTS) + "echo ready\n" + ("exec sleep 600" if stay == "stay" else "")]
+    return ["bash", "-c", connection_attempts(*ATTEMPTS) + "echo ready\n" + ("exec sleep 600" if stay == "stay" else "")]
 
 
 @pytest.fixture(params=["debian", "in_musl"])
@@ -60,7 +61,7 @@ def root(where, request):
     return request.getfixturevalue(where)
 
 
-def test_it_stands_by_itself(images, podman):
+def test_the_bundle_is_complete(images, podman):
     bundle = images.build("bundle")
     mounted = podman.command("image", "mount", bundle.name)
     try:
@@ -70,7 +71,7 @@ def test_it_stands_by_itself(images, podman):
         podman.command("image", "unmount", bundle.name)
 
 
-def test_the_gate_holds_in_an_image_without_the_libraries(root, where, new_container, internet, link, name):
+def test_the_gate_works_in_an_image_without_the_libraries(root, where, new_container, internet, link, name):
     container = new_container(root, "run", "--no-derive", "--user", "1000:1000", "--allow", NAME, "--", *agent(where),
                               network=link)
     done = container.wait()
@@ -80,25 +81,25 @@ def test_the_gate_holds_in_an_image_without_the_libraries(root, where, new_conta
     assert internet.stray_packets((ALLOWED[4], 443)) == []
 
 
-def test_a_session_beside_the_agent_is_held_as_well(root, where, new_container, internet, link, name):
+def test_a_session_is_behind_the_gate_too(root, where, new_container, internet, link, name):
     container = new_container(root, "run", "--no-derive", "--user", "1000:1000", "--allow", NAME, "--",
                               *agent(where, "stay"), network=link)
-    container.says("ready")
+    container.wait_for_line("ready")
     joined = container.exec(f"{HERE}/ostiary", "exec", "--", *agent(where))
     assert outcomes_in(joined.stdout) == OUTCOMES, joined
     assert internet.stray_packets((ALLOWED[4], 443)) == []
 
 
-def test_nothing_of_the_images_own_is_loaded(images, debian, new_container, link, name):
+def test_no_library_of_the_image_is_loaded(images, debian, new_container, link, name):
     hostile = images.derive(f"FROM {debian.name}{HOSTILE}")
     container = new_container(hostile, "run", "--no-derive", "--user", "agent", "--allow", NAME, "--",
                               *agent("debian", "stay"), network=link, env={"LD_LIBRARY_PATH": "/lib:/usr/lib"})
-    container.says("ready")
+    container.wait_for_line("ready")
     keeper = container.pid()
     mapped = {pid: set(re.findall(r"(/\S+)$", open(f"/proc/{pid}/maps").read(), re.M)) for pid in
               [keeper, *children(keeper)]}
     own = {pid for pid, files in mapped.items() if f"{HERE}/ostiary" in files}
-    assert keeper in own and len(own) == 2, mapped  # the gate's is the other
+    assert keeper in own and len(own) == 2, mapped  # the other is the gate's
     files = set().union(*(mapped[pid] for pid in own))
     assert {file for file in files if not file.startswith(f"{HERE}/")} <= {"/memfd:ostiary-gate-setup"}, files
     assert f"{HERE}/lib/libc.so.6" in files

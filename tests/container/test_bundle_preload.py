@@ -1,5 +1,5 @@
-"""The bundle where the image's LD_PRELOAD and LD_AUDIT name a library for a newer C library than the bundle's own. Takes no image: it is
-bundled for the place where it is made."""
+"""The bundle in an image whose LD_PRELOAD or LD_AUDIT names a library for a newer C library than
+the bundle's. Needs no image: the bundle is made for the directory where it is."""
 
 import subprocess
 
@@ -7,7 +7,7 @@ import pytest
 
 from support.project import ROOT
 
-# A C library newer than any, to link against; and what was linked against it.
+# A C library newer than any existing one, and a library that is linked with it.
 FUTURE = {"libc.c": "int of_the_future(void) { return 0; }", "libc.map": "GLIBC_9.99 { of_the_future; };",
           "image.c": "int of_the_future(void); int image(void) { return of_the_future(); }"}
 
@@ -31,20 +31,20 @@ def library(tmp_path_factory):
     return folder / "image.so"
 
 
-def test_another_program_of_this_machine_does_not_start_with_it(library):
-    """What the other tests show is no accident."""
+def test_other_programs_do_not_start_with_that_library(library):
+    """So the other tests are meaningful."""
     done = subprocess.run(["/bin/true"], env={"LD_PRELOAD": str(library)}, capture_output=True, text=True)
     assert done.returncode != 0 and "GLIBC_9.99" in done.stderr, done
 
 
 @pytest.mark.parametrize("variable", ["LD_PRELOAD", "LD_AUDIT"])
-def test_the_bundle_starts_all_the_same(bundle, library, variable):
+def test_the_bundle_starts_with_that_library(bundle, library, variable):
     done = subprocess.run([bundle / "ostiary", "--version"], env={variable: str(library)}, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), done
 
 
-def test_the_agent_gets_the_variable_as_it_is(bundle):
-    """Here a library that fits, so that the agent can start with it."""
+def test_the_agent_gets_the_variable_unchanged(bundle):
+    """With a compatible library, so that the agent can start."""
     script = "import os; print(os.environ['LD_PRELOAD'])"
     library = subprocess.run("ldconfig -p | sed -n 's/.*libm.so.6.* => //p' | head -n 1", shell=True, capture_output=True,
                              text=True).stdout.strip()

@@ -1,4 +1,4 @@
-"""The image with Claude Code in it: which one, and who it is. What it does under ostiary has tests of its own."""
+"""The image with Claude Code: its version and its user. Other tests run it under ostiary."""
 
 import json
 import re
@@ -16,13 +16,13 @@ def test_claude_code_of_the_pinned_version_runs_as_the_agent(images, new_contain
     assert [event["user"] for event in container.audit("boot")] == ["agent"]
 
 
-def test_the_agent_is_not_root_and_may_write_where_it_works(images, new_container, link):
+def test_the_agent_is_not_root_and_can_write_in_its_work_directory(images, new_container, link):
     done = new_container(images.build("claude"), "run", "--no-derive", "--", "sh", "-c",
                          'id -u; pwd; echo "$HOME"; touch here && rm here; ! touch /usr/local/bin/here', network=link).wait()
     assert done.status == 0 and done.stdout.split() == ["1000", "/work", "/home/agent"], done
 
 
-def test_neither_node_nor_npm_is_in_it(images, podman):
+def test_the_image_contains_neither_node_nor_npm(images, podman):
     root = podman.command("image", "mount", images.build("claude").name)
     try:
         for program in ("node", "nodejs", "npm"):
@@ -31,6 +31,6 @@ def test_neither_node_nor_npm_is_in_it(images, podman):
         podman.command("image", "unmount", images.build("claude").name)
 
 
-def test_the_image_says_nothing_about_secrets(images, podman):
+def test_the_image_sets_no_secrets(images, podman):
     config = json.loads(podman.command("image", "inspect", "--format", "{{json .Config}}", images.build("claude").name))
     assert {entry.partition("=")[0] for entry in config["Env"]} == {"PATH", "OSTIARY_USER"}

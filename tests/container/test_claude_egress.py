@@ -1,4 +1,4 @@
-"""What Claude Code's own tools can reach and see, as the command they run tells it."""
+"""What Claude Code's tools can reach and see, as shown by the command that they run."""
 
 import pytest
 
@@ -8,9 +8,9 @@ from support.capabilities import names_of
 from test_claude_telemetry import TOKEN, TRIO
 
 ATTEMPTS = 10
-FAST = 50  # milliseconds, without what the program itself takes to start
+FAST = 50  # milliseconds, in addition to the start of the program
 NAME_NOT_RESOLVED, NOT_CONNECTED = "6", "7"  # curl's exit statuses
-NOTHING = f"{0:016x}"  # a set of capabilities
+NOTHING = f"{0:016x}"  # an empty set of capabilities
 
 TOOL = f"""
 timed() {{
@@ -36,7 +36,7 @@ done
 
 @pytest.fixture(scope="module")
 def turn(module_claude):
-    """One turn whose tool tries everything; the tests look at what came of it."""
+    """One turn in which the tool tries everything. The tests look at the results."""
     return Turn(module_claude)
 
 
@@ -56,18 +56,18 @@ class Turn:
 def test_a_host_that_no_rule_names_is_refused_at_once(turn, way, status):
     attempts = turn.told(way)
     assert [found for found, _ in attempts] == [status] * ATTEMPTS, turn.said
-    # The quickest of each, since others use this machine too.
+    # The fastest of each, since the machine may be busy.
     quickest, start = (min(int(took) for _, took in turn.told(what)) for what in (way, "start"))
     assert quickest - start < FAST
 
 
-def test_its_lookup_never_reaches_the_upstream_and_no_packet_reaches_it(turn):
+def test_neither_its_lookup_nor_a_packet_reaches_the_internet(turn):
     assert UNLISTED not in turn.internet.upstream.names()
     assert turn.internet.packets_to(UNLISTED, turn.packets) == []
     assert turn.internet.unlisted == []
 
 
-def test_the_audit_names_it(turn):
+def test_the_audit_lists_the_denied_host(turn):
     denied = [event for event in turn.audit if event["event"] == "deny"]
     assert any(event.get("name") == UNLISTED for event in denied), denied
     assert any(event.get("address") == ADDRESS[UNLISTED] for event in denied), denied
@@ -79,7 +79,7 @@ def test_a_tool_finds_no_telemetry_in_its_environment_and_cannot_read_the_file(t
     assert TOKEN not in turn.said
 
 
-def test_a_tool_has_no_capability_and_could_not_gain_one_over_the_network(turn):
+def test_a_tool_has_no_capability_and_cannot_get_one_for_the_network(turn):
     sets = dict(turn.told("privilege"))
     bounding = names_of(sets.pop("CapBnd"))
     assert sets == {"CapInh": NOTHING, "CapPrm": NOTHING, "CapEff": NOTHING, "CapAmb": NOTHING, "NoNewPrivs": "1"}

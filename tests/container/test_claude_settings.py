@@ -1,6 +1,6 @@
-"""Settings that a project brings along for Claude Code, or that are in the agent's home: none leads telemetry elsewhere.
+"""Settings of a project, or in the agent's home, cannot redirect Claude Code's telemetry.
 
-The other collector is one that the policy allows, so that nothing but Claude Code's managed settings is in the way.
+The policy allows the other collector, so that only Claude Code's managed settings prevent it.
 """
 
 import pytest
@@ -36,12 +36,12 @@ ATTEMPTS = {
 
 @pytest.fixture(params=["project", "user"])
 def whose(request, claude):
-    """A function that puts settings in place."""
+    """Writes settings to the project or to the home."""
     return {"project": claude.project_settings, "user": claude.user_settings}[request.param]
 
 
 @pytest.mark.parametrize("settings", ATTEMPTS.values(), ids=ATTEMPTS)
-def test_settings_change_nothing_about_where_telemetry_goes(claude, whose, settings):
+def test_settings_do_not_redirect_telemetry(claude, whose, settings):
     whose(settings)
     write_helper(claude)
     run_turn(claude)
@@ -51,8 +51,9 @@ def test_settings_change_nothing_about_where_telemetry_goes(claude, whose, setti
     assert [item.attributes["prompt"] for item in gateway.items("logs", "user_prompt")] == ["work"]
 
 
-def test_the_users_own_settings_can_spoil_the_headers_and_lead_nothing_elsewhere(claude):
-    """Known to be open, see docs/security.md: a header is secret, so the managed settings do not hold it."""
+def test_the_users_settings_can_change_the_headers_but_not_the_destination(claude):
+    """A known limitation, see docs/security.md: headers are secret, so the managed settings do
+    not contain them."""
     claude.user_settings(HEADERS)
     run_turn(claude)
     assert {export.headers["authorization"] for export in claude.internet.gateway.exports} == {"Bearer theirs"}
@@ -64,8 +65,8 @@ def test_a_project_cannot_change_the_headers(claude):
     assert {export.headers["authorization"] for export in claude.internet.gateway.exports} == {BASIC}
 
 
-def test_without_managed_settings_the_same_settings_do_lead_it_elsewhere(claude):
-    """What the others show is no accident."""
+def test_without_managed_settings_the_same_settings_redirect_telemetry(claude):
+    """So the other tests are meaningful."""
     claude.user_settings(ATTEMPTS["another endpoint"])
     done = claude.run(api.say("done"), env=TRIO | ALLOWED | {"OSTIARY_NO_MANAGED_SETTINGS": "1"})
     assert done.status == 0, done
@@ -73,7 +74,7 @@ def test_without_managed_settings_the_same_settings_do_lead_it_elsewhere(claude)
 
 
 def run_turn(claude):
-    """All of it arrives at the gateway, and nothing at the other collector."""
+    """All telemetry arrives at the gateway, and nothing at the other collector."""
     done = claude.run(api.bash("true"), api.say("done"), prompt="work", env=TRIO | ALLOWED)
     assert (done.status, done.stdout) == (0, "done\n"), done
     assert (claude.internet.other.exports, claude.internet.other.refused) == ([], [])
@@ -86,14 +87,14 @@ def write_helper(claude):
     helper.chmod(0o755)
 
 
-def test_claude_code_runs_without_asking_as_the_agents_user(claude):
+def test_claude_code_with_skipped_permissions_runs_as_the_agents_user(claude):
     done = claude.run(api.bash("id -u"), api.say("done"), flags=["--dangerously-skip-permissions"])
     assert (done.status, done.stdout) == (0, "done\n"), done
     user, = claude.internet.api.tool_results()
     assert user == str(USER)
 
 
-def test_without_that_flag_or_leave_the_tool_does_not_run(claude):
+def test_without_that_flag_or_a_permission_the_tool_does_not_run(claude):
     done = claude.run(api.bash("touch /work/ran"), api.say("done"), flags=[])
     assert done.status == 0, done
     assert not (claude.work / "ran").exists()

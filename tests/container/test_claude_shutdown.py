@@ -1,4 +1,5 @@
-"""What Claude Code has measured and not yet sent arrives when its container is stopped in the middle of a turn."""
+"""When the container is stopped during a turn, telemetry that Claude Code has not sent yet still
+arrives."""
 
 import time
 

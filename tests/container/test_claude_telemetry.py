@@ -1,4 +1,5 @@
-"""Claude Code's telemetry arrives, complete, where it should: what a collector gets of a turn with a tool call."""
+"""Claude Code's telemetry arrives completely and in the right place: the exports of a turn with a
+tool call."""
 
 import base64
 
@@ -16,7 +17,7 @@ HEADERS = {"OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer%20{TOKEN},x-scop
 PLATFORM = {"FLY_MACHINE_ID": "148e21", "FLY_APP_NAME": "aquarium", "FLY_REGION": "ams"}
 USERS = {"OTEL_RESOURCE_ATTRIBUTES": "team=blue whales,cloud.region=the deep"}
 
-ENDPOINTS = {  # the environment, and what every export then looks like
+ENDPOINTS = {  # the environment, and the properties of every export
     "trio": (TRIO, "gateway", "application/x-protobuf", {"authorization": BASIC}),
     "protobuf": ({"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{COLLECTOR}:4318"} | HEADERS, "collector",
                  "application/x-protobuf", {"authorization": f"Bearer {TOKEN}", "x-scope": "blue whales"}),
@@ -71,7 +72,7 @@ def test_a_turn_with_a_tool_call_completes_and_its_traces_metrics_and_logs_arriv
 ], ids=["trio", "collector"])
 @pytest.mark.parametrize("switches", [{}, {"OTEL_LOG_USER_PROMPTS": "0"}, {"OTEL_LOG_USER_PROMPTS": "1"}],
                          ids=["by default", "off", "on"])
-def test_prompts_and_answers_are_told_as_the_switches_say(claude, env, temporality, switches):
+def test_prompts_and_answers_are_exported_as_the_switches_say(claude, env, temporality, switches):
     run_turn(claude, env | switches)
     collector = claude.internet.gateway if env is TRIO else claude.internet.collector
     told = switches.get("OTEL_LOG_USER_PROMPTS", "1" if env is TRIO else "0") == "1"

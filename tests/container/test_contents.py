@@ -1,4 +1,4 @@
-"""What ostiary adds to an image: itself, the libraries it needs, and what the package manager notes about them."""
+"""The files that ostiary adds to an image: itself, its libraries, and the package manager's data."""
 
 import os
 import re
@@ -13,7 +13,7 @@ NOTES = re.compile(r"/etc/(ld\.so\.cache|hosts)|/var/(lib/dpkg|lib/apt|cache/apt
 
 @pytest.fixture(scope="module")
 def added(image, podman):
-    """{path: lstat} of everything that is in the image, and not or otherwise in its base; and the packages that are new."""
+    """{path: lstat} of all files that are new or different from the base, and the new packages."""
     base, ours = (podman.command("image", "mount", name) for name in (image.base, image.name))
     try:
         before, after = _tree(base), _tree(ours)
@@ -25,13 +25,13 @@ def added(image, podman):
     return {path: was for path, was in after.items() if _differs(was, before.get(path))}, packages, set(files)
 
 
-def test_it_adds_little(added):
+def test_ostiary_adds_few_octets(added):
     files, _, _ = added
     sizes = {path: was.st_size for path, was in files.items() if stat.S_ISREG(was.st_mode)}
     assert 0 < sum(sizes.values()) <= MOST, sizes
 
 
-def test_it_adds_the_program_and_its_libraries_and_nothing_else(added):
+def test_ostiary_adds_only_the_program_and_its_libraries(added):
     files, packages, listed = added
     assert packages and all(name.startswith("lib") for name in packages), packages
     of_packages = listed | {path.removeprefix("/usr") for path in listed} | {f"/usr{path}" for path in listed}
@@ -39,7 +39,7 @@ def test_it_adds_the_program_and_its_libraries_and_nothing_else(added):
     assert others == {"/usr/local/bin/ostiary"}
 
 
-def test_the_program_is_roots_and_not_more_than_executable(added):
+def test_root_owns_the_program_and_only_root_can_write_it(added):
     program = added[0]["/usr/local/bin/ostiary"]
     assert (program.st_uid, program.st_gid, stat.S_IMODE(program.st_mode)) == (0, 0, 0o755)
 
@@ -55,7 +55,7 @@ def _tree(root):
 
 
 def _differs(now, before):
-    """A file that the build did not touch has come down with its time."""
+    """A file that the build did not touch keeps its time."""
     return before is None or (now.st_mode, now.st_size, now.st_mtime) != (before.st_mode, before.st_size, before.st_mtime)
 
 

@@ -1,4 +1,4 @@
-"""What the documents say about images is true."""
+"""The documents' statements about images are correct."""
 
 import json
 import re
@@ -12,14 +12,14 @@ README, CONTAINER = ROOT / "README.md", ROOT / "docs" / "container.md"
 BUILD = re.compile(r"^    docker build -f container/Dockerfile(?: --target (\w+))? -t (\S+) \.$", re.M)
 
 
-def test_the_commands_that_build_are_those_that_are_run_here():
+def test_the_documented_build_commands_are_tested():
     assert {(target, tag) for target, tag in BUILD.findall(CONTAINER.read_text())} == set(NAMES.items())
     assert BUILD.findall(README.read_text()) == [("", NAMES["claude"])]
     stages = re.findall(r"^FROM .* AS (\w+)$", (ROOT / "container" / "Dockerfile").read_text(), re.M)
     assert stages[-1] == "claude"  # the default
 
 
-def test_the_arguments_are_those_that_are_listed():
+def test_the_build_arguments_are_documented():
     listed = dict(re.findall(r"^\| `([A-Z_]+)` \| `?([^|`]+?)`? \|", CONTAINER.read_text(), re.M))
     taken = dict(re.findall(r"^ARG (\w+)=(.*)$", (ROOT / "container" / "Dockerfile").read_text(), re.M))
     assert listed.keys() == taken.keys() and listed["DEBIAN"] == taken["DEBIAN"]
@@ -27,7 +27,7 @@ def test_the_arguments_are_those_that_are_listed():
 
 @pytest.fixture(scope="module")
 def readmes(images, scratch):
-    """The image that the README makes, with its policy."""
+    """The image of the README, with its policy."""
     text = README.read_text()
     dockerfile, = re.findall(r"^```dockerfile\n(.*?)^```$", text, re.M | re.S)
     policy, = re.findall(r"^```json\n(.*?)^```$", text, re.M | re.S)

@@ -1,10 +1,10 @@
-"""Beside each other, again, and joined."""
+"""Two containers side by side, a container that starts again, and further sessions."""
 
 import re
 
 import pytest
 
-from engine.outcomes import boot_of, outcomes_in, visits
+from engine.outcomes import boot_of, outcomes_in, connection_attempts
 from support.behaviours import addresses
 from support.internet import ALLOWED, ANOTHER, UNLISTED
 
@@ -20,11 +20,11 @@ def names(internet):
     internet.upstream.name(OTHER, addresses(ANOTHER[4]))
 
 
-def test_two_side_by_side_do_not_touch_each_other(image, new_container, internet, names):
-    both = visits(("one", ONE, 443), ("other", OTHER, 443), ("unlisted", UNLISTED[4], 443))
+def test_two_containers_do_not_affect_each_other(image, new_container, internet, names):
+    both = connection_attempts(("one", ONE, 443), ("other", OTHER, 443), ("unlisted", UNLISTED[4], 443))
     first = new_container(image, "run", *AGENT, "--allow", ONE, "--", "bash", "-c", "echo ready; exec sleep 600",
                           network=internet.attach((4,)))
-    first.says("ready")
+    first.wait_for_line("ready")
     second = new_container(image, "run", *AGENT, "--allow", OTHER, "--", "bash", "-c", both, network=internet.attach((4,)))
     done = second.wait()
     assert outcomes_in(done.stdout) == {"one": False, "other": True, "unlisted": False}, done
@@ -35,15 +35,15 @@ def test_two_side_by_side_do_not_touch_each_other(image, new_container, internet
 
 
 @pytest.mark.parametrize("how", ["ended", "stopped", "killed"])
-def test_the_same_container_boots_again_in_the_same_way(image, new_container, internet, link, names, how):
-    script = visits(("one", ONE, 443), ("other", OTHER, 443)) + PRIVILEGES + "\ncat /etc/resolv.conf\n"
+def test_a_container_that_starts_again_boots_in_the_same_way(image, new_container, internet, link, names, how):
+    script = connection_attempts(("one", ONE, 443), ("other", OTHER, 443)) + PRIVILEGES + "\ncat /etc/resolv.conf\n"
     script += "echo ready\n" + ("" if how == "ended" else "exec sleep 600\n")
     container = new_container(image, "run", *AGENT, "--allow", ONE, "--", "bash", "-c", script, network=link)
     boots = []
     for _ in range(2):
         if boots:
             container.start()
-        container.says("ready", times=len(boots) + 1)
+        container.wait_for_line("ready", times=len(boots) + 1)
         if how == "stopped":
             container.stop()
         elif how == "killed":
@@ -58,24 +58,24 @@ def test_the_same_container_boots_again_in_the_same_way(image, new_container, in
     assert internet.stray_packets((ALLOWED[4], 443)) == []
 
 
-def test_podman_restart_boots_the_same_way(image, new_container, link, names):
+def test_podman_restart_boots_in_the_same_way(image, new_container, link, names):
     container = new_container(image, "run", *AGENT, "--allow", ONE, "--", "bash", "-c",
-                              visits(("one", ONE, 443), ("other", OTHER, 443)) + "echo ready\nexec sleep 600\n", network=link)
-    container.says("ready")
+                              connection_attempts(("one", ONE, 443), ("other", OTHER, 443)) + "echo ready\nexec sleep 600\n", network=link)
+    container.wait_for_line("ready")
     before = container.exec("ostiary", "status")
     container.restart()
-    container.says("ready", times=2)
+    container.wait_for_line("ready", times=2)
     after = container.exec("ostiary", "status")
     assert before.status == after.status == 0 and before.stdout == after.stdout, (before, after)
-    joined = container.exec("ostiary", "exec", "--", "bash", "-c", visits(("one", ONE, 443), ("other", OTHER, 443)))
+    joined = container.exec("ostiary", "exec", "--", "bash", "-c", connection_attempts(("one", ONE, 443), ("other", OTHER, 443)))
     assert outcomes_in(joined.stdout) == {"one": True, "other": False}, joined
 
 
-def test_a_session_beside_the_agent_is_confined_like_it(image, new_container, internet, link, names):
-    script = visits(("one", ONE, 443), ("other", OTHER, 443), ("unlisted", UNLISTED[4], 443)) + PRIVILEGES + "\npwd; env | sort\n"
+def test_a_session_is_confined_as_the_agent_is(image, new_container, internet, link, names):
+    script = connection_attempts(("one", ONE, 443), ("other", OTHER, 443), ("unlisted", UNLISTED[4], 443)) + PRIVILEGES + "\npwd; env | sort\n"
     container = new_container(image, "run", *AGENT, "--workdir", "/tmp", "--allow", ONE, "--",
                               "bash", "-c", script + "echo ready; exec sleep 600", network=link, env={"COLOUR": "blue"})
-    container.says("ready")
+    container.wait_for_line("ready")
     first = container.logs().stdout.partition("ready")[0]
     internet.forget()
     joined = container.exec("ostiary", "exec", "--", "bash", "-c", script)
@@ -89,13 +89,13 @@ def test_a_session_beside_the_agent_is_confined_like_it(image, new_container, in
     assert internet.stray_packets((ALLOWED[4], 443)) == []
 
 
-def test_so_is_what_podman_starts_by_itself(image, new_container, internet, link, names):
-    """The rules are the network's. Not the privileges: docs/security.md."""
+def test_a_process_of_podman_exec_is_behind_the_same_rules(image, new_container, internet, link, names):
+    """The rules belong to the network. The process keeps its privileges: docs/security.md."""
     container = new_container(image, "run", *AGENT, "--allow", ONE, "--", "bash", "-c", "echo ready; exec sleep 600",
                               network=link)
-    container.says("ready")
+    container.wait_for_line("ready")
     internet.forget()
-    joined = container.exec("bash", "-c", visits(("one", ONE, 443), ("other", OTHER, 443), ("unlisted", UNLISTED[4], 443)))
+    joined = container.exec("bash", "-c", connection_attempts(("one", ONE, 443), ("other", OTHER, 443), ("unlisted", UNLISTED[4], 443)))
     assert outcomes_in(joined.stdout) == {"one": True, "other": False, "unlisted": False}, joined
     assert internet.stray_packets((ALLOWED[4], 443)) == []
 

@@ -1,11 +1,12 @@
-"""container/compose/compose.yaml, its settings given to podman: the gate, secrets as files, Docker's embedded resolver."""
+"""container/compose/compose.yaml with podman: the gate, secrets as files, Docker's embedded
+resolver."""
 
 import os
 import re
 
 import pytest
 
-from engine.outcomes import boot_of, outcomes_in, visits
+from engine.outcomes import boot_of, outcomes_in, connection_attempts
 from engine.platforms import CONTAINER, agent_image, compose
 from support.behaviours import addresses
 from support.docker_resolver import DockerResolver
@@ -16,13 +17,13 @@ HERE = CONTAINER / "compose"
 KEY = "sk-ant-api03-compose"
 COLLECTOR = "otlp.example.com"
 SECRETS = {**TRIO, "ANTHROPIC_API_KEY": KEY, "GRAFANA_OTLP_ENDPOINT": f"https://{COLLECTOR}/otlp"}
-OWNER = 1234  # the user of the machine whose files these are
+OWNER = 1234  # the host's user that owns these files
 DATABASE = "172.18.0.2"
 
 
 @pytest.fixture
 def project(tmp_path):
-    """The directory as a newcomer has it, with secrets."""
+    """The directory of a new user, with secrets."""
     tmp_path.chmod(0o755)
     (tmp_path / "policy.json").write_text((HERE / "policy.json").read_text())
     (tmp_path / "secrets").mkdir()
@@ -44,10 +45,10 @@ def agents(images):
     return agent_image(images)
 
 
-def test_the_gate_holds_and_the_secrets_come_from_files(agents, options, new_container, internet, link):
+def test_the_gate_works_and_the_secrets_come_from_files(agents, options, new_container, internet, link):
     for name, address in {"api.anthropic.com": ALLOWED[4], COLLECTOR: ANOTHER[4]}.items():
         internet.upstream.name(name, addresses(address))
-    script = visits(("api", "api.anthropic.com", 443), ("collector", COLLECTOR, 443), ("another-port", COLLECTOR, 80),
+    script = connection_attempts(("api", "api.anthropic.com", 443), ("collector", COLLECTOR, 443), ("another-port", COLLECTOR, 80),
                     ("unlisted-name", "unlisted.example.org", 443), ("unlisted-address", UNLISTED[4], 443))
     script += 'id -un; pwd; echo "key $ANTHROPIC_API_KEY token ${GRAFANA_API_TOKEN-none}"; touch /work/here && echo mine\n'
     script += "cat /run/secrets/* 2>/dev/null || echo closed\n"
@@ -67,8 +68,8 @@ def test_each_capability_is_needed(agents, options, new_container, link, capabil
     assert done.status not in (0, 125, 126, 127) and "started" not in done.stdout, done
 
 
-def test_a_service_of_the_project_is_reached_by_its_name(agents, project, options, new_container, internet, link):
-    """With the commented rule of policy.json, behind the rules of Docker's embedded resolver."""
+def test_a_service_of_the_project_can_be_reached_by_its_name(agents, project, options, new_container, internet, link):
+    """With the commented rule of policy.json, and Docker's embedded resolver."""
     internet.upstream.name("api.anthropic.com", addresses(ALLOWED[4]))
     policy = (project / "policy.json").read_text()
     rule, = re.findall(r"^ *// (\{.*\})$", policy, re.M)
@@ -78,7 +79,7 @@ def test_a_service_of_the_project_is_reached_by_its_name(agents, project, option
     link.network.ip("link set lo up")
     docker = DockerResolver(link.network, {"database": DATABASE}, RESOLVER[4])
     try:
-        script = visits(("service", "database", 5432), ("another-port", "database", 80), ("api", "api.anthropic.com", 443),
+        script = connection_attempts(("service", "database", 5432), ("another-port", "database", 80), ("api", "api.anthropic.com", 443),
                         ("unlisted-name", "unlisted.example.org", 443))
         done = new_container(agents, "bash", "-c", script, network=link, capabilities=(),
                              options=[*options, "--volume", f"{project / 'resolv.conf'}:/etc/resolv.conf"]).wait()

@@ -1,5 +1,5 @@
-"""The dev container Feature, packed as its page says and installed in a bare Debian, in a container that is started as the
-dev container tools start one."""
+"""The dev container Feature, packed as its page says, installed in a plain Debian, and started as
+the dev container tools do."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from engine.outcomes import outcomes_in, visits
+from engine.outcomes import outcomes_in, connection_attempts
 from engine.platforms import CONTAINER
 from support.behaviours import addresses
 from support.waiting import eventually
@@ -17,7 +17,7 @@ from support.internet import ALLOWED, UNLISTED
 
 HERE = CONTAINER / "devcontainer"
 FEATURE = json.loads((HERE / "ostiary" / "devcontainer-feature.json").read_text())
-# As @devcontainers/cli makes it of the Features' entrypoints.
+# As @devcontainers/cli generates it from the Features' entrypoints.
 ENTRYPOINT = f"""echo Container started
 trap "exit 0" 15
 {FEATURE["entrypoint"]}
@@ -29,7 +29,7 @@ COPY ostiary /tmp/feature
 RUN _REMOTE_USER=vscode {options} /tmp/feature/install.sh
 USER vscode
 """
-ATTEMPTS = visits(("api", "api.anthropic.com", 443), ("another-port", "api.anthropic.com", 80),
+ATTEMPTS = connection_attempts(("api", "api.anthropic.com", 443), ("another-port", "api.anthropic.com", 80),
                   ("unlisted-name", "unlisted.example.org", 443), ("unlisted-address", UNLISTED[4], 443))
 HELD = {"api": True, "another-port": False, "unlisted-name": False, "unlisted-address": False}
 
@@ -60,35 +60,35 @@ def start(feature, new_container, internet, link):
 
 
 def attach(container, user, *command):
-    """As an editor does it."""
+    """Runs a command as an editor does."""
     return container.exec(*command, options=["--user", user])
 
 
-def is_up(container, user="root"):
-    """As the Feature's own commands wait, once the container is there."""
+def wait_until_up(container, user="root"):
+    """Waits as the Feature's own commands do, after the container has started."""
     eventually(lambda: attach(container, user, "/opt/ostiary/await").status == 0, f"it is up: {container.logs()}")
 
 
 @pytest.mark.parametrize("user", ["vscode", "root"])
 def test_what_an_editor_starts_is_behind_the_gate(start, internet, user):
     container = start()
-    is_up(container, user)
+    wait_until_up(container, user)
     done = attach(container, user, "bash", "-c", ATTEMPTS)
     assert outcomes_in(done.stdout) == HELD, done
     assert "unlisted.example.org" not in internet.upstream.names()
 
 
-def test_a_further_session_is_the_users_confined(start):
+def test_a_further_session_of_the_user_is_confined(start):
     container = start()
-    is_up(container)
+    wait_until_up(container)
     done = attach(container, "root", "ostiary", "exec", "--", "bash", "-c", ATTEMPTS + "id -un; pwd; grep NoNewPrivs /proc/self/status")
     assert outcomes_in(done.stdout) == HELD, done
     assert done.stdout.splitlines()[-3:] == ["claude", "/work", "NoNewPrivs:\t1"], done
 
 
 def test_the_agent_does_not_reach_the_editors_sockets(start):
-    container = start()  # with Perl, as every Debian
-    is_up(container)
+    container = start()  # Perl is in every Debian
+    wait_until_up(container)
     listen = ('use Socket; umask 022; for my $p ("/tmp/vscode-ipc.sock", "/home/vscode/ssh-auth.sock") {'
               'socket(my $s, PF_UNIX, SOCK_STREAM, 0); bind($s, pack_sockaddr_un($p)) or die $!; listen($s, 5); push @s, $s }'
               'open(my $r, ">", "/tmp/ready"); close($r); sleep 600')
@@ -101,7 +101,8 @@ def test_the_agent_does_not_reach_the_editors_sockets(start):
 
 
 def test_agent_and_remote_user_share_the_workspace(feature, new_container, link, tmp_path):
-    """One that comes from outside, with files of the remote user's in it, and a symbolic link to what is not."""
+    """A workspace from outside, with files of the remote user, and a symlink that must not be
+    followed."""
     workspace = tmp_path / "workspace"
     (workspace / "src").mkdir(parents=True)
     (workspace / "src" / "old").write_text("old")
@@ -110,7 +111,7 @@ def test_agent_and_remote_user_share_the_workspace(feature, new_container, link,
         os.chown(path, 1000, 1000)
     container = new_container(feature, "-c", ENTRYPOINT, "-", network=link, capabilities=FEATURE["capAdd"],
                               options=["--volume", f"{workspace}:/work", "--user", "root", "--entrypoint", "/bin/sh"])
-    is_up(container)
+    wait_until_up(container)
     agent = ["ostiary", "exec", "--", "sh", "-c"]
     done = attach(container, "root", *agent, "echo more >>src/old; mkdir made; echo mine >made/file; echo x >>etc/hostname; cat src/old made/file")
     assert done.stdout == "oldmore\nmine\n" and "Permission denied" in done.stderr, done
@@ -119,7 +120,7 @@ def test_agent_and_remote_user_share_the_workspace(feature, new_container, link,
     assert attach(container, "root", *agent, "echo mine >>src/new; cat src/new").stdout == "new\nmine\n"
 
 
-def test_what_telemetry_signs_in_with_is_in_no_shell(feature, new_container, link, tmp_path):
+def test_no_shell_has_the_telemetry_credentials(feature, new_container, link, tmp_path):
     secret = tmp_path / "GRAFANA_API_TOKEN"
     secret.write_text("glc_hunter2")
     secret.chmod(0o600)
@@ -128,7 +129,7 @@ def test_what_telemetry_signs_in_with_is_in_no_shell(feature, new_container, lin
     container = new_container(feature, "-c", ENTRYPOINT, "-", network=link, capabilities=FEATURE["capAdd"],
                               options=["--volume", f"{tmp_path}:/run/secrets:ro", "--user", "root", "--entrypoint", "/bin/sh", "--env", "GRAFANA_INSTANCE_ID=1",
                                        "--env", "GRAFANA_OTLP_ENDPOINT=https://collector.example/otlp"])
-    is_up(container)
+    wait_until_up(container)
     for user in ("vscode", "root"):
         assert "hunter2" not in attach(container, user, "env").stdout
     assert attach(container, "root", "ostiary", "exec", "--", "cat", "/run/secrets/GRAFANA_API_TOKEN").status != 0
@@ -137,13 +138,13 @@ def test_what_telemetry_signs_in_with_is_in_no_shell(feature, new_container, lin
 
 def test_the_gate_is_up_again_after_a_restart(start):
     container = start()
-    is_up(container)
+    wait_until_up(container)
     container.restart()
-    is_up(container)
+    wait_until_up(container)
     assert outcomes_in(attach(container, "vscode", "bash", "-c", ATTEMPTS).stdout) == HELD
 
 
-def test_the_status_of_an_earlier_start_is_not_waited_for(feature, new_container, link):
+def test_the_status_of_an_earlier_start_is_ignored(feature, new_container, link):
     status = "/run/ostiary/status.json"
     container = new_container(feature, "-c", f"mkdir -p /run/ostiary; touch {status}; exec sleep 1000", network=link,
                               options=["--user", "root", "--entrypoint", "/bin/sh"])
@@ -151,9 +152,9 @@ def test_the_status_of_an_earlier_start_is_not_waited_for(feature, new_container
     assert attach(container, "root", "timeout", "1", "/opt/ostiary/await").status == 124
 
 
-def test_the_rules_stay_when_the_agent_ends_what_the_gate_looks_after(start):
+def test_the_rules_stay_when_the_agent_ends(start):
     container = start()
-    is_up(container)
+    wait_until_up(container)
     attach(container, "claude", "bash", "-c", "kill $(grep -l '^sleep' /proc/[0-9]*/comm | cut -d / -f 3)")
     eventually(lambda: attach(container, "root", "bash", "-c", "grep -qx ostiary /proc/[0-9]*/comm").status != 0, "it has ended")
     done = attach(container, "vscode", "bash", "-c", ATTEMPTS)
@@ -167,16 +168,17 @@ def test_without_a_gate_the_container_ends(start, how, cure):
     assert cure in done.stderr, done
 
 
-def test_root_is_left_to_the_user_only_for_what_is_confined(start):
+def test_the_user_can_use_sudo_only_for_confined_commands(start):
     container = start()
-    is_up(container)
+    wait_until_up(container)
     assert container.exec("ls", "/etc/sudoers.d", options=["--user", "root"]).stdout == "ostiary\n"
     assert container.exec("cat", "/etc/sudoers.d/ostiary", options=["--user", "root"]).stdout == (
         "vscode ALL=(root) NOPASSWD: /usr/local/bin/ostiary exec *\n")
 
 
 ALL = "vscode ALL=(ALL) ALL"
-# Each is a way to root without a password, the last ones in /etc/sudoers alone, with and without a directory beside it.
+# Each is a way to root without a password. The last ones are in /etc/sudoers only, with and without
+# a directory beside it.
 WAYS = {"all": ("vscode ALL=(ALL) NOPASSWD: ALL", "/etc/sudoers.d/image"),
         "one program": ("vscode ALL=(root) NOPASSWD: /usr/local/bin/setup", "/etc/sudoers.d/image"),
         "not asked, this user": (f"Defaults:vscode !authenticate\\n{ALL}", "/etc/sudoers.d/image"),
@@ -202,17 +204,18 @@ def test_another_way_to_root_ends_the_installation(packed, images, with_sudo, ho
         images.derive(text.format(options=""), packed)
 
 
-def test_with_the_option_it_is_left(packed, images, with_sudo):
+def test_with_the_option_another_way_to_root_is_kept(packed, images, with_sudo):
     images.derive(f"FROM {with_sudo.name}\nRUN echo 'vscode ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/image\nCOPY ostiary /tmp/feature\n"
                   "RUN _REMOTE_USER=vscode SUDO=true /tmp/feature/install.sh\n", packed)
 
 
-# The second asks late: an end of the input that came before the question is lost, and the question waits.
+# With "late", su asks after a delay: an end of input before the question is lost, and the question
+# would wait.
 ASKING = {"at once": "true", "late": "sed -i '/pam_rootok/a auth optional pam_exec.so /bin/sleep 2' /etc/pam.d/su"}
 
 
 @pytest.mark.parametrize("when", ASKING)
-def test_sudo_and_su_that_take_a_password_do_not(packed, images, with_sudo, when):
+def test_sudo_and_su_with_a_password_do_not_end_the_installation(packed, images, with_sudo, when):
     images.derive(f"FROM {with_sudo.name}\nRUN {ASKING[when]} && echo '{ALL}' >/etc/sudoers.d/image\nCOPY ostiary /tmp/feature\n"
                   "RUN _REMOTE_USER=vscode /tmp/feature/install.sh\n", packed)
 

@@ -1,11 +1,11 @@
-"""container/kubernetes/pod.yaml, its settings given to podman: the least securityContext, a policy from a ConfigMap, secrets
-from a Secret, the pod's attributes, and search lists that are answered at once."""
+"""container/kubernetes/pod.yaml with podman: the minimal securityContext, a policy from a
+ConfigMap, secrets from a Secret, the pod's attributes, and fast answers for search lists."""
 
 import json
 
 import pytest
 
-from engine.outcomes import outcomes_in, visits
+from engine.outcomes import outcomes_in, connection_attempts
 from engine.platforms import CONTAINER, Pod, agent_image
 from support.behaviours import addresses
 from support.outcomes import TRIED_AGAIN
@@ -27,7 +27,7 @@ def agents(images):
 
 @pytest.fixture
 def pod(agents, podman, tmp_path):
-    """One whose init container has run."""
+    """A pod whose init container has run."""
     tmp_path.chmod(0o755)
     made = Pod(CONTAINER / "kubernetes" / "pod.yaml", tmp_path, SECRETS, FIELDS)
     (tmp_path / "resolv.conf").write_text(f"search {SEARCH}\nnameserver {RESOLVER[4]}\noptions ndots:5\n")
@@ -45,16 +45,16 @@ def start(agents, pod, new_container, link):
     return start
 
 
-def is_up(container):
+def wait_until_up(container):
     return eventually(lambda: container.exec("ostiary", "status").status == 0, f"it is up: {container.logs()}")
 
 
-def test_a_console_is_held_and_has_what_it_signs_in_with(start, internet):
+def test_a_console_is_behind_the_gate_and_has_the_credentials(start, internet):
     for name, address in {"api.anthropic.com": ALLOWED[4], COLLECTOR: ANOTHER[4]}.items():
         internet.upstream.name(name, addresses(address))
     container = start()
-    is_up(container)
-    script = visits(("api", "api.anthropic.com", 443), ("collector", COLLECTOR, 443), ("cluster", "10.96.0.1", 443),
+    wait_until_up(container)
+    script = connection_attempts(("api", "api.anthropic.com", 443), ("collector", COLLECTOR, 443), ("cluster", "10.96.0.1", 443),
                     ("unlisted-address", UNLISTED[4], 443))
     script += 'id -un; pwd; echo "key ${#ANTHROPIC_API_KEY}"; touch ~/x /work/x /tmp/x && echo mine; cat /run/secrets/*\n'
     done = container.exec("ostiary", "exec", "--", "bash", "-c", script)
@@ -68,17 +68,17 @@ def test_a_console_is_held_and_has_what_it_signs_in_with(start, internet):
         assert f"{key}={FIELDS[field]}" in attributes, attributes
 
 
-def test_a_shell_beside_it_is_held_too(start, internet):
+def test_a_shell_in_the_pod_is_behind_the_gate_too(start, internet):
     container = start()
-    is_up(container)
-    done = container.exec("bash", "-c", visits(("unlisted", UNLISTED[4], 443)))
+    wait_until_up(container)
+    done = container.exec("bash", "-c", connection_attempts(("unlisted", UNLISTED[4], 443)))
     assert outcomes_in(done.stdout) == {"unlisted": False}, done
 
 
-def test_search_lists_are_answered_at_once_and_not_passed_on(start, internet):
+def test_search_lists_are_answered_at_once_and_not_sent_upstream(start, internet):
     internet.upstream.name("api.anthropic.com", addresses(ALLOWED[4]))
     container = start()
-    is_up(container)
+    wait_until_up(container)
     internet.forget()
     done = container.exec("ostiary", "exec", "--", "sh", "-c", "date +%s%N; getent ahostsv4 api.anthropic.com; date +%s%N")
     first, *found, last = done.stdout.splitlines()
@@ -96,8 +96,8 @@ def test_without_one_of_its_capabilities_there_is_no_agent(start, capability):
 
 
 @pytest.mark.parametrize("without, told", [([], True), (["KILL"], False)], ids=["KILL", "without"])
-def test_the_agent_is_told_of_the_end_with_the_capability_to_kill(start, without, told):
+def test_the_agent_gets_sigterm_only_with_the_kill_capability(start, without, told):
     container = start("bash", "-c", "trap 'echo told; exit 0' TERM; echo ready; while :; do sleep 0.05; done", without=without)
-    container.says("ready")
+    container.wait_for_line("ready")
     container.stop(seconds=3)
     assert ("told" in container.logs().stdout) == told

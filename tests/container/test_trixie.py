@@ -1,4 +1,5 @@
-"""The same on the next Debian: other libraries, another compiler. In a file of its own, so that it is built beside the other."""
+"""The tests on the next Debian release, with other libraries and another compiler. In its own
+file, so that it is built in parallel."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the tests ask for."""
+"""The fixtures of the tests."""
 
 import contextlib
 import tempfile
@@ -22,16 +22,17 @@ def scratch():
 
 @pytest.fixture(scope="session")
 def podman(scratch):
-    """One that is known to run a container; where it cannot, every test is skipped for the same one line."""
+    """podman, if it can run a container here. Otherwise all tests are skipped with the same
+    reason."""
     if why := Podman.missing():
         pytest.skip(why)
     made = Podman(scratch)
-    made.attempt("image", "prune", "--force", "--filter", "until=168h")  # of what other trees built
+    made.attempt("image", "prune", "--force", "--filter", "until=168h")  # images that other trees built
     base = Images(made, scratch).base("bookworm")
     try:
         made.command("run", "--rm", "--network", "none", "--cap-add", "NET_ADMIN", base, "true")
     except PodmanFailed as failed:
-        pytest.skip(f"podman runs no container here: {str(failed).splitlines()[-1]}")
+        pytest.skip(f"podman cannot run a container here: {str(failed).splitlines()[-1]}")
     return made
 
 
@@ -42,18 +43,18 @@ def images(podman, scratch):
 
 @pytest.fixture(scope="module")
 def release():
-    """Debian's, of the base; a module may have another."""
+    """The Debian release of the base image. A module may override it."""
     return "bookworm"
 
 
 @pytest.fixture(scope="module")
 def image(images, release):
-    """ostiary alone."""
+    """The image with ostiary only."""
     return images.build("ostiary", release)
 
 
 @pytest.fixture(scope="session")
-def session_internet(podman):  # which comes first, so that where there is none that is the reason
+def session_internet(podman):  # podman comes first, so that a missing podman is the reason for skipping
     made = Internet()
     yield made
     made.close()
@@ -68,17 +69,18 @@ def internet(session_internet):
 
 @pytest.fixture
 def link(internet):
-    """A network for one container, which leads to the world and nowhere else."""
+    """A network for one container, whose only link leads to the Internet."""
     return internet.attach((4,))
 
 
 @pytest.fixture
-def new_container(podman, internet):  # whose network must be there until the containers have gone
-    """
-    new_container(image, *command, network=cable, options=()) creates and starts one, with NET_ADMIN and nothing else.
-    network: a cable to the world; None for no network
-    host: a cable that is the machine's, with podman's own network behind it
-    options: more of `podman create`'s
+def new_container(podman, internet):  # whose network must exist until the containers are removed
+    """new_container(image, *command, network=link, options=()) creates and starts a container with
+    NET_ADMIN only.
+
+    network: a link to the Internet; None for no network
+    host: a link that stands for the machine's network, with podman's own network behind it
+    options: more options of `podman create`
     """
     with containers(podman) as start:
         yield start
@@ -86,7 +88,7 @@ def new_container(podman, internet):  # whose network must be there until the co
 
 @contextlib.contextmanager
 def containers(podman):
-    """What new_container is, for as long as a fixture of any scope wants it."""
+    """The implementation of new_container, for fixtures of any scope."""
     with contextlib.ExitStack() as made:
         def start(image, *command, network=None, host=None, capabilities=("NET_ADMIN",), env={}, options=()):
             words = [word for name in capabilities for word in ("--cap-add", name)]

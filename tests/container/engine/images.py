@@ -1,7 +1,8 @@
-"""The images: a base made of Debian's packages, and what container/Dockerfile makes of it.
+"""The images: a base from Debian's packages, and the images that container/Dockerfile makes from
+it.
 
-podman keeps every step of a build and takes it again only while the files that went into it are the same, so a second run
-builds nothing, and a changed source is never missed.
+podman caches each step of a build while its input files do not change. So a second run builds
+nothing, and a changed source is always rebuilt.
 """
 
 import contextlib
@@ -16,12 +17,12 @@ from engine import machine
 from engine.podman import BUILD_PATIENCE, STORE
 from support.project import ROOT
 
-# As the image of that name is that registries have: no manuals, no translations, no waiting for the disk.
+# As in the registry's image of that name: without manuals and translations, and without fsync.
 SLIM = ["--variant=minbase", "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/doc/*",
         "--dpkgopt=path-include=/usr/share/doc/*/copyright"]
 RECIPE = "ostiary.recipe"
-NAMES = {"ostiary": "ostiary", "claude": "ostiary-claude", "bundle": "ostiary-bundle"}  # as the documents have them
+NAMES = {"ostiary": "ostiary", "claude": "ostiary-claude", "bundle": "ostiary-bundle"}  # the names in the documents
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Images:
         self._built = {}
 
     def base(self, release):
-        """debian:RELEASE-slim. No registry is asked: it is made from Debian's archive."""
+        """debian:RELEASE-slim, made from Debian's archive without a registry."""
         with _alone(f"base-{release}"):
             return self._base(release)
 
@@ -58,7 +59,7 @@ class Images:
         return name
 
     def build(self, target, release="bookworm"):
-        """A target of container/Dockerfile on that base."""
+        """Builds a target of container/Dockerfile on that base."""
         if (target, release) not in self._built:
             base = self.base(release)
             with _alone(f"build-{release}-{hashlib.sha256(bytes(ROOT)).hexdigest()[:16]}"):
@@ -71,7 +72,8 @@ class Images:
             "--build-arg", f"DEBIAN={release}-slim", "--target", target, ROOT), base)
 
     def derive(self, text, context=None, **images):
-        """An image of a Dockerfile's text, in whose FROM and --from these images are those of the documents' names."""
+        """Builds an image from the text of a Dockerfile. In its FROM and --from, the names of the
+        documents stand for these images."""
         with tempfile.TemporaryDirectory(dir=self._directory) as empty:
             (file := Path(empty, "Dockerfile")).write_text(text)
             contexts = [word for target, image in images.items()
@@ -79,7 +81,7 @@ class Images:
             return Image(self._run_build(*contexts, "--file", file, context or empty), None)
 
     def _run_build(self, *words):
-        """By its id, which no other build can take over."""
+        """Builds, and returns the image by its ID, which no other build can take over."""
         return self._podman.command("build", "--isolation", "chroot", "--network", "host", "--layers", *words,
                                     timeout=BUILD_PATIENCE).splitlines()[-1]
 
@@ -90,7 +92,8 @@ class Images:
 
 @contextlib.contextmanager
 def _alone(what):
-    """One test process at a time, of those that make the same: who comes second finds the steps that the first has made."""
+    """Only one test process at a time makes the same image. Another one then finds the cached
+    steps."""
     with open(STORE / f"{what}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

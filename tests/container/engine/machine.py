@@ -1,4 +1,5 @@
-"""How this machine fetches packages, for the builds in it: proxies, mirrors' certificates, options."""
+"""The machine's configuration for downloading packages, for use in builds: proxies, certificates,
+options."""
 
 import os
 import re
@@ -7,13 +8,13 @@ from pathlib import Path
 
 
 def apt_options():
-    """apt's own, of all that is set about fetching."""
+    """The options of apt that concern downloads."""
     return subprocess.run(["apt-config", "dump", "--no-empty", "--format", '%f "%v";%n', "Acquire"],
                           capture_output=True, text=True, check=True).stdout
 
 
 def npmrc():
-    """npm's, with the certificates that Node is told to trust."""
+    """The configuration of npm, with the certificates that Node trusts."""
     own = Path.home() / ".npmrc"
     text = own.read_text() if own.exists() else ""
     authorities = os.environ.get("NODE_EXTRA_CA_CERTS")

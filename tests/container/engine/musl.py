@@ -1,5 +1,5 @@
-"""A root directory with musl for its C library. Alpine cannot be had here; this one has musl's loader from Debian's package,
-a program that is linked with it, and a busybox."""
+"""A root directory with musl as its C library. Instead of Alpine, it has musl's loader from
+Debian's package, a program that is linked with musl, and busybox."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""The files of container/ as podman is told them: each setting is translated, and one that is not known here fails."""
+"""Translates the files of container/ to podman's options. An unknown setting is an error."""
 
 import re
 
@@ -10,7 +10,8 @@ CONTAINER = ROOT / "container"
 
 
 def agent_image(images):
-    """The target `claude` of container/Dockerfile without Claude Code, which these tests do not start."""
+    """The target `claude` of container/Dockerfile without Claude Code, which these tests do not
+    start."""
     ostiary = images.build("ostiary")
     text = (CONTAINER / "Dockerfile").read_text()
     stage = re.search(r"^FROM ostiary AS claude\n(.*?)(?=^FROM|\Z)", text, re.M | re.S)[1]
@@ -23,15 +24,16 @@ def documents(path):
 
 
 def only(mapping, *known):
-    """The mapping, none of whose settings is passed over."""
+    """The mapping; fails if it has an unknown setting."""
     assert set(mapping) <= set(known), f"not translated: {set(mapping) - set(known)}"
     return mapping
 
 
-# Compose ----------------------------------------------------------------------------------------------------
+# Compose ------------------------------------------------------------------------------------------
 
 def compose(path, directory, options=()):
-    """`podman create`'s options for the only service; relative paths are those of `directory`."""
+    """The options of `podman create` for the only service. Relative paths are relative to
+    `directory`."""
     whole = only(yaml.safe_load(path.read_text()), "name", "services", "networks", "volumes", "secrets")
     (service,) = whole["services"].values()
     only(service, "build", "image", "cap_drop", "cap_add", "security_opt", "stdin_open", "tty", "stop_grace_period", "networks",
@@ -52,12 +54,12 @@ def compose(path, directory, options=()):
     return words
 
 
-# Kubernetes -------------------------------------------------------------------------------------------------
+# Kubernetes ---------------------------------------------------------------------------------------
 
 def security(context, without=()):
     only(context, "allowPrivilegeEscalation", "readOnlyRootFilesystem", "capabilities")
     assert context["allowPrivilegeEscalation"] is False and context["readOnlyRootFilesystem"] is True
-    # A runtime mounts no /run, /tmp and /var/tmp of its own, as podman does with --read-only.
+    # A runtime does not mount /run, /tmp and /var/tmp by itself, as podman does with --read-only.
     words = ["--security-opt", "no-new-privileges", "--read-only", "--read-only-tmpfs=false"]
     words += [word for name in context["capabilities"]["drop"] for word in ("--cap-drop", name)]
     return words + [word for name in context["capabilities"]["add"] if name not in without for word in ("--cap-add", name)]
@@ -92,14 +94,14 @@ class Pod:
                 assert volume["emptyDir"] == {}
 
     def init(self):
-        """Options and command of the container that runs before."""
+        """Options and command of the init container."""
         only(self._init, "name", "image", "command", "args", "securityContext", "volumeMounts")
         program, *rest = self._init["command"]
         return [*self._volumes(self._init), *security(self._init["securityContext"]), "--entrypoint", program], [
             *rest, *self._init["args"]]
 
     def main(self, without=()):
-        """Options and command of the agent's; `without` these capabilities."""
+        """Options and command of the agent's container, `without` these capabilities."""
         only(self._main, "name", "image", "args", "env", "securityContext", "volumeMounts")
         words = [*self._volumes(self._main), *security(self._main["securityContext"], without)]
         words += ["--env", "KUBERNETES_SERVICE_HOST=10.96.0.1",

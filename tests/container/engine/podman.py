@@ -1,4 +1,4 @@
-"""podman with a store and a configuration of its own, so that nobody else's images are touched."""
+"""podman with its own store and configuration, so that other images are not changed."""
 
 import copy
 import os
@@ -8,8 +8,8 @@ from pathlib import Path
 
 PROGRAMS = ("podman", "runc", "mmdebstrap")
 STORE = Path("/var/cache/ostiary-tests")
-# runc: crun refuses machines that have both versions of cgroups. The limits: what the runtime would raise to takes
-# CAP_SYS_RESOURCE, which a container that runs these tests may lack.
+# runc: crun does not work on machines that have both versions of cgroups. The limits: the runtime
+# would raise them, which needs CAP_SYS_RESOURCE; a container that runs these tests may lack it.
 CONFIGURATION = """\
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
@@ -19,7 +19,7 @@ events_logger = "none"
 [network]
 network_backend = "netavark"
 """
-BUILD_PATIENCE = 1200  # seconds; reached only when something is wrong
+BUILD_PATIENCE = 1200  # seconds; a test that passes does not wait this long
 
 
 class PodmanFailed(AssertionError):
@@ -28,7 +28,7 @@ class PodmanFailed(AssertionError):
 
 class Podman:
     def __init__(self, directory):
-        """`directory` is for what lives as long as this run does."""
+        """`directory` holds files that live as long as this run."""
         (directory / "containers.conf").write_text(CONFIGURATION)
         self._environment = os.environ | {"CONTAINERS_CONF": str(directory / "containers.conf"),
                                           "TMPDIR": str(STORE / "tmp")}
@@ -36,7 +36,7 @@ class Podman:
         self._prefix = []
 
     def command(self, *words, **how):
-        """What a command prints; it must succeed."""
+        """Runs a command that must succeed, and returns its output."""
         done = subprocess.run(self.words(*words), env=self._environment, capture_output=True, text=True, **how)
         if done.returncode != 0:
             raise PodmanFailed(f"podman {' '.join(map(str, words))}: status {done.returncode}\n"
@@ -54,14 +54,14 @@ class Podman:
 
     @staticmethod
     def missing():
-        """Why there can be no podman here, or None."""
+        """The reason why podman cannot be used here, or None."""
         if os.geteuid() != 0:
             return "needs root, to run containers"
         absent = [program for program in PROGRAMS if not shutil.which(program)]
         return f"needs {', '.join(absent)}, to run containers: scripts/setup installs them" if absent else None
 
     def inside(self, network):
-        """The same, for which that network namespace is the machine's."""
+        """The same podman, with this network namespace as the machine's network."""
         made = copy.copy(self)
         made._prefix = ["nsenter", f"--net={network.path}"]
         return made

@@ -1,1 +1,2 @@
-"""A stand-in for the internet as Claude Code sees it: DNS, the API, collectors, and a host that no policy knows."""
+"""A stand-in for the Internet as Claude Code sees it: DNS, the API, collectors, and a host that
+no policy allows."""

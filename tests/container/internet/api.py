@@ -1,4 +1,4 @@
-"""api.anthropic.com: plays a script of turns, as server-sent events, and remembers what it was told."""
+"""api.anthropic.com: plays a script of turns as server-sent events, and records the requests."""
 
 import itertools
 import json
@@ -9,22 +9,23 @@ from internet.web import Response
 
 
 def say(text):
-    """A turn that says something and ends."""
+    """A turn that prints text and ends."""
     return {"type": "text", "text": ""}, {"type": "text_delta", "text": text}, "end_turn"
 
 
 def bash(command):
-    """A turn that asks for a command to be run."""
+    """A turn that asks to run a command."""
     block = {"type": "tool_use", "id": f"toolu_{abs(hash(command)):020d}", "name": "Bash", "input": {}}
     asked = json.dumps({"command": command, "description": "run it"})
     return block, {"type": "input_json_delta", "partial_json": asked}, "tool_use"
 
 
-HOLD = object()  # a turn that has begun and never ends
+HOLD = object()  # a turn that begins and never ends
 
 
 class Api:
-    """A request's turn is the number of answers that the conversation has so far; behind the script's end it says "done"."""
+    """The turn of a request is given by the number of answers in the conversation. After the
+    script's end, a turn says "done"."""
 
     def __init__(self):
         self._numbers = itertools.count(1)
@@ -32,8 +33,8 @@ class Api:
 
     def start_over(self, *script):
         self.script = script
-        self.requests = []  # (the Request, what it asks)
-        self.holding = threading.Event()  # a turn is being held open
+        self.requests = []  # (Request, its JSON body)
+        self.holding = threading.Event()  # set while a turn is held open
 
     def answer(self, request):
         path = request.path.partition("?")[0]
@@ -44,7 +45,7 @@ class Api:
         return Response(200, "text/event-stream", self._play(self._turn(asked), asked["model"]))
 
     def tool_results(self):
-        """What the tools said, in the longest conversation there was."""
+        """The tools' results in the longest conversation."""
         conversations = [asked["messages"] for _, asked in self.requests]
         blocks = [block for message in max(conversations, key=len, default=[]) if isinstance(message["content"], list)
                   for block in message["content"] if block["type"] == "tool_result"]
@@ -63,7 +64,7 @@ class Api:
         yield _event("content_block_start", index=0, content_block=block)
         if turn is HOLD:
             self.holding.set()
-            while True:  # until the client goes away
+            while True:  # until the client disconnects
                 time.sleep(0.1)
                 yield _event("ping")
         yield _event("content_block_delta", index=0, delta=delta)

@@ -1,4 +1,4 @@
-"""The stand-in internet's own certificate authority: one certificate, good for all its hosts."""
+"""The certificate authority of the stand-in Internet: one certificate for all hosts."""
 
 import ssl
 import subprocess
@@ -8,7 +8,7 @@ EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
 
 class Authority:
     def __init__(self, directory, names):
-        self.certificate = directory / "authority.pem"  # what a client has to trust
+        self.certificate = directory / "authority.pem"  # clients have to trust it
         key, self._host, self._host_key = (directory / name for name in ("authority.key", "host.pem", "host.key"))
         _openssl("-x509", *EC, "-subj", "/CN=stand-in authority", "-keyout", key, "-out", self.certificate)
         _openssl("-x509", *EC, "-subj", "/CN=stand-in host", "-CA", self.certificate, "-CAkey", key,
@@ -17,7 +17,7 @@ class Authority:
                  "-keyout", self._host_key, "-out", self._host)
 
     def server(self):
-        """What a TLS server needs."""
+        """The TLS context of a server."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._host, self._host_key)
         return context

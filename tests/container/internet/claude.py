@@ -1,10 +1,10 @@
-"""Claude Code under ostiary in a container, as a test speaks of it."""
+"""Claude Code under ostiary in a container, as tests use it."""
 
 import json
 import os
 
 AUTHORITY = "/etc/ssl/stand-in.pem"
-USER = 1000  # who the image has for the agent
+USER = 1000  # the agent's user in the image
 HOME = "/home/agent"
 ENVIRONMENT = {
     "ANTHROPIC_API_KEY": "sk-ant-stand-in",
@@ -13,7 +13,7 @@ ENVIRONMENT = {
 
 
 class Claude:
-    """Each run is a new container. What stays is the project in /work and the user's settings."""
+    """Each run is a new container. The project in /work and the user's settings stay."""
 
     def __init__(self, internet, image, start_container, directory):
         self.internet, self._image, self._start_container = internet, image, start_container
@@ -24,7 +24,7 @@ class Claude:
         self._links = []
 
     def run(self, *script, **how):
-        """claude -p under ostiary, to its end, while the API plays this script."""
+        """Runs claude -p under ostiary while the API plays this script, and waits for its end."""
         return self.start(*script, **how).wait()
 
     def start(self, *script, prompt="go on", env={}, flags=("--allowedTools", "Bash")):
@@ -39,12 +39,12 @@ class Claude:
         return self.container
 
     def project_settings(self, settings):
-        """What the project in the work directory brings along."""
+        """Writes settings of the project in the work directory."""
         (self.work / ".claude").mkdir()
         (self.work / ".claude/settings.json").write_text(json.dumps(settings))
 
     def user_settings(self, settings):
-        """What is in the agent's own home."""
+        """Writes settings in the agent's home."""
         (self._settings / "settings.json").write_text(json.dumps(settings))
 
     def end(self):

@@ -1,4 +1,4 @@
-"""Collectors: they take OTLP over HTTP or gRPC, and remember what came, from whom it said it was, and with what headers."""
+"""Collectors: they accept OTLP over HTTP or gRPC, and record the exports with their headers."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ METHODS = {f"/opentelemetry.proto.collector.{word}.v1.{word.capitalize()}Service
 class Export(NamedTuple):
     signal: str
     form: str  # the content type
-    headers: dict  # by their names in lower case
+    headers: dict  # by name in lower case
     groups: list
 
     def items(self):
@@ -21,11 +21,11 @@ class Export(NamedTuple):
 
 
 class Collector:
-    """One host's memory, whatever its ports speak."""
+    """The records of one host, for all its ports."""
 
     def __init__(self):
         self.exports = []
-        self.refused = []  # what was not OTLP, or not where OTLP belongs
+        self.refused = []  # requests that were not OTLP, or had a wrong path
 
     def forget(self):
         self.exports.clear()
@@ -38,11 +38,11 @@ class Collector:
         return [item for export in self.of(signal) for item in export.items() if name in (None, item.name)]
 
     def resources(self):
-        """One a group of whatever came."""
+        """The resources of all groups."""
         return [group.resource for export in self.exports for group in export.groups]
 
     def over_http(self, base=""):
-        """The answers of an HTTP server whose endpoint has this path."""
+        """The request handler of an HTTP server whose endpoint has this base path."""
         def answer(request):
             signal = request.path.removeprefix(f"{base}/v1/")
             form = request.header("Content-Type")
@@ -54,7 +54,7 @@ class Collector:
         return answer
 
     def over_grpc(self):
-        """The answers of a gRPC server."""
+        """The request handler of a gRPC server."""
         def answer(path, headers, message):
             if path not in METHODS:
                 self.refused.append(path)

@@ -1,4 +1,4 @@
-"""What the tests that run Claude Code against the stand-in internet ask for."""
+"""Fixtures for the tests that run Claude Code against the stand-in Internet."""
 
 import contextlib
 
@@ -12,7 +12,7 @@ from internet.internet import ClaudeInternet
 
 __all__ = ["claude_internet", "claude_image", "claude", "module_claude"]
 
-# With what somebody inside would try to get out with.
+# Tools with which an agent would try to get out.
 TOOLS = """\
 FROM {base}
 RUN apt-get update && apt-get install --yes --no-install-recommends curl nftables && rm -rf /var/lib/apt/lists/*
@@ -28,7 +28,7 @@ def claude_internet(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def claude_image(images, podman, tmp_path_factory):
-    """container/Dockerfile's image with Claude Code, and tools."""
+    """The image of container/Dockerfile with Claude Code, and the tools."""
     claude = images.build("claude")
     context = tmp_path_factory.mktemp("tools")
     (context / "Dockerfile").write_text(TOOLS.format(base=claude.name))
@@ -46,7 +46,7 @@ def claude(claude_internet, claude_image, podman, tmp_path):
 
 @pytest.fixture(scope="module")
 def module_claude(claude_internet, claude_image, podman, tmp_path_factory):
-    """For tests that look at one run together."""
+    """For tests that share one run."""
     with a_claude(claude_internet, claude_image, podman, tmp_path_factory.mktemp("claude")) as made:
         yield made
 

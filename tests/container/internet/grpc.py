@@ -1,4 +1,4 @@
-"""A gRPC server at one address of the internet, without TLS: unary calls over HTTP/2, as many at once as a client likes."""
+"""A gRPC server without TLS: unary calls over HTTP/2, any number at a time."""
 
 import gzip
 import socket
@@ -13,7 +13,8 @@ NOT_IMPLEMENTED = "12"
 
 class GrpcServer:
     def __init__(self, network, address, port, answer):
-        """`answer` makes of path, headers and message the reply's message; None where there is no such method."""
+        """`answer` returns the reply for path, headers and message, or None if there is no such
+        method."""
         self._answer = answer
         with network.entered():
             self._listener = socket.create_server((address, port))
@@ -27,13 +28,13 @@ class GrpcServer:
         while True:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:  # closed
+            except OSError:  # the listener was closed
                 return
             threading.Thread(target=self._serve, args=[connection], daemon=True).start()
 
     def _serve(self, connection):
         http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
-        calls = {}  # by stream: the headers and the message so far
+        calls = {}  # by stream: headers, and the message so far
         with connection:
             http.initiate_connection()
             connection.sendall(http.data_to_send())
@@ -62,11 +63,11 @@ class GrpcServer:
 def _receive(connection):
     try:
         return connection.recv(65536)
-    except OSError:  # whoever goes away in the middle
+    except OSError:  # the client has disconnected
         return b""
 
 
 def _message(body):
-    """A call's one message: a flag that says whether it is compressed, its size, itself."""
+    """The only message of a call: a compression flag, its size, its octets."""
     assert len(body) == 5 + int.from_bytes(body[1:5], "big"), "not one message"
     return gzip.decompress(body[5:]) if body[0] else bytes(body[5:])

@@ -1,4 +1,4 @@
-"""All of it: names, addresses, and who answers there."""
+"""The whole stand-in Internet: names, addresses, and servers."""
 
 from internet.api import Api
 from internet.authority import Authority
@@ -15,11 +15,10 @@ ADDRESS = {API: "198.51.100.30", GATEWAY: "198.51.100.40", COLLECTOR: "10.1.2.20
 
 
 class ClaudeInternet(Outside):
-    """
-    gateway: OTLP over TLS at https://GATEWAY/otlp
+    """gateway: OTLP over TLS at https://GATEWAY/otlp
     collector: OTLP over HTTP at http://COLLECTOR:4318 and over gRPC at http://COLLECTOR:4317
-    other: a collector at http://OTHER:4318, where nobody should send anything
-    unlisted: what was asked of a host that no policy knows
+    other: a collector at http://OTHER:4318 that must not receive anything
+    unlisted: the requests to a host that no policy allows
     """
 
     def __init__(self, directory):
@@ -41,7 +40,7 @@ class ClaudeInternet(Outside):
             self.upstream.name(name, addresses(address))
 
     def start_over(self, *script):
-        """Forgets what came; the API plays this script."""
+        """Clears all records. The API plays this script."""
         self.packets()
         self.api.start_over(*script)
         for collector in (self.gateway, self.collector, self.other):

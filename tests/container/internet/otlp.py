@@ -1,7 +1,9 @@
-"""OTLP's export requests, as protocol buffers or JSON, in one form: spans, metrics and log records as Items.
+"""Reads OTLP export requests, as protocol buffers or JSON, into Items: spans, metrics and log
+records.
 
-The numbers are those of opentelemetry-proto, v1. A resource's list of scopes, and a scope's list of records, are field 2 in
-all three signals, and the resource and the list of resources field 1.
+The field numbers are those of opentelemetry-proto v1. In all three signals, the resource and the
+list of resources are field 1, and a resource's list of scopes and a scope's list of records are
+field 2.
 """
 
 import json
@@ -13,15 +15,15 @@ SIGNALS = ("traces", "metrics", "logs")
 LISTS = {"traces": ("resourceSpans", "scopeSpans", "spans"),
          "metrics": ("resourceMetrics", "scopeMetrics", "metrics"),
          "logs": ("resourceLogs", "scopeLogs", "logRecords")}
-DATA = {"gauge": 5, "sum": 7, "histogram": 9}  # kinds of a metric
+DATA = {"gauge": 5, "sum": 7, "histogram": 9}  # kinds of metrics
 POINT_ATTRIBUTES = {"gauge": 7, "sum": 7, "histogram": 9}
 TEMPORALITY = {1: "delta", 2: "cumulative"}
 
 
 class Item(NamedTuple):
     name: str  # of the span, the metric or the event
-    attributes: dict  # of a metric: its first point's
-    temporality: str = ""  # of a metric that has one
+    attributes: dict  # for a metric: of its first point
+    temporality: str = ""  # for metrics that have one
 
 
 class Group(NamedTuple):

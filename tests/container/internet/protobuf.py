@@ -1,4 +1,4 @@
-"""Protocol buffers without a schema: a message is the list of its fields' values, by number."""
+"""Reads protocol buffers without a schema: a message is a list of field values by number."""
 
 import struct
 
@@ -6,7 +6,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
 def fields(data):
-    """{number: [value, …]} of a message; a value is an int, or bytes, which may be a message again."""
+    """{number: [value, …]} of a message. A value is an int, or bytes that may be another message."""
     found, at = {}, 0
     while at < len(data):
         key, at = _varint(data, at)
@@ -27,12 +27,12 @@ def fields(data):
 
 
 def signed(value):
-    """What an int64 field holds."""
+    """The value of an int64 field."""
     return value - (1 << 64) if value >> 63 else value
 
 
 def double(value):
-    """What a double field holds."""
+    """The value of a double field."""
     return struct.unpack("<d", value.to_bytes(8, "little"))[0]
 
 

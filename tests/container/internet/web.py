@@ -1,4 +1,4 @@
-"""An HTTP server at one address of the internet, plain or over TLS. What it answers is a function of the Request."""
+"""An HTTP server at one address, with or without TLS. A function of the Request gives the answers."""
 
 import gzip
 import http.server
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 def joined(headers):
-    """Each header's value by its name in lower case, several of one name joined as HTTP joins them."""
+    """Header values by name in lower case. Several values of one name are joined, as in HTTP."""
     found = {}
     for name, value in headers:
         found.setdefault(name.lower(), []).append(value)
@@ -18,18 +18,18 @@ def joined(headers):
 class Request(NamedTuple):
     method: str
     path: str
-    headers: list  # (name, value), as they came
-    body: bytes  # whatever way it came
+    headers: list  # (name, value), as received
+    body: bytes  # with any transfer encoding
 
     def header(self, name):
-        """None where there is none."""
+        """The value, or None."""
         return joined(self.headers).get(name.lower())
 
 
 class Response(NamedTuple):
     status: int
     type: str = "text/plain"
-    body: object = b""  # or an iterable of pieces, each sent as soon as it is there
+    body: object = b""  # or an iterable of pieces, each sent as soon as it is available
 
 
 class Web:
@@ -37,7 +37,7 @@ class Web:
         with network.entered():
             self._server = _Server((address, port), _Handler)
         self._server.answer = answer
-        if tls:  # the handshake is the connection's own thread's
+        if tls:  # the connection's own thread performs the handshake
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -51,10 +51,10 @@ class _Server(http.server.ThreadingHTTPServer):
     block_on_close = False
 
     def server_bind(self):
-        socketserver.TCPServer.server_bind(self)  # the one in between would ask DNS for its own name
+        socketserver.TCPServer.server_bind(self)  # the base class would look up its own name in DNS
 
     def handle_error(self, *_):
-        pass  # whoever goes away in the middle
+        pass  # the client has disconnected
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

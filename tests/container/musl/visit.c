@@ -1,5 +1,6 @@
-/* An agent of a system whose C library is musl: visits LABEL HOST PORT..., says for each whether it was reached, and how
-   many seconds that took; then READY, and stays if its first argument says so. */
+/* An agent that is linked with musl: visit go|stay LABEL HOST PORT...
+   Tries to connect to each host, and prints whether it was reached and the seconds that took. Then
+   prints "ready". With "stay", it does not exit. */
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
