@@ -47,17 +47,17 @@ class Turn:
         self.internet, self.audit, self.packets = claude.internet, claude.container.audit(), claude.internet.packets()
         self.said, = claude.internet.api.tool_results()
 
-    def told(self, word):
+    def reported(self, word):
         """The rest of each line that begins with this word."""
         return [line.split()[1:] for line in self.said.splitlines() if line.startswith(f"{word} ")]
 
 
 @pytest.mark.parametrize("way, status", [("by-name", NAME_NOT_RESOLVED), ("by-address", NOT_CONNECTED)])
 def test_a_host_that_no_rule_names_is_refused_at_once(turn, way, status):
-    attempts = turn.told(way)
+    attempts = turn.reported(way)
     assert [found for found, _ in attempts] == [status] * ATTEMPTS, turn.said
     # The fastest of each, since the machine may be busy.
-    quickest, start = (min(int(took) for _, took in turn.told(what)) for what in (way, "start"))
+    quickest, start = (min(int(took) for _, took in turn.reported(what)) for what in (way, "start"))
     assert quickest - start < FAST
 
 
@@ -74,20 +74,20 @@ def test_the_audit_lists_the_denied_host(turn):
 
 
 def test_a_tool_finds_no_telemetry_in_its_environment_and_cannot_read_the_file(turn):
-    assert turn.told("otel") == [["0"]]
-    assert turn.told("env-file") == ["cat: /run/ostiary/otel.env: Permission denied".split()]
+    assert turn.reported("otel") == [["0"]]
+    assert turn.reported("env-file") == ["cat: /run/ostiary/otel.env: Permission denied".split()]
     assert TOKEN not in turn.said
 
 
 def test_a_tool_has_no_capability_and_cannot_get_one_for_the_network(turn):
-    sets = dict(turn.told("privilege"))
+    sets = dict(turn.reported("privilege"))
     bounding = names_of(sets.pop("CapBnd"))
     assert sets == {"CapInh": NOTHING, "CapPrm": NOTHING, "CapEff": NOTHING, "CapAmb": NOTHING, "NoNewPrivs": "1"}
     assert not bounding & {"NET_ADMIN", "NET_RAW", "SYS_ADMIN", "SYS_PTRACE", "SYS_MODULE", "SETPCAP", "KILL"}
-    (user,), = turn.told("user")
+    (user,), = turn.reported("user")
     assert user != "0"
 
 
 def test_a_tool_cannot_change_the_rules(turn):
-    assert turn.told("rules") == ["Operation not permitted".split()] * 3
+    assert turn.reported("rules") == ["Operation not permitted".split()] * 3
     assert not [event for event in turn.audit if event["event"] == "tampering"]

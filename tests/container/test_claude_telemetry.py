@@ -75,13 +75,13 @@ def test_a_turn_with_a_tool_call_completes_and_its_traces_metrics_and_logs_arriv
 def test_prompts_and_answers_are_exported_as_the_switches_say(claude, env, temporality, switches):
     run_turn(claude, env | switches)
     collector = claude.internet.gateway if env is TRIO else claude.internet.collector
-    told = switches.get("OTEL_LOG_USER_PROMPTS", "1" if env is TRIO else "0") == "1"
+    reported = switches.get("OTEL_LOG_USER_PROMPTS", "1" if env is TRIO else "0") == "1"
     prompt, = collector.items("logs", "user_prompt")
     answers = [item.attributes["response"] for item in collector.items("logs", "assistant_response")]
-    assert prompt.attributes["prompt"] == (PROMPT if told else "<REDACTED>")
+    assert prompt.attributes["prompt"] == (PROMPT if reported else "<REDACTED>")
     assert prompt.attributes["prompt_length"] == str(len(PROMPT))
-    assert answers and (ANSWER in answers) == told
-    assert told or all(secret not in everything(collector) for secret in (PROMPT, ANSWER))
+    assert answers and (ANSWER in answers) == reported
+    assert reported or all(secret not in everything(collector) for secret in (PROMPT, ANSWER))
     assert {item.temporality for item in collector.items("metrics")} == {temporality}
 
 

@@ -105,8 +105,8 @@ void check_records(const Question& question, const RrSet& records) {
   const Envelope envelope{.id = 7, .flags = 0, .edns = {}, .question = octets};
   std::array<uint8_t, limits::answer_octets> room;
   const Bytes answer = std::span(room).first(write_records(room, envelope, records));
-  const SlowMessage told = fuzz::read_slowly(answer);
-  HOLDS(told.answers.size() == records.rdata.size() && told.end == answer.size());
+  const SlowMessage read_back = fuzz::read_slowly(answer);
+  HOLDS(read_back.answers.size() == records.rdata.size() && read_back.end == answer.size());
   const RecordReply again = read_record_reply(answer, question);
   HOLDS(std::holds_alternative<RrSet>(again));
   HOLDS(std::get<RrSet>(again).rdata == records.rdata && std::get<RrSet>(again).ttl == records.ttl);

@@ -128,14 +128,14 @@ inet::IpAddress address_of(Bytes octets) {
   return inet::IpAddress::v6(sixteen);
 }
 
-std::set<std::string> told_addresses(const SlowMessage& answer, const test::FakeAdmissions& kernel) {
-  std::set<std::string> told;
-  if (answer.type != 1 && answer.type != 28) return told;
+std::set<std::string> answered_addresses(const SlowMessage& answer, const test::FakeAdmissions& kernel) {
+  std::set<std::string> answered;
+  if (answer.type != 1 && answer.type != 28) return answered;
   for (const auto& record : answer.answers) {
-    told.emplace(fuzz::as_text(record.rdata));
+    answered.emplace(fuzz::as_text(record.rdata));
     HOLDS(kernel.admitted.contains({address_of(record.rdata), uint8_t{6}, uint16_t{443}}));
   }
-  return told;
+  return answered;
 }
 
 void check_admitted(const test::FakeAdmissions& kernel, const AnyUpstream& upstream, Bytes reply) {
@@ -202,8 +202,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const auto& question : upstream.asked) HOLDS(allowed(labels_of(question.name)) != Allowed::no);
   check_admitted(kernel, upstream, reply);
   if (kernel.refuse) HOLDS(kernel.admitted.empty());
-  const auto told = told_addresses(first, kernel);
-  HOLDS(told_addresses(second, kernel) == told && second.rcode() == first.rcode());
-  if (!told.empty()) HOLDS(upstream.asked.size() == 1);  // the second answer comes from the cache
+  const auto answered = answered_addresses(first, kernel);
+  HOLDS(answered_addresses(second, kernel) == answered && second.rcode() == first.rcode());
+  if (!answered.empty()) HOLDS(upstream.asked.size() == 1);  // the second answer comes from the cache
   return 0;
 }

@@ -15,9 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (whole) {
     HOLDS((version == 4 || version == 6) && size >= least);
     const Bytes destination = packet.subspan(version == 4 ? 16 : 24, version == 4 ? 4 : 16);
-    const Bytes told = whole->destination.octets();
-    HOLDS(std::ranges::equal(told, destination.last(told.size())));
-    if (told.size() == destination.size() && version == 4) HOLDS(whole->protocol == data[9]);
+    const Bytes parsed = whole->destination.octets();
+    HOLDS(std::ranges::equal(parsed, destination.last(parsed.size())));
+    if (parsed.size() == destination.size() && version == 4) HOLDS(whole->protocol == data[9]);
     HOLDS(!(whole->port && whole->icmp_type));
   } else {
     HOLDS((version != 4 && version != 6) || size < least || (data[0] & 15U) < 5);

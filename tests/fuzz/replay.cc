@@ -26,14 +26,14 @@ std::vector<fs::path> files_of(const fs::path& path) {
 
 const char* current = "";
 
-void tell_which(int) {
+void print_input(int) {
   std::fprintf(stderr, "with the input %s\n", current);
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-  std::signal(SIGABRT, tell_which);
+  std::signal(SIGABRT, print_input);
   size_t inputs = 0;
   for (int i = 1; i < count; ++i) {
     for (const fs::path& file : files_of(arguments[i])) {

@@ -246,8 +246,8 @@ def check(wire, verdict, message):
     if kind == "query":
         assert (verdict[1], int(verdict[2])) == (labels(question.name).hex(), question.rdtype), shown
     elif kind == "addresses":
-        told, found = {bytes.fromhex(each) for each in verdict[2:]}, addresses_of(message)
-        assert told == found or (len(told) == ADDRESSES and told < found), f"{shown}\n{message}"
+        reported, found = {bytes.fromhex(each) for each in verdict[2:]}, addresses_of(message)
+        assert reported == found or (len(reported) == ADDRESSES and reported < found), f"{shown}\n{message}"
     else:
         assert message.rcode() == 3 or not addresses_of(message), f"{shown}\n{message}"
     return f"both accept: {kind}" if not message.errors else f"dnspython salvages: {type(message.errors[0].exception).__name__}"

@@ -60,7 +60,7 @@ bool print_steps(uid_t user, std::set<std::string>& known) {
 
 }  // namespace
 
-// NOLINTNEXTLINE(bugprone-exception-escape): what is thrown ends it, and says so
+// NOLINTNEXTLINE(bugprone-exception-escape): an exception ends the program with a message
 int main() {
   for (const auto& mutant : ostiary::hunt::instruction_mutants(ostiary::confine::socket_filter()))
     print(mutant.change);

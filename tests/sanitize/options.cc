@@ -1,7 +1,7 @@
-// What AddressSanitizer is told in a sanitized program, in place of ASAN_OPTIONS: the gate begins with an
-// empty environment. To look for leaks takes ptrace and a thread, which neither the gate nor a confined child
-// may have; the unit tests and the corpora look for them. Names for a stack's lines are not looked up either:
-// that is another program to be started.
+// The options of AddressSanitizer in a sanitized program. ASAN_OPTIONS has no effect on the gate,
+// because it starts with an empty environment. Detecting leaks needs ptrace and a thread, which the
+// gate and confined children may not use; the unit tests and the corpora detect leaks. Stack traces
+// are not symbolised, because that needs another process.
 extern "C" const char* __asan_default_options() {
   return "detect_leaks=0:symbolize=0:disable_coredump=0";
 }

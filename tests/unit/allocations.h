@@ -1,4 +1,4 @@
-// allocations.h: how often this thread has asked the heap for memory.
+// allocations.h: the number of heap allocations of this thread.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// freed_memory.h: whether memory that this thread gives back to the heap still holds a text.
+// freed_memory.h: detects whether memory that this thread frees still contains a text.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace ostiary::testing {
 
-// While it lasts. One at a time.
+// Active while it exists. Only one at a time.
 class FreedMemory {
  public:
   explicit FreedMemory(std::string_view text);
@@ -14,7 +14,7 @@ class FreedMemory {
   FreedMemory& operator=(const FreedMemory&) = delete;
   ~FreedMemory();
 
-  // Pieces of memory that were given back with the text in them.
+  // The number of freed blocks that contained the text.
   size_t count() const;
 };
 

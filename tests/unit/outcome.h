@@ -1,4 +1,4 @@
-// outcome.h: what a test asks of a Result.
+// outcome.h: helpers for a Result in tests.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ std::string error_of(const Result<T>& result) {
   return result ? "no error" : result.error().message;
 }
 
-// The status the program would end with; 0 where there is no error.
+// The exit status for the error; 0 if there is none.
 template <typename T>
 int status_of(const Result<T>& result) {
   return result ? 0 : static_cast<int>(result.error().exit);

@@ -1,4 +1,4 @@
-// scratch.h: a directory of the test's own, and what came to stand in its files.
+// scratch.h: a temporary directory for a test, and access to its files.
 #pragma once
 
 #include <filesystem>

@@ -20,9 +20,9 @@ def test_on_standard_error_every_line_says_that_it_is_shared_with_the_agent(new_
     agent = container.start_agent("--audit", "stderr", who=who)
     agent.asks("unlisted.example")
     agent.session.close_stdin()
-    told = events(agent.session.wait().stderr)
-    assert {"boot", "deny", "gate_started", "exit"} <= {event["event"] for event in told}
-    assert {event.get("road") for event in told} == {SHARED}
+    reported = events(agent.session.wait().stderr)
+    assert {"boot", "deny", "gate_started", "exit"} <= {event["event"] for event in reported}
+    assert {event.get("road") for event in reported} == {SHARED}
 
 
 def test_on_standard_error_attempts_that_were_held_are_omitted(new_container):
@@ -48,8 +48,8 @@ def test_a_file_that_is_also_standard_error_is_shared(new_container):
         os.dup2(fd, 2)
         os.close(fd)
     container.boot("true", prepare=standard_error_goes_there)
-    told = events(container.read("/var/log/ostiary/audit.jsonl"))
-    assert told and {event.get("road") for event in told} == {SHARED}
+    reported = events(container.read("/var/log/ostiary/audit.jsonl"))
+    assert reported and {event.get("road") for event in reported} == {SHARED}
 
 
 def test_a_file_is_not_shared(container, agent):
@@ -90,9 +90,9 @@ def test_a_descriptor_is_not_shared(new_container, pipe, who):
         assert not agent.python(f"open('/proc/{pid}/fd/7', 'w')")["reached"]
     agent.session.close_stdin()
     assert agent.session.wait().status == 0
-    told = events(read_all(pipe[0]))
-    assert {"boot", "deny", "gate_started", "exit"} <= {event["event"] for event in told}
-    assert [event for event in told if "road" in event] == []
+    reported = events(read_all(pipe[0]))
+    assert {"boot", "deny", "gate_started", "exit"} <= {event["event"] for event in reported}
+    assert [event for event in reported if "road" in event] == []
 
 
 @pytest.mark.parametrize("target", ["fd:0", "fd:2", "fd:x", "fd:", "fd:-1", "fd:99999999999"])
@@ -108,5 +108,5 @@ def test_a_descriptor_that_is_not_open_is_refused(new_container):
 
 def test_a_descriptor_of_the_same_file_as_standard_error_is_shared(new_container):
     result = new_container().boot("true", flags=["--audit", "fd:7"], prepare=lambda: os.dup2(2, 7))
-    told = events(result.stderr)
-    assert told and {event.get("road") for event in told} == {SHARED}
+    reported = events(result.stderr)
+    assert reported and {event.get("road") for event in reported} == {SHARED}

@@ -26,15 +26,15 @@ def test_the_audits_counts_add_up_to_all_denied_packets(new_container, who, fami
     send(agent, UNLISTED[family], family, PACKETS)
     os.kill(gate, signal.SIGCONT)
     sent = PACKETS
-    told = lambda: sum(event["count"] for event in container.audit("deny")) - before
+    reported = lambda: sum(event["count"] for event in container.audit("deny")) - before
 
     # The gate learns of lost reports from the sequence number of the next one.
     def lost_ones_are_counted_after_one_more():
         nonlocal sent
         send(agent, UNLISTED[family], family, 1)
         sent += 1
-        return told() > PACKETS
+        return reported() > PACKETS
 
     eventually(lost_ones_are_counted_after_one_more, "the lost ones are counted")
-    eventually(lambda: told() >= sent, f"all {sent} are counted, not {told()}")
+    eventually(lambda: reported() >= sent, f"all {sent} are counted, not {reported()}")
     assert container.audit("deny", kind="other")

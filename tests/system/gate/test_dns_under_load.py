@@ -60,5 +60,5 @@ def test_another_users_lookups_are_answered_by_their_own_resolver(internet, cont
     bystander = container.start_process_beside(agent, uid=OTHER)
     source = container.link.address[4] if where == "outside" else "127.0.0.1"
     assert agent.ask_from_every_port("allowed.example", source, server, patience=60) > MANY_PORTS
-    told = [bystander.asks_for("unlisted.example", server=server) for _ in range(40)]
-    assert told == [[UNLISTED[4]]] * 40
+    reported = [bystander.asks_for("unlisted.example", server=server) for _ in range(40)]
+    assert reported == [[UNLISTED[4]]] * 40

@@ -49,7 +49,7 @@ def test_the_rules_are_restored_and_the_change_is_reported(internet, container, 
     container.nft(TAMPERING[what])
     container.eventually_audited("tampering", response="repaired", program="nft")
     eventually(lambda: container.rules() == rules, "the rules are right")
-    eventually(lambda: not container.admitted_addresses() & set(UNLISTED.values()), "nobody else's admission is there")
+    eventually(lambda: not container.admitted_addresses() & set(UNLISTED.values()), "the foreign admission is gone")
     eventually(lambda: container.admitted_addresses() >= set(ALLOWED.values()), "ours are")
     internet.forget()
     for family in (4, 6):

@@ -173,8 +173,8 @@ def test_lines_are_ascii_for_any_name(container, agent):
     for label in labels:
         octets = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0" + bytes([len(label)]) + label + b"\4evil\0\0\1\0\1"
         agent.ask(octets.hex(), GATE[4])
-    told = lambda: [event for event in container.audit("deny") if "evil" in event.get("name", "")]
-    eventually(lambda: len(told()) >= len(labels), "all are told")
+    reported = lambda: [event for event in container.audit("deny") if "evil" in event.get("name", "")]
+    eventually(lambda: len(reported()) >= len(labels), "all are reported")
     raw = container.at("/var/log/ostiary/audit.jsonl").read_bytes()
     assert all(octet == 10 or 32 <= octet < 127 for octet in raw)
     assert all(json.loads(line) for line in raw.splitlines())
@@ -185,9 +185,9 @@ def test_a_flood_of_denied_names_is_counted_and_not_written_in_full(internet, ne
     agent = container.start_agent(who=who)
     already = sum(event["count"] for event in container.audit("deny"))
     agent.flood("same.unlisted.example%.0s", 5_000, GATE[4], patience=30)
-    told = lambda: sum(event["count"] for event in container.audit("deny", kind="name")) + \
+    reported = lambda: sum(event["count"] for event in container.audit("deny", kind="name")) + \
         sum(event["count"] for event in container.audit("deny", kind="other"))
-    eventually(lambda: told() >= 5_000 and told() - already <= 5_100, "all are counted")
+    eventually(lambda: reported() >= 5_000 and reported() - already <= 5_100, "all are counted")
     assert len(container.audit("deny")) < 1_000
 
 
@@ -300,7 +300,7 @@ def test_a_full_disk_does_not_stop_the_gate(internet, small_disk, who):
     assert not agent.connect(UNLISTED[4], 443)["reached"]
     filler.unlink()
     agent.asks("after.unlisted.example")
-    eventually(lambda: "after.unlisted.example" in small_disk.read(JOURNAL), "the journal goes on")
+    eventually(lambda: "after.unlisted.example" in small_disk.read(JOURNAL), "the journal continues")
     lines = [line for line in small_disk.read(JOURNAL).splitlines(keepends=True) if line.endswith("\n")]
     whole = [json.loads(line) for line in lines if is_whole(line)]
     cut_short = len(lines) - len(whole)
@@ -359,6 +359,6 @@ def test_an_incomplete_line_in_the_file_does_not_stop_the_gate(new_container, wh
     with container.at(JOURNAL).open("ab") as journal:
         journal.write(b'{"time":"2026-')
     agent.asks("after.unlisted.example")
-    eventually(lambda: b"after.unlisted.example" in container.at(JOURNAL).read_bytes(), "the journal goes on")
+    eventually(lambda: b"after.unlisted.example" in container.at(JOURNAL).read_bytes(), "the journal continues")
     assert container.gate(agent.session) == gate
     assert container.at(JOURNAL).read_bytes().count(b'{"time":"2026-\n{') == 1

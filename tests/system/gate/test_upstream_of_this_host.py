@@ -33,7 +33,7 @@ def test_another_server_in_resolv_conf_is_used_instead(container, who):
     assert agent.asks_for("allowed.example") == [ALLOWED[4]]
 
 
-@pytest.mark.parametrize("redirected", [False, True], ids=["nobody there", "as Docker has it"])
+@pytest.mark.parametrize("redirected", [False, True], ids=["no Docker", "Docker's redirect"])
 def test_the_agent_cannot_answer_instead_of_dockers_resolver(internet, container, redirected):
     """In an image made from a container, resolv.conf may name Docker's resolver although there is
     none."""

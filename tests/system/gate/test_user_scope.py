@@ -313,7 +313,7 @@ def test_a_network_socket_of_another_process_is_not_inherited(private_container,
     assert f"{name} is a network socket" in result.stderr
 
 
-@pytest.mark.parametrize("mode, status", [(0o666, 69), (0o600, 0)], ids=["open to all", "root's"])
+@pytest.mark.parametrize("mode, status", [(0o666, 69), (0o600, 0)], ids=["all users", "root only"])
 def test_a_service_that_acts_for_its_clients_is_found(private_container, mode, status):
     private_container.mkdir("/run/nscd")
     path = str(private_container.at("/run/nscd/socket"))

@@ -1,4 +1,4 @@
-// docs/audit.md tells of every event, every field and every word, and its examples are what is written.
+// docs/audit.md describes every event, field and value, and its examples are what ostiary writes.
 
 #include <set>
 #include <string>
@@ -20,7 +20,7 @@ std::string document() {
   return *text;
 }
 
-// What stands below the heading, up to the next.
+// The text below the heading, up to the next heading.
 std::string section(const std::string& text, const std::string& heading) {
   const std::string title = "\n## " + heading + "\n";
   const size_t begin = text.find(title);
@@ -37,7 +37,7 @@ TEST_SUITE("audit/document") {
     CHECK(kinds.size() == std::variant_size_v<Event>);
   }
 
-  TEST_CASE("every event is a heading, every field a row in its order, every sample an example") {
+  TEST_CASE("every event has a heading, every field a row in its order, every sample an example") {
     const std::string text = document();
     const std::string common = section(text, "Every line");
     for (const Event& event : samples()) {
@@ -45,7 +45,7 @@ TEST_SUITE("audit/document") {
       const auto fields = nlohmann::ordered_json::parse(line);
       const std::string below = section(text, "`" + fields["event"].get<std::string>() + "`");
       CHECK_MESSAGE(below.contains("```json\n" + line + "```\n"), line);
-      // A deny has a table for each kind: look where this kind's begins.
+      // A deny has one table per kind: search from the start of this kind's table.
       size_t row = below.find(
           fields.contains("kind") ? "| `kind` | `" + fields["kind"].get<std::string>() + "`" : "|");
       for (const auto& [field, value] : fields.items()) {
@@ -59,7 +59,7 @@ TEST_SUITE("audit/document") {
     }
   }
 
-  TEST_CASE("every word that a field can say is told") {
+  TEST_CASE("every value of a field is documented") {
     const std::string text = document();
     for (const DenyReason why : deny_reasons)
       CHECK(text.contains("`" + std::string(ostiary::audit::text(why)) + "`: "));
@@ -74,7 +74,7 @@ TEST_SUITE("audit/document") {
     }
   }
 
-  TEST_CASE("the limits it names are the ones that hold") {
+  TEST_CASE("the documented limits are the real ones") {
     const std::string text = document();
     for (const size_t limit :
          {limits::line_octets, limits::text_octets, limits::fold_passed, limits::fold_entries})

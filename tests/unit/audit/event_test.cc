@@ -17,7 +17,7 @@ using nlohmann::json;
 
 namespace {
 
-std::string name_told(std::string_view name) {
+std::string written_name(std::string_view name) {
   const std::string line = line_of(DenyName{name, "A", DenyReason::no_rule, {}});
   const size_t frame = line_of(DenyName{"x", "A", DenyReason::no_rule, {}}).size() - 1;
   CHECK(line.size() <= frame + limits::text_octets);
@@ -28,7 +28,7 @@ std::string name_told(std::string_view name) {
   return fields.value("name", "");
 }
 
-// As large as an event can be, its texts of that one octet repeated.
+// The largest possible events, their texts made of that octet.
 std::vector<Event> largest(const std::string& text) {
   static const std::vector<GrantedPorts> ports(5000, {IPPROTO_UDPLITE, 10000, 65535});
   const auto v6 = address("1111:2222:3333:4444:5555:6666:7777:8888");
@@ -71,7 +71,7 @@ TEST_SUITE("audit/event") {
           "\n");
   }
 
-  TEST_CASE("a line that shares its road says so, whatever the event") {
+  TEST_CASE("every line on a shared channel says so") {
     for (const Event& event : samples()) {
       CHECK(json::parse(line_of(event, sample_time(), AuditRoad::shared))["road"] == "shared with the agent");
       CHECK_FALSE(json::parse(line_of(event)).contains("road"));
@@ -79,70 +79,70 @@ TEST_SUITE("audit/event") {
   }
 
   TEST_CASE("the time is UTC with six digits of a second") {
-    const auto told = [](Time time) {
+    const auto written = [](Time time) {
       return json::parse(line_of(GateStarted{1}, time))["time"].get<std::string>();
     };
-    CHECK(told(Time{}) == "1970-01-01T00:00:00.000000Z");
-    CHECK(told(Time{} + 951782399s + 999999us) == "2000-02-28T23:59:59.999999Z");
-    CHECK(told(Time{} + 951782400s) == "2000-02-29T00:00:00.000000Z");
-    CHECK(told(Time{} + 4107542400s + 1us) == "2100-03-01T00:00:00.000001Z");
-    CHECK(told(Time{} - 1us) == "1969-12-31T23:59:59.999999Z");
+    CHECK(written(Time{}) == "1970-01-01T00:00:00.000000Z");
+    CHECK(written(Time{} + 951782399s + 999999us) == "2000-02-28T23:59:59.999999Z");
+    CHECK(written(Time{} + 951782400s) == "2000-02-29T00:00:00.000000Z");
+    CHECK(written(Time{} + 4107542400s + 1us) == "2100-03-01T00:00:00.000001Z");
+    CHECK(written(Time{} - 1us) == "1969-12-31T23:59:59.999999Z");
   }
 
-  TEST_CASE("what a hostile name holds is told and does no harm") {
-    CHECK(name_told("a\"},{\"b\\c") == "a\"},{\"b\\c");
-    CHECK(name_told("a\n{\"event\":\"exit\"}\r\t\x1b[2J\x7f") == "a\n{\"event\":\"exit\"}\r\t\x1b[2J\x7f");
-    CHECK(name_told(std::string_view("a\0b", 3)) == std::string("a\0b", 3));
-    CHECK(name_told("caf\u00e9 \u2028\u202e \u0085 \U0001f6aa") ==
+  TEST_CASE("a hostile name is written harmlessly") {
+    CHECK(written_name("a\"},{\"b\\c") == "a\"},{\"b\\c");
+    CHECK(written_name("a\n{\"event\":\"exit\"}\r\t\x1b[2J\x7f") == "a\n{\"event\":\"exit\"}\r\t\x1b[2J\x7f");
+    CHECK(written_name(std::string_view("a\0b", 3)) == std::string("a\0b", 3));
+    CHECK(written_name("caf\u00e9 \u2028\u202e \u0085 \U0001f6aa") ==
           "caf\u00e9 \u2028\u202e \u0085 \U0001f6aa");
     CHECK(line_of(Phase{Phase::Number::first, "\U0001f6aa\u00e9\x01"})
               .contains(R"("\ud83d\udeaa\u00e9\u0001")"));
   }
 
-  TEST_CASE("octets that are no UTF-8 are told as \\xNN") {
-    CHECK(name_told("\xff") == "\\xff");
-    CHECK(name_told("a\xc3") == "a\\xc3");
-    CHECK(name_told("\xc0\xaf") == "\\xc0\\xaf");
-    CHECK(name_told("\xe0\x80\x80") == "\\xe0\\x80\\x80");
-    CHECK(name_told("\xed\xa0\x80") == "\\xed\\xa0\\x80");
-    CHECK(name_told("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");
-    CHECK(name_told("\xf0\x9f\x9a") == "\\xf0\\x9f\\x9a");
-    CHECK(name_told("\x80ok\xf8\xc3\xa9") == "\\x80ok\\xf8\u00e9");
+  TEST_CASE("octets that are not UTF-8 are written as \\xNN") {
+    CHECK(written_name("\xff") == "\\xff");
+    CHECK(written_name("a\xc3") == "a\\xc3");
+    CHECK(written_name("\xc0\xaf") == "\\xc0\\xaf");
+    CHECK(written_name("\xe0\x80\x80") == "\\xe0\\x80\\x80");
+    CHECK(written_name("\xed\xa0\x80") == "\\xed\\xa0\\x80");
+    CHECK(written_name("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80");
+    CHECK(written_name("\xf0\x9f\x9a") == "\\xf0\\x9f\\x9a");
+    CHECK(written_name("\x80ok\xf8\xc3\xa9") == "\\x80ok\\xf8\u00e9");
   }
 
-  TEST_CASE("any octets at all give one line of JSON") {
+  TEST_CASE("any octets give one line of JSON") {
     std::mt19937 random(1);
     for (int round = 0; round < 20000; ++round) {
       std::string name(random() % 40, '\0');
       for (char& c : name) c = static_cast<char>(random() % 4 == 0 ? random() % 128 : random());
-      name_told(name);
+      written_name(name);
     }
   }
 
-  TEST_CASE("a text is told whole up to its limit, and beyond it cut with a mark") {
+  TEST_CASE("a text is complete up to its limit, and longer ones are cut with a mark") {
     const std::string whole(limits::text_octets, 'x');
-    CHECK(name_told(whole) == whole);
-    CHECK(name_told(whole + "x") == std::string(limits::text_octets - 6, 'x') + "\u2026");
+    CHECK(written_name(whole) == whole);
+    CHECK(written_name(whole + "x") == std::string(limits::text_octets - 6, 'x') + "\u2026");
     for (size_t before = 0; before < 14; ++before) {
       const std::string name = std::string(limits::text_octets - before, 'x') + "\U0001f6aa\"\x01\xff";
-      const std::string told = name_told(name);
-      if (told == std::string(limits::text_octets - before, 'x') + "\U0001f6aa\"\x01\\xff") continue;
-      CHECK(told.ends_with("\u2026"));
-      CHECK(name.starts_with(told.substr(0, told.size() - 3)));
+      const std::string written = written_name(name);
+      if (written == std::string(limits::text_octets - before, 'x') + "\U0001f6aa\"\x01\\xff") continue;
+      CHECK(written.ends_with("\u2026"));
+      CHECK(name.starts_with(written.substr(0, written.size() - 3)));
     }
   }
 
-  TEST_CASE("the longest name there is in DNS is never cut") {
+  TEST_CASE("the longest name in DNS is not cut") {
     std::string name;
     for (const int size : {63, 63, 63, 61}) {
       for (int i = 0; i < size; ++i) name += "\\000";
       name += '.';
     }
     name.pop_back();
-    CHECK(name_told(name) == name);
+    CHECK(written_name(name) == name);
   }
 
-  TEST_CASE("no event is longer than a line, whatever is in it") {
+  TEST_CASE("no event exceeds the maximum length of a line") {
     for (const std::string& text :
          {std::string(5000, 'x'), std::string(5000, '\n'), std::string(5000, '\xff')}) {
       for (const Event& event : largest(text)) {
@@ -161,20 +161,20 @@ TEST_SUITE("audit/event") {
 
   TEST_CASE("a list of ports that is too long ends in a mark") {
     const std::vector<GrantedPorts> ports(5000, {IPPROTO_TCP, 10000, 65535});
-    const json told = json::parse(line_of(Allow{"a.example", ports}))["ports"];
-    CHECK(told.size() > 50);
-    CHECK(told.front() == "10000-65535/tcp");
-    CHECK(told.back() == "\u2026");
+    const json written = json::parse(line_of(Allow{"a.example", ports}))["ports"];
+    CHECK(written.size() > 50);
+    CHECK(written.front() == "10000-65535/tcp");
+    CHECK(written.back() == "\u2026");
     CHECK(json::parse(line_of(Allow{"a.example", {}}))["ports"] == json::array());
   }
 
-  TEST_CASE("a protocol without a name is told by its number") {
+  TEST_CASE("a protocol without a name is written as its number") {
     const DenyPacket packet{address("192.0.2.1"), 0, 47, {}, {}, {}};
     CHECK(json::parse(line_of(packet))["protocol"] == "47");
     CHECK_FALSE(json::parse(line_of(packet)).contains("uid"));
   }
 
-  TEST_CASE("writing a line takes nothing from the heap") {
+  TEST_CASE("writing a line allocates nothing") {
     const auto events = samples();
     std::array<char, limits::line_octets> room;
     const size_t before = ostiary::testing::allocations();

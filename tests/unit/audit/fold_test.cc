@@ -20,8 +20,8 @@ namespace {
 
 constexpr Fold::Time start{};
 
-// Lines without their time and count, and how often each was told.
-class Told {
+// Lines without time and count, and how often each was written.
+class Reported {
  public:
   void add(const Event& event) {
     json fields = json::parse(line_of(event));
@@ -46,17 +46,17 @@ Event as_event(const Foldable& event) {
   return std::visit([](const auto& each) { return Event(each); }, event);
 }
 
-Told flushed(Fold& fold) {
-  Told told;
-  fold.flush([&told](const Event& event) { told.add(event); });
-  return told;
+Reported flushed(Fold& fold) {
+  Reported reported;
+  fold.flush([&reported](const Event& event) { reported.add(event); });
+  return reported;
 }
 
 DenyName deny(std::string_view name) {
   return {name, "A", DenyReason::no_rule, {}};
 }
 
-// A fold whose next events of this second are counted.
+// A fold that counts the next events of this second instead of writing them.
 Fold full_fold(Fold::Time now) {
   Fold fold;
   for (size_t i = 0; i < limits::fold_passed; ++i)
@@ -87,7 +87,7 @@ Foldable some_event(std::mt19937& random, std::string& room, size_t names) {
 }  // namespace
 
 TEST_SUITE("audit/fold") {
-  TEST_CASE("the first of a second pass, and again in the next second") {
+  TEST_CASE("the first events of each second pass") {
     Fold fold = full_fold(start);
     CHECK_FALSE(fold.due());
     CHECK(fold.add(deny("a.example"), start + 999ms) == Fold::Outcome::folded);
@@ -99,7 +99,7 @@ TEST_SUITE("audit/fold") {
     CHECK(flushed(fold).sum() == 0);
   }
 
-  TEST_CASE("equal ones are counted together, and only those") {
+  TEST_CASE("equal events are counted together") {
     Fold fold = full_fold(start);
     std::string name = "a.example";
     for (int i = 0; i < 500; ++i) fold.add(deny(name), start);
@@ -111,44 +111,45 @@ TEST_SUITE("audit/fold") {
     fold.add(DenyPacket{address("192.0.2.1"), 80, IPPROTO_TCP, {}, 0, name, why}, start);
     fold.add(UpstreamFailure{name, "refused"}, start);
     fold.add(UpstreamFailure{name, "refused", 4}, start);
-    name = "scribble!";  // nothing of what was given is borrowed
+    name = "scribble!";  // the fold keeps no reference to the text
     why = "scribbled too";
-    const Told told = flushed(fold);
-    CHECK(told.lines() == 6);
-    CHECK(told.sum() == 512);
-    CHECK(told.counts().at(R"({"address":"192.0.2.1","event":"deny","kind":"packet","name":"a.example",)"
-                           R"("port":80,"protocol":"tcp","uid":0,"why":"forged-source"})") == 2);
-    CHECK(told.counts().at(
+    const Reported reported = flushed(fold);
+    CHECK(reported.lines() == 6);
+    CHECK(reported.sum() == 512);
+    CHECK(reported.counts().at(R"({"address":"192.0.2.1","event":"deny","kind":"packet","name":"a.example",)"
+                               R"("port":80,"protocol":"tcp","uid":0,"why":"forged-source"})") == 2);
+    CHECK(reported.counts().at(
               R"({"event":"deny","kind":"name","name":"a.example","type":"A","why":"no_rule"})") == 500);
-    CHECK(told.counts().at(
+    CHECK(reported.counts().at(
               R"({"event":"deny","kind":"name","name":"a.example","type":"TXT","why":"no_rule"})") == 3);
   }
 
-  TEST_CASE("more different ones than the table holds are counted as other") {
+  TEST_CASE("more different events than the table holds are counted as other") {
     Fold fold = full_fold(start);
     for (size_t i = 0; i < limits::fold_entries + 500; ++i) fold.add(deny("n" + std::to_string(i)), start);
     for (int i = 0; i < 7; ++i) fold.add(UpstreamFailure{"late.example", "refused"}, start);
     fold.add(deny("n0"), start);
-    const Told told = flushed(fold);
-    CHECK(told.lines() == limits::fold_entries + 2);
-    CHECK(told.counts().at(R"({"event":"deny","kind":"other"})") == 500);
-    CHECK(told.counts().at(R"({"event":"upstream_failure","why":"other"})") == 7);
-    CHECK(told.counts().at(R"({"event":"deny","kind":"name","name":"n0","type":"A","why":"no_rule"})") == 2);
+    const Reported reported = flushed(fold);
+    CHECK(reported.lines() == limits::fold_entries + 2);
+    CHECK(reported.counts().at(R"({"event":"deny","kind":"other"})") == 500);
+    CHECK(reported.counts().at(R"({"event":"upstream_failure","why":"other"})") == 7);
+    CHECK(reported.counts().at(R"({"event":"deny","kind":"name","name":"n0","type":"A","why":"no_rule"})") ==
+          2);
   }
 
-  TEST_CASE("denials that nothing is known of are told within a window, in one line") {
+  TEST_CASE("lost denials are reported within a window, in one line") {
     Fold fold;
     fold.add_others(0, start);
     CHECK_FALSE(fold.due());
     fold.add_others(7, start);
     fold.add_others(3, start + 500ms);
     CHECK(fold.due() == start + 1s);
-    const Told told = flushed(fold);
-    CHECK(told.lines() == 1);
-    CHECK(told.counts().at(R"({"event":"deny","kind":"other"})") == 10);
+    const Reported reported = flushed(fold);
+    CHECK(reported.lines() == 1);
+    CHECK(reported.counts().at(R"({"event":"deny","kind":"other"})") == 10);
   }
 
-  TEST_CASE("texts longer than a line shows take no more memory than it shows") {
+  TEST_CASE("long texts use no more memory than the part that a line shows") {
     Fold fold = full_fold(start);
     const std::string common(limits::text_octets + 1, 'x');
     fold.add(deny(common + std::string(100'000, 'y')), start);
@@ -156,7 +157,7 @@ TEST_SUITE("audit/fold") {
     CHECK(flushed(fold).lines() == 1);
   }
 
-  TEST_CASE("what is counted already costs nothing from the heap to count again") {
+  TEST_CASE("counting an event again allocates nothing") {
     Fold fold = full_fold(start);
     fold.add(deny("a.example"), start);
     const size_t before = ostiary::testing::allocations();
@@ -165,17 +166,17 @@ TEST_SUITE("audit/fold") {
     CHECK(flushed(fold).sum() == 1001);
   }
 
-  TEST_CASE("nothing is lost and nothing is told that did not happen, however events come") {
+  TEST_CASE("in any order of events, none is lost and none is invented") {
     for (unsigned seed = 0; seed < 40; ++seed) {
       std::mt19937 random(seed);
-      const size_t names = seed % 2 == 0 ? 20 : 3000;  // within the table, and beyond
+      const size_t names = seed % 2 == 0 ? 20 : 3000;  // fewer than the table can hold, and more
       Fold fold;
-      Told added;
-      Told told;
+      Reported added;
+      Reported reported;
       Fold::Time now = start;
       Fold::Time window = start;
       size_t passed = 0;
-      const auto tell = [&told](const Event& event) { told.add(event); };
+      const auto tell = [&reported](const Event& event) { reported.add(event); };
       for (int i = 0; i < 3000; ++i) {
         std::string room;
         const Foldable event = some_event(random, room, names);
@@ -192,9 +193,9 @@ TEST_SUITE("audit/fold") {
         if (random() % 50 == 0 && fold.due() && *fold.due() <= now) fold.flush(tell);
       }
       fold.flush(tell);
-      CHECK(told.sum() == added.sum());
-      if (names == 20) CHECK(told.counts() == added.counts());
-      for (const auto& [line, count] : told.counts())
+      CHECK(reported.sum() == added.sum());
+      if (names == 20) CHECK(reported.counts() == added.counts());
+      for (const auto& [line, count] : reported.counts())
         if (!line.contains("\"other\"")) CHECK(count <= added.counts().at(line));
     }
   }

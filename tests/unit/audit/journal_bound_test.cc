@@ -1,4 +1,4 @@
-// The journal's files: how large they become, and what is deleted.
+// The size of the journal's files, and what is deleted.
 
 #include <filesystem>
 #include <string>
@@ -58,7 +58,7 @@ Kept kept_of(const std::string& path) {
 }  // namespace
 
 TEST_SUITE("audit/journal_bound") {
-  TEST_CASE("of many lines the newest are kept, in so many files of so many octets") {
+  TEST_CASE("the newest lines are kept, in a bounded number of files of bounded size") {
     const Scratch scratch;
     const std::string path = scratch.path("d/audit");
     auto journal = Journal::to_file(path, bound);
@@ -81,7 +81,7 @@ TEST_SUITE("audit/journal_bound") {
     CHECK(std::distance(fs::directory_iterator(scratch.path("d")), {}) == limits::files);
   }
 
-  TEST_CASE("what is deleted is counted") {
+  TEST_CASE("deleted events are counted") {
     const Scratch scratch;
     const std::string path = scratch.path("d/audit");
     auto journal = Journal::to_file(path, bound);
@@ -100,7 +100,7 @@ TEST_SUITE("audit/journal_bound") {
     CHECK(kept.lines + kept.deleted == number + begun);
   }
 
-  TEST_CASE("one that nobody rotates takes what it may and counts the rest") {
+  TEST_CASE("without rotation, a journal stays within its limit and counts the rest") {
     const Scratch scratch;
     const std::string path = scratch.path("d/audit");
     auto journal = Journal::to_file(path, bound);
@@ -116,7 +116,7 @@ TEST_SUITE("audit/journal_bound") {
     CHECK(after.events.back()["process"] == 1000);
   }
 
-  TEST_CASE("another process goes on in the file that it is handed") {
+  TEST_CASE("another process continues in the file that it receives") {
     const Scratch scratch;
     const std::string path = scratch.path("d/audit");
     auto journal = Journal::to_file(path, bound);
@@ -124,7 +124,7 @@ TEST_SUITE("audit/journal_bound") {
     auto other = Journal::to_fd(UniqueFd(::fcntl(journal->fd(), F_DUPFD_CLOEXEC, 0)), bound);
     REQUIRE(other);
     while (!other->wants_new_file()) other->record(numbered(1), sample_time());
-    REQUIRE(other->begin_new_file(sample_time()));  // not its to do
+    REQUIRE(other->begin_new_file(sample_time()));  // only the owner rotates
     CHECK(other->wants_new_file());
     REQUIRE(journal->begin_new_file(sample_time()));
     other->continue_in(UniqueFd(::fcntl(journal->fd(), F_DUPFD_CLOEXEC, 0)));
@@ -133,7 +133,7 @@ TEST_SUITE("audit/journal_bound") {
     CHECK(read_journal(content_of(path)).events.back()["process"] == 77);
   }
 
-  TEST_CASE("a new file that cannot be made leaves all as it is, and a stale one is in nobody's way") {
+  TEST_CASE("if no new file can be made nothing changes, and a stale one does not matter") {
     const Scratch scratch;
     const std::string path = scratch.path("d/audit");
     fs::create_directories(path + ".new");
@@ -151,7 +151,7 @@ TEST_SUITE("audit/journal_bound") {
     CHECK(read_journal(content_of(path)).count("rotated") == 1);
   }
 
-  TEST_CASE("one that is too large when it is opened is rotated then") {
+  TEST_CASE("a journal that is too large when it is opened is rotated") {
     const Scratch scratch;
     fs::create_directory(scratch.path("d"));
     const std::string old(2 * bound.octets(), '\n');
@@ -162,7 +162,7 @@ TEST_SUITE("audit/journal_bound") {
     CHECK(read_journal(content_of(scratch.path("d/audit"))).count("rotated") == 1);
   }
 
-  TEST_CASE("without a bound none is ever due") {
+  TEST_CASE("without a bound no rotation is due") {
     const Scratch scratch;
     auto journal = Journal::to_file(scratch.path("d/audit"));
     REQUIRE(journal);

@@ -1,4 +1,4 @@
-// The journal in a file: which files it takes, and what a full disk leaves behind.
+// The journal in a file: which files it accepts, and what remains after a full disk.
 
 #include <filesystem>
 #include <fstream>
@@ -32,7 +32,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr uid_t somebody = 12345;
+constexpr uid_t other_user = 12345;
 
 void check_refused(const std::string& path, std::string_view why) {
   const auto journal = Journal::to_file(path);
@@ -47,15 +47,15 @@ bool lacks_root() {
   return true;
 }
 
-// Before any test runs, so that the runner counts it as skipped.
+// Runs before the tests, so that the runner counts the test as skipped.
 bool cannot_mount() {
   capng_get_caps_process();
   if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) != 0) return false;
-  ::fputs("skipped: a disk that is full for real needs CAP_SYS_ADMIN\n", stderr);
+  ::fputs("skipped: filling a real disk needs CAP_SYS_ADMIN\n", stderr);
   return true;
 }
 
-// In a process of its own; whether it ended well.
+// Runs in a child process. Returns whether it succeeded.
 bool succeeds(const std::function<bool()>& steps) {
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
@@ -69,7 +69,8 @@ Event numbered(uint32_t number) {
   return GateRestarted{number, 1};
 }
 
-// Every event is in the file or in a count, those that are came in order, and the last was written.
+// Every event is in the file or counted as lost, the events are in order, and the last one was
+// written.
 void check_account(const Reading& reading, uint32_t recorded) {
   uint64_t accounted = 0;
   uint64_t previous = 0;
@@ -86,7 +87,7 @@ void check_account(const Reading& reading, uint32_t recorded) {
   CHECK(previous == recorded);
 }
 
-// `write` writes the events before that number into a journal whose file is soon at its limit.
+// `write` writes the events before that number into a journal whose file is near its limit.
 void check_a_file_at_its_limit(void (*write)(Journal& journal, uint32_t number)) {
   const Scratch scratch;
   const std::string path = scratch.path("d/audit");
@@ -120,7 +121,7 @@ void check_a_file_at_its_limit(void (*write)(Journal& journal, uint32_t number))
 }  // namespace
 
 TEST_SUITE("audit/journal_file") {
-  TEST_CASE("makes the file and its directory, with their modes whatever the umask") {
+  TEST_CASE("makes the file and its directory with their modes for any umask") {
     const Scratch scratch;
     const mode_t before = ::umask(0077);
     auto journal = Journal::open(ToFile{scratch.path("log/ostiary/audit.jsonl")}, FileBound::none());
@@ -136,7 +137,7 @@ TEST_SUITE("audit/journal_file") {
     CHECK(::fcntl(journal->fd(), F_GETFD) == FD_CLOEXEC);
   }
 
-  TEST_CASE("goes on at the end of what is there, also after it was truncated") {
+  TEST_CASE("continues at the end of the file, also after it was truncated") {
     const Scratch scratch;
     const std::string path = scratch.path("d/audit");
     for (uint32_t run = 0; run < 2; ++run) {
@@ -152,7 +153,7 @@ TEST_SUITE("audit/journal_file") {
     CHECK(content_of(path) == line_of(GateStarted{3}));
   }
 
-  TEST_CASE("begins on a line of its own where an earlier run was cut short") {
+  TEST_CASE("starts a new line if an earlier run was cut short") {
     const Scratch scratch;
     fs::create_directory(scratch.path("d"));
     write(scratch.path("d/audit"), "{\"time\":\"20");
@@ -185,10 +186,10 @@ TEST_SUITE("audit/journal_file") {
     const Reading reading = read_journal(content_of(path));
     CHECK(reading.events.size() == 2 * each);
     CHECK(reading.broken == 0);
-    CHECK(reading.empty <= each / 100);  // where one was stopped in the middle of its write
+    CHECK(reading.empty <= each / 100);  // a process was stopped during its write
   }
 
-  TEST_CASE("refuses what is no regular file, and leaves it alone") {
+  TEST_CASE("refuses anything but a regular file, and does not change it") {
     const Scratch scratch;
     fs::create_directories(scratch.path("d/directory"));
     write(scratch.path("victim"), "precious");
@@ -208,7 +209,7 @@ TEST_SUITE("audit/journal_file") {
     CHECK_FALSE(fs::exists(scratch.path("nowhere")));
   }
 
-  TEST_CASE("refuses a directory that is a link or that somebody else could change, and leaves it alone") {
+  TEST_CASE("refuses a directory that is a symlink or that another user can change, and does not change it") {
     const Scratch scratch;
     fs::create_directory(scratch.path("real"));
     fs::create_directory_symlink(scratch.path("real"), scratch.path("link"));
@@ -223,29 +224,29 @@ TEST_SUITE("audit/journal_file") {
     CHECK(Journal::to_file(scratch.path("open/audit")));
     if (lacks_root()) return;
     fs::create_directory(scratch.path("theirs"));
-    REQUIRE(::chown(scratch.path("theirs").c_str(), somebody, somebody) == 0);
+    REQUIRE(::chown(scratch.path("theirs").c_str(), other_user, other_user) == 0);
     check_refused(scratch.path("theirs/audit"), "belongs to user 12345");
-    CHECK(status_of(scratch.path("theirs")).st_uid == somebody);
+    CHECK(status_of(scratch.path("theirs")).st_uid == other_user);
     write(scratch.path("real/audit"), "theirs");
-    REQUIRE(::chown(scratch.path("real/audit").c_str(), somebody, somebody) == 0);
+    REQUIRE(::chown(scratch.path("real/audit").c_str(), other_user, other_user) == 0);
     check_refused(scratch.path("real/audit"), "belongs to user 12345");
     CHECK(content_of(scratch.path("real/audit")) == "theirs");
   }
 
-  TEST_CASE("a file at its limit costs events, and the next line is whole") {
+  TEST_CASE("a file at its limit loses events, and the next line is complete") {
     check_a_file_at_its_limit([](Journal& journal, uint32_t number) {
       for (uint32_t i = 1; i < number; ++i) journal.record(numbered(i), sample_time());
     });
   }
 
-  TEST_CASE("what a file at its limit takes of many lines in one write is counted to the line") {
+  TEST_CASE("after a partial write of many lines, every lost line is counted") {
     check_a_file_at_its_limit([](Journal& journal, uint32_t number) {
       for (uint32_t i = 1; i < number; ++i) journal.note(numbered(i), sample_time());
       journal.flush();
     });
   }
 
-  TEST_CASE("a file whose end cannot be seen is not corrupted either") {
+  TEST_CASE("a file whose end cannot be read is not corrupted either") {
     const Scratch scratch;
     const std::string path = scratch.path("audit");
     CHECK(succeeds([&] {
@@ -268,7 +269,7 @@ TEST_SUITE("audit/journal_file") {
     check_account(reading, 30);
   }
 
-  TEST_CASE("a full disk costs events, and the next line is whole" * doctest::skip(cannot_mount())) {
+  TEST_CASE("a full disk loses events, and the next line is complete" * doctest::skip(cannot_mount())) {
     const Scratch scratch;
     fs::create_directory(scratch.path("disk"));
     const std::string path = scratch.path("disk/d/audit");
@@ -286,7 +287,7 @@ TEST_SUITE("audit/journal_file") {
       const uint64_t lost = journal->lost();
       fs::remove(ballast);
       journal->record(numbered(number), sample_time());
-      // The disk ends with this process: what the journal holds goes where it can be looked at.
+      // The disk ends with this process: copies the journal to a place where the test can read it.
       const std::string content = content_of(path);
       const int out = ::open(scratch.path("content").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
       const bool kept = ::write(out, content.data(), content.size()) == static_cast<ssize_t>(content.size());

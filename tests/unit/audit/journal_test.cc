@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// As the program has it.
+// As in the program.
 class NoBrokenPipeSignal {
  public:
   NoBrokenPipeSignal() : before_(::signal(SIGPIPE, SIG_IGN)) {}
@@ -55,7 +55,7 @@ UniqueFd copy_of(const UniqueFd& fd) {
   return UniqueFd{::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)};
 }
 
-// What waits to be read, without waiting for more.
+// The available data, without waiting for more.
 std::string drain(const UniqueFd& fd) {
   const int flags = ::fcntl(fd.get(), F_GETFL);
   REQUIRE(::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) == 0);
@@ -74,8 +74,8 @@ void record_many(Journal& journal, size_t count) {
   for (size_t i = 0; i < count; ++i) journal.record(deny("flood.example"), sample_time());
 }
 
-// Fills what nobody reads, lets somebody read it, and looks at what he finds.
-void check_that_a_reader_who_comes_late_is_told(Journal& journal, const UniqueFd& reader) {
+// Fills the pipe, then reads it, and checks the content.
+void check_that_a_late_reader_learns_of_lost_events(Journal& journal, const UniqueFd& reader) {
   const auto begin = std::chrono::steady_clock::now();
   record_many(journal, 20'000);
   CHECK(std::chrono::steady_clock::now() - begin < 5s);
@@ -98,7 +98,7 @@ void check_that_a_reader_who_comes_late_is_told(Journal& journal, const UniqueFd
 }  // namespace
 
 TEST_SUITE("audit/journal") {
-  TEST_CASE("an event is a line in the pipe, and a pipe's flags stay as they are") {
+  TEST_CASE("an event is a line in the pipe, and the pipe's flags do not change") {
     auto [read, write] = make_pipe();
     auto journal = Journal::to_fd(copy_of(write));
     REQUIRE(journal);
@@ -108,7 +108,7 @@ TEST_SUITE("audit/journal") {
     CHECK((::fcntl(write.get(), F_GETFL) & O_NONBLOCK) == 0);
   }
 
-  TEST_CASE("what was noted is written at once, whole lines in as few writes as they fit") {
+  TEST_CASE("noted events are written together, as complete lines in few writes") {
     std::array<int, 2> ends{};
     REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK | O_DIRECT) == 0);
     const UniqueFd read(ends[0]);
@@ -139,29 +139,29 @@ TEST_SUITE("audit/journal") {
     CHECK(journal->lost() == 0);
   }
 
-  TEST_CASE("a full pipe that nobody reads holds nobody up") {
+  TEST_CASE("a full pipe without a reader does not block") {
     auto [read, write] = make_pipe();
     auto journal = Journal::to_fd(copy_of(write));
     REQUIRE(journal);
-    check_that_a_reader_who_comes_late_is_told(*journal, read);
+    check_that_a_late_reader_learns_of_lost_events(*journal, read);
     CHECK((::fcntl(write.get(), F_GETFL) & O_NONBLOCK) == 0);
   }
 
-  TEST_CASE("nor does one that came without a way to wait, or a socket") {
+  TEST_CASE("a full non-blocking pipe or socket does not block") {
     auto [read, write] = make_pipe();
     REQUIRE(::fcntl(write.get(), F_SETFL, O_NONBLOCK) == 0);
     auto nonblocking = Journal::to_fd(std::move(write));
     REQUIRE(nonblocking);
-    check_that_a_reader_who_comes_late_is_told(*nonblocking, read);
+    check_that_a_late_reader_learns_of_lost_events(*nonblocking, read);
     for (const int type : {SOCK_STREAM, SOCK_SEQPACKET}) {
       auto sockets = make_sockets(type);
       auto journal = Journal::to_fd(std::move(sockets.write));
       REQUIRE(journal);
-      check_that_a_reader_who_comes_late_is_told(*journal, sockets.read);
+      check_that_a_late_reader_learns_of_lost_events(*journal, sockets.read);
     }
   }
 
-  TEST_CASE("nor does a pipe that may block and cannot be opened again") {
+  TEST_CASE("a full pipe that cannot be reopened does not block") {
     if (::geteuid() != 0) {
       MESSAGE("skipped: needs root");
       return;
@@ -186,7 +186,7 @@ TEST_SUITE("audit/journal") {
     CHECK(reading.broken == 0);
   }
 
-  TEST_CASE("nor does a terminal that nobody reads") {
+  TEST_CASE("a terminal without a reader does not block") {
     const UniqueFd master{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
     REQUIRE(master.valid());
     REQUIRE(::grantpt(master.get()) == 0);
@@ -209,7 +209,7 @@ TEST_SUITE("audit/journal") {
     CHECK(reading.events.back()["name"] == "after.example");
   }
 
-  TEST_CASE("a closed pipe or socket costs events and nothing else") {
+  TEST_CASE("a closed pipe or socket only loses events") {
     const NoBrokenPipeSignal ignored;
     for (auto ends : {make_pipe, +[] { return make_sockets(SOCK_STREAM); }}) {
       auto [read, write] = ends();
@@ -228,14 +228,14 @@ TEST_SUITE("audit/journal") {
     CHECK(journal->lost() == 10);
   }
 
-  TEST_CASE("a device that is full costs events and nothing else") {
+  TEST_CASE("a full device only loses events") {
     auto journal = Journal::to_fd(UniqueFd(::open("/dev/full", O_WRONLY | O_CLOEXEC)));
     REQUIRE(journal);
     record_many(*journal, 10);
     CHECK(journal->lost() == 10);
   }
 
-  TEST_CASE("no journal takes every event and loses none") {
+  TEST_CASE("with the audit off, all events are accepted and none counts as lost") {
     Journal journal = Journal::none();
     record_many(journal, 10);
     CHECK(journal.lost() == 0);
@@ -245,7 +245,7 @@ TEST_SUITE("audit/journal") {
     CHECK(opened->fd() == -1);
   }
 
-  TEST_CASE("standard error is written to, with a word that the agent shares it, and stays open afterwards") {
+  TEST_CASE("lines on standard error say that the agent shares it, and it stays open") {
     auto [read, write] = make_pipe();
     const UniqueFd before{::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)};
     REQUIRE(::dup2(write.get(), STDERR_FILENO) == STDERR_FILENO);
@@ -259,7 +259,7 @@ TEST_SUITE("audit/journal") {
     CHECK(drain(read) == line_of(GateStarted{7}, sample_time(), AuditRoad::shared));
   }
 
-  TEST_CASE("a descriptor that is none, or only for reading, is refused") {
+  TEST_CASE("an invalid descriptor, or one for reading only, is refused") {
     CHECK_FALSE(Journal::to_fd(UniqueFd()));
     CHECK_FALSE(Journal::to_fd(UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC))));
   }

@@ -1,4 +1,4 @@
-// reading.h: a journal as its readers have it.
+// reading.h: a journal as a reader sees it.
 #pragma once
 
 #include <sstream>
@@ -9,13 +9,13 @@
 
 namespace ostiary::audit::testing {
 
-// What a reader makes of a journal: its events, and how many lines are none.
+// The events in a journal, and the number of lines that are none.
 struct Reading {
   std::vector<nlohmann::json> events;
   size_t broken = 0;
   size_t empty = 0;
 
-  // The events whose loss is told.
+  // The number of events that are reported as lost.
   uint64_t lost() const {
     uint64_t sum = 0;
     for (const auto& event : events)

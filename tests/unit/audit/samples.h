@@ -1,4 +1,4 @@
-// One event of every kind and form, as docs/audit.md shows them.
+// One event of every kind and form, as in docs/audit.md.
 #pragma once
 
 #include <array>

@@ -13,7 +13,7 @@ using namespace ostiary::testing;
 namespace fs = std::filesystem;
 
 TEST_SUITE("base/guarded_directory") {
-  TEST_CASE("is made where it is missing, and found only where it is") {
+  TEST_CASE("is created if it is missing, and only found if it exists") {
     const Scratch scratch;
     const std::string path = scratch.path("a/b");
     auto found = find_directory(path);
@@ -26,7 +26,7 @@ TEST_SUITE("base/guarded_directory") {
     CHECK(found->valid());
   }
 
-  TEST_CASE("is refused where others may write to it, unless they can replace nothing there") {
+  TEST_CASE("is refused if other users can write to it, unless they can replace nothing there") {
     const Scratch scratch;
     const std::string path = scratch.path("d");
     fs::create_directory(path);

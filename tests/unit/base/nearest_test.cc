@@ -18,7 +18,7 @@ TEST_SUITE("base/nearest") {
     CHECK(edit_distance("ca", "abc") == 3);
   }
 
-  TEST_CASE("finds the word meant and no word where none is close") {
+  TEST_CASE("finds the closest word, and none if none is close") {
     constexpr std::array<std::string_view, 3> words{"allow", "telemetry", "hold"};
     CHECK(nearest("alow", words) == "allow");
     CHECK(nearest("telemtery", words) == "telemetry");

@@ -9,7 +9,7 @@ TEST_SUITE("base/quote") {
     CHECK(quote("api.example.com") == R"("api.example.com")");
   }
 
-  TEST_CASE("leaves nothing that could end the line or steer a terminal") {
+  TEST_CASE("removes characters that end a line or control a terminal") {
     CHECK(quote("a\n\x1b[31m\"\\") == R"("a\x0a\x1b[31m\"\\")");
     CHECK(quote("\xc3\xbc") == R"("\xc3\xbc")");
   }

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr uid_t somebody = 12345;
+constexpr uid_t other_user = 12345;
 
 Result<> replace(const std::string& directory, std::string_view content) {
   return replace_file(directory.c_str(), "file", content, 0600);
@@ -31,7 +31,7 @@ bool lacks_root() {
 }  // namespace
 
 TEST_SUITE("base/replace_file") {
-  TEST_CASE("makes the directories and the file, with their modes whatever the umask") {
+  TEST_CASE("makes the directories and the file with their modes for any umask") {
     const Scratch scratch;
     const mode_t before = ::umask(0077);
     CHECK(replace(scratch.path("a/b"), "one"));
@@ -46,7 +46,7 @@ TEST_SUITE("base/replace_file") {
     CHECK(std::distance(fs::directory_iterator(scratch.path("a/b")), {}) == 1);
   }
 
-  TEST_CASE("replaces a link under the name and leaves what it points to alone") {
+  TEST_CASE("replaces a symlink and does not change its target") {
     const Scratch scratch;
     fs::create_directory(scratch.path("d"));
     write(scratch.path("victim"), "precious");
@@ -61,7 +61,7 @@ TEST_SUITE("base/replace_file") {
     CHECK(content_of(scratch.path("d/file")) == "newer");
   }
 
-  TEST_CASE("is not led astray by what lies under the temporary name") {
+  TEST_CASE("is not misled by an existing file with the temporary name") {
     const Scratch scratch;
     fs::create_directory(scratch.path("d"));
     write(scratch.path("victim"), "precious");
@@ -76,7 +76,7 @@ TEST_SUITE("base/replace_file") {
     CHECK(content_of(scratch.path("d/file")) == "new");
   }
 
-  TEST_CASE("follows no link on the way") {
+  TEST_CASE("follows no symlink in the path") {
     const Scratch scratch;
     fs::create_directories(scratch.path("real/d"));
     fs::create_directory_symlink(scratch.path("real"), scratch.path("link"));
@@ -93,7 +93,7 @@ TEST_SUITE("base/replace_file") {
     CHECK_FALSE(fs::exists(scratch.path("nowhere")));
   }
 
-  TEST_CASE("leaves a directory under the name alone, and no temporary file") {
+  TEST_CASE("does not replace a directory, and leaves no temporary file") {
     const Scratch scratch;
     fs::create_directories(scratch.path("d/file"));
     const auto refused = replace(scratch.path("d"), "x");
@@ -102,7 +102,7 @@ TEST_SUITE("base/replace_file") {
     CHECK_FALSE(fs::exists(scratch.path("d/.file.new")));
   }
 
-  TEST_CASE("closes a directory of ours that others may write to") {
+  TEST_CASE("removes other users' write permission from our directory") {
     const Scratch scratch;
     fs::create_directory(scratch.path("d"));
     REQUIRE(::chmod(scratch.path("d").c_str(), 0777) == 0);
@@ -113,14 +113,14 @@ TEST_SUITE("base/replace_file") {
     CHECK(mode_of(scratch.path("d")) == 01777);
   }
 
-  TEST_CASE("takes a directory back from the user who owned it") {
+  TEST_CASE("takes over a directory of another user") {
     if (lacks_root()) return;
     const Scratch scratch;
     fs::create_directory(scratch.path("d"));
     write(scratch.path("d/file"), "theirs");
     write(scratch.path("d/.file.new"), "theirs");
     for (const char* path : {"d", "d/file", "d/.file.new"})
-      REQUIRE(::chown(scratch.path(path).c_str(), somebody, somebody) == 0);
+      REQUIRE(::chown(scratch.path(path).c_str(), other_user, other_user) == 0);
     CHECK(replace(scratch.path("d"), "ours"));
     CHECK(content_of(scratch.path("d/file")) == "ours");
     for (const char* path : {"d", "d/file"}) {
@@ -131,7 +131,7 @@ TEST_SUITE("base/replace_file") {
     CHECK(mode_of(scratch.path("d/file")) == 0600);
   }
 
-  TEST_CASE("refuses a directory that somebody could swap from above") {
+  TEST_CASE("refuses a directory that another user could replace from its parent") {
     const Scratch scratch;
     fs::create_directories(scratch.path("up/d"));
     REQUIRE(::chmod(scratch.path("up").c_str(), 0775) == 0);
@@ -140,14 +140,14 @@ TEST_SUITE("base/replace_file") {
     CHECK(writable.error().message.contains("chmod it to 0755"));
     if (lacks_root()) return;
     REQUIRE(::chmod(scratch.path("up").c_str(), 0755) == 0);
-    REQUIRE(::chown(scratch.path("up").c_str(), somebody, somebody) == 0);
+    REQUIRE(::chown(scratch.path("up").c_str(), other_user, other_user) == 0);
     const auto owned = replace(scratch.path("up/d"), "x");
     REQUIRE_FALSE(owned);
     CHECK(owned.error().message.contains("belongs to user 12345"));
     CHECK(fs::is_empty(scratch.path("up/d")));
   }
 
-  TEST_CASE("refuses paths that say more than a directory and a name") {
+  TEST_CASE("refuses paths that are not a directory and a name") {
     for (const char* directory : {"", "relative", "/", "//", "/tmp/../tmp/x", "/tmp/./x"})
       CHECK_MESSAGE(!replace_file(directory, "file", "x", 0600), directory);
     const Scratch scratch;
@@ -156,7 +156,7 @@ TEST_SUITE("base/replace_file") {
     CHECK_FALSE(fs::exists(scratch.path("d")));
   }
 
-  TEST_CASE("removes a file or a link, and is content when there is nothing") {
+  TEST_CASE("removes a file or a symlink, and succeeds if there is none") {
     const Scratch scratch;
     CHECK(remove_file(scratch.path("nowhere/d").c_str(), "file"));
     CHECK_FALSE(fs::exists(scratch.path("nowhere")));

@@ -25,12 +25,12 @@ RulesAtEnd after(NamespaceKind network, BootEnd boot, const RemainingProcesses& 
 }  // namespace
 
 TEST_SUITE("boot/rules_after") {
-  TEST_CASE("they go where the network outlives the boot and nobody is left") {
+  TEST_CASE("they are removed if the network outlives the boot and no process is left") {
     for (const auto network : {NamespaceKind::machine, NamespaceKind::own})
       CHECK(after(network, BootEnd::complete, none) == RulesAtEnd::removed);
   }
 
-  TEST_CASE("they stay in front of whoever is left, however the boot ended and whose network it is") {
+  TEST_CASE("they stay if a process is left, for any end and any network") {
     for (const auto network : {NamespaceKind::machine, NamespaceKind::own})
       for (const auto boot : {BootEnd::failed, BootEnd::complete}) {
         for (auto each :
@@ -42,30 +42,30 @@ TEST_SUITE("boot/rules_after") {
       }
   }
 
-  TEST_CASE("a boot that failed leaves the network denied, but for the machine's own") {
+  TEST_CASE("a failed boot leaves the network denied, except the machine's own") {
     CHECK(after(NamespaceKind::own, BootEnd::failed, none) == RulesAtEnd::kept);
     CHECK(after(NamespaceKind::machine, BootEnd::failed, none) == RulesAtEnd::removed);
     CHECK(after(NamespaceKind::machine, BootEnd::failed, none, Scope::user) == RulesAtEnd::kept);
   }
 
-  TEST_CASE("what was not looked for may be left") {
+  TEST_CASE("processes that were not looked for may be left") {
     CHECK(after(NamespaceKind::own, BootEnd::complete, RemainingProcesses{}) == RulesAtEnd::kept);
   }
 
-  TEST_CASE("what is to be kept is") {
+  TEST_CASE("--keep-rules always keeps them") {
     Plan plan;
     plan.rules_at_end = RulesAtEnd::kept;
     CHECK(rules_after(plan, BootEnd::complete, none) == RulesAtEnd::kept);
   }
 
-  TEST_CASE("people hear why they stay, and the command that removes them") {
+  TEST_CASE("the log says why they stay, and how to remove them") {
     CHECK(tell_rules_stay(BootEnd::failed, none, "") ==
           "the rules stay (the boot failed): nft delete table inet ostiary removes them");
     CHECK(tell_rules_stay(BootEnd::complete, none, "a connection lingers") ==
           "the rules stay (a connection lingers): nft delete table inet ostiary removes them");
   }
 
-  TEST_CASE("whoever may be left is to be ended first") {
+  TEST_CASE("the log says that remaining processes must be ended first") {
     for (const auto who :
          {&RemainingProcesses::children, &RemainingProcesses::sessions, &RemainingProcesses::earlier}) {
       RemainingProcesses left = none;

@@ -49,12 +49,12 @@ TEST_SUITE("claude/claude_json") {
           R"("hasTrustDialogAccepted":true}},"a":"ü\u0000","hasCompletedOnboarding":true})");
   }
 
-  TEST_CASE("a file that says all of it already is not written again") {
+  TEST_CASE("a file that already has all answers is not written again") {
     CHECK(trusted(trusted("{}")) == "unchanged");
     CHECK(trusted(trusted("{}"), "/other") != "unchanged");
   }
 
-  TEST_CASE("a null in the place of an object is as good as nothing") {
+  TEST_CASE("a null instead of an object counts as missing") {
     CHECK(trusted(R"({"projects": null})") != "unchanged");
     CHECK(trusted(R"({"projects": {"/work": null}})") != "unchanged");
   }
@@ -70,7 +70,7 @@ TEST_SUITE("claude/claude_json") {
     CHECK_FALSE(Json::parse(with_key("{}", "")).contains("customApiKeyResponses"));
   }
 
-  TEST_CASE("keeps other keys' answers, and a key that was turned down stays so") {
+  TEST_CASE("keeps the answers for other keys, and a rejected key stays rejected") {
     const Json json =
         Json::parse(with_key(R"({"customApiKeyResponses": {"approved": ["a"], "rejected": ["b"]}})", "c"));
     CHECK(json["customApiKeyResponses"].dump() == R"({"approved":["a","c"],"rejected":["b"]})");
@@ -78,7 +78,7 @@ TEST_SUITE("claude/claude_json") {
     CHECK(turned_down["customApiKeyResponses"].dump() == R"({"rejected":["b"],"approved":[]})");
   }
 
-  TEST_CASE("answers about keys in a form of their own are left alone") {
+  TEST_CASE("answers in an unknown form are not changed") {
     for (const char* text :
          {R"({"customApiKeyResponses": 1})", R"({"customApiKeyResponses": {"approved": "a"}})",
           R"({"customApiKeyResponses": {"rejected": {}}})"})
@@ -86,14 +86,14 @@ TEST_SUITE("claude/claude_json") {
           error_of(answer_first_questions(text, {"/work", "key"})).contains("customApiKeyResponses"), text);
   }
 
-  TEST_CASE("any directory's name is a key") {
+  TEST_CASE("a directory with any name can be a key") {
     const std::string odd = "/a\"b\\c\n\xff~/d";
     const Json json = Json::parse(trusted("{}", "/a/b\"\\\n~1"));
     CHECK(json["projects"]["/a/b\"\\\n~1"]["hasTrustDialogAccepted"] == true);
     CHECK_FALSE(Json::parse(trusted("{}", odd), nullptr, false).is_discarded());
   }
 
-  TEST_CASE("what is not a JSON object is left alone, with a reason") {
+  TEST_CASE("a file that is not a JSON object is not changed, with a reason") {
     for (const char* text : {"", "{", "{\"a\": 1,}", "// comment\n{}", "{} x", "{\"a\": \"\xff\"}"})
       CHECK_MESSAGE(
           error_of(answer_first_questions(text, {"/work", {}})).starts_with("is not valid JSON: it is left"),
@@ -114,7 +114,7 @@ TEST_SUITE("claude/claude_json") {
               .starts_with("is not valid JSON: it is left"));
   }
 
-  TEST_CASE("nesting without end is left alone and ends nobody") {
+  TEST_CASE("very deep nesting is not changed and does no harm") {
     std::string deep = "{\"a\": ";
     deep.append(2'000'000, '[').append(2'000'000, ']').append("}");
     CHECK(error_of(answer_first_questions(deep, {.directory = "/work", .api_key = {}}))

@@ -64,7 +64,7 @@ TEST_SUITE("claude/derive") {
     CHECK(derived({{"CLAUDE_CODE_USE_FOUNDRY", "1"}}).contains("set ANTHROPIC_FOUNDRY_RESOURCE"));
   }
 
-  TEST_CASE("a gateway is reached at its own port, also on a private network") {
+  TEST_CASE("a gateway can be reached at its own port, also on a private network") {
     const auto rules = *derive(variables({{"ANTHROPIC_API_KEY", "x"},
                                           {"ANTHROPIC_BASE_URL", "http://gateway:4000/v1"},
                                           {"ANTHROPIC_VERTEX_BASE_URL", "https://[2001:db8::1]"},

@@ -28,7 +28,7 @@ Json managed(const ostiary::config::MadeUp& container) {
 }  // namespace
 
 TEST_SUITE("claude/managed_settings") {
-  TEST_CASE("names every signal's endpoint and protocol, so that a project cannot turn one away") {
+  TEST_CASE("sets every signal's endpoint and protocol, so that a project cannot redirect one") {
     const Json env = managed({.environment = grafana_trio});
     const std::string base = "https://otlp-gateway-prod-eu-west-0.grafana.net/otlp";
     CHECK(env.at("OTEL_EXPORTER_OTLP_ENDPOINT") == base);
@@ -44,7 +44,7 @@ TEST_SUITE("claude/managed_settings") {
     CHECK(env.at("OTEL_SERVICE_NAME") == "claude-code");
   }
 
-  TEST_CASE("sets to nothing what would lead around the endpoints") {
+  TEST_CASE("sets variables to nothing that would bypass the endpoints") {
     const Json env = managed({.environment = grafana_trio});
     for (const char* name : {"BETA_TRACING_ENDPOINT", "ENABLE_BETA_TRACING_DETAILED", "HTTPS_PROXY",
                              "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY",
@@ -52,7 +52,7 @@ TEST_SUITE("claude/managed_settings") {
       CHECK_MESSAGE(env.value(name, "missing") == "", name);
   }
 
-  TEST_CASE("leaves a proxy of the container's own as it is, in either spelling, and does not tell it") {
+  TEST_CASE("does not set a proxy that the container sets, in either spelling, and does not show it") {
     const Json env = managed({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318",
                                               "https_proxy=http://u:hunter2@proxy:3128",
                                               "BETA_TRACING_ENDPOINT=http://elsewhere:4318"}});
@@ -63,7 +63,7 @@ TEST_SUITE("claude/managed_settings") {
     CHECK(env.at("BETA_TRACING_ENDPOINT") == "");
   }
 
-  TEST_CASE("leaves any kind of proxy that is the container's own") {
+  TEST_CASE("does not set any kind of proxy that the container sets") {
     for (const std::string name : {"all_proxy", "GRPC_PROXY", "no_grpc_proxy", "ALL_PROXY"}) {
       const Json env = managed({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317",
                                                 name + "=http://u:hunter2@proxy:3128"}});
@@ -72,7 +72,7 @@ TEST_SUITE("claude/managed_settings") {
     }
   }
 
-  TEST_CASE("says none for a signal that goes nowhere") {
+  TEST_CASE("sets none for a signal that is not exported") {
     const Json env = managed({.environment = {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://c:4317",
                                               "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL=grpc",
                                               "OTEL_EXPORTER_OTLP_LOGS_HEADERS=x-key=hunter2"}});
@@ -82,7 +82,7 @@ TEST_SUITE("claude/managed_settings") {
     CHECK_FALSE(env.contains("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"));
   }
 
-  TEST_CASE("keeps the module's headers to itself, and is JSON whatever the environment holds") {
+  TEST_CASE("does not contain the module's headers, and is valid JSON for any environment") {
     const Json env = managed(
         {.environment = {
              R"(OSTIARY_TELEMETRY={"otlp_endpoint": "http://c:4318", "otlp_headers": {"x-key": "hunter2"}})",

@@ -38,7 +38,7 @@ std::string refusal(const Words& arguments) {
   return error_of(refused);
 }
 
-// "key=text" lines.
+// Lines "key=text".
 std::string shown(const GivenSettings& flags) {
   std::string lines;
   for (const auto& [key, given] : flags) lines += std::string(key) + "=" + given.text + "\n";
@@ -48,7 +48,7 @@ std::string shown(const GivenSettings& flags) {
 }  // namespace
 
 TEST_SUITE("cli/command_line") {
-  TEST_CASE("as an entrypoint, no command word is needed") {
+  TEST_CASE("as an entrypoint, no command is needed") {
     CHECK(as<Run>({}).command.empty());
     CHECK(as<Run>({"claude", "-p", "hi"}).command == Words{"claude", "-p", "hi"});
     CHECK(as<Run>({"/bin/bash"}).command == Words{"/bin/bash"});
@@ -72,7 +72,7 @@ TEST_SUITE("cli/command_line") {
     CHECK(shown(run.flags) == "grace=5\nrequire_telemetry=true\nworkdir=/a b\n");
   }
 
-  TEST_CASE("every setting has its flag, for run and plan, and an error about it can name that") {
+  TEST_CASE("every setting has a flag for run and plan, which errors can name") {
     for (const Setting& setting : ostiary::config::settings) {
       const bool is_switch = setting.kind == ValueKind::on_or_off;
       const std::string flag(setting.flag);
@@ -93,7 +93,7 @@ TEST_SUITE("cli/command_line") {
     }
   }
 
-  TEST_CASE("a switch can be told yes or no") {
+  TEST_CASE("a switch can have the value yes or no") {
     CHECK(shown(as<Run>({"--prepare-claude=true"}).flags) == "prepare_claude=true\n");
     CHECK(shown(as<Run>({"--prepare-claude=false"}).flags) == "prepare_claude=false\n");
     refusal({"--prepare-claude=perhaps"});
@@ -113,7 +113,7 @@ TEST_SUITE("cli/command_line") {
     }
   }
 
-  TEST_CASE("of two values the last one holds, and those of a list add up") {
+  TEST_CASE("the last value of a flag holds, and the values of a list add up") {
     CHECK(shown(as<Run>({"--user", "a", "--gate", "off", "--user=b"}).flags) == "gate=off\nuser=b\n");
     const Run run =
         as<Run>({"--allow", "a.example", "--upstream=192.0.2.1", "--allow", "*.b.example:8443", "claude"});
@@ -133,7 +133,7 @@ TEST_SUITE("cli/command_line") {
     CHECK_FALSE(refusal({"--user", "--gate", "off"}).contains("equals"));
   }
 
-  TEST_CASE("an unknown flag is an error that names the one meant, for each command") {
+  TEST_CASE("the error for an unknown flag names the closest one, for each command") {
     CHECK(refusal({"--usre", "node", "claude"}) ==
           R"(there is no flag "--usre", perhaps --user: see ostiary run --help)");
     CHECK(refusal({"run", "--telemety=off"}) ==
@@ -148,21 +148,21 @@ TEST_SUITE("cli/command_line") {
     CHECK(refusal({"env", "x"}) == R"(this command takes no arguments; found "x": see ostiary env --help)");
   }
 
-  TEST_CASE("a switch that is neither on nor off is an error in our words") {
+  TEST_CASE("a switch with another value is an error with our text") {
     CHECK(
         refusal({"run", "--no-derive=perhaps"}) ==
         "--no-derive: \"perhaps\" switches nothing: write --no-derive, or --no-derive=false: see ostiary run "
         "--help");
   }
 
-  TEST_CASE("a switch takes the words of its variable") {
+  TEST_CASE("a switch accepts the same values as its variable") {
     for (const char* yes : {"true", "1", "yes"})
       CHECK(shown(as<Run>({std::string("--no-derive=") + yes}).flags) == "no_derive=true\n");
     for (const char* no : {"false", "0", "no"})
       CHECK(shown(as<Run>({std::string("--no-derive=") + no}).flags) == "no_derive=false\n");
   }
 
-  TEST_CASE("a word behind a switch is a program, and warned of") {
+  TEST_CASE("a word after a switch is the program, with a warning") {
     const Run run = as<Run>({"run", "--no-derive", "false"});
     CHECK(run.command == Words{"false"});
     CHECK(run.warning ==
@@ -201,7 +201,7 @@ TEST_SUITE("cli/command_line") {
     CHECK(refusal({"exec", "--"}) == "there is no program to run: see ostiary exec --help");
   }
 
-  TEST_CASE("env masks secrets unless it is told not to") {
+  TEST_CASE("env masks secrets unless --reveal is given") {
     CHECK(as<Env>({"env"}).secrets == Secrets::masked);
     CHECK(as<Env>({"env", "--reveal"}).secrets == Secrets::revealed);
   }

@@ -28,7 +28,7 @@ std::string shown(const std::optional<Given>& given) {
   return given ? given->text : "unset";
 }
 
-// What a setting is by default, and what comes of it from each source.
+// A setting's default, and its value from each source.
 struct Precedence {
   std::string_view key;
   std::string standard;
@@ -122,7 +122,7 @@ const std::vector<BadValue> bad_values{
 }  // namespace
 
 TEST_SUITE("config/config") {
-  TEST_CASE("the policy file is weaker than the environment, which is weaker than a flag") {
+  TEST_CASE("a flag overrides the environment, which overrides the policy file") {
     for (const Precedence& row : precedences) {
       CAPTURE(row.key);
       MadeUp container;
@@ -136,10 +136,10 @@ TEST_SUITE("config/config") {
       container.flags[row.key] = row.flag;
       CHECK(row.show(good_config(container)) == row.from_flag);
     }
-    CHECK(precedences.size() + 2 == settings.size());  // policy and allow have a test of their own
+    CHECK(precedences.size() + 2 == settings.size());  // policy and allow have their own tests
   }
 
-  TEST_CASE("the policy is the file that flag or variable names, or the standard one if there is one") {
+  TEST_CASE("the policy file is the one in the flag or variable, or the default one if it exists") {
     MadeUp container;
     CHECK(good_config(container).policy_path.empty());
     container.files = {
@@ -153,7 +153,7 @@ TEST_SUITE("config/config") {
     CHECK(good_config(container).policy_path == "/c");
   }
 
-  TEST_CASE("what is allowed adds up, whatever source it comes from") {
+  TEST_CASE("the allowed hosts of all sources add up") {
     MadeUp container = with_policy(R"({"allow": ["a.example"]})");
     container.environment = {"OSTIARY_ALLOW=b.example"};
     container.flags["allow"] = "c.example,d.example";
@@ -167,7 +167,7 @@ TEST_SUITE("config/config") {
     CHECK(config.allow[1].origin == "--allow");
   }
 
-  TEST_CASE("a policy that is named and missing ends with status 66") {
+  TEST_CASE("a named policy file that is missing ends with status 66") {
     const auto by_variable = config_of({.environment = {"OSTIARY_POLICY=/b"}});
     CHECK(error_of(by_variable) ==
           "OSTIARY_POLICY: there is no file \"/b\": write the path of a policy file");
@@ -180,7 +180,7 @@ TEST_SUITE("config/config") {
           "OSTIARY_POLICY: there is no file at its path: write the path of a policy file");
   }
 
-  TEST_CASE("a bad value gives one line that names where it stands, and the cure") {
+  TEST_CASE("a bad value gives one line with its place and what to write instead") {
     for (const BadValue& row : bad_values) {
       const std::string variable = variable_of(row.key);
       const auto refused = config_of({.environment = {variable + "=" + row.value}});
@@ -201,11 +201,11 @@ TEST_SUITE("config/config") {
             "OSTIARY_GATE: its value is neither on nor off");
   }
 
-  TEST_CASE("a bad value that a stronger source replaces does no harm") {
+  TEST_CASE("a bad value that a stronger source overrides does not matter") {
     CHECK(good_config({.environment = {"OSTIARY_GRACE=x"}, .flags = {{"grace", "5"}}}).grace.count() == 5);
   }
 
-  TEST_CASE("every spelling of yes and no is understood") {
+  TEST_CASE("every spelling of yes and no is accepted") {
     for (const char* yes : {"true", "1", "yes"})
       CHECK(good_config({.environment = {std::string("OSTIARY_PREPARE_CLAUDE=") + yes}}).prepare_claude ==
             Choice::yes);
@@ -214,7 +214,7 @@ TEST_SUITE("config/config") {
             Choice::no);
   }
 
-  TEST_CASE("a variable that does not exist is an error that names the one meant") {
+  TEST_CASE("the error for an unknown variable names the closest one") {
     const auto mistyped = config_of({.environment = {"OSTIARY_GRACES=5"}});
     CHECK(error_of(mistyped) == R"(there is no variable "OSTIARY_GRACES": write OSTIARY_GRACE)");
     CHECK(status_of(mistyped) == 78);
@@ -226,13 +226,13 @@ TEST_SUITE("config/config") {
     CHECK(good_config({.environment = {"OSTIARYGRACE=x", "ostiary_grace=x"}}).grace.count() == 10);
   }
 
-  TEST_CASE("the variables that Kubernetes makes for a service called ostiary do no harm") {
+  TEST_CASE("variables that Kubernetes makes for a service named ostiary are ignored") {
     good_config({.environment = {"OSTIARY_PORT=tcp://10.0.0.1:80", "OSTIARY_PORT_80_TCP=tcp://10.0.0.1:80",
                                  "OSTIARY_PORT_80_TCP_ADDR=10.0.0.1", "OSTIARY_SERVICE_HOST=10.0.0.1",
                                  "OSTIARY_SERVICE_PORT=80", "OSTIARY_SERVICE_PORT_HTTP=80"}});
   }
 
-  TEST_CASE("the module's object stands in the policy file or in its variable") {
+  TEST_CASE("the module's object may be in the policy file or in its variable") {
     const std::string object = R"({"otlp_endpoint": "https://a"})";
     CHECK(good_config(with_policy("{\"telemetry\": " + object + "}")).module->endpoint == "https://a");
     CHECK(good_config({.environment = {"OSTIARY_TELEMETRY=" + object}}).module->origin ==
@@ -251,7 +251,7 @@ TEST_SUITE("config/config") {
           "keep one of them");
   }
 
-  TEST_CASE("a module's object that is wrong is an error without its text") {
+  TEST_CASE("the error for an invalid module's object does not contain its text") {
     for (const char* object : {"hunter2", "{\"hunter2\"}", "\"hunter2\"", "{\"enabled\": \"hunter2\"}",
                                "{\"otlp_headers\": {\"Authorization\": {\"hunter2\": 1}}}"}) {
       const std::string error =
@@ -262,7 +262,7 @@ TEST_SUITE("config/config") {
     }
   }
 
-  TEST_CASE("keeps each secret with its origin, and the environment as it came") {
+  TEST_CASE("keeps each secret with its source, and the environment unchanged") {
     const Config config = good_config(
         {.environment = {"GRAFANA_INSTANCE_ID=1", "OTEL_EXPORTER_OTLP_LOGS_HEADERS=a=b", "X=y", "EMPTY="},
          .files = {{"/run/secrets/GRAFANA_API_TOKEN", "t\n"}, {"/run/secrets/ANTHROPIC_API_KEY", "k\n"}}});

@@ -8,7 +8,7 @@
 using namespace ostiary::config;
 
 TEST_SUITE("config/environment") {
-  TEST_CASE("gives a variable's value, whatever it holds") {
+  TEST_CASE("returns a variable's value with any content") {
     const Environment environment({"A=1", "AB=2", "EMPTY=", "EQUALS=a=b=", "LINES=a\nb", "PLAIN"});
     CHECK(environment.get("A") == "1");
     CHECK(environment.get("AB") == "2");
@@ -18,25 +18,25 @@ TEST_SUITE("config/environment") {
       CHECK_MESSAGE(environment.get(unset).empty(), unset);
   }
 
-  TEST_CASE("the first of two variables with one name holds, as in a shell") {
+  TEST_CASE("the first of two variables with the same name counts, as in a shell") {
     CHECK(Environment({"A=1", "A=2"}).get("A") == "1");
   }
 
-  TEST_CASE("copies the process's own, byte for byte and in its order") {
+  TEST_CASE("copies the process's environment byte for byte and in its order") {
     const char* const environ[] = {"B=\xff", "A=", "PLAIN", "B=2", nullptr};
     const Environment environment = Environment::copy_of(environ);
     const std::vector<std::string> entries(environment.entries().begin(), environment.entries().end());
     CHECK(entries == std::vector<std::string>{"B=\xff", "A=", "PLAIN", "B=2"});
   }
 
-  TEST_CASE("what is set stands at the end, in place of all there was of that name") {
+  TEST_CASE("a variable that is set is at the end and replaces all of that name") {
     Environment environment({"A=1", "AB=2", "A=3", "PLAIN", ""});
     environment.set("A", "x=y");
     const std::vector<std::string> entries(environment.entries().begin(), environment.entries().end());
     CHECK(entries == std::vector<std::string>{"AB=2", "PLAIN", "", "A=x=y"});
   }
 
-  TEST_CASE("without some is the others, in their order") {
+  TEST_CASE("removing variables keeps the others in their order") {
     const Environment environment({"B=1", "A=2", "PLAIN", "C=3"});
     const Environment rest = environment.without([](std::string_view name) { return name == "A"; });
     const std::vector<std::string> entries(rest.entries().begin(), rest.entries().end());
@@ -54,7 +54,7 @@ TEST_SUITE("config/environment") {
     CHECK(plain == "PLAIN");
   }
 
-  TEST_CASE("tells an entry's name") {
+  TEST_CASE("returns the name of an entry") {
     CHECK(name_of("A=b=c") == "A");
     CHECK(name_of("A") == "A");
     CHECK(name_of("=b").empty());

@@ -21,7 +21,7 @@ std::string message(const ostiary::Result<T>& result) {
 }  // namespace
 
 TEST_SUITE("config/located_json") {
-  TEST_CASE("every value knows its line, whatever follows it") {
+  TEST_CASE("every value knows its line") {
     const auto root = parse_located(
         "// comment\n{\n \"a\": 1\n, \"b\":\n -2.5,\n\"c\": [7\n,\n8],\n/* two\nlines */"
         "\"d\": {\"e\":\n\"x\"},\r\n\"f\": true,\n\"g\": null\n}\n");
@@ -55,7 +55,7 @@ TEST_SUITE("config/located_json") {
     CHECK(members[2].name == "m");
   }
 
-  TEST_CASE("gives each kind of value as itself") {
+  TEST_CASE("returns each kind of value") {
     const auto root = parse_located(R"([null, true, -5, 9223372036854775807, 0.5, "ü\u00e9", [], {}])");
     const auto items = *root->array();
     CHECK(items[0].kind() == Kind::null);
@@ -68,7 +68,7 @@ TEST_SUITE("config/located_json") {
     CHECK(items[7].object()->empty());
   }
 
-  TEST_CASE("says what a value is and what it should be") {
+  TEST_CASE("an error says the actual and the expected type") {
     const auto root = parse_located("[\n\"secret\", {}, 70000, 1.5, 18446744073709551615, 1e300]");
     const auto items = *root->array();
     CHECK(message(items[0].object()) == "line 2: is a string: write an object");
@@ -84,7 +84,7 @@ TEST_SUITE("config/located_json") {
     CHECK(items[0].error("is wrong").exit == ostiary::Exit::configuration);
   }
 
-  TEST_CASE("names an unknown key and the one meant") {
+  TEST_CASE("the error for an unknown key names the closest one") {
     constexpr std::array<std::string_view, 2> keys{"allow", "hold"};
     CHECK(message(parse_located("{\"allow\": 1,\n\"hold\": 2}")->only_keys(keys)) == "no error");
     CHECK(message(parse_located("{\"hold\": 1,\n\"alow\": 2}")->only_keys(keys)) ==
@@ -94,21 +94,21 @@ TEST_SUITE("config/located_json") {
     CHECK(message(parse_located("[]")->only_keys(keys)) == "line 1: is an array: write an object");
   }
 
-  TEST_CASE("refuses a key that is there twice, and says where both are") {
+  TEST_CASE("refuses a duplicate key, and names both lines") {
     CHECK(error_of("{\n\"a\": 1,\n\"b\": 2,\n\"a\": 3}") ==
           R"(line 4: key "a" is already on line 2; keep one of them)");
     CHECK(error_of(R"({"x": {"a": 1}, "y": {"a": 1}})") == "no error");
     CHECK(error_of(R"([{"a": 1, "\u0061": 1}])").starts_with("line 1: key \"a\" is already"));
   }
 
-  TEST_CASE("takes 64 levels and refuses 65") {
+  TEST_CASE("accepts 64 levels and refuses 65") {
     CHECK(error_of(std::string(64, '[') + std::string(64, ']')) == "no error");
     CHECK(error_of("\n" + std::string(65, '[') + std::string(65, ']')) ==
           "line 2: is nested deeper than 64 levels");
     CHECK(error_of(std::string(500000, '[')).starts_with("line 1: is nested"));
   }
 
-  TEST_CASE("takes 1 MiB and refuses an octet more") {
+  TEST_CASE("accepts 1 MiB and refuses one octet more") {
     CHECK(error_of("[" + std::string((1U << 20U) - 2, ' ') + "]") == "no error");
     CHECK(error_of("[" + std::string((1U << 20U) - 1, ' ') + "]") == "line 1: is longer than 1 MiB");
   }
@@ -132,7 +132,7 @@ TEST_SUITE("config/located_json") {
     }
   }
 
-  TEST_CASE("a slip that is often made comes with its cure") {
+  TEST_CASE("the error for a common mistake says what to write instead") {
     for (const char* text : {"", "   ", "// nothing"})
       CHECK(error_of(text) == "line 1: is empty: write {} for no settings");
     for (const char* text : {"[1,]", "{\"a\": 1,}", "{\"a\": [1, 2, ]}"})
@@ -146,7 +146,7 @@ TEST_SUITE("config/located_json") {
       CHECK_MESSAGE(!error_of(text).contains("comma"), error_of(text));
   }
 
-  TEST_CASE("every prefix of a text is refused or is itself a text") {
+  TEST_CASE("every prefix of a text is refused or valid") {
     const std::string_view text = "{\"a\": [1, -2.5e3, \"\\u00e9\", null], // c\n\"b\": {\"c\": false}}";
     for (size_t length = 0; length < text.size(); ++length)
       CHECK_FALSE(parse_located(text.substr(0, length)));

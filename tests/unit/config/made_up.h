@@ -1,4 +1,4 @@
-// config/made_up.h: a container that is made up: its environment, its files, its command line.
+// config/made_up.h: an invented container: its environment, files and command line.
 #pragma once
 
 #include <map>
@@ -38,7 +38,7 @@ inline Result<Config> config_of(const MadeUp& container) {
   return read_config(sources_of(container));
 }
 
-// For a container that is in order.
+// For a container without errors.
 inline Config good_config(const MadeUp& container) {
   auto config = config_of(container);
   REQUIRE_MESSAGE(config, error_of(config));

@@ -20,7 +20,7 @@ std::string refusal(std::string_view text) {
 }  // namespace
 
 TEST_SUITE("config/policy_file") {
-  TEST_CASE("an empty object says nothing") {
+  TEST_CASE("an empty object sets nothing") {
     const auto policy = parse_policy_file("// nothing yet\n{\"$schema\": \"x\"}", "policy.json");
     REQUIRE(policy);
     CHECK(policy->settings.empty());
@@ -28,7 +28,7 @@ TEST_SUITE("config/policy_file") {
     CHECK(policy->resource_attributes.empty());
   }
 
-  TEST_CASE("an unknown key is an error with file and line, and the key that was meant") {
+  TEST_CASE("the error for an unknown key names file, line and the closest key") {
     CHECK(refusal("{\n\"user\": \"a\",\n\"grase\": 1}") ==
           R"(policy.json: line 3: unknown key "grase": did you mean "grace"?)");
     CHECK(refusal(R"({"policy": "/a"})").starts_with(R"(policy.json: line 1: unknown key "policy")"));
@@ -36,7 +36,7 @@ TEST_SUITE("config/policy_file") {
           R"(policy.json: line 2: unknown key "otlp_endpont": did you mean "otlp_endpoint"?)");
   }
 
-  TEST_CASE("a value of the wrong type is an error that names key and line") {
+  TEST_CASE("the error for a value of the wrong type names key and line") {
     struct Row {
       std::string_view text;
       std::string_view complaint;
@@ -61,7 +61,7 @@ TEST_SUITE("config/policy_file") {
     for (const Row& row : rows) CHECK(refusal(row.text) == "policy.json: " + std::string(row.complaint));
   }
 
-  TEST_CASE("a list is one text, a port, or an array of these") {
+  TEST_CASE("a list is a text, a port, or an array of these") {
     for (const auto* text : {R"({"allow_inbound": "22,3000"})", R"({"allow_inbound": ["22", "3000"]})",
                              R"({"allow_inbound": [22, 3000]})"}) {
       const auto policy = parse_policy_file(text, "policy.json");
@@ -76,7 +76,7 @@ TEST_SUITE("config/policy_file") {
           "policy.json: line 2: allow_inbound is true or false: write a string or an array");
   }
 
-  TEST_CASE("the module's object says what it says, and where") {
+  TEST_CASE("the module's object is read with its lines") {
     const auto policy = parse_policy_file(
         "{\"telemetry\": {\"enabled\": false, \"otlp_endpoint\": \"https://a\", \"otlp_protocol\": "
         "\"grpc\",\n"
@@ -96,7 +96,7 @@ TEST_SUITE("config/policy_file") {
     CHECK(module.resource_attributes[0].origin == "policy.json: line 4");
   }
 
-  TEST_CASE("a key of the module's object that is null counts as not there, as Terraform writes it") {
+  TEST_CASE("a null in the module's object counts as missing, as Terraform writes it") {
     const auto policy = parse_policy_file(
         R"({"telemetry": {"enabled": null, "otlp_endpoint": null, "otlp_protocol": null, "otlp_headers": null,
             "resource_attributes": null}})",

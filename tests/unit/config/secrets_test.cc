@@ -20,7 +20,7 @@ auto find(const MadeUp& container, Lines lines = Lines::one) {
   return find_secret(name, lines, sources_of(container));
 }
 
-// "value <origin>", or "nothing".
+// "value <source>", or "nothing".
 std::string found_in(const MadeUp& container, Lines lines = Lines::one) {
   const auto secret = find(container, lines);
   REQUIRE_MESSAGE(secret, error_of(secret));
@@ -31,7 +31,7 @@ std::string found_in(const MadeUp& container, Lines lines = Lines::one) {
 }  // namespace
 
 TEST_SUITE("config/secrets") {
-  TEST_CASE("finds a secret in each of its three places, and says where") {
+  TEST_CASE("finds a secret in each of its three places, and names the place") {
     CHECK(found_in({}) == "nothing");
     CHECK(found_in({.environment = {"GRAFANA_API_TOKEN=t"}}) == "t <GRAFANA_API_TOKEN>");
     CHECK(found_in({.environment = {"GRAFANA_API_TOKEN_FILE=/a/b"}, .files = {{"/a/b", "t"}}}) ==
@@ -39,7 +39,7 @@ TEST_SUITE("config/secrets") {
     CHECK(found_in({.files = {{default_path, "t"}}}) == "t </run/secrets/GRAFANA_API_TOKEN>");
   }
 
-  TEST_CASE("two places at once are an error that names both and shows neither value") {
+  TEST_CASE("a secret in two places is an error that names both and shows no value") {
     const MadeUp variable_and_file{.environment = {"GRAFANA_API_TOKEN=hunter2", "GRAFANA_API_TOKEN_FILE=/a"},
                                    .files = {{"/a", "hunter3"}}};
     CHECK(error_of(find(variable_and_file)) ==
@@ -57,7 +57,7 @@ TEST_SUITE("config/secrets") {
           "/run/secrets/GRAFANA_API_TOKEN: keep one of them");
   }
 
-  TEST_CASE("a file variable that points at the standard place is one place") {
+  TEST_CASE("a file variable with the default path counts as one place") {
     CHECK(found_in(
               {.environment = {"GRAFANA_API_TOKEN_FILE=" + default_path}, .files = {{default_path, "t"}}}) ==
           "t <GRAFANA_API_TOKEN_FILE (/run/secrets/GRAFANA_API_TOKEN)>");
@@ -85,7 +85,7 @@ TEST_SUITE("config/secrets") {
     CHECK(status_of(unreadable) == 66);
   }
 
-  TEST_CASE("drops the line ends at the end of a file and nothing else") {
+  TEST_CASE("removes only the newlines at the end of a file") {
     for (const char* text : {"t", "t\n", "t\r\n", "t\n\n\r\n"})
       CHECK(found_in({.files = {{default_path, text}}}) == "t </run/secrets/GRAFANA_API_TOKEN>");
     CHECK(found_in({.files = {{default_path, " t \n"}}}) == " t  </run/secrets/GRAFANA_API_TOKEN>");
@@ -105,7 +105,7 @@ TEST_SUITE("config/secrets") {
     CHECK(found_in({.environment = {"GRAFANA_API_TOKEN=ü\xff"}}) == "ü\xff <GRAFANA_API_TOKEN>");
   }
 
-  TEST_CASE("a secret of several lines may have them") {
+  TEST_CASE("a secret of several lines may contain newlines") {
     CHECK(found_in({.files = {{default_path, "{\n\t}\n"}}}, Lines::several) ==
           "{\n\t} </run/secrets/GRAFANA_API_TOKEN>");
   }
@@ -121,7 +121,7 @@ TEST_SUITE("config/secrets") {
           "t <GRAFANA_API_TOKEN>");
   }
 
-  TEST_CASE("takes a file of 64 KiB and refuses an octet more") {
+  TEST_CASE("accepts a file of 64 KiB and refuses one octet more") {
     const std::string longest(64 * 1024, 't');
     CHECK(found_in({.files = {{default_path, longest}}}).starts_with("ttt"));
     const auto refused = find({.files = {{default_path, longest + "t"}}});

@@ -31,7 +31,7 @@ std::string key_of(std::string_view variable) {
   return key;
 }
 
-// The rows of the table of settings in docs/configuration.md.
+// The rows of the settings table in docs/configuration.md.
 std::vector<std::string> documented_rows() {
   const auto text = ostiary::read_file(SOURCE_ROOT "/docs/configuration.md", 1U << 20U);
   REQUIRE_MESSAGE(text, error_of(text));

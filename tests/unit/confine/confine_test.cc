@@ -1,4 +1,4 @@
-// A child of this process is confined for real, and says what it is then and what it can do.
+// Confines a child of this process, which reports its state and what it can do.
 
 #include "ostiary/confine/confine.h"
 
@@ -38,7 +38,7 @@ const Identity user{
     .uid = 1234, .gid = 1235, .groups = {7, 1235}, .name = "agent", .home = "/", .shell = "/bin/sh"};
 const std::array both{root, user};
 
-// What the documents promise a root agent.
+// The capabilities that the documents promise to a root agent.
 constexpr std::initializer_list<unsigned> promised{
     CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,           CAP_FSETID,
     CAP_SETGID, CAP_SETUID,       CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT};
@@ -47,11 +47,11 @@ bool can_confine() {
   capng_get_caps_process();
   const bool can = ::geteuid() == 0 && capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN) == 1 &&
                    capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) == 1;
-  if (!can) MESSAGE("skipped: needs root with CAP_SYS_ADMIN and CAP_NET_ADMIN, to take them away");
+  if (!can) MESSAGE("skipped: needs root with CAP_SYS_ADMIN and CAP_NET_ADMIN, to drop them");
   return can;
 }
 
-// What a runtime or a careless parent may leave to the process: every capability inheritable and ambient,
+// The worst state that a runtime or parent can leave: every capability inheritable and ambient,
 // every signal ignored and blocked.
 bool leave_everything() {
   capng_get_caps_process();
@@ -67,14 +67,14 @@ bool leave_everything() {
     unsigned long flags;
     void (*restorer)();
     uint64_t mask;
-  } ignored{SIG_IGN, 0, nullptr, 0};  // as the kernel has it: the C library keeps two signals to itself
+  } ignored{SIG_IGN, 0, nullptr, 0};  // the kernel's struct, because the C library reserves two signals
   for (int signal = 1; signal < NSIG; ++signal)
     ::syscall(SYS_rt_sigaction, signal, &ignored, nullptr, sizeof ignored.mask);
   uint64_t every = ~uint64_t{0};
   return done && ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, nullptr, sizeof every) == 0;
 }
 
-// What `report` returns in a child that was confined as this identity, or what went wrong.
+// The result of `report` in a child that is confined as this identity, or the error.
 std::string confined(
     const Identity& identity, const std::function<std::string()>& report,
     const std::function<bool()>& prepare = [] { return true; }) {
@@ -129,7 +129,7 @@ std::string own_ids_and_signals() {
          " seccomp " + std::to_string(is->seccomp);
 }
 
-// A root agent's uses of what it keeps: each is a capability's own, and fails without it.
+// Uses of a root agent's capabilities. Each needs one capability, and fails without it.
 
 bool bind_low_port() {
   const UniqueFd fd{::socket(AF_INET, SOCK_STREAM, 0)};
@@ -179,7 +179,7 @@ ProcessStatus as_wanted(const Identity& identity) {
   return is;
 }
 
-// The error where the kernel says this of a process, in place of what was wanted.
+// The error if the kernel reports this status of a process instead of the expected one.
 std::string error_where(const Identity& identity, const std::function<void(ProcessStatus&)>& spoil) {
   ProcessStatus is = as_wanted(identity);
   spoil(is);
@@ -189,9 +189,9 @@ std::string error_where(const Identity& identity, const std::function<void(Proce
 }  // namespace
 
 TEST_SUITE("confine/confine") {
-  TEST_CASE("no capability is left but what the documents promise a root agent") {
+  TEST_CASE("only the capabilities that the documents promise a root agent are left") {
     const std::string names = names_in(mask_of(std::span(promised)));
-    CHECK(names_in(mask_of(kept())) == names);  // this machine may lack one that is not
+    CHECK(names_in(mask_of(kept())) == names);  // this machine may lack a capability that is not promised
     if (!can_confine()) return;
     CHECK(confined(root, own_sets, leave_everything) ==
           "bounding" + names + ", permitted" + names + ", effective" + names + ", inheritable, ambient");
@@ -212,7 +212,7 @@ TEST_SUITE("confine/confine") {
               [] { return ::unshare(CLONE_NEWNET) == 0; }) == "");
   }
 
-  TEST_CASE("ids, groups and signals are as after a login, whatever they were before") {
+  TEST_CASE("ids, groups and signals are as after a login") {
     if (!can_confine()) return;
     CHECK(confined(root, own_ids_and_signals, leave_everything) ==
           "0 0 0 0 0 0 0 0 +0+7 blocked 0 ignored 0 no_new_privs 1 seccomp 2");
@@ -220,7 +220,7 @@ TEST_SUITE("confine/confine") {
           "1234 1234 1234 1234 1235 1235 1235 1235 +7+1235 blocked 0 ignored 0 no_new_privs 1 seccomp 2");
   }
 
-  TEST_CASE("every descriptor but the standard ones closes at exec") {
+  TEST_CASE("all descriptors except the standard ones close at exec") {
     if (!can_confine()) return;
     const UniqueFd leaked{::fcntl(1, F_DUPFD, 100)};
     REQUIRE(leaked.valid());
@@ -229,7 +229,7 @@ TEST_SUITE("confine/confine") {
     for (const Identity& identity : both) CHECK(confined(identity, marks) == "0001");
   }
 
-  TEST_CASE("each thing that the kernel did not keep ends it") {
+  TEST_CASE("confinement fails if the kernel does not report what was set") {
     for (const Identity& identity : both) {
       CHECK(error_where(identity, [](ProcessStatus&) {}) == "no error");
       for (size_t which = 0; which < 4; ++which) {
@@ -255,7 +255,7 @@ TEST_SUITE("confine/confine") {
     CHECK(error_where(user, [](ProcessStatus& is) { is.effective = 1; }).ends_with("effective set"));
   }
 
-  TEST_CASE("a container that lacks capabilities of a root agent's is no error") {
+  TEST_CASE("a container that lacks a root agent's capabilities is not an error") {
     for (const Identity& identity : both)
       CHECK(error_where(identity, [](ProcessStatus& is) { is.bounding = is.permitted = is.effective = 0; }) ==
             "no error");

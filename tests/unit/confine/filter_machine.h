@@ -1,5 +1,7 @@
-// filter_machine.h: runs a filter of system calls as the kernel does, for any architecture's calls.
-// The kernel at hand may run no 32-bit programs, and may answer like the filter where the filter does not.
+// filter_machine.h: interprets a seccomp filter as the kernel does, for system calls of any
+// architecture.
+// This kernel may not run 32-bit programs. And without the filter it may return the same error as
+// the filter does.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +14,8 @@
 
 namespace ostiary::testing {
 
-// Nothing: the kernel would not install this filter, or the filter has an instruction that ours has not.
+// Nothing if the kernel would not install this filter, or if it has an instruction that our filter
+// does not use.
 inline std::optional<uint32_t> run_filter(std::span<const sock_filter> program, const seccomp_data& call) {
   uint32_t value = 0;
   for (size_t at = 0; at < program.size(); ++at) {

@@ -1,4 +1,4 @@
-// What the filter says of each call, also of calls that the kernel at hand does not have.
+// The filter's verdict on each system call, also on calls that this kernel lacks.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -25,7 +25,7 @@ constexpr uint32_t refuse(uint32_t error) {
   return SECCOMP_RET_ERRNO | error;
 }
 
-// The numbers of Linux's tables of system calls.
+// The numbers in Linux's tables of system calls.
 struct Abi {
   uint32_t architecture;
   uint32_t socket, socketpair, ioctl, setsockopt;
@@ -45,7 +45,7 @@ using Arguments = std::array<uint64_t, 6>;
 
 constexpr std::array<uint32_t, 5> some_families{AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_VSOCK};
 
-// In the arguments that a call does not have, values that would be refused in others.
+// For arguments that a call does not have: values that are refused in other arguments.
 constexpr uint64_t vsock = AF_VSOCK;
 constexpr Arguments anything{vsock, vsock, vsock, vsock, vsock, vsock};
 
@@ -58,7 +58,7 @@ uint32_t verdict(uint32_t architecture, uint32_t number, const Arguments& argume
   return testing::run_filter(socket_filter(), call).value_or(0xdeadbeef);
 }
 
-// The kernel reads an int: the upper half of a register is whatever the caller left there.
+// The kernel reads an int: the upper half of a register has any value.
 uint32_t verdict_in_halves(uint32_t architecture, uint32_t number, const Arguments& arguments) {
   Arguments above = arguments;
   for (uint64_t& argument : above) argument |= uint64_t{AF_UNIX} << 32U;
@@ -104,7 +104,7 @@ size_t wrong_verdicts(const Abi& abi, uint32_t family, uint32_t type) {
 }  // namespace
 
 TEST_SUITE("confine/filter_verdicts") {
-  TEST_CASE("every call passes, but for those that are judged, whatever its arguments") {
+  TEST_CASE("every call that the filter does not check passes with any arguments") {
     constexpr uint64_t socket_of_socketcall = 1;
     constexpr Arguments of_others{socket_of_socketcall, TIOCSTI, vsock, vsock, vsock, vsock};
     constexpr Arguments of_setsockopt{vsock, 6, 31, vsock, vsock, vsock};
@@ -120,7 +120,7 @@ TEST_SUITE("confine/filter_verdicts") {
       }
   }
 
-  TEST_CASE("calls with 32-bit pointers do not exist, but the number that is no call stays one") {
+  TEST_CASE("calls with 32-bit pointers do not exist, and an invalid number stays invalid") {
     constexpr uint32_t x32 = 0x40000000;
     for (const Abi& abi : abis) {
       const uint32_t expected = abi.architecture == AUDIT_ARCH_X86_64 ? refuse(ENOSYS) : pass;
@@ -132,7 +132,7 @@ TEST_SUITE("confine/filter_verdicts") {
     }
   }
 
-  TEST_CASE("sockets are Unix, plain IP and netlink's, whatever their flags") {
+  TEST_CASE("sockets may be Unix, plain IP and netlink, with any flags") {
     for (const Abi& abi : abis)
       for (uint32_t family = 0; family < 64; ++family)
         for (uint32_t type = 0; type < 16; ++type) {
@@ -149,7 +149,7 @@ TEST_SUITE("confine/filter_verdicts") {
             CHECK(wrong_verdicts(abi, family, type | flag) == 0);
   }
 
-  TEST_CASE("of a register the lower half is judged") {
+  TEST_CASE("the lower half of a register is checked") {
     for (const Abi& abi : abis)
       for (const uint32_t family : some_families)
         for (const uint32_t protocol : {0U, 6U, 132U})
@@ -158,7 +158,7 @@ TEST_SUITE("confine/filter_verdicts") {
                 expected_of_socket(family, SOCK_STREAM, protocol));
   }
 
-  TEST_CASE("a request of ioctl passes, but for the two that type into a terminal") {
+  TEST_CASE("an ioctl passes, except the two that type into a terminal") {
     for (const Abi& abi : abis)
       for (uint32_t request = 0; request < 0x10000; ++request) {
         const uint32_t expected = is_one_of(request, {TIOCSTI, TIOCLINUX}) ? refuse(EPERM) : pass;
@@ -171,8 +171,8 @@ TEST_SUITE("confine/filter_verdicts") {
       CHECK(verdict_in_halves(abi.architecture, abi.ioctl, {0, TIOCSTI, 0, 0, 0, 0}) == refuse(EPERM));
   }
 
-  // Of TCP's: a level of another number has an option of that number as well.
-  TEST_CASE("an option of a socket is set, but for the one that makes TCP carry another protocol") {
+  // Only of TCP: another level has another option with the same number.
+  TEST_CASE("a socket option passes, except the one that makes TCP carry another protocol") {
     constexpr uint32_t tcp = 6, upper_layer_protocol = 31;
     for (const Abi& abi : abis)
       for (uint32_t level = 0; level < 300; ++level)
@@ -189,7 +189,7 @@ TEST_SUITE("confine/filter_verdicts") {
             refuse(ENOENT));
   }
 
-  TEST_CASE("socketcall makes no socket and no pair, and sets no option") {
+  TEST_CASE("socketcall can make no socket or pair, and set no option") {
     for (const Abi& abi : abis) {
       if (!abi.socketcall) continue;
       for (uint32_t makes = 0; makes < 64; ++makes)

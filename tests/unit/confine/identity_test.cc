@@ -14,7 +14,7 @@ using ostiary::error_of;
 using ostiary::status_of;
 
 TEST_SUITE("confine/identity") {
-  TEST_CASE("a user of the database comes with what a login would give it") {
+  TEST_CASE("a user of the database has the variables of a login") {
     for (const char* spec : {"root", "0", "root:root", "0:0", "root:0", "0:root"}) {
       CAPTURE(spec);
       const auto root = find_identity(spec);
@@ -29,7 +29,7 @@ TEST_SUITE("confine/identity") {
     }
   }
 
-  TEST_CASE("a group that is named takes the place of the user's own") {
+  TEST_CASE("a given group replaces the user's own") {
     const auto root = find_identity("root:54321");
     REQUIRE_MESSAGE(root, error_of(root));
     CHECK(root->gid == 54321);
@@ -45,7 +45,7 @@ TEST_SUITE("confine/identity") {
     CHECK(find_identity("4294967294:4294967294"));
   }
 
-  TEST_CASE("what is no user or no group is an error of the configuration, with its cure") {
+  TEST_CASE("an unknown user or group is a configuration error that says what to write instead") {
     struct Row {
       const char* spec;
       const char* complaint;
@@ -73,7 +73,7 @@ TEST_SUITE("confine/identity") {
     }
   }
 
-  TEST_CASE("who we are is who the kernel says") {
+  TEST_CASE("our own identity is the kernel's") {
     const auto own = own_identity();
     REQUIRE_MESSAGE(own, error_of(own));
     CHECK(own->uid == ::geteuid());

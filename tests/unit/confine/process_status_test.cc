@@ -51,7 +51,7 @@ TEST_SUITE("confine/process_status") {
     CHECK(status->seccomp_filters == 3);
   }
 
-  TEST_CASE("reads what this kernel says of this process") {
+  TEST_CASE("reads this kernel's status of this process") {
     const auto text = ostiary::read_file("/proc/self/status", 64 * 1024);
     REQUIRE_MESSAGE(text, error_of(text));
     const auto status = parse_process_status(*text);
@@ -64,7 +64,7 @@ TEST_SUITE("confine/process_status") {
     CHECK(parse_process_status(with("Groups:", "Groups:\t \n"))->groups.empty());
   }
 
-  TEST_CASE("a field that is missing or odd is an error: a check that is not made is not passed") {
+  TEST_CASE("a missing or malformed field is an error, because a check must not be skipped") {
     for (const char* name : {"Uid", "Gid", "Groups", "SigBlk", "SigIgn", "CapInh", "CapPrm", "CapEff",
                              "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters"}) {
       const std::string line = std::string(name) + ":";

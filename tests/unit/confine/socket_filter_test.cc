@@ -1,4 +1,4 @@
-// The program in the kernel's own hands: a child of this process runs under it.
+// Runs a child of this process under the filter in the kernel.
 
 #include "confine/socket_filter.h"
 
@@ -28,7 +28,7 @@ constexpr int got_it = 0;
 constexpr int no_filter = 255;
 constexpr int mptcp = 262, smc = 256, l2tp = 115;
 
-// The errno of the call made behind the filter, or got_it.
+// The errno of a call under the filter, or got_it.
 int behind_the_filter(const std::function<long()>& call) {
   const pid_t pid = ::fork();
   REQUIRE(pid >= 0);
@@ -51,7 +51,7 @@ int socket_error(long family, long type, long protocol) {
 }  // namespace
 
 TEST_SUITE("confine/socket_filter") {
-  TEST_CASE("Unix and plain IP sockets are to be had, with every flag of theirs") {
+  TEST_CASE("Unix and plain IP sockets can be made, with all their flags") {
     for (const int flags : {0, int{SOCK_CLOEXEC}, SOCK_NONBLOCK | SOCK_CLOEXEC}) {
       for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET})
         CHECK(socket_error(AF_UNIX, type | flags, 0) == got_it);
@@ -68,7 +68,7 @@ TEST_SUITE("confine/socket_filter") {
           }) == got_it);
   }
 
-  TEST_CASE("netlink is what programs ask the kernel with, and no other of its buses") {
+  TEST_CASE("only the netlink protocols that programs need can be used") {
     for (const int protocol : {NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_GENERIC})
       CHECK(socket_error(AF_NETLINK, SOCK_RAW, protocol) == got_it);
     for (const int protocol :
@@ -76,7 +76,7 @@ TEST_SUITE("confine/socket_filter") {
       CHECK(socket_error(AF_NETLINK, SOCK_RAW, protocol) == EPROTONOSUPPORT);
   }
 
-  TEST_CASE("no other family is to be had, alone or in a pair") {
+  TEST_CASE("no other socket family can be made, alone or in a pair") {
     for (int family = 0; family < 64; ++family) {
       if (family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK) continue;
       INFO(family);
@@ -91,30 +91,31 @@ TEST_SUITE("confine/socket_filter") {
     CHECK(socket_error(AF_INET, SOCK_PACKET, 0) == EPROTONOSUPPORT);
   }
 
-  TEST_CASE("no protocol of IP that has the kernel send packets of its own is to be had") {
+  TEST_CASE("no IP protocol whose packets the kernel generates can be used") {
     for (const int family : {AF_INET, AF_INET6})
       for (const int protocol : {mptcp, smc, int{IPPROTO_SCTP}, int{IPPROTO_DCCP}, l2tp})
         for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_DCCP})
           CHECK(socket_error(family, type, protocol) == EPROTONOSUPPORT);
   }
 
-  // The kernel takes the first protocol that has the type. One without SCTP and DCCP says ESOCKTNOSUPPORT.
-  TEST_CASE("nor by its type alone, without its number") {
+  // The kernel uses the first protocol of the type. A kernel without SCTP and DCCP returns
+  // ESOCKTNOSUPPORT.
+  TEST_CASE("such a protocol cannot be selected by its socket type either") {
     for (const int family : {AF_INET, AF_INET6})
       for (const int type : {int{SOCK_SEQPACKET}, int{SOCK_DCCP}, SOCK_SEQPACKET | SOCK_CLOEXEC})
         CHECK(socket_error(family, type, 0) == EPROTONOSUPPORT);
   }
 
-  TEST_CASE("nothing is typed or pasted into a terminal, whose shell would do it") {
+  TEST_CASE("nothing can be typed or pasted into a terminal") {
     constexpr long above = 1L << 32;
-    constexpr int terminal = 0;  // what is asked is judged, not of what
+    constexpr int terminal = 0;  // the filter checks the request, not the descriptor
     for (const long request : {long{TIOCSTI}, long{TIOCLINUX}, above | TIOCSTI})
       CHECK(behind_the_filter([=] { return ::syscall(SYS_ioctl, terminal, request, "x"); }) == EPERM);
     CHECK(behind_the_filter([] { return ::syscall(SYS_ioctl, -1, TIOCGWINSZ, nullptr); }) == EBADF);
   }
 
-  // A kernel without the protocol says ENOENT too, but of no socket EBADF.
-  TEST_CASE("no TCP socket is made to carry SMC or another protocol") {
+  // A kernel without the protocol returns ENOENT too, but EBADF for a descriptor that is not open.
+  TEST_CASE("a TCP socket cannot be made to carry SMC or another protocol") {
     for (const char* protocol : {"smc", "tls", "espintcp", "mptcp"})
       CHECK(behind_the_filter([protocol] { return ::setsockopt(-1, IPPROTO_TCP, TCP_ULP, protocol, 4); }) ==
             ENOENT);
@@ -125,15 +126,15 @@ TEST_SUITE("confine/socket_filter") {
           EBADF);
   }
 
-  // Which is all that the kernel looks at.
-  TEST_CASE("the lower half of each register is judged") {
+  // The kernel reads only this half.
+  TEST_CASE("the lower half of each register is checked") {
     constexpr long above = 1L << 32;
     CHECK(socket_error(above | AF_INET, above | SOCK_STREAM, above | IPPROTO_TCP) == got_it);
     CHECK(socket_error(above | AF_VSOCK, SOCK_STREAM, 0) == EAFNOSUPPORT);
     CHECK(socket_error(AF_INET, SOCK_STREAM, above | mptcp) == EPROTONOSUPPORT);
   }
 
-  TEST_CASE("there is no ring, no keyring, and no helper is asked for a key") {
+  TEST_CASE("io_uring and keyrings are not available") {
     CHECK(behind_the_filter([] { return ::syscall(SYS_add_key, "user", "k", "v", 1, -4); }) == ENOSYS);
     CHECK(behind_the_filter([] { return ::syscall(SYS_keyctl, 0, -4, 0); }) == ENOSYS);
     for (const long call : {SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register})
@@ -143,7 +144,7 @@ TEST_SUITE("confine/socket_filter") {
           }) == ENOSYS);
   }
 
-  TEST_CASE("a number that is no call stays one: a debugger skips calls with it") {
+  TEST_CASE("an invalid call number stays invalid, which debuggers rely on") {
     CHECK(behind_the_filter([] { return ::syscall(-1); }) == ENOSYS);
   }
 
@@ -156,7 +157,7 @@ TEST_SUITE("confine/socket_filter") {
           ENOSYS);
   }
 
-  TEST_CASE("the door of 32-bit programs is no way around") {
+  TEST_CASE("the 32-bit system call entry is no way around the filter") {
     const auto call_32 = [](long number, long a, long b, long c) {
       return behind_the_filter([=]() -> long {
         long result = number;  // NOLINT(misc-const-correctness): the assembly writes it
@@ -184,17 +185,17 @@ TEST_SUITE("confine/socket_filter") {
     CHECK(call_32(request_key, 0, 0, 0) == ENOSYS);
     CHECK(call_32(ioctl, 0, TIOCSTI, 0) == EPERM);
     CHECK(call_32(setsockopt, -1, IPPROTO_TCP, TCP_ULP) == ENOENT);
-    // Its arguments lie in memory, where no filter sees them.
+    // Its arguments are in memory, which a filter cannot read.
     for (const long makes : {1, 8, 14}) CHECK(call_32(socketcall, makes, 0, 0) == ENOSYS);
     CHECK(call_32(socketcall, 2, 0, 0) == EFAULT);
   }
 #endif
 
-  TEST_CASE("without no_new_privs it is not installed, and that is told") {
+  TEST_CASE("without no_new_privs the filter is not installed, which is an error") {
     const pid_t pid = ::fork();
     REQUIRE(pid >= 0);
     if (pid == 0) {
-      // Not as root, who may.
+      // As an ordinary user, because root may.
       if (::setresuid(65534, 65534, 65534) != 0) ::_exit(no_filter);
       ::_exit(install_filter(socket_filter()) ? 1 : 0);
     }

@@ -48,7 +48,7 @@ Bytes empty(const Bytes& message, Rcode rcode, std::optional<Explanation> why = 
 }  // namespace
 
 TEST_SUITE("dns/answer") {
-  TEST_CASE("tells addresses under the question's own name, letter for letter") {
+  TEST_CASE("answers with addresses under the question's name, with its letter case") {
     const Bytes message = query("wWw.Example.COM", type_a);
     const std::vector<IpAddress> addresses{IpAddress::v4({192, 0, 2, 1}), IpAddress::v4({192, 0, 2, 2})};
     CHECK(written(512, write_addresses, envelope_of(message), addresses, 60s) ==
@@ -57,7 +57,7 @@ TEST_SUITE("dns/answer") {
                   record(pointer(12), type_a, 60, {192, 0, 2, 2})}));
   }
 
-  TEST_CASE("tells IPv6 addresses, and answers EDNS in EDNS") {
+  TEST_CASE("answers with IPv6 addresses, and with EDNS if the question has it") {
     const Bytes message = edns_query("a.example", type_aaaa, opt(4096, 0x8000));
     const auto addresses = many_v6(1);
     const auto octets = addresses[0].octets();
@@ -78,12 +78,12 @@ TEST_SUITE("dns/answer") {
   TEST_CASE("keeps a TTL within its limits") {
     const Bytes message = query("a.example", type_a);
     const std::vector<IpAddress> address{IpAddress::v4({192, 0, 2, 1})};
-    const auto told = [&](std::chrono::seconds ttl) {
+    const auto written_ttl = [&](std::chrono::seconds ttl) {
       const Bytes answer = written(512, write_addresses, envelope_of(message), address, ttl);
       return Bytes(answer.end() - 10, answer.end() - 6);
     };
-    CHECK(told(-5s) == u32(0));
-    CHECK(told(std::chrono::hours(1000000)) == u32(86400));
+    CHECK(written_ttl(-5s) == u32(0));
+    CHECK(written_ttl(std::chrono::hours(1000000)) == u32(86400));
   }
 
   TEST_CASE("answers without records: each code, and no other section") {
@@ -94,7 +94,7 @@ TEST_SUITE("dns/answer") {
                                              question("a.example", type_txt)}));
   }
 
-  TEST_CASE("says why a name is denied, to who asked with EDNS") {
+  TEST_CASE("gives the reason for a denial if the question has EDNS") {
     const Explanation why{ExtendedError::blocked, "not in policy"};
     const std::string_view words = "not in policy";
     const Bytes option = joined({u16(15), u16(2 + words.size()), u16(15), Bytes(words.begin(), words.end())});
@@ -105,7 +105,7 @@ TEST_SUITE("dns/answer") {
           joined({header(0x1234, 0x8183, 1, 0, 0, 0), question("evil.example", type_a)}));
   }
 
-  TEST_CASE("fits 512 octets whatever the name and the explanation, and cuts no letter in two") {
+  TEST_CASE("fits into 512 octets with any name and explanation, and splits no character") {
     const std::string longest = std::string(63, 'a') + "." + std::string(63, 'b') + "." +
                                 std::string(63, 'c') + "." + std::string(61, 'd');
     std::string words(199, 'x');
@@ -116,7 +116,7 @@ TEST_SUITE("dns/answer") {
     CHECK(answer.back() == 'x');
   }
 
-  TEST_CASE("leaves out what does not fit, all of it, and says so") {
+  TEST_CASE("omits all records if they do not fit, and sets TC") {
     const auto addresses = many_v6(64);
     const Bytes asked = question("a.example", type_aaaa);
     CHECK(written(512, write_addresses, envelope_of(query("a.example", type_aaaa)), addresses, 60s) ==
@@ -128,7 +128,7 @@ TEST_SUITE("dns/answer") {
               .size() == 12 + asked.size() + 64 * 28);
   }
 
-  TEST_CASE("fills a datagram to the last octet, and not beyond") {
+  TEST_CASE("uses a datagram up to the last octet, and not more") {
     const Bytes message = query("abcdefgh.example", type_aaaa);
     const auto addresses = many_v6(20);
     const size_t size = message.size() + addresses.size() * 28;
@@ -136,14 +136,14 @@ TEST_SUITE("dns/answer") {
     CHECK(written(size - 1, write_addresses, envelope_of(message), addresses, 60s).size() == message.size());
   }
 
-  TEST_CASE("knows how large an answer may be") {
+  TEST_CASE("knows the maximum size of an answer") {
     CHECK(answer_limit(envelope_of(query("a.example", type_a)), Transport::udp) == 512);
     CHECK(answer_limit(envelope_of(edns_query("a.example", type_a, opt(900))), Transport::udp) == 900);
     CHECK(answer_limit(envelope_of(edns_query("a.example", type_a, opt(9000))), Transport::udp) == 1232);
     CHECK(answer_limit(envelope_of(query("a.example", type_a)), Transport::tcp) == limits::answer_octets);
   }
 
-  TEST_CASE("writes nothing into room too small for any answer") {
+  TEST_CASE("writes nothing into a buffer that is too small for any answer") {
     std::array<uint8_t, 511> room{};
     const Bytes message = query("a.example", type_a);
     CHECK(write_empty(room, envelope_of(message), Rcode::refused) == 0);
@@ -158,7 +158,7 @@ TEST_SUITE("dns/answer") {
                   record(pointer(12), type_mx, 30, joined({u16(10), name("mail.example")}))}));
   }
 
-  TEST_CASE("refuses with the question where it could be read, and without where not") {
+  TEST_CASE("a refusal contains the question if it could be read") {
     const auto refused = [](const Bytes& message) {
       return written(512, write_refusal, std::get<Refusal>(read_query(message)));
     };

@@ -43,7 +43,7 @@ bool has(Cache& cache, const WireName& name, Cache::Time now = start) {
 }  // namespace
 
 TEST_SUITE("dns/cache") {
-  TEST_CASE("tells what it was told, with the time that remains") {
+  TEST_CASE("returns what was stored, with the remaining TTL") {
     Cache cache(10, key);
     const std::vector<IpAddress> addresses{IpAddress::v4({192, 0, 2, 1}), IpAddress::v4({192, 0, 2, 2})};
     cache.put_addresses(wire("a.example"), RecordType::a, addresses, 60s, start, start + 1h);
@@ -66,7 +66,7 @@ TEST_SUITE("dns/cache") {
     CHECK_FALSE(has(cache, WireName()));
   }
 
-  TEST_CASE("forgets when the time is over, not before") {
+  TEST_CASE("forgets an entry when its TTL is over, not before") {
     Cache cache(10, key);
     put(cache, wire("a.example"), 1, 60s);
     CHECK(has(cache, wire("a.example"), start + 60s - 1ns));
@@ -74,7 +74,7 @@ TEST_SUITE("dns/cache") {
     CHECK(cache.size() == 0);
   }
 
-  TEST_CASE("remembers what there is not") {
+  TEST_CASE("remembers that a name or type does not exist") {
     Cache cache(10, key);
     cache.put_no_such_name(wire("a.example"), RecordType::a, 30s, start);
     cache.put_no_data(wire("a.example"), RecordType::aaaa, 30s, start);
@@ -98,7 +98,7 @@ TEST_SUITE("dns/cache") {
     CHECK(cache.find(wire("a.example"), RecordType::a, start)->ttl == limits::negative_ttl_max);
   }
 
-  TEST_CASE("the last thing told of a name counts") {
+  TEST_CASE("the last entry of a name counts") {
     Cache cache(10, key);
     cache.put_no_such_name(wire("a.example"), RecordType::a, 30s, start);
     put(cache, wire("a.example"), 1, 60s);
@@ -107,7 +107,7 @@ TEST_SUITE("dns/cache") {
     CHECK(std::ranges::equal(cache.find(wire("a.example"), RecordType::a, start)->addresses, some(2)));
   }
 
-  TEST_CASE("notes a renewed admission, of what it holds") {
+  TEST_CASE("records a renewed admission of a stored entry") {
     Cache cache(10, key);
     put(cache, wire("a.example"), 1, 60s);
     cache.set_admitted_until(wire("a.example"), RecordType::a, start + 5h);
@@ -130,7 +130,7 @@ TEST_SUITE("dns/cache") {
     CHECK(has(cache, numbered(8)));
   }
 
-  TEST_CASE("lets the longest unused go when it is full") {
+  TEST_CASE("removes the least recently used entry when it is full") {
     Cache cache(3, key);
     for (size_t i = 0; i < 3; ++i) put(cache, numbered(i), 1, 60s);
     CHECK(has(cache, numbered(0)));
@@ -142,7 +142,7 @@ TEST_SUITE("dns/cache") {
     CHECK(has(cache, numbered(3)));
   }
 
-  TEST_CASE("works with room for one") {
+  TEST_CASE("works with space for one entry") {
     Cache cache(0, key);
     CHECK(cache.capacity() == 1);
     put(cache, numbered(0), 1, 60s);
@@ -151,7 +151,7 @@ TEST_SUITE("dns/cache") {
     CHECK(has(cache, numbered(1)));
   }
 
-  TEST_CASE("keeps the longest name and the most addresses") {
+  TEST_CASE("stores the longest name and the most addresses") {
     Cache cache(10, key);
     const auto longest = wire(std::string(63, 'a') + "." + std::string(63, 'b') + "." + std::string(63, 'c') +
                               "." + std::string(61, 'd'));
@@ -163,7 +163,7 @@ TEST_SUITE("dns/cache") {
     CHECK(std::ranges::equal(hit->addresses, std::span(addresses).first(limits::addresses)));
   }
 
-  TEST_CASE("does over 100,000 steps what a simple list does") {
+  TEST_CASE("does the same as a simple list over 100,000 steps") {
     struct Known {
       size_t name;
       Outcome outcome;
@@ -171,7 +171,7 @@ TEST_SUITE("dns/cache") {
       Cache::Time expires;
     };
     constexpr size_t capacity = 100;
-    std::list<Known> model;  // the newest first
+    std::list<Known> model;  // the most recent first
     Cache cache(capacity, key);
     std::mt19937 random(7);
     const auto below = [&](size_t bound) {

@@ -7,7 +7,7 @@
 using namespace ostiary::dns;
 
 TEST_SUITE("dns/cursor") {
-  TEST_CASE("reads big-endian numbers and knows where it is") {
+  TEST_CASE("reads big-endian numbers and knows its position") {
     const std::array<uint8_t, 7> octets{1, 2, 3, 4, 5, 6, 7};
     Reader cursor(octets);
     CHECK(cursor.u8() == 0x01);
@@ -20,7 +20,7 @@ TEST_SUITE("dns/cursor") {
     CHECK(cursor.ok());
   }
 
-  TEST_CASE("a read past the end gives zero, and fails for good") {
+  TEST_CASE("a read past the end gives zero, and the cursor stays failed") {
     const std::array<uint8_t, 3> octets{1, 2, 3};
     Reader cursor(octets);
     CHECK((cursor.u32() & 0xffff) == 0);
@@ -36,7 +36,7 @@ TEST_SUITE("dns/cursor") {
     CHECK_FALSE(elsewhere.ok());
   }
 
-  TEST_CASE("writes within its room only, and all of a field or nothing of it") {
+  TEST_CASE("writes only within its buffer, and a field completely or not at all") {
     std::array<uint8_t, 5> room{};
     Writer out{std::span(room).first(4)};
     out.u8(1);

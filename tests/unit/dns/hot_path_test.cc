@@ -1,4 +1,4 @@
-// Counts what the heap is asked for between a question and its cached answer.
+// Counts the heap allocations between a question and its cached answer.
 
 #include <array>
 #include <string>
@@ -44,7 +44,7 @@ size_t answer_from(Cache& cache, std::span<const uint8_t> message, std::span<uin
 }  // namespace
 
 TEST_SUITE("dns/hot_path") {
-  TEST_CASE("a cached answer takes nothing from the heap") {
+  TEST_CASE("a cached answer allocates nothing") {
     const Cache::Time now = Cache::Time{} + 1h;
     const auto name = WireName::from(*HostName::parse("a-rather-long-name.of-a-service.example.com"));
     Cache cache(100, HashKey{3, 4});
@@ -60,7 +60,7 @@ TEST_SUITE("dns/hot_path") {
     }
   }
 
-  TEST_CASE("nor does a question refused, an address reply read, or a message that arrives whole over TCP") {
+  TEST_CASE("a refusal, an address reply, and a complete message over TCP allocate nothing") {
     const Bytes refused = joined({header(5, 0x0100, 1, 0, 0, 0), question("version.bind", type_txt, 3)});
     const Bytes asked = question("www.a.example", type_a);
     const Bytes reply = testing::reply(asked, {record(pointer(12), type_a, 60, {192, 0, 2, 1})});
@@ -80,7 +80,7 @@ TEST_SUITE("dns/hot_path") {
     CHECK(std::get<Addresses>(addresses).list.size() == 1);
   }
 
-  TEST_CASE("an empty cache has taken nothing from the heap, however large it may become") {
+  TEST_CASE("an empty cache of any capacity has allocated nothing") {
     const size_t before = allocations();
     Cache cache(1000000, HashKey{3, 4});
     CHECK_FALSE(cache.find(WireName(), RecordType::a, {}));

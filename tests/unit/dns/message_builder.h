@@ -1,4 +1,4 @@
-// Messages for the tests, octet by octet and independent of the code under test.
+// Builds messages for the tests octet by octet, independent of the code under test.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ Bytes u16(size_t value);
 Bytes u32(size_t value);
 Bytes pointer(size_t target);
 Bytes label(std::string_view text);
-// "a.example" with the root's octet; "" is the root.
+// "a.example", including the root's octet; "" is the root.
 Bytes name(std::string_view text);
 Bytes joined(std::initializer_list<Bytes> parts);
 Bytes header(size_t id, size_t flags, size_t qd, size_t an, size_t ns, size_t ar);

@@ -1,5 +1,5 @@
-// What holds for any octets at all: good messages, changed at random by a generator that always begins the
-// same.
+// Properties that hold for any octets. The messages are good ones, mutated by a random generator
+// with a fixed seed.
 
 #include <algorithm>
 #include <array>
@@ -31,7 +31,7 @@ class Mutator {
 
   size_t below(size_t bound) { return std::uniform_int_distribution<size_t>(0, bound - 1)(random_); }
 
-  // The first octets are spared, so that what stands behind them is looked at.
+  // Rarely changes the first octets, so that the parser reaches the rest.
   Bytes mutate(Bytes message, size_t spared = 0) {
     for (size_t changes = 1 + below(3); changes > 0; --changes) change(message, spared);
     return message;
@@ -72,7 +72,8 @@ class Mutator {
   std::mt19937 random_;
 };
 
-// A reader of its own, slow and trusting: what is where in a reply, without a thought for what was asked.
+// An independent, slow and trusting reader: returns the records of a reply, whatever the question
+// was.
 struct SlowReader {
   const Bytes& message;
   size_t at = 12;
@@ -82,7 +83,7 @@ struct SlowReader {
     for (; octets > 0; --octets) value = value << 8 | message.at(at++);
     return value;
   }
-  // Labels with their lengths, lower case, so that a dot in a label is no other name.
+  // Labels with their lengths, in lower case. A dot in a label does not separate labels.
   std::string name() {
     std::string labels;
     std::optional<size_t> back;
@@ -127,7 +128,7 @@ std::vector<SlowRecord> slow_answers(const Bytes& message, std::string& asked) {
     const size_t size = reader.number(2), begin = reader.at;
     each.rdata.assign(message.begin() + static_cast<ptrdiff_t>(begin),
                       message.begin() + static_cast<ptrdiff_t>(begin + size));
-    // Only aliases of the class that counts are known to hold a name that can be read.
+    // Only the names in aliases of class IN are parsed.
     if (each.type == type_cname && each.record_class == 1) {
       try {
         each.target = SlowReader{message, begin}.name();
@@ -140,7 +141,8 @@ std::vector<SlowRecord> slow_answers(const Bytes& message, std::string& asked) {
   return records;
 }
 
-// Every address is in a record of the asked type under a name that aliases lead to from the question.
+// Every address is in a record of the type in the question, and its owner is the question's name or
+// an alias target.
 void check_admissible(const Bytes& message, const Addresses& addresses, size_t type) {
   std::string asked;
   const auto records = slow_answers(message, asked);
@@ -158,7 +160,7 @@ void check_admissible(const Bytes& message, const Addresses& addresses, size_t t
   }
 }
 
-// Messages with compression, aliases and bystanders.
+// Messages with compression, aliases and unrelated records.
 std::vector<Bytes> replies(size_t type) {
   const Bytes asked = question("www.a.example", type);
   const Bytes address = type == type_a ? Bytes{192, 0, 2, 1} : Bytes(16, 0x20);
@@ -188,7 +190,7 @@ constexpr size_t behind_question = 12 + 15 + 4;
 }  // namespace
 
 TEST_SUITE("dns/mutation") {
-  TEST_CASE("no reply, however mangled, gives an address that the question does not lead to") {
+  TEST_CASE("no mutated reply gives an address that the question does not lead to") {
     Mutator mutator(1);
     size_t answered = 0;
     for (const size_t type : {type_a, type_aaaa}) {
@@ -206,11 +208,10 @@ TEST_SUITE("dns/mutation") {
         }
       }
     }
-    CHECK(answered > rounds);  // or the changes left nothing to look at
+    CHECK(answered > rounds);  // otherwise the mutations left nothing to check
   }
 
-  TEST_CASE(
-      "records that are passed on hold no pointer out of them and are read again as they were written") {
+  TEST_CASE("records that are passed on contain no outside pointer and read back as they were written") {
     Mutator mutator(2);
     const Bytes asked = question("www.a.example", type_mx);
     const Bytes good =
@@ -234,7 +235,7 @@ TEST_SUITE("dns/mutation") {
     CHECK(answered > rounds / 20);
   }
 
-  TEST_CASE("every question that is taken is answered with itself, and no answer is answered") {
+  TEST_CASE("every accepted question is repeated in its answer, and no response is answered") {
     Mutator mutator(3);
     const Bytes cookie = joined({u16(10), u16(8), Bytes(8, 1)});
     const std::vector<Bytes> good{query("www.Example.com", type_a),
@@ -268,14 +269,14 @@ TEST_SUITE("dns/mutation") {
     CHECK(taken > rounds / 10);
   }
 
-  TEST_CASE("octets at random are read without harm") {
+  TEST_CASE("random octets are read without harm") {
     Mutator mutator(4);
     for (int i = 0; i < 4 * rounds; ++i) {
       Bytes message(mutator.below(200));
       for (uint8_t& octet : message) octet = static_cast<uint8_t>(mutator.below(256));
       (void)read_query(message);
       if (message.size() < 12) continue;
-      // Behind a question that is right, so that the rest is looked at.
+      // After a valid question, so that the parser reaches the rest.
       Bytes likely = joined({header(1, good_reply, 1, mutator.below(4), mutator.below(3), mutator.below(3)),
                              question("www.a.example", type_a), message});
       const auto reply = read_address_reply(likely, question_for(type_a));

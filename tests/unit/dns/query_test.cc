@@ -29,7 +29,7 @@ Bytes with_flags(size_t flags) {
 }  // namespace
 
 TEST_SUITE("dns/query") {
-  TEST_CASE("reads a question and keeps its letters as they were") {
+  TEST_CASE("reads a question and keeps its letter case") {
     const Bytes message = query("wWw.ExAmple.com", type_aaaa);
     const auto reading = read_query(message);
     REQUIRE(std::holds_alternative<Query>(reading));
@@ -55,7 +55,7 @@ TEST_SUITE("dns/query") {
     CHECK(edns(opt(1232, 0, joined({cookie, u16(3), u16(0)}))) == Edns{1232, 0});
   }
 
-  TEST_CASE("keeps what an answer repeats, and none of the other bits") {
+  TEST_CASE("keeps only the bits that an answer repeats") {
     const auto flags = [](size_t sent) {
       return std::get<Query>(read_query(with_flags(sent))).envelope.flags;
     };
@@ -63,7 +63,7 @@ TEST_SUITE("dns/query") {
     CHECK(flags(0x07ff) == (flag::recursion_desired | flag::checking_disabled));
   }
 
-  TEST_CASE("an envelope that is kept outlives its message") {
+  TEST_CASE("a kept envelope outlives its message") {
     Bytes message = query("Example.com", type_a);
     const KeptEnvelope kept(std::get<Query>(read_query(message)).envelope);
     const KeptEnvelope copy = kept;  // NOLINT(performance-unnecessary-copy-initialization)
@@ -72,14 +72,14 @@ TEST_SUITE("dns/query") {
     CHECK(copy.envelope().id == 0x1234);
   }
 
-  TEST_CASE("never answers a response or what is shorter than a header") {
+  TEST_CASE("never answers a response, or a message shorter than a header") {
     const auto ignored = [](const Bytes& message) { return std::get<Ignored>(read_query(message)); };
     CHECK(ignored(with_flags(0x8000)) == Ignored::response);
     CHECK(ignored(header(7, 0xffff, 0, 0, 0, 0)) == Ignored::response);
     for (size_t size = 0; size < 12; ++size) CHECK(ignored(Bytes(size, 0xff)) == Ignored::too_short);
   }
 
-  TEST_CASE("refuses whatever cut of a good message, and never takes it for another") {
+  TEST_CASE("refuses every truncation of a good message") {
     const Bytes cookie = joined({u16(10), u16(8), Bytes(8, 1)});
     const Bytes whole = edns_query("www.example.com", type_a, opt(1232, 0, cookie));
     REQUIRE(std::holds_alternative<Query>(read_query(whole)));
@@ -105,7 +105,7 @@ TEST_SUITE("dns/query") {
     CHECK(reason(joined({header(7, 0, 65535, 0, 0, 0), asked})) == RefusalReason::question_count);
   }
 
-  TEST_CASE("refuses records where a question has none") {
+  TEST_CASE("refuses records in sections that a question leaves empty") {
     const Bytes asked = question("a.example", type_a);
     const Bytes extra = record(name("a.example"), type_a, 1, {1, 2, 3, 4});
     CHECK(reason(joined({header(7, 0, 1, 1, 0, 0), asked, extra})) == RefusalReason::answer_section);
@@ -130,7 +130,7 @@ TEST_SUITE("dns/query") {
     CHECK(std::get<Refusal>(read_query(message)).envelope.edns);
   }
 
-  TEST_CASE("refuses octets behind the message") {
+  TEST_CASE("refuses octets after the message") {
     CHECK(reason(joined({query("a.example", type_a), {0}})) == RefusalReason::trailing_octets);
     CHECK(reason(joined({edns_query("a.example", type_a, opt(512)), {0}})) == RefusalReason::trailing_octets);
   }
@@ -158,7 +158,7 @@ TEST_SUITE("dns/query") {
     }
   }
 
-  TEST_CASE("takes names of any octets, for the policy to deny") {
+  TEST_CASE("accepts names of any octets, which the policy denies") {
     using namespace std::string_view_literals;
     const Bytes odd = joined({label("a\0.b"sv), name("example.com"), u16(type_a), u16(1)});
     const auto reading = read_query(joined({header(7, 0, 1, 0, 0, 0), odd}));
@@ -167,7 +167,7 @@ TEST_SUITE("dns/query") {
     CHECK_FALSE(std::get<Query>(reading).name.host_name());
   }
 
-  TEST_CASE("every reason has words") {
+  TEST_CASE("every reason has a text") {
     for (int i = 0; i <= static_cast<int>(RefusalReason::meta_type); ++i)
       CHECK_FALSE(text(static_cast<RefusalReason>(i)).empty());
     CHECK(text(RefusalReason::query_class) == "the class is not IN");

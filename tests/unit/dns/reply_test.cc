@@ -54,7 +54,8 @@ Bytes soa(size_t ttl, size_t minimum) {
       joined({name("ns.example"), name("admin.example"), u32(1), u32(2), u32(3), u32(4), u32(minimum)}));
 }
 
-// l0 (the question's name) is an alias of l1, that of l2 ...; the last has an address.
+// l0 (the question's name) is an alias of l1, which is an alias of l2, and so on. The last has an
+// address.
 std::vector<Bytes> chain(size_t links) {
   std::vector<Bytes> records;
   const auto link = [](size_t i) {
@@ -75,7 +76,7 @@ TEST_SUITE("dns/reply") {
     CHECK(std::get<Addresses>(reply).dropped == 0);
   }
 
-  TEST_CASE("follows aliases in whatever order the records stand") {
+  TEST_CASE("follows aliases in any order of the records") {
     const Bytes first = cname("a.example", "B.cdn.example", 20),
                 second = cname("b.CDN.example", "c.cdn.example", 30), last = a(name("c.cdn.example"), 7, 40);
     for (const auto& order : {std::vector{first, second, last}, std::vector{last, second, first},
@@ -86,7 +87,7 @@ TEST_SUITE("dns/reply") {
     }
   }
 
-  TEST_CASE("admits nothing that was not asked for") {
+  TEST_CASE("returns no address that was not asked for") {
     const Bytes aaaa = record(pointer(12), type_aaaa, 300, Bytes(16, 0x20));
     const auto reply =
         read(testing::reply(asked_a,
@@ -103,7 +104,7 @@ TEST_SUITE("dns/reply") {
     CHECK(addresses(reply) == "192.0.2.1");
   }
 
-  TEST_CASE("has no data where the chain leads out of the reply") {
+  TEST_CASE("has no data if the chain of aliases leads out of the reply") {
     CHECK(std::holds_alternative<NoData>(read(testing::reply(asked_a, {cname("a.example", "b.example")}))));
     CHECK(std::holds_alternative<NoData>(
         read(testing::reply(asked_a, {cname("a.example", "b.example"), a(name("c.example"), 1)}))));
@@ -111,7 +112,7 @@ TEST_SUITE("dns/reply") {
         read(testing::reply(asked_a, {cname("b.example", "a.example"), a(name("b.example"), 1)}))));
   }
 
-  TEST_CASE("keeps a label with a dot in it apart from two labels") {
+  TEST_CASE("distinguishes a label that contains a dot from two labels") {
     const Bytes disguised = joined({label("a.example"), {0}});
     CHECK(std::holds_alternative<NoData>(read(testing::reply(asked_a, {a(disguised, 1)}))));
     const Bytes asked = joined({disguised, u16(type_a), u16(1)});
@@ -148,7 +149,7 @@ TEST_SUITE("dns/reply") {
     CHECK(ttl(0x7fffffff) == 24h);
   }
 
-  TEST_CASE("has no data or no such name for as long as the SOA says") {
+  TEST_CASE("the SOA gives the TTL of no data and of no such name") {
     const auto no_data = [](size_t ttl, size_t minimum) {
       return std::get<NoData>(read(testing::reply(asked_a, {}, good_reply, {soa(ttl, minimum)}))).ttl;
     };
@@ -163,12 +164,12 @@ TEST_SUITE("dns/reply") {
               .ttl == 7s);
   }
 
-  TEST_CASE("admits nothing of a reply that says there is no such name") {
+  TEST_CASE("returns no address from a reply with NXDOMAIN") {
     CHECK(std::holds_alternative<NoSuchName>(
         read(testing::reply(asked_a, {a(pointer(12), 1)}, good_reply | 3))));
   }
 
-  TEST_CASE("says what the server says when it fails") {
+  TEST_CASE("returns the server's error code") {
     for (const size_t rcode : {1U, 2U, 4U, 5U, 9U}) {
       const auto reply = read(testing::reply(asked_a, {a(pointer(12), 1)}, good_reply | rcode));
       CHECK(std::get<UpstreamFailure>(reply).rcode == Rcode{static_cast<uint16_t>(rcode)});
@@ -179,7 +180,7 @@ TEST_SUITE("dns/reply") {
     CHECK(std::get<UpstreamFailure>(extended).rcode == Rcode::bad_version);
   }
 
-  TEST_CASE("asks for another try when the reply is truncated, whatever is in it") {
+  TEST_CASE("requests a retry if the reply is truncated, with any content") {
     CHECK(std::holds_alternative<TruncatedReply>(
         read(testing::reply(asked_a, {a(pointer(12), 1)}, good_reply | 0x0200))));
     CHECK(std::holds_alternative<TruncatedReply>(
@@ -203,12 +204,12 @@ TEST_SUITE("dns/reply") {
           ReplyFault::wrong_question);
   }
 
-  TEST_CASE("refuses what is no reply") {
+  TEST_CASE("refuses a message that is not a reply") {
     CHECK(fault(read(testing::reply(asked_a, {a(pointer(12), 1)}, 0x0100))) == ReplyFault::not_a_reply);
     CHECK(fault(read(testing::reply(asked_a, {a(pointer(12), 1)}, 0xa100))) == ReplyFault::not_a_reply);
   }
 
-  TEST_CASE("refuses whatever cut of a good reply") {
+  TEST_CASE("refuses every truncation of a good reply") {
     const Bytes whole = testing::reply(asked_a, {cname("a.example", "b.example"), a(name("b.example"), 1)},
                                        good_reply, {soa(1, 1)}, {opt(1232)});
     CHECK(addresses(read(whole)) == "192.0.2.1");
@@ -217,7 +218,7 @@ TEST_SUITE("dns/reply") {
             ReplyFault::cut_short);
   }
 
-  TEST_CASE("reads nothing from octets behind the reply") {
+  TEST_CASE("ignores octets after the reply") {
     Bytes message = testing::reply(asked_a, {a(pointer(12), 1)});
     message += a(pointer(12), 2);
     CHECK(addresses(read(message)) == "192.0.2.1");
@@ -235,14 +236,14 @@ TEST_SUITE("dns/reply") {
     CHECK(fault(read(testing::reply(asked_a, loop))) == ReplyFault::alias_chain);
   }
 
-  TEST_CASE("refuses a name with two aliases, and takes one told twice") {
+  TEST_CASE("refuses a name with two aliases, and accepts a repeated alias") {
     const Bytes b = cname("a.example", "b.example"), c = cname("a.example", "c.example");
     const Bytes address = a(name("b.example"), 1);
     CHECK(fault(read(testing::reply(asked_a, {b, c, address}))) == ReplyFault::two_aliases);
     CHECK(addresses(read(testing::reply(asked_a, {b, b, address}))) == "192.0.2.1");
   }
 
-  TEST_CASE("of an alias told twice the shorter time counts") {
+  TEST_CASE("the shorter TTL of a repeated alias counts") {
     const Bytes shorter = cname("a.example", "b.example", 20), longer = cname("a.example", "b.example", 50);
     for (const auto& aliases : {std::pair(shorter, longer), std::pair(longer, shorter)}) {
       const auto reply =
@@ -269,7 +270,7 @@ TEST_SUITE("dns/reply") {
     CHECK(fault(read(testing::reply(asked_a, {looping}))) == ReplyFault::name);
   }
 
-  TEST_CASE("refuses records whose length does not suit their type") {
+  TEST_CASE("refuses records whose length does not fit their type") {
     for (const size_t size : {0U, 3U, 5U, 16U})
       CHECK(fault(read(testing::reply(asked_a, {record(pointer(12), type_a, 1, Bytes(size, 1))}))) ==
             ReplyFault::record_size);
@@ -280,7 +281,7 @@ TEST_SUITE("dns/reply") {
     CHECK(fault(read(testing::reply(asked_a, {padded}))) == ReplyFault::record_size);
   }
 
-  TEST_CASE("puts the question to a server as any server reads it") {
+  TEST_CASE("writes the question in the usual form") {
     std::array<uint8_t, 512> room{};
     const size_t size = write_query(room, 0xbeef, question_for("a.example"));
     CHECK(Bytes(room.begin(), room.begin() + static_cast<ptrdiff_t>(size)) ==
@@ -290,7 +291,7 @@ TEST_SUITE("dns/reply") {
     CHECK(write_query(std::span(room).first(511), 1, question_for("a.example")) == 0);
   }
 
-  TEST_CASE("every fault has words") {
+  TEST_CASE("every fault has a text") {
     for (int i = 0; i <= static_cast<int>(ReplyFault::records_too_large); ++i)
       CHECK_FALSE(text(static_cast<ReplyFault>(i)).empty());
     CHECK(text(ReplyFault::wrong_question) == "the reply answers another question");

@@ -19,7 +19,7 @@ RecordReply read(size_t type, const std::vector<Bytes>& answers, size_t flags = 
       {WireName::from(*HostName::parse("a.example")), RecordType{static_cast<uint16_t>(type)}});
 }
 
-// The one RDATA that comes of one record with this RDATA.
+// The RDATA that results from a record with this RDATA.
 Bytes passed_on(size_t type, const Bytes& rdata) {
   const auto reply = read(type, {record(pointer(12), type, 60, rdata)});
   REQUIRE(std::holds_alternative<RrSet>(reply));
@@ -34,7 +34,7 @@ ReplyFault fault(size_t type, const Bytes& rdata) {
 }  // namespace
 
 TEST_SUITE("dns/rrset") {
-  TEST_CASE("writes out the names within records") {
+  TEST_CASE("decompresses the names in records") {
     const Bytes mail = joined({label("mail"), pointer(12)}), whole = name("mail.a.example");
     CHECK(passed_on(type_mx, joined({u16(10), mail})) == joined({u16(10), whole}));
     CHECK(passed_on(type_srv, joined({u16(1), u16(2), u16(443), mail})) ==
@@ -48,7 +48,7 @@ TEST_SUITE("dns/rrset") {
     CHECK(passed_on(35, joined({naptr, mail})) == joined({naptr, whole}));
   }
 
-  TEST_CASE("passes on text, certificates' issuers and unknown types as they are") {
+  TEST_CASE("passes on TXT, CAA and unknown types unchanged") {
     const Bytes strings = joined({label("v=spf1 -all"), label(""), label(std::string(255, 'x'))});
     CHECK(passed_on(type_txt, strings) == strings);
     const Bytes caa = joined({{0}, label("issue"), {'c', 'a'}});
@@ -57,7 +57,7 @@ TEST_SUITE("dns/rrset") {
     CHECK(passed_on(65280, {}).empty());
   }
 
-  TEST_CASE("refuses records that are not what their type says") {
+  TEST_CASE("refuses records that do not match their type") {
     CHECK(fault(type_mx, {0}) == ReplyFault::record_size);
     CHECK(fault(type_mx, joined({u16(1), name("a"), {0}})) == ReplyFault::record_size);
     CHECK(fault(type_mx, u16(1)) == ReplyFault::name);
@@ -85,7 +85,7 @@ TEST_SUITE("dns/rrset") {
     CHECK(records.rdata == std::vector<Bytes>{label("yes")});
   }
 
-  TEST_CASE("says what there is not") {
+  TEST_CASE("reports no data and no such name") {
     CHECK(std::holds_alternative<NoData>(read(type_txt, {})));
     CHECK(std::holds_alternative<NoSuchName>(read(type_txt, {}, good_reply | 3)));
     CHECK(std::get<UpstreamFailure>(read(type_txt, {}, good_reply | 5)).rcode == Rcode::refused);

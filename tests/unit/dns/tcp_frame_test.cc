@@ -17,7 +17,7 @@ Bytes framed(const Bytes& message) {
   return joined({u16(message.size()), message});
 }
 
-// What comes out when the stream arrives in pieces of at most this size.
+// The messages from a stream that arrives in pieces of at most this size.
 std::vector<Bytes> messages(TcpFrames& frames, std::span<const uint8_t> stream, size_t piece) {
   std::vector<Bytes> all;
   while (!stream.empty()) {
@@ -36,7 +36,7 @@ std::vector<Bytes> messages(TcpFrames& frames, std::span<const uint8_t> stream, 
 }  // namespace
 
 TEST_SUITE("dns/tcp_frame") {
-  TEST_CASE("gives pipelined messages one by one, however they arrive") {
+  TEST_CASE("returns pipelined messages one by one, with any segmentation") {
     const std::vector<Bytes> sent{
         query("a.example", type_a), {1}, Bytes(4096, 7), query("b.example", type_txt)};
     Bytes stream;
@@ -48,7 +48,7 @@ TEST_SUITE("dns/tcp_frame") {
     }
   }
 
-  TEST_CASE("gives a whole message where it lies") {
+  TEST_CASE("returns a complete message without copying") {
     const Bytes stream = framed({1, 2, 3});
     TcpFrames frames;
     std::span<const uint8_t> input = stream;
@@ -57,7 +57,7 @@ TEST_SUITE("dns/tcp_frame") {
     CHECK(input.empty());
   }
 
-  TEST_CASE("knows when a message has begun and not ended") {
+  TEST_CASE("knows whether a message is incomplete") {
     TcpFrames frames;
     CHECK_FALSE(frames.within_message());
     CHECK(messages(frames, Bytes{0}, 1).empty());
@@ -68,7 +68,7 @@ TEST_SUITE("dns/tcp_frame") {
     CHECK_FALSE(frames.within_message());
   }
 
-  TEST_CASE("refuses lengths that no question has, for good") {
+  TEST_CASE("refuses invalid lengths, and stays failed") {
     for (const auto& [stream, fault] :
          {std::pair{Bytes{0, 0, 1}, FrameFault::empty}, std::pair{Bytes{0x10, 0x01, 1}, FrameFault::too_long},
           std::pair{Bytes{0xff, 0xff}, FrameFault::too_long}}) {
@@ -84,7 +84,7 @@ TEST_SUITE("dns/tcp_frame") {
     CHECK(limits::tcp_query_octets == 4096);
   }
 
-  TEST_CASE("loses no octet of any stream cut anyhow") {
+  TEST_CASE("loses no octet of a stream with any segmentation") {
     std::mt19937 random(20240607);
     const auto below = [&](size_t bound) {
       return std::uniform_int_distribution<size_t>(0, bound - 1)(random);

@@ -35,7 +35,7 @@ Bytes long_name(size_t last) {
 }  // namespace
 
 TEST_SUITE("dns/wire_name") {
-  TEST_CASE("reads a name in lower case and leaves the cursor behind it") {
+  TEST_CASE("reads a name in lower case and leaves the cursor after it") {
     const Bytes octets = joined({name("API.Example.COM"), {7}});
     Reader cursor(octets);
     const auto read = WireName::read(cursor);
@@ -56,7 +56,7 @@ TEST_SUITE("dns/wire_name") {
     CHECK_FALSE(root->suffixes().begin() != root->suffixes().end());
   }
 
-  TEST_CASE("takes a name of 255 octets and refuses one of 256") {
+  TEST_CASE("accepts a name of 255 octets and refuses one of 256") {
     REQUIRE(long_name(61).size() == 255);
     CHECK(plain(long_name(61)));
     CHECK(plain(long_name(62)).error() == NameFault::too_long);
@@ -68,14 +68,14 @@ TEST_SUITE("dns/wire_name") {
     CHECK(plain(many).error() == NameFault::too_long);
   }
 
-  TEST_CASE("refuses a name cut short anywhere") {
+  TEST_CASE("refuses a name that is cut short anywhere") {
     const Bytes whole = name("www.example.com");
     for (size_t size = 0; size < whole.size(); ++size)
       CHECK(plain(Bytes(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size))).error() ==
             NameFault::cut_short);
   }
 
-  TEST_CASE("refuses a label of 64 octets and more, and kinds of label that are not in use") {
+  TEST_CASE("refuses labels of 64 octets and more, and unused kinds of labels") {
     for (const int length : {0x40, 0x41, 0x7f, 0x80, 0xbf}) {
       Bytes octets(300, 'a');
       octets[0] = static_cast<uint8_t>(length);
@@ -83,12 +83,12 @@ TEST_SUITE("dns/wire_name") {
     }
   }
 
-  TEST_CASE("refuses every pointer where none may stand") {
+  TEST_CASE("refuses pointers where they are not allowed") {
     CHECK(plain(pointer(12)).error() == NameFault::pointer);
     CHECK(plain(joined({label("a"), pointer(0)})).error() == NameFault::pointer);
   }
 
-  TEST_CASE("follows pointers backwards only, and leaves the cursor behind the first") {
+  TEST_CASE("follows pointers only backwards, and leaves the cursor after the first") {
     Bytes message(12, 0);
     message += name("example.com");                          // at 12
     const Bytes tail = joined({label("WWW"), pointer(12)});  // at 25
@@ -113,9 +113,9 @@ TEST_SUITE("dns/wire_name") {
     CHECK(compressed(joined({message, {0xc0}}), 12).error() == NameFault::cut_short);
   }
 
-  TEST_CASE("refuses a name that hops more often than any honest one") {
+  TEST_CASE("refuses a name with too many pointers") {
     Bytes message(12, 0);
-    message.push_back(0);  // at 12, the end of all
+    message.push_back(0);  // at 12, the end of the chain
     for (size_t hop = 0; hop < 65; ++hop) message += pointer(hop == 0 ? 12 : 13 + 2 * (hop - 1));
     CHECK(compressed(message, 13 + 2 * 63));
     CHECK(compressed(message, 13 + 2 * 64).error() == NameFault::pointer_hops);
@@ -129,7 +129,7 @@ TEST_SUITE("dns/wire_name") {
     CHECK(compressed(message, position).error() == NameFault::too_long);
   }
 
-  TEST_CASE("is the host name it was made from") {
+  TEST_CASE("equals the host name it was made from") {
     for (const char* text : {"a", "api.anthropic.com", "_dmarc.example.com", "xn--bcher-kva.example"}) {
       const auto wire = WireName::from(*HostName::parse(text));
       CHECK(wire == *plain(name(text)));
@@ -141,7 +141,7 @@ TEST_SUITE("dns/wire_name") {
     CHECK(WireName::from(*HostName::parse(longest)).host_name()->text() == longest);
   }
 
-  TEST_CASE("never becomes a host name that it is not") {
+  TEST_CASE("converts only to an equal host name") {
     using namespace std::string_view_literals;
     for (const auto odd : {"evil\0"sv, "a.b"sv, "a b"sv, "*"sv, "b\xc3\xbc"sv, "a\\"sv, "-a"sv, "a-"sv})
       CHECK_FALSE(plain(joined({label(odd), name("example.com")}))->host_name());
@@ -149,14 +149,14 @@ TEST_SUITE("dns/wire_name") {
     CHECK_FALSE(plain(name("1.2.3.4"))->host_name());
   }
 
-  TEST_CASE("is written for people so that no two names look the same") {
+  TEST_CASE("has a text form in which no two names look the same") {
     using namespace std::string_view_literals;
     CHECK(plain(joined({label("a.b"), name("c")}))->text() == "a\\.b.c");
     CHECK(plain(joined({label("a\0b"sv), name("c")}))->text() == "a\\000b.c");
     CHECK(plain(joined({label("\\"), name("\xff\x7f ")}))->text() == "\\\\.\\255\\127\\032");
   }
 
-  TEST_CASE("gives the names above it, nearest first") {
+  TEST_CASE("returns its parent names, nearest first") {
     const auto deep = *plain(name("a.bc.def"));
     std::vector<Bytes> seen;
     for (const auto suffix : deep.suffixes()) seen.emplace_back(suffix.begin(), suffix.end());
@@ -166,7 +166,7 @@ TEST_SUITE("dns/wire_name") {
     CHECK(deep.parent().parent().parent().is_root());
   }
 
-  TEST_CASE("is ordered and hashed by what it names, not by how it was written") {
+  TEST_CASE("order and hash do not depend on letter case") {
     const HashKey key{1, 2};
     CHECK(hash(key, *plain(name("ExAmple"))) == hash(key, *plain(name("eXaMPLE"))));
     CHECK(hash(key, *plain(name("example"))) != hash(HashKey{1, 3}, *plain(name("example"))));

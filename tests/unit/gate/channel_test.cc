@@ -18,7 +18,7 @@ TEST_SUITE("gate/channel") {
     CHECK(message->reason == "timed out");
   }
 
-  TEST_CASE("a NUL in a text ends it, and no more") {
+  TEST_CASE("a NUL ends only its text") {
     const auto message = parse_message(
         render_message({.text = std::string("one\0two"sv), .reason = std::string("why\0not"sv)}));
     REQUIRE(message);
@@ -26,7 +26,7 @@ TEST_SUITE("gate/channel") {
     CHECK(message->reason == "why");
   }
 
-  TEST_CASE("refuses what a gate would not have said") {
+  TEST_CASE("refuses messages that a gate does not send") {
     for (const auto octets :
          {"0"sv, "07"sv, "07\0"sv, "07\0a\0b"sv, "87\0\0\0"sv, "97\0\0\0"sv, "07\0a\0b\0c"sv,
           "07\0a\0b\0\0"sv, "07x\0a\0b\0"sv, "0\0a\0b\0"sv, "0-7\0a\0b\0"sv, "007\0a\0b\0"sv, "0 7\0\0\0"sv})

@@ -37,7 +37,7 @@ const Resolution refused{.kind = Resolution::Kind::failed, .failure = "REFUSED"}
 }  // namespace
 
 TEST_SUITE("gate/plan_host") {
-  TEST_CASE("says what the server answered") {
+  TEST_CASE("reports the server's answer") {
     CHECK(unopened({none, none}).reason == "has no address (192.0.2.1:53: NODATA)");
     CHECK(unopened({none}, ipv4_only).reason == "has no IPv4 address (192.0.2.1:53: NODATA)");
     const Resolution missing{.kind = Resolution::Kind::no_such_name};
@@ -46,13 +46,13 @@ TEST_SUITE("gate/plan_host") {
     CHECK(unopened({}, {}).reason == "did not resolve (no route leads out of this network)");
   }
 
-  TEST_CASE("a failure says more than an answer, whichever came first") {
+  TEST_CASE("a failure takes precedence over an answer, in any order") {
     for (const auto& findings :
          {std::vector{none, refused}, std::vector{refused, none}, std::vector{refused}})
       CHECK(unopened(findings).reason == "did not resolve (192.0.2.1:53: REFUSED)");
   }
 
-  TEST_CASE("private addresses say most, and are another kind of message") {
+  TEST_CASE("private addresses take precedence, and give another kind of message") {
     const std::array addresses{inet::IpAddress::v4({10, 9, 9, 9})};
     const Resolution withheld{.kind = Resolution::Kind::withheld, .addresses = addresses};
     const Message message = unopened({withheld, refused});
@@ -62,7 +62,7 @@ TEST_SUITE("gate/plan_host") {
     CHECK(unopened({none, none}).kind == Message::Kind::unresolved);
   }
 
-  TEST_CASE("a long list is cut, and says so") {
+  TEST_CASE("a long list is cut with a mark") {
     CHECK(unopened({none, none}, both, 6).reason ==
           "has no address (192.0.2.1:53, 192.0.2.2:53, 192.0.2.3:53, 192.0.2.4:53 and 2 more: NODATA)");
   }

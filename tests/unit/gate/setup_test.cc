@@ -32,7 +32,7 @@ TEST_SUITE("gate/setup") {
     CHECK(setup->audit_bound.octets() == uint64_t{16} << 30U);
   }
 
-  TEST_CASE("a number that names nothing is refused") {
+  TEST_CASE("a number without a meaning is refused") {
     for (const char* field :
          {"/rules/0/protocol", "/rules/0/answers", "/rules/0/need", "/ipv4", "/ipv6", "/initial_sets"})
       for (const Json& wrong : {Json(4), Json(257), Json(-1), Json(0.5), Json("1"), Json()}) {

@@ -31,7 +31,7 @@ UniqueFd on_loopback(Family family) {
   return fd;
 }
 
-// A server whose answer to a number is that many octets of the asker's letter.
+// A server that answers a number with that many copies of the client's letter.
 struct Echo {
   explicit Echo(Family family) : server(listeners(family)) {
     socklen_t size = sizeof address;
@@ -62,7 +62,7 @@ struct Echo {
   socklen_t address_size = 0;
 };
 
-// Everything that has come, in order of length.
+// All data that has arrived, in order of length.
 Texts received(const UniqueFd& client) {
   Texts all;
   std::string datagram(4096, ' ');
@@ -90,7 +90,7 @@ void each_gets_their_own(Family family) {
 }  // namespace
 
 TEST_SUITE("gate/udp_server") {
-  TEST_CASE("answers of one batch reach whoever asked, whole and apart") {
+  TEST_CASE("the answers of one batch reach their clients, complete and separate") {
     for (const auto family : {Family::ipv4, Family::ipv6}) each_gets_their_own(family);
   }
 
@@ -104,7 +104,7 @@ TEST_SUITE("gate/udp_server") {
     CHECK(received(client) == Texts(32, std::string(1232, 'a')));
   }
 
-  TEST_CASE("answers leave one by one where the interface is too narrow for a packet of several") {
+  TEST_CASE("answers leave one by one if the MTU is too small for several") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
@@ -118,7 +118,7 @@ TEST_SUITE("gate/udp_server") {
     }
   }
 
-  TEST_CASE("a client that is gone costs the others nothing") {
+  TEST_CASE("a client that is gone does not affect the others") {
     Echo echo(Family::ipv4);
     const UniqueFd stays = on_loopback(Family::ipv4);
     {

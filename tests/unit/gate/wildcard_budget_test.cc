@@ -19,7 +19,7 @@ namespace {
 
 constexpr WildcardBudget::Time start{24h};
 
-// How many of so many names it lets pass.
+// The number of names, out of this many, that the budget lets pass.
 size_t passed(WildcardBudget& budget, size_t names, WildcardBudget::Time now) {
   size_t passed = 0;
   for (size_t i = 0; i < names; ++i) passed += budget.spend(now) == WildcardBudget::Spent::a_name ? 1 : 0;
@@ -29,7 +29,7 @@ size_t passed(WildcardBudget& budget, size_t names, WildcardBudget::Time now) {
 }  // namespace
 
 TEST_SUITE("gate/wildcard_budget") {
-  TEST_CASE("so many names pass at once, and as many a minute later") {
+  TEST_CASE("the full budget passes at once, and again a minute later") {
     WildcardCount count;
     WildcardBudget budget(count);
     CHECK(passed(budget, 1000, start) == limits::wildcard_names_a_window);
@@ -37,7 +37,7 @@ TEST_SUITE("gate/wildcard_budget") {
     CHECK(passed(budget, 1000, start + limits::wildcard_window) == limits::wildcard_names_a_window);
   }
 
-  TEST_CASE("no more pass in any minute, wherever it begins") {
+  TEST_CASE("no minute exceeds the budget, wherever it begins") {
     WildcardCount count;
     WildcardBudget budget(count);
     std::deque<WildcardBudget::Time> sent;
@@ -50,7 +50,7 @@ TEST_SUITE("gate/wildcard_budget") {
     CHECK(passed(budget, 1000, start + 20min) == limits::wildcard_names_a_window);
   }
 
-  TEST_CASE("a name's place is free again when it was sent a minute ago, one by one") {
+  TEST_CASE("each place is free again one minute after its name was sent") {
     WildcardCount count;
     WildcardBudget budget(count);
     for (size_t i = 0; i < limits::wildcard_names_a_window; ++i)
@@ -60,15 +60,16 @@ TEST_SUITE("gate/wildcard_budget") {
     CHECK(passed(budget, 10, start + limits::wildcard_window + 250ms) == 2);
   }
 
-  TEST_CASE("names pass in the first minute of a machine as well") {
+  TEST_CASE("names pass in the first minute after the machine's start") {
     WildcardCount count;
     WildcardBudget budget(count);
     CHECK(passed(budget, 1000, WildcardBudget::Time{1s}) == limits::wildcard_names_a_window);
     CHECK(passed(budget, 1000, WildcardBudget::Time{2s}) == 0);
   }
 
-  // It moves on before it notes the time: whatever is lost, a place is used once a minute.
-  TEST_CASE("a gate that dies in the midst of it opens nothing") {
+  // It advances before it records the time: if it is interrupted, a place is lost, and never used
+  // twice in a minute.
+  TEST_CASE("a gate that dies during an update does not increase the budget") {
     WildcardCount count;
     WildcardBudget budget(count);
     CHECK(passed(budget, 250, start) == 250);
@@ -78,7 +79,7 @@ TEST_SUITE("gate/wildcard_budget") {
     CHECK(passed(budget, 1000, start + 2s) <= 1);
   }
 
-  TEST_CASE("what one process spent is spent for the next one, however it ended") {
+  TEST_CASE("the next process has what the last one left, however that ended") {
     auto page = SharedPage<WildcardCount>::create("test");
     REQUIRE(page);
     const pid_t child = ::fork();
@@ -94,7 +95,7 @@ TEST_SUITE("gate/wildcard_budget") {
     CHECK(passed(budget, 1000, start + 1s) == limits::wildcard_names_a_window - 250);
   }
 
-  TEST_CASE("nobody who has the page can make it smaller") {
+  TEST_CASE("a process that has the page cannot shrink it") {
     auto page = SharedPage<WildcardCount>::create("test");
     REQUIRE(page);
     CHECK(::ftruncate(page->fd(), 0) != 0);

@@ -11,7 +11,7 @@ TEST_SUITE("inet/destination") {
     CHECK(text(Destination{*parse_host("Example.com"), 443}) == "example.com:443");
   }
 
-  TEST_CASE("takes ports from 1 to 65535 and nothing else") {
+  TEST_CASE("accepts only ports from 1 to 65535") {
     CHECK(parse_port("1") == 1);
     CHECK(parse_port("65535") == 65535);
     for (const char* port :

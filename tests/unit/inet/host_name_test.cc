@@ -13,7 +13,7 @@ TEST_SUITE("inet/host_name") {
     CHECK(HostName::parse("collector")->text() == "collector");
   }
 
-  TEST_CASE("takes a name of 253 characters and refuses one of 254") {
+  TEST_CASE("accepts a name of 253 characters and refuses one of 254") {
     const std::string label(63, 'a');
     const std::string longest = label + "." + label + "." + label + "." + std::string(61, 'b');
     REQUIRE(longest.size() == 253);
@@ -21,7 +21,7 @@ TEST_SUITE("inet/host_name") {
     CHECK_FALSE(HostName::parse(longest + "b"));
   }
 
-  TEST_CASE("takes a label of 63 characters and refuses one of 64") {
+  TEST_CASE("accepts a label of 63 characters and refuses one of 64") {
     CHECK(HostName::parse(std::string(63, 'a') + ".com"));
     CHECK_FALSE(HostName::parse(std::string(64, 'a') + ".com"));
   }
@@ -33,7 +33,7 @@ TEST_SUITE("inet/host_name") {
     CHECK_FALSE(HostName::parse(std::string_view("evil.com\0.good.com", 18)));
   }
 
-  TEST_CASE("refuses what some resolver would read as an address") {
+  TEST_CASE("refuses texts that some resolvers read as an address") {
     for (const char* text :
          {"127.1", "0x7f.1", "0177.0.0.01", "2130706433", "a.0x7f", "1.2.3.4", "a.1", "0x"})
       CHECK_MESSAGE(!HostName::parse(text), text);

@@ -15,14 +15,14 @@ TEST_SUITE("inet/prefix") {
     CHECK(Prefix::parse("::ffff:192.0.2.7")->text() == "192.0.2.7/32");
   }
 
-  TEST_CASE("names the right network where host bits are set") {
+  TEST_CASE("the error names the right network if host bits are set") {
     CHECK(Prefix::parse("10.1.2.3/24").error().message ==
           "has bits set after its prefix length; write 10.1.2.0/24 or 10.1.2.3/32");
     CHECK(Prefix::parse("2001:db8::1/33").error().message.contains("2001:db8::/33"));
     CHECK(Prefix::parse("10.1.2.131/25").error().message.contains("10.1.2.128/25"));
   }
 
-  TEST_CASE("is around an address, with a length") {
+  TEST_CASE("is made from an address and a length") {
     CHECK(Prefix::around(*IpAddress::parse("10.1.2.131"), 25).text() == "10.1.2.128/25");
     CHECK(Prefix::around(*IpAddress::parse("10.1.2.131"), 0).text() == "0.0.0.0/0");
     CHECK(Prefix::around(*IpAddress::parse("2001:db8::1"), 33).text() == "2001:db8::/33");

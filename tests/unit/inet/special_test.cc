@@ -48,7 +48,7 @@ TEST_SUITE("inet/special") {
     all_are(AddressClass::carrier_nat, {"100.64.0.1", "100.127.255.255"});
   }
 
-  TEST_CASE("knows what is no host's address") {
+  TEST_CASE("knows addresses that no host has") {
     all_are(AddressClass::multicast, {"224.0.0.1", "239.255.255.255", "ff02::1"});
     all_are(AddressClass::broadcast, {"255.255.255.255"});
     all_are(AddressClass::benchmarking, {"198.18.0.1", "198.19.255.255", "2001:2::1"});
@@ -56,7 +56,7 @@ TEST_SUITE("inet/special") {
                                      "5f00::1", "::ffff:0:10.0.0.1", "2001:20::1"});
   }
 
-  TEST_CASE("takes IPv4 hidden in IPv6 for what it is") {
+  TEST_CASE("treats IPv4 addresses inside IPv6 addresses as IPv4") {
     all_are(AddressClass::translation,
             {"::10.0.0.1", "::8.8.8.8", "2002:0a00:0001::1", "2001:0:1::1", "64:ff9b:1::1", "192.88.99.1"});
   }

@@ -5,7 +5,7 @@
 using namespace ostiary::inet;
 
 TEST_SUITE("inet/url") {
-  TEST_CASE("knows the host and the port, the scheme's where none is written") {
+  TEST_CASE("reads host and port, or the scheme's default port") {
     CHECK(text(Url::parse("https://api.example.com")->destination) == "api.example.com:443");
     CHECK(text(Url::parse("HTTP://Gateway:4000/v1?a=b")->destination) == "gateway:4000");
     CHECK(text(Url::parse("http://192.0.2.1/")->destination) == "192.0.2.1:80");
@@ -15,7 +15,7 @@ TEST_SUITE("inet/url") {
     CHECK(Url::parse("https://a.example")->path.empty());
   }
 
-  TEST_CASE("refuses what is not a plain web address, and repeats none of it") {
+  TEST_CASE("refuses anything but a plain web URL, without repeating it") {
     for (const char* url : {"",
                             "hunter2",
                             "hunter2.example:443",

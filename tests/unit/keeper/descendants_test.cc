@@ -16,7 +16,7 @@ using ostiary::error_of;
 
 namespace {
 
-// A child, and a child of that child; both wait until they are killed.
+// A child, and a child of that child. Both wait until they are killed.
 class Family {
  public:
   Family() {
@@ -44,7 +44,7 @@ class Family {
   pid_t child() const { return child_; }
   pid_t grandchild() const { return grandchild_; }
 
-  // Leaves it as a zombie.
+  // Kills it, and leaves it as a zombie.
   void kill_child() const {
     ::kill(child_, SIGKILL);
     siginfo_t ended{};
@@ -56,8 +56,8 @@ class Family {
   pid_t grandchild_ = -1;
 };
 
-std::vector<pid_t> found(pid_t spared) {
-  auto below = descendants(spared);
+std::vector<pid_t> found(pid_t excluded) {
+  auto below = descendants(excluded);
   REQUIRE_MESSAGE(below, error_of(below));
   std::ranges::sort(*below);
   return *below;
@@ -66,7 +66,7 @@ std::vector<pid_t> found(pid_t spared) {
 }  // namespace
 
 TEST_SUITE("keeper/descendants") {
-  TEST_CASE("finds children and their children, without the tree that is spared") {
+  TEST_CASE("finds children and their children, except the excluded tree") {
     CHECK(found(0).empty());
     const Family family;
     std::vector<pid_t> both{family.child(), family.grandchild()};
@@ -76,7 +76,7 @@ TEST_SUITE("keeper/descendants") {
     CHECK(found(family.grandchild()) == std::vector<pid_t>{family.child()});
   }
 
-  TEST_CASE("a zombie is nobody's process") {
+  TEST_CASE("a zombie does not count as a process") {
     const Family family;
     family.kill_child();
     CHECK(found(0).empty());

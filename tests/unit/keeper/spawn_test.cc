@@ -30,15 +30,15 @@ Result<std::string> ask(Result<std::string> (*work)(const void*), std::chrono::m
   return ask_confined(nobody, limit, work, nullptr);
 }
 
-// In the child of every fork: ends the parent, and goes on when that is gone.
+// In the child of every fork: kills the parent, and continues when the parent is gone.
 void kill_parent() {
   const pid_t parent = ::getppid();
   ::kill(parent, SIGKILL);
   while (::getppid() == parent) ::usleep(100);
 }
 
-// What reaches standard output once a keeper runs `work`, and is killed between its fork and anything the
-// child does.
+// The output on standard output if a keeper runs `work` and is killed between its fork and any
+// action of the child.
 std::string said_by_orphan_of(void (*work)()) {
   std::array<int, 2> ends{};
   REQUIRE(::pipe(ends.data()) == 0);
@@ -64,7 +64,7 @@ std::string said_by_orphan_of(void (*work)()) {
 }  // namespace
 
 TEST_SUITE("keeper/spawn") {
-  TEST_CASE("nothing confined goes on without its keeper, however early that was killed") {
+  TEST_CASE("a confined process does not outlive its keeper, even one killed right after the fork") {
     if (!can_confine()) return;
     static const std::vector<std::string> environment{"PATH=/usr/bin:/bin"};
     CHECK(said_by_orphan_of([] {
@@ -83,7 +83,7 @@ TEST_SUITE("keeper/spawn") {
           }) == "");
   }
 
-  TEST_CASE("what a confined child says comes back whole, be it nothing or a lot") {
+  TEST_CASE("the complete output of a confined child is returned, from none to a lot") {
     if (!can_confine()) return;
     const auto id = ask([](const void*) -> Result<std::string> { return std::to_string(::geteuid()); });
     REQUIRE(id);
@@ -101,7 +101,7 @@ TEST_SUITE("keeper/spawn") {
     CHECK(more.error().message.contains("too much"));
   }
 
-  TEST_CASE("what goes wrong in the child comes back as its error") {
+  TEST_CASE("an error in the child is returned") {
     if (!can_confine()) return;
     const auto failed = ask([](const void*) -> Result<std::string> { return fail(Exit::not_found, "gone"); });
     REQUIRE_FALSE(failed);
@@ -109,7 +109,7 @@ TEST_SUITE("keeper/spawn") {
     CHECK(failed.error().message == "gone");
   }
 
-  TEST_CASE("a child that says nothing and ends is an error") {
+  TEST_CASE("a child that ends without output is an error") {
     if (!can_confine()) return;
     const auto quiet = ask([](const void*) -> Result<std::string> { ::_exit(0); });
     CHECK_FALSE(quiet);
@@ -121,7 +121,7 @@ TEST_SUITE("keeper/spawn") {
     CHECK(killed.error().exit == Exit::unavailable);
   }
 
-  TEST_CASE("a child that hangs is killed when its time is up") {
+  TEST_CASE("a child that hangs is killed at its time limit") {
     if (!can_confine()) return;
     const auto start = std::chrono::steady_clock::now();
     const auto hung = ask(

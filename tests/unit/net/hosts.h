@@ -1,4 +1,4 @@
-// net/hosts.h: network namespaces for tests, each a host of its own.
+// net/hosts.h: network namespaces for tests. Each is a host.
 #pragma once
 
 #include <cstdlib>
@@ -14,7 +14,7 @@
 
 namespace ostiary::test {
 
-// Says why and answers "no" where the kernel would not let us make namespaces.
+// Prints the reason and returns "no" if namespaces cannot be made.
 inline bool can_make_hosts() {
   if (::geteuid() == 0) {
     const UniqueFd self{::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)};
@@ -24,17 +24,17 @@ inline bool can_make_hosts() {
   return false;
 }
 
-// The same for what root of a user namespace is not given: other users, and buffers beyond the limit.
+// The same for operations that need the real root: other users, and buffers beyond the limit.
 inline bool can_make_hosts_as_real_root() {
   std::ifstream map("/proc/self/uid_map");
   unsigned long first = 1, outside = 1, count = 0;
   map >> first >> outside >> count;
   if (first == 0 && outside == 0 && count > 65534) return can_make_hosts();
-  MESSAGE("skipped: needs root outside of a user namespace");
+  MESSAGE("skipped: needs root, not in a user namespace");
   return false;
 }
 
-// A shell command; the test fails when it does.
+// Runs a shell command. The test fails if the command fails.
 inline void run(const std::string& command) {
   INFO(command);
   REQUIRE(std::system(command.c_str()) == 0);
@@ -49,7 +49,7 @@ inline std::string output_of(const std::string& command) {
   return text;
 }
 
-// A network namespace with `lo` up. It lives as long as this does.
+// A network namespace with `lo` up. It exists as long as this object.
 class Host {
  public:
   Host() {
@@ -60,14 +60,14 @@ class Host {
     REQUIRE(::setns(before.get(), CLONE_NEWNET) == 0);
   }
   int fd() const { return fd_.get(); }
-  // What iproute2 takes for a namespace.
+  // The path that iproute2 accepts as a namespace.
   std::string path() const { return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(fd()); }
 
  private:
   UniqueFd fd_;
 };
 
-// This thread is on that host until the end of the scope.
+// The calling thread is on that host until the end of the scope.
 class On {
  public:
   explicit On(const Host& host) : before_(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
@@ -81,8 +81,9 @@ class On {
   UniqueFd before_;
 };
 
-// Two hosts on one wire: 192.0.2.1 and 2001:db8::1 are inside, .2 and ::2 outside; the outside is inside's
-// way to everywhere else, and answers for 198.51.100.1, 198.51.100.2 and 2001:db8:1::1 as well.
+// Two hosts on one link: 192.0.2.1 and 2001:db8::1 are inside, .2 and ::2 outside. The outside host
+// is the default route of the inside one, and also has the addresses 198.51.100.1, 198.51.100.2 and
+// 2001:db8:1::1.
 struct Wire {
   Wire() {
     {

@@ -7,30 +7,30 @@
 using namespace ostiary::net;
 
 TEST_SUITE("net/network_namespace") {
-  TEST_CASE("the machine's own network is recognised whatever marker is there") {
+  TEST_CASE("the machine's own network is recognised with any marker") {
     for (const Place place : {Place::unmarked, Place::container})
       for (const InitProcess init : {InitProcess::unknown, InitProcess::ourselves, InitProcess::shares})
         CHECK(decide({Origin::initial, init, place}) == NamespaceKind::machine);
   }
 
-  TEST_CASE("a network made later is ours, be we PID 1 or not") {
+  TEST_CASE("a network made later is a container's, with any PID") {
     for (const InitProcess init :
          {InitProcess::unknown, InitProcess::ourselves, InitProcess::shares, InitProcess::differs})
       CHECK(decide({Origin::created, init, Place::unmarked}) == NamespaceKind::own);
   }
 
-  TEST_CASE("what cannot be known counts as the machine's") {
+  TEST_CASE("an unknown network counts as the machine's") {
     CHECK(decide({}) == NamespaceKind::machine);
     CHECK(decide({Origin::unknown, InitProcess::ourselves, Place::container}) == NamespaceKind::machine);
     CHECK(decide({Origin::unknown, InitProcess::shares, Place::container}) == NamespaceKind::machine);
     CHECK(decide({Origin::unknown, InitProcess::differs, Place::unmarked}) == NamespaceKind::own);
   }
 
-  TEST_CASE("a Fly machine is ours although its network is the one the kernel booted with") {
+  TEST_CASE("a Fly machine counts as a container although it has the kernel's initial network") {
     CHECK(decide({Origin::initial, InitProcess::shares, Place::microvm}) == NamespaceKind::own);
   }
 
-  TEST_CASE("a namespace of our own is read as created") {
+  TEST_CASE("a new namespace is recognised as created") {
     if (!ostiary::test::can_make_hosts()) return;
     const ostiary::test::Host host;
     const ostiary::test::On on(host);

@@ -20,7 +20,7 @@ inet::RoutedNetwork routed(uint32_t interface, const char* network) {
 }  // namespace
 
 TEST_SUITE("net/routed_networks") {
-  TEST_CASE("networks that lie in another one of the same interface are left out") {
+  TEST_CASE("networks inside another one of the same interface are omitted") {
     CHECK(without_inner({routed(2, "10.1.2.0/24"), routed(2, "10.1.0.0/16"), routed(3, "10.1.2.0/24"),
                          routed(2, "10.2.0.0/16"), routed(2, "10.1.2.3")}) ==
           std::vector{routed(2, "10.1.0.0/16"), routed(2, "10.2.0.0/16"), routed(3, "10.1.2.0/24")});
@@ -29,7 +29,7 @@ TEST_SUITE("net/routed_networks") {
     CHECK(without_inner({}).empty());
   }
 
-  TEST_CASE("routes of every table and every next hop count, and change while they are watched") {
+  TEST_CASE("routes of all tables and all next hops count, and changes are noticed") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);

@@ -26,7 +26,7 @@ TEST_SUITE("net/routes") {
     run("ip route add default via 192.0.2.2");
     CHECK(*read_reach() == Reachable{Reach::global, Reach::none});
     run("ip -6 route add default via fe80::1 dev wire0");
-    CHECK(*read_reach() == Reachable{Reach::global, Reach::none});  // a route, but no address to use it from
+    CHECK(*read_reach() == Reachable{Reach::global, Reach::none});  // a route, but no source address
     run("ip addr add 2001:db8::1/64 dev wire0 nodad");
     CHECK(*read_reach() == Reachable{Reach::global, Reach::global});
     run("ip route del default && ip -6 route del default");
@@ -39,7 +39,7 @@ TEST_SUITE("net/routes") {
 }
 
 TEST_SUITE("net/interfaces") {
-  TEST_CASE("brings lo up, once and again") {
+  TEST_CASE("brings lo up, also repeatedly") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);

@@ -24,7 +24,7 @@ using namespace std::string_literals;
 
 namespace {
 
-// The size counts: an abstract name may end with an octet 0, and a path needs none.
+// The size counts: an abstract name may end with a zero octet, and a path needs none.
 int with_address(const std::string& name, const std::function<int(const sockaddr*, socklen_t)>& call) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -51,7 +51,7 @@ int connect(const UniqueFd& fd, const std::string& name) {
 
 using Names = std::vector<std::string>;
 
-// What is found in a network of its own, once `prepare` is done there.
+// The sockets that are found in a new network, after `prepare` has run there.
 Names found_in_new_network(const std::function<std::vector<UniqueFd>()>& prepare) {
   Names found{"the thread did not run"};
   std::thread([&] {
@@ -74,7 +74,7 @@ std::vector<UniqueFd> all(Fd... fd) {
 }  // namespace
 
 TEST_SUITE("net/unix_sockets") {
-  TEST_CASE("what listens is found by its whole name, and a datagram socket by its own") {
+  TEST_CASE("listening sockets and datagram sockets are found by their whole names") {
     if (!test::can_make_hosts()) return;
     const testing::Scratch scratch;
     const std::string stream = scratch.path("a b\n"), packets = scratch.path("p"),
@@ -90,7 +90,7 @@ TEST_SUITE("net/unix_sockets") {
           }) == expected);
   }
 
-  TEST_CASE("a client is not, whether it has a name, is connected or was given one") {
+  TEST_CASE("a client socket is not found, with or without a name or connection") {
     if (!test::can_make_hosts()) return;
     CHECK(found_in_new_network([] {
             UniqueFd server = listening(SOCK_STREAM, "\0server"s);
@@ -104,7 +104,7 @@ TEST_SUITE("net/unix_sockets") {
     ::unlink("relative");
   }
 
-  // Which gives it another state, and lets others in as before.
+  // A connect changes its state, but other clients can still send to it.
   TEST_CASE("a datagram socket is found also when a client is connected to it") {
     if (!test::can_make_hosts()) return;
     CHECK(found_in_new_network([] {
@@ -115,7 +115,7 @@ TEST_SUITE("net/unix_sockets") {
           }) == Names{"\0log"s});
   }
 
-  TEST_CASE("hundreds are found, in as many datagrams as it takes") {
+  TEST_CASE("hundreds of sockets are found") {
     if (!test::can_make_hosts()) return;
     constexpr size_t many = 700;
     const auto services = [] {
@@ -128,7 +128,7 @@ TEST_SUITE("net/unix_sockets") {
     CHECK(found_in_new_network(services).size() == many);
   }
 
-  TEST_CASE("a /proc of processes alone is enough") {
+  TEST_CASE("a /proc that shows only processes is enough") {
     if (!test::can_make_hosts()) return;
     CHECK(found_in_new_network([] {
             const bool hidden = ::unshare(CLONE_NEWNS) == 0 &&

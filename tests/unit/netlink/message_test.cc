@@ -15,7 +15,7 @@ using Bytes = std::vector<uint8_t>;
 }  // namespace
 
 TEST_SUITE("netlink/message") {
-  TEST_CASE("reads attributes one after the other, padding between them") {
+  TEST_CASE("reads attributes with padding between them") {
     const Bytes bytes{7, 0, 1, 0, 'a', 'b', 0, 0, 8, 0, 2, 0x80, 0, 0, 1, 2};
     std::span<const uint8_t> rest = bytes;
     const auto first = next_attribute(rest);
@@ -59,7 +59,7 @@ TEST_SUITE("netlink/message") {
     CHECK(rest.empty());
   }
 
-  TEST_CASE("an acknowledgement says an errno that there is") {
+  TEST_CASE("an acknowledgement contains a valid errno") {
     const auto says = [](int32_t code) {
       const auto* octets = reinterpret_cast<const uint8_t*>(&code);
       return acknowledged({.type = NLMSG_ERROR, .payload = std::span(octets, sizeof code)});

@@ -37,7 +37,7 @@ void check(const Result<>& result) {
   if (!result) FAIL_CHECK(result.error().message);
 }
 
-// Seconds until it expires; -1 where it is not admitted.
+// The seconds until expiry; -1 if it is not admitted.
 long remaining(const std::string& address) {
   const std::string set = address.contains(':') ? "allow6" : "allow4";
   const std::string text = output_of("nft get element inet ostiary " + set + " '{ " + address +
@@ -92,7 +92,7 @@ TEST_SUITE("nft/admissions") {
     check(set.admit({}));
   }
 
-  TEST_CASE("a renewal counts from now, whether the caller knew the element to be there or not") {
+  TEST_CASE("a renewal counts from now, whether or not the caller knew the element") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
@@ -101,17 +101,18 @@ TEST_SUITE("nft/admissions") {
       for (const char* address : {"192.0.2.7", "2001:db8::7"}) {
         check(set.revoke(std::vector{admission(address, 1s)}));
         CHECK(remaining(address) == -1);
-        check(set.admit(std::vector{admission(address, 100s, believed)}));  // it is absent
+        check(set.admit(std::vector{admission(address, 100s, believed)}));  // the element is absent
         CHECK(about(remaining(address), 100));
-        check(set.admit(std::vector{admission(address, 1000s, believed)}));  // it is present: longer
+        check(set.admit(
+            std::vector{admission(address, 1000s, believed)}));  // the element is present: a longer lifetime
         CHECK(about(remaining(address), 1000));
-        check(set.admit(std::vector{admission(address, 50s, believed)}));  // and shorter
+        check(set.admit(std::vector{admission(address, 50s, believed)}));  // and a shorter one
         CHECK(about(remaining(address), 50));
       }
     }
   }
 
-  TEST_CASE("right and wrong beliefs in one call, and the same address twice") {
+  TEST_CASE("one call may mix right and wrong assumptions, and repeat an address") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
@@ -160,7 +161,7 @@ TEST_SUITE("nft/admissions") {
       check(set.admit(std::span(short_lived).subspan(turn++ % short_lived.size(), 1)));
   }
 
-  TEST_CASE("revoking takes what is there and minds nothing that is not") {
+  TEST_CASE("revoking removes present elements and ignores absent ones") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
@@ -174,13 +175,13 @@ TEST_SUITE("nft/admissions") {
     check(set.revoke({}));
   }
 
-  TEST_CASE("more than a batch holds goes in several; a full set is an error that says so") {
+  TEST_CASE("many admissions use several batches; the error for a full set says so") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
     KernelAdmissions set = open_on_new_table(1000);
     check(set.admit(many(1000)));
-    check(set.admit(many(1000)));  // all of them renewed: no room is needed
+    check(set.admit(many(1000)));  // only renewals, which need no space
     const auto refused = set.admit(std::vector{admission("192.0.2.1", 60s)});
     REQUIRE_FALSE(refused);
     CHECK(refused.error().exit == Exit::unavailable);
@@ -201,7 +202,7 @@ TEST_SUITE("nft/admissions") {
           "admission of 192.0.2.1 port 443: the table or its set is gone from the kernel");
   }
 
-  TEST_CASE("a lifetime of nothing, which the kernel would take for ever, is refused") {
+  TEST_CASE("a lifetime of zero, which the kernel takes as forever, is refused") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
@@ -211,7 +212,7 @@ TEST_SUITE("nft/admissions") {
     CHECK(remaining("192.0.2.1") == -1);
   }
 
-  TEST_CASE("an address is reached for its lifetime and not after; an open flow goes on") {
+  TEST_CASE("an address can be reached for its lifetime, and an open flow continues") {
     if (!can_make_hosts()) return;
     const Wire wire;
     const UniqueFd listener = bound_in(wire.outside, "192.0.2.2", 443, SOCK_STREAM);
@@ -228,7 +229,7 @@ TEST_SUITE("nft/admissions") {
     CHECK(receive(peer) == "still");
   }
 
-  TEST_CASE("keeping the admissions keeps their time") {
+  TEST_CASE("keeping the admissions keeps their remaining lifetimes") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
@@ -252,7 +253,7 @@ TEST_SUITE("nft/admissions") {
     CHECK_FALSE(set.admit(std::vector{admission("192.0.2.7", 100s)}));
   }
 
-  TEST_CASE("what an admission costs") {
+  TEST_CASE("prints the cost of an admission") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);

@@ -1,4 +1,4 @@
-// nft/client.h: the agent's side of a test: sockets that try to get somewhere.
+// nft/client.h: sockets of an agent in a test.
 #pragma once
 
 #include <cerrno>
@@ -36,7 +36,7 @@ inline UniqueFd make_socket(const Address& address, int type, Mark mark = Mark::
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (mark == Mark::gate)
     REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_MARK, &gate_mark, sizeof gate_mark) == 0);
-  // A neighbour's first solicitation may get lost while the link comes up.
+  // The first neighbour solicitation may be lost while the link comes up.
   const timeval patience{4, 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -60,17 +60,17 @@ inline uint16_t local_port(const UniqueFd& fd) {
   sockaddr_in6 address{};
   socklen_t size = sizeof address;
   REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  return ntohs(address.sin6_port);  // at the same place in both families
+  return ntohs(address.sin6_port);  // at the same offset in both families
 }
 
-// 0 or the errno of connecting.
+// 0, or the errno of connect().
 inline int tcp_error(const std::string& text, uint16_t port, Mark mark = Mark::none) {
   const Address address(text, port);
   const UniqueFd fd = make_socket(address, SOCK_STREAM, mark);
   return ::connect(fd.get(), address.get(), address.size()) == 0 ? 0 : errno;
 }
 
-// 0 or the errno of sending one datagram.
+// 0, or the errno of sending one datagram.
 inline int udp_error(const std::string& text, uint16_t port, Mark mark = Mark::none) {
   const Address address(text, port);
   const UniqueFd fd = make_socket(address, SOCK_DGRAM, mark);

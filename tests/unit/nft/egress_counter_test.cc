@@ -20,7 +20,7 @@ nft::Counted address(const char* text) {
 }  // namespace
 
 TEST_SUITE("nft/egress_counter") {
-  TEST_CASE("counts what would leave, under the address it was meant for, and leaves nothing behind") {
+  TEST_CASE("counts packets that would leave, by destination, and leaves no rules behind") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);

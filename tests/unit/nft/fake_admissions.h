@@ -1,4 +1,4 @@
-// nft/fake_admissions.h: a set of admissions that never expire, for tests without a kernel.
+// nft/fake_admissions.h: admissions that never expire, for tests without a kernel.
 #pragma once
 
 #include <set>

@@ -1,4 +1,4 @@
-// The log of denied packets and the watch over the table, on the real kernel.
+// The log of denied packets, and the watch on the table, with the real kernel.
 
 #include <chrono>
 #include <vector>
@@ -27,7 +27,7 @@ bool readable(int fd, int milliseconds) {
   return ::poll(&waiting, 1, milliseconds) == 1;
 }
 
-// What is logged about packets to that address within a while.
+// The log entries for that address within a short time.
 std::vector<Denied> denied_to(DeniedLog& log, const char* address) {
   std::vector<Denied> found;
   while (readable(log.fd(), 200)) {
@@ -47,7 +47,7 @@ std::vector<Change> changes(Watch& watch) {
 
 constexpr size_t flood = 30000;
 
-// So many packets, each of which is denied.
+// Sends that many packets, all of which are denied.
 void send_flood() {
   const Address address("198.51.100.1", 9);
   const UniqueFd fd = make_socket(address, SOCK_DGRAM);
@@ -57,7 +57,7 @@ void send_flood() {
 }  // namespace
 
 TEST_SUITE("nft/denied_log") {
-  TEST_CASE("a denied packet is told with destination, port, protocol and uid") {
+  TEST_CASE("a denied packet is reported with destination, port, protocol and uid") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -82,7 +82,7 @@ TEST_SUITE("nft/denied_log") {
     CHECK(log->lost() == 0);
   }
 
-  TEST_CASE("under a flood every packet is either told or counted") {
+  TEST_CASE("under a flood every packet is either reported or counted") {
     if (!can_make_hosts()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -90,16 +90,16 @@ TEST_SUITE("nft/denied_log") {
     auto log = DeniedLog::open(group);
     REQUIRE(log);
     send_flood();
-    size_t told = denied_to(*log, "198.51.100.1").size();
-    udp_error("198.51.100.1", 9);  // its number tells what is missing
-    told += denied_to(*log, "198.51.100.1").size();
-    CHECK(told > 100);
+    size_t reported = denied_to(*log, "198.51.100.1").size();
+    udp_error("198.51.100.1", 9);  // its sequence number shows what is missing
+    reported += denied_to(*log, "198.51.100.1").size();
+    CHECK(reported > 100);
     CHECK(log->lost() > 0);
-    CHECK(told + log->lost() >= flood);
-    CHECK(told + log->lost() <= flood + 100);
+    CHECK(reported + log->lost() >= flood);
+    CHECK(reported + log->lost() <= flood + 100);
   }
 
-  TEST_CASE("packets that nobody has read yet leave room for the answer to a request") {
+  TEST_CASE("unread packets leave space for the answer to a request") {
     if (!can_make_hosts()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -127,7 +127,7 @@ TEST_SUITE("nft/denied_log") {
 }
 
 TEST_SUITE("nft/watch") {
-  TEST_CASE("our own rules and admissions are not told") {
+  TEST_CASE("our own rules and admissions are not reported") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
@@ -148,7 +148,7 @@ TEST_SUITE("nft/watch") {
     REQUIRE(set->admit(std::vector<Admission>{{*inet::IpAddress::parse("192.0.2.7"), IPPROTO_TCP, 443, 1s}}));
     REQUIRE(
         set->revoke(std::vector<Admission>{{*inet::IpAddress::parse("192.0.2.7"), IPPROTO_TCP, 443, 1s}}));
-    CHECK_FALSE(readable(watch->fd(), 0));  // nobody is woken for them
+    CHECK_FALSE(readable(watch->fd(), 0));  // no wake-up for them
     auto another = KernelAdmissions::open();
     REQUIRE(another);
     REQUIRE(
@@ -157,7 +157,7 @@ TEST_SUITE("nft/watch") {
   }
 
   TEST_CASE(
-      "a rule deleted, a rule added, an element added, a table put to sleep: each is told with its author") {
+      "a rule deleted or added, an element added, a table made dormant: each is reported with its author") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
@@ -175,15 +175,15 @@ TEST_SUITE("nft/watch") {
           "nft 'chain inet ostiary output { policy accept; }'"}) {
       CAPTURE(std::string(tampering));
       run(tampering);
-      const auto told = changes(*watch);
-      REQUIRE(told.size() == 1);
-      CHECK(told[0].kind == Change::Kind::changed);
-      CHECK(told[0].program == "nft");
-      CHECK(told[0].process > 0);
+      const auto reported = changes(*watch);
+      REQUIRE(reported.size() == 1);
+      CHECK(reported[0].kind == Change::Kind::changed);
+      CHECK(reported[0].program == "nft");
+      CHECK(reported[0].process > 0);
     }
   }
 
-  TEST_CASE("a flushed ruleset and a deleted table are told; other tables are not") {
+  TEST_CASE("a flushed ruleset and a deleted table are reported; other tables are not") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
@@ -198,13 +198,13 @@ TEST_SUITE("nft/watch") {
       run("nft add table ip ostiary; nft delete table ip ostiary");
       CHECK(changes(*watch).empty());
       run(tampering);
-      const auto told = changes(*watch);
-      REQUIRE(told.size() == 1);
-      CHECK(told[0].kind == Change::Kind::table_gone);
+      const auto reported = changes(*watch);
+      REQUIRE(reported.size() == 1);
+      CHECK(reported[0].kind == Change::Kind::table_gone);
     }
   }
 
-  TEST_CASE("when more was changed than fits, that is told") {
+  TEST_CASE("too many changes for the socket are reported as missed") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
@@ -219,8 +219,8 @@ TEST_SUITE("nft/watch") {
       REQUIRE(
           set->admit(std::vector<Admission>{{*inet::IpAddress::parse("192.0.2.7"), IPPROTO_TCP, port, 60s}}));
     bool missed = false;
-    for (auto told = changes(*watch); !told.empty(); told = changes(*watch))
-      for (const Change& each : told) missed = missed || each.kind == Change::Kind::missed;
+    for (auto reported = changes(*watch); !reported.empty(); reported = changes(*watch))
+      for (const Change& each : reported) missed = missed || each.kind == Change::Kind::missed;
     CHECK(missed);
   }
 }

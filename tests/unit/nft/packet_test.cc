@@ -40,7 +40,7 @@ TEST_SUITE("nft/packet") {
     CHECK(parse_packet(v4(47, to_443))->port == std::nullopt);
   }
 
-  TEST_CASE("finds the ports behind options and extension headers") {
+  TEST_CASE("finds the ports after options and extension headers") {
     Bytes with_options = v4(6, {1, 1, 1, 0});
     with_options[0] = 0x46;
     with_options.insert(with_options.end(), to_443.begin(), to_443.end());
@@ -61,7 +61,7 @@ TEST_SUITE("nft/packet") {
     CHECK(parse_packet(v6(44, {17, 0, 0, 1, 0, 0, 0, 0, 0xc0, 0, 1, 0xbb}))->port == 443);
   }
 
-  TEST_CASE("any prefix gives less or nothing, never something else") {
+  TEST_CASE("any prefix gives less or nothing, never another value") {
     const Bytes extended{17, 0, 0, 0, 0, 0, 0, 0, 0xc0, 0, 1, 0xbb};
     for (const Bytes& whole :
          {v4(6, to_443), v6(17, to_443), v6(43, extended), v6(44, extended), v6(51, extended)}) {
@@ -76,14 +76,14 @@ TEST_SUITE("nft/packet") {
     }
   }
 
-  TEST_CASE("what is no IP header is nothing") {
+  TEST_CASE("octets that are not an IP header give nothing") {
     CHECK_FALSE(parse_packet({}));
     CHECK_FALSE(parse_packet(Bytes(60, 0x00)));
-    CHECK_FALSE(parse_packet(Bytes(60, 0x44)));  // a header length below its own least
+    CHECK_FALSE(parse_packet(Bytes(60, 0x44)));  // a header length below the minimum
     CHECK_FALSE(parse_packet(Bytes(60, 0xff)));
   }
 
-  TEST_CASE("a chain of extension headers ends") {
+  TEST_CASE("a chain of extension headers has a limit") {
     CHECK(parse_packet(v6(0, Bytes(1000, 0)))->port == std::nullopt);
   }
 }

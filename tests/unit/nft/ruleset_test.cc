@@ -27,7 +27,7 @@ bool permits(const AddressRule& rule, const IpAddress& address, uint16_t port) {
 }  // namespace
 
 TEST_SUITE("nft/ruleset") {
-  TEST_CASE("rules that overlap become rules that do not, and permit the same") {
+  TEST_CASE("overlapping rules become disjoint rules that permit the same") {
     const std::vector<AddressRule> rules{
         rule("10.1.2.3", 24, 400, 500),    rule("10.0.0.0", 8, 443, 443),    rule("10.1.2.9", 32, 80, 443),
         rule("10.1.2.0", 24, 450, 600),    rule("10.1.2.0", 24, 443, 443),   rule("0.0.0.0", 0, 22, 22),
@@ -53,7 +53,7 @@ TEST_SUITE("nft/ruleset") {
     CHECK(commands(one) == commands(other));
   }
 
-  TEST_CASE("every chain that meets packets on their way out denies what no rule accepts") {
+  TEST_CASE("every chain for outgoing packets denies packets that no rule accepts") {
     const auto out = commands({.gate_mark = 1, .gate_port = 5353, .log_group = 1});
     int dropping = 0;
     for (const auto& command : out) {
@@ -64,7 +64,7 @@ TEST_SUITE("nft/ruleset") {
     CHECK(dropping == 2);
   }
 
-  TEST_CASE("where one user is held, no chain drops by itself, and none meets what is forwarded") {
+  TEST_CASE("in user scope no chain has the policy drop, and none filters forwarded packets") {
     const auto out = commands({.gate_mark = 1, .gate_port = 5353, .log_group = 1, .only_user = 1000});
     for (const auto& command : out) {
       const auto& object = command.at("add");

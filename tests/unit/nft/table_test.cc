@@ -50,7 +50,7 @@ std::string table_text() {
   return *text;
 }
 
-// A UDP or TCP echo of one message from whatever the gate's listener gets.
+// A UDP or TCP echo of one message from the gate's listener.
 void answer_udp(const UniqueFd& listener, const char* text) {
   char buffer[64];
   sockaddr_storage from{};
@@ -63,7 +63,7 @@ void answer_udp(const UniqueFd& listener, const char* text) {
 }  // namespace
 
 TEST_SUITE("nft/table") {
-  TEST_CASE("the note of a session outlasts whatever becomes of the table") {
+  TEST_CASE("the note of a session survives all changes of the table") {
     if (!can_make_hosts()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -87,7 +87,7 @@ TEST_SUITE("nft/table") {
     CHECK(find_earlier({}) == Earlier::held);
   }
 
-  TEST_CASE("what is not listed is refused at once, in both families") {
+  TEST_CASE("an unlisted destination is refused at once, in both families") {
     if (!can_make_hosts()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -122,7 +122,7 @@ TEST_SUITE("nft/table") {
     }
   }
 
-  TEST_CASE("an admitted address is reached at its port and protocol and no other") {
+  TEST_CASE("an admitted address can be reached only at its port and protocol") {
     if (!can_make_hosts()) return;
     const Wire wire;
     const UniqueFd four = bound_in(wire.outside, outside4, 443, SOCK_STREAM);
@@ -158,7 +158,7 @@ TEST_SUITE("nft/table") {
     CHECK(tcp_error("2001:db8:1::1", 7) == refused);
   }
 
-  TEST_CASE("DNS to any server comes to the gate, and the answer from the server that was asked") {
+  TEST_CASE("DNS to any server reaches the gate, and the answer comes from that server's address") {
     if (!can_make_hosts()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -173,7 +173,7 @@ TEST_SUITE("nft/table") {
       const UniqueFd tcp = bound(gate, gate_port, SOCK_STREAM, Mark::gate);
       const Address address(server, 53);
       const UniqueFd asking = make_socket(address, SOCK_DGRAM);
-      // A connected socket takes an answer from that address alone.
+      // A connected socket accepts answers only from that address.
       REQUIRE(::connect(asking.get(), address.get(), address.size()) == 0);
       REQUIRE(::send(asking.get(), "?", 1, 0) == 1);
       answer_udp(udp, "answer");
@@ -191,7 +191,7 @@ TEST_SUITE("nft/table") {
     }
   }
 
-  TEST_CASE("the gate's mark passes, also to DNS servers; local services are reached without it") {
+  TEST_CASE("packets with the gate's mark pass, also to DNS servers; local services need no mark") {
     if (!can_make_hosts()) return;
     const Wire wire;
     const UniqueFd server = bound_in(wire.outside, "198.51.100.1", 53, SOCK_DGRAM);
@@ -208,7 +208,7 @@ TEST_SUITE("nft/table") {
     }
   }
 
-  TEST_CASE("the agent cannot go on with a flow of the gate's by taking its port") {
+  TEST_CASE("the agent cannot continue a flow of the gate by binding its port") {
     if (!can_make_hosts()) return;
     const Wire wire;
     const UniqueFd dns = bound_in(wire.outside, "198.51.100.1", 53, SOCK_DGRAM);
@@ -226,7 +226,7 @@ TEST_SUITE("nft/table") {
         answer_udp(*server, "answer");
         REQUIRE(receive(gate) == "answer");
       }
-      // A question is redirected as from any other port; anything else is refused.
+      // A question is redirected as from any other port. Other packets are refused.
       const UniqueFd thief = bound("192.0.2.1", taken, SOCK_DGRAM);
       const ssize_t sent = ::sendto(thief.get(), "leak", 4, 0, address.get(), address.size());
       CHECK(sent == (port == 53 ? 4 : -1));
@@ -234,7 +234,7 @@ TEST_SUITE("nft/table") {
     }
   }
 
-  TEST_CASE("a DNS flow that was open before the rules goes on at the gate") {
+  TEST_CASE("a DNS flow from before the rules continues at the gate") {
     if (!can_make_hosts()) return;
     const Wire wire;
     const UniqueFd dns = bound_in(wire.outside, "198.51.100.1", 53, SOCK_DGRAM);
@@ -253,7 +253,7 @@ TEST_SUITE("nft/table") {
     CHECK_FALSE(something_arrives(dns, 100));
   }
 
-  TEST_CASE("a socket bound to an interface gets nothing out under a loopback address") {
+  TEST_CASE("a socket bound to an interface sends nothing out with a loopback source") {
     if (!can_make_hosts()) return;
     const Wire wire;
     const UniqueFd sniffer = [&] {
@@ -275,12 +275,12 @@ TEST_SUITE("nft/table") {
     while (something_arrives(sniffer, 100)) CHECK_FALSE(receive(sniffer).contains("leak-by-device"));
   }
 
-  TEST_CASE("other tables stay as they are and are no way out") {
+  TEST_CASE("other tables do not change and are no way around the rules") {
     if (!can_make_hosts()) return;
     const Wire wire;
     const UniqueFd elsewhere = bound_in(wire.outside, "0.0.0.0", 80, SOCK_STREAM);
     const On on(wire.inside);
-    // As Docker does for its resolver, a user for a service, and a service mesh for everything.
+    // As for Docker's resolver, a user's service, and a service mesh.
     const UniqueFd resolver = bound("127.0.0.11", 41953, SOCK_DGRAM);
     const UniqueFd proxy = bound("127.0.0.1", 15001, SOCK_STREAM);
     run("nft 'table ip nat { chain OUTPUT { type nat hook output priority -100\n"
@@ -311,7 +311,7 @@ TEST_SUITE("nft/table") {
     CHECK(remove());
   }
 
-  TEST_CASE("what is forwarded is refused too") {
+  TEST_CASE("forwarded packets are refused too") {
     if (!can_make_hosts()) return;
     const Wire wire;
     UniqueFd listener;
@@ -335,7 +335,7 @@ TEST_SUITE("nft/table") {
       apply_rules();
     }
     CHECK(tcp_error(outside4, 80) == refused);
-    CHECK(udp_error(outside4, 53) == 0);  // sent, and denied on the way
+    CHECK(udp_error(outside4, 53) == 0);  // sent, and denied on its way
     {
       const On outer(wire.outside);
       const UniqueFd dns = bound("0.0.0.0", 53, SOCK_DGRAM);
@@ -343,7 +343,7 @@ TEST_SUITE("nft/table") {
     }
   }
 
-  TEST_CASE("applied twice, or over someone's changes, it is the same table") {
+  TEST_CASE("applied twice, or after changes by others, the table is the same") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
@@ -389,7 +389,7 @@ TEST_SUITE("nft/table") {
     CHECK_FALSE(output_of("nft list set inet ostiary allow4").contains("192.0.2.9"));
   }
 
-  TEST_CASE("ten thousand address rules fit and boot twice") {
+  TEST_CASE("ten thousand address rules can be applied twice") {
     if (!can_make_hosts_as_real_root()) return;
     const Host host;
     const On on(host);
@@ -420,7 +420,7 @@ TEST_SUITE("nft/table") {
     CHECK(something_arrives(gate, 1000));
   }
 
-  TEST_CASE("without permission the error names the cure") {
+  TEST_CASE("without permission the error says what to do") {
     if (!can_make_hosts_as_real_root()) return;
     const Host host;
     const On on(host);

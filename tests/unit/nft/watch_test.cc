@@ -29,7 +29,7 @@ netlink::Message message(uint8_t kind, uint32_t port, std::span<const uint8_t> p
 const Bytes generation_7{
     0, 0, 0, 0, 8, 0, NFTA_GEN_ID,        0, 0,   0,   0,   7, 8, 0, NFTA_GEN_PROC_PID, 0,
     0, 0, 1, 0, 8, 0, NFTA_GEN_PROC_NAME, 0, 'n', 'f', 't', 0};
-// A chain of our table, with these octets behind its name.
+// A chain of our table, with these octets after its name.
 Bytes chain(std::string_view name, const Bytes& behind) {
   Bytes bytes = content(NFPROTO_INET, NFTA_CHAIN_TABLE, "ostiary");
   const auto attribute = [&](uint16_t type, std::string_view value) {
@@ -51,7 +51,7 @@ const Bytes namesake = content(NFPROTO_IPV4, NFTA_RULE_TABLE, "ostiary");
 }  // namespace
 
 TEST_SUITE("nft/watch") {
-  TEST_CASE("tells of a transaction on our table, once, and who it was") {
+  TEST_CASE("reports a transaction on our table once, with its author") {
     TransactionReader reader(41);
     CHECK_FALSE(reader.take(message(NFT_MSG_DELRULE, 99, ours)));
     CHECK(reader.take(message(NFT_MSG_NEWGEN, 99, generation_7)) ==
@@ -59,7 +59,7 @@ TEST_SUITE("nft/watch") {
     CHECK_FALSE(reader.take(message(NFT_MSG_NEWGEN, 99, generation_7)));
   }
 
-  TEST_CASE("a deleted table is told as such") {
+  TEST_CASE("a deleted table is reported as such") {
     TransactionReader reader(41);
     reader.take(message(NFT_MSG_DELRULE, 99, ours));
     reader.take(message(NFT_MSG_DELTABLE, 99, ours));
@@ -67,31 +67,31 @@ TEST_SUITE("nft/watch") {
     CHECK(reader.take(message(NFT_MSG_NEWGEN, 99, generation_7))->kind == Change::Kind::table_gone);
   }
 
-  TEST_CASE("the note of a session is told as such, unless the same transaction does more") {
+  TEST_CASE("the note of a session is reported as such, unless the transaction does more") {
     const Bytes note = chain("joined", {});
-    const auto told = [](std::initializer_list<std::pair<uint8_t, const Bytes*>> messages) {
+    const auto reported = [](std::initializer_list<std::pair<uint8_t, const Bytes*>> messages) {
       TransactionReader reader(41);
       for (const auto& [kind, payload] : messages) reader.take(message(kind, 99, *payload));
       return reader.take(message(NFT_MSG_NEWGEN, 99, generation_7))->kind;
     };
-    CHECK(told({{NFT_MSG_NEWCHAIN, &note}}) == Change::Kind::joined);
-    CHECK(told({{NFT_MSG_NEWCHAIN, &note}, {NFT_MSG_NEWRULE, &ours}}) == Change::Kind::changed);
-    CHECK(told({{NFT_MSG_NEWRULE, &ours}, {NFT_MSG_NEWCHAIN, &note}}) == Change::Kind::changed);
-    CHECK(told({{NFT_MSG_NEWCHAIN, &note}, {NFT_MSG_DELTABLE, &ours}}) == Change::Kind::table_gone);
-    CHECK(told({{NFT_MSG_DELTABLE, &ours}, {NFT_MSG_NEWCHAIN, &note}}) == Change::Kind::table_gone);
-    CHECK(told({{NFT_MSG_DELCHAIN, &note}}) == Change::Kind::changed);
+    CHECK(reported({{NFT_MSG_NEWCHAIN, &note}}) == Change::Kind::joined);
+    CHECK(reported({{NFT_MSG_NEWCHAIN, &note}, {NFT_MSG_NEWRULE, &ours}}) == Change::Kind::changed);
+    CHECK(reported({{NFT_MSG_NEWRULE, &ours}, {NFT_MSG_NEWCHAIN, &note}}) == Change::Kind::changed);
+    CHECK(reported({{NFT_MSG_NEWCHAIN, &note}, {NFT_MSG_DELTABLE, &ours}}) == Change::Kind::table_gone);
+    CHECK(reported({{NFT_MSG_DELTABLE, &ours}, {NFT_MSG_NEWCHAIN, &note}}) == Change::Kind::table_gone);
+    CHECK(reported({{NFT_MSG_DELCHAIN, &note}}) == Change::Kind::changed);
     const Bytes other = chain("joined_too", {});
-    CHECK(told({{NFT_MSG_NEWCHAIN, &other}}) == Change::Kind::changed);
+    CHECK(reported({{NFT_MSG_NEWCHAIN, &other}}) == Change::Kind::changed);
     const Bytes with_hook = chain("joined", {4, 0, NFTA_CHAIN_HOOK, NLA_F_NESTED >> 8});
-    CHECK(told({{NFT_MSG_NEWCHAIN, &with_hook}}) == Change::Kind::changed);
-    TransactionReader reader(41);  // a chain that got this name
+    CHECK(reported({{NFT_MSG_NEWCHAIN, &with_hook}}) == Change::Kind::changed);
+    TransactionReader reader(41);  // a chain with this name
     netlink::Message renamed = message(NFT_MSG_NEWCHAIN, 99, note);
     renamed.flags = 0;
     reader.take(renamed);
     CHECK(reader.take(message(NFT_MSG_NEWGEN, 99, generation_7))->kind == Change::Kind::changed);
   }
 
-  TEST_CASE("other tables and our own transactions are not told") {
+  TEST_CASE("other tables and our own transactions are not reported") {
     TransactionReader reader(41);
     reader.take(message(NFT_MSG_DELRULE, 99, others));
     reader.take(message(NFT_MSG_DELRULE, 99, namesake));
@@ -103,7 +103,7 @@ TEST_SUITE("nft/watch") {
     CHECK_FALSE(reader.take(message(NFT_MSG_NEWGEN, 41, generation_7)));
   }
 
-  TEST_CASE("the number of a socket that is closed is nobody's promise") {
+  TEST_CASE("the port of a closed socket is not trusted") {
     TransactionReader reader(41);
     reader.expect_from(42);
     reader.expect_from(43);
@@ -113,7 +113,7 @@ TEST_SUITE("nft/watch") {
     CHECK(reader.take(message(NFT_MSG_NEWGEN, 42, generation_7)));
   }
 
-  TEST_CASE("a cut message is passed over") {
+  TEST_CASE("a truncated message is ignored") {
     TransactionReader reader(41);
     for (size_t size = 0; size < ours.size() - 1; ++size)
       CHECK_FALSE(reader.take(message(NFT_MSG_DELRULE, 99, std::span(ours).first(size))));

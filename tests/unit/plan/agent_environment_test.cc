@@ -29,7 +29,7 @@ Strings and_login(Strings entries) {
 }  // namespace
 
 TEST_SUITE("plan/agent_environment") {
-  TEST_CASE("what is none of our business goes through byte for byte and in its order") {
+  TEST_CASE("other variables are kept byte for byte and in their order") {
     const Strings theirs{"PATH=/bin", "Z=\xff\n", "A=", "OTEL_METRICS_EXPORTER=console", "PLAIN", "A=2"};
     const auto environment = good_plan({.environment = theirs, .flags = {{"user", "node"}}}).environment;
     CHECK(entries_of(environment.agent) == and_login(theirs));
@@ -37,7 +37,7 @@ TEST_SUITE("plan/agent_environment") {
     CHECK(environment.removed.empty());
   }
 
-  TEST_CASE("the agent gets no secret and no control variable that was ours") {
+  TEST_CASE("the agent gets no consumed secret and no control variable") {
     const auto environment =
         good_plan({.environment = {"PATH=/bin", "GRAFANA_INSTANCE_ID=1", "GRAFANA_API_TOKEN_FILE=/t",
                                    "GRAFANA_OTLP_ENDPOINT=https://g.grafana.net/otlp", "OSTIARY_GRACE=5",
@@ -57,18 +57,18 @@ TEST_SUITE("plan/agent_environment") {
     CHECK(environment.agent.get("OTEL_EXPORTER_OTLP_ENDPOINT") == "https://g.grafana.net/otlp");
   }
 
-  TEST_CASE("who was asked for is who the environment says, whatever it said before") {
+  TEST_CASE("with --user, the login variables are those of that user") {
     const MadeUp container{.environment = {"HOME=/root", "A=1", "USER=root"}, .flags = {{"user", "node"}}};
     CHECK(entries_of(good_plan(container).environment.agent) == and_login({"A=1"}));
   }
 
-  TEST_CASE("who was not asked for keeps what the container says, and gets what it does not say") {
+  TEST_CASE("without --user, the container's login variables are kept, and missing ones are added") {
     const MadeUp container{.environment = {"HOME=/data", "SHELL="}};
     CHECK(entries_of(good_plan(container, {}, root).environment.agent) ==
           Strings{"HOME=/data", "USER=root", "LOGNAME=root", "SHELL=/bin/bash"});
   }
 
-  TEST_CASE("the credentials the agent signs in with reach it and the auth hook, wherever they came from") {
+  TEST_CASE("the agent's own credentials reach it and the auth hook from any source") {
     const auto environment = good_plan({.environment = {"ANTHROPIC_AUTH_TOKEN=a"},
                                         .files = {{"/run/secrets/CLAUDE_CODE_OAUTH_TOKEN", "c\n"}}})
                                  .environment;
@@ -79,7 +79,7 @@ TEST_SUITE("plan/agent_environment") {
     CHECK(environment.removed.empty());
   }
 
-  TEST_CASE("telemetry's variables take the place of the container's, and the auth hook has none of them") {
+  TEST_CASE("telemetry variables replace the container's, and the auth hook has none of them") {
     const auto environment =
         good_plan({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318", "A=1",
                                    "OTEL_EXPORTER_OTLP_HEADERS=Authorization=Basic%20hunter2",
@@ -97,7 +97,7 @@ TEST_SUITE("plan/agent_environment") {
     CHECK(count == 1);
   }
 
-  TEST_CASE("what telemetry withholds is removed, once by name") {
+  TEST_CASE("variables that telemetry withholds are removed") {
     const auto environment =
         good_plan(
             {.environment = {"CLAUDE_CODE_ENABLE_TELEMETRY=1", "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318",

@@ -1,4 +1,4 @@
-// boot/made_up.h: what a boot is planned for a container that is made up.
+// boot/made_up.h: the plan for an invented container.
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@ inline Result<Plan> plan_of(const config::MadeUp& container, std::vector<std::st
                    {.identity = identity, .current_directory = "/here", .facts = {}, .resolv_conf = {}});
 }
 
-// For a container that is in order.
+// For a container without errors.
 inline Plan good_plan(const config::MadeUp& container, std::vector<std::string> command = {},
                       const confine::Identity& identity = node) {
   auto plan = plan_of(container, std::move(command), identity);

@@ -19,7 +19,7 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
-// "subject:ports/protocol reason" lines of what telemetry opens.
+// Lines "subject:ports/protocol reason" of the rules for telemetry.
 std::string openings_of(const Plan& plan) {
   std::string lines;
   for (const ostiary::policy::Rule& rule : plan.rules)
@@ -35,12 +35,12 @@ TEST_SUITE("plan/plan") {
     CHECK(good_plan({}, {"bash", "-l"}).command == Strings{"bash", "-l"});
   }
 
-  TEST_CASE("the agent starts where the work directory is, else where we are") {
+  TEST_CASE("the agent starts in the work directory, else in the current one") {
     CHECK(good_plan({}).workdir == "/here");
     CHECK(good_plan({.flags = {{"workdir", "/work"}}}).workdir == "/work");
   }
 
-  TEST_CASE("Claude Code is prepared where the command is claude, wherever it lies, or where that is said") {
+  TEST_CASE("Claude Code is prepared if the command is claude with any path, or on request") {
     CHECK(good_plan({}).prepare_claude == Choice::yes);
     CHECK(good_plan({}, {"/usr/local/bin/claude", "-p"}).prepare_claude == Choice::yes);
     for (const char* other : {"bash", "claude-code", "/claude/bash", "myclaude"})
@@ -49,7 +49,7 @@ TEST_SUITE("plan/plan") {
     CHECK(good_plan({.environment = {"OSTIARY_PREPARE_CLAUDE=no"}}).prepare_claude == Choice::no);
   }
 
-  TEST_CASE("opens each destination of telemetry once, and says what goes there") {
+  TEST_CASE("opens each destination of telemetry once, and names the signals") {
     CHECK(openings_of(good_plan({})).empty());
     CHECK(openings_of(good_plan({.environment = grafana_trio})) ==
           "otlp-gateway-prod-eu-west-0.grafana.net:443/tcp telemetry: traces, metrics, logs\n");
@@ -64,7 +64,7 @@ TEST_SUITE("plan/plan") {
               .empty());
   }
 
-  TEST_CASE("warns of what is less than it could be") {
+  TEST_CASE("warns of incomplete settings") {
     const std::string gate = "the gate is off: the agent reaches whatever this container can reach";
     CHECK(good_plan({}).warnings.empty());
     CHECK(good_plan({.flags = {{"gate", "off"}}}).warnings == Strings{gate});
@@ -98,7 +98,7 @@ TEST_SUITE("plan/plan") {
     CHECK(plan.auth_hook->time_limit.count() == 5);
   }
 
-  TEST_CASE("names every file that the boot will leave") {
+  TEST_CASE("lists every file that the boot will write") {
     const std::string session = "/run/ostiary/session";
     const std::string status = "/run/ostiary/status.json";
     const std::string env = "/run/ostiary/otel.env";

@@ -23,7 +23,7 @@ Json json_of(const Plan& plan) {
   return json;
 }
 
-// One container a source, with every secret in it "hunter2".
+// One container per source. Every secret is "hunter2".
 const std::vector<MadeUp> with_secrets{
     {.environment = trio_and({"ANTHROPIC_API_KEY=hunter2", "ANTHROPIC_AUTH_TOKEN=hunter2"})},
     {.environment = {grafana_trio[0], grafana_trio[2]},
@@ -44,7 +44,7 @@ const std::vector<MadeUp> with_secrets{
 }  // namespace
 
 TEST_SUITE("plan/print") {
-  TEST_CASE("no secret is in a plan, in either form, whatever the source") {
+  TEST_CASE("no form of the plan contains a secret, for any source") {
     for (const MadeUp& container : with_secrets) {
       const Plan plan = good_plan(container);
       for (const std::string& printed : {plan_as_text(plan), plan_as_json(plan)}) {
@@ -57,7 +57,7 @@ TEST_SUITE("plan/print") {
     }
   }
 
-  TEST_CASE("a secret is shown as there, and where it comes from") {
+  TEST_CASE("a secret is shown as present, with its source") {
     const Plan plan = good_plan({.environment = grafana_trio});
     CHECK(plan_as_text(plan).contains(
         "  sets         OTEL_EXPORTER_OTLP_HEADERS=(secret)   (grafana-cloud)\n"));
@@ -72,7 +72,7 @@ TEST_SUITE("plan/print") {
     CHECK(found);
   }
 
-  TEST_CASE("programs read what people read") {
+  TEST_CASE("JSON and text contain the same") {
     const Json json =
         json_of(good_plan({.environment = trio_and({"FLY_MACHINE_ID=m"}),
                            .flags = {{"gate", "off"}, {"auth_hook", "/hook"}, {"workdir", "/work"}}},
@@ -108,7 +108,7 @@ TEST_SUITE("plan/print") {
     CHECK(json["warnings"].size() == 1);
   }
 
-  TEST_CASE("what is not there is said as not there") {
+  TEST_CASE("missing values are shown as missing") {
     const Json json = json_of(good_plan({}, {"bash"}, root));
     CHECK(json["auth_hook"].is_null());
     CHECK(json["telemetry"] == Json{{"state", "not-configured"},
@@ -123,7 +123,7 @@ TEST_SUITE("plan/print") {
     CHECK(plan_as_text(good_plan({.flags = {{"gate", "off"}}})).contains("  gate         OFF\n"));
   }
 
-  TEST_CASE("nothing that a plan holds can forge a line, or break the JSON") {
+  TEST_CASE("no value in a plan can forge a line or break the JSON") {
     ostiary::confine::Identity odd = node;
     odd.name = "a\nforged";
     odd.home = "/home\nforged";

@@ -30,7 +30,7 @@ Usable usable(std::string_view resolv_conf) {
 }  // namespace
 
 TEST_SUITE("plan/upstreams") {
-  TEST_CASE("a link-local server that cannot be asked is left out with a warning where another is there") {
+  TEST_CASE("a link-local server that cannot be asked is skipped with a warning if there is another") {
     for (const std::string bad : {"fe80::1", "fe80::1%../x", "fe80::1%", "2001:db8::1%eth0"}) {
       const Usable found = usable("nameserver " + bad + "\nnameserver 192.0.2.53\n");
       CHECK_MESSAGE(found.servers == "192.0.2.53:53 ", bad);
@@ -40,7 +40,7 @@ TEST_SUITE("plan/upstreams") {
     }
   }
 
-  TEST_CASE("one with an interface is asked where this c-ares can") {
+  TEST_CASE("a link-local server with an interface is asked if c-ares can") {
     const Usable found = usable("nameserver fe80::1%eth0\nnameserver 192.0.2.53\n");
     const bool can =
         ostiary::upstream::AresUpstream::can_reach(ostiary::upstream::parse_server("fe80::1%eth0").value());
@@ -48,14 +48,14 @@ TEST_SUITE("plan/upstreams") {
     CHECK(found.warnings.size() == (can ? 0 : 1));
   }
 
-  TEST_CASE("where none is left it is an error that names the flag") {
+  TEST_CASE("if no server is left, the error names the flag") {
     const Usable found = usable("nameserver fe80::1\n");
     CHECK(found.error.starts_with("/etc/resolv.conf: the server "));
     CHECK(found.error.ends_with("name another with --upstream"));
     CHECK(usable("").error.empty());
   }
 
-  TEST_CASE("a setting that could hold a password is not repeated") {
+  TEST_CASE("a setting that could contain a password is not repeated") {
     for (const char* text :
          {"user:hunter2@192.0.2.53", "https://user:hun,ter2@dns.example", "hun,ter2@192.0.2.53"}) {
       const auto refused = parse_upstreams({text, "OSTIARY_UPSTREAM"});

@@ -1,4 +1,4 @@
-// What a plan warns of besides telemetry.
+// The warnings of a plan, except those about telemetry.
 #include <algorithm>
 #include <string>
 
@@ -17,7 +17,7 @@ bool warns(const Plan& plan, std::string_view part) {
 }  // namespace
 
 TEST_SUITE("plan/warnings") {
-  TEST_CASE("tells which of the platform's credentials the agent has, without a value") {
+  TEST_CASE("lists the platform credentials that the agent has, without values") {
     for (const char* name : {"ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
                              "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
                              "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -29,7 +29,7 @@ TEST_SUITE("plan/warnings") {
     }
   }
 
-  TEST_CASE("names them together, and none that is empty or of another name") {
+  TEST_CASE("lists them in one warning, without empty ones and other variables") {
     CHECK(warns(
         good_plan({.environment = {"ACTIONS_ID_TOKEN_REQUEST_URL=u", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=t"}}),
         "ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN"));
@@ -38,13 +38,13 @@ TEST_SUITE("plan/warnings") {
               "credentials"));
   }
 
-  TEST_CASE("tells of rules that cover a resolver with DNS over HTTPS, and of wide networks") {
+  TEST_CASE("warns of rules that cover a resolver with DNS over HTTPS, and of large networks") {
     const Plan plan = good_plan({.environment = {"OSTIARY_ALLOW=*.quad9.net,0.0.0.0/1,128.0.0.0/1"}});
     CHECK(warns(plan, "*.quad9.net:443/tcp (OSTIARY_ALLOW) covers dns.quad9.net"));
     CHECK(warns(plan, "100% of the IPv4 internet"));
   }
 
-  TEST_CASE("an allow that is empty, absent, null or nothing but comments leaves the derived hosts alone") {
+  TEST_CASE("an allow that is empty, absent, null or only comments does not change the derived hosts") {
     for (const char* policy :
          {"{}", R"({"allow": []})", R"({"allow": null})", "{\"allow\": [ // a.example\n]}",
           "{\"allow\": [ /* \"a.example\" */ ]}", "{ // \"allow\": [\"*\"]\n}"}) {

@@ -1,4 +1,4 @@
-// What the keeper makes of secrets leaves none behind in memory that it gives back.
+// Memory that the keeper frees contains no secret.
 
 #include <doctest/doctest.h>
 
@@ -24,7 +24,7 @@ config::Environment filled() {
 }  // namespace
 
 TEST_SUITE("plan/wiped_secrets") {
-  TEST_CASE("what is given back with a secret in it is seen here") {
+  TEST_CASE("the test detects freed memory that contains a secret") {
     const FreedMemory freed(secret);
     {
       const std::string plain = std::string("TOKEN=") + secret;
@@ -32,7 +32,7 @@ TEST_SUITE("plan/wiped_secrets") {
     CHECK(freed.count() > 0);
   }
 
-  TEST_CASE("an environment that grows, changes and ends") {
+  TEST_CASE("an environment that grows, changes and is destroyed leaves no secret") {
     const FreedMemory freed(secret);
     {
       config::Environment environment = filled();
@@ -47,7 +47,7 @@ TEST_SUITE("plan/wiped_secrets") {
     CHECK(freed.count() == 0);
   }
 
-  TEST_CASE("the agent's environment, and the session's file that holds it") {
+  TEST_CASE("the agent's environment and the session file leave no secret") {
     const auto config = config::good_config(
         {.environment = {std::string("ANTHROPIC_API_KEY=") + secret, std::string("GITHUB_TOKEN=") + secret,
                          std::string("OTEL_EXPORTER_OTLP_HEADERS=x-key=") + secret,

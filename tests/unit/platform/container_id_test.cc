@@ -14,7 +14,7 @@ const std::string layer = "3a98" + std::string(60, 'b');
 }  // namespace
 
 TEST_SUITE("platform/container_id") {
-  TEST_CASE("finds Docker's, and not the name of the image's layer or of a volume") {
+  TEST_CASE("finds Docker's ID, and not the name of a layer or a volume") {
     const std::string mounts =
         "736 735 0:61 / / rw,relatime master:282 - overlay overlay "
         "rw,lowerdir=/var/lib/docker/overlay2/l/AB:/var/lib/"
@@ -33,12 +33,12 @@ TEST_SUITE("platform/container_id") {
     CHECK(find_container_id(mounts) == id);
   }
 
-  TEST_CASE("finds Podman's") {
+  TEST_CASE("finds Podman's ID") {
     CHECK(find_container_id("601 600 0:45 /containers/overlay-containers/" + id +
                             "/userdata/hostname /etc/hostname rw,nosuid - tmpfs tmpfs rw") == id);
   }
 
-  TEST_CASE("finds none where the engine did not say one") {
+  TEST_CASE("finds none if the engine does not provide one") {
     CHECK(find_container_id("").empty());
     CHECK(find_container_id("\n\n").empty());
     CHECK(find_container_id("25 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw\n").empty());

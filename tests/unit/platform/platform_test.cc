@@ -18,7 +18,7 @@ Lookup in(const Environment& environment) {
   };
 }
 
-// "key=value <source>" lines, so that a failure shows all of them.
+// Lines "key=value <source>", so that a failure shows all of them.
 std::string attributes_of(const Environment& environment, const HostFacts& facts = {}) {
   std::string lines;
   for (const auto& [key, value, source] : detect(in(environment), facts).attributes)
@@ -31,7 +31,7 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_SUITE("platform/platform") {
-  TEST_CASE("says nothing where there is no platform") {
+  TEST_CASE("gives no attributes without a platform") {
     const Environment environment{
         {"FLY_REGION", "ams"}, {"POD_NAME", "p"}, {"GITHUB_SHA", "1"}, {"CODER", "false"}};
     const HostFacts facts{.host_name = "h", .service_account_namespace = "n", .container_id = "c"};
@@ -39,7 +39,7 @@ TEST_SUITE("platform/platform") {
     CHECK(detect(in(environment), facts).platforms.empty());
   }
 
-  TEST_CASE("Fly") {
+  TEST_CASE("Fly's attributes") {
     const Environment environment{{"FLY_MACHINE_ID", "148e"},
                                   {"FLY_APP_NAME", "my-app"},
                                   {"FLY_REGION", "ams"},
@@ -56,7 +56,7 @@ TEST_SUITE("platform/platform") {
     CHECK(detect(in(environment), {}).platforms == Names{"Fly"});
   }
 
-  TEST_CASE("a Coder workspace, by either sign, with what its template sets") {
+  TEST_CASE("a Coder workspace is detected by either variable, with its template's attributes") {
     Environment environment{{"CODER", "true"}, {"CODER_WORKSPACE_OWNER_NAME", "ann"}};
     CHECK(attributes_of(environment) == "coder.workspace_owner=ann <Coder (CODER_WORKSPACE_OWNER_NAME)>\n");
     environment = {{"CODER_WORKSPACE_NAME", "dev"},
@@ -70,7 +70,7 @@ TEST_SUITE("platform/platform") {
           "coder.template_name=k8s <Coder (CODER_TEMPLATE_NAME)>\n");
   }
 
-  TEST_CASE("a pod is known by its host name and service account where nothing better is set") {
+  TEST_CASE("a pod uses its host name and service account if nothing better is set") {
     Environment environment{{"KUBERNETES_SERVICE_HOST", "10.0.0.1"}};
     const HostFacts facts{.host_name = "pod-7", .service_account_namespace = "team"};
     CHECK(attributes_of(environment, facts) ==
@@ -84,7 +84,7 @@ TEST_SUITE("platform/platform") {
           "k8s.pod.uid=u <Kubernetes (POD_UID)>\n");
   }
 
-  TEST_CASE("a devcontainer in a codespace") {
+  TEST_CASE("a dev container in a codespace has the attributes of both") {
     const Environment environment{{"CODESPACES", "true"},
                                   {"CODESPACE_NAME", "fuzzy-owl"},
                                   {"GITHUB_REPOSITORY", "o/r"},
@@ -96,7 +96,7 @@ TEST_SUITE("platform/platform") {
     CHECK(attributes_of({{"DEVCONTAINER", "true"}}) == "devcontainer=true <devcontainer>\n");
   }
 
-  TEST_CASE("GitHub Actions") {
+  TEST_CASE("GitHub Actions' attributes") {
     CHECK(attributes_of({{"GITHUB_ACTIONS", "true"},
                          {"GITHUB_WORKFLOW", "CI ü"},
                          {"GITHUB_RUN_ID", "12"},
@@ -108,7 +108,7 @@ TEST_SUITE("platform/platform") {
           "vcs.ref.head.revision=abc <GitHub Actions (GITHUB_SHA)>\n");
   }
 
-  TEST_CASE("a container's id is told where it can be read") {
+  TEST_CASE("a container's ID is an attribute if it can be read") {
     CHECK(attributes_of({}, {.container_id = "0f", .has_dockerenv = true}) ==
           "container.id=0f <Docker (container id)>\n");
     CHECK(attributes_of({}, {.container_id = "0f", .has_containerenv = true}) ==
@@ -116,7 +116,7 @@ TEST_SUITE("platform/platform") {
     CHECK(attributes_of({}, {.has_dockerenv = true}).empty());
   }
 
-  TEST_CASE("several platforms hold at once, each named once") {
+  TEST_CASE("several platforms can apply at once, each named once") {
     const Environment environment{
         {"CODER", "true"}, {"CODER_WORKSPACE_NAME", "dev"}, {"KUBERNETES_SERVICE_HOST", "x"}};
     CHECK(detect(in(environment), {.has_dockerenv = true}).platforms ==

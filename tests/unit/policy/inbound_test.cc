@@ -31,7 +31,7 @@ TEST_SUITE("policy/inbound") {
     CHECK(inbound("10.0.0.0/8:22-25") == "10.0.0.0/8:22-25/tcp");
   }
 
-  TEST_CASE("every network is a port alone, and Docker's form another") {
+  TEST_CASE("the error for every network, or for Docker's form, says what to write instead") {
     for (const char* text : {"*:22", "0.0.0.0/0:22", "[::/0]:22", "0.0.0.0:22"})
       CHECK(inbound(text) ==
             "\"" + std::string(text) + "\" names every network: write 22 alone to open it to all");
@@ -41,7 +41,7 @@ TEST_SUITE("policy/inbound") {
                 "\" is Docker's HOST:CONTAINER; a port here is the container's own: write 22");
   }
 
-  TEST_CASE("a port behind a network is open to that network alone") {
+  TEST_CASE("a port after a network is open to that network only") {
     CHECK(inbound("[fdaa::/16]:22") == "[fdaa::/16]:22/tcp");
     CHECK(inbound("10.0.0.0/8:3000/tcp") == "10.0.0.0/8:3000/tcp");
     CHECK(inbound("10.0.0.0/8:3000/udp") == "10.0.0.0/8:3000/udp");
@@ -49,12 +49,12 @@ TEST_SUITE("policy/inbound") {
     CHECK(inbound("192.0.2.1:22/udp") == "192.0.2.1:22/udp");
   }
 
-  TEST_CASE("entries stand between commas, each with its own protocol") {
+  TEST_CASE("entries are separated by commas, each with its own protocol") {
     CHECK(inbound("22,5353/udp,10.0.0.0/8:80") ==
           "0.0.0.0/0:22/tcp [::/0]:22/tcp 0.0.0.0/0:5353/udp [::/0]:5353/udp 10.0.0.0/8:80/tcp");
   }
 
-  TEST_CASE("a port behind an entry with a network is refused, with a protocol as without") {
+  TEST_CASE("a port after an entry with a network is refused, with and without a protocol") {
     for (const char* text : {"[fdaa::/16]:22,2222", "[fdaa::/16]:22/udp,2222", "[fdaa::/16]:22,2222/udp"})
       CHECK_MESSAGE(inbound(text).contains("follows an entry with a network"), text);
   }

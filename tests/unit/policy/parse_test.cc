@@ -50,13 +50,13 @@ TEST_SUITE("policy/parse") {
     CHECK(entry("localhost:80") == "localhost:80/tcp");
   }
 
-  TEST_CASE("what is written is what is read again") {
+  TEST_CASE("a written rule reads back the same") {
     for (const char* text :
          {"*.a.example:1-9,443/both", "[2001:db8::/32]:53/udp", "10.0.0.0/8:22/tcp", "a.example:443/tcp"})
       CHECK(entry(text) == text);
   }
 
-  TEST_CASE("tells what is wrong with an entry and what to write instead") {
+  TEST_CASE("the error says what is wrong with an entry and what to write instead") {
     CHECK(entry("") == "an entry is empty; write a host, like \"api.example.com:443\"");
     CHECK(entry("*") == "\"*\" would allow everything; name the hosts, or run without the gate (--gate off)");
     CHECK(entry("*.com") ==
@@ -129,14 +129,14 @@ TEST_SUITE("policy/parse") {
       CHECK_MESSAGE(!entry(text).contains("hunter2"), entry(text));
   }
 
-  TEST_CASE("a preset's rules have the preset and who asked for it as their reason") {
+  TEST_CASE("a preset's rules have the preset and its source as their reason") {
     const auto rules = parse_entry("preset:npm", "--allow", variables());
     REQUIRE(rules->size() == 1);
     CHECK(rules->front().reason == "preset:npm (--allow)");
     CHECK(parse_entry("a.example", "--allow", variables())->front().reason == "--allow");
   }
 
-  TEST_CASE("a comma separates entries, and ports where an entry names them") {
+  TEST_CASE("a comma separates entries, and the ports of an entry") {
     CHECK(list("") == "");
     CHECK(list("a.example") == "a.example:443/tcp");
     CHECK(list("a.example:22,443,b.example") == "a.example:22,443/tcp b.example:443/tcp");
@@ -174,7 +174,7 @@ TEST_SUITE("policy/parse") {
     CHECK((*rules)[2].need == Need::required);
   }
 
-  TEST_CASE("names the line of what is wrong in a policy file") {
+  TEST_CASE("the error names the line in a policy file") {
     CHECK(joined(allow("[\n\"*\"]")).starts_with("line 2: \"*\" would allow everything"));
     CHECK(joined(allow("[\n{\"host\": \"a.example\",\n\"port\": 1}]")) ==
           "line 3: unknown key \"port\": did you mean \"ports\"?");

@@ -26,7 +26,7 @@ std::vector<Rule> many_rules(size_t count) {
   return rules;
 }
 
-// Half of them allowed, spread over all the rules.
+// Half of them are allowed, spread over all rules.
 std::vector<std::string> questions(size_t rules) {
   std::vector<std::string> names;
   for (size_t i = 0; i < 1000; ++i) {
@@ -70,7 +70,7 @@ TEST_SUITE("policy/benchmark") {
       MESSAGE(count, " rules: ", nanoseconds, " ns a decision, ", policy.memory() / count,
               " octets a rule, compiled in ", compiled.count(), " ms");
     }
-    // A look at every rule would cost ten thousand times as much.
+    // Checking every rule would take ten thousand times as long.
     CHECK(costs.back() < 100 * costs.front());
   }
 }

@@ -16,7 +16,7 @@ std::vector<Rule> rules_of(std::string_view list) {
   return parse_list(list, "test", variables()).value();
 }
 
-// "deny", or what is granted, "tcp/443 udp/53-54"; "!" where private addresses are
+// "deny", or what is granted, such as "tcp/443 udp/53-54"; "!" marks private addresses
 std::string said(const Policy& policy, std::string_view name) {
   const Decision decision = policy.decide(name);
   if (decision.verdict == Verdict::deny) return "deny";
@@ -30,7 +30,7 @@ std::string said(const Policy& policy, std::string_view name) {
   return written;
 }
 
-// The same answer, found by looking at every rule.
+// The same answer, from a check of every rule.
 bool matches(const Rule& rule, std::string_view name) {
   if (const auto* exact = std::get_if<ostiary::inet::HostName>(&rule.subject)) return exact->text() == name;
   const auto* wildcard = std::get_if<Wildcard>(&rule.subject);
@@ -61,7 +61,7 @@ TEST_SUITE("policy/policy") {
     CHECK(policy.decide(*ostiary::inet::HostName::parse("A.Example.Org.")).verdict == Verdict::allow);
   }
 
-  TEST_CASE("a text that is no name is denied, also under a wildcard") {
+  TEST_CASE("a text that is not a name is denied, also under a wildcard") {
     const Policy policy = Policy::compile(rules_of("*.example.org"));
     for (const char* name : {".example.org", "..example.org", "a..example.org", "a.example.org.", ".", ".."})
       CHECK_MESSAGE(said(policy, name) == "deny", name);
@@ -71,7 +71,7 @@ TEST_SUITE("policy/policy") {
     CHECK(said(policy, deep + deep + "example.org") == "deny");
   }
 
-  TEST_CASE("all rules that match a name count together") {
+  TEST_CASE("all rules that match a name add up") {
     std::vector<Rule> rules = rules_of(
         "a.b.example.com:22,*.b.example.com:443-450,*.example.com:446-460,*.example.com:53/"
         "udp,other.example.com:1");
@@ -111,14 +111,14 @@ TEST_SUITE("policy/policy") {
     CHECK(grants[1].prefix.text() == "2001:db8::1/128");
   }
 
-  TEST_CASE("answers stay valid when the policy moves") {
+  TEST_CASE("decisions stay valid when the policy object is moved") {
     Policy policy = Policy::compile(rules_of("a.example"));
     const Decision decision = policy.decide("a.example");
     const Policy moved = std::move(policy);
     CHECK(decision.grants.data() == moved.decide("a.example").grants.data());
   }
 
-  TEST_CASE("says the same as a look at every rule") {
+  TEST_CASE("gives the same result as a check of every rule") {
     std::vector<Rule> rules;
     std::vector<std::string> names;
     uint32_t random = 1;

@@ -20,7 +20,7 @@ TEST_SUITE("policy/presets") {
     }
   }
 
-  TEST_CASE("a cloud's preset is for the session's region alone") {
+  TEST_CASE("a cloud's preset is for the session's region only") {
     const auto bedrock = expand_preset("aws-bedrock", variables({{"AWS_DEFAULT_REGION", "eu-west-3"}}));
     CHECK(std::ranges::find(*bedrock, "bedrock-runtime.eu-west-3.amazonaws.com") != bedrock->end());
     CHECK(expand_preset("google-vertex", variables({{"CLOUD_ML_REGION", "global"}}))->front() ==
@@ -29,7 +29,7 @@ TEST_SUITE("policy/presets") {
     CHECK(*vertex_host("us-east5") == "us-east5-aiplatform.googleapis.com");
   }
 
-  TEST_CASE("asks for the region where it is missing or is none") {
+  TEST_CASE("the error asks for the region if it is missing or invalid") {
     CHECK(expand_preset("aws-bedrock", variables()).error().message ==
           "preset:aws-bedrock: needs a region: set AWS_REGION, like us-east-1");
     for (const char* region : {"evil.example/", "a.b", "*", "US", "-a", "a:22"}) {

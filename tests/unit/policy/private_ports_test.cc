@@ -1,4 +1,4 @@
-// Permission for private addresses belongs to the ports of a rule.
+// `private` belongs to the ports of a rule.
 #include <bitset>
 #include <string>
 #include <vector>
@@ -21,7 +21,7 @@ Rule rule_of(std::string_view entry, Answers answers) {
   return rule;
 }
 
-// The ports of a name that are open at an address of this kind, "80 4318".
+// The ports of a name that are open at an address of this class, such as "80 4318".
 std::string ports_at(const Policy& policy, std::string_view name, AddressClass reach) {
   ostiary::inet::PortSet ports;
   for (const Grant& grant : policy.decide(name).grants)
@@ -42,7 +42,7 @@ Policy policy_of(std::string_view list) {
 }  // namespace
 
 TEST_SUITE("policy/private_ports") {
-  TEST_CASE("private addresses have the ports of the rules that say private, public ones have all") {
+  TEST_CASE("private addresses have the ports of rules with private, public ones have all ports") {
     const Policy policy =
         Policy::compile(std::vector{rule_of("c.corp.example:4318", Answers::private_too),
                                     rule_of("*.corp.example:80,443", Answers::public_only)});
@@ -52,13 +52,13 @@ TEST_SUITE("policy/private_ports") {
     CHECK(ports_at(policy, "d.corp.example", AddressClass::public_internet) == "80,443");
   }
 
-  TEST_CASE("no name leads to a metadata service") {
+  TEST_CASE("no name resolves to a metadata service") {
     const Policy policy = Policy::compile(std::vector{rule_of("m.example:80/both", Answers::private_too)});
     CHECK(ports_at(policy, "m.example", AddressClass::metadata).empty());
     CHECK(ports_at(policy, "m.example", AddressClass::link_local) == "80");
   }
 
-  TEST_CASE("grants hold each port once, whichever way the rules overlap") {
+  TEST_CASE("grants contain each port once, with any overlap of rules") {
     for (unsigned bits = 0; bits < 4096; ++bits) {
       std::vector<Rule> rules;
       std::bitset<16> all;
@@ -84,14 +84,14 @@ TEST_SUITE("policy/private_ports") {
     }
   }
 
-  TEST_CASE("the last port of all may be private") {
+  TEST_CASE("port 65535 may be private") {
     const Policy policy = Policy::compile(std::vector{rule_of("a.example:65000-65535", Answers::public_only),
                                                       rule_of("a.example:65535", Answers::private_too)});
     CHECK(ports_at(policy, "a.example", AddressClass::private_network) == "65535");
     CHECK(ports_at(policy, "a.example", AddressClass::public_internet) == "65000-65535");
   }
 
-  TEST_CASE("a network holds everything but the metadata services inside it") {
+  TEST_CASE("a network contains everything except the metadata services inside it") {
     const Policy policy =
         policy_of("169.254.0.0/16:80,100.64.0.0/10:80,[fd00:ec2::/32]:80,[64:ff9b::/96]:80,128.0.0.0/1");
     for (const char* address : {"169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200",
@@ -104,7 +104,7 @@ TEST_SUITE("policy/private_ports") {
     CHECK(policy.static_grants().size() < 400);
   }
 
-  TEST_CASE("a rule for that very address opens a metadata service, beside a network or alone") {
+  TEST_CASE("a rule for the address itself allows a metadata service, with or without a network") {
     CHECK(holds(policy_of("169.254.169.254:80"), "169.254.169.254"));
     CHECK(holds(policy_of("169.254.0.0/16:80,169.254.169.254:80"), "169.254.169.254"));
     CHECK(holds(policy_of("169.254.169.254/32:80"), "169.254.169.254"));

@@ -26,7 +26,7 @@ std::string refusal(std::string_view entry) {
 }  // namespace
 
 TEST_SUITE("policy/warnings") {
-  TEST_CASE("tells of each rule that covers a resolver which speaks DNS over HTTPS") {
+  TEST_CASE("warns of each rule that covers a resolver with DNS over HTTPS") {
     for (const char* rule :
          {"dns.google", "cloudflare-dns.com", "mozilla.cloudflare-dns.com", "dns.quad9.net",
           "doh.opendns.com", "dns.nextdns.io", "*.cloudflare-dns.com", "*.quad9.net:853", "*.opendns.com",
@@ -39,13 +39,13 @@ TEST_SUITE("policy/warnings") {
     CHECK(warnings_of("dns.google,*.quad9.net").contains("*.quad9.net:443"));
   }
 
-  TEST_CASE("says nothing of names beside them") {
+  TEST_CASE("gives no warning for similar names") {
     CHECK(warnings_of("google.com,*.google.com:80,api.nextdns.io,quad9.net,8.8.7.0/24,[2606:4800::/32]")
               .find("dns64") == std::string::npos);
     CHECK(warnings_of("api.nextdns.io,quad9.net,8.8.7.0/24,[2606:4800::/32],xdns.google").empty());
   }
 
-  TEST_CASE("tells of networks that together cover more than a sixteenth of the internet") {
+  TEST_CASE("warns of networks that together cover more than a sixteenth of the Internet") {
     CHECK(warnings_of("0.0.0.0/1,128.0.0.0/1")
               .contains("(the widest is 0.0.0.0/1) cover 100% of the IPv4 internet"));
     CHECK(warnings_of("16.0.0.0/4,32.0.0.0/8").contains("cover 7% of the IPv4 internet"));
@@ -55,21 +55,21 @@ TEST_SUITE("policy/warnings") {
               .contains("cover 13% of the IPv6"));
   }
 
-  TEST_CASE("counts no address twice, and nothing that is not the internet") {
+  TEST_CASE("counts no address twice, and only Internet addresses") {
     CHECK(warnings_of("16.0.0.0/4,16.0.0.0/5,16.1.0.0/16:22,17.0.0.0/8:1").empty());
     CHECK(warnings_of("10.0.0.0/8,192.168.0.0/16,172.16.0.0/12").empty());
     CHECK(warnings_of("[fc00::/7],[fe80::/10]").empty());
     CHECK(warnings_of("16.0.0.0/4:22,16.0.0.0/4:443").empty());
   }
 
-  TEST_CASE("tells of a wildcard over names that a provider's customers have") {
+  TEST_CASE("warns of a wildcard over names of a provider's customers") {
     CHECK(warnings_of("*.github.io").contains("any customer of github.io"));
     CHECK(warnings_of("*.s3.amazonaws.com").contains("any customer of s3.amazonaws.com"));
     CHECK(warnings_of("me.github.io,*.me.github.io,*.example.com").empty());
     CHECK(warnings_of("preset:github").empty());
   }
 
-  TEST_CASE("a wildcard over what registries sell is refused, with what to write instead") {
+  TEST_CASE("a wildcard over a public suffix is refused, with what to write instead") {
     CHECK(refusal("*.co.uk") ==
           "\"*.co.uk\" would allow every domain that is registered under \"co.uk\"; name the domain as well, "
           "like \"*.example.co.uk\"");
@@ -82,7 +82,7 @@ TEST_SUITE("policy/warnings") {
       CHECK_MESSAGE(refusal(entry) == "allowed", entry);
   }
 
-  TEST_CASE("an entry is not repeated where a comma could have cut a password in two") {
+  TEST_CASE("an entry is not repeated if a comma could have split a password") {
     for (const char* text :
          {"user:hun,ter2@a.example", "https://user:hun,ter2@a.example", "user:hunter2@a.example"}) {
       const auto rules = parse_list(text, "OSTIARY_ALLOW", variables());

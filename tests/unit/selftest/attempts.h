@@ -1,4 +1,4 @@
-// selftest/attempts.h: what the self-test's tests have in common.
+// selftest/attempts.h: common code of the self-test's tests.
 #pragma once
 
 #include <algorithm>
@@ -45,7 +45,7 @@ inline selftest::Targets targets(const FakeServer& gate) {
           .patience = std::chrono::milliseconds(300)};
 }
 
-// The names of those with that outcome, one a line.
+// The names of the attempts with that outcome, one per line.
 inline std::string names(const std::vector<Attempt>& attempts, Outcome outcome) {
   std::string text;
   for (const Attempt& each : attempts)
@@ -60,8 +60,8 @@ inline std::string describe(const std::vector<Attempt>& attempts) {
   return text;
 }
 
-// Every attempt a confined child makes, with its outcome, whatever that is. What is unanswered counts as
-// escaped, since nothing here shows otherwise.
+// Every attempt of a confined child, with its outcome. An unanswered attempt counts as escaped,
+// because these tests do not count packets.
 inline std::vector<Attempt> attempts_of(const confine::Identity& identity, const selftest::Targets& targets) {
   struct Work {
     selftest::Probe* probe;

@@ -27,7 +27,7 @@ Message empty_answer(const Message& question, dns::Rcode rcode) {
 }  // namespace
 
 TEST_SUITE("selftest/denial") {
-  TEST_CASE("the question is one that a gate can read, about a name of nobody's, and never the same") {
+  TEST_CASE("the question is valid, its name does not exist, and it is different each time") {
     const auto first = UnlistedName::make();
     const auto second = UnlistedName::make();
     REQUIRE(first);
@@ -39,7 +39,7 @@ TEST_SUITE("selftest/denial") {
     CHECK(std::get<dns::Query>(reading).name.text().ends_with(".ostiary-self-test.invalid"));
   }
 
-  TEST_CASE("only NXDOMAIN and REFUSED are a denial") {
+  TEST_CASE("only NXDOMAIN and REFUSED count as a denial") {
     const auto name = UnlistedName::make();
     REQUIRE(name);
     const Message question = query(*name);
@@ -53,9 +53,9 @@ TEST_SUITE("selftest/denial") {
     const inet::IpAddress found = inet::IpAddress::v4({192, 0, 2, 7});
     address.resize(
         dns::write_addresses(address, envelope_of(question), std::span(&found, 1), std::chrono::seconds(60)));
-    const Finding told = judge(address, *name);
-    CHECK(told.outcome == Outcome::escaped);
-    CHECK(told.detail.contains("192.0.2.7"));
+    const Finding finding = judge(address, *name);
+    CHECK(finding.outcome == Outcome::escaped);
+    CHECK(finding.detail.contains("192.0.2.7"));
   }
 
   TEST_CASE("an answer to another question, or none at all, is no denial") {

@@ -52,7 +52,7 @@ SocketWaiver waiver(std::string_view text) {
 }  // namespace
 
 TEST_SUITE("selftest/doors") {
-  TEST_CASE("a socket of any type that lets in is an escape, in one line with the flag that waives it") {
+  TEST_CASE("a socket of any type that accepts is an escape, with the flag that allows it") {
     const testing::Scratch scratch;
     for (const int type : {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM}) {
       const std::string path = scratch.path("socket") + std::to_string(type);
@@ -67,7 +67,7 @@ TEST_SUITE("selftest/doors") {
     }
   }
 
-  TEST_CASE("a full queue of connections is an escape, and nobody behind a name is none") {
+  TEST_CASE("a full connection queue is an escape, and a name without a listener is not") {
     const testing::Scratch scratch;
     const std::string path = scratch.path("full");
     {
@@ -79,7 +79,7 @@ TEST_SUITE("selftest/doors") {
     CHECK(try_one(std::string(200, '/')).outcome == Outcome::held);
   }
 
-  TEST_CASE("abstract names are found and waived as @name") {
+  TEST_CASE("abstract names are found and allowed as @name") {
     using namespace std::string_literals;
     const std::string name = "\0ostiary-doors-test"s;
     for (const int type : {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM}) {
@@ -91,7 +91,7 @@ TEST_SUITE("selftest/doors") {
     }
   }
 
-  TEST_CASE("a path is told and waived without the links that lead to it") {
+  TEST_CASE("a path is reported and allowed without its symlinks") {
     const testing::Scratch scratch;
     std::filesystem::create_directory(scratch.path("real"));
     std::filesystem::create_directory_symlink(scratch.path("real"), scratch.path("link"));
@@ -100,7 +100,7 @@ TEST_SUITE("selftest/doors") {
     CHECK(try_one(scratch.path("real/s"), {waiver(scratch.path("link/s"))}).outcome == Outcome::held);
   }
 
-  TEST_CASE("what cannot be listed is not held") {
+  TEST_CASE("a directory that cannot be listed does not count as held") {
     CHECK(try_doors({.names = {}, .cut_short = {}, .failure = "why"}, "/", {}).outcome == Outcome::escaped);
   }
 
@@ -111,7 +111,7 @@ TEST_SUITE("selftest/doors") {
       CHECK_FALSE(SocketWaiver::parse(bad));
   }
 
-  TEST_CASE("sockets are found to a depth, and a place with more in it is named") {
+  TEST_CASE("sockets are found up to a depth, and a deeper directory is named") {
     const testing::Scratch scratch;
     const std::string deep = scratch.path("1/2/3");
     std::filesystem::create_directories(deep + "/4");

@@ -1,4 +1,5 @@
-// selftest/fake_gate.h: a process that listens where the gate does and answers every question alike.
+// selftest/fake_gate.h: a process that listens where the gate does and gives the same answer to
+// every question.
 #pragma once
 
 #include <array>
@@ -51,7 +52,7 @@ class FakeServer {
     Mark mark = Mark::gate;
   };
 
-  // On the host this thread is on.
+  // On the host of this thread.
   FakeServer(std::initializer_list<Listener> listeners, const Life& life) {
     for (const Listener& each : listeners) {
       udp_.push_back(bound(each.address, each.port, SOCK_DGRAM, life.mark));
@@ -114,7 +115,7 @@ class FakeServer {
       ::sendto(fd, room.data(), length, 0, peer, size);
   }
 
-  // The connection stays open for as long as the process lives.
+  // The connection stays open until the process ends.
   static void answer_connection(int fd, Reply reply) {
     const int connection = ::accept(fd, nullptr, nullptr);
     if (connection < 0) return;

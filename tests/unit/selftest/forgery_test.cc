@@ -1,4 +1,4 @@
-// A packet with another host's source gets no answer, which would carry it there.
+// A packet with another host's source gets no reply, because the reply would go to that host.
 
 #include "selftest/forgery.h"
 
@@ -13,7 +13,7 @@ using namespace ostiary;
 using namespace ostiary::test;
 
 TEST_SUITE("selftest/forgery") {
-  TEST_CASE("without rules every forgery that the kernel makes comes as far as leaving") {
+  TEST_CASE("without rules every forged packet that the kernel makes leaves") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -33,7 +33,7 @@ TEST_SUITE("selftest/forgery") {
     }
   }
 
-  TEST_CASE("where refusals leave, every forgery is named; where such packets are dropped in silence, none") {
+  TEST_CASE("if refusals leave, every forged packet is reported; if they are dropped, none") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -66,7 +66,7 @@ TEST_SUITE("selftest/forgery") {
     }
   }
 
-  TEST_CASE("what others send at the same time ends nothing") {
+  TEST_CASE("packets of other processes at the same time do not fail the self-test") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);

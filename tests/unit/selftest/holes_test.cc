@@ -1,4 +1,4 @@
-// One hole at a time: the attempt that is meant to find it does.
+// Rulesets with one hole each: the attempt for that hole finds it.
 
 #include <algorithm>
 
@@ -14,13 +14,13 @@ using namespace ostiary::test;
 
 namespace {
 
-// Forged packets are told by what leaves meanwhile, and forgery_test.cc is about them.
+// Detected by counting packets; forgery_test.cc tests these.
 bool is_forgery(const Attempt& attempt) {
   return attempt.name.starts_with("a forged source") || attempt.name.starts_with("a routing header") ||
          attempt.name.starts_with("a source route");
 }
 
-// Those that escaped, and no other.
+// Expects exactly these attempts to escape.
 void expect_escaped(const std::vector<Attempt>& attempts, std::vector<std::string> expected) {
   INFO(describe(attempts));
   std::vector<std::string> escaped;
@@ -56,7 +56,7 @@ void insert_rule(const std::string& rule) {
   run("nft 'insert rule inet ostiary output " + rule + "'");
 }
 
-// The unlisted addresses and those of the other name servers, on a host that has them.
+// Adds the unlisted addresses and those of the other name servers to a host.
 void take_the_internet(const Host& host) {
   const On on(host);
   run("for a in 192.0.2.213/32 198.51.100.53/32; do ip addr replace $a dev lo; done");
@@ -66,7 +66,7 @@ void take_the_internet(const Host& host) {
 }  // namespace
 
 TEST_SUITE("selftest/holes") {
-  TEST_CASE("without rules everything that has a route gets out, answered or not") {
+  TEST_CASE("without rules everything with a route gets out, answered or not") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -88,7 +88,7 @@ TEST_SUITE("selftest/holes") {
     CHECK(refused.error().message.starts_with("self-test: TCP to an unlisted IPv4 address got out: "));
   }
 
-  TEST_CASE("a refusal by somebody else's ICMP is not taken for ours") {
+  TEST_CASE("an ICMP refusal of another host is not mistaken for ours") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     {
@@ -101,7 +101,7 @@ TEST_SUITE("selftest/holes") {
     const FakeGate gate;
     apply_rules();
     insert_rule("meta l4proto tcp accept");
-    // Knows its neighbours from here on.
+    // From here on it knows its neighbours.
     for (const char* address : {"192.0.2.213", "2001:db8:ffff::d5"}) CHECK(tcp_error(address, 443) != 0);
     const auto attempts = attempts_of(nobody, targets(gate));
     for (const char* name : {"TCP to an unlisted IPv4 address", "TCP to an unlisted IPv6 address"}) {
@@ -111,7 +111,7 @@ TEST_SUITE("selftest/holes") {
     }
   }
 
-  TEST_CASE("a neighbour that does not answer has refused nothing") {
+  TEST_CASE("a neighbour that does not answer does not count as a refusal") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -128,7 +128,7 @@ TEST_SUITE("selftest/holes") {
     }
   }
 
-  TEST_CASE("a connection that opens is named") {
+  TEST_CASE("a connection that succeeds is reported") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     UniqueFd server;
@@ -146,7 +146,7 @@ TEST_SUITE("selftest/holes") {
                     "UDP-Lite to an unlisted IPv4 address"});
   }
 
-  TEST_CASE("a rule too many lets one attempt out, and that one is named") {
+  TEST_CASE("one additional rule lets one attempt out, which is reported") {
     if (!can_make_hosts_as_real_root()) return;
     const std::pair<const char*, std::vector<std::string>> holes[] = {
         {"ip daddr 169.254.169.254 accept", {"TCP to the IPv4 metadata service"}},
@@ -172,7 +172,7 @@ TEST_SUITE("selftest/holes") {
     }
   }
 
-  TEST_CASE("a chain that accepts what it does not refuse lets out everything") {
+  TEST_CASE("a chain with the policy accept lets everything out") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -184,7 +184,7 @@ TEST_SUITE("selftest/holes") {
                                 "UDP-Lite to an unlisted * address", "TCP to the * metadata service"}));
   }
 
-  TEST_CASE("another server's NXDOMAIN is a lookup that got out") {
+  TEST_CASE("NXDOMAIN from another server means that the lookup got out") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     take_the_internet(wire.outside);
@@ -198,7 +198,7 @@ TEST_SUITE("selftest/holes") {
     const FakeGate gate;
     apply_rules();
     run("nft flush chain inet ostiary nat");
-    expect_escaped(attempts_of(nobody, targets(gate)), {});  // refused in place of redirected
+    expect_escaped(attempts_of(nobody, targets(gate)), {});  // refused instead of redirected
     insert_rule("meta l4proto { tcp, udp } th dport 53 accept");
     insert_rule("ct state established accept");
     expect_escaped(attempts_of(nobody, targets(gate)),
@@ -206,7 +206,7 @@ TEST_SUITE("selftest/holes") {
                                 "an unlisted name at another server, TCP over *"}));
   }
 
-  TEST_CASE("a gate that does not deny is found, whatever it says instead") {
+  TEST_CASE("a gate that does not deny is detected, with any answer") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -222,7 +222,7 @@ TEST_SUITE("selftest/holes") {
     expect_escaped(attempts_of(nobody, targets(gate)), {});
   }
 
-  TEST_CASE("a gate that is not there is found") {
+  TEST_CASE("a missing gate is detected") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -239,41 +239,41 @@ TEST_SUITE("selftest/holes") {
     CHECK(find(attempts, "ending the gate").outcome == Outcome::escaped);
   }
 
-  TEST_CASE("a gate of the agent's own user can be ended and read") {
+  TEST_CASE("a gate with the agent's user is detected: the agent could end and read it") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
     apply_rules();
     for (const auto* agent : {&nobody, &root}) {
       const FakeGate gate({.uid = agent->uid, .dumpable = 1});
-      // Root keeps no power over a process with more capabilities than its own.
+      // Root has no power over a process with more capabilities than its own.
       std::vector<std::string> expected{"ending the gate"};
       if (agent->uid != 0) expected.push_back("reading the gate's memory");
       expect_escaped(attempts_of(*agent, targets(gate)), expected);
     }
   }
 
-  TEST_CASE("a secret that the agent can read is found; one that root alone can read is held") {
+  TEST_CASE("a secret that the agent can read is detected; one that only root can read is held") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
     const FakeGate gate;
     apply_rules();
     const std::string path = "/tmp/ostiary-self-test-" + std::to_string(::getpid());
-    selftest::Targets told = targets(gate);
-    told.root_only_file = path;
+    selftest::Targets adjusted = targets(gate);
+    adjusted.root_only_file = path;
     for (const auto& [mode, outcome] :
          {std::pair<mode_t, Outcome>{0600, Outcome::held}, {0644, Outcome::escaped}}) {
       std::ofstream(path) << "secret";
       REQUIRE(::chmod(path.c_str(), mode) == 0);
-      CHECK(find(attempts_of(nobody, told), "reading a file of root's").outcome == outcome);
+      CHECK(find(attempts_of(nobody, adjusted), "reading a file of root's").outcome == outcome);
       ::unlink(path.c_str());
     }
-    CHECK(find(attempts_of(nobody, told), "reading a file of root's").outcome == Outcome::held);
-    CHECK(find(attempts_of(root, told), "reading a file of root's").outcome == Outcome::not_applicable);
+    CHECK(find(attempts_of(nobody, adjusted), "reading a file of root's").outcome == Outcome::held);
+    CHECK(find(attempts_of(root, adjusted), "reading a file of root's").outcome == Outcome::not_applicable);
   }
 
-  TEST_CASE("an agent that was not confined gets what takes privilege") {
+  TEST_CASE("an agent that was not confined succeeds with privileged attempts") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -285,7 +285,7 @@ TEST_SUITE("selftest/holes") {
     if (!attempts) FAIL(attempts.error().message);
     std::vector<std::string> expected{"a raw IPv4 socket",  "a raw IPv6 socket", "the gate's mark",
                                       "changing the rules", "ending the gate",   "reading the gate's memory"};
-    // What this kernel has.
+    // The attempts that this kernel supports.
     if (makes_socket(AF_PACKET, SOCK_RAW, 0)) expected.emplace_back("a packet socket");
     if (makes_socket(AF_VSOCK, SOCK_STREAM, 0)) expected.emplace_back("a vsock socket");
     if (makes_socket(AF_INET, SOCK_STREAM, 262)) expected.emplace_back("an MPTCP socket");

@@ -1,5 +1,5 @@
-// Where the gate's upstream is an address of this host, another process may bind it: whether the gate hears
-// it.
+// If the gate's upstream is an address of this host, another process may bind it. Tests whether the
+// gate would accept its answers.
 
 #include "selftest/impostor.h"
 
@@ -31,16 +31,16 @@ struct Boot {
   Boot() { run("echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start"); }
 
   std::vector<Attempt> attempts(const FakeGate& gate) const {
-    selftest::Targets told = targets(gate);
-    told.local_upstreams = {{stub, 53}};
-    return attempts_of(nobody, told);
+    selftest::Targets adjusted = targets(gate);
+    adjusted.local_upstreams = {{stub, 53}};
+    return attempts_of(nobody, adjusted);
   }
 };
 
 }  // namespace
 
 TEST_SUITE("selftest/impostor") {
-  TEST_CASE("an agent whose answers the gate would hear is found") {
+  TEST_CASE("an agent whose answers the gate would accept is detected") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -52,7 +52,7 @@ TEST_SUITE("selftest/impostor") {
     CHECK(impostors(boot.attempts(gate), Outcome::escaped) == both);
   }
 
-  TEST_CASE("an agent that may bind the port is held where the rules refuse its answers") {
+  TEST_CASE("an agent that may bind the port is held if the rules refuse its answers") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);

@@ -18,7 +18,7 @@ std::string texts(const std::vector<SocketName>& names) {
 }  // namespace
 
 TEST_SUITE("selftest/kernel_tables") {
-  TEST_CASE("of the kernel's list those count that others can connect to") {
+  TEST_CASE("the sockets in the kernel's list that others can connect to are returned") {
     constexpr std::string_view table =
         "Num       RefCount Protocol Flags    Type St Inode Path\n"
         "00000000093744e9: 00000003 00000000 00000000 0001 03  1522\n"
@@ -34,7 +34,7 @@ TEST_SUITE("selftest/kernel_tables") {
           "/run/docker.sock\n/run/udev/control\n/run/systemd/notify\n@a service\n/tmp/a b: c\n");
   }
 
-  TEST_CASE("an abstract name that may hold an octet 0 is there with it and without") {
+  TEST_CASE("an abstract name that may contain a zero octet is returned with and without it") {
     const auto names = connectable_sockets("0: 2 0 00010000 0001 01 1 @a@b@\n");
     REQUIRE(names.size() == 2);
     CHECK(names[0].octets() == "\0a@b@"s);
@@ -42,13 +42,13 @@ TEST_SUITE("selftest/kernel_tables") {
     CHECK(names[1].text() == "@a@b@");
   }
 
-  TEST_CASE("what is no line of the list is passed over") {
+  TEST_CASE("invalid lines of the list are ignored") {
     for (const char* line : {"", "\n\n", "x", "0: 2 0 00010000 0001 01 1", "0: 2 0 00010000 0001 01 1 ",
                              "0: 2 0 zz 0001 01 1 /a", "0: 2 0 00010000 x 01 1 /a", "@", "/a"})
       CHECK(connectable_sockets(line).empty());
   }
 
-  TEST_CASE("a mount has a point, whose escapes are undone, and a file system") {
+  TEST_CASE("a mount has an unescaped mount point, and a file system") {
     CHECK(mounts("36 35 98:0 /mnt1 /a\\040b\\134c rw,noatime master:1 - ext3 /dev/root rw,errors=continue\n"
                  "37 35 0:25 /docker.sock /run/docker.sock ro - tmpfs tmpfs rw\n") ==
           std::vector<Mount>{{"/a b\\c", "ext3"}, {"/run/docker.sock", "tmpfs"}});

@@ -1,4 +1,4 @@
-// With the real rules and a gate that denies: everything is held.
+// With the real rules and a gate that denies, all attempts are held.
 
 #include "ostiary/selftest/selftest.h"
 
@@ -14,8 +14,9 @@ using namespace ostiary::test;
 
 namespace {
 
-// Counts what arrives from the wire but for neighbour discovery: all of it, and what could go on from there.
-// The kernel's answer to a forged source has the kernel's own hop limit, and goes to a documentation address.
+// Counts packets that arrive from the wire, except neighbour discovery: all of them, and those that
+// a router could forward. The kernel's reply to a forged source has the kernel's own hop limit, and
+// goes to a documentation address.
 void count_arrivals() {
   run("nft 'table inet count { chain c { type filter hook prerouting priority 0; iifname \"lo\" accept\n "
       "icmpv6 type { 133-136, 143 } accept\n counter comment \"arrivals\"\n "
@@ -28,17 +29,17 @@ bool something_arrived(const Host& host, const std::string& what) {
   return output_of("nft list table inet count | grep " + what + " | grep -v 'packets 0 '") != "";
 }
 
-// A machine that runs other tests as well may be slow to answer.
+// The machine may be slow when it runs other tests too.
 selftest::Targets patient(const FakeGate& gate) {
-  selftest::Targets told = targets(gate);
-  told.patience = std::chrono::seconds(2);
-  return told;
+  selftest::Targets adjusted = targets(gate);
+  adjusted.patience = std::chrono::seconds(2);
+  return adjusted;
 }
 
 }  // namespace
 
 TEST_SUITE("selftest/selftest") {
-  TEST_CASE("behind the rules everything is held, for nobody and for root, and no packet leaves") {
+  TEST_CASE("with the rules everything is held, for an ordinary user and for root, and no packet leaves") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     {
@@ -62,7 +63,7 @@ TEST_SUITE("selftest/selftest") {
     CHECK_FALSE(something_arrived(wire.outside, "far"));
   }
 
-  TEST_CASE("pings are refused by the rules where the kernel lets everybody send them") {
+  TEST_CASE("the rules refuse pings if the kernel allows all users to send them") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -77,7 +78,7 @@ TEST_SUITE("selftest/selftest") {
     }
   }
 
-  TEST_CASE("without routes, without IPv6, and without IPv6 connection tracking everything is held as well") {
+  TEST_CASE("everything is held without routes, without IPv6, and without IPv6 connection tracking") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -102,7 +103,7 @@ TEST_SUITE("selftest/selftest") {
     CHECK(expect_held().contains("not applicable"));
   }
 
-  TEST_CASE("rules of the user's own that refuse earlier do not disturb it") {
+  TEST_CASE("a user's rules that refuse earlier do not disturb it") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -116,8 +117,7 @@ TEST_SUITE("selftest/selftest") {
     CHECK(names(*attempts, Outcome::escaped).empty());
   }
 
-  TEST_CASE(
-      "rules of the user's own that drop do not end it, and nothing is left of how that was found out") {
+  TEST_CASE("a user's rules that drop do not fail it, and the counters that detect them are removed") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     {
@@ -145,17 +145,17 @@ TEST_SUITE("selftest/selftest") {
     CHECK_FALSE(something_arrived(wire.outside, "arrivals"));
   }
 
-  TEST_CASE("a hole is found beside rules of the user's own that drop, whatever they drop") {
+  TEST_CASE("a hole is found in spite of a user's rules that drop any packets") {
     if (!can_make_hosts_as_real_root()) return;
     struct Case {
       const char* hole;   // in our rules
-      const char* chain;  // somebody else's
+      const char* chain;  // another table's chain
     };
     const std::vector<Case> cases{
         {"meta l4proto tcp accept", "output priority 0; meta l4proto icmpv6 icmpv6 type echo-request drop"},
-        // Both go to one address.
+        // Both packets go to one address.
         {"icmpv6 type echo-request accept", "output priority 0; oifname wire tcp dport != 53 drop"},
-        // It is turned elsewhere on its way out, or to a process here.
+        // It is redirected on its way out, or to a local process.
         {"meta l4proto tcp accept",
          "output priority -90; }; chain d { type nat hook output priority -90; "
          "ip daddr 192.0.2.213 tcp dport 443 dnat ip to 203.0.113.77:80"},
@@ -181,7 +181,7 @@ TEST_SUITE("selftest/selftest") {
     }
   }
 
-  TEST_CASE("what the policy permits is not tried") {
+  TEST_CASE("destinations that the policy permits are not tried") {
     if (!can_make_hosts_as_real_root()) return;
     const Wire wire;
     const On on(wire.inside);
@@ -192,9 +192,9 @@ TEST_SUITE("selftest/selftest") {
                                    static_cast<uint8_t>(metadata[0] == '1' ? 32 : 128), IPPROTO_TCP, 80, 80});
     ruleset.addresses.push_back({*inet::IpAddress::parse("0.0.0.0"), 0, IPPROTO_UDP, 1, 65535});
     apply_rules(ruleset);
-    selftest::Targets told = patient(gate);
-    told.permitted = ruleset.addresses;
-    const auto attempts = selftest::run(nobody, told);
+    selftest::Targets adjusted = patient(gate);
+    adjusted.permitted = ruleset.addresses;
+    const auto attempts = selftest::run(nobody, adjusted);
     if (!attempts) FAIL(attempts.error().message);
     const std::string spared = names(*attempts, Outcome::not_applicable);
     CHECK(spared.contains("TCP to the IPv4 metadata service\n"));

@@ -12,7 +12,7 @@ using namespace ostiary::test;
 using namespace ostiary::selftest;
 
 TEST_SUITE("selftest/sent_octets") {
-  TEST_CASE("IPv4's are in the second line of the pair, under their names") {
+  TEST_CASE("IPv4's counters are in the second line of the pair, under their names") {
     CHECK(sent_over_ipv4("TcpExt: A OutOctets\nTcpExt: 1 2\nIpExt: InOctets OutOctets OutMcastOctets "
                          "OutBcastOctets\nIpExt: 5 600 70 8\n") == 678);
     for (const char* broken : {"", "IpExt:", "IpExt: OutOctets\n", "IpExt: OutOctets\nIpExt: 1\n",
@@ -21,14 +21,14 @@ TEST_SUITE("selftest/sent_octets") {
       CHECK_FALSE(sent_over_ipv4(broken));
   }
 
-  TEST_CASE("IPv6's have a line each") {
+  TEST_CASE("each of IPv6's counters has a line") {
     CHECK(sent_over_ipv6("Ip6InOctets \t7\nIp6OutOctets   \t600\nIp6OutMcastOctets \t70\n") == 670);
     for (const char* broken : {"", "Ip6OutOctets 1\n", "Ip6OutOctets x\nIp6OutMcastOctets 1\n",
                                "Ip6OutOctetsX 1\nIp6OutMcastOctets 1\n"})
       CHECK_FALSE(sent_over_ipv6(broken));
   }
 
-  TEST_CASE("a packet moves the count of its family, and one that a rule drops moves none") {
+  TEST_CASE("a packet increases the counter of its family, and a dropped one increases none") {
     if (!can_make_hosts_as_real_root()) return;
     const Host host;
     const On on(host);

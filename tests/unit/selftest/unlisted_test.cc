@@ -20,7 +20,7 @@ nft::AddressRule rule(const char* network, uint8_t length, uint16_t first = 1, u
 }  // namespace
 
 TEST_SUITE("selftest/unlisted") {
-  TEST_CASE("what is tried is never what the policy permits") {
+  TEST_CASE("the addresses that are tried are never permitted by the policy") {
     for (const Family family : {Family::ipv4, Family::ipv6}) {
       std::vector<nft::AddressRule> permitted;
       std::vector<AddressPort> seen;
@@ -44,7 +44,7 @@ TEST_SUITE("selftest/unlisted") {
     CHECK_FALSE(find_unlisted(Family::ipv4, IPPROTO_TCP, std::vector{rule("0.0.0.0", 0)}));
   }
 
-  TEST_CASE("a network ends at its prefix, and bits behind it do not count") {
+  TEST_CASE("bits after a network's prefix do not count") {
     const auto permitted = [](const char* network, uint8_t length, const char* address) {
       return permits(std::vector{rule(network, length)}, {*IpAddress::parse(address), 80}, IPPROTO_TCP);
     };

@@ -33,7 +33,7 @@ std::string with_item(size_t position, std::string_view item) {
 }  // namespace
 
 TEST_SUITE("state/session") {
-  TEST_CASE("gives back what was kept, byte for byte") {
+  TEST_CASE("returns what was stored, byte for byte") {
     std::string every_byte = "ALL=";
     for (int c = 1; c < 256; ++c) every_byte += static_cast<char>(c);
     const std::vector<std::string> environment{"A=1", "LINES=a\nb\n", "EMPTY=", every_byte, "PLAIN", "A=2"};
@@ -46,7 +46,7 @@ TEST_SUITE("state/session") {
     CHECK(std::vector<std::string>(entries.begin(), entries.end()) == environment);
   }
 
-  TEST_CASE("an identity without groups and an empty environment are kept too") {
+  TEST_CASE("an identity without groups and an empty environment are stored too") {
     const Identity bare{.uid = 0, .gid = 0, .groups = {}, .name = "", .home = "", .shell = ""};
     const auto session = parse_session(render_session(bare, "", "", {}).reveal());
     REQUIRE_MESSAGE(session, error_of(session));
@@ -59,7 +59,8 @@ TEST_SUITE("state/session") {
     const auto whole = render_session(node, "/work", "4:40", environment);
     for (size_t length = 0; length < whole.reveal().size(); ++length) {
       const std::string_view prefix = whole.reveal().substr(0, length);
-      if (parse_session(prefix)) CHECK(prefix.ends_with('\0'));  // only between two variables
+      if (parse_session(prefix))
+        CHECK(prefix.ends_with('\0'));  // a prefix is valid only if it ends between two variables
     }
     CHECK(status_of(parse_session("")) == 66);
     CHECK(error_of(parse_session("")) ==

@@ -51,7 +51,8 @@ std::optional<std::string> decode_like_javascript(const std::string& text) {
   return decoded;
 }
 
-// Claude Code's reader: a pair without exactly one '=' is skipped, anything malformed drops all.
+// Claude Code's parser: it skips a pair without exactly one '=', and drops all pairs if one is
+// malformed.
 std::optional<Read> read_like_claude_code(const std::string& list) {
   const auto is_octet = [](char c) { return c >= 0x21 && c <= 0x7e && c != ',' && c != ';' && c != '\\'; };
   Read read;
@@ -105,7 +106,7 @@ TEST_SUITE("telemetry/attributes") {
     CHECK(value_of("team=%C3%BC%2C") == "ü,");
   }
 
-  TEST_CASE("names the pair that is wrong") {
+  TEST_CASE("the error names the wrong pair") {
     CHECK(error_of("x=1,a=b=c").contains("pair 2 ('a') has more than one '=': write %3D"));
     CHECK(error_of("x=1,=b").contains("pair 2 ('') has an empty key"));
     CHECK(error_of("x=1,team=%4").contains("pair 2 ('team') has a '%'"));
@@ -136,7 +137,7 @@ TEST_SUITE("telemetry/attributes") {
       CHECK_MESSAGE(parse_attributes(std::string("a=") + value, "test"), value);
   }
 
-  TEST_CASE("takes 255 encoded characters and refuses 256") {
+  TEST_CASE("accepts 255 encoded characters and refuses 256") {
     CHECK(parse_attributes("a=" + std::string(255, 'x'), "test"));
     CHECK(error_of("a=" + std::string(256, 'x')).contains("255"));
     CHECK(parse_attributes("a=" + std::string(85, '.') + std::string(170, 'x'), "test"));
@@ -147,7 +148,7 @@ TEST_SUITE("telemetry/attributes") {
     CHECK(error_of("team=" + std::string(5000, 'x')).size() < 250);
   }
 
-  TEST_CASE("takes an attribute of a map as it is, percent signs and all") {
+  TEST_CASE("takes an attribute of a map literally, including percent signs") {
     CHECK(check_attribute("team", "100% a,b=c", "policy")->value == "100% a,b=c");
     CHECK(encode_attributes(std::vector{*check_attribute("team", "a%20b", "policy")}) == "team=a%2520b");
     CHECK_FALSE(check_attribute("", "a", "policy"));
@@ -157,7 +158,7 @@ TEST_SUITE("telemetry/attributes") {
     CHECK(check_attribute("team", std::string(300, 'x'), "policy").error().message.contains("'team'"));
   }
 
-  TEST_CASE("makes any text fit that a platform supplies") {
+  TEST_CASE("shortens any text from a platform so that it fits") {
     CHECK_FALSE(automatic_attribute("a", "", "Fly"));
     CHECK_FALSE(automatic_attribute("a", "\n\x7f", "Fly"));
     CHECK(automatic_attribute("a", "b\nc\xff\xc2\x85 d", "Fly")->value == "bc d");
@@ -168,7 +169,7 @@ TEST_SUITE("telemetry/attributes") {
     CHECK(automatic_attribute("a", std::string(254, 'x') + "é!", "Fly")->value == std::string(254, 'x'));
   }
 
-  TEST_CASE("the strongest list wins, in it the last, and the result is sorted by key") {
+  TEST_CASE("the strongest list wins, within a list the last entry; the result is sorted by key") {
     const auto merged =
         merge({{{"b", "auto", "Fly"}, {"c", "auto", "Fly"}},
                {{"b", "policy", "policy"}, {"d", "1", "policy"}},

@@ -37,7 +37,7 @@ TEST_SUITE("telemetry/endpoint") {
     CHECK(parse_protocol("http").error().message.contains("write http/protobuf"));
   }
 
-  TEST_CASE("takes the port from the scheme, or from gRPC, where none is written") {
+  TEST_CASE("without a port, uses that of the scheme or of gRPC") {
     CHECK(parsed("https://a.example").destination.port == 443);
     CHECK(parsed("http://a.example").destination.port == 80);
     CHECK(parsed("http://a.example", Protocol::grpc).destination.port == 4317);
@@ -46,7 +46,7 @@ TEST_SUITE("telemetry/endpoint") {
     CHECK(parsed("https://a.example:65535").destination.port == 65535);
   }
 
-  TEST_CASE("writes the URL with the path as it was and the port where it was written or has to be") {
+  TEST_CASE("writes the URL with its path, and with the port if it was given or is needed") {
     for (const char* url : {"https://a.example", "https://a.example/", "https://a.example:443",
                             "http://a.example:4318/otlp/", "http://192.0.2.1:80/a//b",
                             "https://[2001:db8::1]:4318", "https://[2001:db8::1]/otlp", "https://a/%2F~"})
@@ -76,7 +76,7 @@ TEST_SUITE("telemetry/endpoint") {
     CHECK(error_of("\"https://a.example\"").contains("quotes"));
   }
 
-  TEST_CASE("refuses credentials, fragments and queries, and repeats none of them") {
+  TEST_CASE("refuses credentials, fragments and queries, without repeating them") {
     for (const char* url :
          {"https://user:hunter2@a.example", "https://hunter2@a.example:4318/otlp",
           "https://user:hunt/hunter2@a.example", "https://user:hunter2", "https://hunter2:x/y",
@@ -98,7 +98,7 @@ TEST_SUITE("telemetry/endpoint") {
     CHECK(error_of(std::string_view("https://a.example\0/", 19)).contains("control character"));
   }
 
-  TEST_CASE("refuses a host that is none") {
+  TEST_CASE("refuses an invalid host") {
     CHECK(error_of("https://").contains("no host"));
     CHECK(error_of("https:///otlp").contains("no host"));
     CHECK(error_of("https://:4318").contains("no host"));
@@ -112,14 +112,14 @@ TEST_SUITE("telemetry/endpoint") {
     CHECK(error_of("https://a.example/" + std::string(2048, 'a')).contains("2048"));
   }
 
-  TEST_CASE("wants an IPv6 address in brackets and nothing else there") {
+  TEST_CASE("requires brackets around an IPv6 address, and only there") {
     for (const char* url :
          {"http://2001:db8::1", "http://2001:db8::1:4318", "http://[2001:db8::1", "http://[]",
           "http://[192.0.2.1]", "http://[a.example]", "http://[fe80::1%25eth0]", "http://[[::1]]"})
       CHECK_MESSAGE(error_of(url).contains("[2001:db8::1]"), url);
   }
 
-  TEST_CASE("refuses a port that is none") {
+  TEST_CASE("refuses an invalid port") {
     for (const char* port : {":0", ":65536", ":70000", ":-1", ":+1", ":http", ":0x50", ":43 18"})
       CHECK_MESSAGE(
           !parse_endpoint(std::string("http://a.example") + port, Protocol::grpc, EndpointUse::base), port);
@@ -129,7 +129,7 @@ TEST_SUITE("telemetry/endpoint") {
     CHECK(error_of("http://[::1]4318").contains("1 to 65535"));
   }
 
-  TEST_CASE("refuses what a URL's path cannot hold") {
+  TEST_CASE("refuses characters that a URL's path cannot contain") {
     for (const char* path : {"/\"", "/<", "/\\", "/^", "/`", "/{", "/|", "/%", "/%4", "/%zz"})
       CHECK_MESSAGE(!parse_endpoint(std::string("http://a") + path, Protocol::grpc, EndpointUse::signal),
                     path);
@@ -145,7 +145,7 @@ TEST_SUITE("telemetry/endpoint") {
     CHECK(parse_endpoint("http://a/v1/tracesx", Protocol::http_json, EndpointUse::base));
   }
 
-  TEST_CASE("a signal of an HTTP endpoint has its own path, of a gRPC one the same") {
+  TEST_CASE("an HTTP endpoint has one path per signal, a gRPC endpoint the same path") {
     const auto of = [](const char* url, Protocol protocol, Signal signal) {
       return text(signal_endpoint(parsed(url, protocol), protocol, signal));
     };

@@ -32,13 +32,13 @@ TEST_SUITE("telemetry/env_file") {
     CHECK(quote_for_sh("it's") == "'it'\\''s'");
   }
 
-  TEST_CASE("writes one line a variable") {
+  TEST_CASE("writes one line per variable") {
     const Variables variables{{"OTEL_A", "1"}, {"_B2", "it's"}};
     CHECK(render_env_file(variables)->reveal() == "OTEL_A='1'\n_B2='it'\\''s'\n");
     CHECK(render_env_file({})->empty());
   }
 
-  TEST_CASE("sh reads back whatever the values hold") {
+  TEST_CASE("sh reads back any values") {
     std::string every_byte;
     for (int c = 1; c < 256; ++c) every_byte += static_cast<char>(c);
     for (const std::string& value :
@@ -74,7 +74,7 @@ TEST_SUITE("telemetry/env_file") {
     }
   }
 
-  TEST_CASE("refuses what it did not write, and repeats none of it") {
+  TEST_CASE("refuses a file that it did not write, without repeating it") {
     for (const char* text :
          {"hunter2", "A", "A=", "A=hunter2\n", "A='hunter2", "A='hunter2'", "A='hunter2'x\n",
           "A='hunter2' \n", "A='a'\nhunter2\n", "A='a''b'\n", "A='a'\\''\n", "=''\n", "export A='hunter2'\n",

@@ -32,7 +32,7 @@ std::string trim_like_javascript(std::string text) {
   return text;
 }
 
-// Claude Code's reader: split on ',' and the first '=', trimmed, not decoded.
+// Claude Code's parser: it splits at ',' and the first '=', trims, and does not decode.
 std::map<std::string, std::string> read_like_claude_code(const std::string& list) {
   std::map<std::string, std::string> headers;
   for (size_t begin = 0; begin <= list.size();) {
@@ -67,14 +67,14 @@ TEST_SUITE("telemetry/headers") {
     CHECK(value_of("a=%2520") == "%20");
   }
 
-  TEST_CASE("names the header that is wrong by its position, and shows none of it") {
+  TEST_CASE("the error names a wrong header by its position, without showing it") {
     for (const char* list :
          {"a=1,,b=hunter2",  "a=hunter2,",        "hunter2",      "a=1,Basic hunter2", "=hunter2",
           "a b=hunter2",     "(hunter2)=x",       "hunter2==",    "hunter2=",          "x=hunter2%",
           "x=hunter2%2",     "x=hunter2%zz",      "x=hunter2%0a", "x=hunter2%2Cy",     "x=hunter2\n",
           "x=hunter2%C3%BC", "x=hunter2\xc3\xbc", "x=hunter2%00", "x=hunter2\x7f",     "x=1,X=hunter2"})
       CHECK_MESSAGE(!error_of(list).contains("hunter2"), list);
-    // What follows a comma in a secret passes for a name.
+    // The text after a comma in a secret looks like a name.
     for (const char* list : {"a=x,hunter2=100%", "a=x,hunter2=y,hunter2=z"})
       CHECK_MESSAGE(!error_of(list).contains("hunter2"), list);
     CHECK(error_of("a=1,,b=2").contains("header 2 is empty"));

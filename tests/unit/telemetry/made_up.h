@@ -1,4 +1,4 @@
-// telemetry/made_up.h: what telemetry is planned for a container that is made up.
+// telemetry/made_up.h: the telemetry of an invented container.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ inline const std::vector<std::string> grafana_trio{
     "GRAFANA_INSTANCE_ID=123456", "GRAFANA_API_TOKEN=glc_hunter2",
     "GRAFANA_OTLP_ENDPOINT=https://otlp-gateway-prod-eu-west-0.grafana.net/otlp"};
 
-// grafana_trio with more.
+// grafana_trio with more variables.
 inline std::vector<std::string> trio_and(std::vector<std::string> more) {
   more.insert(more.begin(), grafana_trio.begin(), grafana_trio.end());
   return more;
@@ -28,14 +28,14 @@ inline Result<Telemetry> telemetry_of(const config::MadeUp& container, const pla
   return plan_telemetry(config, platform::detect(variable, facts));
 }
 
-// For a container that is in order.
+// For a container without errors.
 inline Telemetry good_telemetry(const config::MadeUp& container, const platform::HostFacts& facts = {}) {
   auto telemetry = telemetry_of(container, facts);
   REQUIRE_MESSAGE(telemetry, error_of(telemetry));
   return *std::move(telemetry);
 }
 
-// "NAME=value" of what the agent gets, or "NAME" where it gets none.
+// "NAME=value" that the agent gets, or "NAME" if it gets none.
 inline std::string given(const Telemetry& telemetry, std::string_view name) {
   const auto found = std::ranges::find(telemetry.variables, name, &Variable::name);
   std::string shown(name);

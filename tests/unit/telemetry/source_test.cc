@@ -24,7 +24,7 @@ std::string source_of(const MadeUp& container) {
   return *source ? std::string(ostiary::config::text(**source)) : "none";
 }
 
-// Names, joined by spaces.
+// Names, separated by spaces.
 std::string missing_of(const MadeUp& container) {
   std::string names;
   for (const std::string& name : good_telemetry(container).missing)
@@ -53,7 +53,7 @@ TEST_SUITE("telemetry/source") {
           "none");
   }
 
-  TEST_CASE("two sources at once are an error that names both and what each is known by") {
+  TEST_CASE("two sources at once are an error that names both and their variables") {
     CHECK(source_of({.environment = trio_and({collector})}) ==
           "telemetry is configured twice, by grafana-cloud (GRAFANA_INSTANCE_ID) and by otlp "
           "(OTEL_EXPORTER_OTLP_ENDPOINT): keep one, or choose with --telemetry");
@@ -66,7 +66,7 @@ TEST_SUITE("telemetry/source") {
           "(OSTIARY_TELEMETRY): keep one, or choose with --telemetry");
   }
 
-  TEST_CASE("a choice decides, whatever is there") {
+  TEST_CASE("an explicit choice decides between all sources") {
     for (const char* choice : {"grafana-cloud", "otlp", "module", "off"}) {
       CHECK(source_of({.environment = trio_and({collector, module_object}),
                        .flags = {{"telemetry_source", choice}}}) == choice);
@@ -79,7 +79,7 @@ TEST_SUITE("telemetry/source") {
           "grafana-cloud");
   }
 
-  TEST_CASE("names what would complete a source") {
+  TEST_CASE("names the variables that would complete a source") {
     CHECK(missing_of({.environment = grafana_trio}).empty());
     CHECK(missing_of({.environment = {grafana_trio[1], grafana_trio[2]}}) == "GRAFANA_INSTANCE_ID");
     CHECK(missing_of({.environment = {grafana_trio[0], grafana_trio[2]}}) == "GRAFANA_API_TOKEN");
@@ -97,7 +97,7 @@ TEST_SUITE("telemetry/source") {
     CHECK(missing_of({.flags = {{"telemetry_source", "off"}}}).empty());
   }
 
-  TEST_CASE("what is malformed is an error under its own name, without its text") {
+  TEST_CASE("a malformed value is an error that names the variable, without its text") {
     struct Row {
       std::vector<std::string> environment;
       std::string begins;
@@ -134,14 +134,14 @@ TEST_SUITE("telemetry/source") {
     }
   }
 
-  TEST_CASE("what is malformed in a source that is not chosen does no harm") {
+  TEST_CASE("a malformed value in a source that is not chosen does not matter") {
     const Telemetry telemetry =
         good_telemetry({.environment = trio_and({"OTEL_EXPORTER_OTLP_ENDPOINT=nonsense"}),
                         .flags = {{"telemetry_source", "grafana-cloud"}}});
     CHECK(telemetry.state == State::on);
   }
 
-  TEST_CASE("builds the standard's names of variables") {
+  TEST_CASE("builds the standard names of variables") {
     CHECK(otlp_variable({}, "ENDPOINT") == "OTEL_EXPORTER_OTLP_ENDPOINT");
     CHECK(otlp_variable(Signal::traces, "HEADERS") == "OTEL_EXPORTER_OTLP_TRACES_HEADERS");
     CHECK(otlp_variable(Signal::metrics, "PROTOCOL") == "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL");

@@ -18,7 +18,7 @@ using Names = std::vector<std::string>;
 
 const std::string collector = "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318";
 
-// "NAME=value <source>" lines, a secret's value included.
+// Lines "NAME=value <source>", including secret values.
 std::string variables_of(const Telemetry& telemetry) {
   std::string lines;
   for (const Variable& variable : telemetry.variables)
@@ -27,7 +27,7 @@ std::string variables_of(const Telemetry& telemetry) {
   return lines;
 }
 
-// "key=value <source>" lines.
+// Lines "key=value <source>".
 std::string attributes_of(const Telemetry& telemetry) {
   std::string lines;
   for (const Attribute& attribute : telemetry.attributes)
@@ -82,7 +82,7 @@ TEST_SUITE("telemetry/telemetry") {
     CHECK(telemetry.warnings.empty());
   }
 
-  TEST_CASE("a trio with one missing is off: nothing is set, and what could switch it on is withheld") {
+  TEST_CASE("an incomplete trio is off: nothing is set, and variables that could switch it on are withheld") {
     const Telemetry telemetry =
         good_telemetry({.environment = {grafana_trio[0], grafana_trio[2], "CLAUDE_CODE_ENABLE_TELEMETRY=1",
                                         "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_RESOURCE_ATTRIBUTES=a=b"}});
@@ -93,7 +93,7 @@ TEST_SUITE("telemetry/telemetry") {
     CHECK(telemetry.withheld == Names{"CLAUDE_CODE_ENABLE_TELEMETRY", "OTEL_EXPORTER_OTLP_PROTOCOL"});
   }
 
-  TEST_CASE("switched off: whatever is configured, nothing is set and every route is withheld") {
+  TEST_CASE("switched off: nothing is set, and all configured destinations are withheld") {
     const Telemetry telemetry = good_telemetry(
         {.environment = trio_and({collector, "OTEL_EXPORTER_OTLP_LOGS_HEADERS=a=b",
                                   "OTEL_TRACES_EXPORTER=otlp", "OTEL_SERVICE_NAME=x", "HOME=/"}),
@@ -105,11 +105,11 @@ TEST_SUITE("telemetry/telemetry") {
           Names{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_LOGS_HEADERS", "OTEL_TRACES_EXPORTER"});
   }
 
-  TEST_CASE("a collector takes each protocol, with the port that goes with it") {
+  TEST_CASE("a collector accepts each protocol, with its default port") {
     struct Row {
       std::string endpoint;
       std::string protocol;
-      std::string told;
+      std::string given_endpoint;
       std::string traces;
     };
     const std::vector<Row> rows{
@@ -128,7 +128,7 @@ TEST_SUITE("telemetry/telemetry") {
           good_telemetry({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=" + row.endpoint,
                                           "OTEL_EXPORTER_OTLP_PROTOCOL=" + row.protocol}});
       CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_PROTOCOL") == "OTEL_EXPORTER_OTLP_PROTOCOL=" + row.protocol);
-      CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_ENDPOINT") == "OTEL_EXPORTER_OTLP_ENDPOINT=" + row.told);
+      CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_ENDPOINT") == "OTEL_EXPORTER_OTLP_ENDPOINT=" + row.given_endpoint);
       REQUIRE(telemetry.routes.size() == 3);
       CHECK(text(telemetry.routes[0].endpoint) == row.traces);
     }
@@ -139,7 +139,7 @@ TEST_SUITE("telemetry/telemetry") {
           "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf");
   }
 
-  TEST_CASE("a signal has an endpoint, a protocol and headers of its own") {
+  TEST_CASE("a signal can have its own endpoint, protocol and headers") {
     const Telemetry telemetry = good_telemetry(
         {.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://all.example",
                          "OTEL_EXPORTER_OTLP_HEADERS=x-all=1",
@@ -162,7 +162,7 @@ TEST_SUITE("telemetry/telemetry") {
     }
   }
 
-  TEST_CASE("a signal whose base is gRPC and that itself is not gets its path") {
+  TEST_CASE("an HTTP signal gets its path even if the base protocol is gRPC") {
     CHECK(routes_of(good_telemetry(
               {.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://c", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
                                "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL=http/json"}})) ==
@@ -171,7 +171,7 @@ TEST_SUITE("telemetry/telemetry") {
           "logs https://c/v1/logs over http/json\n");
   }
 
-  TEST_CASE("where only one signal has an endpoint, the exporters of the others are none") {
+  TEST_CASE("if only one signal has an endpoint, the exporters of the others are none") {
     const Telemetry telemetry = good_telemetry(
         {.environment = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://m:4318/v1/metrics",
                          "OTEL_TRACES_EXPORTER=otlp", "OTEL_EXPORTER_OTLP_TRACES_HEADERS=a=b"}});
@@ -183,7 +183,7 @@ TEST_SUITE("telemetry/telemetry") {
     CHECK(telemetry.withheld == Names{"OTEL_EXPORTER_OTLP_TRACES_HEADERS"});
   }
 
-  TEST_CASE("the module's object says where, how and with which credentials") {
+  TEST_CASE("the module's object gives endpoint, protocol and credentials") {
     const Telemetry telemetry =
         good_telemetry(with_module(R"("otlp_endpoint": "https://m.example", "otlp_protocol": "grpc",
                        "otlp_headers": {"Authorization": "Bearer%20t", "x-scope": "a"})"));
@@ -208,7 +208,7 @@ TEST_SUITE("telemetry/telemetry") {
     CHECK(good_telemetry(disabled).variables.empty());
   }
 
-  TEST_CASE("what belongs to a source that was not chosen is withheld") {
+  TEST_CASE("variables of a source that was not chosen are withheld") {
     const Telemetry telemetry = good_telemetry(
         {.environment = trio_and({collector, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://elsewhere",
                                   "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_HEADERS=a=b"}),
@@ -220,7 +220,7 @@ TEST_SUITE("telemetry/telemetry") {
     CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
   }
 
-  TEST_CASE("content is told to Grafana Cloud, kept from others, and the user's own variable wins") {
+  TEST_CASE("content goes to Grafana Cloud and not to others; the user's own variable wins") {
     struct Row {
       std::string_view name;
       std::string_view grafana_cloud;
@@ -241,8 +241,7 @@ TEST_SUITE("telemetry/telemetry") {
     }
   }
 
-  TEST_CASE(
-      "Grafana Cloud gets cumulative metrics, however it is configured, and a warning where it does not") {
+  TEST_CASE("Grafana Cloud gets cumulative metrics with every source; otherwise there is a warning") {
     constexpr std::string_view name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
     const std::string set = std::string(name) + "=";
     CHECK(given(good_telemetry({.environment = grafana_trio}), name) == set + "cumulative");
@@ -302,7 +301,7 @@ TEST_SUITE("telemetry/telemetry") {
     CHECK(telemetry.platforms == Names{"Fly"});
   }
 
-  TEST_CASE("the module's attributes count only where the module is the source") {
+  TEST_CASE("the module's attributes count only if the module is the source") {
     const Telemetry telemetry = good_telemetry(
         {.environment = {collector,
                          R"(OSTIARY_TELEMETRY={"enabled": false, "resource_attributes": {"a": "b"}})"}});
@@ -345,7 +344,7 @@ TEST_SUITE("telemetry/telemetry") {
     CHECK(good_telemetry({.environment = {collector}}).warnings.empty());
   }
 
-  TEST_CASE("a selector that the user set to something else holds, with a warning") {
+  TEST_CASE("another value of a selector that the user set is kept, with a warning") {
     const Telemetry telemetry = good_telemetry(
         {.environment = {collector, "OTEL_LOGS_EXPORTER=console", "OTEL_TRACES_EXPORTER=console,otlp"}});
     CHECK(given(telemetry, "OTEL_LOGS_EXPORTER") == "OTEL_LOGS_EXPORTER=console");
@@ -353,7 +352,7 @@ TEST_SUITE("telemetry/telemetry") {
     CHECK(telemetry.warnings == Names{"OTEL_LOGS_EXPORTER does not include otlp: no logs will be exported"});
   }
 
-  TEST_CASE("a signal that is exported nowhere has no route, even to an endpoint of its own") {
+  TEST_CASE("a signal that is not exported opens no destination, not even its own endpoint") {
     const Telemetry telemetry =
         good_telemetry({.environment = {collector, "OTEL_METRICS_EXPORTER=none",
                                         "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=https://metrics.example/v1"}});
@@ -364,7 +363,7 @@ TEST_SUITE("telemetry/telemetry") {
       CHECK(variable.name != "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT");
   }
 
-  TEST_CASE("where every signal's exporter is none, telemetry is off, and said to be") {
+  TEST_CASE("if every signal's exporter is none, telemetry is off, with a message") {
     MadeUp container{.environment = {collector, "OTEL_METRICS_EXPORTER=none", "OTEL_LOGS_EXPORTER=none"}};
     CHECK(good_telemetry(container).state == State::on);
     container.environment.emplace_back("OTEL_TRACES_EXPORTER=none");
@@ -376,8 +375,7 @@ TEST_SUITE("telemetry/telemetry") {
     CHECK(telemetry.variables.empty());
   }
 
-  TEST_CASE(
-      "telemetry that is configured is enabled, with a warning where the container's variable says no") {
+  TEST_CASE("configured telemetry is enabled, with a warning if the container's variable says no") {
     const Telemetry telemetry =
         good_telemetry({.environment = {collector, "CLAUDE_CODE_ENABLE_TELEMETRY=0"}});
     CHECK(given(telemetry, "CLAUDE_CODE_ENABLE_TELEMETRY") == "CLAUDE_CODE_ENABLE_TELEMETRY=1");

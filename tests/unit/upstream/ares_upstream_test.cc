@@ -37,7 +37,7 @@ const Bytes some_address = {192, 0, 2, 1};
 constexpr auto short_try = 60ms;
 constexpr uint32_t some_mark = 0x6f737469;
 
-// What became of one question.
+// The outcome of one question.
 struct Fate {
   size_t answers = 0;
   std::optional<Unanswered> why;
@@ -51,7 +51,7 @@ dns::Question question(const std::string& name) {
   return {.name = dns::WireName::from(*inet::HostName::parse(name)), .type = dns::RecordType::a};
 }
 
-// Servers, what asks them, and the loop that gives each its turn.
+// Servers, an upstream that asks them, and the loop that runs all of them.
 struct Bench {
   PrivateNetwork network;
   std::vector<std::unique_ptr<ScriptedServer>> servers;
@@ -77,7 +77,7 @@ struct Bench {
     upstream = *std::move(made);
   }
   void open() { open(options_for({})); }
-  // For servers that are not going to answer.
+  // For servers that do not answer.
   void open_impatiently() {
     auto options = options_for({});
     options.try_timeout = 15ms;
@@ -157,7 +157,7 @@ TEST_SUITE("upstream/ares_upstream") {
     }
   }
 
-  TEST_CASE("asks just what it is told to, with EDNS") {
+  TEST_CASE("sends exactly the question, with EDNS") {
     if (lacks_private_network()) return;
     Bench bench;
     const auto& server = bench.serve(answer);
@@ -166,12 +166,12 @@ TEST_SUITE("upstream/ares_upstream") {
     std::array<uint8_t, 512> room{};
     const size_t size = dns::write_query(room, server.asked().at(0).id(), question("host.example"));
     const Bytes& query = server.asked()[0].query;
-    // Later c-ares adds a cookie (RFC 7873) to the OPT record.
+    // Newer c-ares versions add a cookie (RFC 7873) to the OPT record.
     REQUIRE(query.size() >= size);
     CHECK(std::equal(query.begin(), query.begin() + static_cast<ptrdiff_t>(size - 2), room.begin()));
   }
 
-  TEST_CASE("knows its own question by its id, while it is outstanding and also when it is asked again") {
+  TEST_CASE("recognises its own question by ID while it is outstanding, also when it is repeated") {
     if (lacks_private_network()) return;
     Bench bench;
     std::vector<uint16_t> ids;
@@ -196,7 +196,7 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK_FALSE(is_asking(question("host.example"), ids.back()));
   }
 
-  TEST_CASE("takes a UDP reply as large as EDNS allows, and a truncated one over TCP") {
+  TEST_CASE("accepts a UDP reply up to the EDNS size, and fetches a truncated one over TCP") {
     if (lacks_private_network()) return;
     Bench bench;
     const auto& server = bench.serve([](ScriptedServer& self, const Asked& asked) {
@@ -231,7 +231,7 @@ TEST_SUITE("upstream/ares_upstream") {
       CHECK(addresses_in(*fates[i], "h" + std::to_string(i) + ".example") == 1);
   }
 
-  TEST_CASE("gives up a server that breaks off over TCP") {
+  TEST_CASE("gives up a server that closes a TCP connection early") {
     if (lacks_private_network()) return;
     Bench bench;
     bench.serve([](ScriptedServer& self, const Asked& asked) {
@@ -244,7 +244,7 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK(fate.why);
   }
 
-  TEST_CASE("times out within its tries where the server is silent") {
+  TEST_CASE("times out after its tries if the server is silent") {
     if (lacks_private_network()) return;
     Bench bench;
     const auto& server = bench.serve(stay_silent);
@@ -255,7 +255,7 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK(fate.took >= short_try);
   }
 
-  TEST_CASE("times out at the total, whatever tries are left, and hears nothing of it later") {
+  TEST_CASE("times out at the total limit with tries left, and ignores later replies") {
     if (lacks_private_network()) return;
     Bench bench;
     std::vector<Asked> held;
@@ -279,7 +279,7 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK_FALSE(bench.upstream->deadline());
   }
 
-  TEST_CASE("takes no reply but the one with its id and its question") {
+  TEST_CASE("accepts only a reply with its ID and its question") {
     if (lacks_private_network()) return;
     const std::vector<Shape> forgeries = {{.id_change = 1}, {.id_change = 256}, {.name = "other.example"}};
     for (const Shape& forgery : forgeries) {
@@ -303,7 +303,7 @@ TEST_SUITE("upstream/ares_upstream") {
     }
   }
 
-  TEST_CASE("takes no reply from another address or another port") {
+  TEST_CASE("accepts no reply from another address or port") {
     if (lacks_private_network()) return;
     for (const char* elsewhere : {"127.0.0.2", "127.0.0.1"}) {
       Bench bench;
@@ -317,7 +317,7 @@ TEST_SUITE("upstream/ares_upstream") {
     }
   }
 
-  TEST_CASE("survives garbage, before the reply and in its place") {
+  TEST_CASE("survives garbage before the reply and instead of it") {
     if (lacks_private_network()) return;
     const std::vector<Bytes> garbage = {
         {}, {0}, Bytes(11, 0xff), Bytes(12, 0xff), Bytes(1232, 0xc0), Bytes(600, 0)};
@@ -373,7 +373,7 @@ TEST_SUITE("upstream/ares_upstream") {
     }
   }
 
-  TEST_CASE("says that nobody is there, within the question if it must") {
+  TEST_CASE("reports that no server is reachable, possibly before the call returns") {
     if (lacks_private_network()) return;
     Bench closed;
     auto& server = closed.serve(answer);
@@ -388,7 +388,7 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK(unreachable.ask("host.example")->why == Unanswered::refused_by_network);
   }
 
-  TEST_CASE("passes a lone server's failure on, and says so of several") {
+  TEST_CASE("passes on the failure of a single server; of several it reports one failure") {
     if (lacks_private_network()) return;
     const auto fail_to = [](ScriptedServer& self, const Asked& asked) {
       self.send(asked, reply_to(asked, some_address, {.flags = 0x8182, .records = 0}));
@@ -410,7 +410,7 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK(two.fate_of("host.example").answers == 1);
   }
 
-  TEST_CASE("asks again without EDNS a server that does not know it, every time") {
+  TEST_CASE("repeats the question without EDNS to a server that does not support it") {
     if (lacks_private_network()) return;
     Bench bench;
     const auto& server = bench.serve([](ScriptedServer& self, const Asked& asked) {
@@ -425,7 +425,7 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK(server.asked().size() == 6);
   }
 
-  TEST_CASE("has every one of 500 questions at a time answered with its own address") {
+  TEST_CASE("answers each of 500 concurrent questions with its own address") {
     if (lacks_private_network()) return;
     Bench bench;
     bench.serve([](ScriptedServer& self, const Asked& asked) {
@@ -448,7 +448,7 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK(right == 500);
   }
 
-  TEST_CASE("refuses at once the question that is one too many, and only that") {
+  TEST_CASE("refuses at once only the question above the limit") {
     if (lacks_private_network()) return;
     Bench bench;
     bench.serve(stay_silent);
@@ -465,7 +465,7 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK(bench.ask("e.example")->answers == 0);
   }
 
-  TEST_CASE("cancels each outstanding question once when it ends, and any asked meanwhile") {
+  TEST_CASE("cancels each outstanding question once at its end, also those asked meanwhile") {
     if (lacks_private_network()) return;
     Bench bench;
     bench.serve(stay_silent);
@@ -484,7 +484,7 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK(meanwhile == Unanswered::cancelled);
   }
 
-  TEST_CASE("may be asked more from within an answer") {
+  TEST_CASE("accepts a question from within an answer") {
     if (lacks_private_network()) return;
     Bench bench;
     bench.serve(answer);
@@ -527,12 +527,12 @@ TEST_SUITE("upstream/ares_upstream") {
       if (server.asked()[0].mark)
         CHECK(server.asked()[0].mark == some_mark);
       else
-        MESSAGE("skipped: this kernel does not tell a datagram's mark");
+        MESSAGE("skipped: this kernel does not report a datagram's mark");
       CHECK(server.asked()[1].mark == some_mark);
     }
   }
 
-  TEST_CASE("sends nothing at all where it may not mark") {
+  TEST_CASE("sends nothing if it cannot set the mark") {
     if (lacks_private_network()) return;
     Bench bench;
     const auto& server = bench.serve(answer);
@@ -553,7 +553,7 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK(bench.fate_of("host.example").answered());
   }
 
-  TEST_CASE("does not let ids and source ports be foretold") {
+  TEST_CASE("IDs and source ports cannot be predicted") {
     if (lacks_private_network()) return;
     Bench bench;
     const auto& server = bench.serve(answer);
@@ -572,7 +572,7 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK(ports.size() > 16);
   }
 
-  TEST_CASE("heeds neither the environment nor what it has heard before") {
+  TEST_CASE("ignores the environment and earlier replies") {
     if (lacks_private_network()) return;
     ::setenv("RES_OPTIONS", "timeout:9 retrans:9000 attempts:9 retry:9 rotate", 1);
     ::setenv("LOCALDOMAIN", "evil.example", 1);
@@ -592,7 +592,7 @@ TEST_SUITE("upstream/ares_upstream") {
     CHECK(first.asked().size() == 7);
   }
 
-  TEST_CASE("needs a server, and one that it can reach") {
+  TEST_CASE("needs a server that it can reach") {
     const Watched sockets;
     CHECK_FALSE(AresUpstream::create({}, sockets.watcher()));
     const Server link_local = *parse_server("fe80::53%lo");
@@ -603,7 +603,7 @@ TEST_SUITE("upstream/ares_upstream") {
     }
   }
 
-  TEST_CASE("keeps no descriptor of 10,000 questions") {
+  TEST_CASE("leaks no descriptor over 10,000 questions") {
     if (lacks_private_network()) return;
     Bench bench;
     bench.serve(answer);

@@ -31,7 +31,7 @@ dns::Question question(const std::string& name) {
   return {.name = dns::WireName::from(*inet::HostName::parse(name)), .type = dns::RecordType::a};
 }
 
-// Docker's resolver and a server outside, in a network of their own.
+// Docker's resolver and an outside server, in a new network.
 struct Bench {
   PrivateNetwork network;
   ScriptedServer docker;
@@ -63,7 +63,7 @@ struct Bench {
     outside.serve();
   }
 
-  // The octets of the reply; nothing where there was none.
+  // The octets of the reply; nothing if there was none.
   std::optional<Bytes> reply_for(const std::string& name) {
     size_t answers = 0;
     std::optional<Bytes> found;
@@ -90,7 +90,7 @@ void fail_on(std::string_view failing, ScriptedServer& self, const Asked& asked)
 }  // namespace
 
 TEST_SUITE("upstream/in_turn") {
-  TEST_CASE("what Docker's resolver answers is asked of nobody else, however often it has failed before") {
+  TEST_CASE("an answer from Docker's resolver is final, even after many failures") {
     if (lacks_private_network()) return;
     Bench bench([](ScriptedServer& self, const Asked& asked) { fail_on("outside.example", self, asked); });
     for (int i = 0; i < 5; ++i) {
@@ -102,7 +102,7 @@ TEST_SUITE("upstream/in_turn") {
     CHECK(bench.docker.asked().size() == 10);
   }
 
-  TEST_CASE("that there is no such name is an answer") {
+  TEST_CASE("NXDOMAIN counts as an answer") {
     if (lacks_private_network()) return;
     Bench bench([](ScriptedServer& self, const Asked& asked) {
       self.send(asked, reply_to(asked, from_docker, {.flags = 0x8183, .records = 0}));
@@ -111,7 +111,7 @@ TEST_SUITE("upstream/in_turn") {
     CHECK(bench.outside.asked().empty());
   }
 
-  TEST_CASE("a resolver of Docker's that is silent or gone is passed over in time") {
+  TEST_CASE("a silent or missing Docker resolver is skipped in time") {
     if (lacks_private_network()) return;
     Bench silent([](ScriptedServer&, const Asked&) {});
     CHECK(holds(silent.reply_for("outside.example"), from_outside));
@@ -120,14 +120,14 @@ TEST_SUITE("upstream/in_turn") {
     CHECK(holds(gone.reply_for("outside.example"), from_outside));
   }
 
-  TEST_CASE("everything is answered within the total where all are silent") {
+  TEST_CASE("every question is answered within the total limit if all servers are silent") {
     if (lacks_private_network()) return;
     Bench bench([](ScriptedServer&, const Asked&) {}, 30s);
     bench.outside.stop();
     CHECK_FALSE(bench.reply_for("outside.example"));
   }
 
-  TEST_CASE("knows the question that it is asking, at either") {
+  TEST_CASE("recognises its own question at either server") {
     if (lacks_private_network()) return;
     bool own = false;
     InTurn* upstream = nullptr;
@@ -140,7 +140,7 @@ TEST_SUITE("upstream/in_turn") {
     CHECK(own);
   }
 
-  TEST_CASE("what is outstanding at its end is answered once") {
+  TEST_CASE("each question that is outstanding at its end is answered once") {
     if (lacks_private_network()) return;
     Bench bench([](ScriptedServer&, const Asked&) {});
     size_t answers = 0;

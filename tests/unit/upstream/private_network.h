@@ -1,5 +1,5 @@
-// A network namespace of this thread's own, with nothing in it but a loopback interface, until the object
-// ends.
+// A network namespace for this thread with only a loopback interface. It exists as long as the
+// object.
 #pragma once
 
 #include "ostiary/base/unique_fd.h"
@@ -17,10 +17,10 @@ class PrivateNetwork {
   UniqueFd before_;
 };
 
-// Says so once a test case.
+// Prints the reason once per test case.
 bool lacks_private_network();
 
-// Without CAP_NET_ADMIN and CAP_NET_RAW until the object ends.
+// Drops CAP_NET_ADMIN and CAP_NET_RAW until the object ends.
 class WithoutNetAdmin {
  public:
   WithoutNetAdmin();

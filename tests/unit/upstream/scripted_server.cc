@@ -13,7 +13,7 @@
 namespace ostiary::upstream::testing {
 namespace {
 
-constexpr int receive_mark = 75;  // SO_RCVMARK, which the headers of Debian 12 do not name
+constexpr int receive_mark = 75;  // SO_RCVMARK, which Debian 12's headers do not define
 
 union Address {
   sockaddr any;

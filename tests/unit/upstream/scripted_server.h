@@ -1,5 +1,5 @@
-// A DNS server on loopback, UDP and TCP, that does as its script says. It has no thread: whoever waits for
-// what it does calls serve().
+// A DNS server on loopback, over UDP and TCP, that follows a script. It has no thread: the test
+// calls serve().
 #pragma once
 
 #include <cstddef>
@@ -27,11 +27,11 @@ struct Asked {
   Over over = Over::udp;
   sockaddr_storage from{};
   uint16_t from_port = 0;
-  std::optional<uint32_t> mark;  // of the packet, where this kernel tells
+  std::optional<uint32_t> mark;  // of the packet, if this kernel reports it
   size_t connection = 0;         // over TCP
 
   uint16_t id() const { return static_cast<uint16_t>(query[0] << 8 | query[1]); }
-  // "host.example", from the question.
+  // The name in the question, such as "host.example".
   std::string name() const;
 };
 
@@ -39,11 +39,11 @@ class ScriptedServer {
  public:
   using Script = std::function<void(ScriptedServer&, const Asked&)>;
 
-  // On `address` ("127.0.0.1", "::1"), at a port of the kernel's choice.
+  // Listens on `address` ("127.0.0.1" or "::1"), at a port that the kernel chooses.
   ScriptedServer(const char* address, Script script);
 
   Server server() const { return server_; }
-  // What has come, in order.
+  // The questions so far, in order.
   const std::vector<Asked>& asked() const { return asked_; }
 
   void send(const Asked& to, const Bytes& message);
@@ -76,10 +76,10 @@ class ScriptedServer {
   std::vector<Asked> asked_;
 };
 
-// The honest reply to it: one A record. With another id, question or flags, a dishonest one.
+// The honest reply: one A record. Another ID, question or flags make it dishonest.
 struct Shape {
   uint16_t id_change = 0;
-  std::string_view name{};  // empty: what was asked
+  std::string_view name{};  // empty: the name in the question
   size_t flags = dns::testing::good_reply;
   size_t records = 1;
 };

@@ -25,7 +25,7 @@ TEST_SUITE("upstream/server") {
     CHECK(*parse_server("::1") == server("::1"));
   }
 
-  TEST_CASE("reads a link-local address with its interface, and no other way") {
+  TEST_CASE("reads a link-local address only with its interface") {
     const Server link_local{.address = *IpAddress::parse("fe80::53"), .port = 5353, .zone = "eth0.7"};
     CHECK(*parse_server("[fe80::53%eth0.7]:5353") == link_local);
     CHECK(parse_server("fe80::53%eth0.7")->zone == "eth0.7");
@@ -39,7 +39,7 @@ TEST_SUITE("upstream/server") {
       CHECK_MESSAGE(!parse_server(written), written);
   }
 
-  TEST_CASE("refuses anything else, and says what to write") {
+  TEST_CASE("refuses anything else, and says what to write instead") {
     for (const char* written : {"", "dns.example", "dns.example:53", "[192.0.2.53]", "[192.0.2.53]:53",
                                 "[2001:db8::53", "2001:db8::53]", "[2001:db8::53]53", "[2001:db8::53]x:53",
                                 "192.0.2.53:53:53", "192.0.2.53,192.0.2.54", " 192.0.2.53",

@@ -98,7 +98,7 @@ struct Bench {
 }  // namespace
 
 TEST_SUITE("upstream/source_ports") {
-  TEST_CASE("no question is asked again by a port that lost one, and none is lost for good") {
+  TEST_CASE("no question is repeated from a port that lost one, and none is lost for good") {
     if (lacks_private_network()) return;
     for (const char* address : {"127.0.0.1", "::1"}) {
       std::optional<uint16_t> poisoned;
@@ -108,7 +108,7 @@ TEST_SUITE("upstream/source_ports") {
             if (asked.from_port != *poisoned) answer(self, asked);
           },
           address);
-      // There is always one outstanding, so that c-ares never closes its socket by itself.
+      // One question is always outstanding, so that c-ares never closes its socket.
       size_t asked = 0;
       for (; asked < 4; ++asked) bench.ask(asked);
       while (asked < 400) {
@@ -121,7 +121,7 @@ TEST_SUITE("upstream/source_ports") {
     }
   }
 
-  TEST_CASE("a late reply to the first try is taken, although another port asks by then") {
+  TEST_CASE("a late reply to the first try is accepted, although another port has asked") {
     if (lacks_private_network()) return;
     std::optional<Asked> first;
     Bench bench([&](ScriptedServer& self, const Asked& asked) {
@@ -135,7 +135,7 @@ TEST_SUITE("upstream/source_ports") {
     CHECK(bench.server.asked()[0].from_port != bench.server.asked()[1].from_port);
   }
 
-  TEST_CASE("a question that came back by the port it left by is asked again by another, under the same id") {
+  TEST_CASE("a question that comes back to its own port is repeated from another port with the same ID") {
     if (lacks_private_network()) return;
     for (const char* address : {"127.0.0.1", "::1"}) {
       std::set<uint16_t> redirected;
@@ -159,7 +159,7 @@ TEST_SUITE("upstream/source_ports") {
     }
   }
 
-  TEST_CASE("a question that another process passes on is not asked again") {
+  TEST_CASE("a question that another process forwards is not repeated") {
     if (lacks_private_network()) return;
     Bench* self = nullptr;
     Bench bench([&](ScriptedServer& server, const Asked& asked) {
@@ -181,7 +181,7 @@ TEST_SUITE("upstream/source_ports") {
     CHECK(bench.server.asked().size() == 1);
   }
 
-  TEST_CASE("a question that comes back by whatever port is given up") {
+  TEST_CASE("a question that comes back to every port is given up") {
     if (lacks_private_network()) return;
     Bench* self = nullptr;
     Origin last = Origin::other;
@@ -221,6 +221,6 @@ TEST_SUITE("upstream/source_ports") {
     CHECK(most <= before + limits::open_ports + 2);
     bench.run_until([&] { return !bench.upstream->deadline(); });
     bench.upstream->tidy();
-    CHECK(open_descriptors() <= before + 1);  // the next question's
+    CHECK(open_descriptors() <= before + 1);  // the socket of the next question
   }
 }

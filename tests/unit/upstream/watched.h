@@ -1,4 +1,4 @@
-// The sockets of an upstream as the gate watches them.
+// The sockets of an upstream, watched as the gate does.
 #pragma once
 
 #include <memory>

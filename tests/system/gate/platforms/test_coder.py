@@ -112,10 +112,10 @@ def test_the_work_directory_is_made_for_the_agent(container, workspace_agent):
 def test_the_script_passes_on_every_variable_of_the_template():
     main = (HERE / "main.tf").read_text()
     block = re.search(r"environment = merge\((.*?)^  \)", main, re.M | re.S)[1]
-    told = re.search(r"^told=\((.*?)\)", SCRIPT, re.M | re.S)[1].split()
+    reported = re.search(r"^told=\((.*?)\)", SCRIPT, re.M | re.S)[1].split()
     named = set(re.findall(r"^ +([A-Z_]+) += ", block, re.M))
-    assert named and named <= set(told)
-    assert not {"CODER_AGENT_TOKEN", "CODER_AGENT_URL"} & set(told)
+    assert named and named <= set(reported)
+    assert not {"CODER_AGENT_TOKEN", "CODER_AGENT_URL"} & set(reported)
 
 
 def test_ostiary_starts_again_when_the_workspace_restarts(internet, container, workspace_agent):

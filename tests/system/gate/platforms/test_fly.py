@@ -138,7 +138,7 @@ def test_a_neighbour_can_be_reached_if_a_rule_with_private_names_it(container, f
 
 # /.fly/api ----------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("mode", [0o600, 0o666], ids=["root's", "everybody's"])
+@pytest.mark.parametrize("mode", [0o600, 0o666], ids=["root only", "all users"])
 def test_the_agent_cannot_use_the_platforms_socket(container, fly, who, mode):
     fly.serve(mode)
     agent = boot(container, who=who)

@@ -12,7 +12,7 @@
 
 namespace ostiary::test::rules {
 
-ClosedSocket::ClosedSocket(HeldHost& host, const Sender& sender, const Endpoint& to,
+ClosedSocket::ClosedSocket(FilteredHost& host, const Sender& sender, const Endpoint& to,
                            const std::optional<Sender>& peer)
     : host_(host), peer_(peer), syn_(tcp(to, to)) {
   const On here(host_.inside());
@@ -23,14 +23,14 @@ ClosedSocket::ClosedSocket(HeldHost& host, const Sender& sender, const Endpoint&
   REQUIRE(::setsockopt(socket_.get(), SOL_SOCKET, SO_MARK, &sender.mark, sizeof sender.mark) == 0);
   REQUIRE(::connect(socket_.get(), server.get(), server.size()) == -1);
   REQUIRE(errno == EINPROGRESS);
-  host_.sees();
+  host_.observes();
   const std::vector<Packet>& seen = peer_ ? host_.seen().stayed : host_.seen().left;
   REQUIRE(!seen.empty());
   syn_ = seen.front();
   answers(flag::syn | flag::ack, 0);
 }
 
-// Ends the connection: otherwise the kernel would go on trying, in the middle of later tests.
+// Closes the connection: otherwise the kernel would retransmit during later tests.
 ClosedSocket::~ClosedSocket() {
   answers(flag::rst | flag::ack, 0);
 }
@@ -60,7 +60,7 @@ void ClosedSocket::is_bound_to(const char* device) {
 std::string ClosedSocket::closes_after_writing(std::span<const uint8_t> data) {
   REQUIRE(::send(socket_.get(), data.data(), data.size(), 0) == static_cast<ssize_t>(data.size()));
   socket_ = UniqueFd();
-  host_.sees();
+  host_.observes();
   return answers(flag::ack, 65535);
 }
 

@@ -1,5 +1,5 @@
-// nft/rules/every_rule.h: rulesets that have a rule of each kind. The mutants are made from them, so that a
-// test of these sees each mutant: docs/testing.md
+// nft/rules/every_rule.h: rulesets that contain a rule of each kind. The mutants are made from
+// them, so that tests of these rulesets cover each mutant: docs/testing.md
 #pragma once
 
 #include <netinet/in.h>
@@ -11,7 +11,7 @@ namespace ostiary::test::rules {
 inline constexpr uint32_t the_agent = 1000;
 inline constexpr uint32_t the_gates_mark = 0x6f737469;  // as in boot/gate_supervisor.cc
 inline constexpr uint16_t the_gates_port = 15353;
-// The interfaces of network.h, `wire` with a default route.
+// The interfaces of network.h; `wire` has the default route.
 inline constexpr uint32_t index_of_wire = 101;
 inline constexpr uint32_t index_of_inner = 102;
 inline constexpr uint16_t service_port = 443;  // of allowed networks, and of the host's own services
@@ -24,7 +24,8 @@ inline nft::AddressRule service_of(const inet::IpAddress& network, uint8_t prefi
           .last_port = service_port};
 }
 
-// Allowed networks and clients from outside are those of tests/system/hunt/round.py: ALLOW and INBOUND.
+// Allowed networks and inbound clients are the same as ALLOW and INBOUND in
+// tests/system/hunt/round.py.
 inline nft::Ruleset rules_of_both_scopes() {
   using inet::IpAddress;
   nft::Ruleset ruleset{

@@ -22,15 +22,15 @@ namespace ostiary::test::rules {
 namespace {
 
 constexpr uint16_t marker_type = 0x88b5;   // an EtherType for experiments
-constexpr int generations = 3;             // of packets that packets cause, such as a refusal's consequence
-constexpr int patience = 20'000;           // milliseconds for the kernel to deliver what it has
-constexpr uint8_t multicast_report = 143;  // the kernel reports its groups of IPv6 when it likes
+constexpr int generations = 3;             // of packets that other packets cause, such as refusals
+constexpr int patience = 20'000;           // milliseconds until the kernel has delivered everything
+constexpr uint8_t multicast_report = 143;  // the kernel reports its IPv6 groups at any time
 
 using LinkAddress = std::array<uint8_t, ETH_ALEN>;
 constexpr LinkAddress nowhere{};
 constexpr LinkAddress of_the_host{2, 0, 0, 0, 0, 1};
 constexpr LinkAddress of_the_other_end{2, 0, 0, 0, 0, 2};
-constexpr LinkAddress of_many{0x33, 0x33, 0, 0, 0, 1};
+constexpr LinkAddress multicast_address{0x33, 0x33, 0, 0, 0, 1};
 
 constexpr const char* addresses =
     "ip -batch - <<'END'\n"
@@ -104,8 +104,8 @@ Network& Network::get() {
 }
 
 Network::Network() {
-  wire_ = lay(wire, index_of_wire, outside_);
-  inner_ = lay(inner, index_of_inner, container_);
+  wire_ = make_link(wire, index_of_wire, outside_);
+  inner_ = make_link(inner, index_of_inner, container_);
   const On here(inside_);
   run(addresses);
   const int loopback = static_cast<int>(::if_nametoindex("lo"));
@@ -116,22 +116,22 @@ Network::Network() {
   }
 }
 
-Network::Cable Network::lay(const char* name, uint32_t index, const Host& other_end) {
-  Cable cable;
+Network::Link Network::make_link(const char* name, uint32_t index, const Host& other_end) {
+  Link link;
   const std::string device = name;
   {
     const On here(inside_);
     run("ip link add " + device + " index " + std::to_string(index) +
         " address 02:00:00:00:00:01 type veth peer name " + device + " address 02:00:00:00:00:02 netns " +
         other_end.path() + "; ip link set " + device + " addrgenmode none up");
-    cable.near_index = static_cast<int>(index);
-    cable.near = packet_socket(cable.near_index, marker_type);
+    link.near_index = static_cast<int>(index);
+    link.near = packet_socket(link.near_index, marker_type);
   }
   const On there(other_end);
   run("echo 1 > /proc/sys/net/ipv6/conf/" + device + "/disable_ipv6; ip link set " + device + " arp off up");
-  cable.far_index = static_cast<int>(::if_nametoindex(name));
-  cable.far = packet_socket(cable.far_index, ETH_P_ALL);
-  return cable;
+  link.far_index = static_cast<int>(::if_nametoindex(name));
+  link.far = packet_socket(link.far_index, ETH_P_ALL);
+  return link;
 }
 
 void Network::reset() {
@@ -142,18 +142,19 @@ void Network::reset() {
   look();
 }
 
-void Network::inject(const char* cable, Cast cast, const Packet& packet) {
-  const Cable& by = std::string_view(cable) == wire ? wire_ : inner_;
+void Network::inject(const char* link, Cast cast, const Packet& packet) {
+  const Link& by = std::string_view(link) == wire ? wire_ : inner_;
   const bool is_ipv4 = packet.from.address.family() == inet::Family::ipv4;
-  transmit(by.far, by.far_index, cast == Cast::to_many ? of_many : of_the_host,
+  transmit(by.far, by.far_index, cast == Cast::multicast ? multicast_address : of_the_host,
            is_ipv4 ? ETH_P_IP : ETH_P_IPV6, octets(packet));
 }
 
-void Network::read_to_marker(const UniqueFd& fd, std::vector<Packet>* into, std::vector<Packet>* astray) {
+void Network::read_to_marker(const UniqueFd& fd, std::vector<Packet>* into,
+                             std::vector<Packet>* to_neighbour) {
   std::array<uint8_t, 65536> buffer;
   for (;;) {
     pollfd waiting{fd.get(), POLLIN, 0};
-    if (::poll(&waiting, 1, patience) != 1) FAIL("a marker got lost");
+    if (::poll(&waiting, 1, patience) != 1) FAIL("a marker was lost");
     sockaddr_ll from{};
     socklen_t size = sizeof from;
     const ssize_t got =
@@ -164,24 +165,24 @@ void Network::read_to_marker(const UniqueFd& fd, std::vector<Packet>* into, std:
     const auto packet = read_packet(std::span(buffer).first(static_cast<size_t>(got)));
     if (!packet || into == nullptr) continue;
     if (packet->protocol == IPPROTO_ICMPV6 && packet->type == multicast_report) continue;
-    (from.sll_pkttype == PACKET_OTHERHOST ? astray : into)->push_back(*packet);
+    (from.sll_pkttype == PACKET_OTHERHOST ? to_neighbour : into)->push_back(*packet);
   }
 }
 
-// A marker comes behind what was sent before it: the softirqs of one processor run in order, and the caller
-// stays on one.
+// A marker is processed after the packets before it: softirqs of one processor run in order, and
+// the caller stays on one processor.
 Seen Network::look() {
   Seen seen;
   for (int generation = 0; generation < generations; ++generation) {
-    for (const auto& [cable, packets] : {std::pair(&wire_, &seen.left), std::pair(&inner_, &seen.entered)}) {
-      transmit_marker(cable->far, cable->far_index, of_the_host);
-      read_to_marker(cable->near, nullptr, nullptr);
-      transmit_marker(cable->near, cable->near_index, of_the_other_end);
-      read_to_marker(cable->far, packets, &seen.astray);
+    for (const auto& [link, packets] : {std::pair(&wire_, &seen.left), std::pair(&inner_, &seen.entered)}) {
+      transmit_marker(link->far, link->far_index, of_the_host);
+      read_to_marker(link->near, nullptr, nullptr);
+      transmit_marker(link->near, link->near_index, of_the_other_end);
+      read_to_marker(link->far, packets, &seen.to_neighbour);
     }
     transmit_marker(loopback_.near, loopback_.near_index, nowhere);
     read_to_marker(loopback_.near, nullptr, nullptr);
-    read_to_marker(loopback_.far, &seen.stayed, &seen.astray);
+    read_to_marker(loopback_.far, &seen.stayed, &seen.to_neighbour);
   }
   std::array<uint8_t, 64> buffer;
   for (const UniqueFd& each : receivers_)

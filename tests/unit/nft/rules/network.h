@@ -1,6 +1,7 @@
-// nft/rules/network.h: a host with two cables, `wire` to the outside and `inner` to a container inside. At
-// their other ends are no hosts: nothing answers but the test, which sees each packet that comes out.
-// Made once, because that takes longer than a test. The rules of tables and the flows go with reset().
+// nft/rules/network.h: a host with two links, `wire` to the outside and `inner` to a container
+// inside. There are no hosts at the other ends: only the test answers, and it sees each packet that
+// leaves.
+// Made only once, because that is slow. reset() removes all tables and flows.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +16,16 @@ namespace ostiary::test::rules {
 inline constexpr const char* wire = "wire";
 inline constexpr const char* inner = "inner";
 
-// Packets that came out since the last look.
+// The packets since the last look().
 struct Seen {
-  std::vector<Packet> left;     // on the wire
-  std::vector<Packet> stayed;   // on loopback
-  std::vector<Packet> entered;  // to the container
-  std::vector<Packet> astray;   // on either cable, to another neighbour
-  int received = 0;             // that a socket of the host's got
+  std::vector<Packet> left;          // on `wire`
+  std::vector<Packet> stayed;        // on loopback
+  std::vector<Packet> entered;       // to the container
+  std::vector<Packet> to_neighbour;  // on either link, to another neighbour
+  int received = 0;                  // packets that a socket of the host received
 };
 
-enum class Cast : uint8_t { to_the_host, to_many };
+enum class Cast : uint8_t { unicast, multicast };
 
 class Network {
  public:
@@ -32,23 +33,23 @@ class Network {
 
   const Host& inside() const { return inside_; }
   void reset();
-  void inject(const char* cable, Cast cast, const Packet& packet);
-  // Waits until the kernel has delivered all that was sent, and all that it sent because of that.
+  void inject(const char* link, Cast cast, const Packet& packet);
+  // Waits until the kernel has delivered all packets, and all packets that those caused.
   Seen look();
 
  private:
   Network();
 
-  // Where the host's packets come out, and a socket for markers on the host's side.
-  struct Cable {
+  // The other end of a link, and a socket for markers at the host's end.
+  struct Link {
     int far_index = 0, near_index = 0;
     UniqueFd far, near;
   };
-  Cable lay(const char* name, uint32_t index, const Host& other_end);
-  void read_to_marker(const UniqueFd& fd, std::vector<Packet>* into, std::vector<Packet>* astray);
+  Link make_link(const char* name, uint32_t index, const Host& other_end);
+  void read_to_marker(const UniqueFd& fd, std::vector<Packet>* into, std::vector<Packet>* to_neighbour);
 
   Host inside_, outside_, container_;
-  Cable wire_, inner_, loopback_;
+  Link wire_, inner_, loopback_;
   std::vector<UniqueFd> receivers_;
 };
 

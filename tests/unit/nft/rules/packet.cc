@@ -72,7 +72,7 @@ Octets transport(const Packet& packet) {
   Octets out;
   if (is_icmp(packet)) {
     put(out, Octets{packet.type, packet.code, 0, 0});
-    put16(out, packet.from.port);  // of an echo, its identifier
+    put16(out, packet.from.port);  // of an echo: its identifier
     put16(out, 0);
   } else if (packet.protocol == IPPROTO_TCP) {
     put16(out, packet.from.port);

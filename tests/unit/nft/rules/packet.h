@@ -1,4 +1,5 @@
-// nft/rules/packet.h: an IP packet as a value: written to octets, read from them, and shown as text.
+// nft/rules/packet.h: an IP packet as a value: written to octets, read from octets, and shown as
+// text.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +23,9 @@ struct Endpoint {
 
 enum class Extra : uint8_t {
   none,
-  ip_options,      // a recorded route, which the kernel's answers repeat
+  ip_options,      // record route, which the kernel's answers repeat
   routing_header,  // of IPv6
-  wrong_length,    // of UDP: connection tracking calls it invalid
+  wrong_length,    // of UDP; connection tracking calls it invalid
 };
 
 namespace flag {
@@ -50,29 +51,31 @@ Packet tcp(const Endpoint& from, const Endpoint& to, uint8_t flags = flag::syn);
 Packet udp(const Endpoint& from, const Endpoint& to);
 Packet icmp(const Endpoint& from, const Endpoint& to, uint8_t type);
 Packet echo_request(const Endpoint& from, const Endpoint& to);
-inline constexpr uint8_t unknown_protocol = 253;  // for experiments; here it has ports where UDP has them
+// For experiments. Here it has ports in the same place as UDP.
+inline constexpr uint8_t unknown_protocol = 253;
 Packet of_protocol(uint8_t protocol, const Endpoint& from, const Endpoint& to);
-// That nothing listens at the port, as the host would say that got the packet.
+// The error of the destination host if nothing listens at the port.
 Packet port_unreachable(const Packet& packet);
 
-// The same addresses and ports, the same way and the other way.
+// A further packet with the same addresses and ports, in the same and in the opposite direction.
 Packet again(const Packet& packet, uint8_t flags = 0);
 Packet answer(const Packet& packet, uint8_t flags = 0);
 
 Packet with(Packet packet, Extra extra);
 Packet with_data(Packet packet, size_t octets);
-// Its ICMP checksum is made so by the last octets of its data.
+// The last octets of the data make the ICMP checksum have this value.
 Packet with_checksum(Packet packet, uint16_t checksum);
 Packet with_hop_limit(Packet packet, uint8_t hop_limit);
 
 std::vector<uint8_t> octets(const Packet& packet);
-// Nothing where it is no IP packet. Options and extension headers but the routing header are passed over.
+// Nothing if it is not an IP packet. Skips options and extension headers, except the routing
+// header.
 std::optional<Packet> read_packet(std::span<const uint8_t> octets);
 std::string text(const Packet& packet);
 
-// Whether both have the same kind, addresses and ports.
+// Whether both have the same protocol, addresses and ports.
 bool same(const Packet& one, const Packet& other);
-// Whether it resets a TCP packet, or tells of another one that it is prohibited.
+// Whether it is an RST for a TCP packet, or an administrative prohibition for another packet.
 bool refuses(const Packet& refusal, const Packet& packet);
 
 }  // namespace ostiary::test::rules

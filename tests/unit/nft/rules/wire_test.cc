@@ -1,12 +1,11 @@
-// The chains `wire` and `reroute`: what the rules before them accepted leaves by its own route, or not at
-// all.
+// The chains `wire` and `reroute`: accepted packets leave by their own route, or not at all.
 #include <array>
 
 #include <doctest/doctest.h>
 #include <netinet/in.h>
 
 #include "nft/rules/closed_socket.h"
-#include "nft/rules/held_host.h"
+#include "nft/rules/filtered_host.h"
 
 using namespace ostiary;
 using namespace ostiary::test;
@@ -22,14 +21,14 @@ constexpr const char* neighbour_that_answers_for_others =
 constexpr const char* forget_that_neighbour =
     "for each in wire inner; do ip neigh del 192.0.2.9 dev $each; done";
 
-void check_packets_to_many(HeldHost& host) {
+void check_packets_to_many(FilteredHost& host) {
   for (const char* many : {"239.1.2.3", "255.255.255.255"}) {
     host.admit(many, IPPROTO_UDP, service);
-    CHECK(host.sends(routed_to(places4.container), udp({places4.own, 8}, {many, service})) == "enters");
+    CHECK(host.sends(routed_to(addresses4.container), udp({addresses4.own, 8}, {many, service})) == "enters");
   }
 }
 
-// An inverted mark has a packet dropped, or leads it inside. The other one is the gate's.
+// An inverted mark drops a packet, or routes it inside. The other mark is the gate's.
 constexpr const char* show_inverted_marks =
     "nft 'table inet sees { chain before { type filter hook output priority 0\n"
     "meta mark { 0xffffffff, 0x908c8b96 } drop\n }\n"
@@ -37,86 +36,85 @@ constexpr const char* show_inverted_marks =
     "meta mark { 0xffffffff, 0x908c8b96 } drop\n }\n }'\n"
     "ip rule add fwmark 0xffffffff lookup 100; ip route replace default via 10.9.0.2 table 100";
 static_assert(~the_gates_mark == 0x908c8b96);
-constexpr const char* show_them_no_more =
+constexpr const char* stop_showing_them =
     "ip rule del fwmark 0xffffffff lookup 100; ip route flush table 100";
 
 }  // namespace
 
 TEST_SUITE("nft/rules/container/wire") {
-  TEST_CASE("a packet from a loopback address does not leave, not even to where others may go") {
+  TEST_CASE("a packet from a loopback address does not leave, not even to allowed destinations") {
     if (!can_make_hosts_as_real_root()) return;
-    HeldHost host(container_rules());
+    FilteredHost host(container_rules());
     host.runs(routes_loopback_addresses);
-    for (const Places& at : both_families)
+    for (const Addresses& at : both_families)
       CHECK(host.sends(agent, tcp({at.loopback, 1}, {at.allowed, 443})) == "stray");
-    CHECK(host.sends(agent, tcp({"127.9.9.9", 1}, {places4.allowed, 443})) == "stray");
+    CHECK(host.sends(agent, tcp({"127.9.9.9", 1}, {addresses4.allowed, 443})) == "stray");
   }
 
   TEST_CASE("a packet of a local flow does not leave by another packet's route") {
     if (!can_make_hosts_as_real_root()) return;
-    HeldHost host(container_rules());
-    for (const Places& at : both_families) {
+    FilteredHost host(container_rules());
+    for (const Addresses& at : both_families) {
       const Packet packet = udp({at.own, 2}, {at.own, 8080});
       CHECK(host.sends(agent, packet) == "stays");
       CHECK(host.sends(agent, answer(packet)) == "stays");
       // The kernel looks up the route again.
-      CHECK(host.sends(routed_to(at.stranger), packet) == "stays");
+      CHECK(host.sends(routed_to(at.unlisted), packet) == "stays");
       CHECK(host.sends(agent, packet) == "stays");
-      CHECK(host.sends(routed_to(at.stranger, the_gate), packet) == "stray");
+      CHECK(host.sends(routed_to(at.unlisted, the_gate), packet) == "stray");
     }
   }
 
-  TEST_CASE("what another table gives a source of this host's leaves as from there") {
+  TEST_CASE("packets that another table gives an own source address leave") {
     if (!can_make_hosts_as_real_root()) return;
-    HeldHost host(container_rules());
+    FilteredHost host(container_rules());
     host.runs(routes_loopback_addresses);
     host.runs(masquerades);
-    for (const Places& at : both_families)
+    for (const Addresses& at : both_families)
       CHECK(host.sends(agent, tcp({at.loopback, 1}, {at.allowed, 443})) ==
             "leaves: " + text(tcp({at.own, 1}, {at.allowed, 443})));
   }
 
-  TEST_CASE("over IPv4 a packet takes the route of its own destination; the gate's goes where it was sent") {
+  TEST_CASE("over IPv4 a packet takes its destination's route; the gate's packets are not rerouted") {
     if (!can_make_hosts_as_real_root()) return;
-    HeldHost host(container_rules());
-    const Sender through_the_container = routed_to(places4.container);
-    CHECK(host.sends(through_the_container, tcp({places4.own, 3}, {places4.allowed, 443})) == "leaves");
-    CHECK(host.sends(routed_to(places4.stranger, the_gate), udp({places4.own, 3}, {places4.container, 53})) ==
-          "leaves");
+    FilteredHost host(container_rules());
+    const Sender through_the_container = routed_to(addresses4.container);
+    CHECK(host.sends(through_the_container, tcp({addresses4.own, 3}, {addresses4.allowed, 443})) == "leaves");
+    CHECK(host.sends(routed_to(addresses4.unlisted, the_gate),
+                     udp({addresses4.own, 3}, {addresses4.container, 53})) == "leaves");
   }
 
   TEST_CASE("a packet to many goes to the link that it was sent to") {
     if (!can_make_hosts_as_real_root()) return;
-    HeldHost host(container_rules());
+    FilteredHost host(container_rules());
     check_packets_to_many(host);
   }
 
   TEST_CASE("a packet does not leave by an interface without a route") {
     if (!can_make_hosts_as_real_root()) return;
-    HeldHost host(container_rules());
-    host.admit(places4.container, IPPROTO_TCP, service);
-    CHECK(host.sends(on(inner), tcp({places4.own, 4}, {places4.container, service})) == "enters");
-    CHECK(host.sends(on(inner), tcp({places4.own, 4}, {places4.allowed, service})) == "stray");
+    FilteredHost host(container_rules());
+    host.admit(addresses4.container, IPPROTO_TCP, service);
+    CHECK(host.sends(on(inner), tcp({addresses4.own, 4}, {addresses4.container, service})) == "enters");
+    CHECK(host.sends(on(inner), tcp({addresses4.own, 4}, {addresses4.allowed, service})) == "stray");
   }
 
-  TEST_CASE("nothing else sees the mark inverted, and no route is chosen by it") {
+  TEST_CASE("other tables never see the inverted mark, and routing does not use it") {
     if (!can_make_hosts_as_real_root()) return;
-    HeldHost host(container_rules());
+    FilteredHost host(container_rules());
     host.runs(show_inverted_marks);
-    CHECK(host.sends(agent, tcp({places4.own, 6}, {places4.allowed, service})) == "leaves");
-    CHECK(host.sends(agent, udp({places4.loopback, 6}, {places4.loopback, 53})) == "stays");
-    host.runs(show_them_no_more);
+    CHECK(host.sends(agent, tcp({addresses4.own, 6}, {addresses4.allowed, service})) == "leaves");
+    CHECK(host.sends(agent, udp({addresses4.loopback, 6}, {addresses4.loopback, 53})) == "stays");
+    host.runs(stop_showing_them);
   }
 }
 
 TEST_SUITE("nft/rules/user/wire") {
-  TEST_CASE(
-      "over IPv4 the agent's packet takes the route of its own destination, and another user's need not") {
+  TEST_CASE("over IPv4 the agent's packet takes its destination's route; another user's need not") {
     if (!can_make_hosts_as_real_root()) return;
-    HeldHost host(user_rules());
-    const Sender theirs = routed_to(places4.container, other_user);
-    const Packet packet = tcp({places4.own, 7}, {places4.allowed, service});
-    CHECK(host.sends(routed_to(places4.container), packet) == "leaves");
+    FilteredHost host(user_rules());
+    const Sender theirs = routed_to(addresses4.container, other_user);
+    const Packet packet = tcp({addresses4.own, 7}, {addresses4.allowed, service});
+    CHECK(host.sends(routed_to(addresses4.container), packet) == "leaves");
     CHECK(host.sends(theirs, again(packet, flag::ack)) == "enters");
     host.runs(exempts_from_tracking);
     CHECK(host.sends(theirs, packet) == "enters");
@@ -124,28 +122,28 @@ TEST_SUITE("nft/rules/user/wire") {
 
   TEST_CASE("a packet to many goes to the link that it was sent to") {
     if (!can_make_hosts_as_real_root()) return;
-    HeldHost host(user_rules());
+    FilteredHost host(user_rules());
     check_packets_to_many(host);
   }
 
   TEST_CASE("the agent's packet does not leave by an interface without a route") {
     if (!can_make_hosts_as_real_root()) return;
-    HeldHost host(user_rules());
-    CHECK(host.sends(on(inner), tcp({places4.own, 4}, {places4.allowed, service})) == "stray");
-    const Packet syn = tcp({places4.stranger, 5}, {places4.own, 8080});
+    FilteredHost host(user_rules());
+    CHECK(host.sends(on(inner), tcp({addresses4.own, 4}, {addresses4.allowed, service})) == "stray");
+    const Packet syn = tcp({addresses4.unlisted, 5}, {addresses4.own, 8080});
     CHECK(host.gets(syn) == "accepted");
     CHECK(host.sends(on(inner), answer(syn, flag::syn | flag::ack)) == "stray");
-    host.admit(places4.container, IPPROTO_TCP, service);
-    CHECK(host.sends(on(inner), tcp({places4.own, 4}, {places4.container, service})) == "enters");
+    host.admit(addresses4.container, IPPROTO_TCP, service);
+    CHECK(host.sends(on(inner), tcp({addresses4.own, 4}, {addresses4.container, service})) == "enters");
   }
 
-  TEST_CASE("nothing else sees the mark inverted, and no route is chosen by it") {
+  TEST_CASE("other tables never see the inverted mark, and routing does not use it") {
     if (!can_make_hosts_as_real_root()) return;
-    HeldHost host(user_rules());
+    FilteredHost host(user_rules());
     host.runs(show_inverted_marks);
-    CHECK(host.sends(agent, tcp({places4.own, 6}, {places4.allowed, service})) == "leaves");
+    CHECK(host.sends(agent, tcp({addresses4.own, 6}, {addresses4.allowed, service})) == "leaves");
     const auto closes = [&](const Sender& sender) {
-      ClosedSocket socket(host, sender, {places4.allowed, service});
+      ClosedSocket socket(host, sender, {addresses4.allowed, service});
       return socket.closes_after_writing(some_data);
     };
     CHECK(closes(agent).starts_with("leaves: tcp"));
@@ -153,15 +151,15 @@ TEST_SUITE("nft/rules/user/wire") {
     host.runs(exempts_from_tracking);
     CHECK(closes(agent).starts_with("leaves: tcp"));
     CHECK(closes(the_gate).starts_with("leaves: tcp"));
-    host.runs(show_them_no_more);
+    host.runs(stop_showing_them);
   }
 
   TEST_CASE("a socket that the agent closed sends nothing to a neighbour; another user's does") {
     if (!can_make_hosts_as_real_root()) return;
-    HeldHost host(user_rules());
+    FilteredHost host(user_rules());
     host.runs(neighbour_that_answers_for_others);
     const auto closes = [&](const Sender& sender, const char* device) {
-      ClosedSocket socket(host, sender, {places4.allowed, service});
+      ClosedSocket socket(host, sender, {addresses4.allowed, service});
       socket.is_bound_to(device);
       const std::string all = socket.closes_after_writing(some_data);
       return all.substr(0, all.find(':'));
@@ -171,7 +169,7 @@ TEST_SUITE("nft/rules/user/wire") {
       CHECK(closes(agent, inner) == "wrong-interface, accepted");
     };
     check_agents();
-    for (const char* device : {wire, inner}) CHECK(closes(other_user, device) == "goes astray");
+    for (const char* device : {wire, inner}) CHECK(closes(other_user, device) == "goes to a neighbour");
     host.runs(exempts_from_tracking);
     check_agents();
     host.runs(forget_that_neighbour);

@@ -1,4 +1,4 @@
-#include "nft/rules/held_host.h"
+#include "nft/rules/filtered_host.h"
 
 #include <algorithm>
 #include <array>
@@ -16,7 +16,8 @@
 namespace ostiary::test::rules {
 namespace {
 
-// Softirqs of one processor run in order, so that a marker comes behind what was sent before it.
+// Softirqs of one processor run in order, so that a marker is processed after the packets before
+// it.
 void stay_on_one_processor() {
   cpu_set_t one;
   CPU_ZERO(&one);
@@ -29,9 +30,9 @@ void go_to_any_processor() {
   ::sched_setaffinity(0, sizeof all, &all);
 }
 
-constexpr uint8_t multicast_report = 143;  // of ICMPv6; the kernel reports its groups when it likes
+constexpr uint8_t multicast_report = 143;  // of ICMPv6; the kernel sends it at any time
 
-// What the gate's redirect makes of it: the same packet to another port of a loopback address.
+// The packet after the gate's redirect: the same, but to another port of a loopback address.
 bool is_redirected(const Packet& seen, const Packet& packet) {
   return seen.protocol == packet.protocol && seen.from.port == packet.from.port &&
          seen.to.port == the_gates_port && seen.to.port != packet.to.port && seen.flags == packet.flags;
@@ -43,7 +44,7 @@ constexpr std::pair<const char*, const char*> words[] = {{"no-rule, refused", "d
                                                          {"too-many-flows, refused", "crowd"},
                                                          {"", "dropped"}};
 
-// The kernel's own answers, from a socket of its own, would stand in the way of the test's.
+// The kernel's own answers would disturb the test's. They come from a kernel socket without a user.
 constexpr const char* no_answers =
     "nft 'table inet no_answers { chain c { type filter hook output priority -400\n"
     "meta skuid 0-4294967295 accept\n"
@@ -52,7 +53,7 @@ constexpr const char* no_answers =
     "icmpv6 type destination-unreachable icmpv6 code port-unreachable drop\n"
     "icmpv6 type parameter-problem drop\n } \n }'";
 
-// A socket belongs to the user that makes it.
+// A socket belongs to the user that creates it.
 UniqueFd raw_socket(const Sender& sender, inet::Family family) {
   ::setfsuid(sender.user);
   UniqueFd raw{
@@ -75,7 +76,7 @@ bool transmit(const UniqueFd& raw, const Sender& sender, const Packet& packet) {
 
 }  // namespace
 
-HeldHost::HeldHost(const nft::Ruleset& ruleset) : network_(Network::get()) {
+FilteredHost::FilteredHost(const nft::Ruleset& ruleset) : network_(Network::get()) {
   stay_on_one_processor();
   network_.reset();
   const On here(inside());
@@ -85,11 +86,11 @@ HeldHost::HeldHost(const nft::Ruleset& ruleset) : network_(Network::get()) {
   log_.emplace(std::move(*nft::DeniedLog::open(ruleset.log_group)));
 }
 
-HeldHost::~HeldHost() {
+FilteredHost::~FilteredHost() {
   go_to_any_processor();
 }
 
-std::string HeldHost::sends(const Sender& sender, const Packet& packet) {
+std::string FilteredHost::sends(const Sender& sender, const Packet& packet) {
   const On here(inside());
   const UniqueFd raw = raw_socket(sender, packet.from.address.family());
   INFO(text(packet));
@@ -99,7 +100,7 @@ std::string HeldHost::sends(const Sender& sender, const Packet& packet) {
   return what_happened(packet);
 }
 
-size_t HeldHost::sends_all(const Sender& sender, const std::vector<Packet>& packets) {
+size_t FilteredHost::sends_all(const Sender& sender, const std::vector<Packet>& packets) {
   const On here(inside());
   const UniqueFd raw = raw_socket(sender, packets.front().from.address.family());
   size_t sent = 0;
@@ -111,24 +112,24 @@ size_t HeldHost::sends_all(const Sender& sender, const std::vector<Packet>& pack
   return sent;
 }
 
-std::string HeldHost::gets(const Packet& packet, const char* by) {
-  network_.inject(by, Cast::to_the_host, packet);
+std::string FilteredHost::gets(const Packet& packet, const char* by) {
+  network_.inject(by, Cast::unicast, packet);
   look();
   return what_happened(packet);
 }
 
-std::string HeldHost::gets_as_one_of_many(const Packet& packet, const char* by) {
-  network_.inject(by, Cast::to_many, packet);
+std::string FilteredHost::gets_by_multicast(const Packet& packet, const char* by) {
+  network_.inject(by, Cast::multicast, packet);
   look();
   return what_happened(packet);
 }
 
-std::string HeldHost::sees() {
+std::string FilteredHost::observes() {
   look();
   return what_happened(std::nullopt);
 }
 
-void HeldHost::look() {
+void FilteredHost::look() {
   seen_ = network_.look();
   causes_.clear();
   for (auto events = log_->read(); events && !events->empty(); events = log_->read())
@@ -137,9 +138,9 @@ void HeldHost::look() {
         causes_.emplace_back(each.cause == nft::Cause::no_rule ? "no-rule" : nft::text(each.cause));
 }
 
-std::string HeldHost::what_happened(const std::optional<Packet>& packet) const {
+std::string FilteredHost::what_happened(const std::optional<Packet>& packet) const {
   std::vector<std::string> events = causes_;
-  const auto tell = [&](const std::vector<Packet>& seen, const char* what) {
+  const auto add = [&](const std::vector<Packet>& seen, const char* what) {
     for (const Packet& each : seen) {
       if (packet && same(each, *packet))
         events.emplace_back(what);
@@ -151,10 +152,10 @@ std::string HeldHost::what_happened(const std::optional<Packet>& packet) const {
         events.push_back(std::string(what) + ": " + text(each));
     }
   };
-  tell(seen_.left, "leaves");
-  tell(seen_.stayed, "stays");
-  tell(seen_.entered, "enters");
-  tell(seen_.astray, "goes astray");
+  add(seen_.left, "leaves");
+  add(seen_.stayed, "stays");
+  add(seen_.entered, "enters");
+  add(seen_.to_neighbour, "goes to a neighbour");
   if (seen_.received > 0 && seen_.stayed.empty()) events.emplace_back("accepted");
   if (seen_.received == 0 && !seen_.stayed.empty()) events.emplace_back("and is dropped there");
 
@@ -165,37 +166,37 @@ std::string HeldHost::what_happened(const std::optional<Packet>& packet) const {
   return all;
 }
 
-Packet HeldHost::connected(const Sender& sender, const Packet& syn) {
+Packet FilteredHost::connected(const Sender& sender, const Packet& syn) {
   CHECK(sends(sender, syn) == "leaves");
   CHECK(gets(answer(syn, flag::syn | flag::ack)) == "accepted");
   return again(syn, flag::ack);
 }
 
-void HeldHost::runs(const std::string& command) {
+void FilteredHost::runs(const std::string& command) {
   const On here(inside());
   run(command);
 }
 
-void HeldHost::opens_direct_dns(const nft::Ruleset& ruleset) {
+void FilteredHost::opens_direct_dns(const nft::Ruleset& ruleset) {
   const On here(inside());
   auto table = nft::Table::open();
   REQUIRE(table);
   REQUIRE(table->open_direct_dns(ruleset));
 }
 
-void HeldHost::apply_again(const nft::Ruleset& ruleset) {
+void FilteredHost::apply_again(const nft::Ruleset& ruleset) {
   const On here(inside());
   const auto applied = apply(ruleset, nft::Existing::keep_admissions);
   if (!applied) FAIL(applied.error().message);
 }
 
-void HeldHost::settles(const nft::Ruleset& ruleset) {
+void FilteredHost::settles(const nft::Ruleset& ruleset) {
   const On here(inside());
   const auto settled = nft::settle_flows(ruleset);
   if (!settled) FAIL(settled.error().message);
 }
 
-void HeldHost::admit(const char* address, uint8_t protocol, uint16_t port) {
+void FilteredHost::admit(const char* address, uint8_t protocol, uint16_t port) {
   const On here(inside());
   auto admissions = nft::KernelAdmissions::open();
   REQUIRE(admissions);
@@ -205,7 +206,7 @@ void HeldHost::admit(const char* address, uint8_t protocol, uint16_t port) {
   if (!admitted) FAIL(admitted.error().message);
 }
 
-std::string HeldHost::flow(const Packet& packet) const {
+std::string FilteredHost::flow(const Packet& packet) const {
   const On here(inside());
   std::ifstream flows("/proc/thread-self/net/nf_conntrack");
   const std::string ports =
