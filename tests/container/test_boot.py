@@ -6,8 +6,8 @@ import pytest
 
 from engine.outcomes import boot_of, outcomes_in, connection_attempts
 from support.behaviours import addresses
-from support.outcomes import AT_ONCE
 from support.internet import ALLOWED, UNLISTED
+from support.outcomes import AT_ONCE
 
 NAME = "api.example.com"
 
@@ -30,7 +30,7 @@ def test_plan_needs_no_capability(image, new_container):
 def test_one_capability_is_enough_for_the_gate_and_its_self_test(image, new_container, internet, link):
     internet.upstream.name(NAME, addresses(ALLOWED[4]))
     script = connection_attempts(("allowed", NAME, 443), ("another-port", NAME, 444), ("unlisted-name", "unlisted.example.org", 443),
-                   ("unlisted-address", UNLISTED[4], 443))
+                                 ("unlisted-address", UNLISTED[4], 443))
     container = new_container(image, "run", "--no-derive", "--user", "1000:1000", "--allow", NAME, "--",
                               "bash", "-c", script, network=link)
     done = container.wait()

@@ -8,9 +8,9 @@ import pytest
 from engine import musl
 from engine.outcomes import boot_of, outcomes_in, connection_attempts
 from support.behaviours import addresses
+from support.internet import ALLOWED, UNLISTED
 from support.processes import children
 from support.project import ROOT
-from support.internet import ALLOWED, UNLISTED
 
 NAME = "api.example.com"
 HERE = "/opt/ostiary"

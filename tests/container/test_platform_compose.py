@@ -10,8 +10,8 @@ from engine.outcomes import boot_of, outcomes_in, connection_attempts
 from engine.platforms import CONTAINER, agent_image, compose
 from support.behaviours import addresses
 from support.docker_resolver import DockerResolver
-from support.telemetry import TRIO
 from support.internet import ALLOWED, ANOTHER, RESOLVER, UNLISTED
+from support.telemetry import TRIO
 
 HERE = CONTAINER / "compose"
 KEY = "sk-ant-api03-compose"
@@ -49,7 +49,7 @@ def test_the_gate_works_and_the_secrets_come_from_files(agents, options, new_con
     for name, address in {"api.anthropic.com": ALLOWED[4], COLLECTOR: ANOTHER[4]}.items():
         internet.upstream.name(name, addresses(address))
     script = connection_attempts(("api", "api.anthropic.com", 443), ("collector", COLLECTOR, 443), ("another-port", COLLECTOR, 80),
-                    ("unlisted-name", "unlisted.example.org", 443), ("unlisted-address", UNLISTED[4], 443))
+                                 ("unlisted-name", "unlisted.example.org", 443), ("unlisted-address", UNLISTED[4], 443))
     script += 'id -un; pwd; echo "key $ANTHROPIC_API_KEY token ${GRAFANA_API_TOKEN-none}"; touch /work/here && echo mine\n'
     script += "cat /run/secrets/* 2>/dev/null || echo closed\n"
     done = new_container(agents, "bash", "-c", script, network=link, capabilities=(), options=options).wait()
@@ -80,7 +80,7 @@ def test_a_service_of_the_project_can_be_reached_by_its_name(agents, project, op
     docker = DockerResolver(link.network, {"database": DATABASE}, RESOLVER[4])
     try:
         script = connection_attempts(("service", "database", 5432), ("another-port", "database", 80), ("api", "api.anthropic.com", 443),
-                        ("unlisted-name", "unlisted.example.org", 443))
+                                     ("unlisted-name", "unlisted.example.org", 443))
         done = new_container(agents, "bash", "-c", script, network=link, capabilities=(),
                              options=[*options, "--volume", f"{project / 'resolv.conf'}:/etc/resolv.conf"]).wait()
     finally:

@@ -12,8 +12,8 @@ import pytest
 from engine.outcomes import outcomes_in, connection_attempts
 from engine.platforms import CONTAINER
 from support.behaviours import addresses
-from support.waiting import eventually
 from support.internet import ALLOWED, UNLISTED
+from support.waiting import eventually
 
 HERE = CONTAINER / "devcontainer"
 FEATURE = json.loads((HERE / "ostiary" / "devcontainer-feature.json").read_text())
@@ -30,7 +30,7 @@ RUN _REMOTE_USER=vscode {options} /tmp/feature/install.sh
 USER vscode
 """
 ATTEMPTS = connection_attempts(("api", "api.anthropic.com", 443), ("another-port", "api.anthropic.com", 80),
-                  ("unlisted-name", "unlisted.example.org", 443), ("unlisted-address", UNLISTED[4], 443))
+                               ("unlisted-name", "unlisted.example.org", 443), ("unlisted-address", UNLISTED[4], 443))
 HELD = {"api": True, "another-port": False, "unlisted-name": False, "unlisted-address": False}
 
 

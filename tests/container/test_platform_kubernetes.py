@@ -8,10 +8,10 @@ import pytest
 from engine.outcomes import outcomes_in, connection_attempts
 from engine.platforms import CONTAINER, Pod, agent_image
 from support.behaviours import addresses
+from support.internet import ALLOWED, ANOTHER, RESOLVER, UNLISTED
 from support.outcomes import TRIED_AGAIN
 from support.telemetry import TRIO
 from support.waiting import eventually
-from support.internet import ALLOWED, ANOTHER, RESOLVER, UNLISTED
 
 COLLECTOR = "otlp.example.com"
 SECRETS = {**TRIO, "ANTHROPIC_API_KEY": "sk-ant-api03-pod", "GRAFANA_OTLP_ENDPOINT": f"https://{COLLECTOR}/otlp"}
@@ -55,7 +55,7 @@ def test_a_console_is_behind_the_gate_and_has_the_credentials(start, internet):
     container = start()
     wait_until_up(container)
     script = connection_attempts(("api", "api.anthropic.com", 443), ("collector", COLLECTOR, 443), ("cluster", "10.96.0.1", 443),
-                    ("unlisted-address", UNLISTED[4], 443))
+                                 ("unlisted-address", UNLISTED[4], 443))
     script += 'id -un; pwd; echo "key ${#ANTHROPIC_API_KEY}"; touch ~/x /work/x /tmp/x && echo mine; cat /run/secrets/*\n'
     done = container.exec("ostiary", "exec", "--", "bash", "-c", script)
     assert outcomes_in(done.stdout) == {"api": True, "collector": True, "cluster": False, "unlisted-address": False}, done

@@ -170,7 +170,7 @@ def try_denied_destinations(rng, pause):
                 connection.sendall(b"hello")
                 connection.recv(100)
                 report(through={"address": address, "port": port, "transport": transport, "begin": begin,
-                             "at": time.monotonic()})
+                                "at": time.monotonic()})
                 count("through")
                 keep_using(connection, {"address": address, "port": port, "transport": transport, "begin": begin})
         except OSError as error:

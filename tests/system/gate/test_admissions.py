@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from support.behaviours import addresses, host, in_turn
-from support.outcomes import assert_refused
 from support.agent import GATE
-from support.waiting import eventually
+from support.behaviours import addresses, host, in_turn
 from support.internet import ALLOWED, ANOTHER, UNLISTED
+from support.outcomes import assert_refused
+from support.waiting import eventually
 
 QUESTIONS, NAMES = 10_000, 1_000
 
@@ -147,7 +147,7 @@ def test_an_address_of_two_names_has_the_ports_of_both(internet, new_container, 
     internet.upstream.name("one.example", host(ALLOWED))
     internet.upstream.name("two.example", host(ALLOWED))
     agent = new_container().start_agent("--allow", "*.one.example", "--allow", "one.example:80",
-                                    "--allow", "two.example:22", who=who)
+                                        "--allow", "two.example:22", who=who)
     agent.resolves("one.example", family)
     agent.resolves("two.example", family)
     assert all(agent.connect(ALLOWED[family], port)["reached"] for port in (80, 22))

@@ -33,7 +33,7 @@ def test_a_socket_of_another_network_is_not_inherited(new_container, another_net
     with another_network.entered():
         made = socket.socket(domain, kind)
     result = container.boot("touch", "/tmp/started", flags=flags, prepare=lambda: os.dup2(made.fileno(), fd),
-                       keep_fds=[made.fileno()])
+                            keep_fds=[made.fileno()])
     assert result.status == 69 and f"{name} is a network socket" in result.stderr, result
     assert not container.exists("/tmp/started") and container.tables() == []
 
@@ -50,7 +50,7 @@ def test_a_unix_socket_is_inherited(new_container, another_network, flags):
     with another_network.entered():
         made, _ = socket.socketpair()
     result = new_container().boot("true", flags=flags, prepare=lambda: os.dup2(made.fileno(), 0),
-                                    keep_fds=[made.fileno()])
+                                  keep_fds=[made.fileno()])
     assert result.status == 0, result
 
 

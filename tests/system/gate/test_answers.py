@@ -3,16 +3,16 @@
 import dns.flags
 import pytest
 
-from support.behaviours import add, addresses, alias, host, pack, records, reply_to
-from support.outcomes import TRIED_AGAIN
 from support.agent import GATE, code, explanation, values
+from support.behaviours import add, addresses, alias, host, pack, records, reply_to
 from support.internet import ALLOWED, ANOTHER, UNLISTED
+from support.outcomes import TRIED_AGAIN
 
 
 @pytest.fixture(scope="module")
 def agent(container, who):
     container.policy({"allow": ["allowed.example", "*.allowed.example", {"host": "texts.example", "types": ["TXT", "MX"]},
-                           {"host": "long.example", "types": ["TXT"]}]})
+                                {"host": "long.example", "types": ["TXT"]}]})
     return container.start_agent(who=who)
 
 
@@ -181,7 +181,7 @@ def test_candidates_of_a_search_list_are_answered_at_once(internet, new_containe
     """As in Kubernetes: the C library tries every search domain first, for both families."""
     container = new_container()
     container.write("/etc/resolv.conf", container.read("/etc/resolv.conf") +
-               "search agents.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n")
+                    "search agents.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n")
     internet.upstream.name("allowed.example", host(ALLOWED))
     agent = container.start_agent("--allow", "allowed.example", who=who)
     internet.forget()

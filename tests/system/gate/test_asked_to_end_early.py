@@ -8,8 +8,8 @@ import time
 import pytest
 
 from support.behaviours import host, silence_for_ever
-from support.waiting import eventually
 from support.internet import ALLOWED
+from support.waiting import eventually
 
 AT_ONCE = 3.0  # seconds; resolving the names would take ten times as long
 

@@ -8,11 +8,11 @@ import socket
 
 import pytest
 
-from support.behaviours import addresses, host
-from support.outcomes import assert_reached, assert_refused
 from support.agent import GATE, code
-from support.waiting import eventually
+from support.behaviours import addresses, host
 from support.internet import ALLOWED, ANOTHER, METADATA, PRIVATE, RESOLVER, UNLISTED
+from support.outcomes import assert_reached, assert_refused
+from support.waiting import eventually
 from test_destinations import LITERALS
 from test_forged_packets import header
 

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from support.behaviours import addresses, host
+from support.internet import ALLOWED, RESOLVER, UNLISTED
 from support.outcomes import assert_refused
 from support.waiting import eventually
-from support.internet import ALLOWED, RESOLVER, UNLISTED
 
 FLAGS = ["--allow", "allowed.example", "--allow", "10.1.2.0/24:5432", "--allow", "[2001:db8:77::/48]:5432"]
 
@@ -117,7 +117,7 @@ def test_duplicate_and_overlapping_rules_work(internet, container, who):
     internet.upstream.name("allowed.example", addresses(ALLOWED[4], ALLOWED[6], ALLOWED[4], ALLOWED[6]))
     internet.upstream.name("same.example", host(ALLOWED))
     agent = container.start_agent(*FLAGS, *FLAGS, "--allow", "same.example:443,443,400-500", "--allow", "10.1.0.0/16:5432",
-                         "--allow", "10.1.2.3:5432/both", who=who)
+                                  "--allow", "10.1.2.3:5432/both", who=who)
     assert_gate_works(internet, container, agent)
     assert agent.connect("10.1.2.3", 5432)["reached"] and agent.connect("10.1.2.3", 5432, "udp")["reached"]
 

@@ -5,11 +5,11 @@ import time
 import dns.message
 import pytest
 
-from support.behaviours import addresses, delayed, host, no_such_name_for
-from support.misbehaviours import failing_with
 from support.agent import GATE, code
-from support.waiting import eventually
+from support.behaviours import addresses, delayed, host, no_such_name_for
 from support.internet import ALLOWED, UNLISTED
+from support.misbehaviours import failing_with
+from support.waiting import eventually
 
 
 @pytest.fixture(scope="module")

@@ -83,5 +83,5 @@ def test_a_connection_from_outside_is_audited(container, agent, family):
 
 def test_the_agent_cannot_begin_a_flow_from_an_allowed_port(internet, container, agent, family):
     outcome = agent.connect("203.0.113.66" if family == 4 else "2001:db8:66::66", 443, "udp",
-                              source=(container.link.address[family], NAMED_UDP))
+                            source=(container.link.address[family], NAMED_UDP))
     assert not outcome["reached"] and internet.packets() == [], outcome

@@ -3,8 +3,8 @@
 import os
 import signal
 
-from support.waiting import eventually
 from support.internet import UNLISTED
+from support.waiting import eventually
 
 PACKETS = 30_000
 

@@ -5,9 +5,9 @@ import socket
 import pytest
 
 from support.behaviours import host
+from support.internet import ALLOWED, ANOTHER, METADATA, PRIVATE, PUBLIC_RESOLVER, RESOLVER, UNLISTED
 from support.outcomes import assert_reached, assert_refused
 from support.services import plain
-from support.internet import ALLOWED, ANOTHER, METADATA, PRIVATE, PUBLIC_RESOLVER, RESOLVER, UNLISTED
 
 PREFIXED = {4: "10.1.2.3", 6: "2001:db8:77::1"}
 BESIDE_PREFIX = {4: "10.1.3.3", 6: "2001:db8:78::1"}

@@ -6,10 +6,10 @@ import struct
 import dns.message
 import pytest
 
-from support.behaviours import addresses, delayed
-from support.limits import limit
 from support.agent import GATE, values
+from support.behaviours import addresses, delayed
 from support.internet import ALLOWED, PUBLIC_RESOLVER
+from support.limits import limit
 
 IDLE = 10  # seconds, a little less than the gate's limit
 

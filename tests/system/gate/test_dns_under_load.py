@@ -7,8 +7,8 @@ import pytest
 
 from support import dns_load
 from support.behaviours import host
-from support.rootfs import OTHER
 from support.internet import ALLOWED, RESOLVER, UNLISTED
+from support.rootfs import OTHER
 
 SECONDS = 10
 MANY_PORTS = 4000

@@ -7,10 +7,10 @@ import socket
 
 import pytest
 
-from support.behaviours import host
 from support.agent import GATE, code
-from support.waiting import eventually
+from support.behaviours import host
 from support.internet import ALLOWED, PUBLIC_RESOLVER, UNLISTED
+from support.waiting import eventually
 
 LOOKS = """table inet looks {
   chain seen {

@@ -5,11 +5,11 @@ import time
 
 import pytest
 
+from support.agent import code
 from support.behaviours import addresses, delayed, host
 from support.docker_resolver import DockerResolver
-from support.agent import code
-from support.waiting import eventually
 from support.internet import ALLOWED, ANOTHER, PUBLIC_RESOLVER, RESOLVER
+from support.waiting import eventually
 
 COLLECTOR = "172.18.0.2"
 LOOP_TIME = 1.5  # seconds; a question that waits for itself takes at least two
@@ -43,7 +43,7 @@ options ndots:0
 @pytest.fixture
 def policy(container):
     container.policy({"allow": [{"host": "collector", "ports": "4318", "private": True}, "allowed.example",
-                           "another.example"]})
+                                "another.example"]})
     container.write("/etc/resolv.conf", resolv_conf(f"[{RESOLVER[4]} host(127.0.0.53)]"))
 
 

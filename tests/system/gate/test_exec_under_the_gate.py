@@ -3,9 +3,9 @@
 import pytest
 
 from support import processes
-from support.outcomes import assert_refused
 from support.agent import code
 from support.internet import ALLOWED, RESOLVER, UNLISTED
+from support.outcomes import assert_refused
 
 OSTIARY = "/opt/bin/ostiary"
 

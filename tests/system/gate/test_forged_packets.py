@@ -9,9 +9,9 @@ import pytest
 from support import forged_packets
 from support.behaviours import host
 from support.forged_packets import ACCOMPLICE
+from support.internet import ALLOWED, UNLISTED
 from support.states import STATES, enter_state
 from support.waiting import eventually
-from support.internet import ALLOWED, UNLISTED
 
 CLOSED = 7999
 

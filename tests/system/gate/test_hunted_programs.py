@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from hunt.round import Round
 from hunt.internet import Internet
+from hunt.round import Round
 from support.project import ROOT
 
 PROGRAMS = sorted((ROOT / "tests" / "hunt" / "corpus").glob("*.hunt"))
@@ -24,7 +24,7 @@ def hunt_round(request, scratch, binary):
     settings = SimpleNamespace(scope=request.param, who="user", flushes=False, quiet=True, inside=False, workers=1,
                                without=[], environment={})
     round = Round(internet, scratch, SimpleNamespace(ostiary=binary, agent=tools / "hunt_agent",
-                                                   outside=tools / "hunt_outside"), settings, 1)
+                                                     outside=tools / "hunt_outside"), settings, 1)
     round.page.pause = 1
     assert round.boot(), round.boot_failure
     yield round

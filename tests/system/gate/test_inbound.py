@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from support.outcomes import assert_refused
 from support.internet import UNLISTED
+from support.outcomes import assert_refused
 
 ANYWHERE, FROM_A_NETWORK, RANGE = 2222, 2223, 2224
 FLAGS = ["--allow-inbound", str(ANYWHERE), "--allow-inbound", f"[2001:db8:ffff::/48]:{FROM_A_NETWORK}",

@@ -6,11 +6,11 @@ import dns.name
 import dns.rdataclass
 import pytest
 
-from support.behaviours import host
-from support.outcomes import TRIED_AGAIN
 from support.agent import GATE, code
-from support.waiting import eventually
+from support.behaviours import host
 from support.internet import ALLOWED, PUBLIC_RESOLVER, RESOLVER
+from support.outcomes import TRIED_AGAIN
+from support.waiting import eventually
 
 SERVERS = {"the gate": GATE, "the upstream resolver": RESOLVER, "a public resolver": PUBLIC_RESOLVER}
 TYPES = ["A", "AAAA", "TXT", "NULL", "MX", "NS", "SOA", "CNAME", "SRV", "PTR", "CAA", "DS", "DNSKEY", "HTTPS", "SVCB",
@@ -115,7 +115,7 @@ def test_names_under_an_allowed_wildcard_are_limited(internet, new_container, wh
     container = new_container()
     agent = container.start_agent("--allow", "*.wild.example", who=who)
     flood = agent.flood("%05d" + "x" * (length - 5) + ".wild.example" if length > 5 else "k%d.wild.example", 3_000,
-                          GATE[4], patience=30)
+                        GATE[4], patience=30)
     assert flood["unanswered"] == 0
     assert flood["codes"].get("2", 0) + flood["codes"].get("5", 0) >= 1_500, flood
     assert len(internet.upstream.names()) <= 1_500

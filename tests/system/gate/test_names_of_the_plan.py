@@ -3,8 +3,8 @@
 import dns.rcode
 import pytest
 
-from support.behaviours import addresses, host, no_such_name, pack, reply_to, silence_for_ever
 from support.agent import code, explanation
+from support.behaviours import addresses, host, no_such_name, pack, reply_to, silence_for_ever
 from support.internet import ALLOWED, RESOLVER
 
 

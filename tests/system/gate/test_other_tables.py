@@ -2,10 +2,10 @@
 
 import pytest
 
-from support.behaviours import host
-from support.outcomes import assert_refused
 from support.agent import code
+from support.behaviours import host
 from support.internet import ALLOWED, RESOLVER, UNLISTED
+from support.outcomes import assert_refused
 
 DOCKER = """
 table ip nat {

@@ -3,8 +3,8 @@
 import pytest
 
 from support.behaviours import host
-from support.rootfs import OTHER
 from support.internet import ALLOWED
+from support.rootfs import OTHER
 
 MSG_FASTOPEN, TCP_FASTOPEN = 0x20000000, 23
 LISTENS = "import builtins; builtins.l = l"  # keeps the socket after the program's end

@@ -2,11 +2,11 @@
 
 import pytest
 
-from support.behaviours import addresses, alias, in_turn
-from support.outcomes import assert_refused
 from support.agent import code, explanation
-from support.waiting import eventually
+from support.behaviours import addresses, alias, in_turn
 from support.internet import ALLOWED, METADATA, PRIVATE
+from support.outcomes import assert_refused
+from support.waiting import eventually
 
 INSIDE = {
     "link-local metadata": "169.254.169.254", "container metadata": "169.254.170.2", "link-local": "169.254.1.1",
@@ -40,7 +40,7 @@ def container(shared_container, internet, who):
 @pytest.fixture(scope="module")
 def agent(container, who):
     container.policy({"allow": [{"host": "*.allowed.example"},
-                           {"host": "private.example", "private": True, "ports": [443]}]})
+                                {"host": "private.example", "private": True, "ports": [443]}]})
     return container.start_agent(who=who)
 
 

@@ -5,11 +5,11 @@ import signal
 
 import pytest
 
-from support.behaviours import addresses
-from support.outcomes import assert_refused
 from support.agent import code
-from support.waiting import eventually
+from support.behaviours import addresses
 from support.internet import ALLOWED, METADATA
+from support.outcomes import assert_refused
+from support.waiting import eventually
 
 NEIGHBOUR = {4: "10.77.0.3", 6: "fd77::3"}
 COLLECTOR = "collector.corp.example"
@@ -28,8 +28,8 @@ def container(shared_container, internet, who):
 @pytest.fixture(scope="module")
 def agent(container, who):
     container.policy({"allow": ["*.corp.example:80,443", {"host": "*.private.example", "private": True},
-                           {"host": LED_ASTRAY, "ports": [4318], "private": True},
-                           "169.254.0.0/16:80", "[fd00:ec2::/32]:80", f"{METADATA[4]}:8080", f"[{METADATA[6]}]:8080"]})
+                                {"host": LED_ASTRAY, "ports": [4318], "private": True},
+                                "169.254.0.0/16:80", "[fd00:ec2::/32]:80", f"{METADATA[4]}:8080", f"[{METADATA[6]}]:8080"]})
     return container.start_agent(env={"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{COLLECTOR}:4318"}, who=who)
 
 

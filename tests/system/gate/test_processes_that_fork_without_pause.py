@@ -7,8 +7,8 @@ import time
 import pytest
 
 from support import processes
-from support.sandbox import AGENTS, OSTIARY
 from support.internet import UNLISTED
+from support.sandbox import AGENTS, OSTIARY
 
 FORKER = "/opt/agents/forker"
 TRIES = 3

@@ -8,9 +8,9 @@ import pytest
 
 from support.behaviours import addresses, host, silence_for_ever
 from support.capabilities import without_capability
+from support.internet import ALLOWED
 from support.namespaces import CLONE_NEWNET, call
 from support.telemetry import COLLECTOR
-from support.internet import ALLOWED
 
 CLONE_NEWUSER = 0x10000000
 

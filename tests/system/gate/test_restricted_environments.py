@@ -34,9 +34,9 @@ def test_64_descriptors_are_enough(new_container, flags):
 def test_a_session_without_free_descriptors_does_not_report_the_boot_as_ended(container, agent):
     for number in (3, 4, 5):
         result = container.beside(agent.session, "/usr/bin/python3", "-IS", "-c",
-                             "import os, resource, sys\n"
-                             f"resource.setrlimit(resource.RLIMIT_NOFILE, ({number}, {number}))\n"
-                             f"os.execv({OSTIARY!r}, [{OSTIARY!r}, 'exec', '--', 'true'])")
+                                  "import os, resource, sys\n"
+                                  f"resource.setrlimit(resource.RLIMIT_NOFILE, ({number}, {number}))\n"
+                                  f"os.execv({OSTIARY!r}, [{OSTIARY!r}, 'exec', '--', 'true'])")
         assert "has ended" not in result.stderr, result
 
 

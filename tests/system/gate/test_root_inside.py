@@ -7,8 +7,8 @@ import socket
 import pytest
 
 from support import processes
-from support.outcomes import assert_refused
 from support.internet import ALLOWED, UNLISTED
+from support.outcomes import assert_refused
 
 
 @pytest.fixture(autouse=True)
@@ -79,8 +79,8 @@ def test_the_agent_cannot_change_or_leave_the_network(agent, command):
 def test_a_new_namespace_reaches_nothing(internet, container, agent, family):
     """If the agent can make one, it has no link to the outside, and its privileges end there."""
     outcome = agent.run("unshare", "-Urn", "sh", "-c",
-                          f"nft flush ruleset; ip link set lo up; curl -sm1 --noproxy '*' http://"
-                          f"{UNLISTED[4] if family == 4 else '[' + UNLISTED[6] + ']'}:80/")
+                        f"nft flush ruleset; ip link set lo up; curl -sm1 --noproxy '*' http://"
+                        f"{UNLISTED[4] if family == 4 else '[' + UNLISTED[6] + ']'}:80/")
     assert outcome["status"] != 0
     assert internet.packets() == []
 
@@ -125,7 +125,7 @@ if value < 0: raise OSError(ctypes.get_errno(), "refused")""")
 def test_root_with_the_gates_uid_cannot_get_out(internet, container, agent, who, family):
     uid = int(processes.field(container.gate(agent.session), "Uid").split()[0])
     outcome = agent.run("setpriv", f"--reuid={uid}", "--clear-groups", "/usr/bin/python3", "-IS", "-c",
-                          f"import socket; socket.create_connection(({UNLISTED[family]!r}, 443), 0.3)")
+                        f"import socket; socket.create_connection(({UNLISTED[family]!r}, 443), 0.3)")
     assert outcome["status"] != 0
     assert internet.packets() == []
 
@@ -167,7 +167,7 @@ def test_the_agent_cannot_read_the_state_files(agent, who):
     if who == "root":
         pytest.skip("root can read root's files")
     listing = agent.run("sh", "-c", "find /run/ostiary /var/log/ostiary -type f -writable 2>/dev/null; "
-                                      "find /run/ostiary -type s -writable 2>/dev/null")
+                        "find /run/ostiary -type s -writable 2>/dev/null")
     assert listing["out"] == ""
 
 

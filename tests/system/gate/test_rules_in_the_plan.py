@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from support.behaviours import addresses, delayed, host
-from support.telemetry import COLLECTOR, TRIO, shows_a_secret
 from support.agent import Agent
+from support.behaviours import addresses, delayed, host
 from support.internet import ALLOWED, PRIVATE, UNLISTED
+from support.telemetry import COLLECTOR, TRIO, shows_a_secret
 
 PRESETS = ["anthropic", "claude-updates", "github", "gitlab", "vscode", "grafana-cloud", "aws-bedrock", "google-vertex",
            "npm", "debian"]

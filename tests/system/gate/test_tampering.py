@@ -8,11 +8,11 @@ import time
 import dns.message
 import pytest
 
-from support.behaviours import host
-from support.outcomes import assert_refused
 from support.agent import GATE
-from support.waiting import eventually
+from support.behaviours import host
 from support.internet import ALLOWED, UNLISTED
+from support.outcomes import assert_refused
+from support.waiting import eventually
 
 TAMPERING = {
     "everything is flushed": "flush ruleset",

@@ -11,11 +11,11 @@ import time
 import pytest
 
 from support import namespaces
+from support.agent import GATE
 from support.audit_document import documented, problem_with
 from support.behaviours import addresses, host
-from support.agent import GATE
-from support.waiting import eventually
 from support.internet import ALLOWED, ANOTHER, UNLISTED
+from support.waiting import eventually
 
 JOURNAL = "/var/log/ostiary/audit.jsonl"
 UIDS = {"agent": 1000, "root": 0}
@@ -48,7 +48,7 @@ def test_a_denied_name_is_audited(container, agent):
 def test_a_denied_packet_is_audited_with_destination_port_protocol_and_user(container, agent, who, transport, family):
     agent.connect(UNLISTED[family], 9000, transport)
     container.eventually_audited("deny", kind="packet", address=UNLISTED[family], port=9000, protocol=transport,
-                            uid=UIDS[who])
+                                 uid=UIDS[who])
 
 
 @pytest.mark.parametrize("scope", ["container", "user"])
@@ -312,7 +312,7 @@ def test_a_file_at_its_size_limit_does_not_stop_the_gate(internet, new_container
     """With ulimit -f, the kernel sends a signal."""
     container, most = new_container(), 20000
     agent = container.start_agent("--allow", "allowed.example", who=who,
-                         prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
+                                  prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
     gate = container.gate(agent.session)
     for number in range(300):
         agent.asks(f"n{number}.unlisted.example")

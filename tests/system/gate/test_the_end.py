@@ -6,8 +6,8 @@ import signal
 import pytest
 
 from support.behaviours import host
-from support.waiting import eventually
 from support.internet import ALLOWED, RESOLVER, UNLISTED
+from support.waiting import eventually
 
 ORIGINAL = f"# as the runtime wrote it\nnameserver {RESOLVER[4]}\nsearch corp.example\noptions ndots:2 timeout:1\n"
 ALWAYS, NEVER = ["--keep-rules", "always"], ["--keep-rules", "never"]

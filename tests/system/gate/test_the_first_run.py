@@ -9,10 +9,10 @@ import dns.rcode
 import pytest
 
 from support.behaviours import addresses
+from support.internet import ALLOWED
 from support.misbehaviours import failing_with
 from support.project import ROOT
 from support.rootfs import AGENT
-from support.internet import ALLOWED
 
 README = (ROOT / "README.md").read_text()
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()

@@ -11,12 +11,12 @@ import dns.message
 import pytest
 
 from support import processes
+from support.agent import GATE
 from support.behaviours import addresses, host, silence_for_ever
 from support.capabilities import names_of
-from support.outcomes import assert_refused
-from support.agent import GATE
-from support.waiting import PATIENCE, eventually
 from support.internet import ALLOWED, UNLISTED
+from support.outcomes import assert_refused
+from support.waiting import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_while_the_gate_is_stopped_nothing_new_opens(internet, container, agent,
         for server in (GATE, UNLISTED):
             for transport in ("udp", "tcp"):
                 query = agent.ask("123401000001000000000000" + "05" + b"other".hex() + "05" + b"later".hex() + "07" +
-                                    b"example".hex() + "0000010001", server[family], transport=transport, timeout=0.2)
+                                  b"example".hex() + "0000010001", server[family], transport=transport, timeout=0.2)
                 assert not query["reached"]
         outcome = agent.connect(UNLISTED[family], 443)
         assert not outcome["reached"]

@@ -10,9 +10,9 @@ import pytest
 from support import processes
 from support.behaviours import host
 from support.capabilities import names_of
+from support.internet import ALLOWED
 from support.telemetry import COLLECTOR, MARKER, MODULE, TRIO, shows_a_secret
 from support.waiting import eventually
-from support.internet import ALLOWED
 
 SECRETS = TRIO | {"ANTHROPIC_API_KEY": "sk-ant-" + MARKER, "GITHUB_TOKEN": MARKER, "CODER_AGENT_TOKEN": MARKER}
 

@@ -14,12 +14,12 @@ import pytest
 from support.behaviours import host
 from support.capture import Capture
 from support.forged_packets import STRAIGHT, STRAIGHT_BY_DATAGRAM, straight
+from support.internet import ALLOWED, ANOTHER, RESOLVER
 from support.neighbour import Neighbour
 from support.outcomes import assert_reached
 from support.rootfs import OTHER
 from support.states import STATES, enter_state
 from support.waiting import eventually
-from support.internet import ALLOWED, ANOTHER, RESOLVER
 
 SO_DONTROUTE, UNREAD = 5, 7000
 NEAR = {4: "10.7.0.99", 6: "2001:db8:7::99"}  # on the link
@@ -38,7 +38,7 @@ def container(shared_container, internet, scope_and_user):
 def agent(container, scope_and_user):
     scope, who = scope_and_user
     return container.start_agent("--scope", scope, "--allow", "allowed.example:443/both", "--allow",
-                      f"allowed.example:{UNREAD}", who=who)
+                                 f"allowed.example:{UNREAD}", who=who)
 
 
 @pytest.fixture(scope="module")

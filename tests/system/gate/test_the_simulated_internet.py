@@ -9,11 +9,11 @@ import dns.message
 import dns.rcode
 import pytest
 
-from support.behaviours import addresses, alias, delayed, host
-from support.misbehaviours import AT_ONCE, LATE
 from support.agent import values
-from support.waiting import eventually
+from support.behaviours import addresses, alias, delayed, host
 from support.internet import ALLOWED, METADATA, PRIVATE, PUBLIC_RESOLVER, RESOLVER, UNLISTED
+from support.misbehaviours import AT_ONCE, LATE
+from support.waiting import eventually
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 import os
 import signal
 
-from support.behaviours import host
 from support.agent import GATE
-from support.waiting import eventually
+from support.behaviours import host
 from support.internet import ALLOWED
+from support.waiting import eventually
 
 A_MINUTE = 600
 DEATHS = 8  # the ninth within a minute ends the agent

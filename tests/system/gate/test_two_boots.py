@@ -6,12 +6,12 @@ import signal
 import pytest
 
 from support import processes
+from support.agent import Agent
+from support.internet import UNLISTED
 from support.outcomes import assert_refused
 from support.rootfs import OTHER
 from support.sandbox import OSTIARY
-from support.agent import Agent
 from support.waiting import eventually
-from support.internet import UNLISTED
 
 RUN = [OSTIARY, "run", "--no-derive"]
 EARLIER = "an earlier boot in this network did not end in order"

@@ -8,10 +8,10 @@ import json
 
 import pytest
 
-from support.behaviours import host
-from support.outcomes import assert_reached, assert_refused
 from support.agent import code
+from support.behaviours import host
 from support.internet import ALLOWED, PUBLIC_RESOLVER, RESOLVER, UNLISTED
+from support.outcomes import assert_reached, assert_refused
 
 SERVICE, OTHER_SERVICE = 2222, 2223
 NO_TRACKING = """table ip6 untracked {

@@ -8,11 +8,11 @@ import dns.message
 import dns.rdatatype
 import pytest
 
-from support.behaviours import delayed, host, in_turn
-from support.misbehaviours import ALL, AT_ONCE, another_id, another_question, silence
 from support.agent import GATE, code, values
-from support.waiting import eventually
+from support.behaviours import delayed, host, in_turn
 from support.internet import ALLOWED, RESOLVER, SECOND_RESOLVER
+from support.misbehaviours import ALL, AT_ONCE, another_id, another_question, silence
+from support.waiting import eventually
 
 PATIENT = 9  # seconds; longer than the gate's own timeout
 
@@ -107,7 +107,7 @@ def test_the_second_resolver_is_asked_if_the_first_is_silent(internet, new_conta
         return host(ALLOWED)(question) if question.server == SECOND_RESOLVER[family] else []
     internet.upstream.name("allowed.example", only_the_second)
     agent = new_container().start_agent("--allow", "allowed.example", "--upstream",
-                                    f"{RESOLVER[family]},{SECOND_RESOLVER[family]}", who=who)
+                                        f"{RESOLVER[family]},{SECOND_RESOLVER[family]}", who=who)
     assert agent.asks_for("allowed.example") == [ALLOWED[4]]
     internet.upstream.name("allowed.example", host(ALLOWED))
 
@@ -158,5 +158,5 @@ def test_an_upstream_that_is_silent_at_boot_gives_a_warning_and_works_later(inte
 def test_an_upstream_that_does_not_run_gives_servfail(new_container, who):
     """Its host refuses the question."""
     agent = new_container().start_agent("--allow", "allowed.example", "--upstream", f"{RESOLVER[4]}:5399",
-                                    "--resolve-timeout", "1", who=who)
+                                        "--resolve-timeout", "1", who=who)
     assert code(agent.asks("allowed.example")) == "SERVFAIL"

@@ -6,13 +6,13 @@ import socket
 
 import pytest
 
+from support.agent import code
 from support.behaviours import host
+from support.internet import ALLOWED, PUBLIC_RESOLVER, RESOLVER, UNLISTED
 from support.outcomes import assert_reached, assert_refused
 from support.rootfs import AGENT, OTHER
 from support.services import plain
-from support.agent import code
 from support.waiting import eventually
-from support.internet import ALLOWED, PUBLIC_RESOLVER, RESOLVER, UNLISTED
 
 OSTIARY = "/opt/bin/ostiary"
 USER_SCOPE = ["--scope", "user"]
@@ -30,7 +30,7 @@ def container(shared_container, internet):
 @pytest.fixture(scope="module")
 def agent(container):
     return container.start_agent(*USER_SCOPE, "--allow", "allowed.example", "--allow", f"127.0.0.1:{OPENED_PORT}",
-                      "--allow", f"[::1]:{OPENED_PORT}")
+                                 "--allow", f"[::1]:{OPENED_PORT}")
 
 
 @pytest.fixture(scope="module", params=["the agent", "ostiary exec"])
@@ -308,7 +308,7 @@ def test_a_user_that_already_has_a_process_is_refused(private_container):
 @pytest.mark.parametrize("fd, name", [(0, "standard input"), (1, "standard output")])
 def test_a_network_socket_of_another_process_is_not_inherited(private_container, fd, name):
     result = private_container.boot("touch", "/work/started", flags=[*USER_SCOPE, "--user", "agent"],
-                             prepare=lambda: os.dup2(socket.socket(socket.AF_INET, socket.SOCK_DGRAM).detach(), fd))
+                                    prepare=lambda: os.dup2(socket.socket(socket.AF_INET, socket.SOCK_DGRAM).detach(), fd))
     assert result.status == 69 and not private_container.exists("/work/started"), result
     assert f"{name} is a network socket" in result.stderr
 
@@ -328,7 +328,7 @@ def test_a_service_that_acts_for_its_clients_is_found(private_container, mode, s
 
 def test_a_session_does_not_inherit_a_network_socket_either(container, agent):
     result = container.beside(agent.session, OSTIARY, "exec", "--", "true",
-                         prepare=lambda: os.dup2(socket.socket(socket.AF_INET, socket.SOCK_DGRAM).detach(), 0))
+                              prepare=lambda: os.dup2(socket.socket(socket.AF_INET, socket.SOCK_DGRAM).detach(), 0))
     assert result.status == 69 and "standard input is a network socket" in result.stderr, result
 
 

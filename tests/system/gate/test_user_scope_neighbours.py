@@ -6,8 +6,8 @@ import time
 import pytest
 
 from support.behaviours import host
-from support.rootfs import OTHER
 from support.internet import ALLOWED, RESOLVER, UNLISTED
+from support.rootfs import OTHER
 
 FIRST_PORT, PORTS = 40000, 400
 SERVICE = 5432

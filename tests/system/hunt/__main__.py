@@ -21,10 +21,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from hunt.confinement_mutants import ConfinementMutants
+from hunt.internet import Internet
 from hunt.minimise import Minimiser
 from hunt.mutants import Mutants
 from hunt.round import Round
-from hunt.internet import Internet
 from support import namespaces
 from support.project import ROOT
 

@@ -4,11 +4,11 @@ import os
 import tempfile
 import time
 
+from support.agent import GATE
 from support.behaviours import host
 from support.container import Container
-from support.processes import proportional_set_size
-from support.agent import GATE
 from support.internet import ALLOWED, Internet
+from support.processes import proportional_set_size
 
 FIRST = 100_000  # to fill everything that has a bound
 SHARES = {"d%d.denied.example": 60, "allowed.example": 36}  # percent, over UDP; a pattern with a number gives different names
@@ -27,7 +27,7 @@ def ask(agent, number):
             name = pattern if "%d" in pattern else pattern + "%.0s"
             right += agent.flood(name, number * share // 200, GATE[family], patience=PATIENCE)["codes"].get(code, 0)
         right += agent.flood_over_tcp("allowed.example", CONNECTIONS, number * (100 - sum(SHARES.values())) // 200,
-                                        GATE[family], patience=PATIENCE)
+                                      GATE[family], patience=PATIENCE)
     return right
 
 

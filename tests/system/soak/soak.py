@@ -8,14 +8,14 @@ import tempfile
 import threading
 import time
 
+from soak.container import MAX_DEATHS, SoakContainer
 from soak.fault import NoEffect
 from soak.faults import clock, journal
-from soak.container import MAX_DEATHS, SoakContainer
 from soak.killer import Killer
 from soak.record import Record
 from soak.resolver import Resolver
-from support.waiting import eventually
 from support.internet import Internet
+from support.waiting import eventually
 
 TICK = 0.1
 READ_EVERY = 5  # ticks
@@ -34,8 +34,8 @@ class Soak:
         self.internet = Internet()
         self.resolver = Resolver(self.internet)
         self.containers = [SoakContainer(tempfile.mkdtemp(dir=scratch), binary, self.internet, f"container {number}",
-                                 WHO[number % 2], JOURNALS.get(number, "file"), CLOCKS.get(number, "the machine's"))
-                       for number in range(CONTAINERS)]
+                                         WHO[number % 2], JOURNALS.get(number, "file"), CLOCKS.get(number, "the machine's"))
+                           for number in range(CONTAINERS)]
         self.record = Record(self.internet, self.resolver, self.containers)
         self.table = collections.OrderedDict()  # fault: how often, its effects, reasons for skipping it
         self.failures = []  # of faults that did not end as expected

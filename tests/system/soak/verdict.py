@@ -45,7 +45,7 @@ def claims(soak):
               "never measured" if back is None else f"{back * 1000:.1f} ms",
               back is not None and (back <= MEDIAN_OUTAGE or soak.seconds < FULL_LENGTH), []),
         none("kills after which no gate answered", [each for each in soak.killer.unanswered
-                                                   if not record.rules_were_missing(*each)]),
+                                                    if not record.rules_were_missing(*each)]),
         none("deaths without a kill", unplanned),
         none("containers that ended", ended),
         none("repairs without a change", repairs),

@@ -5,12 +5,12 @@ import json
 import socket
 
 from support import processes
+from support.agent import Agent
+from support.internet import RESOLVER
 from support.network import NetworkNamespace
 from support.rootfs import AGENT
 from support.sandbox import Sandbox
-from support.agent import Agent
 from support.waiting import eventually
-from support.internet import RESOLVER
 
 JOURNAL = "/var/log/ostiary/audit.jsonl"
 SETS = ("allow4", "allow6")

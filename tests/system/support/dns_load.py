@@ -4,8 +4,8 @@ own address."""
 import json
 
 from support.behaviours import host
-from support.waiting import PATIENCE
 from support.internet import ALLOWED
+from support.waiting import PATIENCE
 
 NAMES, THREADS, RATE = 400, 4, 190
 PATTERN = "n%d.load.example"

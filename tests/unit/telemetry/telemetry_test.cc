@@ -128,7 +128,8 @@ TEST_SUITE("telemetry/telemetry") {
           good_telemetry({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=" + row.endpoint,
                                           "OTEL_EXPORTER_OTLP_PROTOCOL=" + row.protocol}});
       CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_PROTOCOL") == "OTEL_EXPORTER_OTLP_PROTOCOL=" + row.protocol);
-      CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_ENDPOINT") == "OTEL_EXPORTER_OTLP_ENDPOINT=" + row.given_endpoint);
+      CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_ENDPOINT") ==
+            "OTEL_EXPORTER_OTLP_ENDPOINT=" + row.given_endpoint);
       REQUIRE(telemetry.routes.size() == 3);
       CHECK(text(telemetry.routes[0].endpoint) == row.traces);
     }

@@ -5,12 +5,12 @@ import re
 
 import pytest
 
+from support.agent import Agent, code
 from support.behaviours import host
+from support.internet import ALLOWED, ANOTHER, RESOLVER, UNLISTED
 from support.outcomes import assert_reached, assert_refused
 from support.project import ROOT
 from support.rootfs import AGENT, OTHER
-from support.agent import Agent, code
-from support.internet import ALLOWED, ANOTHER, RESOLVER, UNLISTED
 
 HERE = ROOT / "container" / "coder"
 SCRIPT = (HERE / "start.sh").read_text()
@@ -44,7 +44,7 @@ def workspace_agent(container):
 
 def start(container, workspace_agent, **env):
     return container.beside(workspace_agent.session, "/opt/start.sh",
-                       env=CODER | {"OSTIARY_USER": "agent", "OSTIARY_ALLOW": "allowed.example"} | env)
+                            env=CODER | {"OSTIARY_USER": "agent", "OSTIARY_ALLOW": "allowed.example"} | env)
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import tomllib
 
 import pytest
 
+from support.agent import Agent, code
 from support.behaviours import addresses, host
 from support.capabilities import without_capability
+from support.internet import ALLOWED
 from support.outcomes import assert_reached, assert_refused
 from support.project import ROOT
-from support.agent import Agent, code
-from support.internet import ALLOWED
 
 RESOLVER = "fdaa::3"
 API = "fdaa:0:1:a7b:1::4280"
@@ -236,7 +236,7 @@ def speaks(internet, platform, source):
 
 def boot_beside(container, platform, *flags):
     return Agent(container.start_beside(platform.session, OSTIARY, "run", "--no-derive", "--user", "agent", *flags, "--",
-                                     *container.agent_command("driven"), env=FLY))
+                                        *container.agent_command("driven"), env=FLY))
 
 
 def test_an_operator_gets_answers_with_the_rule_of_fly_toml(internet, container, machine):

@@ -3,8 +3,8 @@
 import pytest
 
 from support.behaviours import host
-from support.outcomes import TRIED_AGAIN, assert_reached
 from support.internet import ALLOWED, RESOLVER
+from support.outcomes import TRIED_AGAIN, assert_reached
 
 SEARCH = ["agents.svc.cluster.local", "svc.cluster.local", "cluster.local", "corp.example"]
 SERVICE = "database.default.svc.cluster.local"

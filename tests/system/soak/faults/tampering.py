@@ -23,7 +23,7 @@ class Tampering(Fault):
 
     def inject(self, soak, rng, seconds):
         container = next((container for container in rng.sample(soak.containers, len(soak.containers))
-                      if self._recent_tampering(container) < MOST_IN_A_MINUTE), None)
+                          if self._recent_tampering(container) < MOST_IN_A_MINUTE), None)
         prove(container, "every container was tampered with too often for now")
         rules, noted_before = container.rules(), container.count_in_journal("tampering")
         admitted = container.admitted()
