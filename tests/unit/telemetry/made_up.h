@@ -22,7 +22,8 @@ inline std::vector<std::string> trio_and(std::vector<std::string> more) {
   return more;
 }
 
-inline Result<Telemetry> telemetry_of(const config::MadeUp& container, const platform::HostFacts& facts = {}) {
+inline Result<Telemetry> telemetry_of(const config::MadeUp& container,
+                                      const platform::HostFacts& facts = {}) {
   const config::Config config = config::good_config(container);
   const auto variable = [&config](std::string_view name) { return config.environment.get(name); };
   return plan_telemetry(config, platform::detect(variable, facts));
