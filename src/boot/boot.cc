@@ -12,14 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gate_supervisor.h"
 #include "ostiary/audit/journal.h"
 #include "ostiary/base/log.h"
 #include "ostiary/base/read_file.h"
-#include "ostiary/boot/gate_supervisor.h"
 #include "ostiary/boot/inherited_sockets.h"
 #include "ostiary/boot/preflight.h"
-#include "ostiary/boot/rules_after.h"
-#include "ostiary/boot/user_scope_check.h"
 #include "ostiary/claude/managed_settings.h"
 #include "ostiary/claude/prepare.h"
 #include "ostiary/keeper/supervisor.h"
@@ -29,6 +27,8 @@
 #include "ostiary/selftest/selftest.h"
 #include "ostiary/state/files.h"
 #include "ostiary/state/instance_lock.h"
+#include "rules_after.h"
+#include "user_scope_check.h"
 #include "version.h"
 
 namespace ostiary::boot {

@@ -1,4 +1,4 @@
-#include "ostiary/boot/rules_after.h"
+#include "rules_after.h"
 
 namespace ostiary::boot {
 

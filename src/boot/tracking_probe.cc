@@ -1,4 +1,4 @@
-#include "ostiary/boot/tracking_probe.h"
+#include "tracking_probe.h"
 
 #include <array>
 #include <chrono>

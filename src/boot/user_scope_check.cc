@@ -1,4 +1,4 @@
-#include "ostiary/boot/user_scope_check.h"
+#include "user_scope_check.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include "ostiary/boot/rules_after.h"
+#include "boot/rules_after.h"
 
 #include <doctest/doctest.h>
 

@@ -15,18 +15,15 @@
 #include "ostiary/audit/journal.h"
 #include "ostiary/base/result.h"
 #include "ostiary/base/shared_page.h"
-#include "ostiary/boot/rules_after.h"
 #include "ostiary/event/signals.h"
 #include "ostiary/gate/launch.h"
 #include "ostiary/gate/wildcard_budget.h"
 #include "ostiary/keeper/helper.h"
 #include "ostiary/net/resolver_file.h"
-#include "ostiary/net/routed_networks.h"
-#include "ostiary/nft/ruleset.h"
-#include "ostiary/nft/table.h"
-#include "ostiary/nft/watch.h"
 #include "ostiary/plan/plan.h"
 #include "ostiary/selftest/selftest.h"
+#include "rules_after.h"
+#include "rules_guard.h"
 
 namespace ostiary::boot {
 
@@ -55,7 +52,7 @@ class GateSupervisor final : public keeper::Helper {
 
   // What is denied from here on is told as the agent's doing. Before anything of the agent's starts.
   Result<> end_self_test();
-  nft::Tracking tracking() const { return ruleset_.tracking; }
+  nft::Tracking tracking() const { return rules_.ruleset().tracking; }
 
   // What the self-test is to try.
   selftest::Targets targets() const;
@@ -73,11 +70,8 @@ class GateSupervisor final : public keeper::Helper {
   using Time = std::chrono::steady_clock::time_point;
 
   GateSupervisor(const plan::Plan& plan, audit::Journal& journal, net::ResolverFile resolver,
-                 gate::Setup setup, nft::Ruleset ruleset, nft::Watch watch, nft::Table table,
-                 net::RouteWatch routes);
-  Result<> deny_everything();
-  Result<> deny_everything_at_first();
-  Result<> find_out_tracking();
+                 gate::Setup setup, RulesGuard rules);
+  Result<> probe_connection_tracking();
   Result<> listen_directly();
   Result<> open_what_the_plan_names(const event::Signals& requests);
   enum class Start : uint8_t { begun, ended };
@@ -87,18 +81,14 @@ class GateSupervisor final : public keeper::Helper {
   void begin_new_audit_file();
   enum class GateEnd : uint8_t { listens, has_ended };
   void watch_descriptors(GateEnd gate = GateEnd::listens);
-  Result<> follow_routes();
-  Result<> put_rules_right(const nft::Change& change);
+  Result<> report(const RulesGuard::Repair& repair);
   void tell(const audit::Event& event);
 
   const plan::Plan& plan_;
   audit::Journal& journal_;
   net::ResolverFile resolver_;
   gate::Setup setup_;
-  nft::Ruleset ruleset_;
-  nft::Watch watch_;
-  nft::Table table_;
-  net::RouteWatch routes_;
+  RulesGuard rules_;
   std::optional<gate::Listeners> listeners_;
   std::optional<SharedPage<gate::WildcardCount>> wildcard_count_;  // outlives each gate
   std::optional<gate::Process> gate_;
@@ -107,8 +97,7 @@ class GateSupervisor final : public keeper::Helper {
   std::vector<inet::IpAddress> admitted_;  // in phase 1
   uint32_t resolved_ = 0;
   event::Deadline restart_;
-  std::deque<Time> deaths_;     // of the last minute
-  std::deque<Time> tampering_;  // likewise
+  std::deque<Time> deaths_;  // of the last minute
 };
 
 }  // namespace ostiary::boot

@@ -1,0 +1,30 @@
+// plan/gate_plan.h: the part of the plan that the gate and the kernel carry out.
+// Computed from the plan and the routes of this network, before any rule is loaded.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ostiary/gate/setup.h"
+#include "ostiary/net/routes.h"
+#include "ostiary/nft/ruleset.h"
+#include "ostiary/plan/plan.h"
+
+namespace ostiary::plan {
+
+// Only the gate's packets carry this mark: setting a mark takes CAP_NET_ADMIN.
+inline constexpr uint32_t gate_mark = 0x6f737469;
+
+struct GatePlan {
+  gate::Setup setup;
+  nft::Ruleset ruleset;                // without the routes, which change while the agent runs
+  std::vector<std::string> not_asked;  // a sentence about each upstream server that cannot be asked
+};
+
+// Fails if no upstream server is left. Sends no packet.
+Result<GatePlan> make_gate_plan(const Plan& plan, const net::Reachable& reach);
+
+// Whether a server at that address is the gate itself, if it is asked at port 53.
+bool is_gates(const inet::IpAddress& address);
+
+}  // namespace ostiary::plan

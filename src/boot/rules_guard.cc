@@ -1,0 +1,98 @@
+#include "rules_guard.h"
+
+#include <utility>
+
+#include "ostiary/base/log.h"
+#include "ostiary/nft/flows.h"
+#include "recent.h"
+
+namespace ostiary::boot {
+namespace {
+
+constexpr size_t max_repairs = 16;  // within a minute
+
+}  // namespace
+
+RulesGuard::RulesGuard(nft::Ruleset ruleset, nft::Table table, nft::Watch watch, net::RouteWatch routes)
+    : ruleset_(std::move(ruleset)),
+      table_(std::move(table)),
+      watch_(std::move(watch)),
+      routes_(std::move(routes)) {}
+
+Result<RulesGuard> RulesGuard::deny_everything(nft::Ruleset ruleset, nft::Lifetime lifetime) {
+  auto table = TRY(nft::Table::open());
+  table.set_lifetime(lifetime);
+  auto watch = TRY(nft::Watch::open(table));
+  auto routes = TRY(net::RouteWatch::open());
+  ruleset.routes = TRY(net::read_routed_networks());
+  RulesGuard guard(std::move(ruleset), std::move(table), std::move(watch), std::move(routes));
+  TRY(guard.load_first());
+  return guard;
+}
+
+Result<> RulesGuard::load() {
+  return table_.apply(ruleset_, nft::Existing::replace);
+}
+
+// Flows that began under the rules of an earlier boot, or without rules, are not trusted.
+Result<> RulesGuard::load_first() {
+  if (Result<> loaded = load(); !loaded) {
+    if (ruleset_.only_user) return loaded;
+    ruleset_.zones = nft::Zones::unsupported;
+    if (!load()) return loaded;
+    log::warn(
+        "phase 1: the kernel has no zones of connections: where the agent floods the upstream's address with "
+        "questions, names may not resolve for half a minute");
+  }
+  return nft::settle_flows(ruleset_);
+}
+
+Result<> RulesGuard::set_tracking(nft::Tracking tracking) {
+  ruleset_.tracking = tracking;
+  return tracking == nft::Tracking::both_families ? Result<>{} : load();
+}
+
+Result<> RulesGuard::open_direct_dns(std::vector<inet::IpAddress> addresses) {
+  ruleset_.direct_dns = std::move(addresses);
+  return table_.open_direct_dns(ruleset_);
+}
+
+Result<> RulesGuard::follow_routes() {
+  if (TRY(routes_.read()) == net::Routes::as_they_were) return {};
+  auto routes = TRY(net::read_routed_networks());
+  if (routes == ruleset_.routes) return {};
+  ruleset_.routes = std::move(routes);
+  if (table_.renew_routes(ruleset_)) return {};
+  // Another process may have deleted the set. The watch reports that next.
+  return table_.apply(ruleset_, nft::Existing::keep_admissions);
+}
+
+Result<std::vector<RulesGuard::Repair>> RulesGuard::look(Time now, const std::function<void()>& restore) {
+  TRY(follow_routes());
+  std::vector<Repair> repairs;
+  for (const nft::Change& change : TRY(watch_.read())) {
+    if (change.kind == nft::Change::Kind::joined) {
+      table_.remember_joined();
+      continue;
+    }
+    // Missed changes are most often the gate's own: keep its admissions, and report no tampering.
+    if (change.kind == nft::Change::Kind::missed && table_.apply(ruleset_, nft::Existing::keep_admissions))
+      continue;
+    repairs.push_back({.change = change, .outcome = put_back(now, restore)});
+    if (!repairs.back().outcome) break;
+  }
+  return repairs;
+}
+
+// The admissions come back before the flows are checked, because there can be many flows.
+Result<> RulesGuard::put_back(Time now, const std::function<void()>& restore) {
+  TRY(load());
+  restore();
+  // The agent may have opened flows while the rules were missing. In user scope the rules mark its flows
+  // themselves.
+  if (!ruleset_.only_user) TRY(nft::settle_flows(ruleset_));
+  if (note(repairs_, now) <= max_repairs) return {};
+  return fail(Exit::unavailable, "another process keeps changing the rules");
+}
+
+}  // namespace ostiary::boot

@@ -1,0 +1,64 @@
+// boot/rules_guard.h: keeps the rules of a boot in the kernel, from the first transaction to the last
+// repair.
+// - The first transaction denies everything. No listener is open and no process runs before it.
+// - If another process changes the rules, they are put back.
+// - The rules follow the routes of this network.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/net/routed_networks.h"
+#include "ostiary/nft/ruleset.h"
+#include "ostiary/nft/table.h"
+#include "ostiary/nft/watch.h"
+
+namespace ostiary::boot {
+
+class RulesGuard {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  // Loads the rules. If the kernel has no conntrack zones, a warning is logged in container scope, and it
+  // is an error in user scope.
+  static Result<RulesGuard> deny_everything(nft::Ruleset ruleset, nft::Lifetime lifetime);
+
+  // The rules are for both families until the kernel's connection tracking is known.
+  Result<> set_tracking(nft::Tracking tracking);
+  Result<> open_direct_dns(std::vector<inet::IpAddress> addresses);
+  // The netlink port of the latest gate, whose changes are expected.
+  void expect_from(uint32_t gate) { watch_.expect_from(gate); }
+
+  const nft::Ruleset& ruleset() const { return ruleset_; }
+
+  // One of them is readable when there is something to look at.
+  std::array<int, 2> descriptors() const { return {watch_.fd(), routes_.fd()}; }
+
+  // What another process did to the rules, and whether they were put back.
+  struct Repair {
+    nft::Change change;
+    Result<> outcome;
+  };
+  // Follows the routes, and puts the rules back. `restore` is called when the rules are back, so that the
+  // gate admits again. The last repair of the list may have failed; no other has.
+  Result<std::vector<Repair>> look(Time now, const std::function<void()>& restore);
+
+ private:
+  RulesGuard(nft::Ruleset ruleset, nft::Table table, nft::Watch watch, net::RouteWatch routes);
+  Result<> load();
+  Result<> load_first();
+  Result<> follow_routes();
+  Result<> put_back(Time now, const std::function<void()>& restore);
+
+  nft::Ruleset ruleset_;
+  nft::Table table_;
+  nft::Watch watch_;
+  net::RouteWatch routes_;
+  std::deque<Time> repairs_;  // of the last minute
+};
+
+}  // namespace ostiary::boot

@@ -1,0 +1,101 @@
+#include "ostiary/plan/gate_plan.h"
+
+#include <algorithm>
+
+#include "ostiary/gate/launch.h"
+#include "ostiary/policy/policy.h"
+
+namespace ostiary::plan {
+namespace {
+
+constexpr uint16_t log_group = 5353;
+
+gate::Reachability reachability(net::Reach reach) {
+  return reach == net::Reach::none ? gate::Reachability::unreachable : gate::Reachability::reachable;
+}
+
+gate::Setup make_setup(const Plan& plan, const net::Reachable& reach, std::vector<upstream::Server> servers) {
+  gate::Setup setup;
+  setup.rules = plan.rules;
+  setup.upstreams = std::move(servers);
+  setup.terms = {.hold = plan.hold, .ipv4 = reachability(reach.ipv4), .ipv6 = reachability(reach.ipv6)};
+  setup.resolve_timeout = plan.resolve_timeout;
+  setup.initial_sets = gate::InitialSets::empty;
+  setup.mark = gate_mark;
+  setup.log_group = log_group;
+  setup.user = gate::user;
+  return setup;
+}
+
+std::vector<uint8_t> protocols(policy::Protocol protocol) {
+  std::vector<uint8_t> numbers;
+  if (protocol != policy::Protocol::udp) numbers.push_back(IPPROTO_TCP);
+  if (protocol != policy::Protocol::tcp) numbers.push_back(IPPROTO_UDP);
+  return numbers;
+}
+
+// The addresses and networks of the policy. Names have no address yet.
+std::vector<nft::AddressRule> outbound(const Plan& plan) {
+  std::vector<nft::AddressRule> rules;
+  const policy::Policy policy = policy::Policy::compile(plan.rules);
+  for (const policy::StaticGrant& each : policy.static_grants())
+    for (const policy::Grant& grant : each.grants)
+      rules.push_back({.network = each.prefix.network(),
+                       .prefix_length = each.prefix.length(),
+                       .protocol = static_cast<uint8_t>(grant.transport),
+                       .first_port = grant.ports.first,
+                       .last_port = grant.ports.last});
+  return rules;
+}
+
+std::vector<nft::AddressRule> inbound(const Plan& plan) {
+  std::vector<nft::AddressRule> rules;
+  for (const policy::Rule& rule : plan.inbound)
+    for (const inet::PortRange& ports : rule.ports.ranges())
+      for (const uint8_t protocol : protocols(rule.protocol))
+        rules.push_back({.network = std::get<inet::Prefix>(rule.subject).network(),
+                         .prefix_length = std::get<inet::Prefix>(rule.subject).length(),
+                         .protocol = protocol,
+                         .first_port = ports.first,
+                         .last_port = ports.last});
+  return rules;
+}
+
+// The addresses of this host at which the gate asks a resolver. The agent may not serve there.
+std::vector<inet::IpAddress> closed_resolvers(const std::vector<upstream::Server>& servers) {
+  std::vector<inet::IpAddress> closed;
+  for (const upstream::Server& server : servers)
+    if (is_of_this_host(server.address) && !is_gates(server.address) &&
+        std::ranges::find(closed, server.address) == closed.end())
+      closed.push_back(server.address);
+  return closed;
+}
+
+nft::Ruleset make_ruleset(const Plan& plan, const std::vector<upstream::Server>& servers) {
+  nft::Ruleset ruleset;
+  ruleset.gate_mark = gate_mark;
+  ruleset.gate_port = gate::port;
+  ruleset.log_group = log_group;
+  ruleset.agent_user = plan.identity.uid;
+  if (plan.scope == config::Scope::user) ruleset.only_user = plan.identity.uid;
+  ruleset.closed_resolvers = closed_resolvers(servers);
+  ruleset.addresses = outbound(plan);
+  ruleset.inbound = inbound(plan);
+  return ruleset;
+}
+
+}  // namespace
+
+bool is_gates(const inet::IpAddress& address) {
+  return address == inet::IpAddress::loopback(address.family());
+}
+
+Result<GatePlan> make_gate_plan(const Plan& plan, const net::Reachable& reach) {
+  Askable askable = TRY(choose_upstreams(plan));
+  nft::Ruleset ruleset = make_ruleset(plan, askable.servers);
+  return GatePlan{.setup = make_setup(plan, reach, std::move(askable.servers)),
+                  .ruleset = std::move(ruleset),
+                  .not_asked = std::move(askable.refused)};
+}
+
+}  // namespace ostiary::plan
