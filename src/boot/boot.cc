@@ -79,15 +79,15 @@ std::string describe(int wait_status) {
 constexpr const char* default_audit = "/var/log/ostiary/audit.jsonl";
 
 Result<audit::Journal> choose_journal(const Plan& plan) {
-  if (plan.audit) {
-    auto journal = audit::Journal::open(*plan.audit, plan.audit_bound);
+  if (plan.outputs.audit) {
+    auto journal = audit::Journal::open(*plan.outputs.audit, plan.outputs.audit_bound);
     if (journal) return journal;
     const auto given = plan.settings.find("audit");
     return std::unexpected(
         std::move(journal).error().within(given == plan.settings.end() ? "audit" : given->second.origin));
   }
-  if (plan.gate == config::GateSwitch::off) return audit::Journal::none();
-  auto file = audit::Journal::to_file(default_audit, plan.audit_bound);
+  if (!plan.gate) return audit::Journal::none();
+  auto file = audit::Journal::to_file(default_audit, plan.outputs.audit_bound);
   if (file) return file;
   log::info("the audit goes to standard error: " + file.error().message);
   return audit::Journal::to_standard_error();
@@ -136,7 +136,7 @@ Result<bool> is_asked_to_end(BootState& state) {
 }
 
 bool is_required(const Plan& plan, std::string_view name) {
-  return std::ranges::any_of(plan.rules, [name](const policy::Rule& rule) {
+  return std::ranges::any_of(plan::rules_of(plan), [name](const policy::Rule& rule) {
     return rule.need == policy::Need::required && text(rule.subject) == name;
   });
 }
@@ -190,7 +190,7 @@ Result<> test_ourselves(const Plan& plan, BootState& state) {
     if (is_noise(recorded(each.outcome))) return;
     state.tell(audit::Probe{.probe = each.name, .outcome = recorded(each.outcome), .detail = each.detail});
   };
-  const auto attempts = TRY(selftest::run(plan.identity, state.gate->targets(), record));
+  const auto attempts = TRY(selftest::run(plan.agent.identity, state.gate->targets(), record));
   state.status.self_test = selftest::summary(attempts);
   log::info("phase 1: self-test: " + state.status.self_test);
   return {};
@@ -201,9 +201,7 @@ constexpr rlim_t least_open_files = 64;
 
 Result<> check_open_files(const Plan& plan) {
   rlimit limit{};
-  if (plan.gate == config::GateSwitch::off || ::getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-      limit.rlim_cur >= least_open_files)
-    return {};
+  if (!plan.gate || ::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= least_open_files) return {};
   return fail(Exit::unavailable, "the limit of open files is " + std::to_string(limit.rlim_cur) +
                                      ", and the gate needs " + std::to_string(least_open_files) +
                                      ": raise it with ulimit -n, or docker run --ulimit nofile");
@@ -211,9 +209,10 @@ Result<> check_open_files(const Plan& plan) {
 
 // Refuses a boot whose rules would hold other processes than the agent's.
 Result<> check_place(const Plan& plan) {
-  if (plan.gate == config::GateSwitch::off) return {};
-  const bool holds_all = plan.scope == config::Scope::container;
-  if (holds_all && plan.network == net::NamespaceKind::machine && plan.in_place == config::Choice::no)
+  if (!plan.gate) return {};
+  const bool holds_all = plan.enclosure.scope == config::Scope::container;
+  if (holds_all && plan.enclosure.network == net::NamespaceKind::machine &&
+      plan.enclosure.in_place == config::Choice::no)
     return fail(
         Exit::unavailable,
         (file_exists("/proc/sys")
@@ -224,13 +223,13 @@ Result<> check_place(const Plan& plan) {
             "run in a container or in a network namespace, hold the agent's user alone with --scope user, "
             "or insist with --in-place");
   TRY(check_inherited_sockets(holds_all ? Inheritable::sockets_of_this_network : Inheritable::no_socket));
-  return holds_all ? Result<>{} : check_lone_user(plan.identity);
+  return holds_all ? Result<>{} : check_lone_user(plan.agent.identity);
 }
 
 // Whether processes that an earlier boot confined may be in this network. Ours must hold them as well.
 Result<Remaining> find_earlier(const Plan& plan) {
-  const bool one_user = plan.scope == config::Scope::user;
-  switch (TRY(nft::find_earlier(one_user ? std::optional(plan.identity.uid) : std::nullopt))) {
+  const bool one_user = plan.enclosure.scope == config::Scope::user;
+  switch (TRY(nft::find_earlier(one_user ? std::optional(plan.agent.identity.uid) : std::nullopt))) {
     case nft::Earlier::none:
     case nft::Earlier::ended:
       return Remaining::none;
@@ -241,12 +240,12 @@ Result<Remaining> find_earlier(const Plan& plan) {
   }
   return fail(Exit::unavailable,
               "--scope user: processes of an earlier boot may still run under the present rules. Rules for " +
-                  plan.identity.name +
+                  plan.agent.identity.name +
                   " alone would free them. End these processes, then run: nft delete table inet ostiary");
 }
 
 Result<> open_gate(const Plan& plan, BootState& state) {
-  if (plan.gate == config::GateSwitch::off) return {};
+  if (!plan.gate) return {};
   state.gate = TRY(GateSupervisor::open(plan, state.journal, state.requests, *state.earlier));
   state.supervisor.look_after(state.gate.get());
   state.status.tracking = text(state.gate->tracking());
@@ -261,14 +260,12 @@ Result<> phase_1(const Plan& plan, BootState& state) {
   log_telemetry(plan.telemetry);
   TRY(preflight(plan));
   TRY(check_place(plan));
-  if (plan.gate == config::GateSwitch::on) state.earlier = TRY(find_earlier(plan));
+  if (plan.gate) state.earlier = TRY(find_earlier(plan));
   TRY(state::remove_stale_files());
   TRY(open_gate(plan, state));
   if (TRY(is_asked_to_end(state))) return {};
   audit::Phase done{.number = audit::Phase::Number::first,
-                    .what = plan.gate == config::GateSwitch::on
-                                ? "everything is denied but what the plan opens"
-                                : "the gate is off",
+                    .what = plan.gate ? "everything is denied but what the plan opens" : "the gate is off",
                     .took = state.lap()};
   if (const GateSupervisor* gate = state.gate.get())
     done.names = {
@@ -286,12 +283,12 @@ Error hook_error(Error error) {
 
 // What is left to do: go on, or end with a status because somebody asked us to.
 Result<std::optional<int>> run_auth_hook(const Plan& plan, BootState& state) {
-  if (!plan.auth_hook) return std::nullopt;
-  const std::string& program = plan.auth_hook->program;
-  log::info("auth hook: " + program + " as " + plan.identity.name);
-  auto outcome =
-      state.supervisor.run(plan.identity, command_of({program}, plan.environment.auth_hook, plan.workdir),
-                           {.grace = plan.grace, .time_limit = plan.auth_hook->time_limit});
+  if (!plan.agent.auth_hook) return std::nullopt;
+  const std::string& program = plan.agent.auth_hook->program;
+  log::info("auth hook: " + program + " as " + plan.agent.identity.name);
+  auto outcome = state.supervisor.run(
+      plan.agent.identity, command_of({program}, plan.agent.environment.auth_hook, plan.agent.workdir),
+      {.grace = plan.agent.grace, .time_limit = plan.agent.auth_hook->time_limit});
   if (!outcome) return std::unexpected(hook_error(std::move(outcome).error()));
   if (outcome->ending == Ending::asked_to_end) {
     state.how_it_ended = name_of(outcome->asked_with) + " from outside, during the auth hook";
@@ -299,7 +296,7 @@ Result<std::optional<int>> run_auth_hook(const Plan& plan, BootState& state) {
   }
   if (outcome->ending == Ending::over_time)
     return fail(Exit::not_permitted, "auth hook: " + program + " did not end within " +
-                                         std::to_string(plan.auth_hook->time_limit.count()) +
+                                         std::to_string(plan.agent.auth_hook->time_limit.count()) +
                                          " s: see --auth-hook-timeout");
   if (outcome->wait_status != 0)
     return fail(Exit::not_permitted, "auth hook: " + program + " " + describe(outcome->wait_status));
@@ -316,34 +313,35 @@ void write_settings_or_say_why(const Plan& plan) {
 
 // For the auth hook as well, which starts there.
 Result<> prepare_workdir(const Plan& plan) {
-  return plan.prepare_claude == config::Choice::yes ? claude::make_workdir(plan.identity, plan.workdir)
-                                                    : Result<>{};
+  return plan.agent.prepare_claude == config::Choice::yes
+             ? claude::make_workdir(plan.agent.identity, plan.agent.workdir)
+             : Result<>{};
 }
 
 void prepare_claude(const Plan& plan) {
-  if (plan.prepare_claude == config::Choice::no) return;
-  const claude::FirstAnswers answers{.directory = plan.workdir,
-                                     .api_key = plan.environment.agent.get("ANTHROPIC_API_KEY")};
-  if (const Result<> written = claude::write_first_answers(plan.identity, answers); !written)
+  if (plan.agent.prepare_claude == config::Choice::no) return;
+  const claude::FirstAnswers answers{.directory = plan.agent.workdir,
+                                     .api_key = plan.agent.environment.agent.get("ANTHROPIC_API_KEY")};
+  if (const Result<> written = claude::write_first_answers(plan.agent.identity, answers); !written)
     log::warn(written.error().message);
 }
 
 Result<> write_session(const Plan& plan) {
-  const std::string network =
-      plan.gate == config::GateSwitch::on ? net::text(TRY(net::own_network())) : std::string();
-  return state::write_session(plan.identity, plan.workdir, network, plan.environment.agent.entries());
+  const std::string network = plan.gate ? net::text(TRY(net::own_network())) : std::string();
+  return state::write_session(plan.agent.identity, plan.agent.workdir, network,
+                              plan.agent.environment.agent.entries());
 }
 
 // The part of the status that the plan decides.
 void add_plan(state::Status& status, const Plan& plan) {
-  status.gate = plan.gate == config::GateSwitch::on ? "on" : "off";
+  status.gate = plan.gate ? "on" : "off";
   status.telemetry = text(plan.telemetry.state);
-  status.user = plan.identity.name;
-  for (const policy::Rule& rule : plan.rules) status.rules.push_back(text(rule));
-  for (const policy::Rule& rule : plan.inbound) status.inbound.push_back(text(rule));
-  for (const selftest::SocketWaiver& waiver : plan.allowed_sockets)
+  status.user = plan.agent.identity.name;
+  for (const policy::Rule& rule : plan::rules_of(plan)) status.rules.push_back(text(rule));
+  for (const policy::Rule& rule : plan.enclosure.inbound) status.inbound.push_back(text(rule));
+  for (const selftest::SocketWaiver& waiver : plan.enclosure.allowed_sockets)
     status.allowed_sockets.push_back(waiver.text());
-  status.scope = config::text(plan.scope);
+  status.scope = config::text(plan.enclosure.scope);
 }
 
 Result<> phase_2(const Plan& plan, BootState& state) {
@@ -358,10 +356,11 @@ Result<> phase_2(const Plan& plan, BootState& state) {
 }
 
 Result<int> run_agent(const Plan& plan, BootState& state) {
-  log::info("phase 2: " + plan.command.front() + " starts as " + plan.identity.name + " in " + plan.workdir);
-  const Outcome outcome =
-      TRY(state.supervisor.run(plan.identity, command_of(plan.command, plan.environment.agent, plan.workdir),
-                               {.grace = plan.grace, .time_limit = {}}));
+  log::info("phase 2: " + plan.agent.command.front() + " starts as " + plan.agent.identity.name + " in " +
+            plan.agent.workdir);
+  const Outcome outcome = TRY(state.supervisor.run(
+      plan.agent.identity, command_of(plan.agent.command, plan.agent.environment.agent, plan.agent.workdir),
+      {.grace = plan.agent.grace, .time_limit = {}}));
   state.how_it_ended = "the agent " + describe(outcome.wait_status);
   if (outcome.ending == Ending::asked_to_end)
     state.how_it_ended += ", after " + name_of(outcome.asked_with) + " from outside";
@@ -385,8 +384,8 @@ Result<int> run_phases(const Plan& plan, BootState& state) {
 std::string find_senders(const Plan& plan) {
   using Scope = net::Owners::Scope;
   const auto senders = net::end_closed_connections(
-      {.users = {plan.identity.uid, gate::user},
-       .scope = plan.scope == config::Scope::user ? Scope::users : Scope::everybody});
+      {.users = {plan.agent.identity.uid, gate::user},
+       .scope = plan.enclosure.scope == config::Scope::user ? Scope::users : Scope::everybody});
   if (!senders) return senders.error().message;
   return *senders == net::Senders::none ? "" : "a connection that was closed still has something to send";
 }
@@ -404,14 +403,14 @@ Result<> end_rules(const Plan& plan, BootEnd boot, const RemainingProcesses& lef
   if (rules == RulesAtEnd::removed && senders.empty()) return nft::remove();
   // Without the mark, which another owner of the table may refuse us, the next boot keeps the rules.
   if (nobody_is_left(left)) (void)nft::mark_ended();
-  if (plan.rules_at_end == RulesAtEnd::removed && there_are_rules())
+  if (plan.enclosure.rules_at_end == RulesAtEnd::removed && there_are_rules())
     log::warn(tell_rules_stay(boot, left, senders));
   return {};
 }
 
 // On an error, assume that a session remains.
 Remaining find_sessions(const Result<>& nobody_joins, const Plan& plan) {
-  if (plan.gate == config::GateSwitch::off) return Remaining::none;
+  if (!plan.gate) return Remaining::none;
   const auto joined = nft::was_joined();
   return nobody_joins && joined && !*joined ? Remaining::none : Remaining::some;
 }
@@ -454,12 +453,11 @@ Result<int> run(const Plan& plan) {
                   .requests = std::move(requests),
                   .gate = nullptr,
                   .status = {}};
-  state.tell(audit::Boot{
-      .version = program_version,
-      .process = static_cast<uint32_t>(::getpid()),
-      .gate = plan.gate == config::GateSwitch::on ? audit::GateSwitch::on : audit::GateSwitch::off,
-      .user = plan.identity.name,
-      .command = plan.command.front()});
+  state.tell(audit::Boot{.version = program_version,
+                         .process = static_cast<uint32_t>(::getpid()),
+                         .gate = plan.gate ? audit::GateSwitch::on : audit::GateSwitch::off,
+                         .user = plan.agent.identity.name,
+                         .command = plan.agent.command.front()});
   Result<int> status = run_phases(plan, state);
   const Result<> ended = end(plan, state, status);
   state.tell(audit::Exited{

@@ -78,7 +78,7 @@ Result<std::unique_ptr<GateSupervisor>> GateSupervisor::open(const plan::Plan& p
   std::unique_ptr<GateSupervisor> supervisor(
       new GateSupervisor(plan, journal, std::move(resolver), std::move(gate.setup), std::move(rules)));
   if (Result<> opened = supervisor->open_what_the_plan_names(requests); !opened) {
-    if (plan.network == net::NamespaceKind::machine && earlier == Remaining::none) {
+    if (plan.enclosure.network == net::NamespaceKind::machine && earlier == Remaining::none) {
       supervisor->close();
       (void)nft::remove();
     }
@@ -88,9 +88,9 @@ Result<std::unique_ptr<GateSupervisor>> GateSupervisor::open(const plan::Plan& p
 }
 
 Result<> GateSupervisor::probe_connection_tracking() {
-  const nft::Tracking tracking = TRY(probe_tracking(*listeners_, plan_.identity));
+  const nft::Tracking tracking = TRY(probe_tracking(*listeners_, plan_.agent.identity));
   if (tracking == nft::Tracking::both_families) return {};
-  if (plan_.scope == config::Scope::user)
+  if (plan_.enclosure.scope == config::Scope::user)
     return fail(Exit::unavailable,
                 "--scope user: the kernel does not track IPv6 connections, so that the agent's could not be "
                 "told from those of others: hold the whole container, or switch IPv6 off");
@@ -107,7 +107,7 @@ Result<> GateSupervisor::listen_directly() {
   const auto is_at_the_gates_address = [](const upstream::Server& server) {
     return plan::is_gates(server.address);
   };
-  if (plan_.scope != config::Scope::container ||
+  if (plan_.enclosure.scope != config::Scope::container ||
       std::ranges::any_of(setup_.upstreams, is_at_the_gates_address))
     return {};
   if (const Result<> opened = gate::open_direct(*listeners_); !opened) {
@@ -127,7 +127,7 @@ Result<> GateSupervisor::open_what_the_plan_names(const event::Signals& requests
   if (TRY(start()) == Start::ended) return fail(Exit::unavailable, "the gate ended before it began");
   TRY(await_plan(requests));
   // Beside others it is theirs as well; the redirect serves the agent alone.
-  const bool ours = plan_.scope == config::Scope::container;
+  const bool ours = plan_.enclosure.scope == config::Scope::container;
   if (const Result<> pointed = ours ? resolver_.point_at_gate() : Result<>{}; !pointed) {
     if (rules_.ruleset().tracking == nft::Tracking::ipv4_only)
       log::warn("phase 1: resolv.conf stays as it is, and an IPv6 resolver in it is denied: " +
@@ -144,7 +144,7 @@ Result<> GateSupervisor::open_what_the_plan_names(const event::Signals& requests
 Result<GateSupervisor::Start> GateSupervisor::start() {
   const bool again = setup_.initial_sets == gate::InitialSets::continued;
   const gate::StartMode mode =
-      again && plan_.identity.uid == 0 ? gate::StartMode::fork : gate::StartMode::exec;
+      again && plan_.agent.identity.uid == 0 ? gate::StartMode::fork : gate::StartMode::exec;
   gate_ = TRY(gate::Process::start(*listeners_, setup_,
                                    {.audit = journal_.fd(), .wildcard_count = wildcard_count_->fd()}, mode));
   const auto hello = TRY(gate_->receive(limits::to_begin));
@@ -161,7 +161,7 @@ Result<GateSupervisor::Start> GateSupervisor::start() {
 }
 
 Result<> GateSupervisor::await_plan(const event::Signals& requests) {
-  const auto limit = std::chrono::duration_cast<milliseconds>(plan_.resolve_timeout) + limits::to_begin;
+  const auto limit = std::chrono::duration_cast<milliseconds>(plan_.gate->resolve_timeout) + limits::to_begin;
   while (true) {
     if (wait_for(gate_->fd(), requests.fd(), limit) == Readable::second) return {};
     auto message = TRY(gate_->receive(limit));
@@ -208,7 +208,7 @@ selftest::Targets GateSupervisor::targets() const {
           .gate_pid = process(),
           .permitted = std::move(permitted),
           .local_upstreams = std::move(local_upstreams),
-          .allowed_sockets = plan_.allowed_sockets,
+          .allowed_sockets = plan_.enclosure.allowed_sockets,
           .root_only_file = std::string(state::state_directory) + "/" + state::otel_env_name};
 }
 

@@ -12,27 +12,29 @@ namespace ostiary::boot {
 namespace {
 
 Result<> look_for_workdir(const plan::Plan& plan) {
-  if (plan.prepare_claude == config::Choice::yes) return {};  // which makes it
+  if (plan.agent.prepare_claude == config::Choice::yes) return {};  // which makes it
   struct stat found{};
-  if (::stat(plan.workdir.c_str(), &found) == 0) {
+  if (::stat(plan.agent.workdir.c_str(), &found) == 0) {
     if (S_ISDIR(found.st_mode)) return {};
     errno = ENOTDIR;
   }
   if (errno != ENOENT && errno != ENOTDIR) return {};
-  return std::unexpected(confine::cannot_start_in(plan.workdir));
+  return std::unexpected(confine::cannot_start_in(plan.agent.workdir));
 }
 
 Result<> look_for_auth_hook(const plan::Plan& plan) {
-  if (!plan.auth_hook || !confine::leads_nowhere(plan.auth_hook->program, {}, plan.workdir)) return {};
-  return fail(Exit::missing_input, "auth hook: there is no program " + plan.auth_hook->program +
+  if (!plan.agent.auth_hook || !confine::leads_nowhere(plan.agent.auth_hook->program, {}, plan.agent.workdir))
+    return {};
+  return fail(Exit::missing_input, "auth hook: there is no program " + plan.agent.auth_hook->program +
                                        ": name another with --auth-hook");
 }
 
 }  // namespace
 
 Result<> look_for_program(const plan::Plan& plan) {
-  if (plan.auth_hook) return {};  // which may bring it
-  return look_for_program(plan.command.front(), plan.environment.agent.get("PATH"), plan.workdir);
+  if (plan.agent.auth_hook) return {};  // which may bring it
+  return look_for_program(plan.agent.command.front(), plan.agent.environment.agent.get("PATH"),
+                          plan.agent.workdir);
 }
 
 Result<> look_for_program(std::string_view name, std::string_view path, std::string_view directory) {

@@ -29,9 +29,9 @@ constexpr bool nobody_is_left(const RemainingProcesses& left) {
 
 inline plan::RulesAtEnd rules_after(const plan::Plan& plan, BootEnd boot, const RemainingProcesses& left) {
   if (!nobody_is_left(left)) return plan::RulesAtEnd::kept;
-  const bool cuts_off_machine =
-      plan.network == net::NamespaceKind::machine && plan.scope == config::Scope::container;
-  return boot == BootEnd::failed && !cuts_off_machine ? plan::RulesAtEnd::kept : plan.rules_at_end;
+  const bool cuts_off_machine = plan.enclosure.network == net::NamespaceKind::machine &&
+                                plan.enclosure.scope == config::Scope::container;
+  return boot == BootEnd::failed && !cuts_off_machine ? plan::RulesAtEnd::kept : plan.enclosure.rules_at_end;
 }
 
 // For people: why they stayed where nobody asked for it, and what removes them. `senders` is what the kernel

@@ -128,13 +128,13 @@ std::string meant_command(std::string_view program) {
 
 // A word that could be a command or a program is neither. Before anything that only a boot needs, like root.
 Result<> check_first_word(const plan::Plan& plan) {
-  const std::string& word = plan.command.front();
+  const std::string& word = plan.agent.command.front();
   if (word.contains('/') || boot::look_for_program(plan)) return {};
   return fail(
       Exit::usage,
       fmt::format(
           "{} is neither a command of ostiary nor a program in PATH, which is {}: the commands are {}{}",
-          quote(word), plan.environment.agent.get("PATH"), fmt::join(subcommands, ", "),
+          quote(word), plan.agent.environment.agent.get("PATH"), fmt::join(subcommands, ", "),
           meant_command(word)));
 }
 
@@ -146,14 +146,14 @@ Result<int> execute_run(Run run, char** environ) {
   config::wipe_values(environ);
   Result<int> status = boot::run(plan);
   if (!status && status.error().exit == Exit::not_found)
-    status.error().message += meant_command(plan.command.front());
+    status.error().message += meant_command(plan.agent.command.front());
   return status;
 }
 
 // What a boot in this network would make of the plan's servers.
 void tell_upstreams(plan::Plan& plan) {
-  if (plan.gate == config::GateSwitch::off || plan.upstreams.empty()) return;
-  const auto askable = plan::choose_upstreams(plan);
+  if (!plan.gate || plan.gate->upstreams.empty()) return;
+  const auto askable = plan::choose_upstreams(plan.gate->upstreams, plan.enclosure.scope);
   if (!askable) plan.warnings.push_back("a boot would end with status 78: " + askable.error().message);
   if (askable)
     for (const std::string& refused : askable->refused)

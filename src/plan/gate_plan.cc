@@ -16,10 +16,11 @@ gate::Reachability reachability(net::Reach reach) {
 
 gate::Setup make_setup(const Plan& plan, const net::Reachable& reach, std::vector<upstream::Server> servers) {
   gate::Setup setup;
-  setup.rules = plan.rules;
+  setup.rules = plan.gate->rules;
   setup.upstreams = std::move(servers);
-  setup.terms = {.hold = plan.hold, .ipv4 = reachability(reach.ipv4), .ipv6 = reachability(reach.ipv6)};
-  setup.resolve_timeout = plan.resolve_timeout;
+  setup.terms = {
+      .hold = plan.enclosure.hold, .ipv4 = reachability(reach.ipv4), .ipv6 = reachability(reach.ipv6)};
+  setup.resolve_timeout = plan.gate->resolve_timeout;
   setup.initial_sets = gate::InitialSets::empty;
   setup.mark = gate_mark;
   setup.log_group = log_group;
@@ -37,7 +38,7 @@ std::vector<uint8_t> protocols(policy::Protocol protocol) {
 // The addresses and networks of the policy. Names have no address yet.
 std::vector<nft::AddressRule> outbound(const Plan& plan) {
   std::vector<nft::AddressRule> rules;
-  const policy::Policy policy = policy::Policy::compile(plan.rules);
+  const policy::Policy policy = policy::Policy::compile(plan.gate->rules);
   for (const policy::StaticGrant& each : policy.static_grants())
     for (const policy::Grant& grant : each.grants)
       rules.push_back({.network = each.prefix.network(),
@@ -50,7 +51,7 @@ std::vector<nft::AddressRule> outbound(const Plan& plan) {
 
 std::vector<nft::AddressRule> inbound(const Plan& plan) {
   std::vector<nft::AddressRule> rules;
-  for (const policy::Rule& rule : plan.inbound)
+  for (const policy::Rule& rule : plan.enclosure.inbound)
     for (const inet::PortRange& ports : rule.ports.ranges())
       for (const uint8_t protocol : protocols(rule.protocol))
         rules.push_back({.network = std::get<inet::Prefix>(rule.subject).network(),
@@ -76,8 +77,8 @@ nft::Ruleset make_ruleset(const Plan& plan, const std::vector<upstream::Server>&
   ruleset.gate_mark = gate_mark;
   ruleset.gate_port = gate::port;
   ruleset.log_group = log_group;
-  ruleset.agent_user = plan.identity.uid;
-  if (plan.scope == config::Scope::user) ruleset.only_user = plan.identity.uid;
+  ruleset.agent_user = plan.agent.identity.uid;
+  if (plan.enclosure.scope == config::Scope::user) ruleset.only_user = plan.agent.identity.uid;
   ruleset.closed_resolvers = closed_resolvers(servers);
   ruleset.addresses = outbound(plan);
   ruleset.inbound = inbound(plan);
@@ -91,7 +92,7 @@ bool is_gates(const inet::IpAddress& address) {
 }
 
 Result<GatePlan> make_gate_plan(const Plan& plan, const net::Reachable& reach) {
-  Askable askable = TRY(choose_upstreams(plan));
+  Askable askable = TRY(choose_upstreams(plan.gate->upstreams, plan.enclosure.scope));
   nft::Ruleset ruleset = make_ruleset(plan, askable.servers);
   return GatePlan{.setup = make_setup(plan, reach, std::move(askable.servers)),
                   .ruleset = std::move(ruleset),

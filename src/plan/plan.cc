@@ -59,34 +59,63 @@ Result<std::vector<selftest::SocketWaiver>> parse_allowed_sockets(const config::
   return waivers;
 }
 
-Result<> plan_gate(const config::Config& config, const Machine& machine, Plan& plan) {
-  plan.hold = config.hold;
-  plan.resolve_timeout = config.resolve_timeout;
-  plan.scope = config.scope;
-  plan.in_place = config.in_place;
-  plan.network = machine.network;
-  // Others use the network, and go on using it.
-  plan.rules_at_end = config.scope == config::Scope::user ? RulesAtEnd::removed : machine.rules_at_end;
+Result<Enclosure> plan_enclosure(const config::Config& config, const Machine& machine) {
+  Enclosure enclosure{
+      .scope = config.scope,
+      .network = machine.network,
+      .in_place = config.in_place,
+      // In user scope, other users go on using the network.
+      .rules_at_end = config.scope == config::Scope::user ? RulesAtEnd::removed : machine.rules_at_end,
+      .hold = config.hold};
   if (config.keep_rules)
-    plan.rules_at_end = *config.keep_rules == config::Choice::yes ? RulesAtEnd::kept : RulesAtEnd::removed;
-  if (config.gate == config::GateSwitch::on)
-    plan.upstreams = TRY(usable_upstreams(
-        config.upstream ? TRY(parse_upstreams(*config.upstream)) : upstreams_of(machine.resolv_conf),
-        plan.warnings));
-  if (config.allowed_sockets) plan.allowed_sockets = TRY(parse_allowed_sockets(*config.allowed_sockets));
-  if (config.inbound) plan.inbound = TRY(parse_inbound(*config.inbound));
-  if (config.audit) plan.audit = TRY(parse_audit(*config.audit));
-  plan.audit_bound = audit::FileBound::share_of(static_cast<uint64_t>(config.audit_mebibytes) * mebibyte);
-  if (config.gate == config::GateSwitch::on) plan.rules = TRY(collect_rules(config, plan.telemetry));
-  if (config.gate == config::GateSwitch::on && config.scope == config::Scope::user && plan.identity.uid == 0)
+    enclosure.rules_at_end =
+        *config.keep_rules == config::Choice::yes ? RulesAtEnd::kept : RulesAtEnd::removed;
+  if (config.inbound) enclosure.inbound = TRY(parse_inbound(*config.inbound));
+  if (config.allowed_sockets) enclosure.allowed_sockets = TRY(parse_allowed_sockets(*config.allowed_sockets));
+  return enclosure;
+}
+
+Result<Outputs> plan_outputs(const config::Config& config) {
+  Outputs outputs{
+      .audit_bound = audit::FileBound::share_of(static_cast<uint64_t>(config.audit_mebibytes) * mebibyte),
+      .managed_settings = config.managed_settings};
+  if (config.audit) outputs.audit = TRY(parse_audit(*config.audit));
+  return outputs;
+}
+
+Agent plan_agent(const config::Config& config, std::vector<std::string> command, Machine& machine,
+                 const telemetry::Telemetry& telemetry) {
+  Agent agent{.command = std::move(command), .identity = std::move(machine.identity), .grace = config.grace};
+  if (agent.command.empty()) agent.command = {"claude"};
+  agent.workdir = config.workdir.empty() ? std::move(machine.current_directory) : config.workdir;
+  agent.environment = make_agent_environment(config, agent.identity, telemetry);
+  if (!config.auth_hook.empty()) agent.auth_hook = AuthHook{config.auth_hook, config.auth_hook_timeout};
+  const bool runs_claude = base_name(agent.command.front()) == "claude";
+  agent.prepare_claude =
+      config.prepare_claude.value_or(runs_claude ? config::Choice::yes : config::Choice::no);
+  return agent;
+}
+
+// The gate and the rules tell the agent's packets by its user.
+Result<> check_user(const config::Config& config, const confine::Identity& identity) {
+  if (config.scope == config::Scope::user && identity.uid == 0)
     return fail(
         Exit::configuration,
         config.given.at("scope").origin +
             ": user scope cannot tell a root agent from other root processes: name a user with --user");
-  if (config.gate == config::GateSwitch::on && plan.identity.uid == gate::user)
+  if (identity.uid == gate::user)
     return fail(Exit::configuration, "the agent cannot run as user " + std::to_string(gate::user) +
                                          ", which is the gate's: choose another with --user");
   return {};
+}
+
+Result<Gate> plan_gate(const config::Config& config, const Machine& machine, Plan& plan) {
+  Gate gate{.resolve_timeout = config.resolve_timeout};
+  auto servers = config.upstream ? TRY(parse_upstreams(*config.upstream)) : upstreams_of(machine.resolv_conf);
+  gate.upstreams = TRY(usable_upstreams(std::move(servers), plan.warnings));
+  gate.rules = TRY(collect_rules(config, plan.telemetry));
+  TRY(check_user(config, plan.agent.identity));
+  return gate;
 }
 
 std::string path(const char* directory, const char* name) {
@@ -96,7 +125,16 @@ std::string path(const char* directory, const char* name) {
 }  // namespace
 
 bool has_managed_settings(const Plan& plan) {
-  return plan.telemetry.state == telemetry::State::on && plan.managed_settings == config::Choice::yes;
+  return plan.telemetry.state == telemetry::State::on && plan.outputs.managed_settings == config::Choice::yes;
+}
+
+std::span<const policy::Rule> rules_of(const Plan& plan) {
+  return plan.gate ? std::span<const policy::Rule>(plan.gate->rules) : std::span<const policy::Rule>();
+}
+
+std::span<const PlannedUpstream> servers_of(const Plan& plan) {
+  return plan.gate ? std::span<const PlannedUpstream>(plan.gate->upstreams)
+                   : std::span<const PlannedUpstream>();
 }
 
 std::vector<std::string> files_of(const Plan& plan) {
@@ -107,30 +145,21 @@ std::vector<std::string> files_of(const Plan& plan) {
   files.push_back(path(state::state_directory, state::status_name));
   if (has_managed_settings(plan))
     files.push_back(path(claude::managed_settings_directory, claude::managed_settings_name));
-  if (plan.prepare_claude == config::Choice::yes) files.push_back(plan.identity.home + "/.claude.json");
+  if (plan.agent.prepare_claude == config::Choice::yes)
+    files.push_back(plan.agent.identity.home + "/.claude.json");
   return files;
 }
 
 Result<Plan> make_plan(const config::Config& config, std::vector<std::string> command, Machine machine) {
+  const auto variable = [&config](std::string_view name) { return config.environment.get(name); };
   Plan plan;
   plan.settings = config.given;
-  plan.command = std::move(command);
-  if (plan.command.empty()) plan.command = {"claude"};
-  plan.identity = std::move(machine.identity);
-  plan.workdir = config.workdir;
-  if (plan.workdir.empty()) plan.workdir = std::move(machine.current_directory);
-  plan.gate = config.gate;
-  plan.grace = config.grace;
-  if (!config.auth_hook.empty()) plan.auth_hook = AuthHook{config.auth_hook, config.auth_hook_timeout};
-  const bool runs_claude = base_name(plan.command.front()) == "claude";
-  plan.prepare_claude =
-      config.prepare_claude.value_or(runs_claude ? config::Choice::yes : config::Choice::no);
-  plan.managed_settings = config.managed_settings;
-  const auto variable = [&config](std::string_view name) { return config.environment.get(name); };
   plan.telemetry = TRY(telemetry::plan_telemetry(config, platform::detect(variable, machine.facts)));
   TRY(require_telemetry(config, plan.telemetry));
-  TRY(plan_gate(config, machine, plan));
-  plan.environment = make_agent_environment(config, plan.identity, plan.telemetry);
+  plan.agent = plan_agent(config, std::move(command), machine, plan.telemetry);
+  plan.enclosure = TRY(plan_enclosure(config, machine));
+  plan.outputs = TRY(plan_outputs(config));
+  if (config.gate == config::GateSwitch::on) plan.gate = TRY(plan_gate(config, machine, plan));
   add_warnings(plan, config);
   return plan;
 }

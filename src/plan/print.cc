@@ -38,25 +38,25 @@ Json environment_json(const Plan& plan) {
   Json variables = Json::array();
   for (const telemetry::Variable& variable : plan.telemetry.variables)
     variables.push_back({{"name", variable.name}, {"value", shown(variable)}, {"source", variable.source}});
-  return {{"telemetry", std::move(variables)}, {"removed", plan.environment.removed}};
+  return {{"telemetry", std::move(variables)}, {"removed", plan.agent.environment.removed}};
 }
 
 Json agent_json(const Plan& plan) {
-  const confine::Identity& identity = plan.identity;
-  return {{"command", plan.command},
+  const confine::Identity& identity = plan.agent.identity;
+  return {{"command", plan.agent.command},
           {"user", identity.name},
           {"uid", identity.uid},
           {"gid", identity.gid},
           {"groups", identity.groups},
           {"home", identity.home},
           {"shell", identity.shell},
-          {"workdir", plan.workdir},
+          {"workdir", plan.agent.workdir},
           {"capabilities", identity.uid == 0 ? confine::kept_capabilities() : std::vector<std::string>{}}};
 }
 
 Json rules_json(const Plan& plan) {
   Json rules = Json::array();
-  for (const policy::Rule& rule : plan.rules)
+  for (const policy::Rule& rule : rules_of(plan))
     rules.push_back({{"host", text(rule.subject)},
                      {"ports", rule.ports.text()},
                      {"protocol", text(rule.protocol)},
@@ -69,14 +69,14 @@ Json rules_json(const Plan& plan) {
 
 Json upstreams_json(const Plan& plan) {
   Json upstreams = Json::array();
-  for (const PlannedUpstream& each : plan.upstreams)
+  for (const PlannedUpstream& each : servers_of(plan))
     upstreams.push_back({{"server", text(each.server)}, {"source", each.source}});
   return upstreams;
 }
 
 Json inbound_json(const Plan& plan) {
   Json inbound = Json::array();
-  for (const policy::Rule& rule : plan.inbound)
+  for (const policy::Rule& rule : plan.enclosure.inbound)
     inbound.push_back({{"network", text(rule.subject)},
                        {"ports", rule.ports.text()},
                        {"protocol", text(rule.protocol)},
@@ -99,8 +99,9 @@ Json settings_json(const Plan& plan) {
 }
 
 Json auth_hook_json(const Plan& plan) {
-  if (!plan.auth_hook) return nullptr;
-  return {{"program", plan.auth_hook->program}, {"time_limit_seconds", plan.auth_hook->time_limit.count()}};
+  if (!plan.agent.auth_hook) return nullptr;
+  return {{"program", plan.agent.auth_hook->program},
+          {"time_limit_seconds", plan.agent.auth_hook->time_limit.count()}};
 }
 
 // ---- text
@@ -136,17 +137,17 @@ std::string extras(const policy::Rule& rule) {
 
 void print_phase_1(Out& out, const Plan& plan) {
   line(out, "phase 1: before the network is usable");
-  line(out, "  gate         {}",
-       plan.gate == config::GateSwitch::on ? "on: everything is denied but what follows" : "OFF");
-  for (const PlannedUpstream& each : plan.upstreams)
+  line(out, "  gate         {}", plan.gate ? "on: everything is denied but what follows" : "OFF");
+  for (const PlannedUpstream& each : servers_of(plan))
     line(out, "  asks         {}   ({})", text(each.server), each.source);
-  if (plan.gate == config::GateSwitch::on)
-    line(out, "  holds        an address for {} s or its TTL, whichever is longer", plan.hold.count());
-  if (plan.scope == config::Scope::user)
-    line(out, "  scope        user {} alone: nobody else is touched", plan.identity.uid);
-  for (const policy::Rule& rule : plan.rules)
+  if (plan.gate)
+    line(out, "  holds        an address for {} s or its TTL, whichever is longer",
+         plan.enclosure.hold.count());
+  if (plan.enclosure.scope == config::Scope::user)
+    line(out, "  scope        user {} alone: nobody else is touched", plan.agent.identity.uid);
+  for (const policy::Rule& rule : rules_of(plan))
     line(out, "  opens        {}{}   ({})", text(rule), extras(rule), escape_controls(rule.reason));
-  for (const policy::Rule& rule : plan.inbound)
+  for (const policy::Rule& rule : plan.enclosure.inbound)
     line(out, "  accepts      flows from {} to port {}/{}   ({})", text(rule.subject), rule.ports.text(),
          text(rule.protocol), escape_controls(rule.reason));
   const telemetry::Telemetry& telemetry = plan.telemetry;
@@ -156,15 +157,15 @@ void print_phase_1(Out& out, const Plan& plan) {
   for (const telemetry::Route& route : telemetry.routes)
     line(out, "    {:<10} {} over {}", text(route.signal), text(route.endpoint), text(route.protocol));
   for (const std::string& name : telemetry.missing) line(out, "    missing    {}", name);
-  if (!plan.auth_hook) return;
+  if (!plan.agent.auth_hook) return;
   line(out, "auth hook");
-  line(out, "  {}, at most {} s", plan.auth_hook->program, plan.auth_hook->time_limit.count());
+  line(out, "  {}, at most {} s", plan.agent.auth_hook->program, plan.agent.auth_hook->time_limit.count());
 }
 
 void print_phase_2(Out& out, const Plan& plan) {
   line(out, "phase 2: before the agent starts");
   for (const std::string& path : files_of(plan)) line(out, "  writes       {}", path);
-  for (const std::string& name : plan.environment.removed) line(out, "  removes      {}", name);
+  for (const std::string& name : plan.agent.environment.removed) line(out, "  removes      {}", name);
   for (const telemetry::Variable& variable : plan.telemetry.variables)
     line(out, "  sets         {}={}   ({})", variable.name, shown(variable), variable.source);
   for (const telemetry::Attribute& attribute : plan.telemetry.attributes)
@@ -173,12 +174,13 @@ void print_phase_2(Out& out, const Plan& plan) {
 
 void print_agent(Out& out, const Plan& plan) {
   line(out, "agent");
-  line(out, "  command      {}", joined(plan.command));
-  line(out, "  user         {} (uid {}, gid {}, groups {})", plan.identity.name, plan.identity.uid,
-       plan.identity.gid, fmt::join(plan.identity.groups, ","));
-  line(out, "  starts in    {}", plan.workdir);
-  line(out, "  capabilities {}", plan.identity.uid == 0 ? joined(confine::kept_capabilities()) : "none");
-  line(out, "  ends         KILL {} s after TERM or INT", plan.grace.count());
+  line(out, "  command      {}", joined(plan.agent.command));
+  line(out, "  user         {} (uid {}, gid {}, groups {})", plan.agent.identity.name,
+       plan.agent.identity.uid, plan.agent.identity.gid, fmt::join(plan.agent.identity.groups, ","));
+  line(out, "  starts in    {}", plan.agent.workdir);
+  line(out, "  capabilities {}",
+       plan.agent.identity.uid == 0 ? joined(confine::kept_capabilities()) : "none");
+  line(out, "  ends         KILL {} s after TERM or INT", plan.agent.grace.count());
 }
 
 }  // namespace
@@ -187,20 +189,20 @@ std::string plan_as_json(const Plan& plan) {
   const Json json{{"version", 1},
                   {"settings", settings_json(plan)},
                   {"agent", agent_json(plan)},
-                  {"gate", plan.gate == config::GateSwitch::on ? "on" : "off"},
-                  {"scope", config::text(plan.scope)},
+                  {"gate", plan.gate ? "on" : "off"},
+                  {"scope", config::text(plan.enclosure.scope)},
                   {"telemetry", telemetry_json(plan.telemetry)},
                   {"rules", rules_json(plan)},
                   {"upstreams", upstreams_json(plan)},
-                  {"hold_seconds", plan.hold.count()},
+                  {"hold_seconds", plan.enclosure.hold.count()},
                   {"inbound", inbound_json(plan)},
                   {"platforms", plan.telemetry.platforms},
                   {"resource_attributes", attributes_json(plan.telemetry)},
                   {"environment", environment_json(plan)},
                   {"files", files_of(plan)},
                   {"auth_hook", auth_hook_json(plan)},
-                  {"prepare_claude", plan.prepare_claude == config::Choice::yes},
-                  {"grace_seconds", plan.grace.count()},
+                  {"prepare_claude", plan.agent.prepare_claude == config::Choice::yes},
+                  {"grace_seconds", plan.agent.grace.count()},
                   {"warnings", plan.warnings}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

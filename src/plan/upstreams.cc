@@ -10,7 +10,6 @@
 #include "ostiary/inet/special.h"
 #include "ostiary/net/resolv_conf.h"
 #include "ostiary/net/resolver_file.h"
-#include "ostiary/plan/plan.h"
 #include "ostiary/upstream/ares_upstream.h"
 #include "ostiary/upstream/in_turn.h"
 
@@ -30,8 +29,8 @@ PlannedUpstream planned(const net::Nameserver& server, std::string source) {
 
 // Where the rules hold all, a resolver of this host cannot be the upstream: the rules bring its own questions
 // to the gate, and the agent could answer in its place. Docker's asks from outside.
-bool can_ask(const Plan& plan, const inet::IpAddress& address) {
-  return plan.scope == config::Scope::user || upstream::is_dockers(address) || !is_of_this_host(address);
+bool can_ask(config::Scope scope, const inet::IpAddress& address) {
+  return scope == config::Scope::user || upstream::is_dockers(address) || !is_of_this_host(address);
 }
 
 }  // namespace
@@ -87,14 +86,14 @@ bool is_of_this_host(const inet::IpAddress& address) {
   return inet::SocketAddress::local(socket) == address;
 }
 
-Result<Askable> choose_upstreams(const Plan& plan) {
-  if (plan.upstreams.empty())
+Result<Askable> choose_upstreams(std::span<const PlannedUpstream> servers, config::Scope scope) {
+  if (servers.empty())
     return fail(Exit::configuration,
                 std::string(net::resolver_path) +
                     " names no nameserver: write one there, or name one with --upstream");
   Askable askable;
-  for (const PlannedUpstream& each : plan.upstreams)
-    if (can_ask(plan, each.server.address))
+  for (const PlannedUpstream& each : servers)
+    if (can_ask(scope, each.server.address))
       askable.servers.push_back(each.server);
     else
       askable.refused.push_back(
@@ -103,7 +102,7 @@ Result<Askable> choose_upstreams(const Plan& plan) {
           "names would not resolve");
   if (!askable.servers.empty()) return askable;
   return fail(Exit::configuration, askable.refused.front() + ": give --upstream the server that " +
-                                       plan.upstreams.front().server.address.text() + " itself asks");
+                                       servers.front().server.address.text() + " itself asks");
 }
 
 }  // namespace ostiary::plan

@@ -47,7 +47,7 @@ std::string joined(const std::vector<std::string>& names) {
 
 void warn_of_credentials(Plan& plan) {
   std::vector<std::string> names;
-  for (const std::string& entry : plan.environment.agent.entries()) {
+  for (const std::string& entry : plan.agent.environment.agent.entries()) {
     const std::string_view name = config::name_of(entry);
     if (gives_credentials(name) && entry.size() > name.size() + 1) names.emplace_back(name);
   }
@@ -58,11 +58,11 @@ void warn_of_credentials(Plan& plan) {
 
 // What an --allow-inbound does not do.
 void warn_of_inbound(Plan& plan) {
-  if (plan.inbound.empty()) return;
-  if (plan.scope == config::Scope::user && plan.gate == config::GateSwitch::on)
+  if (plan.enclosure.inbound.empty()) return;
+  if (plan.enclosure.scope == config::Scope::user && plan.gate)
     plan.warnings.emplace_back(
         "--allow-inbound has no effect with --scope user, where no port is closed to outside");
-  for (const policy::Rule& rule : plan.inbound) {
+  for (const policy::Rule& rule : plan.enclosure.inbound) {
     const auto& network = std::get<inet::Prefix>(rule.subject).network();
     if (inet::classify(network) == inet::AddressClass::loopback)
       plan.warnings.push_back(
@@ -135,13 +135,13 @@ void warn_of_telemetry(Plan& plan) {
 }  // namespace
 
 void add_warnings(Plan& plan, const config::Config& config) {
-  if (plan.gate == config::GateSwitch::off)
+  if (!plan.gate)
     plan.warnings.emplace_back("the gate is off: the agent reaches whatever this container can reach");
-  if (plan.identity.uid == 0 && !config.user)
+  if (plan.agent.identity.uid == 0 && !config.user)
     plan.warnings.emplace_back(
         "the agent runs as root, confined. It can replace programs that docker exec and ostiary exec run "
         "with the container's capabilities: name a user with --user");
-  for (const selftest::SocketWaiver& waiver : plan.allowed_sockets)
+  for (const selftest::SocketWaiver& waiver : plan.enclosure.allowed_sockets)
     plan.warnings.push_back("the agent may connect to " + waiver.text() +
                             ": what its service does for the agent, no rule sees");
   warn_of_inbound(plan);
@@ -149,7 +149,8 @@ void add_warnings(Plan& plan, const config::Config& config) {
   warn_of_grafana(plan, config.grafana);
   warn_of_slips(plan, config.environment);
   warn_of_switches(plan, config.environment);
-  for (std::string& warning : policy::find_warnings(plan.rules)) plan.warnings.push_back(std::move(warning));
+  for (std::string& warning : policy::find_warnings(rules_of(plan)))
+    plan.warnings.push_back(std::move(warning));
   warn_of_credentials(plan);
 }
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,32 +31,54 @@ struct AuthHook {
   std::chrono::seconds time_limit;
 };
 
-struct Plan {
-  config::GivenSettings settings;  // those that are not left at their defaults
-  std::vector<std::string> command;
-  confine::Identity identity;
-  std::string workdir;
-  config::GateSwitch gate = config::GateSwitch::on;
-  config::Scope scope = config::Scope::container;
-  std::vector<policy::Rule> rules;         // none where the gate is off
-  std::vector<policy::Rule> inbound;       // where hosts outside may begin flows, in container scope
-  std::vector<PlannedUpstream> upstreams;  // none where the gate is off
-  std::vector<selftest::SocketWaiver> allowed_sockets;
-  std::chrono::seconds hold{};
-  std::chrono::seconds resolve_timeout{};
-  config::Choice in_place = config::Choice::no;
-  net::NamespaceKind network = net::NamespaceKind::machine;
-  RulesAtEnd rules_at_end = RulesAtEnd::removed;
-  std::optional<audit::Target> audit;  // nothing: the default file, or else stderr
-  audit::FileBound audit_bound = audit::FileBound::none();
-  std::chrono::seconds grace{};
-  std::optional<AuthHook> auth_hook;
+// The process that runs, and everything it gets.
+struct Agent {
+  std::vector<std::string> command = {};
+  confine::Identity identity = {};
+  std::string workdir = {};
+  AgentEnvironment environment = {};
+  std::optional<AuthHook> auth_hook = {};
   config::Choice prepare_claude = config::Choice::no;
+  std::chrono::seconds grace{};  // from the signal to end until it is killed
+};
+
+// What holds the agent, and where.
+struct Enclosure {
+  config::Scope scope = config::Scope::container;
+  net::NamespaceKind network = net::NamespaceKind::machine;
+  config::Choice in_place = config::Choice::no;
+  RulesAtEnd rules_at_end = RulesAtEnd::removed;
+  std::chrono::seconds hold{};             // an admission lasts at least this long
+  std::vector<policy::Rule> inbound = {};  // from where other hosts may open flows, in container scope
+  std::vector<selftest::SocketWaiver> allowed_sockets = {};
+};
+
+// What the gate lets the agent reach, and whom it asks.
+struct Gate {
+  std::vector<policy::Rule> rules = {};
+  std::vector<PlannedUpstream> upstreams = {};
+  std::chrono::seconds resolve_timeout{};  // for the names of the rules, in phase 1
+};
+
+struct Outputs {
+  std::optional<audit::Target> audit = {};  // nothing: the default file, or else standard error
+  audit::FileBound audit_bound = audit::FileBound::none();
   config::Choice managed_settings = config::Choice::yes;
+};
+
+struct Plan {
+  config::GivenSettings settings;  // those that differ from their defaults
+  Agent agent;
+  Enclosure enclosure;
+  std::optional<Gate> gate;  // nothing if it is off: then nothing holds the agent
   telemetry::Telemetry telemetry;
-  AgentEnvironment environment;
+  Outputs outputs;
   std::vector<std::string> warnings;
 };
+
+// Empty if the gate is off.
+std::span<const policy::Rule> rules_of(const Plan& plan);
+std::span<const PlannedUpstream> servers_of(const Plan& plan);
 
 // What only the machine knows.
 struct Machine {

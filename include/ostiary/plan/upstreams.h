@@ -1,11 +1,13 @@
 // plan/upstreams.h: the servers that the gate puts its questions to, in order, and who named each. Pure.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "ostiary/base/result.h"
+#include "ostiary/config/config.h"
 #include "ostiary/config/settings.h"
 #include "ostiary/upstream/server.h"
 
@@ -27,8 +29,6 @@ std::vector<PlannedUpstream> upstreams_of(std::string_view resolv_conf);
 Result<std::vector<PlannedUpstream>> usable_upstreams(std::vector<PlannedUpstream> servers,
                                                       std::vector<std::string>& warnings);
 
-struct Plan;
-
 // Whether a server at that address would be a process of this host: to its own address the kernel sends from
 // that address. Sends nothing.
 bool is_of_this_host(const inet::IpAddress& address);
@@ -39,6 +39,6 @@ struct Askable {
   std::vector<upstream::Server> servers;
   std::vector<std::string> refused;
 };
-Result<Askable> choose_upstreams(const Plan& plan);
+Result<Askable> choose_upstreams(std::span<const PlannedUpstream> servers, config::Scope scope);
 
 }  // namespace ostiary::plan

@@ -16,9 +16,9 @@ constexpr RemainingProcesses none{
 RulesAtEnd after(NamespaceKind network, BootEnd boot, const RemainingProcesses& left,
                  Scope scope = Scope::container) {
   Plan plan;
-  plan.network = network;
-  plan.scope = scope;
-  plan.rules_at_end = RulesAtEnd::removed;
+  plan.enclosure.network = network;
+  plan.enclosure.scope = scope;
+  plan.enclosure.rules_at_end = RulesAtEnd::removed;
   return rules_after(plan, boot, left);
 }
 
@@ -54,7 +54,7 @@ TEST_SUITE("boot/rules_after") {
 
   TEST_CASE("--keep-rules always keeps them") {
     Plan plan;
-    plan.rules_at_end = RulesAtEnd::kept;
+    plan.enclosure.rules_at_end = RulesAtEnd::kept;
     CHECK(rules_after(plan, BootEnd::complete, none) == RulesAtEnd::kept);
   }
 

@@ -31,7 +31,8 @@ Strings and_login(Strings entries) {
 TEST_SUITE("plan/agent_environment") {
   TEST_CASE("other variables are kept byte for byte and in their order") {
     const Strings theirs{"PATH=/bin", "Z=\xff\n", "A=", "OTEL_METRICS_EXPORTER=console", "PLAIN", "A=2"};
-    const auto environment = good_plan({.environment = theirs, .flags = {{"user", "node"}}}).environment;
+    const auto environment =
+        good_plan({.environment = theirs, .flags = {{"user", "node"}}}).agent.environment;
     CHECK(entries_of(environment.agent) == and_login(theirs));
     CHECK(entries_of(environment.auth_hook) == and_login(theirs));
     CHECK(environment.removed.empty());
@@ -44,7 +45,7 @@ TEST_SUITE("plan/agent_environment") {
                                    "OSTIARY_USER=", "OSTIARY_SERVICE_HOST=10.0.0.1",
                                    "ANTHROPIC_API_KEY_FILE=/k", "OTEL_EXPORTER_OTLP_LOGS_HEADERS_FILE="},
                    .files = {{"/t", "hunter2"}, {"/k", "key"}}})
-            .environment;
+            .agent.environment;
     CHECK(environment.removed == Strings{"GRAFANA_INSTANCE_ID", "GRAFANA_API_TOKEN_FILE",
                                          "GRAFANA_OTLP_ENDPOINT", "OSTIARY_GRACE", "OSTIARY_USER",
                                          "OSTIARY_SERVICE_HOST", "ANTHROPIC_API_KEY_FILE",
@@ -59,19 +60,19 @@ TEST_SUITE("plan/agent_environment") {
 
   TEST_CASE("with --user, the login variables are those of that user") {
     const MadeUp container{.environment = {"HOME=/root", "A=1", "USER=root"}, .flags = {{"user", "node"}}};
-    CHECK(entries_of(good_plan(container).environment.agent) == and_login({"A=1"}));
+    CHECK(entries_of(good_plan(container).agent.environment.agent) == and_login({"A=1"}));
   }
 
   TEST_CASE("without --user, the container's login variables are kept, and missing ones are added") {
     const MadeUp container{.environment = {"HOME=/data", "SHELL="}};
-    CHECK(entries_of(good_plan(container, {}, root).environment.agent) ==
+    CHECK(entries_of(good_plan(container, {}, root).agent.environment.agent) ==
           Strings{"HOME=/data", "USER=root", "LOGNAME=root", "SHELL=/bin/bash"});
   }
 
   TEST_CASE("the agent's own credentials reach it and the auth hook from any source") {
     const auto environment = good_plan({.environment = {"ANTHROPIC_AUTH_TOKEN=a"},
                                         .files = {{"/run/secrets/CLAUDE_CODE_OAUTH_TOKEN", "c\n"}}})
-                                 .environment;
+                                 .agent.environment;
     for (const Environment* each : {&environment.agent, &environment.auth_hook}) {
       CHECK(each->get("ANTHROPIC_AUTH_TOKEN") == "a");
       CHECK(each->get("CLAUDE_CODE_OAUTH_TOKEN") == "c");
@@ -84,7 +85,7 @@ TEST_SUITE("plan/agent_environment") {
         good_plan({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318", "A=1",
                                    "OTEL_EXPORTER_OTLP_HEADERS=Authorization=Basic%20hunter2",
                                    "OTEL_RESOURCE_ATTRIBUTES=a=x y"}})
-            .environment;
+            .agent.environment;
     CHECK(environment.agent.get("OTEL_EXPORTER_OTLP_HEADERS") == "Authorization=Basic hunter2");
     CHECK(environment.agent.get("OTEL_RESOURCE_ATTRIBUTES") == "a=x%20y");
     CHECK(environment.agent.get("CLAUDE_CODE_ENABLE_TELEMETRY") == "1");
@@ -103,7 +104,7 @@ TEST_SUITE("plan/agent_environment") {
             {.environment = {"CLAUDE_CODE_ENABLE_TELEMETRY=1", "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318",
                              "OTEL_EXPORTER_OTLP_ENDPOINT=http://d:4318", "OTEL_SERVICE_NAME=x"},
              .flags = {{"telemetry_source", "off"}}})
-            .environment;
+            .agent.environment;
     CHECK(environment.removed == Strings{"CLAUDE_CODE_ENABLE_TELEMETRY", "OTEL_EXPORTER_OTLP_ENDPOINT"});
     CHECK(environment.agent.get("OTEL_SERVICE_NAME") == "x");
   }

@@ -55,7 +55,7 @@ TEST_SUITE("plan/gate_plan") {
     CHECK(std::ranges::any_of(setup.rules,
                               [](const policy::Rule& rule) { return text(rule.subject) == "example.com"; }));
     REQUIRE(setup.upstreams.size() == 1);
-    CHECK(text(setup.upstreams[0]) == "192.0.2.53");
+    CHECK(text(setup.upstreams[0]) == "192.0.2.53:53");
     CHECK(setup.terms.hold == std::chrono::seconds(90));
     CHECK(setup.terms.ipv4 == Reachability::reachable);
     CHECK(setup.terms.ipv6 == Reachability::unreachable);
@@ -69,7 +69,7 @@ TEST_SUITE("plan/gate_plan") {
     CHECK(gate->setup.upstreams.size() == 1);
     CHECK(gate->ruleset.closed_resolvers.empty());
     REQUIRE(gate->not_asked.size() == 1);
-    CHECK(gate->not_asked[0].contains("127.0.0.53 is on this host"));
+    CHECK(gate->not_asked[0].contains("127.0.0.53:53 is on this host"));
 
     const auto none = make_gate_plan(good_plan({.flags = {{"upstream", "127.0.0.53"}}}), everywhere);
     REQUIRE_FALSE(none);

@@ -22,7 +22,7 @@ using Strings = std::vector<std::string>;
 // Lines "subject:ports/protocol reason" of the rules for telemetry.
 std::string openings_of(const Plan& plan) {
   std::string lines;
-  for (const ostiary::policy::Rule& rule : plan.rules)
+  for (const ostiary::policy::Rule& rule : rules_of(plan))
     if (rule.reason.starts_with("telemetry")) lines += text(rule) + " " + rule.reason + "\n";
   return lines;
 }
@@ -31,22 +31,22 @@ std::string openings_of(const Plan& plan) {
 
 TEST_SUITE("plan/plan") {
   TEST_CASE("no command means claude") {
-    CHECK(good_plan({}).command == Strings{"claude"});
-    CHECK(good_plan({}, {"bash", "-l"}).command == Strings{"bash", "-l"});
+    CHECK(good_plan({}).agent.command == Strings{"claude"});
+    CHECK(good_plan({}, {"bash", "-l"}).agent.command == Strings{"bash", "-l"});
   }
 
   TEST_CASE("the agent starts in the work directory, else in the current one") {
-    CHECK(good_plan({}).workdir == "/here");
-    CHECK(good_plan({.flags = {{"workdir", "/work"}}}).workdir == "/work");
+    CHECK(good_plan({}).agent.workdir == "/here");
+    CHECK(good_plan({.flags = {{"workdir", "/work"}}}).agent.workdir == "/work");
   }
 
   TEST_CASE("Claude Code is prepared if the command is claude with any path, or on request") {
-    CHECK(good_plan({}).prepare_claude == Choice::yes);
-    CHECK(good_plan({}, {"/usr/local/bin/claude", "-p"}).prepare_claude == Choice::yes);
+    CHECK(good_plan({}).agent.prepare_claude == Choice::yes);
+    CHECK(good_plan({}, {"/usr/local/bin/claude", "-p"}).agent.prepare_claude == Choice::yes);
     for (const char* other : {"bash", "claude-code", "/claude/bash", "myclaude"})
-      CHECK_MESSAGE(good_plan({}, {other, "claude"}).prepare_claude == Choice::no, other);
-    CHECK(good_plan({.flags = {{"prepare_claude", "true"}}}, {"bash"}).prepare_claude == Choice::yes);
-    CHECK(good_plan({.environment = {"OSTIARY_PREPARE_CLAUDE=no"}}).prepare_claude == Choice::no);
+      CHECK_MESSAGE(good_plan({}, {other, "claude"}).agent.prepare_claude == Choice::no, other);
+    CHECK(good_plan({.flags = {{"prepare_claude", "true"}}}, {"bash"}).agent.prepare_claude == Choice::yes);
+    CHECK(good_plan({.environment = {"OSTIARY_PREPARE_CLAUDE=no"}}).agent.prepare_claude == Choice::no);
   }
 
   TEST_CASE("opens each destination of telemetry once, and names the signals") {
@@ -91,11 +91,11 @@ TEST_SUITE("plan/plan") {
   }
 
   TEST_CASE("an auth hook comes with its time limit") {
-    CHECK_FALSE(good_plan({}).auth_hook);
-    CHECK(good_plan({.flags = {{"auth_hook", "/hook"}}}).auth_hook->time_limit.count() == 60);
+    CHECK_FALSE(good_plan({}).agent.auth_hook);
+    CHECK(good_plan({.flags = {{"auth_hook", "/hook"}}}).agent.auth_hook->time_limit.count() == 60);
     const Plan plan = good_plan({.flags = {{"auth_hook", "/hook"}, {"auth_hook_timeout", "5"}}});
-    CHECK(plan.auth_hook->program == "/hook");
-    CHECK(plan.auth_hook->time_limit.count() == 5);
+    CHECK(plan.agent.auth_hook->program == "/hook");
+    CHECK(plan.agent.auth_hook->time_limit.count() == 5);
   }
 
   TEST_CASE("lists every file that the boot will write") {

@@ -50,16 +50,16 @@ TEST_SUITE("plan/warnings") {
           "{\"allow\": [ /* \"a.example\" */ ]}", "{ // \"allow\": [\"*\"]\n}"}) {
       const Plan plan = good_plan(
           {.environment = {"ANTHROPIC_API_KEY=x"}, .files = {{"/etc/ostiary/policy.json", policy}}});
-      REQUIRE_MESSAGE(plan.rules.size() == 1, policy);
-      CHECK(text(plan.rules[0]) == "api.anthropic.com:443/tcp");
+      REQUIRE_MESSAGE(rules_of(plan).size() == 1, policy);
+      CHECK(text(rules_of(plan)[0]) == "api.anthropic.com:443/tcp");
     }
     for (const char* list : {"OSTIARY_ALLOW=", "OSTIARY_ALLOW=,", "OSTIARY_ALLOW= ,\t, "}) {
       const Plan plan = good_plan({.environment = {"ANTHROPIC_API_KEY=x", list}});
-      REQUIRE_MESSAGE(plan.rules.size() == 1, list);
+      REQUIRE_MESSAGE(rules_of(plan).size() == 1, list);
     }
     const Plan none =
         good_plan({.files = {{"/etc/ostiary/policy.json", R"({"allow": null, "no_derive": true})"}}});
-    CHECK(none.rules.empty());
-    CHECK(none.gate == ostiary::config::GateSwitch::on);
+    REQUIRE(none.gate);
+    CHECK(none.gate->rules.empty());
   }
 }
