@@ -19,18 +19,18 @@ using upstream::Origin;
 constexpr dns::Explanation no_rule{ExtendedError::blocked, "ostiary: no rule of the policy allows this name"};
 constexpr dns::Explanation at_bound{ExtendedError::prohibited, "ostiary: a limit of the gate is reached"};
 constexpr dns::Explanation private_only{ExtendedError::blocked,
-                                        "ostiary: private addresses only, and no rule opens those"};
+                                        "ostiary: private addresses only, which no rule allows"};
 constexpr dns::Explanation no_answer{ExtendedError::network_error,
                                      "ostiary: the upstream gave no usable answer"};
 constexpr dns::Explanation no_network{ExtendedError::network_error,
                                       "ostiary: no route leads out of this network"};
 constexpr dns::Explanation own_question{ExtendedError::other,
-                                        "ostiary: this question is the gate's own, come back"};
+                                        "ostiary: this is the gate's own question, sent back to the gate"};
 constexpr dns::Explanation not_admitted{ExtendedError::other, "ostiary: the kernel refused the admission"};
 
 dns::HashKey random_key() {
   dns::HashKey key;
-  // Blocks at most until the kernel's generator is ready, once a boot of the machine.
+  // Blocks only until the kernel's random number generator is ready, early in the machine's boot.
   while (::getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key)) {
   }
   return key;
@@ -48,7 +48,7 @@ Resolution withheld(std::span<const inet::IpAddress> addresses, seconds ttl) {
           .denied = DenyReason::rebinding};
 }
 
-bool may_be_told(const inet::IpAddress& address, const policy::Decision& decision) {
+bool is_permitted(const inet::IpAddress& address, const policy::Decision& decision) {
   return std::ranges::any_of(decision.grants, [reach = inet::classify(address)](const policy::Grant& grant) {
     return policy::covers(grant, reach);
   });
@@ -61,31 +61,31 @@ bool Answerer::Less::operator()(const dns::Question& a, const dns::Question& b) 
   return a.name < b.name;
 }
 
-Answerer::Answerer(Dependencies around, Terms terms, SendFn send_answer)
-    : around_(around),
+Answerer::Answerer(Dependencies dependencies, Terms terms, SendFn send_answer)
+    : dependencies_(dependencies),
       terms_(terms),
       send_answer_(std::move(send_answer)),
       key_(random_key()),
       cache_(limits::cache_entries, random_key()) {}
 
-// ---- a question of the agent's
+// ---- the agent's questions
 
 void Answerer::take(std::span<const uint8_t> message, const Client& client, Time now) {
   const dns::QueryReading reading = dns::read_query(message);
   if (std::holds_alternative<dns::Ignored>(reading)) return;
   if (const auto* refusal = std::get_if<dns::Refusal>(&reading)) {
-    around_.recorder.record_folded(
+    dependencies_.recorder.record_folded(
         audit::DenyName{
             .name = {}, .type = {}, .why = DenyReason::malformed, .detail = text(refusal->reason)},
         now);
     const size_t limit = dns::answer_limit(refusal->envelope, client.transport);
-    return send(client, dns::write_refusal(std::span(room_).first(limit), *refusal));
+    return send(client, dns::write_refusal(std::span(buffer_).first(limit), *refusal));
   }
   const auto& query = std::get<dns::Query>(reading);
-  if (!answer_from_cache(query, client, now)) answer_anew(query, client, now);
+  if (!answer_from_cache(query, client, now)) answer_uncached(query, client, now);
 }
 
-// What is cached was allowed when it was asked, and the policy does not change.
+// A cached name was allowed when the gate resolved it, and the policy does not change.
 bool Answerer::answer_from_cache(const dns::Query& query, const Client& client, Time now) {
   const auto hit = cache_.find(query.name, query.type, now);
   if (!hit) return false;
@@ -97,7 +97,8 @@ bool Answerer::answer_from_cache(const dns::Query& query, const Client& client, 
     resolution.addresses = hit->addresses;
     if (hit->admitted_until < now + hit->ttl + limits::admission_margin) {
       const auto name = query.name.host_name();
-      const auto until = admit(name->text(), hit->addresses, around_.policy.decide(*name), hit->ttl, now);
+      const auto until =
+          admit(name->text(), hit->addresses, dependencies_.policy.decide(*name), hit->ttl, now);
       if (!until) return false;
       cache_.set_admitted_until(query.name, query.type, *until);
     }
@@ -106,14 +107,14 @@ bool Answerer::answer_from_cache(const dns::Query& query, const Client& client, 
   return true;
 }
 
-void Answerer::answer_anew(const dns::Query& query, const Client& client, Time now) {
+void Answerer::answer_uncached(const dns::Query& query, const Client& client, Time now) {
   const auto name = query.name.host_name();
-  const policy::Decision decision = name ? around_.policy.decide(*name) : policy::Decision{};
+  const policy::Decision decision = name ? dependencies_.policy.decide(*name) : policy::Decision{};
   if (decision.verdict == policy::Verdict::deny) return deny(query, client, now);
 
-  if (is_address(query.type) && !leads_somewhere(RecordType::a) && !leads_somewhere(RecordType::aaaa))
+  if (is_address(query.type) && !is_reachable(RecordType::a) && !is_reachable(RecordType::aaaa))
     return write(query.envelope, client, without_network(query.name, now));
-  const bool opened = is_address(query.type) ? leads_somewhere(query.type)
+  const bool opened = is_address(query.type) ? is_reachable(query.type)
                                              : decision.types.contains(static_cast<uint16_t>(query.type));
   if (!opened) {
     if (!is_address(query.type)) audit_denied(query.name, query.type, DenyReason::type, {}, now);
@@ -127,8 +128,9 @@ void Answerer::answer_anew(const dns::Query& query, const Client& client, Time n
     if (!within_wildcard_rate(decision, now))
       return deny_at_bound(query, client, "names of wildcards a minute", now);
   } else if (const Origin origin = origin_of(question, query.envelope.id, client); origin != Origin::other) {
-    // Docker's resolver passes on what it does not know, from within this network, and the redirect brings
-    // that here. It is told at once that nobody knows, instead of waiting for itself.
+    // Docker's resolver forwards a name that it does not know from inside this network, and the
+    // redirect brings the question here. SERVFAIL at once: the question must not wait for itself.
+    // A packet that returned is not answered: it was sent again.
     if (origin == Origin::passed_on) write_empty(query.envelope, client, Rcode::server_failure, own_question);
     return;
   } else if (pending->second.waiting.size() >= limits::waiters) {
@@ -145,7 +147,7 @@ void Answerer::answer_anew(const dns::Query& query, const Client& client, Time n
 Origin Answerer::origin_of(const dns::Question& question, uint16_t id, const Client& client) {
   const auto* from =
       client.transport == dns::Transport::udp ? reinterpret_cast<const sockaddr*>(&client.address) : nullptr;
-  return around_.upstream.recognize(question, id, from);
+  return dependencies_.upstream.recognize(question, id, from);
 }
 
 void Answerer::deny(const dns::Query& query, const Client& client, Time now) {
@@ -159,22 +161,24 @@ void Answerer::deny_at_bound(const dns::Query& query, const Client& client, std:
   write_empty(query.envelope, client, Rcode::server_failure, at_bound);
 }
 
-bool Answerer::leads_somewhere(RecordType type) const {
+bool Answerer::is_reachable(RecordType type) const {
   return (type == RecordType::a ? terms_.ipv4 : terms_.ipv6) == Reachability::reachable;
 }
 
 bool Answerer::within_wildcard_rate(const policy::Decision& decision, Time now) {
   if (decision.match == policy::Match::exact) return true;
-  return around_.wildcards.spend(now) == WildcardBudget::Spent::a_name;
+  return dependencies_.wildcards.spend(now) == WildcardBudget::Spent::a_name;
 }
 
-// ---- a question to the upstream
+// ---- questions to the upstream
 
-void Answerer::resolve(const dns::Question& question, const policy::Decision& decision, Found found) {
+void Answerer::resolve(const dns::Question& question, const policy::Decision& decision,
+                       OnResolved on_resolved) {
   const auto [pending, is_new] = pending_.try_emplace(question, Pending{decision, {}});
-  pending->second.waiting.push_back(std::move(found));
+  pending->second.waiting.push_back(std::move(on_resolved));
   if (!is_new) return;
-  around_.upstream.ask(question, [this, question](const upstream::Reply& reply) { finish(question, reply); });
+  dependencies_.upstream.ask(question,
+                             [this, question](const upstream::Reply& reply) { finish(question, reply); });
 }
 
 void Answerer::finish(const dns::Question& question, const upstream::Reply& reply) {
@@ -182,7 +186,7 @@ void Answerer::finish(const dns::Question& question, const upstream::Reply& repl
   auto pending = pending_.extract(question);
   const Resolution resolution = reply ? read_reply(question, pending.mapped().decision, *reply, now)
                                       : failed(question, text(reply.error()), now);
-  for (Found& found : pending.mapped().waiting) found(resolution);
+  for (OnResolved& on_resolved : pending.mapped().waiting) on_resolved(resolution);
 }
 
 Resolution Answerer::read_reply(const dns::Question& question, const policy::Decision& decision,
@@ -208,24 +212,24 @@ Resolution Answerer::read_reply(const dns::Question& question, const policy::Dec
 
 Resolution Answerer::take_addresses(const dns::Question& question, const policy::Decision& decision,
                                     const dns::Addresses& addresses, Time now) {
-  kept_.clear();
-  std::ranges::copy_if(addresses.list, std::back_inserter(kept_),
-                       [&](const inet::IpAddress& address) { return may_be_told(address, decision); });
-  if (kept_.empty()) {
+  addresses_.clear();
+  std::ranges::copy_if(addresses.list, std::back_inserter(addresses_),
+                       [&](const inet::IpAddress& address) { return is_permitted(address, decision); });
+  if (addresses_.empty()) {
     cache_.put_withheld(question.name, question.type, addresses.ttl, now);
-    kept_.assign(addresses.list.begin(), addresses.list.end());
-    return withheld(kept_, addresses.ttl);
+    addresses_.assign(addresses.list.begin(), addresses.list.end());
+    return withheld(addresses_, addresses.ttl);
   }
   const std::string name = question.name.text();
-  const auto until = admit(name, kept_, decision, addresses.ttl, now);
+  const auto until = admit(name, addresses_, decision, addresses.ttl, now);
   if (!until)
     return {.kind = Resolution::Kind::failed,
             .why = not_admitted,
             .denied = DenyReason::not_admitted,
             .failure = "the kernel refused the admission"};
   audit_allowed(question.name, name, decision);
-  cache_.put_addresses(question.name, question.type, kept_, addresses.ttl, now, *until);
-  return {.kind = Resolution::Kind::addresses, .addresses = kept_, .ttl = addresses.ttl};
+  cache_.put_addresses(question.name, question.type, addresses_, addresses.ttl, now, *until);
+  return {.kind = Resolution::Kind::addresses, .addresses = addresses_, .ttl = addresses.ttl};
 }
 
 Resolution Answerer::take_records(const dns::Question& question, std::span<const uint8_t> reply, Time now) {
@@ -242,33 +246,33 @@ Resolution Answerer::take_records(const dns::Question& question, std::span<const
 Resolution Answerer::without_network(const dns::WireName& name, Time now) {
   const std::string shown = name.text();
   constexpr std::string_view why = "no route leads out of this network";
-  around_.recorder.record_folded(audit::UpstreamFailure{.name = shown, .why = why}, now);
+  dependencies_.recorder.record_folded(audit::UpstreamFailure{.name = shown, .why = why}, now);
   return {.kind = Resolution::Kind::failed, .why = no_network, .failure = std::string(why)};
 }
 
 Resolution Answerer::failed(const dns::Question& question, std::string_view why, Time now) {
   const std::string name = question.name.text();
-  around_.recorder.record_folded(audit::UpstreamFailure{.name = name, .why = why}, now);
+  dependencies_.recorder.record_folded(audit::UpstreamFailure{.name = name, .why = why}, now);
   return {.kind = Resolution::Kind::failed, .why = no_answer, .failure = std::string(why)};
 }
 
 std::optional<Answerer::Time> Answerer::admit(std::string_view name,
                                               std::span<const inet::IpAddress> addresses,
                                               const policy::Decision& decision, seconds ttl, Time now) {
-  // What is told of a cached TTL is rounded up: without the second, an answer that is told longer than the
-  // hold would be admitted again and again.
+  // The cache rounds a remaining TTL up to whole seconds. Without the extra second, an answer whose
+  // TTL exceeds `hold` would be admitted again at each hit.
   const seconds lifetime = std::max(ttl + seconds(1) + limits::admission_margin, terms_.hold);
-  const auto until = around_.ledger.admit(name, addresses, decision.grants, lifetime, now);
+  const auto until = dependencies_.ledger.admit(name, addresses, decision.grants, lifetime, now);
   if (!until) return std::nullopt;
   for (const inet::IpAddress& address : addresses)
     for (const policy::Grant& grant : decision.grants)
       if (policy::covers(grant, inet::classify(address)))
-        around_.recorder.tell(audit::Admit{.name = name,
-                                           .address = address,
-                                           .protocol = static_cast<uint8_t>(grant.transport),
-                                           .port = grant.ports.first,
-                                           .lifetime = lifetime,
-                                           .last_port = grant.ports.last});
+        dependencies_.recorder.record(audit::Admit{.name = name,
+                                                   .address = address,
+                                                   .protocol = static_cast<uint8_t>(grant.transport),
+                                                   .port = grant.ports.first,
+                                                   .lifetime = lifetime,
+                                                   .last_port = grant.ports.last});
   return *until;
 }
 
@@ -281,7 +285,7 @@ void Answerer::answer(const dns::WireName& name, RecordType type, const dns::Env
 }
 
 void Answerer::write(const dns::Envelope& envelope, const Client& client, const Resolution& resolution) {
-  const auto room = std::span(room_).first(dns::answer_limit(envelope, client.transport));
+  const auto room = std::span(buffer_).first(dns::answer_limit(envelope, client.transport));
   switch (resolution.kind) {
     case Resolution::Kind::failed:
       return write_empty(envelope, client, Rcode::server_failure, resolution.why);
@@ -299,30 +303,30 @@ void Answerer::write(const dns::Envelope& envelope, const Client& client, const 
 
 void Answerer::write_empty(const dns::Envelope& envelope, const Client& client, Rcode rcode,
                            const std::optional<dns::Explanation>& why) {
-  const auto room = std::span(room_).first(dns::answer_limit(envelope, client.transport));
+  const auto room = std::span(buffer_).first(dns::answer_limit(envelope, client.transport));
   send(client, dns::write_empty(room, envelope, rcode, why));
 }
 
 void Answerer::send(const Client& client, size_t size) {
-  if (size > 0) send_answer_(client, std::span(room_).first(size));
+  if (size > 0) send_answer_(client, std::span(buffer_).first(size));
 }
 
 // ---- the audit
 
 void Answerer::audit_allowed(const dns::WireName& name, std::string_view text,
                              const policy::Decision& decision) {
-  if (audited_.size() >= limits::told_names || !audited_.insert(hash(key_, name)).second) return;
+  if (audited_.size() >= limits::audited_names || !audited_.insert(hash(key_, name)).second) return;
   std::vector<audit::GrantedPorts> ports;
   for (const policy::Grant& grant : decision.grants)
     ports.push_back({static_cast<uint8_t>(grant.transport), grant.ports.first, grant.ports.last});
-  around_.recorder.tell(audit::Allow{.name = text, .ports = ports});
+  dependencies_.recorder.record(audit::Allow{.name = text, .ports = ports});
 }
 
 void Answerer::audit_denied(const dns::WireName& name, RecordType type, DenyReason why,
                             std::string_view detail, Time now) {
   const std::string shown = name.text();
   const std::string shown_type = text(type);
-  around_.recorder.record_folded(
+  dependencies_.recorder.record_folded(
       audit::DenyName{.name = shown, .type = shown_type, .why = why, .detail = detail}, now);
 }
 

@@ -12,28 +12,27 @@ namespace {
 constexpr size_t max_datagram = 4096;
 constexpr size_t max_text = 1024;
 
-// A command of one octet, with room for a descriptor. The kernel reads and writes the parts through
-// `message`.
+// A command of one octet, with space for a descriptor. `message` points to the other members.
 struct CommandMessage {
-  explicit CommandMessage(char said) : command(said) {
+  explicit CommandMessage(char code) : command(code) {
     message.msg_iov = &octets;
     message.msg_iovlen = 1;
-    message.msg_control = room.data();
-    message.msg_controllen = room.size();
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
   }
   CommandMessage(const CommandMessage&) = delete;
   CommandMessage& operator=(const CommandMessage&) = delete;
 
   char command;
   iovec octets{.iov_base = &command, .iov_len = 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   msghdr message{};
 };
 
 }  // namespace
 
-// The kind as a digit, then the number, the text and the reason, each ended by a NUL: a text goes as far as
-// its first.
+// The kind as a digit, then the number, the text and the reason, each with a NUL at its end. A text
+// that contains a NUL is cut there.
 std::string render_message(const Message& message) {
   std::string octets(1, static_cast<char>('0' + static_cast<int>(message.kind)));
   for (const std::string& part :
@@ -72,33 +71,33 @@ Result<std::optional<std::string>> receive(int channel) {
 }
 
 Result<> send(int channel, char command, int descriptor) {
-  CommandMessage said(command);
-  cmsghdr* const control = CMSG_FIRSTHDR(&said.message);
+  CommandMessage datagram(command);
+  cmsghdr* const control = CMSG_FIRSTHDR(&datagram.message);
   control->cmsg_level = SOL_SOCKET;
   control->cmsg_type = SCM_RIGHTS;
   control->cmsg_len = CMSG_LEN(sizeof descriptor);
   ::memcpy(CMSG_DATA(control), &descriptor, sizeof descriptor);
-  if (::sendmsg(channel, &said.message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+  if (::sendmsg(channel, &datagram.message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
     return std::unexpected(Error::system("the gate's channel", Exit::unavailable));
   return {};
 }
 
 Result<std::optional<ReceivedCommand>> receive_command(int channel) {
-  CommandMessage said(0);
+  CommandMessage datagram(0);
   ssize_t got = 0;
   do {
-    got = ::recvmsg(channel, &said.message, MSG_CMSG_CLOEXEC);
+    got = ::recvmsg(channel, &datagram.message, MSG_CMSG_CLOEXEC);
   } while (got < 0 && errno == EINTR);
   if (got == 0 || (got < 0 && errno == ECONNRESET)) return std::nullopt;
   if (got < 0) return std::unexpected(Error::system("the gate's channel", Exit::unavailable));
-  ReceivedCommand heard{.command = static_cast<Command>(said.command)};
-  const cmsghdr* const control = CMSG_FIRSTHDR(&said.message);
+  ReceivedCommand received{.command = static_cast<Command>(datagram.command)};
+  const cmsghdr* const control = CMSG_FIRSTHDR(&datagram.message);
   if (control != nullptr && control->cmsg_type == SCM_RIGHTS) {
     int descriptor = -1;
     ::memcpy(&descriptor, CMSG_DATA(control), sizeof descriptor);
-    heard.descriptor = UniqueFd(descriptor);
+    received.descriptor = UniqueFd(descriptor);
   }
-  return heard;
+  return received;
 }
 
 Result<> send(int channel, std::string_view octets) {

@@ -1,5 +1,5 @@
-// gate/channel.h: the words between keeper and gate, one datagram each, and the descriptors a gate is born
-// with.
+// gate/channel.h: the messages between keeper and gate, one per datagram, and the numbers of the
+// descriptors that a gate inherits.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace ostiary::gate {
 
-// The numbers that a gate finds its descriptors under. One that is not there is closed.
+// A number without a descriptor is closed.
 namespace inherited {
 inline constexpr int setup = 3;
 inline constexpr int channel = 4;
@@ -26,23 +26,23 @@ inline constexpr int wildcard_count = 12;
 inline constexpr int last = wildcard_count;
 }  // namespace inherited
 
-// What the keeper says.
+// A message from the keeper to the gate.
 enum class Command : uint8_t { begin = 'b', restore = 'r', tested = 't', audit = 'a' };
 
 std::string render_message(const Message& message);
 std::optional<Message> parse_message(std::string_view octets);
 
-// Waits for a datagram; nothing at the end of the channel.
+// Waits for a datagram. Empty at the end of the channel.
 Result<std::optional<std::string>> receive(int channel);
 Result<> send(int channel, std::string_view octets);
 
-// A command, and the descriptor that goes with it; without waiting.
+// Sends a command with a descriptor. Does not block.
 Result<> send(int channel, char command, int descriptor);
 struct ReceivedCommand {
   Command command{};
-  UniqueFd descriptor = {};  // invalid where none came along
+  UniqueFd descriptor = {};  // invalid if the command has none
 };
-// Waits for what the keeper says; nothing at the end of the channel.
+// Waits for a command. Empty at the end of the channel.
 Result<std::optional<ReceivedCommand>> receive_command(int channel);
 
 }  // namespace ostiary::gate

@@ -32,14 +32,15 @@ using std::chrono::steady_clock;
 
 constexpr size_t max_setup = 64U << 20U;
 
-// What a descriptor of the loop is, in the upper half of its token; its number is in the lower.
+// The kind of a descriptor. An epoll token has the kind in its upper half. Its lower half is the
+// number of the descriptor among those of its kind.
 enum class Source : uint32_t { channel, upstream, denied, udp, tcp_listener, tcp_connection };
 
 constexpr uint64_t token(Source source, uint32_t number = 0) {
   return (uint64_t{static_cast<uint32_t>(source)} << 32U) | number;
 }
 
-// A descriptor we were born with; invalid where there is none.
+// Takes an inherited descriptor. Invalid if there is none with this number.
 UniqueFd inherit(int fd) {
   if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return UniqueFd{};
   return UniqueFd(fd);
@@ -60,12 +61,12 @@ Result<audit::Journal> open_journal(UniqueFd fd, audit::FileBound bound) {
 Result<Setup> read_setup() {
   const UniqueFd file = inherit(inherited::setup);
   if (!file.valid())
-    return fail(Exit::usage, "ostiary-gate is not to be started by hand: see ostiary --help");
+    return fail(Exit::usage, "ostiary-gate cannot be started by hand: write ostiary run; see ostiary --help");
   return parse_setup(TRY(read_file("/proc/self/fd/" + std::to_string(inherited::setup), max_setup)));
 }
 
-// What it was born with. Taken before anything is opened, since what is opened may get the number of one that
-// is not there.
+// Create it before any descriptor is opened: a new descriptor could get the number of one that was
+// not inherited.
 struct InheritedFds {
   std::vector<UniqueFd> udp =
       inherit({inherited::direct_udp4, inherited::direct_udp6, inherited::udp4, inherited::udp6});
@@ -74,8 +75,8 @@ struct InheritedFds {
   UniqueFd wildcard_count = inherit(inherited::wildcard_count);
 };
 
-// Everything that needs more than the gate keeps, opened before it is confined.
-struct Parts {
+// Opened before the gate confines itself, because a confined gate cannot open most of it.
+struct Resources {
   Setup setup;
   const UniqueFd& channel;
   std::vector<UniqueFd> udp;
@@ -89,7 +90,7 @@ struct Parts {
   std::unique_ptr<upstream::InTurn> upstream;
 };
 
-Result<Parts> open_parts(const UniqueFd& channel) {
+Result<Resources> open_resources(const UniqueFd& channel) {
   InheritedFds inherited_fds;
   Setup setup = TRY(read_setup());
   auto journal = TRY(open_journal(std::move(inherited_fds.audit), setup.audit_bound));
@@ -101,60 +102,61 @@ Result<Parts> open_parts(const UniqueFd& channel) {
   auto epoll = std::make_unique<event::Epoll>(TRY(event::Epoll::create()));
   auto resolver = TRY(upstream::InTurn::create({.servers = setup.upstreams, .mark = setup.mark},
                                                {.epoll = *epoll, .token = token(Source::upstream)}));
-  return Parts{.setup = std::move(setup),
-               .channel = channel,
-               .udp = std::move(inherited_fds.udp),
-               .tcp = std::move(inherited_fds.tcp),
-               .recorder = Recorder(std::move(journal)),
-               .wildcard_count = std::move(wildcard_count),
-               .policy = std::move(policy),
-               .admissions = std::move(admissions),
-               .denied = std::move(denied),
-               .epoll = std::move(epoll),
-               .upstream = std::move(resolver)};
+  return Resources{.setup = std::move(setup),
+                   .channel = channel,
+                   .udp = std::move(inherited_fds.udp),
+                   .tcp = std::move(inherited_fds.tcp),
+                   .recorder = Recorder(std::move(journal)),
+                   .wildcard_count = std::move(wildcard_count),
+                   .policy = std::move(policy),
+                   .admissions = std::move(admissions),
+                   .denied = std::move(denied),
+                   .epoll = std::move(epoll),
+                   .upstream = std::move(resolver)};
 }
 
 class Gate {
  public:
-  explicit Gate(Parts& parts)
-      : parts_(parts),
-        udp_(std::move(parts.udp)),
-        tcp_(std::move(parts.tcp), *parts.epoll, token(Source::tcp_connection)),
-        ledger_(parts.admissions, parts.setup.initial_sets),
-        wildcards_(*parts.wildcard_count),
-        answerer_({parts.policy, *parts.upstream, ledger_, parts.recorder, wildcards_}, parts.setup.terms,
+  explicit Gate(Resources& resources)
+      : resources_(resources),
+        udp_(std::move(resources.udp)),
+        tcp_(std::move(resources.tcp), *resources.epoll, token(Source::tcp_connection)),
+        ledger_(resources.admissions, resources.setup.initial_sets),
+        wildcards_(*resources.wildcard_count),
+        answerer_({resources.policy, *resources.upstream, ledger_, resources.recorder, wildcards_},
+                  resources.setup.terms,
                   [this](const Client& client, std::span<const uint8_t> answer) { send(client, answer); }),
-        upstream_(std::move(parts.upstream)) {}
+        upstream_(std::move(resources.upstream)) {}
 
   Result<int> serve() {
     TRY(watch());
-    if (parts_.setup.initial_sets == InitialSets::empty)
-      parts_.recorder.set_actor(audit::Actor::self_test);
+    if (resources_.setup.initial_sets == InitialSets::empty)
+      resources_.recorder.set_actor(audit::Actor::self_test);
     else
-      TRY(parts_.denied.gather());
+      TRY(resources_.denied.gather());
     resolve_plan();
     while (!ended_) {
       upstream_due_ = upstream_->deadline();
-      const auto ready = TRY(parts_.epoll->wait(deadline()));
+      const auto ready = TRY(resources_.epoll->wait(deadline()));
       const auto now = steady_clock::now();
       for (const epoll_event& event : ready) TRY(on_event(event, now));
       on_time(now);
       udp_.flush();
       upstream_->tidy();
-      parts_.recorder.write();
-      if (parts_.recorder.asks_for_file(now)) tell({.kind = Message::Kind::full});
+      resources_.recorder.write();
+      if (resources_.recorder.asks_for_file(now)) send_message({.kind = Message::Kind::full});
     }
-    TRY(parts_.denied.end());
+    TRY(resources_.denied.end());
     TRY(read_all_denied(steady_clock::now()));
-    parts_.recorder.flush();
+    resources_.recorder.flush();
     return 0;
   }
 
  private:
   Result<> watch() {
-    event::Epoll& epoll = *parts_.epoll;
-    TRY(epoll.add(parts_.channel.get(), EPOLLIN, token(Source::channel)));
-    TRY(epoll.add(parts_.denied.fd(), EPOLLIN, token(Source::denied)));
+    event::Epoll& epoll = *resources_.epoll;
+    TRY(epoll.add(resources_.channel.get(), EPOLLIN, token(Source::channel)));
+    TRY(epoll.add(resources_.denied.fd(), EPOLLIN, token(Source::denied)));
     for (uint32_t i = 0; i < udp_.sockets().size(); ++i)
       TRY(epoll.add(udp_.sockets()[i].get(), EPOLLIN, token(Source::udp, i)));
     for (uint32_t i = 0; i < tcp_.listeners().size(); ++i)
@@ -164,8 +166,8 @@ class Gate {
 
   event::Deadline deadline() const {
     event::Deadline first = event::earlier(upstream_due_, tcp_.deadline());
-    first = event::earlier(first, parts_.recorder.due());
-    return outstanding_ > 0 ? event::earlier(first, plan_deadline_) : first;
+    first = event::earlier(first, resources_.recorder.due());
+    return unfinished_ > 0 ? event::earlier(first, plan_deadline_) : first;
   }
 
   Result<> on_event(const epoll_event& event, steady_clock::time_point now) {
@@ -175,7 +177,7 @@ class Gate {
     };
     switch (static_cast<Source>(event.data.u64 >> 32U)) {
       case Source::channel:
-        return on_word(now);
+        return on_command(now);
       case Source::upstream:
         upstream_->process(static_cast<int>(number), event.events);
         return {};
@@ -197,30 +199,30 @@ class Gate {
 
   void on_time(steady_clock::time_point now) {
     if (upstream_due_ && *upstream_due_ <= now) upstream_->process_due();
-    if (const auto due = parts_.recorder.due(); due && *due <= now) parts_.recorder.flush();
+    if (const auto due = resources_.recorder.due(); due && *due <= now) resources_.recorder.flush();
     tcp_.close_overdue(now);
-    if (outstanding_ > 0 && plan_deadline_ <= now) give_up_plan();
+    if (unfinished_ > 0 && plan_deadline_ <= now) give_up_plan();
   }
 
-  Result<> on_word(steady_clock::time_point now) {
-    auto heard = TRY(receive_command(parts_.channel.get()));
-    if (!heard)
+  Result<> on_command(steady_clock::time_point now) {
+    auto received = TRY(receive_command(resources_.channel.get()));
+    if (!received)
       ended_ = true;
-    else if (heard->command == Command::restore)
+    else if (received->command == Command::restore)
       TRY(ledger_.restore(now));
-    else if (heard->command == Command::tested)
+    else if (received->command == Command::tested)
       TRY(on_tested(now));
-    else if (heard->command == Command::audit && heard->descriptor.valid())
-      parts_.recorder.continue_in(std::move(heard->descriptor));
+    else if (received->command == Command::audit && received->descriptor.valid())
+      resources_.recorder.continue_in(std::move(received->descriptor));
     return {};
   }
 
-  // The keeper goes on after this: until now all denials were the self-test's.
+  // The self-test has caused all denials until now. The keeper continues after the reply.
   Result<> on_tested(steady_clock::time_point now) {
     TRY(read_all_denied(now));
-    parts_.recorder.set_actor(audit::Actor::agent);
-    TRY(parts_.denied.gather());
-    tell({.kind = Message::Kind::tested});
+    resources_.recorder.set_actor(audit::Actor::agent);
+    TRY(resources_.denied.gather());
+    send_message({.kind = Message::Kind::tested});
     return {};
   }
 
@@ -230,20 +232,20 @@ class Gate {
     return {};
   }
 
-  // How many there were.
+  // Returns the number of events.
   Result<size_t> on_denied(steady_clock::time_point now) {
-    const auto denied = TRY(parts_.denied.read());
+    const auto denied = TRY(resources_.denied.read());
     for (const nft::Denied& each : denied)
-      parts_.recorder.record_folded(audit::DenyPacket{.address = each.destination,
-                                                      .port = each.port,
-                                                      .protocol = each.protocol,
-                                                      .icmp_type = each.icmp_type,
-                                                      .uid = each.uid,
-                                                      .name = ledger_.name_of(each.destination),
-                                                      .why = nft::text(each.cause)},
-                                    now);
-    parts_.recorder.record_others(parts_.denied.lost() - std::exchange(denied_lost_, parts_.denied.lost()),
-                                  now);
+      resources_.recorder.record_folded(audit::DenyPacket{.address = each.destination,
+                                                          .port = each.port,
+                                                          .protocol = each.protocol,
+                                                          .icmp_type = each.icmp_type,
+                                                          .uid = each.uid,
+                                                          .name = ledger_.name_of(each.destination),
+                                                          .why = nft::text(each.cause)},
+                                        now);
+    resources_.recorder.record_others(
+        resources_.denied.lost() - std::exchange(reported_lost_, resources_.denied.lost()), now);
     return denied.size();
   }
 
@@ -254,31 +256,31 @@ class Gate {
       tcp_.send(client, answer);
   }
 
-  // ---- the plan's hosts, before anybody asks
+  // ---- the plan's hosts, before the agent asks
 
   void resolve_plan() {
-    plan_deadline_ = steady_clock::now() + parts_.setup.resolve_timeout;
-    if (parts_.setup.terms.ipv4 == Reachability::reachable) plan_types_.push_back(dns::RecordType::a);
-    if (parts_.setup.terms.ipv6 == Reachability::reachable) plan_types_.push_back(dns::RecordType::aaaa);
-    for (policy::PlainHost& host : parts_.policy.plain_hosts())
+    plan_deadline_ = steady_clock::now() + resources_.setup.resolve_timeout;
+    if (resources_.setup.terms.ipv4 == Reachability::reachable) plan_types_.push_back(dns::RecordType::a);
+    if (resources_.setup.terms.ipv6 == Reachability::reachable) plan_types_.push_back(dns::RecordType::aaaa);
+    for (policy::PlainHost& host : resources_.policy.plain_hosts())
       plan_.emplace_back(std::move(host.name), plan_types_.size());
-    outstanding_ = plan_.size();
+    unfinished_ = plan_.size();
     if (plan_.empty()) return send_ready();
-    ask_plan();
+    resolve_more();
   }
 
-  // An answer may come within the question, and so bring us here again.
-  void ask_plan() {
-    if (std::exchange(asking_plan_, true)) return;
-    while (asked_ < plan_.size() && asked_ + outstanding_ - plan_.size() < limits::plan_hosts_at_once)
-      resolve(asked_++);
-    asking_plan_ = false;
+  // A host may be resolved within resolve(), which then calls this function again.
+  void resolve_more() {
+    if (std::exchange(resolving_, true)) return;
+    while (started_ < plan_.size() && started_ + unfinished_ - plan_.size() < limits::plan_hosts_at_once)
+      resolve(started_++);
+    resolving_ = false;
   }
 
   void resolve(size_t index) {
     if (plan_types_.empty()) return on_resolved(plan_[index]);
     const inet::HostName& host = plan_[index].name();
-    const policy::Decision decision = parts_.policy.decide(host);
+    const policy::Decision decision = resources_.policy.decide(host);
     for (const dns::RecordType type : plan_types_) {
       const dns::Question question{dns::WireName::from(host), type};
       answerer_.resolve(question, decision, [this, index, question](const Resolution& resolution) {
@@ -290,55 +292,57 @@ class Gate {
     }
   }
 
-  // Addresses to the keeper, denials to the audit.
+  // Reports addresses to the keeper, and denials to the audit.
   void report_resolved(const dns::Question& question, const Resolution& resolution) {
     if (resolution.kind == Resolution::Kind::addresses)
       for (const inet::IpAddress& address : resolution.addresses)
-        if (!told_ready_)
-          tell({.kind = Message::Kind::admitted, .text = address.text(), .reason = question.name.text()});
+        if (!ready_sent_)
+          send_message(
+              {.kind = Message::Kind::admitted, .text = address.text(), .reason = question.name.text()});
     if (resolution.denied)
-      parts_.recorder.record_folded(audit::DenyName{.name = question.name.text(),
-                                                    .type = text(question.type),
-                                                    .why = *resolution.denied,
-                                                    .detail = {},
-                                                    .by = audit::Actor::boot},
-                                    steady_clock::now());
+      resources_.recorder.record_folded(audit::DenyName{.name = question.name.text(),
+                                                        .type = text(question.type),
+                                                        .why = *resolution.denied,
+                                                        .detail = {},
+                                                        .by = audit::Actor::boot},
+                                        steady_clock::now());
   }
 
   void on_resolved(const PlanHost& host) {
-    if (told_ready_) return;
+    if (ready_sent_) return;
     if (!host.resolved()) report_unopened(host);
-    if (--outstanding_ == 0) return send_ready();
-    ask_plan();
+    if (--unfinished_ == 0) return send_ready();
+    resolve_more();
   }
 
   void give_up_plan() {
     for (const PlanHost& host : plan_)
       if (host.waits() && !host.resolved()) report_unopened(host);
-    outstanding_ = 0;
+    unfinished_ = 0;
     send_ready();
   }
 
   void report_unopened(const PlanHost& host) {
-    tell(host.unopened(
-        {.servers = parts_.setup.upstreams, .types = plan_types_, .timeout = parts_.setup.resolve_timeout}));
+    send_message(host.unopened({.servers = resources_.setup.upstreams,
+                                .types = plan_types_,
+                                .timeout = resources_.setup.resolve_timeout}));
   }
 
   void send_ready() {
-    told_ready_ = true;
+    ready_sent_ = true;
     const auto resolved = std::ranges::count_if(plan_, &PlanHost::resolved);
-    tell({.kind = Message::Kind::ready, .number = static_cast<uint32_t>(resolved)});
-    ::malloc_trim(0);  // what it took to read a policy and to resolve its hosts
+    send_message({.kind = Message::Kind::ready, .number = static_cast<uint32_t>(resolved)});
+    ::malloc_trim(0);  // reading the policy and resolving its hosts took memory
   }
 
-  // What the keeper hears of is in the audit before. A keeper that does not listen is gone, and its end of
-  // the channel says so.
-  void tell(const Message& message) {
-    parts_.recorder.write();
-    (void)gate::send(parts_.channel.get(), render_message(message));
+  // Writes the audit first: then it holds everything that precedes the message. The send fails only
+  // if the keeper has ended; then the channel ends too.
+  void send_message(const Message& message) {
+    resources_.recorder.write();
+    (void)gate::send(resources_.channel.get(), render_message(message));
   }
 
-  Parts& parts_;
+  Resources& resources_;
   UdpServer udp_;
   TcpServer tcp_;
   Ledger ledger_;
@@ -346,46 +350,49 @@ class Gate {
   Answerer answerer_;
   std::vector<PlanHost> plan_;
   std::vector<dns::RecordType> plan_types_;
-  size_t asked_ = 0;        // of the plan
-  size_t outstanding_ = 0;  // of the plan: not asked yet, or not answered
-  bool asking_plan_ = false;
-  uint64_t denied_lost_ = 0;      // denials that the kernel could not report, as far as they are told
-  event::Deadline upstream_due_;  // as it was before the wait: asked again it would only be later
-  bool told_ready_ = false;
+  size_t started_ = 0;     // hosts of the plan that resolve() was called for
+  size_t unfinished_ = 0;  // hosts of the plan that are not resolved yet, started or not
+  bool resolving_ = false;
+  uint64_t reported_lost_ = 0;    // denials without an event that the audit already counts
+  event::Deadline upstream_due_;  // read before the wait: read later, it is later
+  bool ready_sent_ = false;
   bool ended_ = false;
   steady_clock::time_point plan_deadline_;
-  // Ends before all else, since it then answers whatever it was asked.
+  // Destroyed first: its destructor answers the outstanding questions, for which the callbacks use
+  // the other members.
   std::unique_ptr<upstream::InTurn> upstream_;
 };
 
 Result<int> confine_and_serve(const UniqueFd& channel) {
-  Parts parts = TRY(open_parts(channel));
-  TRY(confine::confine_gate(parts.setup.user));
-  TRY(send(channel.get(), render_message({.kind = Message::Kind::hello, .number = parts.admissions.port()})));
-  auto heard = TRY(receive_command(channel.get()));
-  for (; heard && heard->command == Command::audit; heard = TRY(receive_command(channel.get())))
-    parts.recorder.continue_in(std::move(heard->descriptor));
-  if (!heard || heard->command != Command::begin) return 0;
-  auto status = Gate(parts).serve();
-  parts.recorder.write();
+  Resources resources = TRY(open_resources(channel));
+  TRY(confine::confine_gate(resources.setup.user));
+  TRY(send(channel.get(),
+           render_message({.kind = Message::Kind::hello, .number = resources.admissions.port()})));
+  auto received = TRY(receive_command(channel.get()));
+  for (; received && received->command == Command::audit; received = TRY(receive_command(channel.get())))
+    resources.recorder.continue_in(std::move(received->descriptor));
+  if (!received || received->command != Command::begin) return 0;
+  auto status = Gate(resources).serve();
+  resources.recorder.write();
   return status;
 }
 
 }  // namespace
 
 Result<int> run() {
-  set_process_name(program_name);  // executed from /proc/self/exe, it would be "exe"
-  // The audit's pipe may be closed, its file as large as a file may be: then events are lost, and no more.
+  set_process_name(program_name);  // an exec of /proc/self/exe has set it to "exe"
+  // The audit's pipe may be closed, or its file may be at the size limit. Then events are lost, and
+  // the gate continues.
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
   const UniqueFd channel = inherit(inherited::channel);
   auto status = confine_and_serve(channel);
   if (status) return status;
   const auto exit = static_cast<int>(status.error().exit);
-  const Result<> told = send(channel.get(), render_message({.kind = Message::Kind::failed,
-                                                            .number = static_cast<uint32_t>(exit),
-                                                            .text = status.error().message}));
-  return told ? Result<int>(exit) : status;  // the keeper says it, or else main does
+  const Result<> reported = send(channel.get(), render_message({.kind = Message::Kind::failed,
+                                                                .number = static_cast<uint32_t>(exit),
+                                                                .text = status.error().message}));
+  return reported ? Result<int>(exit) : status;  // the keeper logs the error, or else main does
 }
 
 }  // namespace ostiary::gate

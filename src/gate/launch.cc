@@ -19,7 +19,7 @@ namespace {
 
 constexpr int backlog = 64;
 
-Error taken(const inet::IpAddress& address, uint16_t number, std::string_view transport) {
+Error bind_error(const inet::IpAddress& address, uint16_t number, std::string_view transport) {
   Error error = Error::system(
       address.text() + " port " + std::to_string(number) + "/" + std::string(transport), Exit::unavailable);
   error.message += ": stop the program that listens there";
@@ -36,8 +36,8 @@ Result<UniqueFd> open_listener(inet::Family family, uint16_t number, int type) {
   const int yes = 1;
   if (type == SOCK_STREAM) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   if (::bind(fd.get(), name.get(), name.size()) != 0) {
-    if (errno == EADDRNOTAVAIL && ipv6) return UniqueFd{};  // IPv6 is there, and switched off
-    return std::unexpected(taken(loopback, number, type == SOCK_STREAM ? "tcp" : "udp"));
+    if (errno == EADDRNOTAVAIL && ipv6) return UniqueFd{};  // IPv6 is disabled
+    return std::unexpected(bind_error(loopback, number, type == SOCK_STREAM ? "tcp" : "udp"));
   }
   if (type == SOCK_STREAM && ::listen(fd.get(), backlog) != 0)
     return std::unexpected(Error::system("listen", Exit::unavailable));
@@ -54,12 +54,13 @@ Result<UniqueFd> setup_file(const Setup& setup) {
   return fd;
 }
 
-// Between fork and exec: the descriptors move to where the gate looks for them, beyond each other's way
-// first.
+// Runs in the child. Moves the descriptors to their numbers in `inherited`. They first move beyond
+// these numbers, so that none overwrites another.
 [[noreturn]] void become_gate(std::array<int, inherited::last - inherited::setup + 1> fds, StartMode mode) {
-  constexpr int out_of_the_way = 20;
+  constexpr int beyond_all = 20;
+  static_assert(beyond_all > inherited::last);
   for (int& fd : fds)
-    if (fd >= 0) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, out_of_the_way);
+    if (fd >= 0) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, beyond_all);
   int target = inherited::setup;
   for (const int fd : fds) {
     if (fd >= 0)
@@ -72,7 +73,7 @@ Result<UniqueFd> setup_file(const Setup& setup) {
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::setsid();
-  // Nothing of the keeper's stays open; what does not close is no gate.
+  // Closes every other descriptor of the keeper. If that fails, the gate must not start.
   if (::close_range(inherited::last + 1, ~0U, 0) != 0) ::_exit(static_cast<int>(Exit::unavailable));
   if (mode == StartMode::fork) {
     replace_process_arguments(program_name);

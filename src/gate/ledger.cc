@@ -23,7 +23,7 @@ size_t Ledger::Hash::operator()(const Key& key) const noexcept {
   return (*this)(key.address) * 31U + (size_t{key.port} << 8U) + key.protocol;
 }
 
-// What has run out makes room first.
+// Removes expired admissions if the table is full.
 Result<> Ledger::make_room(size_t more, Time now) {
   if (entries_.size() + more <= limits::ledger_entries) return {};
   std::erase_if(entries_, [now](const auto& entry) { return entry.second <= now; });
@@ -31,7 +31,8 @@ Result<> Ledger::make_room(size_t more, Time now) {
   for (const auto& [key, until] : entries_) left.insert(key.address);
   std::erase_if(names_, [&left](const auto& named) { return !left.contains(named.first); });
   if (entries_.size() + more <= limits::ledger_entries) return {};
-  return fail(Exit::unavailable, "as many addresses are admitted as can be");
+  return fail(Exit::unavailable,
+              "admission table is full (" + std::to_string(limits::ledger_entries) + " entries)");
 }
 
 Result<Ledger::Time> Ledger::admit(std::string_view name, std::span<const inet::IpAddress> addresses,
@@ -45,13 +46,13 @@ Result<Ledger::Time> Ledger::admit(std::string_view name, std::span<const inet::
         const Key key{address, static_cast<uint16_t>(port), static_cast<uint8_t>(grant.transport)};
         const auto known = entries_.find(key);
         const Time until = std::max(now + lifetime, known == entries_.end() ? now : known->second);
-        const bool surely_absent = initial_sets_ == InitialSets::empty && known == entries_.end();
+        const bool is_absent = initial_sets_ == InitialSets::empty && known == entries_.end();
         keys_.push_back(key);
         admissions_.push_back({.address = address,
                                .protocol = key.protocol,
                                .port = key.port,
                                .lifetime = ceil<seconds>(until - now),
-                               .prior = surely_absent ? nft::Prior::absent : nft::Prior::unknown});
+                               .prior = is_absent ? nft::Prior::absent : nft::Prior::unknown});
       }
     }
   TRY(make_room(keys_.size(), now));

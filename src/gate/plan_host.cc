@@ -29,27 +29,27 @@ void PlanHost::take(const Resolution& resolution) {
   if (resolution.kind == Resolution::Kind::withheld)
     withheld_.insert(withheld_.end(), resolution.addresses.begin(), resolution.addresses.end());
   if (resolution.kind == Resolution::Kind::failed) failure_ = resolution.failure;
-  most_ = std::max(most_, resolution.kind);
+  best_ = std::max(best_, resolution.kind);
 }
 
 std::string PlanHost::reason(const PlanTerms& terms) const {
   if (terms.types.empty()) return "did not resolve (no route leads out of this network)";
   const std::string servers =
       list(terms.servers, [](const upstream::Server& server) { return text(server); });
-  if (most_ == Resolution::Kind::withheld)
+  if (best_ == Resolution::Kind::withheld)
     return "has private addresses only (" +
            list(withheld_, [](const inet::IpAddress& address) { return address.text(); }) +
            "), which its rule does not open";
-  if (most_ == Resolution::Kind::failed) return "did not resolve (" + servers + ": " + failure_ + ")";
+  if (best_ == Resolution::Kind::failed) return "did not resolve (" + servers + ": " + failure_ + ")";
   if (waits())
     return "did not resolve (" + servers + ": no answer within " + std::to_string(terms.timeout.count()) +
            " s)";
-  if (most_ == Resolution::Kind::no_such_name) return "does not exist (" + servers + ": NXDOMAIN)";
+  if (best_ == Resolution::Kind::no_such_name) return "does not exist (" + servers + ": NXDOMAIN)";
   return "has no " + std::string(address_of(terms.types)) + " (" + servers + ": NODATA)";
 }
 
 Message PlanHost::unopened(const PlanTerms& terms) const {
-  const bool withheld = most_ == Resolution::Kind::withheld && !terms.types.empty();
+  const bool withheld = best_ == Resolution::Kind::withheld && !terms.types.empty();
   return {.kind = withheld ? Message::Kind::withheld : Message::Kind::unresolved,
           .text = name_.text(),
           .reason = reason(terms)};

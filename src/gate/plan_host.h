@@ -1,4 +1,5 @@
-// gate/plan_host.h: a name of the plan, while a boot resolves it, and in words why it does not open. Pure.
+// gate/plan_host.h: one name of the plan while the gate resolves it, and the reason if it does not
+// resolve. Pure.
 #pragma once
 
 #include <chrono>
@@ -14,10 +15,10 @@
 
 namespace ostiary::gate {
 
-// Whom the plan's names were asked of, what for, and how long an answer may take.
+// The servers, the record types and the time limit of the plan's questions.
 struct PlanTerms {
   std::span<const upstream::Server> servers;
-  std::span<const dns::RecordType> types;  // none: no network
+  std::span<const dns::RecordType> types;  // none: there is no network
   std::chrono::seconds timeout{};
 };
 
@@ -25,23 +26,24 @@ class PlanHost {
  public:
   PlanHost(inet::HostName name, size_t questions) : name_(std::move(name)), waiting_(questions) {}
 
-  // What became of one of its questions.
+  // Takes the result of one of the questions.
   void take(const Resolution& resolution);
 
   const inet::HostName& name() const { return name_; }
   bool waits() const { return waiting_ > 0; }
-  bool resolved() const { return most_ == Resolution::Kind::addresses; }
+  bool resolved() const { return best_ == Resolution::Kind::addresses; }
 
-  // To the keeper, where it did not resolve: "has no address (192.0.2.53:53: NODATA)".
+  // The message to the keeper if the name did not resolve. Its reason is such as
+  // "has no address (192.0.2.53:53: NODATA)".
   Message unopened(const PlanTerms& terms) const;
 
  private:
   std::string reason(const PlanTerms& terms) const;
 
   inet::HostName name_;
-  size_t waiting_;  // for A, for AAAA
-  // Of its findings, the one that says most.
-  Resolution::Kind most_ = Resolution::Kind::no_data;
+  size_t waiting_;  // the number of unanswered questions
+  // Of the results so far, the one that says the most.
+  Resolution::Kind best_ = Resolution::Kind::no_data;
   std::string failure_;
   std::vector<inet::IpAddress> withheld_;
 };

@@ -109,7 +109,7 @@ std::string render_setup(const Setup& setup) {
 }
 
 Result<Setup> parse_setup(std::string_view text) {
-  // It comes from the keeper alone; a form that is not its own ends the gate.
+  // Only the keeper writes this text. An error ends the gate.
   try {
     return read_setup(Json::parse(text));
   } catch (const Json::exception& error) {

@@ -13,7 +13,7 @@ TcpServer::TcpServer(std::vector<UniqueFd> listeners, event::Epoll& epoll, uint6
       first_token_(first_token),
       connections_(limits::tcp_clients) {}
 
-// A free one, or else the one whose time is up first.
+// Returns a free connection. Closes the one that is idle longest if none is free.
 uint32_t TcpServer::free_connection() {
   const auto is_free = [](const Connection& c) { return !c.fd.valid(); };
   if (std::ranges::none_of(connections_, is_free)) close_longest_idle();
@@ -21,7 +21,7 @@ uint32_t TcpServer::free_connection() {
 }
 
 void TcpServer::close_longest_idle() {
-  const auto until = [](const Connection& c) { return c.fd.valid() ? c.overdue : Time::max(); };
+  const auto until = [](const Connection& c) { return c.fd.valid() ? c.idle_deadline : Time::max(); };
   close(*std::ranges::min_element(connections_, {}, until));
 }
 
@@ -38,7 +38,8 @@ void TcpServer::accept(uint32_t listener, Time now) {
     return UniqueFd{::accept4(listeners_[listener].get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
   };
   UniqueFd fd = next();
-  // Without a free descriptor this connection stays unaccepted, and epoll would report it without end.
+  // Without a free descriptor the connection stays in the backlog, and epoll reports it again and
+  // again.
   if (!fd.valid() && (errno == EMFILE || errno == ENFILE)) {
     close_longest_idle();
     fd = next();
@@ -48,7 +49,7 @@ void TcpServer::accept(uint32_t listener, Time now) {
   if (!epoll_.add(fd.get(), EPOLLIN, first_token_ + number)) return;
   connections_[number].fd = std::move(fd);
   ++open_;
-  connections_[number].overdue = now + limits::tcp_idle;
+  connections_[number].idle_deadline = now + limits::tcp_idle;
 }
 
 void TcpServer::serve(uint32_t number, uint32_t events, const Handler& handler, Time now) {
@@ -66,8 +67,8 @@ void TcpServer::read(Connection& connection, uint32_t number, const Handler& han
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0 || !take(connection, number, std::span(octets).first(static_cast<size_t>(got)), handler))
     return close(connection);
-  // Octets of a message that does not end do not buy time.
-  if (!connection.frames.within_message()) connection.overdue = now + limits::tcp_idle;
+  // An incomplete message does not extend the deadline.
+  if (!connection.frames.within_message()) connection.idle_deadline = now + limits::tcp_idle;
 }
 
 bool TcpServer::take(Connection& connection, uint32_t number, std::span<const uint8_t> octets,
@@ -83,7 +84,7 @@ bool TcpServer::take(Connection& connection, uint32_t number, std::span<const ui
                        .generation = generation,
                        .address = {},
                        .address_size = 0});
-    if (connection.generation != generation) return true;  // closed by an answer it did not take
+    if (connection.generation != generation) return true;  // send() closed it
   }
 }
 
@@ -112,14 +113,14 @@ event::Deadline TcpServer::deadline() const {
   event::Deadline first;
   if (open_ == 0) return first;
   for (const Connection& connection : connections_)
-    if (connection.fd.valid()) first = event::earlier(first, connection.overdue);
+    if (connection.fd.valid()) first = event::earlier(first, connection.idle_deadline);
   return first;
 }
 
 void TcpServer::close_overdue(Time now) {
   if (open_ == 0) return;
   for (Connection& connection : connections_)
-    if (connection.fd.valid() && connection.overdue <= now) close(connection);
+    if (connection.fd.valid() && connection.idle_deadline <= now) close(connection);
 }
 
 }  // namespace ostiary::gate

@@ -1,6 +1,8 @@
-// gate/tcp_server.h: questions over TCP: several at a time on one connection, answered as they are found.
-// A connection that sends what is no question, is idle or half way through one for too long, or does not take
-// its answers, is closed. At the bound of connections, or of descriptors, the longest idle one makes room.
+// gate/tcp_server.h: receives questions over TCP and sends their answers.
+// - A connection can have several unanswered questions. Their answers may come in any order.
+// - The server closes a connection that sends a malformed frame, that has sent no complete message
+//   for limits::tcp_idle, or that does not read its answers.
+// - At the maximum of connections or of descriptors it closes the connection that is idle longest.
 #pragma once
 
 #include <chrono>
@@ -23,13 +25,14 @@ class TcpServer {
   using Time = std::chrono::steady_clock::time_point;
   using Handler = std::function<void(std::span<const uint8_t>, const Client&)>;
 
-  // Connections are watched by `epoll`, each with the token `first_token` + its number. Both outlive this.
+  // `epoll` watches each connection, with the token `first_token` + its number. It must outlive the
+  // TcpServer.
   TcpServer(std::vector<UniqueFd> listeners, event::Epoll& epoll, uint64_t first_token);
 
   std::span<const UniqueFd> listeners() const { return listeners_; }
 
   void accept(uint32_t listener, Time now);
-  // Something happened to that connection.
+  // Handles the events that epoll reports for a connection.
   void serve(uint32_t connection, uint32_t events, const Handler& handler, Time now);
   void send(const Client& client, std::span<const uint8_t> answer);
 
@@ -42,7 +45,7 @@ class TcpServer {
     uint32_t generation = 0;
     dns::TcpFrames frames;
     std::vector<uint8_t> unsent;
-    Time overdue;
+    Time idle_deadline;
   };
 
   uint32_t free_connection();
@@ -56,7 +59,7 @@ class TcpServer {
   event::Epoll& epoll_;
   uint64_t first_token_;
   std::vector<Connection> connections_;
-  size_t open_ = 0;  // of the connections
+  size_t open_ = 0;  // the number of open connections
 };
 
 }  // namespace ostiary::gate

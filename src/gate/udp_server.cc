@@ -12,7 +12,7 @@ namespace ostiary::gate {
 namespace {
 
 constexpr size_t batch = limits::datagrams_at_once;
-static_assert(batch <= 64, "the kernel cuts a packet into no more");
+static_assert(batch <= 64, "the kernel splits a packet into at most 64 segments");
 static_assert(batch * dns::limits::udp_payload_max <= 65507, "a batch to one client is one packet");
 
 std::strong_ordering by_address(const Client& one, const Client& other) {
@@ -25,8 +25,8 @@ bool by_client_then_longest_first(const Outgoing* one, const Outgoing* other) {
   return order < 0 || (order == 0 && one->size > other->size);
 }
 
-// The answers at the front that can leave as one packet: to one client, and none but the last shorter than
-// the first.
+// The first answers that can leave as one packet: they have the same client, and only the last may
+// be shorter than the first.
 std::span<Outgoing* const> segment_run(std::span<Outgoing* const> answers) {
   size_t length = 1;
   while (length < answers.size() && answers[length - 1]->size == answers[0]->size &&
@@ -35,7 +35,7 @@ std::span<Outgoing* const> segment_run(std::span<Outgoing* const> answers) {
   return answers.first(length);
 }
 
-// What a call to sendmmsg points at.
+// The arguments of a sendmmsg() call.
 class SendBatch {
  public:
   void add(std::span<Outgoing* const> answers) {
@@ -46,19 +46,19 @@ class SendBatch {
     header.msg_iovlen = answers.size();
     for (Outgoing* each : answers)
       vectors_[used_++] = {.iov_base = each->octets.data(), .iov_len = each->size};
-    if (answers.size() > 1) cut_apart(header, controls_[count_], answers[0]->size);
+    if (answers.size() > 1) set_segment_size(header, controls_[count_], answers[0]->size);
     ++count_;
   }
 
-  // Tries each; a place's answer is whether it was taken.
+  // Tries to send each message. Returns for each whether the socket accepted it.
   std::array<bool, batch> send(int socket) {
-    std::array<bool, batch> taken{};
+    std::array<bool, batch> accepted{};
     for (unsigned first = 0; first < count_;) {
       const int sent = ::sendmmsg(socket, &headers_[first], count_ - first, MSG_DONTWAIT);
-      for (int i = 0; i < sent; ++i) taken[first++] = true;
+      for (int i = 0; i < sent; ++i) accepted[first++] = true;
       if (sent <= 0) ++first;
     }
-    return taken;
+    return accepted;
   }
 
  private:
@@ -66,7 +66,7 @@ class SendBatch {
     std::array<uint8_t, CMSG_SPACE(sizeof(uint16_t))> octets;
   };
 
-  static void cut_apart(msghdr& header, Control& control, size_t octets) {
+  static void set_segment_size(msghdr& header, Control& control, size_t octets) {
     header.msg_control = control.octets.data();
     header.msg_controllen = control.octets.size();
     auto& message = *reinterpret_cast<cmsghdr*>(control.octets.data());
@@ -89,8 +89,9 @@ void send_one(int socket, const Outgoing& answer) {
            reinterpret_cast<const sockaddr*>(&answer.client.address), answer.client.address_size);
 }
 
-// An interface may be too narrow for such a run, or unable to split one: then its answers leave one by one.
-// An answer that cannot be sent alone (its client is gone) is passed over.
+// A run can fail: the MTU of an interface may be too small, or the interface may be unable to split
+// the packet. Then its answers leave one by one. An answer that cannot leave alone is dropped: its
+// client is gone.
 void send_all(int socket, std::span<Outgoing*> answers) {
   if (answers.size() == 1) return send_one(socket, *answers[0]);
   std::ranges::sort(answers, by_client_then_longest_first);
@@ -101,11 +102,11 @@ void send_all(int socket, std::span<Outgoing*> answers) {
     runs[count] = segment_run(rest);
     sending.add(runs[count]);
   }
-  const auto taken = sending.send(socket);
+  const auto accepted = sending.send(socket);
   std::array<Outgoing*, batch> alone{};
   size_t left = 0;
   for (size_t i = 0; i < count; ++i)
-    if (!taken[i] && runs[i].size() > 1)
+    if (!accepted[i] && runs[i].size() > 1)
       for (Outgoing* each : runs[i]) alone[left++] = each;
   if (left == 0) return;
   SendBatch again;
@@ -136,7 +137,7 @@ void UdpServer::receive(uint32_t socket, const Handler& handler) {
   for (size_t i = 0; i < static_cast<size_t>(std::max(received, 0)); ++i) {
     msghdr& header = headers_[i].msg_hdr;
     const socklen_t size = std::exchange(header.msg_namelen, sizeof senders_[i]);
-    if ((header.msg_flags & MSG_TRUNC) != 0) continue;  // longer than any question
+    if ((header.msg_flags & MSG_TRUNC) != 0) continue;  // longer than any question that is answered
     const Client client{.transport = dns::Transport::udp,
                         .socket = socket,
                         .generation = 0,

@@ -1,7 +1,9 @@
-// gate/udp_server.h: questions over UDP, received and answered in batches.
-// Answers gather in an outbox that flush() sends with one call a socket. Those to one client leave as one
-// packet, which the kernel cuts apart where they are received: the way there is what an answer costs. One
-// that the socket does not take at once is dropped, as UDP may.
+// gate/udp_server.h: receives questions over UDP and sends their answers, in batches.
+// - send() puts an answer into the outbox. flush() sends the outbox, usually with one system call
+//   for each socket.
+// - Answers to one client leave as one packet, which the kernel splits at the receiving socket
+//   (UDP_SEGMENT). A packet's path through the network stack is most of an answer's cost.
+// - An answer that the socket does not accept at once is dropped.
 #pragma once
 
 #include <array>
@@ -36,7 +38,7 @@ class UdpServer {
 
   std::span<const UniqueFd> sockets() const { return sockets_; }
 
-  // Takes in what waits at that socket, up to a batch.
+  // Handles the datagrams that wait at the socket, at most one batch.
   void receive(uint32_t socket, const Handler& handler);
   void send(const Client& client, std::span<const uint8_t> answer);
   void flush();
@@ -44,7 +46,7 @@ class UdpServer {
  private:
   std::vector<UniqueFd> sockets_;
   std::vector<Datagram> incoming_;
-  // Where recvmmsg() puts them: made once, since most calls bring one datagram.
+  // The arguments of recvmmsg(). They are built once, because most calls receive one datagram.
   std::vector<mmsghdr> headers_;
   std::vector<iovec> vectors_;
   std::vector<sockaddr_in6> senders_;

@@ -1,11 +1,10 @@
-// gate/answerer.h: from the agent's question to its answer.
-// - A name the policy denies is never asked upstream, whatever the record type.
-// - An address is told only after the kernel has acknowledged its admission; if it refuses, the answer is
-// SERVFAIL.
-// - An answer holds addresses that the question led to, public ones unless the rule says otherwise, and
-// nothing else.
-// - A cached answer whose admission outlasts its TTL is written without a kernel call and without an
-// allocation.
+// gate/answerer.h: answers the agent's DNS questions.
+// - The gate never sends a denied name upstream, for any record type.
+// - An answer holds an address only after the kernel has acknowledged its admission. If the kernel
+//   refuses, the answer is SERVFAIL.
+// - An answer to A or AAAA holds only addresses to which the question leads. They are public,
+//   unless the rule allows private ones.
+// - A cached answer whose admission outlasts its TTL takes no admission and no memory allocation.
 #pragma once
 
 #include <array>
@@ -33,38 +32,41 @@
 
 namespace ostiary::gate {
 
-// Whether addresses of a family lead anywhere from here. Where they do not, the answer is that there are
-// none, so that nobody waits for a connection that cannot be; where neither does, it is SERVFAIL.
+// Whether this network has a route for a family's addresses.
+// - For an unreachable family the answer holds no data, so no client waits for a connection that
+//   cannot succeed.
+// - If both families are unreachable, the answer is SERVFAIL.
 enum class Reachability : uint8_t { unreachable, reachable };
 
 struct Terms {
-  std::chrono::seconds hold;  // an admission lasts at least that long
+  std::chrono::seconds hold;  // the minimum duration of an admission
   Reachability ipv4 = Reachability::reachable;
   Reachability ipv6 = Reachability::reachable;
 };
 
-// What became of a question.
+// The result of a question.
 struct Resolution {
-  // In the order of how much they say of a name. `withheld`: the name has addresses, and no rule lets any of
-  // them be told.
+  // Ordered by how much each says about the name. `withheld`: the name has addresses, but its rules
+  // allow none of them.
   enum class Kind : uint8_t { no_data, no_such_name, failed, withheld, addresses, records };
   Kind kind = Kind::failed;
-  std::span<const inet::IpAddress> addresses = {};  // those that were withheld as well
+  // For `addresses`, and for `withheld` if the reply is not from the cache.
+  std::span<const inet::IpAddress> addresses = {};
   const dns::RrSet* records = nullptr;
   std::chrono::seconds ttl{};
-  std::optional<dns::Explanation> why = {};      // where there is no answer
-  std::optional<audit::DenyReason> denied = {};  // where that is a denial of ours
-  std::string failure = {};                      // what the upstream did, for people
+  std::optional<dns::Explanation> why = {};      // if there is no answer
+  std::optional<audit::DenyReason> denied = {};  // if the gate denies the answer
+  std::string failure = {};                      // the cause of `failed`, as text
 };
 
 class Answerer {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  using Found = std::move_only_function<void(const Resolution&)>;
-  // Takes an answer on its way. The octets are valid during the call.
+  using OnResolved = std::move_only_function<void(const Resolution&)>;
+  // Sends an answer. The octets are valid during the call.
   using SendFn = std::function<void(const Client&, std::span<const uint8_t>)>;
 
-  // All of them outlive this.
+  // All must outlive the Answerer.
   struct Dependencies {
     const policy::Policy& policy;
     upstream::Upstream& upstream;
@@ -73,13 +75,13 @@ class Answerer {
     WildcardBudget& wildcards;
   };
 
-  Answerer(Dependencies around, Terms terms, SendFn send_answer);
+  Answerer(Dependencies dependencies, Terms terms, SendFn send_answer);
 
-  // A message of the agent's.
+  // Handles a message from the agent. Sends at most one answer, within the call or later.
   void take(std::span<const uint8_t> message, const Client& client, Time now);
 
-  // What the plan opens before anybody asks. The resolution may come within the call.
-  void resolve(const dns::Question& question, const policy::Decision& decision, Found found);
+  // Resolves an allowed name, for the agent or for the plan. `on_resolved` may run within the call.
+  void resolve(const dns::Question& question, const policy::Decision& decision, OnResolved on_resolved);
 
  private:
   struct Less {
@@ -87,14 +89,14 @@ class Answerer {
   };
   struct Pending {
     policy::Decision decision;
-    std::vector<Found> waiting;
+    std::vector<OnResolved> waiting;
   };
 
   bool answer_from_cache(const dns::Query& query, const Client& client, Time now);
-  void answer_anew(const dns::Query& query, const Client& client, Time now);
+  void answer_uncached(const dns::Query& query, const Client& client, Time now);
   void deny(const dns::Query& query, const Client& client, Time now);
   void deny_at_bound(const dns::Query& query, const Client& client, std::string_view bound, Time now);
-  // To the agent, which may be a denial.
+  // Answers the agent, and audits a denial.
   void answer(const dns::WireName& name, dns::RecordType type, const dns::Envelope& envelope,
               const Client& client, const Resolution& resolution, Time now);
   void write(const dns::Envelope& envelope, const Client& client, const Resolution& resolution);
@@ -103,7 +105,7 @@ class Answerer {
   void send(const Client& client, size_t size);
 
   upstream::Origin origin_of(const dns::Question& question, uint16_t id, const Client& client);
-  bool leads_somewhere(dns::RecordType type) const;
+  bool is_reachable(dns::RecordType type) const;
   bool within_wildcard_rate(const policy::Decision& decision, Time now);
   void finish(const dns::Question& question, const upstream::Reply& reply);
   Resolution read_reply(const dns::Question& question, const policy::Decision& decision,
@@ -119,16 +121,17 @@ class Answerer {
   void audit_denied(const dns::WireName& name, dns::RecordType type, audit::DenyReason why,
                     std::string_view detail, Time now);
 
-  Dependencies around_;
+  Dependencies dependencies_;
   Terms terms_;
   SendFn send_answer_;
   dns::HashKey key_;
   dns::Cache cache_;
   std::map<dns::Question, Pending, Less> pending_;
-  std::unordered_set<uint64_t> audited_;  // hashes of names the audit has told to be allowed
-  std::vector<inet::IpAddress> kept_;     // the reply's permitted addresses; all of them where none is
-  dns::RrSet records_;                    // and its records
-  std::array<uint8_t, dns::limits::answer_octets> room_{};
+  std::unordered_set<uint64_t> audited_;  // hashes of the names that the audit reports as allowed
+  // Of the latest reply: the permitted addresses, or all addresses if none is permitted.
+  std::vector<inet::IpAddress> addresses_;
+  dns::RrSet records_;  // of the latest reply
+  std::array<uint8_t, dns::limits::answer_octets> buffer_{};
 };
 
 }  // namespace ostiary::gate

@@ -1,4 +1,4 @@
-// gate/client.h: whom an answer goes to.
+// gate/client.h: the destination of an answer.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,9 @@ namespace ostiary::gate {
 
 struct Client {
   dns::Transport transport{};
-  uint32_t socket = 0;      // which listener (UDP), which connection (TCP)
-  uint32_t generation = 0;  // of the connection: another one may have taken its place
-  sockaddr_in6 address{};   // UDP: room for either family
+  uint32_t socket = 0;      // the number of the socket (UDP) or of the connection (TCP)
+  uint32_t generation = 0;  // of the connection: the number may be in use by a later one
+  sockaddr_in6 address{};   // UDP; holds an address of either family
   socklen_t address_size = 0;
 };
 

@@ -1,12 +1,13 @@
-// gate/gate.h: the gate's process, from its first line to its end.
+// gate/gate.h: the main function of the gate's process.
 #pragma once
 
 #include "ostiary/base/result.h"
 
 namespace ostiary::gate {
 
-// With the descriptors it was born with (gate/launch.h). Confines itself before it reads a byte of the
-// agent's; serves until the keeper's end of the channel closes.
+// Serves until the keeper's end of the channel closes. Returns the exit status.
+// - Requires the descriptors that Process::start passes on (gate/launch.h).
+// - Confines the process before it reads a byte from the agent.
 Result<int> run();
 
 }  // namespace ostiary::gate

@@ -1,7 +1,9 @@
-// gate/launch.h: the keeper's end of a gate: its sockets, its process, and the few words between them.
-// The gate is a program of its own, started anew from our own file, so that nothing the keeper ever read is
-// in its memory. The sockets are the keeper's and outlive it: a question that arrives between two gates
-// waits.
+// gate/launch.h: the keeper's end of the gate: the gate's listeners, its process and the messages
+// between the two.
+// - The gate executes our own file anew, so nothing that the keeper read is in the gate's memory.
+//   StartMode::fork is the exception.
+// - The keeper owns the listeners, which outlive a gate: a question that arrives between two gates
+//   waits.
 #pragma once
 
 #include <optional>
@@ -16,37 +18,37 @@
 
 namespace ostiary::gate {
 
-// The rules bring every question here, wherever it was meant to go. Not 53, which a resolver of the
-// container's own may hold. Below the ports that the kernel hands out.
+// The rules redirect every question to this port, for any destination. The port is not 53, which a
+// resolver of the container may hold. It is below the kernel's ephemeral ports.
 inline constexpr uint16_t port = 15353;
-// Where the agent's resolv.conf sends its questions. If the gate has this port as well, they need no
+// The agent's resolv.conf leads to this port. If the gate has the port too, these questions need no
 // redirect.
 inline constexpr uint16_t direct_port = 53;
-// Its uid and gid: nobody else's.
+// The gate's uid and gid. No other process may have them.
 inline constexpr uint32_t user = 53053;
 inline constexpr const char* program_name = "ostiary-gate";
 
 // On 127.0.0.1 and ::1, UDP and TCP.
 struct Listeners {
-  UniqueFd udp4, udp6, tcp4, tcp6;    // the IPv6 ones are closed on a kernel without IPv6
-  UniqueFd direct_udp4, direct_udp6;  // at `direct_port`; both closed if it is another process's
+  UniqueFd udp4, udp6, tcp4, tcp6;    // without IPv6 the IPv6 ones are not open
+  UniqueFd direct_udp4, direct_udp6;  // at `direct_port`; none if another process has the port
 };
 Result<Listeners> open_listeners();
-// No other process can bind that port meanwhile: the sockets share it with none. The error names the socket
-// that another process holds; then none is opened.
+// Opens the listeners at `direct_port`, all or none. No other process can then bind the port. The
+// error names the address and port that another process holds.
 Result<> open_direct(Listeners& listeners);
 
-// What the gate says.
+// A message from the gate to the keeper.
 struct Message {
   enum class Kind : uint8_t {
-    hello,       // confined; `number` names its netlink socket in what the kernel reports
-    admitted,    // `text` is an address that a name of the plan, `reason`, led to
-    unresolved,  // `text` is a name of the plan that did not resolve, `reason` why: "did not resolve"
-    withheld,    // the same of a name with addresses that its rules do not open
-    ready,       // the plan's names are asked for; `number` is how many resolved
-    tested,      // what is denied from now on is not the self-test's doing
-    full,        // a new file of the audit is due
-    failed,      // `text` says why it ends
+    hello,       // the gate is confined; `number` is the port of its netlink socket
+    admitted,    // an address, `text`, is admitted for a name of the plan, `reason`
+    unresolved,  // a name of the plan, `text`, did not resolve; `reason` is the cause
+    withheld,    // a name of the plan, `text`, has only addresses that no rule allows
+    ready,       // the gate has resolved the plan, or given up; `number` of its names have resolved
+    tested,      // the reply to send_tested(): the agent causes all later denials
+    full,        // the audit needs a new file
+    failed,      // the gate ends; `text` is the error, `number` the exit status
   };
   Kind kind{};
   uint32_t number = 0;
@@ -54,14 +56,16 @@ struct Message {
   std::string reason = {};
 };
 
-// How a gate begins. A program started anew has nothing of the keeper's in its memory; but what it is started
-// from are files, which an agent that is root could have changed meanwhile. Such an agent can read all the
-// keeper read, so there a copy of the keeper's own process gives nothing away, and needs no file.
+// How a gate starts.
+// - `exec`: anew from our own file. Nothing that the keeper read is in its memory.
+// - `fork`: as a copy of the keeper's process, which needs no file. It is for a gate that starts
+//   beside a root agent, which could have replaced the files of an exec. Such an agent can read
+//   everything that the keeper read, so the copy discloses nothing.
 enum class StartMode : uint8_t { exec, fork };
 
-// Descriptors of the keeper's, beside the listeners, that each gate has a copy of.
+// The keeper's descriptors, other than the listeners, of which each gate inherits a copy.
 struct Inherited {
-  int audit = -1;           // may be none
+  int audit = -1;           // -1: no audit
   int wildcard_count = -1;  // a SharedPage<WildcardCount>
 };
 
@@ -71,19 +75,19 @@ class Process {
                                StartMode mode);
 
   pid_t pid() const { return pid_; }
-  // Readable when it has something to say; at the end of the file, too.
+  // Readable when a message waits, and at the end of the channel.
   int fd() const { return channel_.get(); }
 
-  // Waits for the next message; nothing once the gate's end is closed, an error when the time is over.
+  // Waits for the next message. Empty if the gate's end is closed; an error after the time limit.
   Result<std::optional<Message>> receive(std::chrono::milliseconds limit);
 
-  // It may begin: until then it asks and answers nothing.
+  // Lets the gate begin. Before that it sends no question and no answer.
   Result<> send_begin();
-  // The kernel's sets were emptied by somebody else: it admits anew.
+  // Another process has emptied the kernel's sets: the gate admits its addresses again.
   Result<> send_restore();
-  // The self-test is over; it answers with Message::Kind::tested.
+  // The self-test has ended. The gate replies with Message::Kind::tested.
   Result<> send_tested();
-  // The audit goes on in this file. Does not wait: one that does not listen asks again.
+  // Passes the audit's next file. Does not block: a gate that misses the file asks again.
   Result<> hand_over_audit(int file);
 
  private:

@@ -1,6 +1,6 @@
-// gate/ledger.h: what the gate has admitted, until when, and for which name.
-// An admission is never shortened: an address that serves two names stays as long as either needs it. The
-// kernel is asked through nft::AdmissionSet, and what it has not acknowledged is not in here.
+// gate/ledger.h: the gate's own record of its admissions: until when, and for which name.
+// - An admission is never shortened: an address of two names stays as long as either needs it.
+// - The ledger holds only admissions that the kernel has acknowledged (nft::AdmissionSet).
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,7 @@
 
 namespace ostiary::gate {
 
-// Whether the kernel's sets were empty when this gate began.
+// Whether the kernel's sets were empty when this gate started.
 enum class InitialSets : uint8_t { empty, continued };
 
 class Ledger {
@@ -30,15 +30,15 @@ class Ledger {
   Ledger(nft::AdmissionSet& kernel, InitialSets initial_sets)
       : kernel_(kernel), initial_sets_(initial_sets) {}
 
-  // Admits every address on every port of the grants that cover it, for at least `lifetime`, and returns
-  // until when all of them are.
+  // Admits each address on every port of the grants that cover it, for at least `lifetime`. Returns
+  // the time until which all of them are admitted.
   Result<Time> admit(std::string_view name, std::span<const inet::IpAddress> addresses,
                      std::span<const policy::Grant> grants, std::chrono::seconds lifetime, Time now);
 
-  // Asks the kernel anew for all that is still admitted: its sets were emptied by somebody else.
+  // Admits everything again that has not expired: another process has emptied the kernel's sets.
   Result<> restore(Time now);
 
-  // The name that last led to the address; empty where none did.
+  // The name that last resolved to the address. Empty if there is none.
   std::string_view name_of(const inet::IpAddress& address) const;
 
   size_t size() const { return entries_.size(); }
@@ -61,8 +61,8 @@ class Ledger {
   InitialSets initial_sets_;
   std::unordered_map<Key, Time, Hash> entries_;
   std::unordered_map<inet::IpAddress, std::shared_ptr<const std::string>, Hash> names_;
-  std::vector<Key> keys_;                   // of the admission under way
-  std::vector<nft::Admission> admissions_;  // the same, for the kernel
+  std::vector<Key> keys_;                   // of the current call of admit()
+  std::vector<nft::Admission> admissions_;  // of the current call
 };
 
 }  // namespace ostiary::gate

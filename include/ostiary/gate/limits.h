@@ -1,4 +1,4 @@
-// gate/limits.h: what the gate bounds, and how the bounds relate.
+// gate/limits.h: the gate's limits, and how they relate.
 #pragma once
 
 #include <chrono>
@@ -15,22 +15,22 @@ using namespace std::chrono_literals;
 inline constexpr size_t cache_entries = 65536;
 inline constexpr size_t ledger_entries = nft::limits::admissions;
 
-// Questions that wait for the upstream, and who waits for one of them.
+// Questions that wait for the upstream, and clients that wait for one of them.
 inline constexpr size_t outstanding = 1024;
 inline constexpr size_t waiters = 64;
 
-// Hosts of the plan that are asked for at a time. A resolver nearby may have room for no more than 150
-// questions, which is dnsmasq's default, and drops the others.
+// Hosts of the plan that are resolved at a time, with two questions each. A local resolver may drop
+// questions beyond 150 at a time, the default of dnsmasq.
 inline constexpr size_t plan_hosts_at_once = 64;
 static_assert(2 * plan_hosts_at_once <= outstanding);
 
-// What one name can open: addresses times ports.
+// The admissions of one name: addresses times ports.
 inline constexpr size_t ports_of_a_name = 1024;
 inline constexpr size_t admissions_of_a_name = dns::limits::addresses * ports_of_a_name;
 static_assert(admissions_of_a_name <= ledger_entries);
 
-// Names that only a wildcard allows, asked upstream within any window of this length: each is a message to
-// whoever runs the domain.
+// Names that only a wildcard allows, sent upstream within any window of this length. Each such name
+// can carry data to the servers of its domain.
 inline constexpr std::chrono::seconds wildcard_window = 60s;
 inline constexpr size_t wildcard_names_a_window = 600;
 
@@ -41,13 +41,13 @@ inline constexpr size_t tcp_unsent_octets = 4 * dns::limits::answer_octets;
 inline constexpr std::chrono::seconds tcp_idle = 10s;
 static_assert(tcp_unsent_octets >= dns::limits::answer_octets + 2);
 
-// Names the audit has told to be allowed.
-inline constexpr size_t told_names = 65536;
+// Names that the audit reports as allowed.
+inline constexpr size_t audited_names = 65536;
 
-// Until the keeper is asked once more for a new file of the audit.
-inline constexpr std::chrono::seconds audit_patience = 60s;
+// How long the gate waits for a new file of the audit before it asks the keeper again.
+inline constexpr std::chrono::seconds audit_file_retry = 60s;
 
-// A deadline in the kernel and one in here are not read from one clock.
+// The kernel's deadline of an admission and the ledger's come from different clocks.
 inline constexpr std::chrono::seconds admission_margin = 2s;
 
 }  // namespace ostiary::gate::limits

@@ -1,5 +1,6 @@
-// gate/recorder.h: the gate's way to the audit: what the agent can cause as often as it likes is folded. What
-// was told is written by write(), when nobody waits for an answer any more.
+// gate/recorder.h: records the gate's audit events.
+// - Events that the agent can cause without a limit are folded (audit/fold.h).
+// - write() writes the recorded events. The gate calls it after it has sent the answers.
 #pragma once
 
 #include <chrono>
@@ -17,8 +18,8 @@ class Recorder {
 
   explicit Recorder(audit::Journal journal) : journal_(std::move(journal)) {}
 
-  void tell(const audit::Event& event) { journal_.note(event, std::chrono::system_clock::now()); }
-  // Who caused later events that do not say it themselves.
+  void record(const audit::Event& event) { journal_.note(event, std::chrono::system_clock::now()); }
+  // The cause of later events whose `by` is the agent, the default.
   void set_actor(audit::Actor actor) { actor_ = actor; }
 
   void record_folded(audit::Foldable event, Time now) {
@@ -29,18 +30,19 @@ class Recorder {
         },
         event);
     if (fold_.add(event, now) == audit::Fold::Outcome::pass)
-      std::visit([this](const auto& each) { tell(each); }, event);
+      std::visit([this](const auto& each) { record(each); }, event);
   }
 
-  // Denials that cannot be told apart.
+  // Denials of which only the number is known.
   void record_others(uint64_t count, Time now) { fold_.add_others(count, now); }
 
   void write() { journal_.flush(); }
 
-  // Whether the audit's file wants another in its place; the keeper makes it, and is not asked again at once.
+  // Whether to ask the keeper for a new audit file. False until limits::audit_file_retry after the
+  // last true result, or until continue_in().
   bool asks_for_file(Time now) {
     if (!journal_.wants_new_file() || now < ask_again_) return false;
-    ask_again_ = now + limits::audit_patience;
+    ask_again_ = now + limits::audit_file_retry;
     return true;
   }
   void continue_in(UniqueFd file) {
@@ -49,10 +51,10 @@ class Recorder {
     ask_again_ = {};
   }
 
-  // When flush() is to be called; nothing while nothing waits.
+  // The time at which to call flush(). Empty while no folded event waits.
   std::optional<Time> due() const { return fold_.due(); }
   void flush() {
-    fold_.flush([this](const audit::Event& event) { tell(event); });
+    fold_.flush([this](const audit::Event& event) { record(event); });
   }
 
  private:

@@ -1,5 +1,6 @@
-// gate/setup.h: all that a gate is told when it begins: written by the keeper, read by the gate once, before
-// it meets the agent. No secret is in it.
+// gate/setup.h: the gate's configuration, which the keeper passes to each gate as a memory file.
+// - The gate reads it once, before it reads a byte from the agent.
+// - It holds no secret.
 #pragma once
 
 #include <chrono>
@@ -24,7 +25,7 @@ struct Setup {
   uint32_t mark = 0;
   uint16_t log_group = 0;
   audit::FileBound audit_bound = audit::FileBound::none();
-  uint32_t user = 0;  // the uid and gid it drops to
+  uint32_t user = 0;  // the uid and gid that the gate changes to
 };
 
 std::string render_setup(const Setup& setup);

@@ -1,7 +1,7 @@
-// gate/wildcard_budget.h: how many names that only a wildcard allows may go upstream within any minute.
-// - The count is in memory of the keeper's, which every gate maps: a gate that is killed does not renew it.
-// - A name is counted before it is sent, so that a gate that dies in between has spent it.
-// The gate is trusted with the count: a gate that would not keep it can send what it likes anyway.
+// gate/wildcard_budget.h: limits the names that go upstream although only a wildcard allows them.
+// - The count is in the keeper's memory, which every gate maps: killing a gate does not reset it.
+// - A name is counted before it is sent. If the gate dies in between, the name stays counted.
+// - The gate is trusted with the count: a compromised gate could send any name anyway.
 #pragma once
 
 #include <array>
@@ -13,30 +13,30 @@
 
 namespace ostiary::gate {
 
-// A ring of the times at which names were sent. A place is free again a window after its time, so no window
-// has more names than the ring has places. One gate at a time writes it.
+// A ring of the times at which names were sent. A slot is free one window after its time, so no
+// window has more names than the ring has slots. One gate at a time writes it.
 struct WildcardCount {
-  std::atomic<uint64_t> next{};  // of the places, in turn; the one whose name is the oldest
-  std::array<std::atomic<int64_t>, limits::wildcard_names_a_window> sent{};  // 0: never
+  std::atomic<uint64_t> next{};  // the slot with the oldest time, modulo the number of slots
+  std::array<std::atomic<int64_t>, limits::wildcard_names_a_window> sent{};  // 0: unused
 };
 static_assert(std::atomic<int64_t>::is_always_lock_free && std::atomic<uint64_t>::is_always_lock_free);
 
 class WildcardBudget {
  public:
-  using Time = std::chrono::steady_clock::time_point;  // one clock for all processes
+  using Time = std::chrono::steady_clock::time_point;  // the same clock in all processes
 
-  // `count` outlives this.
+  // `count` must outlive the WildcardBudget.
   explicit WildcardBudget(WildcardCount& count) : count_(count) {}
 
   enum class Spent : uint8_t { nothing, a_name };
 
-  // Takes a name out of the budget, unless it is used up.
+  // Counts a name. Spent::nothing: the budget is used up, and the name must not be sent.
   Spent spend(Time now) {
-    std::atomic<int64_t>& place = count_.sent[count_.next % count_.sent.size()];
-    const Time sent{Time::duration(place.load())};
+    std::atomic<int64_t>& slot = count_.sent[count_.next % count_.sent.size()];
+    const Time sent{Time::duration(slot.load())};
     if (sent != Time{} && now - sent < limits::wildcard_window) return Spent::nothing;
     ++count_.next;
-    place = now.time_since_epoch().count();
+    slot = now.time_since_epoch().count();
     return Spent::a_name;
   }
 
