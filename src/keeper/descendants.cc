@@ -20,7 +20,7 @@ namespace {
 using Directory = std::unique_ptr<DIR, CDelete<closedir>>;
 
 constexpr size_t max_stat = 4096;
-constexpr size_t max_children = size_t{4} << 20U;  // numbers of all processes that Linux can have
+constexpr size_t max_children = size_t{4} << 20U;  // fits the numbers of all processes of a machine
 
 std::optional<pid_t> parse_pid(std::string_view text) {
   pid_t pid = 0;
@@ -29,21 +29,22 @@ std::optional<pid_t> parse_pid(std::string_view text) {
   return pid;
 }
 
-// The field of that number, counted as proc(5) does, of the text behind the name; the first is the state, 3.
-std::string_view field(std::string_view behind_name, int number) {
+// The field with this number, as proc(5) counts them. The text after the name begins with field 3,
+// the state.
+std::string_view field(std::string_view after_name, int number) {
   for (int i = 3; i < number; ++i) {
-    const size_t blank = behind_name.find(' ');
+    const size_t blank = after_name.find(' ');
     if (blank == std::string_view::npos) return {};
-    behind_name.remove_prefix(blank + 1);
+    after_name.remove_prefix(blank + 1);
   }
-  return behind_name.substr(0, behind_name.find(' '));
+  return after_name.substr(0, after_name.find(' '));
 }
 
-// The parent of a process that has not ended. The name is in parentheses and can hold any byte. A process
-// whose first thread has ended is shown as a zombie while its other threads go on.
+// The parent of a process that has not ended. The process's name is in parentheses and can contain
+// any byte. The state is Z if the first thread has ended, even if other threads run.
 std::optional<pid_t> live_parent(pid_t pid) {
   const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat", max_stat);
-  if (!stat) return std::nullopt;  // it ended while we looked
+  if (!stat) return std::nullopt;  // it has ended in the meantime
   const size_t name_end = stat->rfind(')');
   if (name_end == std::string::npos || name_end + 4 >= stat->size()) return std::nullopt;
   constexpr int parent = 4;
@@ -66,30 +67,30 @@ Result<std::unordered_multimap<pid_t, pid_t>> children_by_parent() {
   return children;
 }
 
-// The kernel's list of our children. It may leave out one that is born while it is read.
+// The kernel's list of our children. It may lack a child that is forked during the read.
 Result<std::string> list_children() {
   return read_file("/proc/self/task/" + std::to_string(::getpid()) + "/children", max_children);
 }
 
 }  // namespace
 
-Result<std::vector<pid_t>> descendants(pid_t spared) {
+Result<std::vector<pid_t>> descendants(pid_t excluded) {
   const auto children = TRY(children_by_parent());
   std::vector<pid_t> found;
   const auto add_children_of = [&](pid_t parent) {
     const auto [first, last] = children.equal_range(parent);
     for (auto child = first; child != last; ++child)
-      if (child->second != spared) found.push_back(child->second);
+      if (child->second != excluded) found.push_back(child->second);
   };
   add_children_of(::getpid());
   for (size_t next = 0; next < found.size(); ++next) add_children_of(found[next]);
   return found;
 }
 
-Children has_children_but(pid_t spared) {
+Children has_children_but(pid_t excluded) {
   const auto list = list_children();
   if (!list) return Children::unknown;
-  const bool alone = list->empty() || *list == std::to_string(spared) + " ";
+  const bool alone = list->empty() || *list == std::to_string(excluded) + " ";
   return alone ? Children::none : Children::some;
 }
 
@@ -99,7 +100,7 @@ void kill_children() {
     return;
   }
   const auto list = list_children();
-  if (!list) {  // this kernel has no such list
+  if (!list) {  // the kernel has no such list
     if (const auto all = descendants(0))
       for (const pid_t pid : *all) ::kill(pid, SIGKILL);
     return;

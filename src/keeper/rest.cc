@@ -12,7 +12,7 @@
 
 namespace ostiary::keeper {
 
-void rest() noexcept {
+void release_memory() noexcept {
   ::malloc_trim(0);
   const std::unique_ptr<FILE, CDelete<fclose>> maps{::fopen("/proc/self/maps", "re")};
   if (!maps) return;
@@ -20,7 +20,7 @@ void rest() noexcept {
   while (::fgets(line, sizeof line, maps.get()) != nullptr) {
     uintptr_t first = 0;
     uintptr_t end = 0;
-    // Text is never written to, so nothing is lost with its pages.
+    // Program text is never written to, so dropping its pages loses no data.
     const bool is_range =
         std::sscanf(line, "%" SCNxPTR "-%" SCNxPTR, &first, &end) == 2;  // NOLINT(cert-err34-c)
     // NOLINTBEGIN(performance-no-int-to-ptr)

@@ -22,11 +22,12 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// The child's side tells its failure through a pipe that an exec, or its end, closes: one byte of status,
-// then the message. A reply has the same form, with a status that no failure has.
+// The child reports a failure through a pipe: one byte of status, then the message. The pipe closes
+// when the child executes a program or ends. A reply has the same form, with a status that no
+// failure has.
 constexpr char replied = 0;
 constexpr size_t max_message = 4000;
-static_assert(max_message < 4096, "one write to a pipe of this size is whole or not at all");
+static_assert(max_message < 4096, "a write of this size to a pipe is atomic");
 
 struct Pipe {
   UniqueFd read;
@@ -39,15 +40,20 @@ Result<Pipe> make_pipe() {
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-void tell(const UniqueFd& pipe, const Error& error) {
+void report_failure(const UniqueFd& pipe, const Error& error) {
   std::string text(1, static_cast<char>(error.exit));
   text += error.message.substr(0, max_message);
-  // Should even this fail, the parent sees the end of a child that said nothing, and its status.
+  // If the write fails, the parent sees only the child's exit status.
   [[maybe_unused]] const ssize_t written = ::write(pipe.get(), text.data(), text.size());
 }
 
+std::unexpected<Error> reply_too_long() {
+  return fail(Exit::unavailable,
+              "the reply of a confined helper is longer than " + std::to_string(limits::reply) + " octets");
+}
+
 Result<> reply(const UniqueFd& pipe, std::string_view text) {
-  if (text.size() > limits::reply) return fail(Exit::unavailable, "a confined helper has too much to say");
+  if (text.size() > limits::reply) return reply_too_long();
   std::string message(1, replied);
   message += text;
   for (std::string_view rest = message; !rest.empty();) {
@@ -59,27 +65,28 @@ Result<> reply(const UniqueFd& pipe, std::string_view text) {
   return {};
 }
 
-enum class Heard : uint8_t { something, the_end };
+enum class PipeState : uint8_t { open, closed };
 
-Result<Heard> read_some(const UniqueFd& pipe, std::string& text) {
+Result<PipeState> read_some(const UniqueFd& pipe, std::string& text) {
   std::array<char, 512> block{};
   const ssize_t got = ::read(pipe.get(), block.data(), block.size());
-  if (got < 0 && errno == EINTR) return Heard::something;
-  if (got < 0) return std::unexpected(Error::system("cannot hear from the child", Exit::unavailable));
+  if (got < 0 && errno == EINTR) return PipeState::open;
+  if (got < 0) return std::unexpected(Error::system("cannot read from the child", Exit::unavailable));
   text.append(block.data(), static_cast<size_t>(got));
-  return got == 0 ? Heard::the_end : Heard::something;
+  return got == 0 ? PipeState::closed : PipeState::open;
 }
 
-Result<> hear(const UniqueFd& pipe) {
+// Returns when the pipe is closed, with the failure that the child has reported.
+Result<> read_failure(const UniqueFd& pipe) {
   std::string text;
-  while (TRY(read_some(pipe, text)) == Heard::something) {
+  while (TRY(read_some(pipe, text)) == PipeState::open) {
   }
   if (text.empty()) return {};
   return fail(static_cast<Exit>(text.front()), text.substr(1));
 }
 
-// All the child has to say, or nothing if that takes too long.
-Result<std::optional<std::string>> hear_until(const UniqueFd& pipe, steady_clock::time_point deadline) {
+// Everything that the child writes until it closes the pipe. Empty if the deadline passes first.
+Result<std::optional<std::string>> read_until(const UniqueFd& pipe, steady_clock::time_point deadline) {
   std::string text;
   while (text.size() <= 1 + limits::reply) {
     const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
@@ -88,21 +95,21 @@ Result<std::optional<std::string>> hear_until(const UniqueFd& pipe, steady_clock
     if (ready < 0 && errno == EINTR) continue;
     if (ready < 0) return std::unexpected(Error::system("cannot wait for the child", Exit::unavailable));
     if (ready == 0) return std::nullopt;
-    if (TRY(read_some(pipe, text)) == Heard::the_end) return text;
+    if (TRY(read_some(pipe, text)) == PipeState::closed) return text;
   }
-  return fail(Exit::unavailable, "a confined helper has too much to say");
+  return reply_too_long();
 }
 
-// A keeper that is killed takes this child with it, also one that was killed before this was called. Changing
-// the user undoes it, so it comes after that.
+// The kernel kills this child when the keeper ends. A keeper that has ended before this call is an
+// error. A change of the user resets the setting, so call this after the change.
 Result<> end_with(pid_t keeper) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-    return std::unexpected(Error::system("cannot tie a confined process to its keeper"));
+    return std::unexpected(Error::system("cannot make a confined process end with the keeper"));
   if (::getppid() != keeper) return fail(Exit::unavailable, "the keeper has ended");
   return {};
 }
 
-// `work` gets the keeper's number, as it was before the fork.
+// `work` gets the keeper's process id from before the fork.
 template <typename Work>
 Result<pid_t> fork_child(const UniqueFd& pipe, Work work) {
   const pid_t keeper = ::getpid();
@@ -110,7 +117,7 @@ Result<pid_t> fork_child(const UniqueFd& pipe, Work work) {
   if (pid < 0) return std::unexpected(Error::system("fork", Exit::unavailable));
   if (pid > 0) return pid;
   const Result<> result = work(keeper);
-  if (!result) tell(pipe, result.error());
+  if (!result) report_failure(pipe, result.error());
   ::_exit(result ? 0 : static_cast<int>(result.error().exit));
 }
 
@@ -139,11 +146,11 @@ Result<pid_t> spawn(const confine::Identity& identity, const confine::Command& c
   const pid_t pid = TRY(fork_child(
       pipe.write, [&](pid_t keeper) { return become_and_exec(keeper, identity, command, terminal); }));
   pipe.write.reset();
-  Result<> heard = hear(pipe.read);
-  if (heard) return pid;
+  Result<> started = read_failure(pipe.read);
+  if (started) return pid;
   wait_for(pid);
   if (terminal.belongs_to(pid)) terminal.give_to(::getpgrp());
-  return std::unexpected(std::move(heard).error());
+  return std::unexpected(std::move(started).error());
 }
 
 Result<> run_confined(const confine::Identity& identity, Result<> (*work)(const void* context),
@@ -155,11 +162,11 @@ Result<> run_confined(const confine::Identity& identity, Result<> (*work)(const 
     return work(context);
   }));
   pipe.write.reset();
-  Result<> heard = hear(pipe.read);
+  Result<> done = read_failure(pipe.read);
   const int status = wait_for(pid);
-  if (heard && status != 0)
+  if (done && status != 0)
     return fail(Exit::unavailable, "a confined helper ended with wait status " + std::to_string(status));
-  return heard;
+  return done;
 }
 
 Result<std::string> ask_confined(const confine::Identity& identity, milliseconds time_limit,
@@ -172,16 +179,17 @@ Result<std::string> ask_confined(const confine::Identity& identity, milliseconds
     return reply(pipe.write, TRY(work(context)));
   }));
   pipe.write.reset();
-  auto heard = hear_until(pipe.read, deadline);
-  if (!heard || !*heard) {
-    // Without CAP_KILL another user's process cannot be killed, and waiting for it would have no end.
+  auto written = read_until(pipe.read, deadline);
+  if (!written || !*written) {
+    // Without CAP_KILL the keeper cannot kill another user's process. Then it must not wait: the
+    // process may never end.
     if (::kill(pid, SIGKILL) == 0) wait_for(pid);
-    if (!heard) return std::unexpected(std::move(heard).error());
+    if (!written) return std::unexpected(std::move(written).error());
     return fail(Exit::unavailable,
                 "a confined helper did not end within " + std::to_string(time_limit.count()) + " ms");
   }
   const int status = wait_for(pid);
-  const std::string& text = **heard;
+  const std::string& text = **written;
   if (!text.empty() && text.front() != replied) return fail(static_cast<Exit>(text.front()), text.substr(1));
   if (text.empty() || status != 0)
     return fail(Exit::unavailable, "a confined helper ended with wait status " + std::to_string(status));

@@ -21,23 +21,23 @@ using std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds term_to_kill = 2s;
-constexpr std::chrono::milliseconds kill_to_surrender = 5s;
-constexpr std::chrono::milliseconds look_again = 20ms;
-constexpr int looks_to_believe = 3;
-static_assert(look_again < term_to_kill && look_again < kill_to_surrender);
+constexpr std::chrono::milliseconds kill_time_limit = 5s;
+constexpr std::chrono::milliseconds scan_interval = 20ms;
+constexpr int required_empty_scans = 3;
+static_assert(scan_interval < term_to_kill && scan_interval < kill_time_limit);
 
 void send(const std::vector<pid_t>& processes, int signal) {
   for (const pid_t pid : processes) ::kill(pid, signal);
 }
 
-void kill_everything_below(pid_t spared) {
-  if (const auto below = descendants(spared)) send(*below, SIGKILL);
+void kill_descendants_except(pid_t excluded) {
+  if (const auto found = descendants(excluded)) send(*found, SIGKILL);
 }
 
-// Whoever is below us is so through a child of ours, and those the kernel can list at once.
-Result<std::vector<pid_t>> anybody_below(pid_t spared) {
-  if (has_children_but(spared) == Children::none) return std::vector<pid_t>{};
-  return descendants(spared);
+// Without a child there is no descendant, and the kernel lists the children at once.
+Result<std::vector<pid_t>> find_descendants(pid_t excluded) {
+  if (has_children_but(excluded) == Children::none) return std::vector<pid_t>{};
+  return descendants(excluded);
 }
 
 }  // namespace
@@ -61,10 +61,10 @@ Result<Outcome> Supervisor::run(const confine::Identity& identity, const confine
           .outcome = {},
           .ended = {}};
   if (limits.time_limit) run.deadline = steady_clock::now() + *limits.time_limit;
-  rest();
+  release_memory();
   Result<> ended = run_to_end(run);
   if (!ended) {
-    TRY(wait_until_alone(SIGKILL, kill_to_surrender));
+    TRY(end_descendants(SIGKILL, kill_time_limit));
     return std::unexpected(std::move(ended).error());
   }
   run.outcome.wait_status = *run.ended;
@@ -73,7 +73,7 @@ Result<Outcome> Supervisor::run(const confine::Identity& identity, const confine
 }
 
 Result<> Supervisor::run_to_end(Run& run) {
-  TRY(reap(&run));  // children that we were born with, and no signal told of
+  TRY(reap(&run));  // inherited children may have ended before SIGCHLD was blocked
   while (!run.ended) {
     const auto signal = TRY(wait(run.deadline));
     if (signal)
@@ -86,18 +86,18 @@ Result<> Supervisor::run_to_end(Run& run) {
 
 Result<std::optional<event::Signal>> Supervisor::wait(event::Deadline deadline) {
   while (true) {
-    if (ward_ == nullptr) return signals_.next(deadline);
-    const event::Deadline wards_deadline = ward_->deadline();
+    if (helper_ == nullptr) return signals_.next(deadline);
+    const event::Deadline helper_deadline = helper_->deadline();
     std::vector<pollfd> watched{{.fd = signals_.fd(), .events = POLLIN, .revents = 0}};
-    for (const int fd : ward_->descriptors()) watched.push_back({.fd = fd, .events = POLLIN, .revents = 0});
-    const int timeout = event::milliseconds_until(event::earlier(deadline, wards_deadline));
+    for (const int fd : helper_->descriptors()) watched.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+    const int timeout = event::milliseconds_until(event::earlier(deadline, helper_deadline));
     if (::poll(watched.data(), watched.size(), timeout) < 0 && errno != EINTR)
       return std::unexpected(Error::system("poll", Exit::unavailable));
     const auto now = steady_clock::now();
-    const bool wards_turn = std::ranges::any_of(watched.begin() + 1, watched.end(),
-                                                [](const pollfd& each) { return each.revents != 0; });
-    // Signals can come without end, so they do not hold up the ward.
-    if (wards_turn || (wards_deadline && *wards_deadline <= now)) TRY(ward_->look());
+    const bool helper_is_ready = std::ranges::any_of(watched.begin() + 1, watched.end(),
+                                                     [](const pollfd& each) { return each.revents != 0; });
+    // Signals can arrive without end, so the helper comes first.
+    if (helper_is_ready || (helper_deadline && *helper_deadline <= now)) TRY(helper_->look());
     if (watched[0].revents != 0)
       if (const auto signal = TRY(signals_.next(now))) return signal;
     if (deadline && *deadline <= now) return std::nullopt;
@@ -112,7 +112,7 @@ Result<> Supervisor::on_signal(Run& run, int signal) {
     case SIGPIPE:
     case SIGTTIN:
     case SIGTTOU:
-      return {};  // about our own reading and writing
+      return {};  // caused by the keeper's own reads and writes
     case SIGCONT:
       on_continue(run);
       return {};
@@ -134,12 +134,12 @@ Result<> Supervisor::on_signal(Run& run, int signal) {
 
 void Supervisor::on_deadline(Run& run) {
   if (run.outcome.ending == Ending::by_itself) run.outcome.ending = Ending::over_time;
-  kill_everything_below(spared());
-  run.deadline = steady_clock::now() + look_again;
+  kill_descendants_except(helper_process());
+  run.deadline = steady_clock::now() + scan_interval;
 }
 
-// The agent stopped. On a terminal that is a Ctrl-Z, and the shell above us, if there is one, must get its
-// turn; if there is none, nobody could ever wake the agent, so it goes on.
+// The agent has stopped; on a terminal that is Ctrl-Z. The shell that started us must get the
+// terminal then. Without such a shell no process could continue the agent, so it continues at once.
 void Supervisor::on_stop(const Run& run, int signal) {
   if (!terminal_.belongs_to(run.agent)) return;
   if (resumable() == Resumable::no) {
@@ -147,8 +147,8 @@ void Supervisor::on_stop(const Run& run, int signal) {
     return;
   }
   terminal_.give_to(::getpgrp());
-  // Whoever shares our group, such as the other end of a pipe, stops too. The SIGCONT that wakes us is
-  // on_signal's.
+  // Other processes of our group, such as the rest of a pipeline, stop too. on_signal() handles the
+  // SIGCONT that continues us.
   ::kill(0, signal == SIGSTOP ? SIGTSTP : signal);
   ::raise(SIGSTOP);
 }
@@ -171,49 +171,50 @@ Result<Children> Supervisor::reap(Run* run) {
       continue;
     }
     if (run != nullptr && pid == run->agent) run->ended = status;
-    if (pid == spared()) TRY(ward_->on_end(status));
+    if (pid == helper_process()) TRY(helper_->on_end(status));
   }
 }
 
 Result<> Supervisor::ask_descendants_to_end() {
-  return wait_until_alone(SIGTERM, term_to_kill);
+  return end_descendants(SIGTERM, term_to_kill);
 }
 
 Result<Children> Supervisor::kill_descendants() {
-  const auto deadline = steady_clock::now() + kill_to_surrender;
-  kill_everything_below(spared());  // deep trees at once; what this misses comes to us
+  const auto deadline = steady_clock::now() + kill_time_limit;
+  kill_descendants_except(helper_process());  // deep trees at once; orphans become children
   while (true) {
     if (TRY(reap(nullptr)) == Children::none) return Children::none;
     if (steady_clock::now() >= deadline) {
-      log::error("processes of the agent's could not be killed within " +
-                 std::to_string(kill_to_surrender.count() / 1000) + " s");
+      log::error("the agent's processes could not all be killed within " +
+                 std::to_string(kill_time_limit.count() / 1000) + " s");
       return Children::some;
     }
     kill_children();
   }
 }
 
-// TERM is sent once to each process, KILL again and again without a pause: a dying parent may still fork. One
-// look that finds nobody may have missed a child born during it, so it takes several.
-Result<> Supervisor::wait_until_alone(int signal, std::chrono::milliseconds limit) {
+// SIGTERM is sent once to each process. SIGKILL is repeated without a pause, because a dying parent
+// may still fork. One scan can miss a child that is forked during the scan, so several scans in a
+// row must find no process.
+Result<> Supervisor::end_descendants(int signal, std::chrono::milliseconds limit) {
   const auto deadline = steady_clock::now() + limit;
-  std::vector<pid_t> told;
-  int looks_without_anybody = 0;
+  std::vector<pid_t> signaled;
+  int empty_scans = 0;
   while (true) {
     TRY(reap(nullptr));
-    auto below = TRY(anybody_below(spared()));
-    looks_without_anybody = below.empty() ? looks_without_anybody + 1 : 0;
-    if (looks_without_anybody == looks_to_believe || steady_clock::now() >= deadline) return {};
-    if (below.empty()) continue;
+    auto found = TRY(find_descendants(helper_process()));
+    empty_scans = found.empty() ? empty_scans + 1 : 0;
+    if (empty_scans == required_empty_scans || steady_clock::now() >= deadline) return {};
+    if (found.empty()) continue;
     if (signal == SIGKILL) {
-      send(below, SIGKILL);
+      send(found, SIGKILL);
       continue;
     }
-    std::erase_if(below, [&](pid_t pid) { return std::ranges::find(told, pid) != told.end(); });
-    send(below, signal);
-    send(below, SIGCONT);
-    told.insert(told.end(), below.begin(), below.end());
-    TRY(wait(std::min(deadline, steady_clock::now() + look_again)));
+    std::erase_if(found, [&](pid_t pid) { return std::ranges::find(signaled, pid) != signaled.end(); });
+    send(found, signal);
+    send(found, SIGCONT);
+    signaled.insert(signaled.end(), found.begin(), found.end());
+    TRY(wait(std::min(deadline, steady_clock::now() + scan_interval)));
   }
 }
 

@@ -7,7 +7,7 @@
 namespace ostiary::keeper {
 
 Terminal Terminal::find() {
-  // A container's first process may hold a terminal that nobody has made its controlling one yet.
+  // A container's first process may have a terminal that is not yet its controlling terminal.
   if (::getsid(0) == ::getpid() && ::isatty(STDIN_FILENO) == 1 && ::tcgetpgrp(STDIN_FILENO) < 0)
     ::ioctl(STDIN_FILENO, TIOCSCTTY, 0);
   Terminal terminal;

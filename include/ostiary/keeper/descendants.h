@@ -1,5 +1,6 @@
-// keeper/descendants.h: the processes below us. Every orphan among them is ours (PID 1, or a child
-// subreaper), so a process that is not found here is not of our tree.
+// keeper/descendants.h: finds and kills the descendants of this process.
+// - This process is PID 1 or a child subreaper. It adopts every orphan, so no process leaves the
+//   tree below it.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +12,20 @@
 
 namespace ostiary::keeper {
 
-// All live descendants of this process, zombies left out, and without the tree below `spared` (0: spare
-// none).
-Result<std::vector<pid_t>> descendants(pid_t spared);
+// All live descendants of this process, without zombies, and without `excluded` and the tree below
+// it. 0 excludes none.
+Result<std::vector<pid_t>> descendants(pid_t excluded);
 
-// Whether we have children besides `spared`, by the kernel's own list, which it may lack.
+// Whether this process has children other than `excluded`, according to the kernel's list.
+// `unknown`: the kernel has no such list.
 enum class Children : uint8_t { unknown, none, some };
-Children has_children_but(pid_t spared);
+Children has_children_but(pid_t excluded);
 
-// SIGKILL to every child of this process, and from PID 1 to every process of its PID namespace, in one step.
-// Elsewhere a process that forks and exits without pause can escape: the caller repeats this until it has no
-// child. Orphans become children, so that is the end of every descendant.
+// Sends SIGKILL to every child of this process.
+// - In PID 1 it sends the signal to every process of the PID namespace, in one step.
+// - In another process, a child that forks and exits without a pause can escape. The caller repeats
+//   the call until this process has no child. Orphans become children, so then no descendant is
+//   left.
 void kill_children();
 
 }  // namespace ostiary::keeper

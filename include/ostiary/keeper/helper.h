@@ -1,5 +1,6 @@
-// keeper/helper.h: something of ours that is looked after while the agent's processes run, such as the gate.
-// An error from any of these ends the agent at once.
+// keeper/helper.h: a process of ours, such as the gate, that the supervisor serves while the agent
+// runs.
+// - An error from any method ends the agent at once.
 #pragma once
 
 #include <span>
@@ -15,13 +16,13 @@ class Helper {
  public:
   virtual ~Helper() = default;
 
-  // Its process, which is not one of the agent's; 0 where there is none just now.
+  // The helper's process, which does not count as one of the agent's. 0 if there is none now.
   virtual pid_t process() const = 0;
-  // What to watch; look() is called when one is readable, or when the deadline has passed.
+  // The supervisor calls look() when a descriptor is readable or the deadline has passed.
   virtual std::span<const int> descriptors() const = 0;
   virtual event::Deadline deadline() const = 0;
   virtual Result<> look() = 0;
-  // Its process has ended and was reaped.
+  // The supervisor has reaped the helper's process.
   virtual Result<> on_end(int wait_status) = 0;
 };
 

@@ -1,10 +1,10 @@
-// keeper/rest.h: lets go of memory that a process which only waits does not need.
+// keeper/rest.h: releases memory that a waiting process does not need.
 #pragma once
 
 namespace ostiary::keeper {
 
-// Unmaps the pages of program text, which come back from the page cache when they are run again, and returns
-// free heap.
-void rest() noexcept;
+// Returns free heap memory, and drops the pages of program text. The kernel maps a page again from
+// the page cache when it is executed.
+void release_memory() noexcept;
 
 }  // namespace ostiary::keeper

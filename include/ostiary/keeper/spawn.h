@@ -1,6 +1,6 @@
-// keeper/spawn.h: a confined process in a process group of its own.
-// When this returns, the program is running: whatever went wrong between fork and exec comes back as an
-// error.
+// keeper/spawn.h: starts confined processes.
+// - A failure of the child before or during its exec is returned as an error.
+// - Each child ends with the keeper.
 #pragma once
 
 #include <chrono>
@@ -15,16 +15,17 @@
 
 namespace ostiary::keeper {
 
+// Starts a program in a process group of its own. The program runs when this returns.
 Result<pid_t> spawn(const confine::Identity& identity, const confine::Command& command,
                     const Terminal& terminal);
 
-// The same confinement around a function instead of a program: for work on files that the agent owns.
-// What the function returns is what this returns.
+// Runs a function in a confined child, for work on the agent's files. Returns the result of the
+// function.
 Result<> run_confined(const confine::Identity& identity, Result<> (*work)(const void* context),
                       const void* context);
 
-// The same for work that has something to say, at most limits::reply octets of it. A child that has not ended
-// by the time limit is killed, and that is an error as well.
+// As run_confined(), for a function that returns text of at most limits::reply octets. A child that
+// has not ended within the time limit is killed, which is an error.
 Result<std::string> ask_confined(const confine::Identity& identity, std::chrono::milliseconds time_limit,
                                  Result<std::string> (*work)(const void* context), const void* context);
 

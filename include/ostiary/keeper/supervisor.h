@@ -1,7 +1,7 @@
-// keeper/supervisor.h: what PID 1 owes its children.
-// It reaps every orphan, passes signals on to the agent's process group, keeps job control working, and lets
-// nothing of the agent's outlive it. Outside a container, where something else is PID 1, it is a child
-// subreaper.
+// keeper/supervisor.h: runs the agent's processes, with the duties of PID 1.
+// - It adopts and reaps every orphan, as PID 1 or else as a child subreaper.
+// - It forwards signals to the agent's process group, and supports job control.
+// - No process of the agent outlives kill_descendants().
 #pragma once
 
 #include <chrono>
@@ -21,38 +21,44 @@
 namespace ostiary::keeper {
 
 struct Limits {
-  std::chrono::seconds grace;                      // from SIGTERM or SIGINT to SIGKILL
+  std::chrono::seconds grace;                      // from the first SIGTERM or SIGINT to SIGKILL
   std::optional<std::chrono::seconds> time_limit;  // for the whole run
 };
 
-enum class Ending : uint8_t { by_itself, asked_to_end, over_time };
+enum class Ending : uint8_t {
+  by_itself,
+  asked_to_end,  // after SIGTERM or SIGINT
+  over_time,     // killed at the time limit
+};
 
 struct Outcome {
   Ending ending = Ending::by_itself;
-  int asked_with = 0;  // the signal, where it was asked to end
+  int asked_with = 0;  // the signal, for Ending::asked_to_end
   int wait_status = 0;
 };
 
-// 128 + n for a signal, else the exit status.
+// 128 + n if signal n ended the process, else its exit status.
 int exit_status(int wait_status);
 
 class Supervisor {
  public:
-  // Blocks signals, and adopts orphans.
+  // From this call on, signals are blocked and this process adopts orphans.
   static Result<Supervisor> create();
 
-  // From now on it is looked after whenever this waits, and is not one of the agent's processes. It outlives
-  // this, or is taken away with nullptr.
-  void look_after(Helper* ward) { ward_ = ward; }
+  // Serves this helper whenever the Supervisor waits. The helper must outlive the Supervisor, or be
+  // replaced with nullptr.
+  void look_after(Helper* helper) { helper_ = helper; }
 
-  // Runs a command, confined, to its end. An error of the ward's has ended it at once.
+  // Runs a confined command until it ends. An error from the helper kills all descendants at once,
+  // and is returned.
   Result<Outcome> run(const confine::Identity& identity, const confine::Command& command, Limits limits);
 
-  // TERM to every descendant but the ward's process, and two seconds to end.
+  // Sends SIGTERM to every descendant except the helper's process, and waits until they have ended,
+  // at most two seconds.
   Result<> ask_descendants_to_end();
-  // KILL until this process has no child. The kernel says so: unlike a walk of /proc it misses no process
-  // that forks and exits. Requires that the ward's process has ended. Children::some: one could not be
-  // killed.
+  // Sends SIGKILL until the kernel reports that this process has no child; a walk of /proc could
+  // miss a process that forks and exits. Requires that the helper's process has ended.
+  // Children::some: a process could not be killed.
   Result<Children> kill_descendants();
 
  private:
@@ -61,27 +67,28 @@ class Supervisor {
     Limits limits;
     event::Deadline deadline;
     Outcome outcome;
-    std::optional<int> ended;  // the agent's wait status
+    std::optional<int> ended;  // the agent's wait status, if it has ended
   };
 
   Supervisor(event::Signals signals, Terminal terminal)
       : signals_(std::move(signals)), terminal_(std::move(terminal)) {}
 
   Result<> run_to_end(Run& run);
-  // The next signal, or nothing once the deadline has passed.
+  // Waits for the next signal. Empty if the deadline has passed.
   Result<std::optional<event::Signal>> wait(event::Deadline deadline);
-  pid_t spared() const { return ward_ == nullptr ? 0 : ward_->process(); }
+  // 0 if there is none.
+  pid_t helper_process() const { return helper_ == nullptr ? 0 : helper_->process(); }
   Result<> on_signal(Run& run, int signal);
   void on_deadline(Run& run);
   void on_stop(const Run& run, int signal);
   void on_continue(const Run& run);
-  // Whether there are children, running or stopped, behind those that were reaped.
+  // Reaps the children that have ended. Returns whether others are left.
   Result<Children> reap(Run* run);
-  Result<> wait_until_alone(int signal, std::chrono::milliseconds limit);
+  Result<> end_descendants(int signal, std::chrono::milliseconds limit);
 
   event::Signals signals_;
   Terminal terminal_;
-  Helper* ward_ = nullptr;
+  Helper* helper_ = nullptr;
 };
 
 }  // namespace ostiary::keeper

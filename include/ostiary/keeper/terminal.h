@@ -1,5 +1,6 @@
-// keeper/terminal.h: the controlling terminal, and whose turn it is.
-// The agent gets a foreground group of its own, so that Ctrl-C and Ctrl-Z reach it and not the keeper.
+// keeper/terminal.h: the controlling terminal and its foreground process group.
+// - The agent has a process group of its own, which the keeper puts in the foreground. Ctrl-C and
+//   Ctrl-Z then reach the agent and not the keeper.
 #pragma once
 
 #include <cstdint>
@@ -12,19 +13,19 @@ namespace ostiary::keeper {
 
 class Terminal {
  public:
-  // Our controlling terminal; none() where there is none.
+  // Our controlling terminal. Without one, no group is in the foreground.
   static Terminal find();
 
-  bool is_ours() const;  // our own group is in the foreground
+  bool is_ours() const;  // our own process group is in the foreground
   bool belongs_to(pid_t group) const;
-  void give_to(pid_t group) const;  // nothing happens without a terminal
+  void give_to(pid_t group) const;  // does nothing without a terminal
 
  private:
   UniqueFd fd_;
 };
 
-// A stop can be passed on to the shell that started us only if there is one: our group is not the session's
-// first.
+// Whether a shell started us, to which the keeper can pass a stop. `no`: our process group is the
+// session's first, so there is no such shell.
 enum class Resumable : uint8_t { no, yes };
 Resumable resumable();
 
