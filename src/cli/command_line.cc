@@ -22,39 +22,40 @@ using config::settings;
 using config::ValueKind;
 
 constexpr std::string_view about =
-    R"(The doorkeeper of containers that run Claude Code: PID 1, egress gate, telemetry.
+    R"(An entrypoint for containers that run Claude Code: process 1, egress gate, telemetry.
 
 Usage: ostiary COMMAND ...
 
   run [FLAGS] [--] [PROGRAM...]    boot, then run PROGRAM (default: claude) as the agent
-  plan [--json] [FLAGS] [--] ...   print what run would do, and stop
-  exec [--] PROGRAM...             a further session, confined like the agent's; root only
-  env [--reveal]                   the telemetry environment of the last boot; root only
-  status                           what the last boot opened, and how its self-test went; root only
-  presets                          the lists of hosts that a rule can name, as in preset:github
+  plan [--json] [FLAGS] [--] ...   print the plan of a run, and stop
+  exec [--] PROGRAM...             start a further session, confined like the agent; root only
+  env [--reveal]                   print the telemetry environment of the last boot; root only
+  status                           print what the last boot opened, and the result of its self-test; root only
+  presets                          print the presets: lists of hosts that a rule can name, as in preset:github
 
-  --version, --help; ostiary COMMAND --help tells more.
+  --version, --help                print the version, this text; ostiary COMMAND --help describes a command
 
-As an ENTRYPOINT, without a command word: `ostiary claude -p hi` is `ostiary run -- claude -p hi`, and `ostiary` alone
-runs claude.)";
+An ENTRYPOINT needs no command word: `ostiary claude -p hi` is `ostiary run -- claude -p hi`, and `ostiary` alone runs
+claude.)";
 
 constexpr std::string_view run_about =
     R"(Boots in two phases, then runs PROGRAM (default: claude) as the agent.
 
 Phase 1 denies all traffic, starts the gate, opens the hosts of the policy and tests the confinement. Then the auth hook
 runs, if there is one. Phase 2 writes the telemetry environment, confines the agent and starts it. ostiary stays as
-PID 1, or as a child subreaper: it reaps orphans, passes signals on, and ends with the agent's status.
+PID 1, or as a child subreaper: it reaps orphans, forwards signals, and ends with the agent's status.
 
 Example:  ostiary run --user node --workdir /work -- claude -p "hello")";
 
 constexpr std::string_view run_footer =
-    R"(In brackets is the flag's variable. A flag beats its variable, which beats the policy file; what --allow names adds up.
-A flag with ... behind its value can be repeated.
+    R"(Each flag has its variable in brackets. A flag overrides its variable, and the variable overrides the policy file. The
+entries of --allow add up instead. A flag with ... after its value can be repeated.
 
 Telemetry comes from GRAFANA_INSTANCE_ID, GRAFANA_API_TOKEN and GRAFANA_OTLP_ENDPOINT; or from OTEL_EXPORTER_OTLP_*; or
-from the object in OSTIARY_TELEMETRY. A secret can come as NAME, as NAME_FILE or as /run/secrets/NAME.
+from the object in OSTIARY_TELEMETRY. A secret is the value of NAME, or the content of the file that NAME_FILE names, or
+of /run/secrets/NAME.
 
-Exit status: the agent's, 128 + n when signal n ended it; 64 usage, 66 a named file is missing, 69 the gate could not be
+Exit status: the agent's, 128 + n if signal n ended it; 64 usage, 66 a named file is missing, 69 the gate could not be
 opened, 77 not permitted, 78 configuration, 126 not executable, 127 not found.)";
 
 bool is_subcommand(std::string_view word) {
@@ -65,15 +66,15 @@ bool is_switch(const Setting& setting) {
   return setting.kind == ValueKind::on_or_off;
 }
 
-// ---- where flags end and the command begins
+// ---- the end of the flags and the beginning of the command
 
-// The setting whose value is the argument after this one, or nullptr.
+// The setting whose value is the next argument, or nullptr.
 const Setting* awaits_value(std::string_view argument) {
   const auto* const setting = std::ranges::find(settings, argument, &Setting::flag);
   return setting == settings.end() || is_switch(*setting) ? nullptr : setting;
 }
 
-// The switch in --no-derive=yes, and the word behind it.
+// A switch with a word, such as --no-derive=yes. `setting` is nullptr for any other argument.
 struct WrittenSwitch {
   const Setting* setting = nullptr;
   std::string_view word;
@@ -98,19 +99,20 @@ struct Split {
   std::string warning = {};
 };
 
-// --no-derive false
-std::string program_or_word(const Split& split) {
+// Warns if the program may be meant as the word of a switch: --no-derive false.
+std::string ambiguity_warning(const Split& split) {
   const auto* const last =
       split.flags.empty() ? settings.end() : std::ranges::find(settings, split.flags.back(), &Setting::flag);
   if (last == settings.end() || !is_switch(*last) || split.command.empty() ||
       !config::parse_switch(split.command.front()))
     return {};
   const std::string flag(last->flag);
-  return quote(split.command.front()) + " is taken for the program, and " + flag + " for set: write " + flag +
+  return quote(split.command.front()) + " is taken as the program, and " + flag + " as set: write " + flag +
          "=" + split.command.front() + ", or -- before a program";
 }
 
-// The command begins after "--", or with the first argument that is neither a flag nor a flag's value.
+// The command begins after "--", or with the first argument that is neither a flag nor the value of
+// a flag.
 Split split_command(std::span<const std::string> arguments) {
   size_t next = 0;
   while (next < arguments.size() && arguments[next].starts_with('-') && arguments[next] != "--")
@@ -122,13 +124,13 @@ Split split_command(std::span<const std::string> arguments) {
   split.flags.assign(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(end_of_flags));
   if (next < arguments.size())
     split.command.assign(arguments.begin() + static_cast<std::ptrdiff_t>(next), arguments.end());
-  if (!marked) split.warning = program_or_word(split);
+  if (!marked) split.warning = ambiguity_warning(split);
   return split;
 }
 
 // ---- one subcommand
 
-// The library would write [OPTIONS] behind the form, where they are the program's.
+// The library would add [OPTIONS] after the form, but options there belong to the program.
 class Usage : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App*, std::string form) const override { return "Usage: " + form + "\n"; }
@@ -185,7 +187,7 @@ std::unexpected<Error> usage(std::string_view subcommand, const std::string& mes
   return fail(Exit::usage, message + ": see ostiary " + std::string(subcommand) + " --help");
 }
 
-// A list with nothing between two commas: a shell's variable was most likely misspelled.
+// An entry is usually empty because the name of a shell variable is misspelled.
 bool has_empty_entry(std::string_view list) {
   while (true) {
     const size_t comma = list.find(',');
@@ -209,16 +211,16 @@ std::string no_value(const Setting& setting) {
          std::string(setting.value);
 }
 
-// Finds missing values before the library does, which would take the next flag for one. Writes a switch's
-// word as true or false.
+// Reports missing values, for which the library would take the next flag. Replaces the word of a
+// switch by true or false.
 Result<> check_values(std::span<std::string> flags, std::string_view subcommand) {
   for (size_t i = 0; i < flags.size(); ++i) {
     if (const auto [setting, word] = written_switch(flags[i]); setting != nullptr) {
       const std::string flag(setting->flag);
       const auto choice = config::parse_switch(word);
       if (!choice)
-        return usage(subcommand, flag + ": " + quote_refused(word) + " switches nothing: write " + flag +
-                                     ", or " + flag + "=false");
+        return usage(subcommand, flag + ": " + quote_refused(word) + " is neither true nor false: write " +
+                                     flag + ", or " + flag + "=false");
       flags[i] = flag + (*choice == config::Choice::yes ? "=true" : "=false");
       continue;
     }
@@ -232,8 +234,7 @@ Result<> check_values(std::span<std::string> flags, std::string_view subcommand)
     ++i;
     if (i == flags.size() || is_flag(flags[i])) return usage(subcommand, no_value(*setting));
     if (flags[i].starts_with('-'))
-      return usage(subcommand, no_value(*setting) +
-                                   "; a value that begins with - stands behind an equals sign, " +
+      return usage(subcommand, no_value(*setting) + "; a value that begins with - follows an equals sign, " +
                                    std::string(setting->flag) + "=-...");
     TRY(check_value(*setting, flags[i], subcommand));
   }
@@ -250,10 +251,10 @@ std::string unknown_flag(const CLI::App& app, std::string_view argument) {
   return "there is no flag " + quote(written) + (meant.empty() ? "" : ", perhaps " + std::string(meant));
 }
 
-// Nothing where the flags were read; --help's text otherwise.
+// Reads the flags. Returns the text of --help if they ask for it.
 Result<std::optional<std::string>> parse(CLI::App& app, std::string_view subcommand,
                                          std::vector<std::string> flags) {
-  std::ranges::reverse(flags);  // the library takes them from the back
+  std::ranges::reverse(flags);  // the library expects them in reverse order
   try {
     app.parse(std::move(flags));
     return std::nullopt;
@@ -279,7 +280,7 @@ std::string command_form(std::string_view subcommand, std::string_view rest) {
 }
 
 Result<Invocation> parse_run(std::span<const std::string> arguments,
-                             CommandPosition position = CommandPosition::behind_run) {
+                             CommandPosition position = CommandPosition::after_run_or_flags) {
   Syntax app{run_about, command_form("run", "[FLAGS] [--] [PROGRAM...]")};
   app.footer(std::string(run_footer));
   Given given;
@@ -293,12 +294,12 @@ Result<Invocation> parse_run(std::span<const std::string> arguments,
 
 Result<Invocation> parse_plan(std::span<const std::string> arguments) {
   Syntax app{
-      "Prints what `ostiary run` would do with the same flags, environment and files, and stops.\nNo secret "
-      "is printed.",
+      "Prints what `ostiary run` would do with the same flags, environment and files, and stops.\nPrints no "
+      "secret.",
       command_form("plan", "[--json] [FLAGS] [--] [PROGRAM...]")};
   Given given;
   bool json = false;
-  app.add_flag("--json", json, "For programs: docs/plan.md describes the form");
+  app.add_flag("--json", json, "Print JSON, which docs/plan.md describes");
   add_settings(app, given);
   Split split = split_command(arguments);
   TRY(check_values(split.flags, "plan"));
@@ -347,8 +348,8 @@ Result<Invocation> parse_command_line(std::span<const std::string> arguments) {
   if (first == "--version") return Print{"ostiary " + std::string(program_version) + "\n"};
   if (first == "--help" || first == "-h") return Print{std::string(about) + "\n"};
   if (!is_subcommand(first))
-    return parse_run(arguments,
-                     first.starts_with('-') ? CommandPosition::behind_run : CommandPosition::first_word);
+    return parse_run(arguments, first.starts_with('-') ? CommandPosition::after_run_or_flags
+                                                       : CommandPosition::first_word);
   const auto rest = arguments.subspan(1);
   if (first == "plan") return parse_plan(rest);
   if (first == "exec") return parse_exec(rest);
@@ -358,7 +359,7 @@ Result<Invocation> parse_command_line(std::span<const std::string> arguments) {
                                 rest);
   if (first == "status")
     return parse_plain<Status>(
-        first, "Prints what the last boot opened, and how its self-test went; root only.", rest);
+        first, "Prints what the last boot opened, and the result of its self-test; root only.", rest);
   return parse_run(rest);
 }
 

@@ -65,7 +65,8 @@ Result<confine::Identity> find_identity(const config::Config& config) {
   return identity;
 }
 
-// A container says so itself; a Fly Machine is a virtual machine whose whole network is ours.
+// A container shows itself by a variable or a file. A Fly Machine is a virtual machine whose whole
+// network belongs to us.
 net::Place place_of(const config::Config& config) {
   const auto set = [&](std::string_view name) { return !config.environment.get(name).empty(); };
   if (set("FLY_MACHINE_ID")) return net::Place::microvm;
@@ -74,14 +75,15 @@ net::Place place_of(const config::Config& config) {
                                                                           : net::Place::unmarked;
 }
 
-// The network of a container whose PID 1 we are ends with us; a pod's network outlives its containers.
+// If we are PID 1 of a container, its network ends with us. A pod's network outlives the containers
+// of the pod.
 plan::RulesAtEnd rules_at_end(const config::Config& config, net::NamespaceKind network) {
   const bool in_a_pod = !config.environment.get("KUBERNETES_SERVICE_HOST").empty();
   const bool ends_with_us = ::getpid() == 1 && network == net::NamespaceKind::own && !in_a_pod;
   return ends_with_us ? plan::RulesAtEnd::kept : plan::RulesAtEnd::removed;
 }
 
-// A file that cannot be read is an error of the boot that needs it.
+// Empty if the file cannot be read. A boot that needs the file reports the error.
 std::string read_original_resolv_conf() {
   const auto file = net::ResolverFile::read(net::resolver_path);
   return file ? file->original() : std::string();
@@ -113,20 +115,22 @@ Result<> require_root(std::string_view command) {
 Result<std::string> read_state(const char* name) {
   const std::string path = state_path(name);
   if (!file_exists(path))
-    return fail(Exit::missing_input, "there is no " + path + ": nothing was booted here with ostiary run");
+    return fail(Exit::missing_input,
+                "there is no " + path + ": no boot has written it: start one with ostiary run");
   return read_root_file(path, max_state_file);
 }
 
-// A command of ours that is mistyped, or stands behind a flag, is a program's name.
+// The program's name may be a mistyped command of ours, or a command after a flag.
 std::string meant_command(std::string_view program) {
   if (const std::string_view meant = nearest(program, subcommands); !meant.empty())
-    return "; a command of ostiary's own comes first: ostiary " + std::string(meant);
+    return "; if you mean the command, write ostiary " + std::string(meant);
   constexpr std::array<std::string_view, 2> flags{"help", "version"};
   const std::string_view meant = nearest(program, flags);
-  return meant.empty() ? "" : "; perhaps ostiary --" + std::string(meant);
+  return meant.empty() ? "" : "; if you mean the flag, write ostiary --" + std::string(meant);
 }
 
-// A word that could be a command or a program is neither. Before anything that only a boot needs, like root.
+// Refuses a first word that is neither a command nor a program. Call it before the checks that only
+// a boot needs, such as for root.
 Result<> check_first_word(const plan::Plan& plan) {
   const std::string& word = plan.agent.command.front();
   if (word.contains('/') || boot::look_for_program(plan)) return {};
@@ -150,8 +154,8 @@ Result<int> execute_run(Run run, char** environ) {
   return status;
 }
 
-// What a boot in this network would make of the plan's servers.
-void tell_upstreams(plan::Plan& plan) {
+// Warns about the servers of the plan that a boot in this network would not ask.
+void add_upstream_warnings(plan::Plan& plan) {
   if (!plan.gate || plan.gate->upstreams.empty()) return;
   const auto askable = plan::choose_upstreams(plan.gate->upstreams, plan.enclosure.scope);
   if (!askable) plan.warnings.push_back("a boot would end with status 78: " + askable.error().message);
@@ -163,12 +167,12 @@ void tell_upstreams(plan::Plan& plan) {
 Result<int> execute_plan(Plan request, char** environ) {
   const Form form = request.form;
   plan::Plan plan = TRY(make_plan(std::move(request), environ));
-  tell_upstreams(plan);
+  add_upstream_warnings(plan);
   return print(form == Form::json ? plan::plan_as_json(plan) : plan::plan_as_text(plan));
 }
 
-// Without a boot that goes on there may be no rules; one that was killed, or its container, leaves its
-// session.
+// A session needs a running boot: without one there may be no rules. If a boot or its container is
+// killed, the session file stays.
 Result<> require_boot() {
   const std::string path = state_path(state::session_name);
   if (!file_exists(path))
@@ -179,12 +183,12 @@ Result<> require_boot() {
               "the boot that wrote " + path + " has ended: start a new one with ostiary run");
 }
 
-// The rules are those of the boot's network namespace.
+// The boot's rules hold only in its own network namespace.
 Result<> require_same_network(const state::Session& session) {
   if (session.network.empty() || session.network == net::text(TRY(net::own_network()))) return {};
   return fail(Exit::unavailable,
-              "this is another network than the boot's, whose rules would not hold the session: enter the "
-              "container's network as well, as docker exec does");
+              "this process is in another network than the boot's, and the boot's rules would not hold the "
+              "session: enter the container's network too, as docker exec does");
 }
 
 Result<int> execute_exec(Exec exec, const config::Environment& caller) {
@@ -194,7 +198,7 @@ Result<int> execute_exec(Exec exec, const config::Environment& caller) {
   const Secret text(TRY(read_state(state::session_name)));
   state::Session session = TRY(state::parse_session(text.reveal()));
   TRY(require_same_network(session));
-  // The terminal is the caller's, everything else the boot's.
+  // TERM comes from the caller, everything else from the boot.
   if (const std::string_view terminal = caller.get("TERM"); !terminal.empty())
     session.environment.set("TERM", terminal);
   const confine::Command command{.arguments = std::move(exec.command),
@@ -202,8 +206,8 @@ Result<int> execute_exec(Exec exec, const config::Environment& caller) {
                                  .directory = session.workdir};
   TRY(boot::look_for_program(command.arguments.front(), session.environment.get("PATH"), session.workdir));
   TRY(boot::check_inherited_sockets(boot::Inheritable::no_socket));
-  // The note comes before a second look for the boot's session. A boot that ends removes the session before
-  // it looks for the note: one of the two sees the other.
+  // First writes the note, then checks again for a running boot. A boot that ends first removes its
+  // session, then checks for the note. So at least one of the two notices the other.
   if (!session.network.empty()) TRY(nft::mark_joined());
   TRY(require_boot());
   auto proof = TRY(confine::confine(session.identity));
@@ -223,7 +227,7 @@ Result<int> execute_env(const Env& request) {
   TRY(boot::hide_memory());
   TRY(require_root("env"));
   if (file_exists(state_path(state::session_name)) && !file_exists(state_path(state::otel_env_name))) {
-    log::info("telemetry is off: the agent's environment holds nothing of ours");
+    log::info("telemetry is off, so there is no telemetry environment");
     return 0;
   }
   const Secret text(TRY(read_state(state::otel_env_name)));
@@ -244,8 +248,7 @@ Result<int> execute_status() {
   TRY(require_root("status"));
   auto status = nlohmann::ordered_json::parse(TRY(read_state(state::status_name)), nullptr, false);
   if (!status.is_object())
-    return fail(Exit::unavailable,
-                state_path(state::status_name) + ": is not what a boot writes: boot again");
+    return fail(Exit::unavailable, state_path(state::status_name) + ": is not a JSON object: boot again");
   status["running"] = TRY(state::InstanceLock::is_claimed());
   return print(status.dump(2) + "\n");
 }

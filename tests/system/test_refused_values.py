@@ -14,7 +14,7 @@ FLAGS = [  # arguments, what the line holds
     (["--audit-limit", "1g"], ['--audit-limit: "1g" is not a number of MiB', ", like 64"]),
     (["--gate", "ajar"], ['--gate: "ajar" is neither on nor off']),
     (["--log-level", "loud"], ['--log-level: "loud" is not a log level: write debug, info, warn or error']),
-    (["--no-derive=perhaps"], ['--no-derive: "perhaps" switches nothing']),
+    (["--no-derive=perhaps"], ['--no-derive: "perhaps" is neither true nor false']),
     (["--user", "-1"], ["--user has no value", "--user=-"]),
     (["--allow", "-foo.example"], ["--allow has no value", "--allow=-"]),
     (["--allow", ""], ["--allow has no value"]),
@@ -75,7 +75,7 @@ def test_a_refused_policy_is_explained(sandbox, policy, words):
 @pytest.mark.parametrize("arguments, words", [
     (["--scope", "user", "--user", "agent", "--allow-inbound", "3000"], "--allow-inbound has no effect with --scope user"),
     (["--allow-inbound", "127.0.0.1:3000"], "opens nothing: loopback is never held"),
-    (["--no-derive", "false"], '"false" is taken for the program, and --no-derive for set: write --no-derive=false'),
+    (["--no-derive", "false"], '"false" is taken as the program, and --no-derive as set: write --no-derive=false'),
 ])
 def test_a_setting_without_effect_gives_a_warning(sandbox, arguments, words):
     result = sandbox.run("plan", *arguments)

@@ -20,14 +20,14 @@ inline constexpr std::array<std::string_view, 6> subcommands{"run", "plan",    "
 enum class Form : uint8_t { text, json };
 enum class Secrets : uint8_t { masked, revealed };
 
-// What the program's name stands behind: "run" or flags, or nothing, so that it could be a mistyped command.
-enum class CommandPosition : uint8_t { behind_run, first_word };
+// The position of the program's name. As the first word it may be a mistyped command.
+enum class CommandPosition : uint8_t { after_run_or_flags, first_word };
 
 struct Run {
   config::GivenSettings flags;
   std::vector<std::string> command;
-  std::string warning = {};  // of an argument that can be read in two ways
-  CommandPosition position = CommandPosition::behind_run;
+  std::string warning = {};  // about an argument that can be meant in two ways
+  CommandPosition position = CommandPosition::after_run_or_flags;
 };
 struct Plan {
   config::GivenSettings flags;
@@ -49,7 +49,7 @@ struct Print {  // --help, --version
 
 using Invocation = std::variant<Run, Plan, Exec, Env, Presets, Status, Print>;
 
-// The arguments without the program's own name.
+// `arguments` has no program name: argv without argv[0].
 Result<Invocation> parse_command_line(std::span<const std::string> arguments);
 
 }  // namespace ostiary::cli

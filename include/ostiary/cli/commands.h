@@ -1,4 +1,4 @@
-// cli/commands.h: each subcommand, from its invocation to the status the program ends with.
+// cli/commands.h: executes a subcommand.
 #pragma once
 
 #include "ostiary/base/result.h"
@@ -6,6 +6,7 @@
 
 namespace ostiary::cli {
 
+// Returns the exit status.
 Result<int> execute(Invocation invocation, char** environ);
 
 }  // namespace ostiary::cli

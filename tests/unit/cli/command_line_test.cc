@@ -129,7 +129,7 @@ TEST_SUITE("cli/command_line") {
 
   TEST_CASE("a value that begins with a dash is written with an equals sign") {
     CHECK(shown(as<Run>({"--user=--odd"}).flags) == "user=--odd\n");
-    CHECK(refusal({"--user", "-odd", "claude"}).contains("behind an equals sign, --user=-"));
+    CHECK(refusal({"--user", "-odd", "claude"}).contains("follows an equals sign, --user=-"));
     CHECK_FALSE(refusal({"--user", "--gate", "off"}).contains("equals"));
   }
 
@@ -149,10 +149,9 @@ TEST_SUITE("cli/command_line") {
   }
 
   TEST_CASE("a switch with another value is an error with our text") {
-    CHECK(
-        refusal({"run", "--no-derive=perhaps"}) ==
-        "--no-derive: \"perhaps\" switches nothing: write --no-derive, or --no-derive=false: see ostiary run "
-        "--help");
+    CHECK(refusal({"run", "--no-derive=perhaps"}) ==
+          "--no-derive: \"perhaps\" is neither true nor false: write --no-derive, or --no-derive=false: see "
+          "ostiary run --help");
   }
 
   TEST_CASE("a switch accepts the same values as its variable") {
@@ -165,10 +164,10 @@ TEST_SUITE("cli/command_line") {
   TEST_CASE("a word after a switch is the program, with a warning") {
     const Run run = as<Run>({"run", "--no-derive", "false"});
     CHECK(run.command == Words{"false"});
-    CHECK(run.warning ==
-          "\"false\" is taken for the program, and --no-derive for set: write --no-derive=false, or -- "
-          "before a "
-          "program");
+    CHECK(
+        run.warning ==
+        "\"false\" is taken as the program, and --no-derive as set: write --no-derive=false, or -- before a "
+        "program");
     CHECK(as<Plan>({"plan", "--no-derive", "yes"}).warning.contains("--no-derive=yes"));
     for (const Words& plain : {Words{"run", "--no-derive", "--", "false"},
                                Words{"run", "--gate", "off", "true"}, Words{"run", "--no-derive", "claude"}})
