@@ -17,7 +17,7 @@ std::string lock_path() {
   return std::string(state_directory) + "/" + lock_name;
 }
 
-// A root agent can put a link, a directory or a socket in its place.
+// A root agent can replace the lock's file with a link, a directory or a socket.
 std::unexpected<Error> cannot_open_lock() {
   const bool is_replaced = errno == ELOOP || errno == EISDIR || errno == ENXIO;
   Error error = Error::system(lock_path(), Exit::unavailable);

@@ -32,7 +32,7 @@ std::optional<std::vector<gid_t>> parse_groups(std::string_view text) {
   return groups;
 }
 
-// Takes the string before the next NUL off the text.
+// Removes the text up to and with the next NUL. Returns it without the NUL.
 std::optional<std::string_view> take(std::string_view& text) {
   const size_t end = text.find('\0');
   if (end == std::string_view::npos) return std::nullopt;
@@ -43,7 +43,7 @@ std::optional<std::string_view> take(std::string_view& text) {
 
 std::unexpected<Error> malformed() {
   return fail(Exit::missing_input,
-              "/run/ostiary/session is not one of this version: boot again with ostiary run");
+              "/run/ostiary/session is malformed or of another version: boot again with ostiary run");
 }
 
 }  // namespace

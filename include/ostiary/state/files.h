@@ -1,4 +1,5 @@
-// state/files.h: the files a boot leaves, each written whole or not at all.
+// state/files.h: the files of a boot in /run/ostiary.
+// - Each file is written whole or not at all, and only root can read it.
 #pragma once
 
 #include <span>
@@ -16,27 +17,28 @@ inline constexpr const char* otel_env_name = "otel.env";
 inline constexpr const char* session_name = "session";
 inline constexpr const char* status_name = "status.json";
 inline constexpr const char* lock_name = "lock";
-// What an earlier boot left: after this, no stale secret and no stale lock is there.
+
+// Removes the files of an earlier boot, except its lock. After this call no stale secret is left.
 Result<> remove_stale_files();
 
 Result<> write_otel_env(std::span<const telemetry::Variable> variables);
-// For `ostiary exec`: see state/session.h.
+// Writes the session for `ostiary exec` (state/session.h).
 Result<> write_session(const confine::Identity& identity, std::string_view workdir, std::string_view network,
                        std::span<const std::string> environment);
 Result<> remove_session();
 
-// How the boot went, for `ostiary status`.
+// The result of the boot, which `ostiary status` prints.
 struct Status {
   std::string gate;  // "on" or "off"
   std::string telemetry;
   std::string user;
   std::vector<std::string> rules;
   std::vector<std::string> inbound;
-  std::vector<std::string> unresolved;  // names of the plan
-  std::string self_test;                // empty if there was none
+  std::vector<std::string> unresolved;  // names of the plan that did not resolve
+  std::string self_test;                // the result; empty if there was none
   std::vector<std::string> allowed_sockets;
   std::string scope;
-  std::string tracking;  // families whose connections the kernel tracks; empty if that was not probed
+  std::string tracking;  // families whose connections the kernel tracks; empty if not probed
 };
 Result<> write_status(const Status& status);
 

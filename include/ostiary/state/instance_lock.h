@@ -1,5 +1,6 @@
-// state/instance_lock.h: one boot at a time. A second one, by a command that should have been `ostiary exec`,
-// would take the first one's files and rules away.
+// state/instance_lock.h: allows one boot at a time.
+// - A second boot would remove the files and rules of the first. Users start one by mistake instead
+//   of `ostiary exec`.
 #pragma once
 
 #include "ostiary/base/result.h"
@@ -7,13 +8,14 @@
 
 namespace ostiary::state {
 
-// The claim to /run/ostiary, for as long as it lives in the process that made it; no child inherits it past
-// exec. Where another boot runs, an error, and nothing was touched. Its file is root's alone, so that no
-// agent but root can hold it.
+// The lock on /run/ostiary, held until the object is destroyed or its process ends.
+// - No child keeps the lock past an exec.
+// - Only root can open the lock's file, so no agent but root can hold the lock.
 class InstanceLock {
  public:
+  // An error if another boot holds the lock. Nothing of that boot is changed then.
   static Result<InstanceLock> claim();
-  // Whether some boot has it.
+  // Whether a boot holds the lock.
   static Result<bool> is_claimed();
 
  private:

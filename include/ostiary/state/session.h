@@ -1,6 +1,7 @@
-// state/session.h: who the agent is and what its environment holds, kept for `ostiary exec`.
-// Strings, each ended by a NUL, since an environment can hold every other byte: a version, then uid, gid,
-// groups, name, home, shell, workdir, network, and the environment to the end.
+// state/session.h: the agent's identity and environment, in the form that `ostiary exec` reads.
+// - The form is a sequence of strings, each with a NUL at its end, because an environment can hold
+//   every other byte. The strings are a version, uid, gid, groups, name, home, shell, workdir and
+//   network, and then the environment's entries.
 #pragma once
 
 #include <span>
@@ -17,7 +18,7 @@ namespace ostiary::state {
 struct Session {
   confine::Identity identity;
   std::string workdir;
-  std::string network;  // whose rules hold the agent: net::text(NetworkId); empty where the gate is off
+  std::string network;  // net::text(NetworkId) of the rules' network; empty without a gate
   config::Environment environment;
 };
 

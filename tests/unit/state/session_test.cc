@@ -64,7 +64,7 @@ TEST_SUITE("state/session") {
     }
     CHECK(status_of(parse_session("")) == 66);
     CHECK(error_of(parse_session("")) ==
-          "/run/ostiary/session is not one of this version: boot again with ostiary run");
+          "/run/ostiary/session is malformed or of another version: boot again with ostiary run");
   }
 
   TEST_CASE("another version, an odd id and an odd group are refused") {
