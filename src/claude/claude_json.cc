@@ -9,15 +9,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t remembered_of_a_key = 20;  // as Claude Code has it
+constexpr size_t key_suffix_length = 20;  // by which Claude Code identifies a key
 constexpr int max_depth = 512;
 
-std::unexpected<Error> not_ours_to_mend(std::string_view what) {
+std::unexpected<Error> unusable(std::string_view what) {
   return fail(Exit::configuration,
-              std::string(what) + ": it is left as it is, and Claude Code may ask its first questions");
+              std::string(what) + ": it is left unchanged, and Claude Code may ask its first questions");
 }
 
-// To the parser a NUL is the end. And to copy, compare or write a value takes stack for each of its levels.
+// The parser stops at a NUL, so a text with a NUL is refused. Deep nesting is refused because to
+// copy, compare or write a value takes stack for each level.
 Result<Json> parse(std::string_view text) {
   bool too_deep = false;
   const auto stay_shallow = [&too_deep](int depth, Json::parse_event_t, const Json&) {
@@ -25,9 +26,9 @@ Result<Json> parse(std::string_view text) {
     return depth <= max_depth;
   };
   Json json = Json::parse(text.contains('\0') ? std::string_view{} : text, stay_shallow, false);
-  if (too_deep) return not_ours_to_mend("is nested deeper than " + std::to_string(max_depth) + " levels");
-  if (json.is_discarded()) return not_ours_to_mend("is not valid JSON");
-  if (!json.is_object()) return not_ours_to_mend("is not a JSON object");
+  if (too_deep) return unusable("is nested deeper than " + std::to_string(max_depth) + " levels");
+  if (json.is_discarded()) return unusable("is not valid JSON");
+  if (!json.is_object()) return unusable("is not a JSON object");
   return json;
 }
 
@@ -38,25 +39,24 @@ bool holds(const Json& list, std::string_view text) {
 Result<> trust(Json& json, const std::string& directory) {
   Json& projects = json["projects"];
   if (projects.is_null()) projects = Json::object();
-  if (!projects.is_object()) return not_ours_to_mend("has a \"projects\" that is not an object");
+  if (!projects.is_object()) return unusable("has a \"projects\" that is not an object");
   Json& project = projects[directory];
   if (project.is_null()) project = Json::object();
-  if (!project.is_object()) return not_ours_to_mend("has a project that is not an object");
+  if (!project.is_object()) return unusable("has a project that is not an object");
   project["hasTrustDialogAccepted"] = true;
   return {};
 }
 
 Result<> approve(Json& json, std::string_view key) {
   if (key.empty()) return {};
-  key.remove_prefix(key.size() - std::min(key.size(), remembered_of_a_key));
+  key.remove_prefix(key.size() - std::min(key.size(), key_suffix_length));
   Json& responses = json["customApiKeyResponses"];
   if (responses.is_null()) responses = Json::object();
-  if (!responses.is_object())
-    return not_ours_to_mend("has a \"customApiKeyResponses\" that is not an object");
+  if (!responses.is_object()) return unusable("has a \"customApiKeyResponses\" that is not an object");
   for (const char* list : {"approved", "rejected"}) {
     if (responses[list].is_null()) responses[list] = Json::array();
     if (!responses[list].is_array())
-      return not_ours_to_mend("has answers in \"customApiKeyResponses\" that are not an array");
+      return unusable("has answers in \"customApiKeyResponses\" that are not an array");
   }
   if (!holds(responses["approved"], key) && !holds(responses["rejected"], key))
     responses["approved"].push_back(key);

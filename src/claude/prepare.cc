@@ -37,7 +37,8 @@ std::vector<std::string> components(const std::string& path) {
   return names;
 }
 
-// Walks down from the root, making what is missing. `follow` is O_NOFOLLOW or nothing.
+// Walks from the root and creates missing directories. Returns the last one if it is new, else an
+// invalid descriptor. `follow` is 0 or O_NOFOLLOW.
 Result<UniqueFd> make_directories(const std::string& path, int follow) {
   UniqueFd at{::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   bool made = false;
@@ -63,14 +64,14 @@ Result<> make_as_agent(const void* path) {
   return {};
 }
 
-// ---- ~/.claude.json, all of it as the agent
+// ---- ~/.claude.json, in a child that is confined as the agent
 
 struct AnswerRequest {
   const std::string& path;
   const FirstAnswers& answers;
 };
 
-// The file behind a link that the agent put there, so that the link stays.
+// The target of the path, if the path is a symbolic link of the agent. The link itself stays.
 std::string real_path(const std::string& path) {
   const std::unique_ptr<char, CDelete<free>> resolved{::realpath(path.c_str(), nullptr)};
   return resolved ? resolved.get() : path;
@@ -91,7 +92,7 @@ Result<> replace_as_agent(const std::string& path, std::string_view text) {
   const mode_t mode = ::stat(path.c_str(), &old) == 0 ? old.st_mode & 0777U : file_mode;
   std::string temporary = path + ".ostiary-XXXXXX";
   const UniqueFd fd{::mkostemp(temporary.data(), O_CLOEXEC)};
-  if (!fd.valid()) return std::unexpected(Error::system("cannot write beside it"));
+  if (!fd.valid()) return std::unexpected(Error::system("cannot create a file in its directory"));
   Result<> written = write_all(fd.get(), text);
   if (written && (::fchmod(fd.get(), mode) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0))
     written = std::unexpected(Error::system("cannot replace it"));

@@ -1,7 +1,9 @@
-// claude/claude_json.h: ~/.claude.json with the answers to Claude Code's first questions: onboarding is done,
-// one directory is trusted, and the API key of the environment may be used. The file holds the key's last
-// characters, by which Claude Code knows it again. A key that was turned down there stays so.
-// Pure. Other keys stay as they are, in their order.
+// claude/claude_json.h: answers Claude Code's first questions in the text of ~/.claude.json. Pure.
+// - The answers: onboarding is done, one directory is trusted, and the environment's API key is
+//   approved.
+// - Claude Code identifies an API key by its last characters, which the file holds. A key that the
+//   file rejects stays rejected.
+// - Other members of the JSON object stay unchanged, in their order.
 #pragma once
 
 #include <optional>
@@ -14,10 +16,11 @@ namespace ostiary::claude {
 
 struct FirstAnswers {
   std::string directory;
-  std::string_view api_key;  // empty where there is none
+  std::string_view api_key;  // empty if there is none
 };
 
-// The new text; nothing where the old one says all of it already. What is not a JSON object is an error.
+// Returns the new text, or nothing if the text has all answers already. A text that is not a JSON
+// object is an error.
 Result<std::optional<std::string>> answer_first_questions(std::string_view text, const FirstAnswers& answers);
 
 }  // namespace ostiary::claude

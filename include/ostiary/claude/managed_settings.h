@@ -18,7 +18,7 @@ inline constexpr const char* managed_settings_name = "50-ostiary.json";
 std::string render_managed_settings(const telemetry::Telemetry& telemetry);
 
 Result<> write_managed_settings(const telemetry::Telemetry& telemetry);
-// Those of an earlier boot.
+// Removes the settings that an earlier boot has written.
 Result<> remove_managed_settings();
 
 }  // namespace ostiary::claude

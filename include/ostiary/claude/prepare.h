@@ -1,6 +1,6 @@
-// claude/prepare.h: what Claude Code needs to start without its first questions.
-// Everything of the agent's is touched as the agent, confined: root neither reads nor writes a byte in its
-// home.
+// claude/prepare.h: prepares a start of Claude Code without its first questions.
+// - All work on the agent's files is done in a child that is confined as the agent. Root neither
+//   reads nor writes a byte in the agent's home.
 #pragma once
 
 #include <string>
@@ -11,11 +11,12 @@
 
 namespace ostiary::claude {
 
-// Makes the directory if it is missing: as the agent; where that is not permitted, as root for the agent,
-// through no symbolic link.
+// Creates the directory if it is missing: as the agent, or if the agent may not, as root. Root
+// follows no symbolic link, and gives the directory to the agent.
 Result<> make_workdir(const confine::Identity& identity, const std::string& workdir);
 
-// Writes the answers to ~/.claude.json. An error is worth a warning: Claude Code asks then.
+// Writes the answers to ~/.claude.json. After an error Claude Code asks its questions, so a warning
+// is enough.
 Result<> write_first_answers(const confine::Identity& identity, const FirstAnswers& answers);
 
 }  // namespace ostiary::claude
