@@ -8,18 +8,17 @@ namespace {
 
 constexpr size_t id_length = 64;
 
-// Files that the engine makes for each container, in a directory named by the container's id, such as
-// /var/lib/docker/containers/<id>/hostname. Other mounts have directories of such names too: those of image
-// layers and of volumes.
-constexpr std::array<std::string_view, 3> made_by_the_engine{"/etc/hostname", "/etc/hosts",
-                                                             "/etc/resolv.conf"};
+// Files that the engine creates for each container in a directory whose name is the container's id,
+// such as /var/lib/docker/containers/<id>/hostname. Mounts of image layers and volumes have
+// directories with such names too.
+constexpr std::array<std::string_view, 3> engine_files{"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"};
 
 bool is_id(std::string_view name) {
   return name.size() == id_length &&
          std::ranges::all_of(name, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-// Takes what is before the next mark, and the mark, off the text.
+// Removes the text up to and with the next mark. Returns it without the mark.
 std::string_view take(std::string_view& text, char mark) {
   const size_t end = std::min(text.find(mark), text.size());
   const std::string_view item = text.substr(0, end);
@@ -35,7 +34,7 @@ std::string find_container_id(std::string_view mountinfo) {
     for (int skipped = 0; skipped < 3; ++skipped) take(line, ' ');  // mount, parent, device
     std::string_view root = take(line, ' ');
     const std::string_view mount_point = take(line, ' ');
-    if (std::ranges::find(made_by_the_engine, mount_point) == made_by_the_engine.end()) continue;
+    if (std::ranges::find(engine_files, mount_point) == engine_files.end()) continue;
     while (!root.empty())
       if (const std::string_view name = take(root, '/'); is_id(name)) return std::string(name);
   }

@@ -1,4 +1,4 @@
-// platform/container_id.h: which container this is, read from the text of /proc/self/mountinfo.
+// platform/container_id.h: finds the container's id in the text of /proc/self/mountinfo. Pure.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace ostiary::platform {
 
-// 64 hexadecimal digits, or empty where Docker and Podman did not say.
+// 64 hexadecimal digits. Empty if the text has no id from Docker or Podman.
 std::string find_container_id(std::string_view mountinfo);
 
 }  // namespace ostiary::platform
