@@ -1,4 +1,4 @@
-// boot/made_up.h: the plan for an invented container.
+// plan/made_up.h: the plan for an invented container.
 #pragma once
 
 #include <string>
