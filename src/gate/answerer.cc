@@ -139,8 +139,7 @@ void Answerer::answer_uncached(const dns::Query& query, const Client& client, Ti
   resolve(
       question, decision,
       [this, client, question, envelope = dns::KeptEnvelope(query.envelope)](const Resolution& resolution) {
-        answer(question.name, question.type, envelope.envelope(), client, resolution,
-               std::chrono::steady_clock::now());
+        answer(question.name, question.type, envelope.envelope(), client, resolution, around_.clock());
       });
 }
 
@@ -182,7 +181,7 @@ void Answerer::resolve(const dns::Question& question, const policy::Decision& de
 }
 
 void Answerer::finish(const dns::Question& question, const upstream::Reply& reply) {
-  const Time now = std::chrono::steady_clock::now();
+  const Time now = around_.clock();
   auto pending = pending_.extract(question);
   const Resolution resolution = reply ? read_reply(question, pending.mapped().decision, *reply, now)
                                       : failed(question, text(reply.error()), now);

@@ -73,6 +73,8 @@ class Answerer {
     Ledger& ledger;
     Recorder& recorder;
     WildcardBudget& wildcards;
+    // Gives the time at which a reply arrives. Tests replace it.
+    std::function<Time()> clock = std::chrono::steady_clock::now;
   };
 
   Answerer(Dependencies dependencies, Terms terms, SendFn send_answer);
