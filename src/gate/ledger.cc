@@ -39,6 +39,7 @@ Result<Ledger::Time> Ledger::admit(std::string_view name, std::span<const inet::
                                    std::span<const policy::Grant> grants, seconds lifetime, Time now) {
   keys_.clear();
   admissions_.clear();
+  size_t added = 0;
   for (const inet::IpAddress& address : addresses)
     for (const policy::Grant& grant : grants) {
       if (!policy::covers(grant, inet::classify(address))) continue;
@@ -47,6 +48,7 @@ Result<Ledger::Time> Ledger::admit(std::string_view name, std::span<const inet::
         const auto known = entries_.find(key);
         const Time until = std::max(now + lifetime, known == entries_.end() ? now : known->second);
         const bool is_absent = initial_sets_ == InitialSets::empty && known == entries_.end();
+        if (known == entries_.end() || known->second <= now) ++added;
         keys_.push_back(key);
         admissions_.push_back({.address = address,
                                .protocol = key.protocol,
@@ -55,7 +57,7 @@ Result<Ledger::Time> Ledger::admit(std::string_view name, std::span<const inet::
                                .prior = is_absent ? nft::Prior::absent : nft::Prior::unknown});
       }
     }
-  TRY(make_room(keys_.size(), now));
+  TRY(make_room(added, now));  // a renewal needs no room
   TRY(kernel_.admit(admissions_));
   for (size_t i = 0; i < keys_.size(); ++i) entries_[keys_[i]] = now + admissions_[i].lifetime;
   const auto shared_name = std::make_shared<const std::string>(name);

@@ -183,4 +183,13 @@ TEST_SUITE("gate/ledger") {
     CHECK(books.ledger.size() == 1);
     CHECK(books.ledger.name_of(address("192.0.2.1")).empty());  // its admissions have run out
   }
+
+  TEST_CASE("a full ledger renews what it has: a renewal needs no room") {
+    Books books({rule(many_ports)});
+    REQUIRE(books.admit("full.example", many_addresses(), 60s));
+    books.now += 30s;
+    CHECK(books.admit("full.example", {address("192.0.2.1")}, 60s) == books.now + 60s);
+    CHECK(books.kernel.held("192.0.2.1 443/") == "192.0.2.1 443/tcp 60");
+    CHECK(books.ledger.size() == limits::ledger_entries);
+  }
 }
