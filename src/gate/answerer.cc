@@ -1,6 +1,7 @@
 #include "ostiary/gate/answerer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <sys/random.h>
 
@@ -139,7 +140,7 @@ void Answerer::answer_uncached(const dns::Query& query, const Client& client, Ti
   resolve(
       question, decision,
       [this, client, question, envelope = dns::KeptEnvelope(query.envelope)](const Resolution& resolution) {
-        answer(question.name, question.type, envelope.envelope(), client, resolution, around_.clock());
+        answer(question.name, question.type, envelope.envelope(), client, resolution, dependencies_.clock());
       });
 }
 
@@ -181,10 +182,15 @@ void Answerer::resolve(const dns::Question& question, const policy::Decision& de
 }
 
 void Answerer::finish(const dns::Question& question, const upstream::Reply& reply) {
-  const Time now = around_.clock();
+  const Time now = dependencies_.clock();
   auto pending = pending_.extract(question);
-  const Resolution resolution = reply ? read_reply(question, pending.mapped().decision, *reply, now)
-                                      : failed(question, text(reply.error()), now);
+  Resolution resolution = reply ? read_reply(question, pending.mapped().decision, *reply, now)
+                                : failed(question, text(reply.error()), now);
+  // A receiver may ask more questions, and their replies may come within its call. They must not
+  // overwrite this resolution. A moved vector keeps its memory, so the addresses stay valid.
+  const auto addresses = std::exchange(addresses_, {});
+  const auto records = std::exchange(records_, {});
+  if (resolution.records != nullptr) resolution.records = &records;
   for (OnResolved& on_resolved : pending.mapped().waiting) on_resolved(resolution);
 }
 

@@ -226,6 +226,7 @@ TEST_SUITE("gate/answerer") {
     gate.upstream.answer({record(pointer(12), type_txt, 30, label("text"))});
     CHECK(gate.last().rcode == Rcode::no_error);
     CHECK(gate.last().records == 1);
+    CHECK(gate.last().data == "\4text");
     CHECK(gate.last().ttl == 30);
     CHECK(gate.kernel.calls == 0);
   }
@@ -432,6 +433,32 @@ TEST_SUITE("gate/answerer") {
     gate.upstream.fail(Unanswered::timed_out);
     gate.ask("last.example");
     CHECK(gate.upstream.asked.back() == "last.example A");
+  }
+
+  TEST_CASE("a question that is asked within an answer does not change the answer of others") {
+    for (const auto type : {dns::RecordType::a, dns::RecordType::txt}) {
+      TestGate gate({rule("a.example", Answers::public_only, {"TXT"}),
+                     rule("b.example", Answers::public_only, {"TXT"})});
+      const auto record_of = [type](std::string_view address, std::string_view text) {
+        return type == dns::RecordType::a ? address_record(address)
+                                          : record(pointer(12), type_txt, 60, label(text));
+      };
+      const auto resolve = [&](std::string_view host, Answerer::Found found) {
+        gate.answerer.resolve({question_for(host).name, type}, gate.policy.decide(host), std::move(found));
+      };
+      resolve("a.example", [&](const Resolution&) {
+        gate.upstream.at_once = [&](const dns::Question& question) {
+          return reply_to(question, {record_of("192.0.2.66", "other")});
+        };
+        resolve("b.example", [](const Resolution&) {});
+      });
+      gate.ask("a.example", {.type = static_cast<size_t>(type)});
+      gate.upstream.answer({record_of("192.0.2.1", "own")});
+      CHECK(gate.upstream.asked.size() == 2);
+      CHECK(gate.last().name == "a.example");
+      CHECK(gate.last().addresses == (type == dns::RecordType::a ? "192.0.2.1" : ""));
+      CHECK(gate.last().data == (type == dns::RecordType::a ? "" : "\3own"));
+    }
   }
 
   // ---- wildcards

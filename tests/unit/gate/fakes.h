@@ -182,6 +182,7 @@ struct Answer {
   size_t records = 0;
   std::string addresses;  // "192.0.2.1 192.0.2.2"
   uint32_t ttl = 0;       // of the last record
+  std::string data;       // of a record that is no address, with its length in front
   std::optional<dns::ExtendedError> error = {};
   std::string why;  // the text of the error
 };
@@ -209,7 +210,10 @@ inline Answer read_answer(const Client& client, std::span<const uint8_t> octets)
     in.u16();
     answer.ttl = in.u32();
     const auto rdata = in.take(in.u16());
-    if (type != type_a && type != type_aaaa) continue;
+    if (type != type_a && type != type_aaaa) {
+      answer.data.assign(rdata.begin(), rdata.end());
+      continue;
+    }
     std::array<uint8_t, 16> v6{};
     REQUIRE(rdata.size() == (type == type_a ? 4 : 16));
     std::ranges::copy(rdata, v6.begin());
