@@ -241,7 +241,7 @@ TEST_SUITE("gate/answerer") {
       CHECK(gate.last().rcode == Rcode::no_error);
       CHECK(gate.last().records == 0);
       CHECK(gate.last().error == ExtendedError::blocked);
-      CHECK(gate.last().why == "ostiary: private addresses only, and no rule opens those");
+      CHECK(gate.last().why == "ostiary: private addresses only, which no rule allows");
       REQUIRE(gate.audited("deny").size() == audited + 1);
       CHECK(gate.audited("deny").back()["why"] == "rebinding");
     }
@@ -443,7 +443,7 @@ TEST_SUITE("gate/answerer") {
         return type == dns::RecordType::a ? address_record(address)
                                           : record(pointer(12), type_txt, 60, label(text));
       };
-      const auto resolve = [&](std::string_view host, Answerer::Found found) {
+      const auto resolve = [&](std::string_view host, Answerer::OnResolved found) {
         gate.answerer.resolve({question_for(host).name, type}, gate.policy.decide(host), std::move(found));
       };
       resolve("a.example", [&](const Resolution&) {

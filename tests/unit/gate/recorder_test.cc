@@ -157,11 +157,11 @@ TEST_SUITE("gate/recorder") {
   TEST_CASE("a flood of denials does not fold admissions") {
     Audited audited;
     audited.deny("flood.test", 1000);
-    audited.recorder.tell(audit::Admit{.name = "a.example",
-                                       .address = inet::IpAddress::v4({192, 0, 2, 1}),
-                                       .protocol = IPPROTO_TCP,
-                                       .port = 443,
-                                       .lifetime = 60s});
+    audited.recorder.record(audit::Admit{.name = "a.example",
+                                         .address = inet::IpAddress::v4({192, 0, 2, 1}),
+                                         .protocol = IPPROTO_TCP,
+                                         .port = 443,
+                                         .lifetime = 60s});
     audited.recorder.write();
     CHECK(audited.file.events("admit").size() == 1);
   }
@@ -211,8 +211,8 @@ TEST_SUITE("gate/recorder") {
     CHECK(audited.lines().size() > 20);
     CHECK(audited.recorder.asks_for_file(audited.now));
     CHECK_FALSE(audited.recorder.asks_for_file(audited.now));
-    CHECK_FALSE(audited.recorder.asks_for_file(audited.now + limits::audit_patience - 1ms));
-    CHECK(audited.recorder.asks_for_file(audited.now + limits::audit_patience));
+    CHECK_FALSE(audited.recorder.asks_for_file(audited.now + limits::audit_file_retry - 1ms));
+    CHECK(audited.recorder.asks_for_file(audited.now + limits::audit_file_retry));
   }
 
   TEST_CASE("continues in a new file: earlier events are in the old one, and it may ask again at once") {
