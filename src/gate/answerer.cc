@@ -63,7 +63,7 @@ bool Answerer::Less::operator()(const dns::Question& a, const dns::Question& b) 
 }
 
 Answerer::Answerer(Dependencies dependencies, Terms terms, SendFn send_answer)
-    : dependencies_(dependencies),
+    : dependencies_(std::move(dependencies)),
       terms_(terms),
       send_answer_(std::move(send_answer)),
       key_(random_key()),

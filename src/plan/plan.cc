@@ -87,7 +87,8 @@ Agent plan_agent(const config::Config& config, std::vector<std::string> command,
                  const telemetry::Telemetry& telemetry) {
   Agent agent{.command = std::move(command), .identity = std::move(machine.identity), .grace = config.grace};
   if (agent.command.empty()) agent.command = {"claude"};
-  agent.workdir = config.workdir.empty() ? std::move(machine.current_directory) : config.workdir;
+  agent.workdir = config.workdir;
+  if (agent.workdir.empty()) agent.workdir = std::move(machine.current_directory);
   agent.environment = make_agent_environment(config, agent.identity, telemetry);
   if (!config.auth_hook.empty()) agent.auth_hook = AuthHook{config.auth_hook, config.auth_hook_timeout};
   const bool runs_claude = base_name(agent.command.front()) == "claude";
