@@ -55,7 +55,10 @@ class FakeKernel final : public nft::AdmissionSet {
       admitted_[{each.address, each.protocol, each.port}] = now_ + each.lifetime;
     return {};
   }
-  Result<> revoke(std::span<const nft::Admission>) override { return {}; }
+  Result<> revoke(std::span<const nft::Admission> admissions) override {
+    for (const auto& each : admissions) admitted_.erase({each.address, each.protocol, each.port});
+    return {};
+  }
 
   // As another process does that flushes the table.
   void flush() { admitted_.clear(); }
