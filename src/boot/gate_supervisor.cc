@@ -15,7 +15,6 @@
 #include "ostiary/nft/table.h"
 #include "ostiary/plan/gate_plan.h"
 #include "ostiary/state/files.h"
-#include "recent.h"
 #include "tracking_probe.h"
 
 namespace ostiary::boot {
@@ -26,19 +25,10 @@ using std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 namespace limits {
-constexpr auto window = 1min;
-constexpr size_t max_deaths = 8;  // within the window
 constexpr milliseconds to_begin = 5s;
 constexpr milliseconds to_end = 1s;
-constexpr milliseconds longest_pause = 2s;
-static_assert(to_end < to_begin && longest_pause < window);
+static_assert(to_end < to_begin);
 }  // namespace limits
-
-// The first restart is at once; each further one within the window waits twice as long.
-milliseconds pause_before_restart(size_t deaths) {
-  if (deaths <= 1) return 0ms;
-  return std::min(limits::longest_pause, 10ms * (1 << std::min<size_t>(deaths - 2, 16)));
-}
 
 enum class Readable : uint8_t { neither, first, second };
 
@@ -243,7 +233,7 @@ Result<> GateSupervisor::look() {
   restart_.reset();
   if (TRY(start()) == Start::ended) return {};  // a death like others, which SIGCHLD tells
   tell(audit::GateRestarted{.process = static_cast<uint32_t>(gate_->pid()),
-                            .attempt = static_cast<uint32_t>(deaths_.size())});
+                            .attempt = static_cast<uint32_t>(deaths_.count())});
   log::warn("the gate is back");
   return {};
 }
@@ -276,10 +266,12 @@ Result<> GateSupervisor::on_end(int wait_status) {
             ": nothing new resolves until it is back");
   gate_.reset();
   watch_descriptors();
-  const size_t deaths = note(deaths_, steady_clock::now());
-  if (deaths > limits::max_deaths)
-    return fail(Exit::unavailable, "the gate ended " + std::to_string(deaths) + " times within a minute");
-  restart_ = steady_clock::now() + pause_before_restart(deaths);
+  const auto now = steady_clock::now();
+  deaths_.note(now);
+  if (deaths_.too_many())
+    return fail(Exit::unavailable,
+                "the gate ended " + std::to_string(deaths_.count()) + " times within a minute");
+  restart_ = now + pause_before_restart(deaths_.count());
   return {};
 }
 

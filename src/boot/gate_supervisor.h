@@ -5,8 +5,6 @@
 // - Rules that somebody else changed are put back; where that fails, or goes on and on, the agent is ended.
 #pragma once
 
-#include <chrono>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +20,7 @@
 #include "ostiary/net/resolver_file.h"
 #include "ostiary/plan/plan.h"
 #include "ostiary/selftest/selftest.h"
+#include "recent.h"
 #include "rules_after.h"
 #include "rules_guard.h"
 
@@ -67,8 +66,6 @@ class GateSupervisor final : public keeper::Helper {
   Result<> on_end(int wait_status) override;
 
  private:
-  using Time = std::chrono::steady_clock::time_point;
-
   GateSupervisor(const plan::Plan& plan, audit::Journal& journal, net::ResolverFile resolver,
                  gate::Setup setup, RulesGuard rules);
   Result<> probe_connection_tracking();
@@ -97,7 +94,7 @@ class GateSupervisor final : public keeper::Helper {
   std::vector<inet::IpAddress> admitted_;  // in phase 1
   uint32_t resolved_ = 0;
   event::Deadline restart_;
-  std::deque<Time> deaths_;  // of the last minute
+  RecentEvents deaths_{max_deaths};
 };
 
 }  // namespace ostiary::boot

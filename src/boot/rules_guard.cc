@@ -4,14 +4,8 @@
 
 #include "ostiary/base/log.h"
 #include "ostiary/nft/flows.h"
-#include "recent.h"
 
 namespace ostiary::boot {
-namespace {
-
-constexpr size_t max_repairs = 16;  // within a minute
-
-}  // namespace
 
 RulesGuard::RulesGuard(nft::Ruleset ruleset, nft::Table table, nft::Watch watch, net::RouteWatch routes)
     : ruleset_(std::move(ruleset)),
@@ -91,7 +85,8 @@ Result<> RulesGuard::put_back(Time now, const std::function<void()>& restore) {
   // The agent may have opened flows while the rules were missing. In user scope the rules mark its flows
   // themselves.
   if (!ruleset_.only_user) TRY(nft::settle_flows(ruleset_));
-  if (note(repairs_, now) <= max_repairs) return {};
+  repairs_.note(now);
+  if (!repairs_.too_many()) return {};
   return fail(Exit::unavailable, "another process keeps changing the rules");
 }
 

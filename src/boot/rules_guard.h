@@ -7,7 +7,6 @@
 
 #include <array>
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "ostiary/nft/ruleset.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/nft/watch.h"
+#include "recent.h"
 
 namespace ostiary::boot {
 
@@ -58,7 +58,7 @@ class RulesGuard {
   nft::Table table_;
   nft::Watch watch_;
   net::RouteWatch routes_;
-  std::deque<Time> repairs_;  // of the last minute
+  RecentEvents repairs_{max_repairs};
 };
 
 }  // namespace ostiary::boot
