@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -35,38 +36,53 @@ constexpr uint32_t states(std::initializer_list<int> numbers) {
   return mask;
 }
 
-// The states in which a connection can have data to send: not SYN_RECV, FIN_WAIT2 or TIME_WAIT.
-constexpr uint32_t may_send =
-    states({TCP_ESTABLISHED, TCP_SYN_SENT, TCP_FIN_WAIT1, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING});
 constexpr uint32_t closing = states({TCP_FIN_WAIT1, TCP_LAST_ACK, TCP_CLOSING});
+// The states in which a connection can have data to send.
+constexpr uint32_t may_send = closing | states({TCP_ESTABLISHED, TCP_SYN_SENT, TCP_CLOSE_WAIT});
+// The states that a connection without a process ends in. It has nothing to send.
+constexpr uint32_t finished = states({TCP_FIN_WAIT2, TCP_TIME_WAIT});
+
+bool is_in(uint32_t states, const inet_diag_msg& connection) {
+  return (states & 1U << unsigned{connection.idiag_state}) != 0;
+}
 
 inet_diag_req_v2 about_tcp(uint8_t family) {
   inet_diag_req_v2 request{};
   request.sdiag_family = family;
   request.sdiag_protocol = IPPROTO_TCP;
-  request.idiag_states = may_send;
+  request.idiag_states = may_send | finished;
   return request;
 }
 
-Result<std::vector<inet_diag_msg>> list_connections(netlink::Socket& socket, uint8_t family) {
-  std::vector<inet_diag_msg> connections;
-  TRY(dump(socket, {SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, about_tcp(family)}, module,
-           [&connections](std::span<const uint8_t> message) -> Result<> {
-             inet_diag_msg connection{};
-             if (message.size() < sizeof connection) return malformed(module);
-             std::memcpy(&connection, message.data(), sizeof connection);
-             connections.push_back(connection);
-             return {};
-           }));
-  return connections;
+Result<> list_connections(netlink::Socket& socket, uint8_t family, std::vector<inet_diag_msg>& connections) {
+  return dump(socket, {SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, about_tcp(family)}, module,
+              [&connections](std::span<const uint8_t> message) -> Result<> {
+                inet_diag_msg connection{};
+                if (message.size() < sizeof connection) return malformed(module);
+                std::memcpy(&connection, message.data(), sizeof connection);
+                connections.push_back(connection);
+                return {};
+              });
 }
 
-// Whether the connection is destroyed, or gone already.
-Result<bool> destroy(netlink::Socket& socket, const inet_diag_msg& connection) {
+enum class Destroyed : uint8_t { no, yes };
+
+Result<Destroyed> destroy(netlink::Socket& socket, const inet_diag_msg& connection) {
   inet_diag_req_v2 which = about_tcp(connection.idiag_family);
   which.id = connection.id;
   const int error = TRY(netlink::ask(socket, DiagRequest(SOCK_DESTROY, NLM_F_ACK, which).header()));
-  return error == 0 || error == ENOENT;
+  return error == 0 ? Destroyed::yes : Destroyed::no;
+}
+
+// The kernel looks a connection up by its addresses and ports, and two connections can have the same
+// ones if only one of them is bound to a device. A finished connection can so hide one that sends.
+Result<> destroy_what_hides(netlink::Socket& socket, const inet_diag_msg& hidden,
+                            std::span<const inet_diag_msg> connections) {
+  for (const inet_diag_msg& each : connections)
+    if (is_in(finished, each) && each.idiag_inode == 0 && each.id.idiag_sport == hidden.id.idiag_sport &&
+        each.id.idiag_dport == hidden.id.idiag_dport)
+      TRY(destroy(socket, each));
+  return {};
 }
 
 enum class Fate : uint8_t { left_alone, ended, waited_for };
@@ -75,8 +91,8 @@ Fate fate_of(const inet_diag_msg& connection, const Owners& owners) {
   const auto is_user = [&owners](uint32_t user) {
     return std::ranges::find(owners.users, user) != owners.users.end();
   };
-  const bool is_closed =
-      connection.idiag_inode == 0 && (closing & 1U << unsigned{connection.idiag_state}) != 0;
+  if (is_in(finished, connection)) return Fate::left_alone;
+  const bool is_closed = connection.idiag_inode == 0 && is_in(closing, connection);
   if (owners.scope == Owners::Scope::users) {
     if (is_user(connection.idiag_uid)) return Fate::ended;
     // Older kernels report root as the owner of a connection that has no process.
@@ -93,17 +109,26 @@ Fate fate_of(const inet_diag_msg& connection, const Owners& owners) {
   return may_be_agents && is_held ? Fate::waited_for : Fate::left_alone;
 }
 
-// One pass over all connections.
-Result<Senders> end_connections(netlink::Socket& socket, const Owners& owners) {
-  Senders left = Senders::none;
+Result<std::vector<inet_diag_msg>> list_connections(netlink::Socket& socket) {
+  std::vector<inet_diag_msg> connections;
   for (const uint8_t family : {uint8_t{AF_INET}, uint8_t{AF_INET6}})
-    for (const inet_diag_msg& each : TRY(list_connections(socket, family))) {
-      const Fate fate = fate_of(each, owners);
-      if (fate == Fate::left_alone) continue;
-      const bool done = fate == Fate::ended && TRY(destroy(socket, each));
-      if (!done) left = Senders::some;
-    }
-  return left;
+    TRY(list_connections(socket, family, connections));
+  return connections;
+}
+
+// One pass over all connections. Senders::none: the kernel lists none that could send. A connection
+// that this pass has destroyed counts as one, because only the next list proves that it is gone.
+Result<Senders> end_connections(netlink::Socket& socket, const Owners& owners) {
+  Senders listed = Senders::none;
+  const std::vector<inet_diag_msg> connections = TRY(list_connections(socket));
+  for (const inet_diag_msg& each : connections) {
+    const Fate fate = fate_of(each, owners);
+    if (fate == Fate::left_alone) continue;
+    listed = Senders::some;
+    if (fate == Fate::ended && TRY(destroy(socket, each)) == Destroyed::no)
+      TRY(destroy_what_hides(socket, each, connections));
+  }
+  return listed;
 }
 
 }  // namespace
@@ -111,8 +136,8 @@ Result<Senders> end_connections(netlink::Socket& socket, const Owners& owners) {
 Result<Senders> end_closed_connections(const Owners& owners) {
   netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::socket_diagnosis));
   for (const auto deadline = steady_clock::now() + limits::max_wait;;) {
-    const Senders left = TRY(end_connections(socket, owners));
-    if (left == Senders::none || steady_clock::now() >= deadline) return left;
+    const Senders listed = TRY(end_connections(socket, owners));
+    if (listed == Senders::none || steady_clock::now() >= deadline) return listed;
     ::usleep(static_cast<useconds_t>(std::chrono::microseconds(limits::retry_interval).count()));
   }
 }

@@ -24,6 +24,27 @@ socket.send_fds(a, [b'x'], [b.fileno()])
 a.close(); b.close(); s.close()
 """
 
+# A second connection between the same addresses and ports: the kernel allows it if only one of the
+# two is bound to a device. It completes and is closed, and the kernel then finds it first.
+SHADOWED = """
+def connect(address):
+    s = socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(('', 16000))
+    s.settimeout(5)
+    s.connect((address, 53))
+    return s
+
+first = connect({address!r})
+first.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b'eth0')
+first.send(b'secret' * 1000)
+first.close()
+second = connect({second!r})
+second.shutdown(socket.SHUT_WR)
+assert second.recv(1) == b''
+second.close()
+"""
+
 
 @pytest.fixture
 def container(new_container):
@@ -37,10 +58,12 @@ def scope(request, who):
     return request.param
 
 
-def packets_after(internet, container, who, flags, script):
+def packets_after(internet, container, who, flags, script, mapped=False):
     agent = container.start_agent(*flags, who=who, pid_1=False)
     for family in (4, 6):
-        outcome = agent.python(script.format(address=UNLISTED[family]))
+        address = UNLISTED[family]
+        second = "::ffff:" + address if family == 4 and mapped else address
+        outcome = agent.python(script.format(address=address, second=second))
         assert outcome["reached"], outcome
     agent.session.close_stdin()
     ended = agent.session.wait()
@@ -57,6 +80,11 @@ def test_a_closed_socket_sends_nothing(internet, container, who, scope):
 
 def test_a_socket_in_flight_between_other_sockets_sends_nothing(internet, container, who, scope):
     assert packets_after(internet, container, who, scope, TO_THE_GATE + IN_FLIGHT) == []
+
+
+@pytest.mark.parametrize("mapped", [False, True], ids=["same-family", "mapped"])
+def test_a_closed_socket_with_the_addresses_of_another_sends_nothing(internet, container, who, scope, mapped):
+    assert packets_after(internet, container, who, scope, SHADOWED, mapped) == []
 
 
 def test_a_socket_that_was_passed_to_another_process_sends_nothing_past_the_rules(container, who):
