@@ -59,10 +59,10 @@ bool is_echo_reply(const Observation& observation) {
          observation.icmp_type == (is_ipv4(observation) ? 0 : 129);
 }
 
-// The kernel's reply for a closed connection, or to a segment without a connection.
-bool is_reply_for_closed_connection(const Observation& observation) {
+// The kernel resets a connection that it no longer has.
+bool is_reset(const Observation& observation) {
   return observation.protocol == IPPROTO_TCP && observation.tcp_without_data &&
-         (observation.tcp_flags & syn) == 0;
+         (observation.tcp_flags & rst) != 0;
 }
 
 std::string name_of(uint8_t protocol) {
@@ -177,7 +177,7 @@ Verdict Judge::judge(const Observation& observation, Phase phase) const {
   const bool at_the_end = phase == Phase::ending || phase == Phase::ended;
   const bool without_owner = phase == Phase::ended || (scope_ == Scope::user && phase != Phase::hunting);
   if (is_permitted(observation) || (at_the_end && is_group_report(observation)) ||
-      (without_owner && is_reply_for_closed_connection(observation))) {
+      (without_owner && is_reset(observation))) {
     const bool admitted = observation.seed && is_allowed(observation.destination);
     return {admitted ? Verdict::Kind::admitted : Verdict::Kind::fine, {}};
   }
