@@ -65,6 +65,13 @@ bool is_reset(const Observation& observation) {
          (observation.tcp_flags & rst) != 0;
 }
 
+// A connection has no user any more when its process has closed it, so the rules for one user do not
+// apply to what the kernel sends for it.
+bool is_for_closed_connection(const Observation& observation) {
+  return observation.protocol == IPPROTO_TCP && observation.tcp_without_data &&
+         (observation.tcp_flags & syn) == 0;
+}
+
 std::string name_of(uint8_t protocol) {
   switch (protocol) {
     case IPPROTO_ICMP:
@@ -175,9 +182,10 @@ std::string Judge::class_of(const Observation& observation) const {
 
 Verdict Judge::judge(const Observation& observation, Phase phase) const {
   const bool at_the_end = phase == Phase::ending || phase == Phase::ended;
-  const bool without_owner = phase == Phase::ended || (scope_ == Scope::user && phase != Phase::hunting);
+  const bool was_flushed = phase == Phase::flushed || phase == Phase::ending;
   if (is_permitted(observation) || (at_the_end && is_group_report(observation)) ||
-      (without_owner && is_reset(observation))) {
+      (phase == Phase::ended && is_reset(observation)) ||
+      (scope_ == Scope::user && was_flushed && is_for_closed_connection(observation))) {
     const bool admitted = observation.seed && is_allowed(observation.destination);
     return {admitted ? Verdict::Kind::admitted : Verdict::Kind::fine, {}};
   }
