@@ -92,8 +92,17 @@ void add_forged_arrival(Json& out) {
   out.push_back(rule(chain, {no_route_back, go(forged)}));
 }
 
+// The gate's listeners answer a forged source that connected while the rules were missing. The
+// kernel repeats a SYN-ACK for a minute.
+void add_answers_of_listeners(Json& out, const Ruleset& ruleset) {
+  for (const Json& from_loopback : {is(field("ip", "saddr"), "127.0.0.1"), is(field("ip6", "saddr"), "::1")})
+    out.push_back(rule("wire", {is_not(meta("oifname"), "lo"), from_loopback, tcp_or_udp(),
+                                is(field("th", "sport"), ruleset.gate_port), go(stray)}));
+}
+
 void add_wire(Json& out, const Ruleset& ruleset) {
   out.push_back(base_chain("wire", "filter", "postrouting", filter_priority, "accept"));
+  if (ruleset.only_user) add_answers_of_listeners(out, ruleset);
   accept_other_users(out, ruleset, "wire");
   // A packet over lo reaches this host, whatever its header says. In user scope the service may be
   // another user's, so the header must name this host.

@@ -109,6 +109,20 @@ TEST_SUITE("nft/rules/container/wire") {
 }
 
 TEST_SUITE("nft/rules/user/wire") {
+  TEST_CASE("the gate's listeners answer nobody outside; other services do") {
+    if (!can_make_hosts_as_real_root()) return;
+    FilteredHost host(user_rules());
+    host.runs(routes_loopback_addresses);
+    for (const Addresses& at : both_families)
+      for (const Sender& sender : {root, the_gate}) {
+        CHECK(host.sends(sender, tcp({at.loopback, the_gates_port}, {at.unlisted, 9})) == "stray");
+        CHECK(host.sends(sender, udp({at.loopback, the_gates_port}, {at.unlisted, 9})) == "stray");
+        CHECK(host.sends(sender, udp({at.loopback, the_gates_port}, {at.loopback, 9})) == "stays");
+        CHECK(host.sends(sender, udp({at.own, the_gates_port}, {at.unlisted, 9})) == "leaves");
+        CHECK(host.sends(sender, udp({at.loopback, 8081}, {at.unlisted, the_gates_port})) == "leaves");
+      }
+  }
+
   TEST_CASE("over IPv4 the agent's packet takes its destination's route; another user's need not") {
     if (!can_make_hosts_as_real_root()) return;
     FilteredHost host(user_rules());
