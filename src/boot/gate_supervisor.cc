@@ -80,7 +80,7 @@ Result<std::unique_ptr<GateSupervisor>> GateSupervisor::open(const plan::Plan& p
 Result<> GateSupervisor::probe_connection_tracking() {
   const nft::Tracking tracking = TRY(probe_tracking(*listeners_, plan_.agent.identity));
   if (tracking == nft::Tracking::both_families) return {};
-  if (plan_.enclosure.scope == config::Scope::user)
+  if (plan_.enclosure.scope.needs_ipv6_tracking)
     return fail(Exit::unavailable,
                 "--scope user: the kernel does not track IPv6 connections, so that the agent's could not be "
                 "told from those of others: hold the whole container, or switch IPv6 off");
@@ -97,8 +97,7 @@ Result<> GateSupervisor::listen_directly() {
   const auto is_at_the_gates_address = [](const upstream::Server& server) {
     return plan::is_gates(server.address);
   };
-  if (plan_.enclosure.scope != config::Scope::container ||
-      std::ranges::any_of(setup_.upstreams, is_at_the_gates_address))
+  if (!plan_.enclosure.scope.owns_resolver || std::ranges::any_of(setup_.upstreams, is_at_the_gates_address))
     return {};
   if (const Result<> opened = gate::open_direct(*listeners_); !opened) {
     log::debug("phase 1: the redirect alone serves: " + opened.error().message);
@@ -117,7 +116,7 @@ Result<> GateSupervisor::open_what_the_plan_names(const event::Signals& requests
   if (TRY(start()) == Start::ended) return fail(Exit::unavailable, "the gate ended before it began");
   TRY(await_plan(requests));
   // Beside others it is theirs as well; the redirect serves the agent alone.
-  const bool ours = plan_.enclosure.scope == config::Scope::container;
+  const bool ours = plan_.enclosure.scope.owns_resolver;
   if (const Result<> pointed = ours ? resolver_.point_at_gate() : Result<>{}; !pointed) {
     if (rules_.ruleset().tracking == nft::Tracking::ipv4_only)
       log::warn("phase 1: resolv.conf stays as it is, and an IPv6 resolver in it is denied: " +

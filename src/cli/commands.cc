@@ -16,7 +16,6 @@
 #include "ostiary/base/quote.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/boot/boot.h"
-#include "ostiary/boot/inherited_sockets.h"
 #include "ostiary/boot/preflight.h"
 #include "ostiary/config/secrets.h"
 #include "ostiary/confine/confine.h"
@@ -27,6 +26,7 @@
 #include "ostiary/plan/print.h"
 #include "ostiary/platform/host_facts.h"
 #include "ostiary/policy/presets.h"
+#include "ostiary/scope/inherited_sockets.h"
 #include "ostiary/state/files.h"
 #include "ostiary/state/instance_lock.h"
 #include "ostiary/state/session.h"
@@ -205,7 +205,7 @@ Result<int> execute_exec(Exec exec, const config::Environment& caller) {
                                  .environment = session.environment.entries(),
                                  .directory = session.workdir};
   TRY(boot::look_for_program(command.arguments.front(), session.environment.get("PATH"), session.workdir));
-  TRY(boot::check_inherited_sockets(boot::Inheritable::no_socket));
+  TRY(scope::check_inherited_sockets(scope::Inheritable::no_socket));
   // First writes the note, then checks again for a running boot. A boot that ends first removes its
   // session, then checks for the note. So at least one of the two notices the other.
   if (!session.network.empty()) TRY(nft::mark_joined());

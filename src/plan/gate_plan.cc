@@ -78,7 +78,7 @@ nft::Ruleset make_ruleset(const Plan& plan, const std::vector<upstream::Server>&
   ruleset.gate_port = gate::port;
   ruleset.log_group = log_group;
   ruleset.agent_user = plan.agent.identity.uid;
-  if (plan.enclosure.scope == config::Scope::user) ruleset.only_user = plan.agent.identity.uid;
+  ruleset.only_user = plan.enclosure.scope.only_user(plan.agent.identity.uid);
   ruleset.closed_resolvers = closed_resolvers(servers);
   ruleset.addresses = outbound(plan);
   ruleset.inbound = inbound(plan);

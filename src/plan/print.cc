@@ -143,8 +143,8 @@ void print_phase_1(Out& out, const Plan& plan) {
   if (plan.gate)
     line(out, "  holds        an address for {} s or its TTL, whichever is longer",
          plan.enclosure.hold.count());
-  if (plan.enclosure.scope == config::Scope::user)
-    line(out, "  scope        user {} alone: nobody else is touched", plan.agent.identity.uid);
+  if (const auto user = plan.enclosure.scope.only_user(plan.agent.identity.uid))
+    line(out, "  scope        user {} alone: nobody else is touched", *user);
   for (const policy::Rule& rule : rules_of(plan))
     line(out, "  opens        {}{}   ({})", text(rule), extras(rule), escape_controls(rule.reason));
   for (const policy::Rule& rule : plan.enclosure.inbound)
@@ -190,7 +190,7 @@ std::string plan_as_json(const Plan& plan) {
                   {"settings", settings_json(plan)},
                   {"agent", agent_json(plan)},
                   {"gate", plan.gate ? "on" : "off"},
-                  {"scope", config::text(plan.enclosure.scope)},
+                  {"scope", plan.enclosure.scope.name},
                   {"telemetry", telemetry_json(plan.telemetry)},
                   {"rules", rules_json(plan)},
                   {"upstreams", upstreams_json(plan)},

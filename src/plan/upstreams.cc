@@ -29,8 +29,8 @@ PlannedUpstream planned(const net::Nameserver& server, std::string source) {
 
 // Where the rules hold all, a resolver of this host cannot be the upstream: the rules bring its own questions
 // to the gate, and the agent could answer in its place. Docker's asks from outside.
-bool can_ask(config::Scope scope, const inet::IpAddress& address) {
-  return scope == config::Scope::user || upstream::is_dockers(address) || !is_of_this_host(address);
+bool can_ask(const scope::Scope& scope, const inet::IpAddress& address) {
+  return scope.can_ask_this_host || upstream::is_dockers(address) || !is_of_this_host(address);
 }
 
 }  // namespace
@@ -86,7 +86,7 @@ bool is_of_this_host(const inet::IpAddress& address) {
   return inet::SocketAddress::local(socket) == address;
 }
 
-Result<Askable> choose_upstreams(std::span<const PlannedUpstream> servers, config::Scope scope) {
+Result<Askable> choose_upstreams(std::span<const PlannedUpstream> servers, const scope::Scope& scope) {
   if (servers.empty())
     return fail(Exit::configuration,
                 std::string(net::resolver_path) +

@@ -9,6 +9,7 @@
 #include "ostiary/base/result.h"
 #include "ostiary/config/config.h"
 #include "ostiary/config/settings.h"
+#include "ostiary/scope/scope.h"
 #include "ostiary/upstream/server.h"
 
 namespace ostiary::plan {
@@ -39,6 +40,6 @@ struct Askable {
   std::vector<upstream::Server> servers;
   std::vector<std::string> refused;
 };
-Result<Askable> choose_upstreams(std::span<const PlannedUpstream> servers, config::Scope scope);
+Result<Askable> choose_upstreams(std::span<const PlannedUpstream> servers, const scope::Scope& scope);
 
 }  // namespace ostiary::plan

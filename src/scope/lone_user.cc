@@ -1,4 +1,4 @@
-#include "user_scope_check.h"
+#include "lone_user.h"
 
 #include <algorithm>
 #include <charconv>
@@ -12,7 +12,7 @@
 #include "ostiary/base/escape.h"
 #include "ostiary/base/read_file.h"
 
-namespace ostiary::boot {
+namespace ostiary::scope {
 namespace {
 
 using Directory = std::unique_ptr<DIR, CDelete<closedir>>;
@@ -68,4 +68,4 @@ Result<> check_lone_user(const confine::Identity& identity) {
   return {};
 }
 
-}  // namespace ostiary::boot
+}  // namespace ostiary::scope

@@ -1,4 +1,4 @@
-#include "ostiary/boot/inherited_sockets.h"
+#include "ostiary/scope/inherited_sockets.h"
 
 #include <array>
 #include <string>
@@ -10,7 +10,7 @@
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/net/network_namespace.h"
 
-namespace ostiary::boot {
+namespace ostiary::scope {
 namespace {
 
 // A socket whose network the kernel does not show us is another user namespace's.
@@ -44,4 +44,4 @@ Result<> check_inherited_sockets(Inheritable inheritable) {
   return {};
 }
 
-}  // namespace ostiary::boot
+}  // namespace ostiary::scope

@@ -1,4 +1,4 @@
-// boot/inherited_sockets.h: network sockets that the agent is to inherit as standard input, output or error.
+// scope/inherited_sockets.h: network sockets that the agent is to inherit as standard input, output or error.
 // The rules are those of one network namespace, and with --scope user they know a packet by who made its
 // socket. What another one made, or belongs to another network, could be aimed elsewhere past them.
 #pragma once
@@ -7,7 +7,7 @@
 
 #include "ostiary/base/result.h"
 
-namespace ostiary::boot {
+namespace ostiary::scope {
 
 enum class Inheritable : uint8_t {
   no_socket,               // but Unix sockets
@@ -16,4 +16,4 @@ enum class Inheritable : uint8_t {
 
 Result<> check_inherited_sockets(Inheritable inheritable);
 
-}  // namespace ostiary::boot
+}  // namespace ostiary::scope
