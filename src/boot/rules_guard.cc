@@ -31,7 +31,7 @@ Result<> RulesGuard::load() {
 // Flows that began under the rules of an earlier boot, or without rules, are not trusted.
 Result<> RulesGuard::load_first() {
   if (Result<> loaded = load(); !loaded) {
-    if (ruleset_.only_user) return loaded;
+    if (!ruleset_.holds_everybody()) return loaded;
     ruleset_.zones = nft::Zones::unsupported;
     if (!load()) return loaded;
     log::warn(
@@ -84,7 +84,7 @@ Result<> RulesGuard::put_back(Time now, const std::function<void()>& restore) {
   restore();
   // The agent may have opened flows while the rules were missing. In user scope the rules mark its flows
   // themselves.
-  if (!ruleset_.only_user) TRY(nft::settle_flows(ruleset_));
+  if (ruleset_.holds_everybody()) TRY(nft::settle_flows(ruleset_));
   repairs_.note(now);
   if (!repairs_.too_many()) return {};
   return fail(Exit::unavailable, "another process keeps changing the rules");
