@@ -13,7 +13,6 @@
 #include "ostiary/net/interfaces.h"
 #include "ostiary/net/routes.h"
 #include "ostiary/nft/table.h"
-#include "ostiary/plan/gate_plan.h"
 #include "ostiary/state/files.h"
 #include "tracking_probe.h"
 
@@ -43,11 +42,12 @@ Readable wait_for(int first, int second, milliseconds limit) {
 }  // namespace
 
 GateSupervisor::GateSupervisor(const plan::Plan& plan, audit::Journal& journal, net::ResolverFile resolver,
-                               gate::Setup setup, RulesGuard rules)
+                               plan::GatePlan gate, RulesGuard rules)
     : plan_(plan),
       journal_(journal),
       resolver_(std::move(resolver)),
-      setup_(std::move(setup)),
+      setup_(std::move(gate.setup)),
+      local_upstreams_(std::move(gate.local_upstreams)),
       rules_(std::move(rules)) {}
 
 // ---- phase 1
@@ -57,16 +57,17 @@ Result<std::unique_ptr<GateSupervisor>> GateSupervisor::open(const plan::Plan& p
                                                              Remaining earlier) {
   TRY(net::bring_loopback_up());
   auto resolver = TRY(net::ResolverFile::read(net::resolver_path));
-  plan::GatePlan gate = TRY(plan::make_gate_plan(plan, TRY(net::read_reach())));
+  auto routes = TRY(net::RouteWatch::open());
+  plan::GatePlan gate = TRY(plan::make_gate_plan(plan, TRY(net::read_routes())));
   for (const std::string& server : gate.not_asked) log::warn(server + ": it is not asked");
   for (const upstream::Server& server : gate.setup.upstreams) log::debug("phase 1: asks " + text(server));
   gate.setup.audit_bound = journal.bound();
   const bool ends_with_us = ::getpid() == 1 && earlier == Remaining::none;
   auto rules = TRY(RulesGuard::deny_everything(
-      std::move(gate.ruleset),
+      std::move(gate.ruleset), std::move(routes),
       ends_with_us ? nft::Lifetime::ends_with_the_keeper : nft::Lifetime::may_outlive_the_keeper));
   std::unique_ptr<GateSupervisor> supervisor(
-      new GateSupervisor(plan, journal, std::move(resolver), std::move(gate.setup), std::move(rules)));
+      new GateSupervisor(plan, journal, std::move(resolver), std::move(gate), std::move(rules)));
   if (Result<> opened = supervisor->open_what_the_plan_names(requests); !opened) {
     if (plan.enclosure.network == net::NamespaceKind::machine && earlier == Remaining::none) {
       supervisor->close();
@@ -189,14 +190,11 @@ selftest::Targets GateSupervisor::targets() const {
                            .protocol = protocol,
                            .first_port = 0,
                            .last_port = UINT16_MAX});
-  std::vector<selftest::AddressPort> local_upstreams;
-  for (const upstream::Server& server : setup_.upstreams)
-    if (plan::is_of_this_host(server.address)) local_upstreams.push_back({server.address, server.port});
   return {.gate_port = gate::port,
           .gate_mark = plan::gate_mark,
           .gate_pid = process(),
           .permitted = std::move(permitted),
-          .local_upstreams = std::move(local_upstreams),
+          .local_upstreams = local_upstreams_,
           .allowed_sockets = plan_.enclosure.allowed_sockets,
           .root_only_file = std::string(state::state_directory) + "/" + state::otel_env_name};
 }

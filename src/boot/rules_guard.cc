@@ -13,12 +13,11 @@ RulesGuard::RulesGuard(nft::Ruleset ruleset, nft::Table table, nft::Watch watch,
       watch_(std::move(watch)),
       routes_(std::move(routes)) {}
 
-Result<RulesGuard> RulesGuard::deny_everything(nft::Ruleset ruleset, nft::Lifetime lifetime) {
+Result<RulesGuard> RulesGuard::deny_everything(nft::Ruleset ruleset, net::RouteWatch routes,
+                                               nft::Lifetime lifetime) {
   auto table = TRY(nft::Table::open());
   table.set_lifetime(lifetime);
   auto watch = TRY(nft::Watch::open(table));
-  auto routes = TRY(net::RouteWatch::open());
-  ruleset.routes = TRY(net::read_routed_networks());
   RulesGuard guard(std::move(ruleset), std::move(table), std::move(watch), std::move(routes));
   TRY(guard.load_first());
   return guard;

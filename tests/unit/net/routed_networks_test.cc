@@ -1,11 +1,10 @@
-#include "ostiary/net/routed_networks.h"
-
 #include <algorithm>
 
 #include <doctest/doctest.h>
 #include <net/if.h>
 
 #include "net/hosts.h"
+#include "ostiary/net/routes.h"
 
 using namespace ostiary;
 using namespace ostiary::net;
@@ -50,6 +49,7 @@ TEST_SUITE("net/routed_networks") {
                                 routed(one, "203.0.113.128/25")};
     std::ranges::sort(expected);
     CHECK(*read_routed_networks() == expected);
+    CHECK(read_routes()->networks == expected);
     run("ip route add default dev wire1");
     CHECK(std::ranges::count(*read_routed_networks(), routed(one, "0.0.0.0/0")) == 1);
   }

@@ -13,7 +13,7 @@ TEST_SUITE("net/routes") {
     if (!can_make_hosts()) return;
     const Host host;
     const On on(host);
-    CHECK(*read_reach() == Reachable{Reach::none, Reach::none});
+    CHECK(read_routes()->reach == Reachable{Reach::none, Reach::none});
   }
 
   TEST_CASE("each family is judged by its own routes and addresses") {
@@ -22,19 +22,19 @@ TEST_SUITE("net/routes") {
     const On on(host);
     run("ip link add wire0 type veth peer name wire1 && ip link set wire0 up && ip link set wire1 up");
     run("ip addr add 192.0.2.1/24 dev wire0");
-    CHECK(*read_reach() == Reachable{Reach::local, Reach::none});
+    CHECK(read_routes()->reach == Reachable{Reach::local, Reach::none});
     run("ip route add default via 192.0.2.2");
-    CHECK(*read_reach() == Reachable{Reach::global, Reach::none});
+    CHECK(read_routes()->reach == Reachable{Reach::global, Reach::none});
     run("ip -6 route add default via fe80::1 dev wire0");
-    CHECK(*read_reach() == Reachable{Reach::global, Reach::none});  // a route, but no source address
+    CHECK(read_routes()->reach == Reachable{Reach::global, Reach::none});  // a route, but no source address
     run("ip addr add 2001:db8::1/64 dev wire0 nodad");
-    CHECK(*read_reach() == Reachable{Reach::global, Reach::global});
+    CHECK(read_routes()->reach == Reachable{Reach::global, Reach::global});
     run("ip route del default && ip -6 route del default");
-    CHECK(*read_reach() == Reachable{Reach::local, Reach::local});
+    CHECK(read_routes()->reach == Reachable{Reach::local, Reach::local});
     run("ip -6 route add unreachable default && ip route add unreachable default");
-    CHECK(*read_reach() == Reachable{Reach::local, Reach::local});
+    CHECK(read_routes()->reach == Reachable{Reach::local, Reach::local});
     run("ip -6 route add 2000::/3 via 2001:db8::2");
-    CHECK(read_reach()->ipv6 == Reach::global);
+    CHECK(read_routes()->reach.ipv6 == Reach::global);
   }
 }
 
