@@ -22,6 +22,7 @@
 #include "ostiary/net/network_namespace.h"
 #include "ostiary/net/resolver_file.h"
 #include "ostiary/nft/earlier.h"
+#include "ostiary/plan/gate_plan.h"
 #include "ostiary/plan/plan.h"
 #include "ostiary/plan/print.h"
 #include "ostiary/platform/host_facts.h"
@@ -154,21 +155,23 @@ Result<int> execute_run(Run run, char** environ) {
   return status;
 }
 
-// Warns about the servers of the plan that a boot in this network would not ask.
-void add_upstream_warnings(plan::Plan& plan) {
-  if (!plan.gate || plan.gate->upstreams.empty()) return;
-  const auto askable = plan::choose_upstreams(plan.gate->upstreams, plan.enclosure.scope);
-  if (!askable) plan.warnings.push_back("a boot would end with status 78: " + askable.error().message);
-  if (askable)
-    for (const std::string& refused : askable->refused)
-      plan.warnings.push_back(refused + ": it is not asked");
+// What a boot in this network would load; nothing if the gate is off. The routes are left out: the plan is
+// the same wherever it is made. Warns about the servers that the boot would not ask.
+Result<std::optional<nft::Ruleset>> preview_ruleset(plan::Plan& plan) {
+  if (!plan.gate) return std::nullopt;
+  auto gate = plan::make_gate_plan(plan, net::RoutingTable{});
+  if (!gate && !plan.gate->upstreams.empty())
+    plan.warnings.push_back("a boot would end with status 78: " + gate.error().message);
+  if (!gate) return std::unexpected(std::move(gate).error());
+  for (const std::string& refused : gate->not_asked) plan.warnings.push_back(refused + ": it is not asked");
+  return std::move(gate->ruleset);
 }
 
 Result<int> execute_plan(Plan request, char** environ) {
   const Form form = request.form;
   plan::Plan plan = TRY(make_plan(std::move(request), environ));
-  add_upstream_warnings(plan);
-  return print(form == Form::json ? plan::plan_as_json(plan) : plan::plan_as_text(plan));
+  const auto ruleset = preview_ruleset(plan);
+  return print(form == Form::json ? plan::plan_as_json(plan, ruleset) : plan::plan_as_text(plan));
 }
 
 // A session needs a running boot: without one there may be no rules. If a boot or its container is
