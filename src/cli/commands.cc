@@ -27,7 +27,7 @@
 #include "ostiary/plan/print.h"
 #include "ostiary/platform/host_facts.h"
 #include "ostiary/policy/presets.h"
-#include "ostiary/scope/inherited_sockets.h"
+#include "ostiary/scope/preconditions.h"
 #include "ostiary/state/files.h"
 #include "ostiary/state/instance_lock.h"
 #include "ostiary/state/session.h"

@@ -18,4 +18,7 @@ struct Ground {
 
 Result<> check_preconditions(const Scope& scope, const Ground& ground);
 
+// The part about standard input, output and error alone.
+Result<> check_inherited_sockets(Inheritable inheritable);
+
 }  // namespace ostiary::scope

@@ -10,9 +10,16 @@
 #include <string_view>
 
 #include "ostiary/config/config.h"
-#include "ostiary/scope/inherited_sockets.h"
 
 namespace ostiary::scope {
+
+// Which sockets the agent may inherit as standard input, output or error. The rules are those of one
+// network namespace, and may know a packet by who made its socket. What another process made, or
+// belongs to another network, could be aimed elsewhere past them.
+enum class Inheritable : uint8_t {
+  no_socket,               // but Unix sockets
+  sockets_of_this_network  // IP sockets of this network namespace as well
+};
 
 struct Scope {
   std::string_view name;  // as the user writes it
