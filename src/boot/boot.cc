@@ -15,8 +15,6 @@
 #include "gate_supervisor.h"
 #include "ostiary/audit/journal.h"
 #include "ostiary/base/log.h"
-#include "ostiary/base/read_file.h"
-#include "ostiary/boot/inherited_sockets.h"
 #include "ostiary/boot/preflight.h"
 #include "ostiary/claude/managed_settings.h"
 #include "ostiary/claude/prepare.h"
@@ -24,11 +22,11 @@
 #include "ostiary/net/closed_sockets.h"
 #include "ostiary/nft/earlier.h"
 #include "ostiary/nft/table.h"
+#include "ostiary/scope/preconditions.h"
 #include "ostiary/selftest/selftest.h"
 #include "ostiary/state/files.h"
 #include "ostiary/state/instance_lock.h"
 #include "rules_after.h"
-#include "user_scope_check.h"
 #include "version.h"
 
 namespace ostiary::boot {
@@ -207,29 +205,9 @@ Result<> check_open_files(const Plan& plan) {
                                      ": raise it with ulimit -n, or docker run --ulimit nofile");
 }
 
-// Refuses a boot whose rules would hold other processes than the agent's.
-Result<> check_place(const Plan& plan) {
-  if (!plan.gate) return {};
-  const bool holds_all = plan.enclosure.scope == config::Scope::container;
-  if (holds_all && plan.enclosure.network == net::NamespaceKind::machine &&
-      plan.enclosure.in_place == config::Choice::no)
-    return fail(
-        Exit::unavailable,
-        (file_exists("/proc/sys")
-             ? std::string(
-                   "this is the machine's own network, and to deny everything here would cut it off: ")
-             : std::string("without /proc/sys this may be the machine's own network, and to deny everything "
-                           "here would cut it off: mount proc without subset=pid, ")) +
-            "run in a container or in a network namespace, hold the agent's user alone with --scope user, "
-            "or insist with --in-place");
-  TRY(check_inherited_sockets(holds_all ? Inheritable::sockets_of_this_network : Inheritable::no_socket));
-  return holds_all ? Result<>{} : check_lone_user(plan.agent.identity);
-}
-
 // Whether processes that an earlier boot confined may be in this network. Ours must hold them as well.
 Result<Remaining> find_earlier(const Plan& plan) {
-  const bool one_user = plan.enclosure.scope == config::Scope::user;
-  switch (TRY(nft::find_earlier(one_user ? std::optional(plan.agent.identity.uid) : std::nullopt))) {
+  switch (TRY(nft::find_earlier(plan.enclosure.scope.only_user(plan.agent.identity.uid)))) {
     case nft::Earlier::none:
     case nft::Earlier::ended:
       return Remaining::none;
@@ -259,8 +237,12 @@ Result<> phase_1(const Plan& plan, BootState& state) {
   for (const std::string& warning : plan.warnings) log::warn(warning);
   log_telemetry(plan.telemetry);
   TRY(preflight(plan));
-  TRY(check_place(plan));
-  if (plan.gate) state.earlier = TRY(find_earlier(plan));
+  if (plan.gate) {
+    TRY(scope::check_preconditions(plan.enclosure.scope, {.network = plan.enclosure.network,
+                                                          .in_place = plan.enclosure.in_place,
+                                                          .agent = plan.agent.identity}));
+    state.earlier = TRY(find_earlier(plan));
+  }
   TRY(state::remove_stale_files());
   TRY(open_gate(plan, state));
   if (TRY(is_asked_to_end(state))) return {};
@@ -341,7 +323,7 @@ void add_plan(state::Status& status, const Plan& plan) {
   for (const policy::Rule& rule : plan.enclosure.inbound) status.inbound.push_back(text(rule));
   for (const selftest::SocketWaiver& waiver : plan.enclosure.allowed_sockets)
     status.allowed_sockets.push_back(waiver.text());
-  status.scope = config::text(plan.enclosure.scope);
+  status.scope = plan.enclosure.scope.name;
 }
 
 Result<> phase_2(const Plan& plan, BootState& state) {
@@ -385,7 +367,7 @@ std::string find_senders(const Plan& plan) {
   using Scope = net::Owners::Scope;
   const auto senders = net::end_closed_connections(
       {.users = {plan.agent.identity.uid, gate::user},
-       .scope = plan.enclosure.scope == config::Scope::user ? Scope::users : Scope::everybody});
+       .scope = plan.enclosure.scope.holds_everybody ? Scope::everybody : Scope::users});
   if (!senders) return senders.error().message;
   return *senders == net::Senders::none ? "" : "a connection that was closed still has something to send";
 }

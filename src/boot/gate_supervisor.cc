@@ -13,7 +13,6 @@
 #include "ostiary/net/interfaces.h"
 #include "ostiary/net/routes.h"
 #include "ostiary/nft/table.h"
-#include "ostiary/plan/gate_plan.h"
 #include "ostiary/state/files.h"
 #include "tracking_probe.h"
 
@@ -43,11 +42,12 @@ Readable wait_for(int first, int second, milliseconds limit) {
 }  // namespace
 
 GateSupervisor::GateSupervisor(const plan::Plan& plan, audit::Journal& journal, net::ResolverFile resolver,
-                               gate::Setup setup, RulesGuard rules)
+                               plan::GatePlan gate, RulesGuard rules)
     : plan_(plan),
       journal_(journal),
       resolver_(std::move(resolver)),
-      setup_(std::move(setup)),
+      setup_(std::move(gate.setup)),
+      local_upstreams_(std::move(gate.local_upstreams)),
       rules_(std::move(rules)) {}
 
 // ---- phase 1
@@ -57,16 +57,17 @@ Result<std::unique_ptr<GateSupervisor>> GateSupervisor::open(const plan::Plan& p
                                                              Remaining earlier) {
   TRY(net::bring_loopback_up());
   auto resolver = TRY(net::ResolverFile::read(net::resolver_path));
-  plan::GatePlan gate = TRY(plan::make_gate_plan(plan, TRY(net::read_reach())));
+  auto routes = TRY(net::RouteWatch::open());
+  plan::GatePlan gate = TRY(plan::make_gate_plan(plan, TRY(net::read_routes())));
   for (const std::string& server : gate.not_asked) log::warn(server + ": it is not asked");
   for (const upstream::Server& server : gate.setup.upstreams) log::debug("phase 1: asks " + text(server));
   gate.setup.audit_bound = journal.bound();
   const bool ends_with_us = ::getpid() == 1 && earlier == Remaining::none;
   auto rules = TRY(RulesGuard::deny_everything(
-      std::move(gate.ruleset),
+      std::move(gate.ruleset), std::move(routes),
       ends_with_us ? nft::Lifetime::ends_with_the_keeper : nft::Lifetime::may_outlive_the_keeper));
   std::unique_ptr<GateSupervisor> supervisor(
-      new GateSupervisor(plan, journal, std::move(resolver), std::move(gate.setup), std::move(rules)));
+      new GateSupervisor(plan, journal, std::move(resolver), std::move(gate), std::move(rules)));
   if (Result<> opened = supervisor->open_what_the_plan_names(requests); !opened) {
     if (plan.enclosure.network == net::NamespaceKind::machine && earlier == Remaining::none) {
       supervisor->close();
@@ -80,7 +81,7 @@ Result<std::unique_ptr<GateSupervisor>> GateSupervisor::open(const plan::Plan& p
 Result<> GateSupervisor::probe_connection_tracking() {
   const nft::Tracking tracking = TRY(probe_tracking(*listeners_, plan_.agent.identity));
   if (tracking == nft::Tracking::both_families) return {};
-  if (plan_.enclosure.scope == config::Scope::user)
+  if (plan_.enclosure.scope.needs_ipv6_tracking)
     return fail(Exit::unavailable,
                 "--scope user: the kernel does not track IPv6 connections, so that the agent's could not be "
                 "told from those of others: hold the whole container, or switch IPv6 off");
@@ -97,8 +98,7 @@ Result<> GateSupervisor::listen_directly() {
   const auto is_at_the_gates_address = [](const upstream::Server& server) {
     return plan::is_gates(server.address);
   };
-  if (plan_.enclosure.scope != config::Scope::container ||
-      std::ranges::any_of(setup_.upstreams, is_at_the_gates_address))
+  if (!plan_.enclosure.scope.owns_resolver || std::ranges::any_of(setup_.upstreams, is_at_the_gates_address))
     return {};
   if (const Result<> opened = gate::open_direct(*listeners_); !opened) {
     log::debug("phase 1: the redirect alone serves: " + opened.error().message);
@@ -117,7 +117,7 @@ Result<> GateSupervisor::open_what_the_plan_names(const event::Signals& requests
   if (TRY(start()) == Start::ended) return fail(Exit::unavailable, "the gate ended before it began");
   TRY(await_plan(requests));
   // Beside others it is theirs as well; the redirect serves the agent alone.
-  const bool ours = plan_.enclosure.scope == config::Scope::container;
+  const bool ours = plan_.enclosure.scope.owns_resolver;
   if (const Result<> pointed = ours ? resolver_.point_at_gate() : Result<>{}; !pointed) {
     if (rules_.ruleset().tracking == nft::Tracking::ipv4_only)
       log::warn("phase 1: resolv.conf stays as it is, and an IPv6 resolver in it is denied: " +
@@ -190,14 +190,11 @@ selftest::Targets GateSupervisor::targets() const {
                            .protocol = protocol,
                            .first_port = 0,
                            .last_port = UINT16_MAX});
-  std::vector<selftest::AddressPort> local_upstreams;
-  for (const upstream::Server& server : setup_.upstreams)
-    if (plan::is_of_this_host(server.address)) local_upstreams.push_back({server.address, server.port});
   return {.gate_port = gate::port,
           .gate_mark = plan::gate_mark,
           .gate_pid = process(),
           .permitted = std::move(permitted),
-          .local_upstreams = std::move(local_upstreams),
+          .local_upstreams = local_upstreams_,
           .allowed_sockets = plan_.enclosure.allowed_sockets,
           .root_only_file = std::string(state::state_directory) + "/" + state::otel_env_name};
 }

@@ -18,6 +18,7 @@
 #include "ostiary/gate/wildcard_budget.h"
 #include "ostiary/keeper/helper.h"
 #include "ostiary/net/resolver_file.h"
+#include "ostiary/plan/gate_plan.h"
 #include "ostiary/plan/plan.h"
 #include "ostiary/selftest/selftest.h"
 #include "recent.h"
@@ -67,7 +68,7 @@ class GateSupervisor final : public keeper::Helper {
 
  private:
   GateSupervisor(const plan::Plan& plan, audit::Journal& journal, net::ResolverFile resolver,
-                 gate::Setup setup, RulesGuard rules);
+                 plan::GatePlan gate, RulesGuard rules);
   Result<> probe_connection_tracking();
   Result<> listen_directly();
   Result<> open_what_the_plan_names(const event::Signals& requests);
@@ -85,6 +86,7 @@ class GateSupervisor final : public keeper::Helper {
   audit::Journal& journal_;
   net::ResolverFile resolver_;
   gate::Setup setup_;
+  std::vector<selftest::AddressPort> local_upstreams_;
   RulesGuard rules_;
   std::optional<gate::Listeners> listeners_;
   std::optional<SharedPage<gate::WildcardCount>> wildcard_count_;  // outlives each gate

@@ -29,8 +29,8 @@ constexpr bool nobody_is_left(const RemainingProcesses& left) {
 
 inline plan::RulesAtEnd rules_after(const plan::Plan& plan, BootEnd boot, const RemainingProcesses& left) {
   if (!nobody_is_left(left)) return plan::RulesAtEnd::kept;
-  const bool cuts_off_machine = plan.enclosure.network == net::NamespaceKind::machine &&
-                                plan.enclosure.scope == config::Scope::container;
+  const bool cuts_off_machine =
+      plan.enclosure.network == net::NamespaceKind::machine && plan.enclosure.scope.cuts_off_machine;
   return boot == BootEnd::failed && !cuts_off_machine ? plan::RulesAtEnd::kept : plan.enclosure.rules_at_end;
 }
 

@@ -13,12 +13,11 @@ RulesGuard::RulesGuard(nft::Ruleset ruleset, nft::Table table, nft::Watch watch,
       watch_(std::move(watch)),
       routes_(std::move(routes)) {}
 
-Result<RulesGuard> RulesGuard::deny_everything(nft::Ruleset ruleset, nft::Lifetime lifetime) {
+Result<RulesGuard> RulesGuard::deny_everything(nft::Ruleset ruleset, net::RouteWatch routes,
+                                               nft::Lifetime lifetime) {
   auto table = TRY(nft::Table::open());
   table.set_lifetime(lifetime);
   auto watch = TRY(nft::Watch::open(table));
-  auto routes = TRY(net::RouteWatch::open());
-  ruleset.routes = TRY(net::read_routed_networks());
   RulesGuard guard(std::move(ruleset), std::move(table), std::move(watch), std::move(routes));
   TRY(guard.load_first());
   return guard;
@@ -31,7 +30,7 @@ Result<> RulesGuard::load() {
 // Flows that began under the rules of an earlier boot, or without rules, are not trusted.
 Result<> RulesGuard::load_first() {
   if (Result<> loaded = load(); !loaded) {
-    if (ruleset_.only_user) return loaded;
+    if (!ruleset_.holds_everybody()) return loaded;
     ruleset_.zones = nft::Zones::unsupported;
     if (!load()) return loaded;
     log::warn(
@@ -84,7 +83,7 @@ Result<> RulesGuard::put_back(Time now, const std::function<void()>& restore) {
   restore();
   // The agent may have opened flows while the rules were missing. In user scope the rules mark its flows
   // themselves.
-  if (!ruleset_.only_user) TRY(nft::settle_flows(ruleset_));
+  if (ruleset_.holds_everybody()) TRY(nft::settle_flows(ruleset_));
   repairs_.note(now);
   if (!repairs_.too_many()) return {};
   return fail(Exit::unavailable, "another process keeps changing the rules");

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "ostiary/base/result.h"
-#include "ostiary/net/routed_networks.h"
+#include "ostiary/net/routes.h"
 #include "ostiary/nft/ruleset.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/nft/watch.h"
@@ -23,9 +23,10 @@ class RulesGuard {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  // Loads the rules. If the kernel has no conntrack zones, a warning is logged in container scope, and it
-  // is an error in user scope.
-  static Result<RulesGuard> deny_everything(nft::Ruleset ruleset, nft::Lifetime lifetime);
+  // Loads the rules, whose routes were read after `routes` was opened. If the kernel has no conntrack zones,
+  // a warning is logged in container scope, and it is an error in user scope.
+  static Result<RulesGuard> deny_everything(nft::Ruleset ruleset, net::RouteWatch routes,
+                                            nft::Lifetime lifetime);
 
   // The rules are for both families until the kernel's connection tracking is known.
   Result<> set_tracking(nft::Tracking tracking);

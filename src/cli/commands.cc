@@ -16,17 +16,18 @@
 #include "ostiary/base/quote.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/boot/boot.h"
-#include "ostiary/boot/inherited_sockets.h"
 #include "ostiary/boot/preflight.h"
 #include "ostiary/config/secrets.h"
 #include "ostiary/confine/confine.h"
 #include "ostiary/net/network_namespace.h"
 #include "ostiary/net/resolver_file.h"
 #include "ostiary/nft/earlier.h"
+#include "ostiary/plan/gate_plan.h"
 #include "ostiary/plan/plan.h"
 #include "ostiary/plan/print.h"
 #include "ostiary/platform/host_facts.h"
 #include "ostiary/policy/presets.h"
+#include "ostiary/scope/preconditions.h"
 #include "ostiary/state/files.h"
 #include "ostiary/state/instance_lock.h"
 #include "ostiary/state/session.h"
@@ -154,21 +155,23 @@ Result<int> execute_run(Run run, char** environ) {
   return status;
 }
 
-// Warns about the servers of the plan that a boot in this network would not ask.
-void add_upstream_warnings(plan::Plan& plan) {
-  if (!plan.gate || plan.gate->upstreams.empty()) return;
-  const auto askable = plan::choose_upstreams(plan.gate->upstreams, plan.enclosure.scope);
-  if (!askable) plan.warnings.push_back("a boot would end with status 78: " + askable.error().message);
-  if (askable)
-    for (const std::string& refused : askable->refused)
-      plan.warnings.push_back(refused + ": it is not asked");
+// What a boot in this network would load; nothing if the gate is off. The routes are left out: the plan is
+// the same wherever it is made. Warns about the servers that the boot would not ask.
+Result<std::optional<nft::Ruleset>> preview_ruleset(plan::Plan& plan) {
+  if (!plan.gate) return std::nullopt;
+  auto gate = plan::make_gate_plan(plan, net::RoutingTable{});
+  if (!gate && !plan.gate->upstreams.empty())
+    plan.warnings.push_back("a boot would end with status 78: " + gate.error().message);
+  if (!gate) return std::unexpected(std::move(gate).error());
+  for (const std::string& refused : gate->not_asked) plan.warnings.push_back(refused + ": it is not asked");
+  return std::move(gate->ruleset);
 }
 
 Result<int> execute_plan(Plan request, char** environ) {
   const Form form = request.form;
   plan::Plan plan = TRY(make_plan(std::move(request), environ));
-  add_upstream_warnings(plan);
-  return print(form == Form::json ? plan::plan_as_json(plan) : plan::plan_as_text(plan));
+  const auto ruleset = preview_ruleset(plan);
+  return print(form == Form::json ? plan::plan_as_json(plan, ruleset) : plan::plan_as_text(plan));
 }
 
 // A session needs a running boot: without one there may be no rules. If a boot or its container is
@@ -205,7 +208,7 @@ Result<int> execute_exec(Exec exec, const config::Environment& caller) {
                                  .environment = session.environment.entries(),
                                  .directory = session.workdir};
   TRY(boot::look_for_program(command.arguments.front(), session.environment.get("PATH"), session.workdir));
-  TRY(boot::check_inherited_sockets(boot::Inheritable::no_socket));
+  TRY(scope::check_inherited_sockets(scope::Inheritable::no_socket));
   // First writes the note, then checks again for a running boot. A boot that ends first removes its
   // session, then checks for the note. So at least one of the two notices the other.
   if (!session.network.empty()) TRY(nft::mark_joined());

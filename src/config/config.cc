@@ -144,8 +144,9 @@ Result<GateSwitch> read_gate(const Given* given) {
 }
 
 Result<Scope> read_scope(const Given* given) {
-  if (given == nullptr || given->text == text(Scope::container)) return Scope::container;
-  if (given->text == text(Scope::user)) return Scope::user;
+  if (given == nullptr) return Scope::container;
+  for (const Scope scope : {Scope::container, Scope::user})
+    if (given->text == text(scope)) return scope;
   return bad(*given, "is neither container nor user");
 }
 
@@ -253,10 +254,6 @@ std::optional<Choice> parse_switch(std::string_view word) {
 
 std::string_view text(TelemetrySource source) {
   return source_names.at(static_cast<size_t>(source));
-}
-
-std::string_view text(Scope scope) {
-  return scope == Scope::user ? "user" : "container";
 }
 
 Result<Config> read_config(Sources sources) {

@@ -82,8 +82,8 @@ std::optional<Flow> read_flow(const netlink::Message& message, const Ruleset& ru
   const auto mark = netlink::find_attribute(content->attributes, CTA_MARK);
   const uint32_t current = mark ? mark->be32().value_or(0) : 0;
   const bool settled = current == ruleset.gate_mark || current == unverified(ruleset.gate_mark);
-  if (settled && !ruleset.only_user) return std::nullopt;
-  return Flow{.fate = ruleset.only_user ? Fate::forgotten : fate_of(*tuple, *content),
+  if (settled && ruleset.holds_everybody()) return std::nullopt;
+  return Flow{.fate = ruleset.holds_everybody() ? fate_of(*tuple, *content) : Fate::forgotten,
               .family = content->family,
               .tuple = copy(tuple),
               .zone = copy(netlink::find_attribute(content->attributes, CTA_ZONE))};
@@ -93,7 +93,7 @@ std::optional<Flow> read_flow(const netlink::Message& message, const Ruleset& ru
 nlmsghdr* list_request(std::span<uint8_t> room, const Ruleset& ruleset) {
   nlmsghdr* header =
       netlink::begin_request(room.data(), {.type = type_of(IPCTNL_MSG_CT_GET), .flags = NLM_F_DUMP});
-  if (!ruleset.only_user) return header;
+  if (ruleset.holds_everybody()) return header;
   mnl_attr_put_u32(header, CTA_MARK, __builtin_bswap32(ruleset.gate_mark & ~variants_of_mark));
   mnl_attr_put_u32(header, CTA_MARK_MASK, __builtin_bswap32(~variants_of_mark));
   return header;

@@ -32,7 +32,7 @@ void accept_other_users(Json& out, const Ruleset& ruleset, const char* chain) {
 
 // Sends packets that may be a confined process's to chain `to`. Call it after accept_other_users().
 void add_for_confined(Json& out, const Ruleset& ruleset, const char* chain, const char* to) {
-  if (!ruleset.only_user) return out.push_back(rule(chain, {go(to)}));
+  if (ruleset.holds_everybody()) return out.push_back(rule(chain, {go(to)}));
   out.push_back(rule(chain, {is_user(*ruleset.only_user), go(to)}));
   add_for_closed_sockets(out, ruleset, chain, to);
 }
@@ -106,11 +106,11 @@ void add_wire(Json& out, const Ruleset& ruleset) {
   accept_other_users(out, ruleset, "wire");
   // A packet over lo reaches this host, whatever its header says. In user scope the service may be
   // another user's, so the header must name this host.
-  if (ruleset.only_user) {
+  if (ruleset.holds_everybody()) {
+    out.push_back(rule("wire", {is(meta("oifname"), "lo"), accept()}));
+  } else {
     out.push_back(rule("wire", {is(meta("oifname"), "lo"), local_destination(), accept()}));
     out.push_back(rule("wire", {is(meta("oifname"), "lo"), go(stray)}));
-  } else {
-    out.push_back(rule("wire", {is(meta("oifname"), "lo"), accept()}));
   }
   for (const Json& mismatch :
        {local_destination(), is(field("ip", "saddr"), loopback_network()), is(field("ip6", "saddr"), "::1")})

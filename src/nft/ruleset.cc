@@ -77,14 +77,14 @@ void add_untrack(Json& out, const char* chain) {
 void add_questions(Json& out, const Ruleset& ruleset) {
   constexpr const char* chain = "questions";
   out.push_back(base_chain(chain, "filter", "output", before_tracking, "accept"));
-  if (!ruleset.only_user) add_untrack(out, chain);
+  if (ruleset.holds_everybody()) add_untrack(out, chain);
   if (ruleset.zones == Zones::unsupported) return;
   const Json own_zone{
       {"mangle", {{"key", {{"ct", {{"key", "zone"}, {"dir", "original"}}}}}, {"value", question_zone}}}};
   // A zone would make the kernel track packets that another table exempts. boot/tracking_probe.h
   // would then conclude that the kernel tracks all others as well.
   out.push_back(rule(chain, {has(ct("state"), "untracked"), accept()}));
-  if (!ruleset.only_user) {
+  if (ruleset.holds_everybody()) {
     out.push_back(
         rule(chain, {is_not(meta("mark"), ruleset.gate_mark), tcp_or_udp(), to_port(dns_port), own_zone}));
     return;
@@ -94,7 +94,7 @@ void add_questions(Json& out, const Ruleset& ruleset) {
 
 void add_nat(Json& out, const Ruleset& ruleset) {
   out.push_back(base_chain("nat", "nat", "output", nat_priority, "accept"));
-  if (!ruleset.only_user) out.push_back(rule("nat", {is(meta("mark"), ruleset.gate_mark), accept()}));
+  if (ruleset.holds_everybody()) out.push_back(rule("nat", {is(meta("mark"), ruleset.gate_mark), accept()}));
   if (ruleset.tracking == Tracking::ipv4_only)
     out.push_back(rule("nat", {is_not(meta("nfproto"), "ipv4"), accept()}));
   Json statements{tcp_or_udp(), to_port(dns_port), {{"redirect", {{"port", ruleset.gate_port}}}}};
@@ -122,7 +122,7 @@ nlohmann::json commands(const Ruleset& ruleset) {
     add_output(out, ruleset);
   add_reroute(out, ruleset);
   add_nat(out, ruleset);
-  if (!ruleset.only_user) {
+  if (ruleset.holds_everybody()) {
     add_forged_arrival(out);
     add_arrivals(out, ruleset);
     add_forward(out, ruleset);

@@ -14,10 +14,11 @@ gate::Reachability reachability(net::Reach reach) {
   return reach == net::Reach::none ? gate::Reachability::unreachable : gate::Reachability::reachable;
 }
 
-gate::Setup make_setup(const Plan& plan, const net::Reachable& reach, std::vector<upstream::Server> servers) {
+gate::Setup make_setup(const Plan& plan, const net::Reachable& reach,
+                       const std::vector<AskableServer>& servers) {
   gate::Setup setup;
   setup.rules = plan.gate->rules;
-  setup.upstreams = std::move(servers);
+  for (const AskableServer& each : servers) setup.upstreams.push_back(each.server);
   setup.terms = {
       .hold = plan.enclosure.hold, .ipv4 = reachability(reach.ipv4), .ipv6 = reachability(reach.ipv6)};
   setup.resolve_timeout = plan.gate->resolve_timeout;
@@ -62,24 +63,29 @@ std::vector<nft::AddressRule> inbound(const Plan& plan) {
   return rules;
 }
 
+std::vector<selftest::AddressPort> on_this_host(const std::vector<AskableServer>& servers) {
+  std::vector<selftest::AddressPort> found;
+  for (const auto& [server, place] : servers)
+    if (place == AskableServer::Place::this_host) found.push_back({server.address, server.port});
+  return found;
+}
+
 // The addresses of this host at which the gate asks a resolver. The agent may not serve there.
-std::vector<inet::IpAddress> closed_resolvers(const std::vector<upstream::Server>& servers) {
+std::vector<inet::IpAddress> closed_resolvers(const std::vector<selftest::AddressPort>& local) {
   std::vector<inet::IpAddress> closed;
-  for (const upstream::Server& server : servers)
-    if (is_of_this_host(server.address) && !is_gates(server.address) &&
-        std::ranges::find(closed, server.address) == closed.end())
-      closed.push_back(server.address);
+  for (const auto& [address, port] : local)
+    if (!is_gates(address) && std::ranges::find(closed, address) == closed.end()) closed.push_back(address);
   return closed;
 }
 
-nft::Ruleset make_ruleset(const Plan& plan, const std::vector<upstream::Server>& servers) {
+nft::Ruleset make_ruleset(const Plan& plan, const std::vector<selftest::AddressPort>& local_upstreams) {
   nft::Ruleset ruleset;
   ruleset.gate_mark = gate_mark;
   ruleset.gate_port = gate::port;
   ruleset.log_group = log_group;
   ruleset.agent_user = plan.agent.identity.uid;
-  if (plan.enclosure.scope == config::Scope::user) ruleset.only_user = plan.agent.identity.uid;
-  ruleset.closed_resolvers = closed_resolvers(servers);
+  ruleset.only_user = plan.enclosure.scope.only_user(plan.agent.identity.uid);
+  ruleset.closed_resolvers = closed_resolvers(local_upstreams);
   ruleset.addresses = outbound(plan);
   ruleset.inbound = inbound(plan);
   return ruleset;
@@ -91,12 +97,15 @@ bool is_gates(const inet::IpAddress& address) {
   return address == inet::IpAddress::loopback(address.family());
 }
 
-Result<GatePlan> make_gate_plan(const Plan& plan, const net::Reachable& reach) {
+Result<GatePlan> make_gate_plan(const Plan& plan, net::RoutingTable routes) {
   Askable askable = TRY(choose_upstreams(plan.gate->upstreams, plan.enclosure.scope));
-  nft::Ruleset ruleset = make_ruleset(plan, askable.servers);
-  return GatePlan{.setup = make_setup(plan, reach, std::move(askable.servers)),
-                  .ruleset = std::move(ruleset),
-                  .not_asked = std::move(askable.refused)};
+  GatePlan gate{.setup = make_setup(plan, routes.reach, askable.servers),
+                .ruleset = {},
+                .local_upstreams = on_this_host(askable.servers),
+                .not_asked = std::move(askable.refused)};
+  gate.ruleset = make_ruleset(plan, gate.local_upstreams);
+  gate.ruleset.routes = std::move(routes.networks);
+  return gate;
 }
 
 }  // namespace ostiary::plan

@@ -60,13 +60,12 @@ Result<std::vector<selftest::SocketWaiver>> parse_allowed_sockets(const config::
 }
 
 Result<Enclosure> plan_enclosure(const config::Config& config, const Machine& machine) {
-  Enclosure enclosure{
-      .scope = config.scope,
-      .network = machine.network,
-      .in_place = config.in_place,
-      // In user scope, other users go on using the network.
-      .rules_at_end = config.scope == config::Scope::user ? RulesAtEnd::removed : machine.rules_at_end,
-      .hold = config.hold};
+  const scope::Scope& scope = scope::scope_of(config.scope);
+  Enclosure enclosure{.scope = scope,
+                      .network = machine.network,
+                      .in_place = config.in_place,
+                      .rules_at_end = scope.leaves_others_behind ? RulesAtEnd::removed : machine.rules_at_end,
+                      .hold = config.hold};
   if (config.keep_rules)
     enclosure.rules_at_end =
         *config.keep_rules == config::Choice::yes ? RulesAtEnd::kept : RulesAtEnd::removed;
@@ -98,8 +97,9 @@ Agent plan_agent(const config::Config& config, std::vector<std::string> command,
 }
 
 // The gate and the rules tell the agent's packets by its user.
-Result<> check_user(const config::Config& config, const confine::Identity& identity) {
-  if (config.scope == config::Scope::user && identity.uid == 0)
+Result<> check_user(const config::Config& config, const Plan& plan) {
+  const confine::Identity& identity = plan.agent.identity;
+  if (!plan.enclosure.scope.holds_root && identity.uid == 0)
     return fail(
         Exit::configuration,
         config.given.at("scope").origin +
@@ -115,7 +115,7 @@ Result<Gate> plan_gate(const config::Config& config, const Machine& machine, Pla
   auto servers = config.upstream ? TRY(parse_upstreams(*config.upstream)) : upstreams_of(machine.resolv_conf);
   gate.upstreams = TRY(usable_upstreams(std::move(servers), plan.warnings));
   gate.rules = TRY(collect_rules(config, plan.telemetry));
-  TRY(check_user(config, plan.agent.identity));
+  TRY(check_user(config, plan));
   return gate;
 }
 

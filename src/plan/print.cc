@@ -104,6 +104,14 @@ Json auth_hook_json(const Plan& plan) {
           {"time_limit_seconds", plan.agent.auth_hook->time_limit.count()}};
 }
 
+// As `nft -j -f` takes it, one command a line: there are about a hundred.
+std::string ruleset_json(const nft::Ruleset& ruleset) {
+  const Json table{{"add", {{"table", {{"family", "inet"}, {"name", nft::table_name}}}}}};
+  std::string text = "{\n    \"nftables\": [\n      " + table.dump();
+  for (const auto& command : nft::commands(ruleset)) text += ",\n      " + command.dump();
+  return text + "\n    ]\n  }";
+}
+
 // ---- text
 
 using Out = fmt::memory_buffer;
@@ -137,14 +145,15 @@ std::string extras(const policy::Rule& rule) {
 
 void print_phase_1(Out& out, const Plan& plan) {
   line(out, "phase 1: before the network is usable");
-  line(out, "  gate         {}", plan.gate ? "on: everything is denied but what follows" : "OFF");
+  line(out, "  gate         {}",
+       plan.gate ? "on: everything is denied but what follows (its rules: --json)" : "OFF");
   for (const PlannedUpstream& each : servers_of(plan))
     line(out, "  asks         {}   ({})", text(each.server), each.source);
   if (plan.gate)
     line(out, "  holds        an address for {} s or its TTL, whichever is longer",
          plan.enclosure.hold.count());
-  if (plan.enclosure.scope == config::Scope::user)
-    line(out, "  scope        user {} alone: nobody else is touched", plan.agent.identity.uid);
+  if (const auto user = plan.enclosure.scope.only_user(plan.agent.identity.uid))
+    line(out, "  scope        user {} alone: nobody else is touched", *user);
   for (const policy::Rule& rule : rules_of(plan))
     line(out, "  opens        {}{}   ({})", text(rule), extras(rule), escape_controls(rule.reason));
   for (const policy::Rule& rule : plan.enclosure.inbound)
@@ -185,12 +194,12 @@ void print_agent(Out& out, const Plan& plan) {
 
 }  // namespace
 
-std::string plan_as_json(const Plan& plan) {
-  const Json json{{"version", 1},
+std::string plan_as_json(const Plan& plan, const Result<std::optional<nft::Ruleset>>& ruleset) {
+  const Json json{{"version", 2},
                   {"settings", settings_json(plan)},
                   {"agent", agent_json(plan)},
                   {"gate", plan.gate ? "on" : "off"},
-                  {"scope", config::text(plan.enclosure.scope)},
+                  {"scope", plan.enclosure.scope.name},
                   {"telemetry", telemetry_json(plan.telemetry)},
                   {"rules", rules_json(plan)},
                   {"upstreams", upstreams_json(plan)},
@@ -203,8 +212,11 @@ std::string plan_as_json(const Plan& plan) {
                   {"auth_hook", auth_hook_json(plan)},
                   {"prepare_claude", plan.agent.prepare_claude == config::Choice::yes},
                   {"grace_seconds", plan.agent.grace.count()},
-                  {"warnings", plan.warnings}};
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+                  {"warnings", plan.warnings},
+                  {"ruleset_error", ruleset ? "" : ruleset.error().message}};
+  std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  text.resize(text.size() - std::string_view("\n}").size());
+  return text + ",\n  \"ruleset\": " + (ruleset && *ruleset ? ruleset_json(**ruleset) : "null") + "\n}\n";
 }
 
 std::string plan_as_text(const Plan& plan) {

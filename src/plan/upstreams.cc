@@ -16,6 +16,8 @@
 namespace ostiary::plan {
 namespace {
 
+using Place = AskableServer::Place;
+
 // A resolv.conf is not read as strictly as a setting: it may have a link-local address without an interface.
 Result<> check_usable(const upstream::Server& server) {
   TRY(upstream::parse_server(text(server)));
@@ -29,8 +31,19 @@ PlannedUpstream planned(const net::Nameserver& server, std::string source) {
 
 // Where the rules hold all, a resolver of this host cannot be the upstream: the rules bring its own questions
 // to the gate, and the agent could answer in its place. Docker's asks from outside.
-bool can_ask(config::Scope scope, const inet::IpAddress& address) {
-  return scope == config::Scope::user || upstream::is_dockers(address) || !is_of_this_host(address);
+bool can_ask(const scope::Scope& scope, const AskableServer& each) {
+  return each.place == Place::elsewhere || scope.can_ask_this_host ||
+         upstream::is_dockers(each.server.address);
+}
+
+// Whether a server at that address is a process of this host: to its own address the kernel sends from that
+// address.
+Place place_of(const inet::IpAddress& address) {
+  if (inet::classify(address) == inet::AddressClass::loopback) return Place::this_host;
+  const inet::SocketAddress server(address, upstream::dns_port);
+  const UniqueFd socket{::socket(server.domain(), SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  if (!socket.valid() || ::connect(socket.get(), server.get(), server.size()) != 0) return Place::elsewhere;
+  return inet::SocketAddress::local(socket) == address ? Place::this_host : Place::elsewhere;
 }
 
 }  // namespace
@@ -78,23 +91,15 @@ Result<std::vector<PlannedUpstream>> usable_upstreams(std::vector<PlannedUpstrea
   return usable;
 }
 
-bool is_of_this_host(const inet::IpAddress& address) {
-  if (inet::classify(address) == inet::AddressClass::loopback) return true;
-  const inet::SocketAddress server(address, upstream::dns_port);
-  const UniqueFd socket{::socket(server.domain(), SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  if (!socket.valid() || ::connect(socket.get(), server.get(), server.size()) != 0) return false;
-  return inet::SocketAddress::local(socket) == address;
-}
-
-Result<Askable> choose_upstreams(std::span<const PlannedUpstream> servers, config::Scope scope) {
+Result<Askable> choose_upstreams(std::span<const PlannedUpstream> servers, const scope::Scope& scope) {
   if (servers.empty())
     return fail(Exit::configuration,
                 std::string(net::resolver_path) +
                     " names no nameserver: write one there, or name one with --upstream");
   Askable askable;
   for (const PlannedUpstream& each : servers)
-    if (can_ask(scope, each.server.address))
-      askable.servers.push_back(each.server);
+    if (AskableServer server{each.server, place_of(each.server.address)}; can_ask(scope, server))
+      askable.servers.push_back(std::move(server));
     else
       askable.refused.push_back(
           each.source + ": the upstream server " + text(each.server) +

@@ -59,7 +59,7 @@ void warn_of_credentials(Plan& plan) {
 // What an --allow-inbound does not do.
 void warn_of_inbound(Plan& plan) {
   if (plan.enclosure.inbound.empty()) return;
-  if (plan.enclosure.scope == config::Scope::user && plan.gate)
+  if (!plan.enclosure.scope.holds_arrivals && plan.gate)
     plan.warnings.emplace_back(
         "--allow-inbound has no effect with --scope user, where no port is closed to outside");
   for (const policy::Rule& rule : plan.enclosure.inbound) {

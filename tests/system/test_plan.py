@@ -66,6 +66,22 @@ def test_the_plan_as_text_shows_the_source_of_each_setting(sandbox):
     assert "/etc/ostiary/policy.json" in text and "OSTIARY_USER" in text and "--workdir" in text
 
 
+def test_the_plan_as_text_says_where_the_ruleset_is(sandbox):
+    lines = sandbox.run("plan", "--upstream", "192.0.2.53").stdout.splitlines()
+    assert [line for line in lines if "--json" in line] == [
+        "  gate         on: everything is denied but what follows (its rules: --json)"]
+
+
+def test_a_plan_without_a_ruleset_says_why(sandbox):
+    of_this_host = sandbox.plan("--upstream", "127.0.0.53")
+    assert of_this_host["ruleset"] is None and "127.0.0.53:53 is on this host" in of_this_host["ruleset_error"]
+    sandbox.write("/etc/resolv.conf", "")
+    no_server = sandbox.plan()
+    assert no_server["ruleset"] is None and no_server["ruleset_error"].startswith("/etc/resolv.conf names no nameserver")
+    off = sandbox.plan("--gate", "off")
+    assert off["ruleset"] is None and off["ruleset_error"] == ""
+
+
 def test_plan_fails_with_the_same_status_as_the_boot(sandbox):
     env = TRIO | {"GRAFANA_OTLP_ENDPOINT": "no-scheme.example"}
     plan, boot = sandbox.run("plan", env=env), sandbox.boot("true", env=env)

@@ -28,7 +28,9 @@ std::optional<Choice> parse_switch(std::string_view word);
 
 // The name that the user writes.
 std::string_view text(TelemetrySource source);
-std::string_view text(Scope scope);
+constexpr std::string_view text(Scope scope) {
+  return scope == Scope::user ? "user" : "container";
+}
 
 // The three values that Grafana Cloud's gateway needs. Each may be missing.
 struct GrafanaCloud {

@@ -1,10 +1,12 @@
-// net/routes.h: how far packets of each family can go, by this network namespace's routes and
-// addresses.
+// net/routes.h: where packets can go, by the routes and addresses of this network namespace.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "ostiary/base/result.h"
+#include "ostiary/inet/routed_network.h"
+#include "ostiary/netlink/socket.h"
 
 namespace ostiary::net {
 
@@ -14,12 +16,40 @@ enum class Reach : uint8_t {
   global,  // a default route or one to global addresses, and an address to send from
 };
 
+// How far packets of each family can go.
 struct Reachable {
   Reach ipv4 = Reach::none;
   Reach ipv6 = Reach::none;
   bool operator==(const Reachable&) const = default;
 };
 
-Result<Reachable> read_reach();
+struct RoutingTable {
+  Reachable reach = {};
+  // The networks that the IPv4 routes of every table lead to, by interface, sorted. Networks inside
+  // another one of the same interface are left out.
+  std::vector<inet::RoutedNetwork> networks = {};
+};
+
+Result<RoutingTable> read_routes();
+// The networks alone.
+Result<std::vector<inet::RoutedNetwork>> read_routed_networks();
+
+// The last step of both. Pure.
+std::vector<inet::RoutedNetwork> without_inner(std::vector<inet::RoutedNetwork> networks);
+
+enum class Routes : uint8_t { as_they_were, changed };
+
+// Notices changes of IPv4 routes from open() on.
+class RouteWatch {
+ public:
+  static Result<RouteWatch> open();
+  int fd() const { return socket_.fd(); }
+  // Whether routes changed since the last call. Does not wait.
+  Result<Routes> read();
+
+ private:
+  explicit RouteWatch(netlink::Socket socket) : socket_(std::move(socket)) {}
+  netlink::Socket socket_;
+};
 
 }  // namespace ostiary::net

@@ -88,6 +88,9 @@ struct Ruleset {
   std::optional<std::vector<inet::RoutedNetwork>> routes = {};
   // Networks outside that may begin flows to ports of this host.
   std::vector<AddressRule> inbound = {};
+
+  // Every process but the gate. Then each flow and packet may be the agent's.
+  bool holds_everybody() const { return !only_user; }
 };
 
 // The mark of unverified flows: those that the agent may have begun while the rules were missing

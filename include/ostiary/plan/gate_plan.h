@@ -1,5 +1,5 @@
 // plan/gate_plan.h: the part of the plan that the gate and the kernel carry out.
-// Computed from the plan and the routes of this network, before any rule is loaded.
+// Computed from the plan and this network, before any rule is loaded.
 #pragma once
 
 #include <string>
@@ -9,6 +9,7 @@
 #include "ostiary/net/routes.h"
 #include "ostiary/nft/ruleset.h"
 #include "ostiary/plan/plan.h"
+#include "ostiary/selftest/selftest.h"
 
 namespace ostiary::plan {
 
@@ -17,12 +18,14 @@ inline constexpr uint32_t gate_mark = 0x6f737469;
 
 struct GatePlan {
   gate::Setup setup;
-  nft::Ruleset ruleset;                // without the routes, which change while the agent runs
+  nft::Ruleset ruleset;  // of the first transaction: no name is resolved, and the kernel not yet probed
+  std::vector<selftest::AddressPort> local_upstreams;  // at addresses of this host
   std::vector<std::string> not_asked;  // a sentence about each upstream server that cannot be asked
 };
 
-// Fails if no upstream server is left. Sends no packet.
-Result<GatePlan> make_gate_plan(const Plan& plan, const net::Reachable& reach);
+// Fails if no upstream server is left. Sends no packet. Of the ruleset, the routes decide only what two sets
+// contain.
+Result<GatePlan> make_gate_plan(const Plan& plan, net::RoutingTable routes);
 
 // Whether a server at that address is the gate itself, if it is asked at port 53.
 bool is_gates(const inet::IpAddress& address);

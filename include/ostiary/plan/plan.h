@@ -18,6 +18,7 @@
 #include "ostiary/plan/upstreams.h"
 #include "ostiary/platform/host_facts.h"
 #include "ostiary/policy/rule.h"
+#include "ostiary/scope/scope.h"
 #include "ostiary/selftest/socket_name.h"
 #include "ostiary/telemetry/telemetry.h"
 
@@ -44,7 +45,7 @@ struct Agent {
 
 // What holds the agent, and where.
 struct Enclosure {
-  config::Scope scope = config::Scope::container;
+  scope::Scope scope = scope::container;
   net::NamespaceKind network = net::NamespaceKind::machine;
   config::Choice in_place = config::Choice::no;
   RulesAtEnd rules_at_end = RulesAtEnd::removed;

@@ -1,4 +1,5 @@
-// plan/upstreams.h: the servers that the gate puts its questions to, in order, and who named each. Pure.
+// plan/upstreams.h: the servers that the gate puts its questions to, in order, and who named each. Pure,
+// except for choose_upstreams().
 #pragma once
 
 #include <span>
@@ -9,6 +10,7 @@
 #include "ostiary/base/result.h"
 #include "ostiary/config/config.h"
 #include "ostiary/config/settings.h"
+#include "ostiary/scope/scope.h"
 #include "ostiary/upstream/server.h"
 
 namespace ostiary::plan {
@@ -29,16 +31,17 @@ std::vector<PlannedUpstream> upstreams_of(std::string_view resolv_conf);
 Result<std::vector<PlannedUpstream>> usable_upstreams(std::vector<PlannedUpstream> servers,
                                                       std::vector<std::string>& warnings);
 
-// Whether a server at that address would be a process of this host: to its own address the kernel sends from
-// that address. Sends nothing.
-bool is_of_this_host(const inet::IpAddress& address);
+struct AskableServer {
+  upstream::Server server;
+  enum class Place : uint8_t { elsewhere, this_host } place;
+};
 
 // The plan's servers that can be asked from this network, and about each other one a sentence; none that can
-// is an error.
+// is an error. Sends no packet.
 struct Askable {
-  std::vector<upstream::Server> servers;
+  std::vector<AskableServer> servers;
   std::vector<std::string> refused;
 };
-Result<Askable> choose_upstreams(std::span<const PlannedUpstream> servers, config::Scope scope);
+Result<Askable> choose_upstreams(std::span<const PlannedUpstream> servers, const scope::Scope& scope);
 
 }  // namespace ostiary::plan

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 using namespace ostiary::boot;
-using ostiary::config::Scope;
 using ostiary::net::NamespaceKind;
 using ostiary::plan::Plan;
 using ostiary::plan::RulesAtEnd;
@@ -14,7 +13,7 @@ constexpr RemainingProcesses none{
     .children = Remaining::none, .sessions = Remaining::none, .earlier = Remaining::none};
 
 RulesAtEnd after(NamespaceKind network, BootEnd boot, const RemainingProcesses& left,
-                 Scope scope = Scope::container) {
+                 const ostiary::scope::Scope& scope = ostiary::scope::container) {
   Plan plan;
   plan.enclosure.network = network;
   plan.enclosure.scope = scope;
@@ -45,7 +44,7 @@ TEST_SUITE("boot/rules_after") {
   TEST_CASE("a failed boot leaves the network denied, except the machine's own") {
     CHECK(after(NamespaceKind::own, BootEnd::failed, none) == RulesAtEnd::kept);
     CHECK(after(NamespaceKind::machine, BootEnd::failed, none) == RulesAtEnd::removed);
-    CHECK(after(NamespaceKind::machine, BootEnd::failed, none, Scope::user) == RulesAtEnd::kept);
+    CHECK(after(NamespaceKind::machine, BootEnd::failed, none, ostiary::scope::user) == RulesAtEnd::kept);
   }
 
   TEST_CASE("processes that were not looked for may be left") {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include "plan/made_up.h"
 
@@ -15,11 +16,12 @@ using ostiary::net::Reach;
 namespace {
 
 constexpr net::Reachable everywhere{.ipv4 = Reach::global, .ipv6 = Reach::global};
+const net::RoutingTable routed{.reach = everywhere};
 
 GatePlan good_gate_plan(std::map<std::string_view, std::string> flags,
                         const net::Reachable& reach = everywhere) {
   flags.emplace("upstream", "192.0.2.53");
-  auto gate = make_gate_plan(good_plan({.flags = std::move(flags)}), reach);
+  auto gate = make_gate_plan(good_plan({.flags = std::move(flags)}), {.reach = reach});
   REQUIRE_MESSAGE(gate, error_of(gate));
   return *std::move(gate);
 }
@@ -63,25 +65,42 @@ TEST_SUITE("plan/gate_plan") {
   }
 
   TEST_CASE("in container scope, a server on this host is not asked") {
-    const auto gate =
-        make_gate_plan(good_plan({.flags = {{"upstream", "127.0.0.53,192.0.2.53"}}}), everywhere);
+    const auto gate = make_gate_plan(good_plan({.flags = {{"upstream", "127.0.0.53,192.0.2.53"}}}), routed);
     REQUIRE(gate);
     CHECK(gate->setup.upstreams.size() == 1);
     CHECK(gate->ruleset.closed_resolvers.empty());
     REQUIRE(gate->not_asked.size() == 1);
     CHECK(gate->not_asked[0].contains("127.0.0.53:53 is on this host"));
 
-    const auto none = make_gate_plan(good_plan({.flags = {{"upstream", "127.0.0.53"}}}), everywhere);
+    const auto none = make_gate_plan(good_plan({.flags = {{"upstream", "127.0.0.53"}}}), routed);
     REQUIRE_FALSE(none);
     CHECK(none.error().message.contains("give --upstream the server that 127.0.0.53 itself asks"));
   }
 
   TEST_CASE("in user scope it is asked, and the agent may not serve at its address") {
     const auto gate = make_gate_plan(
-        good_plan({.flags = {{"scope", "user"}, {"upstream", "127.0.0.53,127.0.0.1"}}}), everywhere);
+        good_plan({.flags = {{"scope", "user"}, {"upstream", "127.0.0.53,127.0.0.1"}}}), routed);
     REQUIRE(gate);
     CHECK(gate->setup.upstreams.size() == 2);
     REQUIRE(gate->ruleset.closed_resolvers.size() == 1);  // 127.0.0.1 is the gate's own address
     CHECK(gate->ruleset.closed_resolvers[0].text() == "127.0.0.53");
+    REQUIRE(gate->local_upstreams.size() == 2);
+    CHECK(text(gate->local_upstreams[1]) == "127.0.0.1:53");
+  }
+
+  TEST_CASE("the routes fill the ruleset's sets and change no rule") {
+    const Plan plan = good_plan({.flags = {{"upstream", "192.0.2.53"}}});
+    const auto unread = make_gate_plan(plan, {});
+    const auto read = make_gate_plan(plan, {.networks = {{2, *inet::Prefix::parse("0.0.0.0/0")}}});
+    REQUIRE(unread);
+    REQUIRE(read);
+    const auto without_elements = [](const nft::Ruleset& ruleset) {
+      auto commands = nft::commands(ruleset);
+      std::erase_if(commands.get_ref<nlohmann::json::array_t&>(),
+                    [](const auto& each) { return each.at("add").contains("element"); });
+      return commands;
+    };
+    CHECK(nft::commands(unread->ruleset) != nft::commands(read->ruleset));
+    CHECK(without_elements(unread->ruleset) == without_elements(read->ruleset));
   }
 }

@@ -17,8 +17,11 @@ using Json = nlohmann::json;
 
 namespace {
 
-Json json_of(const Plan& plan) {
-  const Json json = Json::parse(plan_as_json(plan), nullptr, false);
+constexpr std::nullopt_t no_ruleset = std::nullopt;
+
+Json json_of(const Plan& plan,
+             const ostiary::Result<std::optional<ostiary::nft::Ruleset>>& ruleset = no_ruleset) {
+  const Json json = Json::parse(plan_as_json(plan, ruleset), nullptr, false);
   REQUIRE(json.is_object());
   return json;
 }
@@ -47,7 +50,7 @@ TEST_SUITE("plan/print") {
   TEST_CASE("no form of the plan contains a secret, for any source") {
     for (const MadeUp& container : with_secrets) {
       const Plan plan = good_plan(container);
-      for (const std::string& printed : {plan_as_text(plan), plan_as_json(plan)}) {
+      for (const std::string& printed : {plan_as_text(plan), plan_as_json(plan, no_ruleset)}) {
         CHECK_MESSAGE(!printed.contains("hunter2"), printed);
         for (const auto& variable : plan.telemetry.variables)
           if (variable.secrecy == Secrecy::secret)
@@ -77,7 +80,7 @@ TEST_SUITE("plan/print") {
         json_of(good_plan({.environment = trio_and({"FLY_MACHINE_ID=m"}),
                            .flags = {{"gate", "off"}, {"auth_hook", "/hook"}, {"workdir", "/work"}}},
                           {"claude", "-p", "hi"}));
-    CHECK(json["version"] == 1);
+    CHECK(json["version"] == 2);
     CHECK(json["settings"] == Json{{{"name", "auth_hook"}, {"value", "/hook"}, {"source", "--auth-hook"}},
                                    {{"name", "gate"}, {"value", "off"}, {"source", "--gate"}},
                                    {{"name", "workdir"}, {"value", "/work"}, {"source", "--workdir"}}});
@@ -121,6 +124,24 @@ TEST_SUITE("plan/print") {
     CHECK(plan_as_text(good_plan({.environment = {grafana_trio[0], grafana_trio[1]}}))
               .contains("    missing    GRAFANA_OTLP_ENDPOINT\n"));
     CHECK(plan_as_text(good_plan({.flags = {{"gate", "off"}}})).contains("  gate         OFF\n"));
+  }
+
+  TEST_CASE("the ruleset is all that the boot would load, in the form that nft reads") {
+    const ostiary::nft::Ruleset ruleset{.gate_mark = 1, .gate_port = 5353, .log_group = 1};
+    const Json json = json_of(good_plan({}), ruleset);
+    Json loaded = Json::array({{{"add", {{"table", {{"family", "inet"}, {"name", "ostiary"}}}}}}});
+    for (const Json& command : ostiary::nft::commands(ruleset)) loaded.push_back(command);
+    CHECK(json["ruleset"] == Json{{"nftables", loaded}});
+    CHECK(json["ruleset_error"] == "");
+  }
+
+  TEST_CASE("a plan without a ruleset says why the boot would end before, unless the gate is off") {
+    const Json failed = json_of(good_plan({}), ostiary::fail(ostiary::Exit::configuration, "no server"));
+    CHECK(failed["ruleset"].is_null());
+    CHECK(failed["ruleset_error"] == "no server");
+    const Json off = json_of(good_plan({.flags = {{"gate", "off"}}}));
+    CHECK(off["ruleset"].is_null());
+    CHECK(off["ruleset_error"] == "");
   }
 
   TEST_CASE("no value in a plan can forge a line or break the JSON") {
