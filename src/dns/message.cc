@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
+
+#include "ostiary/base/text.h"
 
 namespace ostiary::dns {
 namespace {
@@ -39,17 +40,6 @@ constexpr auto rcode_names = std::to_array<std::pair<Rcode, std::string_view>>({
     {Rcode::bad_version, "BADVERS"},
 });
 
-char upper(char c) {
-  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-}
-
-std::optional<uint16_t> parse_number(std::string_view digits) {
-  uint16_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
-  return number;
-}
-
 }  // namespace
 
 std::string text(RecordType type) {
@@ -59,13 +49,12 @@ std::string text(RecordType type) {
 }
 
 std::optional<RecordType> parse_record_type(std::string_view text) {
-  std::string name(text);
-  std::ranges::transform(name, name.begin(), upper);
+  const std::string name = to_upper(text);
   std::optional<RecordType> type;
   for (const auto& [value, known] : type_names)
     if (known == name) type = value;
   if (!type && name.starts_with("TYPE"))
-    if (const auto number = parse_number(std::string_view(name).substr("TYPE"sv.size())))
+    if (const auto number = parse_number<uint16_t>(std::string_view(name).substr("TYPE"sv.size())))
       type = RecordType{*number};
   if (type == RecordType::any || type == RecordType::opt) return std::nullopt;
   return type;

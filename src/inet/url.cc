@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ostiary/base/text.h"
+
 namespace ostiary::inet {
 namespace {
 
@@ -9,9 +11,7 @@ constexpr size_t longest_url = 2048;
 
 Result<Scheme> take_scheme(std::string_view& text) {
   const size_t end = text.find("://");
-  std::string scheme(text.substr(0, end == std::string_view::npos ? 0 : end));
-  std::ranges::transform(scheme, scheme.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const std::string scheme = to_lower(text.substr(0, end == std::string_view::npos ? 0 : end));
   if (scheme != "http" && scheme != "https")
     return fail(Exit::configuration, "has no http:// or https:// in front; write https://HOST");
   text.remove_prefix(end + 3);

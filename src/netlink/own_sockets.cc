@@ -1,10 +1,11 @@
 #include "ostiary/netlink/own_sockets.h"
 
-#include <charconv>
 #include <filesystem>
 
 #include <linux/netlink.h>
 #include <sys/socket.h>
+
+#include "ostiary/base/text.h"
 
 namespace ostiary::netlink {
 namespace {
@@ -25,9 +26,8 @@ Result<std::vector<int>> own_sockets() {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
     const std::string name = entry.path().filename();
-    int fd = -1;
-    std::from_chars(name.data(), name.data() + name.size(), fd);
-    if (is_netfilter_socket(fd)) sockets.push_back(fd);
+    const auto fd = parse_number<int>(name);
+    if (fd && is_netfilter_socket(*fd)) sockets.push_back(*fd);
   }
   if (error) return fail(Exit::unavailable, "/proc/self/fd: " + error.message());
   return sockets;

@@ -1,5 +1,6 @@
 #include "ostiary/plan/plan.h"
 
+#include "ostiary/base/text.h"
 #include "ostiary/claude/managed_settings.h"
 #include "ostiary/gate/launch.h"
 #include "ostiary/platform/platform.h"
@@ -50,11 +51,9 @@ Result<audit::Target> parse_audit(const config::Given& given) {
 Result<std::vector<selftest::SocketWaiver>> parse_allowed_sockets(const config::Given& given) {
   std::vector<selftest::SocketWaiver> waivers;
   for (std::string_view rest = given.text; !rest.empty();) {
-    const size_t comma = std::min(rest.find(','), rest.size());
-    auto waiver = selftest::SocketWaiver::parse(rest.substr(0, comma));
+    auto waiver = selftest::SocketWaiver::parse(take_until(rest, ','));
     if (!waiver) return std::unexpected(std::move(waiver).error().within(given.origin));
     waivers.push_back(std::move(*waiver));
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
   return waivers;
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "ostiary/base/text.h"
+
 namespace ostiary::platform {
 namespace {
 
@@ -15,28 +17,20 @@ constexpr std::array<std::string_view, 3> engine_files{"/etc/hostname", "/etc/ho
 
 bool is_id(std::string_view name) {
   return name.size() == id_length &&
-         std::ranges::all_of(name, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
-// Removes the text up to and with the next mark. Returns it without the mark.
-std::string_view take(std::string_view& text, char mark) {
-  const size_t end = std::min(text.find(mark), text.size());
-  const std::string_view item = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return item;
+         std::ranges::all_of(name, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace
 
 std::string find_container_id(std::string_view mountinfo) {
   while (!mountinfo.empty()) {
-    std::string_view line = take(mountinfo, '\n');
-    for (int skipped = 0; skipped < 3; ++skipped) take(line, ' ');  // mount, parent, device
-    std::string_view root = take(line, ' ');
-    const std::string_view mount_point = take(line, ' ');
+    std::string_view line = take_until(mountinfo, '\n');
+    for (int skipped = 0; skipped < 3; ++skipped) take_until(line, ' ');  // mount, parent, device
+    std::string_view root = take_until(line, ' ');
+    const std::string_view mount_point = take_until(line, ' ');
     if (std::ranges::find(engine_files, mount_point) == engine_files.end()) continue;
     while (!root.empty())
-      if (const std::string_view name = take(root, '/'); is_id(name)) return std::string(name);
+      if (const std::string_view name = take_until(root, '/'); is_id(name)) return std::string(name);
   }
   return {};
 }

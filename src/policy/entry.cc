@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ostiary/base/quote.h"
+#include "ostiary/base/text.h"
 #include "ostiary/inet/url.h"
 #include "ostiary/policy/parse.h"
 #include "ostiary/policy/public_suffix.h"
@@ -63,7 +64,7 @@ struct Parts {
 };
 
 bool begins_with_letter(std::string_view text) {
-  return !text.empty() && ((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z'));
+  return !text.empty() && is_letter(text.front());
 }
 
 Result<Parts> cut(std::string_view text) {
@@ -136,9 +137,8 @@ Result<Subject> parse_subject(std::string_view text) {
 }
 
 Result<Protocol> parse_protocol(std::string_view text) {
-  const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; };
   for (const Protocol protocol : {Protocol::tcp, Protocol::udp, Protocol::both})
-    if (std::ranges::equal(text, policy::text(protocol), same)) return protocol;
+    if (equal_ignoring_case(text, policy::text(protocol))) return protocol;
   return wrong("has a protocol that is not tcp, udp or both");
 }
 

@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "ostiary/base/quote.h"
+#include "ostiary/base/text.h"
 #include "ostiary/policy/parse.h"
 
 namespace ostiary::policy {
@@ -18,8 +19,7 @@ std::string_view trimmed(std::string_view text) {
 // "443", "8000-8010", "443/udp"
 bool is_nothing_but_ports(std::string_view piece) {
   const std::string_view ports = piece.substr(0, piece.find('/'));
-  return !ports.empty() &&
-         std::ranges::all_of(ports, [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
+  return !ports.empty() && std::ranges::all_of(ports, [](char c) { return is_digit(c) || c == '-'; });
 }
 
 // Whether the entry has ports and may continue with more. A protocol would end the list of ports.
@@ -30,18 +30,16 @@ bool takes_more_ports(std::string_view entry) {
   return colon != std::string_view::npos && !entry.substr(colon).contains('/');
 }
 
-std::vector<std::string> split(std::string_view text) {
+std::vector<std::string> split_entries(std::string_view text) {
   std::vector<std::string> entries;
-  for (;;) {
-    const size_t comma = text.find(',');
-    const std::string_view piece = trimmed(text.substr(0, comma));
+  for (const std::string_view written : split(text, ',')) {
+    const std::string_view piece = trimmed(written);
     if (is_nothing_but_ports(piece) && !entries.empty() && takes_more_ports(entries.back()))
       entries.back().append(",").append(piece);
     else if (!piece.empty())
       entries.emplace_back(piece);
-    if (comma == std::string_view::npos) return entries;
-    text.remove_prefix(comma + 1);
   }
+  return entries;
 }
 
 }  // namespace
@@ -52,7 +50,7 @@ Result<std::vector<Rule>> parse_list(std::string_view text, std::string_view rea
   if (text.contains('@'))
     return fail(Exit::configuration, "an entry holds an @; write a host alone, like \"example.com:443\"");
   std::vector<Rule> rules;
-  for (const std::string& entry : split(text)) {
+  for (const std::string& entry : split_entries(text)) {
     if (is_nothing_but_ports(entry))
       return fail(Exit::configuration,
                   quote(entry) + " is a port without a host; write it like \"example.com:443\"");

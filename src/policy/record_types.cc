@@ -4,6 +4,7 @@
 #include <array>
 
 #include "ostiary/base/quote.h"
+#include "ostiary/base/text.h"
 
 namespace ostiary::policy {
 namespace {
@@ -36,9 +37,7 @@ constexpr std::array<std::string_view, 3> forbidden{"HTTPS", "SVCB", "ANY"};
 }  // namespace
 
 Result<> RecordTypes::add(std::string_view name) {
-  std::string upper(name);
-  std::ranges::transform(upper, upper.begin(),
-                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+  const std::string upper = to_upper(name);
   if (upper == "A" || upper == "AAAA") return {};
   if (std::ranges::find(forbidden, upper) != forbidden.end())
     return fail(Exit::configuration,

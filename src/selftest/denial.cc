@@ -6,6 +6,7 @@
 
 #include <sys/random.h>
 
+#include "ostiary/base/encoding.h"
 #include "ostiary/dns/cursor.h"
 #include "ostiary/inet/host_name.h"
 
@@ -30,9 +31,8 @@ Result<UnlistedName> UnlistedName::make() {
   std::array<uint8_t, 10> random{};
   if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
     return std::unexpected(Error::system("getrandom", Exit::unavailable));
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string label;
-  for (const uint8_t octet : std::span(random).subspan(2)) label += {digits[octet >> 4], digits[octet & 15]};
+  for (const uint8_t octet : std::span(random).subspan(2)) append_hexadecimal(label, octet);
   const auto name = TRY(inet::HostName::parse(label + ".ostiary-self-test.invalid"));
   return UnlistedName{static_cast<uint16_t>(random[0] << 8 | random[1]),
                       {dns::WireName::from(name), dns::RecordType::a}};

@@ -4,7 +4,8 @@
 #include <array>
 #include <optional>
 
-#include "telemetry/percent.h"
+#include "ostiary/base/encoding.h"
+#include "ostiary/base/text.h"
 
 namespace ostiary::telemetry {
 namespace {
@@ -29,14 +30,7 @@ bool is_graphic(char c) {
 // The path characters of RFC 3986 without '@', which in a mistyped URL ends a password.
 bool is_path_character(char c) {
   constexpr std::string_view others = "/-._~!$&'()*+,;=:%";
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         others.find(c) != std::string_view::npos;
-}
-
-bool equal_ignoring_case(std::string_view text, std::string_view lower) {
-  return std::ranges::equal(text, lower, [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-  });
+  return is_letter(c) || is_digit(c) || others.contains(c);
 }
 
 std::string_view without_trailing_slashes(std::string_view path) {

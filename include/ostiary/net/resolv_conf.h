@@ -43,9 +43,6 @@ struct ResolvConf {
   std::vector<Nameserver> docker_external;
 };
 
-// Removes the next word of a line from `rest` and returns it; empty at the end of the line.
-std::string_view next_word(std::string_view& rest);
-
 ResolvConf parse_resolv_conf(std::string_view text);
 
 // The error names the file.
