@@ -26,7 +26,6 @@
 #include "ostiary/nft/table.h"
 #include "ostiary/selftest/selftest.h"
 #include "ostiary/state/files.h"
-#include "ostiary/state/instance_lock.h"
 #include "rules_after.h"
 #include "user_scope_check.h"
 #include "version.h"

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "claude/claude_json.h"
 #include "ostiary/base/c_handle.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/base/replace_file.h"

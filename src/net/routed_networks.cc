@@ -8,7 +8,7 @@
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 
-#include "route_dump.h"
+#include "route_socket.h"
 
 namespace ostiary::net {
 namespace {

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <span>
 
+#include <net/if.h>
 #include <netlink/cache.h>
 #include <netlink/route/addr.h>
+#include <netlink/route/link.h>
 #include <netlink/route/route.h>
 
-#include "route_dump.h"
+#include "route_socket.h"
 
 namespace ostiary::net {
 namespace {
@@ -79,6 +81,8 @@ Result<> scan_addresses(nl_sock* socket, Scan& scan) {
   return {};
 }
 
+using Link = std::unique_ptr<rtnl_link, CDelete<rtnl_link_put>>;
+
 }  // namespace
 
 Result<Reachable> read_reach() {
@@ -88,6 +92,21 @@ Result<Reachable> read_reach() {
   TRY(dump_routes(AF_UNSPEC, scan_route, &scan));
   return Reachable{std::min(scan.routes.ipv4, scan.addresses.ipv4),
                    std::min(scan.routes.ipv6, scan.addresses.ipv6)};
+}
+
+Result<> bring_loopback_up() {
+  const RouteSocket socket = TRY(connect_route_socket());
+  rtnl_link* found = nullptr;
+  if (const int code = rtnl_link_get_kernel(socket.get(), 0, "lo", &found); code < 0)
+    return std::unexpected(route_error("interface lo", code));
+  const Link lo(found);
+  if ((rtnl_link_get_flags(lo.get()) & IFF_UP) != 0) return {};
+  const Link change(rtnl_link_alloc());
+  if (change == nullptr) return fail(Exit::unavailable, "interface lo: out of memory");
+  rtnl_link_set_flags(change.get(), IFF_UP);
+  if (const int code = rtnl_link_change(socket.get(), lo.get(), change.get(), 0); code < 0)
+    return std::unexpected(route_error("interface lo", code));
+  return {};
 }
 
 }  // namespace ostiary::net

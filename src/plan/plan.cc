@@ -118,10 +118,6 @@ Result<Gate> plan_gate(const config::Config& config, const Machine& machine, Pla
   return gate;
 }
 
-std::string path(const char* directory, const char* name) {
-  return std::string(directory) + "/" + name;
-}
-
 }  // namespace
 
 bool has_managed_settings(const Plan& plan) {
@@ -139,12 +135,10 @@ std::span<const PlannedUpstream> servers_of(const Plan& plan) {
 
 std::vector<std::string> files_of(const Plan& plan) {
   std::vector<std::string> files;
-  if (plan.telemetry.state == telemetry::State::on)
-    files.push_back(path(state::state_directory, state::otel_env_name));
-  files.push_back(path(state::state_directory, state::session_name));
-  files.push_back(path(state::state_directory, state::status_name));
-  if (has_managed_settings(plan))
-    files.push_back(path(claude::managed_settings_directory, claude::managed_settings_name));
+  if (plan.telemetry.state == telemetry::State::on) files.push_back(state::path_of(state::otel_env_name));
+  files.push_back(state::path_of(state::session_name));
+  files.push_back(state::path_of(state::status_name));
+  if (has_managed_settings(plan)) files.push_back(claude::managed_settings_path());
   if (plan.agent.prepare_claude == config::Choice::yes)
     files.push_back(plan.agent.identity.home + "/.claude.json");
   return files;

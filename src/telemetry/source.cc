@@ -4,7 +4,7 @@
 
 #include "ostiary/base/text.h"
 #include "ostiary/config/secrets.h"
-#include "ostiary/telemetry/headers.h"
+#include "telemetry/headers.h"
 
 namespace ostiary::telemetry {
 namespace {

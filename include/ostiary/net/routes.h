@@ -1,5 +1,5 @@
-// net/routes.h: how far packets of each family can go, by this network namespace's routes and
-// addresses.
+// net/routes.h: how far packets of each family can go, by this network namespace's routes,
+// addresses and interfaces.
 #pragma once
 
 #include <cstdint>
@@ -21,5 +21,9 @@ struct Reachable {
 };
 
 Result<Reachable> read_reach();
+
+// In a new network namespace `lo` is down, so that 127.0.0.1 and ::1 cannot be reached. It is not
+// an error if it is up already.
+Result<> bring_loopback_up();
 
 }  // namespace ostiary::net

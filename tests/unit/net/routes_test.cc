@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include "net/hosts.h"
-#include "ostiary/net/interfaces.h"
 
 using namespace ostiary::net;
 using namespace ostiary::test;
