@@ -48,18 +48,6 @@ std::string text(RecordType type) {
   return std::string("TYPE").append(std::to_string(std::to_underlying(type)));
 }
 
-std::optional<RecordType> parse_record_type(std::string_view text) {
-  const std::string name = to_upper(text);
-  std::optional<RecordType> type;
-  for (const auto& [value, known] : type_names)
-    if (known == name) type = value;
-  if (!type && name.starts_with("TYPE"))
-    if (const auto number = parse_number<uint16_t>(std::string_view(name).substr("TYPE"sv.size())))
-      type = RecordType{*number};
-  if (type == RecordType::any || type == RecordType::opt) return std::nullopt;
-  return type;
-}
-
 std::string text(Rcode rcode) {
   const auto* named = std::ranges::find(rcode_names, rcode, &decltype(rcode_names)::value_type::first);
   if (named != rcode_names.end()) return std::string(named->second);

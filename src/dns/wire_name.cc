@@ -103,15 +103,6 @@ WireName WireName::from(const inet::HostName& host) {
   return name;
 }
 
-WireName WireName::parent() const {
-  if (is_root()) return {};
-  WireName above;
-  const auto rest = octets().subspan(size_t{1} + octets_[0]);
-  std::ranges::copy(rest, above.octets_.begin());
-  above.size_ = static_cast<uint8_t>(rest.size());
-  return above;
-}
-
 std::optional<inet::HostName> WireName::host_name() const {
   std::string host;
   for (const auto suffix : suffixes()) {

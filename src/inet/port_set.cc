@@ -40,11 +40,6 @@ void PortSet::add(const PortSet& other) {
   for (const PortRange range : other.ranges_) add(range);
 }
 
-bool PortSet::contains(uint16_t port) const {
-  const auto after = std::ranges::upper_bound(ranges_, port, {}, &PortRange::first);
-  return after != ranges_.begin() && port <= std::prev(after)->last;
-}
-
 std::string PortSet::text() const {
   std::string text;
   for (const auto [first, last] : ranges_) {

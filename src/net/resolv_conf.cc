@@ -4,11 +4,7 @@
 #include <charconv>
 #include <optional>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "ostiary/base/text.h"
-#include "ostiary/base/unique_fd.h"
 
 namespace ostiary::net {
 namespace {
@@ -87,25 +83,6 @@ ResolvConf parse_resolv_conf(std::string_view text) {
   ResolvConf conf;
   while (!text.empty()) read_line(conf, take_until(text, '\n'));
   return conf;
-}
-
-Result<ResolvConf> read_resolv_conf(const char* path) {
-  const UniqueFd fd{::open(path, O_RDONLY | O_CLOEXEC)};
-  if (!fd.valid()) return std::unexpected(Error::system(path, Exit::missing_input));
-  std::string text(limits::resolv_conf_bytes + 1, '\0');
-  size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = ::read(fd.get(), text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return std::unexpected(Error::system(path, Exit::missing_input));
-    if (got == 0) break;
-    size += static_cast<size_t>(got);
-  }
-  if (size > limits::resolv_conf_bytes)
-    return fail(Exit::configuration,
-                std::string(path) + ": is longer than 64 KiB; name the resolvers with --upstream");
-  text.resize(size);
-  return parse_resolv_conf(text);
 }
 
 }  // namespace ostiary::net

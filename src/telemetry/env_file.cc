@@ -35,12 +35,6 @@ void append_quoted(std::string& out, std::string_view text) {
 
 }  // namespace
 
-std::string quote_for_sh(std::string_view text) {
-  std::string quoted;
-  append_quoted(quoted, text);
-  return quoted;
-}
-
 Result<Secret> render_env_file(std::span<const std::pair<std::string_view, std::string_view>> variables) {
   size_t size = 0;
   for (const auto& [name, value] : variables) {

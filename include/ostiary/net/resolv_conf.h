@@ -15,7 +15,6 @@
 namespace ostiary::net {
 
 namespace limits {
-inline constexpr size_t resolv_conf_bytes = 65536;
 inline constexpr size_t nameservers = 8;  // the C library asks the first three
 inline constexpr size_t search_domains = 32;
 inline constexpr size_t passed_over_lines = 8;
