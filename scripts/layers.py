@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""Checks that a file includes only files of its own folder or of a layer above it.
+"""Checks where the sources stand:
+- A file includes only files of its own folder or of a layer above it. So modules form no cycle.
+- A header in include/ is one that another module includes, or that such a header includes.
+- Each source in src/ and tests/ is named in a meson.build.
 
 docs/architecture.md describes the layers, in the same order.
 """
@@ -24,14 +27,14 @@ def folder_of(path: pathlib.Path) -> str:
     return parts[2] if parts[0] == "include" else parts[1]
 
 
-def problems(path: pathlib.Path):
+def out_of_layer(path: pathlib.Path, includes):
     own = folder_of(path)
     if own in ("main.cc", "pch"):
         return
     if own not in RANK:
         yield f"{path}: the folder {own} is in no layer"
         return
-    for include in INCLUDE.findall(path.read_text()):
+    for include in includes:
         if not include.startswith("ostiary/"):
             if "/" in include and not include.startswith(f"{own}/"):
                 yield f"{path}: includes {include}, a private header of another folder"
@@ -41,9 +44,40 @@ def problems(path: pathlib.Path):
             yield f"{path}: {own} includes {include}, which is not in a layer above it"
 
 
+def needlessly_public(includes):
+    """Headers in include/ that other modules do not need. `includes` has those of each file."""
+    needed = set()
+    waiting = [
+        header
+        for path, names in includes.items()
+        for header in (pathlib.Path("include", name) for name in names if name.startswith("ostiary/"))
+        if folder_of(header) != folder_of(path)
+    ]
+    while waiting:
+        header = waiting.pop()
+        if header not in needed:
+            needed.add(header)
+            waiting += [pathlib.Path("include", name) for name in includes.get(header, []) if name.startswith("ostiary/")]
+    for path in includes:
+        if path.parts[0] == "include" and path not in needed:
+            yield f"{path}: no other module includes it: move it to src/{folder_of(path)}/"
+
+
+def not_built():
+    builds = [pathlib.Path("meson.build"), *pathlib.Path("src").rglob("meson.build"), *pathlib.Path("tests").rglob("meson.build")]
+    # A name without .cc may stand for the source of a target, as those of the fuzz targets do.
+    named = {build.parent / f"{name}.cc" for build in builds for name in re.findall(r"'([\w/]+)(?:\.cc)?'", build.read_text())}
+    for top in ("src", "tests"):
+        for path in sorted(pathlib.Path(top).rglob("*.cc")):
+            if path not in named:
+                yield f"{path}: no meson.build names it"
+
+
 def main() -> int:
-    files = [path for top in ("include", "src") for path in pathlib.Path(top).rglob("*") if path.suffix in (".h", ".cc")]
-    found = [problem for path in sorted(files) for problem in problems(path)]
+    files = sorted(path for top in ("include", "src") for path in pathlib.Path(top).rglob("*") if path.suffix in (".h", ".cc"))
+    includes = {path: INCLUDE.findall(path.read_text()) for path in files}
+    found = [problem for path, names in includes.items() for problem in out_of_layer(path, names)]
+    found += [*needlessly_public(includes), *not_built()]
     print("\n".join(found), file=sys.stderr, end="\n" if found else "")
     return 1 if found else 0
 

@@ -2,11 +2,11 @@
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "ostiary/base/log.h"
 #include "ostiary/base/process_name.h"
-#include "ostiary/base/standard_descriptors.h"
 #include "ostiary/cli/command_line.h"
 #include "ostiary/cli/commands.h"
 #include "ostiary/gate/gate.h"
@@ -14,9 +14,21 @@
 
 namespace {
 
+// Opens /dev/null on each of input, output and error that is closed, so that no file that we open
+// later can get one of these numbers.
+ostiary::Result<> fill_standard_descriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    // open() returns the lowest free number, which is `fd`: every lower number is open by now.
+    if (::open("/dev/null", O_RDWR) != fd)
+      return std::unexpected(ostiary::Error::system("/dev/null", ostiary::Exit::unavailable));
+  }
+  return {};
+}
+
 ostiary::Result<int> run(const std::vector<std::string>& arguments) {
   ostiary::set_process_name("ostiary");  // whatever the file is called
-  TRY(ostiary::fill_standard_descriptors());
+  TRY(fill_standard_descriptors());
   auto invocation = TRY(ostiary::cli::parse_command_line(arguments));
   return ostiary::cli::execute(std::move(invocation), environ);
 }

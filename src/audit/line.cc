@@ -4,14 +4,63 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cstdint>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include "audit/escape.h"
+#include "ostiary/base/encoding.h"
 
 namespace ostiary::audit {
 namespace {
+
+// The escape for the first character of a text, or for its first octet if that does not begin a
+// UTF-8 character. `taken` octets of the text become `size` octets.
+struct Escape {
+  std::array<char, 12> octets{};
+  size_t size = 0;
+  size_t taken = 1;
+};
+
+void put(Escape& escape, std::string_view text) {
+  for (const char c : text) escape.octets[escape.size++] = c;
+}
+
+void put_unit(Escape& escape, uint32_t unit) {
+  put(escape, "\\u");
+  for (unsigned shift = 16; shift > 0; shift -= 4)
+    escape.octets[escape.size++] = hexadecimal_digits[unit >> (shift - 4) & 15U];
+}
+
+Escape escape_first(std::string_view text) {
+  Escape escape;
+  const auto octet = static_cast<uint8_t>(text.front());
+  if (octet == '"' || octet == '\\') {
+    put(escape, "\\");
+    put(escape, text.substr(0, 1));
+    return escape;
+  }
+  const auto character = first_character(text);
+  if (!character) {
+    put(escape, "\\\\x");
+    escape.octets[escape.size++] = hexadecimal_digits[octet >> 4U];
+    escape.octets[escape.size++] = hexadecimal_digits[octet & 15U];
+    return escape;
+  }
+  escape.taken = character->size;
+  if (character->code < 0x10000) {
+    put_unit(escape, character->code);
+  } else {
+    put_unit(escape, 0xd800 + ((character->code - 0x10000) >> 10U));
+    put_unit(escape, 0xdc00 + ((character->code - 0x10000) & 0x3ffU));
+  }
+  return escape;
+}
+
+// Whether the octet needs no escape.
+constexpr bool is_plain(char c) {
+  return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
 
 constexpr std::string_view end_of_line = "}\n";
 constexpr std::string_view cut_mark = "\\u2026";

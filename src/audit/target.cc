@@ -1,12 +1,11 @@
 #include "ostiary/audit/target.h"
 
-#include <charconv>
-
 #include <unistd.h>
 
 #include "audit/path.h"
 #include "ostiary/base/guarded_directory.h"
 #include "ostiary/base/quote.h"
+#include "ostiary/base/text.h"
 
 namespace ostiary::audit {
 
@@ -17,11 +16,8 @@ Result<Target> parse_target(std::string_view text) {
   if (text == "stderr") return ToStandardError{};
   if (text == "none") return ToNobody{};
   if (text.starts_with("fd:")) {
-    const std::string_view digits = text.substr(3);
-    int number = -1;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (error == std::errc{} && end == digits.data() + digits.size() && number > STDERR_FILENO)
-      return ToDescriptor{number};
+    const auto number = parse_number<int>(text.substr(3));
+    if (number && *number > STDERR_FILENO) return ToDescriptor{*number};
     return wrong(": is not a descriptor for the audit: write fd: and a number of 3 or more, like fd:7");
   }
   if (!text.starts_with('/'))

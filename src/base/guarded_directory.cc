@@ -98,6 +98,15 @@ Result<UniqueFd> make_directories(std::string_view path, std::string& shown) {
   }
 }
 
+// `accept` checks or changes the last directory.
+Result<UniqueFd> make_directory(std::string_view path,
+                                Result<> (*accept)(const UniqueFd& directory, const std::string& shown)) {
+  std::string shown;
+  UniqueFd directory = TRY(make_directories(path, shown));
+  TRY(accept(directory, shown));
+  return directory;
+}
+
 }  // namespace
 
 Result<> check_path(std::string_view directory, std::string_view name) {
@@ -116,17 +125,11 @@ Result<> check_path(std::string_view directory, std::string_view name) {
 }
 
 Result<UniqueFd> make_guarded_directory(std::string_view path) {
-  std::string shown;
-  UniqueFd directory = TRY(make_directories(path, shown));
-  TRY(check_guarded(directory, shown));
-  return directory;
+  return make_directory(path, check_guarded);
 }
 
 Result<UniqueFd> make_own_directory(std::string_view path) {
-  std::string shown;
-  UniqueFd directory = TRY(make_directories(path, shown));
-  TRY(reset_owner_and_mode(directory, shown));
-  return directory;
+  return make_directory(path, reset_owner_and_mode);
 }
 
 Result<UniqueFd> find_directory(std::string_view path) {

@@ -21,16 +21,6 @@ std::unexpected<Error> system_error(std::string_view what) {
   return std::unexpected(Error::system(what));
 }
 
-Result<> write_all(const UniqueFd& file, std::string_view content, const std::string& shown) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(file.get(), content.data(), content.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return system_error(shown);
-    content.remove_prefix(static_cast<size_t>(written));
-  }
-  return {};
-}
-
 Result<> remove_entry(const UniqueFd& directory, const std::string& name, const std::string& shown) {
   if (::unlinkat(directory.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
   if (errno == EISDIR) return refuse(shown + ": is a directory, not a file: remove it");
@@ -50,6 +40,16 @@ Result<> write_and_rename(const UniqueFd& directory, const std::string& temporar
 }
 
 }  // namespace
+
+Result<> write_all(const UniqueFd& file, std::string_view text, std::string_view what, Exit exit) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(file.get(), text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return std::unexpected(Error::system(what, exit));
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return {};
+}
 
 Result<> replace_file(const char* directory, const char* name, std::string_view content, mode_t mode) {
   TRY(check_path(directory, name));

@@ -25,7 +25,6 @@
 #include "ostiary/scope/preconditions.h"
 #include "ostiary/selftest/selftest.h"
 #include "ostiary/state/files.h"
-#include "ostiary/state/instance_lock.h"
 #include "rules_after.h"
 #include "version.h"
 

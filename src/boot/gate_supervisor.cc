@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "ostiary/base/log.h"
-#include "ostiary/net/interfaces.h"
 #include "ostiary/net/routes.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/state/files.h"

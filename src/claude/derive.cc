@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "ostiary/base/text.h"
 #include "ostiary/inet/url.h"
 #include "ostiary/policy/parse.h"
 
@@ -35,9 +36,7 @@ constexpr auto vertex_region_variables = std::to_array<std::string_view>({
 
 // Reads a switch in the same way as Claude Code.
 bool is_on(std::string_view value) {
-  std::string lower(value);
-  std::ranges::transform(lower, lower.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const std::string lower = to_lower(value);
   return lower == "1" || lower == "true" || lower == "yes" || lower == "on";
 }
 

@@ -7,9 +7,15 @@
 namespace ostiary::claude {
 namespace {
 
+constexpr const char* directory = "/etc/claude-code/managed-settings.d";
+constexpr const char* file_name = "50-ostiary.json";
 constexpr mode_t for_all_to_read = 0644;
 
 }  // namespace
+
+std::string managed_settings_path() {
+  return std::string(directory) + "/" + file_name;
+}
 
 std::string render_managed_settings(const telemetry::Telemetry& telemetry) {
   nlohmann::json env = nlohmann::json::object();
@@ -26,12 +32,11 @@ std::string render_managed_settings(const telemetry::Telemetry& telemetry) {
 }
 
 Result<> write_managed_settings(const telemetry::Telemetry& telemetry) {
-  return replace_file(managed_settings_directory, managed_settings_name, render_managed_settings(telemetry),
-                      for_all_to_read);
+  return replace_file(directory, file_name, render_managed_settings(telemetry), for_all_to_read);
 }
 
 Result<> remove_managed_settings() {
-  return remove_file(managed_settings_directory, managed_settings_name);
+  return remove_file(directory, file_name);
 }
 
 }  // namespace ostiary::claude

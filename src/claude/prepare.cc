@@ -9,8 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "claude/claude_json.h"
 #include "ostiary/base/c_handle.h"
 #include "ostiary/base/read_file.h"
+#include "ostiary/base/replace_file.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/keeper/spawn.h"
 
@@ -77,23 +79,13 @@ std::string real_path(const std::string& path) {
   return resolved ? resolved.get() : path;
 }
 
-Result<> write_all(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return std::unexpected(Error::system("cannot write"));
-    text.remove_prefix(static_cast<size_t>(written));
-  }
-  return {};
-}
-
 Result<> replace_as_agent(const std::string& path, std::string_view text) {
   struct stat old{};
   const mode_t mode = ::stat(path.c_str(), &old) == 0 ? old.st_mode & 0777U : file_mode;
   std::string temporary = path + ".ostiary-XXXXXX";
   const UniqueFd fd{::mkostemp(temporary.data(), O_CLOEXEC)};
   if (!fd.valid()) return std::unexpected(Error::system("cannot create a file in its directory"));
-  Result<> written = write_all(fd.get(), text);
+  Result<> written = write_all(fd, text, "cannot write");
   if (written && (::fchmod(fd.get(), mode) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0))
     written = std::unexpected(Error::system("cannot replace it"));
   if (!written) ::unlink(temporary.c_str());

@@ -11,6 +11,7 @@
 
 #include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
+#include "ostiary/base/text.h"
 #include "ostiary/config/config.h"
 #include "version.h"
 
@@ -189,12 +190,9 @@ std::unexpected<Error> usage(std::string_view subcommand, const std::string& mes
 
 // An entry is usually empty because the name of a shell variable is misspelled.
 bool has_empty_entry(std::string_view list) {
-  while (true) {
-    const size_t comma = list.find(',');
-    if (list.substr(0, comma).find_first_not_of(" \t\r\n") == std::string_view::npos) return true;
-    if (comma == std::string_view::npos) return false;
-    list.remove_prefix(comma + 1);
-  }
+  return std::ranges::any_of(split(list, ','), [](std::string_view entry) {
+    return entry.find_first_not_of(" \t\r\n") == std::string_view::npos;
+  });
 }
 
 Result<> check_value(const Setting& setting, std::string_view value, std::string_view subcommand) {

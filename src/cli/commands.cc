@@ -25,11 +25,10 @@
 #include "ostiary/plan/gate_plan.h"
 #include "ostiary/plan/plan.h"
 #include "ostiary/plan/print.h"
-#include "ostiary/platform/host_facts.h"
+#include "ostiary/platform/platform.h"
 #include "ostiary/policy/presets.h"
 #include "ostiary/scope/preconditions.h"
 #include "ostiary/state/files.h"
-#include "ostiary/state/instance_lock.h"
 #include "ostiary/state/session.h"
 #include "ostiary/telemetry/env_file.h"
 
@@ -38,10 +37,6 @@ namespace {
 
 constexpr size_t max_config_file = 4U << 20U;
 constexpr size_t max_state_file = 16U << 20U;
-
-std::string state_path(const char* name) {
-  return std::string(state::state_directory) + "/" + name;
-}
 
 Result<int> print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
@@ -114,7 +109,7 @@ Result<> require_root(std::string_view command) {
 }
 
 Result<std::string> read_state(const char* name) {
-  const std::string path = state_path(name);
+  const std::string path = state::path_of(name);
   if (!file_exists(path))
     return fail(Exit::missing_input,
                 "there is no " + path + ": no boot has written it: start one with ostiary run");
@@ -177,7 +172,7 @@ Result<int> execute_plan(Plan request, char** environ) {
 // A session needs a running boot: without one there may be no rules. If a boot or its container is
 // killed, the session file stays.
 Result<> require_boot() {
-  const std::string path = state_path(state::session_name);
+  const std::string path = state::path_of(state::session_name);
   if (!file_exists(path))
     return fail(Exit::missing_input,
                 "there is no " + path + ": no boot is running: start one with ostiary run");
@@ -229,7 +224,8 @@ std::string masked(const std::vector<telemetry::EnvFileLine>& lines) {
 Result<int> execute_env(const Env& request) {
   TRY(boot::hide_memory());
   TRY(require_root("env"));
-  if (file_exists(state_path(state::session_name)) && !file_exists(state_path(state::otel_env_name))) {
+  if (file_exists(state::path_of(state::session_name)) &&
+      !file_exists(state::path_of(state::otel_env_name))) {
     log::info("telemetry is off, so there is no telemetry environment");
     return 0;
   }
@@ -251,7 +247,7 @@ Result<int> execute_status() {
   TRY(require_root("status"));
   auto status = nlohmann::ordered_json::parse(TRY(read_state(state::status_name)), nullptr, false);
   if (!status.is_object())
-    return fail(Exit::unavailable, state_path(state::status_name) + ": is not a JSON object: boot again");
+    return fail(Exit::unavailable, state::path_of(state::status_name) + ": is not a JSON object: boot again");
   status["running"] = TRY(state::InstanceLock::is_claimed());
   return print(status.dump(2) + "\n");
 }

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "ostiary/base/escape.h"
 #include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
+#include "ostiary/base/text.h"
 #include "ostiary/config/secrets.h"
 #include "policy_file.h"
 
@@ -110,13 +110,11 @@ class Reader {
     const Given* given = find(key);
     if (given == nullptr) return standard;
     const auto [min, max] = std::pair(setting_of(key).min, setting_of(key).max);
-    int64_t value = 0;
-    const char* const last = given->text.data() + given->text.size();
-    const auto [end, error] = std::from_chars(given->text.data(), last, value);
-    if (error != std::errc{} || end != last || value < min || value > max)
+    const auto value = parse_number<int64_t>(given->text);
+    if (!value || *value < min || *value > max)
       return bad(*given, "is not a number of " + std::string(of_what) + " from " + std::to_string(min) +
                              " to " + std::to_string(max) + ", like " + std::to_string(standard));
-    return value;
+    return *value;
   }
 
   Result<std::optional<Choice>> choice(std::string_view key) const {

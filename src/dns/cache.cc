@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "ostiary/dns/limits.h"
-#include "ostiary/dns/ttl.h"
+#include "ttl.h"
 
 namespace ostiary::dns {
 namespace {
@@ -88,15 +88,6 @@ void Cache::put_no_such_name(const WireName& name, RecordType type, std::chrono:
 void Cache::set_admitted_until(const WireName& name, RecordType type, Time until) {
   const Index index = lookup(name, type, hash_of(name, type));
   if (index != none) entries_[index].admitted_until = until;
-}
-
-void Cache::erase(const WireName& name, RecordType type) {
-  const Index index = lookup(name, type, hash_of(name, type));
-  if (index != none) remove(index);
-}
-
-void Cache::clear() {
-  *this = Cache(capacity_, key_);
 }
 
 Cache::Entry& Cache::claim(const WireName& name, RecordType type) {

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
+
+#include "ostiary/base/text.h"
 
 namespace ostiary::dns {
 namespace {
@@ -39,36 +40,12 @@ constexpr auto rcode_names = std::to_array<std::pair<Rcode, std::string_view>>({
     {Rcode::bad_version, "BADVERS"},
 });
 
-char upper(char c) {
-  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-}
-
-std::optional<uint16_t> parse_number(std::string_view digits) {
-  uint16_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
-  return number;
-}
-
 }  // namespace
 
 std::string text(RecordType type) {
   const auto* named = std::ranges::find(type_names, type, &decltype(type_names)::value_type::first);
   if (named != type_names.end()) return std::string(named->second);
   return std::string("TYPE").append(std::to_string(std::to_underlying(type)));
-}
-
-std::optional<RecordType> parse_record_type(std::string_view text) {
-  std::string name(text);
-  std::ranges::transform(name, name.begin(), upper);
-  std::optional<RecordType> type;
-  for (const auto& [value, known] : type_names)
-    if (known == name) type = value;
-  if (!type && name.starts_with("TYPE"))
-    if (const auto number = parse_number(std::string_view(name).substr("TYPE"sv.size())))
-      type = RecordType{*number};
-  if (type == RecordType::any || type == RecordType::opt) return std::nullopt;
-  return type;
 }
 
 std::string text(Rcode rcode) {

@@ -15,7 +15,7 @@
 
 #include "ostiary/dns/cursor.h"
 #include "ostiary/dns/reply.h"
-#include "ostiary/dns/ttl.h"
+#include "ttl.h"
 
 namespace ostiary::dns {
 

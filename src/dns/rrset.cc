@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "dns/reply_scan.h"
-#include "ostiary/dns/ttl.h"
+#include "ttl.h"
 
 namespace ostiary::dns {
 namespace {

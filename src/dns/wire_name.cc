@@ -2,17 +2,16 @@
 
 #include <algorithm>
 
+#include "ostiary/base/text.h"
+
 namespace ostiary::dns {
 namespace {
 
 constexpr uint8_t pointer_mark = 0xc0;
 
-uint8_t lower(uint8_t octet) {
-  return octet >= 'A' && octet <= 'Z' ? static_cast<uint8_t>(octet - 'A' + 'a') : octet;
-}
-
 bool stands_in_a_host_name(uint8_t octet) {
-  return (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9') || octet == '-' || octet == '_';
+  const auto c = static_cast<char>(octet);
+  return is_lower_case(c) || is_digit(c) || c == '-' || c == '_';
 }
 
 void escape(std::string& out, uint8_t octet) {
@@ -47,7 +46,7 @@ std::string_view text(NameFault fault) {
 
 void WireName::append(std::span<const uint8_t> label) {
   octets_[size_++] = static_cast<uint8_t>(label.size());
-  for (const uint8_t octet : label) octets_[size_++] = lower(octet);
+  for (const uint8_t octet : label) octets_[size_++] = to_lower(octet);
 }
 
 std::expected<WireName, NameFault> WireName::decode(Reader& cursor, Compression compression) {
@@ -102,15 +101,6 @@ WireName WireName::from(const inet::HostName& host) {
   }
   name.append({});
   return name;
-}
-
-WireName WireName::parent() const {
-  if (is_root()) return {};
-  WireName above;
-  const auto rest = octets().subspan(size_t{1} + octets_[0]);
-  std::ranges::copy(rest, above.octets_.begin());
-  above.size_ = static_cast<uint8_t>(rest.size());
-  return above;
 }
 
 std::optional<inet::HostName> WireName::host_name() const {

@@ -5,8 +5,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ostiary/policy/record_types.h"
-
 namespace ostiary::gate {
 namespace {
 

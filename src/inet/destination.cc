@@ -1,6 +1,6 @@
 #include "ostiary/inet/destination.h"
 
-#include <charconv>
+#include "ostiary/base/text.h"
 
 namespace ostiary::inet {
 
@@ -14,11 +14,9 @@ std::string text(const Host& host) {
 }
 
 Result<uint16_t> parse_port(std::string_view text) {
-  uint16_t port = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  if (error != std::errc{} || end != text.data() + text.size() || port == 0)
-    return fail(Exit::configuration, "is not a port from 1 to 65535");
-  return port;
+  const auto port = parse_number<uint16_t>(text);
+  if (!port || *port == 0) return fail(Exit::configuration, "is not a port from 1 to 65535");
+  return *port;
 }
 
 std::string text(const Destination& destination) {

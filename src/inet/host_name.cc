@@ -2,18 +2,16 @@
 
 #include <algorithm>
 
+#include "ostiary/base/text.h"
+
 namespace ostiary::inet {
 namespace {
 
 constexpr size_t max_name = 253;
 constexpr size_t max_label = 63;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 bool is_label_character(char c) {
-  return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
+  return is_lower_case(c) || is_digit(c) || c == '-' || c == '_';
 }
 
 // Whether inet_aton(3) would accept it as the last part of an address: decimal, octal or
@@ -44,9 +42,7 @@ Result<HostName> HostName::parse(std::string_view text) {
   if (text.ends_with('.')) text.remove_suffix(1);
   if (text.empty()) return fail(Exit::configuration, "is empty");
   if (text.size() > max_name) return fail(Exit::configuration, "is longer than 253 characters");
-  std::string name(text);
-  std::ranges::transform(name, name.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::string name = to_lower(text);
   std::string_view last;
   for (std::string_view rest = name;;) {
     const size_t dot = rest.find('.');

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ostiary/base/text.h"
 #include "ostiary/inet/destination.h"
 
 namespace ostiary::inet {
@@ -20,12 +21,8 @@ Result<PortRange> parse_range(std::string_view text) {
 
 Result<PortSet> PortSet::parse(std::string_view text) {
   PortSet ports;
-  for (;;) {
-    const size_t comma = text.find(',');
-    ports.add(TRY(parse_range(text.substr(0, comma))));
-    if (comma == std::string_view::npos) return ports;
-    text.remove_prefix(comma + 1);
-  }
+  for (const std::string_view range : split(text, ',')) ports.add(TRY(parse_range(range)));
+  return ports;
 }
 
 void PortSet::add(PortRange range) {
@@ -41,11 +38,6 @@ void PortSet::add(PortRange range) {
 
 void PortSet::add(const PortSet& other) {
   for (const PortRange range : other.ranges_) add(range);
-}
-
-bool PortSet::contains(uint16_t port) const {
-  const auto after = std::ranges::upper_bound(ranges_, port, {}, &PortRange::first);
-  return after != ranges_.begin() && port <= std::prev(after)->last;
 }
 
 std::string PortSet::text() const {

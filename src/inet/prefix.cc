@@ -1,7 +1,8 @@
 #include "ostiary/inet/prefix.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "ostiary/base/text.h"
 
 namespace ostiary::inet {
 namespace {
@@ -62,14 +63,12 @@ Result<Prefix> Prefix::parse(std::string_view text) {
     return fail(Exit::configuration,
                 "is an IPv4-mapped IPv6 network; write it as " + address.text() + " with an IPv4 length");
 
-  const std::string_view digits = text.substr(slash + 1);
-  unsigned length = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-  if (error != std::errc{} || end != digits.data() + digits.size() || length > full_length(address))
+  const auto length = parse_number<unsigned>(text.substr(slash + 1));
+  if (!length || *length > full_length(address))
     return fail(Exit::configuration,
                 "has a prefix length that is not from 0 to " + std::to_string(full_length(address)));
 
-  const Prefix prefix = around(address, static_cast<uint8_t>(length));
+  const Prefix prefix = around(address, static_cast<uint8_t>(*length));
   if (prefix.network_ != address)
     return fail(Exit::configuration, "has bits set after its prefix length; write " + prefix.text() + " or " +
                                          single(address).text());

@@ -28,6 +28,10 @@ std::optional<IpAddress> SocketAddress::local(const UniqueFd& socket) {
   sockaddr_storage name{};
   socklen_t size = sizeof name;
   if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0) return std::nullopt;
+  return address_in(name);
+}
+
+std::optional<IpAddress> SocketAddress::address_in(const sockaddr_storage& name) {
   if (name.ss_family == AF_INET) {
     std::array<uint8_t, 4> octets{};
     std::memcpy(octets.data(), &reinterpret_cast<const sockaddr_in&>(name).sin_addr, octets.size());

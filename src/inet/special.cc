@@ -128,38 +128,4 @@ std::span<const IpAddress> metadata_services() {
   return found;
 }
 
-std::string_view text(AddressClass reach) {
-  switch (reach) {
-    case AddressClass::unspecified:
-      return "unspecified";
-    case AddressClass::loopback:
-      return "loopback";
-    case AddressClass::metadata:
-      return "metadata service";
-    case AddressClass::link_local:
-      return "link-local";
-    case AddressClass::private_network:
-      return "private";
-    case AddressClass::unique_local:
-      return "unique local";
-    case AddressClass::fly_private:
-      return "Fly private network";
-    case AddressClass::carrier_nat:
-      return "carrier-grade NAT";
-    case AddressClass::multicast:
-      return "multicast";
-    case AddressClass::broadcast:
-      return "broadcast";
-    case AddressClass::benchmarking:
-      return "benchmarking";
-    case AddressClass::translation:
-      return "IPv4 inside IPv6";
-    case AddressClass::reserved:
-      return "reserved";
-    case AddressClass::public_internet:
-      return "public";
-  }
-  return "reserved";
-}
-
 }  // namespace ostiary::inet

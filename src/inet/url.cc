@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ostiary/base/text.h"
+
 namespace ostiary::inet {
 namespace {
 
@@ -9,13 +11,10 @@ constexpr size_t longest_url = 2048;
 
 Result<Scheme> take_scheme(std::string_view& text) {
   const size_t end = text.find("://");
-  std::string scheme(text.substr(0, end == std::string_view::npos ? 0 : end));
-  std::ranges::transform(scheme, scheme.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  if (scheme != "http" && scheme != "https")
-    return fail(Exit::configuration, "has no http:// or https:// in front; write https://HOST");
+  const auto scheme = parse_scheme(text.substr(0, end == std::string_view::npos ? 0 : end));
+  if (!scheme) return fail(Exit::configuration, "has no http:// or https:// in front; write https://HOST");
   text.remove_prefix(end + 3);
-  return scheme == "http" ? Scheme::http : Scheme::https;
+  return *scheme;
 }
 
 Result<> check_characters(std::string_view text) {
@@ -61,6 +60,20 @@ Result<Host> read_host(std::string_view text, std::string_view authority) {
 
 }  // namespace
 
+std::string_view text(Scheme scheme) {
+  return scheme == Scheme::https ? "https" : "http";
+}
+
+std::optional<Scheme> parse_scheme(std::string_view text) {
+  for (const Scheme scheme : {Scheme::http, Scheme::https})
+    if (equal_ignoring_case(text, inet::text(scheme))) return scheme;
+  return std::nullopt;
+}
+
+uint16_t default_port(Scheme scheme) {
+  return scheme == Scheme::https ? 443 : 80;
+}
+
 Result<Url> Url::parse(std::string_view text) {
   if (text.empty()) return fail(Exit::configuration, "is empty; write https://HOST");
   TRY(check_characters(text));
@@ -71,7 +84,7 @@ Result<Url> Url::parse(std::string_view text) {
     return fail(Exit::configuration, "has a user name or password in front of its host; leave them out");
   const auto [host_text, port_text, has_port] = TRY(split_authority(authority));
   Host host = TRY(read_host(host_text, authority));
-  uint16_t port = scheme == Scheme::http ? 80 : 443;
+  uint16_t port = default_port(scheme);
   if (has_port) {
     const auto read = parse_port(port_text);
     if (!read) return fail(Exit::configuration, "has a port that " + read.error().message);

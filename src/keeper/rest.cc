@@ -1,4 +1,4 @@
-#include "ostiary/keeper/rest.h"
+#include "rest.h"
 
 #include <cinttypes>
 #include <cstdio>

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ostiary/base/replace_file.h"
 #include "ostiary/base/unique_fd.h"
 
 namespace ostiary::keeper {
@@ -56,13 +57,7 @@ Result<> reply(const UniqueFd& pipe, std::string_view text) {
   if (text.size() > limits::reply) return reply_too_long();
   std::string message(1, replied);
   message += text;
-  for (std::string_view rest = message; !rest.empty();) {
-    const ssize_t written = ::write(pipe.get(), rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return std::unexpected(Error::system("cannot reply to the keeper", Exit::unavailable));
-    rest.remove_prefix(static_cast<size_t>(written));
-  }
-  return {};
+  return write_all(pipe, message, "cannot reply to the keeper", Exit::unavailable);
 }
 
 enum class PipeState : uint8_t { open, closed };

@@ -11,8 +11,8 @@
 
 #include "ostiary/base/log.h"
 #include "ostiary/keeper/descendants.h"
-#include "ostiary/keeper/rest.h"
 #include "ostiary/keeper/spawn.h"
+#include "rest.h"
 
 namespace ostiary::keeper {
 namespace {

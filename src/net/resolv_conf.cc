@@ -4,10 +4,7 @@
 #include <charconv>
 #include <optional>
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "ostiary/base/unique_fd.h"
+#include "ostiary/base/text.h"
 
 namespace ostiary::net {
 namespace {
@@ -32,8 +29,8 @@ std::optional<unsigned> option_value(std::string_view word, std::string_view nam
   return error == std::errc::result_out_of_range ? limit : std::min(value, limit);
 }
 
-void take_options(ResolvConf& conf, std::string_view rest) {
-  for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
+void read_options(ResolvConf& conf, std::string_view rest) {
+  for (std::string_view word = take_word(rest); !word.empty(); word = take_word(rest)) {
     if (const auto ndots = option_value(word, "ndots:", limits::ndots))
       conf.ndots = *ndots;
     else if (const auto timeout = option_value(word, "timeout:", limits::timeout_seconds))
@@ -45,17 +42,17 @@ void take_options(ResolvConf& conf, std::string_view rest) {
   }
 }
 
-void take_search(ResolvConf& conf, std::string_view rest) {
+void read_search(ResolvConf& conf, std::string_view rest) {
   conf.search.clear();
-  for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
+  for (std::string_view word = take_word(rest); !word.empty(); word = take_word(rest)) {
     if (word.ends_with('.')) word.remove_suffix(1);
     if (!word.empty() && conf.search.size() < limits::search_domains) conf.search.emplace_back(word);
   }
 }
 
 // "[192.0.2.53 host(127.0.0.53)]"
-void take_docker_external(ResolvConf& conf, std::string_view list) {
-  for (std::string_view word = next_word(list); !word.empty(); word = next_word(list)) {
+void read_docker_external(ResolvConf& conf, std::string_view list) {
+  for (std::string_view word = take_word(list); !word.empty(); word = take_word(list)) {
     if (word.starts_with('[')) word.remove_prefix(1);
     if (word.ends_with(']')) word.remove_suffix(1);
     const auto server = parse_nameserver(word);
@@ -63,60 +60,29 @@ void take_docker_external(ResolvConf& conf, std::string_view list) {
   }
 }
 
-void take_line(ResolvConf& conf, std::string_view line) {
-  if (line.starts_with(docker_external)) take_docker_external(conf, line.substr(docker_external.size()));
+void read_line(ResolvConf& conf, std::string_view line) {
+  if (line.starts_with(docker_external)) read_docker_external(conf, line.substr(docker_external.size()));
   if (const size_t comment = line.find_first_of("#;"); comment != std::string_view::npos)
     line = line.substr(0, comment);
   std::string_view rest = line;
-  const std::string_view key = next_word(rest);
+  const std::string_view key = take_word(rest);
   if (key.empty() || key == "sortlist") return;
   if (key == "nameserver") {
-    const auto server = parse_nameserver(next_word(rest));
+    const auto server = parse_nameserver(take_word(rest));
     if (server && conf.nameservers.size() < limits::nameservers) conf.nameservers.push_back(*server);
     if (server) return;
   }
-  if (key == "search" || key == "domain") return take_search(conf, rest);
-  if (key == "options") return take_options(conf, rest);
+  if (key == "search" || key == "domain") return read_search(conf, rest);
+  if (key == "options") return read_options(conf, rest);
   if (conf.passed_over.size() < limits::passed_over_lines) conf.passed_over.emplace_back(line);
 }
 
 }  // namespace
 
-std::string_view next_word(std::string_view& rest) {
-  constexpr std::string_view blank = " \t\r\v\f";
-  rest.remove_prefix(std::min(rest.find_first_not_of(blank), rest.size()));
-  const std::string_view word = rest.substr(0, rest.find_first_of(blank));
-  rest.remove_prefix(word.size());
-  return word;
-}
-
 ResolvConf parse_resolv_conf(std::string_view text) {
   ResolvConf conf;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    take_line(conf, text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
+  while (!text.empty()) read_line(conf, take_until(text, '\n'));
   return conf;
-}
-
-Result<ResolvConf> read_resolv_conf(const char* path) {
-  const UniqueFd fd{::open(path, O_RDONLY | O_CLOEXEC)};
-  if (!fd.valid()) return std::unexpected(Error::system(path, Exit::missing_input));
-  std::string text(limits::resolv_conf_bytes + 1, '\0');
-  size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = ::read(fd.get(), text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return std::unexpected(Error::system(path, Exit::missing_input));
-    if (got == 0) break;
-    size += static_cast<size_t>(got);
-  }
-  if (size > limits::resolv_conf_bytes)
-    return fail(Exit::configuration,
-                std::string(path) + ": is longer than 64 KiB; name the resolvers with --upstream");
-  text.resize(size);
-  return parse_resolv_conf(text);
 }
 
 }  // namespace ostiary::net

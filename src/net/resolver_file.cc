@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "ostiary/base/read_file.h"
+#include "ostiary/base/text.h"
 #include "ostiary/base/unique_fd.h"
-#include "ostiary/net/resolv_conf.h"
 
 namespace ostiary::net {
 namespace {
@@ -20,15 +20,11 @@ constexpr size_t max_file = 1024 * 1024;
 static_assert(max_original * (kept.size() + 2) + max_original + 1024 <= max_file);
 
 void for_each_line(std::string_view text, auto visit) {
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    visit(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
+  while (!text.empty()) visit(take_until(text, '\n'));
 }
 
 bool is_about_names(std::string_view line) {
-  const std::string_view word = net::next_word(line);
+  const std::string_view word = take_word(line);
   return word == "search" || word == "domain" || word == "options";
 }
 

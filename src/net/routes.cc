@@ -6,9 +6,11 @@
 #include <utility>
 
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netlink/cache.h>
 #include <netlink/handlers.h>
 #include <netlink/route/addr.h>
+#include <netlink/route/link.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 
@@ -137,6 +139,8 @@ Result<Reachable> read_addresses() {
   return addresses;
 }
 
+using Link = std::unique_ptr<rtnl_link, CDelete<rtnl_link_put>>;
+
 }  // namespace
 
 std::vector<inet::RoutedNetwork> without_inner(std::vector<inet::RoutedNetwork> networks) {
@@ -176,6 +180,21 @@ Result<Routes> RouteWatch::read() {
     routes = Routes::changed;
   }
   return routes;
+}
+
+Result<> bring_loopback_up() {
+  const RouteSocket socket = TRY(connect_route_socket());
+  rtnl_link* found = nullptr;
+  if (const int code = rtnl_link_get_kernel(socket.get(), 0, "lo", &found); code < 0)
+    return std::unexpected(route_error("interface lo", code));
+  const Link lo(found);
+  if ((rtnl_link_get_flags(lo.get()) & IFF_UP) != 0) return {};
+  const Link change(rtnl_link_alloc());
+  if (change == nullptr) return fail(Exit::unavailable, "interface lo: out of memory");
+  rtnl_link_set_flags(change.get(), IFF_UP);
+  if (const int code = rtnl_link_change(socket.get(), lo.get(), change.get(), 0); code < 0)
+    return std::unexpected(route_error("interface lo", code));
+  return {};
 }
 
 }  // namespace ostiary::net

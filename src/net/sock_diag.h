@@ -2,10 +2,11 @@
 #pragma once
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -13,6 +14,7 @@
 #include <linux/sock_diag.h>
 
 #include "ostiary/base/result.h"
+#include "ostiary/netlink/request.h"
 #include "ostiary/netlink/socket.h"
 
 namespace ostiary::net {
@@ -39,12 +41,23 @@ class DiagRequest {
   nlmsghdr* header_;
 };
 
-// Passes the content of each message of a dump to `take`. If it fails, the host may lack `module`:
-// the error names it.
-Result<> dump(netlink::Socket& socket, const DiagRequest& request, std::string_view module,
-              const std::function<Result<>(std::span<const uint8_t>)>& take);
+inline std::unexpected<Error> no_sockets(int error, std::string_view module) {
+  return fail(Exit::unavailable, std::string("the kernel's list of sockets: ") + std::strerror(error) +
+                                     "; load " + std::string(module) + " on the host");
+}
 
 // The error for a message of an unexpected form.
-std::unexpected<Error> malformed(std::string_view module);
+inline std::unexpected<Error> malformed(std::string_view module) {
+  return no_sockets(EPROTO, module);
+}
+
+// Passes the content of each message of a dump to `take`. If it fails, the host may lack `module`:
+// the error names it.
+Result<> dump(netlink::Socket& socket, const DiagRequest& request, std::string_view module, auto take) {
+  const int error = TRY(netlink::dump(
+      socket, request.header(), [&take](const netlink::Message& message) { return take(message.payload); }));
+  if (error != 0) return no_sockets(error, module);
+  return {};
+}
 
 }  // namespace ostiary::net

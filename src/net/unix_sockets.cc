@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "ostiary/base/encoding.h"
 #include "ostiary/netlink/message.h"
 #include "sock_diag.h"
 
@@ -18,12 +19,6 @@ constexpr std::string_view module = "unix_diag";
 // The kernel uses TCP's states. A datagram socket that has a connected client is ESTABLISHED, and
 // still accepts other clients.
 constexpr uint32_t states = 1U << TCP_LISTEN | 1U << TCP_CLOSE | 1U << TCP_ESTABLISHED;
-
-bool is_autobound(std::string_view name) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  constexpr size_t size = 6;  // an octet 0 and five digits
-  return name.size() == size && name.substr(1).find_first_not_of(digits) == std::string_view::npos;
-}
 
 bool is_client(const unix_diag_msg& socket, std::string_view name) {
   if (socket.udiag_type == SOCK_DGRAM) return name.starts_with('\0') && is_autobound(name);
@@ -50,6 +45,12 @@ Result<> add_name(std::vector<std::string>& names, std::span<const uint8_t> mess
 }
 
 }  // namespace
+
+bool is_autobound(std::string_view name) {
+  constexpr size_t size = 6;  // one octet and five digits
+  return name.size() == size &&
+         name.substr(1).find_first_not_of(hexadecimal_digits) == std::string_view::npos;
+}
 
 Result<std::vector<std::string>> connectable_unix_sockets() {
   unix_diag_req request{};

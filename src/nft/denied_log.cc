@@ -9,8 +9,8 @@
 
 #include "kernel_state.h"
 #include "ostiary/netlink/request.h"
-#include "ostiary/nft/packet.h"
 #include "ostiary/nft/ruleset.h"
+#include "packet.h"
 
 namespace ostiary::nft {
 namespace {

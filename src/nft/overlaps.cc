@@ -2,10 +2,10 @@
 // rules permit.
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <tuple>
 
+#include "ostiary/inet/prefix.h"
 #include "ostiary/nft/ruleset.h"
 
 namespace ostiary::nft {
@@ -18,15 +18,6 @@ struct Ports {
 
 using Key = std::tuple<inet::IpAddress, uint8_t, uint8_t>;  // network, prefix, protocol
 using Permitted = std::map<Key, std::vector<Ports>>;
-
-inet::IpAddress masked(const inet::IpAddress& address, unsigned prefix) {
-  std::array<uint8_t, 16> octets{};
-  std::ranges::copy(address.octets(), octets.begin());
-  for (unsigned bit = prefix; bit < octets.size() * 8; ++bit)
-    octets[bit / 8] = static_cast<uint8_t>(octets[bit / 8] & ~(0x80U >> bit % 8));
-  if (address.family() == inet::Family::ipv6) return inet::IpAddress::v6(octets);
-  return inet::IpAddress::v4({octets[0], octets[1], octets[2], octets[3]});
-}
 
 // `pieces` without the ports of `hole`.
 std::vector<Ports> cut(const std::vector<Ports>& pieces, Ports hole) {
@@ -44,9 +35,9 @@ std::vector<Ports> cut(const std::vector<Ports>& pieces, Ports hole) {
 
 std::vector<Ports> not_yet_permitted(const AddressRule& rule, const Permitted& permitted) {
   std::vector<Ports> pieces{{rule.first_port, rule.last_port}};
-  for (unsigned prefix = 0; prefix <= rule.prefix_length && !pieces.empty(); ++prefix) {
-    const auto wider =
-        permitted.find({masked(rule.network, prefix), static_cast<uint8_t>(prefix), rule.protocol});
+  for (unsigned bits = 0; bits <= rule.prefix_length && !pieces.empty(); ++bits) {
+    const auto around = inet::Prefix::around(rule.network, static_cast<uint8_t>(bits));
+    const auto wider = permitted.find({around.network(), around.length(), rule.protocol});
     if (wider == permitted.end()) continue;
     for (const Ports& ports : wider->second) pieces = cut(pieces, ports);
   }
@@ -59,7 +50,7 @@ std::vector<AddressRule> without_overlaps(std::vector<AddressRule> rules) {
   for (AddressRule& rule : rules) {
     const auto bits = static_cast<uint8_t>(rule.network.octets().size() * 8);
     rule.prefix_length = std::min(rule.prefix_length, bits);
-    rule.network = masked(rule.network, rule.prefix_length);
+    rule.network = inet::Prefix::around(rule.network, rule.prefix_length).network();
   }
   std::ranges::sort(rules, {}, [](const AddressRule& rule) {
     return std::tuple(rule.prefix_length, rule.network, rule.protocol, rule.first_port, rule.last_port);

@@ -1,4 +1,4 @@
-#include "ostiary/nft/packet.h"
+#include "packet.h"
 
 #include <algorithm>
 #include <array>

@@ -11,7 +11,7 @@
 #include "kernel_state.h"
 #include "libnftables.h"
 #include "ostiary/netlink/batch.h"
-#include "ostiary/netlink/own_sockets.h"
+#include "ostiary/netlink/socket.h"
 #include "ostiary/nft/earlier.h"
 
 namespace ostiary::nft {
@@ -149,19 +149,6 @@ Result<> remove() {
       return fail(Exit::unavailable, "nftables: cannot delete the table inet ostiary: " +
                                          std::string(std::strerror(each.error)));
   return {};
-}
-
-Result<std::string> Table::fingerprint() {
-  if (TRY(find_table()) == Presence::absent) return std::string();
-  // As text, because it shows the table's flags. The JSON of older libraries does not.
-  constexpr unsigned numbers = NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL;
-  std::string text = TRY(list_table(context_.get(), numbers | NFT_CTX_OUTPUT_TERSE));
-  for (const char* set : {"net4", "net6"}) {
-    auto elements =
-        run_commands(context_.get(), "list set inet " + std::string(table_name) + " " + set, numbers);
-    text += elements ? *elements : "no set " + std::string(set) + "\n";
-  }
-  return text;
 }
 
 }  // namespace ostiary::nft

@@ -1,5 +1,6 @@
 #include "ostiary/plan/plan.h"
 
+#include "ostiary/base/text.h"
 #include "ostiary/claude/managed_settings.h"
 #include "ostiary/gate/launch.h"
 #include "ostiary/platform/platform.h"
@@ -50,11 +51,9 @@ Result<audit::Target> parse_audit(const config::Given& given) {
 Result<std::vector<selftest::SocketWaiver>> parse_allowed_sockets(const config::Given& given) {
   std::vector<selftest::SocketWaiver> waivers;
   for (std::string_view rest = given.text; !rest.empty();) {
-    const size_t comma = std::min(rest.find(','), rest.size());
-    auto waiver = selftest::SocketWaiver::parse(rest.substr(0, comma));
+    auto waiver = selftest::SocketWaiver::parse(take_until(rest, ','));
     if (!waiver) return std::unexpected(std::move(waiver).error().within(given.origin));
     waivers.push_back(std::move(*waiver));
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
   return waivers;
 }
@@ -119,10 +118,6 @@ Result<Gate> plan_gate(const config::Config& config, const Machine& machine, Pla
   return gate;
 }
 
-std::string path(const char* directory, const char* name) {
-  return std::string(directory) + "/" + name;
-}
-
 }  // namespace
 
 bool has_managed_settings(const Plan& plan) {
@@ -140,12 +135,10 @@ std::span<const PlannedUpstream> servers_of(const Plan& plan) {
 
 std::vector<std::string> files_of(const Plan& plan) {
   std::vector<std::string> files;
-  if (plan.telemetry.state == telemetry::State::on)
-    files.push_back(path(state::state_directory, state::otel_env_name));
-  files.push_back(path(state::state_directory, state::session_name));
-  files.push_back(path(state::state_directory, state::status_name));
-  if (has_managed_settings(plan))
-    files.push_back(path(claude::managed_settings_directory, claude::managed_settings_name));
+  if (plan.telemetry.state == telemetry::State::on) files.push_back(state::path_of(state::otel_env_name));
+  files.push_back(state::path_of(state::session_name));
+  files.push_back(state::path_of(state::status_name));
+  if (has_managed_settings(plan)) files.push_back(claude::managed_settings_path());
   if (plan.agent.prepare_claude == config::Choice::yes)
     files.push_back(plan.agent.identity.home + "/.claude.json");
   return files;

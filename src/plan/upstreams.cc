@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "ostiary/base/quote.h"
+#include "ostiary/base/text.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/inet/socket_address.h"
 #include "ostiary/inet/special.h"
@@ -55,11 +56,9 @@ Result<std::vector<PlannedUpstream>> parse_upstreams(const config::Given& given)
                     ": holds a URL or an @: write servers' addresses, like 192.0.2.53,[2001:db8::53]:5353");
   std::vector<PlannedUpstream> servers;
   for (std::string_view rest = given.text; !rest.empty();) {
-    const size_t comma = std::min(rest.find(','), rest.size());
-    auto server = upstream::parse_server(rest.substr(0, comma));
+    auto server = upstream::parse_server(take_until(rest, ','));
     if (!server) return std::unexpected(std::move(server).error().within(given.origin));
     servers.push_back({.server = std::move(*server), .source = given.origin});
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
   return servers;
 }

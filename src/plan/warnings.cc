@@ -5,6 +5,7 @@
 
 #include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
+#include "ostiary/base/text.h"
 #include "ostiary/config/secrets.h"
 #include "ostiary/inet/special.h"
 #include "ostiary/policy/warnings.h"
@@ -75,7 +76,6 @@ void warn_of_inbound(Plan& plan) {
 
 // Placeholders, and values in each other's place.
 void warn_of_grafana(Plan& plan, const config::GrafanaCloud& grafana) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (grafana.instance_id && !std::ranges::all_of(grafana.instance_id->value.reveal(), is_digit))
     plan.warnings.push_back(grafana.instance_id->origin +
                             ": is not a number, as the instance ID of a Grafana Cloud stack is");
@@ -105,10 +105,7 @@ void warn_of_switches(Plan& plan, const config::Environment& environment) {
       std::to_array<std::string_view>({"1", "true", "yes", "on", "0", "false", "no", "off", ""});
   for (const std::string_view name :
        {"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"}) {
-    std::string word(environment.get(name));
-    std::ranges::transform(word, word.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    const std::string word = to_lower(environment.get(name));
     if (std::ranges::find(words, word) == words.end())
       plan.warnings.push_back(std::string(name) + ": " + quote_refused(environment.get(name)) +
                               " switches nothing on: write 1, or leave it out");

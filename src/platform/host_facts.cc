@@ -1,13 +1,13 @@
-#include "ostiary/platform/host_facts.h"
-
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <string>
 
 #include <unistd.h>
 
-#include "container_id.h"
 #include "ostiary/base/read_file.h"
+#include "ostiary/base/text.h"
+#include "ostiary/platform/platform.h"
 
 namespace ostiary::platform {
 namespace {
@@ -25,10 +25,22 @@ std::string read_or_empty(const std::string& path) {
   return text;
 }
 
+constexpr size_t id_length = 64;
+
+// Files that the engine creates for each container in a directory whose name is the container's id,
+// such as /var/lib/docker/containers/<id>/hostname. Mounts of image layers and volumes have
+// directories with such names too.
+constexpr std::array<std::string_view, 3> engine_files{"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"};
+
+bool is_id(std::string_view name) {
+  return name.size() == id_length &&
+         std::ranges::all_of(name, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
+}
+
 }  // namespace
 
-platform::HostFacts read_host_facts() {
-  platform::HostFacts facts;
+HostFacts read_host_facts() {
+  HostFacts facts;
   facts.host_name = host_name();
   facts.service_account_namespace = read_or_empty("/var/run/secrets/kubernetes.io/serviceaccount/namespace");
   facts.has_dockerenv = file_exists("/.dockerenv");
@@ -36,6 +48,19 @@ platform::HostFacts read_host_facts() {
   if (facts.has_dockerenv || facts.has_containerenv)
     facts.container_id = find_container_id(read_or_empty("/proc/self/mountinfo"));
   return facts;
+}
+
+std::string find_container_id(std::string_view mountinfo) {
+  while (!mountinfo.empty()) {
+    std::string_view line = take_until(mountinfo, '\n');
+    for (int skipped = 0; skipped < 3; ++skipped) take_until(line, ' ');  // mount, parent, device
+    std::string_view root = take_until(line, ' ');
+    const std::string_view mount_point = take_until(line, ' ');
+    if (std::ranges::find(engine_files, mount_point) == engine_files.end()) continue;
+    while (!root.empty())
+      if (const std::string_view name = take_until(root, '/'); is_id(name)) return std::string(name);
+  }
+  return {};
 }
 
 }  // namespace ostiary::platform

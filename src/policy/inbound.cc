@@ -4,6 +4,7 @@
 
 #include "entry.h"
 #include "ostiary/base/quote.h"
+#include "ostiary/base/text.h"
 #include "ostiary/policy/parse.h"
 
 namespace ostiary::policy {
@@ -20,7 +21,7 @@ std::unexpected<Error> wrong(std::string_view entry, std::string_view what) {
 // "22" or "8000-8099"
 bool is_port(std::string_view text) {
   return !text.empty() && text.front() != '-' &&
-         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
+         std::ranges::all_of(text, [](char c) { return is_digit(c) || c == '-'; });
 }
 
 // "22" or "22/udp"
@@ -87,9 +88,7 @@ Result<std::vector<Rule>> parse_inbound(std::string_view text, std::string_view 
   std::vector<Rule> rules;
   std::string_view before;
   while (!text.empty()) {
-    const size_t comma = std::min(text.find(','), text.size());
-    const std::string_view piece = text.substr(0, comma);
-    text.remove_prefix(std::min(comma + 1, text.size()));
+    const std::string_view piece = take_until(text, ',');
     if (piece.empty()) continue;
     // Refuse "[fdaa::/16]:22,2222": it would open the second port to every network.
     if (is_service(piece) && !before.empty() && !is_service(before))

@@ -71,12 +71,4 @@ std::vector<PlainHost> Policy::plain_hosts() const {
   return hosts;
 }
 
-size_t Policy::memory() const {
-  size_t octets = slots_.capacity() * sizeof(Slot) + arena_.capacity() + terms_.capacity() * sizeof(Terms);
-  for (const Terms& terms : terms_) octets += terms.grants.capacity() * sizeof(Grant);
-  octets += static_grants_.capacity() * sizeof(StaticGrant);
-  for (const StaticGrant& each : static_grants_) octets += each.grants.capacity() * sizeof(Grant);
-  return octets;
-}
-
 }  // namespace ostiary::policy

@@ -5,6 +5,7 @@
 
 #include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
+#include "ostiary/base/text.h"
 
 namespace ostiary::policy {
 namespace {
@@ -99,8 +100,7 @@ constexpr std::array<Preset, 10> all{{
 bool is_region(std::string_view text) {
   constexpr size_t longest = 40;
   return !text.empty() && text.size() <= longest && text.front() != '-' && text.back() != '-' &&
-         std::ranges::all_of(
-             text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+         std::ranges::all_of(text, [](char c) { return is_lower_case(c) || is_digit(c) || c == '-'; });
 }
 
 Result<std::string> aws_region(const Lookup& variable) {

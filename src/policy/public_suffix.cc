@@ -1,4 +1,4 @@
-#include "ostiary/policy/public_suffix.h"
+#include "public_suffix.h"
 
 #include <libpsl.h>
 

@@ -1,5 +1,11 @@
 #include "ostiary/policy/rule.h"
 
+#include <algorithm>
+#include <array>
+
+#include "ostiary/base/quote.h"
+#include "ostiary/base/text.h"
+
 namespace ostiary::policy {
 namespace {
 
@@ -11,6 +17,31 @@ struct SubjectText {
     return single ? prefix.network().text() : prefix.text();
   }
 };
+
+struct Type {
+  std::string_view name;
+  uint16_t number;
+};
+
+// The index of a type in this array is its bit in the mask.
+constexpr std::array<Type, 16> types{{{"NS", 2},
+                                      {"CNAME", 5},
+                                      {"SOA", 6},
+                                      {"PTR", 12},
+                                      {"MX", 15},
+                                      {"TXT", 16},
+                                      {"LOC", 29},
+                                      {"SRV", 33},
+                                      {"NAPTR", 35},
+                                      {"DS", 43},
+                                      {"SSHFP", 44},
+                                      {"DNSKEY", 48},
+                                      {"TLSA", 52},
+                                      {"OPENPGPKEY", 61},
+                                      {"URI", 256},
+                                      {"CAA", 257}}};
+
+constexpr std::array<std::string_view, 3> forbidden{"HTTPS", "SVCB", "ANY"};
 
 }  // namespace
 
@@ -36,6 +67,34 @@ std::string text(const Rule& rule) {
   std::string written = bracketed ? "[" + text(rule.subject) + "]" : text(rule.subject);
   if (written == "preset") written += ".";  // "preset:443" would be read as a preset
   return written + ":" + rule.ports.text() + "/" + std::string(text(rule.protocol));
+}
+
+Result<> RecordTypes::add(std::string_view name) {
+  const std::string upper = to_upper(name);
+  if (upper == "A" || upper == "AAAA") return {};
+  if (std::ranges::find(forbidden, upper) != forbidden.end())
+    return fail(Exit::configuration,
+                "\"types\" cannot name " + upper + ", which carries addresses around the gate: leave it out");
+  const auto* found = std::ranges::find(types, std::string_view(upper), &Type::name);
+  if (found != types.end()) {
+    mask_ |= uint32_t{1} << (found - types.begin());
+    return {};
+  }
+  std::string known;
+  for (const Type& type : types) known += (known.empty() ? "" : ", ") + std::string(type.name);
+  return fail(Exit::configuration, "unknown type " + quote(name) + ": the types are " + known);
+}
+
+bool RecordTypes::contains(uint16_t type) const {
+  const auto* found = std::ranges::find(types, type, &Type::number);
+  return found != types.end() && (mask_ >> (found - types.begin()) & 1U) != 0;
+}
+
+std::string RecordTypes::text() const {
+  std::string text;
+  for (const Type& type : types)
+    if (contains(type.number)) text += (text.empty() ? "" : ",") + std::string(type.name);
+  return text;
 }
 
 }  // namespace ostiary::policy

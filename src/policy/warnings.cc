@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "ostiary/base/escape.h"
-#include "ostiary/policy/public_suffix.h"
+#include "public_suffix.h"
 
 namespace ostiary::policy {
 namespace {

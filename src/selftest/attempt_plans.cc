@@ -1,11 +1,14 @@
 #include "attempt_plans.h"
 
+#include <algorithm>
+#include <array>
 #include <string>
 #include <utility>
 
 #include <netinet/in.h>
 
-#include "kernel_protocols.h"
+#include "ostiary/base/read_file.h"
+#include "ostiary/inet/prefix.h"
 
 namespace ostiary::selftest {
 namespace {
@@ -15,6 +18,25 @@ using inet::IpAddress;
 
 constexpr uint16_t dns_port = 53;
 constexpr uint16_t http_port = 80;
+
+// The socket protocols that this kernel has loaded. To open a socket of another protocol would make
+// the kernel load a module, only for a probe.
+class KernelProtocols {
+ public:
+  static KernelProtocols read() {
+    constexpr size_t max_table = 65536;
+    return KernelProtocols(read_file("/proc/net/protocols", max_table).value_or(""));
+  }
+
+  // `name` as in /proc/net/protocols: "UDP-Lite", "PACKET". True if that cannot be read.
+  bool has(std::string_view name) const {
+    return table_.empty() || table_.contains("\n" + std::string(name) + " ");
+  }
+
+ private:
+  explicit KernelProtocols(std::string table) : table_(std::move(table)) {}
+  std::string table_;
+};
 
 std::string text(Family family) {
   return family == Family::ipv4 ? "IPv4" : "IPv6";
@@ -88,6 +110,19 @@ void add_names(AttemptPlans& attempt_plans, const Targets& targets, Family famil
   }
 }
 
+// 443 (HTTPS, QUIC), which a rule most often opens by mistake, and 9 (discard), which hardly any
+// rule opens on purpose.
+constexpr std::array<uint16_t, 2> ports{443, 9};
+
+std::array<IpAddress, 3> addresses(Family family) {
+  if (family == Family::ipv4)
+    return {IpAddress::v4({192, 0, 2, 213}), IpAddress::v4({198, 51, 100, 213}),
+            IpAddress::v4({203, 0, 113, 213})};
+  return {IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 213}),
+          IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 213}),
+          IpAddress::v6({0x3f, 0xff, 0x0f, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 213})};
+}
+
 }  // namespace
 
 AttemptPlans plan_attempts(const Targets& targets) {
@@ -99,6 +134,21 @@ AttemptPlans plan_attempts(const Targets& targets) {
     add_names(attempt_plans, targets, family);
   }
   return attempt_plans;
+}
+
+bool permits(std::span<const nft::AddressRule> permitted, const AddressPort& place, uint8_t protocol) {
+  return std::ranges::any_of(permitted, [&](const nft::AddressRule& rule) {
+    return rule.protocol == protocol && rule.first_port <= place.port && place.port <= rule.last_port &&
+           inet::Prefix::around(rule.network, rule.prefix_length).contains(place.address);
+  });
+}
+
+std::optional<AddressPort> find_unlisted(Family family, uint8_t protocol,
+                                         std::span<const nft::AddressRule> permitted) {
+  for (const uint16_t port : ports)
+    for (const IpAddress& address : addresses(family))
+      if (const AddressPort place{address, port}; !permits(permitted, place, protocol)) return place;
+  return std::nullopt;
 }
 
 }  // namespace ostiary::selftest

@@ -16,7 +16,6 @@
 #include "ostiary/base/read_file.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/net/unix_sockets.h"
-#include "real_path.h"
 #include "socket_files.h"
 
 namespace ostiary::selftest {

@@ -52,7 +52,7 @@ IpAddress own(Family family) {
   const UniqueFd fd{::socket(anywhere.domain(), SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   if (!fd.valid() || ::connect(fd.get(), anywhere.get(), anywhere.size()) != 0)
     return IpAddress::loopback(family);
-  return own_address(fd).value_or(IpAddress::loopback(family));
+  return SocketAddress::local(fd).value_or(IpAddress::loopback(family));
 }
 
 sockaddr_in6 mapped(const IpAddress& v4) {

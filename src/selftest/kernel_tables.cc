@@ -2,41 +2,21 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
+
+#include "ostiary/base/text.h"
+#include "ostiary/net/unix_sockets.h"
 
 namespace ostiary::selftest {
 namespace {
 
 constexpr unsigned accepts_connections = 0x10000;  // __SO_ACCEPTCON
 constexpr unsigned datagram = 2;                   // SOCK_DGRAM
-constexpr size_t autobound_size = 6;               // an octet 0 and five digits
-
-std::string_view take(std::string_view& rest, char end) {
-  const size_t length = std::min(rest.find(end), rest.size());
-  const std::string_view part = rest.substr(0, length);
-  rest.remove_prefix(std::min(length + 1, rest.size()));
-  return part;
-}
 
 // Skips spaces before the word: the inode has some.
-std::string_view take_word(std::string_view& rest) {
+std::string_view take_column(std::string_view& rest) {
   rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
-  return take(rest, ' ');
-}
-
-std::optional<unsigned> number(std::string_view text, int base) {
-  unsigned value = 0;
-  const char* const first = text.data();  // NOLINT(bugprone-suspicious-stringview-data-usage): with its end
-  const char* const last = first + text.size();
-  const auto [end, error] = std::from_chars(first, last, value, base);
-  if (error != std::errc{} || end != last) return std::nullopt;
-  return value;
-}
-
-bool is_autobound(std::string_view name) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  return name.size() == autobound_size && name.substr(1).find_first_not_of(digits) == std::string_view::npos;
+  return take_until(rest, ' ');
 }
 
 void add_abstract(std::vector<SocketName>& names, std::string_view written) {
@@ -49,15 +29,15 @@ void add_abstract(std::vector<SocketName>& names, std::string_view written) {
 
 // Num RefCount Protocol Flags Type St Inode Path
 void add_socket(std::vector<SocketName>& names, std::string_view line) {
-  for (int i = 0; i < 3; ++i) take_word(line);
-  const auto flags = number(take_word(line), 16);
-  const auto type = number(take_word(line), 16);
-  for (int i = 0; i < 2; ++i) take_word(line);
+  for (int i = 0; i < 3; ++i) take_column(line);
+  const auto flags = parse_number<unsigned>(take_column(line), 16);
+  const auto type = parse_number<unsigned>(take_column(line), 16);
+  for (int i = 0; i < 2; ++i) take_column(line);
   if (!flags || !type || line.empty()) return;
   const bool is_datagram = *type == datagram;
   if (!is_datagram && (*flags & accepts_connections) == 0) return;
   if (line.starts_with('/')) names.emplace_back(std::string(line));
-  if (line.starts_with('@') && !(is_datagram && is_autobound(line))) add_abstract(names, line);
+  if (line.starts_with('@') && !(is_datagram && net::is_autobound(line))) add_abstract(names, line);
 }
 
 // The kernel writes a space, a tab, a line feed and a backslash as \ and three octal digits.
@@ -65,7 +45,7 @@ std::string unescape(std::string_view text) {
   std::string path;
   while (!text.empty()) {
     const bool escaped = text.front() == '\\' && text.size() >= 4;
-    const auto octet = escaped ? number(text.substr(1, 3), 8) : std::nullopt;
+    const auto octet = escaped ? parse_number<unsigned>(text.substr(1, 3), 8) : std::nullopt;
     path += octet ? static_cast<char>(*octet) : text.front();
     text.remove_prefix(octet ? 4 : 1);
   }
@@ -76,7 +56,7 @@ std::string unescape(std::string_view text) {
 
 std::vector<SocketName> connectable_sockets(std::string_view table) {
   std::vector<SocketName> names;
-  while (!table.empty()) add_socket(names, take(table, '\n'));
+  while (!table.empty()) add_socket(names, take_until(table, '\n'));
   return names;
 }
 
@@ -84,12 +64,12 @@ std::vector<Mount> mounts(std::string_view mountinfo) {
   constexpr std::string_view before_type = " - ";
   std::vector<Mount> all;
   while (!mountinfo.empty()) {
-    std::string_view line = take(mountinfo, '\n');
+    std::string_view line = take_until(mountinfo, '\n');
     const size_t separator = line.find(before_type);
     if (separator == std::string_view::npos) continue;
     std::string_view tail = line.substr(separator + before_type.size());
-    for (int i = 0; i < 4; ++i) take(line, ' ');
-    all.push_back({unescape(take(line, ' ')), std::string(take(tail, ' '))});
+    for (int i = 0; i < 4; ++i) take_until(line, ' ');
+    all.push_back({unescape(take_until(line, ' ')), std::string(take_until(tail, ' '))});
   }
   return all;
 }

@@ -3,17 +3,34 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
-#include "denial.h"
 #include "finding.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/dns/reply.h"
 #include "ostiary/dns/tcp_frame.h"
 #include "probe_socket.h"
-#include "unlisted.h"
 
 namespace ostiary::selftest {
+
+// A question for a name that no rule lists.
+struct UnlistedName {
+  uint16_t id = 0;
+  dns::Question question;
+
+  // A random label under a domain that does not exist, so that no cache has an answer.
+  static Result<UnlistedName> make();
+};
+
+// The DNS message, without the length prefix of TCP.
+std::vector<uint8_t> query(const UnlistedName& name);
+
+// Whether an answer denies the name. Only NXDOMAIN and REFUSED do.
+Finding judge(std::span<const uint8_t> answer, const UnlistedName& name);
 
 // What the attempt tries to get.
 enum class Goal : uint8_t {

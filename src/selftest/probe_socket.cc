@@ -12,6 +12,8 @@
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 
+#include "ostiary/inet/socket_address.h"
+
 namespace ostiary::selftest {
 namespace {
 
@@ -24,22 +26,6 @@ Result<> set(const UniqueFd& fd, int level, int option, int value) {
   if (::setsockopt(fd.get(), level, option, &value, sizeof value) != 0)
     return std::unexpected(Error::system("cannot set a socket's options", Exit::unavailable));
   return {};
-}
-
-std::optional<IpAddress> address_in(const sockaddr_storage& storage) {
-  if (storage.ss_family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &storage, sizeof v4);
-    std::array<uint8_t, 4> octets{};
-    std::memcpy(octets.data(), &v4.sin_addr, octets.size());
-    return IpAddress::v4(octets);
-  }
-  if (storage.ss_family != AF_INET6) return std::nullopt;
-  sockaddr_in6 v6{};
-  std::memcpy(&v6, &storage, sizeof v6);
-  std::array<uint8_t, 16> octets{};
-  std::memcpy(octets.data(), &v6.sin6_addr, octets.size());
-  return IpAddress::v6(octets);
 }
 
 bool is_icmp_error(const cmsghdr& header) {
@@ -61,7 +47,7 @@ std::optional<IcmpError> read_error(const cmsghdr& header, const std::optional<I
   std::memcpy(&error, CMSG_DATA(&header), sizeof error);
   sockaddr_storage storage{};
   std::memcpy(&storage, CMSG_DATA(&header) + sizeof error, std::min(sizeof storage, given - sizeof error));
-  const auto sender = address_in(storage);
+  const auto sender = inet::SocketAddress::address_in(storage);
   const bool is_refusal = sender && sender == own && !is_about_a_neighbour(error);
   return IcmpError{static_cast<int>(error.ee_errno),
                    is_refusal ? Meaning::refused_here : Meaning::not_refused};
@@ -99,13 +85,6 @@ Result<> limit_hops(const UniqueFd& fd, Family family) {
 Result<> ask_for_icmp_errors(const UniqueFd& fd, Family family) {
   if (family == Family::ipv4) return set(fd, SOL_IP, IP_RECVERR, 1);
   return set(fd, SOL_IPV6, IPV6_RECVERR, 1);
-}
-
-std::optional<IpAddress> own_address(const UniqueFd& fd) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&storage), &size) != 0) return std::nullopt;
-  return address_in(storage);
 }
 
 // Every packet that this machine sends to itself arrives through `lo`.
@@ -152,7 +131,7 @@ std::optional<IcmpError> take_icmp_error(const UniqueFd& fd) {
   message.msg_controllen = control.size();
   if (::recvmsg(fd.get(), &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return std::nullopt;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header))
-    if (is_icmp_error(*header)) return read_error(*header, own_address(fd));
+    if (is_icmp_error(*header)) return read_error(*header, inet::SocketAddress::local(fd));
   return IcmpError{};
 }
 

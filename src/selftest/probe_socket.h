@@ -27,9 +27,6 @@ Result<> limit_hops(const UniqueFd& fd, inet::Family family);
 // take_icmp_error() requires it.
 Result<> ask_for_icmp_errors(const UniqueFd& fd, inet::Family family);
 
-// The address that the socket is bound to, if any.
-std::optional<inet::IpAddress> own_address(const UniqueFd& fd);
-
 // Drops packets that arrive from a wire before the socket sees them. A network may reset
 // connections or answer DNS itself: that must not pass for our own refusal. On a TCP socket this
 // requires CAP_NET_ADMIN.

@@ -3,42 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <span>
 
 #include <sys/socket.h>
 
 #include "ostiary/base/read_file.h"
+#include "ostiary/base/text.h"
 #include "ostiary/base/unique_fd.h"
 
 namespace ostiary::selftest {
 namespace {
 
 constexpr size_t max_table = 65536;
-
-std::string_view take_line(std::string_view& rest) {
-  const size_t end = std::min(rest.find('\n'), rest.size());
-  const std::string_view line = rest.substr(0, end);
-  rest.remove_prefix(std::min(end + 1, rest.size()));
-  return line;
-}
-
-std::string_view take_word(std::string_view& rest) {
-  rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
-  const size_t end = std::min(rest.find_first_of(" \t"), rest.size());
-  const std::string_view word = rest.substr(0, end);
-  rest.remove_prefix(end);
-  return word;
-}
-
-std::optional<uint64_t> number(std::string_view text) {
-  uint64_t value = 0;
-  const char* const first = text.data();  // NOLINT(bugprone-suspicious-stringview-data-usage): with its end
-  const char* const last = first + text.size();
-  const auto [end, error] = std::from_chars(first, last, value);
-  if (error != std::errc{} || end != last) return std::nullopt;
-  return value;
-}
 
 // Kernels differ in whether the first count includes multicast and broadcast. The sum moves in
 // either case.
@@ -55,15 +31,15 @@ std::optional<uint64_t> sum(std::span<const std::optional<uint64_t>> counts) {
 std::optional<uint64_t> value_under(std::string_view names, std::string_view values, std::string_view name) {
   while (!names.empty()) {
     const std::string_view value = take_word(values);
-    if (take_word(names) == name) return number(value);
+    if (take_word(names) == name) return parse_number<uint64_t>(value);
   }
   return std::nullopt;
 }
 
 std::optional<uint64_t> value_of(std::string_view lines, std::string_view name) {
   while (!lines.empty()) {
-    std::string_view line = take_line(lines);
-    if (take_word(line) == name) return number(take_word(line));
+    std::string_view line = take_until(lines, '\n');
+    if (take_word(line) == name) return parse_number<uint64_t>(take_word(line));
   }
   return std::nullopt;
 }
@@ -77,9 +53,9 @@ bool kernel_lacks_ipv6() {
 
 std::optional<uint64_t> sent_over_ipv4(std::string_view netstat) {
   while (!netstat.empty()) {
-    const std::string_view names = take_line(netstat);
+    const std::string_view names = take_until(netstat, '\n');
     if (!names.starts_with("IpExt:")) continue;
-    const std::string_view values = take_line(netstat);
+    const std::string_view values = take_until(netstat, '\n');
     const std::array counts{value_under(names, values, "OutOctets"),
                             value_under(names, values, "OutMcastOctets"),
                             value_under(names, values, "OutBcastOctets")};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <string_view>
@@ -10,8 +11,6 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
-
-#include "real_path.h"
 
 namespace ostiary::selftest {
 namespace {
@@ -136,6 +135,18 @@ SocketFiles find_socket_files(const std::vector<std::string>& places, const std:
     Walk(found, mount_points).through(place.path, place.limit);
   }
   return found;
+}
+
+std::string with_real_directory(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return path;
+  struct Free {
+    void operator()(char* text) const { std::free(text); }
+  };
+  const std::unique_ptr<char, Free> directory(::realpath(path.substr(0, slash + 1).c_str(), nullptr));
+  if (directory == nullptr) return path;
+  const std::string real = directory.get();
+  return (real == "/" ? "" : real) + path.substr(slash);
 }
 
 }  // namespace ostiary::selftest

@@ -23,6 +23,10 @@ static_assert(brief.depth < thorough.depth && brief.directories < thorough.direc
               brief.entries < thorough.entries && thorough.directories <= thorough.entries);
 }  // namespace limits
 
+// The path with the links of its directory followed. A link in its last part stays. The path itself
+// if it has no such directory.
+std::string with_real_directory(const std::string& path);
+
 struct SocketFiles {
   std::vector<std::string> paths;
   std::vector<std::string> cut_short;   // places that hold more than the limits allow to search

@@ -7,7 +7,7 @@
 
 #include "ostiary/base/escape.h"
 #include "ostiary/base/quote.h"
-#include "real_path.h"
+#include "socket_files.h"
 
 namespace ostiary::selftest {
 namespace {

@@ -1,9 +1,14 @@
 #include "ostiary/state/files.h"
 
+#include <cerrno>
+#include <string>
 #include <utility>
 
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <sys/file.h>
 
+#include "ostiary/base/guarded_directory.h"
 #include "ostiary/base/replace_file.h"
 #include "ostiary/telemetry/env_file.h"
 
@@ -12,7 +17,19 @@ namespace {
 
 constexpr mode_t for_root_alone = 0600;
 
+// A root agent can replace the lock's file with a link, a directory or a socket.
+std::unexpected<Error> cannot_open_lock() {
+  const bool is_replaced = errno == ELOOP || errno == EISDIR || errno == ENXIO;
+  Error error = Error::system(path_of(lock_name), Exit::unavailable);
+  if (is_replaced) error.message += ": remove it";
+  return std::unexpected(std::move(error));
+}
+
 }  // namespace
+
+std::string path_of(std::string_view name) {
+  return std::string(state_directory).append("/").append(name);
+}
 
 Result<> remove_stale_files() {
   TRY(remove_file(state_directory, otel_env_name));
@@ -47,6 +64,24 @@ Result<> write_status(const Status& status) {
       {"scope", status.scope},         {"tracking", status.tracking}};
   constexpr auto replace = nlohmann::ordered_json::error_handler_t::replace;
   return replace_file(state_directory, status_name, json.dump(2, ' ', false, replace) + "\n", for_root_alone);
+}
+
+Result<InstanceLock> InstanceLock::claim() {
+  const UniqueFd directory = TRY(make_own_directory(state_directory));
+  UniqueFd lock{::openat(directory.get(), lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  if (!lock.valid()) return cannot_open_lock();
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return InstanceLock(std::move(lock));
+  if (errno == EWOULDBLOCK)
+    return fail(Exit::unavailable,
+                "ostiary runs here already: for another session write \"ostiary exec -- COMMAND\"");
+  return std::unexpected(Error::system(path_of(lock_name), Exit::unavailable));
+}
+
+Result<bool> InstanceLock::is_claimed() {
+  const UniqueFd lock{::open(path_of(lock_name).c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)};
+  if (!lock.valid() && errno == ENOENT) return false;
+  if (!lock.valid()) return cannot_open_lock();
+  return ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 }  // namespace ostiary::state

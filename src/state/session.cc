@@ -1,8 +1,9 @@
 #include "ostiary/state/session.h"
 
-#include <charconv>
 #include <optional>
 #include <vector>
+
+#include "ostiary/base/text.h"
 
 namespace ostiary::state {
 namespace {
@@ -13,21 +14,12 @@ void append(std::string& text, std::string_view item) {
   text.append(item).push_back('\0');
 }
 
-std::optional<uint32_t> parse_id(std::string_view text) {
-  uint32_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return id;
-}
-
 std::optional<std::vector<gid_t>> parse_groups(std::string_view text) {
   std::vector<gid_t> groups;
   while (!text.empty()) {
-    const size_t comma = std::min(text.find(','), text.size());
-    const auto group = parse_id(text.substr(0, comma));
+    const auto group = parse_number<gid_t>(take_until(text, ','));
     if (!group) return std::nullopt;
     groups.push_back(*group);
-    text.remove_prefix(std::min(comma + 1, text.size()));
   }
   return groups;
 }
@@ -69,8 +61,8 @@ Result<Session> parse_session(std::string_view text) {
   std::vector<std::string_view> items;
   while (const auto item = take(text)) items.push_back(*item);
   if (!text.empty() || items.size() < 9 || items[0] != version) return malformed();
-  const auto uid = parse_id(items[1]);
-  const auto gid = parse_id(items[2]);
+  const auto uid = parse_number<uid_t>(items[1]);
+  const auto gid = parse_number<gid_t>(items[2]);
   auto groups = parse_groups(items[3]);
   if (!uid || !gid || !groups) return malformed();
   Session session;

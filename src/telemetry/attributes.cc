@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <map>
 
+#include "ostiary/base/encoding.h"
+#include "ostiary/base/text.h"
 #include "telemetry/pairs.h"
-#include "telemetry/percent.h"
-#include "telemetry/utf8.h"
 
 namespace ostiary::telemetry {
 namespace {
@@ -18,8 +18,7 @@ std::unexpected<Error> refuse(std::string message) {
 }
 
 bool is_key_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("._-").contains(c);
+  return is_letter(c) || is_digit(c) || std::string_view("._-").contains(c);
 }
 
 // An untrusted text, quoted for one line of a message.
@@ -42,11 +41,11 @@ Result<> check_key(std::string_view key, const std::string& where) {
 
 Result<> check_value(std::string_view value, const std::string& where) {
   for (std::string_view rest = value; !rest.empty();) {
-    const size_t size = utf8_character(rest);
-    if (size == 0) return refuse(where + " has a value that is not UTF-8: write it in UTF-8");
-    if (is_control(rest.substr(0, size)))
+    const auto character = first_character(rest);
+    if (!character) return refuse(where + " has a value that is not UTF-8: write it in UTF-8");
+    if (is_control(*character))
       return refuse(where + " has a control character in its value: write it without newlines and the like");
-    rest.remove_prefix(size);
+    rest.remove_prefix(character->size);
   }
   if (percent_encoded_size(value) > max_encoded)
     return refuse(where + " has a value of more than 255 characters when encoded: write a shorter one");
@@ -95,13 +94,13 @@ std::optional<Attribute> automatic_attribute(std::string_view key, std::string_v
   std::string fit;
   size_t encoded = 0;
   while (!value.empty()) {
-    const size_t size = utf8_character(value);
-    const std::string_view character = value.substr(0, std::max<size_t>(size, 1));
-    value.remove_prefix(character.size());
-    if (size == 0 || is_control(character)) continue;
-    encoded += percent_encoded_size(character);
+    const auto character = first_character(value);
+    const std::string_view octets = value.substr(0, character ? character->size : 1);
+    value.remove_prefix(octets.size());
+    if (!character || is_control(*character)) continue;
+    encoded += percent_encoded_size(octets);
     if (encoded > max_encoded) break;
-    fit += character;
+    fit += octets;
   }
   if (fit.empty()) return std::nullopt;
   return Attribute{std::string(key), std::move(fit), std::string(source)};

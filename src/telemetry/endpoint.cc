@@ -4,7 +4,8 @@
 #include <array>
 #include <optional>
 
-#include "telemetry/percent.h"
+#include "ostiary/base/encoding.h"
+#include "ostiary/base/text.h"
 
 namespace ostiary::telemetry {
 namespace {
@@ -18,10 +19,6 @@ std::unexpected<Error> refuse(std::string message) {
   return fail(Exit::configuration, std::move(message));
 }
 
-uint16_t default_port(Scheme scheme) {
-  return scheme == Scheme::https ? 443 : 80;
-}
-
 bool is_graphic(char c) {
   return c > 0x20 && c < 0x7f;
 }
@@ -29,14 +26,7 @@ bool is_graphic(char c) {
 // The path characters of RFC 3986 without '@', which in a mistyped URL ends a password.
 bool is_path_character(char c) {
   constexpr std::string_view others = "/-._~!$&'()*+,;=:%";
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         others.find(c) != std::string_view::npos;
-}
-
-bool equal_ignoring_case(std::string_view text, std::string_view lower) {
-  return std::ranges::equal(text, lower, [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-  });
+  return is_letter(c) || is_digit(c) || others.contains(c);
 }
 
 std::string_view without_trailing_slashes(std::string_view path) {
@@ -64,14 +54,13 @@ Result<> check_whole(std::string_view url) {
 }
 
 // Removes "http://" or "https://" from the URL and returns the scheme.
-Result<Scheme> take_scheme(std::string_view& url) {
+Result<inet::Scheme> take_scheme(std::string_view& url) {
   const size_t end = url.find("://");
   if (end == std::string_view::npos || end == 0 || url.substr(0, end).contains('/'))
     return refuse("has no scheme: write https:// or, for plaintext, http:// in front of the host");
   const std::string_view scheme = url.substr(0, end);
   url.remove_prefix(end + 3);
-  if (equal_ignoring_case(scheme, "https")) return Scheme::https;
-  if (equal_ignoring_case(scheme, "http")) return Scheme::http;
+  if (const auto known = inet::parse_scheme(scheme)) return *known;
   return refuse("has a scheme other than http and https: write https:// or, for plaintext, http://");
 }
 
@@ -162,10 +151,6 @@ std::string_view text(Signal signal) {
   return {};
 }
 
-std::string_view text(Scheme scheme) {
-  return scheme == Scheme::https ? "https" : "http";
-}
-
 Result<Protocol> parse_protocol(std::string_view protocol) {
   for (const Protocol candidate : protocols)
     if (protocol == text(candidate)) return candidate;
@@ -176,7 +161,7 @@ Result<Protocol> parse_protocol(std::string_view protocol) {
 
 Result<Endpoint> parse_endpoint(std::string_view url, Protocol protocol, EndpointUse use) {
   TRY(check_whole(url));
-  const Scheme scheme = TRY(take_scheme(url));
+  const inet::Scheme scheme = TRY(take_scheme(url));
   const size_t slash = std::min(url.find('/'), url.size());
   const std::string_view path = url.substr(slash);
   auto authority = TRY(parse_authority(url.substr(0, slash)));
@@ -192,7 +177,7 @@ std::string text(const Endpoint& endpoint) {
   std::string where = inet::text(endpoint.destination);
   if (endpoint.port_form == PortForm::implied && endpoint.destination.port == default_port(endpoint.scheme))
     where.resize(where.rfind(':'));
-  return std::string(text(endpoint.scheme)) + "://" + where + endpoint.path;
+  return std::string(inet::text(endpoint.scheme)) + "://" + where + endpoint.path;
 }
 
 Endpoint signal_endpoint(const Endpoint& base, Protocol protocol, Signal signal) {

@@ -2,18 +2,20 @@
 
 #include <algorithm>
 
+#include "ostiary/base/text.h"
+
 namespace ostiary::telemetry {
 namespace {
 
 constexpr std::string_view quoted_quote = "'\\''";
 
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+bool can_begin_name(char c) {
+  return is_letter(c) || c == '_';
 }
 
 bool is_variable_name(std::string_view name) {
-  return !name.empty() && is_letter(name.front()) &&
-         std::ranges::all_of(name, [](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+  return !name.empty() && can_begin_name(name.front()) &&
+         std::ranges::all_of(name, [](char c) { return can_begin_name(c) || is_digit(c); });
 }
 
 size_t quoted_size(std::string_view text) {
@@ -32,12 +34,6 @@ void append_quoted(std::string& out, std::string_view text) {
 }
 
 }  // namespace
-
-std::string quote_for_sh(std::string_view text) {
-  std::string quoted;
-  append_quoted(quoted, text);
-  return quoted;
-}
 
 Result<Secret> render_env_file(std::span<const std::pair<std::string_view, std::string_view>> variables) {
   size_t size = 0;

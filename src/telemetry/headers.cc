@@ -1,10 +1,10 @@
-#include "ostiary/telemetry/headers.h"
+#include "telemetry/headers.h"
 
 #include <algorithm>
 
-#include "telemetry/base64.h"
+#include "ostiary/base/encoding.h"
+#include "ostiary/base/text.h"
 #include "telemetry/pairs.h"
-#include "telemetry/percent.h"
 
 namespace ostiary::telemetry {
 namespace {
@@ -20,19 +20,10 @@ std::string room_for_secret(size_t size) {
   return room;
 }
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool same_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
-
 bool is_token(std::string_view name) {
   constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return !name.empty() && std::ranges::all_of(name, [=](char c) {
-    return (lower(c) >= 'a' && lower(c) <= 'z') || (c >= '0' && c <= '9') || marks.contains(c);
-  });
+  return !name.empty() &&
+         std::ranges::all_of(name, [=](char c) { return is_letter(c) || is_digit(c) || marks.contains(c); });
 }
 
 Result<> check_value(std::string_view value, const std::string& where) {
@@ -82,7 +73,8 @@ Result<std::vector<Header>> parse_headers(std::string_view text) {
   std::vector<Header> headers;
   for (const std::string_view pair : split_pairs(text)) {
     Header header = TRY(parse_pair(pair, headers.size() + 1));
-    if (std::ranges::any_of(headers, [&](const Header& other) { return same_name(header.name, other.name); }))
+    const auto has_name = [&](const Header& other) { return equal_ignoring_case(header.name, other.name); };
+    if (std::ranges::any_of(headers, has_name))
       return refuse("header " + std::to_string(headers.size() + 1) +
                     " has the name of an earlier one: keep one of them");
     headers.push_back(std::move(header));

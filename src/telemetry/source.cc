@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
+#include "ostiary/base/text.h"
 #include "ostiary/config/secrets.h"
-#include "ostiary/telemetry/headers.h"
+#include "telemetry/headers.h"
 
 namespace ostiary::telemetry {
 namespace {
@@ -149,8 +150,7 @@ Result<SourceSettings> read_module(const config::Module& module) {
 std::string otlp_variable(std::optional<Signal> signal, std::string_view what) {
   std::string name = "OTEL_EXPORTER_OTLP_";
   if (signal) {
-    for (const char c : text(*signal)) name += static_cast<char>(c - 'a' + 'A');
-    name += '_';
+    name += to_upper(text(*signal)) + "_";
   }
   return name.append(what);
 }

@@ -61,7 +61,7 @@ bool is_routing_variable(std::string_view name) {
 // Sets the default port for the protocol, because a signal may override the protocol of the base.
 Endpoint for_protocol(Endpoint base, Protocol protocol) {
   if (base.port_form == PortForm::written) return base;
-  const uint16_t scheme_port = base.scheme == Scheme::https ? 443 : 80;
+  const uint16_t scheme_port = inet::default_port(base.scheme);
   base.destination.port = protocol == Protocol::grpc ? 4317 : scheme_port;
   return base;
 }

@@ -1,7 +1,7 @@
 // ~/.claude.json, which the agent wrote. A file that is not a complete JSON object is not changed.
 // Otherwise the three answers have their values, everything else is unchanged and in its order, and
 // a second run changes nothing.
-#include "ostiary/claude/claude_json.h"
+#include "claude/claude_json.h"
 
 #include <algorithm>
 #include <string>

@@ -1,6 +1,6 @@
 // The destination of a denied packet. Another reader gets the same address. A prefix of the packet
 // gives the same or less.
-#include "ostiary/nft/packet.h"
+#include "nft/packet.h"
 
 #include "fuzz.h"
 

@@ -8,7 +8,7 @@
 #include "fuzz.h"
 #include "ostiary/telemetry/attributes.h"
 #include "ostiary/telemetry/env_file.h"
-#include "ostiary/telemetry/headers.h"
+#include "telemetry/headers.h"
 
 using namespace ostiary;
 using namespace ostiary::telemetry;

@@ -25,7 +25,6 @@
 #include <sys/types.h>
 
 #include "ostiary/audit/event.h"
-#include "ostiary/audit/file_bound.h"
 #include "ostiary/audit/target.h"
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"

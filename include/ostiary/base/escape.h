@@ -5,18 +5,19 @@
 #include <string>
 #include <string_view>
 
+#include "ostiary/base/encoding.h"
+
 namespace ostiary {
 
 inline std::string escape_controls(std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string line;
   line.reserve(text.size());
   for (const char c : text) {
-    const auto octet = static_cast<unsigned char>(c);
+    const auto octet = static_cast<uint8_t>(c);
     if (octet >= 0x20 && octet != 0x7f)
       line += c;
     else
-      line += {'\\', 'x', digits[octet >> 4U], digits[octet & 15U]};
+      append_hexadecimal(line += "\\x", octet);
   }
   return line;
 }

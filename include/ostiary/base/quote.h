@@ -6,22 +6,22 @@
 #include <string>
 #include <string_view>
 
+#include "ostiary/base/encoding.h"
+
 namespace ostiary {
 
 // "api.anthropic.com", including the quotes. An octet that is not printable ASCII becomes \xNN. A
 // text that is too long ends in "…".
 inline std::string quote(std::string_view text) {
   constexpr size_t longest = 60;
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string quoted = "\"";
   for (const char c : text.substr(0, longest)) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (octet == '"' || octet == '\\')
+    if (c == '"' || c == '\\')
       quoted += {'\\', c};
-    else if (octet >= 0x20 && octet < 0x7f)
+    else if (c >= 0x20 && c < 0x7f)
       quoted += c;
     else
-      quoted += {'\\', 'x', digits[octet >> 4U], digits[octet & 15U]};
+      append_hexadecimal(quoted += "\\x", static_cast<uint8_t>(c));
   }
   return quoted + (text.size() > longest ? "…\"" : "\"");
 }

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
 
 namespace ostiary {
 
@@ -18,6 +19,10 @@ namespace ostiary {
 // under its name with its mode and content in one step, and replaces a file or link of that name.
 // Requires an absolute directory without "..", and a name without a slash.
 Result<> replace_file(const char* directory, const char* name, std::string_view content, mode_t mode);
+
+// Writes the whole text, in several writes if need be. An error begins with `what`.
+Result<> write_all(const UniqueFd& file, std::string_view text, std::string_view what,
+                   Exit exit = Exit::not_permitted);
 
 // Succeeds if there is no such file or directory. Removes a link itself, not its target.
 Result<> remove_file(const char* directory, const char* name);

@@ -12,8 +12,7 @@
 
 namespace ostiary::claude {
 
-inline constexpr const char* managed_settings_directory = "/etc/claude-code/managed-settings.d";
-inline constexpr const char* managed_settings_name = "50-ostiary.json";
+std::string managed_settings_path();
 
 std::string render_managed_settings(const telemetry::Telemetry& telemetry);
 

@@ -4,9 +4,9 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "ostiary/base/result.h"
-#include "ostiary/claude/claude_json.h"
 #include "ostiary/confine/identity.h"
 
 namespace ostiary::claude {
@@ -14,6 +14,12 @@ namespace ostiary::claude {
 // Creates the directory if it is missing: as the agent, or if the agent may not, as root. Root
 // follows no symbolic link, and gives the directory to the agent.
 Result<> make_workdir(const confine::Identity& identity, const std::string& workdir);
+
+// The answers to Claude Code's first questions.
+struct FirstAnswers {
+  std::string directory;     // to trust
+  std::string_view api_key;  // to approve; empty if there is none
+};
 
 // Writes the answers to ~/.claude.json. After an error Claude Code asks its questions, so a warning
 // is enough.

@@ -49,8 +49,6 @@ class Cache {
 
   // For an admission that was renewed.
   void set_admitted_until(const WireName& name, RecordType type, Time until);
-  void erase(const WireName& name, RecordType type);
-  void clear();
 
   size_t size() const { return size_; }
   size_t capacity() const { return capacity_; }

@@ -3,9 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 
 namespace ostiary::dns {
 
@@ -42,14 +40,10 @@ enum class Rcode : uint16_t {
 // RFC 8914.
 enum class ExtendedError : uint16_t {
   other = 0,
-  not_ready = 14,
   blocked = 15,
   filtered = 17,
   prohibited = 18,
-  not_supported = 21,
-  no_reachable_authority = 22,
   network_error = 23,
-  invalid_data = 24,
 };
 
 inline constexpr uint16_t class_internet = 1;
@@ -68,9 +62,6 @@ inline constexpr uint16_t dnssec_ok = 0x8000;  // in the lower half of an OPT re
 
 // "AAAA", or "TYPE65280" (RFC 3597) for a type without a name.
 std::string text(RecordType type);
-// Reads the form that text() writes, in upper or lower case. Refuses ANY and OPT, which are not
-// records that a rule could allow.
-std::optional<RecordType> parse_record_type(std::string_view text);
 
 // "NXDOMAIN", or "RCODE9".
 std::string text(Rcode rcode);

@@ -6,6 +6,8 @@
 // - Reading an address reply does not allocate.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -13,11 +15,35 @@
 #include <string_view>
 #include <variant>
 
-#include "ostiary/dns/address_list.h"
+#include "ostiary/dns/limits.h"
 #include "ostiary/dns/message.h"
 #include "ostiary/dns/wire_name.h"
+#include "ostiary/inet/ip_address.h"
 
 namespace ostiary::dns {
+
+// At most limits::addresses distinct addresses, without allocation.
+class AddressList {
+ public:
+  enum class Added : uint8_t { kept, known, full };
+
+  Added add(const inet::IpAddress& address) {
+    if (std::ranges::find(view(), address) != view().end()) return Added::known;
+    if (size_ == addresses_.size()) return Added::full;
+    addresses_[size_++] = address;
+    return Added::kept;
+  }
+
+  bool empty() const { return size_ == 0; }
+  size_t size() const { return size_; }
+  std::span<const inet::IpAddress> view() const { return std::span(addresses_).first(size_); }
+  auto begin() const { return view().begin(); }
+  auto end() const { return view().end(); }
+
+ private:
+  size_t size_ = 0;
+  std::array<inet::IpAddress, limits::addresses> addresses_{};
+};
 
 struct Question {
   WireName name;

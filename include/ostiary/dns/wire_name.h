@@ -40,7 +40,6 @@ class WireName {
   // The wire format, including the zero octet of the root.
   std::span<const uint8_t> octets() const { return std::span(octets_).first(size_); }
   bool is_root() const { return size_ == 1; }
-  WireName parent() const;  // the parent of the root is the root
   std::optional<inet::HostName> host_name() const;
   // For people and the audit, without a trailing dot. "\." is a dot inside a label. An octet that
   // is not printable becomes three decimal digits, like "\000".

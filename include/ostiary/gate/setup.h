@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ostiary/audit/file_bound.h"
+#include "ostiary/audit/target.h"
 #include "ostiary/base/result.h"
 #include "ostiary/gate/answerer.h"
 #include "ostiary/policy/rule.h"

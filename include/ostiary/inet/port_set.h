@@ -30,7 +30,6 @@ class PortSet {
   void add(PortRange range);
   void add(const PortSet& other);
   bool empty() const { return ranges_.empty(); }
-  bool contains(uint16_t port) const;
   std::span<const PortRange> ranges() const { return ranges_; }
   std::string text() const;
   auto operator<=>(const PortSet&) const = default;

@@ -14,8 +14,9 @@ namespace ostiary::inet {
 class SocketAddress {
  public:
   SocketAddress(const IpAddress& address, uint16_t port);
-  // The local address of a socket, or nothing if it is neither IPv4 nor IPv6.
+  // The local address of a socket, and the address of any. Nothing if it is neither IPv4 nor IPv6.
   static std::optional<IpAddress> local(const UniqueFd& socket);
+  static std::optional<IpAddress> address_in(const sockaddr_storage& name);
 
   int domain() const { return storage_.ss_family; }  // AF_INET or AF_INET6
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage_); }

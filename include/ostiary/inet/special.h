@@ -35,6 +35,5 @@ enum class AddressClass : uint8_t {
 AddressClass classify(const IpAddress& address);
 // The address of every metadata service. Each IPv4 address is listed also in its NAT64 form.
 std::span<const IpAddress> metadata_services();
-std::string_view text(AddressClass reach);
 
 }  // namespace ostiary::inet

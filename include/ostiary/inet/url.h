@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,10 @@
 namespace ostiary::inet {
 
 enum class Scheme : uint8_t { http, https };
+std::string_view text(Scheme scheme);
+// In upper or lower case. Nothing if it is another scheme.
+std::optional<Scheme> parse_scheme(std::string_view text);
+uint16_t default_port(Scheme scheme);
 
 struct Url {
   Scheme scheme;

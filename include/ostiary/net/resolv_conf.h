@@ -15,7 +15,6 @@
 namespace ostiary::net {
 
 namespace limits {
-inline constexpr size_t resolv_conf_bytes = 65536;
 inline constexpr size_t nameservers = 8;  // the C library asks the first three
 inline constexpr size_t search_domains = 32;
 inline constexpr size_t passed_over_lines = 8;
@@ -42,9 +41,6 @@ struct ResolvConf {
   // without those that it asks from the host's.
   std::vector<Nameserver> docker_external;
 };
-
-// Removes the next word of a line from `rest` and returns it; empty at the end of the line.
-std::string_view next_word(std::string_view& rest);
 
 ResolvConf parse_resolv_conf(std::string_view text);
 

@@ -1,4 +1,5 @@
-// net/routes.h: where packets can go, by the routes and addresses of this network namespace.
+// net/routes.h: where packets can go, by the routes, addresses and interfaces of this network
+// namespace.
 #pragma once
 
 #include <cstdint>
@@ -51,5 +52,9 @@ class RouteWatch {
   explicit RouteWatch(netlink::Socket socket) : socket_(std::move(socket)) {}
   netlink::Socket socket_;
 };
+
+// In a new network namespace `lo` is down, so that 127.0.0.1 and ::1 cannot be reached. It is not
+// an error if it is up already.
+Result<> bring_loopback_up();
 
 }  // namespace ostiary::net

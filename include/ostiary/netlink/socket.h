@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include <libmnl/libmnl.h>
 
@@ -52,5 +53,12 @@ class Socket {
   explicit Socket(Handle handle) : handle_(std::move(handle)) {}
   Handle handle_;
 };
+
+// The netfilter sockets of this process, including those of libraries.
+Result<std::vector<int>> own_sockets();
+
+// The socket's netlink port id. A socket gets one with its first message. If it has none yet, this
+// function binds it to one.
+Result<uint32_t> port_of(int socket);
 
 }  // namespace ostiary::netlink

@@ -51,10 +51,6 @@ class Table {
   // Replaces the elements of the sets of `routes`.
   Result<> renew_routes(const Ruleset& ruleset);
 
-  // The table's text without counters, handles and admissions. Equal texts mean equal rules:
-  // compare later texts with the one taken right after apply(). Empty if there is no table.
-  Result<std::string> fingerprint();
-
   // The port of its netlink socket. The kernel reports it with each change (nft/watch.h).
   uint32_t port() const { return port_; }
 

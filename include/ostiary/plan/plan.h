@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "ostiary/audit/file_bound.h"
 #include "ostiary/audit/target.h"
 #include "ostiary/base/result.h"
 #include "ostiary/config/config.h"
@@ -16,7 +15,7 @@
 #include "ostiary/net/network_namespace.h"
 #include "ostiary/plan/agent_environment.h"
 #include "ostiary/plan/upstreams.h"
-#include "ostiary/platform/host_facts.h"
+#include "ostiary/platform/platform.h"
 #include "ostiary/policy/rule.h"
 #include "ostiary/scope/scope.h"
 #include "ostiary/selftest/socket_name.h"

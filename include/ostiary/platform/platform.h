@@ -1,6 +1,6 @@
 // platform/platform.h: detects the platforms of this container, and their resource attributes.
 // - Several platforms can apply: a Coder workspace in a Kubernetes pod is both.
-// - No function here reads from the machine. The caller passes the environment and the facts.
+// - Only read_host_facts() reads from the machine.
 #pragma once
 
 #include <functional>
@@ -24,6 +24,12 @@ struct HostFacts {
   bool has_dockerenv = false;     // /.dockerenv
   bool has_containerenv = false;  // /run/.containerenv
 };
+
+HostFacts read_host_facts();
+
+// The container's id in the text of /proc/self/mountinfo: 64 hexadecimal digits. Empty if the text
+// has no id from Docker or Podman.
+std::string find_container_id(std::string_view mountinfo);
 
 // One attribute for each key for which a platform has a value. The source has the form
 // "Fly (FLY_APP_NAME)".

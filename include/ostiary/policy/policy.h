@@ -82,8 +82,6 @@ class Policy {
   std::vector<PlainHost> plain_hosts() const;
   std::span<const StaticGrant> static_grants() const { return static_grants_; }
 
-  size_t memory() const;  // the octets that the policy occupies
-
  private:
   friend class Compiler;
 

@@ -1,14 +1,16 @@
 // policy/rule.h: one rule: a host or network that the agent may reach, the ports, and the reason.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 
+#include "ostiary/base/result.h"
 #include "ostiary/inet/host_name.h"
 #include "ostiary/inet/port_set.h"
 #include "ostiary/inet/prefix.h"
-#include "ostiary/policy/record_types.h"
 
 namespace ostiary::policy {
 
@@ -16,6 +18,24 @@ namespace ostiary::policy {
 struct Wildcard {
   inet::HostName suffix;
   auto operator<=>(const Wildcard&) const = default;
+};
+
+// The DNS record types that a rule allows besides A and AAAA, which are always allowed. HTTPS, SVCB
+// and ANY cannot be allowed: they can contain addresses that the gate does not admit.
+class RecordTypes {
+ public:
+  // Adds a type by its name, such as "TXT", in upper or lower case.
+  Result<> add(std::string_view name);
+  void add(RecordTypes other) { mask_ |= other.mask_; }
+  bool empty() const { return mask_ == 0; }
+  // `type` is the number on the wire.
+  bool contains(uint16_t type) const;
+  // "TXT,MX"
+  std::string text() const;
+  auto operator<=>(const RecordTypes&) const = default;
+
+ private:
+  uint32_t mask_ = 0;
 };
 
 using Subject = std::variant<inet::HostName, Wildcard, inet::Prefix>;

@@ -1,12 +1,14 @@
-// state/files.h: the files of a boot in /run/ostiary.
+// state/files.h: the files of a boot in /run/ostiary, and the lock that allows one boot at a time.
 // - Each file is written whole or not at all, and only root can read it.
 #pragma once
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
 #include "ostiary/state/session.h"
 #include "ostiary/telemetry/telemetry.h"
 
@@ -17,6 +19,25 @@ inline constexpr const char* otel_env_name = "otel.env";
 inline constexpr const char* session_name = "session";
 inline constexpr const char* status_name = "status.json";
 inline constexpr const char* lock_name = "lock";
+
+std::string path_of(std::string_view name);
+
+// The lock on /run/ostiary. A second boot, which users start by mistake instead of `ostiary exec`,
+// would remove the files and rules of the first.
+// - It is held until the object is destroyed or its process ends.
+// - No child keeps the lock past an exec.
+// - Only root can open the lock's file, so no agent but root can hold the lock.
+class InstanceLock {
+ public:
+  // An error if another boot holds the lock. Nothing of that boot is changed then.
+  static Result<InstanceLock> claim();
+  // Whether a boot holds the lock.
+  static Result<bool> is_claimed();
+
+ private:
+  explicit InstanceLock(UniqueFd lock) : lock_(std::move(lock)) {}
+  UniqueFd lock_;
+};
 
 // Removes the files of an earlier boot, except its lock. After this call no stale secret is left.
 Result<> remove_stale_files();

@@ -11,6 +11,7 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/inet/destination.h"
+#include "ostiary/inet/url.h"
 
 namespace ostiary::telemetry {
 
@@ -24,9 +25,6 @@ std::string_view text(Protocol protocol);
 enum class Signal : uint8_t { traces, metrics, logs };
 std::string_view text(Signal signal);
 
-enum class Scheme : uint8_t { http, https };
-std::string_view text(Scheme scheme);
-
 // The use of a URL. `base`: for every signal. Over HTTP, Claude Code appends /v1/<signal>.
 // `signal`: for one signal. Claude Code uses it unchanged.
 enum class EndpointUse : uint8_t { base, signal };
@@ -34,7 +32,7 @@ enum class EndpointUse : uint8_t { base, signal };
 enum class PortForm : uint8_t { implied, written };
 
 struct Endpoint {
-  Scheme scheme;
+  inet::Scheme scheme;
   inet::Destination destination;
   std::string path;  // as written; empty, or begins with a slash
   PortForm port_form = PortForm::implied;

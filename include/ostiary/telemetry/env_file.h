@@ -12,9 +12,6 @@
 
 namespace ostiary::telemetry {
 
-// The text in single quotes. Each single quote in it becomes '\''.
-std::string quote_for_sh(std::string_view text);
-
 // Writes KEY='value' for each variable, on one line unless the value contains a newline. Fails if
 // sh cannot assign a name, or if a value contains a NUL.
 Result<Secret> render_env_file(std::span<const std::pair<std::string_view, std::string_view>> variables);

@@ -4,17 +4,9 @@ import socket
 
 import pytest
 
-from support.behaviours import host
-from support.internet import ALLOWED
 
 NAMED, NAMED_UDP, OTHER_PORT = 3000, 3001, 3002
 FLAGS = ["--allow", "allowed.example", "--allow-inbound", str(NAMED), "--allow-inbound", f"{NAMED_UDP}/udp"]
-
-
-@pytest.fixture(scope="module")
-def container(shared_container, internet, who):
-    internet.upstream.name("allowed.example", host(ALLOWED))
-    return shared_container()
 
 
 @pytest.fixture(scope="module")

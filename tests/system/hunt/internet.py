@@ -4,18 +4,12 @@ containers. hunt_outside plays all hosts in it."""
 import itertools
 
 from support.link import Link
-from support.network import NetworkNamespace
+from support.network import everywhere
 
 
 class Internet:
     def __init__(self):
-        self.network = NetworkNamespace()
-        self.network.sysctl("ipv6/conf/default/accept_dad", 0)
-        self.network.sysctl("ipv6/ip_nonlocal_bind", 1)
-        self.network.ip("""link set lo up
-            route add local 0.0.0.0/0 dev lo table local
-            route add local ::/1 dev lo table local
-            route add local 8000::/1 dev lo table local""")
+        self.network = everywhere()
         self._numbers = itertools.count()
 
     def attach(self, families=(4, 6)):

@@ -12,7 +12,7 @@ import threading
 
 from support.capture import Capture
 from support.link import Link
-from support.network import NetworkNamespace
+from support.network import everywhere
 from support.upstream import Upstream
 
 RESOLVER = {4: "198.51.100.53", 6: "2001:db8:53::53"}
@@ -20,15 +20,7 @@ RESOLVER = {4: "198.51.100.53", 6: "2001:db8:53::53"}
 
 class Outside:
     def __init__(self):
-        self.network = NetworkNamespace()
-        self.network.sysctl("ipv6/conf/default/accept_dad", 0)
-        self.network.sysctl("ipv6/ip_nonlocal_bind", 1)
-        # The kernel looks up the local table first, where a sandbox's own address is more specific.
-        # For IPv6 it ignores a default route there.
-        self.network.ip("""link set lo up
-            route add local 0.0.0.0/0 dev lo table local
-            route add local ::/1 dev lo table local
-            route add local 8000::/1 dev lo table local""")
+        self.network = everywhere()
         self._loop = asyncio.new_event_loop()
         self.upstream = Upstream(self._loop)
         self.upstream.listen(self.network)

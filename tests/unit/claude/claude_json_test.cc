@@ -1,4 +1,4 @@
-#include "ostiary/claude/claude_json.h"
+#include "claude/claude_json.h"
 
 #include <string>
 

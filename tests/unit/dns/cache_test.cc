@@ -116,20 +116,6 @@ TEST_SUITE("dns/cache") {
     CHECK_FALSE(has(cache, wire("b.example")));
   }
 
-  TEST_CASE("erases one and clears all") {
-    Cache cache(100, key);
-    for (size_t i = 0; i < 100; ++i) put(cache, numbered(i), 1, 60s);
-    cache.erase(numbered(7), RecordType::a);
-    cache.erase(numbered(7), RecordType::a);
-    CHECK(cache.size() == 99);
-    CHECK_FALSE(has(cache, numbered(7)));
-    cache.clear();
-    CHECK(cache.size() == 0);
-    CHECK_FALSE(has(cache, numbered(8)));
-    put(cache, numbered(8), 1, 60s);
-    CHECK(has(cache, numbered(8)));
-  }
-
   TEST_CASE("removes the least recently used entry when it is full") {
     Cache cache(3, key);
     for (size_t i = 0; i < 3; ++i) put(cache, numbered(i), 1, 60s);
@@ -201,12 +187,6 @@ TEST_SUITE("dns/cache") {
             cache.put_no_data(names[i], RecordType::a, ttl, now);
           break;
         }
-        case 2:
-          if (below(10) == 0) {
-            if (known != model.end()) model.erase(known);
-            cache.erase(names[i], RecordType::a);
-          }
-          break;
         default: {
           const auto hit = cache.find(names[i], RecordType::a, now);
           REQUIRE(hit.has_value() == (known != model.end() && known->expires > now));

@@ -9,9 +9,7 @@ using namespace ostiary::inet;
 namespace {
 
 void all_are(AddressClass reach, std::initializer_list<const char*> addresses) {
-  for (const char* address : addresses)
-    CHECK_MESSAGE(classify(*IpAddress::parse(address)) == reach, address, " is ",
-                  text(classify(*IpAddress::parse(address))));
+  for (const char* address : addresses) CHECK_MESSAGE(classify(*IpAddress::parse(address)) == reach, address);
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <net/if.h>
 
 #include "net/hosts.h"
-#include "ostiary/net/interfaces.h"
 
 using namespace ostiary;
 using namespace ostiary::net;

@@ -1,4 +1,4 @@
-#include "ostiary/nft/packet.h"
+#include "nft/packet.h"
 
 #include <vector>
 

@@ -26,12 +26,6 @@ std::string output_of_sh(const std::string& script) {
 }  // namespace
 
 TEST_SUITE("telemetry/env_file") {
-  TEST_CASE("quotes a text for sh") {
-    CHECK(quote_for_sh("") == "''");
-    CHECK(quote_for_sh("a b") == "'a b'");
-    CHECK(quote_for_sh("it's") == "'it'\\''s'");
-  }
-
   TEST_CASE("writes one line per variable") {
     const Variables variables{{"OTEL_A", "1"}, {"_B2", "it's"}};
     CHECK(render_env_file(variables)->reveal() == "OTEL_A='1'\n_B2='it'\\''s'\n");

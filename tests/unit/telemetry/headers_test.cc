@@ -1,4 +1,4 @@
-#include "ostiary/telemetry/headers.h"
+#include "telemetry/headers.h"
 
 #include <map>
 #include <random>

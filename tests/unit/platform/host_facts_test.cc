@@ -1,8 +1,8 @@
-#include "platform/container_id.h"
-
 #include <string>
 
 #include <doctest/doctest.h>
+
+#include "ostiary/platform/platform.h"
 
 using ostiary::platform::find_container_id;
 
@@ -13,7 +13,7 @@ const std::string layer = "3a98" + std::string(60, 'b');
 
 }  // namespace
 
-TEST_SUITE("platform/container_id") {
+TEST_SUITE("platform/host_facts") {
   TEST_CASE("finds Docker's ID, and not the name of a layer or a volume") {
     const std::string mounts =
         "736 735 0:61 / / rw,relatime master:282 - overlay overlay "

@@ -11,13 +11,9 @@
 #include <string_view>
 
 #include "ostiary/base/result.h"
+#include "ostiary/claude/prepare.h"
 
 namespace ostiary::claude {
-
-struct FirstAnswers {
-  std::string directory;
-  std::string_view api_key;  // empty if there is none
-};
 
 // Returns the new text, or nothing if the text has all answers already. A text that is not a JSON
 // object is an error.

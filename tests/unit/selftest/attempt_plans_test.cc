@@ -1,4 +1,4 @@
-#include "selftest/unlisted.h"
+#include "selftest/attempt_plans.h"
 
 #include <vector>
 
@@ -19,7 +19,7 @@ nft::AddressRule rule(const char* network, uint8_t length, uint16_t first = 1, u
 
 }  // namespace
 
-TEST_SUITE("selftest/unlisted") {
+TEST_SUITE("selftest/attempt_plans") {
   TEST_CASE("the addresses that are tried are never permitted by the policy") {
     for (const Family family : {Family::ipv4, Family::ipv6}) {
       std::vector<nft::AddressRule> permitted;

@@ -1,4 +1,4 @@
-#include "selftest/denial.h"
+#include "selftest/network_attempt.h"
 
 #include <vector>
 
@@ -26,7 +26,7 @@ Message empty_answer(const Message& question, dns::Rcode rcode) {
 
 }  // namespace
 
-TEST_SUITE("selftest/denial") {
+TEST_SUITE("selftest/network_attempt") {
   TEST_CASE("the question is valid, its name does not exist, and it is different each time") {
     const auto first = UnlistedName::make();
     const auto second = UnlistedName::make();

@@ -1,0 +1,89 @@
+#include "ostiary/base/encoding.h"
+
+#include <array>
+
+#include "ostiary/base/text.h"
+
+namespace ostiary {
+namespace {
+
+// The value of the digit, or -1.
+int value_of(char digit) {
+  const size_t value = hexadecimal_digits.find(to_lower(digit));
+  return value == std::string_view::npos ? -1 : static_cast<int>(value);
+}
+
+bool needs_no_encoding(char c) {
+  return is_letter(c) || is_digit(c) || std::string_view("._~:/@-").contains(c);
+}
+
+}  // namespace
+
+void append_base64(std::string& out, std::string_view octets) {
+  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  for (; !octets.empty(); octets.remove_prefix(octets.size() < 3 ? octets.size() : 3)) {
+    uint32_t group = 0;
+    for (size_t i = 0; i < 3; ++i)
+      group = group << 8 | (i < octets.size() ? static_cast<uint8_t>(octets[i]) : 0U);
+    out += alphabet[group >> 18];
+    out += alphabet[group >> 12 & 63];
+    out += octets.size() > 1 ? alphabet[group >> 6 & 63] : '=';
+    out += octets.size() > 2 ? alphabet[group & 63] : '=';
+  }
+}
+
+bool is_percent_encoded(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') continue;
+    if (text.size() - i < 3 || value_of(text[i + 1]) < 0 || value_of(text[i + 2]) < 0) return false;
+    i += 2;
+  }
+  return true;
+}
+
+void append_percent_decoded(std::string& out, std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    out += static_cast<char>(value_of(text[i + 1]) << 4 | value_of(text[i + 2]));
+    i += 2;
+  }
+}
+
+void append_percent_encoded(std::string& out, std::string_view octets) {
+  for (const char c : octets) {
+    if (needs_no_encoding(c)) {
+      out += c;
+      continue;
+    }
+    const auto octet = static_cast<uint8_t>(c);
+    out += {'%', to_upper(hexadecimal_digits[octet >> 4U]), to_upper(hexadecimal_digits[octet & 15U])};
+  }
+}
+
+size_t percent_encoded_size(std::string_view octets) {
+  size_t size = 0;
+  for (const char c : octets) size += needs_no_encoding(c) ? 1 : 3;
+  return size;
+}
+
+std::optional<Character> first_character(std::string_view text) {
+  const auto first = static_cast<uint8_t>(text.front());
+  if (first < 0x80) return Character{first, 1};
+  const size_t size = first >= 0xf0 ? 4U : first >= 0xe0 ? 3U : 2U;
+  if (first < 0xc2 || first > 0xf4 || text.size() < size) return std::nullopt;
+  uint32_t code = first & (0x7fU >> size);
+  for (const char c : text.substr(1, size - 1)) {
+    const auto octet = static_cast<uint8_t>(c);
+    if ((octet & 0xc0U) != 0x80) return std::nullopt;
+    code = code << 6U | (octet & 0x3fU);
+  }
+  constexpr std::array<uint32_t, 5> least{0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = code >= 0xd800 && code < 0xe000;
+  if (code < least[size] || surrogate || code > 0x10ffff) return std::nullopt;
+  return Character{code, size};
+}
+
+}  // namespace ostiary
