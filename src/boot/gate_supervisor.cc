@@ -140,7 +140,7 @@ Result<GateSupervisor::Start> GateSupervisor::start() {
   const auto hello = TRY(gate_->receive(limits::to_begin));
   if (!hello) return Start::ended;
   if (hello->kind == gate::Message::Kind::failed) {
-    if (!again) return fail(static_cast<Exit>(hello->number), hello->text);
+    if (!again) return fail(hello->exit, hello->text);
     log::warn(hello->text);
     return Start::ended;
   }
@@ -156,8 +156,7 @@ Result<> GateSupervisor::await_plan(const event::Signals& requests) {
     if (wait_for(gate_->fd(), requests.fd(), limit) == Readable::second) return {};
     auto message = TRY(gate_->receive(limit));
     if (!message) return fail(Exit::unavailable, "the gate ended before it was ready");
-    if (message->kind == gate::Message::Kind::failed)
-      return fail(static_cast<Exit>(message->number), std::move(message->text));
+    if (message->kind == gate::Message::Kind::failed) return fail(message->exit, std::move(message->text));
     if (message->kind == gate::Message::Kind::full) begin_new_audit_file();
     if (message->kind == gate::Message::Kind::admitted) {
       log::debug("phase 1: " + message->reason + " is at " + message->text);
@@ -207,8 +206,7 @@ Result<> GateSupervisor::end_self_test() {
   while (true) {
     const auto message = TRY(gate_->receive(limits::to_begin));
     if (!message) return fail(Exit::unavailable, "the gate ended during the self-test");
-    if (message->kind == gate::Message::Kind::failed)
-      return fail(static_cast<Exit>(message->number), message->text);
+    if (message->kind == gate::Message::Kind::failed) return fail(message->exit, message->text);
     if (message->kind == gate::Message::Kind::full) begin_new_audit_file();
     if (message->kind == gate::Message::Kind::tested) return {};
   }

@@ -1,15 +1,19 @@
-// gate/channel.h: the messages between keeper and gate, one per datagram, and the numbers of the
+// gate/channel.h: the messages between keeper and gate as records, and the numbers of the
 // descriptors that a gate inherits.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/gate/launch.h"
+#include "ostiary/keeper/channel.h"
 
 namespace ostiary::gate {
+
+using keeper::send;
 
 // A number without a descriptor is closed.
 namespace inherited {
@@ -27,17 +31,16 @@ inline constexpr int last = wildcard_count;
 }  // namespace inherited
 
 // A message from the keeper to the gate.
-enum class Command : uint8_t { begin = 'b', restore = 'r', tested = 't', audit = 'a' };
+enum class Command : uint8_t { begin, restore, tested, audit };
+inline constexpr std::array every_command{Command::begin, Command::restore, Command::tested, Command::audit};
 
+std::string render_command(Command command);
+std::optional<Command> parse_command(std::string_view octets);
+
+// Texts over 1024 octets are cut.
 std::string render_message(const Message& message);
 std::optional<Message> parse_message(std::string_view octets);
 
-// Waits for a datagram. Empty at the end of the channel.
-Result<std::optional<std::string>> receive(int channel);
-Result<> send(int channel, std::string_view octets);
-
-// Sends a command with a descriptor. Does not block.
-Result<> send(int channel, char command, int descriptor);
 struct ReceivedCommand {
   Command command{};
   UniqueFd descriptor = {};  // invalid if the command has none

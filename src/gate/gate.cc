@@ -390,7 +390,7 @@ Result<int> run() {
   if (status) return status;
   const auto exit = static_cast<int>(status.error().exit);
   const Result<> reported = send(channel.get(), render_message({.kind = Message::Kind::failed,
-                                                                .number = static_cast<uint32_t>(exit),
+                                                                .exit = status.error().exit,
                                                                 .text = status.error().message}));
   return reported ? Result<int>(exit) : status;  // the keeper logs the error, or else main does
 }

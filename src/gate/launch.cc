@@ -127,7 +127,7 @@ Result<std::optional<Message>> Process::receive(std::chrono::milliseconds limit)
   pollfd readable{.fd = channel_.get(), .events = POLLIN, .revents = 0};
   const int ready = ::poll(&readable, 1, static_cast<int>(limit.count()));
   if (ready == 0) return fail(Exit::unavailable, "the gate did not answer in time");
-  const auto octets = TRY(gate::receive(channel_.get()));
+  const auto octets = TRY(keeper::receive(channel_.get()));
   if (!octets) return std::nullopt;
   auto message = parse_message(*octets);
   if (!message) return fail(Exit::unavailable, "the gate sent a malformed message");
@@ -135,22 +135,19 @@ Result<std::optional<Message>> Process::receive(std::chrono::milliseconds limit)
 }
 
 Result<> Process::send_begin() {
-  const char command = static_cast<char>(Command::begin);
-  return send(channel_.get(), {&command, 1});
+  return send(channel_.get(), render_command(Command::begin));
 }
 
 Result<> Process::send_tested() {
-  const char command = static_cast<char>(Command::tested);
-  return send(channel_.get(), {&command, 1});
+  return send(channel_.get(), render_command(Command::tested));
 }
 
 Result<> Process::hand_over_audit(int file) {
-  return send(channel_.get(), static_cast<char>(Command::audit), file);
+  return keeper::send_with_descriptor(channel_.get(), render_command(Command::audit), file);
 }
 
 Result<> Process::send_restore() {
-  const char command = static_cast<char>(Command::restore);
-  return send(channel_.get(), {&command, 1});
+  return send(channel_.get(), render_command(Command::restore));
 }
 
 }  // namespace ostiary::gate

@@ -6,6 +6,7 @@
 //   waits.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,13 +49,17 @@ struct Message {
     ready,       // the gate has resolved the plan, or given up; `number` of its names have resolved
     tested,      // the reply to send_tested(): the agent causes all later denials
     full,        // the audit needs a new file
-    failed,      // the gate ends; `text` is the error, `number` the exit status
+    failed,      // the gate ends; `text` and `exit` are the error
   };
   Kind kind{};
+  Exit exit = Exit::unavailable;
   uint32_t number = 0;
   std::string text = {};
   std::string reason = {};
 };
+inline constexpr std::array every_message_kind{
+    Message::Kind::hello, Message::Kind::admitted, Message::Kind::unresolved, Message::Kind::withheld,
+    Message::Kind::ready, Message::Kind::tested,   Message::Kind::full,       Message::Kind::failed};
 
 // How a gate starts.
 // - `exec`: anew from our own file. Nothing that the keeper read is in its memory.
