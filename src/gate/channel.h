@@ -1,5 +1,5 @@
-// gate/channel.h: the messages between keeper and gate as records, and the numbers of the
-// descriptors that a gate inherits.
+// gate/channel.h: the messages between keeper and gate as records, and the names of the descriptors
+// that a gate inherits.
 #pragma once
 
 #include <array>
@@ -15,20 +15,17 @@ namespace ostiary::gate {
 
 using keeper::send;
 
-// A number without a descriptor is closed.
-namespace inherited {
-inline constexpr int setup = 3;
-inline constexpr int channel = 4;
-inline constexpr int udp4 = 5;
-inline constexpr int udp6 = 6;
-inline constexpr int tcp4 = 7;
-inline constexpr int tcp6 = 8;
-inline constexpr int direct_udp4 = 9;
-inline constexpr int direct_udp6 = 10;
-inline constexpr int audit = 11;
-inline constexpr int wildcard_count = 12;
-inline constexpr int last = wildcard_count;
-}  // namespace inherited
+// The descriptors that a gate inherits beside the channel.
+namespace fd_name {
+inline constexpr std::string_view udp4 = "udp4";
+inline constexpr std::string_view udp6 = "udp6";
+inline constexpr std::string_view tcp4 = "tcp4";
+inline constexpr std::string_view tcp6 = "tcp6";
+inline constexpr std::string_view direct_udp4 = "direct-udp4";
+inline constexpr std::string_view direct_udp6 = "direct-udp6";
+inline constexpr std::string_view audit = "audit";
+inline constexpr std::string_view wildcard_count = "wildcard-count";
+}  // namespace fd_name
 
 // A message from the keeper to the gate.
 enum class Command : uint8_t { begin, restore, tested, audit };
@@ -39,7 +36,6 @@ std::optional<Command> parse_command(std::string_view octets);
 
 // Texts over 1024 octets are cut.
 std::string render_message(const Message& message);
-std::optional<Message> parse_message(std::string_view octets);
 
 struct ReceivedCommand {
   Command command{};
