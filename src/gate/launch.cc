@@ -59,7 +59,7 @@ keeper::HelperDescription describe_gate() {
   return {.name = "gate", .process_name = program_name, .run = run, .max_deaths = max_deaths};
 }
 
-keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, Inherited theirs,
+keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs,
                             keeper::StartMode mode) {
   return {.setup = render_setup(setup),
           .descriptors = {{fd_name::udp4, listeners.udp4.get()},

@@ -64,14 +64,14 @@ inline constexpr std::array every_message_kind{
 std::optional<Message> parse_message(std::string_view octets);
 
 // The keeper's descriptors, other than the listeners, of which each gate inherits a copy.
-struct Inherited {
+struct KeeperFds {
   int audit = -1;           // -1: no audit
   int wildcard_count = -1;  // a SharedPage<WildcardCount>
 };
 
 // The gate as a helper. The caller adds the callbacks.
 keeper::HelperDescription describe_gate();
-keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, Inherited theirs,
+keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs,
                             keeper::StartMode mode);
 
 // Waits for the gate's next message. Empty if the gate's end is closed; an error after the time
