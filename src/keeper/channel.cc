@@ -61,8 +61,7 @@ Result<std::optional<size_t>> repeat_interrupted(ReceiveOnce receive_once) {
 
 Result<std::optional<std::string>> receive(int channel) {
   std::array<char, limits::datagram> octets;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  const auto got =
-      TRY(repeat_interrupted([&] { return ::recv(channel, octets.data(), octets.size(), 0); }));
+  const auto got = TRY(repeat_interrupted([&] { return ::recv(channel, octets.data(), octets.size(), 0); }));
   if (!got) return std::nullopt;
   return std::string(octets.data(), *got);
 }
