@@ -224,7 +224,7 @@ Result<Remaining> find_earlier(const Plan& plan) {
 Result<> open_gate(const Plan& plan, BootState& state) {
   if (!plan.gate) return {};
   state.gate = TRY(GateSupervisor::open(plan, state.journal, state.requests, *state.earlier));
-  state.supervisor.look_after(state.gate.get());
+  state.gate->serve_with(state.supervisor);
   state.status.tracking = text(state.gate->tracking());
   if (TRY(is_asked_to_end(state))) return {};
   TRY(log_resolution(plan, state));
@@ -402,7 +402,7 @@ Remaining find_sessions(const Result<>& nobody_joins, const Plan& plan) {
 Result<> end(const Plan& plan, BootState& state, const Result<int>& status) {
   const Result<> nobody_joins = state::remove_session();
   const Result<> asked = state.supervisor.ask_descendants_to_end();
-  state.supervisor.look_after(nullptr);
+  state.supervisor.stop_serving();
   if (state.gate) state.gate->close();
   const Result<keeper::Children> children = state.supervisor.kill_descendants();
   const auto boot = status && !state.asked_with ? BootEnd::complete : BootEnd::failed;

@@ -4,7 +4,6 @@
 #include <array>
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,8 +23,6 @@ using namespace std::chrono_literals;
 
 namespace limits {
 constexpr milliseconds to_begin = 5s;
-constexpr milliseconds to_end = 1s;
-static_assert(to_end < to_begin);
 }  // namespace limits
 
 enum class Readable : uint8_t { neither, first, second };
@@ -47,7 +44,18 @@ GateSupervisor::GateSupervisor(const plan::Plan& plan, audit::Journal& journal, 
       resolver_(std::move(resolver)),
       setup_(std::move(gate.setup)),
       local_upstreams_(std::move(gate.local_upstreams)),
-      rules_(std::move(rules)) {}
+      rules_(std::move(rules)),
+      gate_(describe()) {}
+
+keeper::HelperDescription GateSupervisor::describe() {
+  keeper::HelperDescription gate = gate::describe_gate();
+  gate.prepare = [this] { return prepare_start(); };
+  gate.begin = [this] { return begin(); };
+  gate.on_message = [this](std::string_view octets) { on_message(octets); };
+  gate.on_death = [this](pid_t process, int wait_status) { on_death(process, wait_status); };
+  gate.on_restart = [this](size_t deaths) { on_restart(deaths); };
+  return gate;
+}
 
 // ---- phase 1
 
@@ -113,7 +121,8 @@ Result<> GateSupervisor::open_what_the_plan_names(const event::Signals& requests
   wildcard_count_ = TRY(SharedPage<gate::WildcardCount>::create("ostiary-wildcard-count"));
   TRY(probe_connection_tracking());
   TRY(listen_directly());
-  if (TRY(start()) == Start::ended) return fail(Exit::unavailable, "the gate ended before it began");
+  if (TRY(gate_.start()) == keeper::Beginning::ended)
+    return fail(Exit::unavailable, "the gate ended before it began");
   TRY(await_plan(requests));
   // Beside others it is theirs as well; the redirect serves the agent alone.
   const bool ours = plan_.enclosure.scope.owns_resolver;
@@ -128,35 +137,35 @@ Result<> GateSupervisor::open_what_the_plan_names(const event::Signals& requests
   return {};
 }
 
+keeper::Start GateSupervisor::prepare_start() const {
+  const auto mode =
+      has_served() && plan_.agent.identity.uid == 0 ? keeper::StartMode::fork : keeper::StartMode::exec;
+  return gate::prepare_start(*listeners_, setup_,
+                             {.audit = journal_.fd(), .wildcard_count = wildcard_count_->fd()}, mode);
+}
+
 // The gate reads nothing of the agent's before its hello. With the hello comes the number of its netlink
 // socket, so that the watch knows its changes.
-Result<GateSupervisor::Start> GateSupervisor::start() {
-  const bool again = setup_.initial_sets == gate::InitialSets::continued;
-  const gate::StartMode mode =
-      again && plan_.agent.identity.uid == 0 ? gate::StartMode::fork : gate::StartMode::exec;
-  gate_ = TRY(gate::Process::start(*listeners_, setup_,
-                                   {.audit = journal_.fd(), .wildcard_count = wildcard_count_->fd()}, mode));
-  const auto hello = TRY(gate_->receive(limits::to_begin));
-  if (!hello) return Start::ended;
+Result<keeper::Beginning> GateSupervisor::begin() {
+  const auto hello = TRY(gate::receive(gate_, limits::to_begin));
+  if (!hello) return keeper::Beginning::ended;
   if (hello->kind == gate::Message::Kind::failed) {
-    if (!again) return fail(static_cast<Exit>(hello->number), hello->text);
+    if (!has_served()) return fail(hello->exit, hello->text);
     log::warn(hello->text);
-    return Start::ended;
+    return keeper::Beginning::ended;
   }
   rules_.expect_from(hello->number);
-  watch_descriptors();
-  tell(audit::GateStarted{.process = static_cast<uint32_t>(gate_->pid())});
-  return gate_->send_begin() ? Start::begun : Start::ended;
+  tell(audit::GateStarted{.process = static_cast<uint32_t>(gate_.process())});
+  return gate::send_begin(gate_) ? keeper::Beginning::begun : keeper::Beginning::ended;
 }
 
 Result<> GateSupervisor::await_plan(const event::Signals& requests) {
   const auto limit = std::chrono::duration_cast<milliseconds>(plan_.gate->resolve_timeout) + limits::to_begin;
   while (true) {
-    if (wait_for(gate_->fd(), requests.fd(), limit) == Readable::second) return {};
-    auto message = TRY(gate_->receive(limit));
+    if (wait_for(gate_.fd(), requests.fd(), limit) == Readable::second) return {};
+    auto message = TRY(gate::receive(gate_, limit));
     if (!message) return fail(Exit::unavailable, "the gate ended before it was ready");
-    if (message->kind == gate::Message::Kind::failed)
-      return fail(static_cast<Exit>(message->number), std::move(message->text));
+    if (message->kind == gate::Message::Kind::failed) return fail(message->exit, std::move(message->text));
     if (message->kind == gate::Message::Kind::full) begin_new_audit_file();
     if (message->kind == gate::Message::Kind::admitted) {
       log::debug("phase 1: " + message->reason + " is at " + message->text);
@@ -191,7 +200,7 @@ selftest::Targets GateSupervisor::targets() const {
                            .last_port = UINT16_MAX});
   return {.gate_port = gate::port,
           .gate_mark = plan::gate_mark,
-          .gate_pid = process(),
+          .gate_pid = gate_.process(),
           .permitted = std::move(permitted),
           .local_upstreams = local_upstreams_,
           .allowed_sockets = plan_.enclosure.allowed_sockets,
@@ -199,12 +208,11 @@ selftest::Targets GateSupervisor::targets() const {
 }
 
 Result<> GateSupervisor::end_self_test() {
-  TRY(gate_->send_tested());
+  TRY(gate::send_tested(gate_));
   while (true) {
-    const auto message = TRY(gate_->receive(limits::to_begin));
+    const auto message = TRY(gate::receive(gate_, limits::to_begin));
     if (!message) return fail(Exit::unavailable, "the gate ended during the self-test");
-    if (message->kind == gate::Message::Kind::failed)
-      return fail(static_cast<Exit>(message->number), message->text);
+    if (message->kind == gate::Message::Kind::failed) return fail(message->exit, message->text);
     if (message->kind == gate::Message::Kind::full) begin_new_audit_file();
     if (message->kind == gate::Message::Kind::tested) return {};
   }
@@ -212,36 +220,26 @@ Result<> GateSupervisor::end_self_test() {
 
 // ---- while the agent runs
 
-void GateSupervisor::watch_descriptors(GateEnd gate) {
-  const auto rules = rules_.descriptors();
-  descriptors_.assign(rules.begin(), rules.end());
-  if (gate_ && gate == GateEnd::listens) descriptors_.push_back(gate_->fd());
+void GateSupervisor::serve_with(keeper::Supervisor& supervisor) {
+  const auto changes = rules_.descriptors();
+  supervisor.watch({changes.begin(), changes.end()}, [this] { return guard_rules(); });
+  supervisor.add(gate_);
 }
 
-Result<> GateSupervisor::look() {
+Result<> GateSupervisor::guard_rules() {
   // A gate that has just ended admits anew when it is back.
-  const auto restore = [this] {
-    if (gate_) (void)gate_->send_restore();
-  };
+  const auto restore = [this] { (void)gate::send_restore(gate_); };
   for (const RulesGuard::Repair& repair : TRY(rules_.look(steady_clock::now(), restore))) TRY(report(repair));
-  if (gate_) receive_messages();
-  if (!restart_ || *restart_ > steady_clock::now()) return {};
-  restart_.reset();
-  if (TRY(start()) == Start::ended) return {};  // a death like others, which SIGCHLD tells
-  tell(audit::GateRestarted{.process = static_cast<uint32_t>(gate_->pid()),
-                            .attempt = static_cast<uint32_t>(deaths_.count())});
-  log::warn("the gate is back");
   return {};
 }
 
 // Of a gate that was started again, only three things matter: that it failed, that it asks for a new audit
 // file, and its end, which SIGCHLD tells.
-void GateSupervisor::receive_messages() {
-  const auto message = gate_->receive(0ms);
-  if (message && !*message) watch_descriptors(GateEnd::has_ended);
-  if (!message || !*message) return;
-  if ((*message)->kind == gate::Message::Kind::failed) log::warn((*message)->text);
-  if ((*message)->kind == gate::Message::Kind::full) begin_new_audit_file();
+void GateSupervisor::on_message(std::string_view octets) {
+  const auto message = gate::parse_message(octets);
+  if (!message) return;
+  if (message->kind == gate::Message::Kind::failed) log::warn(message->text);
+  if (message->kind == gate::Message::Kind::full) begin_new_audit_file();
 }
 
 // The journal decides whether a new file is due, not the gate that asks. Where none can be made, the gate
@@ -249,26 +247,23 @@ void GateSupervisor::receive_messages() {
 void GateSupervisor::begin_new_audit_file() {
   const Result<> begun = journal_.begin_new_file(std::chrono::system_clock::now());
   if (!begun) log::warn("no new file for the audit: " + begun.error().message);
-  if (begun && gate_) (void)gate_->hand_over_audit(journal_.fd());
+  if (begun) (void)gate::hand_over_audit(gate_, journal_.fd());
 }
 
-Result<> GateSupervisor::on_end(int wait_status) {
+void GateSupervisor::on_death(pid_t process, int wait_status) {
   const bool by_signal = WIFSIGNALED(wait_status);
   const int number = by_signal ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
-  tell(audit::GateDied{.process = static_cast<uint32_t>(gate_->pid()),
+  tell(audit::GateDied{.process = static_cast<uint32_t>(process),
                        .how = by_signal ? audit::GateDied::How::signal : audit::GateDied::How::status,
                        .number = static_cast<uint32_t>(number)});
   log::warn("the gate ended with " + std::string(by_signal ? "signal " : "status ") + std::to_string(number) +
             ": nothing new resolves until it is back");
-  gate_.reset();
-  watch_descriptors();
-  const auto now = steady_clock::now();
-  deaths_.note(now);
-  if (deaths_.too_many())
-    return fail(Exit::unavailable,
-                "the gate ended " + std::to_string(deaths_.count()) + " times within a minute");
-  restart_ = now + pause_before_restart(deaths_.count());
-  return {};
+}
+
+void GateSupervisor::on_restart(size_t deaths) {
+  tell(audit::GateRestarted{.process = static_cast<uint32_t>(gate_.process()),
+                            .attempt = static_cast<uint32_t>(deaths)});
+  log::warn("the gate is back");
 }
 
 Result<> GateSupervisor::report(const RulesGuard::Repair& repair) {
@@ -287,16 +282,7 @@ Result<> GateSupervisor::report(const RulesGuard::Repair& repair) {
 // ---- the end
 
 void GateSupervisor::close() {
-  if (gate_) {
-    const pid_t pid = gate_->pid();
-    gate_.reset();  // its channel ends, and it with it
-    const auto deadline = steady_clock::now() + limits::to_end;
-    int status = 0;
-    while (::waitpid(pid, &status, WNOHANG) == 0) {
-      if (steady_clock::now() > deadline) ::kill(pid, SIGKILL);
-      ::usleep(500);
-    }
-  }
+  gate_.end();
   const Result<> put_back = resolver_.put_back();
   if (!put_back) log::warn("resolv.conf could not be put back: " + put_back.error().message);
 }

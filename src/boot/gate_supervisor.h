@@ -17,17 +17,17 @@
 #include "ostiary/gate/launch.h"
 #include "ostiary/gate/wildcard_budget.h"
 #include "ostiary/keeper/helper.h"
+#include "ostiary/keeper/supervisor.h"
 #include "ostiary/net/resolver_file.h"
 #include "ostiary/plan/gate_plan.h"
 #include "ostiary/plan/plan.h"
 #include "ostiary/selftest/selftest.h"
-#include "recent.h"
 #include "rules_after.h"
 #include "rules_guard.h"
 
 namespace ostiary::boot {
 
-class GateSupervisor final : public keeper::Helper {
+class GateSupervisor {
  public:
   // Phase 1: denies everything, starts the gate and has it open what the plan names. On an error everything
   // stays denied, but for the machine's own network, which is left as it was found.
@@ -60,11 +60,8 @@ class GateSupervisor final : public keeper::Helper {
   // Ends the gate and puts resolv.conf back. The rules stay.
   void close();
 
-  pid_t process() const override { return gate_ ? gate_->pid() : 0; }
-  std::span<const int> descriptors() const override { return descriptors_; }
-  event::Deadline deadline() const override { return restart_; }
-  Result<> look() override;
-  Result<> on_end(int wait_status) override;
+  // From here on the supervisor restarts the gate, and watches the rules.
+  void serve_with(keeper::Supervisor& supervisor);
 
  private:
   GateSupervisor(const plan::Plan& plan, audit::Journal& journal, net::ResolverFile resolver,
@@ -72,13 +69,16 @@ class GateSupervisor final : public keeper::Helper {
   Result<> probe_connection_tracking();
   Result<> listen_directly();
   Result<> open_what_the_plan_names(const event::Signals& requests);
-  enum class Start : uint8_t { begun, ended };
-  Result<Start> start();
+  keeper::HelperDescription describe();
+  keeper::Start prepare_start() const;
+  Result<keeper::Beginning> begin();
   Result<> await_plan(const event::Signals& requests);
-  void receive_messages();
+  void on_message(std::string_view octets);
+  void on_death(pid_t process, int wait_status);
+  void on_restart(size_t deaths);
   void begin_new_audit_file();
-  enum class GateEnd : uint8_t { listens, has_ended };
-  void watch_descriptors(GateEnd gate = GateEnd::listens);
+  Result<> guard_rules();
+  bool has_served() const { return setup_.initial_sets == gate::InitialSets::continued; }
   Result<> report(const RulesGuard::Repair& repair);
   void tell(const audit::Event& event);
 
@@ -90,13 +90,10 @@ class GateSupervisor final : public keeper::Helper {
   RulesGuard rules_;
   std::optional<gate::Listeners> listeners_;
   std::optional<SharedPage<gate::WildcardCount>> wildcard_count_;  // outlives each gate
-  std::optional<gate::Process> gate_;
-  std::vector<int> descriptors_;
+  keeper::Helper gate_;
   std::vector<Unresolved> unresolved_;
   std::vector<inet::IpAddress> admitted_;  // in phase 1
   uint32_t resolved_ = 0;
-  event::Deadline restart_;
-  RecentEvents deaths_{max_deaths};
 };
 
 }  // namespace ostiary::boot

@@ -11,13 +11,16 @@
 #include <vector>
 
 #include "ostiary/base/result.h"
+#include "ostiary/keeper/recent.h"
 #include "ostiary/net/routes.h"
 #include "ostiary/nft/ruleset.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/nft/watch.h"
-#include "recent.h"
 
 namespace ostiary::boot {
+
+// Within keeper::RecentEvents::window.
+inline constexpr size_t max_repairs = 16;
 
 class RulesGuard {
  public:
@@ -59,7 +62,7 @@ class RulesGuard {
   nft::Table table_;
   nft::Watch watch_;
   net::RouteWatch routes_;
-  RecentEvents repairs_{max_repairs};
+  keeper::RecentEvents repairs_{max_repairs};
 };
 
 }  // namespace ostiary::boot

@@ -1,7 +1,6 @@
 #include "capabilities.h"
 
 #include <algorithm>
-#include <array>
 
 #include <cap-ng.h>
 #include <linux/capability.h>
@@ -9,12 +8,6 @@
 
 namespace ostiary::confine {
 namespace {
-
-// A root agent needs these to install packages and to run services under their own users. None of
-// them reaches the network's configuration, another process or the kernel.
-constexpr std::array<unsigned, 8> kept_by_root{
-    CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,           CAP_FSETID,
-    CAP_SETGID, CAP_SETUID,       CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT};
 
 Result<> prepare_sets(std::span<const unsigned> kept) {
   if (capng_get_caps_process() != 0) return fail(Exit::not_permitted, "cannot read the capabilities");
@@ -41,27 +34,23 @@ Result<> drop_unknown_from_bounding_set() {
 
 }  // namespace
 
-std::span<const unsigned> kept() {
-  return kept_by_root;
-}
-
-uint64_t mask_of(std::span<const unsigned> capabilities) {
-  uint64_t mask = 0;
-  for (const unsigned capability : capabilities) mask |= uint64_t{1} << capability;
-  return mask;
-}
-
-Result<> reduce_bounding_set(std::span<const unsigned> kept) {
-  TRY(prepare_sets(kept));
+Result<> reduce_bounding_set(const Profile& profile) {
+  TRY(prepare_sets(profile.capabilities));
   TRY(drop_unknown_from_bounding_set());
   if (capng_apply(CAPNG_SELECT_BOUNDS) != 0)
     return fail(Exit::not_permitted, "cannot reduce the bounding set: give the container CAP_SETPCAP");
   return {};
 }
 
+Result<> prepare_change_of_user(const Profile& profile) {
+  if (profile.kept_by == KeptBy::any_user && ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+    return std::unexpected(Error::system("cannot keep capabilities through a change of the user"));
+  return {};
+}
+
 // The kernel removes from the ambient set every capability that leaves the inheritable set.
-Result<> apply_capabilities(uid_t user) {
-  if (user != 0) capng_clear(CAPNG_SELECT_CAPS);
+Result<> apply_capabilities(const Profile& profile, uid_t user) {
+  if (user != 0 && profile.kept_by == KeptBy::root) capng_clear(CAPNG_SELECT_CAPS);
   if (capng_apply(CAPNG_SELECT_CAPS) != 0)
     return std::unexpected(Error::system("cannot set the capabilities"));
   return {};

@@ -1,25 +1,23 @@
-// confine/capabilities.h: the capabilities that a root agent keeps, and how the others are dropped.
-// The list alone decides: a capability that is not on it leaves every set, even one that this
-// program does not know. docs/decisions/0004-what-a-root-agent-keeps.md
+// confine/capabilities.h: reduces the capabilities of this process to those of its profile.
 #pragma once
-
-#include <cstdint>
-#include <span>
 
 #include <sys/types.h>
 
 #include "ostiary/base/result.h"
+#include "profile.h"
 
 namespace ostiary::confine {
 
-std::span<const unsigned> kept();
+// Reduces the bounding set, and prepares the other sets for apply_capabilities(). Call it while
+// CAP_SETPCAP is still there.
+Result<> reduce_bounding_set(const Profile& profile);
 
-uint64_t mask_of(std::span<const unsigned> capabilities);
+// Keeps the permitted set through a change of the user, if the profile keeps capabilities for any
+// user.
+Result<> prepare_change_of_user(const Profile& profile);
 
-// Reduces the bounding set to `kept`, and prepares the other sets for apply_capabilities().
-Result<> reduce_bounding_set(std::span<const unsigned> kept);
-
-// Applies the prepared sets if the user is root. Clears all sets for any other user.
-Result<> apply_capabilities(uid_t user);
+// Applies the prepared sets if the profile keeps capabilities for this user. Clears all sets
+// otherwise.
+Result<> apply_capabilities(const Profile& profile, uid_t user);
 
 }  // namespace ostiary::confine

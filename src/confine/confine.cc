@@ -8,12 +8,12 @@
 
 #include "capabilities.h"
 #include "descriptors.h"
-#include "expectations.h"
+#include "ostiary/confine/confine_gate.h"
 #include "ostiary/confine/program.h"
 #include "ostiary/event/signals.h"
 #include "platform_api.h"
 #include "process_status.h"
-#include "socket_filter.h"
+#include "profile.h"
 
 namespace ostiary::confine {
 namespace {
@@ -42,32 +42,61 @@ Result<> become(const Identity& identity) {
   return {};
 }
 
-// Adds a filter to those that exist already, such as the container runtime's.
-Result<> filter_calls(uint64_t filters_before) {
-  constexpr uint64_t filtered = 2;
-  TRY(install_filter(socket_filter()));
-  const ProcessStatus is = TRY(own_process_status());
-  if (is.seccomp != filtered || is.seccomp_filters != filters_before + 1)
-    return fail(Exit::not_permitted, "the kernel did not apply this: the filter of system calls");
+Result<> hide_memory() {
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+    return std::unexpected(Error::system("cannot hide this process's memory"));
   return {};
+}
+
+// A change of the user resets whether the memory is hidden, so that comes last.
+Result<> drop_privileges(const Profile& profile, const Identity& identity) {
+  TRY(reduce_bounding_set(profile));
+  TRY(prepare_change_of_user(profile));
+  TRY(become(identity));
+  TRY(apply_capabilities(profile, identity.uid));
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+    return std::unexpected(Error::system("cannot set no_new_privs"));
+  return profile.memory == Memory::hidden ? hide_memory() : Result<>{};
+}
+
+// Adds a filter to those that exist already, such as the container runtime's.
+Result<> filter_calls(const Profile& profile, const OwnStatus& status) {
+  constexpr uint64_t filtered = 2;
+  const uint64_t filters_before = TRY(status.read()).seccomp_filters;
+  TRY(install_filter(profile));
+  const ProcessStatus is = TRY(status.read());
+  if (is.seccomp != filtered || is.seccomp_filters != filters_before + 1)
+    return fail(Exit::not_permitted, "the kernel did not apply this to " + std::string(profile.process) +
+                                         ": the filter of system calls");
+  return {};
+}
+
+Result<> confine_helper(const Profile& profile, const Identity& identity) {
+  const OwnStatus status = TRY(OwnStatus::open());
+  if (Result<> dropped = drop_privileges(profile, identity); !dropped)
+    return std::unexpected(std::move(dropped).error().within(profile.process));
+  TRY(read_back(profile, identity, TRY(status.read())));
+  return filter_calls(profile, status);
 }
 
 }  // namespace
 
 Result<Confined> confine(const Identity& identity) {
+  const Profile& profile = agent_profile();
   TRY(close_descriptors_at_exec());
   TRY(reset_signals());
   const Result<> hidden = hide_platform_api();
-  TRY(reduce_bounding_set(kept()));
-  TRY(become(identity));
-  TRY(apply_capabilities(identity.uid));
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-    return std::unexpected(Error::system("cannot set no_new_privs"));
-  const ProcessStatus is = TRY(own_process_status());
-  TRY(read_back(expectations(), {.identity = identity, .kept = mask_of(kept())}, is));
+  const OwnStatus status = TRY(OwnStatus::open());
+  TRY(drop_privileges(profile, identity));
+  TRY(read_back(profile, identity, TRY(status.read())));
   TRY(expect_no_platform_api(hidden));
-  TRY(filter_calls(is.seccomp_filters));
+  TRY(filter_calls(profile, status));
   return Confined{};
+}
+
+Result<> confine_gate(uid_t user) {
+  return confine_helper(gate_profile(),
+                        {.uid = user, .gid = user, .groups = {}, .name = {}, .home = {}, .shell = {}});
 }
 
 Error exec(Confined, const Command& command) {
@@ -101,7 +130,8 @@ Error cannot_start_in(const std::string& directory) {
 
 std::vector<std::string> kept_capabilities() {
   std::vector<std::string> names;
-  for (const unsigned capability : kept()) names.emplace_back(capng_capability_to_name(capability));
+  for (const unsigned capability : agent_profile().capabilities)
+    names.emplace_back(capng_capability_to_name(capability));
   return names;
 }
 

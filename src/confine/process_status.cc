@@ -4,10 +4,13 @@
 #include <charconv>
 #include <string>
 
-#include "ostiary/base/read_file.h"
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace ostiary::confine {
 namespace {
+
+constexpr size_t max_status = 64 * 1024;
 
 enum class Base : uint8_t { decimal = 10, hexadecimal = 16 };
 
@@ -77,11 +80,27 @@ Result<ProcessStatus> parse_process_status(std::string_view text) {
   return status;
 }
 
+Result<OwnStatus> OwnStatus::open() {
+  UniqueFd fd{::open("/proc/self/status", O_RDONLY | O_CLOEXEC)};
+  if (!fd.valid()) return std::unexpected(Error::system("/proc/self/status"));
+  return OwnStatus(std::move(fd));
+}
+
+Result<ProcessStatus> OwnStatus::read() const {
+  std::string text(max_status, '\0');
+  size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t got = ::pread(fd_.get(), text.data() + size, text.size() - size, static_cast<off_t>(size));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::unexpected(Error::system("/proc/self/status"));
+    if (got == 0) return parse_process_status(std::string_view(text).substr(0, size));
+    size += static_cast<size_t>(got);
+  }
+  return fail(Exit::not_permitted, "/proc/self/status is too long");
+}
+
 Result<ProcessStatus> own_process_status() {
-  constexpr size_t max_status = 64 * 1024;
-  const auto text = read_file("/proc/self/status", max_status);
-  if (!text) return fail(Exit::not_permitted, text.error().message);
-  return parse_process_status(*text);
+  return TRY(OwnStatus::open()).read();
 }
 
 }  // namespace ostiary::confine

@@ -5,11 +5,13 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sys/types.h>
 
 #include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
 
 namespace ostiary::confine {
 
@@ -31,7 +33,16 @@ struct ProcessStatus {
 
 Result<ProcessStatus> parse_process_status(std::string_view text);
 
-// The state of this process.
+// The state of this process. Once open, it can be read under a filter that forbids to open files.
+class OwnStatus {
+ public:
+  static Result<OwnStatus> open();
+  Result<ProcessStatus> read() const;
+
+ private:
+  explicit OwnStatus(UniqueFd fd) : fd_(std::move(fd)) {}
+  UniqueFd fd_;
+};
 Result<ProcessStatus> own_process_status();
 
 }  // namespace ostiary::confine

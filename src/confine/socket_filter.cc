@@ -1,32 +1,22 @@
-// Written as BPF, without libseccomp. libseccomp needs more time to compile these rules than all
-// other steps of the confinement together, and it compares whole registers, of which the kernel
-// reads 32 bits.
 // docs/security.md has the table of calls.
 #include "socket_filter.h"
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cstddef>
 #include <initializer_list>
 #include <optional>
-#include <utility>
-#include <vector>
 
-#include <linux/audit.h>
 #include <linux/netlink.h>
-#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <unistd.h>
+
+#include "filter.h"
 
 namespace ostiary::confine {
 namespace {
-
-static_assert(std::endian::native == std::endian::little, "an argument's low half comes first");
 
 // The numbers of the judged calls, for one kind of program.
 struct Calls {
@@ -81,59 +71,32 @@ constexpr std::initializer_list<uint32_t> ip_protocols{0,           IPPROTO_ICMP
 constexpr std::initializer_list<uint32_t> netlink_protocols{
     NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER, NETLINK_KOBJECT_UEVENT, NETLINK_GENERIC};
 
-using Program = std::vector<sock_filter>;
-
 constexpr uint32_t error(int number) {
   return SECCOMP_RET_ERRNO | static_cast<uint32_t>(number);
 }
 
-constexpr void load(Program& out, size_t offset) {
-  out.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<uint32_t>(offset)));
-}
-// The kernel reads an int: the caller may leave any value in the upper half of the register.
-constexpr void load_argument(Program& out, size_t index) {
-  load(out, offsetof(seccomp_data, args) + index * sizeof(uint64_t));
-}
-constexpr void answer(Program& out, uint32_t verdict) {
-  out.push_back(BPF_STMT(BPF_RET | BPF_K, verdict));
-}
-constexpr void answer_if_equal(Program& out, uint32_t value, uint32_t verdict) {
-  out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1));
-  answer(out, verdict);
-}
-// Runs `then`, which always answers, if the loaded value is `value`. Otherwise goes on behind it.
-constexpr void if_equal(Program& out, uint32_t value, const Program& then) {
-  if (then.size() > UINT8_MAX) std::unreachable();  // the jump is too far: this does not compile
-  out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, static_cast<uint8_t>(then.size())));
-  out.insert(out.end(), then.begin(), then.end());
-}
-constexpr void if_one_of(Program& out, uint32_t one, uint32_t other, const Program& then) {
-  out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, one, 1, 0));
-  if_equal(out, other, then);
-}
-
-constexpr void judge_protocol(Program& out, std::initializer_list<uint32_t> allowed) {
+constexpr void judge_protocol(FilterProgram& out, std::initializer_list<uint32_t> allowed) {
   load_argument(out, 2);
   for (const uint32_t protocol : allowed) answer_if_equal(out, protocol, SECCOMP_RET_ALLOW);
   answer(out, error(EPROTONOSUPPORT));
 }
 
-constexpr Program judge_netlink() {
-  Program out;
+constexpr FilterProgram judge_netlink() {
+  FilterProgram out;
   judge_protocol(out, netlink_protocols);
   return out;
 }
 
-constexpr Program judge_ip_protocol() {
-  Program out;
+constexpr FilterProgram judge_ip_protocol() {
+  FilterProgram out;
   judge_protocol(out, ip_protocols);
   return out;
 }
 
 // A raw socket requires a capability, which the agent lacks. With any other type than stream and
 // datagram, protocol 0 makes an SCTP or DCCP socket, or an AF_PACKET socket (SOCK_PACKET).
-constexpr Program judge_ip() {
-  Program out;
+constexpr FilterProgram judge_ip() {
+  FilterProgram out;
   load_argument(out, 1);
   out.push_back(BPF_STMT(BPF_ALU | BPF_AND | BPF_K, type_mask));
   answer_if_equal(out, SOCK_RAW, SECCOMP_RET_ALLOW);
@@ -143,8 +106,8 @@ constexpr Program judge_ip() {
 }
 
 // If the argument has one of the values, the call fails with error `number`.
-constexpr Program refuse_values(size_t argument, std::initializer_list<uint32_t> refused, int number) {
-  Program out;
+constexpr FilterProgram refuse_values(size_t argument, std::initializer_list<uint32_t> refused, int number) {
+  FilterProgram out;
   load_argument(out, argument);
   for (const uint32_t value : refused) answer_if_equal(out, value, error(number));
   answer(out, SECCOMP_RET_ALLOW);
@@ -153,26 +116,26 @@ constexpr Program refuse_values(size_t argument, std::initializer_list<uint32_t>
 
 // The agent may share a terminal with the shell that started it. That shell would later execute
 // what the agent types into the terminal, or pastes into a console, with the shell's privileges.
-constexpr Program judge_ioctl() {
+constexpr FilterProgram judge_ioctl() {
   return refuse_values(1, {TIOCSTI, TIOCLINUX}, EPERM);
 }
 
 // TCP_ULP puts another protocol on a connection: SMC, whose packets have no owner, or ESP. For
 // programs, ENOENT means a kernel without TLS: they do TLS themselves.
-constexpr Program judge_tcp_option() {
+constexpr FilterProgram judge_tcp_option() {
   return refuse_values(2, {TCP_ULP}, ENOENT);
 }
 
-constexpr Program judge_setsockopt() {
-  Program out;
+constexpr FilterProgram judge_setsockopt() {
+  FilterProgram out;
   load_argument(out, 1);
   if_equal(out, IPPROTO_TCP, judge_tcp_option());
   answer(out, SECCOMP_RET_ALLOW);
   return out;
 }
 
-constexpr Program judge_socket() {
-  Program out;
+constexpr FilterProgram judge_socket() {
+  FilterProgram out;
   load_argument(out, 0);
   answer_if_equal(out, AF_UNIX, SECCOMP_RET_ALLOW);
   if_equal(out, AF_NETLINK, judge_netlink());
@@ -181,12 +144,12 @@ constexpr Program judge_socket() {
   return out;
 }
 
-constexpr Program judge_socketcall() {
+constexpr FilterProgram judge_socketcall() {
   return refuse_values(0, judged_by_socketcall, ENOSYS);
 }
 
-constexpr Program judge_call(const Calls& calls) {
-  Program out;
+constexpr FilterProgram judge_call(const Calls& calls) {
+  FilterProgram out;
   load(out, offsetof(seccomp_data, nr));
   if (calls.architecture == AUDIT_ARCH_X86_64) {
     answer_if_equal(out, no_call, SECCOMP_RET_ALLOW);
@@ -207,8 +170,8 @@ constexpr Program judge_call(const Calls& calls) {
   return out;
 }
 
-constexpr Program judge() {
-  Program out;
+constexpr FilterProgram judge() {
+  FilterProgram out;
   load(out, offsetof(seccomp_data, arch));
   for (const Calls& calls : known_calls) if_equal(out, calls.architecture, judge_call(calls));
   answer(out, SECCOMP_RET_KILL_PROCESS);
@@ -227,15 +190,6 @@ static_assert(program.size() <= BPF_MAXINSNS);
 
 std::span<const sock_filter> socket_filter() {
   return program;
-}
-
-Result<> install_filter(std::span<const sock_filter> instructions) {
-  const sock_fprog filter{static_cast<unsigned short>(instructions.size()),
-                          const_cast<sock_filter*>(instructions.data())};
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0)
-    return std::unexpected(
-        Error::system("cannot filter the agent's system calls: the kernel needs CONFIG_SECCOMP_FILTER"));
-  return {};
 }
 
 }  // namespace ostiary::confine

@@ -11,14 +11,9 @@
 
 #include <linux/filter.h>
 
-#include "ostiary/base/result.h"
-
 namespace ostiary::confine {
 
 // The BPF program for this machine's architecture.
 std::span<const sock_filter> socket_filter();
-
-// Installs the filter for this process and its descendants, for good. Requires no_new_privs.
-Result<> install_filter(std::span<const sock_filter> instructions);
 
 }  // namespace ostiary::confine

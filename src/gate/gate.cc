@@ -3,7 +3,6 @@
 #include <optional>
 #include <utility>
 
-#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -12,13 +11,13 @@
 #include "channel.h"
 #include "ostiary/audit/journal.h"
 #include "ostiary/base/process_name.h"
-#include "ostiary/base/read_file.h"
 #include "ostiary/base/shared_page.h"
 #include "ostiary/confine/confine_gate.h"
 #include "ostiary/event/epoll.h"
 #include "ostiary/gate/answerer.h"
 #include "ostiary/gate/ledger.h"
 #include "ostiary/gate/recorder.h"
+#include "ostiary/keeper/inherited.h"
 #include "ostiary/nft/denied_log.h"
 #include "ostiary/upstream/in_turn.h"
 #include "plan_host.h"
@@ -30,8 +29,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr size_t max_setup = 64U << 20U;
-
 // The kind of a descriptor. An epoll token has the kind in its upper half. Its lower half is the
 // number of the descriptor among those of its kind.
 enum class Source : uint32_t { channel, upstream, denied, udp, tcp_listener, tcp_connection };
@@ -40,16 +37,11 @@ constexpr uint64_t token(Source source, uint32_t number = 0) {
   return (uint64_t{static_cast<uint32_t>(source)} << 32U) | number;
 }
 
-// Takes an inherited descriptor. Invalid if there is none with this number.
-UniqueFd inherit(int fd) {
-  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return UniqueFd{};
-  return UniqueFd(fd);
-}
-
-std::vector<UniqueFd> inherit(std::initializer_list<int> numbers) {
+// Those that the keeper has.
+std::vector<UniqueFd> take(keeper::Inherited& inherited, std::initializer_list<std::string_view> names) {
   std::vector<UniqueFd> sockets;
-  for (const int fd : numbers)
-    if (UniqueFd socket = inherit(fd); socket.valid()) sockets.push_back(std::move(socket));
+  for (const std::string_view name : names)
+    if (UniqueFd socket = inherited.take(name); socket.valid()) sockets.push_back(std::move(socket));
   return sockets;
 }
 
@@ -57,23 +49,6 @@ Result<audit::Journal> open_journal(UniqueFd fd, audit::FileBound bound) {
   if (!fd.valid()) return audit::Journal::none();
   return audit::Journal::to_fd(std::move(fd), bound);
 }
-
-Result<Setup> read_setup() {
-  const UniqueFd file = inherit(inherited::setup);
-  if (!file.valid())
-    return fail(Exit::usage, "ostiary-gate cannot be started by hand: write ostiary run; see ostiary --help");
-  return parse_setup(TRY(read_file("/proc/self/fd/" + std::to_string(inherited::setup), max_setup)));
-}
-
-// Create it before any descriptor is opened: a new descriptor could get the number of one that was
-// not inherited.
-struct InheritedFds {
-  std::vector<UniqueFd> udp =
-      inherit({inherited::direct_udp4, inherited::direct_udp6, inherited::udp4, inherited::udp6});
-  std::vector<UniqueFd> tcp = inherit({inherited::tcp4, inherited::tcp6});
-  UniqueFd audit = inherit(inherited::audit);
-  UniqueFd wildcard_count = inherit(inherited::wildcard_count);
-};
 
 // Opened before the gate confines itself, because a confined gate cannot open most of it.
 struct Resources {
@@ -90,11 +65,10 @@ struct Resources {
   std::unique_ptr<upstream::InTurn> upstream;
 };
 
-Result<Resources> open_resources(const UniqueFd& channel) {
-  InheritedFds inherited_fds;
-  Setup setup = TRY(read_setup());
-  auto journal = TRY(open_journal(std::move(inherited_fds.audit), setup.audit_bound));
-  auto wildcard_count = TRY(SharedPage<WildcardCount>::attach(std::move(inherited_fds.wildcard_count),
+Result<Resources> open_resources(const UniqueFd& channel, keeper::Inherited inherited) {
+  Setup setup = TRY(parse_setup(inherited.setup()));
+  auto journal = TRY(open_journal(inherited.take(fd_name::audit), setup.audit_bound));
+  auto wildcard_count = TRY(SharedPage<WildcardCount>::attach(inherited.take(fd_name::wildcard_count),
                                                               "the gate's wildcard count"));
   policy::Policy policy = policy::Policy::compile(setup.rules);
   auto admissions = TRY(nft::KernelAdmissions::open());
@@ -102,17 +76,18 @@ Result<Resources> open_resources(const UniqueFd& channel) {
   auto epoll = std::make_unique<event::Epoll>(TRY(event::Epoll::create()));
   auto resolver = TRY(upstream::InTurn::create({.servers = setup.upstreams, .mark = setup.mark},
                                                {.epoll = *epoll, .token = token(Source::upstream)}));
-  return Resources{.setup = std::move(setup),
-                   .channel = channel,
-                   .udp = std::move(inherited_fds.udp),
-                   .tcp = std::move(inherited_fds.tcp),
-                   .recorder = Recorder(std::move(journal)),
-                   .wildcard_count = std::move(wildcard_count),
-                   .policy = std::move(policy),
-                   .admissions = std::move(admissions),
-                   .denied = std::move(denied),
-                   .epoll = std::move(epoll),
-                   .upstream = std::move(resolver)};
+  return Resources{
+      .setup = std::move(setup),
+      .channel = channel,
+      .udp = take(inherited, {fd_name::direct_udp4, fd_name::direct_udp6, fd_name::udp4, fd_name::udp6}),
+      .tcp = take(inherited, {fd_name::tcp4, fd_name::tcp6}),
+      .recorder = Recorder(std::move(journal)),
+      .wildcard_count = std::move(wildcard_count),
+      .policy = std::move(policy),
+      .admissions = std::move(admissions),
+      .denied = std::move(denied),
+      .epoll = std::move(epoll),
+      .upstream = std::move(resolver)};
 }
 
 class Gate {
@@ -363,8 +338,8 @@ class Gate {
   std::unique_ptr<upstream::InTurn> upstream_;
 };
 
-Result<int> confine_and_serve(const UniqueFd& channel) {
-  Resources resources = TRY(open_resources(channel));
+Result<int> confine_and_serve(const UniqueFd& channel, keeper::Inherited inherited) {
+  Resources resources = TRY(open_resources(channel, std::move(inherited)));
   TRY(confine::confine_gate(resources.setup.user));
   TRY(send(channel.get(),
            render_message({.kind = Message::Kind::hello, .number = resources.admissions.port()})));
@@ -385,12 +360,15 @@ Result<int> run() {
   // the gate continues.
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
-  const UniqueFd channel = inherit(inherited::channel);
-  auto status = confine_and_serve(channel);
+  auto inherited = TRY(keeper::Inherited::receive(
+      program_name, {keeper::Inherited::channel, fd_name::udp4, fd_name::udp6, fd_name::tcp4, fd_name::tcp6,
+                     fd_name::direct_udp4, fd_name::direct_udp6, fd_name::audit, fd_name::wildcard_count}));
+  const UniqueFd channel = inherited.take(keeper::Inherited::channel);
+  auto status = confine_and_serve(channel, std::move(inherited));
   if (status) return status;
   const auto exit = static_cast<int>(status.error().exit);
   const Result<> reported = send(channel.get(), render_message({.kind = Message::Kind::failed,
-                                                                .number = static_cast<uint32_t>(exit),
+                                                                .exit = status.error().exit,
                                                                 .text = status.error().message}));
   return reported ? Result<int>(exit) : status;  // the keeper logs the error, or else main does
 }

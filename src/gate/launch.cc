@@ -1,16 +1,8 @@
 #include "ostiary/gate/launch.h"
 
-#include <array>
-
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "channel.h"
-#include "ostiary/base/process_name.h"
 #include "ostiary/gate/gate.h"
 #include "ostiary/inet/socket_address.h"
 
@@ -44,48 +36,6 @@ Result<UniqueFd> open_listener(inet::Family family, uint16_t number, int type) {
   return fd;
 }
 
-Result<UniqueFd> setup_file(const Setup& setup) {
-  UniqueFd fd{::memfd_create("ostiary-gate-setup", MFD_CLOEXEC)};
-  if (!fd.valid()) return std::unexpected(Error::system("memfd_create", Exit::unavailable));
-  const std::string text = render_setup(setup);
-  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      ::lseek(fd.get(), 0, SEEK_SET) != 0)
-    return std::unexpected(Error::system("the gate's setup", Exit::unavailable));
-  return fd;
-}
-
-// Runs in the child. Moves the descriptors to their numbers in `inherited`. They first move beyond
-// these numbers, so that none overwrites another.
-[[noreturn]] void become_gate(std::array<int, inherited::last - inherited::setup + 1> fds, StartMode mode) {
-  constexpr int beyond_all = 20;
-  static_assert(beyond_all > inherited::last);
-  for (int& fd : fds)
-    if (fd >= 0) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, beyond_all);
-  int target = inherited::setup;
-  for (const int fd : fds) {
-    if (fd >= 0)
-      ::dup2(fd, target);
-    else
-      ::close(target);
-    ++target;
-  }
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::setsid();
-  // Closes every other descriptor of the keeper. If that fails, the gate must not start.
-  if (::close_range(inherited::last + 1, ~0U, 0) != 0) ::_exit(static_cast<int>(Exit::unavailable));
-  if (mode == StartMode::fork) {
-    replace_process_arguments(program_name);
-    const auto status = run();
-    ::_exit(status ? *status : static_cast<int>(status.error().exit));
-  }
-  std::array<char*, 2> arguments{const_cast<char*>(program_name), nullptr};
-  std::array<char*, 1> environment{nullptr};
-  ::execve("/proc/self/exe", arguments.data(), environment.data());
-  ::_exit(static_cast<int>(Exit::not_executable));
-}
-
 }  // namespace
 
 Result<Listeners> open_listeners() {
@@ -105,52 +55,46 @@ Result<> open_direct(Listeners& listeners) {
   return {};
 }
 
-Result<Process> Process::start(const Listeners& listeners, const Setup& setup, Inherited theirs,
-                               StartMode mode) {
-  const UniqueFd file = TRY(setup_file(setup));
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
-    return std::unexpected(Error::system("socketpair", Exit::unavailable));
-  UniqueFd ours(ends[0]);
-  const UniqueFd its(ends[1]);
-  const pid_t pid = ::fork();
-  if (pid < 0) return std::unexpected(Error::system("fork", Exit::unavailable));
-  if (pid == 0)
-    become_gate({file.get(), its.get(), listeners.udp4.get(), listeners.udp6.get(), listeners.tcp4.get(),
-                 listeners.tcp6.get(), listeners.direct_udp4.get(), listeners.direct_udp6.get(), theirs.audit,
-                 theirs.wildcard_count},
-                mode);
-  return Process(pid, std::move(ours));
+keeper::HelperDescription describe_gate() {
+  return {.name = "gate", .process_name = program_name, .run = run, .max_deaths = max_deaths};
 }
 
-Result<std::optional<Message>> Process::receive(std::chrono::milliseconds limit) {
-  pollfd readable{.fd = channel_.get(), .events = POLLIN, .revents = 0};
-  const int ready = ::poll(&readable, 1, static_cast<int>(limit.count()));
-  if (ready == 0) return fail(Exit::unavailable, "the gate did not answer in time");
-  const auto octets = TRY(gate::receive(channel_.get()));
+keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs,
+                            keeper::StartMode mode) {
+  return {.setup = render_setup(setup),
+          .descriptors = {{fd_name::udp4, listeners.udp4.get()},
+                          {fd_name::udp6, listeners.udp6.get()},
+                          {fd_name::tcp4, listeners.tcp4.get()},
+                          {fd_name::tcp6, listeners.tcp6.get()},
+                          {fd_name::direct_udp4, listeners.direct_udp4.get()},
+                          {fd_name::direct_udp6, listeners.direct_udp6.get()},
+                          {fd_name::audit, theirs.audit},
+                          {fd_name::wildcard_count, theirs.wildcard_count}},
+          .mode = mode};
+}
+
+Result<std::optional<Message>> receive(keeper::Helper& gate, std::chrono::milliseconds limit) {
+  const auto octets = TRY(gate.receive(limit));
   if (!octets) return std::nullopt;
   auto message = parse_message(*octets);
   if (!message) return fail(Exit::unavailable, "the gate sent a malformed message");
   return message;
 }
 
-Result<> Process::send_begin() {
-  const char command = static_cast<char>(Command::begin);
-  return send(channel_.get(), {&command, 1});
+Result<> send_begin(keeper::Helper& gate) {
+  return gate.send(render_command(Command::begin));
 }
 
-Result<> Process::send_tested() {
-  const char command = static_cast<char>(Command::tested);
-  return send(channel_.get(), {&command, 1});
+Result<> send_tested(keeper::Helper& gate) {
+  return gate.send(render_command(Command::tested));
 }
 
-Result<> Process::hand_over_audit(int file) {
-  return send(channel_.get(), static_cast<char>(Command::audit), file);
+Result<> hand_over_audit(keeper::Helper& gate, int file) {
+  return gate.send_with_descriptor(render_command(Command::audit), file);
 }
 
-Result<> Process::send_restore() {
-  const char command = static_cast<char>(Command::restore);
-  return send(channel_.get(), {&command, 1});
+Result<> send_restore(keeper::Helper& gate) {
+  return gate.send(render_command(Command::restore));
 }
 
 }  // namespace ostiary::gate

@@ -68,30 +68,41 @@ Result<std::unordered_multimap<pid_t, pid_t>> children_by_parent() {
 }
 
 // The kernel's list of our children. It may lack a child that is forked during the read.
-Result<std::string> list_children() {
-  return read_file("/proc/self/task/" + std::to_string(::getpid()) + "/children", max_children);
+Result<std::vector<pid_t>> list_children() {
+  const std::string list =
+      TRY(read_file("/proc/self/task/" + std::to_string(::getpid()) + "/children", max_children));
+  std::vector<pid_t> children;
+  for (std::string_view rest = list; !rest.empty();) {
+    if (const auto pid = parse_pid(rest)) children.push_back(*pid);
+    rest.remove_prefix(std::min(rest.find(' '), rest.size() - 1) + 1);
+  }
+  return children;
+}
+
+bool contains(const std::vector<pid_t>& processes, pid_t pid) {
+  return std::ranges::find(processes, pid) != processes.end();
 }
 
 }  // namespace
 
-Result<std::vector<pid_t>> descendants(pid_t excluded) {
+Result<std::vector<pid_t>> descendants(const std::vector<pid_t>& excluded) {
   const auto children = TRY(children_by_parent());
   std::vector<pid_t> found;
   const auto add_children_of = [&](pid_t parent) {
     const auto [first, last] = children.equal_range(parent);
     for (auto child = first; child != last; ++child)
-      if (child->second != excluded) found.push_back(child->second);
+      if (!contains(excluded, child->second)) found.push_back(child->second);
   };
   add_children_of(::getpid());
   for (size_t next = 0; next < found.size(); ++next) add_children_of(found[next]);
   return found;
 }
 
-Children has_children_but(pid_t excluded) {
-  const auto list = list_children();
-  if (!list) return Children::unknown;
-  const bool alone = list->empty() || *list == std::to_string(excluded) + " ";
-  return alone ? Children::none : Children::some;
+Children has_children_but(const std::vector<pid_t>& excluded) {
+  const auto children = list_children();
+  if (!children) return Children::unknown;
+  const auto is_excluded = [&](pid_t pid) { return contains(excluded, pid); };
+  return std::ranges::all_of(*children, is_excluded) ? Children::none : Children::some;
 }
 
 void kill_children() {
@@ -99,16 +110,10 @@ void kill_children() {
     ::kill(-1, SIGKILL);
     return;
   }
-  const auto list = list_children();
-  if (!list) {  // the kernel has no such list
-    if (const auto all = descendants(0))
-      for (const pid_t pid : *all) ::kill(pid, SIGKILL);
-    return;
-  }
-  for (std::string_view rest = *list; !rest.empty();) {
-    if (const auto pid = parse_pid(rest)) ::kill(*pid, SIGKILL);
-    rest.remove_prefix(std::min(rest.find(' '), rest.size() - 1) + 1);
-  }
+  const auto children = list_children();
+  // Without the kernel's list, all descendants get the signal.
+  if (const auto all = children ? children : descendants({}))
+    for (const pid_t pid : *all) ::kill(pid, SIGKILL);
 }
 
 }  // namespace ostiary::keeper

@@ -1,6 +1,5 @@
 #include "ostiary/keeper/spawn.h"
 
-#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -14,8 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ostiary/base/record.h"
 #include "ostiary/base/replace_file.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/event/deadline.h"
 
 namespace ostiary::keeper {
 namespace {
@@ -23,12 +24,13 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// The child reports a failure through a pipe: one byte of status, then the message. The pipe closes
-// when the child executes a program or ends. A reply has the same form, with a status that no
-// failure has.
-constexpr char replied = 0;
+// The child reports through a pipe, as one record: a failure, or a reply. The pipe closes when the
+// child executes a program or ends.
+enum class Report : uint8_t { failed, replied };
+constexpr std::array every_report{Report::failed, Report::replied};
 constexpr size_t max_message = 4000;
-static_assert(max_message < 4096, "a write of this size to a pipe is atomic");
+constexpr size_t max_report = limits::reply + 64;
+static_assert(max_message < limits::reply);
 
 struct Pipe {
   UniqueFd read;
@@ -41,11 +43,16 @@ Result<Pipe> make_pipe() {
   return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
+Result<> send(const UniqueFd& pipe, RecordWriter& record) {
+  return write_all(pipe, record.take(), "cannot reply to the keeper", Exit::unavailable);
+}
+
 void report_failure(const UniqueFd& pipe, const Error& error) {
-  std::string text(1, static_cast<char>(error.exit));
-  text += error.message.substr(0, max_message);
   // If the write fails, the parent sees only the child's exit status.
-  [[maybe_unused]] const ssize_t written = ::write(pipe.get(), text.data(), text.size());
+  (void)send(pipe, RecordWriter()
+                       .enumerator(Report::failed)
+                       .enumerator(error.exit)
+                       .text(error.message.substr(0, max_message)));
 }
 
 std::unexpected<Error> reply_too_long() {
@@ -55,44 +62,51 @@ std::unexpected<Error> reply_too_long() {
 
 Result<> reply(const UniqueFd& pipe, std::string_view text) {
   if (text.size() > limits::reply) return reply_too_long();
-  std::string message(1, replied);
-  message += text;
-  return write_all(pipe, message, "cannot reply to the keeper", Exit::unavailable);
+  return send(pipe, RecordWriter().enumerator(Report::replied).text(text));
 }
 
 enum class PipeState : uint8_t { open, closed };
 
-Result<PipeState> read_some(const UniqueFd& pipe, std::string& text) {
+Result<PipeState> read_some(const UniqueFd& pipe, std::string& octets) {
   std::array<char, 512> block{};
   const ssize_t got = ::read(pipe.get(), block.data(), block.size());
   if (got < 0 && errno == EINTR) return PipeState::open;
   if (got < 0) return std::unexpected(Error::system("cannot read from the child", Exit::unavailable));
-  text.append(block.data(), static_cast<size_t>(got));
+  octets.append(block.data(), static_cast<size_t>(got));
   return got == 0 ? PipeState::closed : PipeState::open;
+}
+
+// Everything that the child writes until it closes the pipe. Empty if the deadline passes first.
+Result<std::optional<std::string>> read_until(const UniqueFd& pipe, event::Deadline deadline) {
+  std::string octets;
+  while (octets.size() <= max_report) {
+    pollfd waiting{pipe.get(), POLLIN, 0};
+    const int ready = ::poll(&waiting, 1, event::milliseconds_until(deadline));
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready < 0) return std::unexpected(Error::system("cannot wait for the child", Exit::unavailable));
+    if (ready == 0) return std::nullopt;
+    if (TRY(read_some(pipe, octets)) == PipeState::closed) return octets;
+  }
+  return reply_too_long();
+}
+
+// The child's reply, or its failure as an error. Empty if the report is neither.
+Result<std::optional<std::string>> parse_report(std::string_view octets) {
+  RecordReader reader(octets);
+  const bool has_failed = reader.enumerator(every_report) == Report::failed;
+  const Exit exit = has_failed ? reader.enumerator(every_exit) : Exit::unavailable;
+  std::string text = reader.text();
+  if (!reader.complete()) return std::nullopt;
+  if (has_failed) return fail(exit, std::move(text));
+  return text;
 }
 
 // Returns when the pipe is closed, with the failure that the child has reported.
 Result<> read_failure(const UniqueFd& pipe) {
-  std::string text;
-  while (TRY(read_some(pipe, text)) == PipeState::open) {
-  }
-  if (text.empty()) return {};
-  return fail(static_cast<Exit>(text.front()), text.substr(1));
-}
-
-// Everything that the child writes until it closes the pipe. Empty if the deadline passes first.
-Result<std::optional<std::string>> read_until(const UniqueFd& pipe, steady_clock::time_point deadline) {
-  std::string text;
-  while (text.size() <= 1 + limits::reply) {
-    const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
-    pollfd waiting{pipe.get(), POLLIN, 0};
-    const int ready = ::poll(&waiting, 1, static_cast<int>(std::max(left, milliseconds(0)).count()));
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready < 0) return std::unexpected(Error::system("cannot wait for the child", Exit::unavailable));
-    if (ready == 0) return std::nullopt;
-    if (TRY(read_some(pipe, text)) == PipeState::closed) return text;
-  }
-  return reply_too_long();
+  const auto octets = TRY(read_until(pipe, {}));
+  if (octets->empty()) return {};
+  if (TRY(parse_report(*octets))) return {};
+  return fail(Exit::unavailable, "malformed report from a confined helper");
 }
 
 // The kernel kills this child when the keeper ends. A keeper that has ended before this call is an
@@ -174,21 +188,20 @@ Result<std::string> ask_confined(const confine::Identity& identity, milliseconds
     return reply(pipe.write, TRY(work(context)));
   }));
   pipe.write.reset();
-  auto written = read_until(pipe.read, deadline);
-  if (!written || !*written) {
+  const auto octets = read_until(pipe.read, deadline);
+  if (!octets || !*octets) {
     // Without CAP_KILL the keeper cannot kill another user's process. Then it must not wait: the
     // process may never end.
     if (::kill(pid, SIGKILL) == 0) wait_for(pid);
-    if (!written) return std::unexpected(std::move(written).error());
+    if (!octets) return std::unexpected(octets.error());
     return fail(Exit::unavailable,
                 "a confined helper did not end within " + std::to_string(time_limit.count()) + " ms");
   }
   const int status = wait_for(pid);
-  const std::string& text = **written;
-  if (!text.empty() && text.front() != replied) return fail(static_cast<Exit>(text.front()), text.substr(1));
-  if (text.empty() || status != 0)
+  auto reply = TRY(parse_report(**octets));
+  if (!reply || status != 0)
     return fail(Exit::unavailable, "a confined helper ended with wait status " + std::to_string(status));
-  return text.substr(1);
+  return *std::move(reply);
 }
 
 }  // namespace ostiary::keeper

@@ -30,12 +30,12 @@ void send(const std::vector<pid_t>& processes, int signal) {
   for (const pid_t pid : processes) ::kill(pid, signal);
 }
 
-void kill_descendants_except(pid_t excluded) {
+void kill_descendants_except(const std::vector<pid_t>& excluded) {
   if (const auto found = descendants(excluded)) send(*found, SIGKILL);
 }
 
 // Without a child there is no descendant, and the kernel lists the children at once.
-Result<std::vector<pid_t>> find_descendants(pid_t excluded) {
+Result<std::vector<pid_t>> find_descendants(const std::vector<pid_t>& excluded) {
   if (has_children_but(excluded) == Children::none) return std::vector<pid_t>{};
   return descendants(excluded);
 }
@@ -84,24 +84,58 @@ Result<> Supervisor::run_to_end(Run& run) {
   return {};
 }
 
+void Supervisor::watch(std::vector<int> descriptors, std::function<Result<>()> on_readable) {
+  watches_.push_back({std::move(descriptors), std::move(on_readable)});
+}
+
+void Supervisor::stop_serving() {
+  watches_.clear();
+  helpers_.clear();
+}
+
 Result<std::optional<event::Signal>> Supervisor::wait(event::Deadline deadline) {
   while (true) {
-    if (helper_ == nullptr) return signals_.next(deadline);
-    const event::Deadline helper_deadline = helper_->deadline();
     std::vector<pollfd> watched{{.fd = signals_.fd(), .events = POLLIN, .revents = 0}};
-    for (const int fd : helper_->descriptors()) watched.push_back({.fd = fd, .events = POLLIN, .revents = 0});
-    const int timeout = event::milliseconds_until(event::earlier(deadline, helper_deadline));
+    for (const Watch& each : watches_)
+      for (const int fd : each.descriptors) watched.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+    for (const Helper* each : helpers_) watched.push_back({.fd = each->fd(), .events = POLLIN, .revents = 0});
+    const int timeout = event::milliseconds_until(event::earlier(deadline, next_restart()));
     if (::poll(watched.data(), watched.size(), timeout) < 0 && errno != EINTR)
       return std::unexpected(Error::system("poll", Exit::unavailable));
+    // Signals can arrive without end, so the helpers come first.
+    TRY(serve(std::span(watched).subspan(1)));
     const auto now = steady_clock::now();
-    const bool helper_is_ready = std::ranges::any_of(watched.begin() + 1, watched.end(),
-                                                     [](const pollfd& each) { return each.revents != 0; });
-    // Signals can arrive without end, so the helper comes first.
-    if (helper_is_ready || (helper_deadline && *helper_deadline <= now)) TRY(helper_->look());
     if (watched[0].revents != 0)
       if (const auto signal = TRY(signals_.next(now))) return signal;
     if (deadline && *deadline <= now) return std::nullopt;
   }
+}
+
+Result<> Supervisor::serve(std::span<const pollfd> ready) {
+  for (const Watch& each : watches_) {
+    const auto own = ready.first(each.descriptors.size());
+    ready = ready.subspan(own.size());
+    if (std::ranges::any_of(own, [](const pollfd& fd) { return fd.revents != 0; })) TRY(each.on_readable());
+  }
+  const auto now = steady_clock::now();
+  for (size_t i = 0; i < helpers_.size(); ++i) {
+    const event::Deadline restart = helpers_[i]->restart_due();
+    if (ready[i].revents != 0 || (restart && *restart <= now)) TRY(helpers_[i]->serve(now));
+  }
+  return {};
+}
+
+event::Deadline Supervisor::next_restart() const {
+  event::Deadline first;
+  for (const Helper* each : helpers_) first = event::earlier(first, each->restart_due());
+  return first;
+}
+
+std::vector<pid_t> Supervisor::helper_processes() const {
+  std::vector<pid_t> processes;
+  for (const Helper* each : helpers_)
+    if (each->process() != 0) processes.push_back(each->process());
+  return processes;
 }
 
 Result<> Supervisor::on_signal(Run& run, int signal) {
@@ -134,7 +168,7 @@ Result<> Supervisor::on_signal(Run& run, int signal) {
 
 void Supervisor::on_deadline(Run& run) {
   if (run.outcome.ending == Ending::by_itself) run.outcome.ending = Ending::over_time;
-  kill_descendants_except(helper_process());
+  kill_descendants_except(helper_processes());
   run.deadline = steady_clock::now() + scan_interval;
 }
 
@@ -171,7 +205,8 @@ Result<Children> Supervisor::reap(Run* run) {
       continue;
     }
     if (run != nullptr && pid == run->agent) run->ended = status;
-    if (pid == helper_process()) TRY(helper_->on_end(status));
+    for (Helper* each : helpers_)
+      if (pid == each->process()) TRY(each->on_end(status, steady_clock::now()));
   }
 }
 
@@ -181,7 +216,7 @@ Result<> Supervisor::ask_descendants_to_end() {
 
 Result<Children> Supervisor::kill_descendants() {
   const auto deadline = steady_clock::now() + kill_time_limit;
-  kill_descendants_except(helper_process());  // deep trees at once; orphans become children
+  kill_descendants_except(helper_processes());  // deep trees at once; orphans become children
   while (true) {
     if (TRY(reap(nullptr)) == Children::none) return Children::none;
     if (steady_clock::now() >= deadline) {
@@ -202,7 +237,7 @@ Result<> Supervisor::end_descendants(int signal, std::chrono::milliseconds limit
   int empty_scans = 0;
   while (true) {
     TRY(reap(nullptr));
-    auto found = TRY(find_descendants(helper_process()));
+    auto found = TRY(find_descendants(helper_processes()));
     empty_scans = found.empty() ? empty_scans + 1 : 0;
     if (empty_scans == required_empty_scans || steady_clock::now() >= deadline) return {};
     if (found.empty()) continue;

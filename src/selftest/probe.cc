@@ -1,6 +1,7 @@
 #include "probe.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <iterator>
@@ -10,6 +11,8 @@
 
 #include "as_user.h"
 #include "attempt_plans.h"
+#include "ostiary/base/record.h"
+#include "ostiary/keeper/spawn.h"
 #include "privileges.h"
 #include "probe_socket.h"
 #include "sent_octets.h"
@@ -66,6 +69,32 @@ Result<> await(std::vector<NetworkAttempt>& network_attempts, milliseconds patie
     for (size_t i = 0; ready > 0 && i < waiting.size(); ++i)
       if (waiting[i].revents != 0) waited_for[i]->on_ready();
   }
+}
+
+// ---- the child's report: a record of its attempts
+
+constexpr std::array every_outcome{Outcome::escaped, Outcome::held, Outcome::not_applicable, Outcome::dropped,
+                                   Outcome::unanswered};
+
+Result<std::string> try_and_render(const void* work) {
+  Probe& probe = **static_cast<Probe* const*>(work);
+  RecordWriter report;
+  for (const Attempt& each : TRY(probe.try_to_get_out()))
+    report.enumerator(each.outcome).text(each.name).text(each.detail);
+  return report.take();
+}
+
+Result<std::vector<Attempt>> parse_report(std::string_view octets) {
+  RecordReader reader(octets);
+  std::vector<Attempt> attempts;
+  while (!reader.complete() && !reader.failed()) {
+    const Outcome outcome = reader.enumerator(every_outcome);
+    std::string name = reader.text();
+    attempts.push_back({.name = std::move(name), .outcome = outcome, .detail = reader.text()});
+  }
+  if (reader.failed()) return fail(Exit::unavailable, "the report is malformed");
+  if (attempts.empty()) return fail(Exit::unavailable, "the report is empty");
+  return attempts;
 }
 
 }  // namespace
@@ -155,6 +184,11 @@ Result<std::vector<Attempt>> Probe::try_to_get_out() {
   attempts.push_back(attempt("a request to another process's Unix socket",
                              try_doors(doors_, home_, targets_.allowed_sockets)));
   return attempts;
+}
+
+Result<std::vector<Attempt>> Probe::try_in_child(const confine::Identity& identity, milliseconds time_limit) {
+  Probe* const self = this;
+  return parse_report(TRY(keeper::ask_confined(identity, time_limit, try_and_render, &self)));
 }
 
 }  // namespace ostiary::selftest

@@ -1,6 +1,7 @@
 // selftest/probe.h: the attempts to get out. The keeper prepares them; a confined child makes them.
 #pragma once
 
+#include <chrono>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,6 +25,9 @@ class Probe {
   // Runs once, in the confined child. Waits for targets.patience at most. An error means that the
   // probe itself failed. Forged packets go first, while no other attempt is under way.
   Result<std::vector<Attempt>> try_to_get_out();
+  // Forks a child, confines it as this identity, and returns the attempts that it makes.
+  Result<std::vector<Attempt>> try_in_child(const confine::Identity& identity,
+                                            std::chrono::milliseconds time_limit);
 
   // For each attempt over the network, in the order in which try_to_get_out() returns them first:
   // the address that its packets involve, and the finding if none of them leaves.

@@ -1,11 +1,7 @@
 #include "ostiary/selftest/selftest.h"
 
 #include <algorithm>
-#include <array>
-#include <iterator>
-#include <optional>
 
-#include "ostiary/keeper/spawn.h"
 #include "ostiary/nft/egress_counter.h"
 #include "probe.h"
 
@@ -17,59 +13,6 @@ constexpr std::chrono::milliseconds time_to_try{9000};
 
 // The second try waits for a fraction: the first was silent for the whole time.
 constexpr int second_try_divisor = 4;
-
-constexpr char first_outcome = '0';
-constexpr std::array all_outcomes{Outcome::escaped, Outcome::held, Outcome::not_applicable, Outcome::dropped,
-                                  Outcome::unanswered};
-
-// For each attempt: the digit of its outcome, the name, NUL, the detail, NUL.
-std::string render(std::span<const Attempt> attempts) {
-  std::string report;
-  for (const Attempt& each : attempts) {
-    report += static_cast<char>(first_outcome + static_cast<char>(each.outcome));
-    report.append(each.name).push_back('\0');
-    report.append(each.detail).push_back('\0');
-  }
-  return report;
-}
-
-std::optional<std::string> take(std::string_view& rest) {
-  const size_t end = rest.find('\0');
-  if (end == std::string_view::npos) return std::nullopt;
-  std::string item(rest.substr(0, end));
-  rest.remove_prefix(end + 1);
-  return item;
-}
-
-std::optional<Outcome> take_outcome(std::string_view& rest) {
-  for (const Outcome outcome : all_outcomes) {
-    if (rest.front() != first_outcome + static_cast<char>(outcome)) continue;
-    rest.remove_prefix(1);
-    return outcome;
-  }
-  return std::nullopt;
-}
-
-Result<std::vector<Attempt>> parse(std::string_view rest) {
-  std::vector<Attempt> attempts;
-  while (!rest.empty()) {
-    const auto outcome = take_outcome(rest);
-    auto name = take(rest);
-    auto detail = take(rest);
-    if (!outcome || !name || !detail) return fail(Exit::unavailable, "the report is truncated");
-    attempts.push_back({std::move(*name), *outcome, std::move(*detail)});
-  }
-  if (attempts.empty()) return fail(Exit::unavailable, "the report is empty");
-  return attempts;
-}
-
-struct Work {
-  Probe* probe;
-};
-
-Result<std::string> try_and_render(const void* work) {
-  return render(TRY(static_cast<const Work*>(work)->probe->try_to_get_out()));
-}
 
 auto count(std::span<const Attempt> attempts, Outcome outcome) {
   return std::ranges::count(attempts, outcome, &Attempt::outcome);
@@ -87,10 +30,7 @@ Result<> expect_all_held(std::span<const Attempt> attempts) {
 
 Result<std::vector<Attempt>> run_in_child(Probe& probe, const confine::Identity& identity,
                                           const Targets& targets) {
-  const Work work{&probe};
-  const auto report =
-      TRY(keeper::ask_confined(identity, time_to_try + targets.patience, try_and_render, &work));
-  return parse(report);
+  return probe.try_in_child(identity, time_to_try + targets.patience);
 }
 
 // A packet that another table dropped is not answered, and neither is one that left. Octets that

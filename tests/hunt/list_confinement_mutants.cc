@@ -10,9 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "confine/capabilities.h"
-#include "confine/expectations.h"
-#include "confine/socket_filter.h"
+#include "confine/profile.h"
 #include "confinement_mutants.h"
 #include "mutated_confinement.h"
 #include "ostiary/confine/confine.h"
@@ -62,11 +60,10 @@ bool print_steps(uid_t user, std::set<std::string>& known) {
 
 // NOLINTNEXTLINE(bugprone-exception-escape): an exception ends the program with a message
 int main() {
-  for (const auto& mutant : ostiary::hunt::instruction_mutants(ostiary::confine::socket_filter()))
-    print(mutant.change);
-  for (const auto& mutant : ostiary::hunt::capability_mutants(ostiary::confine::kept())) print(mutant.change);
-  for (const auto& each : ostiary::confine::expectations())
-    print(ostiary::hunt::without_expectation(each.what));
+  const ostiary::confine::Profile& agent = ostiary::confine::agent_profile();
+  for (const auto& mutant : ostiary::hunt::instruction_mutants(agent.filter)) print(mutant.change);
+  for (const auto& mutant : ostiary::hunt::capability_mutants(agent.capabilities)) print(mutant.change);
+  for (const auto& each : agent.expectations) print(ostiary::hunt::without_expectation(each.what));
   std::set<std::string> known;
   return print_steps(0, known) && print_steps(1000, known) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -11,9 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "confine/capabilities.h"
-#include "confine/expectations.h"
-#include "confine/socket_filter.h"
+#include "confine/profile.h"
 #include "confinement_mutants.h"
 #include "mutant_key.h"
 #include "ostiary/confine/confine.h"
@@ -24,6 +22,7 @@ using ostiary::Result;
 using ostiary::confine::Confined;
 using ostiary::confine::Expectation;
 using ostiary::confine::Identity;
+using ostiary::confine::Profile;
 namespace hunt = ostiary::hunt;
 
 const std::string& own_key() {
@@ -60,41 +59,46 @@ void record_steps(std::vector<std::string>& steps) {
 
 }  // namespace ostiary::hunt
 
-// The lists
+// The profile
 // --------------------------------------------------------------------------------------------------
 
-std::span<const sock_filter> real_filter() asm("__real__ZN7ostiary7confine13socket_filterEv");
-std::span<const sock_filter> mutated_filter() asm("__wrap__ZN7ostiary7confine13socket_filterEv");
-std::span<const sock_filter> mutated_filter() {
-  static const auto filter = [] {
-    std::vector<sock_filter> made(real_filter().begin(), real_filter().end());
-    for (const auto& mutant : hunt::instruction_mutants(real_filter()))
-      if (is_own(mutant.change)) made[mutant.at] = mutant.instruction;
-    return made;
-  }();
-  return filter;
+namespace {
+
+std::vector<sock_filter> mutate_filter(std::span<const sock_filter> real) {
+  std::vector<sock_filter> made(real.begin(), real.end());
+  for (const auto& mutant : hunt::instruction_mutants(real))
+    if (is_own(mutant.change)) made[mutant.at] = mutant.instruction;
+  return made;
 }
 
-std::span<const unsigned> real_kept() asm("__real__ZN7ostiary7confine4keptEv");
-std::span<const unsigned> mutated_kept() asm("__wrap__ZN7ostiary7confine4keptEv");
-std::span<const unsigned> mutated_kept() {
-  static const auto kept = [] {
-    for (const auto& mutant : hunt::capability_mutants(real_kept()))
-      if (is_own(mutant.change)) return mutant.kept;
-    return std::vector<unsigned>(real_kept().begin(), real_kept().end());
-  }();
-  return kept;
+std::vector<unsigned> mutate_capabilities(std::span<const unsigned> real) {
+  for (const auto& mutant : hunt::capability_mutants(real))
+    if (is_own(mutant.change)) return mutant.kept;
+  return {real.begin(), real.end()};
 }
 
-std::span<const Expectation> real_expectations() asm("__real__ZN7ostiary7confine12expectationsEv");
-std::span<const Expectation> mutated_expectations() asm("__wrap__ZN7ostiary7confine12expectationsEv");
-std::span<const Expectation> mutated_expectations() {
-  static const auto expectations = [] {
-    std::vector<Expectation> made(real_expectations().begin(), real_expectations().end());
-    std::erase_if(made, [](const Expectation& each) { return is_own(hunt::without_expectation(each.what)); });
+std::vector<Expectation> mutate_expectations(std::span<const Expectation> real) {
+  std::vector<Expectation> made(real.begin(), real.end());
+  std::erase_if(made, [](const Expectation& each) { return is_own(hunt::without_expectation(each.what)); });
+  return made;
+}
+
+}  // namespace
+
+const Profile& real_profile() asm("__real__ZN7ostiary7confine13agent_profileEv");
+const Profile& mutated_profile() asm("__wrap__ZN7ostiary7confine13agent_profileEv");
+const Profile& mutated_profile() {
+  static const auto filter = mutate_filter(real_profile().filter);
+  static const auto capabilities = mutate_capabilities(real_profile().capabilities);
+  static const auto expectations = mutate_expectations(real_profile().expectations);
+  static const Profile profile = [] {
+    Profile made = real_profile();
+    made.filter = filter;
+    made.capabilities = capabilities;
+    made.expectations = expectations;
     return made;
   }();
-  return expectations;
+  return profile;
 }
 
 // The steps

@@ -2,7 +2,7 @@
 // - The gate has a user of its own, CAP_NET_ADMIN and no other capability, and no_new_privs.
 // - Only a process with CAP_SYS_PTRACE can read its memory.
 // - A filter allows the system calls that the gate needs. Any other call ends the process.
-// - Every step except the filter is read back.
+// - Every step is read back from the kernel.
 #pragma once
 
 #include <sys/types.h>

@@ -6,7 +6,7 @@
 namespace ostiary::gate {
 
 // Serves until the keeper's end of the channel closes. Returns the exit status.
-// - Requires the descriptors that Process::start passes on (gate/launch.h).
+// - Requires that the keeper has started the process as a helper (gate/launch.h).
 // - Confines the process before it reads a byte from the agent.
 Result<int> run();
 

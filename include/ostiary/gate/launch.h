@@ -1,20 +1,18 @@
-// gate/launch.h: the keeper's end of the gate: the gate's listeners, its process and the messages
-// between the two.
-// - The gate executes our own file anew, so nothing that the keeper read is in the gate's memory.
-//   StartMode::fork is the exception.
+// gate/launch.h: the keeper's end of the gate: the gate's listeners, its start as a helper
+// (keeper/helper.h) and the messages between the two.
 // - The keeper owns the listeners, which outlive a gate: a question that arrives between two gates
 //   waits.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
-#include <vector>
-
-#include <sys/types.h>
+#include <string_view>
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/gate/setup.h"
+#include "ostiary/keeper/helper.h"
 
 namespace ostiary::gate {
 
@@ -27,6 +25,8 @@ inline constexpr uint16_t direct_port = 53;
 // The gate's uid and gid. No other process may have them.
 inline constexpr uint32_t user = 53053;
 inline constexpr const char* program_name = "ostiary-gate";
+// Within a minute.
+inline constexpr size_t max_deaths = 8;
 
 // On 127.0.0.1 and ::1, UDP and TCP.
 struct Listeners {
@@ -48,52 +48,43 @@ struct Message {
     ready,       // the gate has resolved the plan, or given up; `number` of its names have resolved
     tested,      // the reply to send_tested(): the agent causes all later denials
     full,        // the audit needs a new file
-    failed,      // the gate ends; `text` is the error, `number` the exit status
+    failed,      // the gate ends; `text` and `exit` are the error
   };
   Kind kind{};
+  Exit exit = Exit::unavailable;
   uint32_t number = 0;
   std::string text = {};
   std::string reason = {};
 };
+inline constexpr std::array every_message_kind{
+    Message::Kind::hello, Message::Kind::admitted, Message::Kind::unresolved, Message::Kind::withheld,
+    Message::Kind::ready, Message::Kind::tested,   Message::Kind::full,       Message::Kind::failed};
 
-// How a gate starts.
-// - `exec`: anew from our own file. Nothing that the keeper read is in its memory.
-// - `fork`: as a copy of the keeper's process, which needs no file. It is for a gate that starts
-//   beside a root agent, which could have replaced the files of an exec. Such an agent can read
-//   everything that the keeper read, so the copy discloses nothing.
-enum class StartMode : uint8_t { exec, fork };
+// Empty if the octets are not a message that a gate sends.
+std::optional<Message> parse_message(std::string_view octets);
 
 // The keeper's descriptors, other than the listeners, of which each gate inherits a copy.
-struct Inherited {
+struct KeeperFds {
   int audit = -1;           // -1: no audit
   int wildcard_count = -1;  // a SharedPage<WildcardCount>
 };
 
-class Process {
- public:
-  static Result<Process> start(const Listeners& listeners, const Setup& setup, Inherited theirs,
-                               StartMode mode);
+// The gate as a helper. The caller adds the callbacks.
+keeper::HelperDescription describe_gate();
+keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs,
+                            keeper::StartMode mode);
 
-  pid_t pid() const { return pid_; }
-  // Readable when a message waits, and at the end of the channel.
-  int fd() const { return channel_.get(); }
+// Waits for the gate's next message. Empty if the gate's end is closed; an error after the time
+// limit.
+Result<std::optional<Message>> receive(keeper::Helper& gate, std::chrono::milliseconds limit);
 
-  // Waits for the next message. Empty if the gate's end is closed; an error after the time limit.
-  Result<std::optional<Message>> receive(std::chrono::milliseconds limit);
-
-  // Lets the gate begin. Before that it sends no question and no answer.
-  Result<> send_begin();
-  // Another process has emptied the kernel's sets: the gate admits its addresses again.
-  Result<> send_restore();
-  // The self-test has ended. The gate replies with Message::Kind::tested.
-  Result<> send_tested();
-  // Passes the audit's next file. Does not block: a gate that misses the file asks again.
-  Result<> hand_over_audit(int file);
-
- private:
-  Process(pid_t pid, UniqueFd channel) : pid_(pid), channel_(std::move(channel)) {}
-  pid_t pid_;
-  UniqueFd channel_;
-};
+// Lets the gate begin. Before that it sends no question and no answer.
+Result<> send_begin(keeper::Helper& gate);
+// Another process has emptied the kernel's sets: the gate admits its addresses again.
+Result<> send_restore(keeper::Helper& gate);
+// The self-test has ended. The gate replies with Message::Kind::tested.
+Result<> send_tested(keeper::Helper& gate);
+// Passes the audit's next file. Does not block: a gate that misses the file asks again.
+Result<> hand_over_audit(keeper::Helper& gate, int file);
 
 }  // namespace ostiary::gate

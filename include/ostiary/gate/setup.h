@@ -1,6 +1,8 @@
 // gate/setup.h: the gate's configuration, which the keeper passes to each gate as a memory file.
 // - The gate reads it once, before it reads a byte from the agent.
 // - It holds no secret.
+// - It is JSON and not a record (base/record.h): a document of nested rules, of which each part is
+//   parsed by its own type.
 #pragma once
 
 #include <chrono>

@@ -12,14 +12,14 @@
 
 namespace ostiary::keeper {
 
-// All live descendants of this process, without zombies, and without `excluded` and the tree below
-// it. 0 excludes none.
-Result<std::vector<pid_t>> descendants(pid_t excluded);
+// All live descendants of this process, without zombies, and without the `excluded` processes and
+// the trees below them.
+Result<std::vector<pid_t>> descendants(const std::vector<pid_t>& excluded);
 
-// Whether this process has children other than `excluded`, according to the kernel's list.
+// Whether this process has children other than the `excluded` ones, according to the kernel's list.
 // `unknown`: the kernel has no such list.
 enum class Children : uint8_t { unknown, none, some };
-Children has_children_but(pid_t excluded);
+Children has_children_but(const std::vector<pid_t>& excluded);
 
 // Sends SIGKILL to every child of this process.
 // - In PID 1 it sends the signal to every process of the PID namespace, in one step.

@@ -1,29 +1,102 @@
-// keeper/helper.h: a process of ours, such as the gate, that the supervisor serves while the agent
-// runs.
-// - An error from any method ends the agent at once.
+// keeper/helper.h: a helper is a process of ours beside the agent, such as the gate. The keeper
+// starts it from a description, and again when it ends.
+// - A helper inherits the descriptors that its start names, and no other (keeper/inherited.h).
+// - Keeper and helper communicate over a channel (keeper/channel.h). When the keeper's end closes,
+//   the helper ends.
+// - Nothing of the keeper is in the arguments, and the environment is empty.
 #pragma once
 
-#include <span>
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <sys/types.h>
 
 #include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
 #include "ostiary/event/deadline.h"
+#include "ostiary/keeper/recent.h"
 
 namespace ostiary::keeper {
 
+// How a helper starts.
+// - `exec`: anew from our own file. Nothing that the keeper read is in its memory.
+// - `fork`: as a copy of the keeper's process, which needs no file. It is for a helper that starts
+//   beside a root agent, which could have replaced the files of an exec. Such an agent can read
+//   everything that the keeper read, so the copy discloses nothing.
+enum class StartMode : uint8_t { exec, fork };
+
+// A descriptor of the keeper, of which the helper inherits a copy. -1: the keeper has none.
+struct NamedFd {
+  std::string_view name;
+  int fd = -1;
+};
+
+// One start of a helper.
+struct Start {
+  std::string setup = {};  // no secret; Inherited::setup() returns it
+  std::vector<NamedFd> descriptors = {};
+  StartMode mode = StartMode::exec;
+};
+
+// Whether a helper's process has begun to work, or has ended before. The latter counts as a death.
+enum class Beginning : uint8_t { begun, ended };
+
+// What the keeper knows of a helper.
+struct HelperDescription {
+  const char* name;          // for messages: "gate"
+  const char* process_name;  // main() of our file calls run() if this is its only argument
+  Result<int> (*run)();      // the main function of the process; it confines itself
+  size_t max_deaths;         // within RecentEvents::window; one more ends the agent
+
+  // Called before each start.
+  std::function<Start()> prepare = {};
+  // Called when the process runs, to exchange the first messages. An error ends the agent.
+  std::function<Result<Beginning>()> begin = {};
+  std::function<void(std::string_view message)> on_message = {};
+  std::function<void(pid_t process, int wait_status)> on_death = {};
+  // The helper runs again, after this number of recent deaths.
+  std::function<void(size_t deaths)> on_restart = {};
+};
+
 class Helper {
  public:
-  virtual ~Helper() = default;
+  using Time = std::chrono::steady_clock::time_point;
 
-  // The helper's process, which does not count as one of the agent's. 0 if there is none now.
-  virtual pid_t process() const = 0;
-  // The supervisor calls look() when a descriptor is readable or the deadline has passed.
-  virtual std::span<const int> descriptors() const = 0;
-  virtual event::Deadline deadline() const = 0;
-  virtual Result<> look() = 0;
-  // The supervisor has reaped the helper's process.
-  virtual Result<> on_end(int wait_status) = 0;
+  explicit Helper(HelperDescription description);
+
+  Result<Beginning> start();
+  // Closes the channel, and waits for the end of the process. After a second it kills the process.
+  void end();
+
+  // 0 if there is none now.
+  pid_t process() const { return process_; }
+  // Readable when a message waits, and at the end of the channel. -1 if there is no channel.
+  int fd() const { return channel_.get(); }
+
+  // Waits for the next message. Empty if the helper's end is closed; an error after the time limit.
+  Result<std::optional<std::string>> receive(std::chrono::milliseconds limit);
+  Result<> send(std::string_view octets);
+  // Does not wait.
+  Result<> send_with_descriptor(std::string_view octets, int descriptor);
+
+  // For the Supervisor, which calls serve() when fd() is readable or the restart is due.
+  event::Deadline restart_due() const { return restart_due_; }
+  Result<> serve(Time now);
+  // The process has ended, and is reaped.
+  Result<> on_end(int wait_status, Time now);
+
+ private:
+  void take_message();
+
+  HelperDescription description_;
+  pid_t process_ = 0;
+  UniqueFd channel_;
+  event::Deadline restart_due_;
+  RecentEvents deaths_;
 };
 
 }  // namespace ostiary::keeper

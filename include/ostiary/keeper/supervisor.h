@@ -6,8 +6,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
+#include <vector>
 
+#include <poll.h>
 #include <sys/types.h>
 
 #include "ostiary/base/result.h"
@@ -45,19 +49,25 @@ class Supervisor {
   // From this call on, signals are blocked and this process adopts orphans.
   static Result<Supervisor> create();
 
-  // Serves this helper whenever the Supervisor waits. The helper must outlive the Supervisor, or be
-  // replaced with nullptr.
-  void look_after(Helper* helper) { helper_ = helper; }
+  // Whenever the Supervisor waits, it passes the helper's messages on, and restarts the helper when
+  // it has ended. An error from the helper ends the agent. The helper must live until
+  // stop_serving().
+  void add(Helper& helper) { helpers_.push_back(&helper); }
+  // Whenever the Supervisor waits and one of the descriptors is readable, it calls `on_readable`, of
+  // which an error ends the agent.
+  void watch(std::vector<int> descriptors, std::function<Result<>()> on_readable);
+  // Serves no helper and watches no descriptor from now on.
+  void stop_serving();
 
-  // Runs a confined command until it ends. An error from the helper kills all descendants at once,
-  // and is returned.
+  // Runs a confined command until it ends. An error from a helper or a watch kills all descendants
+  // at once, and is returned.
   Result<Outcome> run(const confine::Identity& identity, const confine::Command& command, Limits limits);
 
-  // Sends SIGTERM to every descendant except the helper's process, and waits until they have ended,
+  // Sends SIGTERM to every descendant except the helpers, and waits until they have ended,
   // at most two seconds.
   Result<> ask_descendants_to_end();
   // Sends SIGKILL until the kernel reports that this process has no child; a walk of /proc could
-  // miss a process that forks and exits. Requires that the helper's process has ended.
+  // miss a process that forks and exits. Requires that the helpers have ended.
   // Children::some: a process could not be killed.
   Result<Children> kill_descendants();
 
@@ -76,8 +86,11 @@ class Supervisor {
   Result<> run_to_end(Run& run);
   // Waits for the next signal. Empty if the deadline has passed.
   Result<std::optional<event::Signal>> wait(event::Deadline deadline);
-  // 0 if there is none.
-  pid_t helper_process() const { return helper_ == nullptr ? 0 : helper_->process(); }
+  // Of the helpers and watches, those that are due.
+  Result<> serve(std::span<const pollfd> ready);
+  event::Deadline next_restart() const;
+  // Those that run now. They do not count as the agent's.
+  std::vector<pid_t> helper_processes() const;
   Result<> on_signal(Run& run, int signal);
   void on_deadline(Run& run);
   void on_stop(const Run& run, int signal);
@@ -88,7 +101,12 @@ class Supervisor {
 
   event::Signals signals_;
   Terminal terminal_;
-  Helper* helper_ = nullptr;
+  struct Watch {
+    std::vector<int> descriptors;
+    std::function<Result<>()> on_readable;
+  };
+  std::vector<Watch> watches_;
+  std::vector<Helper*> helpers_;
 };
 
 }  // namespace ostiary::keeper

@@ -22,9 +22,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "confine/capabilities.h"
-#include "confine/expectations.h"
+#include "confine/profile.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/confine/confine_gate.h"
 #include "outcome.h"
 #include "scratch.h"
 
@@ -74,20 +74,14 @@ bool leave_everything() {
   return done && ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, nullptr, sizeof every) == 0;
 }
 
-// The result of `report` in a child that is confined as this identity, or the error.
-std::string confined(
-    const Identity& identity, const std::function<std::string()>& report,
-    const std::function<bool()>& prepare = [] { return true; }) {
+// What a child says.
+std::string said_by_child(const std::function<std::string()>& say) {
   std::array<int, 2> ends{};
   REQUIRE(::pipe(ends.data()) == 0);
   const pid_t pid = ::fork();
   REQUIRE(pid >= 0);
   if (pid == 0) {
-    std::string said = "it could not be prepared";
-    if (prepare()) {
-      const auto proof = confine::confine(identity);
-      said = proof ? report() : proof.error().message;
-    }
+    const std::string said = say();
     const bool written = ::write(ends[1], said.data(), said.size()) >= 0;
     ::_exit(written ? 0 : 1);
   }
@@ -102,6 +96,17 @@ std::string confined(
   return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? said : "it ended early";
 }
 
+// The result of `report` in a child that is confined as this identity, or the error.
+std::string confined(
+    const Identity& identity, const std::function<std::string()>& report,
+    const std::function<bool()>& prepare = [] { return true; }) {
+  return said_by_child([&]() -> std::string {
+    if (!prepare()) return "it could not be prepared";
+    const auto proof = confine::confine(identity);
+    return proof ? report() : proof.error().message;
+  });
+}
+
 std::string names_in(uint64_t mask) {
   std::string names;
   for (unsigned capability = 0; capability < 64; ++capability)
@@ -109,16 +114,18 @@ std::string names_in(uint64_t mask) {
   return names;
 }
 
-std::string own_sets() {
-  const auto is = own_process_status();
+std::string sets_in(const Result<ProcessStatus>& is) {
   if (!is) return is.error().message;
   return "bounding" + names_in(is->bounding) + ", permitted" + names_in(is->permitted) + ", effective" +
          names_in(is->effective) + ", inheritable" + names_in(is->inheritable) + ", ambient" +
          names_in(is->ambient);
 }
 
-std::string own_ids_and_signals() {
-  const auto is = own_process_status();
+std::string own_sets() {
+  return sets_in(own_process_status());
+}
+
+std::string ids_and_signals_in(const Result<ProcessStatus>& is) {
   if (!is) return is.error().message;
   std::string text;
   for (const auto* ids : {&is->uids, &is->gids})
@@ -127,6 +134,20 @@ std::string own_ids_and_signals() {
   return text + " blocked " + std::to_string(is->blocked_signals) + " ignored " +
          std::to_string(is->ignored_signals) + " no_new_privs " + std::to_string(is->no_new_privs) +
          " seccomp " + std::to_string(is->seccomp);
+}
+
+std::string own_ids_and_signals() {
+  return ids_and_signals_in(own_process_status());
+}
+
+// The state of a child that is confined as a gate. Under the gate's filter it opens no file.
+std::string confined_gate(std::string (*report)(const Result<ProcessStatus>& is)) {
+  return said_by_child([&]() -> std::string {
+    const auto status = OwnStatus::open();
+    if (!status || !leave_everything()) return "it could not be prepared";
+    const auto confined = confine_gate(53053);
+    return confined ? report(status->read()) : confined.error().message;
+  });
 }
 
 // Uses of a root agent's capabilities. Each needs one capability, and fails without it.
@@ -173,8 +194,8 @@ ProcessStatus as_wanted(const Identity& identity) {
   is.uids.fill(identity.uid);
   is.gids.fill(identity.gid);
   is.groups = identity.groups;
-  is.bounding = mask_of(kept());
-  is.permitted = is.effective = identity.uid == 0 ? mask_of(kept()) : 0;
+  is.bounding = mask_of(agent_profile().capabilities);
+  is.permitted = is.effective = identity.uid == 0 ? mask_of(agent_profile().capabilities) : 0;
   is.no_new_privs = 1;
   return is;
 }
@@ -183,7 +204,7 @@ ProcessStatus as_wanted(const Identity& identity) {
 std::string error_where(const Identity& identity, const std::function<void(ProcessStatus&)>& spoil) {
   ProcessStatus is = as_wanted(identity);
   spoil(is);
-  return error_of(read_back(expectations(), {.identity = identity, .kept = mask_of(kept())}, is));
+  return error_of(read_back(agent_profile(), identity, is));
 }
 
 }  // namespace
@@ -191,7 +212,8 @@ std::string error_where(const Identity& identity, const std::function<void(Proce
 TEST_SUITE("confine/confine") {
   TEST_CASE("only the capabilities that the documents promise a root agent are left") {
     const std::string names = names_in(mask_of(std::span(promised)));
-    CHECK(names_in(mask_of(kept())) == names);  // this machine may lack a capability that is not promised
+    CHECK(names_in(mask_of(agent_profile().capabilities)) ==
+          names);  // this machine may lack a capability that is not promised
     if (!can_confine()) return;
     CHECK(confined(root, own_sets, leave_everything) ==
           "bounding" + names + ", permitted" + names + ", effective" + names + ", inheritable, ambient");
@@ -259,5 +281,43 @@ TEST_SUITE("confine/confine") {
     for (const Identity& identity : both)
       CHECK(error_where(identity, [](ProcessStatus& is) { is.bounding = is.permitted = is.effective = 0; }) ==
             "no error");
+  }
+
+  TEST_CASE("a gate has a user of its own, one capability, and no group") {
+    if (!can_confine()) return;
+    const std::string net_admin = " " + std::to_string(CAP_NET_ADMIN);
+    CHECK(confined_gate(sets_in) == "bounding" + net_admin + ", permitted" + net_admin + ", effective" +
+                                        net_admin + ", inheritable, ambient");
+    CHECK(confined_gate(ids_and_signals_in)
+              .starts_with("53053 53053 53053 53053 53053 53053 53053 53053  blocked"));
+    CHECK(confined_gate(ids_and_signals_in).ends_with("no_new_privs 1 seccomp 2"));
+  }
+
+  TEST_CASE("the gate's confinement fails if the kernel does not report what was set") {
+    const Identity gate{.uid = 7, .gid = 7, .groups = {}, .name = "", .home = "", .shell = ""};
+    const auto error = [&gate](const std::function<void(ProcessStatus&)>& spoil) {
+      ProcessStatus is;
+      is.uids.fill(7);
+      is.gids.fill(7);
+      is.bounding = is.permitted = is.effective = uint64_t{1} << CAP_NET_ADMIN;
+      is.no_new_privs = 1;
+      spoil(is);
+      return error_of(read_back(gate_profile(), gate, is));
+    };
+    constexpr uint64_t net_raw = uint64_t{1} << CAP_NET_RAW;
+    CHECK(error([](ProcessStatus&) {}) == "no error");
+    for (size_t which = 0; which < 4; ++which) {
+      CHECK(error([which](ProcessStatus& is) { ++is.uids[which]; }).ends_with("to the gate: user ids"));
+      CHECK(error([which](ProcessStatus& is) { ++is.gids[which]; }).ends_with("group ids"));
+    }
+    CHECK(error([](ProcessStatus& is) { is.groups.push_back(7); }).ends_with("supplementary groups"));
+    CHECK(error([](ProcessStatus& is) { is.bounding |= net_raw; }).ends_with("CAP_SETPCAP"));
+    for (const uint64_t wrong : {uint64_t{0}, net_raw, net_raw | uint64_t{1} << CAP_NET_ADMIN}) {
+      CHECK(error([=](ProcessStatus& is) { is.permitted = wrong; }).ends_with("--cap-add=NET_ADMIN"));
+      CHECK(error([=](ProcessStatus& is) { is.effective = wrong; }).ends_with("--cap-add=NET_ADMIN"));
+    }
+    CHECK(error([](ProcessStatus& is) { is.inheritable = 1; }).ends_with("inheritable set"));
+    CHECK(error([](ProcessStatus& is) { is.ambient = 1; }).ends_with("ambient set"));
+    CHECK(error([](ProcessStatus& is) { is.no_new_privs = 0; }).ends_with("no_new_privs"));
   }
 }

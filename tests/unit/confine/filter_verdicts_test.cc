@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "confine/socket_filter.h"
+#include "confine/profile.h"
 #include "filter_machine.h"
 
 using namespace ostiary;
@@ -55,7 +55,7 @@ uint32_t verdict(uint32_t architecture, uint32_t number, const Arguments& argume
   call.arch = architecture;
   call.instruction_pointer = (vsock << 32U) | vsock;
   for (size_t i = 0; i < arguments.size(); ++i) call.args[i] = arguments[i];
-  return testing::run_filter(socket_filter(), call).value_or(0xdeadbeef);
+  return testing::run_filter(agent_profile().filter, call).value_or(0xdeadbeef);
 }
 
 // The kernel reads an int: the upper half of a register has any value.

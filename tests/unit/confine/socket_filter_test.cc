@@ -1,7 +1,5 @@
 // Runs a child of this process under the filter in the kernel.
 
-#include "confine/socket_filter.h"
-
 #include <cerrno>
 #include <functional>
 #include <string>
@@ -17,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "confine/profile.h"
 #include "outcome.h"
 
 using namespace ostiary;
@@ -34,7 +33,7 @@ int behind_the_filter(const std::function<long()>& call) {
   REQUIRE(pid >= 0);
   if (pid == 0) {
     ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (!install_filter(socket_filter())) ::_exit(no_filter);
+    if (!install_filter(agent_profile())) ::_exit(no_filter);
     ::_exit(call() >= 0 ? got_it : errno);
   }
   int status = 0;
@@ -197,7 +196,7 @@ TEST_SUITE("confine/socket_filter") {
     if (pid == 0) {
       // As an ordinary user, because root may.
       if (::setresuid(65534, 65534, 65534) != 0) ::_exit(no_filter);
-      ::_exit(install_filter(socket_filter()) ? 1 : 0);
+      ::_exit(install_filter(agent_profile()) ? 1 : 0);
     }
     int status = 0;
     REQUIRE(::waitpid(pid, &status, 0) == pid);

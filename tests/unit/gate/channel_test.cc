@@ -2,34 +2,57 @@
 
 #include <doctest/doctest.h>
 
-using ostiary::gate::Message;
-using ostiary::gate::parse_message;
-using ostiary::gate::render_message;
-using namespace std::string_view_literals;
+using namespace ostiary::gate;
+using ostiary::Exit;
+using namespace std::string_literals;
 
 TEST_SUITE("gate/channel") {
   TEST_CASE("a message arrives as it was sent") {
     const auto message = parse_message(render_message(
-        {.kind = Message::Kind::unresolved, .number = 7, .text = "a.example", .reason = "timed out"}));
+        {.kind = Message::Kind::unresolved, .number = 7, .text = "a.\0example"s, .reason = "timed out"}));
     REQUIRE(message);
     CHECK(message->kind == Message::Kind::unresolved);
     CHECK(message->number == 7);
-    CHECK(message->text == "a.example");
+    CHECK(message->text == "a.\0example"s);
     CHECK(message->reason == "timed out");
   }
 
-  TEST_CASE("a NUL ends only its text") {
-    const auto message = parse_message(
-        render_message({.text = std::string("one\0two"sv), .reason = std::string("why\0not"sv)}));
+  TEST_CASE("a failure arrives with its exit status") {
+    const auto message = parse_message(render_message(
+        {.kind = Message::Kind::failed, .exit = Exit::not_permitted, .text = "no capability"}));
     REQUIRE(message);
-    CHECK(message->text == "one");
-    CHECK(message->reason == "why");
+    CHECK(message->kind == Message::Kind::failed);
+    CHECK(message->exit == Exit::not_permitted);
+    CHECK(message->text == "no capability");
+  }
+
+  TEST_CASE("a text that is too long is cut, so that every message fits a datagram") {
+    const std::string endless(100'000, 'x');
+    const std::string octets = render_message({.text = endless, .reason = endless});
+    CHECK(octets.size() <= ostiary::keeper::limits::datagram);
+    const auto message = parse_message(octets);
+    REQUIRE(message);
+    CHECK(message->text == endless.substr(0, 1024));
+    CHECK(message->reason == endless.substr(0, 1024));
   }
 
   TEST_CASE("refuses messages that a gate does not send") {
-    for (const auto octets :
-         {"0"sv, "07"sv, "07\0"sv, "07\0a\0b"sv, "87\0\0\0"sv, "97\0\0\0"sv, "07\0a\0b\0c"sv,
-          "07\0a\0b\0\0"sv, "07x\0a\0b\0"sv, "0\0a\0b\0"sv, "0-7\0a\0b\0"sv, "007\0a\0b\0"sv, "0 7\0\0\0"sv})
-      CHECK_FALSE(parse_message(octets));
+    const std::string good = render_message({.kind = Message::Kind::failed, .text = "a", .reason = "b"});
+    REQUIRE(parse_message(good));
+    for (size_t size = 0; size < good.size(); ++size) CHECK_FALSE(parse_message(good.substr(0, size)));
+    CHECK_FALSE(parse_message(good + "c"));
+    for (int kind = 0; kind < 256; ++kind) {
+      std::string octets = good;
+      octets[0] = static_cast<char>(kind);
+      CHECK(parse_message(octets).has_value() == (kind <= static_cast<int>(Message::Kind::failed)));
+    }
+    std::string octets = good;
+    octets[1] = 0;  // an exit status that ostiary does not have
+    CHECK_FALSE(parse_message(octets));
+  }
+
+  TEST_CASE("a command is one of the four, and nothing else") {
+    for (const Command command : every_command) CHECK(parse_command(render_command(command)) == command);
+    for (const auto& octets : {""s, "\4"s, "\377"s, "b"s, "\0\0"s}) CHECK_FALSE(parse_command(octets));
   }
 }

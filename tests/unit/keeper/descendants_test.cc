@@ -56,7 +56,7 @@ class Family {
   pid_t grandchild_ = -1;
 };
 
-std::vector<pid_t> found(pid_t excluded) {
+std::vector<pid_t> found(const std::vector<pid_t>& excluded) {
   auto below = descendants(excluded);
   REQUIRE_MESSAGE(below, error_of(below));
   std::ranges::sort(*below);
@@ -67,18 +67,18 @@ std::vector<pid_t> found(pid_t excluded) {
 
 TEST_SUITE("keeper/descendants") {
   TEST_CASE("finds children and their children, except the excluded tree") {
-    CHECK(found(0).empty());
+    CHECK(found({}).empty());
     const Family family;
     std::vector<pid_t> both{family.child(), family.grandchild()};
     std::ranges::sort(both);
-    CHECK(found(0) == both);
-    CHECK(found(family.child()).empty());
-    CHECK(found(family.grandchild()) == std::vector<pid_t>{family.child()});
+    CHECK(found({}) == both);
+    CHECK(found({family.child()}).empty());
+    CHECK(found({family.grandchild()}) == std::vector<pid_t>{family.child()});
   }
 
   TEST_CASE("a zombie does not count as a process") {
     const Family family;
     family.kill_child();
-    CHECK(found(0).empty());
+    CHECK(found({}).empty());
   }
 }

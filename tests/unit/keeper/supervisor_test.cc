@@ -1,10 +1,116 @@
 #include "ostiary/keeper/supervisor.h"
 
+#include <array>
+#include <string>
+#include <vector>
+
 #include <doctest/doctest.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include "ostiary/keeper/channel.h"
+#include "ostiary/keeper/inherited.h"
+
+using namespace ostiary;
 using namespace ostiary::keeper;
+
+namespace {
+
+// ---- two helpers beside an agent
+
+Result<int> serve_until_the_channel_ends() {
+  auto inherited = TRY(Inherited::receive("test", {Inherited::channel}));
+  const UniqueFd channel = inherited.take(Inherited::channel);
+  TRY(send(channel.get(), "here"));
+  while (TRY(receive(channel.get()))) {
+  }
+  return 0;
+}
+
+Result<int> end_at_once() {
+  return 0;
+}
+
+// What a helper has done, in one line.
+struct Log {
+  int starts = 0;
+  int deaths = 0;
+  int restarts = 0;
+  std::string messages;
+
+  std::string text() const {
+    return std::to_string(starts) + " starts, " + std::to_string(deaths) + " deaths, " +
+           std::to_string(restarts) + " restarts, says " + messages + "\n";
+  }
+};
+
+Helper make(Log& log, Result<int> (*run)(), size_t max_deaths) {
+  return Helper({.name = "test",
+                 .process_name = "ostiary-test",
+                 .run = run,
+                 .max_deaths = max_deaths,
+                 .prepare =
+                     [&log] {
+                       ++log.starts;
+                       return Start{.setup = "", .descriptors = {}, .mode = StartMode::fork};
+                     },
+                 .begin = []() -> Result<Beginning> { return Beginning::begun; },
+                 .on_message = [&log](std::string_view message) { log.messages += message; },
+                 .on_death = [&log](pid_t, int) { ++log.deaths; },
+                 .on_restart = [&log](size_t) { ++log.restarts; }});
+}
+
+std::string run_agent_beside_two_helpers(size_t max_deaths) {
+  const confine::Identity nobody{
+      .uid = 65534, .gid = 65534, .groups = {65534}, .name = "nobody", .home = "/", .shell = "/bin/sh"};
+  const std::vector<std::string> environment{"PATH=/usr/bin:/bin"};
+  Log first_log, second_log;
+  Helper first = make(first_log, end_at_once, max_deaths);
+  Helper second = make(second_log, serve_until_the_channel_ends, max_deaths);
+  auto supervisor = Supervisor::create();
+  if (!supervisor || !first.start() || !second.start()) return "not started";
+  const pid_t second_process = second.process();
+  supervisor->add(first);
+  supervisor->add(second);
+  const auto outcome =
+      supervisor->run(nobody, {.arguments = {"sleep", "0.04"}, .environment = environment, .directory = "/"},
+                      {.grace = std::chrono::seconds(1), .time_limit = {}});
+  if (!outcome) return outcome.error().message;
+  if (!supervisor->ask_descendants_to_end()) return "not asked to end";
+  std::string said =
+      first_log.deaths > 1 && first_log.restarts > 0 ? "the first restarts, " : first_log.text();
+  said +=
+      second.process() == second_process && second_log.deaths == 0 ? "the second stays" : second_log.text();
+  said += " and says " + second_log.messages;
+  supervisor->stop_serving();
+  first.end();
+  second.end();
+  const auto left = supervisor->kill_descendants();
+  return said + (left && *left == Children::none ? "" : ", and some are left");
+}
+
+// Runs in a child, because a Supervisor changes the signals of its process.
+std::string in_child(std::string (*work)(size_t), size_t argument) {
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  const pid_t pid = ::fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    const std::string said = work(argument);
+    ::_exit(::write(ends[1], said.data(), said.size()) >= 0 ? 0 : 1);
+  }
+  ::close(ends[1]);
+  std::array<char, 512> said{};
+  std::string all;
+  for (ssize_t got = 0; (got = ::read(ends[0], said.data(), said.size())) > 0;)
+    all.append(said.data(), static_cast<size_t>(got));
+  ::close(ends[0]);
+  ::waitpid(pid, nullptr, 0);
+  return all;
+}
+
+}  // namespace
 
 TEST_SUITE("keeper/supervisor") {
   TEST_CASE("a wait status becomes the status a shell would show") {
@@ -14,5 +120,16 @@ TEST_SUITE("keeper/supervisor") {
     CHECK(exit_status(W_EXITCODE(0, SIGKILL)) == 137);
     CHECK(exit_status(W_EXITCODE(0, SIGTERM)) == 143);
     CHECK(exit_status(W_EXITCODE(0, SIGSEGV) | WCOREFLAG) == 139);
+  }
+
+  TEST_CASE("of two helpers, the one that dies is started again, and the other is left alone") {
+    if (::geteuid() != 0) return;
+    CHECK(in_child(run_agent_beside_two_helpers, 1000) ==
+          "the first restarts, the second stays and says here");
+  }
+
+  TEST_CASE("one of two helpers that dies too often ends the agent") {
+    if (::geteuid() != 0) return;
+    CHECK(in_child(run_agent_beside_two_helpers, 0) == "the test ended 1 times within a minute");
   }
 }

@@ -9,7 +9,6 @@
 #include <doctest/doctest.h>
 
 #include "nft/client.h"
-#include "ostiary/keeper/spawn.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/selftest/selftest.h"
 #include "selftest/fake_gate.h"
@@ -63,33 +62,13 @@ inline std::string describe(const std::vector<Attempt>& attempts) {
 // Every attempt of a confined child, with its outcome. An unanswered attempt counts as escaped,
 // because these tests do not count packets.
 inline std::vector<Attempt> attempts_of(const confine::Identity& identity, const selftest::Targets& targets) {
-  struct Work {
-    selftest::Probe* probe;
-  };
-  const auto tell = [](const void* work) -> Result<std::string> {
-    std::string report;
-    for (const Attempt& each : TRY(static_cast<const Work*>(work)->probe->try_to_get_out())) {
-      report += static_cast<char>('0' + static_cast<char>(each.outcome));
-      report += each.name + '\n' + each.detail + '\n';
-    }
-    return report;
-  };
   auto probe = selftest::Probe::prepare(identity, targets);
   if (!probe) FAIL(probe.error().message);
-  const Work work{&*probe};
-  const auto report = keeper::ask_confined(identity, std::chrono::seconds(5), tell, &work);
-  if (!report) FAIL(report.error().message);
-  std::vector<Attempt> attempts;
-  for (std::string_view rest = *report; !rest.empty();) {
-    auto outcome = static_cast<Outcome>(rest.front() - '0');
-    if (outcome == Outcome::unanswered) outcome = Outcome::escaped;
-    const size_t name = rest.find('\n');
-    const size_t detail = rest.find('\n', name + 1);
-    attempts.push_back({std::string(rest.substr(1, name - 1)), outcome,
-                        std::string(rest.substr(name + 1, detail - name - 1))});
-    rest.remove_prefix(detail + 1);
-  }
-  return attempts;
+  auto attempts = probe->try_in_child(identity, std::chrono::seconds(5));
+  if (!attempts) FAIL(attempts.error().message);
+  for (Attempt& each : *attempts)
+    if (each.outcome == Outcome::unanswered) each.outcome = Outcome::escaped;
+  return *attempts;
 }
 
 }  // namespace ostiary::test

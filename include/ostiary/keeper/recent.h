@@ -1,5 +1,5 @@
-// boot/recent.h: limits how often the gate may end, and how often other processes may change the
-// rules, before the keeper ends the agent.
+// keeper/recent.h: limits how often a helper may end, or another process may change the rules, before
+// the keeper ends the agent.
 // - Only the events of the last minute count.
 // - Pure: the caller passes the time, which must not go backwards.
 #pragma once
@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <deque>
 
-namespace ostiary::boot {
+namespace ostiary::keeper {
 
 class RecentEvents {
  public:
@@ -32,10 +32,6 @@ class RecentEvents {
   std::deque<Time> times_;
 };
 
-// Within the window.
-inline constexpr size_t max_deaths = 8;
-inline constexpr size_t max_repairs = 16;
-
 inline constexpr std::chrono::milliseconds longest_pause{2000};
 static_assert(longest_pause < RecentEvents::window);
 
@@ -46,4 +42,4 @@ constexpr std::chrono::milliseconds pause_before_restart(size_t deaths) {
   return std::min(longest_pause, milliseconds(10) * (1 << std::min<size_t>(deaths - 2, 16)));
 }
 
-}  // namespace ostiary::boot
+}  // namespace ostiary::keeper

@@ -1,0 +1,233 @@
+// Starts helpers as copies of this process (StartMode::fork). The tests pass the time.
+
+#include "ostiary/keeper/helper.h"
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "keeper/launch.h"
+#include "ostiary/keeper/channel.h"
+#include "ostiary/keeper/inherited.h"
+#include "outcome.h"
+
+using namespace ostiary;
+using namespace ostiary::keeper;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Helper::Time start{24h};
+
+// The main functions of the helpers.
+
+Result<int> serve_until_the_channel_ends() {
+  auto inherited = TRY(Inherited::receive("test", {Inherited::channel}));
+  const UniqueFd channel = inherited.take(Inherited::channel);
+  while (TRY(receive(channel.get()))) {
+  }
+  return 0;
+}
+
+Result<int> end_at_once() {
+  return 3;
+}
+
+std::string contents(const UniqueFd& fd) {
+  char octets[16];
+  const ssize_t got = ::read(fd.get(), octets, sizeof octets);
+  return got < 0 ? "closed" : std::string(octets, static_cast<size_t>(got));
+}
+
+// Reports the setup, what it reads from its descriptors, and the number of open ones.
+Result<int> report_inheritance() {
+  auto inherited = TRY(Inherited::receive("test", {Inherited::channel, "first", "second", "absent"}));
+  const UniqueFd channel = inherited.take(Inherited::channel);
+  const UniqueFd first = inherited.take("first");
+  const UniqueFd second = inherited.take("second");
+  int open = 0;
+  for (int fd = 3; fd < 1024; ++fd) open += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+  std::string said = inherited.setup() + ", first " + contents(first) + ", second " + contents(second);
+  said += inherited.take("absent").valid() ? ", absent is there" : "";
+  TRY(send(channel.get(), said + ", open " + std::to_string(open)));
+  return 0;
+}
+
+// A helper, and what its owner hears of it.
+struct Owner {
+  explicit Owner(Result<int> (*run)(), Start how = {})
+      : prepared(std::move(how)),
+        helper({.name = "test",
+                .process_name = "ostiary-test",
+                .run = run,
+                .max_deaths = 2,
+                .prepare =
+                    [this] {
+                      prepared.mode = StartMode::fork;
+                      return prepared;
+                    },
+                .begin = [this] { return begin(); },
+                .on_message = [this](std::string_view message) { messages.emplace_back(message); },
+                .on_death = [this](pid_t, int status) { statuses.push_back(status); },
+                .on_restart = [this](size_t deaths) { restarts.push_back(deaths); }}) {}
+  ~Owner() { helper.end(); }
+  Owner(const Owner&) = delete;
+  Owner& operator=(const Owner&) = delete;
+
+  // Reaps the helper, as a supervisor does.
+  Result<> reap(Helper::Time now) {
+    int status = 0;
+    REQUIRE(::waitpid(helper.process(), &status, 0) == helper.process());
+    return helper.on_end(status, now);
+  }
+
+  Start prepared;
+  std::function<Result<Beginning>()> begin = [] { return Beginning::begun; };
+  std::vector<std::string> messages;
+  std::vector<int> statuses;
+  std::vector<size_t> restarts;
+  Helper helper;
+};
+
+// A pipe from which `text` can be read.
+UniqueFd pipe_with(std::string_view text) {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  REQUIRE(::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  ::close(ends[1]);
+  return UniqueFd(ends[0]);
+}
+
+}  // namespace
+
+TEST_SUITE("keeper/helper") {
+  TEST_CASE("a helper that ends is started again: at once, then after ever longer pauses") {
+    Owner owner(end_at_once);
+    REQUIRE(owner.helper.start());
+    CHECK_FALSE(owner.helper.restart_due());
+
+    REQUIRE(owner.reap(start));
+    CHECK(owner.helper.process() == 0);
+    CHECK(owner.helper.fd() == -1);
+    CHECK(owner.helper.restart_due() == start);
+    REQUIRE(owner.helper.serve(start));
+    CHECK(owner.helper.process() > 0);
+    CHECK(owner.restarts == std::vector<size_t>{1});
+
+    REQUIRE(owner.reap(start + 1s));
+    CHECK(owner.helper.restart_due() == start + 1s + 10ms);
+    REQUIRE(owner.helper.serve(start + 1s + 9ms));
+    CHECK(owner.helper.process() == 0);
+    REQUIRE(owner.helper.serve(start + 1s + 10ms));
+    CHECK(owner.helper.process() > 0);
+    CHECK(owner.restarts == std::vector<size_t>{1, 2});
+    CHECK(owner.statuses == std::vector<int>(2, W_EXITCODE(3, 0)));
+  }
+
+  TEST_CASE("one death too many within a minute is an error, and a death a minute is not") {
+    Owner often(end_at_once);
+    for (int death = 0; death < 2; ++death) {
+      REQUIRE(often.helper.start());
+      CHECK(often.reap(start + death * 20s));
+    }
+    REQUIRE(often.helper.start());
+    const auto ended = often.reap(start + 60s);
+    CHECK(error_of(ended) == "the test ended 3 times within a minute");
+    CHECK(status_of(ended) == 69);
+
+    Owner rarely(end_at_once);
+    for (int death = 0; death < 5; ++death) {
+      REQUIRE(rarely.helper.start());
+      CHECK(rarely.reap(start + death * 61s));
+    }
+  }
+
+  TEST_CASE("a helper that ends before its first message counts as dead, and is not announced") {
+    Owner owner(end_at_once);
+    owner.begin = [&owner]() -> Result<Beginning> {
+      const auto message = owner.helper.receive(5s);
+      CHECK_MESSAGE(message, error_of(message));
+      return message && *message ? Beginning::begun : Beginning::ended;
+    };
+    CHECK(owner.helper.start() == Beginning::ended);
+    REQUIRE(owner.reap(start));
+    REQUIRE(owner.helper.serve(start));
+    CHECK(owner.restarts.empty());
+    REQUIRE(owner.reap(start));
+    CHECK(owner.helper.restart_due() == start + 10ms);
+  }
+
+  TEST_CASE("a helper ends when the keeper's end of its channel closes") {
+    Owner owner(serve_until_the_channel_ends);
+    REQUIRE(owner.helper.start());
+    const pid_t pid = owner.helper.process();
+    owner.helper.end();
+    CHECK(owner.helper.process() == 0);
+    CHECK(::kill(pid, 0) != 0);
+  }
+
+  TEST_CASE("a helper inherits its setup and the descriptors of its start by name, and no other") {
+    const UniqueFd first = pipe_with("one"), second = pipe_with("two"), secret = pipe_with("secret");
+    const UniqueFd far{::fcntl(secret.get(), F_DUPFD, 900)};  // not close-on-exec
+    Owner owner(report_inheritance,
+                {.setup = "the setup",
+                 .descriptors = {{"second", second.get()}, {"absent", -1}, {"first", first.get()}}});
+    REQUIRE(owner.helper.start());
+    const auto said = owner.helper.receive(5s);
+    REQUIRE_MESSAGE(said, error_of(said));
+    CHECK(said->value_or("it ended") == "the setup, first one, second two, open 3");
+  }
+
+  TEST_CASE("a helper without the descriptors that it expects does not begin") {
+    const UniqueFd pipe = pipe_with("x");
+    for (const auto& given :
+         {std::vector<NamedFd>{{"first", pipe.get()}, {"second", pipe.get()}},
+          std::vector<NamedFd>{
+              {"first", pipe.get()}, {"second", pipe.get()}, {"absent", -1}, {"unknown", pipe.get()}},
+          std::vector<NamedFd>{
+              {"first", pipe.get()}, {"second", pipe.get()}, {"second", pipe.get()}, {"absent", -1}}}) {
+      Owner owner(report_inheritance, {.setup = "", .descriptors = given});
+      REQUIRE(owner.helper.start());
+      const auto said = owner.helper.receive(5s);
+      REQUIRE(said);
+      CHECK_FALSE(*said);
+      REQUIRE(owner.reap(start));
+      CHECK(owner.statuses == std::vector<int>{W_EXITCODE(69, 0)});
+    }
+  }
+
+  TEST_CASE("a process that the keeper has not started says so") {
+    const pid_t pid = ::fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+      ::close(start_record_fd);
+      ::_exit(status_of(Inherited::receive("test", {Inherited::channel})));
+    }
+    int status = 0;
+    REQUIRE(::waitpid(pid, &status, 0) == pid);
+    CHECK(WEXITSTATUS(status) == 64);
+  }
+
+  TEST_CASE("the record of a start is read as it was written, and nothing else is read") {
+    const std::string octets =
+        render_start_record({.descriptors = {{"channel", 4}, {"absent", 0}}, .setup = "the setup"});
+    const auto record = parse_start_record(octets);
+    REQUIRE(record);
+    CHECK(record->descriptors.size() == 2);
+    CHECK(record->descriptors[0].name == "channel");
+    CHECK(record->descriptors[0].number == 4);
+    CHECK(record->descriptors[1].number == 0);
+    CHECK(record->setup == "the setup");
+    for (size_t size = 0; size < octets.size(); ++size)
+      CHECK_FALSE(parse_start_record(octets.substr(0, size)));
+    CHECK_FALSE(parse_start_record(octets + "x"));
+    CHECK_FALSE(parse_start_record(std::string(12, '\xff')));
+  }
+}
