@@ -101,8 +101,7 @@ Result<> serve(Opened opened, const UniqueFd& channel, Recorder& recorder) {
   WildcardBudget wildcards(*opened.wildcard_count);
   DeniedService denied(loop, opened.denied_log, ledger, recorder);
   KeeperLink keeper(loop, channel, recorder, ledger, denied);
-  const auto send = [&keeper](const Message& message) { keeper.send(message); };
-  const AuditService audit(loop, recorder, [&send] { send({.kind = Message::Kind::full}); });
+  const AuditService audit(loop, recorder, [&keeper] { keeper.send({.kind = Message::Kind::full}); });
   DnsService dns(loop, std::move(opened.dns_sockets),
                  {.policy = policy,
                   .upstream = *opened.upstream,
@@ -113,12 +112,12 @@ Result<> serve(Opened opened, const UniqueFd& channel, Recorder& recorder) {
                  setup.terms);
   BootNames boot_names(
       {.loop = loop, .setup = setup, .policy = policy, .answerer = dns.answerer(), .recorder = recorder},
-      send);
+      [&keeper](const Message& message) { keeper.send(message); });
   // Its destructor answers the outstanding questions, for which it uses the services.
   const auto ends_first = std::move(opened.upstream);
 
   TRY(keeper.start());
-  send({.kind = Message::Kind::hello, .number = opened.admissions.port()});
+  keeper.send({.kind = Message::Kind::hello, .number = opened.admissions.port()});
   TRY(loop.run());
   if (!keeper.has_begun()) return {};
   TRY(denied.start(setup.initial_sets));
