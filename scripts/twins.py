@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Finds functions in src/ and include/ that have the same shape over MIN_LINES lines or more: the
 same tokens but for names, numbers and texts. A switch that only returns a text for each enumerator
-is a table and does not count. Prints one line for each pair, and exits with status 1 if there is one.
+is a table and does not count, nor does a function that only makes one value. Prints one line for each pair, and exits with status 1 if there is one.
 """
 
 import collections
@@ -74,7 +74,9 @@ def name_before(tokens, at: int) -> str:
 
 
 def is_table(shape) -> bool:
-    return "switch" in shape and shape.count("case") == shape.count("return") - 1
+    names_of_values = "switch" in shape and shape.count("case") == shape.count("return") - 1
+    one_value = shape.count(";") <= 2 and shape.count("return") == 1
+    return names_of_values or one_value
 
 
 def main() -> int:

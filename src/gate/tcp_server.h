@@ -5,16 +5,14 @@
 // - At the maximum of connections or of descriptors it closes the connection that is idle longest.
 #pragma once
 
-#include <chrono>
 #include <functional>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/dns/tcp_frame.h"
-#include "ostiary/event/epoll.h"
+#include "ostiary/event/loop.h"
 #include "ostiary/gate/client.h"
 #include "ostiary/gate/limits.h"
 
@@ -22,44 +20,41 @@ namespace ostiary::gate {
 
 class TcpServer {
  public:
-  using Time = std::chrono::steady_clock::time_point;
   using Handler = std::function<void(std::span<const uint8_t>, const Client&)>;
 
-  // `epoll` watches each connection, with the token `first_token` + its number. It must outlive the
-  // TcpServer.
-  TcpServer(std::vector<UniqueFd> listeners, event::Epoll& epoll, uint64_t first_token);
+  // `handler` gets each message.
+  TcpServer(event::Loop& loop, std::vector<UniqueFd> listeners, Handler handler);
 
-  std::span<const UniqueFd> listeners() const { return listeners_; }
-
-  void accept(uint32_t listener, Time now);
-  // Handles the events that epoll reports for a connection.
-  void serve(uint32_t connection, uint32_t events, const Handler& handler, Time now);
+  Result<> start();
   void send(const Client& client, std::span<const uint8_t> answer);
-
-  event::Deadline deadline() const;
-  void close_overdue(Time now);
 
  private:
   struct Connection {
     UniqueFd fd;
+    event::Watch watch = {};
     uint32_t generation = 0;
-    dns::TcpFrames frames;
-    std::vector<uint8_t> unsent;
-    Time idle_deadline;
+    dns::TcpFrames frames = {};
+    std::vector<uint8_t> unsent = {};
+    event::Time idle_deadline = {};
   };
 
+  void accept(const UniqueFd& listener);
   uint32_t free_connection();
   void close_longest_idle();
   void close(Connection& connection);
-  void read(Connection& connection, uint32_t number, const Handler& handler, Time now);
-  bool take(Connection& connection, uint32_t number, std::span<const uint8_t> octets, const Handler& handler);
-  void write(Connection& connection, uint32_t number);
+  void serve(uint32_t number, uint32_t events);
+  void read(Connection& connection, uint32_t number);
+  bool take(Connection& connection, uint32_t number, std::span<const uint8_t> octets);
+  void write(Connection& connection);
+  void close_overdue();
+  void set_idle_timer();
 
+  event::Loop& loop_;
   std::vector<UniqueFd> listeners_;
-  event::Epoll& epoll_;
-  uint64_t first_token_;
+  Handler handler_;
   std::vector<Connection> connections_;
-  size_t open_ = 0;  // the number of open connections
+  event::Timer idle_timer_;
+  std::vector<event::Watch> watches_;  // of the listeners
 };
 
 }  // namespace ostiary::gate

@@ -116,13 +116,16 @@ void send_all(int socket, std::span<Outgoing*> answers) {
 
 }  // namespace
 
-UdpServer::UdpServer(std::vector<UniqueFd> sockets)
-    : sockets_(std::move(sockets)),
+UdpServer::UdpServer(event::Loop& loop, std::vector<UniqueFd> sockets, Handler handler)
+    : loop_(loop),
+      sockets_(std::move(sockets)),
+      handler_(std::move(handler)),
       incoming_(batch),
       headers_(batch),
       vectors_(batch),
       senders_(batch),
-      outbox_(batch) {
+      outbox_(batch),
+      after_batch_(loop, [this] { flush(); }) {
   for (size_t i = 0; i < batch; ++i) {
     vectors_[i] = {.iov_base = incoming_[i].data(), .iov_len = incoming_[i].size()};
     headers_[i].msg_hdr.msg_name = &senders_[i];
@@ -132,7 +135,17 @@ UdpServer::UdpServer(std::vector<UniqueFd> sockets)
   }
 }
 
-void UdpServer::receive(uint32_t socket, const Handler& handler) {
+Result<> UdpServer::start() {
+  for (uint32_t i = 0; i < sockets_.size(); ++i)
+    watches_.push_back(TRY(event::Watch::create(loop_, sockets_[i].get(), EPOLLIN, [this, i](uint32_t) {
+      receive(i);
+      return Result<>{};
+    })));
+  return {};
+}
+
+// Handles the datagrams that wait at the socket, at most one batch.
+void UdpServer::receive(uint32_t socket) {
   const int received = ::recvmmsg(sockets_[socket].get(), headers_.data(), batch, MSG_DONTWAIT, nullptr);
   for (size_t i = 0; i < static_cast<size_t>(std::max(received, 0)); ++i) {
     msghdr& header = headers_[i].msg_hdr;
@@ -143,7 +156,7 @@ void UdpServer::receive(uint32_t socket, const Handler& handler) {
                         .generation = 0,
                         .address = senders_[i],
                         .address_size = size};
-    handler(std::span(incoming_[i]).first(headers_[i].msg_len), client);
+    handler_(std::span(incoming_[i]).first(headers_[i].msg_len), client);
   }
 }
 

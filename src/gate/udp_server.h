@@ -1,6 +1,6 @@
 // gate/udp_server.h: receives questions over UDP and sends their answers, in batches.
-// - send() puts an answer into the outbox. flush() sends the outbox, usually with one system call
-//   for each socket.
+// - send() puts an answer into the outbox. After each batch of events the server sends the outbox,
+//   usually with one system call for each socket.
 // - Answers to one client leave as one packet, which the kernel splits at the receiving socket
 //   (UDP_SEGMENT). A packet's path through the network stack is most of an answer's cost.
 // - An answer that the socket does not accept at once is dropped.
@@ -8,7 +8,6 @@
 
 #include <array>
 #include <functional>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -16,6 +15,7 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/event/loop.h"
 #include "ostiary/gate/client.h"
 #include "ostiary/gate/limits.h"
 
@@ -34,17 +34,19 @@ class UdpServer {
  public:
   using Handler = std::function<void(std::span<const uint8_t>, const Client&)>;
 
-  explicit UdpServer(std::vector<UniqueFd> sockets);
+  // `handler` gets each message.
+  UdpServer(event::Loop& loop, std::vector<UniqueFd> sockets, Handler handler);
 
-  std::span<const UniqueFd> sockets() const { return sockets_; }
-
-  // Handles the datagrams that wait at the socket, at most one batch.
-  void receive(uint32_t socket, const Handler& handler);
+  Result<> start();
   void send(const Client& client, std::span<const uint8_t> answer);
-  void flush();
 
  private:
+  void receive(uint32_t socket);
+  void flush();
+
+  event::Loop& loop_;
   std::vector<UniqueFd> sockets_;
+  Handler handler_;
   std::vector<Datagram> incoming_;
   // The arguments of recvmmsg(). They are built once, because most calls receive one datagram.
   std::vector<mmsghdr> headers_;
@@ -52,6 +54,8 @@ class UdpServer {
   std::vector<sockaddr_in6> senders_;
   std::vector<Outgoing> outbox_;
   size_t outgoing_ = 0;
+  event::IdleHook after_batch_;
+  std::vector<event::Watch> watches_;
 };
 
 }  // namespace ostiary::gate

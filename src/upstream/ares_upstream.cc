@@ -21,7 +21,6 @@ namespace ostiary::upstream {
 namespace {
 
 using namespace std::chrono_literals;
-using std::chrono::steady_clock;
 
 // ares_timeout() rounds down to a millisecond. A call before the full time would have no effect.
 constexpr auto timer_grain = 1ms;
@@ -85,7 +84,7 @@ struct AresUpstream::Pending {
   AresUpstream& owner;
   const dns::Question question;
   Answered answered;
-  const Time due;
+  const event::Time due;
   Edns edns;
   std::optional<uint16_t> id;  // set when the question is sent
   std::list<Pending>::iterator self;
@@ -107,8 +106,16 @@ void AresUpstream::Handle::operator()(ares_channeldata* channel) const noexcept 
   ares_destroy(channel);
 }
 
-AresUpstream::AresUpstream(const Options& options, Sockets sockets)
-    : sockets_(std::move(sockets)), total_(options.total), outstanding_(options.outstanding) {}
+AresUpstream::AresUpstream(const Options& options, event::Loop& loop)
+    : loop_(loop),
+      sockets_(loop, options.mark, [this](int socket, uint32_t events) { process(socket, events); }),
+      total_(options.total),
+      outstanding_(options.outstanding),
+      due_(loop, [this] { process_due(); }),
+      after_batch_(loop, [this] {
+        tidy();
+        due_.set(deadline());
+      }) {}
 
 AresUpstream::~AresUpstream() {
   ending_ = true;
@@ -119,7 +126,7 @@ bool AresUpstream::can_reach(const Server& server) {
   return server.zone.empty() || library_version() >= version_with_zones;
 }
 
-Result<std::unique_ptr<AresUpstream>> AresUpstream::create(const Options& options, Watcher watcher) {
+Result<std::unique_ptr<AresUpstream>> AresUpstream::create(const Options& options, event::Loop& loop) {
   if (options.servers.empty())
     return fail(Exit::configuration, "there is no upstream DNS server; name one with --upstream");
   for (const Server& server : options.servers)
@@ -127,8 +134,8 @@ Result<std::unique_ptr<AresUpstream>> AresUpstream::create(const Options& option
       return fail(Exit::configuration,
                   "the upstream server " + text(server) +
                       " is link-local, which requires c-ares 1.24; name another with --upstream");
-  auto sockets = TRY(Sockets::create(options.mark, watcher));
-  std::unique_ptr<AresUpstream> upstream(new AresUpstream(options, std::move(sockets)));
+  if (options.mark) TRY(Sockets::can_be_marked(*options.mark));
+  std::unique_ptr<AresUpstream> upstream(new AresUpstream(options, loop));
   TRY(upstream->open(options));
   return upstream;
 }
@@ -173,7 +180,7 @@ void AresUpstream::ask(const dns::Question& question, Answered answered) {
   if (ending_) return answered(std::unexpected(Unanswered::cancelled));
   if (pending_.size() + abandoned_.size() >= outstanding_)
     return answered(std::unexpected(Unanswered::too_many));
-  Pending& pending = pending_.emplace_back(*this, question, std::move(answered), steady_clock::now() + total_,
+  Pending& pending = pending_.emplace_back(*this, question, std::move(answered), loop_.now() + total_,
                                            Pending::Edns::used, std::nullopt, pending_.end());
   pending.self = std::prev(pending_.end());
   send(pending);
@@ -211,7 +218,7 @@ ssize_t AresUpstream::send_datagram(int number, std::span<const uint8_t> query) 
     pending->id = read->envelope.id;
     pending->ports.push_back(port);
   }
-  return ::send(port->socket.get(), query.data(), query.size(), MSG_NOSIGNAL);
+  return ::send(port->socket.fd.get(), query.data(), query.size(), MSG_NOSIGNAL);
 }
 
 Origin AresUpstream::recognize(const dns::Question& question, uint16_t id, const sockaddr* from) {
@@ -289,16 +296,15 @@ Unanswered AresUpstream::reason(int status) const {
   }
 }
 
-std::optional<AresUpstream::Time> AresUpstream::deadline() const {
-  if (pending_.empty() && abandoned_.empty()) return std::nullopt;
+event::Deadline AresUpstream::deadline() const {
+  if (pending_.empty() && abandoned_.empty()) return {};
   timeval room{};
   const timeval* next = ares_timeout(channel_.get(), nullptr, &room);
-  std::optional<Time> retry;
+  event::Deadline retry;
   if (next != nullptr)
-    retry = steady_clock::now() + std::chrono::seconds(next->tv_sec) +
-            std::chrono::microseconds(next->tv_usec) + timer_grain;
-  if (pending_.empty()) return retry;
-  return retry ? std::min(*retry, pending_.front().due) : pending_.front().due;
+    retry = loop_.now() + std::chrono::seconds(next->tv_sec) + std::chrono::microseconds(next->tv_usec) +
+            timer_grain;
+  return pending_.empty() ? retry : event::earlier(retry, pending_.front().due);
 }
 
 void AresUpstream::process(int socket, uint32_t events) {
@@ -324,7 +330,7 @@ void AresUpstream::tidy() {
 }
 
 void AresUpstream::give_up_overdue() {
-  const Time now = steady_clock::now();
+  const event::Time now = loop_.now();
   while (!pending_.empty() && pending_.front().due <= now) {
     Pending& overdue = pending_.front();
     overdue.give_up_ports();
@@ -338,13 +344,13 @@ void AresUpstream::give_up_overdue() {
 void AresUpstream::on_socket_state(void* self, int fd, int readable, int writable) noexcept {
   auto& upstream = *static_cast<AresUpstream*>(self);
   const uint32_t events = (readable != 0 ? EPOLLIN : 0U) | (writable != 0 ? EPOLLOUT : 0U);
-  if (events != 0 && !upstream.ports_.knows(fd)) upstream.sockets_.watch(fd, events);
+  if (events != 0 && !upstream.ports_.knows(fd)) upstream.sockets_.watch_stream(fd, events);
 }
 
 int AresUpstream::on_open(int family, int type, int protocol, void* self) noexcept {
   auto& upstream = *static_cast<AresUpstream*>(self);
   if (type == SOCK_DGRAM) return upstream.ports_.open(family);
-  return upstream.sockets_.open_stream(family, protocol).release();
+  return upstream.sockets_.open_stream(family, protocol);
 }
 
 int AresUpstream::on_connect(int fd, const sockaddr* address, socklen_t size, void* self) noexcept {
@@ -366,7 +372,7 @@ int AresUpstream::on_close(int fd, void* self) noexcept {
   if (upstream.ports_.knows(fd))
     upstream.ports_.close(fd);
   else
-    upstream.sockets_.close(UniqueFd(fd));
+    upstream.sockets_.close_stream(fd);
   return 0;
 }
 

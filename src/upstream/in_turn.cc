@@ -25,7 +25,7 @@ bool is_dockers(const inet::IpAddress& address) {
   return address == inet::IpAddress::v4({127, 0, 0, 11});
 }
 
-Result<std::unique_ptr<InTurn>> InTurn::create(const Options& options, Watcher watcher) {
+Result<std::unique_ptr<InTurn>> InTurn::create(const Options& options, event::Loop& loop) {
   const auto last = std::ranges::find_if(options.servers.rbegin(), options.servers.rend(),
                                          [](const Server& server) { return is_dockers(server.address); });
   Options first = options;
@@ -33,15 +33,15 @@ Result<std::unique_ptr<InTurn>> InTurn::create(const Options& options, Watcher w
   first.servers.assign(options.servers.begin(), last.base());
   then.servers.assign(last.base(), options.servers.end());
   if (first.servers.empty() || then.servers.empty()) {
-    auto all = TRY(AresUpstream::create(options, watcher));
+    auto all = TRY(AresUpstream::create(options, loop));
     return std::unique_ptr<InTurn>(new InTurn(std::move(all), nullptr));
   }
   // Docker's resolver is on this machine, so it answers at once or not at all.
   first.tries = 1;
   first.total = std::min(options.try_timeout, options.total / 2);
   then.total = options.total - first.total;
-  auto dockers = TRY(AresUpstream::create(first, watcher));
-  auto others = TRY(AresUpstream::create(then, watcher));
+  auto dockers = TRY(AresUpstream::create(first, loop));
+  auto others = TRY(AresUpstream::create(then, loop));
   return std::unique_ptr<InTurn>(new InTurn(std::move(dockers), std::move(others)));
 }
 
@@ -58,28 +58,6 @@ void InTurn::ask(const dns::Question& question, Answered answered) {
 Origin InTurn::recognize(const dns::Question& question, uint16_t id, const sockaddr* from) {
   const Origin origin = first_->recognize(question, id, from);
   return origin == Origin::other && then_ ? then_->recognize(question, id, from) : origin;
-}
-
-std::optional<InTurn::Time> InTurn::deadline() const {
-  const auto first = first_->deadline();
-  const auto then = then_ ? then_->deadline() : std::nullopt;
-  if (!first || !then) return first ? first : then;
-  return std::min(*first, *then);
-}
-
-void InTurn::process(int socket, uint32_t events) {
-  first_->process(socket, events);
-  if (then_) then_->process(socket, events);
-}
-
-void InTurn::process_due() {
-  first_->process_due();
-  if (then_) then_->process_due();
-}
-
-void InTurn::tidy() {
-  first_->tidy();
-  if (then_) then_->tidy();
 }
 
 }  // namespace ostiary::upstream

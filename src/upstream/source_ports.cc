@@ -41,7 +41,7 @@ bool may_send_more(const SourcePort& port) {
 bool SourcePort::is_bound_to(const sockaddr& address) const {
   sockaddr_storage own{};
   socklen_t size = sizeof own;
-  return socket.valid() && ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size) == 0 &&
+  return socket.fd.valid() && ::getsockname(socket.fd.get(), reinterpret_cast<sockaddr*>(&own), &size) == 0 &&
          are_equal(reinterpret_cast<const sockaddr&>(own), address);
 }
 
@@ -67,9 +67,9 @@ int SourcePorts::connect(int number, const sockaddr* server, socklen_t size) noe
 }
 
 Port SourcePorts::make(const Route& route) {
-  UniqueFd socket = sockets_.open_datagram(route.family);
-  if (!socket.valid()) return nullptr;
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&route.server), route.size) != 0) {
+  WatchedSocket socket = sockets_.open_datagram(route.family);
+  if (!socket.fd.valid()) return nullptr;
+  if (::connect(socket.fd.get(), reinterpret_cast<const sockaddr*>(&route.server), route.size) != 0) {
     const int why = errno;
     sockets_.close(std::move(socket));
     return errno = why, nullptr;
@@ -86,7 +86,7 @@ void SourcePorts::make_room() {
     return std::ranges::find(routes_, port, &Route::port) == routes_.end();
   });
   if (oldest == ports_.end()) return;
-  sockets_.close(std::exchange((*oldest)->socket, UniqueFd{}));
+  sockets_.close(std::exchange((*oldest)->socket, {}));
   ports_.erase(oldest);
 }
 
@@ -103,26 +103,26 @@ Port SourcePorts::next(int number) noexcept {
 ssize_t SourcePorts::receive(int number, std::span<uint8_t> room, sockaddr* from,
                              socklen_t* from_size) noexcept {
   if (!reading_ || reading_->number != number) return errno = EAGAIN, -1;
-  return ::recvfrom(reading_->socket.get(), room.data(), room.size(), MSG_DONTWAIT, from, from_size);
+  return ::recvfrom(reading_->socket.fd.get(), room.data(), room.size(), MSG_DONTWAIT, from, from_size);
 }
 
 void SourcePorts::close(int number) noexcept {
   std::erase_if(routes_, [number](const Route& each) { return each.number == number; });
   for (const Port& port : ports_)
-    if (port->number == number) sockets_.close(std::exchange(port->socket, UniqueFd{}));
+    if (port->number == number) sockets_.close(std::exchange(port->socket, {}));
   std::erase_if(ports_, [number](const Port& port) { return port->number == number; });
 }
 
 Port SourcePorts::find(int descriptor) const {
   const auto found = std::ranges::find_if(
-      ports_, [descriptor](const Port& port) { return port->socket.get() == descriptor; });
+      ports_, [descriptor](const Port& port) { return port->socket.fd.get() == descriptor; });
   return found == ports_.end() ? nullptr : *found;
 }
 
 void SourcePorts::close_idle() noexcept {
   const auto has_no_question = [](const Port& port) { return port.use_count() == 1; };
   for (const Port& port : ports_)
-    if (has_no_question(port)) sockets_.close(std::exchange(port->socket, UniqueFd{}));
+    if (has_no_question(port)) sockets_.close(std::exchange(port->socket, {}));
   std::erase_if(ports_, has_no_question);
 }
 

@@ -180,7 +180,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   gate::WildcardBudget wildcards(count);
   std::vector<std::vector<uint8_t>> sent;
   gate::Answerer answerer(
-      {compiled(), upstream, ledger, recorder, wildcards}, terms,
+      {compiled(), upstream, ledger, recorder, wildcards, std::chrono::steady_clock::now}, terms,
       [&](const gate::Client&, Bytes octets) { sent.emplace_back(octets.begin(), octets.end()); });
   gate::Client client;
   client.transport = (how & 16U) != 0 ? dns::Transport::tcp : dns::Transport::udp;

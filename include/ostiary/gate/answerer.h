@@ -22,6 +22,7 @@
 #include "ostiary/dns/cache.h"
 #include "ostiary/dns/query.h"
 #include "ostiary/dns/reply.h"
+#include "ostiary/event/loop.h"
 #include "ostiary/gate/client.h"
 #include "ostiary/gate/ledger.h"
 #include "ostiary/gate/limits.h"
@@ -73,8 +74,7 @@ class Answerer {
     Ledger& ledger;
     Recorder& recorder;
     WildcardBudget& wildcards;
-    // Gives the time at which a reply arrives. Tests replace it.
-    std::function<Time()> clock = std::chrono::steady_clock::now;
+    event::Clock clock;  // gives the time at which a reply arrives
   };
 
   Answerer(Dependencies dependencies, Terms terms, SendFn send_answer);

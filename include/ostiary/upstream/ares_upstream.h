@@ -5,7 +5,7 @@
 //   no packet.
 // - A reply with a wrong id, a wrong question or a wrong source address is ignored.
 // - Every question is answered within Options::total.
-// - It uses one thread.
+// - It works in the callbacks of the loop.
 // - It uses no search domains, hosts file, resolv.conf or cache.
 #pragma once
 
@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 #include "ostiary/base/result.h"
+#include "ostiary/event/loop.h"
 #include "ostiary/upstream/server.h"
 #include "ostiary/upstream/sockets.h"
 #include "ostiary/upstream/source_ports.h"
@@ -42,10 +43,9 @@ struct Options {
 
 class AresUpstream final : public Upstream {
  public:
-  using Time = std::chrono::steady_clock::time_point;
-
-  // Fails if the mark cannot be set, or if can_reach() is false for a server.
-  static Result<std::unique_ptr<AresUpstream>> create(const Options& options, Watcher watcher);
+  // Fails if the mark cannot be set, or if can_reach() is false for a server. The loop must outlive
+  // the AresUpstream.
+  static Result<std::unique_ptr<AresUpstream>> create(const Options& options, event::Loop& loop);
   // Answers every outstanding question with Unanswered::cancelled. Must not run within an answer.
   ~AresUpstream() override;
 
@@ -55,25 +55,23 @@ class AresUpstream final : public Upstream {
   void ask(const dns::Question& question, Answered answered) override;
   Origin recognize(const dns::Question& question, uint16_t id, const sockaddr* from) override;
 
-  // Handles an event that the watcher reported for a socket. Ignores a socket of another upstream.
-  // Calls the callbacks of answered questions. Never blocks. Must not be called within an answer.
-  void process(int socket, uint32_t events);
-  // Retries the questions that are due, and gives up those that are overdue. Otherwise like
-  // process().
-  void process_due();
-  // The time of the next process_due(). Empty while no question is outstanding.
-  std::optional<Time> deadline() const;
-  // Does work that is not urgent, such as closing sockets. Call it when no answer is due.
-  void tidy();
-
  private:
   struct Pending;
   struct Handle {
     void operator()(ares_channeldata* channel) const noexcept;
   };
 
-  AresUpstream(const Options& options, Sockets sockets);
+  AresUpstream(const Options& options, event::Loop& loop);
   Result<> open(const Options& options);
+  // The next two call the callbacks of answered questions. They must not be called within an
+  // answer.
+  void process(int socket, uint32_t events);
+  // Retries the questions that are due, and gives up those that are overdue.
+  void process_due();
+  // The time of the next process_due(). Empty while no question is outstanding.
+  event::Deadline deadline() const;
+  // Does work that can wait until no answer is due, such as closing sockets.
+  void tidy();
   void send(Pending& pending);
   void finish(Pending& pending, int status, std::span<const uint8_t> reply);
   void give_up_overdue();
@@ -91,11 +89,16 @@ class AresUpstream final : public Upstream {
                             void* self) noexcept;
   static ssize_t on_send(int fd, const iovec* parts, int count, void* self) noexcept;
 
+  event::Loop& loop_;
   Sockets sockets_;
   SourcePorts ports_{sockets_};
   const std::chrono::milliseconds total_;
   const size_t outstanding_;
   bool ending_ = false;
+  // Set before each wait: c-ares gives no time in the past, so a deadline that is read after the
+  // wait is later.
+  event::Timer due_;
+  event::IdleHook after_batch_;
   std::list<Pending> pending_;    // in the order of asking, so also in the order of the deadlines
   std::list<Pending> abandoned_;  // answered at their deadline, but c-ares still works on them
   std::unique_ptr<ares_channeldata, Handle> channel_;

@@ -6,9 +6,7 @@
 // - Every question is answered within Options::total.
 #pragma once
 
-#include <chrono>
 #include <memory>
-#include <optional>
 
 #include "ostiary/upstream/ares_upstream.h"
 
@@ -19,18 +17,10 @@ bool is_dockers(const inet::IpAddress& address);
 
 class InTurn final : public Upstream {
  public:
-  using Time = AresUpstream::Time;
-
-  static Result<std::unique_ptr<InTurn>> create(const Options& options, Watcher watcher);
+  static Result<std::unique_ptr<InTurn>> create(const Options& options, event::Loop& loop);
 
   void ask(const dns::Question& question, Answered answered) override;
   Origin recognize(const dns::Question& question, uint16_t id, const sockaddr* from) override;
-
-  // As in AresUpstream.
-  void process(int socket, uint32_t events);
-  void process_due();
-  std::optional<Time> deadline() const;
-  void tidy();
 
  private:
   InTurn(std::unique_ptr<AresUpstream> first, std::unique_ptr<AresUpstream> then)

@@ -16,7 +16,6 @@
 
 #include <sys/socket.h>
 
-#include "ostiary/base/unique_fd.h"
 #include "ostiary/upstream/sockets.h"
 
 namespace ostiary::upstream {
@@ -32,8 +31,8 @@ static_assert(open_ports * questions_per_port >= 2 * questions,
 struct SourcePort {
   enum class Fitness : uint8_t { fit, lossy };
 
-  int number = -1;  // c-ares's number for the socket of the server
-  UniqueFd socket;  // connected; invalid after the port was closed
+  int number = -1;       // c-ares's number for the socket of the server
+  WatchedSocket socket;  // connected; invalid after the port was closed
   size_t questions = 0;
   Fitness fitness = Fitness::fit;
 

@@ -16,22 +16,21 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "../event/made_up_time.h"
 #include "ostiary/inet/socket_address.h"
 
 using namespace ostiary;
 using namespace ostiary::gate;
 using namespace std::chrono_literals;
 using Texts = std::vector<std::string>;
-using Time = TcpServer::Time;
+using event::testing::MadeUpTime;
 
 namespace {
 
-constexpr Time start{24h};
-constexpr uint64_t listener_token = 7;
-constexpr uint64_t first_token = 100;
+const event::Time start = MadeUpTime().now;
 
 // The kernel delivers over loopback at once. Only a test that fails waits this long.
-constexpr int patience_ms = 2000;
+constexpr auto patience = 2000ms;
 
 std::string framed(std::string_view message) {
   const std::array<char, 2> size{static_cast<char>(message.size() >> 8U),
@@ -73,7 +72,7 @@ class TcpClient {
   std::string next() {
     if (arrived_.empty()) {
       pollfd readable{fd_.get(), POLLIN, 0};
-      REQUIRE(::poll(&readable, 1, patience_ms) == 1);
+      REQUIRE(::poll(&readable, 1, static_cast<int>(patience.count())) == 1);
       arrived_ = received();
     }
     if (arrived_.empty()) return "";
@@ -85,7 +84,7 @@ class TcpClient {
   bool is_closed() {
     while (true) {
       pollfd readable{fd_.get(), POLLIN, 0};
-      if (::poll(&readable, 1, patience_ms) != 1) return false;
+      if (::poll(&readable, 1, static_cast<int>(patience.count())) != 1) return false;
       std::array<char, 65536> room;
       const ssize_t got = ::recv(fd_.get(), room.data(), room.size(), MSG_DONTWAIT);
       if (got == 0 || (got < 0 && errno == ECONNRESET)) return true;
@@ -108,22 +107,21 @@ std::string upper_case(std::string text) {
 
 // A server with a made-up time, which answers a question in upper case.
 struct Server {
-  Server() : epoll(event::Epoll::create().value()), server(listeners(), epoll, first_token) {
-    const int listener = server.listeners()[0].get();
-    socklen_t size = sizeof name;
-    REQUIRE(::getsockname(listener, reinterpret_cast<sockaddr*>(&name), &size) == 0);
-    REQUIRE(epoll.add(listener, EPOLLIN, listener_token));
+  Server() : server(*time.loop, listeners(), [this](auto... each) { take(each...); }) {
+    REQUIRE(server.start());
   }
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  static std::vector<UniqueFd> listeners() {
+  std::vector<UniqueFd> listeners() {
     const inet::SocketAddress loopback(inet::IpAddress::loopback(inet::Family::ipv4), 0);
     UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     constexpr int little = 4096;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &little, sizeof little);  // its connections inherit it
     REQUIRE(::bind(fd.get(), loopback.get(), loopback.size()) == 0);
     REQUIRE(::listen(fd.get(), 128) == 0);
+    socklen_t size = sizeof name;
+    REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&name), &size) == 0);
     std::vector<UniqueFd> made;
     made.push_back(std::move(fd));
     return made;
@@ -132,32 +130,16 @@ struct Server {
   // Handles events until the condition holds.
   template <typename Condition>
   void serve_until(Condition holds) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms);
-    while (!holds() && std::chrono::steady_clock::now() < end) turn(end);
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (!holds() && std::chrono::steady_clock::now() < end) turn();
     REQUIRE(holds());
   }
   // Handles the events of one wait.
-  void turn(Time deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(patience_ms)) {
-    const auto ready = epoll.wait(deadline);
-    REQUIRE(ready);
-    const std::vector<epoll_event> events(ready->begin(), ready->end());
-    for (const epoll_event& event : events) {
-      if (event.data.u64 == listener_token) {
-        server.accept(0, now);
-        ++accepted;
-        continue;
-      }
-      const auto number = static_cast<uint32_t>(event.data.u64 - first_token);
-      server.serve(
-          number, event.events,
-          [this](std::span<const uint8_t> message, const Client& client) { take(message, client); }, now);
-    }
-  }
+  void turn() { REQUIRE(time.loop->turn(patience)); }
   TcpClient connect() {
     const inet::SocketAddress address(inet::IpAddress::loopback(inet::Family::ipv4), ntohs(name.sin_port));
     TcpClient client(address);
-    const size_t before = accepted;
-    serve_until([&] { return accepted == before + 1; });
+    turn();
     return client;
   }
   void serve_until_asked(size_t questions) {
@@ -166,7 +148,9 @@ struct Server {
   void send(const Client& client, std::string_view message) {
     server.send(client, std::span(reinterpret_cast<const uint8_t*>(message.data()), message.size()));
   }
-  bool has_clients() const { return server.deadline().has_value(); }
+  // The time at which the first idle client is closed. Empty without a client.
+  event::Deadline deadline() const { return time.loop->deadline(); }
+  bool has_clients() const { return deadline().has_value(); }
   // Whether the client gets an answer.
   bool serves(TcpClient& client) {
     client.send(framed("ping"));
@@ -174,13 +158,11 @@ struct Server {
     return client.next() == "PING";
   }
 
-  Time now = start;
+  MadeUpTime time;
   std::function<std::string(std::string)> answer = upper_case;  // empty: the test answers later
   Texts asked;
   std::vector<Client> clients;  // of each question
-  size_t accepted = 0;
   sockaddr_in name{};
-  event::Epoll epoll;
   TcpServer server;
 
  private:
@@ -281,13 +263,13 @@ TEST_SUITE("gate/tcp_server") {
   TEST_CASE("an idle connection is closed after its time, and not before") {
     Server server;
     TcpClient client = server.connect();
-    CHECK(server.server.deadline() == start + limits::tcp_idle);
-    server.now = start + limits::tcp_idle - 1ms;
-    server.server.close_overdue(server.now);
+    CHECK(server.deadline() == start + limits::tcp_idle);
+    server.time.now = start + limits::tcp_idle - 1ms;
+    server.time.turn();
     CHECK(server.serves(client));
-    CHECK(server.server.deadline() == server.now + limits::tcp_idle);
-    server.now += limits::tcp_idle;
-    server.server.close_overdue(server.now);
+    CHECK(server.deadline() == server.time.now + limits::tcp_idle);
+    server.time.now += limits::tcp_idle;
+    server.time.turn();
     CHECK(client.is_closed());
     CHECK_FALSE(server.has_clients());
   }
@@ -296,25 +278,26 @@ TEST_SUITE("gate/tcp_server") {
     Server server;
     TcpClient client = server.connect();
     for (int second = 1; second <= 9; ++second) {
-      server.now = start + std::chrono::seconds(second);
+      server.time.now = start + std::chrono::seconds(second);
       client.send(second == 1 ? std::string("\0\x7f", 2) : "x");
       server.turn();
     }
-    CHECK(server.server.deadline() == start + limits::tcp_idle);
-    server.server.close_overdue(start + limits::tcp_idle);
+    CHECK(server.deadline() == start + limits::tcp_idle);
+    server.time.now = start + limits::tcp_idle;
+    server.time.turn();
     CHECK(client.is_closed());
   }
 
   TEST_CASE("only the connections whose time is over are closed") {
     Server server;
     TcpClient early = server.connect();
-    server.now += 1s;
+    server.time.now += 1s;
     TcpClient late = server.connect();
-    CHECK(server.server.deadline() == start + limits::tcp_idle);
-    server.now = start + limits::tcp_idle;
-    server.server.close_overdue(server.now);
+    CHECK(server.deadline() == start + limits::tcp_idle);
+    server.time.now = start + limits::tcp_idle;
+    server.time.turn();
     CHECK(early.is_closed());
-    CHECK(server.server.deadline() == start + limits::tcp_idle + 1s);
+    CHECK(server.deadline() == start + limits::tcp_idle + 1s);
     CHECK(server.serves(late));
   }
 
@@ -322,10 +305,10 @@ TEST_SUITE("gate/tcp_server") {
     Server server;
     std::vector<TcpClient> clients;
     for (int i = 0; i < 64; ++i) {
-      server.now += 1ms;
+      server.time.now += 1ms;
       clients.push_back(server.connect());
     }
-    server.now += 1ms;
+    server.time.now += 1ms;
     CHECK(server.serves(clients[0]));  // now the second client is the longest idle one
     TcpClient last = server.connect();
     CHECK(clients[1].is_closed());
@@ -337,14 +320,14 @@ TEST_SUITE("gate/tcp_server") {
   TEST_CASE("without a free descriptor the longest idle client makes room") {
     Server server;
     TcpClient idle = server.connect();
-    server.now += 1ms;
+    server.time.now += 1ms;
     TcpClient busy = server.connect();
     const inet::SocketAddress address(inet::IpAddress::loopback(inet::Family::ipv4),
                                       ntohs(server.name.sin_port));
     TcpClient last(address);
     {
       const NoDescriptorLeft none;
-      server.serve_until([&] { return server.accepted == 3; });
+      server.turn();
     }
     CHECK(idle.is_closed());
     CHECK(server.serves(busy));
@@ -431,8 +414,8 @@ TEST_SUITE("gate/tcp_server") {
     server.serve_until_asked(1);
     const std::string answer(dns::limits::answer_octets, 'x');
     size_t sent = 0;
-    const auto open = [&] { return server.server.deadline() == start + limits::tcp_idle; };
-    server.now += 1s;
+    const auto open = [&] { return server.deadline() == start + limits::tcp_idle; };
+    server.time.now += 1s;
     server.answer = upper_case;
     CHECK(server.serves(other));  // its time is later than that of the deaf client
     while (open() && sent < 100) {

@@ -6,10 +6,12 @@
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
+#include "../event/made_up_time.h"
 #include "../net/hosts.h"
 #include "ostiary/inet/socket_address.h"
 
 using ostiary::UniqueFd;
+using ostiary::event::testing::MadeUpTime;
 using ostiary::gate::Client;
 using ostiary::gate::UdpServer;
 using ostiary::inet::Family;
@@ -33,14 +35,16 @@ UniqueFd on_loopback(Family family) {
 
 // A server that answers a number with that many copies of the client's letter.
 struct Echo {
-  explicit Echo(Family family) : server(listeners(family)) {
-    socklen_t size = sizeof address;
-    ::getsockname(server.sockets()[0].get(), reinterpret_cast<sockaddr*>(&address), &size);
-    address_size = size;
+  explicit Echo(Family family)
+      : server(*time.loop, listeners(family), [this](auto... each) { take(each...); }) {
+    REQUIRE(server.start());
   }
-  static std::vector<UniqueFd> listeners(Family family) {
+  std::vector<UniqueFd> listeners(Family family) {
     std::vector<UniqueFd> made;
     made.push_back(on_loopback(family));
+    socklen_t size = sizeof address;
+    ::getsockname(made[0].get(), reinterpret_cast<sockaddr*>(&address), &size);
+    address_size = size;
     return made;
   }
   void ask(const UniqueFd& client, const std::string& letter_and_length) const {
@@ -48,18 +52,17 @@ struct Echo {
                      reinterpret_cast<const sockaddr*>(&address),
                      address_size) == static_cast<ssize_t>(letter_and_length.size()));
   }
-  void serve() {
-    server.receive(0, [this](std::span<const uint8_t> question, const Client& client) {
-      const std::string text(question.begin(), question.end());
-      const std::string answer(std::stoul(text.substr(1)), text[0]);
-      server.send(client, std::vector<uint8_t>(answer.begin(), answer.end()));
-    });
-    server.flush();
+  void take(std::span<const uint8_t> question, const Client& client) {
+    const std::string text(question.begin(), question.end());
+    const std::string answer(std::stoul(text.substr(1)), text[0]);
+    server.send(client, std::vector<uint8_t>(answer.begin(), answer.end()));
   }
+  void serve() { time.turn(); }
 
-  UdpServer server;
   sockaddr_in6 address{};
   socklen_t address_size = 0;
+  MadeUpTime time;
+  UdpServer server;
 };
 
 // All data that has arrived, in order of length.

@@ -20,7 +20,6 @@
 
 #include "private_network.h"
 #include "scripted_server.h"
-#include "watched.h"
 
 using namespace ostiary;
 using namespace ostiary::upstream;
@@ -55,7 +54,9 @@ dns::Question question(const std::string& name) {
 struct Bench {
   PrivateNetwork network;
   std::vector<std::unique_ptr<ScriptedServer>> servers;
-  Watched sockets;
+  steady_clock::duration ahead{};  // of the loop's time
+  std::unique_ptr<event::Loop> loop =
+      event::Loop::create([this] { return steady_clock::now() + ahead; }).value();
   std::unique_ptr<AresUpstream> upstream;
 
   ScriptedServer& serve(ScriptedServer::Script script, const char* address = "127.0.0.1") {
@@ -72,7 +73,7 @@ struct Bench {
   void open(Options options) {
     if (options.servers.empty())
       for (const auto& server : servers) options.servers.push_back(server->server());
-    auto made = AresUpstream::create(options, sockets.watcher());
+    auto made = AresUpstream::create(options, *loop);
     REQUIRE_MESSAGE(made, (made ? std::string() : made.error().message));
     upstream = *std::move(made);
   }
@@ -86,10 +87,10 @@ struct Bench {
 
   std::shared_ptr<Fate> ask(const std::string& name) const {
     auto fate = std::make_shared<Fate>();
-    const auto begun = steady_clock::now();
-    upstream->ask(question(name), [fate, begun](Reply reply) {
+    const auto begun = loop->now();
+    upstream->ask(question(name), [this, fate, begun](Reply reply) {
       ++fate->answers;
-      fate->took = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - begun);
+      fate->took = std::chrono::duration_cast<std::chrono::milliseconds>(loop->now() - begun);
       if (reply)
         fate->reply.assign(reply->begin(), reply->end());
       else
@@ -101,12 +102,14 @@ struct Bench {
   void turn(steady_clock::time_point end) const {
     std::vector<pollfd> watched;
     const auto watch = [&](int fd) { watched.push_back({.fd = fd, .events = POLLIN, .revents = 0}); };
-    watch(sockets.fd());
+    watch(loop->fd());
     for (const auto& server : servers) std::ranges::for_each(server->descriptors(), watch);
-    if (const auto deadline = upstream ? upstream->deadline() : std::nullopt) end = std::min(end, *deadline);
+    // A question sets the loop's timer only at the end of the next turn.
+    end = std::min(end, steady_clock::now() + 5ms);
+    if (const auto deadline = loop->deadline()) end = std::min(end, *deadline - ahead);
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(end - steady_clock::now());
     ::poll(watched.data(), watched.size(), static_cast<int>(std::max<int64_t>(wait.count(), 0)));
-    if (upstream) sockets.process(*upstream);
+    REQUIRE(loop->turn(0ms));
     for (const auto& server : servers) server->serve();
   }
   void run_for(std::chrono::milliseconds time) const {
@@ -147,13 +150,13 @@ TEST_SUITE("upstream/ares_upstream") {
       Bench bench;
       const auto& server = bench.serve(answer, address);
       bench.open();
-      CHECK_FALSE(bench.upstream->deadline());
+      CHECK_FALSE(bench.loop->deadline());
       const Fate fate = bench.fate_of("host.example");
       CHECK(fate.answered());
       CHECK(addresses_in(fate, "host.example") == 1);
       REQUIRE(server.asked().size() == 1);
       CHECK(server.asked()[0].over == Asked::Over::udp);
-      CHECK_FALSE(bench.upstream->deadline());
+      CHECK_FALSE(bench.loop->deadline());
     }
   }
 
@@ -262,12 +265,20 @@ TEST_SUITE("upstream/ares_upstream") {
     auto& server = bench.serve([&](ScriptedServer&, const Asked& asked) { held.push_back(asked); });
     auto options = Bench::options_for({});
     options.try_timeout = 30s;
-    options.total = 40ms;
+    options.total = 5s;
     bench.open(options);
     const auto first = bench.ask("first.example");
-    bench.run_for(15ms);
+    bench.ahead = 2s;
     const auto second = bench.ask("second.example");
-    bench.run_until([&] { return second->answers > 0; });
+    bench.ahead = 4900ms;
+    bench.run_for(5ms);
+    CHECK(first->answers == 0);
+    bench.ahead = 5s;
+    bench.run_for(1ms);
+    CHECK(first->answers == 1);
+    CHECK(second->answers == 0);
+    bench.ahead = 7s;
+    bench.run_for(1ms);
     for (const auto& fate : {first, second}) {
       CHECK(fate->why == Unanswered::timed_out);
       CHECK(fate->took >= options.total);
@@ -276,7 +287,7 @@ TEST_SUITE("upstream/ares_upstream") {
     bench.run_for(20ms);
     CHECK(first->answers == 1);
     CHECK(second->answers == 1);
-    CHECK_FALSE(bench.upstream->deadline());
+    CHECK_FALSE(bench.loop->deadline());
   }
 
   TEST_CASE("accepts only a reply with its ID and its question") {
@@ -545,7 +556,7 @@ TEST_SUITE("upstream/ares_upstream") {
       bench.run_for(10ms);
       CHECK(server.asked().empty());
 
-      const auto refused = AresUpstream::create(options, bench.sockets.watcher());
+      const auto refused = AresUpstream::create(options, *bench.loop);
       REQUIRE_FALSE(refused);
       CHECK(refused.error().exit == Exit::not_permitted);
       CHECK(refused.error().message.contains("--cap-add=NET_ADMIN"));
@@ -593,10 +604,10 @@ TEST_SUITE("upstream/ares_upstream") {
   }
 
   TEST_CASE("needs a server that it can reach") {
-    const Watched sockets;
-    CHECK_FALSE(AresUpstream::create({}, sockets.watcher()));
+    const auto loop = event::Loop::create().value();
+    CHECK_FALSE(AresUpstream::create({}, *loop));
     const Server link_local = *parse_server("fe80::53%lo");
-    const auto made = AresUpstream::create(Bench::options_for({link_local}), sockets.watcher());
+    const auto made = AresUpstream::create(Bench::options_for({link_local}), *loop);
     if (!AresUpstream::can_reach(link_local)) {
       REQUIRE_FALSE(made);
       CHECK(made.error().message.contains("[fe80::53%lo]:53"));
@@ -610,7 +621,7 @@ TEST_SUITE("upstream/ares_upstream") {
     const size_t without = open_descriptors();
     bench.open();
     bench.fate_of("host.example");
-    bench.upstream->tidy();
+    REQUIRE(bench.loop->turn(0ms));
     const size_t before = open_descriptors();
     size_t answered = 0;
     for (int wave = 0; wave < 200; ++wave) {
@@ -620,7 +631,7 @@ TEST_SUITE("upstream/ares_upstream") {
       bench.run_until([&] { return answered == expected; });
     }
     CHECK(answered == 10'000);
-    bench.upstream->tidy();
+    REQUIRE(bench.loop->turn(0ms));
     CHECK(open_descriptors() == before);
     bench.upstream.reset();
     CHECK(open_descriptors() == without);

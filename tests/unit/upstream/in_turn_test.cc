@@ -11,7 +11,6 @@
 
 #include "private_network.h"
 #include "scripted_server.h"
-#include "watched.h"
 
 using namespace ostiary;
 using namespace ostiary::upstream;
@@ -38,7 +37,7 @@ struct Bench {
   ScriptedServer outside{"127.0.0.1", [](ScriptedServer& self, const Asked& asked) {
                            self.send(asked, reply_to(asked, from_outside));
                          }};
-  Watched sockets;
+  std::unique_ptr<event::Loop> loop = event::Loop::create().value();
   std::unique_ptr<InTurn> upstream;
 
   explicit Bench(ScriptedServer::Script script, std::chrono::milliseconds try_timeout = 60ms)
@@ -47,7 +46,7 @@ struct Bench {
     options.servers = {docker.server(), outside.server()};
     options.try_timeout = try_timeout;
     options.total = 400ms;
-    auto made = InTurn::create(options, sockets.watcher());
+    auto made = InTurn::create(options, *loop);
     REQUIRE(made);
     upstream = *std::move(made);
   }
@@ -55,10 +54,10 @@ struct Bench {
   void turn() {
     std::vector<pollfd> watched;
     const auto watch = [&](int fd) { watched.push_back({.fd = fd, .events = POLLIN, .revents = 0}); };
-    watch(sockets.fd());
+    watch(loop->fd());
     for (const auto* server : {&docker, &outside}) std::ranges::for_each(server->descriptors(), watch);
     ::poll(watched.data(), watched.size(), 5);
-    sockets.process(*upstream);
+    REQUIRE(loop->turn(0ms));
     docker.serve();
     outside.serve();
   }

@@ -15,7 +15,6 @@
 #include "ostiary/upstream/ares_upstream.h"
 #include "private_network.h"
 #include "scripted_server.h"
-#include "watched.h"
 
 using namespace ostiary;
 using namespace ostiary::upstream;
@@ -51,7 +50,7 @@ struct Counts {
 struct Bench {
   PrivateNetwork network;
   ScriptedServer server;
-  Watched sockets;
+  std::unique_ptr<event::Loop> loop = event::Loop::create().value();
   std::unique_ptr<AresUpstream> upstream;
   Counts counts;
 
@@ -62,7 +61,7 @@ struct Bench {
     options.servers = {server.server()};
     options.try_timeout = try_timeout;
     options.total = 1s;
-    auto made = AresUpstream::create(options, sockets.watcher());
+    auto made = AresUpstream::create(options, *loop);
     REQUIRE(made);
     upstream = *std::move(made);
   }
@@ -75,11 +74,10 @@ struct Bench {
   void turn() {
     std::vector<pollfd> watched;
     const auto watch = [&](int fd) { watched.push_back({.fd = fd, .events = POLLIN, .revents = 0}); };
-    watch(sockets.fd());
+    watch(loop->fd());
     std::ranges::for_each(server.descriptors(), watch);
     ::poll(watched.data(), watched.size(), 1);
-    sockets.process(*upstream);
-    upstream->tidy();
+    REQUIRE(loop->turn(0ms));
     server.serve();
   }
 
@@ -209,7 +207,7 @@ TEST_SUITE("upstream/source_ports") {
   TEST_CASE("the ports of questions that no server answers are bounded, and closed after them") {
     if (lacks_private_network()) return;
     Bench bench([](ScriptedServer&, const Asked&) {});
-    bench.upstream->tidy();
+    bench.turn();
     const size_t before = open_descriptors();
     size_t most = 0;
     for (size_t i = 0; i < 1024; ++i) bench.ask(i);
@@ -219,8 +217,8 @@ TEST_SUITE("upstream/source_ports") {
     }
     CHECK(bench.counts.failed == 1024);
     CHECK(most <= before + limits::open_ports + 2);
-    bench.run_until([&] { return !bench.upstream->deadline(); });
-    bench.upstream->tidy();
+    bench.run_until([&] { return !bench.loop->deadline(); });
+    bench.turn();
     CHECK(open_descriptors() <= before + 1);  // the socket of the next question
   }
 }
