@@ -7,7 +7,6 @@ import re
 import subprocess
 import time
 from collections import Counter
-from pathlib import Path
 from types import SimpleNamespace
 
 from hunt import life

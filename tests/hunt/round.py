@@ -8,7 +8,6 @@ import signal
 import subprocess
 import tempfile
 import time
-from pathlib import Path
 
 from hunt.page import Page
 from support import processes

@@ -1,9 +1,10 @@
 """docs/audit.md as a table: which fields each event has, in which order, and which of them may be missing."""
 
 import re
-from pathlib import Path
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "audit.md"
+from support.project import ROOT
+
+DOCUMENT = ROOT / "docs" / "audit.md"
 VALUE = {"deny": "kind"}  # events whose fields depend on the value of one
 
 

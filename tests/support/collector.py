@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from internet import otlp
-from internet.web import Response, joined
+from support import otlp
+from support.web import Response, joined
 
 READERS = {"application/x-protobuf": otlp.from_protobuf, "application/json": otlp.from_json}
 METHODS = {f"/opentelemetry.proto.collector.{word}.v1.{word.capitalize()}Service/Export": signal

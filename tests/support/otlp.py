@@ -9,7 +9,7 @@ field 2.
 import json
 from typing import NamedTuple
 
-from internet.protobuf import double, fields, signed
+from support.protobuf import double, fields, signed
 
 SIGNALS = ("traces", "metrics", "logs")
 LISTS = {"traces": ("resourceSpans", "scopeSpans", "spans"),

@@ -7,15 +7,15 @@ import os
 import signal
 import termios
 import traceback
-from pathlib import Path
 
 from support import namespaces
 from support.execution import execute, parse_environment
+from support.project import ROOT
 from support.rootfs import Rootfs
 from support.session import Session
 
 PR_SET_PDEATHSIG = 1
-AGENTS = Path(__file__).resolve().parents[1] / "agents"
+AGENTS = ROOT / "tests" / "system" / "agents"
 OSTIARY = "/opt/bin/ostiary"
 
 

@@ -5,7 +5,7 @@ import json
 import threading
 import time
 
-from internet.web import Response
+from support.web import Response
 
 
 def say(text):

@@ -1,7 +1,12 @@
 """Claude Code under ostiary in a container, as tests use it."""
 
+import contextlib
 import json
 import os
+
+from support.podman.container import containers
+from support.podman.images import Image
+from support.podman.podman import BUILD_PATIENCE
 
 AUTHORITY = "/etc/ssl/stand-in.pem"
 USER = 1000  # the agent's user in the image
@@ -10,6 +15,32 @@ ENVIRONMENT = {
     "ANTHROPIC_API_KEY": "sk-ant-stand-in",
     "NODE_EXTRA_CA_CERTS": AUTHORITY,
 }
+# Tools with which an agent would try to get out.
+TOOLS = """\
+FROM {base}
+RUN apt-get update && apt-get install --yes --no-install-recommends curl nftables && rm -rf /var/lib/apt/lists/*
+"""
+
+
+def image_with_tools(images, podman, context):
+    """The image of container/Dockerfile with Claude Code, and the tools. `context` is an empty
+    directory."""
+    claude = images.build("claude")
+    (context / "Dockerfile").write_text(TOOLS.format(base=claude.name))
+    name = "localhost/ostiary-test-claude-with-tools"
+    podman.command("build", "--isolation", "chroot", "--network", "host", "--pull=never", "--layers", "--tag", name,
+                   context, timeout=BUILD_PATIENCE)
+    return Image(name, claude.base)
+
+
+@contextlib.contextmanager
+def a_claude(internet, image, podman, directory):
+    with containers(podman) as start:
+        made = Claude(internet, image, start, directory)
+        try:
+            yield made
+        finally:
+            made.end()
 
 
 class Claude:

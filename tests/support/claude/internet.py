@@ -1,10 +1,10 @@
 """The whole stand-in Internet: names, addresses, and servers."""
 
-from internet.api import Api
-from internet.authority import Authority
-from internet.collector import Collector
-from internet.grpc import GrpcServer
-from internet.web import Response, Web
+from support.claude.api import Api
+from support.authority import Authority
+from support.collector import Collector
+from support.grpc import GrpcServer
+from support.web import Response, Web
 from support.behaviours import addresses
 from support.outside import Outside
 

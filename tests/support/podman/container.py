@@ -1,8 +1,10 @@
 """A container, as tests use it."""
 
+import contextlib
 import json
 import subprocess
 
+from support.internet import RESOLVER
 from support.session import Result
 from support.waiting import eventually
 
@@ -11,7 +13,7 @@ PATIENCE = 60  # seconds; a test that passes does not wait this long
 
 
 class Container:
-    """Made by Engine.start. Its output is read when it has ended."""
+    """Made by containers(). Its output is read when it has ended."""
 
     def __init__(self, podman, words):
         self._podman = podman
@@ -81,3 +83,28 @@ class Container:
 
     def _inspect(self, what, kind=str):
         return kind(self._podman.command("inspect", "--format", what, self.id))
+
+
+@contextlib.contextmanager
+def containers(podman):
+    """A function start(image, *command, network=link, options=()) that creates and starts a
+    container, with NET_ADMIN only.
+
+    network: a link to the Internet; None for no network
+    host: a link that stands for the machine's network, with podman's own network behind it
+    options: more options of `podman create`
+    """
+    with contextlib.ExitStack() as made:
+        def start(image, *command, network=None, host=None, capabilities=("NET_ADMIN",), env={}, options=()):
+            words = [word for name in capabilities for word in ("--cap-add", name)]
+            words += [word for name, value in env.items() for word in ("--env", f"{name}={value}")]
+            if host:
+                words += ["--network", "podman", "--dns", RESOLVER[4]]
+            elif network:
+                words += ["--network", f"ns:{network.network.path}", "--dns", RESOLVER[4]]
+            else:
+                words += ["--network", "none"]
+            container = Container(podman.inside(host.network) if host else podman, [*words, *options, image.name, *command])
+            made.callback(container.end)
+            return container.start()
+        yield start

@@ -13,8 +13,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine import machine
-from engine.podman import BUILD_PATIENCE, STORE
+from support.podman import machine
+from support.podman.podman import BUILD_PATIENCE, STORE
 from support.project import ROOT
 
 # As in the registry's image of that name: without manuals and translations, and without fsync.

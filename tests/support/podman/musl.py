@@ -3,9 +3,10 @@ Debian's package, a program that is linked with musl, and busybox."""
 
 import shutil
 import subprocess
-from pathlib import Path
 
-VISIT = Path(__file__).resolve().parents[1] / "musl" / "visit.c"
+from support.project import ROOT
+
+VISIT = ROOT / "tests" / "container" / "musl" / "visit.c"
 
 
 def make_root(root):
