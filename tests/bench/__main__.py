@@ -8,23 +8,21 @@ import pathlib
 import subprocess
 import sys
 
-import machine
-import page
-import record
-import table
-from figures import Figure
+from bench import machine, page, record, table
+from bench.figures import Figure
+from bench.measure import MODULES
+from bench.programs import OSTIARY
+from support.project import ROOT
 
-MODULES = ["boot", "pid1", "dns", "admissions", "memory"]
-FOLDER = pathlib.Path(__file__).resolve().parent
-DOCS = FOLDER.parents[1] / "docs"
+DOCS = ROOT / "docs"
 
 
 def measured(module, effort):
     """The figures of a module, one by one. Raises an exception if one could not be measured."""
-    as_root = [] if os.geteuid() == 0 else ["sudo", "env", *(f"{name}={os.environ[name]}" for name in
-                                                             ("OSTIARY_BINARY", "PYTHONDONTWRITEBYTECODE"))]
-    command = [*as_root, "unshare", "-mn", "--propagation", "private", "--kill-child", "-f", sys.executable,
-               str(FOLDER / "measure.py"), module, effort]
+    as_root = [] if os.geteuid() == 0 else ["sudo"]
+    command = [*as_root, "env", f"PYTHONPATH={ROOT / 'tests'}", f"OSTIARY_BINARY={OSTIARY}",
+               "unshare", "-mn", "--propagation", "private", "--kill-child", "-f",
+               sys.executable, "-B", "-m", "bench.measure", module, effort]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             yield Figure.from_json(json.loads(line))

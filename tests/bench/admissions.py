@@ -2,14 +2,11 @@
 an admission gets slower as the number of admissions grows."""
 
 import json
-import pathlib
 import subprocess
 from collections.abc import Iterator
 
-from figures import Bound, Effort, Figure, Series
-from turns import OSTIARY
-
-TOOLS = pathlib.Path(OSTIARY).parent / "tests/bench"
+from bench.figures import Bound, Effort, Figure, Series
+from bench.programs import TOOLS
 
 
 def measured(tool, turns):

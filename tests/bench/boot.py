@@ -5,9 +5,10 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 
-from figures import Bound, Effort, Figure
-from network import RESOLVER, host, late_upstream, make_network, upstream
-from turns import OSTIARY, PLAIN, first_output, in_turn
+from bench.figures import Bound, Effort, Figure
+from bench.network import RESOLVER, host, late_upstream, make_network, upstream
+from bench.programs import OSTIARY
+from bench.turns import PLAIN, first_output, in_turn
 
 HOSTS = [host(number) for number in range(30)]
 AGENT = ["echo", "here"]

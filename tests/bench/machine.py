@@ -8,6 +8,8 @@ import platform
 import re
 import subprocess
 
+from bench.programs import COREDNS
+
 PEERS = ["tini", "dumb-init", "dnsmasq-base", "unbound", "bind9-dnsutils", "iptables", "ipset", "libnftables1",
          "libmnl0"]
 
@@ -31,8 +33,7 @@ def installed(package):
 
 def coredns():
     """The CoreDNS that scripts/bench built, if it could."""
-    program = pathlib.Path(os.environ["OSTIARY_BINARY"]).parent / "bench/coredns"
-    if not program.exists():
+    if not COREDNS.exists():
         return {}
-    told = subprocess.run([program, "-version"], capture_output=True, text=True, check=True).stdout
+    told = subprocess.run([COREDNS, "-version"], capture_output=True, text=True, check=True).stdout
     return {"CoreDNS": told.split()[0].removeprefix("CoreDNS-")}

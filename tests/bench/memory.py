@@ -10,10 +10,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from dns_servers import CoreDns
-from figures import Bound, Effort, Figure, Series
-from network import DNSMASQ, RESOLVER, answers_with_address, await_answer, host, make_network, upstream
-from turns import OSTIARY, PLAIN
+from bench.figures import Bound, Effort, Figure, Series
+from bench.network import DNSMASQ, RESOLVER, answers_with_address, await_answer, host, make_network, upstream
+from bench.programs import COREDNS, OSTIARY
+from bench.turns import PLAIN
+from support.processes import children, proportional_set_size
 
 LOOPBACK = "127.0.0.1"
 FEW = 30
@@ -31,8 +32,7 @@ def ostiary(folder, hosts):
                           text=True) as keeper:
         if keeper.stdout.readline() != "ready\n":
             raise RuntimeError("the agent did not run")
-        children = pathlib.Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children").read_text().split()
-        gate, = (int(pid) for pid in children
+        gate, = (pid for pid in children(keeper.pid)
                  if pathlib.Path(f"/proc/{pid}/cmdline").read_text().startswith("ostiary-gate"))
         yield [keeper.pid, gate]
         keeper.stdin.close()
@@ -68,22 +68,19 @@ def coredns(folder, hosts):
   }}
 }}
 """)
-    with subprocess.Popen([CoreDns.program, "-quiet", "-conf", config], stdout=subprocess.DEVNULL) as server:
+    with subprocess.Popen([COREDNS, "-quiet", "-conf", config], stdout=subprocess.DEVNULL) as server:
         await_answer(LOOPBACK)
         yield [server.pid]
         server.terminate()
 
 
 CONTENDERS = {"ostiary": ostiary, "dnsmasq": dnsmasq}
-if CoreDns.program.exists():
+if COREDNS.exists():
     CONTENDERS["CoreDNS"] = coredns
 
 
-def mebibytes(processes):
-    def proportional(pid):
-        rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-        return int(re.search(r"^Pss: +(\d+) kB", rollup, re.M)[1]) / 1024
-    return sum(map(proportional, processes))
+def mebibytes(pids):
+    return sum(map(proportional_set_size, pids)) / 1024
 
 
 def held(effort, folder, hosts) -> list[Series]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from wire import NoAddress, ask
+from support.dns_wire import NoAddress, ask
 
 RESOLVER = "192.0.2.53"
 OUTSIDE = ["ip", "netns", "exec", "outside"]

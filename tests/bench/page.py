@@ -4,12 +4,10 @@ The explanation of a figure is a file in docs/benchmarks/findings/ with the figu
 copied into the page.
 """
 
-import pathlib
+from bench import plot, table
+from support.project import ROOT
 
-import plot
-import table
-
-FINDINGS = pathlib.Path(__file__).resolve().parents[2] / "docs/benchmarks/findings"
+FINDINGS = ROOT / "docs/benchmarks/findings"
 INTRODUCTION = """# Benchmarks
 
     ./scripts/bench

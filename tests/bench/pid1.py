@@ -2,14 +2,13 @@
 orphans."""
 
 import json
-import pathlib
 import subprocess
 from collections.abc import Iterator
 
-from figures import Bound, Effort, Figure, Series
-from turns import OSTIARY, first_output, in_turn, milliseconds_to_end
+from bench.figures import Bound, Effort, Figure, Series
+from bench.programs import OSTIARY, TOOLS
+from bench.turns import first_output, in_turn, milliseconds_to_end
 
-ORPHANS = str(pathlib.Path(OSTIARY).parent / "tests/bench/orphans")
 SUPERVISORS = {"ostiary": [OSTIARY, "run", "--gate", "off", "--"],
                "tini": ["tini", "-s", "--"],
                "dumb-init": ["dumb-init"]}
@@ -43,7 +42,7 @@ def orphans(effort) -> Iterator[Figure]:
     at_once, one_by_one = ([Series(name, []) for name in SUPERVISORS] for _ in range(2))
 
     def sample(supervisor):
-        output, _ = first_output([*AS_PROCESS_1, *supervisor, ORPHANS, str(count)])
+        output, _ = first_output([*AS_PROCESS_1, *supervisor, TOOLS / "orphans", str(count)])
         return json.loads(output)
 
     for _ in range(effort.of(15, 1)):

@@ -3,7 +3,7 @@ third."""
 
 from xml.sax.saxutils import escape
 
-import table
+from bench import table
 
 WIDTH, ROW, BAR, TOP = 760, 30, 16, 40
 LETTER = 7.2

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from figures import Figure
+from bench.figures import Figure
 
 NAME = "benchmarks/figures.json"
 

@@ -6,9 +6,8 @@ import subprocess
 import tempfile
 import time
 
-from figures import Series
+from bench.figures import Series
 
-OSTIARY = os.environ["OSTIARY_BINARY"]
 PLAIN = {"PATH": os.environ["PATH"], "HOME": "/root"}
 
 
@@ -50,7 +49,7 @@ class Run:
         with self._errors:
             if status != 0:
                 self._errors.seek(0)
-                words = " ".join(self._process.args[:3])
+                words = " ".join(map(str, self._process.args[:3]))
                 raise RuntimeError(f"{words} ended with {status}: {self._errors.read().decode()[-1000:]}")
 
 

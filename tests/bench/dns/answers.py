@@ -7,11 +7,12 @@ import statistics
 import time
 from collections.abc import Iterator
 
-from dns_hosts import TOOLS, Upstream
-from dns_servers import DOMAIN, Dnsmasq, Ostiary, OstiaryThatKnows, behind_rules, peers
-from figures import Bound, Effort, Figure, Series
-from turns import turned
-from wire import ask
+from bench.dns.hosts import Upstream
+from bench.dns.servers import DOMAIN, Dnsmasq, Ostiary, OstiaryThatKnows, behind_rules, peers
+from bench.figures import Bound, Effort, Figure, Series
+from bench.programs import TOOLS
+from bench.turns import turned
+from support.dns_wire import ask
 
 CORES = sorted(os.sched_getaffinity(0))
 LOAD_CORE, SERVER_CORE = CORES[0], CORES[-1]
@@ -34,7 +35,7 @@ class Route:
 
     def load(self, milliseconds, *rate):
         time.sleep(0.1)  # lets the machine finish work that the last load delayed
-        load = [TOOLS / "dns_load", self.address, 53, NAMES, CLIENTS, milliseconds, *rate]
+        load = [TOOLS / "dns" / "dns_load", self.address, 53, NAMES, CLIENTS, milliseconds, *rate]
         result = json.loads(self.server.host.run(*load, core=LOAD_CORE))
         if result["wrong"]:
             raise RuntimeError(f"{self.name}: {result}")

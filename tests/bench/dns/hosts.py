@@ -2,11 +2,11 @@
 
 import ctypes
 import os
-import pathlib
 import socket
 import subprocess
 
-TOOLS = pathlib.Path(os.environ["OSTIARY_BINARY"]).parent / "tests/bench/dns"
+from bench.programs import TOOLS
+
 ENDS_WITH_US = ["setpriv", "--pdeathsig", "TERM"]
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -71,7 +71,7 @@ class Upstream(Host):
     def __init__(self, core=None):
         super().__init__()
         self.hosts = 0
-        self.start(TOOLS / "dns_upstream", core=core)
+        self.start(TOOLS / "dns" / "dns_upstream", core=core)
 
     def connect(self, host):
         """Connects a host, and returns the upstream's address there."""

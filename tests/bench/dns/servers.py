@@ -7,10 +7,10 @@ import shutil
 import tempfile
 import time
 
-from dns_hosts import Host
-from wire import NoAddress, ask
+from bench.dns.hosts import Host
+from bench.programs import COREDNS, OSTIARY
+from support.dns_wire import NoAddress, ask
 
-OSTIARY = pathlib.Path(os.environ["OSTIARY_BINARY"])
 DOMAIN = "bench.example"
 
 # The minimum that an egress gate needs around a resolver that puts addresses into a set: DNS of
@@ -148,7 +148,7 @@ remote-control:
 
 class CoreDns(Server):
     name = "CoreDNS"
-    program = OSTIARY.parent / "bench/coredns"
+    program = COREDNS
 
     def start(self, upstream, core):
         corefile = self.file("Corefile", f""".:{self.port} {{
@@ -176,6 +176,6 @@ def behind_rules(peer):
 def peers():
     """The peers that are installed."""
     found = [each for each in (Dnsmasq, Unbound) if shutil.which(each.program)]
-    if pathlib.Path(CoreDns.program).exists():
+    if COREDNS.exists():
         found.append(CoreDns)
     return found
