@@ -1,5 +1,5 @@
-"""The agent in a container, or another process there, driven by a test: agents/driven.py at the
-other end of a pipe."""
+"""The agent in a container, or another process there, driven by a test: tests/system/agents/driven.py
+at the other end of a pipe."""
 
 import json
 import time
@@ -15,15 +15,32 @@ TO_UPSTREAM = 8  # seconds; longer than the gate waits for its upstream
 
 
 class Agent:
+    """Most methods call the function of their name in agents/driven.py, which describes it and has
+    the defaults of `how`. With `patience` the answer may take that many seconds."""
+
     def __init__(self, session):
         self.session = session
         session.read_until("^agent ready")
 
-    def __getattr__(self, name):
-        """agent.connect(…) calls connect(…) in agents/driven.py."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda *arguments, **how: self._do(name, arguments, how)
+    # Connections ----------------------------------------------------------------------------------
+
+    def connect(self, address, port, transport="tcp", **how):
+        return self._call("connect", address, port, transport, **how)
+
+    def open_flow(self, handle, address, port, transport="tcp"):
+        return self._call("open_flow", handle, address, port, transport)
+
+    def use_flow(self, handle):
+        return self._call("use_flow", handle)
+
+    def close_flow(self, handle):
+        return self._call("close_flow", handle)
+
+    def listen(self, handle, port):
+        return self._call("listen", handle, port)
+
+    def serve_one(self, handle):
+        return self._call("serve_one", handle)
 
     # DNS questions --------------------------------------------------------------------------------
 
@@ -51,10 +68,50 @@ class Agent:
         assert found, f"{name} has no address for IPv{family}"
         return found
 
+    def ask(self, octets, server, **how):
+        return self._call("ask", octets, server, **how)
+
+    def ask_all(self, messages, server, timeout, **how):
+        return self._call("ask_all", messages, server, timeout, **how)
+
+    def ask_from_every_port(self, name, source, server, **how):
+        return self._call("ask_from_every_port", name, source, server, **how)
+
+    def flood(self, pattern, count, server, **how):
+        return self._call("flood", pattern, count, server, **how)
+
+    def flood_over_tcp(self, name, connections, count, server, **how):
+        return self._call("flood_over_tcp", name, connections, count, server, **how)
+
+    def stream(self, pieces, server, read_for, **how):
+        return self._call("stream", pieces, server, read_for, **how)
+
+    def idle(self, pieces, server, limit, **how):
+        return self._call("idle", pieces, server, limit, **how)
+
+    def hold_connections(self, server, count, **how):
+        return self._call("hold_connections", server, count, **how)
+
+    def look_up(self, name, **how):
+        return self._call("look_up", name, **how)
+
+    def look_up_and_connect(self, pairs, server, port, **how):
+        return self._call("look_up_and_connect", pairs, server, port, **how)
+
+    def look_up_and_connect_whatever_happens(self, pattern, count, server, port, pause, **how):
+        return self._call("look_up_and_connect_whatever_happens", pattern, count, server, port, pause, **how)
+
+    # Anything else --------------------------------------------------------------------------------
+
+    def python(self, source, **how):
+        return self._call("python", source, **how)
+
+    def run(self, *command, **how):
+        return self._call("run", *command, **how)
+
     # Implementation -------------------------------------------------------------------------------
 
-    def _do(self, name, arguments, how):
-        patience = how.pop("patience", PATIENCE)
+    def _call(self, name, *arguments, patience=PATIENCE, **how):
         self.session.send(json.dumps({"do": name, "with": arguments, "how": how}) + "\n")
         answer = json.loads(self._line(patience))
         assert "failure" not in answer, f"{name}: {answer['failure']}"
