@@ -12,8 +12,8 @@ import time
 from hunt.page import Page
 from support import processes
 from support.container import Container
+from support.link import network_inside
 from support.namespaces import call
-from support.network import NetworkNamespace
 
 OPERATORS_NAME = "allowed.hunt.example"
 ALLOW = ["--allow", f"{OPERATORS_NAME}:443/both", "--allow", "192.0.2.8/30:443/tcp", "--allow", "[2001:db8:98::/64]:443/tcp"]
@@ -24,7 +24,6 @@ PR_SET_PDEATHSIG = 1
 KILL_EVERY = 9  # seconds; the ninth death in a minute ends the agent
 FLUSH_EVERY = 5  # seconds; the seventeenth flush in a minute ends the agent
 IN_FLIGHT = 100_000_000  # nanoseconds
-INNER = {4: ("10.9.9.1", "10.9.9.2"), 6: ("fd09::1", "fd09::2")}
 
 
 def _enter_in_child(network):
@@ -101,19 +100,7 @@ class Round:
 
     def _start_inside(self):
         """Starts a container inside this one that sends raw packets. This one forwards them."""
-        network, self.inner = self.link.network, NetworkNamespace()
-        network.ip(f"""link add in0 type veth peer name eth0 netns {self.inner.path}
-            link set in0 up
-            address add {INNER[4][0]}/24 dev in0
-            address add {INNER[6][0]}/64 dev in0 nodad""")
-        self.inner.ip(f"""link set lo up
-            link set eth0 up
-            address add {INNER[4][1]}/24 dev eth0
-            address add {INNER[6][1]}/64 dev eth0 nodad
-            route add 0.0.0.0/0 via {INNER[4][0]}
-            route add ::/0 via {INNER[6][0]}""")
-        network.sysctl("ipv4/ip_forward", 1)
-        network.sysctl("ipv6/conf/all/forwarding", 1)
+        self.inner = network_inside(self.link.network)
         self.inside = subprocess.Popen([self.tools.agent, "run", "inside", self.container.at(PAGE), self.container.at(REQUEST), "1",
                                         str(self.seed), "-", *self.stage], stdout=subprocess.DEVNULL,
                                        preexec_fn=lambda: _enter_in_child(self.inner))

@@ -7,7 +7,7 @@ import socket
 from support import processes
 from support.agent import Agent
 from support.internet import RESOLVER
-from support.network import NetworkNamespace
+from support.link import network_inside
 from support.rootfs import AGENT
 from support.sandbox import Sandbox
 from support.waiting import eventually
@@ -83,15 +83,8 @@ class Container(Sandbox):
     def container_inside(self, family):
         """A UDP socket in a network behind this container, which forwards for it."""
         network = self.link.network
-        inner = NetworkNamespace()
+        inner = network_inside(network, [family])
         try:
-            near, far = ("10.9.9.1/24", "10.9.9.2/24") if family == 4 else ("fd09::1/64", "fd09::2/64")
-            network.ip(f"link add in0 type veth peer name eth0 netns {inner.path}\nlink set in0 up\n"
-                       f"address add {near} dev in0{' nodad' if family == 6 else ''}")
-            inner.ip(f"link set eth0 up\naddress add {far} dev eth0{' nodad' if family == 6 else ''}\n"
-                     f"route add {'0.0.0.0/0' if family == 4 else '::/0'} via {near.partition('/')[0]}")
-            network.sysctl("ipv4/ip_forward", 1)
-            network.sysctl("ipv6/conf/all/forwarding", 1)
             with inner.entered():
                 out = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
             self._inner = inner

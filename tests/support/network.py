@@ -58,3 +58,10 @@ class NetworkNamespace:
 
     def close(self):
         os.close(self.fd)
+
+
+class OwnNetwork(NetworkNamespace):
+    """The network namespace of the calling thread."""
+
+    def __init__(self):
+        self.fd = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
