@@ -78,9 +78,9 @@ def measure(effort: Effort) -> Iterator[Figure]:
                   "dig and iptables-restore": boot_of(["sh", "-c", IPTABLES_LOOP, "sh", *AGENT], hosts),
                   "dig, ipset and iptables": boot_of(["sh", "-c", IPSET_LOOP, "sh", *AGENT], hosts)}
     with tempfile.TemporaryDirectory() as folder:
-        make_network(folder)
+        outside = make_network(folder)
         for late_by, least in ((0, 30), (20, 20)):
-            with late_upstream(late_by) if late_by else upstream(folder, len(hosts)):
+            with late_upstream(outside, late_by) if late_by else upstream(outside, folder, len(hosts)):
                 ours, *theirs = in_turn(contenders, effort.of(20, 1))
             where = ("dnsmasq on the same machine" if late_by == 0 else
                      f"a stand-in that answers {late_by} ms late")

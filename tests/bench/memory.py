@@ -133,8 +133,8 @@ def measure(effort: Effort) -> Iterator[Figure]:
     many = effort.of(10_000, 300)
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        make_network(folder)
-        with upstream(folder, many):
+        outside = make_network(folder)
+        with upstream(outside, folder, many):
             yield memory("at-rest", f"Memory at rest, with {FEW} hosts", held(effort, folder, FEW), 8)
             yield memory("much-held", f"Memory with {many:,} rules and {many:,} cached names",
                          held(effort, folder, many), 20)

@@ -9,9 +9,10 @@ import sys
 import time
 
 from support.dns_wire import NoAddress, ask
+from support.link import add_veth
+from support.network import NetworkNamespace, OwnNetwork
 
 RESOLVER = "192.0.2.53"
-OUTSIDE = ["ip", "netns", "exec", "outside"]
 
 
 def host(number):
@@ -24,20 +25,15 @@ def address(number):
 
 
 def make_network(folder):
-    for command in (["mount", "-t", "tmpfs", "tmpfs", "/run"],
-                    ["ip", "link", "set", "lo", "up"],
-                    ["ip", "netns", "add", "outside"],
-                    ["ip", "link", "add", "bench", "type", "veth", "peer", "name", "far", "netns", "outside"],
-                    ["ip", "address", "add", "192.0.2.1/24", "dev", "bench"],
-                    ["ip", "link", "set", "bench", "up"],
-                    [*OUTSIDE, "ip", "link", "set", "lo", "up"],
-                    [*OUTSIDE, "ip", "address", "add", RESOLVER + "/24", "dev", "far"],
-                    [*OUTSIDE, "ip", "link", "set", "far", "up"],
-                    ["ip", "route", "add", "default", "via", RESOLVER]):
-        subprocess.run(command, check=True)
+    """Links this process's network to another one, and returns that one, for the upstream."""
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+    outside = NetworkNamespace()
+    outside.ip("link set lo up")
+    add_veth(outside, "far", [RESOLVER + "/24"], OwnNetwork(), "bench", ["192.0.2.1/24"], [RESOLVER])
     conf = pathlib.Path(folder, "resolv.conf")
     conf.write_text(f"nameserver {RESOLVER}\n")
     subprocess.run(["mount", "--bind", str(conf), "/etc/resolv.conf"], check=True)
+    return outside
 
 
 DNSMASQ = ["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--user=root", "--pid-file=",
@@ -45,8 +41,8 @@ DNSMASQ = ["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--us
 
 
 @contextlib.contextmanager
-def running(command):
-    server = subprocess.Popen([*OUTSIDE, *command], stdin=subprocess.DEVNULL)
+def running(network, command):
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=network.enter)
     try:
         yield server
     finally:
@@ -55,21 +51,20 @@ def running(command):
 
 
 @contextlib.contextmanager
-def upstream(folder, hosts):
+def upstream(network, folder, hosts):
     """An upstream without delay: dnsmasq."""
     known = pathlib.Path(folder, "hosts")
     known.write_text("".join(f"{address(number)} {host(number)}\n" for number in range(hosts)))
-    with running([*DNSMASQ, "--conf-file=/dev/null", "--listen-address=" + RESOLVER, "--local-ttl=86400",
-                  f"--addn-hosts={known}"]):
+    with running(network, [*DNSMASQ, "--conf-file=/dev/null", "--listen-address=" + RESOLVER, "--local-ttl=86400",
+                           f"--addn-hosts={known}"]):
         await_answer(RESOLVER)
         yield
 
 
 @contextlib.contextmanager
-def late_upstream(milliseconds):
-    """An upstream with this much delay. It knows the first 254 hosts."""
-    program = pathlib.Path(__file__).with_name("late_dns.py")
-    with running([sys.executable, str(program), RESOLVER, str(milliseconds)]):
+def late_upstream(network, milliseconds):
+    """An upstream with this much delay."""
+    with running(network, [sys.executable, "-B", "-m", "bench.late_dns", RESOLVER, str(milliseconds)]):
         await_answer(RESOLVER)
         yield
 

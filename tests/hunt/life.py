@@ -11,6 +11,8 @@ import socket
 import struct
 import time
 
+from support.dns_wire import question
+
 ALLOWED = {4: "198.51.100.10", 6: "2001:db8:10::10"}
 UNLISTED = {4: "203.0.113.66", 6: "2001:db8:66::66"}
 RESOLVER = {4: "198.51.100.53", 6: "2001:db8:53::53"}
@@ -64,15 +66,10 @@ def _socket(version, kind):
     return made
 
 
-def _question(name):
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-    return b"\0\7\1\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\1\0\1"
-
-
 def _ask(version, server, name):
     with _socket(version, socket.SOCK_DGRAM) as asker:
         asker.connect((server, 53))
-        asker.send(_question(name))
+        asker.send(question(name))
         return asker.recv(512)
 
 
@@ -95,7 +92,7 @@ def the_upstreams_own_address_leads_to_the_gate(version):
 def a_name_is_answered_over_tcp(version):
     with _socket(version, socket.SOCK_STREAM) as asker:
         asker.connect((UNLISTED[version], 53))
-        message = _question("allowed.hunt.example")
+        message = question("allowed.hunt.example")
         asker.sendall(struct.pack("!H", len(message)) + message)
         return len(asker.recv(512)) > 2
 

@@ -12,10 +12,9 @@ import socket
 import threading
 import time
 
-import dns.message
-
 from support import processes
 from support.container import JOURNAL, Container
+from support.dns_wire import question
 from support.limits import GATES_USER
 from support.waiting import eventually
 
@@ -198,10 +197,6 @@ class SoakContainer(Container):
     def _zombies(self):
         return [(pid, processes.field(pid, "Name")) for pid in processes.within(self.session)
                 if (processes.field(pid, "State") or "").startswith("Z")]
-
-
-def question(name):
-    return dns.message.make_query(name, "A", id=7).to_wire()
 
 
 def _is_ostiary(pid):
