@@ -23,7 +23,9 @@ class Export(NamedTuple):
 class Collector:
     """The records of one host, for all its ports."""
 
-    def __init__(self):
+    def __init__(self, on_export=lambda export: None):
+        """Calls `on_export` with each export."""
+        self._on_export = on_export
         self.exports = []
         self.refused = []  # requests that were not OTLP, or had a wrong path
 
@@ -64,4 +66,6 @@ class Collector:
         return answer
 
     def _take(self, signal, form, headers, groups):
-        self.exports.append(Export(signal, form, joined(headers), groups))
+        export = Export(signal, form, joined(headers), groups)
+        self.exports.append(export)
+        self._on_export(export)

@@ -40,7 +40,7 @@ def from_protobuf(signal, data):
 def from_json(signal, data):
     groups, scopes, items = LISTS[signal]
     return [Group(_json_attributes(group["resource"]),
-                  [_json_item(signal, item) for scope in group[scopes] for item in scope[items]])
+                  [_json_item(signal, item) for scope in group.get(scopes, []) for item in scope.get(items, [])])
             for group in json.loads(data)[groups]]
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import http.server
+import socket
 import socketserver
 import threading
 from typing import NamedTuple
@@ -49,6 +50,10 @@ class Web:
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+
+    def __init__(self, address, handler):
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
 
     def server_bind(self):
         socketserver.TCPServer.server_bind(self)  # the base class would look up its own name in DNS
