@@ -10,7 +10,6 @@ import tempfile
 import time
 
 from hunt.page import Page
-from support import processes
 from support.container import Container
 from support.link import network_inside
 from support.namespaces import call
@@ -136,10 +135,8 @@ class Round:
                 next_report = now + 5
 
     def _kill_gate(self):
-        for pid in processes.children(self.session.program):
-            uid = processes.field(pid, "Uid")
-            if uid and uid.split()[0] == "53053":
-                os.kill(pid, signal.SIGKILL)
+        for pid in self.container.gates(self.session):
+            os.kill(pid, signal.SIGKILL)
 
     def flush(self):
         """Flushes the ruleset. Packets may leave until the keeper has restored the rules."""

@@ -13,8 +13,9 @@ import threading
 import time
 
 from support import processes
-from support.container import JOURNAL, Container
+from support.container import Container
 from support.dns_wire import question
+from support.journal import JOURNAL
 from support.limits import GATES_USER
 from support.waiting import eventually
 

@@ -7,12 +7,13 @@ import socket
 from support import processes
 from support.agent import Agent
 from support.internet import RESOLVER
+from support.journal import JOURNAL, events_in
+from support.limits import GATES_USER
 from support.link import network_inside
 from support.rootfs import AGENT
 from support.sandbox import Sandbox
 from support.waiting import eventually
 
-JOURNAL = "/var/log/ostiary/audit.jsonl"
 SETS = ("allow4", "allow6")
 
 
@@ -137,23 +138,25 @@ class Container(Sandbox):
         return {address for address, _, _ in self.admitted()}
 
     def gate(self, session):
-        """The PID of the gate: the keeper's child that is neither root nor the agent."""
-        return eventually(lambda: self._gates(session), "the gate runs")[0]
+        """The PID of the gate. Waits until there is one."""
+        return eventually(lambda: self.gates(session), "the gate runs")[0]
 
-    def _gates(self, session):
+    def await_another_gate(self, session, before):
+        eventually(lambda: self.gates(session) not in ([], [before]), "another gate runs")
+
+    def gates(self, session):
+        """The PIDs of all gates. None is in the list while the keeper starts the next one."""
         return [pid for pid in processes.children(session.program)
-                if (uid := processes.field(pid, "Uid")) and int(uid.split()[0]) not in (0, AGENT)]
+                if (uid := processes.field(pid, "Uid")) and int(uid.split()[0]) == GATES_USER]
 
     def agent_of(self, session):
-        return next(pid for pid in processes.children(session.program) if pid not in self._gates(session))
+        return next(pid for pid in processes.children(session.program) if pid not in self.gates(session))
 
     def audit(self, event=None, path=JOURNAL, **fields):
         """The journal's events so far that have these fields."""
         if not self.exists(path):
             return []
-        events = [json.loads(line) for line in self.read(path).splitlines(keepends=True) if line.endswith("\n")]
-        return [each for each in events if event in (None, each["event"])
-                and all(each.get(name) == value for name, value in fields.items())]
+        return events_in(self.read(path), event, **fields)
 
     def eventually_audited(self, event, **fields):
         return eventually(lambda: self.audit(event, **fields), f"{event} {fields} is in {self.audit()}")

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from soak.fault import Fault, prove
+from support.journal import JOURNAL
 
 SOURCE = Path(__file__).with_name("stepped_clock.c")
 DIRECTORY = "/opt/clock"
@@ -54,7 +55,7 @@ class Stepped(Fault):
 
 
 def last_time(container):
-    with container.at("/var/log/ostiary/audit.jsonl").open("rb") as journal:
+    with container.at(JOURNAL).open("rb") as journal:
         journal.seek(-min(4096, os.fstat(journal.fileno()).st_size), os.SEEK_END)
         line = journal.read().split(b"\n")[-2]
     return datetime.datetime.fromisoformat(json.loads(line)["time"].replace("Z", "+00:00")).timestamp()

@@ -1,14 +1,13 @@
 """A container, as tests use it."""
 
 import contextlib
-import json
 import subprocess
 
 from support.internet import RESOLVER
+from support.journal import JOURNAL, events_in
 from support.session import Result
 from support.waiting import eventually
 
-JOURNAL = "/var/log/ostiary/audit.jsonl"
 PATIENCE = 60  # seconds; a test that passes does not wait this long
 
 
@@ -71,9 +70,7 @@ class Container:
 
     def audit(self, event=None, **fields):
         """The events of the journal so far, of all its starts, that have these fields."""
-        events = [json.loads(line) for line in self.read(JOURNAL).splitlines(keepends=True) if line.endswith("\n")]
-        return [each for each in events if event in (None, each["event"])
-                and all(each.get(name) == value for name, value in fields.items())]
+        return events_in(self.read(JOURNAL), event, **fields)
 
     def end(self):
         """Ends the container in any state."""
