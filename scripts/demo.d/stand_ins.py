@@ -14,7 +14,7 @@ from pathlib import Path
 from support.authority import Authority
 from support.collector import Collector
 from support.dns_server import DnsServer
-from support.network import OwnNetwork
+from support.network import NetworkNamespace
 from support.web import Response, Web
 
 RESOLVER, PUBLIC_RESOLVER = "198.51.100.53", "8.8.8.8"
@@ -37,7 +37,7 @@ class Internet:
         self._seen = open(stage / "seen", "a", buffering=1)
         self._lock = threading.Lock()
         self._collector = Collector(self._show_telemetry)
-        network, tls = OwnNetwork(), Authority(stage, CERTIFIED).server()
+        network, tls = NetworkNamespace.of_this_thread(), Authority(stage, CERTIFIED).server()
         Web(network, COLLECTOR, 4318, self._recorded(COLLECTOR, 4318, self._collector.over_http()), tls)
         for address in (PACKAGES, PACKAGES_IPV6, API, COLLECTOR, UNLISTED, UNLISTED_IPV6, PRIVATE):
             Web(network, address, 443, self._recorded(address, 443, _welcome), tls)

@@ -10,7 +10,7 @@ import time
 
 from support.dns_wire import NoAddress, ask
 from support.link import add_veth
-from support.network import NetworkNamespace, OwnNetwork
+from support.network import NetworkNamespace
 
 RESOLVER = "192.0.2.53"
 
@@ -29,7 +29,7 @@ def make_network(folder):
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
     outside = NetworkNamespace()
     outside.ip("link set lo up")
-    add_veth(outside, "far", [RESOLVER + "/24"], OwnNetwork(), "bench", ["192.0.2.1/24"], [RESOLVER])
+    add_veth(outside, "far", [RESOLVER + "/24"], NetworkNamespace.of_this_thread(), "bench", ["192.0.2.1/24"], [RESOLVER])
     conf = pathlib.Path(folder, "resolv.conf")
     conf.write_text(f"nameserver {RESOLVER}\n")
     subprocess.run(["mount", "--bind", str(conf), "/etc/resolv.conf"], check=True)

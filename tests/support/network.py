@@ -21,6 +21,13 @@ class NetworkNamespace:
             call("setns", own, CLONE_NEWNET)
             os.close(own)
 
+    @classmethod
+    def of_this_thread(cls):
+        """The namespace that the calling thread is in."""
+        network = cls.__new__(cls)
+        network.fd = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
+        return network
+
     @property
     def path(self):
         """A path by which other programs find it."""
@@ -58,10 +65,3 @@ class NetworkNamespace:
 
     def close(self):
         os.close(self.fd)
-
-
-class OwnNetwork(NetworkNamespace):
-    """The network namespace of the calling thread."""
-
-    def __init__(self):
-        self.fd = os.open(OWN, os.O_RDONLY | os.O_CLOEXEC)
