@@ -14,7 +14,7 @@ case "${1:-}" in
     if [ -n "${options_of:-}" ]; then
       echo
       # shellcheck disable=SC2086
-      PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$root_folder/tests/system" /usr/bin/python3 $options_of --help
+      PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$root_folder/tests" /usr/bin/python3 $options_of --help
     fi
     exit 0
     ;;

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from engine.outcomes import boot_of, outcomes_in, connection_attempts
+from support.podman.outcomes import boot_of, outcomes_in, connection_attempts
 from support.behaviours import addresses
 from support.internet import ALLOWED, UNLISTED
 from support.outcomes import AT_ONCE

@@ -1,7 +1,7 @@
 """On podman's own network: a bridge that containers share, with address translation to the
 outside."""
 
-from engine.outcomes import boot_of, outcomes_in, connection_attempts
+from support.podman.outcomes import boot_of, outcomes_in, connection_attempts
 from support.behaviours import addresses
 from support.internet import ALLOWED, RESOLVER, UNLISTED
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import musl
-from engine.outcomes import boot_of, outcomes_in, connection_attempts
+from support.podman import musl
+from support.podman.outcomes import boot_of, outcomes_in, connection_attempts
 from support.behaviours import addresses
 from support.internet import ALLOWED, UNLISTED
 from support.processes import children

@@ -2,8 +2,8 @@
 
 import pytest
 
-from internet import api
-from internet.internet import ADDRESS, UNLISTED
+from support.claude import api
+from support.claude.internet import ADDRESS, UNLISTED
 from support.capabilities import names_of
 from test_claude_telemetry import TOKEN, TRIO
 

@@ -5,9 +5,9 @@ The policy allows the other collector, so that only Claude Code's managed settin
 
 import pytest
 
-from internet import api
-from internet.claude import USER
-from internet.internet import API, OTHER
+from support.claude import api
+from support.claude.claude import USER
+from support.claude.internet import API, OTHER
 from test_claude_telemetry import BASIC, TRIO
 
 OTLP = "OTEL_EXPORTER_OTLP"

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from internet import api
-from internet.internet import COLLECTOR
+from support.claude import api
+from support.claude.internet import COLLECTOR
 from support.waiting import PATIENCE
 from test_claude_telemetry import PROMPT, TRIO
 

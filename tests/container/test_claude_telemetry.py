@@ -5,8 +5,8 @@ import base64
 
 import pytest
 
-from internet import api
-from internet.internet import COLLECTOR, GATEWAY
+from support.claude import api
+from support.claude.internet import COLLECTOR, GATEWAY
 
 PROMPT = "sing to the blue whales"
 ANSWER = "they liked it"

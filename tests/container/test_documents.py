@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from engine.images import NAMES
+from support.podman.images import NAMES
 from support.project import ROOT
 
 README, CONTAINER = ROOT / "README.md", ROOT / "docs" / "container.md"

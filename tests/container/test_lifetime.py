@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from engine.outcomes import boot_of, outcomes_in, connection_attempts
+from support.podman.outcomes import boot_of, outcomes_in, connection_attempts
 from support.behaviours import addresses
 from support.internet import ALLOWED, ANOTHER, UNLISTED
 

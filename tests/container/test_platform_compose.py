@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from engine.outcomes import boot_of, outcomes_in, connection_attempts
-from engine.platforms import CONTAINER, agent_image, compose
+from support.podman.outcomes import boot_of, outcomes_in, connection_attempts
+from support.podman.platforms import CONTAINER, agent_image, compose
 from support.behaviours import addresses
 from support.docker_resolver import DockerResolver
 from support.internet import ALLOWED, ANOTHER, RESOLVER, UNLISTED

@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from engine.outcomes import outcomes_in, connection_attempts
-from engine.platforms import CONTAINER
+from support.podman.outcomes import outcomes_in, connection_attempts
+from support.podman.platforms import CONTAINER
 from support.behaviours import addresses
 from support.internet import ALLOWED, UNLISTED
 from support.waiting import eventually

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from engine.outcomes import outcomes_in, connection_attempts
-from engine.platforms import CONTAINER, Pod, agent_image
+from support.podman.outcomes import outcomes_in, connection_attempts
+from support.podman.platforms import CONTAINER, Pod, agent_image
 from support.behaviours import addresses
 from support.internet import ALLOWED, ANOTHER, RESOLVER, UNLISTED
 from support.outcomes import TRIED_AGAIN

@@ -30,7 +30,8 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.project import ROOT
+
 VERDICTS = Path(os.environ.get("OSTIARY_DNS_VERDICTS", ROOT / "build" / "tests" / "fuzz" / "dns_verdicts"))
 SEED = 20
 MESSAGES = 50000  # about 10 seconds, mostly in dnspython

@@ -1,6 +1,6 @@
 // hunt/shared.h: the page of memory that the three processes of a hunt share: the agent, the
 // outside, and the operator.
-// All three map the same file. The operator is written in Python (tests/system/hunt/page.py) and
+// All three map the same file. The operator is written in Python (tests/hunt/page.py) and
 // uses the same offsets.
 #pragma once
 

@@ -8,20 +8,16 @@ from xml.etree import ElementTree
 
 import pytest
 
+from bench import page, record
 from support.project import ROOT
-
-TOOLS = ROOT / "scripts/bench.d"
-sys.path.insert(0, str(TOOLS))
-
-import page  # noqa: E402
-import record  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("benchmarks")
-    done = subprocess.run([sys.executable, TOOLS / "run.py", "--small", "--into", folder], env=os.environ,
-                          capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, "-m", "bench", "--small", "--into", folder],
+                          env=os.environ | {"PYTHONPATH": str(ROOT / "tests")}, capture_output=True, text=True, timeout=300,
+                          check=False)
     assert done.returncode == 0, done.stderr
     return folder
 

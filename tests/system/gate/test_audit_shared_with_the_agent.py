@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from support.agent import GATE
 
 SHARED = "shared with the agent"
 

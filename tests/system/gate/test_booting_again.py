@@ -8,7 +8,6 @@ import pytest
 from support.behaviours import addresses, host
 from support.internet import ALLOWED, RESOLVER, UNLISTED
 from support.outcomes import assert_refused
-from support.waiting import eventually
 
 FLAGS = ["--allow", "allowed.example", "--allow", "10.1.2.0/24:5432", "--allow", "[2001:db8:77::/48]:5432"]
 

@@ -1,7 +1,5 @@
 """Packets may go to the addresses of allowed names, at their ports and protocol, and nowhere else."""
 
-import socket
-
 import pytest
 
 from support.behaviours import host

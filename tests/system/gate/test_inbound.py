@@ -2,7 +2,6 @@
 cannot begin a flow from its port."""
 
 import json
-import socket
 
 import pytest
 
@@ -17,7 +16,6 @@ NO_TRACKING = """table inet untracked {{
     chain in {{ type filter hook prerouting priority raw; tcp dport {{ {ports} }} notrack; }}
 }}
 """
-
 
 @pytest.fixture(scope="module")
 def container(shared_container, who):

@@ -9,7 +9,6 @@ from support.agent import code
 from support.behaviours import addresses
 from support.internet import ALLOWED, METADATA
 from support.outcomes import assert_refused
-from support.waiting import eventually
 
 NEIGHBOUR = {4: "10.77.0.3", 6: "fd77::3"}
 COLLECTOR = "collector.corp.example"
@@ -38,7 +37,7 @@ def gate(request, container, agent):
     if request.param == "next gate":
         before = container.gate(agent.session)
         os.kill(before, signal.SIGKILL)
-        eventually(lambda: container._gates(agent.session) not in ([], [before]), "another gate runs")
+        container.await_another_gate(agent.session, before)
 
 
 def kind(family):

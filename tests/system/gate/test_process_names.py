@@ -3,8 +3,6 @@
 import os
 import signal
 
-from support.waiting import eventually
-
 
 def comm(pid):
     return open(f"/proc/{pid}/comm").read().strip()
@@ -26,7 +24,7 @@ def test_a_restarted_gate_has_its_name(new_container, who):
     agent = container.start_agent(who=who)
     before = container.gate(agent.session)
     os.kill(before, signal.SIGKILL)
-    eventually(lambda: container._gates(agent.session) not in ([], [before]), "another gate runs")
+    container.await_another_gate(agent.session, before)
     gate = container.gate(agent.session)
     assert comm(gate) == "ostiary-gate" and arguments(gate) == [b"ostiary-gate"]
     assert arguments(agent.session.program)[1] == b"run"

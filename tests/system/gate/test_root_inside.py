@@ -1,8 +1,6 @@
 """Attacks of the agent on the gate itself. The agent is an ordinary user or root."""
 
-
 import re
-import socket
 
 import pytest
 

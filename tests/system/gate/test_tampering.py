@@ -8,7 +8,6 @@ import time
 import dns.message
 import pytest
 
-from support.agent import GATE
 from support.behaviours import host
 from support.internet import ALLOWED, UNLISTED
 from support.outcomes import assert_refused

@@ -15,9 +15,9 @@ from support.agent import GATE
 from support.audit_document import documented, problem_with
 from support.behaviours import addresses, host
 from support.internet import ALLOWED, ANOTHER, UNLISTED
+from support.journal import JOURNAL
 from support.waiting import eventually
 
-JOURNAL = "/var/log/ostiary/audit.jsonl"
 UIDS = {"agent": 1000, "root": 0}
 
 MULTICAST_REPORT = 143  # ICMPv6
@@ -175,7 +175,7 @@ def test_lines_are_ascii_for_any_name(container, agent):
         agent.ask(octets.hex(), GATE[4])
     reported = lambda: [event for event in container.audit("deny") if "evil" in event.get("name", "")]
     eventually(lambda: len(reported()) >= len(labels), "all are reported")
-    raw = container.at("/var/log/ostiary/audit.jsonl").read_bytes()
+    raw = container.at(JOURNAL).read_bytes()
     assert all(octet == 10 or 32 <= octet < 127 for octet in raw)
     assert all(json.loads(line) for line in raw.splitlines())
 
@@ -208,7 +208,7 @@ for _ in range(3000):
 # Destinations -------------------------------------------------------------------------------------
 
 def test_only_root_can_read_the_journal(container, agent):
-    status = container.at("/var/log/ostiary/audit.jsonl").stat()
+    status = container.at(JOURNAL).stat()
     assert status.st_uid == 0 and status.st_mode & 0o7777 == 0o640
 
 
@@ -258,7 +258,7 @@ def test_a_symlink_instead_of_the_journal_is_not_followed(new_container):
     container = new_container()
     container.write("/etc/precious", "precious\n")
     container.mkdir("/var/log/ostiary")
-    container.symlink("/var/log/ostiary/audit.jsonl", "/etc/precious")
+    container.symlink(JOURNAL, "/etc/precious")
     container.boot("true")
     assert container.read("/etc/precious") == "precious\n"
 
@@ -343,11 +343,11 @@ def test_a_pipe_without_a_reader_does_not_stop_the_gate(new_container, who):
 def test_a_journal_that_was_deleted_or_truncated_does_not_stop_the_gate(new_container, who):
     container = new_container()
     agent = container.start_agent("--allow", "allowed.example", who=who)
-    os.truncate(container.at("/var/log/ostiary/audit.jsonl"), 0)
+    os.truncate(container.at(JOURNAL), 0)
     agent.asks("after.unlisted.example")
     container.eventually_audited("deny", name="after.unlisted.example")
-    assert container.at("/var/log/ostiary/audit.jsonl").read_bytes()[:1] == b"{"
-    container.at("/var/log/ostiary/audit.jsonl").unlink()
+    assert container.at(JOURNAL).read_bytes()[:1] == b"{"
+    container.at(JOURNAL).unlink()
     assert agent.asks_for("allowed.example") == [ALLOWED[4]]
 
 

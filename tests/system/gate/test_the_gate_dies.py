@@ -44,7 +44,7 @@ def kill(container, agent, number=signal.SIGKILL):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_the_gate_restarts(internet, container, agent, number):
     before = kill(container, agent, number)
-    eventually(lambda: container._gates(agent.session) not in ([], [before]), "another gate runs")
+    container.await_another_gate(agent.session, before)
     assert agent.asks_for("new.later.example") == [ALLOWED[4]]
     container.eventually_audited("gate_died", signal=int(number)) if number == signal.SIGKILL else \
         container.eventually_audited("gate_died")
@@ -98,7 +98,7 @@ def test_an_answered_address_can_be_reached_whenever_the_gate_is_killed(internet
     for moment in (0.013, 0.05, 0.11, 0.17, 0.23):
         time.sleep(moment)
         kill(container, agent)
-        eventually(lambda: container._gates(session), "the gate is back")
+        eventually(lambda: container.gates(session), "the gate is back")
     result = json.loads(agent._line(30))["value"]
     assert result["broken"] == [] and result["made"] == 300
     stray_packets = internet.stray_packets(*[(f"198.51.100.{n}", 443) for n in range(1, 251)])
@@ -114,7 +114,7 @@ def test_a_gate_that_dies_while_it_starts_is_restarted(container, agent):
     while not (beginning := seen()) and time.monotonic() < end:
         pass
     os.kill(beginning[0], signal.SIGKILL)
-    eventually(lambda: container._gates(agent.session) not in ([], [before], beginning), "another gate runs")
+    eventually(lambda: container.gates(agent.session) not in ([], [before], beginning), "another gate runs")
     assert agent.asks_for("allowed.example") == [ALLOWED[4]]
     assert agent.session.running()
     assert len(container.audit("gate_died")) == 2
@@ -137,7 +137,7 @@ def test_the_gate_restarts_if_the_keepers_output_is_not_read(container, agent):
 def test_too_many_deaths_end_the_agent(container, agent):
     end = time.monotonic() + 20
     while agent.session.running() and time.monotonic() < end:
-        for gate in container._gates(agent.session):
+        for gate in container.gates(agent.session):
             try:
                 os.kill(gate, signal.SIGKILL)
             except ProcessLookupError:
@@ -179,7 +179,7 @@ def test_a_root_agent_with_the_gates_uid_opens_nothing(internet, container, agen
 
 def test_the_next_gate_is_as_confined_as_the_first(container, agent):
     before = kill(container, agent)
-    eventually(lambda: container._gates(agent.session) not in ([], [before]), "another gate runs")
+    container.await_another_gate(agent.session, before)
     assert agent.asks_for("allowed.example")
     gate = container.gate(agent.session)
     assert names_of(processes.field(gate, "CapEff")) == names_of(processes.field(gate, "CapPrm")) == {"NET_ADMIN"}
@@ -207,6 +207,6 @@ value = glob.glob("/usr/lib/*/libcrypt.so.1")[0]
 open("/etc/ld.so.preload", "w").write(value)""")["answer"]
     assert "libcrypt" in agent.run("cat", "/proc/self/maps")["out"], planted
     before = kill(container, agent)
-    eventually(lambda: container._gates(agent.session) not in ([], [before]), "another gate runs")
+    container.await_another_gate(agent.session, before)
     assert agent.asks_for("allowed.example")
     assert "libcrypt" not in open(f"/proc/{container.gate(agent.session)}/maps").read()

@@ -6,7 +6,6 @@ import signal
 from support.agent import GATE
 from support.behaviours import host
 from support.internet import ALLOWED
-from support.waiting import eventually
 
 A_MINUTE = 600
 DEATHS = 8  # the ninth within a minute ends the agent
@@ -24,7 +23,7 @@ def test_killing_the_gate_does_not_renew_the_budget(internet, new_container, who
         agent.flood(f"d{death}n%d.tunnel.example", 700, GATE[4], patience=30)
         gate = container.gate(agent.session)
         os.kill(gate, signal.SIGKILL)
-        eventually(lambda: container._gates(agent.session) not in ([], [gate]), "another gate runs")
+        container.await_another_gate(agent.session, gate)
     agent.flood("last%d.tunnel.example", 700, GATE[4], patience=30)
     assert len(names_sent(internet)) == A_MINUTE
     assert agent.session.running()

@@ -25,7 +25,7 @@ inline nft::AddressRule service_of(const inet::IpAddress& network, uint8_t prefi
 }
 
 // Allowed networks and inbound clients are the same as ALLOW and INBOUND in
-// tests/system/hunt/round.py.
+// tests/hunt/round.py.
 inline nft::Ruleset rules_of_both_scopes() {
   using inet::IpAddress;
   nft::Ruleset ruleset{

@@ -1,0 +1,68 @@
+"""Runs the measurements, prints them, and writes docs/benchmarks.md with its plots and figures.
+See scripts/bench."""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+from bench import machine, page, record, table
+from bench.figures import Figure
+from bench.measure import MODULES
+from bench.programs import OSTIARY
+from support.project import ROOT
+
+DOCS = ROOT / "docs"
+
+
+def measured(module, effort):
+    """The figures of a module, one by one. Raises an exception if one could not be measured."""
+    as_root = [] if os.geteuid() == 0 else ["sudo"]
+    command = [*as_root, "env", f"PYTHONPATH={ROOT / 'tests'}", f"OSTIARY_BINARY={OSTIARY}",
+               "unshare", "-mn", "--propagation", "private", "--kill-child", "-f",
+               sys.executable, "-B", "-m", "bench.measure", module, effort]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            yield Figure.from_json(json.loads(line))
+    if process.returncode != 0:
+        raise RuntimeError(f"{module} could not be measured")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="bench")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=", ".join(MODULES))
+    parser.add_argument("--small", action="store_true", help="only whether everything can be measured")
+    parser.add_argument("--into", type=pathlib.Path, metavar="FOLDER",
+                        help="write the page there; else a whole run writes it to docs/")
+    parser.add_argument("--page", action="store_true", help="measure nothing: make the page anew from its figures")
+    given = parser.parse_args()
+    if unknown := set(given.modules) - set(MODULES):
+        parser.error(f"no such measurement: {', '.join(unknown)}; there are {', '.join(MODULES)}")
+    return given
+
+
+def main():
+    given = arguments()
+    into = given.into or (None if given.small or given.modules else DOCS)
+    if given.page:
+        page.write(record.read(into or DOCS), into or DOCS)
+        return 0
+    figures, failures = [], []
+    for module in given.modules or MODULES:
+        try:
+            for figure in measured(module, "small" if given.small else "whole"):
+                figures.append(figure)
+                print(table.of(figure), flush=True)
+        except RuntimeError as error:
+            failures.append(error)
+            print(error, file=sys.stderr, flush=True)
+    print(table.bounds(figures))
+    if into and not failures:
+        record.write(record.Record(machine.facts(), figures), into)
+        page.write(record.read(into), into)
+    return 1 if failures else 0
+
+
+sys.exit(main())

@@ -1,0 +1,39 @@
+"""The environment of a measurement: kernel, processor, and the versions of the peers. Nothing
+that identifies the machine."""
+
+import datetime
+import os
+import pathlib
+import platform
+import re
+import subprocess
+
+from bench.programs import COREDNS
+
+PEERS = ["tini", "dumb-init", "dnsmasq-base", "unbound", "bind9-dnsutils", "iptables", "ipset", "libnftables1",
+         "libmnl0"]
+
+
+def facts():
+    processor = re.search(r"^model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
+    system = platform.freedesktop_os_release()
+    return {"date": datetime.date.today().isoformat(),
+            "kernel": "Linux " + re.match(r"[\d.]+", platform.release())[0],
+            "processor": processor[1] if processor else platform.machine(),
+            "cores": str(os.cpu_count()),
+            "system": f"{system['NAME']} {system['VERSION_ID']}",
+            **{name: version for name in PEERS if (version := installed(name))},
+            **coredns()}
+
+
+def installed(package):
+    query = ["dpkg-query", "-W", "-f", "${Version}", package]
+    return subprocess.run(query, capture_output=True, text=True, check=False).stdout
+
+
+def coredns():
+    """The CoreDNS that scripts/bench built, if it could."""
+    if not COREDNS.exists():
+        return {}
+    told = subprocess.run([COREDNS, "-version"], capture_output=True, text=True, check=True).stdout
+    return {"CoreDNS": told.split()[0].removeprefix("CoreDNS-")}

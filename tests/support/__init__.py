@@ -1,0 +1,1 @@
+"""What tests, hunt, soak, benchmarks and demo share: docs/testing.md"""
