@@ -17,15 +17,17 @@ struct Entry {
 
 // The first match counts, so a single address comes before the network that contains it. The last
 // entries make every other IPv4 address public and every other IPv6 address reserved.
-constexpr std::array<Entry, 48> entries{{
+constexpr std::array<Entry, 51> entries{{
     // In this order: AWS, Azure, Google, OpenStack and most others; ECS tasks; EKS pods; Amazon's
-    // time service; Amazon's DNS service; Alibaba; Oracle; Azure's wire server.
+    // time service; Amazon's DNS service; Tencent; Alibaba; Volcengine; Oracle; Azure's wire server.
     {"169.254.169.254", AddressClass::metadata},
     {"169.254.170.2", AddressClass::metadata},
     {"169.254.170.23", AddressClass::metadata},
     {"169.254.169.123", AddressClass::metadata},
     {"169.254.169.253", AddressClass::metadata},
+    {"169.254.0.23", AddressClass::metadata},
     {"100.100.100.200", AddressClass::metadata},
+    {"100.96.0.96", AddressClass::metadata},
     {"192.0.0.192", AddressClass::metadata},
     {"168.63.129.16", AddressClass::metadata},
     {"0.0.0.0/8", AddressClass::unspecified},
@@ -43,8 +45,9 @@ constexpr std::array<Entry, 48> entries{{
     {"240.0.0.0/4", AddressClass::reserved},
     {"0.0.0.0/0", AddressClass::public_internet},
 
-    // In this order: AWS instances, EKS pods, Amazon's time service, Amazon's DNS service, Google,
-    // Scaleway, Oracle, OpenStack.
+    // In this order: Linode, AWS instances, EKS pods, Amazon's time service, Amazon's DNS service,
+    // Google, Scaleway, Oracle, OpenStack.
+    {"fd00:a9fe:a9fe::1", AddressClass::metadata},
     {"fd00:ec2::254", AddressClass::metadata},
     {"fd00:ec2::23", AddressClass::metadata},
     {"fd00:ec2::123", AddressClass::metadata},

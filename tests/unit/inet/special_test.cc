@@ -30,9 +30,10 @@ TEST_SUITE("inet/special") {
   }
 
   TEST_CASE("knows metadata services, however they are written") {
-    all_are(AddressClass::metadata, {"169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::169.254.169.254",
-                                     "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254",
-                                     "192.0.0.192", "169.254.170.2", "fe80::a9fe:a9fe"});
+    all_are(AddressClass::metadata,
+            {"169.254.169.254", "::ffff:169.254.169.254", "64:ff9b::169.254.169.254", "100.100.100.200",
+             "168.63.129.16", "169.254.0.23", "100.96.0.96", "fd00:a9fe:a9fe::1", "fd00:ec2::254",
+             "fd20:ce::254", "192.0.0.192", "169.254.170.2", "fe80::a9fe:a9fe"});
   }
 
   TEST_CASE("knows private and local networks to their edges") {
