@@ -1,6 +1,7 @@
 #include "ostiary/claude/prepare.h"
 
 #include <array>
+#include <chrono>
 #include <memory>
 
 #include <fcntl.h>
@@ -20,6 +21,7 @@ namespace ostiary::claude {
 namespace {
 
 constexpr size_t max_claude_json = 32U << 20U;
+constexpr std::chrono::seconds time_limit{30};  // the files may be on a slow network
 constexpr mode_t directory_mode = 0755;
 constexpr mode_t file_mode = 0600;
 
@@ -108,14 +110,14 @@ Result<> answer_work(const void* context) {
 
 Result<> make_workdir(const confine::Identity& identity, const std::string& workdir) {
   if (is_directory(workdir)) return {};
-  if (keeper::run_confined(identity, make_as_agent, &workdir)) return {};
+  if (keeper::run_confined(identity, time_limit, make_as_agent, &workdir)) return {};
   return make_as_root(identity, workdir);
 }
 
 Result<> write_first_answers(const confine::Identity& identity, const FirstAnswers& answers) {
   const std::string path = identity.home + "/.claude.json";
   const AnswerRequest request{path, answers};
-  auto done = keeper::run_confined(identity, answer_work, &request);
+  auto done = keeper::run_confined(identity, time_limit, answer_work, &request);
   if (!done) return std::unexpected(std::move(done).error().within(path));
   return {};
 }

@@ -101,14 +101,6 @@ Result<std::optional<std::string>> parse_report(std::string_view octets) {
   return text;
 }
 
-// Returns when the pipe is closed, with the failure that the child has reported.
-Result<> read_failure(const UniqueFd& pipe) {
-  const auto octets = TRY(read_until(pipe, {}));
-  if (octets->empty()) return {};
-  if (TRY(parse_report(*octets))) return {};
-  return fail(Exit::unavailable, "malformed report from a confined helper");
-}
-
 // The kernel kills this child when the keeper ends. A keeper that has ended before this call is an
 // error. A change of the user resets the setting, so call this after the change.
 Result<> end_with(pid_t keeper) {
@@ -137,6 +129,25 @@ int wait_for(pid_t pid) {
   return status;
 }
 
+// What the child writes until it closes the pipe. Another process of the child's user can stop the
+// child: it is killed after the time limit.
+Result<std::string> await_report(const UniqueFd& pipe, pid_t pid, milliseconds time_limit) {
+  auto octets = read_until(pipe, steady_clock::now() + time_limit);
+  if (octets && *octets) return **std::move(octets);
+  // Without CAP_KILL the keeper cannot kill another user's process. Then it must not wait: the
+  // process may never end.
+  if (::kill(pid, SIGKILL) == 0) wait_for(pid);
+  if (!octets) return std::unexpected(std::move(octets).error());
+  return fail(Exit::unavailable,
+              "a confined helper did not end within " + std::to_string(time_limit.count()) + " ms");
+}
+
+// The failure that the child has reported, if there is one.
+Result<> failure_in(std::string_view report) {
+  if (report.empty() || TRY(parse_report(report))) return {};
+  return fail(Exit::unavailable, "malformed report from a confined helper");
+}
+
 Result<> become_and_exec(pid_t keeper, const confine::Identity& identity, const confine::Command& command,
                          const Terminal& terminal) {
   const bool in_the_foreground = terminal.is_ours();
@@ -155,15 +166,16 @@ Result<pid_t> spawn(const confine::Identity& identity, const confine::Command& c
   const pid_t pid = TRY(fork_child(
       pipe.write, [&](pid_t keeper) { return become_and_exec(keeper, identity, command, terminal); }));
   pipe.write.reset();
-  Result<> started = read_failure(pipe.read);
+  const auto report = await_report(pipe.read, pid, limits::to_start);
+  Result<> started = report ? failure_in(*report) : std::unexpected(report.error());
   if (started) return pid;
-  wait_for(pid);
+  if (report) wait_for(pid);
   if (terminal.belongs_to(pid)) terminal.give_to(::getpgrp());
   return std::unexpected(std::move(started).error());
 }
 
-Result<> run_confined(const confine::Identity& identity, Result<> (*work)(const void* context),
-                      const void* context) {
+Result<> run_confined(const confine::Identity& identity, milliseconds time_limit,
+                      Result<> (*work)(const void* context), const void* context) {
   Pipe pipe = TRY(make_pipe());
   const pid_t pid = TRY(fork_child(pipe.write, [&](pid_t keeper) -> Result<> {
     TRY(confine::confine(identity));
@@ -171,8 +183,9 @@ Result<> run_confined(const confine::Identity& identity, Result<> (*work)(const 
     return work(context);
   }));
   pipe.write.reset();
-  Result<> done = read_failure(pipe.read);
+  const std::string report = TRY(await_report(pipe.read, pid, time_limit));
   const int status = wait_for(pid);
+  Result<> done = failure_in(report);
   if (done && status != 0)
     return fail(Exit::unavailable, "a confined helper ended with wait status " + std::to_string(status));
   return done;
@@ -180,7 +193,6 @@ Result<> run_confined(const confine::Identity& identity, Result<> (*work)(const 
 
 Result<std::string> ask_confined(const confine::Identity& identity, milliseconds time_limit,
                                  Result<std::string> (*work)(const void* context), const void* context) {
-  const auto deadline = steady_clock::now() + time_limit;
   Pipe pipe = TRY(make_pipe());
   const pid_t pid = TRY(fork_child(pipe.write, [&](pid_t keeper) -> Result<> {
     TRY(confine::confine(identity));
@@ -188,17 +200,9 @@ Result<std::string> ask_confined(const confine::Identity& identity, milliseconds
     return reply(pipe.write, TRY(work(context)));
   }));
   pipe.write.reset();
-  const auto octets = read_until(pipe.read, deadline);
-  if (!octets || !*octets) {
-    // Without CAP_KILL the keeper cannot kill another user's process. Then it must not wait: the
-    // process may never end.
-    if (::kill(pid, SIGKILL) == 0) wait_for(pid);
-    if (!octets) return std::unexpected(octets.error());
-    return fail(Exit::unavailable,
-                "a confined helper did not end within " + std::to_string(time_limit.count()) + " ms");
-  }
+  const std::string report = TRY(await_report(pipe.read, pid, time_limit));
   const int status = wait_for(pid);
-  auto reply = TRY(parse_report(**octets));
+  auto reply = TRY(parse_report(report));
   if (!reply || status != 0)
     return fail(Exit::unavailable, "a confined helper ended with wait status " + std::to_string(status));
   return *std::move(reply);

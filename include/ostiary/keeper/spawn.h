@@ -15,22 +15,23 @@
 
 namespace ostiary::keeper {
 
-// Starts a program in a process group of its own. The program runs when this returns.
+// Starts a program in a process group of its own. The program runs when this returns. A child that
+// has not executed it within limits::to_start is killed, which is an error.
 Result<pid_t> spawn(const confine::Identity& identity, const confine::Command& command,
                     const Terminal& terminal);
 
 // Runs a function in a confined child, for work on the agent's files. Returns the result of the
-// function.
-Result<> run_confined(const confine::Identity& identity, Result<> (*work)(const void* context),
-                      const void* context);
+// function. A child that has not ended within the time limit is killed, which is an error.
+Result<> run_confined(const confine::Identity& identity, std::chrono::milliseconds time_limit,
+                      Result<> (*work)(const void* context), const void* context);
 
-// As run_confined(), for a function that returns text of at most limits::reply octets. A child that
-// has not ended within the time limit is killed, which is an error.
+// As run_confined(), for a function that returns text of at most limits::reply octets.
 Result<std::string> ask_confined(const confine::Identity& identity, std::chrono::milliseconds time_limit,
                                  Result<std::string> (*work)(const void* context), const void* context);
 
 namespace limits {
 inline constexpr size_t reply = 65536;
+inline constexpr std::chrono::seconds to_start{10};
 }  // namespace limits
 
 }  // namespace ostiary::keeper

@@ -74,7 +74,7 @@ TEST_SUITE("keeper/spawn") {
           }) == "");
     CHECK(said_by_orphan_of([] {
             (void)run_confined(
-                nobody,
+                nobody, 5s,
                 [](const void*) -> Result<> {
                   (void)!::write(STDOUT_FILENO, "alive", 5);
                   return {};
@@ -133,5 +133,18 @@ TEST_SUITE("keeper/spawn") {
     CHECK(hung.error().exit == Exit::unavailable);
     CHECK(hung.error().message.contains("100 ms"));
     CHECK(std::chrono::steady_clock::now() - start < 2s);
+  }
+
+  TEST_CASE("a child that is stopped is killed at its time limit") {
+    if (!can_confine()) return;
+    const auto stopped = run_confined(
+        nobody, 30ms,
+        [](const void*) -> Result<> {
+          ::raise(SIGSTOP);
+          return {};
+        },
+        nullptr);
+    REQUIRE_FALSE(stopped);
+    CHECK(stopped.error().message.contains("30 ms"));
   }
 }
