@@ -25,6 +25,19 @@ namespace limits {
 constexpr milliseconds to_begin = 5s;
 }  // namespace limits
 
+const char* text(nft::Change::Kind change) {
+  switch (change) {
+    case nft::Change::Kind::table_gone:
+      return "the table was deleted";
+    case nft::Change::Kind::missed:
+      return "too many changes at once: the kernel did not report all";
+    case nft::Change::Kind::changed:
+    case nft::Change::Kind::joined:
+      break;
+  }
+  return "the table was changed";
+}
+
 enum class Readable : uint8_t { neither, first, second };
 
 // Which of them becomes readable; the second where both do.
@@ -268,13 +281,13 @@ void GateSupervisor::on_restart(size_t deaths) {
 
 Result<> GateSupervisor::report(const RulesGuard::Repair& repair) {
   using Response = audit::Tampering::Response;
-  const std::string what =
-      repair.change.kind == nft::Change::Kind::table_gone ? "the table was deleted" : "the table was changed";
+  const std::string what = text(repair.change.kind);
   tell(audit::Tampering{.what = what,
                         .process = repair.change.process,
                         .program = repair.change.program,
                         .response = repair.outcome ? Response::repaired : Response::agent_ended});
-  log::warn("another process changed the rules (" + what + ", by " + repair.change.program +
+  const std::string by = repair.change.program.empty() ? "" : ", by " + repair.change.program;
+  log::warn("another process changed the rules (" + what + by +
             "): " + (repair.outcome ? "put right" : "ending the agent"));
   return repair.outcome;
 }

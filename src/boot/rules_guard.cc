@@ -68,25 +68,23 @@ Result<std::vector<RulesGuard::Repair>> RulesGuard::look(Time now, const std::fu
       table_.remember_joined();
       continue;
     }
-    // Missed changes are most often the gate's own: keep its admissions, and report no tampering.
-    if (change.kind == nft::Change::Kind::missed && table_.apply(ruleset_, nft::Existing::keep_admissions))
-      continue;
-    repairs.push_back({.change = change, .outcome = put_back(now, restore)});
+    repairs.push_back({.change = change, .outcome = put_back(restore)});
+    // The lost notifications may have been about other tables, so they do not count.
+    if (change.kind != nft::Change::Kind::missed) repairs_.note(now);
+    if (repairs.back().outcome && repairs_.too_many())
+      repairs.back().outcome = fail(Exit::unavailable, "another process keeps changing the rules");
     if (!repairs.back().outcome) break;
   }
   return repairs;
 }
 
 // The admissions come back before the flows are checked, because there can be many flows.
-Result<> RulesGuard::put_back(Time now, const std::function<void()>& restore) {
+Result<> RulesGuard::put_back(const std::function<void()>& restore) {
   TRY(load());
   restore();
   // The agent may have opened flows while the rules were missing. In user scope the rules mark its flows
   // themselves.
-  if (ruleset_.holds_everybody()) TRY(nft::settle_flows(ruleset_));
-  repairs_.note(now);
-  if (!repairs_.too_many()) return {};
-  return fail(Exit::unavailable, "another process keeps changing the rules");
+  return ruleset_.holds_everybody() ? nft::settle_flows(ruleset_) : Result<>{};
 }
 
 }  // namespace ostiary::boot

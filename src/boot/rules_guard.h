@@ -56,7 +56,7 @@ class RulesGuard {
   Result<> load();
   Result<> load_first();
   Result<> follow_routes();
-  Result<> put_back(Time now, const std::function<void()>& restore);
+  Result<> put_back(const std::function<void()>& restore);
 
   nft::Ruleset ruleset_;
   nft::Table table_;

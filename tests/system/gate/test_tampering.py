@@ -76,6 +76,31 @@ def test_a_flow_that_began_meanwhile_does_not_continue(internet, container, agen
     assert internet.stray_packets() == []
 
 
+def test_changes_that_the_kernel_did_not_report_are_repaired_too(internet, container, agent, family):
+    """A large transaction on another table fills the keeper's socket, so that the kernel discards
+    later notifications."""
+    rules = container.rules()
+    elements = ", ".join(f"100.64.{number >> 8}.{number & 255}" for number in range(60000))
+    large = f"add table inet large\nadd set inet large s {{ type ipv4_addr; }}\nadd element inet large s {{ {elements} }}\n"
+    agent.session.signal(signal.SIGSTOP)
+    try:
+        container.nft("-f", "-", stdin=large)
+        container.nft(TAMPERING["an admission is added"])
+        container.nft(TAMPERING["an IPv6 admission is added"])
+        container.nft(TAMPERING["a rule is added in front"])
+        agent.open_flow("stowaway", UNLISTED[family], 9999, "tcp")
+        assert agent.use_flow("stowaway")["reached"]
+    finally:
+        agent.session.signal(signal.SIGCONT)
+    container.eventually_audited("tampering", response="repaired", what="too many changes at once: the kernel did not report all")
+    eventually(lambda: container.rules() == rules, "the rules are right")
+    eventually(lambda: container.admitted_addresses() == set(ALLOWED.values()), "only our admissions are there")
+    internet.forget()
+    assert not agent.use_flow("stowaway")["reached"]
+    assert internet.stray_packets() == []
+    assert agent.connect(ALLOWED[family], 443)["reached"]
+
+
 def test_such_a_flow_does_not_continue_if_the_other_end_sends_first(internet, container, agent, family):
     """The first packet that the kernel sees of the connection comes from outside, so the kernel
     takes it as begun there."""
