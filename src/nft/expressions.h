@@ -119,6 +119,14 @@ inline Json has_ip_options() {
   constexpr unsigned words_without_options = 5;
   return is_not(field("ip", "hdrlength"), words_without_options);
 }
+// An IPv4 packet that is no fragment.
+inline Json is_whole() {
+  constexpr unsigned more_or_offset = 0x3fff;
+  return is({{"&", Json::array({field("ip", "frag-off"), more_or_offset})}}, 0);
+}
+inline Json set_ip_id(unsigned value) {
+  return {{"mangle", {{"key", field("ip", "id")}, {"value", value}}}};
+}
 // `octets` octets, `offset` octets after the start of the transport header.
 inline Json raw_transport(unsigned offset, size_t octets) {
   return {{"payload", {{"base", "th"}, {"offset", offset * 8}, {"len", octets * 8}}}};

@@ -122,10 +122,16 @@ void add_late_answers(Json& out, const Json& matches) {
   }
 }
 
+void add_constant_ids(Json& out) {
+  out.push_back(
+      rule("output", {is(field("ip", "protocol"), number(IPPROTO_ICMP)), is_whole(), set_ip_id(0)}));
+}
+
 void add_output(Json& out, const Ruleset& ruleset) {
   out.push_back(base_chain("output", "filter", "output", filter_priority, "drop"));
   add_direct(out);
   add_gate(out, ruleset);
+  add_constant_ids(out);
   out.push_back(rule("output", {jump(invert)}));
   add_refusals(out, ruleset);
   add_neighbour_discovery(out);

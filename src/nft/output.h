@@ -44,6 +44,11 @@ void add_output_of_user(nlohmann::json& out, const Ruleset& ruleset, uint32_t us
 void add_arrivals(nlohmann::json& out, const Ruleset& ruleset);
 void add_forward(nlohmann::json& out, const Ruleset& ruleset);
 
+// The kernel counts the ids of IPv4 packets by destination, and counts before the rules judge. A
+// host outside that gets echo replies or ICMP errors could so see how many packets to itself the
+// agent was denied. These packets leave with the same id.
+void add_constant_ids(nlohmann::json& out);
+
 // Rules of both scopes. The gate's go to chain "output". `chain` judges the agent's packets.
 void add_gate(nlohmann::json& out, const Ruleset& ruleset);
 void add_closed_resolvers(nlohmann::json& out, const Ruleset& ruleset, const char* chain);

@@ -137,6 +137,7 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   add_crowd(out, ruleset);
   out.push_back(base_chain("output", "filter", "output", filter_priority, "accept"));
   add_gate(out, ruleset);
+  add_constant_ids(out);
   out.push_back(rule("output", {is_user(user), go(confined)}));
   add_foreign_syn(out, marks);
   add_foreign_syn_ack(out, marks);
