@@ -166,10 +166,19 @@ Result<> Supervisor::on_signal(Run& run, int signal) {
   }
 }
 
+// The kernel does not report the end of a process that another process traces: the tracer, outside of
+// our tree, has to take note of it first.
 void Supervisor::on_deadline(Run& run) {
+  const auto now = steady_clock::now();
   if (run.outcome.ending == Ending::by_itself) run.outcome.ending = Ending::over_time;
   kill_descendants_except(helper_processes());
-  run.deadline = steady_clock::now() + scan_interval;
+  if (!run.give_up) run.give_up = now + kill_time_limit;
+  if (*run.give_up <= now) {
+    log::error("the kernel does not report the end of the agent, process " + std::to_string(run.agent) +
+               ": another process may trace it");
+    run.ended = SIGKILL;
+  }
+  run.deadline = now + scan_interval;
 }
 
 // The agent has stopped; on a terminal that is Ctrl-Z. The shell that started us must get the

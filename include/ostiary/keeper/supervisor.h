@@ -76,6 +76,7 @@ class Supervisor {
     pid_t agent;
     Limits limits;
     event::Deadline deadline;
+    event::Deadline give_up = {};  // set when the agent is killed
     Outcome outcome;
     std::optional<int> ended;  // the agent's wait status, if it has ended
   };
