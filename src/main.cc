@@ -1,4 +1,4 @@
-// The program: wiring, and the only place that exits.
+// The program: wiring, and the one place that turns an error into an exit status.
 #include <string>
 #include <vector>
 
@@ -33,12 +33,12 @@ ostiary::Result<int> run(const std::vector<std::string>& arguments) {
   return ostiary::cli::execute(std::move(invocation), environ);
 }
 
-}  // namespace
-
 // The keeper starts the gate from our own file, under a name of its own.
 bool is_gate(int argc, char** argv) {
   return argc == 1 && std::string_view(argv[0]) == ostiary::gate::program_name;
 }
+
+}  // namespace
 
 int main(int argc, char** argv) {
   const auto status =

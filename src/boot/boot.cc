@@ -262,7 +262,7 @@ Error hook_error(Error error) {
   return std::move(error).within("auth hook");
 }
 
-// What is left to do: go on, or end with a status because somebody asked us to.
+// Empty to continue, or the status to end with because a signal asked for it.
 Result<std::optional<int>> run_auth_hook(const Plan& plan, BootState& state) {
   if (!plan.agent.auth_hook) return std::nullopt;
   const std::string& program = plan.agent.auth_hook->program;
@@ -361,7 +361,7 @@ Result<int> run_phases(const Plan& plan, BootState& state) {
   return run_agent(plan, state);
 }
 
-// What the kernel still sends for processes of the agent's that have ended; empty where it does not.
+// Why the kernel may still send for processes of the agent that have ended; empty if it does not.
 std::string find_senders(const Plan& plan) {
   using Scope = net::Owners::Scope;
   const auto senders = net::end_closed_connections(
@@ -390,17 +390,18 @@ Result<> end_rules(const Plan& plan, BootEnd boot, const RemainingProcesses& lef
 }
 
 // On an error, assume that a session remains.
-Remaining find_sessions(const Result<>& nobody_joins, const Plan& plan) {
+Remaining find_sessions(const Result<>& session_removed, const Plan& plan) {
   if (!plan.gate) return Remaining::none;
   const auto joined = nft::was_joined();
-  return nobody_joins && joined && !*joined ? Remaining::none : Remaining::some;
+  return session_removed && joined && !*joined ? Remaining::none : Remaining::some;
 }
 
-// Each step is done whatever became of the one before. No session joins any more, before it is decided
-// whether the rules go. The agent's processes are asked to end before the gate ends, so that their last
-// exports get out; they are killed after it, when every child that the kernel counts is one of theirs.
+// Each step is done whatever became of the one before. First no session can join any more, then it is
+// decided whether the rules are removed. The agent's processes are asked to end before the gate ends, so that
+// their last exports get out; they are killed after it, when every child that the kernel counts is one of
+// theirs.
 Result<> end(const Plan& plan, BootState& state, const Result<int>& status) {
-  const Result<> nobody_joins = state::remove_session();
+  const Result<> session_removed = state::remove_session();
   const Result<> asked = state.supervisor.ask_descendants_to_end();
   state.supervisor.stop_serving();
   if (state.gate) state.gate->close();
@@ -408,12 +409,12 @@ Result<> end(const Plan& plan, BootState& state, const Result<int>& status) {
   const auto boot = status && !state.asked_with ? BootEnd::complete : BootEnd::failed;
   const RemainingProcesses left{
       .children = children && *children == keeper::Children::none ? Remaining::none : Remaining::some,
-      .sessions = find_sessions(nobody_joins, plan),
+      .sessions = find_sessions(session_removed, plan),
       .earlier = state.earlier.value_or(Remaining::some)};
   const Result<> rules = state.earlier ? end_rules(plan, boot, left) : Result<>{};
   if (!asked) return asked;
   if (!children) return std::unexpected(children.error());
-  return nobody_joins ? rules : nobody_joins;
+  return session_removed ? rules : session_removed;
 }
 
 }  // namespace

@@ -88,13 +88,7 @@ Result<std::unique_ptr<GateSupervisor>> GateSupervisor::open(const plan::Plan& p
       ends_with_us ? nft::Lifetime::ends_with_the_keeper : nft::Lifetime::may_outlive_the_keeper));
   std::unique_ptr<GateSupervisor> supervisor(
       new GateSupervisor(plan, journal, std::move(resolver), std::move(gate), std::move(rules)));
-  if (Result<> opened = supervisor->open_what_the_plan_names(requests); !opened) {
-    if (plan.enclosure.network == net::NamespaceKind::machine && earlier == Remaining::none) {
-      supervisor->close();
-      (void)nft::remove();
-    }
-    return std::unexpected(std::move(opened).error());
-  }
+  TRY(supervisor->start(requests));
   return supervisor;
 }
 
@@ -129,7 +123,7 @@ Result<> GateSupervisor::listen_directly() {
   return rules_.open_direct_dns(std::move(addresses));
 }
 
-Result<> GateSupervisor::open_what_the_plan_names(const event::Signals& requests) {
+Result<> GateSupervisor::start(const event::Signals& requests) {
   listeners_ = TRY(gate::open_listeners());
   wildcard_count_ = TRY(SharedPage<gate::WildcardCount>::create("ostiary-wildcard-count"));
   TRY(probe_connection_tracking());
@@ -137,17 +131,20 @@ Result<> GateSupervisor::open_what_the_plan_names(const event::Signals& requests
   if (TRY(gate_.start()) == keeper::Beginning::ended)
     return fail(Exit::unavailable, "the gate ended before it began");
   TRY(await_plan(requests));
-  // Beside others it is theirs as well; the redirect serves the agent alone.
-  const bool ours = plan_.enclosure.scope.owns_resolver;
-  if (const Result<> pointed = ours ? resolver_.point_at_gate() : Result<>{}; !pointed) {
-    if (rules_.ruleset().tracking == nft::Tracking::ipv4_only)
-      log::warn("phase 1: resolv.conf stays as it is, and an IPv6 resolver in it is denied: " +
-                pointed.error().message);
-    else
-      log::info("phase 1: resolv.conf stays as it is, the redirect alone serves: " + pointed.error().message);
-  }
+  if (plan_.enclosure.scope.owns_resolver) point_resolver_at_gate();
   setup_.initial_sets = gate::InitialSets::continued;
   return {};
+}
+
+// In user scope other users need resolv.conf too, and the redirect serves the agent.
+void GateSupervisor::point_resolver_at_gate() {
+  const Result<> pointed = resolver_.point_at_gate();
+  if (pointed) return;
+  if (rules_.ruleset().tracking == nft::Tracking::ipv4_only)
+    log::warn("phase 1: resolv.conf stays as it is, and an IPv6 resolver in it is denied: " +
+              pointed.error().message);
+  else
+    log::info("phase 1: resolv.conf stays as it is, the redirect alone serves: " + pointed.error().message);
 }
 
 keeper::Start GateSupervisor::prepare_start() const {
@@ -157,8 +154,8 @@ keeper::Start GateSupervisor::prepare_start() const {
                              {.audit = journal_.fd(), .wildcard_count = wildcard_count_->fd()}, mode);
 }
 
-// The gate reads nothing of the agent's before its hello. With the hello comes the number of its netlink
-// socket, so that the watch knows its changes.
+// The gate reads nothing from the agent before it has sent its hello. The hello contains the port of its
+// netlink socket, so that the watch knows its changes.
 Result<keeper::Beginning> GateSupervisor::begin() {
   const auto hello = TRY(gate::receive(gate_, limits::to_begin));
   if (!hello) return keeper::Beginning::ended;
@@ -167,6 +164,7 @@ Result<keeper::Beginning> GateSupervisor::begin() {
     log::warn(hello->text);
     return keeper::Beginning::ended;
   }
+  if (hello->kind != gate::Message::Kind::hello) return fail(Exit::unavailable, "the gate sent no hello");
   rules_.expect_from(hello->number);
   tell(audit::GateStarted{.process = static_cast<uint32_t>(gate_.process())});
   return gate::send_begin(gate_) ? keeper::Beginning::begun : keeper::Beginning::ended;
@@ -174,9 +172,11 @@ Result<keeper::Beginning> GateSupervisor::begin() {
 
 Result<> GateSupervisor::await_plan(const event::Signals& requests) {
   const auto limit = std::chrono::duration_cast<milliseconds>(plan_.gate->resolve_timeout) + limits::to_begin;
+  const auto deadline = steady_clock::now() + limit;
   while (true) {
-    if (wait_for(gate_.fd(), requests.fd(), limit) == Readable::second) return {};
-    auto message = TRY(gate::receive(gate_, limit));
+    const auto left = std::max(std::chrono::ceil<milliseconds>(deadline - steady_clock::now()), 0ms);
+    if (wait_for(gate_.fd(), requests.fd(), left) == Readable::second) return {};
+    auto message = TRY(gate::receive(gate_, 0ms));  // an error if it sent none in time
     if (!message) return fail(Exit::unavailable, "the gate ended before it was ready");
     if (message->kind == gate::Message::Kind::failed) return fail(message->exit, std::move(message->text));
     if (message->kind == gate::Message::Kind::full) begin_new_audit_file();

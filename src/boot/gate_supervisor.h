@@ -1,8 +1,9 @@
-// boot/gate_supervisor.h: the gate as the keeper keeps it.
+// boot/gate_supervisor.h: runs the gate for the keeper: its start, its restarts and its end.
 // - Denies all traffic in one transaction. No listener is open and no process runs before that.
 // - A gate that dies is started again. Meanwhile no name resolves and nothing new is admitted; the rules and
 //   the admissions stay in the kernel. One that keeps dying ends the agent.
-// - Rules that somebody else changed are put back; where that fails, or goes on and on, the agent is ended.
+// - If another process changes the rules, they are restored. If that fails or keeps happening, the agent is
+//   ended.
 #pragma once
 
 #include <memory>
@@ -29,9 +30,9 @@ namespace ostiary::boot {
 
 class GateSupervisor {
  public:
-  // Phase 1: denies everything, starts the gate and has it open what the plan names. On an error everything
-  // stays denied, but for the machine's own network, which is left as it was found.
-  // A signal among `requests` ends the waiting for what the plan names; then it is not all open.
+  // Phase 1: denies everything, starts the gate and lets it resolve the plan's names. On an error everything
+  // stays denied: the end of the boot decides whether the rules are removed.
+  // A signal among `requests` stops the wait for the names; some of them may then not be open.
   // `earlier`: whether processes that an earlier boot confined may be here. Then the rules stay in any case.
   static Result<std::unique_ptr<GateSupervisor>> open(const plan::Plan& plan, audit::Journal& journal,
                                                       const event::Signals& requests, Remaining earlier);
@@ -50,7 +51,7 @@ class GateSupervisor {
   // Whether a route of either family leads out of this network.
   gate::Reachability network() const;
 
-  // What is denied from here on is told as the agent's doing. Before anything of the agent's starts.
+  // Later denials are attributed to the agent. Call it before any process of the agent starts.
   Result<> end_self_test();
   nft::Tracking tracking() const { return rules_.ruleset().tracking; }
 
@@ -68,7 +69,8 @@ class GateSupervisor {
                  plan::GatePlan gate, RulesGuard rules);
   Result<> probe_connection_tracking();
   Result<> listen_directly();
-  Result<> open_what_the_plan_names(const event::Signals& requests);
+  Result<> start(const event::Signals& requests);
+  void point_resolver_at_gate();
   keeper::HelperDescription describe();
   keeper::Start prepare_start() const;
   Result<keeper::Beginning> begin();

@@ -1,7 +1,7 @@
-// boot/rules_after.h: whether the rules go when the boot has ended.
-// A boot that failed, or that was ended before its agent started, leaves the network denied, unless that
-// would cut off the machine itself. They stay in front of every confined process that may be left, of this
-// boot or of an earlier one.
+// boot/rules_after.h: whether the rules are removed when the boot has ended.
+// - They stay while a confined process may be left, of this boot or of an earlier one.
+// - A boot that failed, or that was ended before its agent started, leaves the network denied, unless that
+//   would cut off the machine itself.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace ostiary::boot {
 enum class BootEnd : uint8_t { failed, complete };
 enum class Remaining : uint8_t { none, some };
 
-// Who may be left of those that were confined.
+// Confined processes that may still run.
 struct RemainingProcesses {
   Remaining children = Remaining::some;  // a process that could not be killed
   Remaining sessions = Remaining::some;  // of `ostiary exec`, which are not ours to end
@@ -34,8 +34,8 @@ inline plan::RulesAtEnd rules_after(const plan::Plan& plan, BootEnd boot, const 
   return boot == BootEnd::failed && !cuts_off_machine ? plan::RulesAtEnd::kept : plan.enclosure.rules_at_end;
 }
 
-// For people: why they stayed where nobody asked for it, and what removes them. `senders` is what the kernel
-// still sends for processes that have ended; empty where it does not.
+// For people: why the rules stayed although no setting keeps them, and how to remove them. `senders` is the
+// reason if the kernel may still send for processes that have ended, else empty.
 std::string tell_rules_stay(BootEnd boot, const RemainingProcesses& left, std::string_view senders);
 
 }  // namespace ostiary::boot

@@ -39,7 +39,7 @@ class RulesGuard {
 
   const nft::Ruleset& ruleset() const { return ruleset_; }
 
-  // One of them is readable when there is something to look at.
+  // One of them is readable when look() has work.
   std::array<int, 2> descriptors() const { return {watch_.fd(), routes_.fd()}; }
 
   // What another process did to the rules, and whether they were put back.

@@ -17,8 +17,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// A refusal is told at once, and a datagram over loopback arrives at once: this is for a machine that stands
-// still.
+// A refusal is reported at once, and a datagram over loopback arrives at once. The rest allows for a stalled
+// machine.
 constexpr milliseconds patience{500};
 constexpr uint16_t dns_port = 53;
 
@@ -26,7 +26,7 @@ using Nonce = std::array<uint8_t, 16>;
 
 enum class Seen : uint8_t { refused, redirected };
 
-// The rules may ask who made the socket.
+// The rules may judge a packet by the socket's owner.
 UniqueFd make_socket(int domain, const confine::Identity& agent) {
   const int before = ::setfsuid(agent.uid);
   UniqueFd fd{::socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
@@ -34,7 +34,7 @@ UniqueFd make_socket(int domain, const confine::Identity& agent) {
   return fd;
 }
 
-// Somebody else's question that comes meanwhile is lost, and asked again.
+// Another process's question that arrives meanwhile is lost; the process asks again.
 Result<Seen> await(const UniqueFd& listener, const Nonce& nonce) {
   const auto deadline = steady_clock::now() + patience;
   for (;;) {

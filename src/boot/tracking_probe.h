@@ -1,6 +1,6 @@
-// boot/tracking_probe.h: for which family the kernel knows connections, found out and not assumed.
-// With everything denied and nobody there yet, a datagram is sent as the agent would send a question: the
-// redirect brings it to the gate's own socket, or it is refused. That is what the gate needs of connection
+// boot/tracking_probe.h: tests for which families the kernel tracks connections.
+// Everything is denied and no agent runs yet. The keeper sends a datagram as the agent would send a question:
+// the redirect brings it to the gate's own socket, or it is refused. The gate needs no more of connection
 // tracking.
 #pragma once
 

@@ -166,16 +166,16 @@ Result<> Supervisor::on_signal(Run& run, int signal) {
   }
 }
 
-// The kernel does not report the end of a process that another process traces: the tracer, outside of
-// our tree, has to take note of it first.
+// The agent may not end although it is killed: a process outside of our tree traces it, to which the
+// kernel reports the end first; or the keeper lacks CAP_KILL.
 void Supervisor::on_deadline(Run& run) {
   const auto now = steady_clock::now();
   if (run.outcome.ending == Ending::by_itself) run.outcome.ending = Ending::over_time;
   kill_descendants_except(helper_processes());
   if (!run.give_up) run.give_up = now + kill_time_limit;
   if (*run.give_up <= now) {
-    log::error("the kernel does not report the end of the agent, process " + std::to_string(run.agent) +
-               ": another process may trace it");
+    log::error("the agent, process " + std::to_string(run.agent) +
+               ", does not end: another process traces it, or the container lacks CAP_KILL");
     run.ended = SIGKILL;
   }
   run.deadline = now + scan_interval;

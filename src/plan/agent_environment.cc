@@ -12,7 +12,7 @@ namespace {
 using config::Environment;
 using Pairs = std::vector<std::pair<std::string_view, std::string_view>>;
 
-// NAME_FILE of a secret that may come that way: it has done its work.
+// NAME_FILE of a secret that may come that way: the file has been read, so the agent does not need it.
 bool is_secret_file(std::string_view name) {
   constexpr std::string_view suffix = "_FILE";
   if (!name.ends_with(suffix)) return false;
@@ -26,7 +26,7 @@ bool is_ours(std::string_view name) {
          std::ranges::find(config::grafana_names, name) != config::grafana_names.end();
 }
 
-// As a login would set them. A user who was not asked for keeps what the container says.
+// As a login would set them. Without --user, the container's values stay.
 Pairs login_variables(const config::Config& config, const confine::Identity& identity) {
   Pairs all{{"HOME", identity.home},
             {"USER", identity.name},

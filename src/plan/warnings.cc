@@ -140,7 +140,7 @@ void add_warnings(Plan& plan, const config::Config& config) {
         "with the container's capabilities: name a user with --user");
   for (const selftest::SocketWaiver& waiver : plan.enclosure.allowed_sockets)
     plan.warnings.push_back("the agent may connect to " + waiver.text() +
-                            ": what its service does for the agent, no rule sees");
+                            ": no rule sees what that service does for the agent");
   warn_of_inbound(plan);
   warn_of_telemetry(plan);
   warn_of_grafana(plan, config.grafana);

@@ -1,11 +1,11 @@
-// plan/warnings.h: what a plan that is in order should still tell the operator. Pure.
+// plan/warnings.h: what the operator of a valid plan should know. Pure.
 #pragma once
 
 #include "ostiary/plan/plan.h"
 
 namespace ostiary::plan {
 
-// Behind those that are there.
+// Appends to plan.warnings.
 void add_warnings(Plan& plan, const config::Config& config);
 
 }  // namespace ostiary::plan

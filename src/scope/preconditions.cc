@@ -92,8 +92,8 @@ std::optional<std::string> program_of(std::string_view pid, uid_t uid) {
   return text->substr(name + 1, text->find('\n') - name - 1);
 }
 
-// The user has no process yet. One that we did not start would be held as well; and it is not confined, so
-// through it the agent could do what itself may not.
+// The user must have no process yet. The rules would hold it too, and it is not confined, so through it the
+// agent could do what it may not do itself.
 Result<> check_lone_user(const confine::Identity& identity) {
   const Directory directory{::opendir("/proc")};
   if (!directory) return std::unexpected(Error::system("/proc", Exit::unavailable));

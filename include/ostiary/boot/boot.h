@@ -1,6 +1,6 @@
 // boot/boot.h: the two phases, and the agent's life.
 // Phase 1 comes before the network is usable, phase 2 after the auth hook. An error is fatal, one line, and
-// leaves no agent running and nothing open.
+// leaves no agent running. The network stays denied, except the machine's own with --in-place.
 #pragma once
 
 #include "ostiary/base/result.h"
@@ -11,7 +11,7 @@ namespace ostiary::boot {
 // The status to end with: the agent's own, or 128 + n where a signal ended it. Requires root.
 Result<int> run(const plan::Plan& plan);
 
-// Hides this process's memory from everybody but the kernel: no core file, no look from another process.
+// Makes this process undumpable: no core file, and no access to its memory by other processes.
 Result<> hide_memory();
 
 }  // namespace ostiary::boot

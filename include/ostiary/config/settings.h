@@ -52,7 +52,7 @@ inline constexpr std::array settings{
     Setting{"gate", "--gate", "OSTIARY_GATE", ValueKind::text, SettingPlace::everywhere, "on|off",
             "off: no egress gate, telemetry only (default: on)"},
     Setting{"scope", "--scope", "OSTIARY_SCOPE", ValueKind::text, SettingPlace::everywhere, "container|user",
-            "user: the gate filters only the agent's user (default: container)"},
+            "user: the rules hold only the agent's user (default: container)"},
     Setting{"allow", "--allow", "OSTIARY_ALLOW", ValueKind::list, SettingPlace::flag_and_variable, "ENTRY",
             "Let the agent reach HOST[:PORTS][/tcp|udp|both], *.DOMAIN, NETWORK or preset:NAME"},
     Setting{"allow_inbound", "--allow-inbound", "OSTIARY_ALLOW_INBOUND", ValueKind::list,

@@ -3,7 +3,7 @@
 // - A helper inherits the descriptors that its start names, and no other (keeper/inherited.h).
 // - Keeper and helper communicate over a channel (keeper/channel.h). When the keeper's end closes,
 //   the helper ends.
-// - Nothing of the keeper is in the arguments, and the environment is empty.
+// - With StartMode::exec nothing of the keeper is in the arguments, and the environment is empty.
 #pragma once
 
 #include <chrono>

@@ -60,7 +60,7 @@ class Supervisor {
   void stop_serving();
 
   // Runs a confined command until it ends. An error from a helper or a watch kills all descendants
-  // at once, and is returned.
+  // except the helpers at once, and is returned.
   Result<Outcome> run(const confine::Identity& identity, const confine::Command& command, Limits limits);
 
   // Sends SIGTERM to every descendant except the helpers, and waits until they have ended,

@@ -13,8 +13,7 @@ namespace ostiary::net {
 bool is_autobound(std::string_view name);
 
 // The names of listening sockets and of datagram sockets: absolute paths, and abstract names, whose
-// first octet is 0. Autobound names are left out. Requires a
-// kernel with unix_diag.
+// first octet is 0. Autobound names are left out. Requires a kernel with unix_diag.
 Result<std::vector<std::string>> connectable_unix_sockets();
 
 }  // namespace ostiary::net

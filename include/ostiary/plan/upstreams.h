@@ -23,11 +23,11 @@ struct PlannedUpstream {
 // The setting's list.
 Result<std::vector<PlannedUpstream>> parse_upstreams(const config::Given& given);
 
-// Those of /etc/resolv.conf. Behind Docker's embedded resolver come the servers that it would ask from within
-// this network: there its questions would come back to the gate.
+// The servers of /etc/resolv.conf. Docker's embedded resolver is followed by the servers that it would ask
+// from within this network: there the redirect would bring its questions back to the gate.
 std::vector<PlannedUpstream> upstreams_of(std::string_view resolv_conf);
 
-// Those that can be asked; each of the others is a warning. An error where there were some and none is left.
+// The servers that can be asked, and a warning for each of the others. An error if none is left.
 Result<std::vector<PlannedUpstream>> usable_upstreams(std::vector<PlannedUpstream> servers,
                                                       std::vector<std::string>& warnings);
 
@@ -36,8 +36,8 @@ struct AskableServer {
   enum class Place : uint8_t { elsewhere, this_host } place;
 };
 
-// The plan's servers that can be asked from this network, and about each other one a sentence; none that can
-// is an error. Sends no packet.
+// The plan's servers that can be asked from this network, and a sentence for each of the others. An error if
+// none can be asked. Sends no packet.
 struct Askable {
   std::vector<AskableServer> servers;
   std::vector<std::string> refused;

@@ -9,7 +9,7 @@
 
 namespace ostiary::scope {
 
-// Where the boot is to hold whom.
+// The network, and the user to confine.
 struct Ground {
   net::NamespaceKind network = net::NamespaceKind::machine;
   config::Choice in_place = config::Choice::no;

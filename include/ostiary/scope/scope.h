@@ -1,8 +1,9 @@
 // scope/scope.h: what the scopes of --scope differ in, each difference as a property with a name.
 // - No other module asks which scope it is: it asks for the property.
 // - nft has the rules. They depend on the scope only in whom they hold: only_user().
-// A scope to come, a process tree in namespaces of its own, is one more row here, and the steps
-// that make its namespaces are beside preconditions.h. Inside, its rules are those of `container`.
+// A third scope, a process tree in namespaces of its own, would be one more row here, with its value
+// in config::Scope. The steps that make its namespaces would be beside preconditions.h. Inside, its
+// rules would be those of `container`.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@
 namespace ostiary::scope {
 
 // Which sockets the agent may inherit as standard input, output or error. The rules are those of one
-// network namespace, and may know a packet by who made its socket. What another process made, or
-// belongs to another network, could be aimed elsewhere past them.
+// network namespace, and may judge a packet by its socket's owner. The agent could connect a socket of
+// another process or network elsewhere, and bypass the rules.
 enum class Inheritable : uint8_t {
   no_socket,               // but Unix sockets
   sockets_of_this_network  // IP sockets of this network namespace as well
@@ -24,14 +25,14 @@ enum class Inheritable : uint8_t {
 struct Scope {
   std::string_view name;  // as the user writes it
 
-  // Whom the rules hold: every process of this network, or the agent's user and no other.
+  // The rules hold every process of this network, or else the agent's user and no other.
   bool holds_everybody;
   // The rules can tell the packets of a root agent from those of others.
   bool holds_root;
   // The rules judge flows from outside, so that a port must be opened to be reached.
   bool holds_arrivals;
 
-  // What must be before a rule is loaded: preconditions.h.
+  // The conditions before a rule is loaded: preconditions.h.
   bool cuts_off_machine;  // in the machine's own network, the rules would cut off its operator
   bool needs_lone_user;   // no process of the agent's user may run yet
   Inheritable inheritable;
