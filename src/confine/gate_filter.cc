@@ -97,7 +97,8 @@ constexpr std::array allowed_calls{
 constexpr FilterProgram judge_socket() {
   FilterProgram out;
   load_argument(out, 0);
-  for (const uint32_t family : {AF_INET, AF_INET6}) answer_if_equal(out, family, SECCOMP_RET_ALLOW);
+  for (const uint32_t family : {uint32_t{AF_INET}, uint32_t{AF_INET6}})
+    answer_if_equal(out, family, SECCOMP_RET_ALLOW);
   answer(out, SECCOMP_RET_KILL_PROCESS);
   return out;
 }
