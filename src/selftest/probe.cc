@@ -188,7 +188,8 @@ Result<std::vector<Attempt>> Probe::try_to_get_out() {
 
 Result<std::vector<Attempt>> Probe::try_in_child(const confine::Identity& identity, milliseconds time_limit) {
   Probe* const self = this;
-  return parse_report(TRY(keeper::ask_confined(identity, time_limit, try_and_render, &self)));
+  return parse_report(
+      TRY(keeper::ask_confined(identity, time_limit, try_and_render, static_cast<const void*>(&self))));
 }
 
 }  // namespace ostiary::selftest

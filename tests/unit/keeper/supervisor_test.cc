@@ -45,6 +45,9 @@ struct Log {
   }
 };
 
+// After these a test asks the supervisor to end.
+constexpr int enough_restarts = 2;
+
 Helper make(Log& log, Result<int> (*run)(), size_t max_deaths) {
   return Helper({.name = "test",
                  .process_name = "ostiary-test",
@@ -58,7 +61,10 @@ Helper make(Log& log, Result<int> (*run)(), size_t max_deaths) {
                  .begin = []() -> Result<Beginning> { return Beginning::begun; },
                  .on_message = [&log](std::string_view message) { log.messages += message; },
                  .on_death = [&log](pid_t, int) { ++log.deaths; },
-                 .on_restart = [&log](size_t) { ++log.restarts; }});
+                 .on_restart =
+                     [&log](size_t) {
+                       if (++log.restarts == enough_restarts) ::kill(::getpid(), SIGTERM);
+                     }});
 }
 
 std::string run_agent_beside_two_helpers(size_t max_deaths) {
@@ -74,12 +80,13 @@ std::string run_agent_beside_two_helpers(size_t max_deaths) {
   supervisor->add(first);
   supervisor->add(second);
   const auto outcome =
-      supervisor->run(nobody, {.arguments = {"sleep", "0.04"}, .environment = environment, .directory = "/"},
+      supervisor->run(nobody, {.arguments = {"sleep", "30"}, .environment = environment, .directory = "/"},
                       {.grace = std::chrono::seconds(1), .time_limit = {}});
   if (!outcome) return outcome.error().message;
   if (!supervisor->ask_descendants_to_end()) return "not asked to end";
-  std::string said =
-      first_log.deaths > 1 && first_log.restarts > 0 ? "the first restarts, " : first_log.text();
+  std::string said = first_log.deaths >= enough_restarts && first_log.restarts == enough_restarts
+                         ? "the first restarts, "
+                         : first_log.text();
   said +=
       second.process() == second_process && second_log.deaths == 0 ? "the second stays" : second_log.text();
   said += " and says " + second_log.messages;
