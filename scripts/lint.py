@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Runs clang-tidy over src/.
 
     scripts/lint.py BUILD_FOLDER     the build must be of clang, with a compile_commands.json
@@ -16,6 +16,10 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+
+if sys.argv[1:2] in (["-h"], ["--help"]):
+    print(__doc__)
+    sys.exit()
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CLANG_TIDY = "clang-tidy-19"
