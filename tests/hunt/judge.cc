@@ -11,6 +11,7 @@ namespace {
 constexpr uint16_t dns = 53, https = 443;
 constexpr uint8_t rst = 0x04;
 constexpr uint8_t syn = 0x02;
+constexpr uint8_t fin = 0x01;
 
 bool is_loopback(const Address& address) {
   if (is_v4(address)) return address[12] == 127;
@@ -59,17 +60,17 @@ bool is_echo_reply(const Observation& observation) {
          observation.icmp_type == (is_ipv4(observation) ? 0 : 129);
 }
 
-// The kernel resets a connection that it no longer has.
-bool is_reset(const Observation& observation) {
+// The kernel's answer to a segment from outside: it resets a connection that it does not have, and
+// acknowledges one that has ended. A closed connection that still sends has a FIN.
+bool is_answer_of_the_kernel(const Observation& observation) {
   return observation.protocol == IPPROTO_TCP && observation.tcp_without_data &&
-         (observation.tcp_flags & rst) != 0;
+         (observation.tcp_flags & (syn | fin)) == 0;
 }
 
 // A connection has no user any more when its process has closed it, so the rules for one user do not
 // apply to what the kernel sends for it.
-bool is_for_closed_connection(const Observation& observation) {
-  return observation.protocol == IPPROTO_TCP && observation.tcp_without_data &&
-         (observation.tcp_flags & syn) == 0;
+bool may_be_of_closed_connection(const Observation& observation) {
+  return observation.protocol == IPPROTO_TCP && (observation.tcp_flags & syn) == 0;
 }
 
 std::string name_of(uint8_t protocol) {
@@ -184,11 +185,12 @@ Verdict Judge::judge(const Observation& observation, Phase phase) const {
   const bool at_the_end = phase == Phase::ending || phase == Phase::ended;
   const bool was_flushed = phase == Phase::flushed || phase == Phase::ending;
   if (is_permitted(observation) || (at_the_end && is_group_report(observation)) ||
-      (phase == Phase::ended && is_reset(observation)) ||
-      (scope_ == Scope::user && was_flushed && is_for_closed_connection(observation))) {
+      (phase == Phase::ended && is_answer_of_the_kernel(observation))) {
     const bool admitted = observation.seed && is_allowed(observation.destination);
     return {admitted ? Verdict::Kind::admitted : Verdict::Kind::fine, {}};
   }
+  if (scope_ == Scope::user && was_flushed && may_be_of_closed_connection(observation))
+    return {Verdict::Kind::excused, {}};
   return {Verdict::Kind::finding, std::string(is_ipv4(observation) ? "IPv4 " : "IPv6 ") +
                                       name_of(observation.protocol) + ", " + class_of(observation) +
                                       (observation.seed ? ", with the secret" : "")};
