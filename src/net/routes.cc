@@ -2,22 +2,44 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <span>
+#include <string>
 #include <utility>
 
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/cache.h>
+#include <netlink/errno.h>
 #include <netlink/handlers.h>
+#include <netlink/netlink.h>
 #include <netlink/route/addr.h>
 #include <netlink/route/link.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
+#include <netlink/socket.h>
 
-#include "route_socket.h"
+#include "ostiary/base/c_handle.h"
 
 namespace ostiary::net {
 namespace {
+
+using RouteSocket = std::unique_ptr<nl_sock, CDelete<nl_socket_free>>;
+
+Error route_error(const char* what, int code) {
+  const bool refused = code == -NLE_PERM || code == -NLE_NOACCESS;
+  return {refused ? Exit::not_permitted : Exit::unavailable,
+          std::string(what) + ": " + nl_geterror(code) +
+              (refused ? "; run the container with --cap-add=NET_ADMIN" : "")};
+}
+
+Result<RouteSocket> connect_route_socket() {
+  RouteSocket socket(nl_socket_alloc());
+  if (socket == nullptr) return fail(Exit::unavailable, "rtnetlink: out of memory");
+  if (const int code = nl_connect(socket.get(), NETLINK_ROUTE); code < 0)
+    return std::unexpected(route_error("rtnetlink", code));
+  return socket;
+}
 
 using Cache = std::unique_ptr<nl_cache, CDelete<nl_cache_free>>;
 using Route = std::unique_ptr<rtnl_route, CDelete<rtnl_route_put>>;
