@@ -3,6 +3,7 @@
 // confinement together, and it compares whole registers, of which the kernel reads 32 bits.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -42,6 +43,16 @@ constexpr void if_equal(FilterProgram& out, uint32_t value, const FilterProgram&
 constexpr void if_one_of(FilterProgram& out, uint32_t one, uint32_t other, const FilterProgram& then) {
   out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, one, 1, 0));
   if_equal(out, other, then);
+}
+
+// The program that `write` returns, computed by the compiler, so that no start of a process waits for
+// it.
+template <FilterProgram (*write)()>
+constexpr auto compiled() {
+  std::array<sock_filter, write().size()> program{};
+  static_assert(program.size() <= BPF_MAXINSNS);
+  std::ranges::copy(write(), program.begin());
+  return program;
 }
 
 }  // namespace ostiary::confine

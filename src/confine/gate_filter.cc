@@ -1,6 +1,5 @@
 #include "gate_filter.h"
 
-#include <algorithm>
 #include <array>
 
 #include <sys/socket.h>
@@ -123,12 +122,7 @@ constexpr FilterProgram judge() {
   return out;
 }
 
-constexpr auto program = [] {
-  std::array<sock_filter, judge().size()> made{};
-  std::ranges::copy(judge(), made.begin());
-  return made;
-}();
-static_assert(program.size() <= BPF_MAXINSNS);
+constexpr auto program = compiled<judge>();
 
 }  // namespace
 

@@ -1,7 +1,6 @@
 // docs/security.md has the table of calls.
 #include "socket_filter.h"
 
-#include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <optional>
@@ -178,13 +177,7 @@ constexpr FilterProgram judge() {
   return out;
 }
 
-// Computed by the compiler, so that no start of an agent waits for it.
-constexpr auto program = [] {
-  std::array<sock_filter, judge().size()> made{};
-  std::ranges::copy(judge(), made.begin());
-  return made;
-}();
-static_assert(program.size() <= BPF_MAXINSNS);
+constexpr auto program = compiled<judge>();
 
 }  // namespace
 
