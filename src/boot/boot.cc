@@ -7,7 +7,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -447,12 +446,6 @@ Result<int> run(const Plan& plan) {
       .reason = status ? std::string_view(state.how_it_ended) : std::string_view(status.error().message)});
   if (!ended) return std::unexpected(ended.error());
   return status;
-}
-
-Result<> hide_memory() {
-  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
-    return std::unexpected(Error::system("cannot hide this process's memory"));
-  return {};
 }
 
 }  // namespace ostiary::boot

@@ -139,7 +139,7 @@ Result<> check_first_word(const plan::Plan& plan) {
 }
 
 Result<int> execute_run(Run run, char** environ) {
-  TRY(boot::hide_memory());
+  TRY(confine::hide_memory());
   const CommandPosition position = run.position;
   const plan::Plan plan = TRY(make_plan(std::move(run), environ));
   if (position == CommandPosition::first_word) TRY(check_first_word(plan));
@@ -190,7 +190,7 @@ Result<> require_same_network(const state::Session& session) {
 }
 
 Result<int> execute_exec(Exec exec, const config::Environment& caller) {
-  TRY(boot::hide_memory());
+  TRY(confine::hide_memory());
   TRY(require_root("exec"));
   TRY(require_boot());
   const Secret text(TRY(read_state(state::session_name)));
@@ -222,7 +222,7 @@ std::string masked(const std::vector<telemetry::EnvFileLine>& lines) {
 }
 
 Result<int> execute_env(const Env& request) {
-  TRY(boot::hide_memory());
+  TRY(confine::hide_memory());
   TRY(require_root("env"));
   if (file_exists(state::path_of(state::session_name)) &&
       !file_exists(state::path_of(state::otel_env_name))) {

@@ -42,12 +42,6 @@ Result<> become(const Identity& identity) {
   return {};
 }
 
-Result<> hide_memory() {
-  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
-    return std::unexpected(Error::system("cannot hide this process's memory"));
-  return {};
-}
-
 // A change of the user resets whether the memory is hidden, so that comes last.
 Result<> drop_privileges(const Profile& profile, const Identity& identity) {
   TRY(reduce_bounding_set(profile));
@@ -80,6 +74,12 @@ Result<> confine_helper(const Profile& profile, const Identity& identity) {
 }
 
 }  // namespace
+
+Result<> hide_memory() {
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+    return std::unexpected(Error::system("cannot hide this process's memory"));
+  return {};
+}
 
 Result<Confined> confine(const Identity& identity) {
   const Profile& profile = agent_profile();

@@ -11,7 +11,4 @@ namespace ostiary::boot {
 // The status to end with: the agent's own, or 128 + n where a signal ended it. Requires root.
 Result<int> run(const plan::Plan& plan);
 
-// Makes this process undumpable: no core file, and no access to its memory by other processes.
-Result<> hide_memory();
-
 }  // namespace ostiary::boot

@@ -13,6 +13,9 @@
 
 namespace ostiary::confine {
 
+// Makes this process undumpable: no core file, and no access to its memory by other processes.
+Result<> hide_memory();
+
 // Proves that every step was done and read back.
 class Confined {
  private:
