@@ -9,6 +9,7 @@
 
 #include "ostiary/base/process_name.h"
 #include "ostiary/base/record.h"
+#include "ostiary/base/replace_file.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/keeper/inherited.h"
 
@@ -18,8 +19,8 @@ namespace {
 Result<UniqueFd> make_file(const std::string& name, const std::string& octets) {
   UniqueFd fd{::memfd_create(name.c_str(), MFD_CLOEXEC)};
   if (!fd.valid()) return std::unexpected(Error::system("memfd_create", Exit::unavailable));
-  if (::write(fd.get(), octets.data(), octets.size()) != static_cast<ssize_t>(octets.size()) ||
-      ::lseek(fd.get(), 0, SEEK_SET) != 0)
+  TRY(write_all(fd, octets, "the setup of " + name, Exit::unavailable));
+  if (::lseek(fd.get(), 0, SEEK_SET) != 0)
     return std::unexpected(Error::system("the setup of " + name, Exit::unavailable));
   return fd;
 }
