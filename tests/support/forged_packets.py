@@ -1,8 +1,17 @@
 """Programs for an agent that send packets with a false header and a secret as payload. They
 return nothing: the test looks at the wire."""
 
+import struct
+
 SECRET = b"the-secret-of-the-agent-" * 8
 ACCOMPLICE = {4: "203.0.113.99", 6: "2001:db8:99::99"}
+
+
+def checksum(octets):
+    """The checksum of the Internet, for an even number of octets."""
+    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+    return ~(total + (total >> 16) + (total + (total >> 16) >> 16)) & 0xFFFF
+
 
 _BEGIN = f"""
 SECRET = {SECRET!r}

@@ -95,17 +95,12 @@ def datagram():
     return struct.pack("!HHHH", 4000, CLOSED, 8 + len(forged_packets.SECRET), 0) + forged_packets.SECRET
 
 
-def checksum(data):
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    return ~(total + (total >> 16) + (total + (total >> 16) >> 16)) & 0xFFFF
-
-
 def echo_request(family, source, destination):
     message = bytes([8 if family == 4 else 128, 0, 0, 0, 0, 1, 0, 1]) + forged_packets.SECRET
     pseudo = b"" if family == 4 else (socket.inet_pton(socket.AF_INET6, source)
                                       + socket.inet_pton(socket.AF_INET6, destination)
                                       + struct.pack("!II", len(message), socket.IPPROTO_ICMPV6))
-    return message[:2] + struct.pack("!H", checksum(pseudo + message)) + message[4:]
+    return message[:2] + struct.pack("!H", forged_packets.checksum(pseudo + message)) + message[4:]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from support.forged_packets import checksum
 from support.internet import UNLISTED
 
 DENIED_PINGS = """
@@ -18,12 +19,6 @@ for _ in range(100):
         pass
 """
 ECHO_REPLY, UNREACHABLE = 0, 3
-
-
-def checksum(octets):
-    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
-    total = (total >> 16) + (total & 0xFFFF)
-    return ~(total + (total >> 16)) & 0xFFFF
 
 
 class Observer:
