@@ -53,7 +53,7 @@ def test_the_first_run_reaches_the_allowed_host_only(container):
 def test_the_readmes_lists_show_denied_packets(container):
     connect = "curl --silent https://203.0.113.66; status=$?; sleep 0.2; exit $status"
     assert container.boot("sh", "-c", connect, flags=["--user", "agent"]).status == NO_CONNECTION
-    assert "203.0.113.66\t443\ttcp\t\t\n" in listed(container, "packet")
+    assert "203.0.113.66\t443\ttcp\t\tno rule\n" in listed(container, "packet")
 
 
 def test_the_quoted_denials_are_as_in_the_audit(container):
