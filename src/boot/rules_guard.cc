@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "ostiary/base/log.h"
+#include "ostiary/net/closed_sockets.h"
 #include "ostiary/nft/flows.h"
 
 namespace ostiary::boot {
@@ -82,9 +83,17 @@ Result<std::vector<RulesGuard::Repair>> RulesGuard::look(Time now, const std::fu
 Result<> RulesGuard::put_back(const std::function<void()>& restore) {
   TRY(load());
   restore();
-  // The agent may have opened flows while the rules were missing. In user scope the rules mark its flows
-  // themselves.
-  return ruleset_.holds_everybody() ? nft::settle_flows(ruleset_) : Result<>{};
+  return ruleset_.only_user ? end_unmarked_connections(*ruleset_.only_user) : nft::settle_flows(ruleset_);
+}
+
+// The agent may have opened connections while the rules were missing. Once it closes them, no rule
+// can tell that they are the agent's. Those from outside end too: one that the agent opened looks
+// the same if the other side is the first to send when the rules are back.
+Result<> RulesGuard::end_unmarked_connections(uint32_t user) {
+  auto agents = TRY(nft::AgentFlows::open(ruleset_));
+  return net::end_connections_of(user, [&agents](const inet::Connection& each) -> Result<net::Keep> {
+    return TRY(agents.contain(each)) ? net::Keep::yes : net::Keep::no;
+  });
 }
 
 }  // namespace ostiary::boot

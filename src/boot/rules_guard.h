@@ -57,6 +57,7 @@ class RulesGuard {
   Result<> load_first();
   Result<> follow_routes();
   Result<> put_back(const std::function<void()>& restore);
+  Result<> end_unmarked_connections(uint32_t user);
 
   nft::Ruleset ruleset_;
   nft::Table table_;

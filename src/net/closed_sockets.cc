@@ -1,8 +1,10 @@
 #include "ostiary/net/closed_sockets.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstring>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -87,18 +89,24 @@ Result<> destroy_what_hides(netlink::Socket& socket, const inet_diag_msg& hidden
 
 enum class Fate : uint8_t { left_alone, ended, waited_for };
 
+// How the kernel reports who closed a connection, before Linux 6.16.
+constexpr uint32_t unknown_owner = 0;
+
+bool is_closed(const inet_diag_msg& connection) {
+  return connection.idiag_inode == 0 && is_in(closing, connection);
+}
+
 Fate fate_of(const inet_diag_msg& connection, const Owners& owners) {
   const auto is_user = [&owners](uint32_t user) {
     return std::ranges::find(owners.users, user) != owners.users.end();
   };
   if (is_in(finished, connection)) return Fate::left_alone;
-  const bool is_closed = connection.idiag_inode == 0 && is_in(closing, connection);
   if (owners.scope == Owners::Scope::users) {
     if (is_user(connection.idiag_uid)) return Fate::ended;
-    // Older kernels report root as the owner of a connection that has no process.
-    return is_closed && connection.idiag_uid == 0 ? Fate::waited_for : Fate::left_alone;
+    return is_closed(connection) && connection.idiag_uid == unknown_owner ? Fate::waited_for
+                                                                          : Fate::left_alone;
   }
-  if (is_closed) return Fate::ended;
+  if (is_closed(connection)) return Fate::ended;
   // The agent's processes have ended. If a socket of its user is still in flight over a Unix
   // socket, the kernel will close it, and it then sends once more.
   if (connection.idiag_uid != 0 && is_user(connection.idiag_uid)) return Fate::ended;
@@ -116,13 +124,15 @@ Result<std::vector<inet_diag_msg>> list_connections(netlink::Socket& socket) {
   return connections;
 }
 
+using Decision = std::function<Result<Fate>(const inet_diag_msg&)>;
+
 // One pass over all connections. Senders::none: the kernel lists none that could send. A connection
 // that this pass has destroyed counts as one, because only the next list proves that it is gone.
-Result<Senders> end_connections(netlink::Socket& socket, const Owners& owners) {
+Result<Senders> end_connections(netlink::Socket& socket, const Decision& decide) {
   Senders listed = Senders::none;
   const std::vector<inet_diag_msg> connections = TRY(list_connections(socket));
   for (const inet_diag_msg& each : connections) {
-    const Fate fate = fate_of(each, owners);
+    const Fate fate = TRY(decide(each));
     if (fate == Fate::left_alone) continue;
     listed = Senders::some;
     if (fate == Fate::ended && TRY(destroy(socket, each)) == Destroyed::no)
@@ -131,15 +141,44 @@ Result<Senders> end_connections(netlink::Socket& socket, const Owners& owners) {
   return listed;
 }
 
-}  // namespace
-
-Result<Senders> end_closed_connections(const Owners& owners) {
+Result<Senders> end_connections(const Decision& decide) {
   netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::socket_diagnosis));
   for (const auto deadline = steady_clock::now() + limits::max_wait;;) {
-    const Senders listed = TRY(end_connections(socket, owners));
+    const Senders listed = TRY(end_connections(socket, decide));
     if (listed == Senders::none || steady_clock::now() >= deadline) return listed;
     ::usleep(static_cast<useconds_t>(std::chrono::microseconds(limits::retry_interval).count()));
   }
+}
+
+inet::IpAddress address_of(uint8_t family, const uint32_t (&words)[4]) {
+  std::array<uint8_t, 16> octets{};
+  std::memcpy(octets.data(), words, octets.size());
+  if (family == AF_INET6) return inet::IpAddress::v6(octets);
+  return inet::IpAddress::v4({octets[0], octets[1], octets[2], octets[3]});
+}
+
+inet::Connection named(const inet_diag_msg& connection) {
+  return {.local = address_of(connection.idiag_family, connection.id.idiag_src),
+          .remote = address_of(connection.idiag_family, connection.id.idiag_dst),
+          .local_port = __builtin_bswap16(connection.id.idiag_sport),
+          .remote_port = __builtin_bswap16(connection.id.idiag_dport)};
+}
+
+}  // namespace
+
+Result<Senders> end_closed_connections(const Owners& owners) {
+  return end_connections([&owners](const inet_diag_msg& each) { return fate_of(each, owners); });
+}
+
+Result<> end_connections_of(uint32_t user, const std::function<Result<Keep>(const inet::Connection&)>& keep) {
+  const auto decide = [&](const inet_diag_msg& each) -> Result<Fate> {
+    const bool may_be_the_users =
+        each.idiag_uid == user || (is_closed(each) && each.idiag_uid == unknown_owner);
+    if (is_in(finished, each) || !may_be_the_users) return Fate::left_alone;
+    return TRY(keep(named(each))) == Keep::yes ? Fate::left_alone : Fate::ended;
+  };
+  if (TRY(end_connections(decide)) == Senders::none) return {};
+  return fail(Exit::unavailable, "the kernel does not end a connection that began without the rules");
 }
 
 }  // namespace ostiary::net

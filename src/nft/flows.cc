@@ -1,6 +1,7 @@
 #include "ostiary/nft/flows.h"
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "ostiary/base/read_file.h"
 #include "ostiary/netlink/message.h"
@@ -129,7 +131,54 @@ Result<> mark_or_forget(netlink::Socket& socket, const Flow& flow, uint32_t mark
   return {};
 }
 
+void put_address(nlmsghdr* request, const inet::IpAddress& address, uint16_t ipv4, uint16_t ipv6) {
+  const auto octets = address.octets();
+  mnl_attr_put(request, address.family() == inet::Family::ipv4 ? ipv4 : ipv6, octets.size(), octets.data());
+}
+
+// Requires room for the tuple, which is less than request_size.
+void put_tuple(nlmsghdr* request, const inet::Connection& connection) {
+  nlattr* tuple = mnl_attr_nest_start(request, CTA_TUPLE_ORIG);
+  nlattr* addresses = mnl_attr_nest_start(request, CTA_TUPLE_IP);
+  put_address(request, connection.local, CTA_IP_V4_SRC, CTA_IP_V6_SRC);
+  put_address(request, connection.remote, CTA_IP_V4_DST, CTA_IP_V6_DST);
+  mnl_attr_nest_end(request, addresses);
+  nlattr* ports = mnl_attr_nest_start(request, CTA_TUPLE_PROTO);
+  mnl_attr_put_u8(request, CTA_PROTO_NUM, IPPROTO_TCP);
+  mnl_attr_put_u16(request, CTA_PROTO_SRC_PORT, __builtin_bswap16(connection.local_port));
+  mnl_attr_put_u16(request, CTA_PROTO_DST_PORT, __builtin_bswap16(connection.remote_port));
+  mnl_attr_nest_end(request, ports);
+  mnl_attr_nest_end(request, tuple);
+}
+
 }  // namespace
+
+Result<AgentFlows> AgentFlows::open(const Ruleset& ruleset) {
+  return AgentFlows(TRY(netlink::Socket::open(netlink::Bus::netfilter)), ruleset);
+}
+
+Result<bool> AgentFlows::contain(const inet::Connection& connection) {
+  alignas(nlmsghdr) std::array<uint8_t, request_size> request{};
+  const bool is_ipv4 = connection.local.family() == inet::Family::ipv4;
+  nlmsghdr* header =
+      netlink::begin_request(request.data(), {.type = type_of(IPCTNL_MSG_CT_GET),
+                                              .flags = NLM_F_ACK,
+                                              .family = uint8_t(is_ipv4 ? AF_INET : AF_INET6)});
+  put_tuple(header, connection);
+  const AgentMarks marks = agent_marks(gate_mark_);
+  bool marked = false;
+  const auto take = [&](const netlink::Message& message) -> Result<> {
+    const auto flow = netlink::netfilter_header(message);
+    if (!flow) return {};
+    const auto mark = netlink::find_attribute(flow->attributes, CTA_MARK);
+    const uint32_t current = mark ? mark->be32().value_or(0) : 0;
+    marked = current == marks.permitted || current == marks.own_service;
+    return {};
+  };
+  const int error = TRY(netlink::dump(socket_, header, take));
+  if (error != 0 && error != ENOENT) return std::unexpected(refused(error));
+  return marked;
+}
 
 Result<> settle_flows(const Ruleset& ruleset) {
   if (read_file("/proc/sys/net/netfilter/nf_conntrack_count", max_count) == "0\n") return {};

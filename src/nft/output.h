@@ -26,8 +26,11 @@ struct AgentMarks {
 };
 // The bits in which these marks differ from the gate's.
 inline constexpr uint32_t variants_of_mark = 3;
+constexpr AgentMarks agent_marks(uint32_t gate_mark) {
+  return {gate_mark ^ 1U, gate_mark ^ 2U, gate_mark ^ 3U};
+}
 constexpr AgentMarks agent_marks(const Ruleset& ruleset) {
-  return {ruleset.gate_mark ^ 1U, ruleset.gate_mark ^ 2U, ruleset.gate_mark ^ 3U};
+  return agent_marks(ruleset.gate_mark);
 }
 // The mark of a refused flow from a container inside: the refusal may go back to the container.
 constexpr uint32_t refused_forwarding(uint32_t gate_mark) {

@@ -67,10 +67,11 @@ bool is_answer_of_the_kernel(const Observation& observation) {
          (observation.tcp_flags & (syn | fin)) == 0;
 }
 
-// A connection has no user any more when its process has closed it, so the rules for one user do not
-// apply to what the kernel sends for it.
-bool may_be_of_closed_connection(const Observation& observation) {
-  return observation.protocol == IPPROTO_TCP && (observation.tcp_flags & syn) == 0;
+// The keeper resets connections that the agent began while there were no rules. In user scope, what
+// the kernel sends for a closed connection has no user, so no rule matches it.
+bool is_reset(const Observation& observation) {
+  return observation.protocol == IPPROTO_TCP && observation.tcp_without_data &&
+         (observation.tcp_flags & rst) != 0;
 }
 
 std::string name_of(uint8_t protocol) {
@@ -185,12 +186,11 @@ Verdict Judge::judge(const Observation& observation, Phase phase) const {
   const bool at_the_end = phase == Phase::ending || phase == Phase::ended;
   const bool was_flushed = phase == Phase::flushed || phase == Phase::ending;
   if (is_permitted(observation) || (at_the_end && is_group_report(observation)) ||
-      (phase == Phase::ended && is_answer_of_the_kernel(observation))) {
+      (phase == Phase::ended && is_answer_of_the_kernel(observation)) ||
+      (scope_ == Scope::user && was_flushed && is_reset(observation))) {
     const bool admitted = observation.seed && is_allowed(observation.destination);
     return {admitted ? Verdict::Kind::admitted : Verdict::Kind::fine, {}};
   }
-  if (scope_ == Scope::user && was_flushed && may_be_of_closed_connection(observation))
-    return {Verdict::Kind::excused, {}};
   return {Verdict::Kind::finding, std::string(is_ipv4(observation) ? "IPv4 " : "IPv6 ") +
                                       name_of(observation.protocol) + ", " + class_of(observation) +
                                       (observation.seed ? ", with the secret" : "")};

@@ -18,7 +18,7 @@ namespace ostiary::hunt {
 enum class Scope : uint8_t { container, user };
 
 // While the boot ends, the rules may be removed, and the kernel's own packets about the link leave.
-// After the end, and after a flush, the kernel still replies for closed connections.
+// After the end the kernel still replies for closed connections, and after a flush it resets some.
 enum class Phase : uint8_t { hunting, flushed, ending, ended };
 
 // A flow from outside, described by the packets that answer it.
@@ -31,8 +31,7 @@ struct Flow {
 };
 
 struct Verdict {
-  // `excused`: known to be open, docs/security.md.
-  enum class Kind : uint8_t { fine, admitted, excused, finding };
+  enum class Kind : uint8_t { fine, admitted, finding };
   Kind kind = Kind::fine;
   std::string what;  // a finding's class
 };

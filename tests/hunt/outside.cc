@@ -179,7 +179,6 @@ void watch_wire(int wire, const Judge& judge, Shared& shared, Reports& reports) 
     if (!observation) continue;  // ARP
     const Verdict verdict = judge.judge(*observation, phase_of(shared));
     if (verdict.kind == Verdict::Kind::admitted) shared.wire_admitted.fetch_add(1);
-    if (verdict.kind == Verdict::Kind::excused) shared.wire_excused.fetch_add(1);
     if (verdict.kind != Verdict::Kind::finding) continue;
     if (shared.excused.load() != 0 || captured->at <= shared.excused_until.load())
       shared.wire_excused.fetch_add(1);

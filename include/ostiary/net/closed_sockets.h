@@ -1,12 +1,14 @@
 // net/closed_sockets.h: ends TCP connections that have no process and still send.
-// When a process ends, the kernel retransmits the process's unacknowledged data for minutes,
-// whether or not the rules still exist.
+// When a process closes a connection or ends, the kernel retransmits its unacknowledged data for
+// minutes, whether or not the rules still exist. Such packets have no owner that a rule could match.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "ostiary/base/result.h"
+#include "ostiary/inet/connection.h"
 
 namespace ostiary::net {
 
@@ -26,5 +28,12 @@ enum class Senders : uint8_t { none, some };
 // have ended. Senders::some: a connection that may be the agent's still has data to send, because
 // this kernel cannot end it, does not report its owner, or another process holds it.
 Result<Senders> end_closed_connections(const Owners& owners);
+
+enum class Keep : uint8_t { no, yes };
+
+// Ends the connections of a user that `keep` does not keep, open and closed ones. Older kernels
+// report root as the owner of a closed connection: of these it ends all that `keep` does not keep.
+// An error if a connection is left.
+Result<> end_connections_of(uint32_t user, const std::function<Result<Keep>(const inet::Connection&)>& keep);
 
 }  // namespace ostiary::net

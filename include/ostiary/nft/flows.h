@@ -1,7 +1,12 @@
-// nft/flows.h: marks or forgets the flows that existed before the rules.
+// nft/flows.h: flows that existed before the rules, or began while another process had removed them.
 #pragma once
 
+#include <cstdint>
+#include <utility>
+
 #include "ostiary/base/result.h"
+#include "ostiary/inet/connection.h"
+#include "ostiary/netlink/socket.h"
 #include "ostiary/nft/ruleset.h"
 
 namespace ostiary::nft {
@@ -14,5 +19,21 @@ namespace ostiary::nft {
 // - In user scope, the kernel has forgotten the flows that bear a mark of an earlier boot.
 // Call it after Table::apply(). It costs almost nothing if there are no flows.
 Result<> settle_flows(const Ruleset& ruleset);
+
+// User scope: the TCP connections that the agent began under the rules.
+class AgentFlows {
+ public:
+  static Result<AgentFlows> open(const Ruleset& ruleset);
+
+  // Whether the rules have marked the connection's flow as the agent's.
+  Result<bool> contain(const inet::Connection& connection);
+
+ private:
+  AgentFlows(netlink::Socket socket, const Ruleset& ruleset)
+      : socket_(std::move(socket)), gate_mark_(ruleset.gate_mark) {}
+
+  netlink::Socket socket_;
+  uint32_t gate_mark_;
+};
 
 }  // namespace ostiary::nft
