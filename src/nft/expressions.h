@@ -119,11 +119,6 @@ inline Json has_ip_options() {
   constexpr unsigned words_without_options = 5;
   return is_not(field("ip", "hdrlength"), words_without_options);
 }
-// An IPv4 packet that is no fragment.
-inline Json is_whole() {
-  constexpr unsigned more_or_offset = 0x3fff;
-  return is({{"&", Json::array({field("ip", "frag-off"), more_or_offset})}}, 0);
-}
 inline Json set_ip_id(unsigned value) {
   return {{"mangle", {{"key", field("ip", "id")}, {"value", value}}}};
 }

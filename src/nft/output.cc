@@ -123,8 +123,7 @@ void add_late_answers(Json& out, const Json& matches) {
 }
 
 void add_constant_ids(Json& out) {
-  out.push_back(
-      rule("output", {is(field("ip", "protocol"), number(IPPROTO_ICMP)), is_whole(), set_ip_id(0)}));
+  out.push_back(rule("output", {is(field("ip", "protocol"), number(IPPROTO_ICMP)), set_ip_id(0)}));
 }
 
 void add_output(Json& out, const Ruleset& ruleset) {

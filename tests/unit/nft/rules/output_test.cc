@@ -273,6 +273,17 @@ TEST_SUITE("nft/rules/container/output") {
       }
   }
 
+  TEST_CASE("an ICMP packet leaves without the id that the kernel counted; another packet keeps it") {
+    if (!can_make_hosts_as_real_root()) return;
+    FilteredHost host(container_rules());
+    const Packet ping = echo_request({addresses4.client, 1}, addresses4.own);
+    host.gets(ping);
+    CHECK(host.sends(root, answer(ping)) == "leaves");
+    CHECK(host.seen().left.front().id == 0);
+    CHECK(host.sends(agent, tcp({addresses4.own, 1}, {addresses4.allowed, 443})) == "leaves");
+    CHECK(host.seen().left.front().id == 1);
+  }
+
   TEST_CASE("another table's refusal of a forged packet does not carry it out") {
     if (!can_make_hosts_as_real_root()) return;
     FilteredHost host(container_rules());

@@ -105,7 +105,8 @@ Octets octets4(const Packet& packet, const Octets& behind) {
   if (packet.extra == Extra::ip_options) options = {IPOPT_RR, 7, 4, 0, 0, 0, 0, IPOPT_EOL};
   Octets out{static_cast<uint8_t>(0x45 + options.size() / 4), 0};
   put16(out, header4 + options.size() + behind.size());
-  put32(out, 0x00010000);
+  put16(out, packet.id);
+  put16(out, 0);  // no fragment
   put(out, Octets{packet.hop_limit, packet.protocol, 0, 0});
   put(out, packet.from.address.octets());
   put(out, packet.to.address.octets());
@@ -164,6 +165,7 @@ std::optional<Packet> read4(std::span<const uint8_t> in) {
                          .to = {address(16), 0},
                          .protocol = in[9],
                          .hop_limit = in[8],
+                         .id = static_cast<uint16_t>(in[4] << 8U | in[5]),
                          .extra = header > header4 ? Extra::ip_options : Extra::none},
                         in.subspan(header));
 }

@@ -41,6 +41,7 @@ struct Packet {
   uint8_t flags = 0;           // of TCP
   uint8_t type = 0, code = 0;  // of ICMP
   uint8_t hop_limit = 64;
+  uint16_t id = 1;  // of IPv4
   Extra extra = Extra::none;
   std::vector<uint8_t> payload = {};
   uint32_t sequence = 1, acknowledgement = 1;

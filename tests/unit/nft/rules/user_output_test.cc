@@ -80,6 +80,15 @@ TEST_SUITE("nft/rules/user/output") {
     CHECK(host.gets(ping) == "leaves: " + text(answer(ping)) + ", accepted");
   }
 
+  TEST_CASE("an ICMP packet leaves without the id that the kernel counted; another packet keeps it") {
+    if (!can_make_hosts_as_real_root()) return;
+    FilteredHost host(user_rules());
+    CHECK(host.sends(other_user, echo_request(addresses4.own, addresses4.unlisted)) == "leaves");
+    CHECK(host.seen().left.front().id == 0);
+    CHECK(host.sends(other_user, udp({addresses4.own, 1}, {addresses4.unlisted, 9})) == "leaves");
+    CHECK(host.seen().left.front().id == 1);
+  }
+
   TEST_CASE("a kernel tunnel passes, even to port 53") {
     if (!can_make_hosts_as_real_root()) return;
     FilteredHost host(user_rules());
