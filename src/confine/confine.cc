@@ -8,6 +8,7 @@
 
 #include "capabilities.h"
 #include "descriptors.h"
+#include "ostiary/base/read_file.h"
 #include "ostiary/confine/confine_gate.h"
 #include "ostiary/confine/program.h"
 #include "ostiary/event/signals.h"
@@ -32,6 +33,19 @@ std::unexpected<Error> needs(std::string_view capability, Error error) {
   return std::unexpected(std::move(error));
 }
 
+constexpr size_t setting_size = 16;
+
+// Between the change of the user and the end of this program's own code, another process of that user
+// could trace this one, if the kernel kept its memory readable. Yama forbids it from 1 on.
+Result<> expect_untraceable(const Identity& identity) {
+  if (identity.uid == 0 || read_file("/proc/sys/fs/suid_dumpable", setting_size) != "1\n") return {};
+  const auto yama = read_file("/proc/sys/kernel/yama/ptrace_scope", setting_size);
+  if (yama && *yama != "0\n") return {};
+  return fail(Exit::not_permitted,
+              "fs.suid_dumpable is 1: another process of user " + std::to_string(identity.uid) +
+                  " could trace this one before it is confined: set it to 0 or 2 on the host");
+}
+
 Result<> become(const Identity& identity) {
   if (::setgroups(identity.groups.size(), identity.groups.data()) != 0)
     return needs("CAP_SETGID", Error::system("cannot set the supplementary groups"));
@@ -46,6 +60,7 @@ Result<> become(const Identity& identity) {
 Result<> drop_privileges(const Profile& profile, const Identity& identity) {
   TRY(reduce_bounding_set(profile));
   TRY(prepare_change_of_user(profile));
+  TRY(expect_untraceable(identity));
   TRY(become(identity));
   TRY(apply_capabilities(profile, identity.uid));
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)

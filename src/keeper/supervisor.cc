@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +39,15 @@ void kill_descendants_except(const std::vector<pid_t>& excluded) {
 Result<std::vector<pid_t>> find_descendants(const std::vector<pid_t>& excluded) {
   if (has_children_but(excluded) == Children::none) return std::vector<pid_t>{};
   return descendants(excluded);
+}
+
+enum class Traced : uint8_t { no, yes };
+
+// A process can make its parent, the keeper, its tracer. Each of its signals then looks like a stop.
+// The keeper traces no process: the signal goes on to it.
+Traced stop_tracing(pid_t process, int signal) {
+  const long passed_on = signal == SIGTRAP ? 0 : signal;  // SIGTRAP is for the tracer
+  return ::ptrace(PTRACE_DETACH, process, nullptr, passed_on) == 0 ? Traced::yes : Traced::no;
 }
 
 }  // namespace
@@ -210,6 +220,7 @@ Result<Children> Supervisor::reap(Run* run) {
     if (pid < 0) return std::unexpected(Error::system("waitpid", Exit::unavailable));
     if (pid == 0) return Children::some;
     if (WIFSTOPPED(status)) {
+      if (stop_tracing(pid, WSTOPSIG(status)) == Traced::yes) continue;
       if (run != nullptr && pid == run->agent) on_stop(*run, WSTOPSIG(status));
       continue;
     }

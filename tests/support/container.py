@@ -52,9 +52,9 @@ class Container(Sandbox):
         `command_before`."""
         return Agent(self.start_beside(agent.session, *command_before, *self.agent_command("driven"), **how))
 
-    def start_process_without_gate(self, who="agent"):
+    def start_process_without_gate(self, who="agent", **how):
         """Starts a process that the test drives in the same network, without a gate."""
-        return Agent(self.launch(*self.agent_command("driven"), uid=AGENT if who == "agent" else 0))
+        return Agent(self.launch(*self.agent_command("driven"), uid=AGENT if who == "agent" else 0, **how))
 
     def end(self):
         """Ends all processes of the container. The container can be used again."""

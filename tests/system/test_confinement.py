@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from support import processes
+from support import namespaces, processes
 from support.capabilities import names_of, with_inherited, without_capability
 from support.execution import PATH
 from support.rootfs import AGENT
@@ -50,6 +50,36 @@ def test_inheritable_and_ambient_capabilities_of_the_container_are_dropped(agent
     status = agent_status(flags, prepare=with_inherited({"NET_ADMIN", "NET_RAW", "CHOWN"}))
     assert names_of(status["CapInh"]) == names_of(status["CapAmb"]) == set()
     assert not names_of(status["CapEff"]) & LOST
+
+
+SUID_DUMPABLE = "/proc/sys/fs/suid_dumpable"
+PTRACE_SCOPE = "/proc/sys/kernel/yama/ptrace_scope"
+
+
+def saying(sandbox, settings):
+    """The kernel's settings as they would be; they are the whole machine's."""
+    for path, value in settings.items():
+        sandbox.write(path.replace("/", "_").replace("_", "/opt/", 1), value + "\n")
+
+    def bind():
+        for path in settings:
+            if os.path.exists(path):
+                namespaces.bind(path.replace("/", "_").replace("_", "/opt/", 1), path)
+    return bind
+
+
+@pytest.mark.parametrize("value", ["0", "2"])
+def test_a_change_of_user_that_hides_the_memory_is_required(sandbox, value):
+    assert sandbox.boot("true", flags=["--user", "agent"], prepare=saying(sandbox, {SUID_DUMPABLE: value})).status == 0
+
+
+def test_an_agents_process_could_otherwise_trace_the_next_before_it_is_confined(sandbox):
+    result = sandbox.boot("true", flags=["--user", "agent"], prepare=saying(sandbox, {SUID_DUMPABLE: "1"}))
+    assert result.status == 77 and "fs.suid_dumpable is 1" in result.stderr, result
+
+
+def test_root_may_be_traced_by_root_in_any_case(sandbox):
+    assert sandbox.boot("true", prepare=saying(sandbox, {SUID_DUMPABLE: "1"})).status == 0
 
 
 @ANYONE

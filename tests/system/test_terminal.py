@@ -214,6 +214,29 @@ def test_the_agent_gets_all_input(sandbox):
     assert sandbox.boot("cat", stdin=data).out == data
 
 
+# The parent becomes the tracer, and sees each signal of this process as a stop.
+TRACED = """
+import ctypes, os
+assert ctypes.CDLL(None).ptrace(0, 0, 0, 0) == 0
+os.kill(os.getpid(), 15)
+"""
+BESIDE = """
+import signal, sys, time
+signal.signal(15, lambda *_: print("caught", flush=True))
+print("besi" "de", flush=True)
+time.sleep(3)
+"""
+
+
+def test_a_signal_that_the_agent_sends_itself_under_a_tracer_reaches_no_other_process(sandbox, shell):
+    sandbox.write("/opt/traced.py", TRACED)
+    sandbox.write("/opt/beside.py", BESIDE)
+    shell.send("/usr/bin/python3 -IS /opt/beside.py > /tmp/beside.log | "
+               f"{BOOT.replace('--gate off', '--gate off --user agent')}/usr/bin/python3 -IS /opt/traced.py; echo st''atus:$?\n")
+    shell.read_until("status:")
+    assert sandbox.read("/tmp/beside.log") == "beside\n"
+
+
 INJECT = """
 import fcntl, termios
 for c in "echo injec''ted\\n":

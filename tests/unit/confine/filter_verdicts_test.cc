@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 #include <linux/audit.h>
+#include <linux/if_tun.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -158,15 +159,19 @@ TEST_SUITE("confine/filter_verdicts") {
                 expected_of_socket(family, SOCK_STREAM, protocol));
   }
 
-  TEST_CASE("an ioctl passes, except the two that type into a terminal") {
+  TEST_CASE("an ioctl passes, except those that type into a terminal and those that attach to a tun device") {
+    const auto is_as_expected = [](const Abi& abi, uint32_t request) {
+      const uint32_t expected =
+          is_one_of(request, {TIOCSTI, TIOCLINUX, TUNSETIFF, TUNSETQUEUE}) ? refuse(EPERM) : pass;
+      return verdict(abi.architecture, abi.ioctl, {vsock, request, vsock, vsock, vsock, vsock}) == expected;
+    };
     for (const Abi& abi : abis)
-      for (uint32_t request = 0; request < 0x10000; ++request) {
-        const uint32_t expected = is_one_of(request, {TIOCSTI, TIOCLINUX}) ? refuse(EPERM) : pass;
-        if (verdict(abi.architecture, abi.ioctl, {vsock, request, vsock, vsock, vsock, vsock}) == expected)
-          continue;
-        INFO(abi.architecture, " ", request);
-        CHECK(false);
-      }
+      for (const uint32_t above : {0U, static_cast<uint32_t>(TUNSETIFF) & 0xffff0000U})
+        for (uint32_t request = above; request < above + 0x10000; ++request) {
+          if (is_as_expected(abi, request)) continue;
+          INFO(abi.architecture, " ", request);
+          CHECK(false);
+        }
     for (const Abi& abi : abis)
       CHECK(verdict_in_halves(abi.architecture, abi.ioctl, {0, TIOCSTI, 0, 0, 0, 0}) == refuse(EPERM));
   }

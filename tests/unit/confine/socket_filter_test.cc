@@ -5,6 +5,7 @@
 #include <string>
 
 #include <doctest/doctest.h>
+#include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -103,6 +104,14 @@ TEST_SUITE("confine/socket_filter") {
     for (const int family : {AF_INET, AF_INET6})
       for (const int type : {int{SOCK_SEQPACKET}, int{SOCK_DCCP}, SOCK_SEQPACKET | SOCK_CLOEXEC})
         CHECK(socket_error(family, type, 0) == EPROTONOSUPPORT);
+  }
+
+  TEST_CASE("no tun or tap device can be attached to") {
+    constexpr long above = 1L << 32;
+    for (const long request :
+         {static_cast<long>(TUNSETIFF), static_cast<long>(TUNSETQUEUE), above | static_cast<long>(TUNSETIFF)})
+      CHECK(behind_the_filter([=] { return ::syscall(SYS_ioctl, -1, request, "x"); }) == EPERM);
+    CHECK(behind_the_filter([] { return ::syscall(SYS_ioctl, -1, TUNGETIFF, nullptr); }) == EBADF);
   }
 
   TEST_CASE("nothing can be typed or pasted into a terminal") {
