@@ -94,30 +94,39 @@ void add_gates_port(Json& out, const Ruleset& ruleset, const AgentMarks& marks) 
   }
 }
 
+// A name may resolve to an address of this host, where services are other users'.
 void add_permitted(Json& out, const AgentMarks& marks) {
-  for (const Family family : {Family::ipv4, Family::ipv6})
-    for (const char* set : {allow_name(family), net_name(family)})
-      out.push_back(rule(confined, {is(key_of_packet(family), "@" + std::string(set)),
-                                    set_flow_mark(marks.permitted), accept()}));
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    const auto is_in = [family](const char* set) {
+      return is(key_of_packet(family), "@" + std::string(set));
+    };
+    out.push_back(rule(confined, {is_not(meta("oifname"), "lo"), is_in(allow_name(family)),
+                                  set_flow_mark(marks.permitted), accept()}));
+    out.push_back(rule(confined, {is_in(net_name(family)), set_flow_mark(marks.permitted), accept()}));
+  }
 }
 
 Json begins_connection() {
   return tcp_flags(syn | ack, syn);
 }
 
-// TCP Fast Open delivers data with the SYN, before the rules see who accepts. Drop a SYN larger
-// than a plain one of Linux; the sender's retry, a second later, carries no data. A connection of
-// the agent to its own service stays a flow for ten seconds after its end, so this comes before
+// TCP Fast Open delivers data with the SYN, before the rules see who accepts. Drop a SYN that is
+// longer than its headers; the sender's retry, a second later, carries no data. A connection of the
+// agent to its own service stays a flow for ten seconds after its end, so this comes before
 // established flows.
 void add_syn_data_guard(Json& out) {
-  constexpr unsigned tcp_with_usual_options = 40;
-  const Json to_this_host = is(meta("oifname"), "lo");
-  const auto longer_than = [](unsigned header) {
-    return match(meta("length"), ">", header + tcp_with_usual_options);
-  };
-  out.push_back(rule(confined, {to_this_host, begins_connection(), is_family(Family::ipv4), longer_than(20),
-                                counter(), drop()}));
-  out.push_back(rule(confined, {to_this_host, begins_connection(), longer_than(40), counter(), drop()}));
+  constexpr const char* chain = "syn";
+  constexpr unsigned header4 = 20, octets_in_word = 4;
+  constexpr unsigned shortest_header = 5, longest_header = 15;  // of TCP, in words
+  out.push_back(add("chain", {{"name", chain}}));
+  for (unsigned words = shortest_header; words <= longest_header; ++words) {
+    const Json has_header = is(field("tcp", "doff"), words);
+    const unsigned octets = words * octets_in_word;
+    for (const Json& is_longer :
+         {match(field("ip", "length"), ">", header4 + octets), match(field("ip6", "length"), ">", octets)})
+      out.push_back(rule(chain, {has_header, is_longer, counter(), drop()}));
+  }
+  out.push_back(rule(confined, {is(meta("oifname"), "lo"), begins_connection(), jump(chain)}));
 }
 
 // A connection must begin with a SYN. One that does not was begun while the rules were missing,

@@ -165,6 +165,8 @@ Result<Subject> parse_subject(std::string_view text) {
   if (text.contains("://")) return url_in_place_of_host(text);
   if (text.contains('*')) return parse_wildcard(text);
   if (text.contains('/') || inet::IpAddress::parse(text)) return parse_network(text);
+  if (!text.contains('.') && may_be_token(text))
+    return wrong("looks like a token, and would be asked for in public: write a host's name, in lower case");
   auto name = inet::HostName::parse(text);
   if (!name) return std::unexpected(std::move(name).error());
   return *std::move(name);

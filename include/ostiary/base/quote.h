@@ -10,10 +10,33 @@
 
 namespace ostiary {
 
+// Whether a part of the text could be a token: 20 or more characters that are letters of both cases,
+// digits, and signs of base64. Such a text may be a secret in the wrong setting.
+inline bool may_be_token(std::string_view text) {
+  constexpr size_t shortest = 20;
+  size_t length = 0;
+  bool lower = false, upper = false, digit = false;
+  for (const char c : text) {
+    const bool is_lower = c >= 'a' && c <= 'z', is_upper = c >= 'A' && c <= 'Z',
+               is_digit = c >= '0' && c <= '9';
+    if (!is_lower && !is_upper && !is_digit && !std::string_view("_-+=").contains(c)) {
+      length = 0;
+      lower = upper = digit = false;
+      continue;
+    }
+    lower |= is_lower;
+    upper |= is_upper;
+    digit |= is_digit;
+    if (++length >= shortest && lower && upper && digit) return true;
+  }
+  return false;
+}
+
 // "api.anthropic.com", including the quotes. An octet that is not printable ASCII becomes \xNN. A
-// text that is too long ends in "…".
+// text that is too long ends in "…". Of one that may be a token, only the start is shown.
 inline std::string quote(std::string_view text) {
-  constexpr size_t longest = 60;
+  constexpr size_t longest_of_token = 4;
+  const size_t longest = may_be_token(text) ? longest_of_token : 60;
   std::string quoted = "\"";
   for (const char c : text.substr(0, longest)) {
     if (c == '"' || c == '\\')

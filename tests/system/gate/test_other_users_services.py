@@ -6,7 +6,7 @@ from support.behaviours import host
 from support.internet import ALLOWED
 from support.rootfs import OTHER
 
-MSG_FASTOPEN, TCP_FASTOPEN = 0x20000000, 23
+MSG_FASTOPEN, TCP_FASTOPEN, NO_COOKIE = 0x20000000, 23, 34
 LISTENS = "import builtins; builtins.l = l"  # keeps the socket after the program's end
 
 # A connection of the agent to its own service, which resets it; `early` fetches a cookie for TCP
@@ -74,5 +74,36 @@ l.setsockopt(6, {TCP_FASTOPEN}, 5); l.listen(5); l.settimeout(1)
 c = socket.socket(); c.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); c.bind(("127.0.0.1", 45555)); c.settimeout(0.3)
 try: c.sendto(b"the-secret", {MSG_FASTOPEN}, ("127.0.0.1", 4444))
 except OSError: pass""")
+    heard = other.python("import builtins\na = builtins.l.accept()[0]; a.settimeout(1); value = a.recv(100).decode()")
+    assert not heard["reached"], heard
+
+
+def test_a_name_that_leads_to_this_hosts_public_address_opens_no_service_of_others(internet, container):
+    own = container.link.address[6]
+    internet.upstream.name("allowed.example", host({4: ALLOWED[4], 6: own}))
+    agent = container.start_agent("--scope", "user", "--allow", "allowed.example:7443")
+    other = container.start_process_beside(agent, uid=OTHER)
+    other.python(f"""
+l = socket.create_server(("::", 7443), family=socket.AF_INET6)
+l.settimeout(3)
+{LISTENS}""")
+    assert agent.asks_for("allowed.example", "AAAA") == [own]
+    agent.python(f"socket.create_connection(({own!r}, 7443), 1).sendall(b'the-secret')")
+    heard = other.python("import builtins\na = builtins.l.accept()[0]; a.settimeout(1); value = a.recv(100).decode()")
+    assert not heard["reached"], heard
+
+
+@pytest.mark.parametrize("timestamps", [0, 1])
+def test_a_syn_brings_no_data_to_a_service_that_asks_for_no_cookie(container, timestamps):
+    container.link.network.sysctl("ipv4/tcp_timestamps", timestamps)
+    agent = container.start_agent("--scope", "user")
+    other = container.start_process_beside(agent, uid=OTHER)
+    other.python(f"""
+l = socket.socket(); l.bind(("127.0.0.1", 4444)); l.setsockopt(6, {TCP_FASTOPEN}, 5); l.setsockopt(6, {NO_COOKIE}, 1)
+l.listen(5); l.settimeout(1)
+{LISTENS}""")
+    agent.python(f"""
+c = socket.socket(); c.setsockopt(6, {NO_COOKIE}, 1); c.settimeout(0.3)
+c.sendto(b"secret", {MSG_FASTOPEN}, ("127.0.0.1", 4444))""")
     heard = other.python("import builtins\na = builtins.l.accept()[0]; a.settimeout(1); value = a.recv(100).decode()")
     assert not heard["reached"], heard

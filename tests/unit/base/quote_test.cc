@@ -18,4 +18,15 @@ TEST_SUITE("base/quote") {
     CHECK(quote(std::string(60, 'a')) == "\"" + std::string(60, 'a') + "\"");
     CHECK(quote(std::string(61, 'a')) == "\"" + std::string(60, 'a') + "…\"");
   }
+
+  TEST_CASE("shows only the start of what may be a token") {
+    CHECK(quote("sk-ant-api03-Abcdefghijklmnop") == R"("sk-a…")");
+    CHECK(quote("Bearer glc_eyJvIjoiMTIzNDU2Nzg5MCJ9") == R"("Bear…")");
+    CHECK(quote("https://host/dGhpcyBpcyBhIHNlY3JldA==") == R"("http…")");
+    for (const char* const plain :
+         {"/nix/store/1b9p07z77phvv2hf6gm9f28syp39f1ag-bash-5.2/bash",
+          "OTEL_EXPORTER_OTLP_METRICS_HEADERS", "550e8400-e29b-41d4-a716-446655440000",
+          "MyApplication.Server.With.Version2.Names", "Ab1.Cd2.Ef3"})
+      CHECK(quote(plain) == "\"" + std::string(plain) + "\"");
+  }
 }

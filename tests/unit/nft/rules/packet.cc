@@ -68,6 +68,9 @@ size_t checksum_at(uint8_t protocol) {
   }
 }
 
+constexpr unsigned header_words_without_options = 5;
+constexpr uint8_t no_operation = 1;  // an option of TCP
+
 Octets transport(const Packet& packet) {
   Octets out;
   if (is_icmp(packet)) {
@@ -79,9 +82,10 @@ Octets transport(const Packet& packet) {
     put16(out, packet.to.port);
     put32(out, packet.sequence);
     put32(out, packet.acknowledgement);
-    put(out, Octets{0x50, packet.flags});
+    put(out, Octets{static_cast<uint8_t>(packet.header_words << 4U), packet.flags});
     put16(out, packet.window);
     put32(out, 0);
+    put(out, Octets((packet.header_words - header_words_without_options) * 4U, no_operation));
   } else if (packet.protocol == IPPROTO_GRE || packet.protocol == IPPROTO_IGMP) {
     put(out, Octets(8));
     return out;
@@ -150,6 +154,7 @@ std::optional<Packet> read_transport(Packet packet, std::span<const uint8_t> in)
     packet.sequence = get32(in, 4);
     packet.acknowledgement = get32(in, 8);
     packet.flags = in[13];
+    packet.header_words = in[12] >> 4U;
     packet.window = get16(in, 14);
     behind = std::min(in.size(), size_t{4} * (in[12] >> 4U));
   }
@@ -257,6 +262,11 @@ Packet with_checksum(Packet packet, uint16_t checksum) {
   last[1] = static_cast<uint8_t>(missing);
   return packet;
 }
+Packet with_header_words(Packet packet, uint8_t words) {
+  packet.header_words = words;
+  return packet;
+}
+
 Packet with_hop_limit(Packet packet, uint8_t hop_limit) {
   packet.hop_limit = hop_limit;
   return packet;

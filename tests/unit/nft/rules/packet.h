@@ -39,6 +39,7 @@ struct Packet {
   Endpoint to;
   uint8_t protocol = 0;
   uint8_t flags = 0;           // of TCP
+  uint8_t header_words = 5;    // of TCP; what is above 5 are options that say nothing
   uint8_t type = 0, code = 0;  // of ICMP
   uint8_t hop_limit = 64;
   uint16_t id = 1;  // of IPv4
@@ -66,6 +67,7 @@ Packet with(Packet packet, Extra extra);
 Packet with_data(Packet packet, size_t octets);
 // The last octets of the data make the ICMP checksum have this value.
 Packet with_checksum(Packet packet, uint16_t checksum);
+Packet with_header_words(Packet packet, uint8_t words);
 Packet with_hop_limit(Packet packet, uint8_t hop_limit);
 
 std::vector<uint8_t> octets(const Packet& packet);
