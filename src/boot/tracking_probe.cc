@@ -5,10 +5,10 @@
 #include <cstring>
 
 #include <poll.h>
-#include <sys/fsuid.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "ostiary/confine/as_user.h"
 #include "ostiary/inet/socket_address.h"
 
 namespace ostiary::boot {
@@ -28,10 +28,8 @@ enum class Seen : uint8_t { refused, redirected };
 
 // The rules may judge a packet by the socket's owner.
 UniqueFd make_socket(int domain, const confine::Identity& agent) {
-  const int before = ::setfsuid(agent.uid);
-  UniqueFd fd{::socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  ::setfsuid(static_cast<uid_t>(before));
-  return fd;
+  const confine::AsUser of_the_agent(agent.uid, agent.gid);
+  return UniqueFd{::socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
 }
 
 // Another process's question that arrives meanwhile is lost; the process asks again.

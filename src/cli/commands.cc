@@ -163,6 +163,7 @@ Result<std::optional<nft::Ruleset>> preview_ruleset(plan::Plan& plan) {
 }
 
 Result<int> execute_plan(Plan request, char** environ) {
+  TRY(confine::hide_memory());
   const Form form = request.form;
   plan::Plan plan = TRY(make_plan(std::move(request), environ));
   const auto ruleset = preview_ruleset(plan);

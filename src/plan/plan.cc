@@ -103,8 +103,10 @@ Result<> check_user(const config::Config& config, const Plan& plan) {
         Exit::configuration,
         config.given.at("scope").origin +
             ": user scope cannot tell a root agent from other root processes: name a user with --user");
-  if (identity.uid == gate::user)
-    return fail(Exit::configuration, "the agent cannot run as user " + std::to_string(gate::user) +
+  if (identity.uid == gate::user || identity.gid == gate::user ||
+      std::ranges::find(identity.groups, gate::user) != identity.groups.end())
+    return fail(Exit::configuration, "the agent cannot run with the user or group " +
+                                         std::to_string(gate::user) +
                                          ", which is the gate's: choose another with --user");
   return {};
 }

@@ -164,6 +164,10 @@ void warn_of_customers(std::span<const Rule> rules, std::vector<std::string>& wa
       warnings.push_back(text(rule) + " (" + escape_controls(rule.reason) +
                          ") covers names that any customer of " + wildcard->suffix.text() +
                          " can get: write the names that you need");
+    if (resolves_to_any_address(wildcard->suffix))
+      warnings.push_back(text(rule) + " (" + escape_controls(rule.reason) +
+                         ") opens every public address that their asker chooses: write the names that you "
+                         "need");
   }
 }
 

@@ -9,9 +9,9 @@
 
 #include <poll.h>
 
-#include "as_user.h"
 #include "attempt_plans.h"
 #include "ostiary/base/record.h"
+#include "ostiary/confine/as_user.h"
 #include "ostiary/keeper/spawn.h"
 #include "privileges.h"
 #include "probe_socket.h"
@@ -129,7 +129,7 @@ Result<Probe> Probe::prepare_again(const confine::Identity& agent, const Targets
 
 Result<> Probe::take(std::vector<AttemptPlan> attempt_plans, const confine::Identity& agent) {
   const auto unlisted = TRY(UnlistedName::make());
-  const AsUser of_the_agent(agent.uid, agent.gid);
+  const confine::AsUser of_the_agent(agent.uid, agent.gid);
   for (AttemptPlan& plan : attempt_plans)
     network_attempts_.push_back(TRY(NetworkAttempt::prepare(std::move(plan), unlisted)));
   return {};

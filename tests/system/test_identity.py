@@ -27,6 +27,11 @@ def test_a_user_can_be_given_by_name_or_number(sandbox, user, expected):
     assert identity(sandbox, user) == expected
 
 
+@pytest.mark.parametrize("user", ["53053:1000", "1000:53053"])
+def test_the_gates_user_and_group_are_refused(sandbox, user):
+    assert refusal(sandbox.run("plan", "--user", user, "--", "true"), 78).endswith("choose another with --user\n")
+
+
 @pytest.mark.parametrize("user", ["agent", str(AGENT)])
 def test_the_agent_has_the_variables_of_a_login(sandbox, user):
     env = {"HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/false"}

@@ -65,6 +65,11 @@ TEST_SUITE("policy/warnings") {
   TEST_CASE("warns of a wildcard over names of a provider's customers") {
     CHECK(warnings_of("*.github.io").contains("any customer of github.io"));
     CHECK(warnings_of("*.s3.amazonaws.com").contains("any customer of s3.amazonaws.com"));
+    for (const char* above : {"*.amazonaws.com", "*.core.windows.net", "*.blob.core.windows.net", "*.fastly.net"})
+      CHECK_MESSAGE(warnings_of(above).contains("any customer of"), above);
+    for (const char* any_address : {"*.nip.io", "*.sslip.io"})
+      CHECK_MESSAGE(warnings_of(any_address).contains("that their asker chooses"), any_address);
+    CHECK(warnings_of("*.bedrock-runtime.eu-west-1.amazonaws.com").empty());
     CHECK(warnings_of("me.github.io,*.me.github.io,*.example.com").empty());
     CHECK(warnings_of("preset:github").empty());
   }
