@@ -51,8 +51,8 @@ void add_invert(Json& out) {
   // Loopback addresses are exempt: they have one route. The questions that `output` accepts before
   // it inverts marks go to such an address.
   add_unicast_rule(out, invert, {is_not(field("ip", "daddr"), loopback_network())}, {invert_mark});
-  out.push_back(rule(invert, {is_not(field("ip6", "daddr"), {{"prefix", {{"addr", "ff00::"}, {"len", 8}}}}),
-                              is_not(field("ip6", "daddr"), "::1"), invert_mark}));
+  // Over IPv6 a packet to many keeps its interface.
+  out.push_back(rule(invert, {is_not(field("ip6", "daddr"), "::1"), invert_mark}));
 }
 
 void add_for_closed_sockets(Json& out, const Ruleset& ruleset, const char* chain, const char* to) {
@@ -96,7 +96,7 @@ void add_forged_arrival(Json& out) {
 // kernel repeats a SYN-ACK for a minute.
 void add_answers_of_listeners(Json& out, const Ruleset& ruleset) {
   for (const Json& from_loopback : {is(field("ip", "saddr"), "127.0.0.1"), is(field("ip6", "saddr"), "::1")})
-    out.push_back(rule("wire", {is_not(meta("oifname"), "lo"), from_loopback, tcp_or_udp(),
+    out.push_back(rule("wire", {is_not(meta("oifname"), "lo"), from_loopback,
                                 is(field("th", "sport"), ruleset.gate_port), go(stray)}));
 }
 

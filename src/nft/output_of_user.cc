@@ -6,6 +6,8 @@
 //   socket shows whose service it is.
 // - A packet without an owner comes from the kernel, or from a socket that was closed with data
 //   left to send.
+#include <utility>
+
 #include <netinet/in.h>
 
 #include "expressions.h"
@@ -83,14 +85,15 @@ void add_flow_limits(Json& out) {
 }
 
 void add_gates_port(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
+  // TCP to the gate's own port needs no rule: it is to a service that is not another user's.
   // A redirected packet still has the output interface of its first route.
   out.push_back(rule(confined, {has(ct("status"), "dnat"), local_destination(), to_port(ruleset.gate_port),
                                 set_flow_mark(marks.permitted), accept()}));
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     const char* const gate = family == Family::ipv4 ? "127.0.0.1" : "::1";
-    out.push_back(
-        rule(confined, {is(meta("oifname"), "lo"), is(field(ip(family), "daddr"), gate), tcp_or_udp(),
-                        to_port(ruleset.gate_port), set_flow_mark(marks.permitted), accept()}));
+    out.push_back(rule(
+        confined, {is(meta("oifname"), "lo"), is(field(ip(family), "daddr"), gate), protocol(IPPROTO_UDP),
+                   to_port(ruleset.gate_port), set_flow_mark(marks.permitted), accept()}));
   }
 }
 
@@ -119,13 +122,15 @@ void add_syn_data_guard(Json& out) {
   constexpr unsigned header4 = 20, octets_in_word = 4;
   constexpr unsigned shortest_header = 5, longest_header = 15;  // of TCP, in words
   out.push_back(add("chain", {{"name", chain}}));
-  for (unsigned words = shortest_header; words <= longest_header; ++words) {
-    const Json has_header = is(field("tcp", "doff"), words);
-    const unsigned octets = words * octets_in_word;
-    for (const Json& is_longer :
-         {match(field("ip", "length"), ">", header4 + octets), match(field("ip6", "length"), ">", octets)})
-      out.push_back(rule(chain, {has_header, is_longer, counter(), drop()}));
-  }
+  for (unsigned words = shortest_header; words <= longest_header; ++words)
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+      const unsigned octets = words * octets_in_word + (family == Family::ipv4 ? header4 : 0);
+      Json::array_t matches{match(field(ip(family), "length"), ">", octets)};
+      if (words < longest_header) matches.push_back(is(field("tcp", "doff"), words));
+      matches.push_back(counter());
+      matches.push_back(drop());
+      out.push_back(rule(chain, Json(std::move(matches))));
+    }
   out.push_back(rule(confined, {is(meta("oifname"), "lo"), begins_connection(), jump(chain)}));
 }
 

@@ -82,8 +82,9 @@ class Maker {
   // A second route lookup gives the same route for loopback addresses. But packets that `direct`
   // accepts would keep an inverted mark.
   bool only_saves_work(const Json& rule, const Json& statement) const {
-    return !has_direct_ && rule["chain"] == "invert" && statement["match"]["right"].contains("prefix") &&
-           statement["match"]["right"]["prefix"]["addr"] == "127.0.0.0";
+    const Json& right = statement["match"]["right"];
+    return !has_direct_ && rule["chain"] == "invert" &&
+           (right == "::1" || (right.contains("prefix") && right["prefix"]["addr"] == "127.0.0.0"));
   }
 
   // One value of several: a weaker match if the rule denies, a narrower one if it accepts.

@@ -26,6 +26,10 @@ void check_packets_to_many(FilteredHost& host) {
     host.admit(many, IPPROTO_UDP, service);
     CHECK(host.sends(routed_to(addresses4.container), udp({addresses4.own, 8}, {many, service})) == "enters");
   }
+  host.admit("ff0e::7", IPPROTO_UDP, service);
+  for (const char* link : {inner, wire})
+    CHECK(host.sends(on(link), udp({addresses6.own, 8}, {"ff0e::7", service})) ==
+          (link == inner ? "enters" : "leaves"));
 }
 
 // An inverted mark drops a packet, or routes it inside. The other mark is the gate's.
@@ -103,7 +107,8 @@ TEST_SUITE("nft/rules/container/wire") {
     FilteredHost host(container_rules());
     host.runs(show_inverted_marks);
     CHECK(host.sends(agent, tcp({addresses4.own, 6}, {addresses4.allowed, service})) == "leaves");
-    CHECK(host.sends(agent, udp({addresses4.loopback, 6}, {addresses4.loopback, 53})) == "stays");
+    for (const Addresses& at : both_families)
+      CHECK(host.sends(agent, udp({at.loopback, 6}, {at.loopback, 53})) == "stays");
     host.runs(stop_showing_them);
   }
 }
