@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstring>
 #include <functional>
+#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -141,6 +142,17 @@ Result<Senders> end_connections(netlink::Socket& socket, const Decision& decide)
   return listed;
 }
 
+uint64_t cookie_of(const inet_diag_msg& connection) {
+  return uint64_t{connection.id.idiag_cookie[1]} << 32U | connection.id.idiag_cookie[0];
+}
+
+Result<std::set<uint64_t>> list_cookies() {
+  netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::socket_diagnosis));
+  std::set<uint64_t> cookies;
+  for (const inet_diag_msg& each : TRY(list_connections(socket))) cookies.insert(cookie_of(each));
+  return cookies;
+}
+
 Result<Senders> end_connections(const Decision& decide) {
   netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::socket_diagnosis));
   for (const auto deadline = steady_clock::now() + limits::max_wait;;) {
@@ -171,7 +183,10 @@ Result<Senders> end_closed_connections(const Owners& owners) {
 }
 
 Result<> end_connections_of(uint32_t user, const std::function<Result<Keep>(const inet::Connection&)>& keep) {
+  // The user may begin connections faster than they are ended.
+  const std::set<uint64_t> present = TRY(list_cookies());
   const auto decide = [&](const inet_diag_msg& each) -> Result<Fate> {
+    if (!present.contains(cookie_of(each))) return Fate::left_alone;
     const bool may_be_the_users =
         each.idiag_uid == user || (is_closed(each) && each.idiag_uid == unknown_owner);
     if (is_in(finished, each) || !may_be_the_users) return Fate::left_alone;

@@ -85,15 +85,14 @@ void add_flow_limits(Json& out) {
 }
 
 void add_gates_port(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
-  // TCP to the gate's own port needs no rule: it is to a service that is not another user's.
   // A redirected packet still has the output interface of its first route.
   out.push_back(rule(confined, {has(ct("status"), "dnat"), local_destination(), to_port(ruleset.gate_port),
                                 set_flow_mark(marks.permitted), accept()}));
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     const char* const gate = family == Family::ipv4 ? "127.0.0.1" : "::1";
-    out.push_back(rule(
-        confined, {is(meta("oifname"), "lo"), is(field(ip(family), "daddr"), gate), protocol(IPPROTO_UDP),
-                   to_port(ruleset.gate_port), set_flow_mark(marks.permitted), accept()}));
+    out.push_back(
+        rule(confined, {is(meta("oifname"), "lo"), is(field(ip(family), "daddr"), gate), tcp_or_udp(),
+                        to_port(ruleset.gate_port), set_flow_mark(marks.permitted), accept()}));
   }
 }
 

@@ -61,17 +61,11 @@ bool is_echo_reply(const Observation& observation) {
 }
 
 // The kernel's answer to a segment from outside: it resets a connection that it does not have, and
-// acknowledges one that has ended. A closed connection that still sends has a FIN.
+// acknowledges one that has ended. A closed connection that still sends has a FIN. In user scope such
+// a segment has no user, so no rule matches it.
 bool is_answer_of_the_kernel(const Observation& observation) {
   return observation.protocol == IPPROTO_TCP && observation.tcp_without_data &&
          (observation.tcp_flags & (syn | fin)) == 0;
-}
-
-// The keeper resets connections that the agent began while there were no rules. In user scope, what
-// the kernel sends for a closed connection has no user, so no rule matches it.
-bool is_reset(const Observation& observation) {
-  return observation.protocol == IPPROTO_TCP && observation.tcp_without_data &&
-         (observation.tcp_flags & rst) != 0;
 }
 
 std::string name_of(uint8_t protocol) {
@@ -187,7 +181,7 @@ Verdict Judge::judge(const Observation& observation, Phase phase) const {
   const bool was_flushed = phase == Phase::flushed || phase == Phase::ending;
   if (is_permitted(observation) || (at_the_end && is_group_report(observation)) ||
       (phase == Phase::ended && is_answer_of_the_kernel(observation)) ||
-      (scope_ == Scope::user && was_flushed && is_reset(observation))) {
+      (scope_ == Scope::user && was_flushed && is_answer_of_the_kernel(observation))) {
     const bool admitted = observation.seed && is_allowed(observation.destination);
     return {admitted ? Verdict::Kind::admitted : Verdict::Kind::fine, {}};
   }

@@ -31,9 +31,10 @@ Result<Senders> end_closed_connections(const Owners& owners);
 
 enum class Keep : uint8_t { no, yes };
 
-// Ends the connections of a user that `keep` does not keep, open and closed ones. Older kernels
-// report root as the owner of a closed connection: of these it ends all that `keep` does not keep.
-// An error if a connection is left.
+// Of the connections of a user that exist at the call, open and closed, ends those that `keep` does
+// not keep. Older kernels
+// report root as the owner of a closed connection: those end too, whoever closed them. An error if a
+// connection is left.
 Result<> end_connections_of(uint32_t user, const std::function<Result<Keep>(const inet::Connection&)>& keep);
 
 }  // namespace ostiary::net

@@ -177,6 +177,37 @@ def test_one_that_the_other_side_sends_in_first_ends(container, agent, accomplic
         stop.set()
 
 
+def test_clients_that_connect_without_pause_do_not_keep_the_rules_from_being_repaired(internet, container, agent, family):
+    run(agent, f"""
+import threading
+listener = socket.create_server(("::", {OWN_PORT}), family=socket.AF_INET6, dualstack_ipv6=True, backlog=100)
+def accept():
+    while True:
+        kept.append(listener.accept()[0])
+        del kept[:-50]
+kept = sys.modules["__main__"].kept.setdefault("accepted", [])
+threading.Thread(target=accept, daemon=True).start()""")
+    stop = threading.Event()
+
+    def connect():
+        with internet.network.entered():
+            while not stop.is_set():
+                with contextlib.suppress(OSError):
+                    socket.create_connection((container.link.address[family], OWN_PORT), 0.1).close()
+
+    clients = [threading.Thread(target=connect) for _ in range(2)]
+    for each in clients:
+        each.start()
+    try:
+        for number in range(1, 4):
+            container.nft("delete table inet ostiary")
+            eventually(lambda: len(container.audit("tampering", response="repaired")) == number, "it is repaired")
+    finally:
+        stop.set()
+        for each in clients:
+            each.join()
+
+
 def test_a_service_answers_new_connections(container, agent, family):
     with without_rules(container, agent):
         pass

@@ -141,7 +141,10 @@ TEST_SUITE("nft/rules/user/confined") {
     FilteredHost host(user_rules());
     for (const Addresses& at : both_families) {
       CHECK(host.sends(agent, udp({at.own, 8}, {at.loopback, the_gates_port})) == "stays");
-      CHECK(host.sends(agent, tcp({at.own, 8}, {at.loopback, the_gates_port})) == "stays");
+      const Packet syn = tcp({at.own, 8}, {at.loopback, the_gates_port});
+      CHECK(host.sends(agent, syn) == "stays");
+      CHECK(host.sends(root, answer(syn, flag::syn | flag::ack)) ==
+            "stays");  // the gate's listener has no mark
       CHECK(host.sends(agent, with_data(tcp({at.own, 9}, {at.loopback, the_gates_port}), 100)) == "dropped");
       CHECK(host.sends(agent, of_protocol(IPPROTO_UDPLITE, {at.own, 8}, {at.loopback, the_gates_port})) ==
             "denied");
