@@ -131,6 +131,8 @@ class TreeBuilder {
   // Suggests a fix for the most frequent mistakes.
   std::string_view fix_for(std::string_view reason) const {
     const bool in_array = !open_.empty() && open_.back().kind() == Kind::array;
+    if (reason.starts_with("invalid literal") && open_.empty())
+      return ": write an object in braces, a string in double quotes, and a comment after //";
     if (reason.starts_with("invalid literal"))
       return ": write a string in double quotes, and a comment after //";
     if (reason.starts_with("unexpected '}'; expected string") ||

@@ -5,6 +5,9 @@
 #include <cmath>
 
 #include "ostiary/base/escape.h"
+#include "ostiary/base/quote.h"
+#include "ostiary/inet/destination.h"
+#include "ostiary/policy/presets.h"
 #include "public_suffix.h"
 
 namespace ostiary::policy {
@@ -171,6 +174,23 @@ void warn_of_customers(std::span<const Rule> rules, std::vector<std::string>& wa
   }
 }
 
+// ---- names that are something else elsewhere
+
+// "github" for "preset:github", or a port by name: "example.com:80,https".
+void warn_of_short_names(std::span<const Rule> rules, std::vector<std::string>& warnings) {
+  for (const Rule& rule : rules) {
+    const auto* name = std::get_if<inet::HostName>(&rule.subject);
+    if (name == nullptr) continue;
+    const auto is_named = [name](const Preset& preset) { return preset.name == name->text(); };
+    const std::string is_host =
+        quote(name->text()) + " (" + escape_controls(rule.reason) + ") is taken for a host";
+    if (std::ranges::any_of(presets(), is_named))
+      warnings.push_back(is_host + ": did you mean \"preset:" + name->text() + "\"?");
+    else if (const auto port = inet::port_of_service(name->text()))
+      warnings.push_back(is_host + ": write a port as a number, " + std::to_string(*port));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> find_warnings(std::span<const Rule> rules) {
@@ -180,6 +200,7 @@ std::vector<std::string> find_warnings(std::span<const Rule> rules) {
   warn_of_resolvers(rules, warnings);
   for (const Internet& internet : internets) warn_of_width(rules, internet, warnings);
   warn_of_customers(rules, warnings);
+  warn_of_short_names(rules, warnings);
   return warnings;
 }
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "ostiary/inet/host_name.h"
@@ -18,6 +20,8 @@ std::string text(const Host& host);
 
 // A decimal port, 1 to 65535.
 Result<uint16_t> parse_port(std::string_view text);
+// The port of a service that people write by its name, such as "https".
+std::optional<uint16_t> port_of_service(std::string_view name);
 
 struct Destination {
   Host host;

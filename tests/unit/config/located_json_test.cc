@@ -140,8 +140,9 @@ TEST_SUITE("config/located_json") {
     for (const char* text : {"[\"a\" \"b\"]", "{\"a\": 1 \"b\": 2}", "[[] []]"})
       CHECK_MESSAGE(error_of(text).ends_with(": is there a comma missing before it?"), error_of(text));
     for (const char* text : {"['a']", "# no comment\n{}", "{a: 1}", "user: node"})
-      CHECK_MESSAGE(error_of(text).ends_with(": write a string in double quotes, and a comment after //"),
+      CHECK_MESSAGE(error_of(text).ends_with(" a string in double quotes, and a comment after //"),
                     error_of(text));
+    CHECK(error_of("off").contains(": write an object in braces,"));
     for (const char* text : {"[1", "{\"a\": ]", "[1}"})
       CHECK_MESSAGE(!error_of(text).contains("comma"), error_of(text));
   }

@@ -17,5 +17,7 @@ TEST_SUITE("inet/destination") {
     for (const char* port :
          {"", "0", "65536", "70000", "-1", "+1", " 1", "1 ", "0x1", "4e2", "99999999999999999999"})
       CHECK_MESSAGE(!parse_port(port), port);
+    CHECK(parse_port("HTTPS").error().message == "is not a port from 1 to 65535: write 443");
+    CHECK(parse_port("smtps").error().message == "is not a port from 1 to 65535");
   }
 }

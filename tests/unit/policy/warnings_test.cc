@@ -65,13 +65,20 @@ TEST_SUITE("policy/warnings") {
   TEST_CASE("warns of a wildcard over names of a provider's customers") {
     CHECK(warnings_of("*.github.io").contains("any customer of github.io"));
     CHECK(warnings_of("*.s3.amazonaws.com").contains("any customer of s3.amazonaws.com"));
-    for (const char* above : {"*.amazonaws.com", "*.core.windows.net", "*.blob.core.windows.net", "*.fastly.net"})
+    for (const char* above :
+         {"*.amazonaws.com", "*.core.windows.net", "*.blob.core.windows.net", "*.fastly.net"})
       CHECK_MESSAGE(warnings_of(above).contains("any customer of"), above);
     for (const char* any_address : {"*.nip.io", "*.sslip.io"})
       CHECK_MESSAGE(warnings_of(any_address).contains("that their asker chooses"), any_address);
     CHECK(warnings_of("*.bedrock-runtime.eu-west-1.amazonaws.com").empty());
     CHECK(warnings_of("me.github.io,*.me.github.io,*.example.com").empty());
     CHECK(warnings_of("preset:github").empty());
+  }
+
+  TEST_CASE("warns of a host that may be meant as a preset or a port") {
+    CHECK(warnings_of("github").contains("did you mean \"preset:github\"?"));
+    CHECK(warnings_of("example.com:8080,https").contains("write a port as a number, 443"));
+    CHECK(warnings_of("db,github.com,https.example.com").empty());
   }
 
   TEST_CASE("a wildcard over a public suffix is refused, with what to write instead") {
