@@ -47,6 +47,11 @@ def arguments():
     parser.add_argument("--inside", choices=["yes", "no"],
                         help="in container scope, whether a container inside sends raw packets; default: both in "
                              "turn")
+    parser.add_argument("--by", choices=["run", "exec"],
+                        help="whether the agent's first process hunts, or a session of ostiary exec; default: both in turn")
+    parser.add_argument("--tracking", choices=["both", "ipv4"],
+                        help="in container scope, the families whose connections the kernel tracks; default: now and "
+                             "then IPv4 alone")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--without", default="", metavar="WORDS",
                         help="do not generate steps that contain one of these words")
@@ -137,15 +142,17 @@ class Hunt:
         # Any eight consecutive rounds have half of all combinations, and every pair of two
         # settings.
         inside = (wanted.inside or ("no", "yes")[(number // 2 + number // 4 + number // 8) % 2]) == "yes"
-        return SimpleNamespace(scope=scope, who=who, flushes=flushes, quiet=wanted.quiet,
+        by = wanted.by or ("run", "exec")[(number // 4 + number // 8) % 2]
+        tracking = "both" if scope == "user" else wanted.tracking or ("ipv4" if number % 16 in (6, 8) else "both")
+        return SimpleNamespace(scope=scope, who=who, flushes=flushes, by=by, tracking=tracking, quiet=wanted.quiet,
                                inside=inside and scope == "container", workers=wanted.workers,
                                without=[word for word in wanted.without.split(",") if word], environment={})
 
     def one_round(self, number, seconds):
         settings = self.settings(number)
         round = Round(self.internet, self.scratch, self.tools, settings, self.wanted.seed * 1000 + number)
-        print(f"round {number}: scope {settings.scope}, agent {settings.who}, flushes {settings.flushes}"
-              f"{', a container inside' if settings.inside else ''}", flush=True)
+        print(f"round {number}: scope {settings.scope}, agent {settings.who}, flushes {settings.flushes}, by {settings.by}"
+              f"{', IPv6 untracked' if settings.tracking == 'ipv4' else ''}{', a container inside' if settings.inside else ''}", flush=True)
         judged = 0
 
         def judge(minimising=True):

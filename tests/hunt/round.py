@@ -19,6 +19,12 @@ ALLOW = ["--allow", f"{OPERATORS_NAME}:443/both", "--allow", "192.0.2.8/30:443/t
 INBOUND = [flag for network in ("192.0.2.240/30", "[2001:db8:240::/64]") for transport in ("", "/udp")
            for flag in ("--allow-inbound", f"{network}:443{transport}")]  # no host of these networks exists
 REQUEST, PAGE, AGENT = "/opt/hunt/request", "/opt/hunt/page", "/opt/hunt/agent"
+OSTIARY = "/opt/bin/ostiary"
+NO_TRACKING = """table ip6 untracked {
+    chain out { type filter hook output priority raw; notrack; }
+    chain in { type filter hook prerouting priority raw; notrack; }
+}
+"""
 PR_SET_PDEATHSIG = 1
 KILL_EVERY = 9  # seconds; the ninth death in a minute ends the agent
 FLUSH_EVERY = 5  # seconds; the seventeenth flush in a minute ends the agent
@@ -45,7 +51,7 @@ class Round:
         self.page.excused = 1  # until there are rules
         self.stage = self._stage()
         self.outside = self._start_outside(internet)
-        self.session = self.inside = None
+        self.session = self.hunter = self.inside = None  # the boot, and the agent's process that hunts
         self.boot_failure = None
         self.stopping = False  # the finding that --until names has occurred
         self._buffer = b""
@@ -82,12 +88,14 @@ class Round:
             flags += ["--user", "agent"]
         if settings.scope == "user":
             flags += ["--scope", "user"]
+        if settings.tracking == "ipv4":
+            self.container.nft("-f", "-", stdin=NO_TRACKING)
         command = [AGENT, "run", "agent", PAGE, REQUEST, str(settings.workers), str(self.seed),
                    ",".join(settings.without) or "-", *self.stage]
         self.container.write(REQUEST, "")
-        self.session = self.container.start_boot(*command, flags=flags, env=settings.environment)
         try:
-            self.session.read_until("^hunting")
+            self._start_hunter(command, flags)
+            self.hunter.read_until("^hunting")
         except AssertionError:
             self.boot_failure = str(self.session)
             return False
@@ -96,6 +104,14 @@ class Round:
         if settings.inside:
             self._start_inside()
         return True
+
+    def _start_hunter(self, command, flags):
+        if self.settings.by == "run":
+            self.session = self.hunter = self.container.start_boot(*command, flags=flags, env=self.settings.environment)
+            return
+        self.session = self.container.start_boot("sh", "-c", "echo booted; cat", flags=flags, env=self.settings.environment)
+        self.session.read_until("^booted")
+        self.hunter = self.container.launch(OSTIARY, "exec", "--", *command, beside=self.session)
 
     def _start_inside(self):
         """Starts a container inside this one that sends raw packets. This one forwards them."""
@@ -121,9 +137,10 @@ class Round:
                 if self.stopping:
                     return
             now = time.monotonic()
-            if not self.session.running():
-                self._note("the boot ended by itself", str(self.session.wait()))
-                return
+            for each in (self.session, self.hunter):
+                if not each.running():
+                    self._note("the boot ended by itself", str(each.wait()))
+                    return
             if now >= next_kill:
                 self._kill_gate()
                 next_kill = now + KILL_EVERY
@@ -139,11 +156,11 @@ class Round:
             os.kill(pid, signal.SIGKILL)
 
     def flush(self):
-        """Flushes the ruleset. Packets may leave until the keeper has restored the rules."""
+        """Deletes the rules. Packets may leave until the keeper has restored the rules."""
         self.page.excused = 1
         self.page.flushes += 1
         try:
-            self.container.nft("flush", "ruleset")
+            self.container.nft("delete", "table", "inet", "ostiary")
             self.session.read_error_until("put right")  # the rules are back; flows that began meanwhile are judged again
         finally:
             self.page.excused_until = time.time_ns() + IN_FLIGHT
@@ -158,6 +175,8 @@ class Round:
             self.link.network.command("ip", "link", "delete", "in0")  # the inner container must end first
         if self.session and self.boot_failure is None:
             try:
+                self.hunter.wait()
+                self.session.close_stdin()
                 self.session.wait()
             except AssertionError as failure:
                 self._note("the boot does not end", str(failure))
