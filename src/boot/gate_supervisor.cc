@@ -166,7 +166,7 @@ Result<keeper::Beginning> GateSupervisor::begin() {
   }
   if (hello->kind != gate::Message::Kind::hello) return fail(Exit::unavailable, "the gate sent no hello");
   rules_.expect_from(hello->number);
-  tell(audit::GateStarted{.process = static_cast<uint32_t>(gate_.process())});
+  tell(audit::HelperStarted{.helper = "gate", .process = static_cast<uint32_t>(gate_.process())});
   return gate::send_begin(gate_) ? keeper::Beginning::begun : keeper::Beginning::ended;
 }
 
@@ -266,16 +266,18 @@ void GateSupervisor::begin_new_audit_file() {
 void GateSupervisor::on_death(pid_t process, int wait_status) {
   const bool by_signal = WIFSIGNALED(wait_status);
   const int number = by_signal ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
-  tell(audit::GateDied{.process = static_cast<uint32_t>(process),
-                       .how = by_signal ? audit::GateDied::How::signal : audit::GateDied::How::status,
-                       .number = static_cast<uint32_t>(number)});
+  tell(audit::HelperDied{.helper = "gate",
+                         .process = static_cast<uint32_t>(process),
+                         .how = by_signal ? audit::HelperDied::How::signal : audit::HelperDied::How::status,
+                         .number = static_cast<uint32_t>(number)});
   log::warn("the gate ended with " + std::string(by_signal ? "signal " : "status ") + std::to_string(number) +
             ": nothing new resolves until it is back");
 }
 
 void GateSupervisor::on_restart(size_t deaths) {
-  tell(audit::GateRestarted{.process = static_cast<uint32_t>(gate_.process()),
-                            .attempt = static_cast<uint32_t>(deaths)});
+  tell(audit::HelperRestarted{.helper = "gate",
+                              .process = static_cast<uint32_t>(gate_.process()),
+                              .attempt = static_cast<uint32_t>(deaths)});
   log::warn("the gate is back");
 }
 
