@@ -21,6 +21,7 @@
 #include "ostiary/net/closed_sockets.h"
 #include "ostiary/nft/earlier.h"
 #include "ostiary/nft/table.h"
+#include "ostiary/plan/helpers.h"
 #include "ostiary/scope/preconditions.h"
 #include "ostiary/selftest/selftest.h"
 #include "ostiary/state/files.h"
@@ -363,8 +364,10 @@ Result<int> run_phases(const Plan& plan, BootState& state) {
 // Why the kernel may still send for processes of the agent that have ended; empty if it does not.
 std::string find_senders(const Plan& plan) {
   using Scope = net::Owners::Scope;
+  std::vector<uid_t> users{plan.agent.identity.uid};
+  for (const keeper::HelperDescription& helper : plan::helpers) users.push_back(helper.user);
   const auto senders = net::end_closed_connections(
-      {.users = {plan.agent.identity.uid, gate::user},
+      {.users = std::move(users),
        .scope = plan.enclosure.scope.holds_everybody ? Scope::everybody : Scope::users});
   if (!senders) return senders.error().message;
   return *senders == net::Senders::none ? "" : "a connection that was closed still has something to send";

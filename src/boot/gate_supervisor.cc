@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -58,16 +59,14 @@ GateSupervisor::GateSupervisor(const plan::Plan& plan, audit::Journal& journal, 
       setup_(std::move(gate.setup)),
       local_upstreams_(std::move(gate.local_upstreams)),
       rules_(std::move(rules)),
-      gate_(describe()) {}
+      gate_(gate::description, callbacks()) {}
 
-keeper::HelperDescription GateSupervisor::describe() {
-  keeper::HelperDescription gate = gate::describe_gate();
-  gate.prepare = [this] { return prepare_start(); };
-  gate.begin = [this] { return begin(); };
-  gate.on_message = [this](std::string_view octets) { on_message(octets); };
-  gate.on_death = [this](pid_t process, int wait_status) { on_death(process, wait_status); };
-  gate.on_restart = [this](size_t deaths) { on_restart(deaths); };
-  return gate;
+keeper::HelperCallbacks GateSupervisor::callbacks() {
+  return {.prepare = [this] { return prepare_start(); },
+          .begin = [this] { return begin(); },
+          .on_message = [this](std::string_view octets) { on_message(octets); },
+          .on_death = [this](pid_t process, int wait_status) { on_death(process, wait_status); },
+          .on_restart = [this](size_t deaths) { on_restart(deaths); }};
 }
 
 // ---- phase 1
@@ -166,7 +165,8 @@ Result<keeper::Beginning> GateSupervisor::begin() {
   }
   if (hello->kind != gate::Message::Kind::hello) return fail(Exit::unavailable, "the gate sent no hello");
   rules_.expect_from(hello->number);
-  tell(audit::HelperStarted{.helper = "gate", .process = static_cast<uint32_t>(gate_.process())});
+  tell(audit::HelperStarted{.helper = gate::description.name,
+                            .process = static_cast<uint32_t>(gate_.process())});
   return gate::send_begin(gate_) ? keeper::Beginning::begun : keeper::Beginning::ended;
 }
 
@@ -266,7 +266,7 @@ void GateSupervisor::begin_new_audit_file() {
 void GateSupervisor::on_death(pid_t process, int wait_status) {
   const bool by_signal = WIFSIGNALED(wait_status);
   const int number = by_signal ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
-  tell(audit::HelperDied{.helper = "gate",
+  tell(audit::HelperDied{.helper = gate::description.name,
                          .process = static_cast<uint32_t>(process),
                          .how = by_signal ? audit::HelperDied::How::signal : audit::HelperDied::How::status,
                          .number = static_cast<uint32_t>(number)});
@@ -275,7 +275,7 @@ void GateSupervisor::on_death(pid_t process, int wait_status) {
 }
 
 void GateSupervisor::on_restart(size_t deaths) {
-  tell(audit::HelperRestarted{.helper = "gate",
+  tell(audit::HelperRestarted{.helper = gate::description.name,
                               .process = static_cast<uint32_t>(gate_.process()),
                               .attempt = static_cast<uint32_t>(deaths)});
   log::warn("the gate is back");

@@ -71,7 +71,7 @@ class GateSupervisor {
   Result<> listen_directly();
   Result<> start(const event::Signals& requests);
   void point_resolver_at_gate();
-  keeper::HelperDescription describe();
+  keeper::HelperCallbacks callbacks();
   keeper::Start prepare_start() const;
   Result<keeper::Beginning> begin();
   Result<> await_plan(const event::Signals& requests);

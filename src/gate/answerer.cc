@@ -1,4 +1,4 @@
-#include "ostiary/gate/answerer.h"
+#include "answerer.h"
 
 #include <algorithm>
 #include <utility>

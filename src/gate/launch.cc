@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include "channel.h"
-#include "ostiary/gate/gate.h"
 #include "ostiary/inet/socket_address.h"
 
 namespace ostiary::gate {
@@ -53,10 +52,6 @@ Result<> open_direct(Listeners& listeners) {
   listeners.direct_udp4 = std::move(ipv4);
   listeners.direct_udp6 = std::move(ipv6);
   return {};
-}
-
-keeper::HelperDescription describe_gate() {
-  return {.name = "gate", .process_name = program_name, .run = run, .max_deaths = max_deaths};
 }
 
 keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs,

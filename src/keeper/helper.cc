@@ -28,11 +28,11 @@ bool is_readable(int fd, milliseconds limit) {
 
 }  // namespace
 
-Helper::Helper(HelperDescription description)
-    : description_(std::move(description)), deaths_(description_.max_deaths) {}
+Helper::Helper(const HelperDescription& description, HelperCallbacks callbacks)
+    : description_(description), callbacks_(std::move(callbacks)), deaths_(description.max_deaths) {}
 
 Result<Beginning> Helper::start() {
-  const Start how = description_.prepare();
+  const Start how = callbacks_.prepare();
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
     return std::unexpected(Error::system("socketpair", Exit::unavailable));
@@ -40,7 +40,7 @@ Result<Beginning> Helper::start() {
   UniqueFd its_end(ends[1]);
   process_ = TRY(launch(description_, how, its_end.get()));
   its_end.reset();  // else its death would not end the channel
-  return description_.begin();
+  return callbacks_.begin();
 }
 
 Result<std::optional<std::string>> Helper::receive(milliseconds limit) {
@@ -63,19 +63,19 @@ Result<> Helper::serve(Time now) {
   take_message();
   if (!restart_due_ || *restart_due_ > now) return {};
   restart_due_.reset();
-  if (TRY(start()) == Beginning::begun) description_.on_restart(deaths_.count());
+  if (TRY(start()) == Beginning::begun) callbacks_.on_restart(deaths_.count());
   return {};
 }
 
 void Helper::take_message() {
   if (!channel_.valid() || !is_readable(channel_.get(), 0ms)) return;
   const auto octets = receive(0ms);
-  if (octets && *octets) description_.on_message(**octets);
+  if (octets && *octets) callbacks_.on_message(**octets);
 }
 
 Result<> Helper::on_end(int wait_status, Time now) {
   channel_.reset();
-  description_.on_death(std::exchange(process_, 0), wait_status);
+  callbacks_.on_death(std::exchange(process_, 0), wait_status);
   deaths_.note(now);
   if (deaths_.too_many())
     return fail(Exit::unavailable, "the " + std::string(description_.name) + " ended " +

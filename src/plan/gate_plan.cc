@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <netinet/in.h>
+
 #include "ostiary/gate/launch.h"
 #include "ostiary/policy/policy.h"
 
@@ -25,7 +27,6 @@ gate::Setup make_setup(const Plan& plan, const net::Reachable& reach,
   setup.initial_sets = gate::InitialSets::empty;
   setup.mark = gate_mark;
   setup.log_group = log_group;
-  setup.user = gate::user;
   return setup;
 }
 

@@ -2,7 +2,7 @@
 
 #include "ostiary/base/text.h"
 #include "ostiary/claude/managed_settings.h"
-#include "ostiary/gate/launch.h"
+#include "ostiary/plan/helpers.h"
 #include "ostiary/platform/platform.h"
 #include "ostiary/policy/parse.h"
 #include "ostiary/state/files.h"
@@ -103,9 +103,11 @@ Result<> check_user(const config::Config& config, const Plan& plan) {
         Exit::configuration,
         config.given.at("scope").origin +
             ": user scope cannot tell a root agent from other root processes: name a user with --user");
-  if (identity.uid == gate::user)
-    return fail(Exit::configuration, "the agent cannot run as user " + std::to_string(gate::user) +
-                                         ", which is the gate's: choose another with --user");
+  for (const keeper::HelperDescription& helper : helpers)
+    if (identity.uid == helper.user)
+      return fail(Exit::configuration, "the agent cannot run as user " + std::to_string(helper.user) +
+                                           ", which is the " + helper.name +
+                                           "'s: choose another with --user");
   return {};
 }
 

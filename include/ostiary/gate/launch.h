@@ -11,6 +11,7 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/gate/gate.h"
 #include "ostiary/gate/setup.h"
 #include "ostiary/keeper/helper.h"
 
@@ -22,11 +23,14 @@ inline constexpr uint16_t port = 15353;
 // The agent's resolv.conf leads to this port. If the gate has the port too, these questions need no
 // redirect.
 inline constexpr uint16_t direct_port = 53;
-// The gate's uid and gid. No other process may have them.
-inline constexpr uint32_t user = 53053;
-inline constexpr const char* program_name = "ostiary-gate";
-// Within a minute.
-inline constexpr size_t max_deaths = 8;
+
+// The gate as a helper.
+inline constexpr keeper::HelperDescription description{.name = "gate",
+                                                       .process_name = "ostiary-gate",
+                                                       .user = 53053,
+                                                       .run = run,
+                                                       .max_deaths = 8,
+                                                       .while_absent = "nothing new resolves"};
 
 // On 127.0.0.1 and ::1, UDP and TCP.
 struct Listeners {
@@ -69,8 +73,7 @@ struct KeeperFds {
   int wildcard_count = -1;  // a SharedPage<WildcardCount>
 };
 
-// The gate as a helper. The caller adds the callbacks.
-keeper::HelperDescription describe_gate();
+// One start of a gate.
 keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs,
                             keeper::StartMode mode);
 

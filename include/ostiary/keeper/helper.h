@@ -45,13 +45,18 @@ struct Start {
 // Whether a helper's process has begun to work, or has ended before. The latter counts as a death.
 enum class Beginning : uint8_t { begun, ended };
 
-// What the keeper knows of a helper.
+// A kind of helper. The program has one list of them: plan/helpers.h.
 struct HelperDescription {
-  const char* name;          // for messages: "gate"
+  const char* name;          // for messages and the audit: "gate"
   const char* process_name;  // main() of our file calls run() if this is its only argument
+  uint32_t user;             // its uid and gid; no other process may have them
   Result<int> (*run)();      // the main function of the process; it confines itself
   size_t max_deaths;         // within RecentEvents::window; one more ends the agent
+  const char* while_absent;  // for messages: "nothing new resolves"
+};
 
+// Set by the owner of a helper.
+struct HelperCallbacks {
   // Called before each start.
   std::function<Start()> prepare = {};
   // Called when the process runs, to exchange the first messages. An error ends the agent.
@@ -66,7 +71,7 @@ class Helper {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  explicit Helper(HelperDescription description);
+  Helper(const HelperDescription& description, HelperCallbacks callbacks);
 
   Result<Beginning> start();
   // Closes the channel, and waits for the end of the process. After a second it kills the process.
@@ -93,6 +98,7 @@ class Helper {
   void take_message();
 
   HelperDescription description_;
+  HelperCallbacks callbacks_;
   pid_t process_ = 0;
   UniqueFd channel_;
   event::Deadline restart_due_;

@@ -66,9 +66,11 @@ struct Owner {
       : prepared(std::move(how)),
         helper({.name = "test",
                 .process_name = "ostiary-test",
+                .user = 0,
                 .run = run,
                 .max_deaths = 2,
-                .prepare =
+                .while_absent = "it waits"},
+               {.prepare =
                     [this] {
                       prepared.mode = StartMode::fork;
                       return prepared;

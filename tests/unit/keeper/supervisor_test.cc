@@ -51,9 +51,11 @@ constexpr int enough_restarts = 2;
 Helper make(Log& log, Result<int> (*run)(), size_t max_deaths) {
   return Helper({.name = "test",
                  .process_name = "ostiary-test",
+                 .user = 0,
                  .run = run,
                  .max_deaths = max_deaths,
-                 .prepare =
+                 .while_absent = "it waits"},
+                {.prepare =
                      [&log] {
                        ++log.starts;
                        return Start{.setup = "", .descriptors = {}, .mode = StartMode::fork};

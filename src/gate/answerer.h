@@ -18,32 +18,21 @@
 #include <unordered_set>
 #include <vector>
 
+#include "client.h"
+#include "ledger.h"
 #include "ostiary/dns/answer.h"
 #include "ostiary/dns/cache.h"
 #include "ostiary/dns/query.h"
 #include "ostiary/dns/reply.h"
 #include "ostiary/event/loop.h"
-#include "ostiary/gate/client.h"
-#include "ostiary/gate/ledger.h"
 #include "ostiary/gate/limits.h"
-#include "ostiary/gate/recorder.h"
+#include "ostiary/gate/terms.h"
 #include "ostiary/gate/wildcard_budget.h"
 #include "ostiary/policy/policy.h"
 #include "ostiary/upstream/upstream.h"
+#include "recorder.h"
 
 namespace ostiary::gate {
-
-// Whether this network has a route for a family's addresses.
-// - For an unreachable family the answer holds no data, so no client waits for a connection that
-//   cannot succeed.
-// - If both families are unreachable, the answer is SERVFAIL.
-enum class Reachability : uint8_t { unreachable, reachable };
-
-struct Terms {
-  std::chrono::seconds hold;  // the minimum duration of an admission
-  Reachability ipv4 = Reachability::reachable;
-  Reachability ipv6 = Reachability::reachable;
-};
 
 // The result of a question.
 struct Resolution {
