@@ -22,10 +22,6 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-namespace limits {
-constexpr milliseconds to_begin = 5s;
-}  // namespace limits
-
 const char* text(nft::Change::Kind change) {
   switch (change) {
     case nft::Change::Kind::table_gone:
@@ -59,14 +55,17 @@ GateSupervisor::GateSupervisor(const plan::Plan& plan, audit::Journal& journal, 
       setup_(std::move(gate.setup)),
       local_upstreams_(std::move(gate.local_upstreams)),
       rules_(std::move(rules)),
-      gate_(gate::description, callbacks()) {}
+      gate_(gate::description, keeper::start_modes_beside(plan.agent.identity.uid), own_gate(),
+            gate_events()) {}
 
-keeper::HelperCallbacks GateSupervisor::callbacks() {
+keeper::HelperOwner GateSupervisor::own_gate() {
   return {.prepare = [this] { return prepare_start(); },
-          .begin = [this] { return begin(); },
-          .on_message = [this](std::string_view octets) { on_message(octets); },
-          .on_death = [this](pid_t process, int wait_status) { on_death(process, wait_status); },
-          .on_restart = [this](size_t deaths) { on_restart(deaths); }};
+          .on_message = [this](std::string_view octets) { return on_message(octets); }};
+}
+
+keeper::HelperEvents GateSupervisor::gate_events() {
+  return {.on_begun = [this](pid_t process, size_t deaths) { on_begun(process, deaths); },
+          .on_death = [this](pid_t process, int wait_status) { on_death(process, wait_status); }};
 }
 
 // ---- phase 1
@@ -127,8 +126,7 @@ Result<> GateSupervisor::start(const event::Signals& requests) {
   wildcard_count_ = TRY(SharedPage<gate::WildcardCount>::create("ostiary-wildcard-count"));
   TRY(probe_connection_tracking());
   TRY(listen_directly());
-  if (TRY(gate_.start()) == keeper::Beginning::ended)
-    return fail(Exit::unavailable, "the gate ended before it began");
+  TRY(begin_first());
   TRY(await_plan(requests));
   if (plan_.enclosure.scope.owns_resolver) point_resolver_at_gate();
   setup_.initial_sets = gate::InitialSets::continued;
@@ -147,31 +145,31 @@ void GateSupervisor::point_resolver_at_gate() {
 }
 
 keeper::Start GateSupervisor::prepare_start() const {
-  const auto mode =
-      has_served() && plan_.agent.identity.uid == 0 ? keeper::StartMode::fork : keeper::StartMode::exec;
   return gate::prepare_start(*listeners_, setup_,
-                             {.audit = journal_.fd(), .wildcard_count = wildcard_count_->fd()}, mode);
+                             {.audit = journal_.fd(), .wildcard_count = wildcard_count_->fd()});
+}
+
+Result<> GateSupervisor::begin_first() {
+  TRY(gate_.start());
+  const auto hello = TRY(gate::receive(gate_, keeper::time_to_begin));
+  if (!hello) return fail(Exit::unavailable, "the gate ended before it began");
+  if (hello->kind == gate::Message::Kind::failed) return fail(hello->exit, hello->text);
+  return begin(*hello);
 }
 
 // The gate reads nothing from the agent before it has sent its hello. The hello contains the port of its
 // netlink socket, so that the watch knows its changes.
-Result<keeper::Beginning> GateSupervisor::begin() {
-  const auto hello = TRY(gate::receive(gate_, limits::to_begin));
-  if (!hello) return keeper::Beginning::ended;
-  if (hello->kind == gate::Message::Kind::failed) {
-    if (!has_served()) return fail(hello->exit, hello->text);
-    log::warn(hello->text);
-    return keeper::Beginning::ended;
-  }
-  if (hello->kind != gate::Message::Kind::hello) return fail(Exit::unavailable, "the gate sent no hello");
-  rules_.expect_from(hello->number);
-  tell(audit::HelperStarted{.helper = gate::description.name,
-                            .process = static_cast<uint32_t>(gate_.process())});
-  return gate::send_begin(gate_) ? keeper::Beginning::begun : keeper::Beginning::ended;
+Result<> GateSupervisor::begin(const gate::Message& hello) {
+  if (hello.kind != gate::Message::Kind::hello) return fail(Exit::unavailable, "the gate sent no hello");
+  rules_.expect_from(hello.number);
+  gate_.begin();
+  (void)gate::send_begin(gate_);  // if the gate has ended, its death is reported next
+  return {};
 }
 
 Result<> GateSupervisor::await_plan(const event::Signals& requests) {
-  const auto limit = std::chrono::duration_cast<milliseconds>(plan_.gate->resolve_timeout) + limits::to_begin;
+  const auto limit =
+      std::chrono::duration_cast<milliseconds>(plan_.gate->resolve_timeout) + keeper::time_to_begin;
   const auto deadline = steady_clock::now() + limit;
   while (true) {
     const auto left = std::max(std::chrono::ceil<milliseconds>(deadline - steady_clock::now()), 0ms);
@@ -223,7 +221,7 @@ selftest::Targets GateSupervisor::targets() const {
 Result<> GateSupervisor::end_self_test() {
   TRY(gate::send_tested(gate_));
   while (true) {
-    const auto message = TRY(gate::receive(gate_, limits::to_begin));
+    const auto message = TRY(gate::receive(gate_, keeper::time_to_begin));
     if (!message) return fail(Exit::unavailable, "the gate ended during the self-test");
     if (message->kind == gate::Message::Kind::failed) return fail(message->exit, message->text);
     if (message->kind == gate::Message::Kind::full) begin_new_audit_file();
@@ -240,19 +238,26 @@ void GateSupervisor::serve_with(keeper::Supervisor& supervisor) {
 }
 
 Result<> GateSupervisor::guard_rules() {
-  // A gate that has just ended admits anew when it is back.
-  const auto restore = [this] { (void)gate::send_restore(gate_); };
+  // The next gate admits anew. Before its hello the watch would not know its changes.
+  const auto restore = [this] {
+    if (gate_.has_begun()) (void)gate::send_restore(gate_);
+  };
   for (const RulesGuard::Repair& repair : TRY(rules_.look(steady_clock::now(), restore))) TRY(report(repair));
   return {};
 }
 
 // Of a gate that was started again, only three things matter: that it failed, that it asks for a new audit
 // file, and its end, which SIGCHLD tells.
-void GateSupervisor::on_message(std::string_view octets) {
+Result<> GateSupervisor::on_message(std::string_view octets) {
   const auto message = gate::parse_message(octets);
-  if (!message) return;
-  if (message->kind == gate::Message::Kind::failed) log::warn(message->text);
+  if (!message && !gate_.has_begun()) return fail(Exit::unavailable, "the gate sent a malformed message");
+  if (!message) return {};
+  if (message->kind == gate::Message::Kind::failed)
+    log::warn(message->text);
+  else if (!gate_.has_begun())
+    return begin(*message);
   if (message->kind == gate::Message::Kind::full) begin_new_audit_file();
+  return {};
 }
 
 // The journal decides whether a new file is due, not the gate that asks. Where none can be made, the gate
@@ -274,9 +279,11 @@ void GateSupervisor::on_death(pid_t process, int wait_status) {
             ": nothing new resolves until it is back");
 }
 
-void GateSupervisor::on_restart(size_t deaths) {
+void GateSupervisor::on_begun(pid_t process, size_t deaths) {
+  tell(audit::HelperStarted{.helper = gate::description.name, .process = static_cast<uint32_t>(process)});
+  if (deaths == 0) return;
   tell(audit::HelperRestarted{.helper = gate::description.name,
-                              .process = static_cast<uint32_t>(gate_.process()),
+                              .process = static_cast<uint32_t>(process),
                               .attempt = static_cast<uint32_t>(deaths)});
   log::warn("the gate is back");
 }

@@ -71,16 +71,17 @@ class GateSupervisor {
   Result<> listen_directly();
   Result<> start(const event::Signals& requests);
   void point_resolver_at_gate();
-  keeper::HelperCallbacks callbacks();
+  keeper::HelperOwner own_gate();
+  keeper::HelperEvents gate_events();
   keeper::Start prepare_start() const;
-  Result<keeper::Beginning> begin();
+  Result<> begin_first();
+  Result<> begin(const gate::Message& hello);
   Result<> await_plan(const event::Signals& requests);
-  void on_message(std::string_view octets);
+  Result<> on_message(std::string_view octets);
   void on_death(pid_t process, int wait_status);
-  void on_restart(size_t deaths);
+  void on_begun(pid_t process, size_t deaths);
   void begin_new_audit_file();
   Result<> guard_rules();
-  bool has_served() const { return setup_.initial_sets == gate::InitialSets::continued; }
   Result<> report(const RulesGuard::Repair& repair);
   void tell(const audit::Event& event);
 

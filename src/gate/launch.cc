@@ -54,8 +54,7 @@ Result<> open_direct(Listeners& listeners) {
   return {};
 }
 
-keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs,
-                            keeper::StartMode mode) {
+keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs) {
   return {.setup = render_setup(setup),
           .descriptors = {{fd_name::udp4, listeners.udp4.get()},
                           {fd_name::udp6, listeners.udp6.get()},
@@ -64,8 +63,7 @@ keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, Keep
                           {fd_name::direct_udp4, listeners.direct_udp4.get()},
                           {fd_name::direct_udp6, listeners.direct_udp6.get()},
                           {fd_name::audit, theirs.audit},
-                          {fd_name::wildcard_count, theirs.wildcard_count}},
-          .mode = mode};
+                          {fd_name::wildcard_count, theirs.wildcard_count}}};
 }
 
 Result<std::optional<Message>> receive(keeper::Helper& gate, std::chrono::milliseconds limit) {

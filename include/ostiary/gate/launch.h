@@ -74,8 +74,7 @@ struct KeeperFds {
 };
 
 // One start of a gate.
-keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs,
-                            keeper::StartMode mode);
+keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs);
 
 // Waits for the gate's next message. Empty if the gate's end is closed; an error after the time
 // limit.
