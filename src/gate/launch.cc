@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "channel.h"
+#include "ostiary/inet/dns_port.h"
 #include "ostiary/inet/socket_address.h"
 
 namespace ostiary::gate {
@@ -47,8 +48,8 @@ Result<Listeners> open_listeners() {
 }
 
 Result<> open_direct(Listeners& listeners) {
-  auto ipv4 = TRY(open_listener(inet::Family::ipv4, direct_port, SOCK_DGRAM));
-  auto ipv6 = TRY(open_listener(inet::Family::ipv6, direct_port, SOCK_DGRAM));
+  auto ipv4 = TRY(open_listener(inet::Family::ipv4, inet::dns_port, SOCK_DGRAM));
+  auto ipv6 = TRY(open_listener(inet::Family::ipv6, inet::dns_port, SOCK_DGRAM));
   listeners.direct_udp4 = std::move(ipv4);
   listeners.direct_udp6 = std::move(ipv6);
   return {};
