@@ -97,7 +97,8 @@ class Answerer {
 
   upstream::Origin origin_of(const dns::Question& question, uint16_t id, const Client& client);
   bool is_reachable(dns::RecordType type) const;
-  bool within_wildcard_rate(const policy::Decision& decision, Time now);
+  // Counts the name if only a wildcard allows it. No: the budget is used up.
+  bool may_send(const policy::Decision& decision, Time now);
   void finish(const dns::Question& question, const upstream::Reply& reply);
   Resolution read_reply(const dns::Question& question, const policy::Decision& decision,
                         std::span<const uint8_t> reply, Time now);
