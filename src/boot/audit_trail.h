@@ -19,8 +19,8 @@ class AuditTrail {
   static Result<AuditTrail> open(const plan::Plan& plan);
 
   void record(const audit::Event& event);
-  // A helper asks for a new file. The journal decides whether one is due. If none can be made, the helper
-  // asks again, and the present file stays within its bound.
+  // A helper asks for a new file. The journal decides whether one is due. If none can be made, the
+  // helper asks again, and the present file stays within its bound.
   void begin_new_file();
   // Calls `hand_over` with the descriptor of each file that follows.
   void share_with(std::function<void(int file)> hand_over) { sharers_.push_back(std::move(hand_over)); }

@@ -55,8 +55,8 @@ Result<> Enclosure::probe_connection_tracking(const plan::Plan& plan) {
   return rules_.set_tracking(tracking);
 }
 
-// Where resolv.conf names the gate, its questions need no redirect. Not possible if another process has the
-// port.
+// Where resolv.conf names the gate, its questions need no redirect. Not possible if another process
+// has the port.
 Result<> Enclosure::listen_directly() {
   if (const Result<> opened = gate::open_direct(listeners_); !opened) {
     log::debug("phase 1: the redirect alone serves: " + opened.error().message);

@@ -1,8 +1,8 @@
-// boot/enclosure.h: what holds the agent, and stays while helpers come and go: the rules, the sockets to
-// which the rules redirect questions, and resolv.conf.
+// boot/enclosure.h: what holds the agent, and stays while helpers come and go: the rules, the
+// sockets to which the rules redirect questions, and resolv.conf.
 // - All traffic is denied in one transaction. No listener is open and no process runs before that.
-// - If another process changes the rules, they are put back, and that is reported. If it fails or keeps
-//   happening, the agent is ended.
+// - If another process changes the rules, they are put back, and that is reported. If it fails or
+//   keeps happening, the agent is ended.
 #pragma once
 
 #include <array>
@@ -20,9 +20,9 @@ namespace ostiary::boot {
 
 class Enclosure {
  public:
-  // On an error everything that was denied stays denied: the end of the boot decides whether the rules are
-  // removed. The routes of the ruleset were read after `routes` was opened. The audit must outlive the
-  // Enclosure.
+  // On an error everything that was denied stays denied: the end of the boot decides whether the
+  // rules are removed. The routes of the ruleset were read after `routes` was opened. The audit
+  // must outlive the Enclosure.
   static Result<Enclosure> build(const plan::Plan& plan, nft::Ruleset ruleset, net::RouteWatch routes,
                                  nft::Lifetime lifetime, AuditTrail& audit);
 
@@ -38,8 +38,8 @@ class Enclosure {
 
   // One of them is readable when look() has work.
   std::array<int, 2> descriptors() const { return rules_.descriptors(); }
-  // Puts the rules back if another process has changed them, and calls `readmit`, because the sets are empty
-  // then. An error ends the agent.
+  // Puts the rules back if another process has changed them, and calls `readmit`, because the sets
+  // are empty then. An error ends the agent.
   Result<> look(const std::function<void()>& readmit);
 
  private:

@@ -126,8 +126,8 @@ Result<> GateHelper::end_self_test() {
 
 // ---- while the agent runs
 
-// Of a gate that was started again, the keeper takes the hello, a failure and the request for a new file of
-// the audit. SIGCHLD reports its end.
+// Of a gate that was started again, the keeper takes the hello, a failure and the request for a new
+// file of the audit. SIGCHLD reports its end.
 Result<> GateHelper::on_message(std::string_view octets) {
   const auto message = gate::parse_message(octets);
   if (!message && !helper_.has_begun()) return fail(Exit::unavailable, "the gate sent a malformed message");

@@ -1,7 +1,8 @@
-// boot/gate_helper.h: the gate as a helper: what it resolves for the plan, and its messages while it serves.
+// boot/gate_helper.h: the gate as a helper: what it resolves for the plan, and its messages while
+// it serves.
 // - A gate does nothing before its hello, which names the netlink port of its changes to the rules.
-// - While no gate runs, no name resolves and nothing new is admitted. The rules and the admissions stay in
-//   the kernel.
+// - While no gate runs, no name resolves and nothing new is admitted. The rules and the admissions
+//   stay in the kernel.
 #pragma once
 
 #include <functional>
@@ -21,8 +22,8 @@ namespace ostiary::boot {
 
 // What became of the plan's names.
 struct Resolution {
-  // A name that did not open, and why: "did not resolve", "has private addresses only". The latter is
-  // `withheld`, and no later answer opens it.
+  // A name that did not open, and why: "did not resolve", "has private addresses only". The latter
+  // is `withheld`, and no later answer opens it.
   struct Unopened {
     enum class Kind : uint8_t { unresolved, withheld };
     Kind kind{};
@@ -43,13 +44,14 @@ class GateHelper {
     gate::Setup setup;
     const gate::Listeners& listeners;  // must outlive the GateHelper, as the audit
     AuditTrail& audit;
-    // Called at each hello: the rules may change from this netlink port, and no longer from the last one.
+    // Called at each hello: the rules may change from this netlink port, and no longer from the
+    // last one.
     std::function<void(uint32_t port)> expect_changes_from;
   };
   static Result<std::unique_ptr<GateHelper>> create(Parts parts);
 
-  // Starts the first gate, and lets it resolve the plan's names. A signal among `requests` ends the wait;
-  // some names may then not be open.
+  // Starts the first gate, and lets it resolve the plan's names. A signal among `requests` ends the
+  // wait; some names may then not be open.
   Result<Resolution> start(const event::Signals& requests);
   // Later denials are attributed to the agent. Call it before any process of the agent starts.
   Result<> end_self_test();

@@ -1,5 +1,5 @@
-// boot/helper_reports.h: reports the starts and deaths of a helper: events of the audit, and lines in the
-// log.
+// boot/helper_reports.h: reports the starts and deaths of a helper: events of the audit, and lines
+// in the log.
 // - Every helper is reported alike, by its name.
 #pragma once
 

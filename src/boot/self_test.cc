@@ -51,8 +51,8 @@ selftest::Targets targets_of(const plan::Plan& plan, const nft::Ruleset& ruleset
 
 Result<std::string> run_self_test(const plan::Plan& plan, const selftest::Targets& targets,
                                   AuditTrail& audit) {
-  // Where the audit goes to a terminal or the agent's own output, an attempt that held is noise, and no
-  // evidence.
+  // Where the audit goes to a terminal or the agent's own output, an attempt that held is noise,
+  // and no evidence.
   const auto is_noise = [&audit](audit::Probe::Outcome outcome) {
     return audit.road() == audit::AuditRoad::shared && outcome != audit::Probe::Outcome::got_out;
   };

@@ -16,8 +16,8 @@
 
 namespace ostiary::boot {
 
-// The self-test leaves alone what the ruleset permits, and the addresses that are admitted for the plan's
-// names.
+// The self-test leaves alone what the ruleset permits, and the addresses that are admitted for the
+// plan's names.
 selftest::Targets targets_of(const plan::Plan& plan, const nft::Ruleset& ruleset,
                              std::span<const selftest::AddressPort> local_upstreams,
                              std::span<const inet::IpAddress> admitted, pid_t gate);

@@ -3,8 +3,8 @@
 // - A helper inherits the descriptors that its start names, and no other (keeper/inherited.h).
 // - Keeper and helper communicate over a channel (keeper/channel.h). When the keeper's end closes,
 //   the helper ends.
-// - A helper begins when its owner accepts its first message. The keeper does not wait for that while
-//   the agent runs. A helper that does not begin in time ends the agent.
+// - A helper begins when its owner accepts its first message. The keeper does not wait for that
+//   while the agent runs. A helper that does not begin in time ends the agent.
 // - With StartMode::exec nothing of the keeper is in the arguments, and the environment is empty.
 #pragma once
 
@@ -106,7 +106,8 @@ class Helper {
 
   // For the Supervisor, which calls serve() when fd() is readable or due() has passed.
   event::Deadline due() const { return event::earlier(restart_due_, begin_due_); }
-  // Takes a message, restarts the helper if that is due, and fails if the helper has not begun in time.
+  // Takes a message, restarts the helper if that is due, and fails if the helper has not begun in
+  // time.
   Result<> serve(Time now);
   // The process has ended, and is reaped.
   Result<> on_end(int wait_status, Time now);
