@@ -9,8 +9,7 @@
 #include "ostiary/base/process_name.h"
 #include "ostiary/cli/command_line.h"
 #include "ostiary/cli/commands.h"
-#include "ostiary/gate/gate.h"
-#include "ostiary/gate/launch.h"
+#include "ostiary/plan/helpers.h"
 
 namespace {
 
@@ -33,16 +32,18 @@ ostiary::Result<int> run(const std::vector<std::string>& arguments) {
   return ostiary::cli::execute(std::move(invocation), environ);
 }
 
-// The keeper starts the gate from our own file, under a name of its own.
-bool is_gate(int argc, char** argv) {
-  return argc == 1 && std::string_view(argv[0]) == ostiary::gate::program_name;
+// The keeper starts each helper from our own file, under a name of its own.
+const ostiary::keeper::HelperDescription* find_helper(int argc, char** argv) {
+  for (const auto& helper : ostiary::plan::helpers)
+    if (argc == 1 && std::string_view(argv[0]) == helper.process_name) return &helper;
+  return nullptr;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto status =
-      is_gate(argc, argv) ? ostiary::gate::run() : run({argv + (argc > 0 ? 1 : 0), argv + argc});
+  const auto* const helper = find_helper(argc, argv);
+  const auto status = helper ? helper->run() : run({argv + (argc > 0 ? 1 : 0), argv + argc});
   if (status) return *status;
   ostiary::log::error(status.error().message);
   return static_cast<int>(status.error().exit);

@@ -104,17 +104,20 @@ class Renderer {
         .number("count", event.count)
         .finish();
   }
-  std::string_view operator()(const GateStarted& event) const {
-    return begin("gate_started").number("process", event.process).finish();
+  std::string_view operator()(const HelperStarted& event) const {
+    return begin(event.helper, "_started").number("process", event.process).finish();
   }
-  std::string_view operator()(const GateDied& event) const {
-    return begin("gate_died")
+  std::string_view operator()(const HelperDied& event) const {
+    return begin(event.helper, "_died")
         .number("process", event.process)
-        .number(event.how == GateDied::How::signal ? "signal" : "status", event.number)
+        .number(event.how == HelperDied::How::signal ? "signal" : "status", event.number)
         .finish();
   }
-  std::string_view operator()(const GateRestarted& event) const {
-    return begin("gate_restarted").number("process", event.process).number("attempt", event.attempt).finish();
+  std::string_view operator()(const HelperRestarted& event) const {
+    return begin(event.helper, "_restarted")
+        .number("process", event.process)
+        .number("attempt", event.attempt)
+        .finish();
   }
   std::string_view operator()(const Tampering& event) const {
     Line line = begin("tampering");
@@ -141,7 +144,10 @@ class Renderer {
   }
 
  private:
-  Line begin(std::string_view event) const { return {room_, time_, event, road_}; }
+  Line begin(std::string_view event) const { return begin({}, event); }
+  Line begin(std::string_view helper, std::string_view event) const {
+    return {room_, time_, helper, event, road_};
+  }
 
   Time time_;
   LineRoom room_;

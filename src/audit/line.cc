@@ -120,12 +120,17 @@ std::string_view protocol_name(uint8_t protocol) {
 
 }  // namespace
 
-Line::Line(LineRoom room, Time time, std::string_view event, AuditRoad road) : room_(room) {
+Line::Line(LineRoom room, Time time, std::string_view helper, std::string_view event, AuditRoad road)
+    : room_(room) {
   put(R"({"time":")");
   const auto when = calendar(time);
   put({when.data(), when.size()});
   put("\"");
-  word("event", event);
+  name("event");
+  put("\"");
+  put(helper);
+  put(event);
+  put("\"");
   if (road == AuditRoad::shared) word("road", "shared with the agent");
 }
 

@@ -16,7 +16,8 @@ namespace ostiary::audit {
 
 class Line {
  public:
-  Line(LineRoom room, Time time, std::string_view event, AuditRoad road);
+  // The event's name begins with that of the helper, if it is about one.
+  Line(LineRoom room, Time time, std::string_view helper, std::string_view event, AuditRoad road);
 
   Line& text(std::string_view field, std::string_view value);
   // Writes no field if the text is empty.

@@ -11,20 +11,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "gate_supervisor.h"
-#include "ostiary/audit/journal.h"
+#include "audit_trail.h"
+#include "enclosure.h"
+#include "gate_helper.h"
 #include "ostiary/base/log.h"
 #include "ostiary/boot/preflight.h"
 #include "ostiary/claude/managed_settings.h"
 #include "ostiary/claude/prepare.h"
 #include "ostiary/keeper/supervisor.h"
 #include "ostiary/net/closed_sockets.h"
+#include "ostiary/net/routes.h"
 #include "ostiary/nft/earlier.h"
 #include "ostiary/nft/table.h"
+#include "ostiary/plan/gate_plan.h"
+#include "ostiary/plan/helpers.h"
 #include "ostiary/scope/preconditions.h"
-#include "ostiary/selftest/selftest.h"
 #include "ostiary/state/files.h"
 #include "rules_after.h"
+#include "self_test.h"
 #include "version.h"
 
 namespace ostiary::boot {
@@ -72,38 +76,15 @@ std::string describe(int wait_status) {
   return "ended with status " + std::to_string(WEXITSTATUS(wait_status));
 }
 
-constexpr const char* default_audit = "/var/log/ostiary/audit.jsonl";
-
-Result<audit::Journal> choose_journal(const Plan& plan) {
-  if (plan.outputs.audit) {
-    auto journal = audit::Journal::open(*plan.outputs.audit, plan.outputs.audit_bound);
-    if (journal) return journal;
-    const auto given = plan.settings.find("audit");
-    return std::unexpected(
-        std::move(journal).error().within(given == plan.settings.end() ? "audit" : given->second.origin));
-  }
-  if (!plan.gate) return audit::Journal::none();
-  auto file = audit::Journal::to_file(default_audit, plan.outputs.audit_bound);
-  if (file) return file;
-  log::info("the audit goes to standard error: " + file.error().message);
-  return audit::Journal::to_standard_error();
-}
-
-Result<audit::Journal> open_journal(const Plan& plan) {
-  auto journal = TRY(choose_journal(plan));
-  if (journal.road() == audit::AuditRoad::shared)
-    log::warn(
-        "the audit goes where the agent can write such lines too, and is no evidence: name a file or a "
-        "descriptor of its own with --audit");
-  return journal;
-}
-
 // What the boot holds while it lasts.
 struct BootState {
-  audit::Journal journal;
+  AuditTrail audit;
   Supervisor supervisor;
-  event::Signals requests;               // to end, before there is an agent to pass them to
-  std::unique_ptr<GateSupervisor> gate;  // none where the gate is off
+  event::Signals requests;  // to end, before there is an agent to pass them to
+  // None where the gate is off.
+  std::optional<Enclosure> enclosure = {};
+  std::unique_ptr<GateHelper> gate = {};
+  Resolution resolution = {};
   // Whether processes that an earlier boot confined may be here; nothing: no rule was touched.
   std::optional<Remaining> earlier = {};
   state::Status status = {};
@@ -112,7 +93,6 @@ struct BootState {
 
   std::chrono::steady_clock::time_point last_lap = std::chrono::steady_clock::now();
 
-  void tell(const audit::Event& event) { journal.record(event, std::chrono::system_clock::now()); }
   // Since it was last asked.
   std::chrono::milliseconds lap() {
     const auto begun = std::exchange(last_lap, std::chrono::steady_clock::now());
@@ -137,58 +117,28 @@ bool is_required(const Plan& plan, std::string_view name) {
   });
 }
 
-std::string describe(const GateSupervisor::Unresolved& unresolved) {
-  std::string what = unresolved.name + " " + unresolved.why;
-  if (unresolved.kind == GateSupervisor::Unresolved::Kind::unresolved) return what;
-  return what + ": write {\"host\": \"" + unresolved.name +
+std::string describe(const Resolution::Unopened& unopened) {
+  std::string what = unopened.name + " " + unopened.why;
+  if (unopened.kind == Resolution::Unopened::Kind::unresolved) return what;
+  return what + ": write {\"host\": \"" + unopened.name +
          "\", \"private\": true} into the policy file's allow";
 }
 
-Result<> log_resolution(const Plan& plan, BootState& state) {
-  const GateSupervisor& gate = *state.gate;
-  log::info("phase 1: " + std::to_string(gate.resolved()) + " of " +
-            std::to_string(gate.resolved() + gate.unresolved().size()) + " names are open");
-  const bool has_network = gate.network() == gate::Reachability::reachable;
+Result<> log_resolution(const Plan& plan, gate::Reachability network, BootState& state) {
+  const Resolution& names = state.resolution;
+  log::info("phase 1: " + std::to_string(names.resolved) + " of " +
+            std::to_string(names.resolved + names.unopened.size()) + " names are open");
+  const bool has_network = network == gate::Reachability::reachable;
   if (!has_network)
     log::warn(
         "no route leads out of this network, so no name can be used: give the container a network and start "
         "it again");
-  for (const GateSupervisor::Unresolved& each : gate.unresolved()) {
+  for (const Resolution::Unopened& each : names.unopened) {
     if (is_required(plan, each.name)) return fail(Exit::unavailable, describe(each) + ". It is required");
     state.status.unresolved.push_back(each.name);
-    const bool may_open_later = each.kind == GateSupervisor::Unresolved::Kind::unresolved;
+    const bool may_open_later = each.kind == Resolution::Unopened::Kind::unresolved;
     if (has_network) log::warn(describe(each) + (may_open_later ? ": it stays allowed for later" : ""));
   }
-  return {};
-}
-
-audit::Probe::Outcome recorded(selftest::Outcome outcome) {
-  switch (outcome) {
-    case selftest::Outcome::held:
-    case selftest::Outcome::dropped:
-      return audit::Probe::Outcome::held;
-    case selftest::Outcome::not_applicable:
-      return audit::Probe::Outcome::not_tried;
-    case selftest::Outcome::escaped:
-    case selftest::Outcome::unanswered:
-      break;
-  }
-  return audit::Probe::Outcome::got_out;
-}
-
-Result<> test_ourselves(const Plan& plan, BootState& state) {
-  // Where the audit goes to a terminal or the agent's own output, an attempt that held is noise, and no
-  // evidence.
-  const auto is_noise = [&state](audit::Probe::Outcome outcome) {
-    return state.journal.road() == audit::AuditRoad::shared && outcome != audit::Probe::Outcome::got_out;
-  };
-  const auto record = [&](const selftest::Attempt& each) {
-    if (is_noise(recorded(each.outcome))) return;
-    state.tell(audit::Probe{.probe = each.name, .outcome = recorded(each.outcome), .detail = each.detail});
-  };
-  const auto attempts = TRY(selftest::run(plan.agent.identity, state.gate->targets(), record));
-  state.status.self_test = selftest::summary(attempts);
-  log::info("phase 1: self-test: " + state.status.self_test);
   return {};
 }
 
@@ -220,14 +170,52 @@ Result<Remaining> find_earlier(const Plan& plan) {
                   " alone would free them. End these processes, then run: nft delete table inet ostiary");
 }
 
+// Denies everything. The plan for the gate is made before, from the present routes.
+Result<plan::GatePlan> enclose(const Plan& plan, BootState& state) {
+  TRY(net::bring_loopback_up());
+  auto routes = TRY(net::RouteWatch::open());
+  auto gate = TRY(plan::make_gate_plan(plan, TRY(net::read_routes())));
+  for (const std::string& server : gate.not_asked) log::warn(server + ": it is not asked");
+  for (const upstream::Server& server : gate.setup.upstreams) log::debug("phase 1: asks " + text(server));
+  const bool ends_with_us = ::getpid() == 1 && state.earlier == Remaining::none;
+  state.enclosure.emplace(TRY(Enclosure::build(
+      plan, gate.ruleset, std::move(routes),
+      ends_with_us ? nft::Lifetime::ends_with_the_keeper : nft::Lifetime::may_outlive_the_keeper,
+      state.audit)));
+  return gate;
+}
+
+// The gate knows the enclosure; the supervisor brings what the enclosure notices to the gate.
+Result<> start_gate(const Plan& plan, const gate::Setup& setup, BootState& state) {
+  Enclosure& enclosure = *state.enclosure;
+  state.gate = TRY(GateHelper::create(
+      {.modes = keeper::start_modes_beside(plan.agent.identity.uid),
+       .setup = setup,
+       .listeners = enclosure.listeners(),
+       .audit = state.audit,
+       .expect_changes_from = [&enclosure](uint32_t port) { enclosure.expect_changes_from(port); }}));
+  GateHelper& gate = *state.gate;
+  state.resolution = TRY(gate.start(state.requests));
+  const auto noticed = enclosure.descriptors();
+  state.supervisor.watch({noticed.begin(), noticed.end()},
+                         [&enclosure, &gate] { return enclosure.look([&gate] { gate.readmit(); }); });
+  state.supervisor.add(gate.helper());
+  return {};
+}
+
 Result<> open_gate(const Plan& plan, BootState& state) {
   if (!plan.gate) return {};
-  state.gate = TRY(GateSupervisor::open(plan, state.journal, state.requests, *state.earlier));
-  state.gate->serve_with(state.supervisor);
-  state.status.tracking = text(state.gate->tracking());
+  const plan::GatePlan gate = TRY(enclose(plan, state));
+  TRY(start_gate(plan, gate.setup, state));
+  // In user scope other users need resolv.conf too, and the redirect serves the agent.
+  if (plan.enclosure.scope.owns_resolver) state.enclosure->point_resolver_at_gate();
+  const nft::Ruleset& ruleset = state.enclosure->ruleset();
+  state.status.tracking = text(ruleset.tracking);
   if (TRY(is_asked_to_end(state))) return {};
-  TRY(log_resolution(plan, state));
-  TRY(test_ourselves(plan, state));
+  TRY(log_resolution(plan, std::max(gate.setup.terms.ipv4, gate.setup.terms.ipv6), state));
+  const selftest::Targets targets =
+      targets_of(plan, ruleset, gate.local_upstreams, state.resolution.admitted, state.gate->process());
+  state.status.self_test = TRY(run_self_test(plan, targets, state.audit));
   return state.gate->end_self_test();
 }
 
@@ -247,10 +235,11 @@ Result<> phase_1(const Plan& plan, BootState& state) {
   audit::Phase done{.number = audit::Phase::Number::first,
                     .what = plan.gate ? "everything is denied but what the plan opens" : "the gate is off",
                     .took = state.lap()};
-  if (const GateSupervisor* gate = state.gate.get())
-    done.names = {
-        .resolved = gate->resolved(), .unresolved = gate->unresolved().size(), .addresses = gate->admitted()};
-  state.tell(done);
+  if (plan.gate)
+    done.names = {.resolved = state.resolution.resolved,
+                  .unresolved = state.resolution.unopened.size(),
+                  .addresses = state.resolution.admitted.size()};
+  state.audit.record(done);
   return {};
 }
 
@@ -354,7 +343,7 @@ Result<int> run_phases(const Plan& plan, BootState& state) {
   if (const auto status = TRY(run_auth_hook(plan, state))) return *status;
   (void)state.lap();  // the hook's time is nobody's phase
   TRY(phase_2(plan, state));
-  state.tell(audit::Phase{
+  state.audit.record(audit::Phase{
       .number = audit::Phase::Number::second, .what = "the agent's files are written", .took = state.lap()});
   if (TRY(is_asked_to_end(state))) return 128 + *state.asked_with;
   return run_agent(plan, state);
@@ -363,8 +352,10 @@ Result<int> run_phases(const Plan& plan, BootState& state) {
 // Why the kernel may still send for processes of the agent that have ended; empty if it does not.
 std::string find_senders(const Plan& plan) {
   using Scope = net::Owners::Scope;
+  std::vector<uid_t> users{plan.agent.identity.uid};
+  for (const keeper::HelperDescription& helper : plan::helpers) users.push_back(helper.user);
   const auto senders = net::end_closed_connections(
-      {.users = {plan.agent.identity.uid, gate::user},
+      {.users = std::move(users),
        .scope = plan.enclosure.scope.holds_everybody ? Scope::everybody : Scope::users});
   if (!senders) return senders.error().message;
   return *senders == net::Senders::none ? "" : "a connection that was closed still has something to send";
@@ -403,7 +394,8 @@ Result<> end(const Plan& plan, BootState& state, const Result<int>& status) {
   const Result<> session_removed = state::remove_session();
   const Result<> asked = state.supervisor.ask_descendants_to_end();
   state.supervisor.stop_serving();
-  if (state.gate) state.gate->close();
+  if (state.gate) state.gate->end();
+  if (state.enclosure) state.enclosure->put_resolver_back();
   const Result<keeper::Children> children = state.supervisor.kill_descendants();
   const auto boot = status && !state.asked_with ? BootEnd::complete : BootEnd::failed;
   const RemainingProcesses left{
@@ -426,22 +418,19 @@ Result<int> run(const Plan& plan) {
         "--user");
   TRY(check_open_files(plan));
   const state::InstanceLock only = TRY(state::InstanceLock::claim());
-  auto journal = TRY(open_journal(plan));
+  auto audit = TRY(AuditTrail::open(plan));
   auto supervisor = TRY(Supervisor::create());
   auto requests = TRY(event::Signals::only({SIGTERM, SIGINT}));
-  BootState state{.journal = std::move(journal),
-                  .supervisor = std::move(supervisor),
-                  .requests = std::move(requests),
-                  .gate = nullptr,
-                  .status = {}};
-  state.tell(audit::Boot{.version = program_version,
-                         .process = static_cast<uint32_t>(::getpid()),
-                         .gate = plan.gate ? audit::GateSwitch::on : audit::GateSwitch::off,
-                         .user = plan.agent.identity.name,
-                         .command = plan.agent.command.front()});
+  BootState state{
+      .audit = std::move(audit), .supervisor = std::move(supervisor), .requests = std::move(requests)};
+  state.audit.record(audit::Boot{.version = program_version,
+                                 .process = static_cast<uint32_t>(::getpid()),
+                                 .gate = plan.gate ? audit::GateSwitch::on : audit::GateSwitch::off,
+                                 .user = plan.agent.identity.name,
+                                 .command = plan.agent.command.front()});
   Result<int> status = run_phases(plan, state);
   const Result<> ended = end(plan, state, status);
-  state.tell(audit::Exited{
+  state.audit.record(audit::Exited{
       .status = static_cast<uint8_t>(status ? *status : static_cast<int>(status.error().exit)),
       .reason = status ? std::string_view(state.how_it_ended) : std::string_view(status.error().message)});
   if (!ended) return std::unexpected(ended.error());

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "ostiary/confine/as_user.h"
+#include "ostiary/inet/dns_port.h"
 #include "ostiary/inet/socket_address.h"
 
 namespace ostiary::boot {
@@ -20,7 +21,6 @@ using std::chrono::steady_clock;
 // A refusal is reported at once, and a datagram over loopback arrives at once. The rest allows for a stalled
 // machine.
 constexpr milliseconds patience{500};
-constexpr uint16_t dns_port = 53;
 
 using Nonce = std::array<uint8_t, 16>;
 
@@ -52,7 +52,7 @@ Result<Seen> ask(inet::Family family, const UniqueFd& listener, const confine::I
   Nonce nonce{};
   if (::getrandom(nonce.data(), nonce.size(), 0) != std::ssize(nonce))
     return std::unexpected(Error::system("getrandom", Exit::unavailable));
-  const inet::SocketAddress server(inet::IpAddress::loopback(family), dns_port);
+  const inet::SocketAddress server(inet::IpAddress::loopback(family), inet::dns_port);
   const UniqueFd fd = make_socket(server.domain(), agent);
   if (!fd.valid()) return std::unexpected(Error::system("socket", Exit::unavailable));
   if (::sendto(fd.get(), nonce.data(), nonce.size(), 0, server.get(), server.size()) != std::ssize(nonce))

@@ -26,6 +26,10 @@ struct Watch::State {
       return std::unexpected(Error::system("epoll_ctl", Exit::unavailable));
     return {};
   }
+  void unregister() {
+    (void)control(EPOLL_CTL_DEL);
+    loop.end(this);
+  }
 };
 
 struct Timer::State {
@@ -33,12 +37,22 @@ struct Timer::State {
   std::function<void()> callback;
   Deadline deadline = {};
   bool ended = false;
+
+  void unregister() {
+    std::erase(loop.timers_, this);
+    loop.end(this);
+  }
 };
 
 struct IdleHook::State {
   Loop& loop;
   std::function<void()> callback;
   bool ended = false;
+
+  void unregister() {
+    std::erase(loop.hooks_, this);
+    loop.end(this);
+  }
 };
 
 // ---- what is registered
@@ -55,11 +69,6 @@ Result<> Watch::change(uint32_t events) {
   return state_->control(EPOLL_CTL_MOD);
 }
 
-void Watch::End::operator()(State* state) const noexcept {
-  (void)state->control(EPOLL_CTL_DEL);
-  state->loop.end(state);
-}
-
 Timer::Timer(Loop& loop, std::function<void()> callback)
     : state_(new State{.loop = loop, .callback = std::move(callback)}) {
   loop.timers_.push_back(state_.get());
@@ -69,19 +78,9 @@ void Timer::set(Deadline deadline) {
   state_->deadline = deadline;
 }
 
-void Timer::End::operator()(State* state) const noexcept {
-  std::erase(state->loop.timers_, state);
-  state->loop.end(state);
-}
-
 IdleHook::IdleHook(Loop& loop, std::function<void()> callback)
     : state_(new State{.loop = loop, .callback = std::move(callback)}) {
   loop.hooks_.push_back(state_.get());
-}
-
-void IdleHook::End::operator()(State* state) const noexcept {
-  std::erase(state->loop.hooks_, state);
-  state->loop.end(state);
 }
 
 template <typename State>
@@ -90,6 +89,14 @@ void Loop::end(State* state) {
   std::shared_ptr<State> owned(state);
   if (is_calling_) ended_.push_back(std::move(owned));
 }
+
+template <typename State>
+void Unregister<State>::operator()(State* state) const noexcept {
+  state->unregister();
+}
+template struct Unregister<Watch::State>;
+template struct Unregister<Timer::State>;
+template struct Unregister<IdleHook::State>;
 
 // ---- the loop
 

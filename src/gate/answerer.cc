@@ -1,4 +1,4 @@
-#include "ostiary/gate/answerer.h"
+#include "answerer.h"
 
 #include <algorithm>
 #include <utility>
@@ -126,8 +126,7 @@ void Answerer::answer_uncached(const dns::Query& query, const Client& client, Ti
   if (pending == pending_.end()) {
     if (pending_.size() >= limits::outstanding)
       return deny_at_bound(query, client, "questions outstanding", now);
-    if (!within_wildcard_rate(decision, now))
-      return deny_at_bound(query, client, "names of wildcards a minute", now);
+    if (!may_send(decision, now)) return deny_at_bound(query, client, "names of wildcards a minute", now);
   } else if (const Origin origin = origin_of(question, query.envelope.id, client); origin != Origin::other) {
     // Docker's resolver forwards a name that it does not know from inside this network, and the
     // redirect brings the question here. SERVFAIL at once: the question must not wait for itself.
@@ -165,7 +164,7 @@ bool Answerer::is_reachable(RecordType type) const {
   return (type == RecordType::a ? terms_.ipv4 : terms_.ipv6) == Reachability::reachable;
 }
 
-bool Answerer::within_wildcard_rate(const policy::Decision& decision, Time now) {
+bool Answerer::may_send(const policy::Decision& decision, Time now) {
   if (decision.match == policy::Match::exact) return true;
   return dependencies_.wildcards.spend(now) == WildcardBudget::Spent::a_name;
 }

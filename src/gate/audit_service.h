@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "ostiary/event/loop.h"
-#include "ostiary/gate/recorder.h"
+#include "recorder.h"
 
 namespace ostiary::gate {
 

@@ -10,15 +10,15 @@
 #include <string>
 #include <vector>
 
+#include "answerer.h"
 #include "ostiary/dns/message.h"
 #include "ostiary/event/loop.h"
-#include "ostiary/gate/answerer.h"
 #include "ostiary/gate/launch.h"
-#include "ostiary/gate/recorder.h"
 #include "ostiary/gate/setup.h"
 #include "ostiary/inet/host_name.h"
 #include "ostiary/policy/policy.h"
 #include "ostiary/upstream/server.h"
+#include "recorder.h"
 
 namespace ostiary::gate {
 

@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
+#include "ledger.h"
 #include "ostiary/base/result.h"
 #include "ostiary/event/loop.h"
-#include "ostiary/gate/ledger.h"
-#include "ostiary/gate/recorder.h"
 #include "ostiary/nft/denied_log.h"
+#include "recorder.h"
 
 namespace ostiary::gate {
 

@@ -4,10 +4,10 @@
 #include <span>
 #include <vector>
 
+#include "answerer.h"
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/event/loop.h"
-#include "ostiary/gate/answerer.h"
 #include "tcp_server.h"
 #include "udp_server.h"
 

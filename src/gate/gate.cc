@@ -16,6 +16,7 @@
 #include "ostiary/base/shared_page.h"
 #include "ostiary/confine/confine_gate.h"
 #include "ostiary/event/loop.h"
+#include "ostiary/gate/launch.h"
 #include "ostiary/keeper/inherited.h"
 #include "ostiary/upstream/in_turn.h"
 
@@ -107,7 +108,7 @@ Result<> serve(Opened opened, const UniqueFd& channel, Recorder& recorder) {
 
 Result<> confine_and_serve(const UniqueFd& channel, keeper::Inherited inherited) {
   Opened opened = TRY(open(std::move(inherited)));
-  TRY(confine::confine_gate(opened.setup.user));
+  TRY(confine::confine_gate(description.user));
   Recorder recorder(std::move(opened.journal));
   auto status = serve(std::move(opened), channel, recorder);
   recorder.write();
@@ -117,14 +118,15 @@ Result<> confine_and_serve(const UniqueFd& channel, keeper::Inherited inherited)
 }  // namespace
 
 Result<int> run() {
-  set_process_name(program_name);  // an exec of /proc/self/exe has set it to "exe"
+  set_process_name(description.process_name);  // an exec of /proc/self/exe has set it to "exe"
   // The audit's pipe may be closed, or its file may be at the size limit. Then events are lost, and
   // the gate continues.
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
   auto inherited = TRY(keeper::Inherited::receive(
-      program_name, {keeper::Inherited::channel, fd_name::udp4, fd_name::udp6, fd_name::tcp4, fd_name::tcp6,
-                     fd_name::direct_udp4, fd_name::direct_udp6, fd_name::audit, fd_name::wildcard_count}));
+      description.process_name,
+      {keeper::Inherited::channel, fd_name::udp4, fd_name::udp6, fd_name::tcp4, fd_name::tcp6,
+       fd_name::direct_udp4, fd_name::direct_udp6, fd_name::audit, fd_name::wildcard_count}));
   const UniqueFd channel = inherited.take(keeper::Inherited::channel);
   auto status = confine_and_serve(channel, std::move(inherited));
   if (status) return 0;

@@ -4,12 +4,12 @@
 #pragma once
 
 #include "denied_service.h"
+#include "ledger.h"
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/event/loop.h"
 #include "ostiary/gate/launch.h"
-#include "ostiary/gate/ledger.h"
-#include "ostiary/gate/recorder.h"
+#include "recorder.h"
 
 namespace ostiary::gate {
 

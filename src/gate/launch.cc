@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 
 #include "channel.h"
-#include "ostiary/gate/gate.h"
+#include "ostiary/inet/dns_port.h"
 #include "ostiary/inet/socket_address.h"
 
 namespace ostiary::gate {
@@ -48,19 +48,14 @@ Result<Listeners> open_listeners() {
 }
 
 Result<> open_direct(Listeners& listeners) {
-  auto ipv4 = TRY(open_listener(inet::Family::ipv4, direct_port, SOCK_DGRAM));
-  auto ipv6 = TRY(open_listener(inet::Family::ipv6, direct_port, SOCK_DGRAM));
+  auto ipv4 = TRY(open_listener(inet::Family::ipv4, inet::dns_port, SOCK_DGRAM));
+  auto ipv6 = TRY(open_listener(inet::Family::ipv6, inet::dns_port, SOCK_DGRAM));
   listeners.direct_udp4 = std::move(ipv4);
   listeners.direct_udp6 = std::move(ipv6);
   return {};
 }
 
-keeper::HelperDescription describe_gate() {
-  return {.name = "gate", .process_name = program_name, .run = run, .max_deaths = max_deaths};
-}
-
-keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs,
-                            keeper::StartMode mode) {
+keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs) {
   return {.setup = render_setup(setup),
           .descriptors = {{fd_name::udp4, listeners.udp4.get()},
                           {fd_name::udp6, listeners.udp6.get()},
@@ -69,8 +64,7 @@ keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, Keep
                           {fd_name::direct_udp4, listeners.direct_udp4.get()},
                           {fd_name::direct_udp6, listeners.direct_udp6.get()},
                           {fd_name::audit, theirs.audit},
-                          {fd_name::wildcard_count, theirs.wildcard_count}},
-          .mode = mode};
+                          {fd_name::wildcard_count, theirs.wildcard_count}}};
 }
 
 Result<std::optional<Message>> receive(keeper::Helper& gate, std::chrono::milliseconds limit) {

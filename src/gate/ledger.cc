@@ -1,4 +1,4 @@
-#include "ostiary/gate/ledger.h"
+#include "ledger.h"
 
 #include <algorithm>
 #include <unordered_set>

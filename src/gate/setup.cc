@@ -81,7 +81,6 @@ Result<Setup> read_setup(const Json& json) {
   setup.mark = TRY(whole<uint32_t>(json.at("mark")));
   setup.log_group = TRY(whole<uint16_t>(json.at("log_group")));
   setup.audit_bound = audit::FileBound::of_file(TRY(whole<uint64_t>(json.at("audit_bound"))));
-  setup.user = TRY(whole<uint32_t>(json.at("user")));
   return setup;
 }
 
@@ -92,17 +91,11 @@ std::string render_setup(const Setup& setup) {
   for (const policy::Rule& rule : setup.rules) rules.push_back(rule_json(rule));
   Json upstreams = Json::array();
   for (const upstream::Server& server : setup.upstreams) upstreams.push_back(text(server));
-  return Json{{"rules", std::move(rules)},
-              {"upstreams", std::move(upstreams)},
-              {"hold", setup.terms.hold.count()},
-              {"ipv4", setup.terms.ipv4},
-              {"ipv6", setup.terms.ipv6},
-              {"resolve_timeout", setup.resolve_timeout.count()},
-              {"initial_sets", setup.initial_sets},
-              {"mark", setup.mark},
-              {"log_group", setup.log_group},
-              {"audit_bound", setup.audit_bound.octets()},
-              {"user", setup.user}}
+  return Json{{"rules", std::move(rules)},          {"upstreams", std::move(upstreams)},
+              {"hold", setup.terms.hold.count()},   {"ipv4", setup.terms.ipv4},
+              {"ipv6", setup.terms.ipv6},           {"resolve_timeout", setup.resolve_timeout.count()},
+              {"initial_sets", setup.initial_sets}, {"mark", setup.mark},
+              {"log_group", setup.log_group},       {"audit_bound", setup.audit_bound.octets()}}
       .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -9,11 +9,11 @@
 #include <span>
 #include <vector>
 
+#include "client.h"
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/dns/tcp_frame.h"
 #include "ostiary/event/loop.h"
-#include "ostiary/gate/client.h"
 #include "ostiary/gate/limits.h"
 
 namespace ostiary::gate {

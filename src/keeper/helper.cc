@@ -28,24 +28,37 @@ bool is_readable(int fd, milliseconds limit) {
 
 }  // namespace
 
-Helper::Helper(HelperDescription description)
-    : description_(std::move(description)), deaths_(description_.max_deaths) {}
+Helper::Helper(const HelperDescription& description, StartModes modes, HelperOwner owner, HelperEvents events)
+    : description_(description),
+      next_start_(modes.first),
+      later_starts_(modes.later),
+      owner_(std::move(owner)),
+      events_(std::move(events)),
+      deaths_(description.max_deaths) {}
 
-Result<Beginning> Helper::start() {
-  const Start how = description_.prepare();
+Result<> Helper::start() {
+  const Start start = owner_.prepare();
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
     return std::unexpected(Error::system("socketpair", Exit::unavailable));
   channel_ = UniqueFd(ends[0]);
-  UniqueFd its_end(ends[1]);
-  process_ = TRY(launch(description_, how, its_end.get()));
-  its_end.reset();  // else its death would not end the channel
-  return description_.begin();
+  const UniqueFd its_end(ends[1]);
+  process_ = TRY(launch(description_, start, std::exchange(next_start_, later_starts_), its_end.get()));
+  return {};
+}
+
+void Helper::begin() {
+  has_begun_ = true;
+  begin_due_.reset();
+  events_.on_begun(process_, deaths_.count());
+}
+
+Error Helper::late() const {
+  return {Exit::unavailable, "the " + std::string(description_.name) + " did not answer in time"};
 }
 
 Result<std::optional<std::string>> Helper::receive(milliseconds limit) {
-  if (!is_readable(channel_.get(), limit))
-    return fail(Exit::unavailable, "the " + std::string(description_.name) + " did not answer in time");
+  if (!is_readable(channel_.get(), limit)) return std::unexpected(late());
   auto octets = TRY(keeper::receive(channel_.get()));
   if (!octets) channel_.reset();
   return octets;
@@ -60,22 +73,26 @@ Result<> Helper::send_with_descriptor(std::string_view octets, int descriptor) {
 }
 
 Result<> Helper::serve(Time now) {
-  take_message();
+  TRY(take_message());
+  if (begin_due_ && *begin_due_ <= now) return std::unexpected(late());
   if (!restart_due_ || *restart_due_ > now) return {};
   restart_due_.reset();
-  if (TRY(start()) == Beginning::begun) description_.on_restart(deaths_.count());
+  TRY(start());
+  begin_due_ = now + time_to_begin;
   return {};
 }
 
-void Helper::take_message() {
-  if (!channel_.valid() || !is_readable(channel_.get(), 0ms)) return;
+Result<> Helper::take_message() {
+  if (!channel_.valid() || !is_readable(channel_.get(), 0ms)) return {};
   const auto octets = receive(0ms);
-  if (octets && *octets) description_.on_message(**octets);
+  return octets && *octets ? owner_.on_message(**octets) : Result<>{};
 }
 
 Result<> Helper::on_end(int wait_status, Time now) {
   channel_.reset();
-  description_.on_death(std::exchange(process_, 0), wait_status);
+  has_begun_ = false;
+  begin_due_.reset();
+  events_.on_death(std::exchange(process_, 0), wait_status);
   deaths_.note(now);
   if (deaths_.too_many())
     return fail(Exit::unavailable, "the " + std::string(description_.name) + " ended " +
@@ -86,7 +103,9 @@ Result<> Helper::on_end(int wait_status, Time now) {
 
 void Helper::end() {
   channel_.reset();
+  has_begun_ = false;
   restart_due_.reset();
+  begin_due_.reset();
   const pid_t pid = std::exchange(process_, 0);
   if (pid == 0) return;
   const auto deadline = steady_clock::now() + time_to_end;

@@ -71,7 +71,7 @@ Result<StartRecord> parse_start_record(std::string_view octets) {
   return record;
 }
 
-Result<pid_t> launch(const HelperDescription& description, const Start& start, int channel) {
+Result<pid_t> launch(const HelperDescription& description, const Start& start, StartMode mode, int channel) {
   std::vector<NamedFd> named{{.name = Inherited::channel, .fd = channel}};
   named.insert(named.end(), start.descriptors.begin(), start.descriptors.end());
   StartRecord record{.descriptors = {}, .setup = start.setup};
@@ -86,7 +86,7 @@ Result<pid_t> launch(const HelperDescription& description, const Start& start, i
   fds.front() = file.get();
   const pid_t pid = ::fork();
   if (pid < 0) return std::unexpected(Error::system("fork", Exit::unavailable));
-  if (pid == 0) become_helper(description, std::move(fds), start.mode);
+  if (pid == 0) become_helper(description, std::move(fds), mode);
   return pid;
 }
 

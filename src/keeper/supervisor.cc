@@ -109,7 +109,7 @@ Result<std::optional<event::Signal>> Supervisor::wait(event::Deadline deadline) 
     for (const Watch& each : watches_)
       for (const int fd : each.descriptors) watched.push_back({.fd = fd, .events = POLLIN, .revents = 0});
     for (const Helper* each : helpers_) watched.push_back({.fd = each->fd(), .events = POLLIN, .revents = 0});
-    const int timeout = event::milliseconds_until(event::earlier(deadline, next_restart()));
+    const int timeout = event::milliseconds_until(event::earlier(deadline, next_helper_due()));
     if (::poll(watched.data(), watched.size(), timeout) < 0 && errno != EINTR)
       return std::unexpected(Error::system("poll", Exit::unavailable));
     // Signals can arrive without end, so the helpers come first.
@@ -129,15 +129,15 @@ Result<> Supervisor::serve(std::span<const pollfd> ready) {
   }
   const auto now = steady_clock::now();
   for (size_t i = 0; i < helpers_.size(); ++i) {
-    const event::Deadline restart = helpers_[i]->restart_due();
-    if (ready[i].revents != 0 || (restart && *restart <= now)) TRY(helpers_[i]->serve(now));
+    const event::Deadline due = helpers_[i]->due();
+    if (ready[i].revents != 0 || (due && *due <= now)) TRY(helpers_[i]->serve(now));
   }
   return {};
 }
 
-event::Deadline Supervisor::next_restart() const {
+event::Deadline Supervisor::next_helper_due() const {
   event::Deadline first;
-  for (const Helper* each : helpers_) first = event::earlier(first, each->restart_due());
+  for (const Helper* each : helpers_) first = event::earlier(first, each->due());
   return first;
 }
 

@@ -6,13 +6,14 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "ostiary/inet/dns_port.h"
 #include "ostiary/nft/ruleset.h"
 
 namespace ostiary::nft {
 
 // After every conventional chain and every NAT of the output hook: the rules see what leaves.
 inline constexpr int filter_priority = 200;
-inline constexpr uint16_t dns_port = 53;
+using inet::dns_port;
 // For packets between a process and the gate's own port 53: `untrack` exempts them from tracking,
 // and `direct` accepts them. Both chains are empty until the gate has that port.
 inline constexpr const char* untrack_chain = "untrack";

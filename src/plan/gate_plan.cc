@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <netinet/in.h>
+
 #include "ostiary/gate/launch.h"
 #include "ostiary/policy/policy.h"
 
@@ -25,7 +27,6 @@ gate::Setup make_setup(const Plan& plan, const net::Reachable& reach,
   setup.initial_sets = gate::InitialSets::empty;
   setup.mark = gate_mark;
   setup.log_group = log_group;
-  setup.user = gate::user;
   return setup;
 }
 
@@ -70,6 +71,11 @@ std::vector<selftest::AddressPort> on_this_host(const std::vector<AskableServer>
   return found;
 }
 
+// Whether a server at that address is the gate itself, if it is asked at port 53.
+bool is_gates(const inet::IpAddress& address) {
+  return address == inet::IpAddress::loopback(address.family());
+}
+
 // The addresses of this host at which the gate asks a resolver. The agent may not serve there.
 std::vector<inet::IpAddress> closed_resolvers(const std::vector<selftest::AddressPort>& local) {
   std::vector<inet::IpAddress> closed;
@@ -92,10 +98,6 @@ nft::Ruleset make_ruleset(const Plan& plan, const std::vector<selftest::AddressP
 }
 
 }  // namespace
-
-bool is_gates(const inet::IpAddress& address) {
-  return address == inet::IpAddress::loopback(address.family());
-}
 
 Result<GatePlan> make_gate_plan(const Plan& plan, net::RoutingTable routes) {
   Askable askable = TRY(choose_upstreams(plan.gate->upstreams, plan.enclosure.scope));

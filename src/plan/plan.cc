@@ -2,7 +2,7 @@
 
 #include "ostiary/base/text.h"
 #include "ostiary/claude/managed_settings.h"
-#include "ostiary/gate/launch.h"
+#include "ostiary/plan/helpers.h"
 #include "ostiary/platform/platform.h"
 #include "ostiary/policy/parse.h"
 #include "ostiary/state/files.h"
@@ -103,11 +103,15 @@ Result<> check_user(const config::Config& config, const Plan& plan) {
         Exit::configuration,
         config.given.at("scope").origin +
             ": user scope cannot tell a root agent from other root processes: name a user with --user");
-  if (identity.uid == gate::user || identity.gid == gate::user ||
-      std::ranges::find(identity.groups, gate::user) != identity.groups.end())
-    return fail(Exit::configuration, "the agent cannot run with the user or group " +
-                                         std::to_string(gate::user) +
-                                         ", which is the gate's: choose another with --user");
+  const auto has = [&identity](uint32_t number) {
+    return identity.uid == number || identity.gid == number ||
+           std::ranges::find(identity.groups, number) != identity.groups.end();
+  };
+  for (const keeper::HelperDescription& helper : helpers)
+    if (has(helper.user))
+      return fail(Exit::configuration, "the agent cannot run with the user or group " +
+                                           std::to_string(helper.user) + ", which is the " + helper.name +
+                                           "'s: choose another with --user");
   return {};
 }
 

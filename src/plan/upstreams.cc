@@ -7,6 +7,7 @@
 #include "ostiary/base/quote.h"
 #include "ostiary/base/text.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/inet/dns_port.h"
 #include "ostiary/inet/socket_address.h"
 #include "ostiary/inet/special.h"
 #include "ostiary/net/resolv_conf.h"
@@ -41,7 +42,7 @@ bool can_ask(const scope::Scope& scope, const AskableServer& each) {
 // address.
 Place place_of(const inet::IpAddress& address) {
   if (inet::classify(address) == inet::AddressClass::loopback) return Place::this_host;
-  const inet::SocketAddress server(address, upstream::dns_port);
+  const inet::SocketAddress server(address, inet::dns_port);
   const UniqueFd socket{::socket(server.domain(), SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   if (!socket.valid() || ::connect(socket.get(), server.get(), server.size()) != 0) return Place::elsewhere;
   return inet::SocketAddress::local(socket) == address ? Place::this_host : Place::elsewhere;

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 
 #include "ostiary/base/read_file.h"
+#include "ostiary/inet/dns_port.h"
 #include "ostiary/inet/prefix.h"
 
 namespace ostiary::selftest {
@@ -16,7 +17,7 @@ namespace {
 using inet::Family;
 using inet::IpAddress;
 
-constexpr uint16_t dns_port = 53;
+using inet::dns_port;
 constexpr uint16_t http_port = 80;
 
 // The socket protocols that this kernel has loaded. To open a socket of another protocol would make

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "../unit/nft/fake_admissions.h"
-#include "ostiary/gate/answerer.h"
+#include "gate/answerer.h"
 #include "ostiary/inet/special.h"
 #include "slow_dns.h"
 

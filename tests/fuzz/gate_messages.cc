@@ -63,7 +63,7 @@ void check_setup(std::string_view text) {
   for (size_t i = 0; i < setup->rules.size(); ++i) HOLDS(same(again->rules[i], setup->rules[i]));
   HOLDS(again->terms.hold == setup->terms.hold && again->resolve_timeout == setup->resolve_timeout);
   HOLDS(again->audit_bound.octets() == setup->audit_bound.octets());
-  HOLDS(again->mark == setup->mark && again->log_group == setup->log_group && again->user == setup->user);
+  HOLDS(again->mark == setup->mark && again->log_group == setup->log_group);
 }
 
 }  // namespace

@@ -117,18 +117,22 @@ struct UpstreamFailure {
   auto operator<=>(const UpstreamFailure&) const = default;
 };
 
-struct GateStarted {
+// A helper of the keeper, by its name: "gate". The event's name begins with it: "gate_started".
+struct HelperStarted {
+  std::string_view helper;
   uint32_t process = 0;
 };
 
-struct GateDied {
+struct HelperDied {
   enum class How : uint8_t { status, signal };
+  std::string_view helper;
   uint32_t process = 0;
   How how{};
   uint32_t number = 0;  // the status or the signal
 };
 
-struct GateRestarted {
+struct HelperRestarted {
+  std::string_view helper;
   uint32_t process = 0;
   uint32_t attempt = 0;
 };
@@ -165,8 +169,8 @@ struct Exited {
 };
 
 using Event =
-    std::variant<Boot, Phase, Allow, DenyName, DenyPacket, DenyOther, Admit, UpstreamFailure, GateStarted,
-                 GateDied, GateRestarted, Tampering, Probe, Rotated, EventsLost, Exited>;
+    std::variant<Boot, Phase, Allow, DenyName, DenyPacket, DenyOther, Admit, UpstreamFailure, HelperStarted,
+                 HelperDied, HelperRestarted, Tampering, Probe, Rotated, EventsLost, Exited>;
 
 // Whether only the audit writes to its file or descriptor (`own`), or the agent can too (`shared`).
 enum class AuditRoad : uint8_t { own, shared };

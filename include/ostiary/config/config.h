@@ -29,7 +29,13 @@ std::optional<Choice> parse_switch(std::string_view word);
 // The name that the user writes.
 std::string_view text(TelemetrySource source);
 constexpr std::string_view text(Scope scope) {
-  return scope == Scope::user ? "user" : "container";
+  switch (scope) {
+    case Scope::container:
+      return "container";
+    case Scope::user:
+      return "user";
+  }
+  std::unreachable();
 }
 
 // The three values that Grafana Cloud's gateway needs. Each may be missing.

@@ -30,6 +30,12 @@ using Clock = std::function<Time()>;
 
 class Loop;
 
+// Unregisters a Watch, a Timer or an IdleHook, and frees its state once no callback runs.
+template <typename State>
+struct Unregister {
+  void operator()(State* state) const noexcept;
+};
+
 // Watches a descriptor. Destroy it before the descriptor is closed.
 class Watch {
  public:
@@ -44,12 +50,9 @@ class Watch {
  private:
   friend class Loop;
   struct State;
-  struct End {
-    void operator()(State* state) const noexcept;
-  };
   explicit Watch(State* state) : state_(state) {}
 
-  std::unique_ptr<State, End> state_;
+  std::unique_ptr<State, Unregister<State>> state_;
 };
 
 // Calls back once when its deadline has passed. The callback may set it again.
@@ -63,10 +66,7 @@ class Timer {
  private:
   friend class Loop;
   struct State;
-  struct End {
-    void operator()(State* state) const noexcept;
-  };
-  std::unique_ptr<State, End> state_;
+  std::unique_ptr<State, Unregister<State>> state_;
 };
 
 // Calls back after each batch of events, and before the first: for work that can wait until then.
@@ -78,10 +78,7 @@ class IdleHook {
  private:
   friend class Loop;
   struct State;
-  struct End {
-    void operator()(State* state) const noexcept;
-  };
-  std::unique_ptr<State, End> state_;
+  std::unique_ptr<State, Unregister<State>> state_;
 };
 
 class Loop {

@@ -11,6 +11,7 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/gate/gate.h"
 #include "ostiary/gate/setup.h"
 #include "ostiary/keeper/helper.h"
 
@@ -19,23 +20,24 @@ namespace ostiary::gate {
 // The rules redirect every question to this port, for any destination. The port is not 53, which a
 // resolver of the container may hold. It is below the kernel's ephemeral ports.
 inline constexpr uint16_t port = 15353;
-// The agent's resolv.conf leads to this port. If the gate has the port too, these questions need no
-// redirect.
-inline constexpr uint16_t direct_port = 53;
-// The gate's uid and gid. No other process may have them.
-inline constexpr uint32_t user = 53053;
-inline constexpr const char* program_name = "ostiary-gate";
-// Within a minute.
-inline constexpr size_t max_deaths = 8;
+
+// The gate as a helper.
+inline constexpr keeper::HelperDescription description{.name = "gate",
+                                                       .process_name = "ostiary-gate",
+                                                       .user = 53053,
+                                                       .run = run,
+                                                       .max_deaths = 8,
+                                                       .while_absent = "nothing new resolves"};
 
 // On 127.0.0.1 and ::1, UDP and TCP.
 struct Listeners {
   UniqueFd udp4, udp6, tcp4, tcp6;    // without IPv6 the IPv6 ones are not open
-  UniqueFd direct_udp4, direct_udp6;  // at `direct_port`; none if another process has the port
+  UniqueFd direct_udp4, direct_udp6;  // at port 53; none if another process has it
 };
 Result<Listeners> open_listeners();
-// Opens the listeners at `direct_port`, all or none. No other process can then bind the port. The
-// error names the address and port that another process holds.
+// Opens the listeners at port 53, to which the agent's resolv.conf leads: all or none. These
+// questions then need no redirect, and no other process can bind the port. The error names the
+// address and port that another process holds.
 Result<> open_direct(Listeners& listeners);
 
 // A message from the gate to the keeper.
@@ -69,10 +71,8 @@ struct KeeperFds {
   int wildcard_count = -1;  // a SharedPage<WildcardCount>
 };
 
-// The gate as a helper. The caller adds the callbacks.
-keeper::HelperDescription describe_gate();
-keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs,
-                            keeper::StartMode mode);
+// One start of a gate.
+keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, KeeperFds theirs);
 
 // Waits for the gate's next message. Empty if the gate's end is closed; an error after the time
 // limit.

@@ -12,7 +12,7 @@
 
 #include "ostiary/audit/target.h"
 #include "ostiary/base/result.h"
-#include "ostiary/gate/answerer.h"
+#include "ostiary/gate/terms.h"
 #include "ostiary/policy/rule.h"
 #include "ostiary/upstream/server.h"
 
@@ -27,7 +27,6 @@ struct Setup {
   uint32_t mark = 0;
   uint16_t log_group = 0;
   audit::FileBound audit_bound = audit::FileBound::none();
-  uint32_t user = 0;  // the uid and gid that the gate changes to
 };
 
 std::string render_setup(const Setup& setup);

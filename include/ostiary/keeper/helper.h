@@ -3,6 +3,8 @@
 // - A helper inherits the descriptors that its start names, and no other (keeper/inherited.h).
 // - Keeper and helper communicate over a channel (keeper/channel.h). When the keeper's end closes,
 //   the helper ends.
+// - A helper begins when its owner accepts its first message. The keeper does not wait for that
+//   while the agent runs. A helper that does not begin in time ends the agent.
 // - With StartMode::exec nothing of the keeper is in the arguments, and the environment is empty.
 #pragma once
 
@@ -29,6 +31,15 @@ namespace ostiary::keeper {
 //   everything that the keeper read, so the copy discloses nothing.
 enum class StartMode : uint8_t { exec, fork };
 
+// Of a helper's first process, and of each later one.
+struct StartModes {
+  StartMode first = StartMode::exec;
+  StartMode later = StartMode::exec;
+};
+constexpr StartModes start_modes_beside(uid_t agent) {
+  return {.first = StartMode::exec, .later = agent == 0 ? StartMode::fork : StartMode::exec};
+}
+
 // A descriptor of the keeper, of which the helper inherits a copy. -1: the keeper has none.
 struct NamedFd {
   std::string_view name;
@@ -39,36 +50,46 @@ struct NamedFd {
 struct Start {
   std::string setup = {};  // no secret; Inherited::setup() returns it
   std::vector<NamedFd> descriptors = {};
-  StartMode mode = StartMode::exec;
 };
 
-// Whether a helper's process has begun to work, or has ended before. The latter counts as a death.
-enum class Beginning : uint8_t { begun, ended };
+inline constexpr std::chrono::milliseconds time_to_begin{5000};
 
-// What the keeper knows of a helper.
+// A kind of helper. The program has one list of them: plan/helpers.h.
 struct HelperDescription {
-  const char* name;          // for messages: "gate"
+  const char* name;          // for messages and the audit: "gate"
   const char* process_name;  // main() of our file calls run() if this is its only argument
+  uint32_t user;             // its uid and gid; no other process may have them
   Result<int> (*run)();      // the main function of the process; it confines itself
   size_t max_deaths;         // within RecentEvents::window; one more ends the agent
+  const char* while_absent;  // for messages: "nothing new resolves"
+};
 
+// What the owner of a helper does for it.
+struct HelperOwner {
   // Called before each start.
-  std::function<Start()> prepare = {};
-  // Called when the process runs, to exchange the first messages. An error ends the agent.
-  std::function<Result<Beginning>()> begin = {};
-  std::function<void(std::string_view message)> on_message = {};
-  std::function<void(pid_t process, int wait_status)> on_death = {};
-  // The helper runs again, after this number of recent deaths.
-  std::function<void(size_t deaths)> on_restart = {};
+  std::function<Start()> prepare;
+  // Called by serve(). An error ends the agent.
+  std::function<Result<>(std::string_view message)> on_message;
+};
+
+// The events in the life of every helper.
+struct HelperEvents {
+  // 0 recent deaths: the helper's first process.
+  std::function<void(pid_t process, size_t deaths)> on_begun;
+  std::function<void(pid_t process, int wait_status)> on_death;
 };
 
 class Helper {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  explicit Helper(HelperDescription description);
+  Helper(const HelperDescription& description, StartModes modes, HelperOwner owner, HelperEvents events);
 
-  Result<Beginning> start();
+  // Starts a process, which has not begun.
+  Result<> start();
+  // The owner accepts the process's first message.
+  void begin();
+  bool has_begun() const { return has_begun_; }
   // Closes the channel, and waits for the end of the process. After a second it kills the process.
   void end();
 
@@ -83,19 +104,28 @@ class Helper {
   // Does not wait.
   Result<> send_with_descriptor(std::string_view octets, int descriptor);
 
-  // For the Supervisor, which calls serve() when fd() is readable or the restart is due.
-  event::Deadline restart_due() const { return restart_due_; }
+  // For the Supervisor, which calls serve() when fd() is readable or due() has passed.
+  event::Deadline due() const { return event::earlier(restart_due_, begin_due_); }
+  // Takes a message, restarts the helper if that is due, and fails if the helper has not begun in
+  // time.
   Result<> serve(Time now);
   // The process has ended, and is reaped.
   Result<> on_end(int wait_status, Time now);
 
  private:
-  void take_message();
+  Result<> take_message();
+  Error late() const;
 
   HelperDescription description_;
+  StartMode next_start_;
+  StartMode later_starts_;
+  HelperOwner owner_;
+  HelperEvents events_;
   pid_t process_ = 0;
+  bool has_begun_ = false;
   UniqueFd channel_;
   event::Deadline restart_due_;
+  event::Deadline begin_due_;  // of a restart
   RecentEvents deaths_;
 };
 

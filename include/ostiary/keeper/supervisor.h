@@ -89,7 +89,7 @@ class Supervisor {
   Result<std::optional<event::Signal>> wait(event::Deadline deadline);
   // Of the helpers and watches, those that are due.
   Result<> serve(std::span<const pollfd> ready);
-  event::Deadline next_restart() const;
+  event::Deadline next_helper_due() const;
   // Those that run now. They do not count as the agent's.
   std::vector<pid_t> helper_processes() const;
   Result<> on_signal(Run& run, int signal);

@@ -27,7 +27,4 @@ struct GatePlan {
 // contain.
 Result<GatePlan> make_gate_plan(const Plan& plan, net::RoutingTable routes);
 
-// Whether a server at that address is the gate itself, if it is asked at port 53.
-bool is_gates(const inet::IpAddress& address);
-
 }  // namespace ostiary::plan

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "ostiary/config/config.h"
 
@@ -76,8 +77,18 @@ inline constexpr Scope user{.name = config::text(config::Scope::user),
                             .owns_resolver = false,
                             .leaves_others_behind = true};
 
+// Else an upstream server of this host could be at the address and port that the gate takes.
+static_assert(!container.owns_resolver || !container.can_ask_this_host);
+static_assert(!user.owns_resolver || !user.can_ask_this_host);
+
 constexpr const Scope& scope_of(config::Scope chosen) {
-  return chosen == config::Scope::user ? user : container;
+  switch (chosen) {
+    case config::Scope::container:
+      return container;
+    case config::Scope::user:
+      return user;
+  }
+  std::unreachable();
 }
 
 }  // namespace ostiary::scope

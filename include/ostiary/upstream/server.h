@@ -8,15 +8,14 @@
 #include <string_view>
 
 #include "ostiary/base/result.h"
+#include "ostiary/inet/dns_port.h"
 #include "ostiary/inet/ip_address.h"
 
 namespace ostiary::upstream {
 
-inline constexpr uint16_t dns_port = 53;
-
 struct Server {
   inet::IpAddress address;
-  uint16_t port = dns_port;
+  uint16_t port = inet::dns_port;
   std::string zone;
 
   bool operator==(const Server&) const = default;

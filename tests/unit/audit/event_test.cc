@@ -43,9 +43,9 @@ std::vector<Event> largest(const std::string& text) {
       DenyOther{count},
       Admit{text, v6, IPPROTO_UDPLITE, 65535, std::chrono::seconds::max(), 65535},
       UpstreamFailure{text, text, count},
-      GateStarted{number},
-      GateDied{number, GateDied::How::status, number},
-      GateRestarted{number, number},
+      HelperStarted{"gate", number},
+      HelperDied{"gate", number, HelperDied::How::status, number},
+      HelperRestarted{"gate", number, number},
       Tampering{text, number, text, Tampering::Response::agent_ended},
       Probe{text, Probe::Outcome::not_tried, text},
       Rotated{count},
@@ -57,6 +57,15 @@ std::vector<Event> largest(const std::string& text) {
 }  // namespace
 
 TEST_SUITE("audit/event") {
+  TEST_CASE("an event about a helper has the helper's name") {
+    const auto name = [](const Event& event) {
+      return json::parse(line_of(event))["event"].get<std::string>();
+    };
+    CHECK(name(HelperStarted{"gate", 7}) == "gate_started");
+    CHECK(name(HelperDied{"other", 7, HelperDied::How::signal, 9}) == "other_died");
+    CHECK(name(HelperRestarted{"other", 7, 1}) == "other_restarted");
+  }
+
   TEST_CASE("an event is one line with its fields in order") {
     CHECK(line_of(DenyName{"exfil.example", "AAAA", DenyReason::rebinding, {}, 2}) ==
           R"({"time":"2026-01-02T03:04:05.678901Z","event":"deny","kind":"name","name":"exfil.example",)"
@@ -80,7 +89,7 @@ TEST_SUITE("audit/event") {
 
   TEST_CASE("the time is UTC with six digits of a second") {
     const auto written = [](Time time) {
-      return json::parse(line_of(GateStarted{1}, time))["time"].get<std::string>();
+      return json::parse(line_of(HelperStarted{"gate", 1}, time))["time"].get<std::string>();
     };
     CHECK(written(Time{}) == "1970-01-01T00:00:00.000000Z");
     CHECK(written(Time{} + 951782399s + 999999us) == "2000-02-28T23:59:59.999999Z");

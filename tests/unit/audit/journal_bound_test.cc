@@ -22,7 +22,7 @@ namespace {
 constexpr FileBound bound = FileBound::of_file(10'000);
 
 Event numbered(uint32_t number) {
-  return GateRestarted{number, 1};
+  return HelperRestarted{"gate", number, 1};
 }
 
 // Lines and their numbers, from the oldest file to the newest.

@@ -66,7 +66,7 @@ bool succeeds(const std::function<bool()>& steps) {
 }
 
 Event numbered(uint32_t number) {
-  return GateRestarted{number, 1};
+  return HelperRestarted{"gate", number, 1};
 }
 
 // Every event is in the file or counted as lost, the events are in order, and the last one was
@@ -143,14 +143,14 @@ TEST_SUITE("audit/journal_file") {
     for (uint32_t run = 0; run < 2; ++run) {
       auto journal = Journal::to_file(path);
       REQUIRE(journal);
-      journal->record(GateStarted{run}, sample_time());
+      journal->record(HelperStarted{"gate", run}, sample_time());
     }
-    CHECK(content_of(path) == line_of(GateStarted{0}) + line_of(GateStarted{1}));
+    CHECK(content_of(path) == line_of(HelperStarted{"gate", 0}) + line_of(HelperStarted{"gate", 1}));
     auto journal = Journal::to_file(path);
     REQUIRE(journal);
     fs::resize_file(path, 0);
-    journal->record(GateStarted{3}, sample_time());
-    CHECK(content_of(path) == line_of(GateStarted{3}));
+    journal->record(HelperStarted{"gate", 3}, sample_time());
+    CHECK(content_of(path) == line_of(HelperStarted{"gate", 3}));
   }
 
   TEST_CASE("starts a new line if an earlier run was cut short") {
@@ -159,8 +159,8 @@ TEST_SUITE("audit/journal_file") {
     write(scratch.path("d/audit"), "{\"time\":\"20");
     auto journal = Journal::to_file(scratch.path("d/audit"));
     REQUIRE(journal);
-    journal->record(GateStarted{7}, sample_time());
-    CHECK(content_of(scratch.path("d/audit")) == "{\"time\":\"20\n" + line_of(GateStarted{7}));
+    journal->record(HelperStarted{"gate", 7}, sample_time());
+    CHECK(content_of(scratch.path("d/audit")) == "{\"time\":\"20\n" + line_of(HelperStarted{"gate", 7}));
   }
 
   TEST_CASE("two processes write to one file and every line is whole") {
@@ -170,7 +170,7 @@ TEST_SUITE("audit/journal_file") {
     REQUIRE(journal);
     constexpr size_t each = 2000;
     const auto flood = [](Journal& to) {
-      for (size_t i = 0; i < each; ++i) to.record(GateStarted{1}, sample_time());
+      for (size_t i = 0; i < each; ++i) to.record(HelperStarted{"gate", 1}, sample_time());
       return to.lost() == 0;
     };
     const pid_t child = ::fork();

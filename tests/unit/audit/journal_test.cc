@@ -251,12 +251,12 @@ TEST_SUITE("audit/journal") {
     REQUIRE(::dup2(write.get(), STDERR_FILENO) == STDERR_FILENO);
     {
       auto journal = Journal::open(ToStandardError{}, FileBound::none());
-      if (journal) journal->record(GateStarted{7}, sample_time());
+      if (journal) journal->record(HelperStarted{"gate", 7}, sample_time());
     }
     const bool open_still = ::fcntl(STDERR_FILENO, F_GETFD) >= 0;
     ::dup2(before.get(), STDERR_FILENO);
     CHECK(open_still);
-    CHECK(drain(read) == line_of(GateStarted{7}, sample_time(), AuditRoad::shared));
+    CHECK(drain(read) == line_of(HelperStarted{"gate", 7}, sample_time(), AuditRoad::shared));
   }
 
   TEST_CASE("an invalid descriptor, or one for reading only, is refused") {

@@ -1,4 +1,4 @@
-#include "ostiary/gate/answerer.h"
+#include "gate/answerer.h"
 
 #include <string>
 #include <vector>

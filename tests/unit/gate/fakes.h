@@ -24,8 +24,8 @@
 #include "../audit/reading.h"
 #include "../dns/message_builder.h"
 #include "../policy/variables.h"
+#include "gate/answerer.h"
 #include "ostiary/dns/cursor.h"
-#include "ostiary/gate/answerer.h"
 #include "ostiary/policy/parse.h"
 
 namespace ostiary::gate::testing {

@@ -1,4 +1,4 @@
-#include "ostiary/gate/ledger.h"
+#include "gate/ledger.h"
 
 #include <string>
 #include <vector>

@@ -1,4 +1,4 @@
-#include "ostiary/gate/recorder.h"
+#include "gate/recorder.h"
 
 #include <map>
 #include <string>

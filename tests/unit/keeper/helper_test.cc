@@ -3,12 +3,12 @@
 #include "ostiary/keeper/helper.h"
 
 #include <chrono>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +40,12 @@ Result<int> end_at_once() {
   return 3;
 }
 
+Result<int> greet() {
+  auto inherited = TRY(Inherited::receive("test", {Inherited::channel}));
+  TRY(send(inherited.take(Inherited::channel).get(), "here"));
+  return 3;
+}
+
 std::string contents(const UniqueFd& fd) {
   char octets[16];
   const ssize_t got = ::read(fd.get(), octets, sizeof octets);
@@ -66,17 +72,19 @@ struct Owner {
       : prepared(std::move(how)),
         helper({.name = "test",
                 .process_name = "ostiary-test",
+                .user = 0,
                 .run = run,
                 .max_deaths = 2,
-                .prepare =
-                    [this] {
-                      prepared.mode = StartMode::fork;
-                      return prepared;
-                    },
-                .begin = [this] { return begin(); },
-                .on_message = [this](std::string_view message) { messages.emplace_back(message); },
-                .on_death = [this](pid_t, int status) { statuses.push_back(status); },
-                .on_restart = [this](size_t deaths) { restarts.push_back(deaths); }}) {}
+                .while_absent = "it waits"},
+               {.first = StartMode::fork, .later = StartMode::fork},
+               {.prepare = [this] { return prepared; },
+                .on_message = [this](std::string_view message) -> Result<> {
+                  messages.emplace_back(message);
+                  helper.begin();
+                  return {};
+                }},
+               {.on_begun = [this](pid_t, size_t deaths) { begun.push_back(deaths); },
+                .on_death = [this](pid_t, int status) { statuses.push_back(status); }}) {}
   ~Owner() { helper.end(); }
   Owner(const Owner&) = delete;
   Owner& operator=(const Owner&) = delete;
@@ -89,10 +97,9 @@ struct Owner {
   }
 
   Start prepared;
-  std::function<Result<Beginning>()> begin = [] { return Beginning::begun; };
   std::vector<std::string> messages;
   std::vector<int> statuses;
-  std::vector<size_t> restarts;
+  std::vector<size_t> begun;  // after how many deaths
   Helper helper;
 };
 
@@ -111,23 +118,26 @@ TEST_SUITE("keeper/helper") {
   TEST_CASE("a helper that ends is started again: at once, then after ever longer pauses") {
     Owner owner(end_at_once);
     REQUIRE(owner.helper.start());
-    CHECK_FALSE(owner.helper.restart_due());
+    owner.helper.begin();
+    CHECK_FALSE(owner.helper.due());
 
     REQUIRE(owner.reap(start));
     CHECK(owner.helper.process() == 0);
     CHECK(owner.helper.fd() == -1);
-    CHECK(owner.helper.restart_due() == start);
+    CHECK(owner.helper.due() == start);
     REQUIRE(owner.helper.serve(start));
     CHECK(owner.helper.process() > 0);
-    CHECK(owner.restarts == std::vector<size_t>{1});
+    owner.helper.begin();
+    CHECK(owner.begun == std::vector<size_t>{0, 1});
 
     REQUIRE(owner.reap(start + 1s));
-    CHECK(owner.helper.restart_due() == start + 1s + 10ms);
+    CHECK(owner.helper.due() == start + 1s + 10ms);
     REQUIRE(owner.helper.serve(start + 1s + 9ms));
     CHECK(owner.helper.process() == 0);
     REQUIRE(owner.helper.serve(start + 1s + 10ms));
     CHECK(owner.helper.process() > 0);
-    CHECK(owner.restarts == std::vector<size_t>{1, 2});
+    owner.helper.begin();
+    CHECK(owner.begun == std::vector<size_t>{0, 1, 2});
     CHECK(owner.statuses == std::vector<int>(2, W_EXITCODE(3, 0)));
   }
 
@@ -151,17 +161,45 @@ TEST_SUITE("keeper/helper") {
 
   TEST_CASE("a helper that ends before its first message counts as dead, and is not announced") {
     Owner owner(end_at_once);
-    owner.begin = [&owner]() -> Result<Beginning> {
-      const auto message = owner.helper.receive(5s);
-      CHECK_MESSAGE(message, error_of(message));
-      return message && *message ? Beginning::begun : Beginning::ended;
-    };
-    CHECK(owner.helper.start() == Beginning::ended);
+    REQUIRE(owner.helper.start());
     REQUIRE(owner.reap(start));
     REQUIRE(owner.helper.serve(start));
-    CHECK(owner.restarts.empty());
+    CHECK_FALSE(owner.helper.has_begun());
     REQUIRE(owner.reap(start));
-    CHECK(owner.helper.restart_due() == start + 10ms);
+    CHECK(owner.begun.empty());
+    CHECK(owner.helper.due() == start + 10ms);
+  }
+
+  TEST_CASE(
+      "a helper that is started again begins with its first message, for which the keeper does not wait") {
+    Owner owner(greet);
+    REQUIRE(owner.helper.start());
+    REQUIRE(owner.reap(start));
+    REQUIRE(owner.helper.serve(start));
+    CHECK(owner.messages.empty());
+    pollfd readable{.fd = owner.helper.fd(), .events = POLLIN, .revents = 0};
+    REQUIRE(::poll(&readable, 1, 5000) == 1);
+    REQUIRE(owner.helper.serve(start + 4s));
+    CHECK(owner.messages == std::vector<std::string>{"here"});
+    CHECK(owner.helper.has_begun());
+    CHECK(owner.begun == std::vector<size_t>{1});
+    CHECK_FALSE(owner.helper.due());
+    CHECK(owner.helper.serve(start + 6s));
+    REQUIRE(owner.reap(start + 6s));
+    CHECK_FALSE(owner.helper.has_begun());
+  }
+
+  TEST_CASE("a helper that is started again and does not begin in time is an error") {
+    Owner owner(serve_until_the_channel_ends);
+    REQUIRE(owner.helper.start());
+    REQUIRE(::kill(owner.helper.process(), SIGKILL) == 0);
+    REQUIRE(owner.reap(start));
+    REQUIRE(owner.helper.serve(start));
+    CHECK(owner.helper.due() == start + time_to_begin);
+    CHECK(owner.helper.serve(start + time_to_begin - 1ms));
+    const auto late = owner.helper.serve(start + time_to_begin);
+    CHECK(error_of(late) == "the test did not answer in time");
+    CHECK(status_of(late) == 69);
   }
 
   TEST_CASE("a helper ends when the keeper's end of its channel closes") {

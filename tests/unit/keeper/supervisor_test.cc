@@ -28,71 +28,80 @@ Result<int> serve_until_the_channel_ends() {
   return 0;
 }
 
-Result<int> end_at_once() {
+Result<int> greet_and_end() {
+  auto inherited = TRY(Inherited::receive("test", {Inherited::channel}));
+  TRY(send(inherited.take(Inherited::channel).get(), "here"));
   return 0;
 }
 
-// What a helper has done, in one line.
-struct Log {
-  int starts = 0;
-  int deaths = 0;
-  int restarts = 0;
-  std::string messages;
+// After these a test asks the supervisor to end.
+constexpr int enough_restarts = 2;
+
+// A helper, and what it has done.
+struct Logged {
+  Logged(Result<int> (*run)(), size_t max_deaths)
+      : helper({.name = "test",
+                .process_name = "ostiary-test",
+                .user = 0,
+                .run = run,
+                .max_deaths = max_deaths,
+                .while_absent = "it waits"},
+               {.first = StartMode::fork, .later = StartMode::fork},
+               {.prepare =
+                    [this] {
+                      ++starts;
+                      return Start{};
+                    },
+                .on_message = [this](std::string_view message) -> Result<> {
+                  messages += message;
+                  helper.begin();
+                  return {};
+                }},
+               {.on_begun =
+                    [this](pid_t, size_t recent_deaths) {
+                      if (recent_deaths > 0 && ++restarts == enough_restarts) ::kill(::getpid(), SIGTERM);
+                    },
+                .on_death = [this](pid_t, int) { ++deaths; }}) {}
+  Logged(const Logged&) = delete;
+  Logged& operator=(const Logged&) = delete;
 
   std::string text() const {
     return std::to_string(starts) + " starts, " + std::to_string(deaths) + " deaths, " +
            std::to_string(restarts) + " restarts, says " + messages + "\n";
   }
+
+  int starts = 0;
+  int deaths = 0;
+  int restarts = 0;
+  std::string messages;
+  Helper helper;
 };
-
-// After these a test asks the supervisor to end.
-constexpr int enough_restarts = 2;
-
-Helper make(Log& log, Result<int> (*run)(), size_t max_deaths) {
-  return Helper({.name = "test",
-                 .process_name = "ostiary-test",
-                 .run = run,
-                 .max_deaths = max_deaths,
-                 .prepare =
-                     [&log] {
-                       ++log.starts;
-                       return Start{.setup = "", .descriptors = {}, .mode = StartMode::fork};
-                     },
-                 .begin = []() -> Result<Beginning> { return Beginning::begun; },
-                 .on_message = [&log](std::string_view message) { log.messages += message; },
-                 .on_death = [&log](pid_t, int) { ++log.deaths; },
-                 .on_restart =
-                     [&log](size_t) {
-                       if (++log.restarts == enough_restarts) ::kill(::getpid(), SIGTERM);
-                     }});
-}
 
 std::string run_agent_beside_two_helpers(size_t max_deaths) {
   const confine::Identity nobody{
       .uid = 65534, .gid = 65534, .groups = {65534}, .name = "nobody", .home = "/", .shell = "/bin/sh"};
   const std::vector<std::string> environment{"PATH=/usr/bin:/bin"};
-  Log first_log, second_log;
-  Helper first = make(first_log, end_at_once, max_deaths);
-  Helper second = make(second_log, serve_until_the_channel_ends, max_deaths);
+  Logged first(greet_and_end, max_deaths);
+  Logged second(serve_until_the_channel_ends, max_deaths);
   auto supervisor = Supervisor::create();
-  if (!supervisor || !first.start() || !second.start()) return "not started";
-  const pid_t second_process = second.process();
-  supervisor->add(first);
-  supervisor->add(second);
+  if (!supervisor || !first.helper.start() || !second.helper.start()) return "not started";
+  const pid_t second_process = second.helper.process();
+  supervisor->add(first.helper);
+  supervisor->add(second.helper);
   const auto outcome =
       supervisor->run(nobody, {.arguments = {"sleep", "30"}, .environment = environment, .directory = "/"},
                       {.grace = std::chrono::seconds(1), .time_limit = {}});
   if (!outcome) return outcome.error().message;
   if (!supervisor->ask_descendants_to_end()) return "not asked to end";
-  std::string said = first_log.deaths >= enough_restarts && first_log.restarts == enough_restarts
+  std::string said = first.deaths >= enough_restarts && first.restarts == enough_restarts
                          ? "the first restarts, "
-                         : first_log.text();
+                         : first.text();
   said +=
-      second.process() == second_process && second_log.deaths == 0 ? "the second stays" : second_log.text();
-  said += " and says " + second_log.messages;
+      second.helper.process() == second_process && second.deaths == 0 ? "the second stays" : second.text();
+  said += " and says " + second.messages;
   supervisor->stop_serving();
-  first.end();
-  second.end();
+  first.helper.end();
+  second.helper.end();
   const auto left = supervisor->kill_descendants();
   return said + (left && *left == Children::none ? "" : ", and some are left");
 }

@@ -14,14 +14,12 @@
 #include <vector>
 
 #include "ostiary/base/result.h"
+#include "ostiary/gate/terms.h"
 #include "ostiary/inet/ip_address.h"
 #include "ostiary/nft/admissions.h"
 #include "ostiary/policy/policy.h"
 
 namespace ostiary::gate {
-
-// Whether the kernel's sets were empty when this gate started.
-enum class InitialSets : uint8_t { empty, continued };
 
 class Ledger {
  public:

@@ -18,32 +18,21 @@
 #include <unordered_set>
 #include <vector>
 
+#include "client.h"
+#include "ledger.h"
 #include "ostiary/dns/answer.h"
 #include "ostiary/dns/cache.h"
 #include "ostiary/dns/query.h"
 #include "ostiary/dns/reply.h"
 #include "ostiary/event/loop.h"
-#include "ostiary/gate/client.h"
-#include "ostiary/gate/ledger.h"
 #include "ostiary/gate/limits.h"
-#include "ostiary/gate/recorder.h"
+#include "ostiary/gate/terms.h"
 #include "ostiary/gate/wildcard_budget.h"
 #include "ostiary/policy/policy.h"
 #include "ostiary/upstream/upstream.h"
+#include "recorder.h"
 
 namespace ostiary::gate {
-
-// Whether this network has a route for a family's addresses.
-// - For an unreachable family the answer holds no data, so no client waits for a connection that
-//   cannot succeed.
-// - If both families are unreachable, the answer is SERVFAIL.
-enum class Reachability : uint8_t { unreachable, reachable };
-
-struct Terms {
-  std::chrono::seconds hold;  // the minimum duration of an admission
-  Reachability ipv4 = Reachability::reachable;
-  Reachability ipv6 = Reachability::reachable;
-};
 
 // The result of a question.
 struct Resolution {
@@ -108,7 +97,8 @@ class Answerer {
 
   upstream::Origin origin_of(const dns::Question& question, uint16_t id, const Client& client);
   bool is_reachable(dns::RecordType type) const;
-  bool within_wildcard_rate(const policy::Decision& decision, Time now);
+  // Counts the name if only a wildcard allows it. No: the budget is used up.
+  bool may_send(const policy::Decision& decision, Time now);
   void finish(const dns::Question& question, const upstream::Reply& reply);
   Resolution read_reply(const dns::Question& question, const policy::Decision& decision,
                         std::span<const uint8_t> reply, Time now);

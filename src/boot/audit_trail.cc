@@ -1,0 +1,53 @@
+#include "audit_trail.h"
+
+#include <chrono>
+
+#include "ostiary/base/log.h"
+
+namespace ostiary::boot {
+namespace {
+
+using std::chrono::system_clock;
+
+constexpr const char* default_audit = "/var/log/ostiary/audit.jsonl";
+
+Result<audit::Journal> choose_journal(const plan::Plan& plan) {
+  if (plan.outputs.audit) {
+    auto journal = audit::Journal::open(*plan.outputs.audit, plan.outputs.audit_bound);
+    if (journal) return journal;
+    const auto given = plan.settings.find("audit");
+    return std::unexpected(
+        std::move(journal).error().within(given == plan.settings.end() ? "audit" : given->second.origin));
+  }
+  if (!plan.gate) return audit::Journal::none();
+  auto file = audit::Journal::to_file(default_audit, plan.outputs.audit_bound);
+  if (file) return file;
+  log::info("the audit goes to standard error: " + file.error().message);
+  return audit::Journal::to_standard_error();
+}
+
+}  // namespace
+
+Result<AuditTrail> AuditTrail::open(const plan::Plan& plan) {
+  auto journal = TRY(choose_journal(plan));
+  if (journal.road() == audit::AuditRoad::shared)
+    log::warn(
+        "the audit goes where the agent can write such lines too, and is no evidence: name a file or a "
+        "descriptor of its own with --audit");
+  return AuditTrail(std::move(journal));
+}
+
+void AuditTrail::record(const audit::Event& event) {
+  journal_.record(event, system_clock::now());
+  if (journal_.wants_new_file()) begin_new_file();
+}
+
+void AuditTrail::begin_new_file() {
+  if (const Result<> begun = journal_.begin_new_file(system_clock::now()); !begun) {
+    log::warn("no new file for the audit: " + begun.error().message);
+    return;
+  }
+  for (const auto& hand_over : sharers_) hand_over(journal_.fd());
+}
+
+}  // namespace ostiary::boot

@@ -1,0 +1,104 @@
+#include "enclosure.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ostiary/base/log.h"
+#include "tracking_probe.h"
+
+namespace ostiary::boot {
+namespace {
+
+const char* text(nft::Change::Kind change) {
+  switch (change) {
+    case nft::Change::Kind::table_gone:
+      return "the table was deleted";
+    case nft::Change::Kind::missed:
+      return "too many changes at once: the kernel did not report all";
+    case nft::Change::Kind::changed:
+    case nft::Change::Kind::joined:
+      break;
+  }
+  return "the table was changed";
+}
+
+}  // namespace
+
+Result<Enclosure> Enclosure::build(const plan::Plan& plan, nft::Ruleset ruleset, net::RouteWatch routes,
+                                   nft::Lifetime lifetime, AuditTrail& audit) {
+  auto resolver = TRY(net::ResolverFile::read(net::resolver_path));
+  auto rules = TRY(RulesGuard::deny_everything(std::move(ruleset), std::move(routes), lifetime));
+  Enclosure enclosure(std::move(resolver), std::move(rules), audit);
+  TRY(enclosure.listen(plan));
+  return enclosure;
+}
+
+Result<> Enclosure::listen(const plan::Plan& plan) {
+  listeners_ = TRY(gate::open_listeners());
+  TRY(probe_connection_tracking(plan));
+  return plan.enclosure.scope.owns_resolver ? listen_directly() : Result<>{};
+}
+
+Result<> Enclosure::probe_connection_tracking(const plan::Plan& plan) {
+  const nft::Tracking tracking = TRY(probe_tracking(listeners_, plan.agent.identity));
+  if (tracking == nft::Tracking::both_families) return {};
+  if (plan.enclosure.scope.needs_ipv6_tracking)
+    return fail(Exit::unavailable,
+                "--scope user: the kernel does not track IPv6 connections, so that the agent's could not be "
+                "told from those of others: hold the whole container, or switch IPv6 off");
+  log::warn(
+      "phase 1: the kernel does not track IPv6 connections: processes ask 127.0.0.1 for names; IPv6 "
+      "resolvers are denied; over IPv6, TCP services answer only at ports of --allow-inbound, UDP services "
+      "do not");
+  return rules_.set_tracking(tracking);
+}
+
+// Where resolv.conf names the gate, its questions need no redirect. Not possible if another process
+// has the port.
+Result<> Enclosure::listen_directly() {
+  if (const Result<> opened = gate::open_direct(listeners_); !opened) {
+    log::debug("phase 1: the redirect alone serves: " + opened.error().message);
+    return {};
+  }
+  std::vector<inet::IpAddress> addresses{inet::IpAddress::loopback(inet::Family::ipv4)};
+  if (listeners_.direct_udp6.valid()) addresses.push_back(inet::IpAddress::loopback(inet::Family::ipv6));
+  return rules_.open_direct_dns(std::move(addresses));
+}
+
+void Enclosure::point_resolver_at_gate() {
+  const Result<> pointed = resolver_.point_at_gate();
+  if (pointed) return;
+  if (rules_.ruleset().tracking == nft::Tracking::ipv4_only)
+    log::warn("phase 1: resolv.conf stays as it is, and an IPv6 resolver in it is denied: " +
+              pointed.error().message);
+  else
+    log::info("phase 1: resolv.conf stays as it is, the redirect alone serves: " + pointed.error().message);
+}
+
+void Enclosure::put_resolver_back() {
+  if (const Result<> put_back = resolver_.put_back(); !put_back)
+    log::warn("resolv.conf could not be put back: " + put_back.error().message);
+}
+
+Result<> Enclosure::look(const std::function<void()>& readmit) {
+  for (const RulesGuard::Repair& repair : TRY(rules_.look(std::chrono::steady_clock::now(), readmit)))
+    TRY(report(repair, audit_));
+  return {};
+}
+
+Result<> report(const RulesGuard::Repair& repair, AuditTrail& audit) {
+  using Response = audit::Tampering::Response;
+  const std::string what = text(repair.change.kind);
+  audit.record(audit::Tampering{.what = what,
+                                .process = repair.change.process,
+                                .program = repair.change.program,
+                                .response = repair.outcome ? Response::repaired : Response::agent_ended});
+  const std::string by = repair.change.program.empty() ? "" : ", by " + repair.change.program;
+  log::warn("another process changed the rules (" + what + by +
+            "): " + (repair.outcome ? "put right" : "ending the agent"));
+  return repair.outcome;
+}
+
+}  // namespace ostiary::boot

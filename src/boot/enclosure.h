@@ -1,0 +1,61 @@
+// boot/enclosure.h: what holds the agent, and stays while helpers come and go: the rules, the
+// sockets to which the rules redirect questions, and resolv.conf.
+// - All traffic is denied in one transaction. No listener is open and no process runs before that.
+// - If another process changes the rules, they are put back, and that is reported. If it fails or
+//   keeps happening, the agent is ended.
+#pragma once
+
+#include <array>
+#include <functional>
+
+#include "audit_trail.h"
+#include "ostiary/base/result.h"
+#include "ostiary/gate/launch.h"
+#include "ostiary/net/resolver_file.h"
+#include "ostiary/net/routes.h"
+#include "ostiary/plan/plan.h"
+#include "rules_guard.h"
+
+namespace ostiary::boot {
+
+class Enclosure {
+ public:
+  // On an error everything that was denied stays denied: the end of the boot decides whether the
+  // rules are removed. The routes of the ruleset were read after `routes` was opened. The audit
+  // must outlive the Enclosure.
+  static Result<Enclosure> build(const plan::Plan& plan, nft::Ruleset ruleset, net::RouteWatch routes,
+                                 nft::Lifetime lifetime, AuditTrail& audit);
+
+  const nft::Ruleset& ruleset() const { return rules_.ruleset(); }
+  const gate::Listeners& listeners() const { return listeners_; }
+  // Of the latest gate.
+  void expect_changes_from(uint32_t netlink_port) { rules_.expect_from(netlink_port); }
+
+  // Its questions then need no redirect, if the file can be written.
+  void point_resolver_at_gate();
+  // Puts resolv.conf back. The rules stay.
+  void put_resolver_back();
+
+  // One of them is readable when look() has work.
+  std::array<int, 2> descriptors() const { return rules_.descriptors(); }
+  // Puts the rules back if another process has changed them, and calls `readmit`, because the sets
+  // are empty then. An error ends the agent.
+  Result<> look(const std::function<void()>& readmit);
+
+ private:
+  Enclosure(net::ResolverFile resolver, RulesGuard rules, AuditTrail& audit)
+      : resolver_(std::move(resolver)), rules_(std::move(rules)), audit_(audit) {}
+  Result<> listen(const plan::Plan& plan);
+  Result<> probe_connection_tracking(const plan::Plan& plan);
+  Result<> listen_directly();
+
+  net::ResolverFile resolver_;
+  RulesGuard rules_;
+  gate::Listeners listeners_;
+  AuditTrail& audit_;
+};
+
+// Reports what another process did to the rules. Returns the outcome of the repair.
+Result<> report(const RulesGuard::Repair& repair, AuditTrail& audit);
+
+}  // namespace ostiary::boot
