@@ -172,14 +172,13 @@ Result<Remaining> find_earlier(const Plan& plan) {
 
 // Denies everything. The plan for the gate is made before, from the present routes.
 Result<plan::GatePlan> enclose(const Plan& plan, BootState& state) {
-  TRY(net::bring_loopback_up());
-  auto routes = TRY(net::RouteWatch::open());
+  auto network = TRY(Unenclosed::read());
   auto gate = TRY(plan::make_gate_plan(plan, TRY(net::read_routes())));
   for (const std::string& server : gate.not_asked) log::warn(server + ": it is not asked");
   for (const upstream::Server& server : gate.setup.upstreams) log::debug("phase 1: asks " + text(server));
   const bool ends_with_us = ::getpid() == 1 && state.earlier == Remaining::none;
   state.enclosure.emplace(TRY(Enclosure::build(
-      plan, gate.ruleset, std::move(routes),
+      plan, gate.ruleset, std::move(network),
       ends_with_us ? nft::Lifetime::ends_with_the_keeper : nft::Lifetime::may_outlive_the_keeper,
       state.audit)));
   return gate;

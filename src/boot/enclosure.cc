@@ -26,11 +26,16 @@ const char* text(nft::Change::Kind change) {
 
 }  // namespace
 
-Result<Enclosure> Enclosure::build(const plan::Plan& plan, nft::Ruleset ruleset, net::RouteWatch routes,
-                                   nft::Lifetime lifetime, AuditTrail& audit) {
+Result<Unenclosed> Unenclosed::read() {
+  TRY(net::bring_loopback_up());
   auto resolver = TRY(net::ResolverFile::read(net::resolver_path));
-  auto rules = TRY(RulesGuard::deny_everything(std::move(ruleset), std::move(routes), lifetime));
-  Enclosure enclosure(std::move(resolver), std::move(rules), audit);
+  return Unenclosed{.resolver = std::move(resolver), .routes = TRY(net::RouteWatch::open())};
+}
+
+Result<Enclosure> Enclosure::build(const plan::Plan& plan, nft::Ruleset ruleset, Unenclosed network,
+                                   nft::Lifetime lifetime, AuditTrail& audit) {
+  auto rules = TRY(RulesGuard::deny_everything(std::move(ruleset), std::move(network.routes), lifetime));
+  Enclosure enclosure(std::move(network.resolver), std::move(rules), audit);
   TRY(enclosure.listen(plan));
   return enclosure;
 }

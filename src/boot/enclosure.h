@@ -18,12 +18,21 @@
 
 namespace ostiary::boot {
 
+// The network as it was before the rules.
+struct Unenclosed {
+  net::ResolverFile resolver;
+  net::RouteWatch routes;  // notices what changes from now on
+
+  // Brings loopback up first.
+  static Result<Unenclosed> read();
+};
+
 class Enclosure {
  public:
   // On an error everything that was denied stays denied: the end of the boot decides whether the
-  // rules are removed. The routes of the ruleset were read after `routes` was opened. The audit
-  // must outlive the Enclosure.
-  static Result<Enclosure> build(const plan::Plan& plan, nft::Ruleset ruleset, net::RouteWatch routes,
+  // rules are removed. The routes of the ruleset were read after `network`. The audit must outlive
+  // the Enclosure.
+  static Result<Enclosure> build(const plan::Plan& plan, nft::Ruleset ruleset, Unenclosed network,
                                  nft::Lifetime lifetime, AuditTrail& audit);
 
   const nft::Ruleset& ruleset() const { return rules_.ruleset(); }
