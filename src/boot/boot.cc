@@ -189,6 +189,8 @@ Result<> test_ourselves(const Plan& plan, BootState& state) {
   const auto attempts = TRY(selftest::run(plan.agent.identity, state.gate->targets(), record));
   state.status.self_test = selftest::summary(attempts);
   log::info("phase 1: self-test: " + state.status.self_test);
+  for (const selftest::Attempt& each : attempts)
+    for (const std::string& warning : each.warnings) log::warn(warning);
   return {};
 }
 

@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "as_user.h"
+#include "ostiary/base/as_user.h"
 #include "ostiary/gate/launch.h"
 #include "ostiary/inet/socket_address.h"
 

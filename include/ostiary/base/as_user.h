@@ -1,11 +1,11 @@
-// selftest/as_user.h: sockets made while an AsUser exists belong to its user, as the rules see it.
-// Requires CAP_SETUID and CAP_SETGID.
+// base/as_user.h: while an AsUser exists, the calling thread opens files as its user, and the sockets
+// that it makes belong to that user, as the rules see it. Requires CAP_SETUID and CAP_SETGID.
 #pragma once
 
 #include <sys/fsuid.h>
 #include <sys/types.h>
 
-namespace ostiary::selftest {
+namespace ostiary {
 
 class AsUser {
  public:
@@ -22,4 +22,4 @@ class AsUser {
   int uid_;
 };
 
-}  // namespace ostiary::selftest
+}  // namespace ostiary
