@@ -19,6 +19,7 @@
 #include "ostiary/claude/prepare.h"
 #include "ostiary/keeper/supervisor.h"
 #include "ostiary/net/closed_sockets.h"
+#include "ostiary/net/foreign_listeners.h"
 #include "ostiary/nft/earlier.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/scope/preconditions.h"
@@ -194,6 +195,17 @@ Result<> test_ourselves(const Plan& plan, BootState& state) {
   return {};
 }
 
+// The rules hold no such process, and let the agent connect to it.
+void look_for_relays(const Plan& plan) {
+  if (!plan.enclosure.scope.holds_everybody) return;
+  const auto foreign = net::find_foreign_listeners();
+  if (!foreign)
+    log::info("services of processes outside of this container are not looked for: " +
+              foreign.error().message);
+  else if (!foreign->places.empty())
+    log::warn(net::describe(*foreign));
+}
+
 // The self-test, which takes the most, and the gate's TCP clients.
 constexpr rlim_t least_open_files = 64;
 
@@ -230,6 +242,7 @@ Result<> open_gate(const Plan& plan, BootState& state) {
   if (TRY(is_asked_to_end(state))) return {};
   TRY(log_resolution(plan, state));
   TRY(test_ourselves(plan, state));
+  look_for_relays(plan);
   return state.gate->end_self_test();
 }
 
