@@ -27,13 +27,22 @@ bool has_other_devices(const std::string& path) {
          (is.f_type == OVERLAYFS_SUPER_MAGIC || is.f_type == BTRFS_SUPER_MAGIC);
 }
 
-// Links are followed, as in connect(). Any socket will do if the list does not tell the file.
-bool is_at(const UnixSocket& socket, const std::string& path) {
+// Links are followed, as in connect(). Nothing if it is no socket.
+std::optional<net::SocketFile> socket_at(const std::string& path) {
   struct stat is{};
-  if (::stat(path.c_str(), &is) != 0 || !S_ISSOCK(is.st_mode)) return false;
-  if (!socket.file) return true;
-  return static_cast<uint32_t>(is.st_ino) == socket.file->inode &&
-         (is.st_dev == socket.file->device || has_other_devices(path));
+  if (::stat(path.c_str(), &is) != 0 || !S_ISSOCK(is.st_mode)) return std::nullopt;
+  return net::SocketFile{.device = is.st_dev, .inode = static_cast<uint32_t>(is.st_ino)};
+}
+
+bool is_file_of(const UnixSocket& socket, const net::SocketFile& file, const std::string& path) {
+  return socket.file && file.inode == socket.file->inode &&
+         (file.device == socket.file->device || has_other_devices(path));
+}
+
+// Any socket will do if the list does not tell the file.
+bool is_at(const UnixSocket& socket, const std::string& path) {
+  const auto file = socket_at(path);
+  return file && (!socket.file || is_file_of(socket, *file, path));
 }
 
 // The socket in that directory under another name.
@@ -84,6 +93,12 @@ bool is_abstract(const UnixSocket& socket) {
   return socket.name.starts_with('\0');
 }
 
+void remove_found(std::vector<UnixSocket>& sockets, const std::vector<std::string>& files) {
+  for (const std::string& path : files)
+    if (const auto file = socket_at(path))
+      std::erase_if(sockets, [&](const UnixSocket& socket) { return is_file_of(socket, *file, path); });
+}
+
 // Removes those that a process holds and whose files are found, and adds their paths to `names`.
 void find_by_processes(std::vector<UnixSocket>& sockets, std::vector<SocketName>& names) {
   net::for_each_open_socket([&](const Process& process, uint64_t inode) {
@@ -110,10 +125,7 @@ SocketPlaces find_places(const std::vector<UnixSocket>& listed, const std::vecto
       elsewhere.push_back(socket);
     if (has_path || is_abstract(socket)) places.names.emplace_back(socket.name);
   }
-  std::erase_if(elsewhere, [&files](const UnixSocket& socket) {
-    return socket.file &&
-           std::ranges::any_of(files, [&socket](const std::string& path) { return is_at(socket, path); });
-  });
+  if (!elsewhere.empty()) remove_found(elsewhere, files);
   if (!elsewhere.empty()) find_by_processes(elsewhere, places.names);
   for (UnixSocket& socket : elsewhere) places.not_found.emplace_back(std::move(socket.name));
   return places;

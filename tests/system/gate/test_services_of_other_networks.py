@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from support.behaviours import host
+from support.capabilities import without_capability
 from support.internet import ALLOWED
 
 
@@ -56,6 +57,27 @@ def test_services_of_processes_outside_are_one_warning(container):
 def test_services_of_the_container_and_of_the_gate_are_no_warning(container):
     assert warnings(boot(container)) == []
     assert warnings(boot(container, prepare=listen_inside)) == []
+
+
+def test_services_of_other_users_are_seen_without_the_capability_to_trace(container):
+    """As in a container of Docker: root may not read the descriptors of other users' processes."""
+    def prepare():
+        start_service_of(33)
+        for name in ("SYS_PTRACE", "DAC_OVERRIDE", "DAC_READ_SEARCH"):
+            without_capability(name)()
+    assert warnings(boot(container, prepare=prepare)) == []
+
+
+def start_service_of(user):
+    listener = socket.create_server(("127.0.0.1", 7777))
+    listener.set_inheritable(True)
+    if os.fork() == 0:
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+        for descriptor in (0, 1, 2):
+            os.close(descriptor)
+        os.execv("/usr/bin/sleep", ["sleep", "100"])
+    listener.close()
 
 
 def test_dockers_resolver_is_no_warning(container):

@@ -10,7 +10,7 @@ import socket
 import pytest
 
 from support.capabilities import without_capability
-from support.namespaces import call, only_processes_in_proc
+from support.namespaces import call, mount_memory, only_processes_in_proc
 from support.rootfs import AGENT
 
 DOCKER = "/run/docker.sock"
@@ -300,16 +300,20 @@ def test_such_a_socket_is_found_without_the_capability_to_trace(container, scope
     assert_boot_ends(boot(container, scope, prepare=prepare), PLACE)
 
 
-@pytest.mark.parametrize("serve", [bind_relative, bind_and_rename])
+@pytest.mark.parametrize("serve", [lambda: bound(PLACE), bind_relative, bind_and_rename],
+                         ids=["absolute", "relative", "renamed"])
 def test_such_a_socket_is_found_on_an_overlay(container, scope, serve):
-    for place in ("/lower/app", "/upper", "/work", "/srv"):
+    """On an overlay of two file systems, stat() reports another device than the kernel's list."""
+    for place in ("/lower", "/upper/1/2/app", "/work"):
         container.mkdir(f"/layers{place}")
-    container.mkdir("/srv")
+    container.mkdir("/overlay")
+    container.symlink("/srv", "/overlay/1/2")  # deeper than mounts are searched
 
     def prepare():
         try:
-            call("mount", "overlay", "/srv", "overlay", 0,
-                 b"lowerdir=/layers/lower,upperdir=/layers/upper,workdir=/layers/work")
+            mount_memory("/layers/lower")
+            call("mount", "overlay", "/overlay", "overlay", 0,
+                 b"lowerdir=/layers/lower,upperdir=/layers/upper,workdir=/layers/work,xino=off")
         except OSError as refused:
             os.write(2, f"no overlay: {refused}\n".encode())
             os._exit(42)
@@ -317,7 +321,7 @@ def test_such_a_socket_is_found_on_an_overlay(container, scope, serve):
     result = boot(container, scope, prepare=prepare)
     if result.status == 42:
         pytest.skip(result.stderr)
-    assert_boot_ends(result, PLACE)
+    assert_boot_ends(result, "/overlay/1/2/app/control.sock")
 
 
 @pytest.mark.parametrize("name", ["/srv/app/control.sock", "control.sock"])
