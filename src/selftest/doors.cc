@@ -126,8 +126,8 @@ std::vector<std::string> warnings_about(const Doors& doors) {
   std::vector<std::string> warnings;
   if (!doors.not_found.empty())
     warnings.push_back(
-        "services listen on Unix sockets whose files could not be found, so the self-test did not try "
-        "them: " +
+        "services listen on Unix sockets whose files, or further links to them, could not be found, so the "
+        "self-test did not try them: " +
         list(doors.not_found, "") +
         ". If the agent can see such a file, the service can do for it what the rules forbid. End the "
         "service, or have it bind an absolute path and leave the file there");

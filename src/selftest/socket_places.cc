@@ -99,12 +99,24 @@ void remove_found(std::vector<UnixSocket>& sockets, const std::vector<std::strin
       std::erase_if(sockets, [&](const UnixSocket& socket) { return is_file_of(socket, *file, path); });
 }
 
-// Removes those that a process holds and whose files are found, and adds their paths to `names`.
-void find_by_processes(std::vector<UnixSocket>& sockets, std::vector<SocketName>& names) {
+// A further link can be anywhere, in a directory that lets the agent in.
+bool has_other_links(const std::string& path) {
+  struct stat is{};
+  return ::stat(path.c_str(), &is) != 0 || is.st_nlink > 1;
+}
+
+void add(SocketPlaces& places, const UnixSocket& socket, const std::string& path) {
+  // Without links, because /proc/self/fd/N is another directory to the agent.
+  places.names.emplace_back(with_real_directory(path));
+  if (has_other_links(path)) places.not_found.emplace_back(socket.name);
+}
+
+// Removes those that a process holds and whose files are found.
+void find_by_processes(std::vector<UnixSocket>& sockets, SocketPlaces& places) {
   net::for_each_open_socket([&](const Process& process, uint64_t inode) {
     std::erase_if(sockets, [&](const UnixSocket& socket) {
       const auto path = socket.inode == inode ? find_by(process, socket) : std::nullopt;
-      if (path) names.emplace_back(*path);
+      if (path) add(places, socket, *path);
       return path.has_value();
     });
     return sockets.empty() ? net::Next::stop : net::Next::go_on;
@@ -118,15 +130,14 @@ SocketPlaces find_places(const std::vector<UnixSocket>& listed, const std::vecto
   std::vector<UnixSocket> elsewhere;
   for (const UnixSocket& socket : listed) {
     const bool has_path = socket.name.starts_with('/');
-    // Without links, because /proc/self/fd/N is another directory to the agent.
     if (has_path && is_at(socket, socket.name))
-      places.names.emplace_back(with_real_directory(socket.name));
+      add(places, socket, socket.name);
     else if (!is_abstract(socket))
       elsewhere.push_back(socket);
     if (has_path || is_abstract(socket)) places.names.emplace_back(socket.name);
   }
   if (!elsewhere.empty()) remove_found(elsewhere, files);
-  if (!elsewhere.empty()) find_by_processes(elsewhere, places.names);
+  if (!elsewhere.empty()) find_by_processes(elsewhere, places);
   for (UnixSocket& socket : elsewhere) places.not_found.emplace_back(std::move(socket.name));
   return places;
 }

@@ -127,6 +127,19 @@ TEST_SUITE("selftest/doors") {
     CHECK(std::ranges::find(doors.not_found, SocketName("relative")) != doors.not_found.end());
   }
 
+  TEST_CASE("a socket that has a further link does not count as found") {
+    const testing::Scratch scratch;
+    const std::string path = scratch.path("s");
+    const UniqueFd service = bound_socket(path, SOCK_STREAM);
+    const auto is_found = [&path] {
+      const Doors doors = find_doors("/");
+      return std::ranges::find(doors.not_found, SocketName(path)) == doors.not_found.end();
+    };
+    CHECK(is_found());
+    std::filesystem::create_hard_link(path, scratch.path("another"));
+    CHECK_FALSE(is_found());
+  }
+
   TEST_CASE("a socket that was not found is a warning, not an escape") {
     const Finding finding = try_doors(
         {.names = {}, .not_found = {SocketName("a"), SocketName("/b\n")}, .cut_short = {}, .failure = {}},
