@@ -20,6 +20,7 @@
 #include "ostiary/claude/prepare.h"
 #include "ostiary/keeper/supervisor.h"
 #include "ostiary/net/closed_sockets.h"
+#include "ostiary/net/foreign_listeners.h"
 #include "ostiary/net/routes.h"
 #include "ostiary/nft/earlier.h"
 #include "ostiary/nft/table.h"
@@ -142,6 +143,17 @@ Result<> log_resolution(const Plan& plan, gate::Reachability network, BootState&
   return {};
 }
 
+// The rules hold no such process, and let the agent connect to it.
+void look_for_relays(const Plan& plan) {
+  if (!plan.enclosure.scope.holds_everybody) return;
+  const auto foreign = net::find_foreign_listeners();
+  if (!foreign)
+    log::info("services of processes outside of this container are not looked for: " +
+              foreign.error().message);
+  else if (!foreign->places.empty())
+    log::warn(net::describe(*foreign));
+}
+
 // The self-test, which takes the most, and the gate's TCP clients.
 constexpr rlim_t least_open_files = 64;
 
@@ -215,6 +227,7 @@ Result<> open_gate(const Plan& plan, BootState& state) {
   const selftest::Targets targets =
       targets_of(plan, ruleset, gate.local_upstreams, state.resolution.admitted, state.gate->process());
   state.status.self_test = TRY(run_self_test(plan, targets, state.audit));
+  look_for_relays(plan);
   return state.gate->end_self_test();
 }
 

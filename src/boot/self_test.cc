@@ -60,8 +60,11 @@ Result<std::string> run_self_test(const plan::Plan& plan, const selftest::Target
     if (is_noise(recorded(each.outcome))) return;
     audit.record(audit::Probe{.probe = each.name, .outcome = recorded(each.outcome), .detail = each.detail});
   };
-  std::string summary = selftest::summary(TRY(selftest::run(plan.agent.identity, targets, record)));
+  const auto attempts = TRY(selftest::run(plan.agent.identity, targets, record));
+  std::string summary = selftest::summary(attempts);
   log::info("phase 1: self-test: " + summary);
+  for (const selftest::Attempt& each : attempts)
+    for (const std::string& warning : each.warnings) log::warn(warning);
   return summary;
 }
 

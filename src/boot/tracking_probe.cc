@@ -8,7 +8,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
-#include "ostiary/confine/as_user.h"
+#include "ostiary/base/as_user.h"
 #include "ostiary/inet/dns_port.h"
 #include "ostiary/inet/socket_address.h"
 
@@ -28,7 +28,7 @@ enum class Seen : uint8_t { refused, redirected };
 
 // The rules may judge a packet by the socket's owner.
 UniqueFd make_socket(int domain, const confine::Identity& agent) {
-  const confine::AsUser of_the_agent(agent.uid, agent.gid);
+  const AsUser of_the_agent(agent.uid, agent.gid);
   return UniqueFd{::socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
 }
 

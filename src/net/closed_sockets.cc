@@ -162,13 +162,6 @@ Result<Senders> end_connections(const Decision& decide) {
   }
 }
 
-inet::IpAddress address_of(uint8_t family, const uint32_t (&words)[4]) {
-  std::array<uint8_t, 16> octets{};
-  std::memcpy(octets.data(), words, octets.size());
-  if (family == AF_INET6) return inet::IpAddress::v6(octets);
-  return inet::IpAddress::v4({octets[0], octets[1], octets[2], octets[3]});
-}
-
 inet::Connection named(const inet_diag_msg& connection) {
   return {.local = address_of(connection.idiag_family, connection.id.idiag_src),
           .remote = address_of(connection.idiag_family, connection.id.idiag_dst),

@@ -12,8 +12,11 @@
 
 #include <libmnl/libmnl.h>
 #include <linux/sock_diag.h>
+#include <linux/types.h>
+#include <sys/socket.h>
 
 #include "ostiary/base/result.h"
+#include "ostiary/inet/ip_address.h"
 #include "ostiary/netlink/request.h"
 #include "ostiary/netlink/socket.h"
 
@@ -49,6 +52,14 @@ inline std::unexpected<Error> no_sockets(int error, std::string_view module) {
 // The error for a message of an unexpected form.
 inline std::unexpected<Error> malformed(std::string_view module) {
   return no_sockets(EPROTO, module);
+}
+
+// An address of inet_diag_sockid.
+inline inet::IpAddress address_of(uint8_t family, const __be32 (&words)[4]) {
+  std::array<uint8_t, 16> octets{};
+  std::memcpy(octets.data(), words, octets.size());
+  if (family == AF_INET6) return inet::IpAddress::v6(octets);
+  return inet::IpAddress::v4({octets[0], octets[1], octets[2], octets[3]});
 }
 
 // Passes the content of each message of a dump to `take`. If it fails, the host may lack `module`:

@@ -6,6 +6,7 @@
 #include <linux/unix_diag.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 
 #include "ostiary/base/encoding.h"
 #include "ostiary/netlink/message.h"
@@ -32,15 +33,28 @@ std::string name_of(std::span<const uint8_t> octets) {
   return name;
 }
 
-Result<> add_name(std::vector<std::string>& names, std::span<const uint8_t> message) {
+// The kernel's own form of a device number has 20 bits for the minor number.
+std::optional<SocketFile> file_in(std::span<const uint8_t> attributes) {
+  constexpr uint32_t minor_bits = 20;
+  const auto attribute = netlink::find_attribute(attributes, UNIX_DIAG_VFS);
+  unix_diag_vfs file{};
+  if (!attribute || attribute->payload.size() < sizeof file) return std::nullopt;
+  std::memcpy(&file, attribute->payload.data(), sizeof file);
+  return SocketFile{
+      .device = makedev(file.udiag_vfs_dev >> minor_bits, file.udiag_vfs_dev & ((1U << minor_bits) - 1)),
+      .inode = file.udiag_vfs_ino};
+}
+
+Result<> add_socket(std::vector<UnixSocket>& sockets, std::span<const uint8_t> message) {
   unix_diag_msg socket{};
   if (message.size() < sizeof socket) return malformed(module);
   std::memcpy(&socket, message.data(), sizeof socket);
-  const auto attribute = netlink::find_attribute(message.subspan(NLMSG_ALIGN(sizeof socket)), UNIX_DIAG_NAME);
+  const auto attributes = message.subspan(NLMSG_ALIGN(sizeof socket));
+  const auto attribute = netlink::find_attribute(attributes, UNIX_DIAG_NAME);
   if (!attribute) return {};
   std::string name = name_of(attribute->payload);
-  const bool is_reachable = name.starts_with('/') || name.starts_with('\0');
-  if (is_reachable && !is_client(socket, name)) names.push_back(std::move(name));
+  if (!name.empty() && !is_client(socket, name))
+    sockets.push_back({.name = std::move(name), .inode = socket.udiag_ino, .file = file_in(attributes)});
   return {};
 }
 
@@ -52,16 +66,16 @@ bool is_autobound(std::string_view name) {
          name.substr(1).find_first_not_of(hexadecimal_digits) == std::string_view::npos;
 }
 
-Result<std::vector<std::string>> connectable_unix_sockets() {
+Result<std::vector<UnixSocket>> connectable_unix_sockets() {
   unix_diag_req request{};
   request.sdiag_family = AF_UNIX;
   request.udiag_states = states;
-  request.udiag_show = UDIAG_SHOW_NAME;
+  request.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_VFS;
   netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::socket_diagnosis));
-  std::vector<std::string> names;
+  std::vector<UnixSocket> sockets;
   TRY(dump(socket, {SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, request}, module,
-           [&names](std::span<const uint8_t> message) { return add_name(names, message); }));
-  return names;
+           [&sockets](std::span<const uint8_t> message) { return add_socket(sockets, message); }));
+  return sockets;
 }
 
 }  // namespace ostiary::net

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/net/unix_sockets.h"
 #include "socket_files.h"
+#include "socket_places.h"
 
 namespace ostiary::selftest {
 
@@ -88,12 +90,12 @@ std::string list(const std::vector<SocketName>& names, std::string_view before_e
 }
 
 // Over netlink, or if the kernel has no unix_diag, from its table in /proc.
-Result<std::vector<SocketName>> listed_sockets() {
-  const auto names = net::connectable_unix_sockets();
-  if (names) return std::vector<SocketName>(names->begin(), names->end());
+Result<std::vector<net::UnixSocket>> listed_sockets() {
+  auto sockets = net::connectable_unix_sockets();
+  if (sockets) return sockets;
   const auto table = read_file(socket_table, limits::table);
   if (table) return connectable_sockets(*table);
-  return fail(Exit::unavailable, names.error().message + ", or mount all of /proc, without subset=pid (" +
+  return fail(Exit::unavailable, sockets.error().message + ", or mount all of /proc, without subset=pid (" +
                                      table.error().message + ")");
 }
 
@@ -105,11 +107,38 @@ Finding found_open(const std::vector<SocketName>& open) {
       list(open, "--allow-socket "));
 }
 
-std::string summary(size_t tried, size_t waived, const std::vector<std::string>& cut_short) {
+std::string summary(size_t tried, size_t waived, const Doors& doors) {
   std::string text = "none of " + std::to_string(tried) + " lets the agent in";
   if (waived > 0) text += ", except " + std::to_string(waived) + " that --allow-socket names";
-  for (const std::string& place : cut_short) text += "; " + place + " holds more than was searched";
+  if (!doors.not_found.empty())
+    text += "; " + list(doors.not_found, "") + " could not be found, so not tried";
+  for (const CutShort& each : doors.cut_short) text += "; " + each.place + " holds more than was searched";
   return text;
+}
+
+bool may_write(const std::string& directory) {
+  struct stat is{};
+  return ::access(directory.c_str(), W_OK) == 0 ||
+         (::stat(directory.c_str(), &is) == 0 && is.st_uid == ::geteuid());
+}
+
+std::vector<std::string> warnings_about(const Doors& doors) {
+  std::vector<std::string> warnings;
+  if (!doors.not_found.empty())
+    warnings.push_back(
+        "services listen on Unix sockets whose files, or further links to them, could not be found, so the "
+        "self-test did not try them: " +
+        list(doors.not_found, "") +
+        ". If the agent can see such a file, the service can do for it what the rules forbid. End the "
+        "service, or have it bind an absolute path and leave the file there");
+  std::string places;
+  for (const CutShort& each : doors.cut_short)
+    if (std::ranges::any_of(each.searched, may_write)) places += (places.empty() ? "" : ", ") + each.place;
+  if (!places.empty())
+    warnings.push_back("the agent can write to " + places +
+                       ", which holds more than the self-test searches, so it may miss a Unix socket "
+                       "there. Remove files and directories that are not needed, and start again");
+  return warnings;
 }
 
 }  // namespace
@@ -121,7 +150,11 @@ Doors find_doors(const std::string& home) {
   std::vector<std::string> places{"/run", "/var/run", "/tmp", "/var/tmp"};
   if (home.starts_with('/') && home != "/") places.push_back(home);
   SocketFiles files = find_socket_files(places, mounted ? mounts(*mounted) : std::vector<Mount>{});
-  if (sockets) doors.names = *sockets;
+  if (sockets) {
+    SocketPlaces found = find_places(*sockets, files.paths);
+    doors.names = std::move(found.names);
+    doors.not_found = std::move(found.not_found);
+  }
   for (std::string& path : files.paths) doors.names.emplace_back(std::move(path));
   if (!sockets) doors.failure = sockets.error().message;
   if (!mounted) doors.failure = mounted.error().message + ": mount /proc";
@@ -147,7 +180,9 @@ Finding try_doors(const Doors& by_keeper, const std::string& home, std::span<con
       open.push_back(name);
   }
   if (!open.empty()) return found_open(open);
-  return held(summary(names.size(), waived, by_keeper.cut_short));
+  Finding finding = held(summary(names.size(), waived, by_keeper));
+  finding.warnings = warnings_about(by_keeper);
+  return finding;
 }
 
 }  // namespace ostiary::selftest

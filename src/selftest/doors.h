@@ -11,12 +11,14 @@
 
 #include "finding.h"
 #include "ostiary/selftest/socket_name.h"
+#include "socket_files.h"
 
 namespace ostiary::selftest {
 
 struct Doors {
   std::vector<SocketName> names;
-  std::vector<std::string> cut_short;  // places that hold more than was searched
+  std::vector<SocketName> not_found;  // listed sockets whose file is at no known path
+  std::vector<CutShort> cut_short;
   std::optional<std::string> failure;  // why the kernel's list could not be read
   bool has_closed_directories = false;
 };
@@ -25,7 +27,8 @@ struct Doors {
 // services put theirs, on mounts, and in `home`.
 Doors find_doors(const std::string& home);
 
-// Runs as the agent. Connects to each socket, and closes the connection at once. If the keeper could
+// Runs as the agent. Connects to each socket, and closes the connection at once. Warns of what could
+// not be tried: sockets that were not found, and places that the agent may have filled. If the keeper could
 // not read every directory (without CAP_DAC_OVERRIDE), the agent searches as well.
 Finding try_doors(const Doors& by_keeper, const std::string& home, std::span<const SocketWaiver> waivers);
 

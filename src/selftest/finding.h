@@ -3,6 +3,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "ostiary/selftest/selftest.h"
 
@@ -11,6 +12,7 @@ namespace ostiary::selftest {
 struct Finding {
   Outcome outcome = Outcome::escaped;
   std::string detail;
+  std::vector<std::string> warnings = {};
 };
 
 inline Finding escaped(std::string detail) {
@@ -28,7 +30,7 @@ inline Finding unanswered(std::string detail) {
 }
 
 inline Attempt attempt(std::string name, Finding finding) {
-  return {std::move(name), finding.outcome, std::move(finding.detail)};
+  return {std::move(name), finding.outcome, std::move(finding.detail), std::move(finding.warnings)};
 }
 
 }  // namespace ostiary::selftest

@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "ostiary/confine/as_user.h"
+#include "ostiary/base/as_user.h"
 #include "ostiary/gate/launch.h"
 #include "ostiary/inet/socket_address.h"
 
@@ -69,7 +69,7 @@ Finding not_delivered(const std::string& why) {
 
 Result<Impostor> Impostor::prepare(const AddressPort& upstream, uint32_t gate_mark) {
   Impostor impostor(upstream);
-  const confine::AsUser of_the_gate(gate::description.user, gate::description.user);
+  const AsUser of_the_gate(gate::description.user, gate::description.user);
   const inet::SocketAddress address(upstream.address, upstream.port);
   impostor.datagrams_ = TRY(open_gate_sockets(address, SOCK_DGRAM, gate_mark));
   impostor.connections_ = TRY(open_gate_sockets(address, SOCK_STREAM, gate_mark));

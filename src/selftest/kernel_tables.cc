@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "ostiary/base/text.h"
-#include "ostiary/net/unix_sockets.h"
 
 namespace ostiary::selftest {
 namespace {
@@ -19,25 +18,28 @@ std::string_view take_column(std::string_view& rest) {
   return take_until(rest, ' ');
 }
 
-void add_abstract(std::vector<SocketName>& names, std::string_view written) {
+void add_abstract(std::vector<net::UnixSocket>& sockets, std::string_view written, uint64_t inode) {
   std::string octets(written);
   octets.front() = '\0';
-  names.emplace_back(octets);
+  sockets.push_back({.name = octets, .inode = inode});
   std::ranges::replace(octets, '@', '\0');
-  if (octets != names.back().octets()) names.emplace_back(std::move(octets));
+  if (octets != sockets.back().name) sockets.push_back({.name = std::move(octets), .inode = inode});
 }
 
 // Num RefCount Protocol Flags Type St Inode Path
-void add_socket(std::vector<SocketName>& names, std::string_view line) {
+void add_socket(std::vector<net::UnixSocket>& sockets, std::string_view line) {
   for (int i = 0; i < 3; ++i) take_column(line);
   const auto flags = parse_number<unsigned>(take_column(line), 16);
   const auto type = parse_number<unsigned>(take_column(line), 16);
-  for (int i = 0; i < 2; ++i) take_column(line);
-  if (!flags || !type || line.empty()) return;
+  take_column(line);
+  const auto inode = parse_number<uint64_t>(take_column(line));
+  if (!flags || !type || !inode || line.empty()) return;
   const bool is_datagram = *type == datagram;
   if (!is_datagram && (*flags & accepts_connections) == 0) return;
-  if (line.starts_with('/')) names.emplace_back(std::string(line));
-  if (line.starts_with('@') && !(is_datagram && net::is_autobound(line))) add_abstract(names, line);
+  if (!line.starts_with('@'))
+    sockets.push_back({.name = std::string(line), .inode = *inode});
+  else if (!is_datagram || !net::is_autobound(line))
+    add_abstract(sockets, line, *inode);
 }
 
 // The kernel writes a space, a tab, a line feed and a backslash as \ and three octal digits.
@@ -54,10 +56,10 @@ std::string unescape(std::string_view text) {
 
 }  // namespace
 
-std::vector<SocketName> connectable_sockets(std::string_view table) {
-  std::vector<SocketName> names;
-  while (!table.empty()) add_socket(names, take_until(table, '\n'));
-  return names;
+std::vector<net::UnixSocket> connectable_sockets(std::string_view table) {
+  std::vector<net::UnixSocket> sockets;
+  while (!table.empty()) add_socket(sockets, take_until(table, '\n'));
+  return sockets;
 }
 
 std::vector<Mount> mounts(std::string_view mountinfo) {

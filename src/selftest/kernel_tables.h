@@ -5,14 +5,15 @@
 #include <string_view>
 #include <vector>
 
-#include "ostiary/selftest/socket_name.h"
+#include "ostiary/net/unix_sockets.h"
 
 namespace ostiary::selftest {
 
 // The sockets that other processes can connect to: listening sockets, and datagram sockets with a
-// name that is not autobound. The kernel writes every octet 0 of an abstract name as @. So a name
-// that has an @ after the first is returned twice: with @, and with octets 0.
-std::vector<SocketName> connectable_sockets(std::string_view table);
+// name that is not autobound. The table does not tell which file is theirs. The kernel writes every octet 0
+// of an abstract name as @. So a name that has an @ after the first is returned twice: with @, and with
+// octets 0.
+std::vector<net::UnixSocket> connectable_sockets(std::string_view table);
 
 struct Mount {
   std::string point;

@@ -10,8 +10,8 @@
 #include <poll.h>
 
 #include "attempt_plans.h"
+#include "ostiary/base/as_user.h"
 #include "ostiary/base/record.h"
-#include "ostiary/confine/as_user.h"
 #include "ostiary/keeper/spawn.h"
 #include "privileges.h"
 #include "probe_socket.h"
@@ -79,8 +79,11 @@ constexpr std::array every_outcome{Outcome::escaped, Outcome::held, Outcome::not
 Result<std::string> try_and_render(const void* work) {
   Probe& probe = **static_cast<Probe* const*>(work);
   RecordWriter report;
-  for (const Attempt& each : TRY(probe.try_to_get_out()))
+  for (const Attempt& each : TRY(probe.try_to_get_out())) {
     report.enumerator(each.outcome).text(each.name).text(each.detail);
+    report.number(static_cast<uint32_t>(each.warnings.size()));
+    for (const std::string& warning : each.warnings) report.text(warning);
+  }
   return report.take();
 }
 
@@ -91,6 +94,8 @@ Result<std::vector<Attempt>> parse_report(std::string_view octets) {
     const Outcome outcome = reader.enumerator(every_outcome);
     std::string name = reader.text();
     attempts.push_back({.name = std::move(name), .outcome = outcome, .detail = reader.text()});
+    for (uint32_t left = reader.number(); left > 0 && !reader.failed(); --left)
+      attempts.back().warnings.push_back(reader.text());
   }
   if (reader.failed()) return fail(Exit::unavailable, "the report is malformed");
   if (attempts.empty()) return fail(Exit::unavailable, "the report is empty");
@@ -129,7 +134,7 @@ Result<Probe> Probe::prepare_again(const confine::Identity& agent, const Targets
 
 Result<> Probe::take(std::vector<AttemptPlan> attempt_plans, const confine::Identity& agent) {
   const auto unlisted = TRY(UnlistedName::make());
-  const confine::AsUser of_the_agent(agent.uid, agent.gid);
+  const AsUser of_the_agent(agent.uid, agent.gid);
   for (AttemptPlan& plan : attempt_plans)
     network_attempts_.push_back(TRY(NetworkAttempt::prepare(std::move(plan), unlisted)));
   return {};

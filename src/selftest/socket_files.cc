@@ -47,10 +47,12 @@ class Walk {
     limit_ = limit;
     waiting_.push_back({place, 0});
     while (!waiting_.empty()) {
-      const auto [path, depth] = std::move(waiting_.front());
+      auto [path, depth] = std::move(waiting_.front());
       waiting_.pop_front();
-      if (search_directory(path, depth)) continue;
-      found_.cut_short.push_back(place);
+      const bool is_whole = search_directory(path, depth);
+      searched_.push_back(std::move(path));
+      if (is_whole) continue;
+      found_.cut_short.push_back({place, std::move(searched_)});
       return;
     }
   }
@@ -63,17 +65,24 @@ class Walk {
 
   // False if a limit was reached.
   bool search_directory(const std::string& path, size_t depth) {
-    if (++directories_ > limit_.directories) return false;
+    if (searched_.size() == limit_.directories) return false;
     const Directory open(::opendir(path.c_str()));
     if (open == nullptr && errno == EACCES) found_.has_closed_directories = true;
     if (open == nullptr) return true;
     while (const dirent* entry = ::readdir(open.get())) {
       const std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
+      if (++names_ > limit_.names) return false;
+      if (!costs(*entry, depth)) continue;
       if (++entries_ > limit_.entries) return false;
       note(path + (path.ends_with('/') ? "" : "/") + std::string(name), *entry, depth);
     }
     return true;
+  }
+
+  bool costs(const dirent& entry, size_t depth) const {
+    return entry.d_type == DT_SOCK || entry.d_type == DT_UNKNOWN ||
+           (entry.d_type == DT_DIR && depth < limit_.depth);
   }
 
   void note(std::string path, const dirent& entry, size_t depth) {
@@ -89,8 +98,9 @@ class Walk {
   const std::vector<std::string>& mount_points_;
   limits::FileSearch limit_ = limits::brief;
   std::deque<Waiting> waiting_;
-  size_t directories_ = 0;
+  std::vector<std::string> searched_;
   size_t entries_ = 0;
+  size_t names_ = 0;
 };
 
 struct Place {
@@ -128,7 +138,7 @@ SocketFiles find_socket_files(const std::vector<std::string>& places, const std:
   for (const Place& place : all) {
     if (std::ranges::find(done, place.path) != done.end()) continue;
     if (done.size() == limits::places) {
-      found.cut_short.push_back(place.path);
+      found.cut_short.push_back({place.path, {}});
       break;
     }
     done.push_back(place.path);

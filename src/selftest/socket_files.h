@@ -15,21 +15,29 @@ inline constexpr size_t places = 64;  // mounts included
 struct FileSearch {
   size_t depth;        // of directories below the place
   size_t directories;  // in total
-  size_t entries;
+  size_t entries;      // sockets, directories to search, and what must be looked up to know its type
+  size_t names;        // of all files, most of which cost no more than to read the name
 };
-inline constexpr FileSearch thorough{3, 256, 4096};
-inline constexpr FileSearch brief{1, 64, 512};
+inline constexpr FileSearch thorough{3, 256, 4096, 65536};
+inline constexpr FileSearch brief{1, 64, 512, 8192};
 static_assert(brief.depth < thorough.depth && brief.directories < thorough.directories &&
-              brief.entries < thorough.entries && thorough.directories <= thorough.entries);
+              brief.entries < thorough.entries && thorough.directories <= thorough.entries &&
+              brief.names < thorough.names && thorough.entries < thorough.names);
 }  // namespace limits
 
 // The path with the links of its directory followed. A link in its last part stays. The path itself
 // if it has no such directory.
 std::string with_real_directory(const std::string& path);
 
+// A place that holds more than the limits allow to search.
+struct CutShort {
+  std::string place;
+  std::vector<std::string> searched;  // the directories whose files count
+};
+
 struct SocketFiles {
   std::vector<std::string> paths;
-  std::vector<std::string> cut_short;   // places that hold more than the limits allow to search
+  std::vector<CutShort> cut_short;
   bool has_closed_directories = false;  // directories that this process may not read
 };
 

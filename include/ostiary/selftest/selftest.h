@@ -66,7 +66,8 @@ std::string_view text(Outcome outcome);
 struct Attempt {
   std::string name;  // "UDP to an unlisted IPv4 address"
   Outcome outcome = Outcome::escaped;
-  std::string detail;  // the evidence, for people
+  std::string detail;                      // the evidence, for people
+  std::vector<std::string> warnings = {};  // what the attempt could not show, for the log
 
   bool operator==(const Attempt&) const = default;
 };

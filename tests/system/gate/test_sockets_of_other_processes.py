@@ -4,11 +4,13 @@ allows that socket by name."""
 import contextlib
 import json
 import os
+import signal
 import socket
 
 import pytest
 
-from support.namespaces import only_processes_in_proc
+from support.capabilities import without_capability
+from support.namespaces import call, mount_memory, only_processes_in_proc
 from support.rootfs import AGENT
 
 DOCKER = "/run/docker.sock"
@@ -206,3 +208,162 @@ def test_sockets_are_found_if_proc_shows_only_processes(container, scope, kind):
         service_inside("\0a service", kind)()
     result = boot(container, scope, "--allow-socket", "@another", prepare=serve, pid_1=False)
     assert result.status == 69 and "the agent can connect to @a service" in result.stderr, result
+
+
+# A socket whose file is not at the name by which the kernel lists it -----------------------------------------
+
+PLACE = "/srv/app/control.sock"
+PR_SET_DUMPABLE = 4
+
+
+def bind_relative():
+    os.chdir("/srv/app")
+    return bound("control.sock")
+
+
+def bind_and_rename():
+    service = bound("/srv/app/.temporary")
+    os.rename("/srv/app/.temporary", PLACE)
+    return service
+
+
+def bind_and_link():
+    service = bound("/srv/app/.secret")
+    os.link("/srv/app/.secret", PLACE)
+    os.unlink("/srv/app/.secret")
+    return service
+
+
+def bind_through_a_descriptor():
+    return bound(f"/proc/self/fd/{os.open('/srv/app', os.O_RDONLY)}/control.sock")
+
+
+def bind_in_another_root():
+    os.chroot("/srv")
+    return bound("/app/control.sock")
+
+
+def bound(name):
+    service = socket.socket(socket.AF_UNIX)
+    service.bind(name)
+    service.listen(16)
+    return service
+
+
+def beside_the_boot(serve, place=PLACE, user=0):
+    """For prepare=: a process that serves as `serve` does, and waits for the boot's end."""
+    def start():
+        ready, report = os.pipe()
+        if os.fork() == 0:
+            if user:
+                os.setresgid(user, user, user)
+                os.setresuid(user, user, user)
+                call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)  # as if it had been executed as this user
+            service = serve()
+            os.fchmod(service.fileno(), 0o666)
+            if os.path.exists(place):
+                os.chmod(place, 0o666)
+            os.write(report, b".")
+            for descriptor in (0, 1, 2, ready, report):
+                os.close(descriptor)
+            while True:
+                signal.pause()
+        os.close(report)
+        assert os.read(ready, 1) == b"."
+        os.close(ready)
+    return start
+
+
+@pytest.mark.parametrize("serve", [bind_relative, bind_and_rename, bind_and_link, bind_through_a_descriptor,
+                                   bind_in_another_root])
+@pytest.mark.parametrize("user", [0, 33])
+def test_a_socket_that_the_kernel_lists_under_another_name_ends_the_boot(container, scope, serve, user):
+    if user and serve is bind_in_another_root:
+        pytest.skip("only root can change its root directory")
+    container.mkdir("/srv/app", mode=0o755, owner=user)
+    place = "/app/control.sock" if serve is bind_in_another_root else PLACE
+    result = boot(container, scope, prepare=beside_the_boot(serve, place, user))
+    assert_boot_ends(result, PLACE)
+    container.at(PLACE).unlink()
+    result = boot(container, scope, "--allow-socket", PLACE, prepare=beside_the_boot(serve, place, user))
+    assert result.status == 0, result
+
+
+def test_such_a_socket_is_found_without_the_capability_to_trace(container, scope):
+    """As in a container of Docker: the keeper may not read the descriptors of other users' processes."""
+    def prepare():
+        beside_the_boot(bind_relative, user=33)()
+        without_capability("SYS_PTRACE")()
+        without_capability("DAC_OVERRIDE")()
+        without_capability("DAC_READ_SEARCH")()
+    container.mkdir("/srv/app", owner=33)
+    assert_boot_ends(boot(container, scope, prepare=prepare), PLACE)
+
+
+@pytest.mark.parametrize("serve", [lambda: bound(PLACE), bind_relative, bind_and_rename],
+                         ids=["absolute", "relative", "renamed"])
+def test_such_a_socket_is_found_on_an_overlay(container, scope, serve):
+    """On an overlay of two file systems, stat() reports another device than the kernel's list."""
+    for place in ("/lower", "/upper/1/2/app", "/work"):
+        container.mkdir(f"/layers{place}")
+    container.mkdir("/overlay")
+    container.symlink("/srv", "/overlay/1/2")  # deeper than mounts are searched
+
+    def prepare():
+        try:
+            mount_memory("/layers/lower")
+            call("mount", "overlay", "/overlay", "overlay", 0,
+                 b"lowerdir=/layers/lower,upperdir=/layers/upper,workdir=/layers/work,xino=off")
+        except OSError as refused:
+            os.write(2, f"no overlay: {refused}\n".encode())
+            os._exit(42)
+        beside_the_boot(serve)()
+    result = boot(container, scope, prepare=prepare)
+    if result.status == 42:
+        pytest.skip(result.stderr)
+    assert_boot_ends(result, "/overlay/1/2/app/control.sock")
+
+
+@pytest.mark.parametrize("name", ["/srv/app/control.sock", "control.sock"])
+def test_a_listed_socket_that_cannot_be_found_is_a_warning(container, scope, name):
+    def serve():
+        os.chdir("/srv/app")
+        service = bound(name)
+        os.unlink(name)
+        return service
+    container.mkdir("/srv/app")
+    result = boot(container, scope, prepare=beside_the_boot(serve))
+    assert result.status == 0, result
+    warnings = [line for line in result.stderr.splitlines() if "could not be found" in line]
+    assert len(warnings) == 1 and "warning: " in warnings[0] and f": {name}. " in warnings[0], result
+    probes = {event["probe"]: event for event in container.audit("probe")}
+    assert f"{name} could not be found" in probes["a request to another process's Unix socket"]["detail"]
+
+
+# What an agent leaves behind -----------------------------------------------------------------------------------
+
+def test_files_that_an_agent_left_do_not_hide_a_socket_from_the_next_boot(container, scope):
+    agent = container.start_agent("--scope", scope)
+    agent.python("for i in range(4100): open(f'/tmp/.x{i}', 'w').close()", patience=30)
+    container.end()
+    with service_outside(container, "/tmp/tool/engine.sock"):
+        assert_boot_ends(boot(container, scope), "/tmp/tool/engine.sock")
+
+
+@pytest.mark.parametrize("place", ["/tmp", "/home/agent"])
+def test_a_search_that_an_agent_can_cut_short_is_a_warning_with_the_remedy(container, scope, place):
+    agent = container.start_agent("--scope", scope)
+    agent.python(f"for i in range(300): os.mkdir(f'{place}/.x{{i}}')", patience=30)
+    container.end()
+    result = boot(container, scope)
+    assert result.status == 0, result
+    warnings = [line for line in result.stderr.splitlines() if "more than the self-test searches" in line]
+    assert len(warnings) == 1 and f"the agent can write to {place}," in warnings[0] and "Remove" in warnings[0], result
+
+
+def test_a_search_that_only_root_can_cut_short_is_no_warning(container, scope):
+    for number in range(300):
+        container.mkdir(f"/run/{number}")
+    result = boot(container, scope)
+    assert result.status == 0 and "searches" not in result.stderr, result
+    assert any("/run holds more than was searched" in event["detail"] for event in container.audit("probe"))

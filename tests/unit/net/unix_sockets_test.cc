@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <thread>
@@ -51,14 +52,20 @@ int connect(const UniqueFd& fd, const std::string& name) {
 
 using Names = std::vector<std::string>;
 
+Names names_of(const std::vector<UnixSocket>& sockets) {
+  Names names;
+  for (const UnixSocket& socket : sockets) names.push_back(socket.name);
+  return names;
+}
+
 // The sockets that are found in a new network, after `prepare` has run there.
 Names found_in_new_network(const std::function<std::vector<UniqueFd>()>& prepare) {
   Names found{"the thread did not run"};
   std::thread([&] {
     if (::unshare(CLONE_NEWNET) != 0) return;
     const std::vector<UniqueFd> sockets = prepare();
-    const auto names = connectable_unix_sockets();
-    found = names ? *names : Names{names.error().message};
+    const auto listed = connectable_unix_sockets();
+    found = listed ? names_of(*listed) : Names{listed.error().message};
   }).join();
   std::ranges::sort(found);
   return found;
@@ -98,10 +105,9 @@ TEST_SUITE("net/unix_sockets") {
             connect(client, "\0server"s);
             UniqueFd accepted{::accept(server.get(), nullptr, nullptr)};
             return all(std::move(server), std::move(client), std::move(accepted),
-                       bound(SOCK_STREAM, "\0idle"s), bound(SOCK_DGRAM, ""), bound(SOCK_DGRAM, "relative"),
+                       bound(SOCK_STREAM, "\0idle"s), bound(SOCK_DGRAM, ""),
                        UniqueFd{::socket(AF_UNIX, SOCK_DGRAM, 0)});
           }) == Names{"\0server"s});
-    ::unlink("relative");
   }
 
   // A connect changes its state, but other clients can still send to it.
@@ -113,6 +119,23 @@ TEST_SUITE("net/unix_sockets") {
             connect(client, "\0log"s);
             return all(std::move(server), std::move(client));
           }) == Names{"\0log"s});
+  }
+
+  TEST_CASE("a socket is listed with its inode and its file, wherever that is now") {
+    const testing::Scratch scratch;
+    const UniqueFd service = listening(SOCK_STREAM, scratch.path("before"));
+    std::filesystem::rename(scratch.path("before"), scratch.path("after"));
+    struct stat socket{};
+    REQUIRE(::fstat(service.get(), &socket) == 0);
+    const auto sockets = connectable_unix_sockets();
+    REQUIRE(sockets);
+    const auto found = std::ranges::find(*sockets, socket.st_ino, &UnixSocket::inode);
+    REQUIRE(found != sockets->end());
+    CHECK(found->name == scratch.path("before"));
+    REQUIRE(found->file);
+    const struct stat file = testing::status_of(scratch.path("after"));
+    CHECK(found->file->inode == static_cast<uint32_t>(file.st_ino));
+    CHECK(found->file->device == file.st_dev);
   }
 
   TEST_CASE("hundreds of sockets are found") {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -40,7 +41,8 @@ UniqueFd bound_socket(const std::string& name, int type) {
 }
 
 Finding try_one(const std::string& name, std::vector<SocketWaiver> waivers = {}) {
-  return try_doors({.names = {SocketName(name)}, .cut_short = {}, .failure = {}}, "/", waivers);
+  return try_doors({.names = {SocketName(name)}, .not_found = {}, .cut_short = {}, .failure = {}}, "/",
+                   waivers);
 }
 
 SocketWaiver waiver(std::string_view text) {
@@ -100,8 +102,81 @@ TEST_SUITE("selftest/doors") {
     CHECK(try_one(scratch.path("real/s"), {waiver(scratch.path("link/s"))}).outcome == Outcome::held);
   }
 
+  TEST_CASE("a socket is found where its file is now, not under the name that the kernel lists") {
+    const testing::Scratch scratch;
+    const auto finds = [](const std::string& path) {
+      const Doors doors = find_doors("/");
+      return std::ranges::find(doors.names, SocketName(path)) != doors.names.end();
+    };
+    const std::string deep = scratch.path("1/2/3/4");  // deeper than the search in /tmp
+    std::filesystem::create_directories(deep);
+    const UniqueFd renamed = bound_socket(deep + "/before", SOCK_STREAM);
+    std::filesystem::rename(deep + "/before", deep + "/after");
+    CHECK(finds(deep + "/after"));
+    const UniqueFd directory{::open(deep.c_str(), O_PATH | O_CLOEXEC)};
+    const UniqueFd by_descriptor =
+        bound_socket("/proc/self/fd/" + std::to_string(directory.get()) + "/descriptor", SOCK_DGRAM);
+    CHECK(finds(deep + "/descriptor"));
+    const auto start = std::filesystem::current_path();
+    std::filesystem::current_path(deep);
+    const UniqueFd relative = bound_socket("relative", SOCK_STREAM);
+    CHECK(finds(deep + "/relative"));
+    std::filesystem::current_path(start);
+    CHECK_FALSE(finds(deep + "/relative"));
+    const Doors doors = find_doors("/");
+    CHECK(std::ranges::find(doors.not_found, SocketName("relative")) != doors.not_found.end());
+  }
+
+  TEST_CASE("a socket that has a further link does not count as found") {
+    const testing::Scratch scratch;
+    const std::string path = scratch.path("s");
+    const UniqueFd service = bound_socket(path, SOCK_STREAM);
+    const auto is_found = [&path] {
+      const Doors doors = find_doors("/");
+      return std::ranges::find(doors.not_found, SocketName(path)) == doors.not_found.end();
+    };
+    CHECK(is_found());
+    std::filesystem::create_hard_link(path, scratch.path("another"));
+    CHECK_FALSE(is_found());
+  }
+
+  TEST_CASE("a socket that was not found is a warning, not an escape") {
+    const Finding finding = try_doors(
+        {.names = {}, .not_found = {SocketName("a"), SocketName("/b\n")}, .cut_short = {}, .failure = {}},
+        "/", {});
+    CHECK(finding.outcome == Outcome::held);
+    CHECK(finding.detail == "none of 0 lets the agent in; a, /b\\x0a could not be found, so not tried");
+    REQUIRE(finding.warnings.size() == 1);
+    CHECK(finding.warnings[0].contains(": a, /b\\x0a. "));
+  }
+
+  TEST_CASE("a place that was cut short is a warning only if the agent can write there") {
+    const testing::Scratch scratch;
+    const auto warnings = [](std::vector<std::string> searched) {
+      return try_doors({.names = {}, .not_found = {}, .cut_short = {{"/place", searched}}, .failure = {}},
+                       "/", {})
+          .warnings;
+    };
+    CHECK(warnings({"/proc", root_of(scratch)}).size() == 1);
+    CHECK(warnings({"/missing"}).empty());
+  }
+
+  TEST_CASE("files that are no sockets do not end a search") {
+    const testing::Scratch scratch;
+    const UniqueFd service = bound_socket(scratch.path("s"), SOCK_STREAM);
+    for (size_t i = 0; i <= limits::brief.entries; ++i)
+      testing::write(scratch.path("f" + std::to_string(i)), "");
+    const SocketFiles found = find_socket_files({}, {{root_of(scratch), "tmpfs"}});
+    CHECK(found.paths == std::vector<std::string>{scratch.path("s")});
+    CHECK(found.cut_short.empty());
+    for (size_t i = found.paths.size(); i < limits::brief.directories + 1; ++i)
+      std::filesystem::create_directory(scratch.path("d" + std::to_string(i)));
+    CHECK(find_socket_files({}, {{root_of(scratch), "tmpfs"}}).cut_short.size() == 1);
+  }
+
   TEST_CASE("a directory that cannot be listed does not count as held") {
-    CHECK(try_doors({.names = {}, .cut_short = {}, .failure = "why"}, "/", {}).outcome == Outcome::escaped);
+    CHECK(try_doors({.names = {}, .not_found = {}, .cut_short = {}, .failure = "why"}, "/", {}).outcome ==
+          Outcome::escaped);
   }
 
   TEST_CASE("a waiver is an absolute path or an abstract name") {
@@ -124,6 +199,9 @@ TEST_SUITE("selftest/doors") {
     CHECK(find_socket_files({root_of(scratch)}, {}).cut_short.empty());
     for (size_t i = 0; i < limits::thorough.directories; ++i)
       std::filesystem::create_directory(scratch.path(std::to_string(i + 10)));
-    CHECK(find_socket_files({root_of(scratch)}, {}).cut_short == std::vector<std::string>{root_of(scratch)});
+    const auto cut_short = find_socket_files({root_of(scratch)}, {}).cut_short;
+    REQUIRE(cut_short.size() == 1);
+    CHECK(cut_short[0].place == root_of(scratch));
+    CHECK(cut_short[0].searched.size() <= limits::thorough.directories + 1);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "ostiary/selftest/socket_name.h"
 #include "selftest/socket_files.h"
 
 using namespace ostiary::selftest;
@@ -9,9 +10,10 @@ using namespace std::string_literals;
 
 namespace {
 
-std::string texts(const std::vector<SocketName>& names) {
+std::string texts(const std::vector<ostiary::net::UnixSocket>& sockets) {
   std::string text;
-  for (const SocketName& name : names) text += name.text() + "\n";
+  for (const auto& socket : sockets)
+    text += SocketName(socket.name).text() + " " + std::to_string(socket.inode) + "\n";
   return text;
 }
 
@@ -31,20 +33,22 @@ TEST_SUITE("selftest/kernel_tables") {
         "0000000000000000: 00000002 00000000 00010000 0001 01 41239 relative\n"
         "0000000000000000: 00000002 00000000 00010000 0001 01 41240 /tmp/a b: c\n";
     CHECK(texts(connectable_sockets(table)) ==
-          "/run/docker.sock\n/run/udev/control\n/run/systemd/notify\n@a service\n/tmp/a b: c\n");
+          "/run/docker.sock 41234\n/run/udev/control 999\n/run/systemd/notify 41236\n@a service 41238\n"
+          "relative 41239\n/tmp/a b: c 41240\n");
   }
 
   TEST_CASE("an abstract name that may contain a zero octet is returned with and without it") {
-    const auto names = connectable_sockets("0: 2 0 00010000 0001 01 1 @a@b@\n");
-    REQUIRE(names.size() == 2);
-    CHECK(names[0].octets() == "\0a@b@"s);
-    CHECK(names[1].octets() == "\0a\0b\0"s);
-    CHECK(names[1].text() == "@a@b@");
+    const auto sockets = connectable_sockets("0: 2 0 00010000 0001 01 1 @a@b@\n");
+    REQUIRE(sockets.size() == 2);
+    CHECK(sockets[0].name == "\0a@b@"s);
+    CHECK(sockets[1].name == "\0a\0b\0"s);
+    CHECK(SocketName(sockets[1].name).text() == "@a@b@");
   }
 
   TEST_CASE("invalid lines of the list are ignored") {
-    for (const char* line : {"", "\n\n", "x", "0: 2 0 00010000 0001 01 1", "0: 2 0 00010000 0001 01 1 ",
-                             "0: 2 0 zz 0001 01 1 /a", "0: 2 0 00010000 x 01 1 /a", "@", "/a"})
+    for (const char* line :
+         {"", "\n\n", "x", "0: 2 0 00010000 0001 01 1", "0: 2 0 00010000 0001 01 1 ",
+          "0: 2 0 zz 0001 01 1 /a", "0: 2 0 00010000 x 01 1 /a", "0: 2 0 00010000 0001 01 x /a", "@", "/a"})
       CHECK(connectable_sockets(line).empty());
   }
 

@@ -1,5 +1,5 @@
-// confine/as_user.h: sockets made while an AsUser exists belong to its user, as the rules see it.
-// Requires CAP_SETUID and CAP_SETGID.
+// base/as_user.h: while an AsUser exists, the calling thread opens files as its user, and the sockets
+// that it makes belong to that user, as the rules see it. Requires CAP_SETUID and CAP_SETGID.
 // The kernel shows a process's memory again at each change of user if fs.suid_dumpable says so. A
 // process that had hidden it has hidden it again afterwards.
 #pragma once
@@ -8,7 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/types.h>
 
-namespace ostiary::confine {
+namespace ostiary {
 
 class AsUser {
  public:
@@ -31,4 +31,4 @@ class AsUser {
   int uid_;
 };
 
-}  // namespace ostiary::confine
+}  // namespace ostiary

@@ -1,0 +1,145 @@
+#include "socket_places.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <dirent.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+#include "ostiary/net/socket_holders.h"
+#include "socket_files.h"
+
+namespace ostiary::selftest {
+namespace {
+
+using net::Process;
+using net::UnixSocket;
+
+// There stat() reports other devices than the kernel's list of sockets.
+bool has_other_devices(const std::string& path) {
+  struct statfs is{};
+  return ::statfs(path.c_str(), &is) == 0 &&
+         (is.f_type == OVERLAYFS_SUPER_MAGIC || is.f_type == BTRFS_SUPER_MAGIC);
+}
+
+// Links are followed, as in connect(). Nothing if it is no socket.
+std::optional<net::SocketFile> socket_at(const std::string& path) {
+  struct stat is{};
+  if (::stat(path.c_str(), &is) != 0 || !S_ISSOCK(is.st_mode)) return std::nullopt;
+  return net::SocketFile{.device = is.st_dev, .inode = static_cast<uint32_t>(is.st_ino)};
+}
+
+bool is_file_of(const UnixSocket& socket, const net::SocketFile& file, const std::string& path) {
+  return socket.file && file.inode == socket.file->inode &&
+         (file.device == socket.file->device || has_other_devices(path));
+}
+
+// Any socket will do if the list does not tell the file.
+bool is_at(const UnixSocket& socket, const std::string& path) {
+  const auto file = socket_at(path);
+  return file && (!socket.file || is_file_of(socket, *file, path));
+}
+
+// The socket in that directory under another name.
+std::optional<std::string> find_in(const std::string& directory, const UnixSocket& socket) {
+  using Directory = std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })>;
+  const Directory open(socket.file ? ::opendir((directory + "/").c_str()) : nullptr);
+  if (open == nullptr) return std::nullopt;
+  for (size_t read = 0; read < limits::thorough.names; ++read) {
+    const dirent* entry = ::readdir(open.get());
+    if (entry == nullptr) break;
+    if (entry->d_type != DT_SOCK && entry->d_type != DT_UNKNOWN) continue;
+    if (std::string path = directory + "/" + entry->d_name; is_at(socket, path)) return path;
+  }
+  return std::nullopt;
+}
+
+std::string below(const std::string& directory, std::string_view path) {
+  return (directory.ends_with('/') ? directory.substr(0, directory.size() - 1) : directory) + "/" +
+         std::string(path.substr(std::min(path.find_first_not_of('/'), path.size())));
+}
+
+// "/proc/self/fd/5/control.sock", as a service writes a path that is too long for an address.
+std::optional<std::string> below_descriptor(std::string_view name, const Process& process) {
+  for (const std::string_view prefix : {"/proc/self/fd/", "/proc/thread-self/fd/", "/dev/fd/"}) {
+    if (!name.starts_with(prefix)) continue;
+    const size_t end = std::min(name.find('/', prefix.size()), name.size());
+    const std::string directory =
+        process.link("fd/" + std::string(name.substr(prefix.size(), end - prefix.size())));
+    if (directory.starts_with('/')) return below(directory, name.substr(end));
+  }
+  return std::nullopt;
+}
+
+// The path that the name is to the process. Empty if it cannot be read.
+std::string path_for(std::string_view name, const Process& process) {
+  if (const auto path = below_descriptor(name, process)) return *path;
+  const std::string start = process.link(name.starts_with('/') ? "root" : "cwd");
+  return start.starts_with('/') ? below(start, name) : std::string();
+}
+
+std::optional<std::string> find_by(const Process& process, const UnixSocket& socket) {
+  const std::string path = path_for(socket.name, process);
+  if (path.empty()) return std::nullopt;
+  return is_at(socket, path) ? path : find_in(path.substr(0, path.rfind('/')), socket);
+}
+
+bool is_abstract(const UnixSocket& socket) {
+  return socket.name.starts_with('\0');
+}
+
+void remove_found(std::vector<UnixSocket>& sockets, const std::vector<std::string>& files) {
+  for (const std::string& path : files)
+    if (const auto file = socket_at(path))
+      std::erase_if(sockets, [&](const UnixSocket& socket) { return is_file_of(socket, *file, path); });
+}
+
+// A further link can be anywhere, in a directory that lets the agent in.
+bool has_other_links(const std::string& path) {
+  struct stat is{};
+  return ::stat(path.c_str(), &is) != 0 || is.st_nlink > 1;
+}
+
+void add(SocketPlaces& places, const UnixSocket& socket, const std::string& path) {
+  // Without links, because /proc/self/fd/N is another directory to the agent.
+  places.names.emplace_back(with_real_directory(path));
+  if (has_other_links(path)) places.not_found.emplace_back(socket.name);
+}
+
+// Removes those that a process holds and whose files are found.
+void find_by_processes(std::vector<UnixSocket>& sockets, SocketPlaces& places) {
+  net::for_each_open_socket([&](const Process& process, uint64_t inode) {
+    std::erase_if(sockets, [&](const UnixSocket& socket) {
+      const auto path = socket.inode == inode ? find_by(process, socket) : std::nullopt;
+      if (path) add(places, socket, *path);
+      return path.has_value();
+    });
+    return sockets.empty() ? net::Next::stop : net::Next::go_on;
+  });
+}
+
+}  // namespace
+
+SocketPlaces find_places(const std::vector<UnixSocket>& listed, const std::vector<std::string>& files) {
+  SocketPlaces places;
+  std::vector<UnixSocket> elsewhere;
+  for (const UnixSocket& socket : listed) {
+    const bool has_path = socket.name.starts_with('/');
+    if (has_path && is_at(socket, socket.name))
+      add(places, socket, socket.name);
+    else if (!is_abstract(socket))
+      elsewhere.push_back(socket);
+    if (has_path || is_abstract(socket)) places.names.emplace_back(socket.name);
+  }
+  if (!elsewhere.empty()) remove_found(elsewhere, files);
+  if (!elsewhere.empty()) find_by_processes(elsewhere, places);
+  for (UnixSocket& socket : elsewhere) places.not_found.emplace_back(std::move(socket.name));
+  return places;
+}
+
+}  // namespace ostiary::selftest

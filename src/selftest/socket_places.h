@@ -1,0 +1,23 @@
+// selftest/socket_places.h: where the files of listed sockets are.
+// The kernel lists a socket under the name that it was bound to. That name leads elsewhere if it is
+// relative, if the file was renamed, or if the service has another root directory.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ostiary/net/unix_sockets.h"
+#include "ostiary/selftest/socket_name.h"
+
+namespace ostiary::selftest {
+
+struct SocketPlaces {
+  std::vector<SocketName> names;      // to try: abstract names, and absolute paths
+  std::vector<SocketName> not_found;  // sockets whose file, or a link to it, is at none of them
+};
+
+// `files` are sockets that were found in the file system. Reads /proc only for a socket that is
+// neither at its name nor one of them.
+SocketPlaces find_places(const std::vector<net::UnixSocket>& listed, const std::vector<std::string>& files);
+
+}  // namespace ostiary::selftest
