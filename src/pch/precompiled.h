@@ -1,4 +1,5 @@
-// precompiled.h: the parts of the standard library that most sources include, compiled once.
+// precompiled.h: what most sources include, compiled once: parts of the standard library, and our
+// headers that seldom change.
 // A source includes what it uses all the same, so that it also builds without this header.
 #include <algorithm>
 #include <array>
@@ -15,3 +16,8 @@
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/base/text.h"
+#include "ostiary/base/unique_fd.h"
+#include "ostiary/inet/ip_address.h"

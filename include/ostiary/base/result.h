@@ -30,20 +30,15 @@ struct Error {
   std::string message;
 
   // A failed system call: "<what>: <strerror>". Reads errno, so call it right after the failure.
-  static Error system(std::string_view what, Exit exit = Exit::not_permitted) {
-    const int saved = errno;
-    return {exit, std::string(what) + ": " + std::strerror(saved)};
-  }
+  static Error system(std::string_view what, Exit exit = Exit::not_permitted);
   // Adds context in front of the message: "<where>: <message>".
-  Error within(std::string_view where) && { return {exit, std::string(where) + ": " + std::move(message)}; }
+  Error within(std::string_view where) &&;
 };
 
 template <typename T = void>
 using Result = std::expected<T, Error>;
 
-inline std::unexpected<Error> fail(Exit exit, std::string message) {
-  return std::unexpected(Error{exit, std::move(message)});
-}
+std::unexpected<Error> fail(Exit exit, std::string message);
 
 namespace detail {
 template <typename T>

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <concepts>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,21 +34,9 @@ constexpr char to_upper(char c) {
   return is_lower_case(c) ? static_cast<char>(c - 'a' + 'A') : c;
 }
 
-inline std::string to_lower(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), to_lower<char>);
-  return lower;
-}
-
-inline std::string to_upper(std::string_view text) {
-  std::string upper(text);
-  for (char& c : upper) c = to_upper(c);
-  return upper;
-}
-
-inline bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, to_lower<char>, to_lower<char>);
-}
+std::string to_lower(std::string_view text);
+std::string to_upper(std::string_view text);
+bool equal_ignoring_case(std::string_view a, std::string_view b);
 
 // The text without spaces and tabs at its ends.
 constexpr std::string_view trim(std::string_view text) {
@@ -76,14 +65,19 @@ constexpr std::string_view take_word(std::string_view& text) {
 }
 
 // All pieces between separators, also the empty ones: one more than there are separators.
-inline std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> pieces;
-  for (;;) {
-    const size_t end = text.find(separator);
-    pieces.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return pieces;
-    text.remove_prefix(end + 1);
+std::vector<std::string_view> split(std::string_view text, char separator);
+
+void append(std::string& out, std::initializer_list<std::string_view> parts);
+
+template <typename Words>
+std::string join(const Words& words, std::string_view separator) {
+  std::string text;
+  std::string_view before;
+  for (const std::string_view word : words) {
+    append(text, {before, word});
+    before = separator;
   }
+  return text;
 }
 
 // The number that the whole text is. Only a signed type accepts a sign, and only '-'.
