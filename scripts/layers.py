@@ -2,6 +2,7 @@
 """Checks where the sources stand:
 - A file includes only files of its own folder or of a layer above it. So modules form no cycle.
 - A header in include/ is one that another module includes, or that such a header includes.
+- No header includes a library of templates, which each source would compile again.
 - Each source in src/ and tests/ is named in a meson.build.
 
 docs/architecture.md describes the layers, in the same order.
@@ -19,6 +20,7 @@ LAYERS = [line.split() for line in (pathlib.Path(__file__).parent.parent / "src/
 
 RANK = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
+TEMPLATES = re.compile(r'^#include [<"]((?:nlohmann/json|CLI|spdlog|fmt)(?:/|\.).*)[>"]', re.MULTILINE)
 
 
 def folder_of(path: pathlib.Path) -> str:
@@ -63,6 +65,13 @@ def needlessly_public(includes):
             yield f"{path}: no other module includes it: move it to src/{folder_of(path)}/"
 
 
+def slow_headers(files):
+    for path in files:
+        if path.suffix == ".h":
+            for library in TEMPLATES.findall(path.read_text()):
+                yield f"{path}: includes {library}, which takes seconds to compile: include it in a source"
+
+
 def not_built():
     builds = [pathlib.Path("meson.build"), *pathlib.Path("src").rglob("meson.build"), *pathlib.Path("tests").rglob("meson.build")]
     # A name without .cc may stand for the source of a target, as those of the fuzz targets do.
@@ -77,7 +86,7 @@ def main() -> int:
     files = sorted(path for top in ("include", "src") for path in pathlib.Path(top).rglob("*") if path.suffix in (".h", ".cc"))
     includes = {path: INCLUDE.findall(path.read_text()) for path in files}
     found = [problem for path, names in includes.items() for problem in out_of_layer(path, names)]
-    found += [*needlessly_public(includes), *not_built()]
+    found += [*needlessly_public(includes), *slow_headers(files), *not_built()]
     print("\n".join(found), file=sys.stderr, end="\n" if found else "")
     return 1 if found else 0
 
