@@ -36,7 +36,7 @@ class Internet:
     def __init__(self, stage):
         self._seen = open(stage / "seen", "a", buffering=1)
         self._lock = threading.Lock()
-        self._collector = Collector(self._show_telemetry)
+        self._collector = Collector(self._record_telemetry)
         network, tls = NetworkNamespace.of_this_thread(), Authority(stage, CERTIFIED).server()
         Web(network, COLLECTOR, 4318, self._recorded(COLLECTOR, 4318, self._collector.over_http()), tls)
         for address in (PACKAGES, PACKAGES_IPV6, API, COLLECTOR, UNLISTED, UNLISTED_IPV6, PRIVATE):
@@ -61,12 +61,10 @@ class Internet:
             return answer(request)
         return record_and_answer
 
-    def _show_telemetry(self, export):
+    def _record_telemetry(self, export):
         attributes = {key: value for group in export.groups for key, value in group.resource.items()}
         authorized = export.headers.get("authorization") == "Bearer demo-token"
         self._record("telemetry", attributes=attributes, authorized=authorized)
-        summary = "  ".join(f"{key}={value}" for key, value in sorted(attributes.items()))
-        print(f"  collector: got /v1/{export.signal}, {'with' if authorized else 'WITHOUT'} its token: {summary}", flush=True)
 
     def _record(self, what, **more):
         with self._lock:

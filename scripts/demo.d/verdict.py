@@ -1,12 +1,12 @@
-"""The demo's verdict: prints the audit, compares it with the stand-ins' records, and ends with
-status 0 if all expectations hold."""
+"""The demo's verdict: compares the audit with the stand-ins' records, and ends with status 0 if all
+expectations hold. With --details it also prints what the audit says."""
 
-import collections
 import json
 import pathlib
 import sys
 
 stage = pathlib.Path(sys.argv[1])
+details = sys.argv[2:] == ["--details"]
 BOOTS = {"user": "the agent is an ordinary user", "root": "the agent is root inside"}
 MAY_BE_ASKED = {"packages.example.com", "api.anthropic.com", "collector.example.net", "inside.lab.example.com"}
 MAY_BE_REACHED = {("198.51.100.10", 443), ("2001:db8:10::10", 443), ("198.51.100.30", 443), ("198.51.100.20", 4318)}
@@ -46,21 +46,31 @@ def describe(event):
 
 
 def show(title, rows):
-    print(f"{title}\n")
+    print(f"\n== {title}")
     width = max((len(row[0]) for row in rows), default=0)
     for what, why in rows:
         print(f"  {what:<{width}}  {why}")
-    print()
 
 
-def show_boot(boot, events):
+def rows_of(events):
+    """What a boot admitted, and what it refused to the agent and why."""
     admitted = {(event["name"], f"{endpoint(event)}/{event['protocol']}") for event in events if event["event"] == "admit"}
-    show(f"Allowed, when {BOOTS[boot]}:", sorted(admitted))
-    refused = collections.Counter()
+    refused = set()
     for event in events:
-        if event["event"] == "deny" and not event.get("address", "").startswith("ff02:"):  # the kernel's own neighbour discovery
-            refused[describe(event)] += event["count"]
-    show(f"Refused, when {BOOTS[boot]} (including the attempts of the self-test):", [(f"{count:>3} x {what}", why) for (what, why), count in sorted(refused.items())])
+        # ff02: is the kernel's own neighbour discovery.
+        if event["event"] == "deny" and event.get("by") != "self-test" and not event.get("address", "").startswith("ff02:"):
+            refused.add(describe(event))
+    return sorted(admitted), sorted(refused)
+
+
+def show_boots(rows):
+    """If the boots differ in nothing, shows the first alone."""
+    same = all(each == rows["user"] for each in rows.values())
+    for boot, (admitted, refused) in rows.items():
+        if boot == "user" or not same:
+            when = "in both boots" if same else f"when {BOOTS[boot]}"
+            show(f"Allowed {when}", admitted)
+            show(f"Refused {when}, besides the attempts of the self-test", refused)
 
 
 def check_boot(boot, events):
@@ -82,7 +92,7 @@ def check_boot(boot, events):
 
 
 def check_attempts(boot):
-    attempts = [line.split(" ", 2) for line in lines_of(stage / "home" / f"{boot}.attempts")]
+    attempts = [line.split(" ", 2) for line in lines_of(stage / f"{boot}.attempts")]
     expect(len(attempts) == ATTEMPTS, f"{boot}: {len(attempts)} attempts instead of {ATTEMPTS}")
     for expected, came, what in attempts:
         expect(expected == came, f"{boot}: {what}: {came}")
@@ -107,21 +117,23 @@ def check_the_internet():
 
 
 def main():
-    attempts = []
+    attempts, rows = [], {}
     for boot in BOOTS:
         events = events_of(stage / f"{boot}.audit")
-        show_boot(boot, events)
+        rows[boot] = rows_of(events)
         check_boot(boot, events)
         attempts += check_attempts(boot)
     check_the_internet()
+    if details:
+        show_boots(rows)
     if failures:
-        print("The demo FAILED:")
+        print("\nThe demo FAILED:")
         for failure in failures:
             print(f"  {failure}")
         return 1
     worked = sum(came == "works" for _, came, _ in attempts)
-    print(f"All as expected: {worked} attempts worked, {len(attempts) - worked} were refused, no other packet left the "
-          "container, and telemetry arrived at its collector.")
+    print(f"\nAll as expected: {worked} attempts worked, {len(attempts) - worked} were refused, "
+          "no other packet left, telemetry arrived.")
     return 0
 
 
