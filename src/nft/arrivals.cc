@@ -2,6 +2,8 @@
 // no such host may begin a flow, except to a port of --allow-inbound.
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "expressions.h"
 #include "misdirection.h"
 #include "output.h"

@@ -1,14 +1,13 @@
 // nft/expressions.h: the parts that rules are made of, as libnftables' JSON.
+// A source that makes rules of them includes nlohmann/json.hpp as well.
 #pragma once
 
 #include <cstdint>
 #include <initializer_list>
 #include <string>
-#include <string_view>
-#include <utility>
 
 #include <netinet/in.h>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "ostiary/inet/ip_address.h"
 #include "ostiary/nft/cause.h"
@@ -20,171 +19,67 @@ using Json = nlohmann::json;
 using inet::Family;
 
 // Protocols are written as numbers: names need /etc/protocols, which a small image lacks.
-inline std::string number(unsigned value) {
-  return std::to_string(value);
-}
+std::string number(unsigned value);
 
-inline Json match(Json left, const char* op, Json right) {
-  return {{"match", {{"op", op}, {"left", std::move(left)}, {"right", std::move(right)}}}};
-}
-inline Json is(Json left, Json right) {
-  return match(std::move(left), "==", std::move(right));
-}
-inline Json is_not(Json left, Json right) {
-  return match(std::move(left), "!=", std::move(right));
-}
-inline Json has(Json left, Json right) {
-  return match(std::move(left), "in", std::move(right));
-}
-inline Json any_of(std::initializer_list<Json> values) {
-  return {{"set", Json::array_t(values)}};
-}
+Json match(Json left, const char* op, Json right);
+Json is(Json left, Json right);
+Json is_not(Json left, Json right);
+Json has(Json left, Json right);
+Json any_of(std::initializer_list<Json> values);
 
-inline Json meta(const char* key) {
-  return {{"meta", {{"key", key}}}};
-}
-inline Json ct(const char* key) {
-  return {{"ct", {{"key", key}}}};
-}
-inline Json field(const char* protocol, const char* name) {
-  return {{"payload", {{"protocol", protocol}, {"field", name}}}};
-}
-inline Json prefix(const inet::IpAddress& network, unsigned length) {
-  if (length == network.octets().size() * 8) return network.text();
-  return {{"prefix", {{"addr", network.text()}, {"len", length}}}};
-}
-inline const char* ip(Family family) {
-  return family == Family::ipv4 ? "ip" : "ip6";
-}
+Json meta(const char* key);
+Json ct(const char* key);
+Json field(const char* protocol, const char* name);
+Json prefix(const inet::IpAddress& network, unsigned length);
+const char* ip(Family family);
 
-inline Json set_flow_mark(uint32_t value) {
-  return {{"mangle", {{"key", ct("mark")}, {"value", value}}}};
-}
-inline Json flow_is_marked(uint32_t value) {
-  return is(ct("mark"), value);
-}
-inline Json is_user(uint32_t uid) {
-  return is(meta("skuid"), uid);
-}
+Json set_flow_mark(uint32_t value);
+Json flow_is_marked(uint32_t value);
+Json is_user(uint32_t uid);
 inline constexpr unsigned syn = 0x02;
 inline constexpr unsigned rst = 0x04;
 inline constexpr unsigned ack = 0x10;
 
-inline Json tcp_flags_of(unsigned mask) {
-  return {{"&", {field("tcp", "flags"), mask}}};
-}
-inline Json has_any_tcp_flag(unsigned mask) {
-  return is_not(tcp_flags_of(mask), 0);
-}
+Json tcp_flags_of(unsigned mask);
+Json has_any_tcp_flag(unsigned mask);
 // Of the flags in `mask`, exactly those in `set` are set.
-inline Json tcp_flags(unsigned mask, unsigned set) {
-  return is(tcp_flags_of(mask), set);
-}
+Json tcp_flags(unsigned mask, unsigned set);
 
-inline Json accept() {
-  return {{"accept", nullptr}};
-}
-inline Json drop() {
-  return {{"drop", nullptr}};
-}
-inline Json counter() {
-  return {{"counter", nullptr}};
-}
+Json accept();
+Json drop();
+Json counter();
 // The audit reads the cause from the prefix.
-inline Json log(const Ruleset& ruleset, Cause cause) {
-  Json options{{"group", ruleset.log_group}, {"snaplen", limits::logged_bytes}};
-  if (cause != Cause::no_rule) options["prefix"] = text(cause);
-  return {{"log", std::move(options)}};
-}
-inline Json go(const char* chain) {
-  return {{"goto", {{"target", chain}}}};
-}
-inline Json jump(const char* chain) {
-  return {{"jump", {{"target", chain}}}};
-}
-inline Json deny() {
-  return go("denied");
-}
+Json log(const Ruleset& ruleset, Cause cause);
+Json go(const char* chain);
+Json jump(const char* chain);
+Json deny();
 
-inline Json fib(const char* result, std::initializer_list<Json> flags) {
-  return {{"fib", {{"result", result}, {"flags", Json::array_t(flags)}}}};
-}
-inline Json local_destination() {
-  return is(fib("type", {"daddr"}), "local");
-}
-inline Json has_routing_header() {
-  return is({{"exthdr", {{"name", "rt"}}}}, true);
-}
-inline Json has_ip_options() {
-  constexpr unsigned words_without_options = 5;
-  return is_not(field("ip", "hdrlength"), words_without_options);
-}
-inline Json set_ip_id(unsigned value) {
-  return {{"mangle", {{"key", field("ip", "id")}, {"value", value}}}};
-}
+Json fib(const char* result, std::initializer_list<Json> flags);
+Json local_destination();
+Json has_routing_header();
+Json has_ip_options();
+Json set_ip_id(unsigned value);
 // `octets` octets, `offset` octets after the start of the transport header.
-inline Json raw_transport(unsigned offset, size_t octets) {
-  return {{"payload", {{"base", "th"}, {"offset", offset * 8}, {"len", octets * 8}}}};
-}
-inline Json loopback_network() {
-  return prefix(inet::IpAddress::v4({127, 0, 0, 0}), 8);
-}
-inline Json protocol(unsigned value) {
-  return is(meta("l4proto"), number(value));
-}
+Json raw_transport(unsigned offset, size_t octets);
+Json loopback_network();
+Json protocol(unsigned value);
 constexpr unsigned icmp_of(Family family) {
   return family == Family::ipv4 ? unsigned{IPPROTO_ICMP} : unsigned{IPPROTO_ICMPV6};
 }
-inline Json is_icmp() {
-  return is(meta("l4proto"), any_of({number(IPPROTO_ICMP), number(IPPROTO_ICMPV6)}));
-}
-inline Json is_family(Family family) {
-  return is(meta("nfproto"), family == Family::ipv4 ? "ipv4" : "ipv6");
-}
-inline Json in_network(const AddressRule& network, const char* side) {
-  const Family family = network.network.family();
-  if (network.prefix_length == 0) return is_family(family);
-  return is(field(ip(family), side), prefix(network.network, network.prefix_length));
-}
-inline Json ports_of(const AddressRule& ports) {
-  if (ports.first_port == ports.last_port) return ports.first_port;
-  return {{"range", {ports.first_port, ports.last_port}}};
-}
-inline Json tcp_or_udp() {
-  return is(meta("l4proto"), any_of({number(IPPROTO_TCP), number(IPPROTO_UDP)}));
-}
-inline Json to_port(uint16_t port) {
-  return is(field("th", "dport"), port);
-}
+Json is_icmp();
+Json is_family(Family family);
+Json in_network(const AddressRule& network, const char* side);
+Json ports_of(const AddressRule& ports);
+Json tcp_or_udp();
+Json to_port(uint16_t port);
 
-inline Json add(const char* kind, Json object) {
-  object["family"] = "inet";
-  if (std::string_view(kind) == "table")
-    object["name"] = table_name;
-  else
-    object["table"] = table_name;
-  return {{"add", {{kind, std::move(object)}}}};
-}
-inline Json rule(const char* chain, Json statements) {
-  return add("rule", {{"chain", chain}, {"expr", std::move(statements)}});
-}
-inline Json rule(const char* chain, std::initializer_list<Json> statements) {
-  return rule(chain, Json(Json::array_t(statements)));
-}
-inline Json base_chain(const char* name, const char* type, const char* hook, int priority,
-                       const char* policy) {
-  return add("chain",
-             {{"name", name}, {"type", type}, {"hook", hook}, {"prio", priority}, {"policy", policy}});
-}
+Json add(const char* kind, Json object);
+Json rule(const char* chain, Json statements);
+Json rule(const char* chain, std::initializer_list<Json> statements);
+Json base_chain(const char* name, const char* type, const char* hook, int priority, const char* policy);
 
-inline Json key_of_packet(Family family) {
-  return {{"concat", {field(ip(family), "daddr"), meta("l4proto"), field("th", "dport")}}};
-}
-inline const char* allow_name(Family family) {
-  return family == Family::ipv4 ? allow4_name : allow6_name;
-}
-inline const char* net_name(Family family) {
-  return family == Family::ipv4 ? "net4" : "net6";
-}
+Json key_of_packet(Family family);
+const char* allow_name(Family family);
+const char* net_name(Family family);
 
 }  // namespace ostiary::nft

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <netinet/in.h>
+#include <nlohmann/json.hpp>
 
 #include "expressions.h"
 #include "misdirection.h"
