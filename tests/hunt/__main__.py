@@ -24,7 +24,7 @@ from hunt.confinement_mutants import ConfinementMutants
 from hunt.internet import Internet
 from hunt.minimise import Minimiser
 from hunt.mutants import Mutants
-from hunt.round import Round
+from hunt.round import Round, Settings
 from support import namespaces
 from support.project import ROOT
 
@@ -144,9 +144,9 @@ class Hunt:
         inside = (wanted.inside or ("no", "yes")[(number // 2 + number // 4 + number // 8) % 2]) == "yes"
         by = wanted.by or ("run", "exec")[(number // 4 + number // 8) % 2]
         tracking = "both" if scope == "user" else wanted.tracking or ("ipv4" if number % 16 in (6, 8) else "both")
-        return SimpleNamespace(scope=scope, who=who, flushes=flushes, by=by, tracking=tracking, quiet=wanted.quiet,
-                               inside=inside and scope == "container", workers=wanted.workers,
-                               without=[word for word in wanted.without.split(",") if word], environment={})
+        return Settings(scope=scope, who=who, flushes=flushes, by=by, tracking=tracking, quiet=wanted.quiet,
+                        inside=inside and scope == "container", workers=wanted.workers,
+                        without=[word for word in wanted.without.split(",") if word])
 
     def one_round(self, number, seconds):
         settings = self.settings(number)

@@ -10,7 +10,7 @@ from collections import Counter
 from types import SimpleNamespace
 
 from hunt import life
-from hunt.round import Round
+from hunt.round import Round, Settings
 from support.rootfs import AGENT
 
 BASELINES = 3  # hunts without a mutant: their findings do not count
@@ -97,8 +97,7 @@ class Mutants:
         """Boots, runs the checks of life.py, and hunts. Returns what shows that something is
         wrong."""
         tools = SimpleNamespace(**{**vars(self.hunt.tools), "ostiary": self.program_with("ostiary_mutant", mutant)})
-        settings = SimpleNamespace(scope=scope, who="user", flushes=False, quiet=False, inside=scope == "container",
-                                   workers=2, without=[], environment={})
+        settings = Settings(scope=scope, who="user", inside=scope == "container")
         round = Round(self.hunt.internet, self.hunt.scratch, tools, settings, self.hunt.wanted.seed)
         try:
             round.page.pause = 2

@@ -1,6 +1,7 @@
 """One boot of a hunt: the container with its agent, the outside that judges, and what the
 operator does to both."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -35,6 +36,20 @@ def _enter_in_child(network):
     """For a child process: enters the network, and ends with its parent."""
     call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
     network.enter()
+
+
+@dataclasses.dataclass
+class Settings:
+    scope: str
+    who: str  # "user" or "root"
+    flushes: bool = False
+    by: str = "run"  # or "exec", a session of it
+    tracking: str = "both"  # or "ipv4"
+    quiet: bool = False
+    inside: bool = False
+    workers: int = 2
+    without: list = dataclasses.field(default_factory=list)
+    environment: dict = dataclasses.field(default_factory=dict)
 
 
 class Round:

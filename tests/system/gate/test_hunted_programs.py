@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from hunt.internet import Internet
-from hunt.round import Round
+from hunt.round import Round, Settings
 from support.project import ROOT
 
 PROGRAMS = sorted((ROOT / "tests" / "hunt" / "corpus").glob("*.hunt"))
@@ -21,8 +21,7 @@ def hunt_round(request, scratch, binary):
     if not (tools / "hunt_agent").exists():
         pytest.skip(f"{tools} has no hunt_agent")
     internet = Internet()
-    settings = SimpleNamespace(scope=request.param, who="user", flushes=False, quiet=True, inside=False, workers=1,
-                               without=[], environment={})
+    settings = Settings(scope=request.param, who="user", quiet=True, workers=1)
     round = Round(internet, scratch, SimpleNamespace(ostiary=binary, agent=tools / "hunt_agent",
                                                      outside=tools / "hunt_outside"), settings, 1)
     round.page.pause = 1
