@@ -45,16 +45,18 @@ bool is_at(const UnixSocket& socket, const std::string& path) {
   return file && (!socket.file || is_file_of(socket, *file, path));
 }
 
+using Directory = std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })>;
+
 // The socket in that directory under another name.
 std::optional<std::string> find_in(const std::string& directory, const UnixSocket& socket) {
-  using Directory = std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })>;
   const Directory open(socket.file ? ::opendir((directory + "/").c_str()) : nullptr);
   if (open == nullptr) return std::nullopt;
-  for (size_t read = 0; read < limits::thorough.names; ++read) {
-    const dirent* entry = ::readdir(open.get());
-    if (entry == nullptr) break;
+  size_t names = 0;
+  while (const dirent* entry = ::readdir(open.get())) {
+    if (++names > limits::thorough.names) break;
     if (entry->d_type != DT_SOCK && entry->d_type != DT_UNKNOWN) continue;
-    if (std::string path = directory + "/" + entry->d_name; is_at(socket, path)) return path;
+    std::string path = directory + "/" + entry->d_name;
+    if (is_at(socket, path)) return path;
   }
   return std::nullopt;
 }

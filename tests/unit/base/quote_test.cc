@@ -24,9 +24,8 @@ TEST_SUITE("base/quote") {
     CHECK(quote("Bearer glc_eyJvIjoiMTIzNDU2Nzg5MCJ9") == R"("Bear…")");
     CHECK(quote("https://host/dGhpcyBpcyBhIHNlY3JldA==") == R"("http…")");
     for (const char* const plain :
-         {"/nix/store/1b9p07z77phvv2hf6gm9f28syp39f1ag-bash-5.2/bash",
-          "OTEL_EXPORTER_OTLP_METRICS_HEADERS", "550e8400-e29b-41d4-a716-446655440000",
-          "MyApplication.Server.With.Version2.Names", "Ab1.Cd2.Ef3"})
+         {"/nix/store/1b9p07z77phvv2hf6gm9f28syp39f1ag-bash-5.2/bash", "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+          "550e8400-e29b-41d4-a716-446655440000", "MyApplication.Server.With.Version2.Names", "Ab1.Cd2.Ef3"})
       CHECK(quote(plain) == "\"" + std::string(plain) + "\"");
   }
 }
