@@ -143,7 +143,7 @@ Result<> log_resolution(const Plan& plan, gate::Reachability network, BootState&
   return {};
 }
 
-// The rules hold no such process, and let the agent connect to it.
+// The agent may connect to such a process, which may also have a network that the rules do not hold.
 void look_for_relays(const Plan& plan) {
   if (!plan.enclosure.scope.holds_everybody) return;
   const auto foreign = net::find_foreign_listeners();
@@ -272,6 +272,7 @@ Result<std::optional<int>> run_auth_hook(const Plan& plan, BootState& state) {
       {.grace = plan.agent.grace, .time_limit = plan.agent.auth_hook->time_limit});
   if (!outcome) return std::unexpected(hook_error(std::move(outcome).error()));
   if (outcome->ending == Ending::asked_to_end) {
+    state.asked_with = outcome->asked_with;
     state.how_it_ended = name_of(outcome->asked_with) + " from outside, during the auth hook";
     return 128 + outcome->asked_with;
   }
@@ -384,7 +385,7 @@ Result<> end_rules(const Plan& plan, BootEnd boot, const RemainingProcesses& lef
   const RulesAtEnd rules = rules_after(plan, boot, left);
   const std::string senders = rules == RulesAtEnd::removed ? find_senders(plan) : "";
   if (rules == RulesAtEnd::removed && senders.empty()) return nft::remove();
-  // Without the mark, which another owner of the table may refuse us, the next boot keeps the rules.
+  // If the kernel refuses the mark, the next boot assumes that processes remain, and keeps the rules.
   if (nobody_is_left(left)) (void)nft::mark_ended();
   if (plan.enclosure.rules_at_end == RulesAtEnd::removed && there_are_rules())
     log::warn(tell_rules_stay(boot, left, senders));
@@ -441,11 +442,15 @@ Result<int> run(const Plan& plan) {
                                  .user = plan.agent.identity.name,
                                  .command = plan.agent.command.front()});
   Result<int> status = run_phases(plan, state);
-  const Result<> ended = end(plan, state, status);
+  if (const Result<> ended = end(plan, state, status); !ended) {
+    if (status)
+      status = std::unexpected(ended.error());
+    else
+      log::warn(ended.error().message);
+  }
   state.audit.record(audit::Exited{
       .status = static_cast<uint8_t>(status ? *status : static_cast<int>(status.error().exit)),
       .reason = status ? std::string_view(state.how_it_ended) : std::string_view(status.error().message)});
-  if (!ended) return std::unexpected(ended.error());
   return status;
 }
 

@@ -87,8 +87,8 @@ Result<> RulesGuard::put_back(const std::function<void()>& restore) {
 }
 
 // The agent may have opened connections while the rules were missing. Once it closes them, no rule
-// can tell that they are the agent's. Those from outside end too: one that the agent opened looks
-// the same if the other side is the first to send when the rules are back.
+// can tell that they are the agent's. If the peer is the first to send when the rules are back, the
+// agent's connection looks like an incoming one, so incoming ones end too.
 Result<> RulesGuard::end_unmarked_connections(uint32_t user) {
   auto agents = TRY(nft::AgentFlows::open(ruleset_));
   return net::end_connections_of(user, [&agents](const inet::Connection& each) -> Result<net::Keep> {

@@ -20,6 +20,7 @@ using std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr milliseconds time_to_end = 1s;
+constexpr milliseconds time_to_be_killed = 5s;
 
 bool is_readable(int fd, milliseconds limit) {
   pollfd readable{.fd = fd, .events = POLLIN, .revents = 0};
@@ -85,10 +86,12 @@ Result<> Helper::serve(Time now) {
 Result<> Helper::take_message() {
   if (!channel_.valid() || !is_readable(channel_.get(), 0ms)) return {};
   const auto octets = receive(0ms);
+  if (!octets) channel_.reset();
   return octets && *octets ? owner_.on_message(**octets) : Result<>{};
 }
 
 Result<> Helper::on_end(int wait_status, Time now) {
+  while (has_begun_ && channel_.valid() && is_readable(channel_.get(), 0ms)) TRY(take_message());
   channel_.reset();
   has_begun_ = false;
   begin_due_.reset();
@@ -108,12 +111,14 @@ void Helper::end() {
   begin_due_.reset();
   const pid_t pid = std::exchange(process_, 0);
   if (pid == 0) return;
-  const auto deadline = steady_clock::now() + time_to_end;
+  const auto to_end = steady_clock::now() + time_to_end;
+  const auto to_be_killed = to_end + time_to_be_killed;
   int status = 0;
   while (::waitpid(pid, &status, WNOHANG) == 0) {
-    // Without CAP_KILL the keeper cannot kill another user's process. Then it must not wait: the
-    // process may never end.
-    if (steady_clock::now() > deadline && ::kill(pid, SIGKILL) != 0) return;
+    const auto now = steady_clock::now();
+    // Without CAP_KILL the keeper cannot kill another user's process, and a traced process may not
+    // end although it is killed.
+    if ((now > to_end && ::kill(pid, SIGKILL) != 0) || now > to_be_killed) return;
     ::usleep(500);
   }
 }

@@ -65,6 +65,7 @@ Result<Supervisor> Supervisor::create() {
 
 Result<Outcome> Supervisor::run(const confine::Identity& identity, const confine::Command& command,
                                 Limits limits) {
+  TRY(serve());
   Run run{.agent = TRY(spawn(identity, command, terminal_)),
           .limits = limits,
           .deadline = {},
@@ -103,12 +104,25 @@ void Supervisor::stop_serving() {
   helpers_.clear();
 }
 
+std::vector<pollfd> Supervisor::watched_descriptors() const {
+  std::vector<pollfd> watched;
+  for (const Watch& each : watches_)
+    for (const int fd : each.descriptors) watched.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+  for (const Helper* each : helpers_) watched.push_back({.fd = each->fd(), .events = POLLIN, .revents = 0});
+  return watched;
+}
+
+Result<> Supervisor::serve() {
+  std::vector<pollfd> watched = watched_descriptors();
+  if (::poll(watched.data(), watched.size(), 0) < 0 && errno != EINTR)
+    return std::unexpected(Error::system("poll", Exit::unavailable));
+  return serve(watched);
+}
+
 Result<std::optional<event::Signal>> Supervisor::wait(event::Deadline deadline) {
   while (true) {
-    std::vector<pollfd> watched{{.fd = signals_.fd(), .events = POLLIN, .revents = 0}};
-    for (const Watch& each : watches_)
-      for (const int fd : each.descriptors) watched.push_back({.fd = fd, .events = POLLIN, .revents = 0});
-    for (const Helper* each : helpers_) watched.push_back({.fd = each->fd(), .events = POLLIN, .revents = 0});
+    std::vector<pollfd> watched = watched_descriptors();
+    watched.insert(watched.begin(), {.fd = signals_.fd(), .events = POLLIN, .revents = 0});
     const int timeout = event::milliseconds_until(event::earlier(deadline, next_helper_due()));
     if (::poll(watched.data(), watched.size(), timeout) < 0 && errno != EINTR)
       return std::unexpected(Error::system("poll", Exit::unavailable));

@@ -34,7 +34,7 @@ std::optional<std::string> target_of(int directory, const char* name) {
   return std::string(target.data(), static_cast<size_t>(length));
 }
 
-// The kernel refuses root without CAP_SYS_PTRACE what it permits the process's own user.
+// Without CAP_SYS_PTRACE root cannot read these links, but the process's own user can.
 class AllowedToRead {
  public:
   explicit AllowedToRead(const std::string& directory) {

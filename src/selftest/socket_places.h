@@ -13,7 +13,7 @@ namespace ostiary::selftest {
 
 struct SocketPlaces {
   std::vector<SocketName> names;      // to try: abstract names, and absolute paths
-  std::vector<SocketName> not_found;  // sockets whose file, or a link to it, is at none of them
+  std::vector<SocketName> not_found;  // sockets that may have a path which is not among them
 };
 
 // `files` are sockets that were found in the file system. Reads /proc only for a socket that is

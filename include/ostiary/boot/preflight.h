@@ -1,5 +1,5 @@
-// boot/preflight.h: what would end a boot only when its program is to start, seen before the network is
-// touched. What is not sure to fail is left to the start itself.
+// boot/preflight.h: finds, before the network changes, errors that would otherwise appear when the
+// program starts. Doubtful cases pass.
 #pragma once
 
 #include "ostiary/base/result.h"

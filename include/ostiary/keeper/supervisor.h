@@ -59,7 +59,8 @@ class Supervisor {
   // Serves no helper and watches no descriptor from now on.
   void stop_serving();
 
-  // Runs a confined command until it ends. An error from a helper or a watch kills all descendants
+  // Runs a confined command until it ends, after serving what was to be served meanwhile: the rules
+  // may have been changed. An error from a helper or a watch kills all descendants
   // except the helpers at once, and is returned.
   Result<Outcome> run(const confine::Identity& identity, const confine::Command& command, Limits limits);
 
@@ -87,7 +88,9 @@ class Supervisor {
   Result<> run_to_end(Run& run);
   // Waits for the next signal. Empty if the deadline has passed.
   Result<std::optional<event::Signal>> wait(event::Deadline deadline);
+  std::vector<pollfd> watched_descriptors() const;
   // Of the helpers and watches, those that are due.
+  Result<> serve();
   Result<> serve(std::span<const pollfd> ready);
   event::Deadline next_helper_due() const;
   // Those that run now. They do not count as the agent's.

@@ -31,10 +31,9 @@ Result<Senders> end_closed_connections(const Owners& owners);
 
 enum class Keep : uint8_t { no, yes };
 
-// Of the connections of a user that exist at the call, open and closed, ends those that `keep` does
-// not keep. Older kernels
-// report root as the owner of a closed connection: those end too, whoever closed them. An error if a
-// connection is left.
+// Ends the user's present connections, open or closed, unless `keep` says yes. Older kernels report
+// root as the owner of a closed connection: those end too, whoever closed them. An error if one is
+// left.
 Result<> end_connections_of(uint32_t user, const std::function<Result<Keep>(const inet::Connection&)>& keep);
 
 }  // namespace ostiary::net

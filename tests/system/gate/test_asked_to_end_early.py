@@ -64,3 +64,14 @@ def test_neither_the_auth_hook_nor_the_agent_starts(internet, container):
     result = session.wait()
     assert result.status == 128 + signal.SIGTERM
     assert "hook" not in result.stdout and "started" not in result.stdout
+
+
+def test_the_rules_stay_if_a_signal_ends_the_auth_hook(container):
+    """The hook may have left anything behind, as in every boot that failed."""
+    container.script("/opt/hook", "echo hook; sleep 60")
+    session = container.start_boot("true", flags=["--user", "agent", "--auth-hook", "/opt/hook"], pid_1=False)
+    session.read_until("^hook")
+    session.signal(signal.SIGTERM)
+    result = session.wait()
+    assert result.status == 128 + signal.SIGTERM, result
+    assert "policy drop" in container.rules()

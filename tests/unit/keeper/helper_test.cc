@@ -66,6 +66,14 @@ Result<int> report_inheritance() {
   return 0;
 }
 
+Result<int> say_twice() {
+  auto inherited = TRY(Inherited::receive("test", {Inherited::channel}));
+  const UniqueFd channel = inherited.take(Inherited::channel);
+  TRY(send(channel.get(), "one"));
+  TRY(send(channel.get(), "two"));
+  return 0;
+}
+
 // A helper, and what its owner hears of it.
 struct Owner {
   explicit Owner(Result<int> (*run)(), Start how = {})
@@ -115,6 +123,18 @@ UniqueFd pipe_with(std::string_view text) {
 }  // namespace
 
 TEST_SUITE("keeper/helper") {
+  TEST_CASE("what a helper said before its death is heard") {
+    if (::geteuid() != 0) return;
+    Owner owner(say_twice);
+    REQUIRE(owner.helper.start());
+    pollfd readable{.fd = owner.helper.fd(), .events = POLLIN, .revents = 0};
+    REQUIRE(::poll(&readable, 1, 5000) == 1);
+    REQUIRE(owner.helper.serve(Helper::Time{}));
+    REQUIRE(owner.reap(Helper::Time{}));
+    CHECK(owner.messages == std::vector<std::string>{"one", "two"});
+    CHECK(owner.statuses == std::vector<int>{0});
+  }
+
   TEST_CASE("a helper that ends is started again: at once, then after ever longer pauses") {
     Owner owner(end_at_once);
     REQUIRE(owner.helper.start());

@@ -98,12 +98,32 @@ std::string run_agent_beside_two_helpers(size_t max_deaths) {
                          : first.text();
   said +=
       second.helper.process() == second_process && second.deaths == 0 ? "the second stays" : second.text();
+  if (second.messages.empty())  // the machine is busy
+    if (const auto late = second.helper.receive(std::chrono::seconds(2)); late && *late)
+      second.messages = **late;
   said += " and says " + second.messages;
   supervisor->stop_serving();
   first.helper.end();
   second.helper.end();
   const auto left = supervisor->kill_descendants();
   return said + (left && *left == Children::none ? "" : ", and some are left");
+}
+
+// What the watch finds is an error, so the agent, which would say so, must not start.
+std::string run_agent_after_a_change(size_t) {
+  const confine::Identity nobody{
+      .uid = 65534, .gid = 65534, .groups = {65534}, .name = "nobody", .home = "/", .shell = "/bin/sh"};
+  const std::vector<std::string> environment{"PATH=/usr/bin:/bin"};
+  std::array<int, 2> change{};
+  auto supervisor = Supervisor::create();
+  if (!supervisor || ::pipe(change.data()) != 0 || ::write(change[1], "x", 1) != 1) return "not started";
+  supervisor->watch({change[0]}, [] { return fail(Exit::unavailable, "the change was served"); });
+  const std::string mark = "/tmp/ostiary-started-" + std::to_string(::getpid());
+  const auto outcome =
+      supervisor->run(nobody, {.arguments = {"touch", mark}, .environment = environment, .directory = "/"},
+                      {.grace = std::chrono::seconds(1), .time_limit = {}});
+  const bool started = ::unlink(mark.c_str()) == 0;
+  return (outcome ? "the agent ended" : outcome.error().message) + (started ? "" : ", no agent started");
 }
 
 // Runs in a child, because a Supervisor changes the signals of its process.
@@ -136,6 +156,11 @@ TEST_SUITE("keeper/supervisor") {
     CHECK(exit_status(W_EXITCODE(0, SIGKILL)) == 137);
     CHECK(exit_status(W_EXITCODE(0, SIGTERM)) == 143);
     CHECK(exit_status(W_EXITCODE(0, SIGSEGV) | WCOREFLAG) == 139);
+  }
+
+  TEST_CASE("what happened before the agent starts is served first") {
+    if (::geteuid() != 0) return;
+    CHECK(in_child(run_agent_after_a_change, 0) == "the change was served, no agent started");
   }
 
   TEST_CASE("of two helpers, the one that dies is started again, and the other is left alone") {
