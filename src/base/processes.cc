@@ -1,17 +1,13 @@
 #include "ostiary/base/processes.h"
 
-#include <memory>
-
 #include <dirent.h>
 
-#include "ostiary/base/c_handle.h"
+#include "ostiary/base/directory.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/base/text.h"
 
 namespace ostiary {
 namespace {
-
-using Directory = std::unique_ptr<DIR, CDelete<closedir>>;
 
 constexpr size_t max_status = size_t{1} << 20U;  // with 65536 groups
 

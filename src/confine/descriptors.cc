@@ -1,18 +1,15 @@
 #include "descriptors.h"
 
 #include <cstdlib>
-#include <memory>
 #include <string>
 
 #include <dirent.h>
 #include <fcntl.h>
 
-#include "ostiary/base/c_handle.h"
+#include "ostiary/base/directory.h"
 
 namespace ostiary::confine {
 namespace {
-
-using Directory = std::unique_ptr<DIR, CDelete<closedir>>;
 
 Result<> close_at_exec(int fd) {
   if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || (::fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0)

@@ -83,15 +83,19 @@ Result<> Helper::serve(Time now) {
   return {};
 }
 
+bool Helper::has_message() const {
+  return channel_.valid() && is_readable(channel_.get(), 0ms);
+}
+
 Result<> Helper::take_message() {
-  if (!channel_.valid() || !is_readable(channel_.get(), 0ms)) return {};
+  if (!has_message()) return {};
   const auto octets = receive(0ms);
   if (!octets) channel_.reset();
   return octets && *octets ? owner_.on_message(**octets) : Result<>{};
 }
 
 Result<> Helper::on_end(int wait_status, Time now) {
-  while (has_begun_ && channel_.valid() && is_readable(channel_.get(), 0ms)) TRY(take_message());
+  while (has_begun_ && has_message()) TRY(take_message());
   channel_.reset();
   has_begun_ = false;
   begin_due_.reset();

@@ -3,7 +3,6 @@
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "ostiary/base/as_user.h"
+#include "ostiary/base/directory.h"
 #include "ostiary/base/text.h"
 
 namespace ostiary::net {
@@ -23,8 +23,6 @@ namespace {
 namespace limits {
 constexpr size_t descriptors = 65536;  // of all processes together
 }  // namespace limits
-
-using Directory = std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })>;
 
 // Nothing on an error, with errno.
 std::optional<std::string> target_of(int directory, const char* name) {

@@ -63,6 +63,11 @@ bool is_to_dns(const netlink::Attribute& tuple) {
   return port && port->be16() == dns_port;
 }
 
+uint32_t mark_of(const netlink::NetfilterHeader& flow) {
+  const auto mark = netlink::find_attribute(flow.attributes, CTA_MARK);
+  return mark ? mark->be32().value_or(0) : 0;
+}
+
 bool is_redirected(const netlink::NetfilterHeader& content) {
   const auto status = netlink::find_attribute(content.attributes, CTA_STATUS);
   return status && (status->be32().value_or(0) & IPS_DST_NAT) != 0;
@@ -81,8 +86,7 @@ std::optional<Flow> read_flow(const netlink::Message& message, const Ruleset& ru
   const auto content = netlink::netfilter_header(message);
   const auto tuple = content ? netlink::find_attribute(content->attributes, CTA_TUPLE_ORIG) : std::nullopt;
   if (!tuple) return std::nullopt;
-  const auto mark = netlink::find_attribute(content->attributes, CTA_MARK);
-  const uint32_t current = mark ? mark->be32().value_or(0) : 0;
+  const uint32_t current = mark_of(*content);
   const bool settled = current == ruleset.gate_mark || current == unverified(ruleset.gate_mark);
   if (settled && ruleset.holds_everybody()) return std::nullopt;
   return Flow{.fate = ruleset.holds_everybody() ? fate_of(*tuple, *content) : Fate::forgotten,
@@ -170,8 +174,7 @@ Result<bool> AgentFlows::contain(const inet::Connection& connection) {
   const auto take = [&](const netlink::Message& message) -> Result<> {
     const auto flow = netlink::netfilter_header(message);
     if (!flow) return {};
-    const auto mark = netlink::find_attribute(flow->attributes, CTA_MARK);
-    const uint32_t current = mark ? mark->be32().value_or(0) : 0;
+    const uint32_t current = mark_of(*flow);
     marked = current == marks.permitted || current == marks.own_service;
     return {};
   };

@@ -12,6 +12,8 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#include "ostiary/base/directory.h"
+
 namespace ostiary::selftest {
 namespace {
 
@@ -34,8 +36,6 @@ mode_t kind_of(const std::string& path) {
 mode_t kind_of(const std::string& path, const dirent& entry) {
   return entry.d_type == DT_UNKNOWN ? kind_of(path) : static_cast<mode_t>(DTTOIF(entry.d_type));
 }
-
-using Directory = std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })>;
 
 // Searches one place, the nearest directories first.
 class Walk {

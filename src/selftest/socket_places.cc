@@ -1,7 +1,6 @@
 #include "socket_places.h"
 
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -11,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
+#include "ostiary/base/directory.h"
 #include "ostiary/net/socket_holders.h"
 #include "socket_files.h"
 
@@ -44,8 +44,6 @@ bool is_at(const UnixSocket& socket, const std::string& path) {
   const auto file = socket_at(path);
   return file && (!socket.file || is_file_of(socket, *file, path));
 }
-
-using Directory = std::unique_ptr<DIR, decltype([](DIR* open) { ::closedir(open); })>;
 
 // The socket in that directory under another name.
 std::optional<std::string> find_in(const std::string& directory, const UnixSocket& socket) {

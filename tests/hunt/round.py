@@ -14,6 +14,7 @@ from hunt.page import Page
 from support.container import Container
 from support.link import network_inside
 from support.namespaces import call
+from support.untracked import UNTRACKED_IPV6
 
 OPERATORS_NAME = "allowed.hunt.example"
 ALLOW = ["--allow", f"{OPERATORS_NAME}:443/both", "--allow", "192.0.2.8/30:443/tcp", "--allow", "[2001:db8:98::/64]:443/tcp"]
@@ -21,11 +22,6 @@ INBOUND = [flag for network in ("192.0.2.240/30", "[2001:db8:240::/64]") for tra
            for flag in ("--allow-inbound", f"{network}:443{transport}")]  # no host of these networks exists
 REQUEST, PAGE, AGENT = "/opt/hunt/request", "/opt/hunt/page", "/opt/hunt/agent"
 OSTIARY = "/opt/bin/ostiary"
-NO_TRACKING = """table ip6 untracked {
-    chain out { type filter hook output priority raw; notrack; }
-    chain in { type filter hook prerouting priority raw; notrack; }
-}
-"""
 PR_SET_PDEATHSIG = 1
 KILL_EVERY = 9  # seconds; the ninth death in a minute ends the agent
 FLUSH_EVERY = 5  # seconds; the seventeenth flush in a minute ends the agent
@@ -104,7 +100,7 @@ class Round:
         if settings.scope == "user":
             flags += ["--scope", "user"]
         if settings.tracking == "ipv4":
-            self.container.nft("-f", "-", stdin=NO_TRACKING)
+            self.container.nft("-f", "-", stdin=UNTRACKED_IPV6)
         command = [AGENT, "run", "agent", PAGE, REQUEST, str(settings.workers), str(self.seed),
                    ",".join(settings.without) or "-", *self.stage]
         self.container.write(REQUEST, "")

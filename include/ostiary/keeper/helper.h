@@ -113,6 +113,7 @@ class Helper {
   Result<> on_end(int wait_status, Time now);
 
  private:
+  bool has_message() const;  // or the channel has ended
   Result<> take_message();
   Error late() const;
 

@@ -59,9 +59,9 @@ class Supervisor {
   // Serves no helper and watches no descriptor from now on.
   void stop_serving();
 
-  // Runs a confined command until it ends, after serving what was to be served meanwhile: the rules
-  // may have been changed. An error from a helper or a watch kills all descendants
-  // except the helpers at once, and is returned.
+  // First serves helpers and watches: the rules may have been changed. Then runs a confined command
+  // until it ends. An error from a helper or a watch kills all descendants except the helpers at
+  // once, and is returned.
   Result<Outcome> run(const confine::Identity& identity, const confine::Command& command, Limits limits);
 
   // Sends SIGTERM to every descendant except the helpers, and waits until they have ended,

@@ -12,20 +12,16 @@ from support.agent import code
 from support.behaviours import host
 from support.internet import ALLOWED, PUBLIC_RESOLVER, RESOLVER, UNLISTED
 from support.outcomes import assert_reached, assert_refused
+from support.untracked import UNTRACKED_IPV6
 
 SERVICE, OTHER_SERVICE = 2222, 2223
-NO_TRACKING = """table ip6 untracked {
-    chain out { type filter hook output priority raw; notrack; }
-    chain in { type filter hook prerouting priority raw; notrack; }
-}
-"""
 
 
 @pytest.fixture(scope="module")
 def container(shared_container, internet, who):
     internet.upstream.name("allowed.example", host(ALLOWED))
     container = shared_container()
-    container.nft("-f", "-", stdin=NO_TRACKING)
+    container.nft("-f", "-", stdin=UNTRACKED_IPV6)
     return container
 
 
@@ -36,7 +32,7 @@ def agent(container, who):
 
 def test_the_boot_says_so(new_container, who):
     container = new_container()
-    container.nft("-f", "-", stdin=NO_TRACKING)
+    container.nft("-f", "-", stdin=UNTRACKED_IPV6)
     result = container.boot("true", flags=["--user", "agent"] if who == "agent" else [])
     assert result.status == 0 and "IPv6 connections" in result.stderr, result
 
@@ -84,14 +80,14 @@ def test_no_other_service_answers(internet, container, agent, family):
 
 def test_with_scope_user_the_boot_fails(new_container):
     container = new_container()
-    container.nft("-f", "-", stdin=NO_TRACKING)
+    container.nft("-f", "-", stdin=UNTRACKED_IPV6)
     result = container.boot("true", flags=["--scope", "user", "--user", "agent"])
     assert result.status == 69 and "--scope user" in result.stderr and "IPv6" in result.stderr, result
 
 
 def test_without_ipv4_tracking_the_boot_fails(new_container, who):
     container = new_container()
-    container.nft("-f", "-", stdin=NO_TRACKING.replace("ip6", "ip"))
+    container.nft("-f", "-", stdin=UNTRACKED_IPV6.replace("ip6", "ip"))
     result = container.boot("touch", "/home/agent/started", flags=["--user", "agent"] if who == "agent" else [])
     assert result.status == 69 and not container.exists("/home/agent/started"), result
     assert "nf_conntrack" in result.stderr.splitlines()[-1]

@@ -13,6 +13,7 @@ from support.capabilities import without_capability
 from support.internet import ALLOWED
 from support.outcomes import assert_reached, assert_refused
 from support.project import ROOT
+from support.untracked import UNTRACKED_IPV6
 
 RESOLVER = "fdaa::3"
 API = "fdaa:0:1:a7b:1::4280"
@@ -200,11 +201,6 @@ def test_if_the_socket_cannot_be_hidden_the_boot_continues_only_if_the_agent_can
 
 MACHINE, OPERATOR, STRANGER = "fdaa:0:1:a7b:1::2", "fdaa:0:1:a7b:9::9", "2001:db8:77::77"
 INBOUND = tomllib.loads((ROOT / "container" / "fly" / "fly.toml").read_text())["env"]["OSTIARY_ALLOW_INBOUND"]
-NO_TRACKING = """table ip6 untracked {
-    chain out { type filter hook output priority raw; notrack; }
-    chain in { type filter hook prerouting priority raw; notrack; }
-}
-"""
 
 
 @pytest.fixture
@@ -213,7 +209,7 @@ def machine(internet, container, fly):
     platform's SSH service listens before the boot."""
     container.link.network.ip(f"address add {MACHINE}/112 dev eth0 nodad")
     internet.network.ip(f"route replace {MACHINE}/128 dev {container.link.outside_name} table local")
-    container.nft("-f", "-", stdin=NO_TRACKING)
+    container.nft("-f", "-", stdin=UNTRACKED_IPV6)
     platform = Agent(container.launch(*container.agent_command("driven")))
     platform.listen("ssh", 22)
     return platform
