@@ -1,13 +1,11 @@
 #include "ostiary/net/closed_sockets.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstring>
 #include <functional>
 #include <set>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include <linux/inet_diag.h>
@@ -18,14 +16,13 @@
 #include "ostiary/netlink/request.h"
 #include "ostiary/netlink/socket.h"
 #include "sock_diag.h"
+#include "tcp_sockets.h"
 
 namespace ostiary::net {
 namespace {
 
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
-
-constexpr std::string_view module = "tcp_diag";
 
 namespace limits {
 constexpr auto max_wait = 1s;  // for connections that the kernel is still closing
@@ -49,29 +46,14 @@ bool is_in(uint32_t states, const inet_diag_msg& connection) {
   return (states & 1U << unsigned{connection.idiag_state}) != 0;
 }
 
-inet_diag_req_v2 about_tcp(uint8_t family) {
-  inet_diag_req_v2 request{};
-  request.sdiag_family = family;
-  request.sdiag_protocol = IPPROTO_TCP;
-  request.idiag_states = may_send | finished;
-  return request;
-}
-
-Result<> list_connections(netlink::Socket& socket, uint8_t family, std::vector<inet_diag_msg>& connections) {
-  return dump(socket, {SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, about_tcp(family)}, module,
-              [&connections](std::span<const uint8_t> message) -> Result<> {
-                inet_diag_msg connection{};
-                if (message.size() < sizeof connection) return malformed(module);
-                std::memcpy(&connection, message.data(), sizeof connection);
-                connections.push_back(connection);
-                return {};
-              });
+Result<std::vector<inet_diag_msg>> list_connections(netlink::Socket& socket) {
+  return list_tcp_sockets(socket, may_send | finished);
 }
 
 enum class Destroyed : uint8_t { no, yes };
 
 Result<Destroyed> destroy(netlink::Socket& socket, const inet_diag_msg& connection) {
-  inet_diag_req_v2 which = about_tcp(connection.idiag_family);
+  inet_diag_req_v2 which = about_tcp(connection.idiag_family, may_send | finished);
   which.id = connection.id;
   const int error = TRY(netlink::ask(socket, DiagRequest(SOCK_DESTROY, NLM_F_ACK, which).header()));
   return error == 0 ? Destroyed::yes : Destroyed::no;
@@ -118,13 +100,6 @@ Fate fate_of(const inet_diag_msg& connection, const Owners& owners) {
   return may_be_agents && is_held ? Fate::waited_for : Fate::left_alone;
 }
 
-Result<std::vector<inet_diag_msg>> list_connections(netlink::Socket& socket) {
-  std::vector<inet_diag_msg> connections;
-  for (const uint8_t family : {uint8_t{AF_INET}, uint8_t{AF_INET6}})
-    TRY(list_connections(socket, family, connections));
-  return connections;
-}
-
 using Decision = std::function<Result<Fate>(const inet_diag_msg&)>;
 
 // One pass over all connections. Senders::none: the kernel lists none that could send. A connection
@@ -146,15 +121,7 @@ uint64_t cookie_of(const inet_diag_msg& connection) {
   return uint64_t{connection.id.idiag_cookie[1]} << 32U | connection.id.idiag_cookie[0];
 }
 
-Result<std::set<uint64_t>> list_cookies() {
-  netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::socket_diagnosis));
-  std::set<uint64_t> cookies;
-  for (const inet_diag_msg& each : TRY(list_connections(socket))) cookies.insert(cookie_of(each));
-  return cookies;
-}
-
-Result<Senders> end_connections(const Decision& decide) {
-  netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::socket_diagnosis));
+Result<Senders> end_connections_in_time(netlink::Socket& socket, const Decision& decide) {
   for (const auto deadline = steady_clock::now() + limits::max_wait;;) {
     const Senders listed = TRY(end_connections(socket, decide));
     if (listed == Senders::none || steady_clock::now() >= deadline) return listed;
@@ -172,12 +139,16 @@ inet::Connection named(const inet_diag_msg& connection) {
 }  // namespace
 
 Result<Senders> end_closed_connections(const Owners& owners) {
-  return end_connections([&owners](const inet_diag_msg& each) { return fate_of(each, owners); });
+  netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::socket_diagnosis));
+  return end_connections_in_time(socket,
+                                 [&owners](const inet_diag_msg& each) { return fate_of(each, owners); });
 }
 
 Result<> end_connections_of(uint32_t user, const std::function<Result<Keep>(const inet::Connection&)>& keep) {
+  netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::socket_diagnosis));
   // The user may begin connections faster than they are ended.
-  const std::set<uint64_t> present = TRY(list_cookies());
+  std::set<uint64_t> present;
+  for (const inet_diag_msg& each : TRY(list_connections(socket))) present.insert(cookie_of(each));
   const auto decide = [&](const inet_diag_msg& each) -> Result<Fate> {
     if (!present.contains(cookie_of(each))) return Fate::left_alone;
     const bool may_be_the_users =
@@ -185,7 +156,7 @@ Result<> end_connections_of(uint32_t user, const std::function<Result<Keep>(cons
     if (is_in(finished, each) || !may_be_the_users) return Fate::left_alone;
     return TRY(keep(named(each))) == Keep::yes ? Fate::left_alone : Fate::ended;
   };
-  if (TRY(end_connections(decide)) == Senders::none) return {};
+  if (TRY(end_connections_in_time(socket, decide)) == Senders::none) return {};
   return fail(Exit::unavailable, "the kernel does not end a connection that began without the rules");
 }
 
