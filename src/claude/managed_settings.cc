@@ -1,7 +1,6 @@
 #include "ostiary/claude/managed_settings.h"
 
-#include <nlohmann/json.hpp>
-
+#include "ostiary/base/json.h"
 #include "ostiary/base/replace_file.h"
 
 namespace ostiary::claude {
@@ -18,7 +17,7 @@ std::string managed_settings_path() {
 }
 
 std::string render_managed_settings(const telemetry::Telemetry& telemetry) {
-  nlohmann::json env = nlohmann::json::object();
+  Json env = Json::object();
   for (const telemetry::Route& route : telemetry.routes) {
     env[telemetry::otlp_variable(route.signal, "ENDPOINT")] = text(route.endpoint);
     env[telemetry::otlp_variable(route.signal, "PROTOCOL")] = text(route.protocol);
@@ -26,9 +25,7 @@ std::string render_managed_settings(const telemetry::Telemetry& telemetry) {
   for (const telemetry::Variable& variable : telemetry.variables)
     if (variable.secrecy == telemetry::Secrecy::open) env[variable.name] = variable.value.reveal();
   for (const std::string& name : telemetry.detours) env[name] = "";
-  constexpr auto replace = nlohmann::json::error_handler_t::replace;
-  return nlohmann::json{{"env", std::move(env)}, {"otelHeadersHelper", ""}}.dump(2, ' ', false, replace) +
-         "\n";
+  return Json{{"env", std::move(env)}, {"otelHeadersHelper", ""}}.indented() + "\n";
 }
 
 Result<> write_managed_settings(const telemetry::Telemetry& telemetry) {

@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <memory>
 #include <optional>
 
-#include <CLI/CLI.hpp>
-#include <fmt/ranges.h>
-
-#include "ostiary/base/nearest.h"
+#include "flags.h"
 #include "ostiary/base/quote.h"
 #include "ostiary/base/text.h"
 #include "ostiary/config/config.h"
@@ -58,6 +54,17 @@ of /run/secrets/NAME.
 
 Exit status: the agent's, 128 + n if signal n ended it; 64 usage, 66 a named file is missing, 69 the gate could not be
 opened, 77 not permitted, 78 configuration, 126 not executable, 127 not found.)";
+
+constexpr std::string_view plan_about =
+    R"(Prints what `ostiary run` would do with the same flags, environment and files, and stops.
+Prints no secret.)";
+
+constexpr std::string_view exec_about =
+    R"(Runs PROGRAM with the identity, environment and confinement of the agent that was booted here.
+For `docker exec`, `fly ssh console` and the like; root only.)";
+
+constexpr std::string_view env_about =
+    "Prints the telemetry environment that the last boot wrote to /run/ostiary/otel.env; root only.";
 
 bool is_subcommand(std::string_view word) {
   return std::ranges::find(subcommands, word) != subcommands.end();
@@ -129,63 +136,29 @@ Split split_command(std::span<const std::string> arguments) {
   return split;
 }
 
-// ---- one subcommand
+// ---- one command
 
-// The library would add [OPTIONS] after the form, but options there belong to the program.
-class Usage : public CLI::Formatter {
- public:
-  std::string make_usage(const CLI::App*, std::string form) const override { return "Usage: " + form + "\n"; }
-};
-
-class Syntax : public CLI::App {
- public:
-  Syntax(std::string_view about_it, const std::string& form) : CLI::App(std::string(about_it), form) {
-    formatter(std::make_shared<Usage>());
-  }
-};
-
-struct Given {
-  std::map<std::string_view, std::string> values;  // by key
-  std::map<std::string_view, std::vector<std::string>> lists;
-  std::map<std::string_view, bool> switches;
-};
-
-void add_settings(CLI::App& app, Given& given) {
-  for (const Setting& setting : settings) {
-    const std::string flag(setting.flag);
-    const std::string help = std::string(setting.help) + " [" + std::string(setting.variable) + "]";
-    const std::string value(setting.value);
-    if (is_switch(setting))
-      app.add_flag(flag, given.switches[setting.key], help);
-    else if (setting.kind == ValueKind::list)
-      app.add_option(flag, given.lists[setting.key], help)->type_name(value)->allow_extra_args(false);
-    else
-      app.add_option(flag, given.values[setting.key], help)->type_name(value)->take_last();
-  }
+Flag::Kind kind_of(const Setting& setting) {
+  if (is_switch(setting)) return Flag::Kind::on_or_off;
+  return setting.kind == ValueKind::list ? Flag::Kind::list : Flag::Kind::one_value;
 }
 
-std::string text_of(const Setting& setting, const Given& given) {
-  switch (setting.kind) {
-    case ValueKind::on_or_off:
-      return given.switches.at(setting.key) ? "true" : "false";
-    case ValueKind::list:
-      return fmt::format("{}", fmt::join(given.lists.at(setting.key), ","));
-    default:
-      return given.values.at(setting.key);
-  }
-}
-
-config::GivenSettings collect(const CLI::App& app, const Given& given) {
-  config::GivenSettings flags;
+std::vector<Flag> flags_of_settings() {
+  std::vector<Flag> flags;
   for (const Setting& setting : settings) {
-    if (app.count(std::string(setting.flag)) == 0) continue;
-    flags[setting.key] = {text_of(setting, given), std::string(setting.flag)};
+    std::string help;
+    append(help, {setting.help, " [", setting.variable, "]"});
+    flags.push_back({setting.flag, kind_of(setting), setting.value, std::move(help)});
   }
   return flags;
 }
 
-std::unexpected<Error> usage(std::string_view subcommand, const std::string& message) {
-  return fail(Exit::usage, message + ": see ostiary " + std::string(subcommand) + " --help");
+config::GivenSettings given_settings(const GivenFlags& flags) {
+  config::GivenSettings given;
+  for (const Setting& setting : settings)
+    if (const auto flag = flags.find(setting.flag); flag != flags.end())
+      given[setting.key] = {flag->second, std::string(setting.flag)};
+  return given;
 }
 
 // An entry is usually empty because the name of a shell variable is misspelled.
@@ -198,9 +171,10 @@ bool has_empty_entry(std::string_view list) {
 Result<> check_value(const Setting& setting, std::string_view value, std::string_view subcommand) {
   const std::string flag(setting.flag);
   const std::string form = ": write " + flag + " " + std::string(setting.value);
-  if (value.empty()) return usage(subcommand, flag + " has no value" + form + ", or leave it out");
+  if (value.empty()) return usage_error(subcommand, flag + " has no value" + form + ", or leave it out");
   if (setting.kind == ValueKind::list && has_empty_entry(value))
-    return usage(subcommand, flag + " has an empty entry" + form + ", entries with one comma between them");
+    return usage_error(subcommand,
+                       flag + " has an empty entry" + form + ", entries with one comma between them");
   return {};
 }
 
@@ -217,8 +191,9 @@ Result<> check_values(std::span<std::string> flags, std::string_view subcommand)
       const std::string flag(setting->flag);
       const auto choice = config::parse_switch(word);
       if (!choice)
-        return usage(subcommand, flag + ": " + quote_refused(word) + " is neither true nor false: write " +
-                                     flag + ", or " + flag + "=false");
+        return usage_error(subcommand, flag + ": " + quote_refused(word) +
+                                           " is neither true nor false: write " + flag + ", or " + flag +
+                                           "=false");
       flags[i] = flag + (*choice == config::Choice::yes ? "=true" : "=false");
       continue;
     }
@@ -230,111 +205,95 @@ Result<> check_values(std::span<std::string> flags, std::string_view subcommand)
       continue;
     }
     ++i;
-    if (i == flags.size() || is_flag(flags[i])) return usage(subcommand, no_value(*setting));
+    if (i == flags.size() || is_flag(flags[i])) return usage_error(subcommand, no_value(*setting));
     if (flags[i].starts_with('-'))
-      return usage(subcommand, no_value(*setting) + "; a value that begins with - follows an equals sign, " +
-                                   std::string(setting->flag) + "=-...");
+      return usage_error(subcommand, no_value(*setting) +
+                                         "; a value that begins with - follows an equals sign, " +
+                                         std::string(setting->flag) + "=-...");
     TRY(check_value(*setting, flags[i], subcommand));
   }
   return {};
 }
 
-std::string unknown_flag(const CLI::App& app, std::string_view argument) {
-  const std::string_view written = argument.substr(0, argument.find('='));
-  if (!written.starts_with('-')) return "this command takes no arguments; found " + quote(argument);
-  std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options()) names.push_back(option->get_name());
-  const std::vector<std::string_view> words(names.begin(), names.end());
-  const std::string_view meant = nearest(written, words);
-  return "there is no flag " + quote(written) + (meant.empty() ? "" : ", perhaps " + std::string(meant));
-}
-
-// Reads the flags. Returns the text of --help if they ask for it.
-Result<std::optional<std::string>> parse(CLI::App& app, std::string_view subcommand,
-                                         std::vector<std::string> flags) {
-  std::ranges::reverse(flags);  // the library expects them in reverse order
-  try {
-    app.parse(std::move(flags));
-    return std::nullopt;
-  } catch (const CLI::CallForHelp&) {
-    return app.help();
-  } catch (const CLI::ExtrasError&) {
-    const std::vector<std::string> extras = app.remaining();
-    return usage(subcommand, unknown_flag(app, extras.empty() ? "" : extras.front()));
-  } catch (const CLI::ArgumentMismatch& error) {
-    return usage(subcommand, error.what());
-  } catch (const CLI::ParseError& error) {
-    return usage(subcommand, error.what());
-  }
-}
-
 Result<> check_program(std::string_view subcommand, const std::vector<std::string>& command) {
   if (command.empty() || !command.front().empty()) return {};
-  return usage(subcommand, "the program's name is empty");
+  return usage_error(subcommand, "the program's name is empty");
 }
 
-std::string command_form(std::string_view subcommand, std::string_view rest) {
-  return "ostiary " + std::string(subcommand) + (rest.empty() ? "" : " ") + std::string(rest);
+bool is_on(const GivenFlags& given, std::string_view flag) {
+  const auto found = given.find(flag);
+  return found != given.end() && found->second == "true";
+}
+
+// Reads the flags of a command whose syntax has no settings.
+Result<std::variant<GivenFlags, HelpText>> read_plain(const Syntax& syntax,
+                                                      std::span<const std::string> arguments) {
+  return read_flags(syntax, {arguments.begin(), arguments.end()});
 }
 
 Result<Invocation> parse_run(std::span<const std::string> arguments,
                              CommandPosition position = CommandPosition::after_run_or_flags) {
-  Syntax app{run_about, command_form("run", "[FLAGS] [--] [PROGRAM...]")};
-  app.footer(std::string(run_footer));
-  Given given;
-  add_settings(app, given);
   Split split = split_command(arguments);
   TRY(check_values(split.flags, "run"));
-  if (const auto help = TRY(parse(app, "run", std::move(split.flags)))) return Print{*help};
+  auto read = TRY(read_flags({.subcommand = "run",
+                              .form = "[FLAGS] [--] [PROGRAM...]",
+                              .about = run_about,
+                              .flags = flags_of_settings(),
+                              .footer = run_footer},
+                             std::move(split.flags)));
+  if (auto* const help = std::get_if<HelpText>(&read)) return Print{std::move(help->text)};
   TRY(check_program("run", split.command));
-  return Run{collect(app, given), std::move(split.command), std::move(split.warning), position};
+  return Run{given_settings(std::get<GivenFlags>(read)), std::move(split.command), std::move(split.warning),
+             position};
 }
 
 Result<Invocation> parse_plan(std::span<const std::string> arguments) {
-  Syntax app{
-      "Prints what `ostiary run` would do with the same flags, environment and files, and stops.\nPrints no "
-      "secret.",
-      command_form("plan", "[--json] [FLAGS] [--] [PROGRAM...]")};
-  Given given;
-  bool json = false;
-  app.add_flag("--json", json, "Print JSON, which docs/plan.md describes");
-  add_settings(app, given);
+  constexpr std::string_view json = "--json";
   Split split = split_command(arguments);
   TRY(check_values(split.flags, "plan"));
-  if (const auto help = TRY(parse(app, "plan", std::move(split.flags)))) return Print{*help};
+  std::vector<Flag> flags = flags_of_settings();
+  flags.insert(flags.begin(), {json, Flag::Kind::on_or_off, "", "Print JSON, which docs/plan.md describes"});
+  auto read = TRY(read_flags({.subcommand = "plan",
+                              .form = "[--json] [FLAGS] [--] [PROGRAM...]",
+                              .about = plan_about,
+                              .flags = std::move(flags)},
+                             std::move(split.flags)));
+  if (auto* const help = std::get_if<HelpText>(&read)) return Print{std::move(help->text)};
   TRY(check_program("plan", split.command));
-  return Plan{collect(app, given), std::move(split.command), std::move(split.warning),
-              json ? Form::json : Form::text};
+  const auto& given = std::get<GivenFlags>(read);
+  return Plan{given_settings(given), std::move(split.command), std::move(split.warning),
+              is_on(given, json) ? Form::json : Form::text};
 }
 
 Result<Invocation> parse_exec(std::span<const std::string> arguments) {
-  Syntax app{
-      "Runs PROGRAM with the identity, environment and confinement of the agent that was booted here.\n"
-      "For `docker exec`, `fly ssh console` and the like; root only.",
-      command_form("exec", "[--] PROGRAM...")};
   Split split = split_command(arguments);
-  if (const auto help = TRY(parse(app, "exec", std::move(split.flags)))) return Print{*help};
-  if (split.command.empty()) return usage("exec", "there is no program to run");
+  auto read = TRY(read_flags({.subcommand = "exec", .form = "[--] PROGRAM...", .about = exec_about},
+                             std::move(split.flags)));
+  if (auto* const help = std::get_if<HelpText>(&read)) return Print{std::move(help->text)};
+  if (split.command.empty()) return usage_error("exec", "there is no program to run");
   TRY(check_program("exec", split.command));
   return Exec{std::move(split.command)};
 }
 
 Result<Invocation> parse_env(std::span<const std::string> arguments) {
-  Syntax app{"Prints the telemetry environment that the last boot wrote to /run/ostiary/otel.env; root only.",
-             command_form("env", "[--reveal]")};
-  bool reveal = false;
-  app.add_flag("--reveal", reveal, "Print secrets too, in a form that sh can source");
-  if (const auto help = TRY(parse(app, "env", {arguments.begin(), arguments.end()}))) return Print{*help};
-  return Env{reveal ? Secrets::revealed : Secrets::masked};
+  constexpr std::string_view reveal = "--reveal";
+  auto read = TRY(read_plain(
+      {.subcommand = "env",
+       .form = "[--reveal]",
+       .about = env_about,
+       .flags = {{reveal, Flag::Kind::on_or_off, "", "Print secrets too, in a form that sh can source"}}},
+      arguments));
+  if (auto* const help = std::get_if<HelpText>(&read)) return Print{std::move(help->text)};
+  const auto& given = std::get<GivenFlags>(read);
+  return Env{is_on(given, reveal) ? Secrets::revealed : Secrets::masked};
 }
 
 // A command without flags.
 template <typename Command>
 Result<Invocation> parse_plain(std::string_view subcommand, std::string_view about_it,
                                std::span<const std::string> arguments) {
-  Syntax app{about_it, command_form(subcommand, "")};
-  if (const auto help = TRY(parse(app, subcommand, {arguments.begin(), arguments.end()})))
-    return Print{*help};
+  auto read = TRY(read_plain({.subcommand = subcommand, .form = "", .about = about_it}, arguments));
+  if (auto* const help = std::get_if<HelpText>(&read)) return Print{std::move(help->text)};
   return Command{};
 }
 

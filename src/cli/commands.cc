@@ -5,16 +5,15 @@
 #include <cstdio>
 #include <filesystem>
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "ostiary/base/escape.h"
+#include "ostiary/base/json.h"
 #include "ostiary/base/log.h"
 #include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
 #include "ostiary/base/read_file.h"
+#include "ostiary/base/text.h"
 #include "ostiary/boot/boot.h"
 #include "ostiary/boot/preflight.h"
 #include "ostiary/config/secrets.h"
@@ -130,12 +129,11 @@ std::string meant_command(std::string_view program) {
 Result<> check_first_word(const plan::Plan& plan) {
   const std::string& word = plan.agent.command.front();
   if (word.contains('/') || boot::look_for_program(plan)) return {};
-  return fail(
-      Exit::usage,
-      fmt::format(
-          "{} is neither a command of ostiary nor a program in PATH, which is {}: the commands are {}{}",
-          quote(word), plan.agent.environment.agent.get("PATH"), fmt::join(subcommands, ", "),
-          meant_command(word)));
+  std::string message;
+  append(message, {quote(word), " is neither a command of ostiary nor a program in PATH, which is ",
+                   plan.agent.environment.agent.get("PATH"), ": the commands are ", join(subcommands, ", "),
+                   meant_command(word)});
+  return fail(Exit::usage, std::move(message));
 }
 
 Result<int> execute_run(Run run, char** environ) {
@@ -238,19 +236,19 @@ Result<int> execute_env(const Env& request) {
 Result<int> execute_presets() {
   std::string text;
   for (const policy::Preset& preset : policy::presets()) {
-    text += fmt::format("{}: {}\n", preset.name, preset.purpose);
-    for (const std::string_view entry : preset.entries) text += fmt::format("  {}\n", entry);
+    append(text, {preset.name, ": ", preset.purpose, "\n"});
+    for (const std::string_view entry : preset.entries) append(text, {"  ", entry, "\n"});
   }
   return print(text);
 }
 
 Result<int> execute_status() {
   TRY(require_root("status"));
-  auto status = nlohmann::ordered_json::parse(TRY(read_state(state::status_name)), nullptr, false);
-  if (!status.is_object())
+  auto status = Json::parse(TRY(read_state(state::status_name)));
+  if (!status || !status->is_object())
     return fail(Exit::unavailable, state::path_of(state::status_name) + ": is not a JSON object: boot again");
-  status["running"] = TRY(state::InstanceLock::is_claimed());
-  return print(status.dump(2) + "\n");
+  (*status)["running"] = TRY(state::InstanceLock::is_claimed());
+  return print(status->indented() + "\n");
 }
 
 struct Executor {

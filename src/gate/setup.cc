@@ -1,14 +1,16 @@
 #include "ostiary/gate/setup.h"
 
+#include <algorithm>
 #include <limits>
+#include <optional>
+#include <span>
 #include <utility>
 
-#include <nlohmann/json.hpp>
+#include "ostiary/base/json.h"
 
 namespace ostiary::gate {
 namespace {
 
-using Json = nlohmann::json;
 using std::chrono::seconds;
 
 Json rule_json(const policy::Rule& rule) {
@@ -17,20 +19,34 @@ Json rule_json(const policy::Rule& rule) {
           {"reason", rule.reason}};
 }
 
-Result<uint64_t> number(const Json& json, uint64_t last, uint64_t first = 0) {
-  if (!json.is_number_unsigned() || json.get<uint64_t>() < first || json.get<uint64_t>() > last)
-    return fail(Exit::unavailable, "the gate's setup: a number is out of bounds");
-  return json.get<uint64_t>();
+std::unexpected<Error> unusable(std::string_view what) {
+  return fail(Exit::unavailable, "the gate's setup: " + std::string(what));
+}
+
+Result<std::string> text_of(const Json* json) {
+  if (json == nullptr || json->text() == nullptr) return unusable("a text is missing");
+  return *json->text();
+}
+
+Result<uint64_t> number(const Json* json, uint64_t last, uint64_t first = 0) {
+  const auto value = json != nullptr ? json->number() : std::nullopt;
+  if (!value || *value < first || *value > last) return unusable("a number is missing or out of bounds");
+  return *value;
 }
 
 template <typename Enum>
-Result<Enum> enumerator(const Json& json, Enum last, Enum first = Enum{}) {
+Result<Enum> enumerator(const Json* json, Enum last, Enum first = Enum{}) {
   return static_cast<Enum>(TRY(number(json, std::to_underlying(last), std::to_underlying(first))));
 }
 
 template <typename Unsigned>
-Result<Unsigned> whole(const Json& json) {
+Result<Unsigned> whole(const Json* json) {
   return static_cast<Unsigned>(TRY(number(json, std::numeric_limits<Unsigned>::max())));
+}
+
+Result<std::span<const Json>> list(const Json* json) {
+  if (json == nullptr || !json->is_array()) return unusable("a list is missing");
+  return json->elements();
 }
 
 Result<policy::Subject> parse_subject(std::string_view text) {
@@ -53,34 +69,35 @@ Result<policy::RecordTypes> parse_types(std::string_view text) {
 }
 
 Result<policy::Rule> parse_rule(const Json& json) {
-  auto subject = TRY(parse_subject(json.at("subject").get<std::string>()));
-  auto ports = TRY(inet::PortSet::parse(json.at("ports").get<std::string>()));
-  const auto types = TRY(parse_types(json.at("types").get<std::string>()));
-  const auto protocol = TRY(enumerator(json.at("protocol"), policy::Protocol::both, policy::Protocol::tcp));
-  const auto answers = TRY(enumerator(json.at("answers"), policy::Answers::private_too));
-  const auto need = TRY(enumerator(json.at("need"), policy::Need::required));
+  auto subject = TRY(parse_subject(TRY(text_of(json.find("subject")))));
+  auto ports = TRY(inet::PortSet::parse(TRY(text_of(json.find("ports")))));
+  const auto types = TRY(parse_types(TRY(text_of(json.find("types")))));
+  const auto protocol = TRY(enumerator(json.find("protocol"), policy::Protocol::both, policy::Protocol::tcp));
+  const auto answers = TRY(enumerator(json.find("answers"), policy::Answers::private_too));
+  auto reason = TRY(text_of(json.find("reason")));
+  const auto need = TRY(enumerator(json.find("need"), policy::Need::required));
   return policy::Rule{.subject = std::move(subject),
                       .ports = std::move(ports),
                       .protocol = protocol,
                       .answers = answers,
                       .types = types,
                       .need = need,
-                      .reason = json.at("reason").get<std::string>()};
+                      .reason = std::move(reason)};
 }
 
 Result<Setup> read_setup(const Json& json) {
   Setup setup;
-  for (const Json& rule : json.at("rules")) setup.rules.push_back(TRY(parse_rule(rule)));
-  for (const Json& server : json.at("upstreams"))
-    setup.upstreams.push_back(TRY(upstream::parse_server(server.get<std::string>())));
-  setup.terms.hold = seconds(TRY(whole<uint32_t>(json.at("hold"))));
-  setup.terms.ipv4 = TRY(enumerator(json.at("ipv4"), Reachability::reachable));
-  setup.terms.ipv6 = TRY(enumerator(json.at("ipv6"), Reachability::reachable));
-  setup.resolve_timeout = seconds(TRY(whole<uint32_t>(json.at("resolve_timeout"))));
-  setup.initial_sets = TRY(enumerator(json.at("initial_sets"), InitialSets::continued));
-  setup.mark = TRY(whole<uint32_t>(json.at("mark")));
-  setup.log_group = TRY(whole<uint16_t>(json.at("log_group")));
-  setup.audit_bound = audit::FileBound::of_file(TRY(whole<uint64_t>(json.at("audit_bound"))));
+  for (const Json& rule : TRY(list(json.find("rules")))) setup.rules.push_back(TRY(parse_rule(rule)));
+  for (const Json& server : TRY(list(json.find("upstreams"))))
+    setup.upstreams.push_back(TRY(upstream::parse_server(TRY(text_of(&server)))));
+  setup.terms.hold = seconds(TRY(whole<uint32_t>(json.find("hold"))));
+  setup.terms.ipv4 = TRY(enumerator(json.find("ipv4"), Reachability::reachable));
+  setup.terms.ipv6 = TRY(enumerator(json.find("ipv6"), Reachability::reachable));
+  setup.resolve_timeout = seconds(TRY(whole<uint32_t>(json.find("resolve_timeout"))));
+  setup.initial_sets = TRY(enumerator(json.find("initial_sets"), InitialSets::continued));
+  setup.mark = TRY(whole<uint32_t>(json.find("mark")));
+  setup.log_group = TRY(whole<uint16_t>(json.find("log_group")));
+  setup.audit_bound = audit::FileBound::of_file(TRY(whole<uint64_t>(json.find("audit_bound"))));
   return setup;
 }
 
@@ -96,16 +113,14 @@ std::string render_setup(const Setup& setup) {
               {"ipv6", setup.terms.ipv6},           {"resolve_timeout", setup.resolve_timeout.count()},
               {"initial_sets", setup.initial_sets}, {"mark", setup.mark},
               {"log_group", setup.log_group},       {"audit_bound", setup.audit_bound.octets()}}
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
+      .compact();
 }
 
 Result<Setup> parse_setup(std::string_view text) {
   // Only the keeper writes this text. An error ends the gate.
-  try {
-    return read_setup(Json::parse(text));
-  } catch (const Json::exception& error) {
-    return fail(Exit::unavailable, std::string("the gate's setup: ") + error.what());
-  }
+  const std::optional<Json> json = Json::parse(text);
+  if (!json) return unusable("it is not JSON");
+  return read_setup(*json);
 }
 
 }  // namespace ostiary::gate

@@ -2,8 +2,6 @@
 // no such host may begin a flow, except to a port of --allow-inbound.
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "expressions.h"
 #include "misdirection.h"
 #include "output.h"

@@ -5,15 +5,12 @@
 #include <string>
 #include <utility>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
 #include "libnftables.h"
+#include "ostiary/base/encoding.h"
+#include "ostiary/base/json.h"
 
 namespace ostiary::nft {
 namespace {
-
-using Json = nlohmann::json;
 
 // After source NAT (100), and after the priorities that other tables are likely to use.
 constexpr const char* priority = "1000";
@@ -33,7 +30,7 @@ std::string counter(std::span<const Counted> addresses, size_t number) {
 std::string is_last_stop(const inet::IpAddress& address) {
   std::string text = address.family() == inet::Family::ipv4 ? "ip hdrlength 7 @nh,184,32 0x"
                                                             : "ip6 nexthdr 43 @nh,384,128 0x";
-  for (const uint8_t octet : address.octets()) text += fmt::format("{:02x}", octet);
+  for (const uint8_t octet : address.octets()) append_hexadecimal(text, octet);
   return text;
 }
 
@@ -60,11 +57,14 @@ std::string commands(std::span<const Counted> addresses) {
   return text + "}\n}\n";
 }
 
-std::optional<uint64_t> packets_of(const Json& listing, const std::string& name) {
-  for (const Json& object : listing.value("nftables", Json::array())) {
-    const Json found = object.value("counter", Json::object());
-    if (found.value("name", "") == name && found.contains("packets") && found["packets"].is_number_unsigned())
-      return found["packets"].get<uint64_t>();
+std::optional<uint64_t> packets_of(std::span<const Json> objects, const std::string& counter) {
+  for (const Json& object : objects) {
+    const Json* const found = object.find("counter");
+    if (found == nullptr) continue;
+    const Json* const name = found->find("name");
+    const Json* const packets = found->find("packets");
+    if (name != nullptr && name->text() != nullptr && *name->text() == counter && packets != nullptr)
+      return packets->number();
   }
   return std::nullopt;
 }
@@ -85,11 +85,12 @@ EgressCounter::~EgressCounter() {
 }
 
 Result<std::vector<uint64_t>> EgressCounter::read() const {
-  const Json listing =
-      Json::parse(TRY(run_commands("list counters " + table() + "\n", NFT_CTX_OUTPUT_JSON)), nullptr, false);
+  const auto listing = Json::parse(TRY(run_commands("list counters " + table() + "\n", NFT_CTX_OUTPUT_JSON)));
+  const Json* const objects = listing ? listing->find("nftables") : nullptr;
   std::vector<uint64_t> counts;
-  for (size_t i = 0; listing.is_object() && i < addresses_.size(); ++i)
-    if (const auto packets = packets_of(listing, counter(addresses_, i))) counts.push_back(*packets);
+  for (size_t i = 0; objects != nullptr && i < addresses_.size(); ++i)
+    if (const auto packets = packets_of(objects->elements(), counter(addresses_, i)))
+      counts.push_back(*packets);
   if (counts.size() != addresses_.size())
     return fail(Exit::unavailable, "nftables: cannot read the counters of the table inet ostiary_self_test");
   return counts;

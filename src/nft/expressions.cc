@@ -3,8 +3,6 @@
 #include <string_view>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 namespace ostiary::nft {
 
 std::string number(unsigned value) {
@@ -27,8 +25,8 @@ Json has(Json left, Json right) {
   return match(std::move(left), "in", std::move(right));
 }
 
-Json any_of(std::initializer_list<Json> values) {
-  return {{"set", Json::array_t(values)}};
+Json any_of(Parts values) {
+  return {{"set", Json::array(values)}};
 }
 
 Json meta(const char* key) {
@@ -106,8 +104,8 @@ Json deny() {
   return go("denied");
 }
 
-Json fib(const char* result, std::initializer_list<Json> flags) {
-  return {{"fib", {{"result", result}, {"flags", Json::array_t(flags)}}}};
+Json fib(const char* result, Parts flags) {
+  return {{"fib", {{"result", result}, {"flags", Json::array(flags)}}}};
 }
 
 Json local_destination() {
@@ -179,8 +177,8 @@ Json rule(const char* chain, Json statements) {
   return add("rule", {{"chain", chain}, {"expr", std::move(statements)}});
 }
 
-Json rule(const char* chain, std::initializer_list<Json> statements) {
-  return rule(chain, Json(Json::array_t(statements)));
+Json rule(const char* chain, Parts statements) {
+  return rule(chain, Json::array(statements));
 }
 
 Json base_chain(const char* name, const char* type, const char* hook, int priority, const char* policy) {

@@ -1,22 +1,20 @@
 // nft/expressions.h: the parts that rules are made of, as libnftables' JSON.
-// A source that makes rules of them includes nlohmann/json.hpp as well.
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 
 #include <netinet/in.h>
-#include <nlohmann/json_fwd.hpp>
 
+#include "ostiary/base/json.h"
 #include "ostiary/inet/ip_address.h"
 #include "ostiary/nft/cause.h"
 #include "ostiary/nft/ruleset.h"
 
 namespace ostiary::nft {
 
-using Json = nlohmann::json;
 using inet::Family;
+using Parts = std::initializer_list<Json::Part>;
 
 // Protocols are written as numbers: names need /etc/protocols, which a small image lacks.
 std::string number(unsigned value);
@@ -25,7 +23,7 @@ Json match(Json left, const char* op, Json right);
 Json is(Json left, Json right);
 Json is_not(Json left, Json right);
 Json has(Json left, Json right);
-Json any_of(std::initializer_list<Json> values);
+Json any_of(Parts values);
 
 Json meta(const char* key);
 Json ct(const char* key);
@@ -54,7 +52,7 @@ Json go(const char* chain);
 Json jump(const char* chain);
 Json deny();
 
-Json fib(const char* result, std::initializer_list<Json> flags);
+Json fib(const char* result, Parts flags);
 Json local_destination();
 Json has_routing_header();
 Json has_ip_options();
@@ -75,7 +73,7 @@ Json to_port(uint16_t port);
 
 Json add(const char* kind, Json object);
 Json rule(const char* chain, Json statements);
-Json rule(const char* chain, std::initializer_list<Json> statements);
+Json rule(const char* chain, Parts statements);
 Json base_chain(const char* name, const char* type, const char* hook, int priority, const char* policy);
 
 Json key_of_packet(Family family);

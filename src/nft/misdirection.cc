@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "expressions.h"
 #include "output.h"
 
@@ -20,12 +18,12 @@ void add_silent_chain(Json& out, const Ruleset& ruleset, const char* name, Cause
 
 // Adds a rule that exempts multicast and broadcast. The program chooses the interface of such
 // packets, whatever the routes are, and every host on that link may receive them.
-void add_unicast_rule(Json& out, const char* chain, Json::array_t matches, const Json::array_t& statements) {
+void add_unicast_rule(Json& out, const char* chain, Json matches, Json statements) {
   for (const Json& many : {Json{{"prefix", {{"addr", "224.0.0.0"}, {"len", 4}}}}, Json("255.255.255.255")})
     matches.push_back(is_not(field("ip", "daddr"), many));
-  matches.insert(matches.end(), statements.begin(), statements.end());
+  matches.append(std::move(statements));
   out.push_back(add("chain", {{"name", chain}}));
-  out.push_back(rule(chain, Json(std::move(matches))));
+  out.push_back(rule(chain, std::move(matches)));
 }
 
 void accept_other_users(Json& out, const Ruleset& ruleset, const char* chain) {
@@ -52,7 +50,8 @@ void add_invert(Json& out) {
   const Json invert_mark{{"mangle", {{"key", meta("mark")}, {"value", inverted}}}};
   // Loopback addresses are exempt: they have one route. The questions that `output` accepts before
   // it inverts marks go to such an address.
-  add_unicast_rule(out, invert, {is_not(field("ip", "daddr"), loopback_network())}, {invert_mark});
+  add_unicast_rule(out, invert, Json::array({is_not(field("ip", "daddr"), loopback_network())}),
+                   Json::array({invert_mark}));
   // Over IPv6 a packet to many keeps its interface.
   out.push_back(rule(invert, {is_not(field("ip6", "daddr"), "::1"), invert_mark}));
 }
@@ -121,9 +120,10 @@ void add_wire(Json& out, const Ruleset& ruleset) {
   if (!ruleset.routes) return;
   constexpr const char* routed = "routed";
   const Json interface_and_destination{{"concat", {meta("oif"), field("ip", "daddr")}}};
-  add_unicast_rule(out, routed, {},
-                   {is_not(meta("oif"), "@" + std::string(uplinks_name)),
-                    is_not(interface_and_destination, "@" + std::string(routes_name)), go(stray)});
+  add_unicast_rule(
+      out, routed, Json::array(),
+      Json::array({is_not(meta("oif"), "@" + std::string(uplinks_name)),
+                   is_not(interface_and_destination, "@" + std::string(routes_name)), go(stray)}));
   add_for_confined(out, ruleset, "wire", routed);
 }
 

@@ -10,8 +10,6 @@
 //   on. Such a packet is denied like any other.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "ostiary/nft/ruleset.h"
 
 namespace ostiary::nft {
@@ -21,30 +19,30 @@ inline constexpr const char* stray = "stray";
 
 // User scope: a packet without an owner may come from a socket that the agent closed. If it is in a
 // flow of the agent or untracked, it goes to chain `to`.
-void add_for_closed_sockets(nlohmann::json& out, const Ruleset& ruleset, const char* chain, const char* to);
+void add_for_closed_sockets(Json& out, const Ruleset& ruleset, const char* chain, const char* to);
 
 // Adds the chains that the rules below go to. Call it first.
-void add_misdirection(nlohmann::json& out, const Ruleset& ruleset);
+void add_misdirection(Json& out, const Ruleset& ruleset);
 
 // For packets of this host. Call them before the rules that accept the agent's packets.
-void add_forged_source(nlohmann::json& out, const char* chain);
-void add_source_route(nlohmann::json& out, const char* chain);
+void add_forged_source(Json& out, const char* chain);
+void add_source_route(Json& out, const char* chain);
 
 // The kernel looks up a packet's route again if a chain of type `route` changed its mark. `output`
 // inverts the mark; `reroute`, which follows, inverts it back. Both do so through the chain
 // `invert`, for the same packets, and no other table sees the inverted mark. `output` accepts no
 // packet before `invert`, except those that `reroute` leaves alone.
 inline constexpr const char* invert = "invert";
-void add_invert(nlohmann::json& out);
-void add_reroute(nlohmann::json& out, const Ruleset& ruleset);
+void add_invert(Json& out);
+void add_reroute(Json& out, const Ruleset& ruleset);
 
 // For packets that arrive, also from a container inside: drops those whose source does not lead
 // back through the interface that they came by. The kernel would answer them to a forged address,
 // and a refusal, an error or an echo reply quotes the packet.
-void add_forged_arrival(nlohmann::json& out);
+void add_forged_arrival(Json& out);
 
 // After every NAT: a packet for this host or from a loopback address leaves through lo only, and
 // any other IPv4 packet only through an interface by which its destination is routed.
-void add_wire(nlohmann::json& out, const Ruleset& ruleset);
+void add_wire(Json& out, const Ruleset& ruleset);
 
 }  // namespace ostiary::nft

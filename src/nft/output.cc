@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "expressions.h"
 #include "misdirection.h"
 
@@ -33,16 +31,16 @@ void add_neighbour_discovery(Json& out) {
 // and dockerd is another user. It answers flows and begins none.
 void add_upstream_spoof_guard(Json& out, const Ruleset& ruleset) {
   for (const Family family : {Family::ipv4, Family::ipv6}) {
-    Json::array_t resolvers;
+    Json resolvers = Json::array();
     for (const inet::IpAddress& resolver : ruleset.closed_resolvers)
       if (resolver.family() == family) resolvers.push_back(resolver.text());
-    if (resolvers.empty()) continue;
+    if (resolvers.elements().empty()) continue;
     const Json from_resolver = is(field(ip(family), "saddr"), {{"set", resolvers}});
     out.push_back(rule("output", {from_resolver, has(ct("state"), "new"), deny()}));
-    Json::array_t answer{from_resolver, has(ct("status"), "dnat")};
+    Json answer = Json::array({from_resolver, has(ct("status"), "dnat")});
     if (ruleset.agent_user != 0) answer.push_back(is_not(meta("skuid"), ruleset.agent_user));
     answer.push_back(accept());
-    out.push_back(rule("output", Json(std::move(answer))));
+    out.push_back(rule("output", std::move(answer)));
   }
   out.push_back(rule("output", {flow_is_marked(ruleset.gate_mark), tcp_or_udp(), deny()}));
 }

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include <netinet/in.h>
-#include <nlohmann/json.hpp>
 
 #include "expressions.h"
 #include "misdirection.h"
@@ -125,11 +124,10 @@ void add_syn_data_guard(Json& out) {
   for (unsigned words = shortest_header; words <= longest_header; ++words)
     for (const Family family : {Family::ipv4, Family::ipv6}) {
       const unsigned octets = words * octets_in_word + (family == Family::ipv4 ? header4 : 0);
-      Json::array_t matches{match(field(ip(family), "length"), ">", octets)};
-      if (words < longest_header) matches.push_back(is(field("tcp", "doff"), words));
-      matches.push_back(counter());
-      matches.push_back(drop());
-      out.push_back(rule(chain, Json(std::move(matches))));
+      Json rest = Json::array({match(field(ip(family), "length"), ">", octets)});
+      if (words < longest_header) rest.push_back(is(field("tcp", "doff"), words));
+      rest.append(Json::array({counter(), drop()}));
+      out.push_back(rule(chain, std::move(rest)));
     }
   out.push_back(rule(confined, {is(meta("oifname"), "lo"), begins_connection(), jump(chain)}));
 }

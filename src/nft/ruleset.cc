@@ -3,7 +3,6 @@
 #include <utility>
 
 #include <netinet/in.h>
-#include <nlohmann/json.hpp>
 
 #include "expressions.h"
 #include "misdirection.h"
@@ -39,7 +38,7 @@ void add_addresses(Json& out, const std::vector<AddressRule>& addresses, Family 
   Json elements = Json::array();
   for (const AddressRule& address : addresses)
     if (address.network.family() == family) elements.push_back(element(address));
-  if (!elements.empty())
+  if (!elements.elements().empty())
     out.push_back(add("element", {{"name", net_name(family)}, {"elem", std::move(elements)}}));
 }
 
@@ -48,7 +47,7 @@ void add_routes(Json& out, const Ruleset& ruleset) {
   out.push_back(
       add("set", {{"name", routes_name}, {"type", {"iface_index", "ipv4_addr"}}, {"flags", {"interval"}}}));
   out.push_back(add("set", {{"name", uplinks_name}, {"type", "iface_index"}}));
-  for (Json& each : route_commands(ruleset)) out.push_back(std::move(each));
+  out.append(route_commands(ruleset));
 }
 
 // Counts, logs and refuses. A refused caller gets the error in microseconds. After a drop it would
@@ -97,14 +96,16 @@ void add_nat(Json& out, const Ruleset& ruleset) {
   if (ruleset.holds_everybody()) out.push_back(rule("nat", {is(meta("mark"), ruleset.gate_mark), accept()}));
   if (ruleset.tracking == Tracking::ipv4_only)
     out.push_back(rule("nat", {is_not(meta("nfproto"), "ipv4"), accept()}));
-  Json statements{tcp_or_udp(), to_port(dns_port), {{"redirect", {{"port", ruleset.gate_port}}}}};
-  if (ruleset.only_user) statements.insert(statements.begin(), is_user(*ruleset.only_user));
+  Json statements = Json::array();
+  if (ruleset.only_user) statements.push_back(is_user(*ruleset.only_user));
+  statements.append(
+      Json::array({tcp_or_udp(), to_port(dns_port), {{"redirect", {{"port", ruleset.gate_port}}}}}));
   out.push_back(rule("nat", std::move(statements)));
 }
 
 }  // namespace
 
-nlohmann::json commands(const Ruleset& ruleset) {
+Json commands(const Ruleset& ruleset) {
   Json out = Json::array();
   const auto addresses = without_overlaps(ruleset.addresses);
   // Admissions come first, as they do if they are kept and the rest is replaced: equal rules then
@@ -128,11 +129,11 @@ nlohmann::json commands(const Ruleset& ruleset) {
     add_forward(out, ruleset);
   }
   add_wire(out, ruleset);
-  for (Json& each : direct_dns_commands(ruleset)) out.push_back(std::move(each));
+  out.append(direct_dns_commands(ruleset));
   return out;
 }
 
-nlohmann::json direct_dns_commands(const Ruleset& ruleset) {
+Json direct_dns_commands(const Ruleset& ruleset) {
   Json out = Json::array();
   if (ruleset.direct_dns.empty()) return out;
   for (const char* port : {"dport", "sport"})
@@ -144,7 +145,7 @@ nlohmann::json direct_dns_commands(const Ruleset& ruleset) {
 }
 
 // Interfaces with a default route are in a set of their own, which is faster to search.
-nlohmann::json route_commands(const Ruleset& ruleset) {
+Json route_commands(const Ruleset& ruleset) {
   Json uplinks = Json::array();
   Json networks = Json::array();
   for (const inet::RoutedNetwork& each : *ruleset.routes) {
@@ -155,8 +156,9 @@ nlohmann::json route_commands(const Ruleset& ruleset) {
           {{"concat", {each.interface, prefix(each.network.network(), each.network.length())}}});
   }
   Json out = Json::array();
-  if (!uplinks.empty()) out.push_back(add("element", {{"name", uplinks_name}, {"elem", std::move(uplinks)}}));
-  if (!networks.empty())
+  if (!uplinks.elements().empty())
+    out.push_back(add("element", {{"name", uplinks_name}, {"elem", std::move(uplinks)}}));
+  if (!networks.elements().empty())
     out.push_back(add("element", {{"name", routes_name}, {"elem", std::move(networks)}}));
   return out;
 }

@@ -6,7 +6,6 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <nlohmann/json.hpp>
 
 #include "kernel_state.h"
 #include "libnftables.h"
@@ -17,14 +16,12 @@
 namespace ostiary::nft {
 namespace {
 
-using Json = nlohmann::json;
-
 Json our_table() {
   return {{"table", {{"family", "inet"}, {"name", table_name}}}};
 }
 
 Result<> commit(nft_ctx* context, Json commands) {
-  TRY(run_commands(context, Json{{"nftables", std::move(commands)}}.dump(), NFT_CTX_OUTPUT_JSON));
+  TRY(run_commands(context, Json{{"nftables", std::move(commands)}}.compact(), NFT_CTX_OUTPUT_JSON));
   return {};
 }
 
@@ -36,31 +33,38 @@ Json command(const char* verb, const Json& object) {
   return {{verb, object}};
 }
 
-bool is_admissions(const Json& set) {
-  const std::string& name = set.at("name").get_ref<const std::string&>();
-  return name == allow4_name || name == allow6_name;
+// The name of an object in a listing. Empty if it has none.
+std::string name_of(const Json& object) {
+  const Json* name = object.find("name");
+  return name != nullptr && name->text() != nullptr ? *name->text() : std::string();
+}
+
+bool is_admissions(const std::string& set) {
+  return set == allow4_name || set == allow6_name;
 }
 
 // Deletes the content of the table except the admissions, including additions by other processes.
 Result<Json> clear_around_admissions(nft_ctx* context) {
   const std::string listing = TRY(list_table(context, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE));
-  const Json parsed = Json::parse(listing, nullptr, false);
-  if (parsed.is_discarded() || !parsed.contains("nftables"))
+  const std::optional<Json> parsed = Json::parse(listing);
+  const Json* const objects = parsed ? parsed->find("nftables") : nullptr;
+  if (objects == nullptr)
     return fail(Exit::unavailable, "nftables: cannot parse the listing of the table inet ostiary");
   Json chains = Json::array();
   Json sets = Json::array();
-  for (const Json& object : parsed["nftables"]) {
+  for (const Json& object : objects->elements()) {
     for (const char* kind : {"chain", "set", "map"}) {
-      if (!object.contains(kind)) continue;
-      const Json& content = object[kind];
-      if (std::string_view(kind) == "set" && is_admissions(content)) continue;
-      const Json named{{kind, {{"family", "inet"}, {"table", table_name}, {"name", content.at("name")}}}};
+      const Json* const content = object.find(kind);
+      if (content == nullptr) continue;
+      const std::string name = name_of(*content);
+      if (std::string_view(kind) == "set" && is_admissions(name)) continue;
+      const Json named{{kind, {{"family", "inet"}, {"table", table_name}, {"name", name}}}};
       (std::string_view(kind) == "chain" ? chains : sets).push_back(command("delete", named));
     }
   }
   Json out = Json::array({command("flush", our_table())});
-  for (Json& each : chains) out.push_back(std::move(each));
-  for (Json& each : sets) out.push_back(std::move(each));
+  out.append(std::move(chains));
+  out.append(std::move(sets));
   return out;
 }
 
@@ -88,8 +92,8 @@ Json Table::notes(const Ruleset& ruleset) const {
 }
 
 Result<> Table::commit_rules(Json first, const Ruleset& ruleset) {
-  for (Json& each : commands(ruleset)) first.push_back(std::move(each));
-  for (Json& each : notes(ruleset)) first.push_back(std::move(each));
+  first.append(commands(ruleset));
+  first.append(notes(ruleset));
   return commit(context_.get(), std::move(first));
 }
 
@@ -134,7 +138,7 @@ Result<> Table::renew_routes(const Ruleset& ruleset) {
   Json out = Json::array();
   for (const char* name : {routes_name, uplinks_name})
     out.push_back(command("flush", {{"set", {{"family", "inet"}, {"table", table_name}, {"name", name}}}}));
-  for (Json& each : route_commands(ruleset)) out.push_back(std::move(each));
+  out.append(route_commands(ruleset));
   return commit(context_.get(), std::move(out));
 }
 

@@ -1,15 +1,17 @@
 #include "ostiary/plan/print.h"
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+#include <vector>
 
 #include "ostiary/base/escape.h"
+#include "ostiary/base/json.h"
+#include "ostiary/base/text.h"
 #include "ostiary/confine/confine.h"
 
 namespace ostiary::plan {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::string_view hidden = "(secret)";
 
@@ -107,31 +109,44 @@ Json auth_hook_json(const Plan& plan) {
 // As `nft -j -f` takes it, one command a line: there are about a hundred.
 std::string ruleset_json(const nft::Ruleset& ruleset) {
   const Json table{{"add", {{"table", {{"family", "inet"}, {"name", nft::table_name}}}}}};
-  std::string text = "{\n    \"nftables\": [\n      " + table.dump();
-  for (const auto& command : nft::commands(ruleset)) text += ",\n      " + command.dump();
+  std::string text = "{\n    \"nftables\": [\n      " + table.compact();
+  const Json commands = nft::commands(ruleset);
+  for (const Json& command : commands.elements()) text += ",\n      " + command.compact();
   return text + "\n    ]\n  }";
 }
 
 // ---- text
 
-using Out = fmt::memory_buffer;
+using Parts = std::initializer_list<std::string_view>;
 
-// Whatever the arguments hold, it stays one line.
-template <typename... Arguments>
-void line(Out& out, fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-  out.append(escape_controls(fmt::format(format, std::forward<Arguments>(arguments)...)));
-  out.push_back('\n');
+// Whatever the parts hold, they stay one line.
+void line(std::string& out, Parts parts) {
+  std::string text;
+  append(text, parts);
+  append(out, {escape_controls(text), "\n"});
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  return fmt::format("{}", fmt::join(words, " "));
+std::string padded(std::string_view text, size_t width) {
+  std::string out(text);
+  out.resize(std::max(width, out.size()), ' ');
+  return out;
 }
 
-void print_settings(Out& out, const Plan& plan) {
+std::string number(auto value) {
+  return std::to_string(value);
+}
+
+std::string numbers(const auto& values) {
+  std::vector<std::string> words;
+  for (const auto value : values) words.push_back(number(value));
+  return join(words, ",");
+}
+
+void print_settings(std::string& out, const Plan& plan) {
   if (plan.settings.empty()) return;
-  line(out, "settings");
+  line(out, {"settings"});
   for (const auto& [key, given] : plan.settings)
-    line(out, "  {:<12} {}   ({})", key, given.text, given.origin);
+    line(out, {"  ", padded(key, 12), " ", given.text, "   (", given.origin, ")"});
 }
 
 // What a rule opens beyond addresses on the public internet, and what else it asks for.
@@ -143,53 +158,58 @@ std::string extras(const policy::Rule& rule) {
   return text;
 }
 
-void print_phase_1(Out& out, const Plan& plan) {
-  line(out, "phase 1: before the network is usable");
-  line(out, "  gate         {}",
-       plan.gate ? "on: everything is denied but what follows (its rules: --json)" : "OFF");
-  for (const PlannedUpstream& each : servers_of(plan))
-    line(out, "  asks         {}   ({})", text(each.server), each.source);
-  if (plan.gate)
-    line(out, "  holds        an address for {} s or its TTL, whichever is longer",
-         plan.enclosure.hold.count());
-  if (const auto user = plan.enclosure.scope.only_user(plan.agent.identity.uid))
-    line(out, "  scope        user {} alone: nobody else is touched", *user);
-  for (const policy::Rule& rule : rules_of(plan))
-    line(out, "  opens        {}{}   ({})", text(rule), extras(rule), escape_controls(rule.reason));
-  for (const policy::Rule& rule : plan.enclosure.inbound)
-    line(out, "  accepts      flows from {} to port {}/{}   ({})", text(rule.subject), rule.ports.text(),
-         text(rule.protocol), escape_controls(rule.reason));
-  const telemetry::Telemetry& telemetry = plan.telemetry;
+void print_telemetry(std::string& out, const telemetry::Telemetry& telemetry) {
   std::string why = telemetry.reason.empty() ? "" : " by " + telemetry.reason;
   if (telemetry.state == telemetry::State::on) why = ": " + std::string(config::text(telemetry.source));
-  line(out, "  telemetry    {}{}", text(telemetry.state), why);
+  line(out, {"  telemetry    ", text(telemetry.state), why});
   for (const telemetry::Route& route : telemetry.routes)
-    line(out, "    {:<10} {} over {}", text(route.signal), text(route.endpoint), text(route.protocol));
-  for (const std::string& name : telemetry.missing) line(out, "    missing    {}", name);
+    line(out,
+         {"    ", padded(text(route.signal), 10), " ", text(route.endpoint), " over ", text(route.protocol)});
+  for (const std::string& name : telemetry.missing) line(out, {"    missing    ", name});
+}
+
+void print_phase_1(std::string& out, const Plan& plan) {
+  line(out, {"phase 1: before the network is usable"});
+  line(out, {"  gate         ",
+             plan.gate ? "on: everything is denied but what follows (its rules: --json)" : "OFF"});
+  for (const PlannedUpstream& each : servers_of(plan))
+    line(out, {"  asks         ", text(each.server), "   (", each.source, ")"});
+  if (plan.gate)
+    line(out, {"  holds        an address for ", number(plan.enclosure.hold.count()),
+               " s or its TTL, whichever is longer"});
+  if (const auto user = plan.enclosure.scope.only_user(plan.agent.identity.uid))
+    line(out, {"  scope        user ", number(*user), " alone: nobody else is touched"});
+  for (const policy::Rule& rule : rules_of(plan))
+    line(out, {"  opens        ", text(rule), extras(rule), "   (", escape_controls(rule.reason), ")"});
+  for (const policy::Rule& rule : plan.enclosure.inbound)
+    line(out, {"  accepts      flows from ", text(rule.subject), " to port ", rule.ports.text(), "/",
+               text(rule.protocol), "   (", escape_controls(rule.reason), ")"});
+  print_telemetry(out, plan.telemetry);
   if (!plan.agent.auth_hook) return;
-  line(out, "auth hook");
-  line(out, "  {}, at most {} s", plan.agent.auth_hook->program, plan.agent.auth_hook->time_limit.count());
+  line(out, {"auth hook"});
+  line(out, {"  ", plan.agent.auth_hook->program, ", at most ",
+             number(plan.agent.auth_hook->time_limit.count()), " s"});
 }
 
-void print_phase_2(Out& out, const Plan& plan) {
-  line(out, "phase 2: before the agent starts");
-  for (const std::string& path : files_of(plan)) line(out, "  writes       {}", path);
-  for (const std::string& name : plan.agent.environment.removed) line(out, "  removes      {}", name);
+void print_phase_2(std::string& out, const Plan& plan) {
+  line(out, {"phase 2: before the agent starts"});
+  for (const std::string& path : files_of(plan)) line(out, {"  writes       ", path});
+  for (const std::string& name : plan.agent.environment.removed) line(out, {"  removes      ", name});
   for (const telemetry::Variable& variable : plan.telemetry.variables)
-    line(out, "  sets         {}={}   ({})", variable.name, shown(variable), variable.source);
+    line(out, {"  sets         ", variable.name, "=", shown(variable), "   (", variable.source, ")"});
   for (const telemetry::Attribute& attribute : plan.telemetry.attributes)
-    line(out, "  attribute    {}={}   ({})", attribute.key, attribute.value, attribute.source);
+    line(out, {"  attribute    ", attribute.key, "=", attribute.value, "   (", attribute.source, ")"});
 }
 
-void print_agent(Out& out, const Plan& plan) {
-  line(out, "agent");
-  line(out, "  command      {}", joined(plan.agent.command));
-  line(out, "  user         {} (uid {}, gid {}, groups {})", plan.agent.identity.name,
-       plan.agent.identity.uid, plan.agent.identity.gid, fmt::join(plan.agent.identity.groups, ","));
-  line(out, "  starts in    {}", plan.agent.workdir);
-  line(out, "  capabilities {}",
-       plan.agent.identity.uid == 0 ? joined(confine::kept_capabilities()) : "none");
-  line(out, "  ends         KILL {} s after TERM or INT", plan.agent.grace.count());
+void print_agent(std::string& out, const Plan& plan) {
+  const confine::Identity& identity = plan.agent.identity;
+  line(out, {"agent"});
+  line(out, {"  command      ", join(plan.agent.command, " ")});
+  line(out, {"  user         ", identity.name, " (uid ", number(identity.uid), ", gid ", number(identity.gid),
+             ", groups ", numbers(identity.groups), ")"});
+  line(out, {"  starts in    ", plan.agent.workdir});
+  line(out, {"  capabilities ", identity.uid == 0 ? join(confine::kept_capabilities(), " ") : "none"});
+  line(out, {"  ends         KILL ", number(plan.agent.grace.count()), " s after TERM or INT"});
 }
 
 }  // namespace
@@ -214,19 +234,19 @@ std::string plan_as_json(const Plan& plan, const Result<std::optional<nft::Rules
                   {"grace_seconds", plan.agent.grace.count()},
                   {"warnings", plan.warnings},
                   {"ruleset_error", ruleset ? "" : ruleset.error().message}};
-  std::string text = json.dump(2, ' ', false, Json::error_handler_t::replace);
+  std::string text = json.indented();
   text.resize(text.size() - std::string_view("\n}").size());
   return text + ",\n  \"ruleset\": " + (ruleset && *ruleset ? ruleset_json(**ruleset) : "null") + "\n}\n";
 }
 
 std::string plan_as_text(const Plan& plan) {
-  Out out;
+  std::string out;
   print_settings(out, plan);
   print_phase_1(out, plan);
   print_phase_2(out, plan);
   print_agent(out, plan);
-  for (const std::string& warning : plan.warnings) line(out, "warning: {}", warning);
-  return fmt::to_string(out);
+  for (const std::string& warning : plan.warnings) line(out, {"warning: ", warning});
+  return out;
 }
 
 }  // namespace ostiary::plan

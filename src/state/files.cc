@@ -5,10 +5,10 @@
 #include <utility>
 
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <sys/file.h>
 
 #include "ostiary/base/guarded_directory.h"
+#include "ostiary/base/json.h"
 #include "ostiary/base/replace_file.h"
 #include "ostiary/telemetry/env_file.h"
 
@@ -56,14 +56,12 @@ Result<> remove_session() {
 }
 
 Result<> write_status(const Status& status) {
-  const nlohmann::ordered_json json{
-      {"gate", status.gate},           {"telemetry", status.telemetry},
-      {"user", status.user},           {"rules", status.rules},
-      {"inbound", status.inbound},     {"unresolved", status.unresolved},
-      {"self_test", status.self_test}, {"allowed_sockets", status.allowed_sockets},
-      {"scope", status.scope},         {"tracking", status.tracking}};
-  constexpr auto replace = nlohmann::ordered_json::error_handler_t::replace;
-  return replace_file(state_directory, status_name, json.dump(2, ' ', false, replace) + "\n", for_root_alone);
+  const Json json{{"gate", status.gate},           {"telemetry", status.telemetry},
+                  {"user", status.user},           {"rules", status.rules},
+                  {"inbound", status.inbound},     {"unresolved", status.unresolved},
+                  {"self_test", status.self_test}, {"allowed_sockets", status.allowed_sockets},
+                  {"scope", status.scope},         {"tracking", status.tracking}};
+  return replace_file(state_directory, status_name, json.indented() + "\n", for_root_alone);
 }
 
 Result<InstanceLock> InstanceLock::claim() {

@@ -9,8 +9,10 @@
 #include "mutants.h"
 #include "nft/rules/every_rule.h"
 #include "ostiary/nft/ruleset.h"
+#include "parsed.h"
 
 namespace rules = ostiary::test::rules;
+using ostiary::testing::parsed;
 
 int main(int argc, char** argv) {
   if (argc != 2) {
@@ -19,7 +21,7 @@ int main(int argc, char** argv) {
   }
   const ostiary::nft::Ruleset ruleset =
       std::strcmp(argv[1], "user") == 0 ? rules::user_rules() : rules::container_rules();
-  for (const auto& mutant : ostiary::hunt::mutants(ostiary::nft::commands(ruleset)))
+  for (const auto& mutant : ostiary::hunt::mutants(parsed(ostiary::nft::commands(ruleset))))
     std::printf("%s\n", nlohmann::json{{"key", mutant.key}, {"what", mutant.what}}.dump().c_str());
   return EXIT_SUCCESS;
 }

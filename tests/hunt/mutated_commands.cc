@@ -2,21 +2,20 @@
 // it.
 #include <string>
 
-#include <nlohmann/json.hpp>
-
 #include "mutant_key.h"
 #include "mutants.h"
 #include "ostiary/nft/ruleset.h"
 
-nlohmann::json real_commands(const ostiary::nft::Ruleset& ruleset) asm(
-    "__real__ZN7ostiary3nft8commandsB5cxx11ERKNS0_7RulesetE");
-nlohmann::json mutated_commands(const ostiary::nft::Ruleset& ruleset) asm(
-    "__wrap__ZN7ostiary3nft8commandsB5cxx11ERKNS0_7RulesetE");
+ostiary::Json real_commands(const ostiary::nft::Ruleset& ruleset) asm(
+    "__real__ZN7ostiary3nft8commandsERKNS0_7RulesetE");
+ostiary::Json mutated_commands(const ostiary::nft::Ruleset& ruleset) asm(
+    "__wrap__ZN7ostiary3nft8commandsERKNS0_7RulesetE");
 
-nlohmann::json mutated_commands(const ostiary::nft::Ruleset& ruleset) {
+ostiary::Json mutated_commands(const ostiary::nft::Ruleset& ruleset) {
   static const std::string key = ostiary::hunt::key_of_this_program();
-  const nlohmann::json commands = real_commands(ruleset);
+  ostiary::Json real = real_commands(ruleset);
+  const auto commands = nlohmann::json::parse(real.compact());
   for (const auto& mutant : ostiary::hunt::mutants(commands))
-    if (mutant.key == key) return ostiary::hunt::apply(commands, mutant);
-  return commands;
+    if (mutant.key == key) return ostiary::Json::parse(ostiary::hunt::apply(commands, mutant).dump()).value();
+  return real;
 }

@@ -10,8 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
+#include "ostiary/base/json.h"
 #include "ostiary/inet/ip_address.h"
 #include "ostiary/inet/routed_network.h"
 
@@ -106,10 +105,10 @@ std::vector<AddressRule> without_overlaps(std::vector<AddressRule> rules);
 
 // An array of "add" commands that create the table's content. Requires that the table exists and is
 // empty, except for admissions that are kept.
-nlohmann::json commands(const Ruleset& ruleset);
+Json commands(const Ruleset& ruleset);
 // The part of commands() that `direct_dns` causes. It only adds rules.
-nlohmann::json direct_dns_commands(const Ruleset& ruleset);
+Json direct_dns_commands(const Ruleset& ruleset);
 // The part of commands() that fills the sets of `routes`, which must not be nullopt.
-nlohmann::json route_commands(const Ruleset& ruleset);
+Json route_commands(const Ruleset& ruleset);
 
 }  // namespace ostiary::nft

@@ -10,8 +10,7 @@
 #include <memory>
 #include <string>
 
-#include <nlohmann/json_fwd.hpp>
-
+#include "ostiary/base/json.h"
 #include "ostiary/base/result.h"
 #include "ostiary/nft/ruleset.h"
 
@@ -62,8 +61,8 @@ class Table {
   enum class Sessions : uint8_t { none, joined };
 
   Table(Context context, uint32_t port) : context_(std::move(context)), port_(port) {}
-  nlohmann::json notes(const Ruleset& ruleset) const;
-  Result<> commit_rules(nlohmann::json first, const Ruleset& ruleset);
+  Json notes(const Ruleset& ruleset) const;
+  Result<> commit_rules(Json first, const Ruleset& ruleset);
 
   Context context_;
   uint32_t port_;

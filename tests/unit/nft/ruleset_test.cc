@@ -3,10 +3,12 @@
 #include <string>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
+
+#include "parsed.h"
 
 using namespace ostiary::nft;
 using ostiary::inet::IpAddress;
+using ostiary::testing::parsed;
 
 namespace {
 
@@ -50,11 +52,11 @@ TEST_SUITE("nft/ruleset") {
     one.addresses = {rule("10.1.2.0", 24, 5432, 5432), rule("10.0.0.0", 8, 443, 443), rule("::", 0, 1, 2)};
     Ruleset other = one;
     std::ranges::reverse(other.addresses);
-    CHECK(commands(one) == commands(other));
+    CHECK(parsed(commands(one)) == parsed(commands(other)));
   }
 
   TEST_CASE("every chain for outgoing packets denies packets that no rule accepts") {
-    const auto out = commands({.gate_mark = 1, .gate_port = 5353, .log_group = 1});
+    const auto out = parsed(commands({.gate_mark = 1, .gate_port = 5353, .log_group = 1}));
     int dropping = 0;
     for (const auto& command : out) {
       const auto& object = command.at("add");
@@ -65,7 +67,7 @@ TEST_SUITE("nft/ruleset") {
   }
 
   TEST_CASE("in user scope no chain has the policy drop, and none filters forwarded packets") {
-    const auto out = commands({.gate_mark = 1, .gate_port = 5353, .log_group = 1, .only_user = 1000});
+    const auto out = parsed(commands({.gate_mark = 1, .gate_port = 5353, .log_group = 1, .only_user = 1000}));
     for (const auto& command : out) {
       const auto& object = command.at("add");
       if (!object.contains("chain")) continue;

@@ -6,12 +6,14 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "parsed.h"
 #include "plan/made_up.h"
 
 using namespace ostiary;
 using namespace ostiary::plan;
 using ostiary::gate::Reachability;
 using ostiary::net::Reach;
+using ostiary::testing::parsed;
 
 namespace {
 
@@ -95,12 +97,12 @@ TEST_SUITE("plan/gate_plan") {
     REQUIRE(unread);
     REQUIRE(read);
     const auto without_elements = [](const nft::Ruleset& ruleset) {
-      auto commands = nft::commands(ruleset);
+      auto commands = parsed(nft::commands(ruleset));
       std::erase_if(commands.get_ref<nlohmann::json::array_t&>(),
                     [](const auto& each) { return each.at("add").contains("element"); });
       return commands;
     };
-    CHECK(nft::commands(unread->ruleset) != nft::commands(read->ruleset));
+    CHECK(parsed(nft::commands(unread->ruleset)) != parsed(nft::commands(read->ruleset)));
     CHECK(without_elements(unread->ruleset) == without_elements(read->ruleset));
   }
 }

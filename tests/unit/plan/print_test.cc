@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "parsed.h"
 #include "plan/made_up.h"
 
 using namespace ostiary::plan;
@@ -14,6 +15,7 @@ using ostiary::telemetry::grafana_trio;
 using ostiary::telemetry::Secrecy;
 using ostiary::telemetry::trio_and;
 using Json = nlohmann::json;
+using ostiary::testing::parsed;
 
 namespace {
 
@@ -130,7 +132,7 @@ TEST_SUITE("plan/print") {
     const ostiary::nft::Ruleset ruleset{.gate_mark = 1, .gate_port = 5353, .log_group = 1};
     const Json json = json_of(good_plan({}), ruleset);
     Json loaded = Json::array({{{"add", {{"table", {{"family", "inet"}, {"name", "ostiary"}}}}}}});
-    for (const Json& command : ostiary::nft::commands(ruleset)) loaded.push_back(command);
+    for (const Json& command : parsed(ostiary::nft::commands(ruleset))) loaded.push_back(command);
     CHECK(json["ruleset"] == Json{{"nftables", loaded}});
     CHECK(json["ruleset_error"] == "");
   }
