@@ -59,13 +59,19 @@ Result<Destroyed> destroy(netlink::Socket& socket, const inet_diag_msg& connecti
   return error == 0 ? Destroyed::yes : Destroyed::no;
 }
 
+inet::Connection named(const inet_diag_msg& connection) {
+  return {.local = address_of(connection.idiag_family, connection.id.idiag_src),
+          .remote = address_of(connection.idiag_family, connection.id.idiag_dst),
+          .local_port = __builtin_bswap16(connection.id.idiag_sport),
+          .remote_port = __builtin_bswap16(connection.id.idiag_dport)};
+}
+
 // The kernel looks a connection up by its addresses and ports, and two connections can have the same
 // ones if only one of them is bound to a device. A finished connection can so hide one that sends.
 Result<> destroy_what_hides(netlink::Socket& socket, const inet_diag_msg& hidden,
                             std::span<const inet_diag_msg> connections) {
   for (const inet_diag_msg& each : connections)
-    if (is_in(finished, each) && each.idiag_inode == 0 && each.id.idiag_sport == hidden.id.idiag_sport &&
-        each.id.idiag_dport == hidden.id.idiag_dport)
+    if (is_in(finished, each) && each.idiag_inode == 0 && named(each) == named(hidden))
       TRY(destroy(socket, each));
   return {};
 }
@@ -127,13 +133,6 @@ Result<Senders> end_connections_in_time(netlink::Socket& socket, const Decision&
     if (listed == Senders::none || steady_clock::now() >= deadline) return listed;
     ::usleep(static_cast<useconds_t>(std::chrono::microseconds(limits::retry_interval).count()));
   }
-}
-
-inet::Connection named(const inet_diag_msg& connection) {
-  return {.local = address_of(connection.idiag_family, connection.id.idiag_src),
-          .remote = address_of(connection.idiag_family, connection.id.idiag_dst),
-          .local_port = __builtin_bswap16(connection.id.idiag_sport),
-          .remote_port = __builtin_bswap16(connection.id.idiag_dport)};
 }
 
 }  // namespace

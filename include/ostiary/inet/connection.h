@@ -12,6 +12,8 @@ struct Connection {
   IpAddress remote;
   uint16_t local_port = 0;
   uint16_t remote_port = 0;
+
+  bool operator==(const Connection&) const = default;
 };
 
 }  // namespace ostiary::inet
