@@ -28,16 +28,31 @@ Result<> RulesGuard::load() {
   return table_.apply(ruleset_, nft::Existing::replace);
 }
 
+Result<nft::Zones> load_with_zones_if_supported(const std::function<Result<>(nft::Zones)>& load) {
+  const Result<> with = load(nft::Zones::supported);
+  if (!with && !nft::is_unsupported(with.error())) return std::unexpected(with.error());
+  if (with) return nft::Zones::supported;
+  TRY(load(nft::Zones::unsupported));
+  return nft::Zones::unsupported;
+}
+
 // Flows that began under the rules of an earlier boot, or without rules, are not trusted.
 Result<> RulesGuard::load_first() {
-  if (Result<> loaded = load(); !loaded) {
-    if (!ruleset_.holds_everybody()) return loaded;
-    ruleset_.zones = nft::Zones::unsupported;
-    if (!load()) return loaded;
+  if (!ruleset_.holds_everybody()) {
+    Result<> loaded = load();
+    if (!loaded && nft::is_unsupported(loaded.error()))
+      loaded.error().message += ". --scope user also needs a kernel with CONFIG_NF_CONNTRACK_ZONES";
+    TRY(std::move(loaded));
+    return nft::settle_flows(ruleset_);
+  }
+  const nft::Zones zones = TRY(load_with_zones_if_supported([this](nft::Zones tried) {
+    ruleset_.zones = tried;
+    return load();
+  }));
+  if (zones == nft::Zones::unsupported)
     log::warn(
         "phase 1: the kernel has no zones of connections: where the agent floods the upstream's address with "
         "questions, names may not resolve for half a minute");
-  }
   return nft::settle_flows(ruleset_);
 }
 

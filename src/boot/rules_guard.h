@@ -22,6 +22,10 @@ namespace ostiary::boot {
 // Within keeper::RecentEvents::window.
 inline constexpr size_t max_repairs = 16;
 
+// Loads with zones or, if the kernel does not support a part of that, without. Any other failure is
+// returned.
+Result<nft::Zones> load_with_zones_if_supported(const std::function<Result<>(nft::Zones)>& load);
+
 class RulesGuard {
  public:
   using Time = std::chrono::steady_clock::time_point;

@@ -2,8 +2,12 @@
 
 #include <string_view>
 
+#include "ostiary/nft/table.h"
+
 namespace ostiary::nft {
 namespace {
+
+constexpr std::string_view unsupported = "not supported";  // EOPNOTSUPP, in the words of strerror()
 
 // The reason in one line: the text after the first "Error: ".
 std::string first_reason(std::string_view text) {
@@ -17,7 +21,7 @@ Error explain(const char* complaint) {
   std::string reason = first_reason(complaint == nullptr ? "" : complaint);
   if (reason.contains("Operation not permitted"))
     return {Exit::not_permitted, "nftables: " + reason + "; run the container with --cap-add=NET_ADMIN"};
-  if (reason.contains("No such file") || reason.contains("not supported"))
+  if (reason.contains("No such file") || reason.contains(unsupported))
     reason +=
         "; the kernel lacks a part of nf_tables: load nf_tables, nft_ct, nft_fib_inet, nft_log, nft_redir "
         "and nft_reject_inet on the host";
@@ -29,6 +33,10 @@ Error explain(const char* complaint) {
 }
 
 }  // namespace
+
+bool is_unsupported(const Error& error) {
+  return error.message.contains(unsupported);
+}
 
 Result<NftContext> make_context() {
   NftContext context(nft_ctx_new(NFT_CTX_DEFAULT));

@@ -70,6 +70,9 @@ class Table {
   Sessions sessions_ = Sessions::none;
 };
 
+// Whether a change failed because the kernel does not support a part of it.
+bool is_unsupported(const Error& error);
+
 // Deletes the table. It is not an error if there is none.
 Result<> remove();
 

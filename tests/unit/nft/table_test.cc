@@ -426,6 +426,19 @@ TEST_SUITE("nft/table") {
     CHECK(something_arrives(gate, 1000));
   }
 
+  TEST_CASE("what the kernel does not support is told from every other failure") {
+    if (!can_make_hosts()) return;
+    const Host host;
+    const On here(host);
+    const auto unsupported =
+        run_commands("add table inet t\nadd chain inet t c { type nat hook forward priority 0; }", 0);
+    REQUIRE_FALSE(unsupported);
+    CHECK_MESSAGE(is_unsupported(unsupported.error()), unsupported.error().message);
+    const auto twice = run_commands("create table inet t\ncreate table inet t", 0);
+    REQUIRE_FALSE(twice);
+    CHECK_MESSAGE(!is_unsupported(twice.error()), twice.error().message);
+  }
+
   TEST_CASE("without permission the error says what to do") {
     if (!can_make_hosts_as_real_root()) return;
     const Host host;
