@@ -59,27 +59,38 @@ class Search {
       if (take(process, inode) == Next::stop) return Next::stop;
     return seen_ == limits::descriptors ? Next::stop : Next::go_on;
   }
-  Seen seen() const { return refused_ || seen_ == limits::descriptors ? Seen::partly : Seen::wholly; }
+  // The descriptors of a process that ends meanwhile are missing, and are not a failure.
+  void note_failure(int error) {
+    if (error != 0 && error != ENOENT && error != ESRCH) failed_ = true;
+  }
+  Seen seen() const { return failed_ || seen_ == limits::descriptors ? Seen::partly : Seen::wholly; }
 
  private:
   std::vector<uint64_t> sockets_of(const Process& process) {
     std::vector<uint64_t> inodes;
     const AllowedToRead allowed(process.directory());
     const Directory open(::opendir((process.directory() + "/fd").c_str()));
-    if (open == nullptr && errno == EACCES) refused_ = true;
-    if (open == nullptr) return inodes;
-    for (const dirent* entry; seen_ < limits::descriptors && (entry = ::readdir(open.get())) != nullptr;) {
+    if (open == nullptr) {
+      note_failure(errno);
+      return inodes;
+    }
+    while (seen_ < limits::descriptors) {
+      const dirent* const entry = next_entry(open);
+      if (entry == nullptr) {
+        note_failure(errno);
+        break;
+      }
       if (!is_digit(entry->d_name[0])) continue;
       ++seen_;
       const auto target = target_of(::dirfd(open.get()), entry->d_name);
-      if (!target && errno == EACCES) refused_ = true;
+      if (!target) note_failure(errno);
       if (const auto inode = socket_inode(target.value_or(""))) inodes.push_back(*inode);
     }
     return inodes;
   }
 
   size_t seen_ = 0;
-  bool refused_ = false;
+  bool failed_ = false;
 };
 
 }  // namespace
@@ -90,15 +101,19 @@ std::string Process::link(const std::string& name) const {
 }
 
 Seen for_each_open_socket(const std::function<Next(const Process&, uint64_t inode)>& take) {
+  // Without /proc, its mount point may still be an empty directory.
+  if (::access("/proc/self/fd", F_OK) != 0) return Seen::partly;
   Search search;
   if (search.through(Process("/proc/self"), take) == Next::stop) return search.seen();
   const Directory processes(::opendir("/proc"));
   if (processes == nullptr) return Seen::partly;
   const std::string own = std::to_string(::getpid());
-  while (const dirent* entry = ::readdir(processes.get())) {
+  while (const dirent* entry = next_entry(processes)) {
     if (!is_digit(entry->d_name[0]) || entry->d_name == own) continue;
-    if (search.through(Process("/proc/" + std::string(entry->d_name)), take) == Next::stop) break;
+    if (search.through(Process("/proc/" + std::string(entry->d_name)), take) == Next::stop)
+      return search.seen();
   }
+  search.note_failure(errno);
   return search.seen();
 }
 

@@ -5,9 +5,14 @@
 
 #include <doctest/doctest.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "few_files.h"
 #include "net/hosts.h"
 #include "ostiary/base/unique_fd.h"
 #include "outcome.h"
@@ -42,6 +47,31 @@ TEST_SUITE("net/foreign_listeners") {
     });
     CHECK(link == "socket:[" + std::to_string(is.st_ino) + "]");
     CHECK(missing.empty());
+  }
+
+  TEST_CASE("a process whose descriptors cannot be listed was not seen") {
+    const auto none = [](const Process&, uint64_t) { return Next::go_on; };
+    for (const unsigned files : {0U, 1U}) {  // 1: /proc can be listed, and no process below it
+      const testing::FewFiles few(files);
+      CHECK(for_each_open_socket(none) == Seen::partly);
+    }
+  }
+
+  TEST_CASE("without /proc no process was seen") {
+    if (!test::can_make_hosts()) return;
+    const pid_t pid = ::fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+      const bool hidden = ::unshare(CLONE_NEWNS) == 0 &&
+                          ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                          ::mount("none", "/proc", "tmpfs", 0, nullptr) == 0;
+      if (!hidden) ::_exit(2);
+      ::_exit(for_each_open_socket([](const Process&, uint64_t) { return Next::go_on; }) == Seen::partly ? 0
+                                                                                                         : 1);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(pid, &status, 0) == pid);
+    CHECK(status == 0);
   }
 
   TEST_CASE("the warning names the places, at most 16, and is unsure if a process was not seen") {
