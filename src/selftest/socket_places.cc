@@ -93,22 +93,32 @@ bool is_abstract(const UnixSocket& socket) {
   return socket.name.starts_with('\0');
 }
 
-void remove_found(std::vector<UnixSocket>& sockets, const std::vector<std::string>& files) {
-  for (const std::string& path : files)
-    if (const auto file = socket_at(path))
-      std::erase_if(sockets, [&](const UnixSocket& socket) { return is_file_of(socket, *file, path); });
-}
-
-// A further link can be anywhere, in a directory that lets the agent in.
+// A further link can be anywhere, in a directory that lets the agent in. Links are followed.
 bool has_other_links(const std::string& path) {
   struct stat is{};
   return ::stat(path.c_str(), &is) != 0 || is.st_nlink > 1;
 }
 
+void add_not_found(SocketPlaces& places, SocketName name) {
+  if (std::ranges::find(places.not_found, name) == places.not_found.end())
+    places.not_found.push_back(std::move(name));
+}
+
 void add(SocketPlaces& places, const UnixSocket& socket, const std::string& path) {
   // Without links, because /proc/self/fd/N is another directory to the agent.
   places.names.emplace_back(with_real_directory(path));
-  if (has_other_links(path)) places.not_found.emplace_back(socket.name);
+  if (has_other_links(path)) add_not_found(places, SocketName(socket.name));
+}
+
+// Removes those whose files are among these. The caller tries the files, but not their other links.
+void remove_found(std::vector<UnixSocket>& sockets, const std::vector<std::string>& files,
+                  SocketPlaces& places) {
+  for (const std::string& path : files) {
+    const auto file = socket_at(path);
+    if (!file) continue;
+    std::erase_if(sockets, [&](const UnixSocket& socket) { return is_file_of(socket, *file, path); });
+    if (has_other_links(path)) add_not_found(places, SocketName(path));
+  }
 }
 
 // Removes those that a process holds and whose files are found.
@@ -136,9 +146,9 @@ SocketPlaces find_places(const std::vector<UnixSocket>& listed, const std::vecto
       elsewhere.push_back(socket);
     if (has_path || is_abstract(socket)) places.names.emplace_back(socket.name);
   }
-  if (!elsewhere.empty()) remove_found(elsewhere, files);
+  remove_found(elsewhere, files, places);
   if (!elsewhere.empty()) find_by_processes(elsewhere, places);
-  for (UnixSocket& socket : elsewhere) places.not_found.emplace_back(std::move(socket.name));
+  for (UnixSocket& socket : elsewhere) add_not_found(places, SocketName(std::move(socket.name)));
   return places;
 }
 

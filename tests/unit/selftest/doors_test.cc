@@ -17,6 +17,7 @@
 #include "outcome.h"
 #include "scratch.h"
 #include "selftest/socket_files.h"
+#include "selftest/socket_places.h"
 
 using namespace ostiary;
 using namespace ostiary::selftest;
@@ -138,6 +139,25 @@ TEST_SUITE("selftest/doors") {
     CHECK(is_found());
     std::filesystem::create_hard_link(path, scratch.path("another"));
     CHECK_FALSE(is_found());
+  }
+
+  TEST_CASE("nor does one whose file was found by the search, wherever it was bound") {
+    const testing::Scratch scratch;
+    const std::string path = scratch.path("after");
+    const UniqueFd service = bound_socket(scratch.path("before"), SOCK_STREAM);
+    std::filesystem::rename(scratch.path("before"), path);
+    struct stat is{};
+    REQUIRE(::stat(path.c_str(), &is) == 0);
+    const net::UnixSocket listed{.name = scratch.path("before"),
+                                 .file = net::SocketFile{is.st_dev, static_cast<uint32_t>(is.st_ino)}};
+    const auto not_found = [&path](const std::vector<net::UnixSocket>& sockets) {
+      return find_places(sockets, {path}).not_found;
+    };
+    CHECK(not_found({listed}).empty());
+    std::filesystem::create_directories(scratch.path("1/2/3/4"));
+    std::filesystem::create_hard_link(path, scratch.path("1/2/3/4/another"));
+    CHECK(not_found({listed}) == std::vector{SocketName(path)});
+    CHECK(not_found({}) == std::vector{SocketName(path)});  // of another network namespace
   }
 
   TEST_CASE("a socket that was not found is a warning, not an escape") {
