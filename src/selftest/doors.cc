@@ -4,6 +4,8 @@
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -107,12 +109,27 @@ Finding found_open(const std::vector<SocketName>& open) {
       list(open, "--allow-socket "));
 }
 
+// Both searches, without a place of the second that the first has as well.
+template <typename Part>
+std::vector<Part> both(const std::vector<Part>& first, const std::vector<Part>& second) {
+  std::vector<Part> all = first;
+  std::ranges::copy_if(second, std::back_inserter(all), [&first](const Part& part) {
+    return std::ranges::find(first, part.place, &Part::place) == first.end();
+  });
+  return all;
+}
+
+std::string describe(const Unread& unread) {
+  return unread.place + " (" + std::strerror(unread.error) + ")";
+}
+
 std::string summary(size_t tried, size_t waived, const Doors& doors) {
   std::string text = "none of " + std::to_string(tried) + " lets the agent in";
   if (waived > 0) text += ", except " + std::to_string(waived) + " that --allow-socket names";
   if (!doors.not_found.empty())
     text += "; " + list(doors.not_found, "") + " could not be found, so not tried";
   for (const CutShort& each : doors.cut_short) text += "; " + each.place + " holds more than was searched";
+  for (const Unread& each : doors.unread) text += "; not all of " + describe(each) + " was read";
   return text;
 }
 
@@ -138,6 +155,11 @@ std::vector<std::string> warnings_about(const Doors& doors) {
     warnings.push_back("the agent can write to " + places +
                        ", which holds more than the self-test searches, so it may miss a Unix socket "
                        "there. Remove files and directories that are not needed, and start again");
+  std::string unread;
+  for (const Unread& each : doors.unread) unread += (unread.empty() ? "" : ", ") + describe(each);
+  if (!unread.empty())
+    warnings.push_back("the self-test could not read all of " + unread +
+                       ", so it may miss a Unix socket there. Remove the cause, and start again");
   return warnings;
 }
 
@@ -159,17 +181,18 @@ Doors find_doors(const std::string& home) {
   if (!sockets) doors.failure = sockets.error().message;
   if (!mounted) doors.failure = mounted.error().message + ": mount /proc";
   doors.cut_short = std::move(files.cut_short);
+  doors.unread = std::move(files.unread);
   doors.has_closed_directories = files.has_closed_directories;
   return doors;
 }
 
-Finding try_doors(const Doors& by_keeper, const std::string& home, std::span<const SocketWaiver> waivers) {
-  if (by_keeper.failure) return escaped("it could not be tried: " + *by_keeper.failure);
-  const Doors by_agent = by_keeper.has_closed_directories ? find_doors(home) : Doors{};
+Finding try_doors(const Doors& by_keeper, const Doors& by_agent, std::span<const SocketWaiver> waivers) {
   std::set<SocketName> names;
-  for (const Doors* doors : {&by_keeper, &by_agent})
+  for (const Doors* doors : {&by_keeper, &by_agent}) {
+    if (doors->failure) return escaped("it could not be tried: " + *doors->failure);
     for (const SocketName& name : doors->names)
       names.insert(name.is_abstract() ? name : SocketName(with_real_directory(name.octets())));
+  }
   std::vector<SocketName> open;
   size_t waived = 0;
   for (const SocketName& name : names) {
@@ -180,8 +203,12 @@ Finding try_doors(const Doors& by_keeper, const std::string& home, std::span<con
       open.push_back(name);
   }
   if (!open.empty()) return found_open(open);
-  Finding finding = held(summary(names.size(), waived, by_keeper));
-  finding.warnings = warnings_about(by_keeper);
+  // The keeper finds the file of a listed socket wherever the agent would.
+  const Doors all{.not_found = by_keeper.not_found,
+                  .cut_short = both(by_keeper.cut_short, by_agent.cut_short),
+                  .unread = both(by_keeper.unread, by_agent.unread)};
+  Finding finding = held(summary(names.size(), waived, all));
+  finding.warnings = warnings_about(all);
   return finding;
 }
 

@@ -16,10 +16,11 @@
 namespace ostiary::selftest {
 
 struct Doors {
-  std::vector<SocketName> names;
-  std::vector<SocketName> not_found;  // listed sockets whose file is at no known path
-  std::vector<CutShort> cut_short;
-  std::optional<std::string> failure;  // why the kernel's list could not be read
+  std::vector<SocketName> names = {};
+  std::vector<SocketName> not_found = {};  // listed sockets whose file is at no known path
+  std::vector<CutShort> cut_short = {};
+  std::vector<Unread> unread = {};
+  std::optional<std::string> failure = {};  // why the kernel's list could not be read
   bool has_closed_directories = false;
 };
 
@@ -28,8 +29,9 @@ struct Doors {
 Doors find_doors(const std::string& home);
 
 // Runs as the agent. Connects to each socket, and closes the connection at once. Warns of what could
-// not be tried: sockets that were not found, and places that the agent may have filled. If the keeper could
-// not read every directory (without CAP_DAC_OVERRIDE), the agent searches as well.
-Finding try_doors(const Doors& by_keeper, const std::string& home, std::span<const SocketWaiver> waivers);
+// not be tried: sockets that were not found, places that the agent may have filled, and places that
+// could not be read. `by_agent` is what the agent found, if the keeper could not read every directory
+// (without CAP_DAC_OVERRIDE).
+Finding try_doors(const Doors& by_keeper, const Doors& by_agent, std::span<const SocketWaiver> waivers);
 
 }  // namespace ostiary::selftest

@@ -28,13 +28,19 @@ bool is_searched(const Mount& mount) {
          std::ranges::find(not_searched, mount.file_system) == not_searched.end();
 }
 
+// Notes that a part of the place was not read. What another process has removed is no failure.
+void note_failure(SocketFiles& found, const std::string& place, int error) {
+  if (error == EACCES)
+    found.has_closed_directories = true;
+  else if (error != 0 && error != ENOENT && error != ENOTDIR &&
+           (found.unread.empty() || found.unread.back().place != place))
+    found.unread.push_back({place, error});
+}
+
+// 0, with errno, if it cannot be looked up.
 mode_t kind_of(const std::string& path) {
   struct stat is{};
   return ::lstat(path.c_str(), &is) == 0 ? is.st_mode & S_IFMT : 0;
-}
-
-mode_t kind_of(const std::string& path, const dirent& entry) {
-  return entry.d_type == DT_UNKNOWN ? kind_of(path) : static_cast<mode_t>(DTTOIF(entry.d_type));
 }
 
 // Searches one place, the nearest directories first.
@@ -44,6 +50,7 @@ class Walk {
       : found_(found), mount_points_(mount_points) {}
 
   void through(const std::string& place, const limits::FileSearch& limit) {
+    place_ = place;
     limit_ = limit;
     waiting_.push_back({place, 0});
     while (!waiting_.empty()) {
@@ -67,9 +74,11 @@ class Walk {
   bool search_directory(const std::string& path, size_t depth) {
     if (searched_.size() == limit_.directories) return false;
     const Directory open(::opendir(path.c_str()));
-    if (open == nullptr && errno == EACCES) found_.has_closed_directories = true;
-    if (open == nullptr) return true;
-    while (const dirent* entry = ::readdir(open.get())) {
+    if (open == nullptr) {
+      note_failure(found_, place_, errno);
+      return true;
+    }
+    while (const dirent* entry = next_entry(open)) {
       const std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
       if (++names_ > limit_.names) return false;
@@ -77,6 +86,7 @@ class Walk {
       if (++entries_ > limit_.entries) return false;
       note(path + (path.ends_with('/') ? "" : "/") + std::string(name), *entry, depth);
     }
+    note_failure(found_, place_, errno);
     return true;
   }
 
@@ -86,7 +96,9 @@ class Walk {
   }
 
   void note(std::string path, const dirent& entry, size_t depth) {
-    const mode_t kind = kind_of(path, entry);
+    const bool is_known = entry.d_type != DT_UNKNOWN;
+    const mode_t kind = is_known ? static_cast<mode_t>(DTTOIF(entry.d_type)) : kind_of(path);
+    if (kind == 0) note_failure(found_, place_, errno);
     if (kind == S_IFSOCK) found_.paths.push_back(std::move(path));
     // A mount is a place of its own, or is not searched.
     else if (kind == S_IFDIR && depth < limit_.depth &&
@@ -96,6 +108,7 @@ class Walk {
 
   SocketFiles& found_;
   const std::vector<std::string>& mount_points_;
+  std::string place_;
   limits::FileSearch limit_ = limits::brief;
   std::deque<Waiting> waiting_;
   std::vector<std::string> searched_;
@@ -129,7 +142,9 @@ SocketFiles find_socket_files(const std::vector<std::string>& places, const std:
   for (const Mount& mount : mounts) {
     mount_points.push_back(mount.point);
     if (mount.point == "/" || !is_searched(mount)) continue;
-    if (const mode_t kind = kind_of(mount.point); kind == S_IFSOCK)
+    const mode_t kind = kind_of(mount.point);
+    if (kind == 0) note_failure(found, mount.point, errno);
+    if (kind == S_IFSOCK)
       found.paths.push_back(mount.point);
     else if (kind == S_IFDIR)
       all.push_back({mount.point, is_within_any(all, mount.point) ? limits::thorough : limits::brief});

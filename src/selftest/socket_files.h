@@ -35,9 +35,16 @@ struct CutShort {
   std::vector<std::string> searched;  // the directories whose files count
 };
 
+// A place of which a part could not be read, for another reason than permissions.
+struct Unread {
+  std::string place;
+  int error;
+};
+
 struct SocketFiles {
   std::vector<std::string> paths;
   std::vector<CutShort> cut_short;
+  std::vector<Unread> unread;
   bool has_closed_directories = false;  // directories that this process may not read
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "few_files.h"
 #include "ostiary/base/unique_fd.h"
 #include "outcome.h"
 #include "scratch.h"
@@ -42,7 +44,7 @@ UniqueFd bound_socket(const std::string& name, int type) {
 }
 
 Finding try_one(const std::string& name, std::vector<SocketWaiver> waivers = {}) {
-  return try_doors({.names = {SocketName(name)}, .not_found = {}, .cut_short = {}, .failure = {}}, "/",
+  return try_doors({.names = {SocketName(name)}, .not_found = {}, .cut_short = {}, .failure = {}}, {},
                    waivers);
 }
 
@@ -162,8 +164,8 @@ TEST_SUITE("selftest/doors") {
 
   TEST_CASE("a socket that was not found is a warning, not an escape") {
     const Finding finding = try_doors(
-        {.names = {}, .not_found = {SocketName("a"), SocketName("/b\n")}, .cut_short = {}, .failure = {}},
-        "/", {});
+        {.names = {}, .not_found = {SocketName("a"), SocketName("/b\n")}, .cut_short = {}, .failure = {}}, {},
+        {});
     CHECK(finding.outcome == Outcome::held);
     CHECK(finding.detail == "none of 0 lets the agent in; a, /b\\x0a could not be found, so not tried");
     REQUIRE(finding.warnings.size() == 1);
@@ -173,12 +175,43 @@ TEST_SUITE("selftest/doors") {
   TEST_CASE("a place that was cut short is a warning only if the agent can write there") {
     const testing::Scratch scratch;
     const auto warnings = [](std::vector<std::string> searched) {
-      return try_doors({.names = {}, .not_found = {}, .cut_short = {{"/place", searched}}, .failure = {}},
-                       "/", {})
+      return try_doors({.names = {}, .not_found = {}, .cut_short = {{"/place", searched}}, .failure = {}}, {},
+                       {})
           .warnings;
     };
     CHECK(warnings({"/proc", root_of(scratch)}).size() == 1);
     CHECK(warnings({"/missing"}).empty());
+  }
+
+  TEST_CASE("a directory that cannot be opened is a warning, unless it is gone or the agent searches it") {
+    const testing::Scratch scratch;
+    std::filesystem::create_directory(scratch.path("d"));
+    const auto search = [&scratch] { return find_socket_files({root_of(scratch)}, {}); };
+    CHECK(search().unread.empty());
+    CHECK(find_socket_files({scratch.path("gone")}, {{scratch.path("gone"), "tmpfs"}}).unread.empty());
+    const SocketFiles found = [&] {
+      const testing::FewFiles none(0);
+      return search();
+    }();
+    REQUIRE(found.unread.size() == 1);
+    CHECK(found.unread[0].place == root_of(scratch));
+    CHECK(found.unread[0].error == EMFILE);
+    const Finding finding = try_doors({.unread = found.unread}, {}, {});
+    CHECK(finding.outcome == Outcome::held);
+    CHECK(finding.detail.ends_with("; not all of " + root_of(scratch) + " (Too many open files) was read"));
+    REQUIRE(finding.warnings.size() == 1);
+    CHECK(finding.warnings[0].starts_with("the self-test could not read all of " + root_of(scratch)));
+  }
+
+  TEST_CASE("a search of the agent that failed, was cut short or could not read a place counts too") {
+    const testing::Scratch scratch;
+    const Doors closed{.has_closed_directories = true};
+    CHECK(try_doors(closed, {.failure = "why"}, {}).outcome == Outcome::escaped);
+    const CutShort filled{root_of(scratch), {root_of(scratch)}};
+    CHECK(try_doors(closed, {.cut_short = {filled}}, {}).warnings.size() == 1);
+    CHECK(try_doors({.cut_short = {filled}}, {.cut_short = {filled}}, {}).detail ==
+          "none of 0 lets the agent in; " + root_of(scratch) + " holds more than was searched");
+    CHECK(try_doors(closed, {.unread = {{"/place", EIO}}}, {}).warnings.size() == 1);
   }
 
   TEST_CASE("files that are no sockets do not end a search") {
@@ -195,7 +228,7 @@ TEST_SUITE("selftest/doors") {
   }
 
   TEST_CASE("a directory that cannot be listed does not count as held") {
-    CHECK(try_doors({.names = {}, .not_found = {}, .cut_short = {}, .failure = "why"}, "/", {}).outcome ==
+    CHECK(try_doors({.names = {}, .not_found = {}, .cut_short = {}, .failure = "why"}, {}, {}).outcome ==
           Outcome::escaped);
   }
 
