@@ -108,8 +108,9 @@ class Renderer {
     return begin(event.helper, "_started").number("process", event.process).finish();
   }
   std::string_view operator()(const HelperDied& event) const {
-    return begin(event.helper, "_died")
-        .number("process", event.process)
+    Line line = begin(event.helper, "_died");
+    if (event.how == HelperDied::How::not_started) return line.text("why", event.why).finish();
+    return line.number("process", event.process)
         .number(event.how == HelperDied::How::signal ? "signal" : "status", event.number)
         .finish();
   }

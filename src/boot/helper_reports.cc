@@ -31,6 +31,13 @@ void report_death(AuditTrail& audit, const keeper::HelperDescription& helper, pi
             std::to_string(number) + ": " + helper.while_absent + " until it is back");
 }
 
+void report_failed_restart(AuditTrail& audit, const keeper::HelperDescription& helper, const Error& why) {
+  audit.record(audit::HelperDied{
+      .helper = helper.name, .how = audit::HelperDied::How::not_started, .why = why.message});
+  log::warn("the " + std::string(helper.name) + " could not be started again: " + why.message + ": " +
+            helper.while_absent + " until it is back");
+}
+
 }  // namespace
 
 keeper::HelperEvents report_to(AuditTrail& audit, const keeper::HelperDescription& helper) {
@@ -38,7 +45,8 @@ keeper::HelperEvents report_to(AuditTrail& audit, const keeper::HelperDescriptio
       .on_begun = [&audit, helper](pid_t process,
                                    size_t deaths) { report_begun(audit, helper, process, deaths); },
       .on_death = [&audit, helper](pid_t process,
-                                   int wait_status) { report_death(audit, helper, process, wait_status); }};
+                                   int wait_status) { report_death(audit, helper, process, wait_status); },
+      .on_failed_restart = [&audit, helper](const Error& why) { report_failed_restart(audit, helper, why); }};
 }
 
 }  // namespace ostiary::boot

@@ -78,7 +78,11 @@ Result<> Helper::serve(Time now) {
   if (begin_due_ && *begin_due_ <= now) return std::unexpected(late());
   if (!restart_due_ || *restart_due_ > now) return {};
   restart_due_.reset();
-  TRY(start());
+  if (const Result<> started = start(); !started) {
+    channel_.reset();
+    events_.on_failed_restart(started.error());
+    return count_death(now);
+  }
   begin_due_ = now + time_to_begin;
   return {};
 }
@@ -100,6 +104,10 @@ Result<> Helper::on_end(int wait_status, Time now) {
   has_begun_ = false;
   begin_due_.reset();
   events_.on_death(std::exchange(process_, 0), wait_status);
+  return count_death(now);
+}
+
+Result<> Helper::count_death(Time now) {
   deaths_.note(now);
   if (deaths_.too_many())
     return fail(Exit::unavailable, "the " + std::string(description_.name) + " ended " +

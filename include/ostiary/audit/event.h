@@ -124,11 +124,12 @@ struct HelperStarted {
 };
 
 struct HelperDied {
-  enum class How : uint8_t { status, signal };
+  enum class How : uint8_t { status, signal, not_started };
   std::string_view helper;
   uint32_t process = 0;
   How how{};
-  uint32_t number = 0;  // the status or the signal
+  uint32_t number = 0;        // the status or the signal
+  std::string_view why = {};  // for How::not_started
 };
 
 struct HelperRestarted {

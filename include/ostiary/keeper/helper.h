@@ -77,6 +77,9 @@ struct HelperEvents {
   // 0 recent deaths: the helper's first process.
   std::function<void(pid_t process, size_t deaths)> on_begun;
   std::function<void(pid_t process, int wait_status)> on_death;
+  // The keeper could not start the helper again, for example because no process id is left. This
+  // counts as a death.
+  std::function<void(const Error& why)> on_failed_restart;
 };
 
 class Helper {
@@ -107,7 +110,8 @@ class Helper {
   // For the Supervisor, which calls serve() when fd() is readable or due() has passed.
   event::Deadline due() const { return event::earlier(restart_due_, begin_due_); }
   // Takes a message, restarts the helper if that is due, and fails if the helper has not begun in
-  // time.
+  // time. The agent can make a restart fail, by using up the process ids: the helper has then died
+  // once more.
   Result<> serve(Time now);
   // The process has ended, and is reaped.
   Result<> on_end(int wait_status, Time now);
@@ -116,6 +120,8 @@ class Helper {
   bool has_message() const;  // or the channel has ended
   Result<> take_message();
   Error late() const;
+  // Decides when the helper starts again. An error if it has died too often.
+  Result<> count_death(Time now);
 
   HelperDescription description_;
   StartMode next_start_;

@@ -51,6 +51,7 @@ inline std::vector<Event> samples() {
       HelperStarted{"gate", 7},
       HelperDied{"gate", 7, HelperDied::How::signal, 9},
       HelperDied{"gate", 7, HelperDied::How::status, 1},
+      HelperDied{"gate", 0, HelperDied::How::not_started, 0, "fork: Resource temporarily unavailable"},
       HelperRestarted{"gate", 9, 1},
       Tampering{"the table was deleted", 4711, "nft", Tampering::Response::repaired},
       Probe{"metadata address", Probe::Outcome::held, "connection refused"},

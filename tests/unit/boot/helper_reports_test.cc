@@ -45,4 +45,13 @@ TEST_SUITE("boot/helper_reports") {
     CHECK(audited.events()[1]["process"] == 8);
     CHECK(audited.events()[1]["signal"] == SIGKILL);
   }
+
+  TEST_CASE("a restart that failed is reported as a death, with the reason and without a process") {
+    boot::testing::Audited audited;
+    report_to(audited.trail, description).on_failed_restart({Exit::unavailable, "fork: no process left"});
+    CHECK(audited.names() == std::vector<std::string>{"clerk_died"});
+    CHECK(audited.events()[0]["why"] == "fork: no process left");
+    CHECK_FALSE(audited.events()[0].contains("process"));
+    CHECK_FALSE(audited.events()[0].contains("status"));
+  }
 }

@@ -2,6 +2,7 @@
 
 #include "ostiary/keeper/helper.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,7 +94,8 @@ struct Owner {
                   return {};
                 }},
                {.on_begun = [this](pid_t, size_t deaths) { begun.push_back(deaths); },
-                .on_death = [this](pid_t, int status) { statuses.push_back(status); }}) {}
+                .on_death = [this](pid_t, int status) { statuses.push_back(status); },
+                .on_failed_restart = [this](const Error& why) { failures.push_back(why.message); }}) {}
   ~Owner() { helper.end(); }
   Owner(const Owner&) = delete;
   Owner& operator=(const Owner&) = delete;
@@ -107,9 +110,69 @@ struct Owner {
   Start prepared;
   std::vector<std::string> messages;
   std::vector<int> statuses;
-  std::vector<size_t> begun;  // after how many deaths
+  std::vector<std::string> failures;  // to start it again
+  std::vector<size_t> begun;          // after how many deaths
   Helper helper;
 };
+
+// ---- no process can be forked
+
+Result<> limit_processes(rlim_t most) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NPROC, &limit) != 0) return std::unexpected(Error::system("getrlimit"));
+  limit.rlim_cur = std::min(most, limit.rlim_max);
+  if (::setrlimit(RLIMIT_NPROC, &limit) != 0) return std::unexpected(Error::system("setrlimit"));
+  return {};
+}
+
+std::string pause_of(const Helper& helper, Helper::Time since) {
+  if (!helper.due()) return "none";
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(*helper.due() - since).count());
+}
+
+// What becomes of a helper that dies while no process can be forked: `failing` restarts fail. The
+// pauses are in milliseconds.
+Result<std::string> restart_without_processes(int failing) {
+  Owner owner(serve_until_the_channel_ends);
+  TRY(owner.helper.start());
+  ::kill(owner.helper.process(), SIGKILL);
+  int status = 0;
+  ::waitpid(owner.helper.process(), &status, 0);
+  TRY(owner.helper.on_end(status, start));
+  TRY(limit_processes(0));
+  std::string said = "pauses " + pause_of(owner.helper, start);
+  for (int failed = 0; failed < failing; ++failed) {
+    const Helper::Time now = *owner.helper.due();
+    TRY(owner.helper.serve(now));
+    said += ", " + pause_of(owner.helper, now);
+    if (owner.helper.process() != 0 || owner.helper.fd() != -1) return "it runs";
+  }
+  for (const std::string& why : owner.failures) said += "; " + why;
+  TRY(limit_processes(RLIM_INFINITY));
+  TRY(owner.helper.serve(*owner.helper.due()));
+  owner.helper.begin();
+  return said + "; it is back after " + std::to_string(owner.begun.front()) + " deaths";
+}
+
+// Runs in a child, as an ordinary user: the kernel limits the processes of no other.
+std::string as_an_ordinary_user(Result<std::string> (*work)(int), int argument) {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const UniqueFd read(ends[0]), write(ends[1]);
+  const pid_t pid = ::fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    const bool is_ordinary = ::geteuid() != 0 || ::setuid(65534) == 0;
+    const auto said = is_ordinary ? work(argument) : fail(Exit::unavailable, "no ordinary user");
+    const std::string text = said ? *said : error_of(said);
+    ::_exit(::write(write.get(), text.data(), text.size()) >= 0 ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  char octets[512];
+  const ssize_t got = ::read(read.get(), octets, sizeof octets);
+  return got < 0 ? std::string() : std::string(octets, static_cast<size_t>(got));
+}
 
 // A pipe from which `text` can be read.
 UniqueFd pipe_with(std::string_view text) {
@@ -177,6 +240,23 @@ TEST_SUITE("keeper/helper") {
       REQUIRE(rarely.helper.start());
       CHECK(rarely.reap(start + death * 61s));
     }
+  }
+
+  TEST_CASE("a restart for which no process can be forked counts as a death, and is tried again") {
+    CHECK(as_an_ordinary_user(restart_without_processes, 1) ==
+          "pauses 0, 10; fork: Resource temporarily unavailable; it is back after 2 deaths");
+  }
+
+  TEST_CASE("too many failed restarts are an error, and so is a first start that fails") {
+    CHECK(as_an_ordinary_user(restart_without_processes, 2) == "the test ended 3 times within a minute");
+    CHECK(as_an_ordinary_user(
+              [](int) -> Result<std::string> {
+                TRY(limit_processes(0));
+                Owner owner(serve_until_the_channel_ends);
+                TRY(owner.helper.start());
+                return "it started";
+              },
+              0) == "fork: Resource temporarily unavailable");
   }
 
   TEST_CASE("a helper that ends before its first message counts as dead, and is not announced") {

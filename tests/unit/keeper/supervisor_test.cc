@@ -61,7 +61,8 @@ struct Logged {
                     [this](pid_t, size_t recent_deaths) {
                       if (recent_deaths > 0 && ++restarts == enough_restarts) ::kill(::getpid(), SIGTERM);
                     },
-                .on_death = [this](pid_t, int) { ++deaths; }}) {}
+                .on_death = [this](pid_t, int) { ++deaths; },
+                .on_failed_restart = [this](const Error&) { ++deaths; }}) {}
   Logged(const Logged&) = delete;
   Logged& operator=(const Logged&) = delete;
 
