@@ -158,8 +158,8 @@ std::optional<Json> Json::parse(std::string_view text) {
   constexpr int max_depth = 64;
   bool too_deep = false;
   const auto stay_shallow = [&too_deep](int depth, Library::parse_event_t, const Library&) {
-    too_deep = too_deep || depth > max_depth;
-    return depth <= max_depth;
+    too_deep = too_deep || depth >= max_depth;
+    return depth < max_depth;
   };
   const Library json = Library::parse(text, stay_shallow, false);
   if (too_deep || json.is_discarded()) return std::nullopt;
