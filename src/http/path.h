@@ -1,0 +1,25 @@
+// http/path.h: a request's target that all servers read alike, for comparison with exact ones.
+// - No percent sequence, no backslash, no empty segment, no "." or "..".
+// - A query is part of it: /v1/traces?a=b is not /v1/traces.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ostiary::http {
+
+class Path {
+ public:
+  // Nothing if the target is of another form: it is not found.
+  static std::optional<Path> parse(std::string_view target);
+
+  const std::string& text() const { return text_; }
+  bool operator==(const Path&) const = default;
+
+ private:
+  explicit Path(std::string_view text) : text_(text) {}
+  std::string text_;
+};
+
+}  // namespace ostiary::http

@@ -1,0 +1,92 @@
+#include "http/forwardable.h"
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+using namespace ostiary::http;
+
+namespace {
+
+constexpr std::string_view own[] = {"x-scope-orgid", "Anthropic-Version"};
+
+// The names that pass, each with a space in front.
+std::string passing(const std::vector<Field>& fields) {
+  const auto passed = forwardable(fields, own);
+  if (!passed) return std::string(text(passed.error()));
+  std::string names;
+  for (const Field& field : *passed) (names += ' ') += field.name;
+  return names;
+}
+
+}  // namespace
+
+TEST_SUITE("http/forwardable") {
+  TEST_CASE("what describes the request passes, unchanged and in order") {
+    const std::vector<Field> fields{
+        {"User-Agent", "claude-cli/2.0"}, {"Accept", "*/*"},       {"content-type", "application/json"},
+        {"anthropic-beta", "a"},          {"anthropic-beta", "b"}, {"Content-Encoding", "gzip"},
+        {"X-Stainless-Lang", "js"},       {"x-app", "cli"}};
+    CHECK(forwardable(fields, own).value() == fields);
+    CHECK(forwardable({}, {}).value().empty());
+  }
+
+  TEST_CASE("no credential passes, in any spelling") {
+    for (const char* name : {"Authorization",
+                             "authorization",
+                             "AUTHORIZATION",
+                             "Proxy-Authorization",
+                             "proxy_authorization",
+                             "X-Authorization",
+                             "X-Api-Key",
+                             "x-api-key",
+                             "X_API_KEY",
+                             "x_api-key",
+                             "X.Api.Key",
+                             "XApiKey",
+                             "Api-Key",
+                             "api_key",
+                             "apikey",
+                             "DD-API-KEY",
+                             "Cookie",
+                             "cookie2",
+                             "X-Goog-Api-Key",
+                             "x_goog_user_project",
+                             "X-Goog-IAM-Authorization-Token",
+                             "x-amz-security-token",
+                             "X_Amz_Security_Token",
+                             "X-Amz-Date",
+                             "X-Auth-Token",
+                             "Private-Token",
+                             "X-Client-Secret",
+                             "X-Credential"})
+      CHECK_MESSAGE(passing({{"A", "b"}, {name, "secret"}}) == " A", name);
+    CHECK(passing({{"x-google", "a"}, {"goog-x-", "a"}, {"x-amzn", "a"}, {"x", "a"}, {"x-goog", "a"}}) ==
+          " x-google goog-x- x-amzn x x-goog");
+  }
+
+  TEST_CASE("no field of one connection passes") {
+    for (const char* name : {"Connection", "Keep-Alive", "Proxy-Connection", "proxy_connection", "TE",
+                             "Trailer", "Upgrade", "Expect", "HTTP2-Settings", "Proxy-Authenticate",
+                             "Transfer-Encoding", "Content-Length", "Host", "host"})
+      CHECK_MESSAGE(passing({{"A", "b"}, {name, "c"}, {"D", "e"}}) == " A D", name);
+  }
+
+  TEST_CASE("no field that Connection names passes") {
+    CHECK(passing({{"X-Hop", "a"}, {"A", "b"}, {"connection", "close, x-hop,,"}, {"x_hop", "c"}}) == " A");
+    CHECK(passing(
+              {{"Connection", "a"}, {"A", "1"}, {"B", "2"}, {"C", "3"}, {"Connection", "B\t,keep-alive"}}) ==
+          " C");
+    CHECK(passing({{"Connection", "a b"}}) == "the Connection is malformed");
+  }
+
+  TEST_CASE("the caller's own fields replace those of the client, and Connection cannot name them") {
+    CHECK(passing({{"X-Scope-OrgID", "1"}, {"x_scope_orgid", "1"}, {"anthropic-version", "1"}, {"A", "b"}}) ==
+          " A");
+    for (const char* name : {"X-Scope-OrgID", "x_scope_orgid", "anthropic-version", "Host", "Content-Length",
+                             "transfer_encoding"})
+      CHECK_MESSAGE(
+          passing({{"Connection", name}}) == "the Connection names a header field that must reach the server",
+          name);
+  }
+}
