@@ -1,5 +1,7 @@
 #include "ostiary/base/processes.h"
 
+#include <cerrno>
+
 #include <dirent.h>
 
 #include "ostiary/base/directory.h"
@@ -49,13 +51,16 @@ Result<std::vector<Process>> live_processes() {
   const Directory directory{::opendir("/proc")};
   if (!directory) return std::unexpected(Error::system("/proc", Exit::unavailable));
   std::vector<Process> processes;
-  while (const dirent* entry = ::readdir(directory.get())) {
+  while (const dirent* entry = next_entry(directory)) {
     const auto id = parse_number<pid_t>(entry->d_name);
     if (!id) continue;
-    const auto status = read_file(std::string("/proc/") + entry->d_name + "/status", max_status);
+    const std::string path = std::string("/proc/") + entry->d_name + "/status";
+    const auto status = read_file(path, max_status);
+    if (!status && file_exists(path)) return fail(Exit::unavailable, status.error().message);
     if (!status) continue;  // it has ended in the meantime
     if (auto process = parse_live_process(*id, *status)) processes.push_back(*std::move(process));
   }
+  if (errno != 0) return std::unexpected(Error::system("/proc", Exit::unavailable));
   return processes;
 }
 

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include "few_files.h"
 #include "outcome.h"
 
 using namespace ostiary;
@@ -49,5 +50,10 @@ TEST_SUITE("base/processes") {
     CHECK(own->parent == ::getppid());
     CHECK(own->users[1] == ::geteuid());
     CHECK(own->program == "unit_tests");
+  }
+
+  TEST_CASE("a process whose file cannot be opened has not ended: the list is an error") {
+    const testing::FewFiles only_the_directory(1);
+    CHECK_FALSE(live_processes());
   }
 }
