@@ -392,10 +392,10 @@ Result<> end_rules(const Plan& plan, BootEnd boot, const RemainingProcesses& lef
   return {};
 }
 
-// On an error, assume that a session remains.
-Remaining find_sessions(const Result<>& session_removed, const Plan& plan) {
+// On an error, assume that a session remains. Without an enclosure, an earlier boot's may.
+Remaining find_sessions(const Result<>& session_removed, const Plan& plan, BootState& state) {
   if (!plan.gate) return Remaining::none;
-  const auto joined = nft::was_joined();
+  const auto joined = state.enclosure ? state.enclosure->were_joined() : nft::was_joined();
   return session_removed && joined && !*joined ? Remaining::none : Remaining::some;
 }
 
@@ -413,7 +413,7 @@ Result<> end(const Plan& plan, BootState& state, const Result<int>& status) {
   const auto boot = status && !state.asked_with ? BootEnd::complete : BootEnd::failed;
   const RemainingProcesses left{
       .children = children && *children == keeper::Children::none ? Remaining::none : Remaining::some,
-      .sessions = find_sessions(session_removed, plan),
+      .sessions = find_sessions(session_removed, plan, state),
       .earlier = state.earlier.value_or(Remaining::some)};
   const Result<> rules = state.earlier ? end_rules(plan, boot, left) : Result<>{};
   if (!asked) return asked;

@@ -50,6 +50,8 @@ class Enclosure {
   // Puts the rules back if another process has changed them, and calls `readmit`, because the sets
   // are empty then. An error ends the agent.
   Result<> look(const std::function<void()>& readmit);
+  // Whether a session of `ostiary exec` ever joined. To be asked once no further session can join.
+  Result<bool> were_joined() { return rules_.were_joined(); }
 
  private:
   Enclosure(net::ResolverFile resolver, RulesGuard rules, AuditTrail& audit)

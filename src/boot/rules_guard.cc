@@ -1,9 +1,12 @@
 #include "rules_guard.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "ostiary/base/log.h"
 #include "ostiary/net/closed_sockets.h"
+#include "ostiary/nft/earlier.h"
 #include "ostiary/nft/flows.h"
 
 namespace ostiary::boot {
@@ -78,20 +81,35 @@ Result<> RulesGuard::follow_routes() {
 
 Result<std::vector<RulesGuard::Repair>> RulesGuard::look(Time now, const std::function<void()>& restore) {
   TRY(follow_routes());
+  const std::vector<nft::Change> changes = TRY(read_changes());
+  if (changes.empty()) return std::vector<Repair>{};
+  Result<> outcome = put_back(restore);
+  // Lost notifications may have been about other tables, so they do not count.
+  if (std::ranges::any_of(changes, [](const auto& each) { return each.kind != nft::Change::Kind::missed; }))
+    repairs_.note(now);
+  if (outcome && repairs_.too_many())
+    outcome = fail(Exit::unavailable, "another process keeps changing the rules");
   std::vector<Repair> repairs;
-  for (const nft::Change& change : TRY(watch_.read())) {
-    if (change.kind == nft::Change::Kind::joined) {
-      table_.remember_joined();
-      continue;
-    }
-    repairs.push_back({.change = change, .outcome = put_back(restore)});
-    // The lost notifications may have been about other tables, so they do not count.
-    if (change.kind != nft::Change::Kind::missed) repairs_.note(now);
-    if (repairs.back().outcome && repairs_.too_many())
-      repairs.back().outcome = fail(Exit::unavailable, "another process keeps changing the rules");
-    if (!repairs.back().outcome) break;
-  }
+  for (const nft::Change& change : changes) repairs.push_back({.change = change, .outcome = outcome});
   return repairs;
+}
+
+// Without those that only note a session. The rules may be put back between a session's note and the
+// report of it, and then without the note.
+Result<std::vector<nft::Change>> RulesGuard::read_changes() {
+  std::vector<nft::Change> changes = TRY(watch_.read());
+  const auto sessions = std::ranges::stable_partition(
+      changes, [](const nft::Change& each) { return each.kind != nft::Change::Kind::joined; });
+  const bool has_joined = !sessions.empty();
+  changes.erase(sessions.begin(), sessions.end());
+  // Without a table, the deletion of the table is among the changes, now or at the next look.
+  if (has_joined) (void)table_.keep_joined();
+  return changes;
+}
+
+Result<bool> RulesGuard::were_joined() {
+  (void)TRY(read_changes());
+  return table_.is_joined() || TRY(nft::was_joined());
 }
 
 // The admissions come back before the flows are checked, because there can be many flows.
@@ -101,9 +119,9 @@ Result<> RulesGuard::put_back(const std::function<void()>& restore) {
   return ruleset_.only_user ? end_unmarked_connections(*ruleset_.only_user) : nft::settle_flows(ruleset_);
 }
 
-// The agent may have opened connections while the rules were missing. Once it closes them, no rule
-// can tell that they are the agent's. If the peer is the first to send when the rules are back, the
-// agent's connection looks like an incoming one, so incoming ones end too.
+// The agent may have opened connections while the rules were missing. After it closes such a socket,
+// the kernel no longer knows its owner. If the peer sends the first packet after the repair, the
+// connection looks incoming although the agent opened it, so incoming ones end too.
 Result<> RulesGuard::end_unmarked_connections(uint32_t user) {
   auto agents = TRY(nft::AgentFlows::open(ruleset_));
   return net::end_connections_of(user, [&agents](const inet::Connection& each) -> Result<net::Keep> {

@@ -52,14 +52,18 @@ class RulesGuard {
     Result<> outcome;
   };
   // Follows the routes, and puts the rules back. `restore` is called when the rules are back, so that the
-  // gate admits again. The last repair of the list may have failed; no other has.
+  // gate admits again. One repair answers all changes since the last look, so they have one outcome.
   Result<std::vector<Repair>> look(Time now, const std::function<void()>& restore);
+
+  // Whether a session of `ostiary exec` ever joined. To be asked once no further session can join.
+  Result<bool> were_joined();
 
  private:
   RulesGuard(nft::Ruleset ruleset, nft::Table table, nft::Watch watch, net::RouteWatch routes);
   Result<> load();
   Result<> load_first();
   Result<> follow_routes();
+  Result<std::vector<nft::Change>> read_changes();
   Result<> put_back(const std::function<void()>& restore);
   Result<> end_unmarked_connections(uint32_t user);
 

@@ -114,7 +114,7 @@ Result<Table> Table::open() {
 Result<> Table::apply(const Ruleset& ruleset, Existing existing) {
   nft_ctx* const context = context_.get();
   const Presence presence = TRY(find_table());
-  if (presence == Presence::present && TRY(was_joined())) remember_joined();
+  if (presence == Presence::present && TRY(was_joined())) sessions_ = Sessions::joined;
   if (existing == Existing::keep_admissions && presence == Presence::present) {
     TRY(wake(context));
     return commit_rules(TRY(clear_around_admissions(context)), ruleset);
@@ -128,6 +128,11 @@ Result<> Table::apply(const Ruleset& ruleset, Existing existing) {
   return commit_rules(
       Json::array({command("add", our_table()), command("delete", our_table()), command("add", our_table())}),
       ruleset);
+}
+
+Result<> Table::keep_joined() {
+  sessions_ = Sessions::joined;
+  return commit(context_.get(), Json::array({command("add", our_chain(joined_name))}));
 }
 
 Result<> Table::open_direct_dns(const Ruleset& ruleset) {

@@ -40,8 +40,10 @@ class Table {
   // The note of a session that joined (nft/earlier.h) stays in either case.
   Result<> apply(const Ruleset& ruleset, Existing existing);
 
-  // A session joined: from now on apply() writes that note.
-  void remember_joined() { sessions_ = Sessions::joined; }
+  // A session joined. Writes that note again, since an apply() at the same time may have deleted it.
+  // From now on apply() writes it as well. An error if there is no table.
+  Result<> keep_joined();
+  bool is_joined() const { return sessions_ == Sessions::joined; }
 
   // Adds the rules of `direct_dns` to a table that was made without them. Another apply() would
   // take longer: the kernel waits for its readers when rules are deleted, not when they are added.

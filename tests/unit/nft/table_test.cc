@@ -87,9 +87,29 @@ TEST_SUITE("nft/table") {
       CHECK(was_joined() == true);
     }
     REQUIRE(nft::remove());
+    CHECK_FALSE(table->keep_joined());
     REQUIRE(table->apply(ruleset(), Existing::replace));
     CHECK(was_joined() == true);
     REQUIRE(mark_ended());
+    CHECK(find_earlier({}) == Earlier::held);
+  }
+
+  TEST_CASE("the note of a session that joined during a change of the table is written again") {
+    if (!can_make_hosts()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    auto table = Table::open();
+    REQUIRE(table);
+    REQUIRE(table->apply(ruleset(), Existing::replace));
+    auto other = Table::open();  // its apply() knows of no session
+    REQUIRE(other);
+    REQUIRE(mark_joined());
+    REQUIRE(nft::remove());
+    REQUIRE(other->apply(ruleset(), Existing::replace));
+    CHECK(was_joined() == false);
+    REQUIRE(table->keep_joined());
+    CHECK(table->is_joined());
+    CHECK(was_joined() == true);
     CHECK(find_earlier({}) == Earlier::held);
   }
 
