@@ -17,6 +17,7 @@
 
 #include "kernel_tables.h"
 #include "ostiary/base/read_file.h"
+#include "ostiary/base/text.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/net/unix_sockets.h"
 #include "socket_files.h"
@@ -101,21 +102,38 @@ Result<std::vector<net::UnixSocket>> listed_sockets() {
                                      table.error().message + ")");
 }
 
-Finding found_open(const std::vector<SocketName>& open) {
-  return escaped(
-      "the agent can connect to " + list(open, "") +
-      ", whose service can do for it what the rules forbid: run the agent as a user without access, "
-      "remove the socket, or accept it with " +
-      list(open, "--allow-socket "));
+// Whether the operator can paste the name into a command line. The agent chose the names of its
+// sockets.
+bool is_plain(const SocketName& name) {
+  return std::ranges::all_of(name.text(), [](char c) {
+    return is_letter(c) || is_digit(c) || std::string_view("/@._-+:=%").contains(c);
+  });
 }
 
-// Both searches, without a place of the second that the first has as well.
-template <typename Part>
-std::vector<Part> both(const std::vector<Part>& first, const std::vector<Part>& second) {
-  std::vector<Part> all = first;
-  std::ranges::copy_if(second, std::back_inserter(all), [&first](const Part& part) {
-    return std::ranges::find(first, part.place, &Part::place) == first.end();
-  });
+Finding found_open(const std::vector<SocketName>& open) {
+  std::vector<SocketName> plain;
+  std::ranges::copy_if(open, std::back_inserter(plain), is_plain);
+  return escaped("the agent can connect to " + list(open, "") +
+                 ", whose service can do for it what the rules forbid: run the agent as a user without "
+                 "access, or remove the socket" +
+                 (plain.empty() ? "" : ", or accept it with " + list(plain, "--allow-socket ")));
+}
+
+// What both searches found: the parts of a place that both searched are united.
+std::vector<CutShort> both(std::vector<CutShort> all, const std::vector<CutShort>& more) {
+  for (const CutShort& each : more) {
+    const auto known = std::ranges::find(all, each.place, &CutShort::place);
+    if (known == all.end())
+      all.push_back(each);
+    else
+      std::ranges::copy(each.searched, std::back_inserter(known->searched));
+  }
+  return all;
+}
+
+std::vector<Unread> both(std::vector<Unread> all, const std::vector<Unread>& more) {
+  for (const Unread& each : more)
+    if (std::ranges::find(all, each.place, &Unread::place) == all.end()) all.push_back(each);
   return all;
 }
 

@@ -162,6 +162,16 @@ TEST_SUITE("selftest/doors") {
     CHECK(not_found({}) == std::vector{SocketName(path)});  // of another network namespace
   }
 
+  TEST_CASE("a name that a shell would split or run is in no command that the error proposes") {
+    const testing::Scratch scratch;
+    const std::string path = scratch.path("a;id");
+    const UniqueFd service = bound_socket(path, SOCK_STREAM);
+    const Finding finding = try_one(path);
+    CHECK(finding.outcome == Outcome::escaped);
+    CHECK(finding.detail.contains(path));
+    CHECK(finding.detail.ends_with("or remove the socket"));
+  }
+
   TEST_CASE("a socket that was not found is a warning, not an escape") {
     const Finding finding = try_doors(
         {.names = {}, .not_found = {SocketName("a"), SocketName("/b\n")}, .cut_short = {}, .failure = {}}, {},
@@ -212,6 +222,8 @@ TEST_SUITE("selftest/doors") {
     CHECK(try_doors({.cut_short = {filled}}, {.cut_short = {filled}}, {}).detail ==
           "none of 0 lets the agent in; " + root_of(scratch) + " holds more than was searched");
     CHECK(try_doors(closed, {.unread = {{"/place", EIO}}}, {}).warnings.size() == 1);
+    const CutShort closed_part{root_of(scratch), {"/missing"}};
+    CHECK(try_doors({.cut_short = {closed_part}}, {.cut_short = {filled}}, {}).warnings.size() == 1);
   }
 
   TEST_CASE("files that are no sockets do not end a search") {
