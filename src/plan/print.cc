@@ -168,6 +168,12 @@ void print_telemetry(std::string& out, const telemetry::Telemetry& telemetry) {
   for (const std::string& name : telemetry.missing) line(out, {"    missing    ", name});
 }
 
+void print_inbound(std::string& out, const std::vector<policy::Rule>& inbound) {
+  for (const policy::Rule& rule : inbound)
+    line(out, {"  accepts      flows from ", text(rule.subject), " to port ", rule.ports.text(), "/",
+               text(rule.protocol), "   (", escape_controls(rule.reason), ")"});
+}
+
 void print_phase_1(std::string& out, const Plan& plan) {
   line(out, {"phase 1: before the network is usable"});
   line(out, {"  gate         ",
@@ -177,13 +183,11 @@ void print_phase_1(std::string& out, const Plan& plan) {
   if (plan.gate)
     line(out, {"  holds        an address for ", number(plan.enclosure.hold.count()),
                " s or its TTL, whichever is longer"});
-  if (const auto user = plan.enclosure.scope.only_user(plan.agent.identity.uid))
-    line(out, {"  scope        user ", number(*user), " alone: nobody else is touched"});
+  const auto user = plan.enclosure.scope.only_user(plan.agent.identity.uid);
+  if (plan.gate && user) line(out, {"  scope        user ", number(*user), " alone: nobody else is touched"});
   for (const policy::Rule& rule : rules_of(plan))
     line(out, {"  opens        ", text(rule), extras(rule), "   (", escape_controls(rule.reason), ")"});
-  for (const policy::Rule& rule : plan.enclosure.inbound)
-    line(out, {"  accepts      flows from ", text(rule.subject), " to port ", rule.ports.text(), "/",
-               text(rule.protocol), "   (", escape_controls(rule.reason), ")"});
+  if (plan.gate) print_inbound(out, plan.enclosure.inbound);
   print_telemetry(out, plan.telemetry);
   if (!plan.agent.auth_hook) return;
   line(out, {"auth hook"});

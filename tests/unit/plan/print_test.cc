@@ -128,6 +128,16 @@ TEST_SUITE("plan/print") {
     CHECK(plan_as_text(good_plan({.flags = {{"gate", "off"}}})).contains("  gate         OFF\n"));
   }
 
+  TEST_CASE("without the gate, the plan names no scope and no inbound rule: no rules are loaded") {
+    const auto text = [](const char* gate) {
+      return plan_as_text(
+          good_plan({.flags = {{"gate", gate}, {"scope", "user"}, {"allow_inbound", "3000"}}}));
+    };
+    CHECK(text("on").contains("alone: nobody else is touched"));
+    CHECK_FALSE(text("off").contains("alone: nobody else is touched"));
+    CHECK_FALSE(text("off").contains("  accepts      "));
+  }
+
   TEST_CASE("the ruleset is all that the boot would load, in the form that nft reads") {
     const ostiary::nft::Ruleset ruleset{.gate_mark = 1, .gate_port = 5353, .log_group = 1};
     const Json json = json_of(good_plan({}), ruleset);
