@@ -89,8 +89,9 @@ const std::string* Json::text() const {
 }
 
 std::optional<uint64_t> Json::number() const {
-  const auto* number = std::get_if<uint64_t>(&value_);
-  return number != nullptr ? std::optional(*number) : std::nullopt;
+  if (const auto* number = std::get_if<uint64_t>(&value_)) return *number;
+  const auto* number = std::get_if<int64_t>(&value_);
+  return number != nullptr && *number >= 0 ? std::optional<uint64_t>(*number) : std::nullopt;
 }
 
 struct JsonText {
@@ -157,9 +158,11 @@ std::string Json::indented() const {
 std::optional<Json> Json::parse(std::string_view text) {
   constexpr int max_depth = 64;
   bool too_deep = false;
-  const auto stay_shallow = [&too_deep](int depth, Library::parse_event_t, const Library&) {
-    too_deep = too_deep || depth >= max_depth;
-    return depth < max_depth;
+  // Called for each value, with the number of arrays and objects around it.
+  const auto stay_shallow = [&too_deep](int depth, Library::parse_event_t event, const Library&) {
+    using enum Library::parse_event_t;
+    if (depth >= max_depth && (event == array_start || event == object_start)) too_deep = true;
+    return !too_deep;
   };
   const Library json = Library::parse(text, stay_shallow, false);
   if (too_deep || json.is_discarded()) return std::nullopt;

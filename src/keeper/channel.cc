@@ -67,7 +67,7 @@ Result<std::optional<std::string>> receive(int channel) {
 }
 
 Result<> send(int channel, std::string_view octets) {
-  if (::send(channel, octets.data(), octets.size(), MSG_NOSIGNAL) < 0) return failed();
+  if (::send(channel, octets.data(), octets.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return failed();
   return {};
 }
 

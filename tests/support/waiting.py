@@ -2,7 +2,7 @@
 
 import time
 
-PATIENCE = 10.0  # seconds; a test that passes does not wait this long
+PATIENCE = 30.0  # seconds; a test that passes does not wait this long
 
 
 def eventually(condition, what, patience=PATIENCE):

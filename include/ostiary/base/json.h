@@ -53,17 +53,17 @@ class Json {
   static Json array(std::initializer_list<Part> list);
   static Json object();
 
-  // For arrays. append() moves the elements of another array to the end of this one.
+  // Requires an array. append() moves the elements of another array to the end of this one.
   void push_back(Json element);
   void append(Json elements);
 
-  // For objects. Adds a null if there is no such member. The text has the members in the order in
+  // Requires an object. Adds a null if there is no such member. The text has the members in the order in
   // which they were added.
   Json& operator[](std::string_view key);
 
   bool is_array() const;
   bool is_object() const;
-  // Empty, or nothing, if the value is of another type.
+  // Empty, or nothing, if the value is of another type. A number is whole and not negative.
   std::span<const Json> elements() const;
   const Json* find(std::string_view key) const;
   const std::string* text() const;
@@ -73,8 +73,8 @@ class Json {
   std::string compact() const;
   // On a line for each value, with an indent of two spaces.
   std::string indented() const;
-  // Nothing if the text is not valid JSON, or if it is nested deeper than 64 levels: to copy or
-  // write a value takes stack for each level.
+  // Nothing if the text is not valid JSON, or if it is nested deeper than 64 levels: copying
+  // and writing recurse once for each level.
   static std::optional<Json> parse(std::string_view text);
 
  private:

@@ -77,6 +77,8 @@ TEST_SUITE("base/json") {
     CHECK(json->find("none") == nullptr);
     CHECK(json->find("text")->find("x") == nullptr);
     CHECK(json->find("number")->text() == nullptr);
+    CHECK(Json(5).number() == 5);
+    CHECK_FALSE(Json(-5).number());
     for (const char* key : {"text", "negative", "half", "list"}) CHECK_FALSE(json->find(key)->number());
     CHECK(json->find("text")->elements().empty());
     CHECK_FALSE(json->find("text")->is_array());
@@ -86,6 +88,7 @@ TEST_SUITE("base/json") {
     for (const char* text : {"", "{", "[1,]", "{\"a\"}", "1 2", "nul", "'a'", "[1] x"})
       CHECK_MESSAGE(!Json::parse(text), text);
     CHECK(Json::parse(nested(64)));
+    CHECK(Json::parse(std::string(64, '[') + "1" + std::string(64, ']')));
     CHECK_FALSE(Json::parse(nested(65)));
     CHECK_FALSE(Json::parse(std::string(1000000, '[')));
   }
