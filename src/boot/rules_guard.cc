@@ -98,10 +98,8 @@ Result<std::vector<RulesGuard::Repair>> RulesGuard::look(Time now, const std::fu
 // report of it, and then without the note.
 Result<std::vector<nft::Change>> RulesGuard::read_changes() {
   std::vector<nft::Change> changes = TRY(watch_.read());
-  const auto sessions = std::ranges::stable_partition(
-      changes, [](const nft::Change& each) { return each.kind != nft::Change::Kind::joined; });
-  const bool has_joined = !sessions.empty();
-  changes.erase(sessions.begin(), sessions.end());
+  const auto is_note = [](const nft::Change& each) { return each.kind == nft::Change::Kind::joined; };
+  const bool has_joined = std::erase_if(changes, is_note) > 0;
   // Without a table, the deletion of the table is among the changes, now or at the next look.
   if (has_joined) (void)table_.keep_joined();
   return changes;

@@ -1,6 +1,6 @@
 // http/forwardable.h: which header fields of a client's request reach the server.
-// - A field of one connection does not pass (RFC 9110, 7.6.1): nor does any that Connection names.
-// - A field that may hold a credential does not pass, nor does one that the caller sets itself.
+// - Removed: hop-by-hop fields (RFC 9110, 7.6.1) and every field that Connection names.
+// - Removed: fields that may hold a credential, and those that the caller sets itself.
 // - Names are compared in the spelling of resembles(): x_api_key is X-Api-Key.
 #pragma once
 
@@ -14,8 +14,8 @@
 
 namespace ostiary::http {
 
-// `own` has the names of the fields that the caller sets. Always among them are Host and those of the
-// framing. A Connection that names one of them is a fault: a server could then remove it.
+// `own` has the names of the fields that the caller sets. Host, Content-Length and Transfer-Encoding
+// always count as such. A Connection that names one of them is a fault: a server could then remove it.
 std::expected<std::vector<Field>, Fault> forwardable(std::span<const Field> fields,
                                                      std::span<const std::string_view> own);
 

@@ -11,7 +11,7 @@ namespace ostiary::http {
 
 class Path {
  public:
-  // Nothing if the target is of another form: it is not found.
+  // Nothing for a target of another form. Answer it with 404.
   static std::optional<Path> parse(std::string_view target);
 
   const std::string& text() const { return text_; }

@@ -39,7 +39,7 @@ bool is_file_of(const UnixSocket& socket, const net::SocketFile& file, const std
          (file.device == socket.file->device || has_other_devices(path));
 }
 
-// Any socket will do if the list does not tell the file.
+// If the kernel's list has no inode, any socket at that path counts.
 bool is_at(const UnixSocket& socket, const std::string& path) {
   const auto file = socket_at(path);
   return file && (!socket.file || is_file_of(socket, *file, path));

@@ -3,8 +3,8 @@
 // - A helper inherits the descriptors that its start names, and no other (keeper/inherited.h).
 // - Keeper and helper communicate over a channel (keeper/channel.h). When the keeper's end closes,
 //   the helper ends.
-// - A helper begins when its owner accepts its first message. The keeper does not wait for that
-//   while the agent runs. A helper that does not begin in time ends the agent.
+// - A helper has begun when its owner accepts its first message. While the agent runs, the keeper does
+//   not block on this; a helper that does not begin in time ends the agent.
 // - With StartMode::exec nothing of the keeper is in the arguments, and the environment is empty.
 #pragma once
 
