@@ -84,10 +84,10 @@ bool is_waived(const SocketName& name, std::span<const SocketWaiver> waivers) {
   return std::ranges::any_of(waivers, [&](const SocketWaiver& waiver) { return waiver.covers(name); });
 }
 
-std::string list(const std::vector<SocketName>& names, std::string_view before_each) {
+std::string list(const std::vector<SocketName>& names) {
   std::string text;
   for (const SocketName& name : std::span(names).first(std::min(names.size(), limits::named)))
-    text += (text.empty() ? "" : before_each.empty() ? ", " : " ") + std::string(before_each) + name.text();
+    text += (text.empty() ? "" : ", ") + name.text();
   if (names.size() > limits::named) text += " and " + std::to_string(names.size() - limits::named) + " more";
   return text;
 }
@@ -102,21 +102,24 @@ Result<std::vector<net::UnixSocket>> listed_sockets() {
                                      table.error().message + ")");
 }
 
-// Whether the operator can paste the name into a command line. The agent chose the names of its
-// sockets.
-bool is_plain(const SocketName& name) {
-  return std::ranges::all_of(name.text(), [](char c) {
-    return is_letter(c) || is_digit(c) || std::string_view("/@._-+:=%").contains(c);
-  });
+// The flag that accepts the socket, for a shell: the agent may have chosen the name. Empty if no flag
+// can name it.
+std::string flag_for(const SocketName& name) {
+  const std::string text = name.text();
+  if (text.find_first_of("',*") != text.npos) return {};
+  const bool is_plain = std::ranges::all_of(
+      text, [](char c) { return is_letter(c) || is_digit(c) || std::string_view("/@._-+:=%").contains(c); });
+  return is_plain ? " --allow-socket " + text : " --allow-socket '" + text + "'";
 }
 
 Finding found_open(const std::vector<SocketName>& open) {
-  std::vector<SocketName> plain;
-  std::ranges::copy_if(open, std::back_inserter(plain), is_plain);
-  return escaped("the agent can connect to " + list(open, "") +
+  std::string flags;
+  for (const SocketName& name : std::span(open).first(std::min(open.size(), limits::named)))
+    flags += flag_for(name);
+  return escaped("the agent can connect to " + list(open) +
                  ", whose service can do for it what the rules forbid: run the agent as a user without "
-                 "access, or remove the socket" +
-                 (plain.empty() ? "" : ", or accept it with " + list(plain, "--allow-socket ")));
+                 "access, " +
+                 (flags.empty() ? "or remove the socket" : "remove the socket, or accept it with" + flags));
 }
 
 // What both searches found: the parts of a place that both searched are united.
@@ -144,8 +147,7 @@ std::string describe(const Unread& unread) {
 std::string summary(size_t tried, size_t waived, const Doors& doors) {
   std::string text = "none of " + std::to_string(tried) + " lets the agent in";
   if (waived > 0) text += ", except " + std::to_string(waived) + " that --allow-socket names";
-  if (!doors.not_found.empty())
-    text += "; " + list(doors.not_found, "") + " could not be found, so not tried";
+  if (!doors.not_found.empty()) text += "; " + list(doors.not_found) + " could not be found, so not tried";
   for (const CutShort& each : doors.cut_short) text += "; " + each.place + " holds more than was searched";
   for (const Unread& each : doors.unread) text += "; not all of " + describe(each) + " was read";
   return text;
@@ -163,7 +165,7 @@ std::vector<std::string> warnings_about(const Doors& doors) {
     warnings.push_back(
         "services listen on Unix sockets whose files, or further links to them, could not be found, so the "
         "self-test did not try them: " +
-        list(doors.not_found, "") +
+        list(doors.not_found) +
         ". If the agent can see such a file, the service can do for it what the rules forbid. End the "
         "service, or have it bind an absolute path and leave the file there");
   std::string places;

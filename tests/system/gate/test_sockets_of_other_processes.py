@@ -4,6 +4,7 @@ allows that socket by name."""
 import contextlib
 import json
 import os
+import shlex
 import signal
 import socket
 
@@ -67,7 +68,7 @@ def boot(container, scope, *flags, user="agent", **how):
 def assert_boot_ends(result, *names):
     assert result.status == 69, result
     line = result.stderr.strip().splitlines()[-1]
-    assert all(name in line and f"--allow-socket {name}" in line for name in names), line
+    assert all(name in line and f"--allow-socket {shlex.quote(name)}" in line for name in names), line
 
 
 @pytest.mark.parametrize("path", [DOCKER, "/run/podman/podman.sock", "/run/containerd/containerd.sock",

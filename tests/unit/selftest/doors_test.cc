@@ -162,14 +162,14 @@ TEST_SUITE("selftest/doors") {
     CHECK(not_found({}) == std::vector{SocketName(path)});  // of another network namespace
   }
 
-  TEST_CASE("a name that a shell would split or run is in no command that the error proposes") {
+  TEST_CASE("the flag that the error proposes is one word of a shell, or is left out") {
     const testing::Scratch scratch;
-    const std::string path = scratch.path("a;id");
-    const UniqueFd service = bound_socket(path, SOCK_STREAM);
-    const Finding finding = try_one(path);
-    CHECK(finding.outcome == Outcome::escaped);
-    CHECK(finding.detail.contains(path));
-    CHECK(finding.detail.ends_with("or remove the socket"));
+    const auto detail = [&scratch](const char* name) {
+      const UniqueFd service = bound_socket(scratch.path(name), SOCK_STREAM);
+      return try_one(scratch.path(name)).detail;
+    };
+    CHECK(detail("a;id $(id)").ends_with("--allow-socket '" + scratch.path("a;id $(id)") + "'"));
+    for (const char* name : {"a';id;'", "a,b", "a*"}) CHECK(detail(name).ends_with("or remove the socket"));
   }
 
   TEST_CASE("a socket that was not found is a warning, not an escape") {
