@@ -173,12 +173,12 @@ Json add(const char* kind, Json object) {
   return {{"add", {{kind, std::move(object)}}}};
 }
 
-Json rule(const char* chain, Json statements) {
+Json rule_of(const char* chain, Json statements) {
   return add("rule", {{"chain", chain}, {"expr", std::move(statements)}});
 }
 
 Json rule(const char* chain, Parts statements) {
-  return rule(chain, Json::array(statements));
+  return rule_of(chain, Json::array(statements));
 }
 
 Json base_chain(const char* name, const char* type, const char* hook, int priority, const char* policy) {

@@ -72,8 +72,8 @@ Json tcp_or_udp();
 Json to_port(uint16_t port);
 
 Json add(const char* kind, Json object);
-Json rule(const char* chain, Json statements);
 Json rule(const char* chain, Parts statements);
+Json rule_of(const char* chain, Json statements);  // an array of them
 Json base_chain(const char* name, const char* type, const char* hook, int priority, const char* policy);
 
 Json key_of_packet(Family family);

@@ -23,7 +23,7 @@ void add_unicast_rule(Json& out, const char* chain, Json matches, Json statement
     matches.push_back(is_not(field("ip", "daddr"), many));
   matches.append(std::move(statements));
   out.push_back(add("chain", {{"name", chain}}));
-  out.push_back(rule(chain, std::move(matches)));
+  out.push_back(rule_of(chain, std::move(matches)));
 }
 
 void accept_other_users(Json& out, const Ruleset& ruleset, const char* chain) {

@@ -40,7 +40,7 @@ void add_upstream_spoof_guard(Json& out, const Ruleset& ruleset) {
     Json answer = Json::array({from_resolver, has(ct("status"), "dnat")});
     if (ruleset.agent_user != 0) answer.push_back(is_not(meta("skuid"), ruleset.agent_user));
     answer.push_back(accept());
-    out.push_back(rule("output", std::move(answer)));
+    out.push_back(rule_of("output", std::move(answer)));
   }
   out.push_back(rule("output", {flow_is_marked(ruleset.gate_mark), tcp_or_udp(), deny()}));
 }
@@ -118,7 +118,7 @@ void add_late_answers(Json& out, const Json& matches) {
          {protocol(icmp_of(family)),
           is(raw_transport(icmp_header + quoted_header, sizeof dns_port), dns_port), counter(), drop()})
       all.push_back(each);
-    out.push_back(rule("output", std::move(all)));
+    out.push_back(rule_of("output", std::move(all)));
   }
 }
 

@@ -127,7 +127,7 @@ void add_syn_data_guard(Json& out) {
       Json rest = Json::array({match(field(ip(family), "length"), ">", octets)});
       if (words < longest_header) rest.push_back(is(field("tcp", "doff"), words));
       rest.append(Json::array({counter(), drop()}));
-      out.push_back(rule(chain, std::move(rest)));
+      out.push_back(rule_of(chain, std::move(rest)));
     }
   out.push_back(rule(confined, {is(meta("oifname"), "lo"), begins_connection(), jump(chain)}));
 }

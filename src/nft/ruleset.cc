@@ -100,7 +100,7 @@ void add_nat(Json& out, const Ruleset& ruleset) {
   if (ruleset.only_user) statements.push_back(is_user(*ruleset.only_user));
   statements.append(
       Json::array({tcp_or_udp(), to_port(dns_port), {{"redirect", {{"port", ruleset.gate_port}}}}}));
-  out.push_back(rule("nat", std::move(statements)));
+  out.push_back(rule_of("nat", std::move(statements)));
 }
 
 }  // namespace
