@@ -9,14 +9,13 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "../event/made_up_time.h"
+#include "few_files.h"
 #include "ostiary/inet/socket_address.h"
 
 using namespace ostiary;
@@ -174,26 +173,6 @@ struct Server {
   }
 };
 
-// Lets the process open no more descriptors until the end of the scope.
-class NoDescriptorLeft {
- public:
-  NoDescriptorLeft() {
-    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
-    const int first_free = ::fcntl(0, F_DUPFD, 0);
-    REQUIRE(first_free >= 0);
-    ::close(first_free);
-    rlimit none = before_;
-    none.rlim_cur = static_cast<rlim_t>(first_free);
-    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
-  }
-  NoDescriptorLeft(const NoDescriptorLeft&) = delete;
-  NoDescriptorLeft& operator=(const NoDescriptorLeft&) = delete;
-  ~NoDescriptorLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
- private:
-  rlimit before_{};
-};
-
 }  // namespace
 
 TEST_SUITE("gate/tcp_server") {
@@ -326,7 +305,7 @@ TEST_SUITE("gate/tcp_server") {
                                       ntohs(server.name.sin_port));
     TcpClient last(address);
     {
-      const NoDescriptorLeft none;
+      const ostiary::testing::FewFiles none(0);
       server.turn();
     }
     CHECK(idle.is_closed());
