@@ -44,7 +44,7 @@ class SoakContainer(Container):
         self.outages = []  # (start, end) of times without a gate
         self.idle = self.unread = False  # unread: the keeper's output is not read
         self.saturated = []  # (start, end) of times in which TCP clients use all resources
-        self.tampered = []  # times at which the rules were changed
+        self.tampered = []  # times at which the rules were changed, or a change may have been missed
 
     def start_load(self, seed, pause):
         audit = ["--audit", "stderr"] if "pipe" in self.journal else []

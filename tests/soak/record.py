@@ -22,6 +22,7 @@ class Record:
         self.not_allowed = []
         self.excused = collections.Counter()  # by the reason why rules were missing
         self.windows = []  # (container, start, end) of times without rules
+        self.reloads = []  # the same of times in which the keeper replaces the rules, without admissions at first
 
     def read(self, container, excuse=None):
         with self._lock:
@@ -51,8 +52,20 @@ class Record:
                 self.windows.append((container.name, begin, time.monotonic()))
                 self.read(container, excuse=what)
 
+    @contextlib.contextmanager
+    def rules_replaced(self, container):
+        """While this lasts, the keeper replaces the rules: nothing may leave that no rule allows."""
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            self.reloads.append((container.name, begin, time.monotonic()))
+
     def rules_were_missing(self, container, begin, end):
-        return any(name == container and begin <= until and end >= since for name, since, until in self.windows)
+        return _overlap(self.windows, container, begin, end)
+
+    def admissions_were_missing(self, container, begin, end):
+        return _overlap(self.windows + self.reloads, container, begin, end)
 
     def since_rules_were_missing(self, container, moment):
         """The seconds since the rules were missing; None if they never were."""
@@ -67,3 +80,7 @@ class Record:
         if packet.destination in RESOLVERS:
             return packet.port == 53 or packet.protocol in ICMP
         return packet.destination in answered and (packet.port == PORT or packet.protocol in ICMP)
+
+
+def _overlap(windows, container, begin, end):
+    return any(name == container and begin <= until and end >= since for name, since, until in windows)

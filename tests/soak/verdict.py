@@ -57,7 +57,7 @@ def claims(soak):
     ], {"queries lost in flight at a kill": len(lost_in_flight),
         "TCP queries whose connection made room for another": len(lost_in_crowd),
         "queries lost while rules were missing": len(lost_undone),
-        "connects that failed while rules were missing": len(broken_undone)}
+        "connects that failed while rules or admissions were missing": len(broken_undone)}
 
 
 def _lost(soak, lost):
@@ -82,7 +82,7 @@ def _broken(soak, broken):
     ours, down, rules_missing = [], [], []
     by_name = {container.name: container for container in soak.containers}
     for name, what in broken:
-        if soak.record.rules_were_missing(name, what["told"], what["at"]):
+        if soak.record.admissions_were_missing(name, what["told"], what["at"]):
             rules_missing.append((name, what))
         elif any(what["told"] <= until and what["at"] >= since for since, until in by_name[name].outages):
             down.append((name, what))

@@ -4,9 +4,11 @@ for the keeper."""
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 
 from soak.fault import Fault, prove
+from soak.faults.tampering import wait_for_restored
 
 NETFILTER = "12"  # the protocol number
 AT_ONCE = 2000
@@ -19,8 +21,8 @@ class Overrun(Fault):
     """The receiving process is stopped until the kernel has dropped a message for lack of space."""
 
     def inject(self, soak, rng, seconds):
-        container = soak.any_container(rng)
-        with container.gate_lock:
+        container = soak.any_container(rng, journal="file")
+        with container.gate_lock, self._effect(soak, container):
             pid = self._process(container)
             prove(pid, "there was no gate at that moment")
             before = drops(pid)
@@ -33,6 +35,9 @@ class Overrun(Fault):
             prove(lost > 0, "the kernel lost nothing")
             prove(container.answers(patience=PATIENCE) is not None, "the gate does not answer afterwards")
             return {"events": events, "datagrams the kernel lost": lost}
+
+    def _effect(self, soak, container):
+        return contextlib.nullcontext()
 
 
 class DeniedPackets(Overrun):
@@ -59,6 +64,15 @@ class Transactions(Overrun):
 
     def _process(self, container):
         return container.keeper
+
+    @contextlib.contextmanager
+    def _effect(self, soak, container):
+        """The keeper replaces the rules, since it may have missed a change of them."""
+        noted_before, admitted = container.count_in_journal("tampering"), container.admitted()
+        container.tampered.append(time.monotonic())
+        with soak.record.rules_replaced(container):
+            yield
+            prove(wait_for_restored(container, noted_before, admitted), "the audit does not report it")
 
     def _cause_events(self, container, enough):
         container.nft("add table inet crowd")

@@ -52,8 +52,8 @@ class ControlGroup(Limit):
     def _limited(self, gate):
         group = make_group()
         try:
+            limit_of_group(group).write_text(str(EXTRA))  # EBUSY if the group already used more
             (group / "cgroup.procs").write_text(str(gate))
-            limit_of_group(group).write_text(str(EXTRA))
             yield
         finally:
             end = time.monotonic() + PATIENCE

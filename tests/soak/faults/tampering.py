@@ -17,6 +17,17 @@ PATIENCE = 5
 UNAVAILABLE, NOT_PERMITTED = 69, 77
 
 
+def wait_for_restored(container, noted_before, admitted):
+    """Waits until the keeper has reported the change, and the gate has admitted its addresses
+    again, except expired ones."""
+    end = time.monotonic() + PATIENCE
+    while container.journal == "file" and container.count_in_journal("tampering") == noted_before and time.monotonic() < end:
+        time.sleep(0.02)
+    while len(admitted & container.admitted()) < len(admitted) / 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    return container.journal != "file" or container.count_in_journal("tampering") > noted_before
+
+
 class Tampering(Fault):
     def __init__(self, name, command):
         self.name, self._command = name, command
@@ -34,20 +45,10 @@ class Tampering(Fault):
             while not (repaired := container.rules() == rules) and time.monotonic() < begin + PATIENCE:
                 pass
             took = time.monotonic() - begin
-            noticed = self._wait_for_restored(container, noted_before, admitted)
+            noticed = wait_for_restored(container, noted_before, admitted)
         assert repaired, f"{container.name}: the rules were not restored within {PATIENCE} s"
         prove(noticed, "the audit does not report it")
         return {"restored": 1, "within at most (ms, summed)": round(took * 1000)}
-
-    def _wait_for_restored(self, container, noted_before, admitted):
-        """Waits until the keeper has reported the change, and the gate has admitted its addresses
-        again, except expired ones."""
-        end = time.monotonic() + PATIENCE
-        while container.journal == "file" and container.count_in_journal("tampering") == noted_before and time.monotonic() < end:
-            time.sleep(0.02)
-        while len(admitted & container.admitted()) < len(admitted) / 2 and time.monotonic() < end:
-            time.sleep(0.02)
-        return container.journal != "file" or container.count_in_journal("tampering") > noted_before
 
     def _recent_tampering(self, container):
         return sum(1 for moment in container.tampered if moment > time.monotonic() - 61)
