@@ -146,7 +146,7 @@ std::string describe(const Unread& unread) {
 
 std::string summary(size_t tried, size_t waived, const Doors& doors) {
   std::string text = "none of " + std::to_string(tried) + " lets the agent in";
-  if (waived > 0) text += ", except " + std::to_string(waived) + " that --allow-socket names";
+  if (waived > 0) text += "; " + std::to_string(waived) + " that --allow-socket names not tried";
   if (!doors.not_found.empty()) text += "; " + list(doors.not_found) + " could not be found, so not tried";
   for (const CutShort& each : doors.cut_short) text += "; " + each.place + " holds more than was searched";
   for (const Unread& each : doors.unread) text += "; not all of " + describe(each) + " was read";
@@ -216,10 +216,9 @@ Finding try_doors(const Doors& by_keeper, const Doors& by_agent, std::span<const
   std::vector<SocketName> open;
   size_t waived = 0;
   for (const SocketName& name : names) {
-    if (!lets_in(name)) continue;
     if (is_waived(name, waivers))
       ++waived;
-    else
+    else if (lets_in(name))
       open.push_back(name);
   }
   if (!open.empty()) return found_open(open);
@@ -227,7 +226,7 @@ Finding try_doors(const Doors& by_keeper, const Doors& by_agent, std::span<const
   const Doors all{.not_found = by_keeper.not_found,
                   .cut_short = both(by_keeper.cut_short, by_agent.cut_short),
                   .unread = both(by_keeper.unread, by_agent.unread)};
-  Finding finding = held(summary(names.size(), waived, all));
+  Finding finding = held(summary(names.size() - waived, waived, all));
   finding.warnings = warnings_about(all);
   return finding;
 }

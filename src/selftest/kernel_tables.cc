@@ -4,6 +4,8 @@
 #include <array>
 #include <optional>
 
+#include <sys/sysmacros.h>
+
 #include "ostiary/base/text.h"
 
 namespace ostiary::selftest {
@@ -74,6 +76,28 @@ std::vector<Mount> mounts(std::string_view mountinfo) {
     all.push_back({unescape(take_until(line, ' ')), std::string(take_until(tail, ' '))});
   }
   return all;
+}
+
+// ID, the parent's ID, MAJOR:MINOR, …
+std::optional<dev_t> device_of_mount(std::string_view mountinfo, uint64_t id) {
+  while (!mountinfo.empty()) {
+    std::string_view line = take_until(mountinfo, '\n');
+    if (parse_number<uint64_t>(take_until(line, ' ')) != id) continue;
+    take_until(line, ' ');
+    const auto major = parse_number<unsigned>(take_until(line, ':'));
+    const auto minor = parse_number<unsigned>(take_until(line, ' '));
+    if (!major || !minor) return std::nullopt;
+    return makedev(*major, *minor);
+  }
+  return std::nullopt;
+}
+
+std::optional<uint64_t> mount_of_file(std::string_view fdinfo) {
+  constexpr std::string_view field = "mnt_id:\t";
+  while (!fdinfo.empty())
+    if (const std::string_view line = take_until(fdinfo, '\n'); line.starts_with(field))
+      return parse_number<uint64_t>(line.substr(field.size()));
+  return std::nullopt;
 }
 
 }  // namespace ostiary::selftest

@@ -1,30 +1,43 @@
 #include "socket_places.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include <dirent.h>
-#include <linux/magic.h>
+#include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 
+#include "kernel_tables.h"
 #include "ostiary/base/directory.h"
+#include "ostiary/base/read_file.h"
+#include "ostiary/base/unique_fd.h"
 #include "ostiary/net/socket_holders.h"
 #include "socket_files.h"
 
 namespace ostiary::selftest {
+
+namespace limits {
+constexpr size_t fdinfo = 4096;
+constexpr size_t mountinfo = size_t{16} * 1024 * 1024;
+}  // namespace limits
+
 namespace {
 
 using net::Process;
 using net::UnixSocket;
 
-// There stat() reports other devices than the kernel's list of sockets.
-bool has_other_devices(const std::string& path) {
-  struct statfs is{};
-  return ::statfs(path.c_str(), &is) == 0 &&
-         (is.f_type == OVERLAYFS_SUPER_MAGIC || is.f_type == BTRFS_SUPER_MAGIC);
+// The device of the file system that holds the path, as the kernel's list of sockets names it.
+std::optional<dev_t> device_of(const std::string& path) {
+  const UniqueFd file{::open(path.c_str(), O_PATH | O_CLOEXEC)};
+  if (!file.valid()) return std::nullopt;
+  const auto fdinfo = read_file("/proc/self/fdinfo/" + std::to_string(file.get()), limits::fdinfo);
+  const auto mountinfo = read_file("/proc/self/mountinfo", limits::mountinfo);
+  if (!fdinfo || !mountinfo) return std::nullopt;
+  const auto mount = mount_of_file(*fdinfo);
+  return mount ? device_of_mount(*mountinfo, *mount) : std::nullopt;
 }
 
 // Links are followed, as in connect(). Nothing if it is no socket.
@@ -36,7 +49,7 @@ std::optional<net::SocketFile> socket_at(const std::string& path) {
 
 bool is_file_of(const UnixSocket& socket, const net::SocketFile& file, const std::string& path) {
   return socket.file && file.inode == socket.file->inode &&
-         (file.device == socket.file->device || has_other_devices(path));
+         (file.device == socket.file->device || device_of(path) == socket.file->device);
 }
 
 // If the kernel's list has no inode, any socket at that path counts.

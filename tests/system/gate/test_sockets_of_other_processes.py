@@ -191,6 +191,16 @@ def test_an_invalid_socket_name_is_refused_in_one_line(container, wrong):
     assert result.status == 78 and "--allow-socket" in result.stderr and len(result.stderr.splitlines()) == 1, result
 
 
+def test_an_allowed_service_gets_no_connection(container, scope):
+    """A connection would start a service that waits for one."""
+    with service_outside(container, DOCKER) as listener:
+        assert boot(container, scope, "--allow-socket", DOCKER).status == 0
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+    detail = {event["probe"]: event for event in container.audit("probe")}["a request to another process's Unix socket"]["detail"]
+    assert detail.endswith("; 1 that --allow-socket names not tried"), detail
+
+
 def test_a_service_gets_one_connection_that_closes_at_once(container):
     with service_outside(container, DOCKER) as listener:
         assert_boot_ends(boot(container, "container"), DOCKER)
@@ -301,28 +311,63 @@ def test_such_a_socket_is_found_without_the_capability_to_trace(container, scope
     assert_boot_ends(boot(container, scope, prepare=prepare), PLACE)
 
 
+def mount_overlay(layers, place):
+    """For prepare=: on an overlay of two file systems, stat() reports another device than the
+    kernel's list."""
+    try:
+        mount_memory(f"{layers}/lower")
+        call("mount", "overlay", place.encode(), "overlay", 0,
+             f"lowerdir={layers}/lower,upperdir={layers}/upper,workdir={layers}/work,xino=off".encode())
+    except OSError as refused:
+        os.write(2, f"no overlay: {refused}\n".encode())
+        os._exit(42)
+
+
 @pytest.mark.parametrize("serve", [lambda: bound(PLACE), bind_relative, bind_and_rename],
                          ids=["absolute", "relative", "renamed"])
 def test_such_a_socket_is_found_on_an_overlay(container, scope, serve):
-    """On an overlay of two file systems, stat() reports another device than the kernel's list."""
     for place in ("/lower", "/upper/1/2/app", "/work"):
         container.mkdir(f"/layers{place}")
     container.mkdir("/overlay")
     container.symlink("/srv", "/overlay/1/2")  # deeper than mounts are searched
 
     def prepare():
-        try:
-            mount_memory("/layers/lower")
-            call("mount", "overlay", "/overlay", "overlay", 0,
-                 b"lowerdir=/layers/lower,upperdir=/layers/upper,workdir=/layers/work,xino=off")
-        except OSError as refused:
-            os.write(2, f"no overlay: {refused}\n".encode())
-            os._exit(42)
+        mount_overlay("/layers", "/overlay")
         beside_the_boot(serve)()
     result = boot(container, scope, prepare=prepare)
     if result.status == 42:
         pytest.skip(result.stderr)
     assert_boot_ends(result, "/overlay/1/2/app/control.sock")
+
+
+def test_a_file_with_the_same_number_on_another_overlay_hides_no_socket(container, scope):
+    """/srv leads to the service's overlay first, and then to another, whose files have the same numbers."""
+    for number in (1, 2):
+        container.mkdir(f"/layers/{number}")
+        container.mkdir(f"/overlay/{number}")
+    container.symlink("/srv", "/overlay/1/a/b")
+
+    def prepare():
+        for number in (1, 2):
+            mount_memory(f"/layers/{number}")
+            for place in ("lower", "upper", "work", "upper/a", "upper/a/b", "upper/a/b/app"):
+                os.mkdir(f"/layers/{number}/{place}")
+            mount_overlay(f"/layers/{number}", f"/overlay/{number}")
+        beside_the_boot(serve)()
+
+    def serve():
+        service = bound(PLACE)
+        numbers = {os.stat(PLACE).st_ino}
+        os.rename("/srv", "/before")
+        os.symlink("/overlay/2/a/b", "/srv")
+        bound(PLACE).close()
+        numbers.add(os.stat(PLACE).st_ino)
+        assert len(numbers) == 1, numbers
+        return service
+    result = boot(container, scope, prepare=prepare)
+    if result.status == 42:
+        pytest.skip(result.stderr)
+    assert f"could not be found, so the self-test did not try them: {PLACE}" in result.stderr, result
 
 
 @pytest.mark.parametrize("name", ["/srv/app/control.sock", "control.sock"])

@@ -1,6 +1,7 @@
 #include "selftest/kernel_tables.h"
 
 #include <doctest/doctest.h>
+#include <sys/sysmacros.h>
 
 #include "ostiary/selftest/socket_name.h"
 #include "selftest/socket_files.h"
@@ -59,5 +60,17 @@ TEST_SUITE("selftest/kernel_tables") {
     CHECK(mounts("37 35 0:25 / /a\\0 rw shared:1 master:2 - tmpfs tmpfs rw") ==
           std::vector<Mount>{{"/a\\0", "tmpfs"}});
     CHECK(mounts("no mount\n\n").empty());
+  }
+
+  TEST_CASE("the device of a mount is found by the mount's id") {
+    const char* const table =
+        "36 35 98:1 / /mnt1 rw - ext3 /dev/root rw\n37 36 0:300 / /run rw - tmpfs tmpfs rw\n38 x\n39 36 0:x "
+        "/ /";
+    CHECK(device_of_mount(table, 36) == makedev(98, 1));
+    CHECK(device_of_mount(table, 37) == makedev(0, 300));
+    for (const uint64_t id : {35, 38, 39, 3}) CHECK_FALSE(device_of_mount(table, id));
+    CHECK(mount_of_file("pos:\t0\nflags:\t012000000\nmnt_id:\t37\nino:\t4\n") == 37);
+    CHECK_FALSE(mount_of_file("pos:\t0\n"));
+    CHECK_FALSE(mount_of_file("mnt_id:\tx\n"));
   }
 }
