@@ -72,6 +72,10 @@ bool Json::is_object() const {
   return std::holds_alternative<Object>(value_);
 }
 
+bool Json::is_null() const {
+  return std::holds_alternative<std::nullptr_t>(value_);
+}
+
 std::span<const Json> Json::elements() const {
   const auto* array = std::get_if<Array>(&value_);
   return array != nullptr ? std::span<const Json>(*array) : std::span<const Json>();
@@ -121,9 +125,10 @@ struct JsonText {
         return out;
       }
       case Library::value_t::object: {
-        Json out = Json::object();
-        for (const auto& [key, value] : json.items()) out[key] = read(value);
-        return out;
+        Json::Object members;
+        members.reserve(json.size());
+        for (const auto& [key, value] : json.items()) members.push_back({key, read(value)});
+        return Json(Json::Value(std::move(members)));
       }
       default:
         return nullptr;
@@ -155,17 +160,19 @@ std::string Json::indented() const {
   return JsonText::write(*this, 2);
 }
 
-std::optional<Json> Json::parse(std::string_view text) {
-  constexpr int max_depth = 64;
+// The parser stops at a NUL, so a text with a NUL is refused.
+Result<Json> Json::parse(std::string_view text, int max_depth) {
   bool too_deep = false;
   // Called for each value, with the number of arrays and objects around it.
-  const auto stay_shallow = [&too_deep](int depth, Library::parse_event_t event, const Library&) {
+  const auto stay_shallow = [&too_deep, max_depth](int depth, Library::parse_event_t event, const Library&) {
     using enum Library::parse_event_t;
     if (depth >= max_depth && (event == array_start || event == object_start)) too_deep = true;
     return !too_deep;
   };
-  const Library json = Library::parse(text, stay_shallow, false);
-  if (too_deep || json.is_discarded()) return std::nullopt;
+  const Library json = Library::parse(text.contains('\0') ? std::string_view() : text, stay_shallow, false);
+  if (too_deep)
+    return fail(Exit::configuration, "is nested deeper than " + std::to_string(max_depth) + " levels");
+  if (json.is_discarded()) return fail(Exit::configuration, "is not valid JSON");
   return JsonText::read(json);
 }
 

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
+#include "ostiary/base/json.h"
 
 namespace ostiary::claude {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr size_t key_suffix_length = 20;  // by which Claude Code identifies a key
 constexpr int max_depth = 512;
@@ -17,23 +15,16 @@ std::unexpected<Error> unusable(std::string_view what) {
               std::string(what) + ": it is left unchanged, and Claude Code may ask its first questions");
 }
 
-// The parser stops at a NUL, so a text with a NUL is refused. Deep nesting is refused because to
-// copy, compare or write a value takes stack for each level.
 Result<Json> parse(std::string_view text) {
-  bool too_deep = false;
-  const auto stay_shallow = [&too_deep](int depth, Json::parse_event_t, const Json&) {
-    too_deep = too_deep || depth > max_depth;
-    return depth <= max_depth;
-  };
-  Json json = Json::parse(text.contains('\0') ? std::string_view{} : text, stay_shallow, false);
-  if (too_deep) return unusable("is nested deeper than " + std::to_string(max_depth) + " levels");
-  if (json.is_discarded()) return unusable("is not valid JSON");
-  if (!json.is_object()) return unusable("is not a JSON object");
+  Result<Json> json = Json::parse(text, max_depth);
+  if (!json) return unusable(json.error().message);
+  if (!json->is_object()) return unusable("is not a JSON object");
   return json;
 }
 
 bool holds(const Json& list, std::string_view text) {
-  return std::ranges::any_of(list, [text](const Json& item) { return item == text; });
+  return std::ranges::any_of(
+      list.elements(), [text](const Json& item) { return item.text() != nullptr && *item.text() == text; });
 }
 
 Result<> trust(Json& json, const std::string& directory) {
@@ -68,14 +59,14 @@ Result<> approve(Json& json, std::string_view key) {
 Result<std::optional<std::string>> answer_first_questions(std::string_view text,
                                                           const FirstAnswers& answers) {
   Json json = TRY(parse(text));
-  const Json before = json;
+  const std::string before = json.compact();
 
   json["hasCompletedOnboarding"] = true;
   TRY(trust(json, answers.directory));
   TRY(approve(json, answers.api_key));
 
-  if (json == before) return std::nullopt;
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  if (json.compact() == before) return std::nullopt;
+  return json.indented() + "\n";
 }
 
 }  // namespace ostiary::claude

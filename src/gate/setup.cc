@@ -118,7 +118,7 @@ std::string render_setup(const Setup& setup) {
 
 Result<Setup> parse_setup(std::string_view text) {
   // Only the keeper writes this text. An error ends the gate.
-  const std::optional<Json> json = Json::parse(text);
+  const auto json = Json::parse(text);
   if (!json) return unusable("it is not JSON");
   return read_setup(*json);
 }

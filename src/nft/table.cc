@@ -46,7 +46,7 @@ bool is_admissions(const std::string& set) {
 // Deletes the content of the table except the admissions, including additions by other processes.
 Result<Json> clear_around_admissions(nft_ctx* context) {
   const std::string listing = TRY(list_table(context, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_TERSE));
-  const std::optional<Json> parsed = Json::parse(listing);
+  const auto parsed = Json::parse(listing);
   const Json* const objects = parsed ? parsed->find("nftables") : nullptr;
   if (objects == nullptr)
     return fail(Exit::unavailable, "nftables: cannot parse the listing of the table inet ostiary");

@@ -17,6 +17,8 @@
 #include <variant>
 #include <vector>
 
+#include "ostiary/base/result.h"
+
 namespace ostiary {
 
 class Json {
@@ -63,6 +65,7 @@ class Json {
 
   bool is_array() const;
   bool is_object() const;
+  bool is_null() const;
   // Empty, or nothing, if the value is of another type. A number is whole and not negative.
   std::span<const Json> elements() const;
   const Json* find(std::string_view key) const;
@@ -73,9 +76,9 @@ class Json {
   std::string compact() const;
   // On a line for each value, with an indent of two spaces.
   std::string indented() const;
-  // Nothing if the text is not valid JSON, or if it is nested deeper than 64 levels: copying
-  // and writing recurse once for each level.
-  static std::optional<Json> parse(std::string_view text);
+  // An error if the text is not valid JSON, or if it is nested deeper than that: copying and writing
+  // recurse once for each level.
+  static Result<Json> parse(std::string_view text, int max_depth = 64);
 
  private:
   friend struct JsonText;

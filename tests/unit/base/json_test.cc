@@ -5,6 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#include "outcome.h"
+
+using ostiary::error_of;
 using ostiary::Json;
 
 namespace {
@@ -58,6 +61,10 @@ TEST_SUITE("base/json") {
     const auto json = Json::parse(text);
     REQUIRE(json);
     CHECK(json->compact() == text);
+  }
+
+  TEST_CASE("a NUL does not end the text early") {
+    CHECK(error_of(Json::parse(std::string_view("{}\0{}", 5))) == "is not valid JSON");
   }
 
   TEST_CASE("of two members with one key the last counts") {
