@@ -139,6 +139,30 @@ TEST_SUITE("nft/rules/user/wire") {
     CHECK(host.sends(theirs, packet) == "enters");
   }
 
+  TEST_CASE(
+      "the agent's packet to another host does not go over lo, where another user's service may get it") {
+    if (!can_make_hosts_as_real_root()) return;
+    nft::Ruleset ruleset = user_rules();
+    SUBCASE("if the routes are known") {}
+    SUBCASE("if they are not") {
+      ruleset.routes.reset();
+    }
+    FilteredHost host(ruleset);
+    // Over IPv6 it needs a route, which makes the address local.
+    CHECK(host.sends(on("lo"), tcp({addresses4.own, 4}, {addresses4.allowed, service})) == "stray");
+  }
+
+  TEST_CASE("the agent's packet to this host does not leave") {
+    if (!can_make_hosts_as_real_root()) return;
+    FilteredHost host(user_rules());
+    const char* const local = addresses4.towards_container;
+    host.admit(local, IPPROTO_TCP, service);
+    CHECK(host.sends(agent, tcp({addresses4.own, 5}, {local, service})) == "stays");
+    // The kernel finds no route by `wire` to that address, so the packet keeps the route it had.
+    const Sender away = on(wire, routed_to(addresses4.unlisted));
+    CHECK(host.sends(away, tcp({addresses4.own, 6}, {local, service})) == "stray");
+  }
+
   TEST_CASE("a packet to many goes to the link that it was sent to") {
     if (!can_make_hosts_as_real_root()) return;
     FilteredHost host(user_rules());
