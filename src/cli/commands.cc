@@ -92,6 +92,7 @@ Result<plan::Plan> make_plan(Request request, char** environ) {
   log::set_level(config.log_level);
   std::error_code unknown;
   plan::Machine machine{.identity = TRY(find_identity(config)),
+                        .supports_domains = confine::supports_domains(),
                         .current_directory = std::filesystem::current_path(unknown).string(),
                         .facts = platform::read_host_facts(),
                         .resolv_conf = read_original_resolv_conf()};

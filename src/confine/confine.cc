@@ -8,6 +8,7 @@
 
 #include "capabilities.h"
 #include "descriptors.h"
+#include "enter_domain.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/confine/confine_gate.h"
 #include "ostiary/confine/program.h"
@@ -105,6 +106,7 @@ Result<Confined> confine(const Identity& identity) {
   TRY(drop_privileges(profile, identity));
   TRY(read_back(profile, identity, TRY(status.read())));
   TRY(expect_no_platform_api(hidden));
+  TRY(enter_domain(identity.domain));
   TRY(filter_calls(profile, status));
   return Confined{};
 }

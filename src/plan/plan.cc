@@ -95,6 +95,13 @@ Agent plan_agent(const config::Config& config, std::vector<std::string> command,
   return agent;
 }
 
+confine::Domain choose_domain(std::span<const selftest::SocketWaiver> allowed_sockets) {
+  const bool needs_abstract_sockets =
+      std::ranges::any_of(allowed_sockets, &selftest::SocketWaiver::is_abstract);
+  return needs_abstract_sockets ? confine::Domain::without_signals
+                                : confine::Domain::without_abstract_sockets;
+}
+
 // The gate and the rules tell the agent's packets by its user.
 Result<> check_user(const config::Config& config, const Plan& plan) {
   const confine::Identity& identity = plan.agent.identity;
@@ -158,6 +165,7 @@ Result<Plan> make_plan(const config::Config& config, std::vector<std::string> co
   TRY(require_telemetry(config, plan.telemetry));
   plan.agent = plan_agent(config, std::move(command), machine, plan.telemetry);
   plan.enclosure = TRY(plan_enclosure(config, machine));
+  if (machine.supports_domains) plan.agent.identity.domain = choose_domain(plan.enclosure.allowed_sockets);
   plan.outputs = TRY(plan_outputs(config));
   if (config.gate == config::GateSwitch::on) plan.gate = TRY(plan_gate(config, machine, plan));
   add_warnings(plan, config);

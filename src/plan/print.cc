@@ -53,7 +53,8 @@ Json agent_json(const Plan& plan) {
           {"home", identity.home},
           {"shell", identity.shell},
           {"workdir", plan.agent.workdir},
-          {"capabilities", identity.uid == 0 ? confine::kept_capabilities() : std::vector<std::string>{}}};
+          {"capabilities", identity.uid == 0 ? confine::kept_capabilities() : std::vector<std::string>{}},
+          {"domain", confine::text(identity.domain)}};
 }
 
 Json rules_json(const Plan& plan) {
@@ -213,6 +214,7 @@ void print_agent(std::string& out, const Plan& plan) {
              ", groups ", numbers(identity.groups), ")"});
   line(out, {"  starts in    ", plan.agent.workdir});
   line(out, {"  capabilities ", identity.uid == 0 ? join(confine::kept_capabilities(), " ") : "none"});
+  line(out, {"  domain       ", confine::text(identity.domain)});
   line(out, {"  ends         KILL ", number(plan.agent.grace.count()), " s after TERM or INT"});
 }
 

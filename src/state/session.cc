@@ -8,7 +8,7 @@
 namespace ostiary::state {
 namespace {
 
-constexpr std::string_view version = "ostiary session 2";
+constexpr std::string_view version = "ostiary session 3";
 
 void append(std::string& text, std::string_view item) {
   text.append(item).push_back('\0');
@@ -51,7 +51,8 @@ Secret render_session(const confine::Identity& identity, std::string_view workdi
   append(text, version);
   for (const std::string& item :
        {std::to_string(identity.uid), std::to_string(identity.gid), groups, identity.name, identity.home,
-        identity.shell, std::string(workdir), std::string(network)})
+        identity.shell, std::string(confine::text(identity.domain)), std::string(workdir),
+        std::string(network)})
     append(text, item);
   for (const std::string& entry : environment) append(text, entry);
   return Secret(std::move(text));
@@ -60,21 +61,23 @@ Secret render_session(const confine::Identity& identity, std::string_view workdi
 Result<Session> parse_session(std::string_view text) {
   std::vector<std::string_view> items;
   while (const auto item = take(text)) items.push_back(*item);
-  if (!text.empty() || items.size() < 9 || items[0] != version) return malformed();
+  if (!text.empty() || items.size() < 10 || items[0] != version) return malformed();
   const auto uid = parse_number<uid_t>(items[1]);
   const auto gid = parse_number<gid_t>(items[2]);
   auto groups = parse_groups(items[3]);
-  if (!uid || !gid || !groups) return malformed();
+  const auto domain = confine::parse_domain(items[7]);
+  if (!uid || !gid || !groups || !domain) return malformed();
   Session session;
   session.identity = {.uid = *uid,
                       .gid = *gid,
                       .groups = std::move(*groups),
                       .name = std::string(items[4]),
                       .home = std::string(items[5]),
-                      .shell = std::string(items[6])};
-  session.workdir = items[7];
-  session.network = items[8];
-  session.environment = config::Environment({items.begin() + 9, items.end()});
+                      .shell = std::string(items[6]),
+                      .domain = *domain};
+  session.workdir = items[8];
+  session.network = items[9];
+  session.environment = config::Environment({items.begin() + 10, items.end()});
   return session;
 }
 

@@ -35,7 +35,8 @@ struct Command {
 // 3. Hide the platform's socket, if there is one.
 // 4. Set the bounding set, groups, ids, capabilities and no_new_privs.
 // 5. Read all of it back.
-// 6. Install the filter of system calls (confine/socket_filter.h), and read back that it is there.
+// 6. Enter a Landlock domain, if the identity has one (confine/domain.h).
+// 7. Install the filter of system calls (confine/socket_filter.h), and read back that it is there.
 Result<Confined> confine(const Identity& identity);
 
 // Returns only if the program cannot be started: Exit::not_found or Exit::not_executable, or the

@@ -1,5 +1,5 @@
-// confine/identity.h: the agent's ids and groups, and the values that a login puts in its
-// environment.
+// confine/identity.h: the agent's ids and groups, the values that a login puts in its environment,
+// and its processes' domain.
 // Users and groups are those of /etc/passwd and /etc/group.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "ostiary/base/result.h"
+#include "ostiary/confine/domain.h"
 
 namespace ostiary::confine {
 
@@ -20,6 +21,7 @@ struct Identity {
   std::string name;
   std::string home;
   std::string shell;
+  Domain domain = Domain::none;
 
   bool operator==(const Identity&) const = default;
 };

@@ -83,6 +83,7 @@ std::span<const PlannedUpstream> servers_of(const Plan& plan);
 // What only the machine knows.
 struct Machine {
   confine::Identity identity;
+  bool supports_domains = false;
   std::string current_directory;
   platform::HostFacts facts;
   std::string resolv_conf;  // as it was before any gate pointed it at itself; empty where there is none

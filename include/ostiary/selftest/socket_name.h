@@ -32,6 +32,7 @@ class SocketWaiver {
   static Result<SocketWaiver> parse(std::string_view text);
 
   bool covers(const SocketName& name) const;
+  bool is_abstract() const { return text_.starts_with('@'); }
   const std::string& text() const { return text_; }
 
   bool operator==(const SocketWaiver&) const = default;

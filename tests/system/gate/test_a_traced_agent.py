@@ -4,6 +4,8 @@ traced process to its tracer first, and not to the keeper."""
 import signal
 import time
 
+from support.landlock import without_landlock
+
 TRACE = """
 PTRACE_SEIZE = 0x4206
 libc = ctypes.CDLL(None, use_errno=True)
@@ -17,7 +19,7 @@ for process in filter(str.isdigit, os.listdir("/proc")):
 
 def test_the_boot_ends_within_the_grace_although_the_agent_is_traced(new_container):
     container = new_container()
-    agent = container.start_agent("--grace", "1")
+    agent = container.start_agent("--grace", "1", prepare=without_landlock)  # which forbids it to a session
     session = container.start_process_beside(agent, "/opt/bin/ostiary", "exec", "--")
     traced = session.python(TRACE)
     assert traced.get("answer"), traced

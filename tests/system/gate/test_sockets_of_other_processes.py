@@ -11,6 +11,7 @@ import socket
 import pytest
 
 from support.capabilities import without_capability
+from support.landlock import has_domains, without_landlock
 from support.namespaces import call, mount_memory, only_processes_in_proc
 from support.rootfs import AGENT
 
@@ -61,6 +62,10 @@ def service_inside(name, kind=socket.SOCK_STREAM):
     return listen
 
 
+def without_landlock_and(prepare):
+    return lambda: (without_landlock(), prepare())
+
+
 def boot(container, scope, *flags, user="agent", **how):
     return container.boot("true", flags=["--user", user, "--scope", scope, *flags], **how)
 
@@ -109,12 +114,22 @@ def test_the_audit_lists_the_attempt_that_got_out_and_those_that_were_held(conta
 
 @pytest.mark.parametrize("name", ["\0abstract", "/opt/hidden.sock", "\0a b"])
 def test_a_service_of_this_network_ends_the_boot(container, scope, name):
-    result = boot(container, scope, prepare=service_inside(name))
+    result = boot(container, scope, prepare=without_landlock_and(service_inside(name)))
     assert_boot_ends(result, name.replace("\0", "@"))
 
 
 def test_an_abstract_datagram_socket_ends_the_boot(container, scope):
-    assert_boot_ends(boot(container, scope, prepare=service_inside("\0log", socket.SOCK_DGRAM)), "@log")
+    serve = service_inside("\0log", socket.SOCK_DGRAM)
+    assert_boot_ends(boot(container, scope, prepare=without_landlock_and(serve)), "@log")
+
+
+@pytest.mark.skipif(not has_domains(), reason="the kernel has no Landlock domains with scopes (Linux 6.12)")
+@pytest.mark.parametrize("kind", TYPES.values(), ids=TYPES)
+def test_in_a_domain_the_agent_cannot_connect_to_an_abstract_socket(container, scope, kind):
+    result = boot(container, scope, prepare=service_inside("\0abstract", kind))
+    assert result.status == 0, result
+    detail = {event["probe"]: event for event in container.audit("probe")}["a request to another process's Unix socket"]["detail"]
+    assert detail == "none of 1 lets the agent in"
 
 
 def test_every_socket_is_named(container, scope):

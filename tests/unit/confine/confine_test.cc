@@ -74,6 +74,39 @@ bool leave_everything() {
   return done && ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &every, nullptr, sizeof every) == 0;
 }
 
+// A process of that user that is not confined, and that the kernel lets be traced.
+class Bystander {
+ public:
+  explicit Bystander(const Identity& identity) {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    const UniqueFd ready{ends[0]};
+    UniqueFd report{ends[1]};
+    pid_ = ::fork();
+    REQUIRE(pid_ >= 0);
+    if (pid_ == 0) {
+      const bool done = ::setresgid(identity.gid, identity.gid, identity.gid) == 0 &&
+                        ::setresuid(identity.uid, identity.uid, identity.uid) == 0 &&
+                        ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0 && ::write(report.get(), "", 1) == 1;
+      while (done) ::pause();
+      ::_exit(1);
+    }
+    report.reset();
+    char octet = 0;
+    REQUIRE(::read(ready.get(), &octet, 1) == 1);
+  }
+  Bystander(const Bystander&) = delete;
+  Bystander& operator=(const Bystander&) = delete;
+  ~Bystander() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  std::string environment() const { return "/proc/" + std::to_string(pid_) + "/environ"; }
+
+ private:
+  pid_t pid_ = -1;
+};
+
 // What a child says.
 std::string said_by_child(const std::function<std::string()>& say) {
   std::array<int, 2> ends{};
@@ -275,6 +308,25 @@ TEST_SUITE("confine/confine") {
     }
     CHECK(error_where(user, [](ProcessStatus& is) { is.permitted = 1; }).ends_with("permitted set"));
     CHECK(error_where(user, [](ProcessStatus& is) { is.effective = 1; }).ends_with("effective set"));
+  }
+
+  TEST_CASE(
+      "in a domain a process cannot read the environment of another with its user, and without one it can") {
+    if (!can_confine()) return;
+    if (!supports_domains()) {
+      MESSAGE("skipped: the kernel has no Landlock domains with scopes (Linux 6.12)");
+      return;
+    }
+    const Bystander bystander(user);
+    for (const DomainName& each : domain_names) {
+      Identity identity = user;
+      identity.domain = each.domain;
+      const std::string read = said_by_child([&] {
+        if (const auto done = confine::confine(identity); !done) return done.error().message;
+        return std::string(::open(bystander.environment().c_str(), O_RDONLY) < 0 ? "refused" : "read");
+      });
+      CHECK_MESSAGE(read == (each.domain == Domain::none ? "read" : "refused"), each.name);
+    }
   }
 
   TEST_CASE("a container that lacks a root agent's capabilities is not an error") {

@@ -18,7 +18,11 @@ inline const confine::Identity node{
 inline Result<Plan> plan_of(const config::MadeUp& container, std::vector<std::string> command = {},
                             const confine::Identity& identity = node) {
   return make_plan(config::good_config(container), std::move(command),
-                   {.identity = identity, .current_directory = "/here", .facts = {}, .resolv_conf = {}});
+                   {.identity = identity,
+                    .supports_domains = true,
+                    .current_directory = "/here",
+                    .facts = {},
+                    .resolv_conf = {}});
 }
 
 // For a container without errors.

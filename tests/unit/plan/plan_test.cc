@@ -64,6 +64,16 @@ TEST_SUITE("plan/plan") {
               .empty());
   }
 
+  TEST_CASE("the agent's domain leaves it what it is allowed") {
+    const auto domain = [](const ostiary::config::MadeUp& container) {
+      return good_plan(container).agent.identity.domain;
+    };
+    CHECK(domain({}) == ostiary::confine::Domain::without_abstract_sockets);
+    CHECK(domain({.flags = {{"allow_socket", "/run/a"}}}) ==
+          ostiary::confine::Domain::without_abstract_sockets);
+    CHECK(domain({.flags = {{"allow_socket", "@name"}}}) == ostiary::confine::Domain::without_signals);
+  }
+
   TEST_CASE("warns of incomplete settings") {
     const std::string gate = "the gate is off: the agent reaches whatever this container can reach";
     CHECK(good_plan({}).warnings.empty());

@@ -19,11 +19,12 @@ const Identity node{.uid = 1000,
                     .groups = {4, 100, 4294967294},
                     .name = "node",
                     .home = "/home/node",
-                    .shell = "/bin/sh"};
+                    .shell = "/bin/sh",
+                    .domain = ostiary::confine::Domain::without_signals};
 
 std::string with_item(size_t position, std::string_view item) {
-  std::vector<std::string> items{"ostiary session 2", "1000",    "100",   "4,100", "node",
-                                 "/home/node",        "/bin/sh", "/work", "4:40"};
+  std::vector<std::string> items{"ostiary session 3", "1000",    "100",  "4,100", "node",
+                                 "/home/node",        "/bin/sh", "none", "/work", "4:40"};
   items.at(position) = item;
   std::string text;
   for (const std::string& each : items) text += each + '\0';
@@ -68,8 +69,9 @@ TEST_SUITE("state/session") {
   }
 
   TEST_CASE("another version, an odd id and an odd group are refused") {
-    CHECK(parse_session(with_item(0, "ostiary session 2")));
-    CHECK_FALSE(parse_session(with_item(0, "ostiary session 1")));
+    CHECK(parse_session(with_item(0, "ostiary session 3")));
+    CHECK_FALSE(parse_session(with_item(0, "ostiary session 2")));
+    CHECK_FALSE(parse_session(with_item(7, "another")));
     for (const char* id : {"", "-1", "x", "1000 ", "0x10", "4294967296"}) {
       CHECK_MESSAGE(!parse_session(with_item(1, id)), id);
       CHECK_MESSAGE(!parse_session(with_item(2, id)), id);
