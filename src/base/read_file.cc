@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ostiary/base/path_walk.h"
 #include "ostiary/base/unique_fd.h"
 
 namespace ostiary {
@@ -48,6 +49,11 @@ constexpr int open_flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
 Result<std::string> read_file(const std::string& path, size_t limit) {
   return read_open(path, UniqueFd{::open(path.c_str(), open_flags)}, limit, Trust::any_owner);
+}
+
+Result<std::string> read_named_file(const std::string& path, size_t limit) {
+  PathWalk walk(Follow::links_of_root_or_ours);
+  return read_open(path, TRY(walk.open(path, open_flags)), limit, Trust::any_owner);
 }
 
 Result<std::string> read_root_file(const std::string& path, size_t limit) {

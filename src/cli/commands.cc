@@ -45,7 +45,7 @@ Result<int> print(std::string_view text) {
 
 Result<std::optional<std::string>> read_config_file(const std::string& path) {
   if (is_absent(path)) return std::nullopt;
-  return TRY(read_file(path, max_config_file));
+  return TRY(read_named_file(path, max_config_file));
 }
 
 Result<confine::Identity> find_identity(const config::Config& config) {
