@@ -30,6 +30,7 @@
 #include "ostiary/state/files.h"
 #include "ostiary/state/session.h"
 #include "ostiary/telemetry/env_file.h"
+#include "path_warnings.h"
 
 namespace ostiary::cli {
 namespace {
@@ -99,7 +100,9 @@ Result<plan::Plan> make_plan(Request request, char** environ) {
   machine.network = net::decide(net::read_namespace_facts(place_of(config)));
   machine.rules_at_end = rules_at_end(config, machine.network);
   auto plan = plan::make_plan(config, std::move(request.command), std::move(machine));
-  if (plan && !request.warning.empty()) plan->warnings.push_back(std::move(request.warning));
+  if (!plan) return plan;
+  if (!request.warning.empty()) plan->warnings.push_back(std::move(request.warning));
+  warn_of_paths(*plan, config);
   return plan;
 }
 

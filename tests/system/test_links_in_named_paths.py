@@ -6,13 +6,15 @@ import os
 
 import pytest
 
+from support.namespaces import MS_RDONLY, bind
 from support.refusal import refusal
-from support.rootfs import AGENT, OTHER
+from support.rootfs import AGENT, OTHER, TOOLS
 
 SECRETS = ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN", "GRAFANA_API_TOKEN", "OTEL_EXPORTER_OTLP_HEADERS",
            "OSTIARY_TELEMETRY"]
 KEY, POLICY = "/home/agent/given/key", "/home/agent/given/policy.json"
 USING_IT = ["--user", "agent"]
+WARNING = "the rules of the next boot"
 
 
 @pytest.fixture
@@ -86,6 +88,7 @@ def test_links_of_the_user_that_makes_a_plan_are_followed(sandbox):
     sandbox.symlink("/home/agent/policy.json", "/work/policy.json", owner=AGENT)
     plan = sandbox.plan("--policy", "policy.json", "--", "true", uid=AGENT, cwd="/home/agent")
     assert plan["grace_seconds"] == 7
+    assert not [warning for warning in plan["warnings"] if WARNING in warning]
 
 
 @pytest.mark.parametrize("place", ["/dev/fd", "/proc/self/fd"])
@@ -113,3 +116,78 @@ def test_a_path_that_leads_nowhere_is_an_error(sandbox, path):
     sandbox.symlink("/work/loop", "loop")
     line = refusal(sandbox.boot("true", env={"ANTHROPIC_API_KEY_FILE": path}), 66)
     assert "ANTHROPIC_API_KEY_FILE" in line
+
+
+def warnings_about_the_policy(sandbox, *flags, path=POLICY, **how):
+    result = sandbox.boot("true", flags=[*flags, "--policy", path], **how)
+    assert result.status == 0, result
+    return [line for line in result.stderr.splitlines() if WARNING in line]
+
+
+@pytest.mark.parametrize("mode, owner, group", [(0o600, AGENT, 0), (0o444, AGENT, 0), (0o664, 0, AGENT),
+                                                (0o664, 0, TOOLS), (0o666, 0, 0)])
+def test_a_policy_that_the_agent_can_write_to_is_a_warning(sandbox, mode, owner, group):
+    sandbox.write("/work/policy.json", "{}", mode=mode)
+    os.chown(sandbox.at("/work/policy.json"), owner, group)
+    (line,) = warnings_about_the_policy(sandbox, *USING_IT, path="/work/policy.json")
+    assert "because it can write to /work/policy.json, " in line and "/etc/ostiary" in line
+    assert not warnings_about_the_policy(sandbox, "--user", "root", path="/work/policy.json")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o664])
+def test_a_policy_that_only_others_can_write_to_is_none(sandbox, mode):
+    sandbox.write("/work/policy.json", "{}", mode=mode)
+    os.chown(sandbox.at("/work/policy.json"), OTHER, OTHER)
+    assert not warnings_about_the_policy(sandbox, *USING_IT, path="/work/policy.json")
+
+
+@pytest.mark.parametrize("directory", ["/home/agent/given", "/home/agent"])
+def test_a_policy_below_a_directory_of_the_agents_is_a_warning(sandbox, directory):
+    sandbox.write(POLICY, "{}")
+    os.chown(sandbox.at("/home/agent"), 0, 0)
+    os.chown(sandbox.at(directory), AGENT, AGENT)
+    (line,) = warnings_about_the_policy(sandbox, *USING_IT)
+    assert f"because it can write to {directory}, " in line
+    sandbox.symlink("/work/policy.json", POLICY)
+    (line,) = warnings_about_the_policy(sandbox, *USING_IT, path="/work/policy.json")
+    assert f"because it can write to {directory}, " in line
+    (line,) = warnings_about_the_policy(sandbox, *USING_IT, path="policy.json", cwd="/home/agent/given")
+    assert f"because it can write to {directory}, " in line
+
+
+def test_a_link_to_the_policy_in_a_directory_of_the_agents_is_a_warning(given):
+    given.policy({})
+    os.chown(given.at("/home/agent"), 0, 0)
+    given.symlink(POLICY, "/etc/ostiary/policy.json")
+    (line,) = warnings_about_the_policy(given, *USING_IT)
+    assert "because it can write to /home/agent/given, " in line
+
+
+def test_a_policy_of_roots_in_a_sticky_directory_is_none(sandbox):
+    sandbox.write("/tmp/policy.json", "{}")
+    assert not warnings_about_the_policy(sandbox, *USING_IT, path="/tmp/policy.json")
+    os.chown(sandbox.at("/tmp/policy.json"), AGENT, AGENT)
+    assert warnings_about_the_policy(sandbox, *USING_IT, path="/tmp/policy.json")
+
+
+def test_a_policy_that_is_mounted_over_a_file_is_none(given):
+    """As with docker run -v $PWD/policy.json:/home/agent/given/policy.json:ro."""
+    given.write("/work/policy.json", "{}")
+    os.chown(given.at("/work/policy.json"), AGENT, AGENT)
+    given.write(POLICY, "")
+    os.chown(given.at("/home/agent/given"), 0, 0)
+    os.chown(given.at("/home/agent"), 0, 0)
+    assert warnings_about_the_policy(given, *USING_IT, prepare=lambda: bind("/work/policy.json", POLICY))
+    assert not warnings_about_the_policy(given, *USING_IT,
+                                         prepare=lambda: bind("/work/policy.json", POLICY, MS_RDONLY))
+    os.chown(given.at("/home/agent/given"), AGENT, AGENT)
+    assert not warnings_about_the_policy(given, *USING_IT,
+                                         prepare=lambda: bind("/work/policy.json", POLICY, MS_RDONLY))
+
+
+def test_a_policy_in_a_read_only_mount_is_none(given):
+    given.write(POLICY, "{}", owner=AGENT)
+    os.chown(given.at("/home/agent"), 0, 0)
+    assert warnings_about_the_policy(given, *USING_IT)
+    given.make_read_only("/home/agent/given")
+    assert not warnings_about_the_policy(given, *USING_IT)

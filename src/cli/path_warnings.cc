@@ -1,0 +1,66 @@
+#include "path_warnings.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ostiary/base/path_walk.h"
+#include "ostiary/base/quote.h"
+#include "ostiary/confine/identity.h"
+
+namespace ostiary::cli {
+namespace {
+
+// The owner may change the permissions.
+bool may_write(const confine::Identity& identity, const struct stat& file) {
+  if (file.st_uid == identity.uid) return true;
+  const bool in_group =
+      file.st_gid == identity.gid || std::ranges::find(identity.groups, file.st_gid) != identity.groups.end();
+  return (file.st_mode & (in_group ? S_IWGRP : S_IWOTH)) != 0;
+}
+
+// In a sticky directory only the owner of an entry, or of the directory, may replace it.
+bool may_replace(const confine::Identity& identity, const PathStep& step) {
+  return step.place == Writable::yes && may_write(identity, step.directory) &&
+         ((step.directory.st_mode & S_ISVTX) == 0 || step.directory.st_uid == identity.uid ||
+          step.entry.st_uid == identity.uid);
+}
+
+std::string parent_of(const std::string& path) {
+  return path.substr(0, std::max<size_t>(path.rfind('/'), 1));
+}
+
+// The file, or the directory on the way to it, by which the identity can change what is at the path.
+std::optional<std::string> weak_point(const std::string& path, const confine::Identity& identity) {
+  PathWalk walk(Follow::links_of_root_or_ours);
+  if (!walk.open(path, O_PATH | O_CLOEXEC) || walk.steps().empty()) return std::nullopt;
+  for (const PathStep& step : walk.steps())
+    if (may_replace(identity, step)) return parent_of(step.path);
+  const PathStep& file = walk.steps().back();
+  return file.content == Writable::yes && may_write(identity, file.entry) ? std::optional(file.path)
+                                                                          : std::nullopt;
+}
+
+void warn_of_policy(plan::Plan& plan, const config::Config& config) {
+  const confine::Identity& agent = plan.agent.identity;
+  if (config.policy_path.empty() || agent.uid == 0 || agent.uid == ::geteuid()) return;
+  const auto place = weak_point(config.policy_path, agent);
+  if (!place) return;
+  plan.warnings.push_back("the agent can change the policy " +
+                          quote_unless_password(config.policy_path, "file") + ", because it can write to " +
+                          *place +
+                          ", and so set the rules of the next boot: keep the policy where only root can "
+                          "write, such as /etc/ostiary, or mount it read-only");
+}
+
+}  // namespace
+
+void warn_of_paths(plan::Plan& plan, const config::Config& config) {
+  warn_of_policy(plan, config);
+}
+
+}  // namespace ostiary::cli
