@@ -57,10 +57,19 @@ void warn_of_policy(plan::Plan& plan, const config::Config& config) {
                           "write, such as /etc/ostiary, or mount it read-only");
 }
 
+void warn_of_waivers(plan::Plan& plan) {
+  for (const selftest::SocketWaiver& waiver : plan.enclosure.allowed_sockets)
+    if (const auto link = waiver.unfollowed_link())
+      plan.warnings.push_back("--allow-socket " + waiver.text() + " allows no socket behind the link " +
+                              *link +
+                              ", which another user than root could have made: write the path without links");
+}
+
 }  // namespace
 
 void warn_of_paths(plan::Plan& plan, const config::Config& config) {
   warn_of_policy(plan, config);
+  warn_of_waivers(plan);
 }
 
 }  // namespace ostiary::cli

@@ -1,18 +1,30 @@
 #include "ostiary/selftest/socket_name.h"
 
 #include <algorithm>
-#include <climits>
-#include <cstdlib>
-#include <memory>
+
+#include <fcntl.h>
 
 #include "ostiary/base/escape.h"
+#include "ostiary/base/path_walk.h"
 #include "ostiary/base/quote.h"
-#include "socket_files.h"
 
 namespace ostiary::selftest {
 namespace {
 
 constexpr size_t shortest_waiver = 3;  // "/*" and "@*" would waive every socket
+
+std::string directory_of(const std::string& path) {
+  return path.substr(0, path.rfind('/') + 1);
+}
+
+// The path itself if its directory cannot be opened, or lies behind a link that is not followed.
+std::string with_trusted_directory(const std::string& path) {
+  const std::string written = directory_of(path);
+  PathWalk walk(Follow::links_that_only_root_could_make);
+  if (!walk.open(written, O_PATH | O_CLOEXEC)) return path;
+  const std::string real = walk.directory();
+  return (real.ends_with('/') ? real : real + "/") + path.substr(written.size());
+}
 
 }  // namespace
 
@@ -37,8 +49,15 @@ bool SocketWaiver::covers(const SocketName& name) const {
   const std::string text = name.text();
   const bool is_prefix = text_.ends_with('*');
   std::string written = is_prefix ? text_.substr(0, text_.size() - 1) : text_;
-  if (written.starts_with('/')) written = escape_controls(with_real_directory(written));
+  if (written.starts_with('/')) written = escape_controls(with_trusted_directory(written));
   return is_prefix ? text.starts_with(written) : text == written;
+}
+
+std::optional<std::string> SocketWaiver::unfollowed_link() const {
+  if (!text_.starts_with('/')) return std::nullopt;
+  PathWalk walk(Follow::links_that_only_root_could_make);
+  (void)walk.open(directory_of(text_), O_PATH | O_CLOEXEC);
+  return walk.unfollowed();
 }
 
 }  // namespace ostiary::selftest

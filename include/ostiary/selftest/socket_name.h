@@ -2,6 +2,7 @@
 #pragma once
 
 #include <compare>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,13 +27,16 @@ class SocketName {
 };
 
 // Sockets that the agent may connect to: "/run/app.sock", "@name", or a prefix that ends with *.
-// Symbolic links in a path's directory are followed.
+// A symbolic link in a path's directory is followed only if no user but root could have made it: the
+// agent may have left it for the next boot.
 class SocketWaiver {
  public:
   static Result<SocketWaiver> parse(std::string_view text);
 
   bool covers(const SocketName& name) const;
   bool is_abstract() const { return text_.starts_with('@'); }
+  // The path of the link that covers() does not follow. Such a waiver covers no socket behind the link.
+  std::optional<std::string> unfollowed_link() const;
   const std::string& text() const { return text_; }
 
   bool operator==(const SocketWaiver&) const = default;

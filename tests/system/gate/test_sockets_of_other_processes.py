@@ -200,6 +200,41 @@ def test_a_path_may_be_given_with_its_symlinks(container, scope):
         assert boot(container, scope, "--allow-socket", "/var/run/docker.sock").status == 0
 
 
+LEFT = "/home/agent/ide"  # a link that the agent may have left there
+
+
+@pytest.mark.parametrize("flag", [f"{LEFT}/*", f"{LEFT}/docker.sock"])
+@pytest.mark.parametrize("owner", [AGENT, 0])
+def test_a_link_that_the_agent_could_have_left_allows_no_other_socket(container, scope, flag, owner):
+    container.symlink(LEFT, "/run", owner=owner)
+    with service_outside(container, DOCKER):
+        result = boot(container, scope, "--allow-socket", flag)
+    assert_boot_ends(result, DOCKER)
+    (line,) = [line for line in result.stderr.splitlines() if f"the link {LEFT}, " in line]
+    assert "warning" in line and flag in line, result
+
+
+def test_nor_does_one_behind_a_link_of_roots(container, scope):
+    container.symlink(LEFT, "/run", owner=AGENT)
+    container.symlink("/opt/ide", LEFT)
+    with service_outside(container, DOCKER):
+        assert_boot_ends(boot(container, scope, "--allow-socket", "/opt/ide/*"), DOCKER)
+
+
+@pytest.mark.parametrize("mode", [0o1777, 0o775])
+def test_nor_does_a_link_of_roots_where_others_may_write(container, scope, mode):
+    container.mkdir("/opt/shared", mode=mode)
+    container.symlink("/opt/shared/run", "/run")
+    with service_outside(container, DOCKER):
+        assert_boot_ends(boot(container, scope, "--allow-socket", "/opt/shared/run/*"), DOCKER)
+
+
+def test_a_socket_below_the_agents_home_may_be_given(container, scope):
+    with service_outside(container, f"{LEFT}/docker.sock"):
+        result = boot(container, scope, "--allow-socket", f"{LEFT}/*")
+    assert result.status == 0 and " link " not in result.stderr, result
+
+
 @pytest.mark.parametrize("wrong", ["docker.sock", "/run/*/bus", "/*", "@"])
 def test_an_invalid_socket_name_is_refused_in_one_line(container, wrong):
     result = boot(container, "container", "--allow-socket", wrong)

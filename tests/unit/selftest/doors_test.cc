@@ -102,7 +102,22 @@ TEST_SUITE("selftest/doors") {
     std::filesystem::create_directory_symlink(scratch.path("real"), scratch.path("link"));
     const UniqueFd service = bound_socket(scratch.path("real/s"), SOCK_STREAM);
     CHECK(try_one(scratch.path("link/s")).detail.contains(scratch.path("real/s")));
-    CHECK(try_one(scratch.path("real/s"), {waiver(scratch.path("link/s"))}).outcome == Outcome::held);
+    CHECK(try_one(scratch.path("link/s"), {waiver(scratch.path("real/s"))}).outcome == Outcome::held);
+  }
+
+  TEST_CASE("a waiver does not follow a link that another user than root could have made") {
+    const testing::Scratch scratch;  // below /tmp, where every user may make one
+    std::filesystem::create_directory(scratch.path("real"));
+    std::filesystem::create_directory_symlink(scratch.path("real"), scratch.path("link"));
+    const UniqueFd service = bound_socket(scratch.path("real/s"), SOCK_STREAM);
+    for (const char* text : {"link/s", "link/*"}) {
+      const SocketWaiver planted = waiver(scratch.path(text));
+      CHECK(try_one(scratch.path("real/s"), {planted}).outcome == Outcome::escaped);
+      CHECK(planted.unfollowed_link() == scratch.path("link"));
+    }
+    for (const std::string& text :
+         {scratch.path("real/s"), scratch.path("link"), scratch.path("missing/s"), std::string("@link")})
+      CHECK_FALSE(waiver(text).unfollowed_link());
   }
 
   TEST_CASE("a socket is found where its file is now, not under the name that the kernel lists") {
