@@ -357,9 +357,9 @@ Result<int> run_phases(const Plan& plan, BootState& state) {
   if (const auto status = TRY(run_auth_hook(plan, state))) return *status;
   (void)state.lap();  // the hook's time is nobody's phase
   TRY(phase_2(plan, state));
+  if (TRY(is_asked_to_end(state))) return 128 + *state.asked_with;
   state.audit.record(audit::Phase{
       .number = audit::Phase::Number::second, .what = "the agent's files are written", .took = state.lap()});
-  if (TRY(is_asked_to_end(state))) return 128 + *state.asked_with;
   return run_agent(plan, state);
 }
 

@@ -98,4 +98,5 @@ def test_a_signal_ends_the_boot_while_the_agents_file_is_prepared(container):
     assert not os.path.exists(f"/proc/{helper}")
     assert container.read("/etc/resolv.conf") == before
     assert json.loads(container.read("/home/agent/.claude.json")) == large
+    assert container.audit("phase", phase=2) == []
     assert container.audit("exit")[-1]["reason"] == "SIGTERM from outside, before the agent was started"
