@@ -1,6 +1,7 @@
 #include "ostiary/base/json.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -98,44 +99,15 @@ std::optional<uint64_t> Json::number() const {
   return number != nullptr && *number >= 0 ? std::optional<uint64_t>(*number) : std::nullopt;
 }
 
-struct JsonText {
-  static Library converted(const Json& json) {
-    return std::visit([](const auto& value) { return JsonText::of(value); }, json.value_);
-  }
-
+struct JsonWriter {
   static std::string write(const Json& json, int indent) {
     return converted(json).dump(indent, ' ', false, Library::error_handler_t::replace);
   }
 
-  static Json read(const Library& json) {
-    switch (json.type()) {
-      case Library::value_t::boolean:
-        return json.get<bool>();
-      case Library::value_t::number_integer:
-        return json.get<int64_t>();
-      case Library::value_t::number_unsigned:
-        return json.get<uint64_t>();
-      case Library::value_t::number_float:
-        return Json(Json::Value(json.get<double>()));
-      case Library::value_t::string:
-        return json.get_ref<const std::string&>();
-      case Library::value_t::array: {
-        Json out = Json::array();
-        for (const Library& each : json) out.push_back(read(each));
-        return out;
-      }
-      case Library::value_t::object: {
-        Json::Object members;
-        members.reserve(json.size());
-        for (const auto& [key, value] : json.items()) members.push_back({key, read(value)});
-        return Json(Json::Value(std::move(members)));
-      }
-      default:
-        return nullptr;
-    }
-  }
-
  private:
+  static Library converted(const Json& json) {
+    return std::visit([](const auto& value) { return of(value); }, json.value_);
+  }
   template <typename Scalar>
   static Library of(const Scalar& scalar) {
     return scalar;
@@ -147,33 +119,121 @@ struct JsonText {
   }
   static Library of(const Json::Object& members) {
     Library out = Library::object();
-    for (const Json::Member& each : members) out[each.key] = converted(each.value);
+    // A vector of pairs. Its own functions compare a key with all before it.
+    std::vector<Library::object_t::value_type>& pairs = out.get_ref<Library::object_t&>();
+    pairs.reserve(members.size());
+    for (const Json::Member& each : members) pairs.emplace_back(each.key, converted(each.value));
     return out;
   }
 };
 
 std::string Json::compact() const {
-  return JsonText::write(*this, -1);
+  return JsonWriter::write(*this, -1);
 }
 
 std::string Json::indented() const {
-  return JsonText::write(*this, 2);
+  return JsonWriter::write(*this, 2);
 }
+
+// Builds the value from the parser's events. A handler that returns false ends the parse.
+class JsonReader {
+ public:
+  explicit JsonReader(size_t max_depth) : max_depth_(max_depth) {}
+
+  bool null() { return place(nullptr); }
+  bool boolean(bool value) { return place(value); }
+  bool number_integer(int64_t value) { return place(value); }
+  bool number_unsigned(uint64_t value) { return place(value); }
+  bool number_float(double value, const std::string&) { return place(Json(Json::Value(value))); }
+  bool string(std::string& value) { return place(std::move(value)); }
+  bool binary(Library::binary_t&) { return false; }
+  bool start_object(size_t) { return open(Json::object()); }
+  bool start_array(size_t) { return open(Json::array()); }
+  bool key(std::string& key) {
+    std::get<Json::Object>(open_.back().value_).push_back({std::move(key), nullptr});
+    return true;
+  }
+  bool end_object() {
+    unite_members_of_one_key(std::get<Json::Object>(open_.back().value_));
+    return close();
+  }
+  bool end_array() { return close(); }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) { return false; }
+
+  bool is_too_deep() const { return too_deep_; }
+  Json take() { return std::move(root_); }
+
+ private:
+  static void unite_members_of_one_key(Json::Object& members) {
+    std::vector<std::pair<std::string_view, size_t>> sorted;
+    sorted.reserve(members.size());
+    for (const Json::Member& each : members) sorted.emplace_back(each.key, sorted.size());
+    std::ranges::sort(sorted);
+    constexpr auto key = &std::pair<std::string_view, size_t>::first;
+    if (std::ranges::adjacent_find(sorted, {}, key) == sorted.end()) return;
+    std::vector<bool> superfluous(members.size());
+    for (size_t i = 1, first = 0; i < sorted.size(); ++i) {
+      if (sorted[i].first == sorted[first].first) {
+        members[sorted[first].second].value = std::move(members[sorted[i].second].value);
+        superfluous[sorted[i].second] = true;
+      } else {
+        first = i;
+      }
+    }
+    Json::Object kept;
+    for (size_t i = 0; i < members.size(); ++i)
+      if (!superfluous[i]) kept.push_back(std::move(members[i]));
+    members = std::move(kept);
+  }
+
+  bool open(Json empty) {
+    too_deep_ = open_.size() == max_depth_;
+    if (too_deep_) return false;
+    open_.push_back(std::move(empty));
+    return true;
+  }
+
+  bool close() {
+    Json done = std::move(open_.back());
+    open_.pop_back();
+    return place(std::move(done));
+  }
+
+  bool place(Json value) {
+    if (open_.empty())
+      root_ = std::move(value);
+    else if (open_.back().is_array())
+      open_.back().push_back(std::move(value));
+    else
+      std::get<Json::Object>(open_.back().value_).back().value = std::move(value);
+    return true;
+  }
+
+  size_t max_depth_;
+  bool too_deep_ = false;
+  std::vector<Json> open_;  // arrays and objects not yet closed, outermost first
+  Json root_;
+};
+
+namespace {
+
+// As Library::sax_parse(), which would also compile the parsers of binary formats.
+bool parse_text(std::string_view text, JsonReader& reader) {
+  auto input = nlohmann::detail::input_adapter(text);
+  return nlohmann::detail::parser<Library, decltype(input)>(std::move(input), nullptr, false)
+      .sax_parse(&reader);
+}
+
+}  // namespace
 
 // The parser stops at a NUL, so a text with a NUL is refused.
 Result<Json> Json::parse(std::string_view text, int max_depth) {
-  bool too_deep = false;
-  // Called for each value, with the number of arrays and objects around it.
-  const auto stay_shallow = [&too_deep, max_depth](int depth, Library::parse_event_t event, const Library&) {
-    using enum Library::parse_event_t;
-    if (depth >= max_depth && (event == array_start || event == object_start)) too_deep = true;
-    return !too_deep;
-  };
-  const Library json = Library::parse(text.contains('\0') ? std::string_view() : text, stay_shallow, false);
-  if (too_deep)
+  JsonReader reader(static_cast<size_t>(max_depth));
+  const bool valid = !text.contains('\0') && parse_text(text, reader);
+  if (reader.is_too_deep())
     return fail(Exit::configuration, "is nested deeper than " + std::to_string(max_depth) + " levels");
-  if (json.is_discarded()) return fail(Exit::configuration, "is not valid JSON");
-  return JsonText::read(json);
+  if (!valid) return fail(Exit::configuration, "is not valid JSON");
+  return reader.take();
 }
 
 }  // namespace ostiary

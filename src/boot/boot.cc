@@ -294,18 +294,18 @@ void write_settings_or_say_why(const Plan& plan) {
 }
 
 // For the auth hook as well, which starts there.
-Result<> prepare_workdir(const Plan& plan) {
+Result<> prepare_workdir(const Plan& plan, const BootState& state) {
   return plan.agent.prepare_claude == config::Choice::yes
-             ? claude::make_workdir(plan.agent.identity, plan.agent.workdir)
+             ? claude::make_workdir(plan.agent.identity, plan.agent.workdir, state.requests)
              : Result<>{};
 }
 
-void prepare_claude(const Plan& plan) {
+void prepare_claude(const Plan& plan, const BootState& state) {
   if (plan.agent.prepare_claude == config::Choice::no) return;
   const claude::FirstAnswers answers{.directory = plan.agent.workdir,
                                      .api_key = plan.agent.environment.agent.get("ANTHROPIC_API_KEY")};
-  if (const Result<> written = claude::write_first_answers(plan.agent.identity, answers); !written)
-    log::warn(written.error().message);
+  const Result<> written = claude::write_first_answers(plan.agent.identity, answers, state.requests);
+  if (!written) log::warn(written.error().message);
 }
 
 Result<> write_session(const Plan& plan) {
@@ -332,7 +332,7 @@ Result<> phase_2(const Plan& plan, BootState& state) {
   add_plan(state.status, plan);
   TRY(state::write_status(state.status));
   write_settings_or_say_why(plan);
-  prepare_claude(plan);
+  prepare_claude(plan, state);
   log_content(plan.telemetry);
   return {};
 }
@@ -352,13 +352,14 @@ Result<int> run_agent(const Plan& plan, BootState& state) {
 Result<int> run_phases(const Plan& plan, BootState& state) {
   TRY(phase_1(plan, state));
   if (TRY(is_asked_to_end(state))) return 128 + *state.asked_with;
-  TRY(prepare_workdir(plan));
+  TRY(prepare_workdir(plan, state));
+  if (TRY(is_asked_to_end(state))) return 128 + *state.asked_with;
   if (const auto status = TRY(run_auth_hook(plan, state))) return *status;
   (void)state.lap();  // the hook's time is nobody's phase
   TRY(phase_2(plan, state));
+  if (TRY(is_asked_to_end(state))) return 128 + *state.asked_with;
   state.audit.record(audit::Phase{
       .number = audit::Phase::Number::second, .what = "the agent's files are written", .took = state.lap()});
-  if (TRY(is_asked_to_end(state))) return 128 + *state.asked_with;
   return run_agent(plan, state);
 }
 

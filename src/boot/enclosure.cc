@@ -76,10 +76,11 @@ void Enclosure::point_resolver_at_gate() {
   const Result<> pointed = resolver_.point_at_gate();
   if (pointed) return;
   if (rules_.ruleset().tracking == nft::Tracking::ipv4_only)
-    log::warn("phase 1: resolv.conf stays as it is, and an IPv6 resolver in it is denied: " +
+    log::warn("phase 1: resolv.conf cannot name the gate, and an IPv6 resolver in it is denied: " +
               pointed.error().message);
   else
-    log::info("phase 1: resolv.conf stays as it is, the redirect alone serves: " + pointed.error().message);
+    log::info("phase 1: resolv.conf cannot name the gate, the redirect alone serves: " +
+              pointed.error().message);
 }
 
 void Enclosure::put_resolver_back() {

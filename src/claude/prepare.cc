@@ -108,16 +108,18 @@ Result<> answer_work(const void* context) {
 
 }  // namespace
 
-Result<> make_workdir(const confine::Identity& identity, const std::string& workdir) {
+Result<> make_workdir(const confine::Identity& identity, const std::string& workdir,
+                      const event::Signals& requests) {
   if (is_directory(workdir)) return {};
-  if (keeper::run_confined(identity, time_limit, make_as_agent, &workdir)) return {};
+  if (keeper::run_confined(identity, time_limit, requests, make_as_agent, &workdir)) return {};
   return make_as_root(identity, workdir);
 }
 
-Result<> write_first_answers(const confine::Identity& identity, const FirstAnswers& answers) {
+Result<> write_first_answers(const confine::Identity& identity, const FirstAnswers& answers,
+                             const event::Signals& requests) {
   const std::string path = identity.home + "/.claude.json";
   const AnswerRequest request{path, answers};
-  auto done = keeper::run_confined(identity, time_limit, answer_work, &request);
+  auto done = keeper::run_confined(identity, time_limit, requests, answer_work, &request);
   if (!done) return std::unexpected(std::move(done).error().within(path));
   return {};
 }

@@ -76,15 +76,25 @@ Result<PipeState> read_some(const UniqueFd& pipe, std::string& octets) {
   return got == 0 ? PipeState::closed : PipeState::open;
 }
 
-// Everything that the child writes until it closes the pipe. Empty if the deadline passes first.
-Result<std::optional<std::string>> read_until(const UniqueFd& pipe, event::Deadline deadline) {
+struct Patience {
+  milliseconds time_limit;
+  int interruption = -1;  // ends the wait when it becomes readable; -1: nothing does
+};
+
+// Everything that the child writes until it closes the pipe. Empty after an interruption.
+Result<std::optional<std::string>> read_all(const UniqueFd& pipe, const Patience& patience) {
+  const event::Deadline deadline = steady_clock::now() + patience.time_limit;
   std::string octets;
   while (octets.size() <= max_report) {
-    pollfd waiting{pipe.get(), POLLIN, 0};
-    const int ready = ::poll(&waiting, 1, event::milliseconds_until(deadline));
+    std::array<pollfd, 2> waiting{{{.fd = pipe.get(), .events = POLLIN, .revents = 0},
+                                   {.fd = patience.interruption, .events = POLLIN, .revents = 0}}};
+    const int ready = ::poll(waiting.data(), waiting.size(), event::milliseconds_until(deadline));
     if (ready < 0 && errno == EINTR) continue;
     if (ready < 0) return std::unexpected(Error::system("cannot wait for the child", Exit::unavailable));
-    if (ready == 0) return std::nullopt;
+    if (ready == 0)
+      return fail(Exit::unavailable, "a confined helper did not end within " +
+                                         std::to_string(patience.time_limit.count()) + " ms");
+    if (waiting[1].revents != 0) return std::nullopt;
     if (TRY(read_some(pipe, octets)) == PipeState::closed) return octets;
   }
   return reply_too_long();
@@ -130,16 +140,14 @@ int wait_for(pid_t pid) {
 }
 
 // What the child writes until it closes the pipe. Another process of the child's user can stop the
-// child: it is killed after the time limit.
-Result<std::string> await_report(const UniqueFd& pipe, pid_t pid, milliseconds time_limit) {
-  auto octets = read_until(pipe, steady_clock::now() + time_limit);
-  if (octets && *octets) return **std::move(octets);
+// child: it is killed after the time limit. Empty after an interruption, which kills it as well.
+Result<std::optional<std::string>> await_report(const UniqueFd& pipe, pid_t pid, const Patience& patience) {
+  auto octets = read_all(pipe, patience);
+  if (octets && *octets) return octets;
   // Without CAP_KILL the keeper cannot kill another user's process. Then it must not wait: the
   // process may never end.
   if (::kill(pid, SIGKILL) == 0) wait_for(pid);
-  if (!octets) return std::unexpected(std::move(octets).error());
-  return fail(Exit::unavailable,
-              "a confined helper did not end within " + std::to_string(time_limit.count()) + " ms");
+  return octets;
 }
 
 // The failure that the child has reported, if there is one.
@@ -166,16 +174,17 @@ Result<pid_t> spawn(const confine::Identity& identity, const confine::Command& c
   const pid_t pid = TRY(fork_child(
       pipe.write, [&](pid_t keeper) { return become_and_exec(keeper, identity, command, terminal); }));
   pipe.write.reset();
-  const auto report = await_report(pipe.read, pid, limits::to_start);
-  Result<> started = report ? failure_in(*report) : std::unexpected(report.error());
+  const auto report = await_report(pipe.read, pid, {.time_limit = limits::to_start});
+  Result<> started = report ? failure_in(**report) : std::unexpected(report.error());
   if (started) return pid;
   if (report) wait_for(pid);
   if (terminal.belongs_to(pid)) terminal.give_to(::getpgrp());
   return std::unexpected(std::move(started).error());
 }
 
-Result<> run_confined(const confine::Identity& identity, milliseconds time_limit,
-                      Result<> (*work)(const void* context), const void* context) {
+Result<Completion> run_confined(const confine::Identity& identity, milliseconds time_limit,
+                                const event::Signals& requests, Result<> (*work)(const void* context),
+                                const void* context) {
   Pipe pipe = TRY(make_pipe());
   const pid_t pid = TRY(fork_child(pipe.write, [&](pid_t keeper) -> Result<> {
     TRY(confine::confine(identity));
@@ -183,12 +192,14 @@ Result<> run_confined(const confine::Identity& identity, milliseconds time_limit
     return work(context);
   }));
   pipe.write.reset();
-  const std::string report = TRY(await_report(pipe.read, pid, time_limit));
+  const auto report =
+      TRY(await_report(pipe.read, pid, {.time_limit = time_limit, .interruption = requests.fd()}));
+  if (!report) return Completion::interrupted;
   const int status = wait_for(pid);
-  Result<> done = failure_in(report);
-  if (done && status != 0)
+  TRY(failure_in(*report));
+  if (status != 0)
     return fail(Exit::unavailable, "a confined helper ended with wait status " + std::to_string(status));
-  return done;
+  return Completion::done;
 }
 
 Result<std::string> ask_confined(const confine::Identity& identity, milliseconds time_limit,
@@ -200,9 +211,9 @@ Result<std::string> ask_confined(const confine::Identity& identity, milliseconds
     return reply(pipe.write, TRY(work(context)));
   }));
   pipe.write.reset();
-  const std::string report = TRY(await_report(pipe.read, pid, time_limit));
+  const auto report = TRY(await_report(pipe.read, pid, {.time_limit = time_limit}));
   const int status = wait_for(pid);
-  auto reply = TRY(parse_report(report));
+  auto reply = TRY(parse_report(*report));
   if (!reply || status != 0)
     return fail(Exit::unavailable, "a confined helper ended with wait status " + std::to_string(status));
   return *std::move(reply);

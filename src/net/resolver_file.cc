@@ -1,6 +1,11 @@
 #include "ostiary/net/resolver_file.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ostiary/base/read_file.h"
@@ -28,11 +33,42 @@ bool is_about_names(std::string_view line) {
   return word == "search" || word == "domain" || word == "options";
 }
 
-Result<> write_whole(const UniqueFd& fd, const std::string& path, std::string_view text) {
-  if (::ftruncate(fd.get(), 0) != 0 ||
-      ::pwrite(fd.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+bool write_at(const UniqueFd& fd, std::string_view text, size_t offset) {
+  while (!text.empty()) {
+    const ssize_t written = ::pwrite(fd.get(), text.data(), text.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    text.remove_prefix(static_cast<size_t>(written));
+    offset += static_cast<size_t>(written);
+  }
+  return true;
+}
+
+bool set_length(const UniqueFd& fd, size_t length) {
+  return ::ftruncate(fd.get(), static_cast<off_t>(length)) == 0;
+}
+
+// Only growing takes space, so that comes first: if there is none, the file stays as it was. No block is
+// given up before its content is written, because a process that fills the file system would take it.
+Result<> overwrite(const UniqueFd& fd, const std::string& path, std::string_view text) {
+  struct stat found{};
+  if (::fstat(fd.get(), &found) != 0) return std::unexpected(Error::system(path));
+  const auto length = static_cast<size_t>(found.st_size);
+  const size_t in_place = std::min(length, text.size());
+  if (!write_at(fd, text.substr(in_place), in_place)) {
+    auto failure = std::unexpected(Error::system(path));
+    (void)set_length(fd, length);
+    return failure;
+  }
+  if (!write_at(fd, text.substr(0, in_place), 0) || !set_length(fd, text.size()))
     return std::unexpected(Error::system(path));
   return {};
+}
+
+bool holds(const UniqueFd& fd, std::string_view text) {
+  std::string found(text.size() + 1, '\0');
+  const ssize_t got = ::pread(fd.get(), found.data(), found.size(), 0);
+  return std::cmp_equal(got, text.size()) && found.starts_with(text);
 }
 
 }  // namespace
@@ -67,13 +103,21 @@ Result<ResolverFile> ResolverFile::read(std::string path) {
 }
 
 Result<> ResolverFile::point_at_gate() {
-  pointed_ = UniqueFd(::open(path_.c_str(), O_WRONLY | O_CLOEXEC));
+  pointed_ = UniqueFd(::open(path_.c_str(), O_RDWR | O_CLOEXEC));
   if (!pointed_.valid()) return std::unexpected(Error::system(path_));
-  return write_whole(pointed_, path_, pointed_at_gate(original_));
+  Result<> pointed = overwrite(pointed_, path_, pointed_at_gate(original_));
+  if (!pointed && !holds(pointed_, original_) && !overwrite(pointed_, path_, original_))
+    pointed.error().message += ", and the original could not be put back";
+  return pointed;
 }
 
 Result<> ResolverFile::put_back() const {
-  return pointed_.valid() ? write_whole(pointed_, path_, original_) : Result<>{};
+  if (!pointed_.valid() || holds(pointed_, original_)) return {};
+  const bool is_ours = holds(pointed_, pointed_at_gate(original_));
+  const Result<> written = overwrite(pointed_, path_, original_);
+  // The next boot finds the original in our text, but no text of the agent.
+  if (!written && !is_ours) (void)set_length(pointed_, 0);
+  return written;
 }
 
 }  // namespace ostiary::net

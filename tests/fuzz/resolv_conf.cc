@@ -1,5 +1,5 @@
 // A container's resolv.conf. A slow reader reads the same, within the limits. Rewritten for the
-// gate, it names only the gate, and the original follows.
+// gate, it names only the gate, and the original follows, so it is longer than that.
 #include "ostiary/net/resolv_conf.h"
 
 #include <string>
@@ -62,6 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
   const std::string original = net::original_of(text);
   const std::string pointed = net::pointed_at_gate(original);
+  HOLDS(pointed.size() > original.size());
   HOLDS(net::original_of(pointed) ==
         (original.empty() || original.ends_with('\n') ? original : original + "\n"));
   const net::ResolvConf at_gate = net::parse_resolv_conf(pointed);

@@ -174,6 +174,14 @@ def test_a_huge_file_is_not_changed(claude):
     assert result.status == 0 and ".claude.json" in result.stderr, result
 
 
+def test_a_file_with_very_many_keys_is_prepared_before_the_helpers_time_limit(claude):
+    many = {f"{number:x}": 1 for number in range(300_000)}
+    claude.write(FILE, json.dumps(many, separators=(",", ":")), owner=AGENT)
+    assert start(claude, workdir="/work").status == 0
+    assert held(claude) == {**many, "hasCompletedOnboarding": True,
+                            "projects": {"/work": {"hasTrustDialogAccepted": True}}}
+
+
 def test_a_deeply_nested_file_is_not_changed(claude):
     text = '{"a":' * 100_000
     claude.write(FILE, text, owner=AGENT)

@@ -11,6 +11,7 @@
 #include "ostiary/base/result.h"
 #include "ostiary/confine/confine.h"
 #include "ostiary/confine/identity.h"
+#include "ostiary/event/signals.h"
 #include "ostiary/keeper/terminal.h"
 
 namespace ostiary::keeper {
@@ -20,12 +21,16 @@ namespace ostiary::keeper {
 Result<pid_t> spawn(const confine::Identity& identity, const confine::Command& command,
                     const Terminal& terminal);
 
-// Runs a function in a confined child, for work on the agent's files. Returns the result of the
-// function. A child that has not ended within the time limit is killed, which is an error.
-Result<> run_confined(const confine::Identity& identity, std::chrono::milliseconds time_limit,
-                      Result<> (*work)(const void* context), const void* context);
+enum class Completion : uint8_t { interrupted, done };
 
-// As run_confined(), for a function that returns text of at most limits::reply octets.
+// Runs a function in a confined child, for work on the agent's files. Returns the error of the
+// function. A child that has not ended within the time limit is killed, which is an error. A signal
+// among `requests` interrupts the wait: the child is killed, and the signal stays pending.
+Result<Completion> run_confined(const confine::Identity& identity, std::chrono::milliseconds time_limit,
+                                const event::Signals& requests, Result<> (*work)(const void* context),
+                                const void* context);
+
+// As run_confined() without requests, for a function that returns text of at most limits::reply octets.
 Result<std::string> ask_confined(const confine::Identity& identity, std::chrono::milliseconds time_limit,
                                  Result<std::string> (*work)(const void* context), const void* context);
 

@@ -1,14 +1,17 @@
 """A signal before the agent starts ends ostiary at once. The network stays denied, as after every
 failed boot."""
 
+import json
 import os
 import signal
 import time
 
 import pytest
 
+from support import processes
 from support.behaviours import host, silence_for_ever
 from support.internet import ALLOWED
+from support.rootfs import AGENT
 from support.waiting import eventually
 
 AT_ONCE = 3.0  # seconds; resolving the names would take ten times as long
@@ -75,3 +78,25 @@ def test_the_rules_stay_if_a_signal_ends_the_auth_hook(container):
     result = session.wait()
     assert result.status == 128 + signal.SIGTERM, result
     assert "policy drop" in container.rules()
+
+
+def test_a_signal_ends_the_boot_while_the_agents_file_is_prepared(container):
+    """Another process of the agent's user stopped the helper that prepares ~/.claude.json."""
+    before = container.read("/etc/resolv.conf")
+    large = {f"{number:x}": 1 for number in range(1_000_000)}  # so that the helper is still there to stop
+    container.write("/home/agent/.claude.json", json.dumps(large), owner=AGENT)
+    session = container.start_boot("sh", "-c", "echo started", flags=["--user", "agent", "--prepare-claude"])
+    container.eventually_audited("phase", phase=1)
+    helper, = eventually(lambda: [pid for pid in processes.children(session.program)
+                                  if (uid := processes.field(pid, "Uid")) and int(uid.split()[0]) == AGENT],
+                         "the helper runs")
+    os.kill(helper, signal.SIGSTOP)
+    session.signal(signal.SIGTERM)
+    result = session.wait()
+    assert result.status == 128 + signal.SIGTERM and "started" not in result.stdout
+    assert ".claude.json" not in result.stderr  # the helper's time limit did not end the wait
+    assert not os.path.exists(f"/proc/{helper}")
+    assert container.read("/etc/resolv.conf") == before
+    assert json.loads(container.read("/home/agent/.claude.json")) == large
+    assert container.audit("phase", phase=2) == []
+    assert container.audit("exit")[-1]["reason"] == "SIGTERM from outside, before the agent was started"

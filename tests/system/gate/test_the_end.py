@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from support import namespaces
 from support.behaviours import host
 from support.internet import ALLOWED, RESOLVER, UNLISTED
 from support.waiting import eventually
@@ -101,6 +102,73 @@ def test_an_agent_that_rewrites_resolv_conf_does_not_choose_the_next_boots_upstr
     assert outcome["reached"] == (who == "root")
     leave(agent)
     assert container.read("/etc/resolv.conf") == ORIGINAL
+
+
+@pytest.fixture
+def small(container):
+    """resolv.conf is in a file system of 16 pages. The agent may write in it, at /small."""
+    container.mkdir("/small", mode=0o1777)
+    directory, file = container.at("/small"), container.at("/etc/resolv.conf")
+    namespaces.call("mount", "tmpfs", directory, "tmpfs", 0, b"size=64k,mode=1777")
+    (directory / "resolv.conf").write_text(ORIGINAL)
+    namespaces.bind(directory / "resolv.conf", file)
+    yield directory
+    namespaces.unmount(file)
+    namespaces.unmount(directory)
+
+
+def fill(directory):
+    with pytest.raises(OSError, match="No space left"), open(directory / "fill", "wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+FILL_UNTIL_KILLED = """
+import os, signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+full, told = os.pipe()
+if os.fork() == 0:
+    file = os.open("/small/fill", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    while True:
+        try:
+            os.write(file, bytes(4096))
+        except OSError:
+            os.write(told, b"!") if told else None
+            told = 0
+os.read(full, 1)
+"""
+
+
+def test_a_full_file_system_does_not_empty_resolv_conf(container, small, who):
+    """An agent that takes every free block, until it is killed."""
+    container.write("/opt/fill.py", FILL_UNTIL_KILLED)
+    flags = ["--user", "agent"] if who == "agent" else []
+    container.boot("python3", "/opt/fill.py", flags=flags)
+    assert container.read("/etc/resolv.conf") == ORIGINAL
+    (small / "fill").unlink()
+    assert container.boot("true", flags=flags).status == 0
+
+
+def test_a_file_system_that_is_full_before_the_boot_keeps_its_resolv_conf(internet, container, small, who):
+    """The gate's lines take no further page."""
+    fill(small)
+    agent = container.start_agent("--allow", "allowed.example", who=who)
+    assert "nameserver 127.0.0.1" in container.read("/etc/resolv.conf")
+    assert agent.look_up("allowed.example")["addresses"]
+    leave(agent)
+    assert container.read("/etc/resolv.conf") == ORIGINAL
+
+
+def test_without_space_for_the_gates_lines_resolv_conf_stays_as_it_is(internet, container, small, who):
+    """The redirect alone is enough."""
+    original = ORIGINAL + "#" * (4090 - len(ORIGINAL)) + "\n"
+    container.write("/etc/resolv.conf", original)
+    fill(small)
+    agent = container.start_agent("--allow", "allowed.example", who=who)
+    assert container.read("/etc/resolv.conf") == original
+    assert agent.look_up("allowed.example")["addresses"]
+    assert "the redirect alone serves: /etc/resolv.conf: No space left on device" in leave(agent).stderr
+    assert container.read("/etc/resolv.conf") == original
 
 
 def test_a_symlink_that_the_agent_puts_there_is_not_followed(container, who):

@@ -26,6 +26,12 @@ bool can_confine() {
   return false;
 }
 
+event::Signals no_requests() {
+  auto none = event::Signals::only({});
+  REQUIRE(none);
+  return *std::move(none);
+}
+
 Result<std::string> ask(Result<std::string> (*work)(const void*), std::chrono::milliseconds limit = 5s) {
   return ask_confined(nobody, limit, work, nullptr);
 }
@@ -74,7 +80,7 @@ TEST_SUITE("keeper/spawn") {
           }) == "");
     CHECK(said_by_orphan_of([] {
             (void)run_confined(
-                nobody, 5s,
+                nobody, 5s, no_requests(),
                 [](const void*) -> Result<> {
                   (void)!::write(STDOUT_FILENO, "alive", 5);
                   return {};
@@ -138,7 +144,7 @@ TEST_SUITE("keeper/spawn") {
   TEST_CASE("a child that is stopped is killed at its time limit") {
     if (!can_confine()) return;
     const auto stopped = run_confined(
-        nobody, 30ms,
+        nobody, 30ms, no_requests(),
         [](const void*) -> Result<> {
           ::raise(SIGSTOP);
           return {};
@@ -146,5 +152,39 @@ TEST_SUITE("keeper/spawn") {
         nullptr);
     REQUIRE_FALSE(stopped);
     CHECK(stopped.error().message.contains("30 ms"));
+  }
+
+  TEST_CASE("a request interrupts the wait for a child, which is killed, and stays pending") {
+    if (!can_confine()) return;
+    sigset_t usr1;
+    sigset_t before;
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    REQUIRE(::sigprocmask(SIG_BLOCK, &usr1, &before) == 0);
+    auto requests = event::Signals::only({SIGUSR1});
+    REQUIRE(requests);
+    REQUIRE(::raise(SIGUSR1) == 0);
+    const auto interrupted = run_confined(
+        nobody, 60s, *requests,
+        [](const void*) -> Result<> {
+          for (;;) ::pause();
+        },
+        nullptr);
+    REQUIRE(interrupted);
+    CHECK(*interrupted == Completion::interrupted);
+    CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+    const auto request = requests->next(std::chrono::steady_clock::now());
+    REQUIRE(request);
+    REQUIRE(*request);
+    CHECK((*request)->number == SIGUSR1);
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  TEST_CASE("without a request the child's work is complete") {
+    if (!can_confine()) return;
+    const auto done =
+        run_confined(nobody, 5s, no_requests(), [](const void*) -> Result<> { return {}; }, nullptr);
+    REQUIRE(done);
+    CHECK(*done == Completion::done);
   }
 }
