@@ -160,7 +160,7 @@ std::vector<std::string> split_entries(std::string_view text) {
 }
 
 std::string port_error(std::string_view quoted, const Error& error) {
-  if (quoted == "\"*\"") return "a * as its port: write each port, or 1-65535";
+  if (quoted == "\"*\"") return "a * as its port: write each port, or a range like 8000-8099";
   return "the port " + std::string(quoted) + ", which " + error.message;
 }
 

@@ -123,7 +123,8 @@ TEST_SUITE("policy/parse") {
     CHECK(entry(".example.com") ==
           R"(".example.com" begins with a dot: write "*.example.com" for the names below it)");
     CHECK(entry(".example.com:22").ends_with(R"(write "*.example.com:22" for the names below it)"));
-    CHECK(entry("example.com:*") == R"("example.com:*" has a * as its port: write each port, or 1-65535)");
+    CHECK(entry("example.com:*") ==
+          R"("example.com:*" has a * as its port: write each port, or a range like 8000-8099)");
     CHECK(entry("10.1.2.300") ==
           R"("10.1.2.300" ends in a number but is not an IP address: 300 is larger than 255)");
     CHECK(entry("10.1.300.0/24").ends_with("300 is larger than 255"));
@@ -228,7 +229,7 @@ TEST_SUITE("policy/parse") {
     CHECK(joined(allow("[{\"host\": \"a.example\", \"ports\": \"https\"}]")) ==
           R"(line 1: ports has the port "https", which is not a port from 1 to 65535: write 443)");
     CHECK(joined(allow("[{\"host\": \"a.example\", \"ports\": [\"*\"]}]")) ==
-          "line 1: ports has a * as its port: write each port, or 1-65535");
+          "line 1: ports has a * as its port: write each port, or a range like 8000-8099");
     CHECK(joined(allow("[{\"host\": \".a.example\"}]")) ==
           R"(line 1: host begins with a dot: write "*.a.example" for the names below it)");
     for (const char* json : {"[\n1]",
