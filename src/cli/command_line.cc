@@ -30,7 +30,8 @@ Usage: ostiary COMMAND ...
   status                           print what the last boot opened, and the result of its self-test; root only
   presets                          print the presets: lists of hosts that a rule can name, as in preset:github
 
-  --version, --help                print the version, this text; ostiary COMMAND --help describes a command
+  --version, --help                print the version, this text
+  help COMMAND, COMMAND --help     print the flags of a command
 
 An ENTRYPOINT needs no command word: `ostiary claude -p hi` is `ostiary run -- claude -p hi`, and `ostiary` alone runs
 claude.)";
@@ -148,7 +149,7 @@ std::vector<Flag> flags_of_settings() {
   for (const Setting& setting : settings) {
     std::string help;
     append(help, {setting.help, " [", setting.variable, "]"});
-    flags.push_back({setting.flag, kind_of(setting), setting.value, std::move(help)});
+    flags.push_back({setting.flag, kind_of(setting), setting.value, std::move(help), setting.key});
   }
   return flags;
 }
@@ -297,13 +298,23 @@ Result<Invocation> parse_plain(std::string_view subcommand, std::string_view abo
   return Command{};
 }
 
+// The same as --help, of ostiary or of the command.
+Result<Invocation> parse_help(std::span<const std::string> arguments) {
+  if (arguments.empty()) return Print{std::string(about) + "\n"};
+  const std::string& command = arguments.front();
+  if (is_subcommand(command)) return parse_command_line(std::array<std::string, 2>{command, "--help"});
+  return fail(Exit::usage,
+              quote(command) + " is not a command of ostiary: the commands are " + join(subcommands, ", "));
+}
+
 }  // namespace
 
 Result<Invocation> parse_command_line(std::span<const std::string> arguments) {
   if (arguments.empty()) return parse_run(arguments);
   const std::string& first = arguments.front();
   if (first == "--version") return Print{"ostiary " + std::string(program_version) + "\n"};
-  if (first == "--help" || first == "-h") return Print{std::string(about) + "\n"};
+  if (first == "--help" || first == "-h") return parse_help({});
+  if (first == "help") return parse_help(arguments.subspan(1));
   if (!is_subcommand(first))
     return parse_run(arguments, first.starts_with('-') ? CommandPosition::after_run_or_flags
                                                        : CommandPosition::first_word);

@@ -134,9 +134,9 @@ Result<> check_first_word(const plan::Plan& plan) {
   const std::string& word = plan.agent.command.front();
   if (word.contains('/') || boot::look_for_program(plan)) return {};
   std::string message;
-  append(message, {quote(word), " is neither a command of ostiary nor a program in PATH, which is ",
-                   plan.agent.environment.agent.get("PATH"), ": the commands are ", join(subcommands, ", "),
-                   meant_command(word)});
+  append(message,
+         {quote(word), " is neither a command of ostiary (", join(subcommands, ", "),
+          ") nor a program in PATH: write a command, or the path of a program", meant_command(word)});
   return fail(Exit::usage, std::move(message));
 }
 

@@ -9,6 +9,7 @@
 #include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
 #include "ostiary/base/text.h"
+#include "ostiary/config/settings.h"
 
 namespace ostiary::cli {
 namespace {
@@ -53,7 +54,7 @@ std::string text_of(const Flag& flag, const Storage& storage) {
     case Flag::Kind::on_or_off:
       return storage.switches.at(flag.name) ? "true" : "false";
     case Flag::Kind::list:
-      return join(storage.lists.at(flag.name), ",");
+      return config::join_entries(flag.key, storage.lists.at(flag.name));
     case Flag::Kind::one_value:
       return storage.values.at(flag.name);
   }

@@ -18,6 +18,7 @@ struct Flag {
   Kind kind;
   std::string_view value;  // its form, for the help
   std::string help;
+  std::string_view key = {};  // of its setting, if it is a list
 };
 
 struct Syntax {

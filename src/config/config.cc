@@ -66,6 +66,7 @@ void strengthen(GivenSettings& weaker, GivenSettings stronger) {
 std::unexpected<Error> unreadable(std::string_view origin, const std::string& path, Error error) {
   const std::string shown = quote_unless_password(path, "its file");
   if (error.message.starts_with(path)) error.message.replace(0, path.size(), shown);
+  if (error.message.ends_with("is not a regular file")) error.message += ": write the path of a policy file";
   if (origin.empty()) return std::unexpected(std::move(error));
   return std::unexpected(std::move(error).within(origin));
 }
@@ -138,21 +139,21 @@ class Reader {
 Result<GateSwitch> read_gate(const Given* given) {
   if (given == nullptr || given->text == "on") return GateSwitch::on;
   if (given->text == "off") return GateSwitch::off;
-  return bad(*given, "is neither on nor off");
+  return bad(*given, "is neither on nor off: write on or off");
 }
 
 Result<Scope> read_scope(const Given* given) {
   if (given == nullptr) return Scope::container;
   for (const Scope scope : {Scope::container, Scope::user})
     if (given->text == text(scope)) return scope;
-  return bad(*given, "is neither container nor user");
+  return bad(*given, "is neither container nor user: write container or user");
 }
 
 Result<std::optional<Choice>> read_keep_rules(const Given* given) {
   if (given == nullptr) return std::nullopt;
   if (given->text == "always") return Choice::yes;
   if (given->text == "never") return Choice::no;
-  return bad(*given, "is neither always nor never");
+  return bad(*given, "is neither always nor never: write always or never");
 }
 
 std::optional<Given> copy_of(const Given* given) {

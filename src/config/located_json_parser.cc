@@ -63,6 +63,18 @@ std::string reason_of(const nlohmann::detail::exception& failure) {
   return std::string(message.substr(0, message.find("; last read")));
 }
 
+// The reason in plain words, for the mistakes in a string whose reason from the library names code points.
+std::string plain(const std::string& reason) {
+  constexpr std::string_view unescaped = "invalid string: control character ";
+  if (reason == "invalid string: missing closing quote" ||
+      reason.starts_with(std::string(unescaped) + "U+000A") ||
+      reason.starts_with(std::string(unescaped) + "U+000D"))
+    return "the string that begins here has no closing quote: write a \" after it";
+  if (reason.starts_with(std::string(unescaped) + "U+0009")) return "a string holds a tab: take out the tab";
+  if (reason.starts_with(unescaped)) return "a string holds a control character: take it out";
+  return reason;
+}
+
 // Returns the second of two members with the same name, or nullptr.
 const Member* find_duplicate(const std::vector<Member>& members) {
   using Entry = std::pair<std::string_view, const Member*>;
@@ -113,7 +125,7 @@ class TreeBuilder {
     const std::string reason = reason_of(failure);
     if (open_.empty() && reason.starts_with("unexpected end of input"))
       return stop("is empty: write {} for no settings");
-    return stop("is not valid JSON: " + reason + std::string(fix_for(reason)));
+    return stop("is not valid JSON: " + plain(reason) + std::string(fix_for(reason)));
   }
 
   Result<Node> finish() {

@@ -20,31 +20,52 @@ Result<T> value_for(std::string_view key, Result<T> value) {
   return std::unexpected(of_key(std::move(value).error(), key));
 }
 
-// A list is "22,3000", 22 or ["22", 3000].
-Result<std::string> list_item(const Node& value) {
+Result<std::string> setting_word(const Setting& setting, const Node& value) {
+  const auto text = value.string();
+  if (text) return std::string(*text);
+  if (setting.key == "user")
+    if (const auto uid = value.integer(0, UINT32_MAX))
+      return std::unexpected(value.mismatch(quote(std::to_string(*uid))));
+  Error error = text.error();
+  error.message += ", like " + std::string(setting.value);
+  return std::unexpected(std::move(error));
+}
+
+Result<std::string> list_item(const Node& value, std::string_view expected) {
   if (value.kind() == Kind::number) return std::to_string(TRY(value.integer(0, UINT16_MAX)));
-  if (value.kind() != Kind::string) return std::unexpected(value.mismatch("a string or an array"));
+  if (value.kind() != Kind::string) return std::unexpected(value.mismatch(expected));
   return std::string(TRY(value.string()));
 }
 
-Result<std::string> list_text(const Node& value) {
-  if (value.kind() != Kind::array) return list_item(value);
-  std::string text;
-  for (const Node& item : TRY(value.array())) text += (text.empty() ? "" : ",") + TRY(list_item(item));
-  return text;
+// A list is "22,3000", 22 or ["22", 3000].
+Result<std::string> list_text(std::string_view key, const Node& value) {
+  if (value.kind() != Kind::array) return value_for(key, list_item(value, "a string or an array"));
+  std::vector<std::string> items;
+  for (const Node& item : TRY(value.array()))
+    items.push_back(
+        TRY(value_for("an entry of " + std::string(key), list_item(item, "a string or a number"))));
+  return join_entries(key, items);
+}
+
+Result<std::string> number_text(const Setting& setting, const Node& value) {
+  return std::to_string(TRY(value.integer(setting.min, setting.max)));
+}
+
+Result<std::string> switch_text(const Node& value) {
+  return std::string(TRY(value.boolean()) ? "true" : "false");
 }
 
 Result<std::string> setting_text(const Setting& setting, const Node& value) {
   switch (setting.kind) {
     case ValueKind::text:
-      return std::string(TRY(value.string()));
+      return value_for(setting.key, setting_word(setting, value));
     case ValueKind::list:
-      return list_text(value);
+      return list_text(setting.key, value);
     case ValueKind::seconds:
     case ValueKind::mebibytes:
-      return std::to_string(TRY(value.integer(setting.min, setting.max)));
+      return value_for(setting.key, number_text(setting, value));
     case ValueKind::on_or_off:
-      return std::string(TRY(value.boolean()) ? "true" : "false");
+      return value_for(setting.key, switch_text(value));
   }
   std::unreachable();
 }
@@ -79,10 +100,7 @@ Result<PolicyFile> read_policy(const Node& root, const std::string& path) {
   for (const Setting& setting : settings) {
     const Node* value = setting.reach == SettingPlace::everywhere ? root.find(setting.key) : nullptr;
     if (value == nullptr) continue;
-    auto text = value_for(setting.key, setting_text(setting, *value));
-    if (!text && setting.kind == ValueKind::text)
-      text.error().message += ", like " + std::string(setting.value);
-    policy.settings[setting.key] = {TRY(std::move(text)),
+    policy.settings[setting.key] = {TRY(setting_text(setting, *value)),
                                     place(path, value->line()) + ": " + std::string(setting.key)};
   }
   if (const Node* allow = find_part(root, "allow")) policy.allow = *allow;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ostiary/base/quote.h"
 #include "ostiary/base/text.h"
 
 namespace ostiary::inet {
@@ -31,9 +32,21 @@ Result<> check_label(std::string_view label) {
     return fail(Exit::configuration, "has a label that begins or ends with a hyphen");
   if (std::ranges::any_of(label, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
     return fail(Exit::configuration, "has a letter beyond ASCII; write its xn-- form, as idn2 prints it");
-  if (!std::ranges::all_of(label, is_label_character))
-    return fail(Exit::configuration, "has a character that is not a letter, digit, hyphen or underscore");
+  if (const auto odd = std::ranges::find_if_not(label, is_label_character); odd != label.end())
+    return fail(Exit::configuration, "has a " + quote(std::string_view(odd, odd + 1)) +
+                                         ", which is not a letter, digit, hyphen or underscore");
   return {};
+}
+
+// "10.1.2.300" has a number that is too large. Other texts end in a number for other reasons.
+std::string reason_for_no_address(std::string_view name) {
+  std::string reason = "ends in a number but is not an IP address";
+  for (const std::string_view part : split(name, '.')) {
+    const bool is_number = std::ranges::all_of(part, is_digit);
+    if (is_number && part.size() <= 5 && parse_number<unsigned>(part).value_or(0) > UINT8_MAX)
+      return reason + ": " + std::string(part) + " is larger than 255";
+  }
+  return reason;
 }
 
 }  // namespace
@@ -51,7 +64,7 @@ Result<HostName> HostName::parse(std::string_view text) {
     if (dot == std::string_view::npos) break;
     rest.remove_prefix(dot + 1);
   }
-  if (reads_as_number(last)) return fail(Exit::configuration, "ends in a number but is not an IP address");
+  if (reads_as_number(last)) return fail(Exit::configuration, reason_for_no_address(name));
   return HostName(std::move(name));
 }
 

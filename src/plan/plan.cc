@@ -1,5 +1,6 @@
 #include "ostiary/plan/plan.h"
 
+#include "network_warnings.h"
 #include "ostiary/base/text.h"
 #include "ostiary/claude/managed_settings.h"
 #include "ostiary/plan/helpers.h"
@@ -169,6 +170,7 @@ Result<Plan> make_plan(const config::Config& config, std::vector<std::string> co
   plan.outputs = TRY(plan_outputs(config));
   if (config.gate == config::GateSwitch::on) plan.gate = TRY(plan_gate(config, machine, plan));
   add_warnings(plan, config);
+  add_network_warnings(plan, config, machine.facts.known_hosts);
   return plan;
 }
 

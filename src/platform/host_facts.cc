@@ -47,7 +47,21 @@ HostFacts read_host_facts() {
   facts.has_containerenv = file_exists("/run/.containerenv");
   if (facts.has_dockerenv || facts.has_containerenv)
     facts.container_id = find_container_id(read_or_empty("/proc/self/mountinfo"));
+  facts.known_hosts = parse_hosts(read_or_empty("/etc/hosts"));
   return facts;
+}
+
+std::vector<KnownHost> parse_hosts(std::string_view text) {
+  std::vector<KnownHost> hosts;
+  while (!text.empty()) {
+    std::string_view line = take_until(text, '\n');
+    line = line.substr(0, line.find('#'));
+    const auto address = inet::IpAddress::parse(take_word(line));
+    if (!address) continue;
+    for (std::string_view word = take_word(line); !word.empty(); word = take_word(line))
+      if (auto name = inet::HostName::parse(word)) hosts.push_back({*address, *std::move(name)});
+  }
+  return hosts;
 }
 
 std::string find_container_id(std::string_view mountinfo) {

@@ -4,7 +4,9 @@
 #include <iterator>
 
 #include "entry.h"
+#include "ostiary/base/quote.h"
 #include "ostiary/policy/parse.h"
+#include "slip.h"
 
 namespace ostiary::policy {
 namespace {
@@ -33,6 +35,7 @@ Result<Subject> read_host(const Node& object) {
     return wrong(*node, "\"host\" is a preset: write \"preset:NAME\" in place of the object");
   const bool bracketed = text.starts_with('[') && text.ends_with(']');
   if (bracketed) text = text.substr(1, text.size() - 2);
+  if (const std::string slip = find_slip(text); !slip.empty()) return wrong(*node, "host " + slip);
   auto subject = parse_subject(text);
   if (!subject && !text.contains("://") && parse_subject(text.substr(0, text.rfind(':'))))
     return wrong(*node, "host has ports after it; write them as \"ports\"");
@@ -42,8 +45,9 @@ Result<Subject> read_host(const Node& object) {
 
 Result<inet::PortSet> read_port_item(const Node& node) {
   if (node.kind() == Kind::number) return inet::PortSet(static_cast<uint16_t>(TRY(node.integer(1, 65535))));
-  auto ports = inet::PortSet::parse(TRY(node.string()));
-  if (!ports) return wrong(node, "has a port that " + ports.error().message);
+  const std::string_view text = TRY(node.string());
+  auto ports = inet::PortSet::parse(text);
+  if (!ports) return wrong(node, "has " + port_error(quote(text), ports.error()));
   return ports;
 }
 
@@ -116,7 +120,8 @@ Result<std::vector<Rule>> parse_allow(const Node& allow, std::string_view file, 
       continue;
     }
     if (entry.kind() != Kind::string)
-      return wrong(entry, "is neither a string nor an object; write \"example.com\"");
+      return std::unexpected(config::of_key(entry.mismatch("a string like \"example.com:443\", or an object"),
+                                            "an entry of allow"));
     auto parsed = parse_entry(TRY(entry.string()), reason, variable);
     if (!parsed) return wrong(entry, parsed.error().message);
     std::ranges::move(*parsed, std::back_inserter(rules));

@@ -8,6 +8,7 @@
 #include "ostiary/inet/url.h"
 #include "ostiary/policy/parse.h"
 #include "public_suffix.h"
+#include "slip.h"
 
 namespace ostiary::policy {
 namespace {
@@ -16,11 +17,6 @@ constexpr std::string_view preset_mark = "preset:";
 
 std::unexpected<Error> wrong(std::string message) {
   return fail(Exit::configuration, std::move(message));
-}
-
-// A part of an entry, quoted for an error. Empty if the entry may hold a password.
-std::string part(std::string_view text, std::string_view of_entry) {
-  return may_hold_password(of_entry) ? "" : " " + quote(text);
 }
 
 std::unexpected<Error> url_in_place_of_host(std::string_view text) {
@@ -46,8 +42,11 @@ Result<Subject> parse_wildcard(std::string_view text) {
 }
 
 Result<Subject> parse_network(std::string_view text) {
-  if (!inet::IpAddress::parse(text.substr(0, text.find('/'))))
+  const std::string_view address = text.substr(0, text.find('/'));
+  if (!inet::IpAddress::parse(address)) {
+    TRY(inet::HostName::parse(address));
     return wrong("has a path or is not a network; write a host alone, or a network like \"10.1.2.0/24\"");
+  }
   const inet::Prefix prefix = TRY(inet::Prefix::parse(text));
   if (prefix.length() == 0)
     return wrong("would allow every address; name the networks, or run without the gate (--gate off)");
@@ -98,6 +97,7 @@ Result<Parts> cut(std::string_view text) {
 Result<Rule> parse_rule(std::string_view text, std::string_view reason) {
   if (text.empty()) return wrong("is empty; write a host, like \"api.example.com:443\"");
   if (text.contains("://")) return url_in_place_of_host(text);
+  if (std::string slip = find_slip(text); !slip.empty()) return wrong(std::move(slip));
   const Parts parts = TRY(cut(text));
   if (parts.host.empty()) return wrong("has no host; write it like \"example.com:443\"");
   Rule rule{.subject = TRY(parse_subject(parts.host)), .reason = std::string(reason)};
@@ -107,14 +107,13 @@ Result<Rule> parse_rule(std::string_view text, std::string_view reason) {
   if (parts.has_protocol) {
     const auto protocol = parse_protocol(parts.protocol);
     if (!protocol)
-      return wrong("has" + part(parts.protocol, text) +
-                   " after its /, which is not tcp, udp or both; write a host alone, or like "
-                   "\"example.com:443/udp\"");
+      return wrong("has " + quote(parts.protocol) +
+                   " after its /, which is not tcp, udp or both; write it like \"example.com:443/udp\"");
     rule.protocol = *protocol;
   }
   if (parts.has_ports) {
     auto ports = inet::PortSet::parse(parts.ports);
-    if (!ports) return wrong("has the port" + part(parts.ports, text) + ", which " + ports.error().message);
+    if (!ports) return wrong("has " + port_error(quote(parts.ports), ports.error()));
     rule.ports = *std::move(ports);
   }
   return rule;
@@ -133,18 +132,19 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
-// "443", "8000-8010", "443/udp"
-bool is_nothing_but_ports(std::string_view piece) {
-  const std::string_view ports = piece.substr(0, piece.find('/'));
-  return !ports.empty() && std::ranges::all_of(ports, [](char c) { return is_digit(c) || c == '-'; });
-}
-
 // Whether the entry has ports and may continue with more. A protocol would end the list of ports.
 bool takes_more_ports(std::string_view entry) {
   if (entry.starts_with("preset:")) return false;
   const size_t bracket = entry.find(']');
   const size_t colon = entry.find(':', bracket == std::string_view::npos ? 0 : bracket);
   return colon != std::string_view::npos && !entry.substr(colon).contains('/');
+}
+
+}  // namespace
+
+bool is_nothing_but_ports(std::string_view piece) {
+  const std::string_view ports = piece.substr(0, piece.find('/'));
+  return !ports.empty() && std::ranges::all_of(ports, [](char c) { return is_digit(c) || c == '-'; });
 }
 
 std::vector<std::string> split_entries(std::string_view text) {
@@ -159,7 +159,10 @@ std::vector<std::string> split_entries(std::string_view text) {
   return entries;
 }
 
-}  // namespace
+std::string port_error(std::string_view quoted, const Error& error) {
+  if (quoted == "\"*\"") return "a * as its port: write each port, or a range like 8000-8099";
+  return "the port " + std::string(quoted) + ", which " + error.message;
+}
 
 Result<Subject> parse_subject(std::string_view text) {
   if (text.contains("://")) return url_in_place_of_host(text);
@@ -186,6 +189,8 @@ Result<std::vector<Rule>> parse_entry(std::string_view entry, std::string_view r
       rules.push_back(TRY(parse_rule(each, std::string(entry) + " (" + std::string(reason) + ")")));
     return rules;
   }
+  if (entry.contains('@') && !entry.contains("://"))
+    return fail(Exit::configuration, describe_at_sign(entry));
   auto rule = parse_rule(entry, reason);
   if (!rule) return std::unexpected(about(entry, rule.error()));
   rules.push_back(*std::move(rule));
@@ -195,8 +200,7 @@ Result<std::vector<Rule>> parse_entry(std::string_view entry, std::string_view r
 Result<std::vector<Rule>> parse_list(std::string_view text, std::string_view reason, const Lookup& variable) {
   // Check the whole text. A comma in a password would split it into pieces, and some of them would
   // not look like a password.
-  if (text.contains('@'))
-    return fail(Exit::configuration, "an entry holds an @; write a host alone, like \"example.com:443\"");
+  if (text.contains('@')) return fail(Exit::configuration, describe_at_sign(text));
   std::vector<Rule> rules;
   for (const std::string& entry : split_entries(text)) {
     if (is_nothing_but_ports(entry))

@@ -33,4 +33,4 @@ def test_the_image_contains_neither_node_nor_npm(images, podman):
 
 def test_the_image_sets_no_secrets(images, podman):
     config = json.loads(podman.command("image", "inspect", "--format", "{{json .Config}}", images.build("claude").name))
-    assert {entry.partition("=")[0] for entry in config["Env"]} == {"PATH", "OSTIARY_USER"}
+    assert {entry.partition("=")[0] for entry in config["Env"]} == {"PATH", "OSTIARY_USER", "DISABLE_AUTOUPDATER"}

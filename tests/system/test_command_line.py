@@ -156,11 +156,24 @@ def test_the_error_says_where_the_program_was_searched(sandbox):
 
 
 @pytest.mark.parametrize("arguments, status, meant", [
-    (["rnu", "--", "true"], 64, "ostiary run"), (["pln"], 64, "ostiary plan"), (["help"], 64, "ostiary --help"),
+    (["rnu", "--", "true"], 64, "ostiary run"), (["pln"], 64, "ostiary plan"), (["hlep"], 64, "ostiary --help"),
     (["version"], 64, "ostiary --version"), (["--user", "agent", "plan"], 127, "ostiary plan")])
 def test_the_error_for_a_mistyped_or_misplaced_command_names_the_one_meant(sandbox, arguments, status, meant):
     result = sandbox.run(*arguments, env=OFF)
     assert result.status == status and result.stderr.rstrip().endswith(meant), result
+
+
+@pytest.mark.parametrize("word", ["check", "pln"])
+def test_the_error_for_an_unknown_first_word_lists_the_commands_and_not_the_path(sandbox, word):
+    line = refusal(sandbox.run(word, env=OFF), 64)
+    assert line.startswith(f'ostiary: error: "{word}" is neither a command of ostiary (run, plan, exec,'), line
+    assert "/opt/bin" not in line, line
+
+
+@pytest.mark.parametrize("words", [["run"], []])
+def test_help_as_a_command_is_the_flag(sandbox, words):
+    result = sandbox.run("help", *words)
+    assert (result.status, result.stdout) == (0, sandbox.run(*words, "--help").stdout), result
 
 
 def test_a_program_without_its_interpreter_is_not_reported_as_missing(sandbox):

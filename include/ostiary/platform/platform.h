@@ -8,12 +8,19 @@
 #include <string_view>
 #include <vector>
 
+#include "ostiary/inet/destination.h"
 #include "ostiary/telemetry/attributes.h"
 
 namespace ostiary::platform {
 
 // Returns the value of an environment variable, or an empty text if it is not set.
 using Lookup = std::function<std::string_view(std::string_view name)>;
+
+// A name of /etc/hosts.
+struct KnownHost {
+  inet::IpAddress address;
+  inet::Host name;
+};
 
 // Facts that are not in the environment. A fact that cannot be read is empty.
 struct HostFacts {
@@ -23,6 +30,7 @@ struct HostFacts {
   std::string container_id = {};
   bool has_dockerenv = false;     // /.dockerenv
   bool has_containerenv = false;  // /run/.containerenv
+  std::vector<KnownHost> known_hosts = {};
 };
 
 HostFacts read_host_facts();
@@ -30,6 +38,9 @@ HostFacts read_host_facts();
 // The container's id in the text of /proc/self/mountinfo: 64 hexadecimal digits. Empty if the text
 // has no id from Docker or Podman.
 std::string find_container_id(std::string_view mountinfo);
+
+// Reads the text of /etc/hosts. Leaves out lines and names that are not valid.
+std::vector<KnownHost> parse_hosts(std::string_view text);
 
 // One attribute for each key for which a platform has a value. The source has the form
 // "Fly (FLY_APP_NAME)".

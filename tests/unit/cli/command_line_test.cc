@@ -121,6 +121,21 @@ TEST_SUITE("cli/command_line") {
     CHECK(run.command == Words{"claude"});
   }
 
+  TEST_CASE("a repeated --allow-inbound is an entry of its own, in any order") {
+    CHECK(shown(as<Run>({"--allow-inbound", "10.1.0.0/16:8080", "--allow-inbound", "3000"}).flags) ==
+          "allow_inbound=3000,10.1.0.0/16:8080\n");
+    CHECK(shown(as<Run>({"--allow-inbound", "10.1.0.0/16:8080,3000", "--allow-inbound", "22"}).flags) ==
+          "allow_inbound=22,10.1.0.0/16:8080,3000\n");
+  }
+
+  TEST_CASE("help is --help, of ostiary or of a command") {
+    CHECK(as<Print>({"help"}).text == as<Print>({"--help"}).text);
+    for (const char* command : {"run", "plan", "exec", "env", "status", "presets"})
+      CHECK(as<Print>({"help", command}).text == as<Print>({command, "--help"}).text);
+    CHECK(refusal({"help", "pln"}) ==
+          R"("pln" is not a command of ostiary: the commands are run, plan, exec, env, presets, status)");
+  }
+
   TEST_CASE("a program without a name is an error of usage") {
     for (const Words& arguments :
          {Words{""}, Words{"run", ""}, Words{"plan", "--", ""}, Words{"exec", "", "x"}})

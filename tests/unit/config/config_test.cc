@@ -108,8 +108,9 @@ const std::vector<BadValue> bad_values{
     {"hold", "0", R"("0" is not a number of seconds from 1 to 604800, like 3600)"},
     {"resolve_timeout", "301", R"("301" is not a number of seconds from 1 to 300, like 5)"},
     {"audit_limit", "0", R"("0" is not a number of MiB from 1 to 65536, like 64)"},
-    {"keep_rules", "yes", R"("yes" is neither always nor never)"},
-    {"gate", "no", R"("no" is neither on nor off)"},
+    {"keep_rules", "yes", R"("yes" is neither always nor never: write always or never)"},
+    {"gate", "no", R"("no" is neither on nor off: write on or off)"},
+    {"scope", "host", R"("host" is neither container nor user: write container or user)"},
     {"telemetry_source", "grafana", R"("grafana" is not a source: write grafana-cloud, otlp, module or off)"},
     {"require_telemetry", "on", R"("on" is neither true nor false: write true, 1, yes, false, 0 or no)"},
     {"no_managed_settings", "TRUE",
@@ -192,13 +193,13 @@ TEST_SUITE("config/config") {
     CHECK(error_of(config_of(with_policy("{\n\"grace\": 3601}"))) ==
           "/etc/ostiary/policy.json: line 2: grace is not a whole number from 0 to 3600");
     CHECK(error_of(config_of(with_policy("{\n\"gate\":\n\"maybe\"}"))) ==
-          R"(/etc/ostiary/policy.json: line 3: gate: "maybe" is neither on nor off)");
+          R"(/etc/ostiary/policy.json: line 3: gate: "maybe" is neither on nor off: write on or off)");
   }
 
   TEST_CASE("a bad value that could be a secret in the wrong place is not shown") {
     for (const char* secret : {"hunter2@host", "https://hunter2", "glc_hunter2hunter2hunter2"})
       CHECK(error_of(config_of({.environment = {std::string("OSTIARY_GATE=") + secret}})) ==
-            "OSTIARY_GATE: its value is neither on nor off");
+            "OSTIARY_GATE: its value is neither on nor off: write on or off");
   }
 
   TEST_CASE("a bad value that a stronger source overrides does not matter") {

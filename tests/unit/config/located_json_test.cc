@@ -147,6 +147,18 @@ TEST_SUITE("config/located_json") {
       CHECK_MESSAGE(!error_of(text).contains("comma"), error_of(text));
   }
 
+  TEST_CASE(
+      "the error for a string without its closing quote, or with a control character, says what to do") {
+    for (const char* text : {"{\n\"allow\": [\"example.com],\n\"b\": 1}",
+                             "{\n\"allow\": [\"example.com],\r\n}", "{\n\"allow\": [\"example.com]"})
+      CHECK(
+          error_of(text) ==
+          "line 2: is not valid JSON: the string that begins here has no closing quote: write a \" after it");
+    CHECK(error_of("[\"a\tb\"]") == "line 1: is not valid JSON: a string holds a tab: take out the tab");
+    CHECK(error_of("[\"a\x01\"]") ==
+          "line 1: is not valid JSON: a string holds a control character: take it out");
+  }
+
   TEST_CASE("every prefix of a text is refused or valid") {
     const std::string_view text = "{\"a\": [1, -2.5e3, \"\\u00e9\", null], // c\n\"b\": {\"c\": false}}";
     for (size_t length = 0; length < text.size(); ++length)

@@ -43,7 +43,8 @@ TEST_SUITE("config/policy_file") {
     };
     const std::vector<Row> rows{
         {"[]", "line 1: is an array: write an object"},
-        {"{\n\"user\": 1000}", "line 2: user is a number: write a string, like NAME|UID[:GID]"},
+        {"{\n\"user\": 1000}", "line 2: user is a number: write \"1000\""},
+        {"{\"workdir\": 5}", "line 1: workdir is a number: write a string, like DIR"},
         {"{\"grace\": \"5\"}", "line 1: grace is a string: write a whole number from 0 to 3600"},
         {"{\"grace\": 1.5}", "line 1: grace is not a whole number from 0 to 3600"},
         {"{\"require_telemetry\": \"true\"}", "line 1: require_telemetry is a string: write true or false"},
@@ -73,7 +74,19 @@ TEST_SUITE("config/policy_file") {
     CHECK(refusal(R"({"allow_inbound": {}})") ==
           "policy.json: line 1: allow_inbound is an object: write a string or an array");
     CHECK(refusal("{\"allow_inbound\": [\n22, true]}") ==
-          "policy.json: line 2: allow_inbound is true or false: write a string or an array");
+          "policy.json: line 2: an entry of allow_inbound is true or false: write a string or a number");
+    CHECK(refusal("{\"allow_socket\": [null]}") ==
+          "policy.json: line 1: an entry of allow_socket is null: write a string or a number");
+    CHECK(parse_policy_file(R"({"allow_inbound": ["10.1.0.0/16:8080", 3000, "22,10.2.0.0/16:80"]})",
+                            "policy.json")
+              ->settings.at("allow_inbound")
+              .text == "3000,22,10.1.0.0/16:8080,10.2.0.0/16:80");
+    CHECK(parse_policy_file(R"({"allow_inbound": "10.1.0.0/16:8080,3000"})", "policy.json")
+              ->settings.at("allow_inbound")
+              .text == "10.1.0.0/16:8080,3000");
+    CHECK(parse_policy_file(R"({"upstream": ["[2001:db8::1]:53", "192.0.2.1"]})", "policy.json")
+              ->settings.at("upstream")
+              .text == "[2001:db8::1]:53,192.0.2.1");
   }
 
   TEST_CASE("the module's object is read with its lines") {

@@ -38,6 +38,132 @@ TEST_SUITE("plan/warnings") {
               "credentials"));
   }
 
+  TEST_CASE("warns of a proxy: its variable and host, whether a rule opens it, and never its password") {
+    for (const char* name :
+         {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"}) {
+      const std::string variable = std::string(name) + "=http://user:hunter2@proxy.example:3128/";
+      const Plan closed = good_plan({.environment = {variable}});
+      CHECK_MESSAGE(
+          warns(closed, std::string(name) + " names the proxy proxy.example:3128, which no rule opens: "
+                                            "write --allow proxy.example:3128, or take out the variable"),
+          name);
+      const Plan open =
+          good_plan({.environment = {variable, "OSTIARY_ALLOW=*.proxy.example,proxy.example:3128"}});
+      CHECK_MESSAGE(
+          warns(open, std::string(name) + " names the proxy proxy.example:3128, which a rule opens. A "
+                                          "proxy that reaches every host undoes the policy"),
+          name);
+      CHECK_FALSE(warns(closed, "hunter2"));
+      CHECK_FALSE(warns(open, "hunter2"));
+    }
+    CHECK(warns(
+        good_plan({.environment = {"HTTPS_PROXY=10.1.2.3:3128", "OSTIARY_ALLOW=10.1.0.0/16:3000-4000"}}),
+        "proxy 10.1.2.3:3128, which a rule opens"));
+    CHECK(warns(good_plan({.environment = {"HTTPS_PROXY=proxy.example:3128", "OSTIARY_ALLOW=proxy.example"}}),
+                "proxy proxy.example:3128, which no rule opens"));
+    CHECK(warns(good_plan({.environment = {"ALL_PROXY=socks5h://proxy.example"}}),
+                "the proxy proxy.example:1080,"));
+    CHECK(warns(good_plan({.environment = {"HTTPS_PROXY=127.0.0.1:3128"}}),
+                "proxy 127.0.0.1:3128, on loopback"));
+    CHECK(warns(good_plan({.environment = {"HTTPS_PROXY=http://user:hunter2@a b"}}),
+                "HTTPS_PROXY names a proxy"));
+    CHECK_FALSE(warns(good_plan({.environment = {"HTTPS_PROXY=http://user:hunter2@a b"}}), "hunter2"));
+    CHECK_FALSE(warns(good_plan({.environment = {"HTTPS_PROXY="}}), "proxy"));
+    CHECK_FALSE(
+        warns(good_plan({.environment = {"HTTPS_PROXY=http://p.example:1", "OSTIARY_GATE=off"}}), "proxy"));
+  }
+
+  TEST_CASE("a variable in both spellings gives one warning") {
+    const Plan plan =
+        good_plan({.environment = {"HTTPS_PROXY=http://p.example:1", "https_proxy=http://p.example:1"}});
+    CHECK(std::ranges::count_if(plan.warnings,
+                                [](const std::string& each) { return each.contains("proxy"); }) == 1);
+    CHECK(warns(plan, "HTTPS_PROXY, https_proxy name the proxy p.example:1"));
+  }
+
+  TEST_CASE("warns of a rule for loopback in container scope, where loopback needs none") {
+    for (const char* entry : {"localhost:3000", "127.0.0.1:3000", "127.1.0.0/16:3000", "[::1]:3000"}) {
+      const Plan plan = good_plan({.environment = {std::string("OSTIARY_ALLOW=") + entry}});
+      CHECK_MESSAGE(
+          warns(plan, std::string(entry) + "/tcp (OSTIARY_ALLOW) is loopback, which is open in container "
+                                           "scope: leave it out"),
+          entry);
+      CHECK_FALSE(
+          warns(good_plan({.environment = {std::string("OSTIARY_ALLOW=") + entry, "OSTIARY_SCOPE=user"}}),
+                "loopback"));
+    }
+    CHECK_FALSE(warns(good_plan({.environment = {"OSTIARY_ALLOW=a.example,10.1.2.3"}}), "loopback"));
+  }
+
+  TEST_CASE("warns of a collector on loopback, which is the container itself") {
+    for (const char* host : {"localhost", "127.0.0.1", "[::1]"}) {
+      const Plan plan =
+          good_plan({.environment = {std::string("OTEL_EXPORTER_OTLP_ENDPOINT=http://") + host + ":4318"}});
+      CHECK_MESSAGE(warns(plan, "telemetry goes to " + std::string(host) +
+                                    ":4318, and that is this container "
+                                    "itself: for a collector elsewhere write its host"),
+                    host);
+      CHECK_FALSE(warns(plan, "leave it out"));
+    }
+    CHECK_FALSE(
+        warns(good_plan({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c.example:4318"}}), "itself"));
+  }
+
+  TEST_CASE("warns of an allowed name that /etc/hosts holds, and says which address to allow") {
+    const auto with = [](std::vector<std::string> environment, std::string_view hosts) {
+      auto plan = make_plan(ostiary::config::good_config({.environment = std::move(environment)}), {},
+                            {.identity = node,
+                             .current_directory = "/here",
+                             .facts = {.known_hosts = ostiary::platform::parse_hosts(hosts)},
+                             .resolv_conf = {}});
+      REQUIRE_MESSAGE(plan, error_of(plan));
+      return *std::move(plan);
+    };
+    const std::string_view hosts =
+        "127.0.0.1 localhost me.example\n192.0.2.80 c.example\n2001:db8::1 six.example\n";
+    CHECK(warns(
+        with({"OTEL_EXPORTER_OTLP_ENDPOINT=http://c.example:4318"}, hosts),
+        "c.example (telemetry: traces, metrics, logs) is 192.0.2.80 in /etc/hosts, which ostiary does not "
+        "read: write --allow 192.0.2.80:4318"));
+    CHECK(warns(with({"OSTIARY_ALLOW=c.example:53/udp"}, hosts), "write --allow 192.0.2.80:53/udp"));
+    CHECK(warns(with({"OSTIARY_ALLOW=six.example"}, hosts), "write --allow [2001:db8::1]:443"));
+    CHECK(warns(with({"OSTIARY_ALLOW=*.example.test"}, "192.0.2.9 a.example.test"),
+                "write --allow 192.0.2.9:443"));
+    for (const char* entry : {"me.example", "other.example", "*.c.example", "192.0.2.80"})
+      CHECK_FALSE_MESSAGE(warns(with({std::string("OSTIARY_ALLOW=") + entry}, hosts), "/etc/hosts"), entry);
+    CHECK(warns(with({"OSTIARY_ALLOW=me.example", "OSTIARY_SCOPE=user"}, hosts), "127.0.0.1 in /etc/hosts"));
+  }
+
+  TEST_CASE("warns of an endpoint of Grafana Cloud that is none") {
+    const auto with = [](std::string_view url) {
+      return good_plan({.environment = {"GRAFANA_INSTANCE_ID=1", "GRAFANA_API_TOKEN=glc_x",
+                                        "GRAFANA_OTLP_ENDPOINT=" + std::string(url)}});
+    };
+    CHECK(warns(with("https://otlp-gateway-prod-eu-west-0.grafana.net"),
+                "GRAFANA_OTLP_ENDPOINT: has no /otlp at its end: write "
+                "https://otlp-gateway-prod-eu-west-0.grafana.net/otlp"));
+    CHECK(warns(with("https://mystack.grafana.net/otlp"),
+                "GRAFANA_OTLP_ENDPOINT: mystack.grafana.net is no OTLP gateway of Grafana Cloud, such as "
+                "otlp-gateway-prod-eu-west-0.grafana.net"));
+    for (const char* url : {"https://otlp-gateway-prod-eu-west-0.grafana.net/otlp",
+                            "https://otlp-gateway-prod-eu-west-0.grafana.net/otlp/"})
+      CHECK_FALSE_MESSAGE(warns(with(url), "GRAFANA_OTLP_ENDPOINT"), url);
+  }
+
+  TEST_CASE("warns of the endpoint of one signal without a path") {
+    CHECK(warns(good_plan({.environment = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://c.example:4318"}}),
+                "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: has no path, and is used as it is: write "
+                "http://c.example:4318/v1/metrics"));
+    CHECK(warns(good_plan({.environment = {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://c.example:4318/"}}),
+                "http://c.example:4318/v1/logs"));
+    for (const char* variable : {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://c.example:4318/v1/metrics",
+                                 "OTEL_EXPORTER_OTLP_ENDPOINT=http://c.example:4318"})
+      CHECK_FALSE_MESSAGE(warns(good_plan({.environment = {variable}}), "has no path"), variable);
+    CHECK_FALSE(warns(good_plan({.environment = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://c.example:4317",
+                                                 "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=grpc"}}),
+                      "has no path"));
+  }
+
   TEST_CASE("warns of rules that cover a resolver with DNS over HTTPS, and of large networks") {
     const Plan plan = good_plan({.environment = {"OSTIARY_ALLOW=*.quad9.net,0.0.0.0/1,128.0.0.0/1"}});
     CHECK(warns(plan, "*.quad9.net:443/tcp (OSTIARY_ALLOW) covers dns.quad9.net"));

@@ -5,6 +5,7 @@
 #include "ostiary/platform/platform.h"
 
 using ostiary::platform::find_container_id;
+using ostiary::platform::parse_hosts;
 
 namespace {
 
@@ -14,6 +15,19 @@ const std::string layer = "3a98" + std::string(60, 'b');
 }  // namespace
 
 TEST_SUITE("platform/host_facts") {
+  TEST_CASE("reads the names of /etc/hosts, each with its address") {
+    std::string shown;
+    for (const auto& [address, name] :
+         parse_hosts("127.0.0.1\tlocalhost\n# 192.0.2.1 no.example\n192.0.2.80 Collector.example  c # its "
+                     "short name\n"
+                     "\n::1 ip6-localhost\nnot-an-address x\n192.0.2.81\n192.0.2.82 a_b.example -bad-\r\n"))
+      shown += address.text() + " " + ostiary::inet::text(name) + "\n";
+    CHECK(shown ==
+          "127.0.0.1 localhost\n192.0.2.80 collector.example\n192.0.2.80 c\n::1 ip6-localhost\n"
+          "192.0.2.82 a_b.example\n");
+    CHECK(parse_hosts("").empty());
+  }
+
   TEST_CASE("finds Docker's ID, and not the name of a layer or a volume") {
     const std::string mounts =
         "736 735 0:61 / / rw,relatime master:282 - overlay overlay "

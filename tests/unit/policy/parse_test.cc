@@ -77,13 +77,57 @@ TEST_SUITE("policy/parse") {
   }
 
   TEST_CASE("quotes the part that is wrong") {
-    CHECK(entry("a.example/path")
-              .starts_with(R"("a.example/path" has "path" after its /, which is not tcp, udp)"));
+    CHECK(entry("github.com/anthropics") ==
+          R"("github.com/anthropics" has a path, and a path cannot be a rule: write "github.com")");
+    CHECK(entry("github.com/anthropics/claude-code")
+              .ends_with(R"(a path cannot be a rule: write "github.com")"));
+    CHECK(entry("a.example:443/icmp").contains(R"(has "icmp" after its /, which is not tcp, udp or both)"));
     CHECK(entry("a.example:https").contains(R"(has the port "https", which)"));
     CHECK(entry(":443") == R"(":443" has no host; write it like "example.com:443")");
     CHECK(entry("bücher.example").contains("write its xn-- form"));
     CHECK_FALSE(entry("user:hunter2@a.example").contains("hunter2"));
     CHECK_FALSE(entry("user/hunter2@a.example").contains("hunter2"));
+  }
+
+  TEST_CASE("names the character that no host has, and what to write instead") {
+    CHECK(
+        entry("a.example.com, b.example.com") ==
+        R"("a.example.com, b.example.com" has a comma: write two entries, "a.example.com" and "b.example.com")");
+    CHECK(entry("a.example.com:22,b.example.com:443")
+              .ends_with(R"(has a comma: write two entries, "a.example.com:22" and "b.example.com:443")"));
+    CHECK(entry("a.example b.example")
+              .ends_with(R"(has a space: write two entries, "a.example" and "b.example")"));
+    CHECK(entry("a.example b.example, c.example")
+              .ends_with("has a space: write each host as an entry of its own"));
+    CHECK(list("a b") == R"("a b" has a space: write two entries, "a" and "b")");
+    CHECK(entry(" example.com ") == R"(" example.com " has a space: write "example.com")");
+    CHECK(entry("a.example:22, 443") == R"("a.example:22, 443" has a space: write "a.example:22,443")");
+    CHECK(entry("${HOST}") == R"("${HOST}" has a "$": variables are not replaced, so write the host itself)");
+    CHECK(entry("a!b.example") ==
+          R"("a!b.example" has a "!", which is not a letter, digit, hyphen or underscore)");
+    CHECK(entry("a\tb.example").contains("has a tab"));
+    CHECK(entry("git@github.com") == R"("git@github.com" has an @: write "github.com:22")");
+    CHECK(entry("git@github.com:owner/x.git") == R"("git@github.com" has an @: write "github.com:22")");
+    CHECK(list("a.example,git@github.com") == R"("git@github.com" has an @: write "github.com:22")");
+    for (const char* text :
+         {"hunter2@a.example", "git@hunter2", "git@hunter2@a.example", "git@a.example/hunter2"})
+      for (const std::string& error : {entry(text), list(text)})
+        CHECK_MESSAGE((error.contains("host:22") || error.contains(":22\"")), error);
+    CHECK_FALSE(entry("hunter2@a.example").contains("hunter2"));
+    CHECK_FALSE(list("a,hunter2@a.example").contains("hunter2"));
+    CHECK_FALSE(entry("git@hunter2@a.example").contains("hunter2"));
+    CHECK_FALSE(entry("git@a.example/hunter2").contains("hunter2"));
+  }
+
+  TEST_CASE("names the rule that was probably meant") {
+    CHECK(entry(".example.com") ==
+          R"(".example.com" begins with a dot: write "*.example.com" for the names below it)");
+    CHECK(entry(".example.com:22").ends_with(R"(write "*.example.com:22" for the names below it)"));
+    CHECK(entry("example.com:*") ==
+          R"("example.com:*" has a * as its port: write each port, or a range like 8000-8099)");
+    CHECK(entry("10.1.2.300") ==
+          R"("10.1.2.300" ends in a number but is not an IP address: 300 is larger than 255)");
+    CHECK(entry("10.1.300.0/24").ends_with("300 is larger than 255"));
   }
 
   TEST_CASE("a protocol may be in capitals") {
@@ -179,6 +223,15 @@ TEST_SUITE("policy/parse") {
     CHECK(joined(allow("[\n{\"host\": \"a.example\",\n\"port\": 1}]")) ==
           "line 3: unknown key \"port\": did you mean \"ports\"?");
     CHECK(joined(allow("{}")) == "line 1: allow is an object: write an array");
+    CHECK(joined(allow("[\n443]")) ==
+          R"(line 2: an entry of allow is a number: write a string like "example.com:443", or an object)");
+    CHECK(joined(allow("[\nnull]")).starts_with("line 2: an entry of allow is null: write "));
+    CHECK(joined(allow("[{\"host\": \"a.example\", \"ports\": \"https\"}]")) ==
+          R"(line 1: ports has the port "https", which is not a port from 1 to 65535: write 443)");
+    CHECK(joined(allow("[{\"host\": \"a.example\", \"ports\": [\"*\"]}]")) ==
+          "line 1: ports has a * as its port: write each port, or a range like 8000-8099");
+    CHECK(joined(allow("[{\"host\": \".a.example\"}]")) ==
+          R"(line 1: host begins with a dot: write "*.a.example" for the names below it)");
     for (const char* json : {"[\n1]",
                              "[\nnull]",
                              "[\n[]]",

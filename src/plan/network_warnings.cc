@@ -1,0 +1,205 @@
+#include "network_warnings.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "ostiary/base/escape.h"
+#include "ostiary/base/text.h"
+#include "ostiary/inet/special.h"
+#include "ostiary/inet/url.h"
+
+namespace ostiary::plan {
+namespace {
+
+using inet::HostName;
+using inet::IpAddress;
+using policy::Rule;
+
+bool is_loopback(const HostName& name) {
+  return name.text() == "localhost" || name.text().ends_with(".localhost");
+}
+
+bool is_loopback(const inet::Prefix& network) {
+  constexpr uint8_t ipv4_loopback = 8;
+  return network.length() >= ipv4_loopback &&
+         inet::classify(network.network()) == inet::AddressClass::loopback;
+}
+
+bool is_loopback(const IpAddress& address) {
+  return is_loopback(inet::Prefix::single(address));
+}
+
+bool is_loopback(const policy::Wildcard& wildcard) {
+  return is_loopback(wildcard.suffix);
+}
+
+template <typename... Kinds>
+bool is_loopback(const std::variant<Kinds...>& subject_or_host) {
+  return std::visit([](const auto& kind) { return is_loopback(kind); }, subject_or_host);
+}
+
+bool opens_loopback(const Plan& plan) {
+  return plan.gate && plan.enclosure.scope.holds_everybody;
+}
+
+// Whether the subject of a rule names this host.
+struct Names {
+  const inet::Host& host;
+
+  bool operator()(const HostName& name) const {
+    const auto* asked = std::get_if<HostName>(&host);
+    return asked != nullptr && asked->text() == name.text();
+  }
+  bool operator()(const policy::Wildcard& wildcard) const {
+    const auto* asked = std::get_if<HostName>(&host);
+    return asked != nullptr && asked->text().ends_with("." + wildcard.suffix.text());
+  }
+  bool operator()(const inet::Prefix& network) const {
+    const auto* asked = std::get_if<IpAddress>(&host);
+    return asked != nullptr && network.contains(*asked);
+  }
+};
+
+bool opens(const Rule& rule, const inet::Destination& destination) {
+  const auto has_port = [&](const inet::PortRange& range) {
+    return range.first <= destination.port && destination.port <= range.last;
+  };
+  return rule.protocol != policy::Protocol::udp && std::ranges::any_of(rule.ports.ranges(), has_port) &&
+         std::visit(Names{destination.host}, rule.subject);
+}
+
+// ---- proxies
+
+// The host and port of "http://USER:PASSWORD@HOST:PORT/", and no other part of it.
+std::optional<inet::Destination> find_proxy(std::string_view url) {
+  constexpr uint16_t socks_port = 1080;
+  const size_t mark = url.find("://");
+  const std::string_view scheme = mark == std::string_view::npos ? "http" : url.substr(0, mark);
+  std::string_view authority = mark == std::string_view::npos ? url : url.substr(mark + 3);
+  authority.remove_prefix(authority.rfind('@') + 1);  // npos + 1 is 0
+  authority = authority.substr(0, authority.find_first_of("/?#"));
+  const bool is_http = inet::parse_scheme(scheme).has_value();
+  auto parsed = inet::Url::parse(std::string(is_http ? scheme : "http") + "://" + std::string(authority));
+  if (!parsed) return std::nullopt;
+  const bool has_port = authority.contains(':') && !authority.ends_with(']');
+  if (!is_http && !has_port) parsed->destination.port = socks_port;
+  return std::move(parsed->destination);
+}
+
+std::string state_of_proxy(const Plan& plan, const inet::Destination& proxy) {
+  if (opens_loopback(plan) && is_loopback(proxy.host)) return ", on loopback, which needs no rule";
+  if (std::ranges::any_of(rules_of(plan), [&](const Rule& rule) { return opens(rule, proxy); }))
+    return ", which a rule opens";
+  return ", which no rule opens: write --allow " + inet::text(proxy) + ", or take out the variable";
+}
+
+void warn_of_proxies(Plan& plan) {
+  constexpr auto variables = std::to_array<std::string_view>(
+      {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"});
+  std::map<std::optional<inet::Destination>, std::vector<std::string_view>> proxies;
+  for (const std::string_view variable : variables)
+    if (const std::string_view url = plan.agent.environment.agent.get(variable); !url.empty())
+      proxies[find_proxy(url)].push_back(variable);
+  for (const auto& [proxy, names] : proxies)
+    plan.warnings.push_back(
+        join(names, ", ") + (names.size() == 1 ? " names " : " name ") +
+        (proxy ? "the proxy " + inet::text(*proxy) + state_of_proxy(plan, *proxy)
+               : std::string("a proxy without a host that can be read: write it like http://HOST:PORT")) +
+        ". A proxy that reaches every host undoes the policy: let it reach no other hosts than the policy");
+}
+
+// ---- loopback
+
+bool is_of_telemetry(const Rule& rule) {
+  return rule.reason.starts_with("telemetry: ");
+}
+
+void warn_of_loopback(Plan& plan, const config::Config& config) {
+  const bool in_a_pod = !config.environment.get("KUBERNETES_SERVICE_HOST").empty();
+  for (const Rule& rule : rules_of(plan)) {
+    if (!is_loopback(rule.subject)) continue;
+    if (!is_of_telemetry(rule))
+      plan.warnings.push_back(text(rule) + " (" + escape_controls(rule.reason) +
+                              ") is loopback, which is open in container scope: leave it out");
+    else if (!in_a_pod)
+      plan.warnings.push_back(
+          "telemetry goes to " + text(rule).substr(0, text(rule).rfind('/')) +
+          ", and that is this container itself: for a collector elsewhere write its host");
+  }
+}
+
+// ---- names of /etc/hosts
+
+// "192.0.2.80:4318", as an entry of --allow.
+std::string entry_for(const Rule& rule, const IpAddress& address) {
+  const std::string written = text(Rule{.subject = inet::Prefix::single(address),
+                                        .ports = rule.ports,
+                                        .protocol = rule.protocol,
+                                        .reason = {}});
+  return rule.protocol == policy::Protocol::tcp ? written.substr(0, written.rfind('/')) : written;
+}
+
+void warn_of_known_hosts(Plan& plan, std::span<const platform::KnownHost> known_hosts) {
+  for (const Rule& rule : rules_of(plan)) {
+    const auto leads_elsewhere = [&](const platform::KnownHost& each) {
+      return std::visit(Names{each.name}, rule.subject) &&
+             !(opens_loopback(plan) && is_loopback(each.address));
+    };
+    const auto known = std::ranges::find_if(known_hosts, leads_elsewhere);
+    if (known == known_hosts.end()) continue;
+    plan.warnings.push_back(
+        inet::text(known->name) + " (" + escape_controls(rule.reason) + ") is " + known->address.text() +
+        " in /etc/hosts, which ostiary does not read: write --allow " + entry_for(rule, known->address));
+  }
+}
+
+// ---- endpoints of telemetry
+
+std::string_view without_slashes(std::string_view path) {
+  while (path.ends_with('/')) path.remove_suffix(1);
+  return path;
+}
+
+void warn_of_gateway(Plan& plan, const config::GrafanaCloud& grafana) {
+  const auto endpoint = telemetry::parse_endpoint(
+      grafana.endpoint->value.reveal(), telemetry::Protocol::http_protobuf, telemetry::EndpointUse::base);
+  if (!endpoint) return;
+  const std::string& origin = grafana.endpoint->origin;
+  const std::string host = inet::text(endpoint->destination.host);
+  if (!host.starts_with("otlp-gateway-")) {
+    plan.warnings.push_back(origin + ": " + host +
+                            " is no OTLP gateway of Grafana Cloud, such as "
+                            "otlp-gateway-prod-eu-west-0.grafana.net: for another collector write its URL in "
+                            "OTEL_EXPORTER_OTLP_ENDPOINT");
+    return;
+  }
+  if (without_slashes(endpoint->path).ends_with("/otlp")) return;
+  telemetry::Endpoint meant = *endpoint;
+  meant.path = "/otlp";
+  plan.warnings.push_back(origin + ": has no /otlp at its end: write " + text(meant));
+}
+
+void warn_of_signals(Plan& plan) {
+  for (const telemetry::Route& route : plan.telemetry.routes) {
+    if (route.protocol == telemetry::Protocol::grpc || !without_slashes(route.endpoint.path).empty())
+      continue;
+    plan.warnings.push_back(telemetry::otlp_variable(route.signal, "ENDPOINT") +
+                            ": has no path, and is used as it is: write " +
+                            text(telemetry::signal_endpoint(route.endpoint, route.protocol, route.signal)));
+  }
+}
+
+}  // namespace
+
+void add_network_warnings(Plan& plan, const config::Config& config,
+                          std::span<const platform::KnownHost> known_hosts) {
+  if (plan.gate) warn_of_proxies(plan);
+  if (opens_loopback(plan)) warn_of_loopback(plan, config);
+  warn_of_known_hosts(plan, known_hosts);
+  if (plan.telemetry.state != telemetry::State::on) return;
+  if (plan.telemetry.source == config::TelemetrySource::grafana_cloud) warn_of_gateway(plan, config.grafana);
+  warn_of_signals(plan);
+}
+
+}  // namespace ostiary::plan
