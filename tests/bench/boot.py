@@ -1,6 +1,8 @@
 """The time from the start of a boot until the agent's program runs, compared with the shell loops
 that ostiary replaces."""
 
+import socket
+import struct
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from bench.turns import PLAIN, first_output, in_turn
 
 HOSTS = [host(number) for number in range(30)]
 AGENT = ["echo", "here"]
+NETFILTER = 12  # the protocol number
 
 # The usual scripts: they resolve one host after the other, then load the rules.
 IPTABLES_LOOP = """
@@ -44,7 +47,8 @@ iptables -A OUTPUT -o lo -j ACCEPT
 iptables -A OUTPUT -p tcp --dport 443 -m set --match-set allowed dst -j ACCEPT
 exec "$@"
 """
-# All contenders leave their rules behind, as in a container. Each starts without rules.
+# All contenders leave their rules behind, as in a container. Each starts as in a new one: without
+# rules, and without flows, which ostiary would list.
 FORGET_RULES = """
 iptables -P OUTPUT ACCEPT
 iptables -P FORWARD ACCEPT
@@ -66,8 +70,18 @@ def boot_of(command, hosts):
         if output != b"here\n":
             raise RuntimeError(f"{command[:2]}: the agent did not run")
         subprocess.run(["sh", "-ec", FORGET_RULES], check=True, capture_output=True)
+        forget_flows()
         return taken
     return sample
+
+
+def forget_flows():
+    request, acknowledge, delete_flows = 1, 4, 1 << 8 | 2  # NLM_F_…, IPCTNL_MSG_CT_DELETE
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETFILTER) as kernel:
+        kernel.send(struct.pack("=IHHIIBBH", 20, delete_flows, request | acknowledge, 1, 0, socket.AF_UNSPEC, 0, 0))
+        _, _, _, _, _, error = struct.unpack_from("=IHHIIi", kernel.recv(4096))
+        if error:
+            raise OSError(-error, "the flows could not be deleted")
 
 
 def measure(effort: Effort) -> Iterator[Figure]:

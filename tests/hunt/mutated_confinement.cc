@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "confine/enter_domain.h"
 #include "confine/profile.h"
 #include "confinement_mutants.h"
 #include "mutant_key.h"
@@ -20,6 +21,7 @@ namespace {
 
 using ostiary::Result;
 using ostiary::confine::Confined;
+using ostiary::confine::Domain;
 using ostiary::confine::Expectation;
 using ostiary::confine::Identity;
 using ostiary::confine::Profile;
@@ -133,6 +135,12 @@ Result<> mutated_expect_none(const Result<>& hidden) asm(
     "__wrap__ZN7ostiary7confine22expect_no_platform_apiERKSt8expectedIvNS_5ErrorEE");
 Result<> mutated_expect_none(const Result<>& hidden) {
   return is_left_out("that it is hidden is read back") ? Result<>() : real_expect_none(hidden);
+}
+
+Result<> real_enter(Domain domain) asm("__real__ZN7ostiary7confine12enter_domainENS0_6DomainE");
+Result<> mutated_enter(Domain domain) asm("__wrap__ZN7ostiary7confine12enter_domainENS0_6DomainE");
+Result<> mutated_enter(Domain domain) {
+  return is_left_out("a Landlock domain is entered") ? Result<>() : real_enter(domain);
 }
 
 // The linker defines these names.
