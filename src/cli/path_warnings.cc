@@ -10,6 +10,7 @@
 
 #include "ostiary/base/path_walk.h"
 #include "ostiary/base/quote.h"
+#include "ostiary/config/secrets.h"
 #include "ostiary/confine/identity.h"
 
 namespace ostiary::cli {
@@ -46,15 +47,39 @@ std::optional<std::string> weak_point(const std::string& path, const confine::Id
 }
 
 void warn_of_policy(plan::Plan& plan, const config::Config& config) {
-  const confine::Identity& agent = plan.agent.identity;
-  if (config.policy_path.empty() || agent.uid == 0 || agent.uid == ::geteuid()) return;
-  const auto place = weak_point(config.policy_path, agent);
+  if (config.policy_path.empty()) return;
+  const auto place = weak_point(config.policy_path, plan.agent.identity);
   if (!place) return;
   plan.warnings.push_back("the agent can change the policy " +
                           quote_unless_password(config.policy_path, "file") + ", because it can write to " +
                           *place +
                           ", and so set the rules of the next boot: keep the policy where only root can "
                           "write, such as /etc/ostiary, or mount it read-only");
+}
+
+bool names_file_of_secret(std::string_view variable) {
+  constexpr std::string_view suffix = "_FILE";
+  if (!variable.ends_with(suffix)) return false;
+  variable.remove_suffix(suffix.size());
+  const auto holds = [variable](const auto& names) {
+    return std::ranges::find(names, variable) != std::ranges::end(names);
+  };
+  return variable == config::module_name || holds(config::grafana_names) || holds(config::header_names) ||
+         holds(config::agent_names);
+}
+
+// The agent could rename another file of root's to that path.
+void warn_of_secrets(plan::Plan& plan, const config::Config& config) {
+  for (const std::string_view entry : config.environment.entries()) {
+    const std::string_view variable = config::name_of(entry);
+    if (!names_file_of_secret(variable)) continue;
+    const auto place = weak_point(std::string(config.environment.get(variable)), plan.agent.identity);
+    if (!place) continue;
+    plan.warnings.push_back("the agent can change the file of " + std::string(variable) +
+                            ", because it can write to " + *place +
+                            ", and so choose what the next boot takes for the secret: keep the file where "
+                            "only root can write, such as /run/secrets");
+  }
 }
 
 void warn_of_waivers(plan::Plan& plan) {
@@ -68,7 +93,11 @@ void warn_of_waivers(plan::Plan& plan) {
 }  // namespace
 
 void warn_of_paths(plan::Plan& plan, const config::Config& config) {
-  warn_of_policy(plan, config);
+  const confine::Identity& agent = plan.agent.identity;
+  if (agent.uid != 0 && agent.uid != ::geteuid()) {
+    warn_of_policy(plan, config);
+    warn_of_secrets(plan, config);
+  }
   warn_of_waivers(plan);
 }
 

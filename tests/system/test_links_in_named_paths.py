@@ -191,3 +191,15 @@ def test_a_policy_in_a_read_only_mount_is_none(given):
     assert warnings_about_the_policy(given, *USING_IT)
     given.make_read_only("/home/agent/given")
     assert not warnings_about_the_policy(given, *USING_IT)
+
+
+@pytest.mark.parametrize("variable", ["ANTHROPIC_API_KEY_FILE", "GRAFANA_API_TOKEN_FILE", "OSTIARY_TELEMETRY_FILE"])
+def test_a_secrets_file_in_a_directory_of_the_agents_is_a_warning(given, variable):
+    """The agent could rename another file to that path."""
+    said = f"the agent can change the file of {variable}, because it can write to /home/agent"
+    given.write("/home/agent/given/empty", "")
+    os.chown(given.at("/home/agent"), AGENT, AGENT)
+    assert said in given.boot("true", flags=USING_IT, env={variable: "/home/agent/given/empty"}).stderr
+    assert "can change the file" not in given.boot("true", flags=["--user", "root"], env={variable: "/home/agent/given/empty"}).stderr
+    given.write("/run/secrets/own", "")
+    assert "can change the file" not in given.boot("true", flags=USING_IT, env={variable: "/run/secrets/own"}).stderr
