@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -57,26 +59,24 @@ void warn_of_policy(plan::Plan& plan, const config::Config& config) {
                           "write, such as /etc/ostiary, or mount it read-only");
 }
 
-bool names_file_of_secret(std::string_view variable) {
-  constexpr std::string_view suffix = "_FILE";
-  if (!variable.ends_with(suffix)) return false;
-  variable.remove_suffix(suffix.size());
-  const auto holds = [variable](const auto& names) {
-    return std::ranges::find(names, variable) != std::ranges::end(names);
-  };
-  return variable == config::module_name || holds(config::grafana_names) || holds(config::header_names) ||
-         holds(config::agent_names);
+std::vector<std::string_view> names_of_secrets() {
+  std::vector<std::string_view> names{config::module_name};
+  names.insert(names.end(), config::grafana_names.begin(), config::grafana_names.end());
+  names.insert(names.end(), config::header_names.begin(), config::header_names.end());
+  names.insert(names.end(), config::agent_names.begin(), config::agent_names.end());
+  return names;
 }
 
 // The agent could rename another file of root's to that path.
 void warn_of_secrets(plan::Plan& plan, const config::Config& config) {
-  for (const std::string_view entry : config.environment.entries()) {
-    const std::string_view variable = config::name_of(entry);
-    if (!names_file_of_secret(variable)) continue;
-    const auto place = weak_point(std::string(config.environment.get(variable)), plan.agent.identity);
+  for (const std::string_view name : names_of_secrets()) {
+    const std::string variable = std::string(name) + "_FILE";
+    const std::string path(config.environment.get(variable));
+    if (path.empty()) continue;
+    const auto place = weak_point(path, plan.agent.identity);
     if (!place) continue;
-    plan.warnings.push_back("the agent can change the file of " + std::string(variable) +
-                            ", because it can write to " + *place +
+    plan.warnings.push_back("the agent can change the file of " + variable + ", because it can write to " +
+                            *place +
                             ", and so choose what the next boot takes for the secret: keep the file where "
                             "only root can write, such as /run/secrets");
   }

@@ -201,5 +201,6 @@ def test_a_secrets_file_in_a_directory_of_the_agents_is_a_warning(given, variabl
     os.chown(given.at("/home/agent"), AGENT, AGENT)
     assert said in given.boot("true", flags=USING_IT, env={variable: "/home/agent/given/empty"}).stderr
     assert "can change the file" not in given.boot("true", flags=["--user", "root"], env={variable: "/home/agent/given/empty"}).stderr
+    assert "can change the file" not in given.boot("true", flags=USING_IT, env={variable: ""}, cwd="/home/agent").stderr
     given.write("/run/secrets/own", "")
     assert "can change the file" not in given.boot("true", flags=USING_IT, env={variable: "/run/secrets/own"}).stderr
