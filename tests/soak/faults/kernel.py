@@ -19,9 +19,10 @@ PATIENCE = 5
 
 class Overrun(Fault):
     """The receiving process is stopped until the kernel has dropped a message for lack of space."""
+    like = {}  # what the container must be
 
     def inject(self, soak, rng, seconds):
-        container = soak.any_container(rng, journal="file")
+        container = soak.any_container(rng, **self.like)
         with container.gate_lock, self._effect(soak, container):
             pid = self._process(container)
             prove(pid, "there was no gate at that moment")
@@ -61,6 +62,7 @@ class DeniedPackets(Overrun):
 
 class Transactions(Overrun):
     name = "keeper's notifications overrun"
+    like = {"journal": "file"}
 
     def _process(self, container):
         return container.keeper
