@@ -30,14 +30,6 @@ Writable mount_permits_writing(int fd) {
   return ::fstatvfs(fd, &found) == 0 && (found.f_flag & ST_RDONLY) != 0 ? Writable::no : Writable::yes;
 }
 
-// Nothing if the kernel is older than 5.8.
-std::optional<uint64_t> mount_of(int fd) {
-  struct statx found{};
-  if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &found) != 0 || (found.stx_mask & STATX_MNT_ID) == 0)
-    return std::nullopt;
-  return found.stx_mnt_id;
-}
-
 std::optional<std::string> target_of(int link) {
   std::array<char, PATH_MAX> target{};
   const ssize_t length = ::readlinkat(link, "", target.data(), target.size());
@@ -46,6 +38,13 @@ std::optional<std::string> target_of(int link) {
 }
 
 }  // namespace
+
+std::optional<uint64_t> mount_of(int fd) {
+  struct statx found{};
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &found) != 0 || (found.stx_mask & STATX_MNT_ID) == 0)
+    return std::nullopt;
+  return found.stx_mnt_id;
+}
 
 std::unexpected<Error> PathWalk::system_error() const {
   return std::unexpected(Error::system(given_, Exit::missing_input));

@@ -1,7 +1,6 @@
 #include "ostiary/confine/domain.h"
 
 #include <algorithm>
-#include <utility>
 
 #include <linux/landlock.h>
 #include <sys/syscall.h>

@@ -141,10 +141,8 @@ void add_warnings(Plan& plan, const config::Config& config) {
   if (plan.agent.identity.domain == confine::Domain::none)
     plan.warnings.emplace_back(
         "the kernel, or the container runtime's filter of system calls, has no Landlock domains (Linux "
-        "6.12): "
-        "the agent can take over a process of its user that ostiary did not start, such as one of docker "
-        "exec "
-        "--user. Start such processes with ostiary exec");
+        "6.12): the agent can take over a process of its user that ostiary did not start, such as one of "
+        "docker exec --user. Start such processes with ostiary exec");
   for (const selftest::SocketWaiver& waiver : plan.enclosure.allowed_sockets)
     plan.warnings.push_back("the agent may connect to " + waiver.text() +
                             ": no rule sees what that service does for the agent");

@@ -80,10 +80,6 @@ bool lets_in(const SocketName& name) {
   return address_lets_in(address_of(name));
 }
 
-bool is_waived(const SocketName& name, std::span<const SocketWaiver> waivers) {
-  return std::ranges::any_of(waivers, [&](const SocketWaiver& waiver) { return waiver.covers(name); });
-}
-
 std::string list(const std::vector<SocketName>& names) {
   std::string text;
   for (const SocketName& name : std::span(names).first(std::min(names.size(), limits::named)))
@@ -213,10 +209,12 @@ Finding try_doors(const Doors& by_keeper, const Doors& by_agent, std::span<const
     for (const SocketName& name : doors->names)
       names.insert(name.is_abstract() ? name : SocketName(with_real_directory(name.octets())));
   }
+  std::vector<SocketPattern> patterns;
+  for (const SocketWaiver& waiver : waivers) patterns.push_back(waiver.pattern());
   std::vector<SocketName> open;
   size_t waived = 0;
   for (const SocketName& name : names) {
-    if (is_waived(name, waivers))
+    if (std::ranges::any_of(patterns, [&](const auto& pattern) { return pattern.covers(name); }))
       ++waived;
     else if (lets_in(name))
       open.push_back(name);

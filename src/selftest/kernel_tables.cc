@@ -92,12 +92,4 @@ std::optional<dev_t> device_of_mount(std::string_view mountinfo, uint64_t id) {
   return std::nullopt;
 }
 
-std::optional<uint64_t> mount_of_file(std::string_view fdinfo) {
-  constexpr std::string_view field = "mnt_id:\t";
-  while (!fdinfo.empty())
-    if (const std::string_view line = take_until(fdinfo, '\n'); line.starts_with(field))
-      return parse_number<uint64_t>(line.substr(field.size()));
-  return std::nullopt;
-}
-
 }  // namespace ostiary::selftest

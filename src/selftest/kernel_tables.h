@@ -1,4 +1,4 @@
-// selftest/kernel_tables.h: parses /proc/net/unix, /proc/self/mountinfo and /proc/self/fdinfo/N. Pure.
+// selftest/kernel_tables.h: parses /proc/net/unix and /proc/self/mountinfo. Pure.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,5 @@ std::vector<Mount> mounts(std::string_view mountinfo);
 // The device of the file system that is mounted with that id. stat() of a file reports another one on
 // overlayfs and btrfs.
 std::optional<dev_t> device_of_mount(std::string_view mountinfo, uint64_t id);
-// The id of the mount that holds an open file, in /proc/self/fdinfo/N.
-std::optional<uint64_t> mount_of_file(std::string_view fdinfo);
 
 }  // namespace ostiary::selftest

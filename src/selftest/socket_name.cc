@@ -1,6 +1,7 @@
 #include "ostiary/selftest/socket_name.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fcntl.h>
 
@@ -45,12 +46,16 @@ Result<SocketWaiver> SocketWaiver::parse(std::string_view text) {
   return SocketWaiver(std::string(text));
 }
 
-bool SocketWaiver::covers(const SocketName& name) const {
-  const std::string text = name.text();
+bool SocketPattern::covers(const SocketName& name) const {
+  const std::string other = name.text();
+  return is_prefix ? other.starts_with(text) : other == text;
+}
+
+SocketPattern SocketWaiver::pattern() const {
   const bool is_prefix = text_.ends_with('*');
   std::string written = is_prefix ? text_.substr(0, text_.size() - 1) : text_;
   if (written.starts_with('/')) written = escape_controls(with_trusted_directory(written));
-  return is_prefix ? text.starts_with(written) : text == written;
+  return {.text = std::move(written), .is_prefix = is_prefix};
 }
 
 std::optional<std::string> SocketWaiver::unfollowed_link() const {

@@ -12,6 +12,7 @@
 
 #include "kernel_tables.h"
 #include "ostiary/base/directory.h"
+#include "ostiary/base/path_walk.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/net/socket_holders.h"
@@ -20,7 +21,6 @@
 namespace ostiary::selftest {
 
 namespace limits {
-constexpr size_t fdinfo = 4096;
 constexpr size_t mountinfo = size_t{16} * 1024 * 1024;
 }  // namespace limits
 
@@ -33,11 +33,9 @@ using net::UnixSocket;
 std::optional<dev_t> device_of(const std::string& path) {
   const UniqueFd file{::open(path.c_str(), O_PATH | O_CLOEXEC)};
   if (!file.valid()) return std::nullopt;
-  const auto fdinfo = read_file("/proc/self/fdinfo/" + std::to_string(file.get()), limits::fdinfo);
+  const auto mount = mount_of(file.get());
   const auto mountinfo = read_file("/proc/self/mountinfo", limits::mountinfo);
-  if (!fdinfo || !mountinfo) return std::nullopt;
-  const auto mount = mount_of_file(*fdinfo);
-  return mount ? device_of_mount(*mountinfo, *mount) : std::nullopt;
+  return mount && mountinfo ? device_of_mount(*mountinfo, *mount) : std::nullopt;
 }
 
 // Links are followed, as in connect(). Nothing if it is no socket.

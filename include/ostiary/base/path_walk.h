@@ -17,6 +17,9 @@
 
 namespace ostiary {
 
+// The id of the mount that holds an open file. Nothing before Linux 5.8.
+std::optional<uint64_t> mount_of(int fd);
+
 enum class Follow : uint8_t {
   // Links of root and of the user that this process runs as.
   links_of_root_or_ours,

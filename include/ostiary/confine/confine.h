@@ -1,6 +1,7 @@
 // confine/confine.h: confines the agent's process, and is the only way to its exec.
 // - It runs in the forked child.
-// - Every step is read back from the kernel. The first that did not take effect is an error.
+// - Every step is read back from the kernel, except the domain, of which the kernel tells nothing. The
+//   first that did not take effect is an error.
 // - Without a Confined there is no exec.
 #pragma once
 
@@ -16,7 +17,7 @@ namespace ostiary::confine {
 // Makes this process undumpable: no core file, and no access to its memory by other processes.
 Result<> hide_memory();
 
-// Proves that every step was done and read back.
+// Proves that every step was done.
 class Confined {
  private:
   Confined() = default;

@@ -26,6 +26,14 @@ class SocketName {
   std::string octets_;
 };
 
+// The names that a waiver covers, with the links of its directory followed.
+struct SocketPattern {
+  std::string text;
+  bool is_prefix = false;
+
+  bool covers(const SocketName& name) const;
+};
+
 // Sockets that the agent may connect to: "/run/app.sock", "@name", or a prefix that ends with *.
 // A symbolic link in a path's directory is followed only if no user but root could have made it: the
 // agent may have left it for the next boot.
@@ -33,9 +41,11 @@ class SocketWaiver {
  public:
   static Result<SocketWaiver> parse(std::string_view text);
 
-  bool covers(const SocketName& name) const;
+  // Reads the file system.
+  SocketPattern pattern() const;
+  bool covers(const SocketName& name) const { return pattern().covers(name); }
   bool is_abstract() const { return text_.starts_with('@'); }
-  // The path of the link that covers() does not follow. Such a waiver covers no socket behind the link.
+  // The path of the link that pattern() does not follow. Such a waiver covers no socket behind the link.
   std::optional<std::string> unfollowed_link() const;
   const std::string& text() const { return text_; }
 
