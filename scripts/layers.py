@@ -20,7 +20,7 @@ LAYERS = [line.split() for line in (pathlib.Path(__file__).parent.parent / "src/
 
 RANK = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
-TEMPLATES = re.compile(r'^#include [<"]((?:nlohmann/json|CLI|spdlog|fmt)(?:/|\.).*)[>"]', re.MULTILINE)
+TEMPLATES = re.compile(r'^#include [<"]((?:nlohmann/json|CLI)(?:/|\.).*)[>"]', re.MULTILINE)
 
 
 def folder_of(path: pathlib.Path) -> str:

@@ -1,29 +1,21 @@
 #include "ostiary/base/log.h"
 
 #include <array>
-#include <memory>
+#include <cerrno>
+#include <string>
 
 #include <poll.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "ostiary/base/escape.h"
+#include "ostiary/base/text.h"
 
 namespace ostiary::log {
 namespace {
 
 constexpr std::array<std::string_view, 4> level_names{"debug", "info", "warn", "error"};
 
-spdlog::logger& logger() {
-  static spdlog::logger instance = [] {
-    spdlog::logger made("ostiary", std::make_shared<spdlog::sinks::stderr_sink_st>());
-    made.set_pattern("ostiary: %v");
-    made.flush_on(spdlog::level::debug);
-    return made;
-  }();
-  return instance;
-}
+Level lowest_level = Level::info;
 
 // If the reader of standard error is stuck, drop the message: a blocked write would stop the whole
 // process. A pipe that polls as writable takes a whole line.
@@ -33,9 +25,12 @@ bool is_writable() {
   return ::poll(&out, 1, timeout_ms) != 0;
 }
 
-void write(spdlog::level::level_enum level, std::string_view prefix, std::string_view message) {
-  if (!logger().should_log(level) || !is_writable()) return;
-  logger().log(level, "{}{}", prefix, escape_controls(message));
+void write(Level level, std::string_view prefix, std::string_view message) {
+  if (level < lowest_level || !is_writable()) return;
+  std::string line;
+  append(line, {"ostiary: ", prefix, escape_controls(message), "\n"});
+  while (::write(STDERR_FILENO, line.data(), line.size()) < 0 && errno == EINTR) {
+  }
 }
 
 }  // namespace
@@ -47,22 +42,20 @@ Result<Level> parse_level(std::string_view text) {
 }
 
 void set_level(Level level) {
-  constexpr std::array levels{spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
-                              spdlog::level::err};
-  logger().set_level(levels.at(static_cast<size_t>(level)));
+  lowest_level = level;
 }
 
 void debug(std::string_view message) {
-  write(spdlog::level::debug, "", message);
+  write(Level::debug, "", message);
 }
 void info(std::string_view message) {
-  write(spdlog::level::info, "", message);
+  write(Level::info, "", message);
 }
 void warn(std::string_view message) {
-  write(spdlog::level::warn, "warning: ", message);
+  write(Level::warn, "warning: ", message);
 }
 void error(std::string_view message) {
-  write(spdlog::level::err, "error: ", message);
+  write(Level::error, "error: ", message);
 }
 
 }  // namespace ostiary::log

@@ -83,19 +83,6 @@ const Setting* awaits_value(std::string_view argument) {
   return setting == settings.end() || is_switch(*setting) ? nullptr : setting;
 }
 
-// A switch with a word, such as --no-derive=yes. `setting` is nullptr for any other argument.
-struct WrittenSwitch {
-  const Setting* setting = nullptr;
-  std::string_view word;
-};
-WrittenSwitch written_switch(std::string_view argument) {
-  const size_t end = argument.find('=');
-  if (end == std::string_view::npos) return {};
-  const auto* const setting = std::ranges::find(settings, argument.substr(0, end), &Setting::flag);
-  if (setting == settings.end() || !is_switch(*setting)) return {};
-  return {setting, argument.substr(end + 1)};
-}
-
 bool is_flag(std::string_view argument) {
   return argument == "--" || argument == "--help" ||
          std::ranges::find(settings, argument.substr(0, argument.find('=')), &Setting::flag) !=
@@ -184,20 +171,9 @@ std::string no_value(const Setting& setting) {
          std::string(setting.value);
 }
 
-// Reports missing values, for which the library would take the next flag. Replaces the word of a
-// switch by true or false.
-Result<> check_values(std::span<std::string> flags, std::string_view subcommand) {
+// Reports missing values, for which the library would take the next flag.
+Result<> check_values(std::span<const std::string> flags, std::string_view subcommand) {
   for (size_t i = 0; i < flags.size(); ++i) {
-    if (const auto [setting, word] = written_switch(flags[i]); setting != nullptr) {
-      const std::string flag(setting->flag);
-      const auto choice = config::parse_switch(word);
-      if (!choice)
-        return usage_error(subcommand, flag + ": " + quote_refused(word) +
-                                           " is neither true nor false: write " + flag + ", or " + flag +
-                                           "=false");
-      flags[i] = flag + (*choice == config::Choice::yes ? "=true" : "=false");
-      continue;
-    }
     const size_t equals = flags[i].find('=');
     const Setting* setting = awaits_value(std::string_view(flags[i]).substr(0, equals));
     if (setting == nullptr) continue;

@@ -9,6 +9,7 @@
 #include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
 #include "ostiary/base/text.h"
+#include "ostiary/config/config.h"
 #include "ostiary/config/settings.h"
 
 namespace ostiary::cli {
@@ -26,39 +27,24 @@ std::string form_of(const Syntax& syntax) {
   return form;
 }
 
-// Where the library stores what it reads.
-struct Storage {
-  std::map<std::string_view, std::string> values;
-  std::map<std::string_view, std::vector<std::string>> lists;
-  std::map<std::string_view, bool> switches;
-};
-
-void add_flag(CLI::App& app, const Flag& flag, Storage& storage) {
+// No flag stores its value in a variable: the library's templates for each type take seconds to compile.
+void add_flag(CLI::App& app, const Flag& flag) {
   const std::string name(flag.name);
-  const std::string value(flag.value);
-  switch (flag.kind) {
-    case Flag::Kind::on_or_off:
-      app.add_flag(name, storage.switches[flag.name], flag.help);
-      return;
-    case Flag::Kind::list:
-      app.add_option(name, storage.lists[flag.name], flag.help)->type_name(value)->allow_extra_args(false);
-      return;
-    case Flag::Kind::one_value:
-      app.add_option(name, storage.values[flag.name], flag.help)->type_name(value)->take_last();
-      return;
+  if (flag.kind == Flag::Kind::on_or_off) {
+    app.add_flag(name, std::as_const(flag.help));
+    return;
   }
+  CLI::Option* const option = app.add_option(name, CLI::callback_t(), flag.help);
+  option->type_name(std::string(flag.value));
+  if (flag.kind == Flag::Kind::list)
+    option->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(false);
+  else
+    option->take_last();
 }
 
-std::string text_of(const Flag& flag, const Storage& storage) {
-  switch (flag.kind) {
-    case Flag::Kind::on_or_off:
-      return storage.switches.at(flag.name) ? "true" : "false";
-    case Flag::Kind::list:
-      return config::join_entries(flag.key, storage.lists.at(flag.name));
-    case Flag::Kind::one_value:
-      return storage.values.at(flag.name);
-  }
-  return {};
+std::string text_of(const Flag& flag, const CLI::Option& given) {
+  if (flag.kind == Flag::Kind::list) return config::join_entries(flag.key, given.results());
+  return given.results().back();
 }
 
 std::string unknown_flag(const CLI::App& app, std::string_view argument) {
@@ -71,6 +57,24 @@ std::string unknown_flag(const CLI::App& app, std::string_view argument) {
   return "there is no flag " + quote(written) + (meant.empty() ? "" : ", perhaps " + std::string(meant));
 }
 
+// Replaces the word of a switch, such as --no-derive=yes, by true or false.
+Result<> read_switch(const Syntax& syntax, std::string& argument) {
+  const size_t equals = argument.find('=');
+  if (equals == std::string::npos) return {};
+  const auto flag =
+      std::ranges::find(syntax.flags, std::string_view(argument).substr(0, equals), &Flag::name);
+  if (flag == syntax.flags.end() || flag->kind != Flag::Kind::on_or_off) return {};
+  const std::string name(flag->name);
+  const std::string word = argument.substr(equals + 1);
+  const auto choice = config::parse_switch(word);
+  if (!choice)
+    return usage_error(syntax.subcommand, name + ": " + quote_refused(word) +
+                                              " is neither true nor false: write " + name + ", or " + name +
+                                              "=false");
+  argument = name + (*choice == config::Choice::yes ? "=true" : "=false");
+  return {};
+}
+
 }  // namespace
 
 Result<std::variant<GivenFlags, HelpText>> read_flags(const Syntax& syntax,
@@ -78,9 +82,9 @@ Result<std::variant<GivenFlags, HelpText>> read_flags(const Syntax& syntax,
   CLI::App app{std::string(syntax.about), form_of(syntax)};
   app.formatter(std::make_shared<Usage>());
   app.footer(std::string(syntax.footer));
-  Storage storage;
-  for (const Flag& flag : syntax.flags) add_flag(app, flag, storage);
+  for (const Flag& flag : syntax.flags) add_flag(app, flag);
 
+  for (std::string& argument : arguments) TRY(read_switch(syntax, argument));
   std::ranges::reverse(arguments);  // the library expects them in reverse order
   try {
     app.parse(std::move(arguments));
@@ -95,7 +99,8 @@ Result<std::variant<GivenFlags, HelpText>> read_flags(const Syntax& syntax,
 
   GivenFlags given;
   for (const Flag& flag : syntax.flags)
-    if (app.count(std::string(flag.name)) != 0) given[flag.name] = text_of(flag, storage);
+    if (const CLI::Option& option = *app.get_option(std::string(flag.name)); option)
+      given[flag.name] = text_of(flag, option);
   return given;
 }
 

@@ -31,9 +31,9 @@
 
 namespace ostiary::audit {
 
-// Not a sink of spdlog: such a sink writes through stdio, so a killed gate would lose the buffered
-// lines, lost lines could not be counted, and a full pipe would block. The JSON writer is our own
-// too (line.h): a JSON value on the heap costs several times as much as the line.
+// Not a library for logs: such libraries write through stdio, so a killed gate would lose the
+// buffered lines, lost lines could not be counted, and a full pipe would block. The JSON writer is
+// our own too (line.h): a JSON value on the heap costs several times as much as the line.
 class Journal {
  public:
   static Result<Journal> open(const Target& target, FileBound bound);

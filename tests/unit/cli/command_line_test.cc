@@ -167,6 +167,9 @@ TEST_SUITE("cli/command_line") {
     CHECK(refusal({"run", "--no-derive=perhaps"}) ==
           "--no-derive: \"perhaps\" is neither true nor false: write --no-derive, or --no-derive=false: see "
           "ostiary run --help");
+    CHECK(refusal({"plan", "--json=2"}) ==
+          R"(--json: "2" is neither true nor false: write --json, or --json=false: see ostiary plan --help)");
+    CHECK(refusal({"env", "--reveal="}).starts_with(R"(--reveal: "" is neither true nor false)"));
   }
 
   TEST_CASE("a switch accepts the same values as its variable") {
@@ -174,6 +177,8 @@ TEST_SUITE("cli/command_line") {
       CHECK(shown(as<Run>({std::string("--no-derive=") + yes}).flags) == "no_derive=true\n");
     for (const char* no : {"false", "0", "no"})
       CHECK(shown(as<Run>({std::string("--no-derive=") + no}).flags) == "no_derive=false\n");
+    CHECK(as<Env>({"env", "--reveal=yes"}).secrets == Secrets::revealed);
+    CHECK(as<Env>({"env", "--reveal=0"}).secrets == Secrets::masked);
   }
 
   TEST_CASE("a word after a switch is the program, with a warning") {
