@@ -31,14 +31,14 @@ void send(const std::vector<pid_t>& processes, int signal) {
   for (const pid_t pid : processes) ::kill(pid, signal);
 }
 
-void kill_descendants_except(const std::vector<pid_t>& excluded) {
-  if (const auto found = descendants(excluded)) send(*found, SIGKILL);
-}
-
 // Without a child there is no descendant, and the kernel lists the children at once.
 Result<std::vector<pid_t>> find_descendants(const std::vector<pid_t>& excluded) {
   if (has_children_but(excluded) == Children::none) return std::vector<pid_t>{};
   return descendants(excluded);
+}
+
+void kill_descendants_except(const std::vector<pid_t>& excluded) {
+  if (const auto found = find_descendants(excluded)) send(*found, SIGKILL);
 }
 
 enum class Traced : uint8_t { no, yes };
