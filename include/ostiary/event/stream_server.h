@@ -1,0 +1,89 @@
+// event/stream_server.h: accepts connections of clients that may be hostile, and limits what each of
+// them can hold.
+// - The server closes a connection that has sent no complete message for StreamLimits::idle, or that
+//   does not read what it is sent.
+// - At the maximum of connections or of descriptors it closes the connection that is idle longest.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
+#include "ostiary/event/loop.h"
+
+namespace ostiary::event {
+
+struct StreamLimits {
+  size_t connections = 0;
+  size_t unsent_octets = 0;  // of one connection
+  std::chrono::seconds idle{};
+};
+
+// A connection. The number may be in use by a later one, of another generation.
+struct StreamId {
+  uint32_t number = 0;
+  uint32_t generation = 0;
+};
+
+// The protocol of one connection: it divides the octets into messages.
+class Stream {
+ public:
+  enum class Position : uint8_t { within_message, between_messages, malformed };
+
+  virtual ~Stream() = default;
+  // May send. Then the connection may be closed: StreamServer::is_open().
+  virtual Position take(std::span<const uint8_t> octets) = 0;
+};
+
+class StreamServer {
+ public:
+  using MakeStream = std::function<std::unique_ptr<Stream>(StreamId)>;
+  // What follows when the octets are sent. `close` discards what the client still sends.
+  enum class Then : uint8_t { keep, close };
+
+  // The connections inherit the options of their listener. Without TCP_NODELAY the second of two answers
+  // waits until the client acknowledges the first.
+  StreamServer(Loop& loop, std::vector<UniqueFd> listeners, StreamLimits limits, MakeStream make_stream);
+
+  Result<> start();
+  bool is_open(StreamId id) const;
+  // Nothing is sent if the connection is not open.
+  void send(StreamId id, std::span<const uint8_t> octets, Then then = Then::keep);
+
+ private:
+  struct Connection {
+    UniqueFd fd;
+    Watch watch = {};
+    uint32_t generation = 0;
+    std::unique_ptr<Stream> stream;  // none while it takes octets, and once the server closes
+    Then then = Then::keep;
+    std::vector<uint8_t> unsent = {};
+    Time idle_deadline = {};
+  };
+
+  void accept(const UniqueFd& listener);
+  uint32_t free_connection();
+  void close_longest_idle();
+  void close(Connection& connection);
+  void serve(uint32_t number, uint32_t events);
+  void read(Connection& connection);
+  void take(Connection& connection, std::span<const uint8_t> octets);
+  void write(Connection& connection);
+  void close_overdue();
+  void set_idle_timer();
+
+  Loop& loop_;
+  std::vector<UniqueFd> listeners_;
+  StreamLimits limits_;
+  MakeStream make_stream_;
+  std::vector<Connection> connections_;
+  Timer idle_timer_;
+  std::vector<Watch> watches_;  // of the listeners
+};
+
+}  // namespace ostiary::event

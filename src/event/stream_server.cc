@@ -1,0 +1,141 @@
+#include "ostiary/event/stream_server.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <sys/socket.h>
+
+namespace ostiary::event {
+
+StreamServer::StreamServer(Loop& loop, std::vector<UniqueFd> listeners, StreamLimits limits,
+                           MakeStream make_stream)
+    : loop_(loop),
+      listeners_(std::move(listeners)),
+      limits_(limits),
+      make_stream_(std::move(make_stream)),
+      connections_(limits.connections),
+      idle_timer_(loop, [this] { close_overdue(); }) {}
+
+Result<> StreamServer::start() {
+  for (const UniqueFd& listener : listeners_)
+    watches_.push_back(TRY(Watch::create(loop_, listener.get(), EPOLLIN, [this, &listener](uint32_t) {
+      accept(listener);
+      return Result<>{};
+    })));
+  return {};
+}
+
+bool StreamServer::is_open(StreamId id) const {
+  const Connection& connection = connections_[id.number];
+  return connection.generation == id.generation && connection.fd.valid() && connection.then == Then::keep;
+}
+
+// Returns a free connection. Closes the one that is idle longest if none is free.
+uint32_t StreamServer::free_connection() {
+  const auto is_free = [](const Connection& c) { return !c.fd.valid(); };
+  if (std::ranges::none_of(connections_, is_free)) close_longest_idle();
+  return static_cast<uint32_t>(std::ranges::find_if(connections_, is_free) - connections_.begin());
+}
+
+void StreamServer::close_longest_idle() {
+  const auto until = [](const Connection& c) { return c.fd.valid() ? c.idle_deadline : Time::max(); };
+  close(*std::ranges::min_element(connections_, {}, until));
+}
+
+void StreamServer::close(Connection& connection) {
+  connection.watch = {};
+  connection.fd.reset();
+  ++connection.generation;
+  connection.stream.reset();
+  connection.then = Then::keep;
+  connection.unsent = {};
+  set_idle_timer();
+}
+
+void StreamServer::accept(const UniqueFd& listener) {
+  const auto next = [&] {
+    return UniqueFd{::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+  };
+  UniqueFd fd = next();
+  // Without a free descriptor the connection stays in the backlog, and epoll reports it again and
+  // again.
+  if (!fd.valid() && (errno == EMFILE || errno == ENFILE)) {
+    close_longest_idle();
+    fd = next();
+  }
+  if (!fd.valid()) return;
+  const uint32_t number = free_connection();
+  auto watch = Watch::create(loop_, fd.get(), EPOLLIN, [this, number](uint32_t events) {
+    serve(number, events);
+    return Result<>{};
+  });
+  if (!watch) return;
+  Connection& connection = connections_[number];
+  connection.fd = std::move(fd);
+  connection.watch = *std::move(watch);
+  connection.stream = make_stream_({.number = number, .generation = connection.generation});
+  connection.idle_deadline = loop_.now() + limits_.idle;
+  set_idle_timer();
+}
+
+void StreamServer::serve(uint32_t number, uint32_t events) {
+  Connection& connection = connections_[number];
+  if ((events & EPOLLOUT) != 0) write(connection);
+  if (connection.fd.valid() && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read(connection);
+}
+
+void StreamServer::read(Connection& connection) {
+  std::array<uint8_t, 16384> octets;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  const ssize_t got = ::recv(connection.fd.get(), octets.data(), octets.size(), MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) return close(connection);
+  if (connection.then == Then::keep) take(connection, std::span(octets).first(static_cast<size_t>(got)));
+}
+
+// The stream outlives its call, in which the connection may be closed.
+void StreamServer::take(Connection& connection, std::span<const uint8_t> octets) {
+  const uint32_t generation = connection.generation;
+  std::unique_ptr<Stream> stream = std::move(connection.stream);
+  const Stream::Position position = stream->take(octets);
+  if (connection.generation != generation || connection.then == Then::close) return;
+  if (position == Stream::Position::malformed) return close(connection);
+  connection.stream = std::move(stream);
+  if (position == Stream::Position::within_message) return;  // it does not extend the deadline
+  connection.idle_deadline = loop_.now() + limits_.idle;
+  set_idle_timer();
+}
+
+void StreamServer::send(StreamId id, std::span<const uint8_t> octets, Then then) {
+  if (!is_open(id)) return;
+  Connection& connection = connections_[id.number];
+  if (connection.unsent.size() + octets.size() > limits_.unsent_octets) return close(connection);
+  connection.unsent.insert(connection.unsent.end(), octets.begin(), octets.end());
+  connection.then = then;
+  write(connection);
+}
+
+void StreamServer::write(Connection& connection) {
+  const ssize_t sent = ::send(connection.fd.get(), connection.unsent.data(), connection.unsent.size(),
+                              MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (sent < 0 && errno != EAGAIN && errno != EINTR) return close(connection);
+  if (sent > 0) connection.unsent.erase(connection.unsent.begin(), connection.unsent.begin() + sent);
+  // The client closes its end when it has read the last octet. A close() of ours could discard it.
+  if (connection.unsent.empty() && connection.then == Then::close) ::shutdown(connection.fd.get(), SHUT_WR);
+  const uint32_t events = connection.unsent.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT;
+  if (!connection.watch.change(events)) close(connection);
+}
+
+void StreamServer::close_overdue() {
+  for (Connection& connection : connections_)
+    if (connection.fd.valid() && connection.idle_deadline <= loop_.now()) close(connection);
+}
+
+void StreamServer::set_idle_timer() {
+  Deadline first;
+  for (const Connection& connection : connections_)
+    if (connection.fd.valid()) first = earlier(first, connection.idle_deadline);
+  idle_timer_.set(first);
+}
+
+}  // namespace ostiary::event
