@@ -1,4 +1,4 @@
-#include "http/body.h"
+#include "ostiary/http/body.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "http/fault.h"
+#include "ostiary/http/fault.h"
 
 namespace ostiary::http {
 

@@ -1,4 +1,4 @@
-#include "http/field.h"
+#include "ostiary/http/field.h"
 
 namespace ostiary::http {
 namespace {

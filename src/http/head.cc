@@ -1,4 +1,4 @@
-#include "http/head.h"
+#include "ostiary/http/head.h"
 
 #include "http/limits.h"
 

@@ -1,9 +1,9 @@
-#include "http/path.h"
+#include "ostiary/http/path.h"
 
 #include <algorithm>
 
-#include "http/field.h"
 #include "ostiary/base/text.h"
+#include "ostiary/http/field.h"
 
 namespace ostiary::http {
 namespace {

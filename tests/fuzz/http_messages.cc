@@ -8,7 +8,7 @@
 #include "fuzz.h"
 #include "http/forwardable.h"
 #include "http/limits.h"
-#include "http/path.h"
+#include "ostiary/http/path.h"
 
 using namespace ostiary;
 using namespace ostiary::http;

@@ -1,4 +1,4 @@
-#include "http/path.h"
+#include "ostiary/http/path.h"
 
 #include <doctest/doctest.h>
 

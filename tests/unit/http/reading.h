@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "http/request_reader.h"
-#include "http/response_reader.h"
+#include "ostiary/http/request_reader.h"
+#include "ostiary/http/response_reader.h"
 
 namespace ostiary::http::testing {
 

@@ -1,4 +1,4 @@
-#include "http/request_reader.h"
+#include "ostiary/http/request_reader.h"
 
 #include <set>
 #include <string>

@@ -1,4 +1,4 @@
-#include "http/response_reader.h"
+#include "ostiary/http/response_reader.h"
 
 #include <string>
 

@@ -10,10 +10,10 @@
 #include <string_view>
 #include <variant>
 
-#include "http/body.h"
-#include "http/fault.h"
-#include "http/field.h"
-#include "http/head.h"
+#include "ostiary/http/body.h"
+#include "ostiary/http/fault.h"
+#include "ostiary/http/field.h"
+#include "ostiary/http/head.h"
 
 namespace ostiary::http {
 

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <variant>
 
-#include "http/fault.h"
-#include "http/field.h"
+#include "ostiary/http/fault.h"
+#include "ostiary/http/field.h"
 
 namespace ostiary::http {
 

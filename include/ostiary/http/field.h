@@ -10,8 +10,8 @@
 #include <span>
 #include <string_view>
 
-#include "http/fault.h"
 #include "ostiary/base/text.h"
+#include "ostiary/http/fault.h"
 
 namespace ostiary::http {
 
