@@ -1,0 +1,129 @@
+#include "ostiary/otlp/identity.h"
+
+#include <algorithm>
+
+#include "ostiary/base/text.h"
+#include "otlp/message.h"
+
+namespace ostiary::otlp {
+namespace {
+
+// The numbers of the fields, from opentelemetry/proto.
+constexpr Tag request_resources = 1;
+constexpr Tag block_resource = 1;
+constexpr Tag block_scopes = 2;
+constexpr Tag block_schema_url = 3;
+constexpr Tag resource_attributes = 1;
+constexpr Tag resource_dropped_attributes = 2;
+constexpr Tag attribute_key = 1;
+constexpr Tag attribute_value = 2;
+constexpr Tag value_text = 1;
+
+// Databases make one underscore of each mark, and some compare without case.
+std::string compared(std::string_view key) {
+  std::string form = to_lower(key);
+  std::ranges::replace_if(form, [](char c) { return !is_letter(c) && !is_digit(c); }, '_');
+  return form;
+}
+
+// Of two keys in one attribute, a reader takes the last.
+std::string_view key_of(std::string_view attribute) {
+  std::string_view key;
+  for (Reader field = reader(attribute); field.next();) {
+    if (field.tag() == attribute_key)
+      key = view(field);
+    else
+      field.skip();
+  }
+  return key;
+}
+
+// ResourceSpans, ResourceMetrics or ResourceLogs.
+struct Block {
+  std::string resource;  // of two resources, a reader merges the fields
+  std::vector<std::string_view> scopes;
+  std::string_view schema_url;
+};
+
+Block read_block(std::string_view octets) {
+  Block block;
+  for (Reader field = reader(octets); field.next();) {
+    switch (field.tag()) {
+      case block_resource:
+        block.resource += view(field);
+        break;
+      case block_scopes:
+        block.scopes.push_back(view(field));
+        break;
+      case block_schema_url:
+        block.schema_url = view(field);
+        break;
+      default:
+        field.skip();
+    }
+  }
+  return block;
+}
+
+}  // namespace
+
+Identity::Identity(std::span<const Attribute> attributes) {
+  Writer resource(attributes_);
+  for (const Attribute& each : attributes) {
+    keys_.push_back(compared(each.key));
+    std::string value;
+    Writer text(value);
+    add(text, value_text, each.value);
+    std::string attribute;
+    Writer out(attribute);
+    add(out, attribute_key, each.key);
+    add(out, attribute_value, value);
+    add(resource, resource_attributes, attribute);
+  }
+}
+
+bool Identity::is_ours(std::string_view key) const {
+  return std::ranges::find(keys_, compared(key)) != keys_.end();
+}
+
+std::string Identity::resource_with_ours(std::string_view theirs) const {
+  std::string resource;
+  Writer out(resource);
+  for (Reader field = reader(theirs); field.next();) {
+    if (field.tag() == resource_attributes) {
+      const std::string_view attribute = view(field);
+      if (!is_ours(key_of(attribute))) add(out, resource_attributes, attribute);
+    } else if (field.tag() == resource_dropped_attributes) {
+      out.add_uint64(resource_dropped_attributes, number(field));
+    } else {
+      field.skip();
+    }
+  }
+  return resource + attributes_;
+}
+
+std::optional<std::string> Identity::applied_to(std::string_view request) const {
+  std::string rewritten;
+  Writer out(rewritten);
+  size_t resources = 0;
+  try {
+    for (Reader field = reader(request); field.next();) {
+      if (field.tag() != request_resources) {
+        field.skip();
+        continue;
+      }
+      const Block block = read_block(view(field));
+      if (block.scopes.empty()) continue;
+      if (++resources > limits::resources) return std::nullopt;
+      Writer written(out, request_resources);
+      add(written, block_resource, resource_with_ours(block.resource));
+      for (const std::string_view scope : block.scopes) add(written, block_scopes, scope);
+      if (!block.schema_url.empty()) add(written, block_schema_url, block.schema_url);
+    }
+  } catch (const Malformed&) {
+    return std::nullopt;
+  }
+  return rewritten;
+}
+
+}  // namespace ostiary::otlp

@@ -1,0 +1,43 @@
+// otlp/message.h: the fields of a protobuf message (protozero).
+// - The library only asserts that a field has the type that the caller reads, but the type is the
+//   sender's choice. These functions check it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <protozero/pbf_reader.hpp>
+#include <protozero/pbf_writer.hpp>
+
+namespace ostiary::otlp {
+
+using Reader = protozero::pbf_reader;
+using Writer = protozero::pbf_writer;
+using Tag = protozero::pbf_tag_type;
+using Malformed = protozero::exception;  // Reader and these functions throw it
+
+inline Reader reader(std::string_view message) {
+  return {message.data(), message.size()};
+}
+
+inline void require_type(const Reader& field, protozero::pbf_wire_type type) {
+  if (!field.has_wire_type(type)) throw protozero::unknown_pbf_wire_type_exception();
+}
+
+// The value of a text, of octets or of a message.
+inline std::string_view view(Reader& field) {
+  require_type(field, protozero::pbf_wire_type::length_delimited);
+  const protozero::data_view octets = field.get_view();
+  return {octets.data(), octets.size()};
+}
+
+inline uint64_t number(Reader& field) {
+  require_type(field, protozero::pbf_wire_type::varint);
+  return field.get_uint64();
+}
+
+inline void add(Writer& out, Tag field, std::string_view octets) {
+  out.add_bytes(field, octets.data(), octets.size());
+}
+
+}  // namespace ostiary::otlp

@@ -1,0 +1,198 @@
+#include "relay/exporter.h"
+
+#include <array>
+#include <utility>
+
+#include "ostiary/base/escape.h"
+#include "ostiary/base/text.h"
+#include "relay/limits.h"
+
+namespace ostiary::relay {
+namespace {
+
+using Awaits = TlsStream::Awaits;
+
+uint32_t epoll_events(Awaits awaits) {
+  return awaits == Awaits::input ? EPOLLIN : EPOLLOUT;
+}
+
+}  // namespace
+
+Exporter::Exporter(Parts parts, Collector collector, size_t max_spooled_octets)
+    : parts_(std::move(parts)),
+      collector_(std::move(collector)),
+      spool_(max_spooled_octets),
+      next_try_(parts_.loop, [this] { begin(); }),
+      time_limit_(parts_.loop, [this] { on_failure("the collector did not answer in time"); }) {}
+
+void Exporter::add(Post post) {
+  spool_.add(std::move(post));
+  if (!pauses_) begin();
+}
+
+// Begins with the oldest post, unless one is being sent.
+void Exporter::begin() {
+  pauses_ = false;
+  if (post_) return;
+  post_ = spool_.take();
+  if (post_) connect_or_send();
+}
+
+void Exporter::connect_or_send() {
+  time_limit_.set(parts_.loop.now() + limits::time_of_a_try);
+  if (stream_) return send();
+  // A connection that comes after the time limit is for no try, and is closed.
+  parts_.connect([this, number = ++try_number_](Result<UniqueFd> socket) {
+    if (number == try_number_) on_connected(std::move(socket));
+  });
+}
+
+void Exporter::on_connected(Result<UniqueFd> socket) {
+  if (!socket) return on_failure(socket.error().message);
+  auto stream = TlsStream::open(parts_.trust, *std::move(socket), collector_.destination.host);
+  if (!stream) return on_failure(stream.error().message);
+  stream_ = *std::move(stream);
+  has_served_ = false;
+  auto watch = event::Watch::create(parts_.loop, stream_->fd(), 0, [this](uint32_t) {
+    advance();
+    return Result<>{};
+  });
+  if (!watch) return on_failure(watch.error().message);
+  watch_ = *std::move(watch);
+  send();
+}
+
+Secret Exporter::head_of(const Post& post) const {
+  std::string head;
+  append(head, {"POST ", collector_.paths.at(post.signal), " HTTP/1.1\r\nHost: ", collector_.authority,
+                "\r\nContent-Type: application/x-protobuf\r\nContent-Length: ",
+                std::to_string(post.body.size()), "\r\n", collector_.header_lines.reveal(), "\r\n"});
+  return Secret(std::move(head));
+}
+
+void Exporter::send() {
+  exchange_ = std::make_unique<Exchange>();
+  exchange_->head = head_of(*post_);
+  advance();
+}
+
+// Goes on with the exchange, as far as the socket allows.
+void Exporter::advance() {
+  if (!exchange_) return drop_connection();  // the collector has closed an idle connection
+  const auto awaits = exchange_->is_sent ? receive() : write();
+  if (!awaits) return on_failure(awaits.error().message);
+  if (!*awaits) return on_reply();
+  if (const Result<> changed = watch_.change(epoll_events(**awaits)); !changed)
+    on_failure(changed.error().message);
+}
+
+// Empty when the reply is complete.
+Result<std::optional<Awaits>> Exporter::write() {
+  const std::string_view head = exchange_->head.reveal();
+  while (exchange_->sent < head.size() + post_->body.size()) {
+    const size_t sent = exchange_->sent;
+    const std::string_view rest =
+        sent < head.size() ? head.substr(sent) : std::string_view(post_->body).substr(sent - head.size());
+    const auto moved = TRY(stream_->write(rest));
+    if (moved.awaits) return moved.awaits;
+    if (moved.octets == 0) return fail(Exit::unavailable, "the collector closed the connection");
+    exchange_->sent += moved.octets;
+  }
+  exchange_->is_sent = true;
+  return receive();
+}
+
+Result<std::optional<Awaits>> Exporter::receive() {
+  std::array<char, 16384> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  while (true) {
+    const auto moved = TRY(stream_->read(room));
+    if (moved.awaits) return moved.awaits;
+    const bool has_ended = moved.octets == 0;
+    const bool is_complete = has_ended ? TRY(take(exchange_->response.end()))
+                                       : TRY(take_all(std::string_view(room.data(), moved.octets)));
+    if (is_complete) return std::nullopt;
+    if (has_ended) return fail(Exit::unavailable, "the collector closed the connection");
+  }
+}
+
+// Whether the reply is complete.
+Result<bool> Exporter::take_all(std::string_view octets) {
+  while (true) {
+    const http::ResponseEvent event = exchange_->response.next(octets);
+    if (std::holds_alternative<http::NeedMore>(event)) return false;
+    if (TRY(take(event))) {
+      // Nothing was asked that these could answer.
+      if (!octets.empty()) exchange_->persistence = http::Persistence::close;
+      return true;
+    }
+  }
+}
+
+Result<bool> Exporter::take(const http::ResponseEvent& event) {
+  if (const auto* const fault = std::get_if<http::Fault>(&event))
+    return fail(Exit::unavailable, "the collector's answer: " + std::string(http::text(*fault)));
+  if (const auto* const head = std::get_if<const http::ResponseHead*>(&event)) {
+    exchange_->status = (*head)->status;
+    exchange_->retry_after = retry_after((*head)->fields);
+    exchange_->persistence = (*head)->persistence;
+  }
+  if (const auto* const body = std::get_if<http::Body>(&event)) exchange_->body += body->octets;
+  return std::holds_alternative<http::Complete>(event);
+}
+
+void Exporter::on_reply() {
+  const std::unique_ptr<Exchange> done = std::move(exchange_);
+  has_served_ = true;
+  if (done->persistence == http::Persistence::close)
+    drop_connection();
+  else if (!watch_.change(EPOLLIN))
+    drop_connection();
+  const otlp::Outcome outcome = otlp::outcome_of(done->status);
+  if (outcome == otlp::Outcome::delayed)
+    return try_later("the collector answers " + std::to_string(done->status), done->retry_after);
+  time_limit_.set({});
+  Report report{.kind = Report::Kind::delivered, .signal = post_->signal};
+  if (outcome == otlp::Outcome::refused) {
+    report.kind = Report::Kind::refused;
+    report.why = "the collector answers " + std::to_string(done->status);
+  } else if (auto rejected = otlp::rejected_part(done->body)) {
+    report.kind = Report::Kind::rejected_in_part;
+    report.rejected = rejected->count;
+    report.why = escape_controls(rejected->message);
+  }
+  post_.reset();
+  retry_.succeeded();
+  parts_.report(report);
+  // Not within this call: a collector that refuses at once would otherwise fill the stack.
+  next_try_.set(parts_.loop.now());
+  pauses_ = true;
+}
+
+// A collector may close a connection at any time between two requests. Then a new connection is tried
+// at once.
+void Exporter::on_failure(const std::string& why) {
+  const bool may_have_been_idle_too_long = has_served_ && exchange_ && !exchange_->status;
+  drop_connection();
+  if (may_have_been_idle_too_long) {
+    has_served_ = false;
+    return connect_or_send();
+  }
+  try_later(why);
+}
+
+void Exporter::try_later(const std::string& why, std::optional<std::chrono::seconds> asked_for) {
+  ++try_number_;
+  time_limit_.set({});
+  parts_.report({.kind = Report::Kind::delayed, .signal = post_->signal, .why = why});
+  spool_.put_back(*std::exchange(post_, std::nullopt));
+  next_try_.set(parts_.loop.now() + retry_.after_failure(parts_.random(), asked_for));
+  pauses_ = true;
+}
+
+void Exporter::drop_connection() {
+  exchange_.reset();
+  watch_ = {};
+  stream_.reset();
+}
+
+}  // namespace ostiary::relay

@@ -1,0 +1,105 @@
+#include "relay/intake.h"
+
+#include <string>
+#include <utility>
+
+#include "ostiary/base/text.h"
+#include "ostiary/http/request_reader.h"
+#include "relay/limits.h"
+#include "relay/telemetry_request.h"
+
+namespace ostiary::relay {
+namespace {
+
+using Then = event::StreamServer::Then;
+
+constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+// An empty body is a response without a partial success.
+constexpr std::string_view taken =
+    "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
+
+std::string refusal_text(const Refusal& refusal) {
+  std::string answer = "HTTP/1.1 " + std::to_string(refusal.status) + " Refused\r\n";
+  if (refusal.status == 405) answer += "Allow: POST\r\n";
+  if (refusal.status == 503) answer += "Retry-After: 1\r\n";
+  append(answer, {"Connection: close\r\nContent-Type: text/plain\r\nContent-Length: ",
+                  std::to_string(refusal.reason.size() + 1), "\r\n\r\n", refusal.reason, "\n"});
+  return answer;
+}
+
+std::span<const uint8_t> octets_of(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+// The requests of one connection.
+class Intake::Requests : public event::Stream {
+ public:
+  Requests(Intake& intake, event::StreamId id) : intake_(intake), id_(id) {}
+  ~Requests() override { intake_.octets_in_progress_ -= post_.body.size(); }
+
+  Position take(std::span<const uint8_t> octets) override {
+    std::string_view input(reinterpret_cast<const char*>(octets.data()), octets.size());
+    while (intake_.streams_.is_open(id_)) {
+      within_message_ |= !input.empty();
+      const http::RequestEvent event = reader_.next(input);
+      if (std::holds_alternative<http::NeedMore>(event))
+        return within_message_ ? Position::within_message : Position::between_messages;
+      if (const auto* const head = std::get_if<const http::RequestHead*>(&event))
+        begin(**head);
+      else if (const auto* const body = std::get_if<http::Body>(&event))
+        add(body->octets);
+      else if (const auto* const fault = std::get_if<http::Fault>(&event))
+        refuse({.status = http::status(*fault), .reason = http::text(*fault)});
+      else
+        complete();
+    }
+    return Position::between_messages;
+  }
+
+ private:
+  void begin(const http::RequestHead& head) {
+    const auto signal = read_telemetry_request(head);
+    if (!signal) return refuse(signal.error());
+    post_.signal = *signal;
+    keeps_ = head.persistence == http::Persistence::keep;
+    if (head.expects_continue) send(go_on);
+  }
+
+  void add(std::string_view octets) {
+    if (intake_.octets_in_progress_ + octets.size() > limits::octets_in_progress)
+      return refuse({.status = 503, .reason = "too many requests are under way"});
+    intake_.octets_in_progress_ += octets.size();
+    post_.body += octets;
+  }
+
+  void complete() {
+    within_message_ = false;
+    intake_.octets_in_progress_ -= post_.body.size();
+    if (intake_.handler_(std::exchange(post_, {})) == Taken::malformed)
+      return refuse({.status = 400, .reason = "the body is not a request of OTLP"});
+    send(taken, keeps_ ? Then::keep : Then::close);
+  }
+
+  void refuse(const Refusal& refusal) { send(refusal_text(refusal), Then::close); }
+  void send(std::string_view answer, Then then = Then::keep) {
+    intake_.streams_.send(id_, octets_of(answer), then);
+  }
+
+  Intake& intake_;
+  event::StreamId id_;
+  http::RequestReader reader_{limits::body_octets};
+  Post post_;
+  bool keeps_ = false;
+  bool within_message_ = false;
+};
+
+Intake::Intake(event::Loop& loop, std::vector<UniqueFd> listeners, Handler handler)
+    : handler_(std::move(handler)),
+      streams_(
+          loop, std::move(listeners),
+          {.connections = limits::connections, .unsent_octets = limits::unsent_octets, .idle = limits::idle},
+          [this](event::StreamId id) { return std::make_unique<Requests>(*this, id); }) {}
+
+}  // namespace ostiary::relay

@@ -1,0 +1,30 @@
+// relay/limits.h: the relay's limits, and how they relate.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace ostiary::relay::limits {
+
+using namespace std::chrono_literals;
+
+// Claude Code's largest exports, with bodies of API calls, are of 1.3 MB.
+inline constexpr size_t body_octets = size_t{8} << 20U;
+// Of all bodies that are not complete.
+inline constexpr size_t octets_in_progress = size_t{32} << 20U;
+static_assert(body_octets <= octets_in_progress);
+
+// Ten minutes of a busy session are 20 MB.
+inline constexpr size_t spool_octets = size_t{64} << 20U;
+static_assert(body_octets < spool_octets);
+
+// To connect, to send a post and to get the answer.
+inline constexpr std::chrono::seconds time_of_a_try = 30s;
+
+inline constexpr size_t connections = 64;
+inline constexpr size_t unsent_octets = 16384;
+// An exporter keeps its connection for its next export, by default a minute later. If the relay closed
+// the connection at the same time, the export would be lost.
+inline constexpr std::chrono::seconds idle = 300s;
+
+}  // namespace ostiary::relay::limits

@@ -1,0 +1,34 @@
+// relay/telemetry_relay.h: telemetry on its way: taken from the agent, given the operator's attributes,
+// and sent to the collector.
+// - Whatever the agent sends, the collector gets only requests of telemetry, whose resources have the
+//   operator's attributes.
+#pragma once
+
+#include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
+#include "ostiary/otlp/identity.h"
+#include "relay/exporter.h"
+#include "relay/intake.h"
+
+namespace ostiary::relay {
+
+class TelemetryRelay {
+ public:
+  TelemetryRelay(Exporter::Parts parts, std::vector<UniqueFd> listeners, otlp::Identity identity,
+                 Collector collector);
+
+  Result<> start() { return intake_.start(); }
+  // Everything that was taken is delivered or given up.
+  bool is_done() const { return exporter_.is_done(); }
+
+ private:
+  Taken take(Post post);
+
+  otlp::Identity identity_;
+  Exporter exporter_;
+  Intake intake_;
+};
+
+}  // namespace ostiary::relay

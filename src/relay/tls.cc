@@ -1,0 +1,140 @@
+#include "relay/tls.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+namespace ostiary::relay {
+namespace {
+
+using Bio = std::unique_ptr<BIO, CDelete<BIO_free>>;
+using Certificate = std::unique_ptr<X509, CDelete<X509_free>>;
+using Key = std::unique_ptr<EVP_PKEY, CDelete<EVP_PKEY_free>>;
+
+constexpr std::array<unsigned char, 9> http_1_1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+
+// The reason of the library's last error.
+std::string last_reason() {
+  const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
+  ERR_clear_error();
+  return reason != nullptr ? reason : "unknown error";
+}
+
+std::unexpected<Error> failure(std::string_view what) {
+  return fail(Exit::unavailable, std::string(what) + ": " + last_reason());
+}
+
+Bio read_only(std::string_view text) {
+  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+Certificate next_certificate(const Bio& pem) {
+  return Certificate(PEM_read_bio_X509(pem.get(), nullptr, nullptr, nullptr));
+}
+
+Result<> add_authorities(SSL_CTX* context, std::string_view authorities) {
+  X509_STORE* const store = SSL_CTX_get_cert_store(context);
+  const Bio pem = read_only(authorities);
+  size_t added = 0;
+  while (const Certificate each = next_certificate(pem))
+    if (X509_STORE_add_cert(store, each.get()) == 1) ++added;
+  ERR_clear_error();  // the end of the text is an error too
+  if (added == 0) return fail(Exit::configuration, "holds no certificate in PEM form");
+  return {};
+}
+
+Result<> use(SSL_CTX* context, const ClientCertificate& certificate) {
+  const Bio chain = read_only(certificate.chain);
+  const Certificate own = next_certificate(chain);
+  if (!own || SSL_CTX_use_certificate(context, own.get()) != 1) return failure("the client's certificate");
+  while (const Certificate each = next_certificate(chain))
+    if (SSL_CTX_add1_chain_cert(context, each.get()) != 1) return failure("the client's certificate");
+  ERR_clear_error();
+  const Key key(
+      PEM_read_bio_PrivateKey(read_only(certificate.key.reveal()).get(), nullptr, nullptr, nullptr));
+  if (!key || SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1)
+    return failure("the client's key");
+  return {};
+}
+
+bool expect_host(SSL* session, const inet::Host& server) {
+  const std::string name = inet::text(server);
+  if (std::holds_alternative<inet::IpAddress>(server))
+    return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), name.c_str()) == 1;
+  SSL_set_hostflags(session, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  // As the macro SSL_set_tlsext_host_name(), which has an old-style cast.
+  std::string sent = name;
+  return SSL_set1_host(session, name.c_str()) == 1 &&
+         SSL_ctrl(session, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, sent.data()) == 1;
+}
+
+}  // namespace
+
+Result<TlsTrust> TlsTrust::create(std::string_view authorities, const ClientCertificate* client_certificate) {
+  TlsTrust trust(SSL_CTX_new(TLS_client_method()));
+  SSL_CTX* const context = trust.context_.get();
+  if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
+      SSL_CTX_set_alpn_protos(context, http_1_1.data(), http_1_1.size()) != 0)
+    return failure("TLS");
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  // Idle connections then hold no buffers.
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  TRY(add_authorities(context, authorities));
+  if (client_certificate != nullptr) TRY(use(context, *client_certificate));
+  return trust;
+}
+
+Result<TlsStream> TlsStream::open(const TlsTrust& trust, UniqueFd socket, const inet::Host& server) {
+  TlsStream stream(std::move(socket), SSL_new(trust.context_.get()));
+  SSL* const session = stream.session_.get();
+  if (session == nullptr || !expect_host(session, server) || SSL_set_fd(session, stream.fd()) != 1)
+    return failure("TLS");
+  SSL_set_connect_state(session);
+  return stream;
+}
+
+template <typename Call>
+Result<TlsStream::Moved> TlsStream::move(Call call) {
+  ERR_clear_error();
+  errno = 0;
+  size_t octets = 0;
+  const int result = call(session_.get(), &octets);
+  if (result == 1) return Moved{.octets = octets};
+  switch (SSL_get_error(session_.get(), result)) {
+    case SSL_ERROR_WANT_READ:
+      return Moved{.awaits = Awaits::input};
+    case SSL_ERROR_WANT_WRITE:
+      return Moved{.awaits = Awaits::output};
+    case SSL_ERROR_ZERO_RETURN:
+      return Moved{};
+    case SSL_ERROR_SYSCALL:
+      return fail(Exit::unavailable, errno != 0 ? std::strerror(errno) : "the connection ended");
+    default:
+      break;
+  }
+  const long verified = SSL_get_verify_result(session_.get());
+  if (verified == X509_V_OK) return failure("TLS");
+  ERR_clear_error();
+  return fail(Exit::unavailable,
+              std::string("the server's certificate is refused: ") + X509_verify_cert_error_string(verified));
+}
+
+Result<TlsStream::Moved> TlsStream::read(std::span<char> room) {
+  return move([room](SSL* session, size_t* octets) {
+    return SSL_read_ex(session, room.data(), room.size(), octets);
+  });
+}
+
+Result<TlsStream::Moved> TlsStream::write(std::string_view text) {
+  return move([text](SSL* session, size_t* octets) {
+    return SSL_write_ex(session, text.data(), text.size(), octets);
+  });
+}
+
+}  // namespace ostiary::relay

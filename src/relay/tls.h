@@ -1,0 +1,69 @@
+// relay/tls.h: the client's side of TLS, to one server (OpenSSL).
+// - The server's certificate is always verified, for the host's name or address. There is no setting
+//   that turns this off. TLS 1.2 at least.
+// - TlsTrust is made before the process confines itself, and opens no file later.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <openssl/ssl.h>
+
+#include "ostiary/base/c_handle.h"
+#include "ostiary/base/result.h"
+#include "ostiary/base/secret.h"
+#include "ostiary/base/unique_fd.h"
+#include "ostiary/inet/destination.h"
+
+namespace ostiary::relay {
+
+struct ClientCertificate {
+  std::string chain;  // PEM
+  Secret key;         // PEM
+};
+
+class TlsTrust {
+ public:
+  // `authorities` is PEM text with at least one certificate.
+  static Result<TlsTrust> create(std::string_view authorities,
+                                 const ClientCertificate* client_certificate = nullptr);
+
+ private:
+  friend class TlsStream;
+  explicit TlsTrust(SSL_CTX* context) : context_(context) {}
+
+  std::unique_ptr<SSL_CTX, CDelete<SSL_CTX_free>> context_;
+};
+
+// A connection whose socket does not block. The first read or write begins the handshake.
+class TlsStream {
+ public:
+  // What the socket must be ready for, before the call can go on.
+  enum class Awaits : uint8_t { input, output };
+  struct Moved {
+    size_t octets = 0;                  // 0: see the rest
+    std::optional<Awaits> awaits = {};  // empty: the server has ended the stream
+  };
+
+  static Result<TlsStream> open(const TlsTrust& trust, UniqueFd socket, const inet::Host& server);
+
+  // An error ends the connection. It says why the certificate was refused, if it was.
+  Result<Moved> read(std::span<char> room);
+  Result<Moved> write(std::string_view text);
+
+  int fd() const { return socket_.get(); }
+
+ private:
+  TlsStream(UniqueFd socket, SSL* session) : socket_(std::move(socket)), session_(session) {}
+  // `call` is a function of the library that tells how many octets it has moved.
+  template <typename Call>
+  Result<Moved> move(Call call);
+
+  UniqueFd socket_;
+  std::unique_ptr<SSL, CDelete<SSL_free>> session_;
+};
+
+}  // namespace ostiary::relay

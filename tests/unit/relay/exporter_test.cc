@@ -1,0 +1,344 @@
+#include "relay/exporter.h"
+
+#include <deque>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "../event/made_up_time.h"
+#include "../otlp/messages.h"
+#include "relay/limits.h"
+#include "tls_peer.h"
+
+using namespace ostiary;
+using namespace ostiary::relay;
+using namespace ostiary::relay::testing;
+using namespace std::chrono_literals;
+using Texts = std::vector<std::string>;
+
+namespace {
+
+// Only a test that fails waits this long.
+constexpr auto patience = 5000ms;
+
+const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+std::string answer(int status, std::string_view fields = "", std::string_view body = "") {
+  return "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n" + std::string(fields) + "\r\n" + std::string(body);
+}
+
+std::string text(const Report& report) {
+  constexpr std::array<std::string_view, 4> kinds{"delivered", "rejected in part", "refused", "delayed"};
+  std::string line(kinds.at(static_cast<size_t>(report.kind)));
+  if (report.rejected != 0) line += " (" + std::to_string(report.rejected) + ")";
+  return report.why.empty() ? line : line + ": " + report.why;
+}
+
+// An exporter, and a collector with one script for each connection.
+struct World {
+  explicit World(const std::string& names = "DNS:collector.example", long valid_for_seconds = 3600)
+      : server(make_identity(names, &authority, valid_for_seconds)) {
+    ::signal(SIGPIPE, SIG_IGN);  // as in the relay's process
+  }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  void connect(const Exporter::Connected& connected) {
+    ++connections;
+    if (scripts.empty()) return connected(fail(Exit::unavailable, "no address of collector.example answers"));
+    std::array<int, 2> ends{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+    UniqueFd ours(ends[0]);
+    constexpr timeval limit{.tv_sec = patience.count() / 1000, .tv_usec = 0};
+    ::setsockopt(ends[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    REQUIRE(::fcntl(ours.get(), F_SETFL, O_NONBLOCK) == 0);
+    peers.push_back(std::make_unique<TlsPeer>(UniqueFd(ends[1]), server, std::move(scripts.front()),
+                                              newest_version, client_authority));
+    scripts.pop_front();
+    connected(std::move(ours));
+  }
+  // A connection that gives these answers, one to each request, and then ends.
+  void answers(const Texts& each) {
+    scripts.push_back([this, each](TlsPeer::Connection& connection) {
+      for (const std::string& next : each) {
+        const std::string request = connection.read_request();
+        if (request.empty()) return;
+        note(request);
+        connection.write(next);
+      }
+    });
+  }
+  void note(const std::string& request) {
+    const std::scoped_lock lock(mutex);
+    requests_.push_back(request);
+  }
+  Texts requests() {
+    const std::scoped_lock lock(mutex);
+    return requests_;
+  }
+  Exporter& exporter() {
+    if (!made)
+      made = std::make_unique<Exporter>(
+          Exporter::Parts{.loop = *time.loop,
+                          .trust = trust,
+                          .connect = [this](const Exporter::Connected& connected) { connect(connected); },
+                          .random = [] { return 0.0; },
+                          .report = [this](const Report& report) { reports.push_back(text(report)); }},
+          Collector{.destination = {.host = inet::parse_host(host).value(), .port = 443},
+                    .authority = host,
+                    .paths = {{telemetry::Signal::traces, "/otlp/v1/traces"},
+                              {telemetry::Signal::metrics, "/otlp/v1/metrics"},
+                              {telemetry::Signal::logs, "/otlp/v1/logs"}},
+                    .header_lines = Secret("Authorization: Basic c2VjcmV0\r\n")},
+          size_t{1} << 20U);
+    return *made;
+  }
+  void add(std::string body, telemetry::Signal signal = telemetry::Signal::traces) {
+    exporter().add({.signal = signal, .body = std::move(body)});
+  }
+  // Handles events until there are so many reports.
+  void await_reports(size_t number) {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (reports.size() < number && std::chrono::steady_clock::now() < end)
+      REQUIRE(time.loop->turn(patience));
+    REQUIRE(reports.size() >= number);
+  }
+  // The only report of one post.
+  std::string report_of(std::string body) {
+    add(std::move(body));
+    await_reports(1);
+    return reports.at(0);
+  }
+
+  event::testing::MadeUpTime time;
+  const Identity authority = make_identity("");
+  Identity server;
+  std::string host = "collector.example";
+  TlsTrust trust = TlsTrust::create(pem_of(authority.certificate)).value();
+  int newest_version = 0;
+  const Certificate* client_authority = nullptr;
+  std::deque<TlsPeer::Serve> scripts;
+  std::mutex mutex;
+  Texts requests_;
+  Texts reports;
+  size_t connections = 0;
+  std::vector<std::unique_ptr<TlsPeer>> peers;
+  std::unique_ptr<Exporter> made;
+};
+
+}  // namespace
+
+TEST_SUITE("relay/exporter") {
+  TEST_CASE("a post is sent with the credentials, to the path of its signal") {
+    World world;
+    world.answers({ok, ok});
+    world.add("body");
+    world.add("logs", telemetry::Signal::logs);
+    world.await_reports(2);
+    CHECK(world.reports == Texts{"delivered", "delivered"});
+    const std::string rest =
+        "Host: collector.example\r\nContent-Type: application/x-protobuf\r\nContent-Length: 4\r\n"
+        "Authorization: Basic c2VjcmV0\r\n\r\n";
+    CHECK(world.requests() == Texts{"POST /otlp/v1/traces HTTP/1.1\r\n" + rest + "body",
+                                    "POST /otlp/v1/logs HTTP/1.1\r\n" + rest + "logs"});
+    CHECK(world.connections == 1);
+    CHECK(world.exporter().is_done());
+  }
+
+  TEST_CASE("a post of many octets arrives whole") {
+    World world;
+    world.answers({ok});
+    const std::string body(800'000, 'x');
+    CHECK(world.report_of(body) == "delivered");
+    CHECK(world.requests().at(0).ends_with("\r\n\r\n" + body));
+  }
+
+  TEST_CASE("the certificate must be that of the host, from a trusted authority, and valid") {
+    constexpr std::string_view refused = "delayed: the server's certificate is refused: ";
+    SUBCASE("another name") {
+      World world("DNS:other.example,DNS:x.collector.example,DNS:*.example.org");
+      world.answers({ok});
+      CHECK(world.report_of("body") == std::string(refused) + "hostname mismatch");
+      CHECK(world.requests().empty());
+    }
+    SUBCASE("another authority") {
+      World world;
+      world.trust = TlsTrust::create(pem_of(make_identity("").certificate)).value();
+      world.answers({ok});
+      CHECK(world.report_of("body").starts_with(refused));
+      CHECK(world.requests().empty());
+    }
+    SUBCASE("expired") {
+      World world("DNS:collector.example", -60);
+      world.answers({ok});
+      CHECK(world.report_of("body") == std::string(refused) + "certificate has expired");
+    }
+    SUBCASE("an address in place of a name") {
+      World world("IP:192.0.2.1");
+      world.host = "192.0.2.1";
+      world.answers({ok});
+      CHECK(world.report_of("body") == "delivered");
+      World other("IP:192.0.2.2,DNS:192.0.2.1");
+      other.host = "192.0.2.1";
+      other.answers({ok});
+      CHECK(other.report_of("body") == std::string(refused) + "IP address mismatch");
+    }
+  }
+
+  TEST_CASE("TLS 1.1 is refused") {
+    World world;
+    world.newest_version = TLS1_1_VERSION;
+    world.answers({ok});
+    CHECK(world.report_of("body").starts_with("delayed: TLS: "));
+    World tls_1_2;
+    tls_1_2.newest_version = TLS1_2_VERSION;
+    tls_1_2.answers({ok});
+    CHECK(tls_1_2.report_of("body") == "delivered");
+  }
+
+  TEST_CASE("a collector that asks for the client's certificate gets it") {
+    World world;
+    const Identity client = make_identity("", &world.authority);
+    world.client_authority = &world.authority.certificate;
+    const ClientCertificate certificate{.chain = pem_of(client.certificate),
+                                        .key = Secret(pem_of(client.key))};
+    world.trust = TlsTrust::create(pem_of(world.authority.certificate), &certificate).value();
+    world.answers({ok});
+    CHECK(world.report_of("body") == "delivered");
+    CHECK_FALSE(TlsTrust::create(pem_of(world.authority.certificate),
+                                 std::make_unique<ClientCertificate>(
+                                     ClientCertificate{.chain = pem_of(world.authority.certificate),
+                                                       .key = Secret(pem_of(client.key))})
+                                     .get())
+                    .has_value());
+    CHECK_FALSE(TlsTrust::create("no certificate").has_value());
+  }
+
+  TEST_CASE("a post that is delayed is sent again after a pause, before newer ones") {
+    World world;
+    world.answers({answer(503), ok, ok});
+    world.add("first");
+    world.add("second");
+    world.await_reports(1);
+    CHECK(world.reports == Texts{"delayed: the collector answers 503"});
+    CHECK(world.requests().size() == 1);
+    CHECK(world.time.loop->deadline() == world.time.now + 500ms);
+    world.add("third");  // it does not shorten the pause
+    world.time.turn();
+    CHECK(world.requests().size() == 1);
+    world.time.now += 500ms;
+    world.await_reports(3);
+    const Texts requests = world.requests();
+    REQUIRE(requests.size() == 3);
+    CHECK(requests[1].ends_with("\r\n\r\nfirst"));
+    CHECK(requests[2].ends_with("\r\n\r\nsecond"));
+  }
+
+  TEST_CASE("the pause is as long as the collector asks") {
+    World world;
+    world.answers({answer(429, "Retry-After: 20\r\n")});
+    CHECK(world.report_of("body") == "delayed: the collector answers 429");
+    CHECK(world.time.loop->deadline() == world.time.now + 20s);
+  }
+
+  TEST_CASE("a post that is refused is not sent again, and the next is sent") {
+    World world;
+    world.answers({answer(400), answer(302, "Location: https://other.example/\r\n"), ok});
+    for (const char* body : {"one", "two", "three"}) world.add(body);
+    world.await_reports(3);
+    CHECK(world.reports ==
+          Texts{"refused: the collector answers 400", "refused: the collector answers 302", "delivered"});
+    CHECK(world.connections == 1);
+  }
+
+  TEST_CASE("the part that the collector did not take is reported") {
+    World world;
+    using otlp::testing::field;
+    using otlp::testing::number_field;
+    world.answers({answer(200, "", field(1, number_field(1, 7) + field(2, "too\nold")))});
+    CHECK(world.report_of("body") == "rejected in part (7): too\\x0aold");
+  }
+
+  TEST_CASE("a collector that cannot be reached is tried again, after longer and longer pauses") {
+    World world;
+    world.add("body");
+    for (const auto pause : {500ms, 1000ms, 2000ms}) {
+      CHECK(world.reports.back() == "delayed: no address of collector.example answers");
+      CHECK(world.time.loop->deadline() == world.time.now + pause);
+      world.time.turn_after(pause);
+    }
+    CHECK(world.connections == 4);
+    world.answers({ok});
+    world.time.now += 4s;
+    world.await_reports(5);
+    CHECK(world.reports.back() == "delivered");
+  }
+
+  TEST_CASE("a connection that the collector closes between two requests costs no pause") {
+    World world;
+    world.answers({ok});
+    world.answers({ok});
+    CHECK(world.report_of("one") == "delivered");
+    world.peers.clear();  // its end is closed by now
+    world.add("two");
+    world.await_reports(2);
+    CHECK(world.reports == Texts{"delivered", "delivered"});
+    CHECK(world.connections == 2);
+  }
+
+  TEST_CASE("a collector that closes in the middle of its answer is tried again after a pause") {
+    World world;
+    world.answers({"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"});
+    CHECK(world.report_of("body").starts_with("delayed: the collector"));
+    World nothing;
+    nothing.answers({""});
+    CHECK(nothing.report_of("body").starts_with("delayed: "));
+  }
+
+  TEST_CASE("an answer that is not HTTP is no delivery, and ends the connection") {
+    World world;
+    world.answers({"SSH-2.0-x\r\n\r\n"});
+    CHECK(world.report_of("body").starts_with("delayed: the collector's answer: "));
+  }
+
+  TEST_CASE("octets after an answer answer nothing, and end the connection") {
+    World world;
+    world.answers({ok + ok});
+    world.answers({answer(503)});
+    world.add("one");
+    world.add("two");
+    world.await_reports(2);
+    CHECK(world.reports == Texts{"delivered", "delayed: the collector answers 503"});
+    CHECK(world.connections == 2);
+  }
+
+  TEST_CASE("a try has a limit of time") {
+    World world;
+    world.scripts.push_back([](TlsPeer::Connection& connection) {
+      (void)connection.read_request();
+      (void)connection.read_request();
+    });
+    world.add("body");
+    world.time.now += relay::limits::time_of_a_try - 1ms;
+    world.time.turn();
+    CHECK(world.reports.empty());
+    world.time.now += 1ms;
+    world.await_reports(1);
+    CHECK(world.reports == Texts{"delayed: the collector did not answer in time"});
+  }
+
+  TEST_CASE("the credentials are in no report") {
+    World world;
+    world.answers({answer(401), "c2VjcmV0\r\n\r\n"});
+    world.add("one");
+    world.add("two");
+    world.await_reports(2);
+    for (const std::string& report : world.reports) CHECK_FALSE(report.contains("c2VjcmV0"));
+  }
+}

@@ -1,0 +1,112 @@
+#include "tls_peer.h"
+
+#include <array>
+#include <charconv>
+
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+
+namespace ostiary::relay::testing {
+namespace {
+
+using Bio = std::unique_ptr<BIO, CDelete<BIO_free>>;
+
+std::string text_of(const Bio& bio) {
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);
+  return {data, static_cast<size_t>(size)};
+}
+
+void add_extension(X509* certificate, int kind, const std::string& value) {
+  const std::unique_ptr<X509_EXTENSION, CDelete<X509_EXTENSION_free>> extension(
+      X509V3_EXT_conf_nid(nullptr, nullptr, kind, value.c_str()));
+  REQUIRE(extension != nullptr);
+  REQUIRE(X509_add_ext(certificate, extension.get(), -1) == 1);
+}
+
+void serve_one(int socket, SSL_CTX* context, const TlsPeer::Serve& serve) {
+  const std::unique_ptr<SSL, CDelete<SSL_free>> session(SSL_new(context));
+  SSL_set_fd(session.get(), socket);
+  if (SSL_accept(session.get()) != 1) return;
+  TlsPeer::Connection connection(session.get());
+  serve(connection);
+  SSL_shutdown(session.get());
+}
+
+}  // namespace
+
+Identity make_identity(const std::string& names, const Identity* issuer, long valid_for_seconds) {
+  static long serial = 0;
+  Identity made{Key(EVP_EC_gen("P-256")), Certificate(X509_new())};
+  X509* const certificate = made.certificate.get();
+  X509_set_version(certificate, X509_VERSION_3);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), -7200);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), valid_for_seconds);
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(issuer ? "server" : "authority"), -1, -1,
+                             0);
+  X509_set_issuer_name(certificate, X509_get_subject_name(issuer ? issuer->certificate.get() : certificate));
+  X509_set_pubkey(certificate, made.key.get());
+  if (issuer == nullptr) add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
+  if (!names.empty()) add_extension(certificate, NID_subject_alt_name, names);
+  REQUIRE(X509_sign(certificate, issuer ? issuer->key.get() : made.key.get(), EVP_sha256()) > 0);
+  return made;
+}
+
+std::string pem_of(const Certificate& certificate) {
+  const Bio bio(BIO_new(BIO_s_mem()));
+  PEM_write_bio_X509(bio.get(), certificate.get());
+  return text_of(bio);
+}
+
+std::string pem_of(const Key& key) {
+  const Bio bio(BIO_new(BIO_s_mem()));
+  PEM_write_bio_PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+  return text_of(bio);
+}
+
+std::string TlsPeer::Connection::read_request() {
+  const auto whole = [this]() -> size_t {
+    const size_t end = unread_.find("\r\n\r\n");
+    const size_t length = unread_.find("Content-Length: ");
+    if (end == std::string::npos || length > end) return 0;
+    size_t body = 0;
+    std::from_chars(unread_.data() + length + 16, unread_.data() + unread_.size(), body);
+    return end + 4 + body <= unread_.size() ? end + 4 + body : 0;
+  };
+  while (whole() == 0) {
+    std::array<char, 65536> room;
+    const int got = SSL_read(session_, room.data(), static_cast<int>(room.size()));
+    if (got <= 0) return "";
+    unread_.append(room.data(), static_cast<size_t>(got));
+  }
+  const std::string request = unread_.substr(0, whole());
+  unread_.erase(0, request.size());
+  return request;
+}
+
+void TlsPeer::Connection::write(std::string_view octets) {
+  if (!octets.empty()) SSL_write(session_, octets.data(), static_cast<int>(octets.size()));
+}
+
+TlsPeer::TlsPeer(UniqueFd socket, const Identity& identity, Serve serve, int newest_version,
+                 const Certificate* client_authority) {
+  std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+  SSL_CTX_use_certificate(context.get(), identity.certificate.get());
+  SSL_CTX_use_PrivateKey(context.get(), identity.key.get());
+  if (newest_version != 0) {
+    SSL_CTX_set_security_level(context.get(), 0);
+    SSL_CTX_set_max_proto_version(context.get(), newest_version);
+  }
+  if (client_authority != nullptr) {
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(context.get()), client_authority->get());
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  }
+  thread_ = std::thread([context, serve = std::move(serve), fd = socket.release()] {
+    const UniqueFd owned(fd);
+    serve_one(fd, context.get(), serve);
+  });
+}
+
+}  // namespace ostiary::relay::testing
