@@ -1,7 +1,6 @@
 #include "ostiary/confine/identity.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include <grp.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "ostiary/base/quote.h"
+#include "ostiary/base/text.h"
 
 namespace ostiary::confine {
 namespace {
@@ -27,15 +27,14 @@ Result<> use_files_only() {
 constexpr uint32_t max_id = 0xfffffffe;
 
 bool is_number(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  return !text.empty() && std::ranges::all_of(text, is_digit);
 }
 
 Result<uint32_t> parse_id(std::string_view text) {
-  uint32_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error != std::errc{} || end != text.data() + text.size() || id > max_id)
+  const auto id = parse_number<uint32_t>(text);
+  if (!id || *id > max_id)
     return fail(Exit::configuration, quote(text) + " is not an id from 0 to 4294967294");
-  return id;
+  return *id;
 }
 
 Result<gid_t> find_group(std::string_view text) {
