@@ -30,11 +30,20 @@ void accept_other_users(Json& out, const Ruleset& ruleset, const char* chain) {
   if (ruleset.only_user) out.push_back(rule(chain, {is_not(meta("skuid"), *ruleset.only_user), accept()}));
 }
 
-// Sends packets that may be a confined process's to chain `to`. Call it after accept_other_users().
+// Adds rules that continue in chain `to` with each packet that a confined process may have sent.
+// Call it after accept_other_users().
 void add_for_confined(Json& out, const Ruleset& ruleset, const char* chain, const char* to) {
   if (ruleset.holds_everybody()) return out.push_back(rule(chain, {go(to)}));
   out.push_back(rule(chain, {is_user(*ruleset.only_user), go(to)}));
   add_for_closed_sockets(out, ruleset, chain, to);
+}
+
+// The gate's listeners answer a forged source that connected while the rules were missing. The
+// kernel repeats a SYN-ACK for a minute.
+void add_answers_of_listeners(Json& out, const Ruleset& ruleset) {
+  for (const Json& from_loopback : {is(field("ip", "saddr"), "127.0.0.1"), is(field("ip6", "saddr"), "::1")})
+    out.push_back(rule("wire", {is_not(meta("oifname"), "lo"), from_loopback,
+                                is(field("th", "sport"), ruleset.gate_port), go(stray)}));
 }
 
 }  // namespace
@@ -52,7 +61,7 @@ void add_invert(Json& out) {
   // it inverts marks go to such an address.
   add_unicast_rule(out, invert, Json::array({is_not(field("ip", "daddr"), loopback_network())}),
                    Json::array({invert_mark}));
-  // Over IPv6 a packet to many keeps its interface.
+  // Multicast needs no exemption over IPv6: the new lookup keeps the packet's interface.
   out.push_back(rule(invert, {is_not(field("ip6", "daddr"), "::1"), invert_mark}));
 }
 
@@ -91,14 +100,6 @@ void add_forged_arrival(Json& out) {
   // Packets to multicast or broadcast addresses are noise: they are dropped without a log.
   out.push_back(rule(chain, {no_route_back, is_not(meta("pkttype"), "unicast"), counter(), drop()}));
   out.push_back(rule(chain, {no_route_back, go(forged)}));
-}
-
-// The gate's listeners answer a forged source that connected while the rules were missing. The
-// kernel repeats a SYN-ACK for a minute.
-void add_answers_of_listeners(Json& out, const Ruleset& ruleset) {
-  for (const Json& from_loopback : {is(field("ip", "saddr"), "127.0.0.1"), is(field("ip6", "saddr"), "::1")})
-    out.push_back(rule("wire", {is_not(meta("oifname"), "lo"), from_loopback,
-                                is(field("th", "sport"), ruleset.gate_port), go(stray)}));
 }
 
 void add_wire(Json& out, const Ruleset& ruleset) {
