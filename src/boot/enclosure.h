@@ -40,7 +40,8 @@ class Enclosure {
   // Of the latest gate.
   void expect_changes_from(uint32_t netlink_port) { rules_.expect_from(netlink_port); }
 
-  // Its questions then need no redirect, if the file can be written.
+  // So the agent asks the gate itself. If the file cannot be written, the redirect brings the
+  // agent's questions to the gate.
   void point_resolver_at_gate();
   // Puts resolv.conf back. The rules stay.
   void put_resolver_back();

@@ -12,7 +12,7 @@ namespace ostiary::boot {
 namespace {
 
 Result<> look_for_workdir(const plan::Plan& plan) {
-  if (plan.agent.prepare_claude == config::Choice::yes) return {};  // which makes it
+  if (plan.agent.prepare_claude == config::Choice::yes) return {};  // the boot makes the directory
   struct stat found{};
   if (::stat(plan.agent.workdir.c_str(), &found) == 0) {
     if (S_ISDIR(found.st_mode)) return {};
@@ -32,7 +32,7 @@ Result<> look_for_auth_hook(const plan::Plan& plan) {
 }  // namespace
 
 Result<> look_for_program(const plan::Plan& plan) {
-  if (plan.agent.auth_hook) return {};  // which may bring it
+  if (plan.agent.auth_hook) return {};  // the hook may install the program
   return look_for_program(plan.agent.command.front(), plan.agent.environment.agent.get("PATH"),
                           plan.agent.workdir);
 }

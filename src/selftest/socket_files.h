@@ -25,8 +25,8 @@ static_assert(brief.depth < thorough.depth && brief.directories < thorough.direc
               brief.names < thorough.names && thorough.entries < thorough.names);
 }  // namespace limits
 
-// The path with the links of its directory followed. A link in its last part stays. The path itself
-// if it has no such directory.
+// Resolves the links in the path of the directory, but not a link in the last component. Returns
+// the path unchanged if the directory does not exist.
 std::string with_real_directory(const std::string& path);
 
 // A place that holds more than the limits allow to search.

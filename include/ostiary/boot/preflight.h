@@ -1,5 +1,5 @@
-// boot/preflight.h: finds, before the network changes, errors that would otherwise appear when the
-// program starts. Doubtful cases pass.
+// boot/preflight.h: ends the boot, before the network changes, if the work directory, the auth hook
+// or the program is certain to be missing when the boot needs it.
 #pragma once
 
 #include "ostiary/base/result.h"

@@ -19,7 +19,7 @@
 namespace ostiary::config {
 
 enum class GateSwitch : uint8_t { on, off };
-// Whose traffic the rules hold: every process in the container's, or only the agent's user's.
+// container: the rules hold the traffic of every process. user: only of the agent's user.
 enum class Scope : uint8_t { container, user };
 enum class TelemetrySource : uint8_t { off, grafana_cloud, otlp, module };
 enum class Choice : uint8_t { no, yes };

@@ -1,7 +1,7 @@
 // dns/cache.h: caches answers for the TTL of their records.
 // - The cache holds at most `capacity` answers. A new one then replaces the least recently used.
 // - A lookup takes constant time and does not allocate.
-// - Memory grows with the answers. clear() frees it.
+// - Memory grows with the answers, up to `capacity` of them.
 // - The caller passes the time, which must not go backwards.
 #pragma once
 

@@ -28,8 +28,9 @@ class ResolverFile {
   const std::string& original() const { return original_; }
   // After an error the file holds the original, unless the error says otherwise.
   Result<> point_at_gate();
-  // Puts the original back, whatever is there now: an agent that is root does not choose the next boot's
-  // resolver. After an error the file holds what points at the gate, or nothing if the agent wrote to it.
+  // Restores the original, also over a text of a root agent: otherwise the agent would choose the
+  // resolver of the next boot. After an error the file holds the text that points at the gate, or
+  // nothing if the agent has changed that text.
   Result<> put_back() const;
 
  private:

@@ -1,6 +1,7 @@
-// plan/agent_environment.h: what of the container's environment reaches the agent, and what is added.
-// The container's, byte for byte and in its order, without the secrets and controls that are ours and without
-// what telemetry withholds; then who the agent is, the secrets it signs in with, and telemetry's variables.
+// plan/agent_environment.h: makes the environments of the agent and of the auth hook.
+// - The container's variables stay, byte for byte and in their order, except ostiary's own settings
+//   and secrets, and the variables that telemetry withholds.
+// - Added are the variables of a login, the secrets to sign in with, and telemetry's variables.
 #pragma once
 
 #include <string>
