@@ -16,6 +16,9 @@ namespace ostiary::net {
 namespace {
 
 constexpr std::string_view heading =
+    "# Written by ostiary. The original lines follow, each after '#ostiary '.\n";
+// Files that other versions of ostiary wrote begin like this.
+constexpr std::string_view other_heading =
     "# The gate of ostiary answers here; what was here before is behind #ostiary.\n";
 constexpr std::string_view kept = "#ostiary ";
 
@@ -74,7 +77,7 @@ bool holds(const UniqueFd& fd, std::string_view text) {
 }  // namespace
 
 std::string original_of(std::string_view text) {
-  if (!text.starts_with(heading)) return std::string(text);
+  if (!text.starts_with(heading) && !text.starts_with(other_heading)) return std::string(text);
   std::string original;
   for_each_line(text, [&](std::string_view line) {
     if (line.starts_with(kept)) original.append(line.substr(kept.size())).append("\n");

@@ -93,8 +93,8 @@ def test_without_resolv_conf_an_upstream_in_a_flag_is_enough(internet, container
     assert leave(agent).status == 0
 
 
-@pytest.mark.parametrize("text", ["nameserver 203.0.113.66\n", "", "# The gate of ostiary answers here; what was here "
-                                  "before is behind #ostiary.\n#ostiary nameserver 203.0.113.66\n"],
+@pytest.mark.parametrize("text", ["nameserver 203.0.113.66\n", "", "# Written by ostiary. The original lines follow, each "
+                                  "after '#ostiary '.\n#ostiary nameserver 203.0.113.66\n"],
                          ids=["another server", "nothing", "what looks like ours"])
 def test_an_agent_that_rewrites_resolv_conf_does_not_choose_the_next_boots_upstream(container, who, text):
     agent = container.start_agent(who=who)

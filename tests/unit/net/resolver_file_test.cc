@@ -70,6 +70,23 @@ TEST_SUITE("net/resolver_file") {
     CHECK(file.text() == original);
   }
 
+  TEST_CASE("the file says who wrote it, and where the original is") {
+    CHECK(pointed_at_gate(original) ==
+          "# Written by ostiary. The original lines follow, each after '#ostiary '.\n"
+          "nameserver 127.0.0.1\nsearch corp.example\n"
+          "#ostiary nameserver 192.0.2.53\n#ostiary search corp.example\n");
+  }
+
+  TEST_CASE("the original is found in a file that another version of ostiary wrote") {
+    const File file(
+        "# The gate of ostiary answers here; what was here before is behind #ostiary.\n"
+        "nameserver 127.0.0.1\nsearch corp.example\n"
+        "#ostiary nameserver 192.0.2.53\n#ostiary search corp.example\n");
+    CHECK(file.read().original() == original);
+    CHECK(file.pointed().put_back());
+    CHECK(file.text() == original);
+  }
+
   TEST_CASE("the text that points at the gate is longer than every original") {
     for (const std::string& text :
          {std::string(), std::string("\n"), std::string("x"), std::string(1000, '\n'), original})
