@@ -40,12 +40,6 @@ bool gives_credentials(std::string_view name) {
   });
 }
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
 void warn_of_credentials(Plan& plan) {
   std::vector<std::string> names;
   for (const std::string& entry : plan.agent.environment.agent.entries()) {
@@ -53,8 +47,8 @@ void warn_of_credentials(Plan& plan) {
     if (gives_credentials(name) && entry.size() > name.size() + 1) names.emplace_back(name);
   }
   if (names.empty()) return;
-  plan.warnings.push_back("the agent has the platform's credentials from the environment: " + joined(names) +
-                          ": take out what it does not need");
+  plan.warnings.push_back("the agent has the platform's credentials from the environment: " +
+                          join(names, ", ") + ": take out what it does not need");
 }
 
 // What an --allow-inbound does not do.
@@ -68,9 +62,8 @@ void warn_of_inbound(Plan& plan) {
     if (inet::classify(network) == inet::AddressClass::loopback)
       plan.warnings.push_back(
           rule.reason + " " + text(rule.subject) + ":" + rule.ports.text() +
-          " opens nothing: loopback is never held, and nothing comes from there from outside: "
-          "write " +
-          rule.ports.text() + " to open it to all networks");
+          " has no effect, because loopback ports are always open to local processes: write " +
+          rule.ports.text() + " to open the port to all networks");
   }
 }
 
@@ -125,7 +118,7 @@ void warn_of_slips(Plan& plan, const config::Environment& environment) {
 void warn_of_telemetry(Plan& plan) {
   const telemetry::Telemetry& telemetry = plan.telemetry;
   if (telemetry.state == telemetry::State::incomplete)
-    plan.warnings.push_back("telemetry is off: missing " + joined(telemetry.missing));
+    plan.warnings.push_back("telemetry is off: missing " + join(telemetry.missing, ", "));
   plan.warnings.insert(plan.warnings.end(), telemetry.warnings.begin(), telemetry.warnings.end());
 }
 

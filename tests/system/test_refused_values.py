@@ -74,7 +74,7 @@ def test_a_refused_policy_is_explained(sandbox, policy, words):
 
 @pytest.mark.parametrize("arguments, words", [
     (["--scope", "user", "--user", "agent", "--allow-inbound", "3000"], "--allow-inbound has no effect with --scope user"),
-    (["--allow-inbound", "127.0.0.1:3000"], "opens nothing: loopback is never held"),
+    (["--allow-inbound", "127.0.0.1:3000"], "has no effect, because loopback ports are always open"),
     (["--no-derive", "false"], '"false" is taken as the program, and --no-derive as set: write --no-derive=false'),
 ])
 def test_a_setting_without_effect_gives_a_warning(sandbox, arguments, words):
