@@ -56,8 +56,8 @@ void report_failure(const UniqueFd& pipe, const Error& error) {
 }
 
 std::unexpected<Error> reply_too_long() {
-  return fail(Exit::unavailable,
-              "the reply of a confined helper is longer than " + std::to_string(limits::reply) + " octets");
+  return fail(Exit::unavailable, "the reply of a confined child process is longer than " +
+                                     std::to_string(limits::reply) + " octets");
 }
 
 Result<> reply(const UniqueFd& pipe, std::string_view text) {
@@ -92,7 +92,7 @@ Result<std::optional<std::string>> read_all(const UniqueFd& pipe, const Patience
     if (ready < 0 && errno == EINTR) continue;
     if (ready < 0) return std::unexpected(Error::system("cannot wait for the child", Exit::unavailable));
     if (ready == 0)
-      return fail(Exit::unavailable, "a confined helper did not end within " +
+      return fail(Exit::unavailable, "a confined child process did not end within " +
                                          std::to_string(patience.time_limit.count()) + " ms");
     if (waiting[1].revents != 0) return std::nullopt;
     if (TRY(read_some(pipe, octets)) == PipeState::closed) return octets;
@@ -153,7 +153,7 @@ Result<std::optional<std::string>> await_report(const UniqueFd& pipe, pid_t pid,
 // The failure that the child has reported, if there is one.
 Result<> failure_in(std::string_view report) {
   if (report.empty() || TRY(parse_report(report))) return {};
-  return fail(Exit::unavailable, "malformed report from a confined helper");
+  return fail(Exit::unavailable, "malformed report from a confined child process");
 }
 
 Result<> become_and_exec(pid_t keeper, const confine::Identity& identity, const confine::Command& command,
@@ -198,7 +198,8 @@ Result<Completion> run_confined(const confine::Identity& identity, milliseconds 
   const int status = wait_for(pid);
   TRY(failure_in(*report));
   if (status != 0)
-    return fail(Exit::unavailable, "a confined helper ended with wait status " + std::to_string(status));
+    return fail(Exit::unavailable,
+                "a confined child process ended with wait status " + std::to_string(status));
   return Completion::done;
 }
 
@@ -215,7 +216,8 @@ Result<std::string> ask_confined(const confine::Identity& identity, milliseconds
   const int status = wait_for(pid);
   auto reply = TRY(parse_report(*report));
   if (!reply || status != 0)
-    return fail(Exit::unavailable, "a confined helper ended with wait status " + std::to_string(status));
+    return fail(Exit::unavailable,
+                "a confined child process ended with wait status " + std::to_string(status));
   return *std::move(reply);
 }
 
