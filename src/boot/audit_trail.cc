@@ -32,8 +32,8 @@ Result<AuditTrail> AuditTrail::open(const plan::Plan& plan) {
   auto journal = TRY(choose_journal(plan));
   if (journal.road() == audit::AuditRoad::shared)
     log::warn(
-        "the audit goes where the agent can write such lines too, and is no evidence: name a file or a "
-        "descriptor of its own with --audit");
+        "the audit goes to a file, pipe or terminal that the agent can write to, so the agent can forge its "
+        "lines: name a file or a descriptor of its own with --audit");
   return AuditTrail(std::move(journal));
 }
 

@@ -51,8 +51,8 @@ Result<> Enclosure::probe_connection_tracking(const plan::Plan& plan) {
   if (tracking == nft::Tracking::both_families) return {};
   if (plan.enclosure.scope.needs_ipv6_tracking)
     return fail(Exit::unavailable,
-                "--scope user: the kernel does not track IPv6 connections, so that the agent's could not be "
-                "told from those of others: hold the whole container, or switch IPv6 off");
+                "--scope user: the kernel does not track IPv6 connections, so ostiary cannot distinguish the "
+                "agent's IPv6 connections from those of other users: use --scope container, or disable IPv6");
   log::warn(
       "phase 1: the kernel does not track IPv6 connections: processes ask 127.0.0.1 for names; IPv6 "
       "resolvers are denied; over IPv6, TCP services answer only at ports of --allow-inbound, UDP services "
@@ -103,7 +103,7 @@ Result<> report(const RulesGuard::Repair& repair, AuditTrail& audit) {
                                 .response = repair.outcome ? Response::repaired : Response::agent_ended});
   const std::string by = repair.change.program.empty() ? "" : ", by " + repair.change.program;
   log::warn("another process changed the rules (" + what + by +
-            "): " + (repair.outcome ? "put right" : "ending the agent"));
+            "): " + (repair.outcome ? "repaired" : "ending the agent"));
   return repair.outcome;
 }
 

@@ -54,8 +54,8 @@ Result<> RulesGuard::load_first() {
   }));
   if (zones == nft::Zones::unsupported)
     log::warn(
-        "phase 1: the kernel has no zones of connections: where the agent floods the upstream's address with "
-        "questions, names may not resolve for half a minute");
+        "phase 1: the kernel was built without CONFIG_NF_CONNTRACK_ZONES: if the agent floods the upstream's "
+        "address with questions, names may not resolve for half a minute");
   return nft::settle_flows(ruleset_);
 }
 

@@ -66,9 +66,9 @@ Result<nft::Tracking> probe_tracking(const gate::Listeners& listeners, const con
   if (TRY(ask(inet::Family::ipv4, listeners.udp4, agent)) == Seen::refused)
     return fail(
         Exit::unavailable,
-        "a question to 127.0.0.1 port 53 is not brought to the gate: the kernel tracks no connections, or "
-        "somebody else's rules take DNS elsewhere; load nf_conntrack on the host, and look at nft list "
-        "ruleset");
+        "a DNS question to 127.0.0.1 did not reach the gate: the kernel does not track connections, or other "
+        "nftables rules redirect DNS. Load nf_conntrack on the host, or remove these rules: nft list ruleset "
+        "shows them");
   if (!listeners.udp6.valid()) return nft::Tracking::both_families;
   return TRY(ask(inet::Family::ipv6, listeners.udp6, agent)) == Seen::redirected
              ? nft::Tracking::both_families

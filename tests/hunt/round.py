@@ -172,7 +172,7 @@ class Round:
         self.page.flushes += 1
         try:
             self.container.nft("delete", "table", "inet", "ostiary")
-            self.session.read_error_until("put right")  # the rules are back; flows that began meanwhile are judged again
+            self.session.read_error_until(r"\): repaired")  # the rules are back; flows that began meanwhile are judged again
         finally:
             self.page.excused_until = time.time_ns() + IN_FLIGHT
             self.page.excused = 0

@@ -47,6 +47,7 @@ def test_the_rules_are_restored_and_the_change_is_reported(internet, container, 
     rules = container.rules()
     container.nft(TAMPERING[what])
     container.eventually_audited("tampering", response="repaired", program="nft")
+    agent.session.read_error_until(r"another process changed the rules \(the table was (changed|deleted), by nft\): repaired")
     eventually(lambda: container.rules() == rules, "the rules are right")
     eventually(lambda: not container.admitted_addresses() & set(UNLISTED.values()), "the foreign admission is gone")
     eventually(lambda: container.admitted_addresses() >= set(ALLOWED.values()), "ours are")
