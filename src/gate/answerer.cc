@@ -126,7 +126,7 @@ void Answerer::answer_uncached(const dns::Query& query, const Client& client, Ti
   if (pending == pending_.end()) {
     if (pending_.size() >= limits::outstanding)
       return deny_at_bound(query, client, "questions outstanding", now);
-    if (!may_send(decision, now)) return deny_at_bound(query, client, "names of wildcards a minute", now);
+    if (!may_send(decision, now)) return deny_at_bound(query, client, "wildcard questions a minute", now);
   } else if (const Origin origin = origin_of(question, query.envelope.id, client); origin != Origin::other) {
     // Docker's resolver forwards a name that it does not know from inside this network, and the
     // redirect brings the question here. SERVFAIL at once: the question must not wait for itself.
@@ -166,7 +166,7 @@ bool Answerer::is_reachable(RecordType type) const {
 
 bool Answerer::may_send(const policy::Decision& decision, Time now) {
   if (decision.match == policy::Match::exact) return true;
-  return dependencies_.wildcards.spend(now) == WildcardBudget::Spent::a_name;
+  return dependencies_.wildcards.spend(now) == WildcardBudget::Spent::a_question;
 }
 
 // ---- questions to the upstream

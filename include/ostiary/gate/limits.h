@@ -29,10 +29,10 @@ inline constexpr size_t ports_of_a_name = 1024;
 inline constexpr size_t admissions_of_a_name = dns::limits::addresses * ports_of_a_name;
 static_assert(admissions_of_a_name <= ledger_entries);
 
-// Names that only a wildcard allows, sent upstream within any window of this length. Each such name
-// can carry data to the servers of its domain.
+// Questions for names that only a wildcard allows, sent upstream within any window of this length: A
+// and AAAA are two. Each name can carry data to the servers of its domain.
 inline constexpr std::chrono::seconds wildcard_window = 60s;
-inline constexpr size_t wildcard_names_a_window = 600;
+inline constexpr size_t wildcard_questions_a_window = 600;
 
 inline constexpr size_t datagrams_at_once = 32;
 

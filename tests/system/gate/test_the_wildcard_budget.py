@@ -1,4 +1,4 @@
-"""At most 600 new names under wildcards per minute, across all restarts of the gate."""
+"""At most 600 new questions a minute for names under wildcards, across all restarts of the gate."""
 
 import os
 import signal

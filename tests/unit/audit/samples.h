@@ -38,7 +38,7 @@ inline std::vector<Event> samples() {
             Phase::Names{4, 1, 9}},
       Allow{"api.anthropic.com", ports},
       DenyName{"exfil.example", "TXT", DenyReason::no_rule, {}},
-      DenyName{"k3x.pages.example", "A", DenyReason::bound, "names of wildcards a minute", 250},
+      DenyName{"k3x.pages.example", "A", DenyReason::bound, "wildcard questions a minute", 250},
       DenyName{"db.example", "A", DenyReason::rebinding, {}, 1, Actor::boot},
       DenyPacket{address("2001:db8::7"), 80, IPPROTO_TCP, {}, 1000, "api.anthropic.com"},
       DenyPacket{address("192.0.2.9"), 0, IPPROTO_ICMP, 8, 0, {}, {}, 3},

@@ -475,7 +475,7 @@ TEST_SUITE("gate/answerer") {
     const auto denied = gate.audited("deny");
     REQUIRE(denied.size() == 1);
     CHECK(denied[0]["why"] == "bound");
-    CHECK(denied[0]["detail"] == "names of wildcards a minute");
+    CHECK(denied[0]["detail"] == "wildcard questions a minute");
   }
 
   TEST_CASE("the minute of the wildcards slides: no 60 seconds have more than 600 names") {
