@@ -26,6 +26,12 @@ constexpr size_t mountinfo = size_t{16} * 1024 * 1024;
 
 namespace {
 
+// The file of a socket that has a name is searched for in this order:
+// 1. at_bound_path(): at the path that the socket was bound to.
+// 2. remove_among_files(): among the files that the search of the file system found.
+// 3. path_by_process_root_or_cwd(): at the path that the name is to a process that holds the socket.
+// 4. renamed_in_same_directory(): in the directory of that path, under another name.
+
 using net::Process;
 using net::UnixSocket;
 
@@ -56,8 +62,12 @@ bool is_at(const UnixSocket& socket, const std::string& path) {
   return file && (!socket.file || is_file_of(socket, *file, path));
 }
 
-// The socket in that directory under another name.
-std::optional<std::string> find_in(const std::string& directory, const UnixSocket& socket) {
+bool at_bound_path(const UnixSocket& socket) {
+  return socket.name.starts_with('/') && is_at(socket, socket.name);
+}
+
+// The path of the socket in that directory.
+std::optional<std::string> renamed_in_same_directory(const std::string& directory, const UnixSocket& socket) {
   const Directory open(socket.file ? ::opendir((directory + "/").c_str()) : nullptr);
   if (open == nullptr) return std::nullopt;
   size_t names = 0;
@@ -87,17 +97,18 @@ std::optional<std::string> below_descriptor(std::string_view name, const Process
   return std::nullopt;
 }
 
-// The path that the name is to the process. Empty if it cannot be read.
-std::string path_for(std::string_view name, const Process& process) {
+// The path that the name is to the process: a name may be relative, the process may have a root
+// directory of its own, or the name may lead through a descriptor. Empty if it cannot be read.
+std::string path_by_process_root_or_cwd(std::string_view name, const Process& process) {
   if (const auto path = below_descriptor(name, process)) return *path;
   const std::string start = process.link(name.starts_with('/') ? "root" : "cwd");
   return start.starts_with('/') ? below(start, name) : std::string();
 }
 
 std::optional<std::string> find_by(const Process& process, const UnixSocket& socket) {
-  const std::string path = path_for(socket.name, process);
+  const std::string path = path_by_process_root_or_cwd(socket.name, process);
   if (path.empty()) return std::nullopt;
-  return is_at(socket, path) ? path : find_in(path.substr(0, path.rfind('/')), socket);
+  return is_at(socket, path) ? path : renamed_in_same_directory(path.substr(0, path.rfind('/')), socket);
 }
 
 bool is_abstract(const UnixSocket& socket) {
@@ -122,8 +133,8 @@ void add(SocketPlaces& places, const UnixSocket& socket, const std::string& path
 }
 
 // Removes those whose files are among these. The caller tries the files, but not their other links.
-void remove_found(std::vector<UnixSocket>& sockets, const std::vector<std::string>& files,
-                  SocketPlaces& places) {
+void remove_among_files(std::vector<UnixSocket>& sockets, const std::vector<std::string>& files,
+                        SocketPlaces& places) {
   for (const std::string& path : files) {
     const auto file = socket_at(path);
     if (!file) continue;
@@ -133,7 +144,7 @@ void remove_found(std::vector<UnixSocket>& sockets, const std::vector<std::strin
 }
 
 // Removes those that a process holds and whose files are found.
-void find_by_processes(std::vector<UnixSocket>& sockets, SocketPlaces& places) {
+void remove_found_by_processes(std::vector<UnixSocket>& sockets, SocketPlaces& places) {
   net::for_each_open_socket([&](const Process& process, uint64_t inode) {
     std::erase_if(sockets, [&](const UnixSocket& socket) {
       const auto path = socket.inode == inode ? find_by(process, socket) : std::nullopt;
@@ -150,15 +161,14 @@ SocketPlaces find_places(const std::vector<UnixSocket>& listed, const std::vecto
   SocketPlaces places;
   std::vector<UnixSocket> elsewhere;
   for (const UnixSocket& socket : listed) {
-    const bool has_path = socket.name.starts_with('/');
-    if (has_path && is_at(socket, socket.name))
+    if (at_bound_path(socket))
       add(places, socket, socket.name);
     else if (!is_abstract(socket))
       elsewhere.push_back(socket);
-    if (has_path || is_abstract(socket)) places.names.emplace_back(socket.name);
+    if (socket.name.starts_with('/') || is_abstract(socket)) places.names.emplace_back(socket.name);
   }
-  remove_found(elsewhere, files, places);
-  if (!elsewhere.empty()) find_by_processes(elsewhere, places);
+  remove_among_files(elsewhere, files, places);
+  if (!elsewhere.empty()) remove_found_by_processes(elsewhere, places);
   for (UnixSocket& socket : elsewhere) add_not_found(places, SocketName(std::move(socket.name)));
   return places;
 }
