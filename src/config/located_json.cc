@@ -6,18 +6,13 @@
 
 #include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
+#include "ostiary/base/text.h"
 
 namespace ostiary::config {
 namespace {
 
 constexpr std::array<std::string_view, 6> kind_names{"null",     "true or false", "a number",
                                                      "a string", "an array",      "an object"};
-
-std::string list(std::span<const std::string_view> words) {
-  std::string text;
-  for (const std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
-  return text;
-}
 
 }  // namespace
 
@@ -85,9 +80,10 @@ Result<> Node::only_keys(std::span<const std::string_view> allowed) const {
   for (const Member& member : TRY(object())) {
     if (std::ranges::find(allowed, member.name) != allowed.end()) continue;
     const std::string_view meant = nearest(member.name, allowed);
-    return fail(Exit::configuration,
-                "line " + std::to_string(member.line) + ": unknown key " + quote(member.name) + ": " +
-                    (meant.empty() ? "the keys are " + list(allowed) : "did you mean " + quote(meant) + "?"));
+    return fail(
+        Exit::configuration,
+        "line " + std::to_string(member.line) + ": unknown key " + quote(member.name) + ": " +
+            (meant.empty() ? "the keys are " + join(allowed, ", ") : "did you mean " + quote(meant) + "?"));
   }
   return {};
 }

@@ -5,6 +5,7 @@
 
 #include <malloc.h>
 
+#include "ostiary/base/text.h"
 #include "ostiary/gate/limits.h"
 
 namespace ostiary::gate {
@@ -15,9 +16,9 @@ constexpr size_t longest_list = 4;
 // "a, b, c, d and 3 more"
 template <typename Range, typename Text>
 std::string list(const Range& items, Text text) {
-  std::string listed;
-  for (size_t i = 0; i < std::min(items.size(), longest_list); ++i)
-    listed += (i == 0 ? "" : ", ") + text(items[i]);
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < std::min(items.size(), longest_list); ++i) texts.push_back(text(items[i]));
+  std::string listed = join(texts, ", ");
   if (items.size() > longest_list) listed += " and " + std::to_string(items.size() - longest_list) + " more";
   return listed;
 }

@@ -6,6 +6,7 @@
 
 #include <netinet/tcp.h>
 
+#include "ostiary/base/text.h"
 #include "ostiary/inet/destination.h"
 #include "ostiary/netlink/socket.h"
 #include "sock_diag.h"
@@ -43,10 +44,8 @@ Result<ForeignListeners> find_foreign_listeners() {
 }
 
 std::string describe(const ForeignListeners& listeners) {
-  std::string places;
-  for (const std::string& place :
-       std::span(listeners.places).first(std::min(listeners.places.size(), max_named)))
-    places += (places.empty() ? "" : ", ") + place;
+  const auto named = std::span(listeners.places).first(std::min(listeners.places.size(), max_named));
+  std::string places = join(named, ", ");
   if (places.empty()) return places;
   if (listeners.places.size() > max_named)
     places += " and " + std::to_string(listeners.places.size() - max_named) + " more";

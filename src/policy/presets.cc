@@ -149,9 +149,8 @@ std::unexpected<Error> unknown(std::string_view name) {
   if (!meant.empty())
     return fail(Exit::configuration,
                 "unknown preset " + quote(name) + ": did you mean \"preset:" + std::string(meant) + "\"?");
-  std::string known;
-  for (const std::string_view each : names) known += (known.empty() ? "" : ", ") + std::string(each);
-  return fail(Exit::configuration, "unknown preset " + quote(name) + ": the presets are " + known);
+  return fail(Exit::configuration,
+              "unknown preset " + quote(name) + ": the presets are " + join(names, ", "));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 
 #include "ostiary/base/quote.h"
 #include "ostiary/base/text.h"
@@ -80,8 +81,7 @@ Result<> RecordTypes::add(std::string_view name) {
     mask_ |= uint32_t{1} << (found - types.begin());
     return {};
   }
-  std::string known;
-  for (const Type& type : types) known += (known.empty() ? "" : ", ") + std::string(type.name);
+  const std::string known = join(types | std::views::transform(&Type::name), ", ");
   return fail(Exit::configuration, "unknown type " + quote(name) + ": the types are " + known);
 }
 

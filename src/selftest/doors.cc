@@ -81,9 +81,10 @@ bool lets_in(const SocketName& name) {
 }
 
 std::string list(const std::vector<SocketName>& names) {
-  std::string text;
+  std::vector<std::string> texts;
   for (const SocketName& name : std::span(names).first(std::min(names.size(), limits::named)))
-    text += (text.empty() ? "" : ", ") + name.text();
+    texts.push_back(name.text());
+  std::string text = join(texts, ", ");
   if (names.size() > limits::named) text += " and " + std::to_string(names.size() - limits::named) + " more";
   return text;
 }
@@ -164,17 +165,17 @@ std::vector<std::string> warnings_about(const Doors& doors) {
         list(doors.not_found) +
         ". If the agent can see such a file, the service can do for it what the rules forbid. End the "
         "service, or have it bind an absolute path and leave the file there");
-  std::string places;
+  std::vector<std::string> places;
   for (const CutShort& each : doors.cut_short)
-    if (std::ranges::any_of(each.searched, may_write)) places += (places.empty() ? "" : ", ") + each.place;
+    if (std::ranges::any_of(each.searched, may_write)) places.push_back(each.place);
   if (!places.empty())
-    warnings.push_back("the agent can write to " + places +
+    warnings.push_back("the agent can write to " + join(places, ", ") +
                        ", which holds more than the self-test searches, so it may miss a Unix socket "
                        "there. Remove files and directories that are not needed, and start again");
-  std::string unread;
-  for (const Unread& each : doors.unread) unread += (unread.empty() ? "" : ", ") + describe(each);
+  std::vector<std::string> unread;
+  for (const Unread& each : doors.unread) unread.push_back(describe(each));
   if (!unread.empty())
-    warnings.push_back("the self-test could not read all of " + unread +
+    warnings.push_back("the self-test could not read all of " + join(unread, ", ") +
                        ", so it may miss a Unix socket there. Remove the cause, and start again");
   return warnings;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ostiary/base/text.h"
 #include "ostiary/inet/destination.h"
 #include "source.h"
 
@@ -88,12 +89,11 @@ bool is_exported_elsewhere(const Config& config, Signal signal) {
 
 // Returns the reason if the exporter of every signal is none, and otherwise an empty text.
 std::string switched_off_by_exporters(const Config& config) {
-  std::string names;
-  for (const std::string_view selector : selectors) {
-    if (config.environment.get(selector) != "none") return {};
-    names += (names.empty() ? "" : ", ") + std::string(selector);
-  }
-  return "the value none in " + names;
+  const auto is_none = [&config](std::string_view selector) {
+    return config.environment.get(selector) == "none";
+  };
+  return std::ranges::all_of(selectors, is_none) ? "the value none in " + join(selectors, ", ")
+                                                 : std::string();
 }
 
 bool goes_to_grafana_cloud(const Route& route) {
