@@ -1,7 +1,7 @@
 // boot/rules_after.h: whether the rules are removed when the boot has ended.
 // - They stay while a confined process may be left, of this boot or of an earlier one.
-// - A boot that failed, or that was ended before its agent started, leaves the network denied, unless that
-//   would cut off the machine itself.
+// - A boot that failed, or that was ended before its agent started, leaves the network denied,
+//   unless that would cut off the machine itself.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ inline plan::RulesAtEnd rules_after(const plan::Plan& plan, BootEnd boot, const 
   return boot == BootEnd::failed && !cuts_off_machine ? plan::RulesAtEnd::kept : plan.enclosure.rules_at_end;
 }
 
-// For people: why the rules stayed although no setting keeps them, and how to remove them. `senders` is the
-// reason if the kernel may still send for processes that have ended, else empty.
+// For people: why the rules stayed although no setting keeps them, and how to remove them.
+// `senders` is the reason if the kernel may still send for processes that have ended, else empty.
 std::string tell_rules_stay(BootEnd boot, const RemainingProcesses& left, std::string_view senders);
 
 }  // namespace ostiary::boot

@@ -63,7 +63,8 @@ std::string reason_of(const nlohmann::detail::exception& failure) {
   return std::string(message.substr(0, message.find("; last read")));
 }
 
-// The reason in plain words, for the mistakes in a string whose reason from the library names code points.
+// The reason in plain words, for the mistakes in a string whose reason from the library names code
+// points.
 std::string plain(const std::string& reason) {
   constexpr std::string_view unescaped = "invalid string: control character ";
   if (reason == "invalid string: missing closing quote" ||

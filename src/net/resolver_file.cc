@@ -48,8 +48,9 @@ bool set_length(const UniqueFd& fd, size_t length) {
   return ::ftruncate(fd.get(), static_cast<off_t>(length)) == 0;
 }
 
-// Only growing takes space, so that comes first: if there is none, the file stays as it was. No block is
-// given up before its content is written, because a process that fills the file system would take it.
+// Only growing takes space, so that comes first: if there is none, the file stays as it was. No
+// block is given up before its content is written, because a process that fills the file system
+// would take it.
 Result<> overwrite(const UniqueFd& fd, const std::string& path, std::string_view text) {
   struct stat found{};
   if (::fstat(fd.get(), &found) != 0) return std::unexpected(Error::system(path));

@@ -98,8 +98,8 @@ Result<std::vector<net::UnixSocket>> listed_sockets() {
                                      table.error().message + ")");
 }
 
-// The flag that accepts the socket, for a shell: the agent may have chosen the name. Empty if no flag
-// can name it.
+// The flag that accepts the socket, for a shell: the agent may have chosen the name. Empty if no
+// flag can name it.
 std::string flag_for(const SocketName& name) {
   const std::string text = name.text();
   if (text.find_first_of("',*") != text.npos) return {};

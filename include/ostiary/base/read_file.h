@@ -12,8 +12,9 @@ namespace ostiary {
 // Exit::configuration if the file is over the limit.
 Result<std::string> read_file(const std::string& path, size_t limit);
 
-// For a path that the operator names. Follows no link that another user than root and ours has made: the
-// file behind it may be one that only we can read. Such a link is an error of Exit::not_permitted.
+// For a path that the operator names. Follows no link that another user than root and ours has
+// made: the file behind it may be one that only we can read. Such a link is an error of
+// Exit::not_permitted.
 Result<std::string> read_named_file(const std::string& path, size_t limit);
 
 // Also requires a file that only root can read and write: owned by root, no permissions for group

@@ -1,6 +1,7 @@
 // net/closed_sockets.h: ends TCP connections that have no process and still send.
 // When a process closes a connection or ends, the kernel retransmits its unacknowledged data for
-// minutes, whether or not the rules still exist. Such packets have no owner that a rule could match.
+// minutes, whether or not the rules still exist. Such packets have no owner that a rule could
+// match.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // net/resolver_file.h: /etc/resolv.conf, pointed at the gate and back.
-// It is written in place, since containers mount it as a file. The original stays in it behind "#ostiary ",
-// so that the next boot finds it even if this one ends without a chance to put it back.
-// A full file system does not take the original away: the file keeps its blocks until it is put back.
+// It is written in place, since containers mount it as a file. The original stays in it behind
+// "#ostiary ", so that the next boot finds it even if this one ends without a chance to put it
+// back. A full file system does not take the original away: the file keeps its blocks until it is
+// put back.
 #pragma once
 
 #include <string>
@@ -16,8 +17,8 @@ inline constexpr const char* resolver_path = "/etc/resolv.conf";
 
 // The text as it was before any boot of ours.
 std::string original_of(std::string_view text);
-// The text that asks the gate first and only, with the original's search list and options. It is longer
-// than the original, so that putting the original back takes no space.
+// The text that asks the gate first and only, with the original's search list and options. It is
+// longer than the original, so that putting the original back takes no space.
 std::string pointed_at_gate(std::string_view original);
 
 class ResolverFile {
@@ -28,8 +29,9 @@ class ResolverFile {
   const std::string& original() const { return original_; }
   // After an error the file holds the original, unless the error says otherwise.
   Result<> point_at_gate();
-  // Puts the original back, whatever is there now: an agent that is root does not choose the next boot's
-  // resolver. After an error the file holds what points at the gate, or nothing if the agent wrote to it.
+  // Puts the original back, whatever is there now: an agent that is root does not choose the next
+  // boot's resolver. After an error the file holds what points at the gate, or nothing if the agent
+  // wrote to it.
   Result<> put_back() const;
 
  private:
