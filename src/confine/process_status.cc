@@ -99,8 +99,4 @@ Result<ProcessStatus> OwnStatus::read() const {
   return fail(Exit::not_permitted, "/proc/self/status is too long");
 }
 
-Result<ProcessStatus> own_process_status() {
-  return TRY(OwnStatus::open()).read();
-}
-
 }  // namespace ostiary::confine
