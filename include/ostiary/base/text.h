@@ -26,6 +26,11 @@ constexpr bool is_letter(char c) {
   return is_lower_case(c) || (c >= 'A' && c <= 'Z');
 }
 
+// Whether the character is ASCII and visible. A space is not.
+constexpr bool is_graphic(char c) {
+  return c > ' ' && c < 0x7f;
+}
+
 template <std::integral Octet>
 constexpr Octet to_lower(Octet c) {
   return c >= 'A' && c <= 'Z' ? static_cast<Octet>(c - 'A' + 'a') : c;
