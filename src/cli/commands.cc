@@ -61,21 +61,10 @@ Result<confine::Identity> find_identity(const config::Config& config) {
   return identity;
 }
 
-// A container shows itself by a variable or a file. A Fly Machine is a virtual machine whose whole
-// network belongs to us.
-net::Place place_of(const config::Config& config) {
-  const auto set = [&](std::string_view name) { return !config.environment.get(name).empty(); };
-  if (set("FLY_MACHINE_ID")) return net::Place::microvm;
-  const bool container = set("container") || set("KUBERNETES_SERVICE_HOST");
-  return container || net::find_marker_files() == net::MarkerFiles::found ? net::Place::container
-                                                                          : net::Place::unmarked;
-}
-
-// If we are PID 1 of a container, its network ends with us. A pod's network outlives the containers
-// of the pod.
-plan::RulesAtEnd rules_at_end(const config::Config& config, net::NamespaceKind network) {
-  const bool in_a_pod = !config.environment.get("KUBERNETES_SERVICE_HOST").empty();
-  const bool ends_with_us = ::getpid() == 1 && network == net::NamespaceKind::own && !in_a_pod;
+// If we are PID 1 of a container, its network ends with us. A pod's does not.
+plan::RulesAtEnd rules_at_end(const platform::Lookup& environment, net::NamespaceKind network) {
+  const bool ends_with_us =
+      ::getpid() == 1 && network == net::NamespaceKind::own && !platform::is_in_a_pod(environment);
   return ends_with_us ? plan::RulesAtEnd::kept : plan::RulesAtEnd::removed;
 }
 
@@ -97,8 +86,11 @@ Result<plan::Plan> make_plan(Request request, char** environ) {
                         .current_directory = std::filesystem::current_path(unknown).string(),
                         .facts = platform::read_host_facts(),
                         .resolv_conf = read_original_resolv_conf()};
-  machine.network = net::decide(net::read_namespace_facts(place_of(config)));
-  machine.rules_at_end = rules_at_end(config, machine.network);
+  const platform::Lookup environment = [&config](std::string_view name) {
+    return config.environment.get(name);
+  };
+  machine.network = net::decide(net::read_namespace_facts(platform::place_of(environment)));
+  machine.rules_at_end = rules_at_end(environment, machine.network);
   auto plan = plan::make_plan(config, std::move(request.command), std::move(machine));
   if (!plan) return plan;
   if (!request.warning.empty()) plan->warnings.push_back(std::move(request.warning));

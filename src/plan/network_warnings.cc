@@ -111,7 +111,8 @@ bool is_of_telemetry(const Rule& rule) {
 }
 
 void warn_of_loopback(Plan& plan, const config::Config& config) {
-  const bool in_a_pod = !config.environment.get("KUBERNETES_SERVICE_HOST").empty();
+  const bool in_a_pod =
+      platform::is_in_a_pod([&config](std::string_view name) { return config.environment.get(name); });
   for (const Rule& rule : rules_of(plan)) {
     if (!is_loopback(rule.subject)) continue;
     if (!is_of_telemetry(rule))
