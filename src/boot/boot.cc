@@ -79,6 +79,7 @@ std::string describe(int wait_status) {
 
 // What the boot holds while it lasts.
 struct BootState {
+  state::Directory directory;
   AuditTrail audit;
   Supervisor supervisor;
   event::Signals requests;  // to end, before there is an agent to pass them to
@@ -241,7 +242,7 @@ Result<> phase_1(const Plan& plan, BootState& state) {
                                                           .agent = plan.agent.identity}));
     state.earlier = TRY(find_earlier(plan));
   }
-  TRY(state::remove_stale_files());
+  TRY(state.directory.remove_stale_files());
   TRY(open_gate(plan, state));
   if (TRY(is_asked_to_end(state))) return {};
   audit::Phase done{.number = audit::Phase::Number::first,
@@ -308,10 +309,10 @@ void prepare_claude(const Plan& plan, const BootState& state) {
   if (!written) log::warn(written.error().message);
 }
 
-Result<> write_session(const Plan& plan) {
+Result<> write_session(const Plan& plan, const state::Directory& directory) {
   const std::string network = plan.gate ? net::text(TRY(net::own_network())) : std::string();
-  return state::write_session(plan.agent.identity, plan.agent.workdir, network,
-                              plan.agent.environment.agent.entries());
+  return directory.write_session(plan.agent.identity, plan.agent.workdir, network,
+                                 plan.agent.environment.agent.entries());
 }
 
 // The part of the status that the plan decides.
@@ -327,10 +328,11 @@ void add_plan(state::Status& status, const Plan& plan) {
 }
 
 Result<> phase_2(const Plan& plan, BootState& state) {
-  if (plan.telemetry.state == telemetry::State::on) TRY(state::write_otel_env(plan.telemetry.variables));
-  TRY(write_session(plan));
+  if (plan.telemetry.state == telemetry::State::on)
+    TRY(state.directory.write_otel_env(plan.telemetry.variables));
+  TRY(write_session(plan, state.directory));
   add_plan(state.status, plan);
-  TRY(state::write_status(state.status));
+  TRY(state.directory.write_status(state.status));
   write_settings_or_say_why(plan);
   prepare_claude(plan, state);
   log_content(plan.telemetry);
@@ -405,7 +407,7 @@ Remaining find_sessions(const Result<>& session_removed, const Plan& plan, BootS
 // their last exports get out; they are killed after it, when every child that the kernel counts is one of
 // theirs.
 Result<> end(const Plan& plan, BootState& state, const Result<int>& status) {
-  const Result<> session_removed = state::remove_session();
+  const Result<> session_removed = state.directory.remove_session();
   const Result<> asked = state.supervisor.ask_descendants_to_end();
   state.supervisor.stop_serving();
   if (state.gate) state.gate->end();
@@ -431,12 +433,14 @@ Result<int> run(const Plan& plan) {
         "run needs root, to confine the agent: start the container as root and name the agent's user with "
         "--user");
   TRY(check_open_files(plan));
-  const state::InstanceLock only = TRY(state::InstanceLock::claim());
+  auto directory = TRY(state::Directory::claim());
   auto audit = TRY(AuditTrail::open(plan));
   auto supervisor = TRY(Supervisor::create());
   auto requests = TRY(event::Signals::only({SIGTERM, SIGINT}));
-  BootState state{
-      .audit = std::move(audit), .supervisor = std::move(supervisor), .requests = std::move(requests)};
+  BootState state{.directory = std::move(directory),
+                  .audit = std::move(audit),
+                  .supervisor = std::move(supervisor),
+                  .requests = std::move(requests)};
   state.audit.record(audit::Boot{.version = program_version,
                                  .process = static_cast<uint32_t>(::getpid()),
                                  .gate = plan.gate ? audit::GateSwitch::on : audit::GateSwitch::off,

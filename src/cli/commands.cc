@@ -36,7 +36,6 @@ namespace ostiary::cli {
 namespace {
 
 constexpr size_t max_config_file = 4U << 20U;
-constexpr size_t max_state_file = 16U << 20U;
 
 Result<int> print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
@@ -103,14 +102,6 @@ Result<> require_root(std::string_view command) {
   return fail(Exit::not_permitted, std::string(command) + " needs root: sudo, or docker exec --user root");
 }
 
-Result<std::string> read_state(const char* name) {
-  const std::string path = state::path_of(name);
-  if (!file_exists(path))
-    return fail(Exit::missing_input,
-                "there is no " + path + ": no boot has written it: start one with ostiary run");
-  return read_root_file(path, max_state_file);
-}
-
 // The program's name may be a mistyped command of ours, or a command after a flag.
 std::string meant_command(std::string_view program) {
   if (const std::string_view meant = nearest(program, subcommands); !meant.empty())
@@ -166,12 +157,12 @@ Result<int> execute_plan(Plan request, char** environ) {
 
 // A session needs a running boot: without one there may be no rules. If a boot or its container is
 // killed, the session file stays.
-Result<> require_boot() {
+Result<> require_boot(const state::FoundDirectory& directory) {
   const std::string path = state::path_of(state::session_name);
-  if (!file_exists(path))
+  if (!directory.has(state::session_name))
     return fail(Exit::missing_input,
                 "there is no " + path + ": no boot is running: start one with ostiary run");
-  if (TRY(state::InstanceLock::is_claimed())) return {};
+  if (TRY(directory.is_claimed())) return {};
   return fail(Exit::missing_input,
               "the boot that wrote " + path + " has ended: start a new one with ostiary run");
 }
@@ -187,8 +178,9 @@ Result<> require_same_network(const state::Session& session) {
 Result<int> execute_exec(Exec exec, const config::Environment& caller) {
   TRY(confine::hide_memory());
   TRY(require_root("exec"));
-  TRY(require_boot());
-  const Secret text(TRY(read_state(state::session_name)));
+  const auto directory = TRY(state::FoundDirectory::find());
+  TRY(require_boot(directory));
+  const Secret text(TRY(directory.read(state::session_name)));
   state::Session session = TRY(state::parse_session(text.reveal()));
   TRY(require_same_network(session));
   // TERM comes from the caller, everything else from the boot.
@@ -202,7 +194,7 @@ Result<int> execute_exec(Exec exec, const config::Environment& caller) {
   // First writes the note, then checks again for a running boot. A boot that ends first removes its
   // session, then checks for the note. So at least one of the two notices the other.
   if (!session.network.empty()) TRY(nft::mark_joined());
-  TRY(require_boot());
+  TRY(require_boot(directory));
   auto proof = TRY(confine::confine(session.identity));
   return std::unexpected(confine::exec(std::move(proof), command));
 }
@@ -219,12 +211,12 @@ std::string masked(const std::vector<telemetry::EnvFileLine>& lines) {
 Result<int> execute_env(const Env& request) {
   TRY(confine::hide_memory());
   TRY(require_root("env"));
-  if (file_exists(state::path_of(state::session_name)) &&
-      !file_exists(state::path_of(state::otel_env_name))) {
+  const auto directory = TRY(state::FoundDirectory::find());
+  if (directory.has(state::session_name) && !directory.has(state::otel_env_name)) {
     log::info("telemetry is off, so there is no telemetry environment");
     return 0;
   }
-  const Secret text(TRY(read_state(state::otel_env_name)));
+  const Secret text(TRY(directory.read(state::otel_env_name)));
   if (request.secrets == Secrets::revealed) return print(text.reveal());
   return print(masked(TRY(telemetry::parse_env_file(text.reveal()))));
 }
@@ -240,10 +232,11 @@ Result<int> execute_presets() {
 
 Result<int> execute_status() {
   TRY(require_root("status"));
-  auto status = Json::parse(TRY(read_state(state::status_name)));
+  const auto directory = TRY(state::FoundDirectory::find());
+  auto status = Json::parse(TRY(directory.read(state::status_name)));
   if (!status || !status->is_object())
     return fail(Exit::unavailable, state::path_of(state::status_name) + ": is not a JSON object: boot again");
-  (*status)["running"] = TRY(state::InstanceLock::is_claimed());
+  (*status)["running"] = TRY(directory.is_claimed());
   return print(status->indented() + "\n");
 }
 
