@@ -60,11 +60,11 @@ void log_telemetry(const telemetry::Telemetry& telemetry) {
 }
 
 void log_content(const telemetry::Telemetry& telemetry) {
-  std::string told;
+  std::string content;
   for (const telemetry::Variable& variable : telemetry.variables)
     if (variable.name.starts_with("OTEL_LOG_"))
-      told += (told.empty() ? "" : ", ") + variable.name + "=" + std::string(variable.value.reveal());
-  if (!told.empty()) log::info("phase 2: content: " + told);
+      content += (content.empty() ? "" : ", ") + variable.name + "=" + std::string(variable.value.reveal());
+  if (!content.empty()) log::info("phase 2: content: " + content);
 }
 
 std::string name_of(int signal) {
@@ -102,7 +102,7 @@ struct BootState {
   }
 };
 
-// Whether somebody asks us to end while there is no agent yet.
+// Whether a signal has asked the keeper to end before there is an agent.
 Result<bool> is_asked_to_end(BootState& state) {
   if (!state.asked_with)
     if (const auto signal = TRY(state.requests.next(std::chrono::steady_clock::now()))) {
@@ -357,7 +357,7 @@ Result<int> run_phases(const Plan& plan, BootState& state) {
   TRY(prepare_workdir(plan, state));
   if (TRY(is_asked_to_end(state))) return 128 + *state.asked_with;
   if (const auto status = TRY(run_auth_hook(plan, state))) return *status;
-  (void)state.lap();  // the hook's time is nobody's phase
+  (void)state.lap();  // the hook's time belongs to no phase
   TRY(phase_2(plan, state));
   if (TRY(is_asked_to_end(state))) return 128 + *state.asked_with;
   state.audit.record(audit::Phase{
@@ -389,9 +389,9 @@ Result<> end_rules(const Plan& plan, BootEnd boot, const RemainingProcesses& lef
   const std::string senders = rules == RulesAtEnd::removed ? find_senders(plan) : "";
   if (rules == RulesAtEnd::removed && senders.empty()) return nft::remove();
   // If the kernel refuses the mark, the next boot assumes that processes remain, and keeps the rules.
-  if (nobody_is_left(left)) (void)nft::mark_ended();
+  if (none_is_left(left)) (void)nft::mark_ended();
   if (plan.enclosure.rules_at_end == RulesAtEnd::removed && there_are_rules())
-    log::warn(tell_rules_stay(boot, left, senders));
+    log::warn(explain_kept_rules(boot, left, senders));
   return {};
 }
 
@@ -402,10 +402,10 @@ Remaining find_sessions(const Result<>& session_removed, const Plan& plan, BootS
   return session_removed && joined && !*joined ? Remaining::none : Remaining::some;
 }
 
-// Each step is done whatever became of the one before. First no session can join any more, then it is
-// decided whether the rules are removed. The agent's processes are asked to end before the gate ends, so that
-// their last exports get out; they are killed after it, when every child that the kernel counts is one of
-// theirs.
+// Each step runs even if the one before failed. The session is removed first: after that none can
+// join, and the rules can be judged. The agent's processes are asked to end before the gate ends, so
+// that their last exports get out. They are killed after it, when every child that the kernel counts
+// is one of theirs.
 Result<> end(const Plan& plan, BootState& state, const Result<int>& status) {
   const Result<> session_removed = state.directory.remove_session();
   const Result<> asked = state.supervisor.ask_descendants_to_end();

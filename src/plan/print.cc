@@ -185,7 +185,7 @@ void print_phase_1(std::string& out, const Plan& plan) {
     line(out, {"  holds        an address for ", number(plan.enclosure.hold.count()),
                " s or its TTL, whichever is longer"});
   const auto user = plan.enclosure.scope.only_user(plan.agent.identity.uid);
-  if (plan.gate && user) line(out, {"  scope        user ", number(*user), " alone: nobody else is touched"});
+  if (plan.gate && user) line(out, {"  scope        user ", number(*user), " alone: no other user is held"});
   for (const policy::Rule& rule : rules_of(plan))
     line(out, {"  opens        ", text(rule), extras(rule), "   (", escape_controls(rule.reason), ")"});
   if (plan.gate) print_inbound(out, plan.enclosure.inbound);

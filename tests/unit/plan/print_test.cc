@@ -133,8 +133,8 @@ TEST_SUITE("plan/print") {
       return plan_as_text(
           good_plan({.flags = {{"gate", gate}, {"scope", "user"}, {"allow_inbound", "3000"}}}));
     };
-    CHECK(text("on").contains("alone: nobody else is touched"));
-    CHECK_FALSE(text("off").contains("alone: nobody else is touched"));
+    CHECK(text("on").contains("alone: no other user is held"));
+    CHECK_FALSE(text("off").contains("alone: no other user is held"));
     CHECK_FALSE(text("off").contains("  accepts      "));
   }
 
