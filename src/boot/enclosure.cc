@@ -52,7 +52,7 @@ Result<> Enclosure::probe_connection_tracking(const plan::Plan& plan) {
   if (plan.enclosure.scope.needs_ipv6_tracking)
     return fail(Exit::unavailable,
                 "--scope user: the kernel does not track IPv6 connections, so that the agent's could not be "
-                "told from those of others: hold the whole container, or switch IPv6 off");
+                "distinguished from those of others: hold the whole container, or switch IPv6 off");
   log::warn(
       "phase 1: the kernel does not track IPv6 connections: processes ask 127.0.0.1 for names; IPv6 "
       "resolvers are denied; over IPv6, TCP services answer only at ports of --allow-inbound, UDP services "

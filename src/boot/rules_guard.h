@@ -46,7 +46,7 @@ class RulesGuard {
   // One of them is readable when look() has work.
   std::array<int, 2> descriptors() const { return {watch_.fd(), routes_.fd()}; }
 
-  // What another process did to the rules, and whether they were put back.
+  // A change that another process made to the rules, and whether they were put back.
   struct Repair {
     nft::Change change;
     Result<> outcome;

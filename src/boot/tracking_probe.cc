@@ -67,8 +67,7 @@ Result<nft::Tracking> probe_tracking(const gate::Listeners& listeners, const con
     return fail(
         Exit::unavailable,
         "a question to 127.0.0.1 port 53 is not brought to the gate: the kernel tracks no connections, or "
-        "somebody else's rules take DNS elsewhere; load nf_conntrack on the host, and look at nft list "
-        "ruleset");
+        "other rules take DNS elsewhere; load nf_conntrack on the host, and look at nft list ruleset");
   if (!listeners.udp6.valid()) return nft::Tracking::both_families;
   return TRY(ask(inet::Family::ipv6, listeners.udp6, agent)) == Seen::redirected
              ? nft::Tracking::both_families

@@ -135,8 +135,9 @@ Result<int> execute_run(Run run, char** environ) {
   return status;
 }
 
-// What a boot in this network would load; nothing if the gate is off. The routes are left out: the
-// plan is the same wherever it is made. Warns about the servers that the boot would not ask.
+// The ruleset that a boot in this network would load; nothing if the gate is off. The routes are
+// left out: the plan is the same wherever it is made. Warns about the servers that the boot would
+// not ask.
 Result<std::optional<nft::Ruleset>> preview_ruleset(plan::Plan& plan) {
   if (!plan.gate) return std::nullopt;
   auto gate = plan::make_gate_plan(plan, net::RoutingTable{});

@@ -17,7 +17,7 @@
 
 namespace ostiary::confine {
 
-// What the process was to become.
+// The state that the process must have reached.
 struct Wanted {
   const Identity& identity;
   uint64_t kept;  // mask of the profile's capabilities

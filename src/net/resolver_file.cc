@@ -21,7 +21,7 @@ constexpr std::string_view kept = "#ostiary ";
 
 constexpr size_t max_original = 64 * 1024;
 constexpr size_t max_file = 1024 * 1024;
-// What we write holds each line of the original behind a mark, and those about names once more.
+// Our text has each line of the original behind a mark, and the lines about names once more.
 static_assert(max_original * (kept.size() + 2) + max_original + 1024 <= max_file);
 
 void for_each_line(std::string_view text, auto visit) {

@@ -14,7 +14,7 @@ Result<Subject> parse_subject(std::string_view text);
 // Reads "tcp", "udp" or "both", in upper or lower case.
 Result<Protocol> parse_protocol(std::string_view text);
 
-// What is wrong with ports, for an error: "the port "https", which is not a port …". `quoted` is
+// The fault of the ports, for an error: "the port "https", which is not a port …". `quoted` is
 // their text.
 std::string port_error(std::string_view quoted, const Error& error);
 

@@ -118,7 +118,7 @@ Finding found_open(const std::vector<SocketName>& open) {
                  (flags.empty() ? "or remove the socket" : "remove the socket, or accept it with" + flags));
 }
 
-// What both searches found: the parts of a place that both searched are united.
+// The places of both searches. The parts of a place that both cut short are united.
 std::vector<CutShort> both(std::vector<CutShort> all, const std::vector<CutShort>& more) {
   for (const CutShort& each : more) {
     const auto known = std::ranges::find(all, each.place, &CutShort::place);

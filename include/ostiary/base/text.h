@@ -1,5 +1,5 @@
 // base/text.h: small operations on text.
-// Letters are those of ASCII, whatever the locale. An octet above 0x7f is no letter and has no
+// Letters are those of ASCII, in every locale. An octet above 0x7f is no letter and has no
 // case.
 #pragma once
 

@@ -33,8 +33,8 @@ Result<Senders> end_closed_connections(const Owners& owners);
 enum class Keep : uint8_t { no, yes };
 
 // Ends the user's present connections, open or closed, unless `keep` says yes. Older kernels report
-// root as the owner of a closed connection: those end too, whoever closed them. An error if one is
-// left.
+// root as the owner of a closed connection: those end too, whichever user had them. An error if one
+// is left.
 Result<> end_connections_of(uint32_t user, const std::function<Result<Keep>(const inet::Connection&)>& keep);
 
 }  // namespace ostiary::net

@@ -16,7 +16,7 @@ namespace ostiary::net {
 
 enum class NamespaceKind : uint8_t { machine, own };
 
-// What the kernel reveals about the network namespace of this process.
+// How the network namespace of this process began, as far as the kernel shows it.
 enum class Origin : uint8_t {
   unknown,
   initial,  // the one the kernel booted with

@@ -29,7 +29,7 @@ class ResolverFile {
   const std::string& original() const { return original_; }
   // After an error the file holds the original, unless the error says otherwise.
   Result<> point_at_gate();
-  // Puts the original back, whatever is there now: an agent that is root does not choose the next
+  // Puts the original back in place of any content: an agent that is root does not choose the next
   // boot's resolver. After an error the file holds what points at the gate, or nothing if the agent
   // wrote to it.
   Result<> put_back() const;
@@ -39,7 +39,7 @@ class ResolverFile {
       : path_(std::move(path)), original_(std::move(original)) {}
   std::string path_;
   std::string original_;
-  UniqueFd pointed_;  // the very file that was written, whatever its path leads to later
+  UniqueFd pointed_;  // the file that was written, even if its path leads elsewhere later
 };
 
 }  // namespace ostiary::net

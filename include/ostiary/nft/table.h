@@ -18,7 +18,7 @@ struct nft_ctx;
 
 namespace ostiary::nft {
 
-// What happens to a table that exists already.
+// The treatment of a table that exists already.
 enum class Existing : uint8_t {
   replace,          // it is deleted with its content
   keep_admissions,  // its admissions stay, with their remaining time; everything else is replaced

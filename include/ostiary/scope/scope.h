@@ -42,7 +42,7 @@ struct Scope {
   bool needs_ipv6_tracking;
   // A resolver of this host can be the upstream: the rules leave its own questions alone.
   bool can_ask_this_host;
-  // Nobody else uses resolv.conf, and port 53 of loopback: the gate takes both.
+  // No other process uses resolv.conf and port 53 of loopback: the gate takes both.
   bool owns_resolver;
   // Others go on using the network when ostiary ends.
   bool leaves_others_behind;
