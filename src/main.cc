@@ -26,7 +26,7 @@ ostiary::Result<> fill_standard_descriptors() {
 }
 
 ostiary::Result<int> run(const std::vector<std::string>& arguments) {
-  ostiary::set_process_name("ostiary");  // whatever the file is called
+  ostiary::set_process_name("ostiary");  // for any name of the file
   TRY(fill_standard_descriptors());
   auto invocation = TRY(ostiary::cli::parse_command_line(arguments));
   return ostiary::cli::execute(std::move(invocation), environ);

@@ -7,10 +7,6 @@
 namespace ostiary::audit {
 namespace {
 
-std::string_view text(GateSwitch gate) {
-  return gate == GateSwitch::on ? "on" : "off";
-}
-
 std::string_view text(Tampering::Response response) {
   return response == Tampering::Response::repaired ? "repaired" : "agent_ended";
 }

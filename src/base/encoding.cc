@@ -2,16 +2,8 @@
 
 #include <array>
 
-#include "ostiary/base/text.h"
-
 namespace ostiary {
 namespace {
-
-// The value of the digit, or -1.
-int value_of(char digit) {
-  const size_t value = hexadecimal_digits.find(to_lower(digit));
-  return value == std::string_view::npos ? -1 : static_cast<int>(value);
-}
 
 bool needs_no_encoding(char c) {
   return is_letter(c) || is_digit(c) || std::string_view("._~:/@-").contains(c);
@@ -35,7 +27,8 @@ void append_base64(std::string& out, std::string_view octets) {
 bool is_percent_encoded(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') continue;
-    if (text.size() - i < 3 || value_of(text[i + 1]) < 0 || value_of(text[i + 2]) < 0) return false;
+    if (text.size() - i < 3 || !hexadecimal_value(text[i + 1]) || !hexadecimal_value(text[i + 2]))
+      return false;
     i += 2;
   }
   return true;
@@ -47,7 +40,8 @@ void append_percent_decoded(std::string& out, std::string_view text) {
       out += text[i];
       continue;
     }
-    out += static_cast<char>(value_of(text[i + 1]) << 4 | value_of(text[i + 2]));
+    const unsigned high = hexadecimal_value(text[i + 1]).value_or(0);
+    out += static_cast<char>(high << 4U | hexadecimal_value(text[i + 2]).value_or(0));
     i += 2;
   }
 }

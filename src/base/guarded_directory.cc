@@ -43,9 +43,11 @@ Result<UniqueFd> open_component(const UniqueFd& parent, const std::string& compo
 
 Result<UniqueFd> make_component(const UniqueFd& parent, const std::string& component,
                                 const std::string& shown) {
+  UniqueFd opened = TRY(open_component(parent, component, shown));
+  if (opened.valid()) return opened;
   const bool made = ::mkdirat(parent.get(), component.c_str(), directory_mode) == 0;
   if (!made && errno != EEXIST) return system_error(shown);
-  UniqueFd opened = TRY(open_component(parent, component, shown));
+  opened = TRY(open_component(parent, component, shown));
   if (!opened.valid()) return refuse(shown + ": was removed while it was in use");
   // mkdirat() applied the umask to the mode.
   if (made && ::fchmod(opened.get(), directory_mode) != 0) return system_error(shown);

@@ -13,16 +13,9 @@ namespace {
 
 constexpr size_t max_status = size_t{1} << 20U;  // with 65536 groups
 
-// The value of a field, such as "Uid". Empty if there is no such field. No program's name looks
-// like a field, because the kernel escapes a newline.
+// Empty if there is no such field.
 std::string_view field(std::string_view status, std::string_view name) {
-  while (!status.empty()) {
-    std::string_view line = take_until(status, '\n');
-    if (take_until(line, ':') != name) continue;
-    if (line.starts_with('\t')) line.remove_prefix(1);
-    return line;
-  }
-  return {};
+  return find_status_field(status, name).value_or(std::string_view());
 }
 
 std::optional<std::array<uid_t, 4>> parse_users(std::string_view text) {
@@ -36,6 +29,17 @@ std::optional<std::array<uid_t, 4>> parse_users(std::string_view text) {
 }
 
 }  // namespace
+
+std::optional<std::string_view> find_status_field(std::string_view status, std::string_view name) {
+  while (!status.empty()) {
+    std::string_view line = take_until(status, '\n');
+    if (!line.starts_with(name) || !line.substr(name.size()).starts_with(':')) continue;
+    line.remove_prefix(name.size() + 1);
+    if (line.starts_with('\t')) line.remove_prefix(1);
+    return line;
+  }
+  return std::nullopt;
+}
 
 std::optional<Process> parse_live_process(pid_t id, std::string_view status) {
   const std::string_view state = field(status, "State");

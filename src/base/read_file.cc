@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "ostiary/base/path_walk.h"
-#include "ostiary/base/unique_fd.h"
 
 namespace ostiary {
 
@@ -56,8 +55,11 @@ Result<std::string> read_named_file(const std::string& path, size_t limit) {
   return read_open(path, TRY(walk.open(path, open_flags)), limit, Trust::any_owner);
 }
 
-Result<std::string> read_root_file(const std::string& path, size_t limit) {
-  return read_open(path, UniqueFd{::open(path.c_str(), open_flags | O_NOFOLLOW)}, limit, Trust::root_only);
+Result<std::string> read_root_file(const UniqueFd& directory, std::string_view path, const char* name,
+                                   size_t limit) {
+  return read_open(std::string(path) + "/" + name,
+                   UniqueFd{::openat(directory.get(), name, open_flags | O_NOFOLLOW)}, limit,
+                   Trust::root_only);
 }
 
 bool file_exists(const std::string& path) {

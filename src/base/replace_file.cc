@@ -53,20 +53,27 @@ Result<> write_all(const UniqueFd& file, std::string_view text, std::string_view
 
 Result<> replace_file(const char* directory, const char* name, std::string_view content, mode_t mode) {
   TRY(check_path(directory, name));
-  const UniqueFd own = TRY(make_own_directory(directory));
-  const std::string path = std::string(directory) + "/";
+  return replace_file(TRY(make_own_directory(directory)), directory, name, content, mode);
+}
+
+Result<> replace_file(const UniqueFd& directory, std::string_view path, const char* name,
+                      std::string_view content, mode_t mode) {
+  const std::string parent = std::string(path) + "/";
   const std::string temporary = std::string(".").append(name).append(".new");
-  TRY(remove_entry(own, temporary, path + temporary));
-  auto written = write_and_rename(own, temporary, name, content, mode, path + name);
-  if (!written) ::unlinkat(own.get(), temporary.c_str(), 0);
+  TRY(remove_entry(directory, temporary, parent + temporary));
+  auto written = write_and_rename(directory, temporary, name, content, mode, parent + name);
+  if (!written) ::unlinkat(directory.get(), temporary.c_str(), 0);
   return written;
 }
 
 Result<> remove_file(const char* directory, const char* name) {
   TRY(check_path(directory, name));
   const UniqueFd holder = TRY(find_directory(directory));
-  if (!holder.valid()) return {};
-  return remove_entry(holder, name, std::string(directory) + "/" + name);
+  return holder.valid() ? remove_file(holder, directory, name) : Result<>{};
+}
+
+Result<> remove_file(const UniqueFd& directory, std::string_view path, const char* name) {
+  return remove_entry(directory, name, std::string(path) + "/" + name);
 }
 
 }  // namespace ostiary

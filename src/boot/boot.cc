@@ -60,11 +60,11 @@ void log_telemetry(const telemetry::Telemetry& telemetry) {
 }
 
 void log_content(const telemetry::Telemetry& telemetry) {
-  std::string told;
+  std::string content;
   for (const telemetry::Variable& variable : telemetry.variables)
     if (variable.name.starts_with("OTEL_LOG_"))
-      told += (told.empty() ? "" : ", ") + variable.name + "=" + std::string(variable.value.reveal());
-  if (!told.empty()) log::info("phase 2: content: " + told);
+      content += (content.empty() ? "" : ", ") + variable.name + "=" + std::string(variable.value.reveal());
+  if (!content.empty()) log::info("phase 2: content: " + content);
 }
 
 std::string name_of(int signal) {
@@ -79,6 +79,7 @@ std::string describe(int wait_status) {
 
 // What the boot holds while it lasts.
 struct BootState {
+  state::Directory directory;
   AuditTrail audit;
   Supervisor supervisor;
   event::Signals requests;  // to end, before there is an agent to pass them to
@@ -101,7 +102,7 @@ struct BootState {
   }
 };
 
-// Whether somebody asks us to end while there is no agent yet.
+// Whether a signal has asked the keeper to end before there is an agent.
 Result<bool> is_asked_to_end(BootState& state) {
   if (!state.asked_with)
     if (const auto signal = TRY(state.requests.next(std::chrono::steady_clock::now()))) {
@@ -241,7 +242,7 @@ Result<> phase_1(const Plan& plan, BootState& state) {
                                                           .agent = plan.agent.identity}));
     state.earlier = TRY(find_earlier(plan));
   }
-  TRY(state::remove_stale_files());
+  TRY(state.directory.remove_stale_files());
   TRY(open_gate(plan, state));
   if (TRY(is_asked_to_end(state))) return {};
   audit::Phase done{.number = audit::Phase::Number::first,
@@ -308,10 +309,10 @@ void prepare_claude(const Plan& plan, const BootState& state) {
   if (!written) log::warn(written.error().message);
 }
 
-Result<> write_session(const Plan& plan) {
+Result<> write_session(const Plan& plan, const state::Directory& directory) {
   const std::string network = plan.gate ? net::text(TRY(net::own_network())) : std::string();
-  return state::write_session(plan.agent.identity, plan.agent.workdir, network,
-                              plan.agent.environment.agent.entries());
+  return directory.write_session(plan.agent.identity, plan.agent.workdir, network,
+                                 plan.agent.environment.agent.entries());
 }
 
 // The part of the status that the plan decides.
@@ -327,10 +328,11 @@ void add_plan(state::Status& status, const Plan& plan) {
 }
 
 Result<> phase_2(const Plan& plan, BootState& state) {
-  if (plan.telemetry.state == telemetry::State::on) TRY(state::write_otel_env(plan.telemetry.variables));
-  TRY(write_session(plan));
+  if (plan.telemetry.state == telemetry::State::on)
+    TRY(state.directory.write_otel_env(plan.telemetry.variables));
+  TRY(write_session(plan, state.directory));
   add_plan(state.status, plan);
-  TRY(state::write_status(state.status));
+  TRY(state.directory.write_status(state.status));
   write_settings_or_say_why(plan);
   prepare_claude(plan, state);
   log_content(plan.telemetry);
@@ -355,7 +357,7 @@ Result<int> run_phases(const Plan& plan, BootState& state) {
   TRY(prepare_workdir(plan, state));
   if (TRY(is_asked_to_end(state))) return 128 + *state.asked_with;
   if (const auto status = TRY(run_auth_hook(plan, state))) return *status;
-  (void)state.lap();  // the hook's time is nobody's phase
+  (void)state.lap();  // the hook's time belongs to no phase
   TRY(phase_2(plan, state));
   if (TRY(is_asked_to_end(state))) return 128 + *state.asked_with;
   state.audit.record(audit::Phase{
@@ -387,9 +389,9 @@ Result<> end_rules(const Plan& plan, BootEnd boot, const RemainingProcesses& lef
   const std::string senders = rules == RulesAtEnd::removed ? find_senders(plan) : "";
   if (rules == RulesAtEnd::removed && senders.empty()) return nft::remove();
   // If the kernel refuses the mark, the next boot assumes that processes remain, and keeps the rules.
-  if (nobody_is_left(left)) (void)nft::mark_ended();
+  if (none_is_left(left)) (void)nft::mark_ended();
   if (plan.enclosure.rules_at_end == RulesAtEnd::removed && there_are_rules())
-    log::warn(tell_rules_stay(boot, left, senders));
+    log::warn(explain_kept_rules(boot, left, senders));
   return {};
 }
 
@@ -400,12 +402,12 @@ Remaining find_sessions(const Result<>& session_removed, const Plan& plan, BootS
   return session_removed && joined && !*joined ? Remaining::none : Remaining::some;
 }
 
-// Each step is done whatever became of the one before. First no session can join any more, then it is
-// decided whether the rules are removed. The agent's processes are asked to end before the gate ends, so that
-// their last exports get out; they are killed after it, when every child that the kernel counts is one of
-// theirs.
+// Each step runs even if the one before failed. The session is removed first: after that none can
+// join, and the rules can be judged. The agent's processes are asked to end before the gate ends, so
+// that their last exports get out. They are killed after it, when every child that the kernel counts
+// is one of theirs.
 Result<> end(const Plan& plan, BootState& state, const Result<int>& status) {
-  const Result<> session_removed = state::remove_session();
+  const Result<> session_removed = state.directory.remove_session();
   const Result<> asked = state.supervisor.ask_descendants_to_end();
   state.supervisor.stop_serving();
   if (state.gate) state.gate->end();
@@ -431,12 +433,14 @@ Result<int> run(const Plan& plan) {
         "run needs root, to confine the agent: start the container as root and name the agent's user with "
         "--user");
   TRY(check_open_files(plan));
-  const state::InstanceLock only = TRY(state::InstanceLock::claim());
+  auto directory = TRY(state::Directory::claim());
   auto audit = TRY(AuditTrail::open(plan));
   auto supervisor = TRY(Supervisor::create());
   auto requests = TRY(event::Signals::only({SIGTERM, SIGINT}));
-  BootState state{
-      .audit = std::move(audit), .supervisor = std::move(supervisor), .requests = std::move(requests)};
+  BootState state{.directory = std::move(directory),
+                  .audit = std::move(audit),
+                  .supervisor = std::move(supervisor),
+                  .requests = std::move(requests)};
   state.audit.record(audit::Boot{.version = program_version,
                                  .process = static_cast<uint32_t>(::getpid()),
                                  .gate = plan.gate ? audit::GateSwitch::on : audit::GateSwitch::off,

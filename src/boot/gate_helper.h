@@ -20,7 +20,7 @@
 
 namespace ostiary::boot {
 
-// What became of the plan's names.
+// The result for each of the plan's names.
 struct Resolution {
   // A name that did not open, and why: "did not resolve", "has private addresses only". The latter
   // is `withheld`, and no later answer opens it.

@@ -2,7 +2,7 @@
 
 namespace ostiary::boot {
 
-std::string tell_rules_stay(BootEnd boot, const RemainingProcesses& left, std::string_view senders) {
+std::string explain_kept_rules(BootEnd boot, const RemainingProcesses& left, std::string_view senders) {
   std::string why;
   const auto add = [&why](std::string_view reason) { why.append(why.empty() ? "" : "; ").append(reason); };
   if (boot == BootEnd::failed) add("the boot failed");
@@ -12,7 +12,7 @@ std::string tell_rules_stay(BootEnd boot, const RemainingProcesses& left, std::s
     add("an earlier boot in this network did not end in order, and processes that it confined may still be "
         "there");
   if (!senders.empty()) add(senders);
-  return "the rules stay (" + why + "): " + (nobody_is_left(left) ? "" : "end such processes, then ") +
+  return "the rules stay (" + why + "): " + (none_is_left(left) ? "" : "end such processes, then ") +
          "nft delete table inet ostiary removes them";
 }
 

@@ -1,7 +1,7 @@
 // boot/rules_after.h: whether the rules are removed when the boot has ended.
 // - They stay while a confined process may be left, of this boot or of an earlier one.
-// - A boot that failed, or that was ended before its agent started, leaves the network denied, unless that
-//   would cut off the machine itself.
+// - A boot that failed, or that was ended before its agent started, leaves the network denied,
+//   unless that would cut off the machine itself.
 #pragma once
 
 #include <cstdint>
@@ -22,20 +22,20 @@ struct RemainingProcesses {
   Remaining earlier = Remaining::some;   // of a boot that did not end in order
 };
 
-constexpr bool nobody_is_left(const RemainingProcesses& left) {
+constexpr bool none_is_left(const RemainingProcesses& left) {
   return left.children == Remaining::none && left.sessions == Remaining::none &&
          left.earlier == Remaining::none;
 }
 
 inline plan::RulesAtEnd rules_after(const plan::Plan& plan, BootEnd boot, const RemainingProcesses& left) {
-  if (!nobody_is_left(left)) return plan::RulesAtEnd::kept;
+  if (!none_is_left(left)) return plan::RulesAtEnd::kept;
   const bool cuts_off_machine =
       plan.enclosure.network == net::NamespaceKind::machine && plan.enclosure.scope.cuts_off_machine;
   return boot == BootEnd::failed && !cuts_off_machine ? plan::RulesAtEnd::kept : plan.enclosure.rules_at_end;
 }
 
-// For people: why the rules stayed although no setting keeps them, and how to remove them. `senders` is the
-// reason if the kernel may still send for processes that have ended, else empty.
-std::string tell_rules_stay(BootEnd boot, const RemainingProcesses& left, std::string_view senders);
+// For the log: why the rules stayed although no setting keeps them, and how to remove them.
+// `senders` is the reason if the kernel may still send for processes that have ended, else empty.
+std::string explain_kept_rules(BootEnd boot, const RemainingProcesses& left, std::string_view senders);
 
 }  // namespace ostiary::boot

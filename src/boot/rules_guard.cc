@@ -94,8 +94,8 @@ Result<std::vector<RulesGuard::Repair>> RulesGuard::look(Time now, const std::fu
   return repairs;
 }
 
-// Without those that only note a session. The rules may be put back between a session's note and the
-// report of it, and then without the note.
+// Without those that only note a session. The rules may be put back between a session's note and
+// the report of it, and then without the note.
 Result<std::vector<nft::Change>> RulesGuard::read_changes() {
   std::vector<nft::Change> changes = TRY(watch_.read());
   const auto is_note = [](const nft::Change& each) { return each.kind == nft::Change::Kind::joined; };
@@ -117,9 +117,9 @@ Result<> RulesGuard::put_back(const std::function<void()>& restore) {
   return ruleset_.only_user ? end_unmarked_connections(*ruleset_.only_user) : nft::settle_flows(ruleset_);
 }
 
-// The agent may have opened connections while the rules were missing. After it closes such a socket,
-// the kernel no longer knows its owner. If the peer sends the first packet after the repair, the
-// connection looks incoming although the agent opened it, so incoming ones end too.
+// The agent may have opened connections while the rules were missing. After it closes such a
+// socket, the kernel no longer knows its owner. If the peer sends the first packet after the
+// repair, the connection looks incoming although the agent opened it, so incoming ones end too.
 Result<> RulesGuard::end_unmarked_connections(uint32_t user) {
   auto agents = TRY(nft::AgentFlows::open(ruleset_));
   return net::end_connections_of(user, [&agents](const inet::Connection& each) -> Result<net::Keep> {

@@ -1,5 +1,5 @@
-// boot/rules_guard.h: keeps the rules of a boot in the kernel, from the first transaction to the last
-// repair.
+// boot/rules_guard.h: keeps the rules of a boot in the kernel, from the first transaction to the
+// last repair.
 // - The first transaction denies everything. No listener is open and no process runs before it.
 // - If another process changes the rules, they are put back.
 // - The rules follow the routes of this network.
@@ -30,8 +30,8 @@ class RulesGuard {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  // Loads the rules, whose routes were read after `routes` was opened. If the kernel has no conntrack zones,
-  // a warning is logged in container scope, and it is an error in user scope.
+  // Loads the rules, whose routes were read after `routes` was opened. If the kernel has no
+  // conntrack zones, a warning is logged in container scope, and it is an error in user scope.
   static Result<RulesGuard> deny_everything(nft::Ruleset ruleset, net::RouteWatch routes,
                                             nft::Lifetime lifetime);
 
@@ -46,13 +46,14 @@ class RulesGuard {
   // One of them is readable when look() has work.
   std::array<int, 2> descriptors() const { return {watch_.fd(), routes_.fd()}; }
 
-  // What another process did to the rules, and whether they were put back.
+  // A change that another process made to the rules, and whether they were put back.
   struct Repair {
     nft::Change change;
     Result<> outcome;
   };
-  // Follows the routes, and puts the rules back. `restore` is called when the rules are back, so that the
-  // gate admits again. One repair answers all changes since the last look, so they have one outcome.
+  // Follows the routes, and puts the rules back. `restore` is called when the rules are back, so
+  // that the gate admits again. One repair answers all changes since the last look, so they have
+  // one outcome.
   Result<std::vector<Repair>> look(Time now, const std::function<void()>& restore);
 
   // Whether a session of `ostiary exec` ever joined. To be asked once no further session can join.

@@ -18,8 +18,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// A refusal is reported at once, and a datagram over loopback arrives at once. The rest allows for a stalled
-// machine.
+// A refusal is reported at once, and a datagram over loopback arrives at once. The rest allows for
+// a stalled machine.
 constexpr milliseconds patience{500};
 
 using Nonce = std::array<uint8_t, 16>;

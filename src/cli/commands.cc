@@ -36,7 +36,6 @@ namespace ostiary::cli {
 namespace {
 
 constexpr size_t max_config_file = 4U << 20U;
-constexpr size_t max_state_file = 16U << 20U;
 
 Result<int> print(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
@@ -61,21 +60,10 @@ Result<confine::Identity> find_identity(const config::Config& config) {
   return identity;
 }
 
-// A container shows itself by a variable or a file. A Fly Machine is a virtual machine whose whole
-// network belongs to us.
-net::Place place_of(const config::Config& config) {
-  const auto set = [&](std::string_view name) { return !config.environment.get(name).empty(); };
-  if (set("FLY_MACHINE_ID")) return net::Place::microvm;
-  const bool container = set("container") || set("KUBERNETES_SERVICE_HOST");
-  return container || net::find_marker_files() == net::MarkerFiles::found ? net::Place::container
-                                                                          : net::Place::unmarked;
-}
-
-// If we are PID 1 of a container, its network ends with us. A pod's network outlives the containers
-// of the pod.
-plan::RulesAtEnd rules_at_end(const config::Config& config, net::NamespaceKind network) {
-  const bool in_a_pod = !config.environment.get("KUBERNETES_SERVICE_HOST").empty();
-  const bool ends_with_us = ::getpid() == 1 && network == net::NamespaceKind::own && !in_a_pod;
+// If we are PID 1 of a container, its network ends with us. A pod's does not.
+plan::RulesAtEnd rules_at_end(const platform::Lookup& environment, net::NamespaceKind network) {
+  const bool ends_with_us =
+      ::getpid() == 1 && network == net::NamespaceKind::own && !platform::is_in_a_pod(environment);
   return ends_with_us ? plan::RulesAtEnd::kept : plan::RulesAtEnd::removed;
 }
 
@@ -97,8 +85,11 @@ Result<plan::Plan> make_plan(Request request, char** environ) {
                         .current_directory = std::filesystem::current_path(unknown).string(),
                         .facts = platform::read_host_facts(),
                         .resolv_conf = read_original_resolv_conf()};
-  machine.network = net::decide(net::read_namespace_facts(place_of(config)));
-  machine.rules_at_end = rules_at_end(config, machine.network);
+  const platform::Lookup environment = [&config](std::string_view name) {
+    return config.environment.get(name);
+  };
+  machine.network = net::decide(net::read_namespace_facts(platform::place_of(environment)));
+  machine.rules_at_end = rules_at_end(environment, machine.network);
   auto plan = plan::make_plan(config, std::move(request.command), std::move(machine));
   if (!plan) return plan;
   if (!request.warning.empty()) plan->warnings.push_back(std::move(request.warning));
@@ -109,14 +100,6 @@ Result<plan::Plan> make_plan(Request request, char** environ) {
 Result<> require_root(std::string_view command) {
   if (::geteuid() == 0) return {};
   return fail(Exit::not_permitted, std::string(command) + " needs root: sudo, or docker exec --user root");
-}
-
-Result<std::string> read_state(const char* name) {
-  const std::string path = state::path_of(name);
-  if (!file_exists(path))
-    return fail(Exit::missing_input,
-                "there is no " + path + ": no boot has written it: start one with ostiary run");
-  return read_root_file(path, max_state_file);
 }
 
 // The program's name may be a mistyped command of ours, or a command after a flag.
@@ -152,8 +135,9 @@ Result<int> execute_run(Run run, char** environ) {
   return status;
 }
 
-// What a boot in this network would load; nothing if the gate is off. The routes are left out: the plan is
-// the same wherever it is made. Warns about the servers that the boot would not ask.
+// The ruleset that a boot in this network would load; nothing if the gate is off. The routes are
+// left out: the plan is the same wherever it is made. Warns about the servers that the boot would
+// not ask.
 Result<std::optional<nft::Ruleset>> preview_ruleset(plan::Plan& plan) {
   if (!plan.gate) return std::nullopt;
   auto gate = plan::make_gate_plan(plan, net::RoutingTable{});
@@ -174,12 +158,12 @@ Result<int> execute_plan(Plan request, char** environ) {
 
 // A session needs a running boot: without one there may be no rules. If a boot or its container is
 // killed, the session file stays.
-Result<> require_boot() {
+Result<> require_boot(const state::FoundDirectory& directory) {
   const std::string path = state::path_of(state::session_name);
-  if (!file_exists(path))
+  if (!directory.has(state::session_name))
     return fail(Exit::missing_input,
                 "there is no " + path + ": no boot is running: start one with ostiary run");
-  if (TRY(state::InstanceLock::is_claimed())) return {};
+  if (TRY(directory.is_claimed())) return {};
   return fail(Exit::missing_input,
               "the boot that wrote " + path + " has ended: start a new one with ostiary run");
 }
@@ -195,8 +179,9 @@ Result<> require_same_network(const state::Session& session) {
 Result<int> execute_exec(Exec exec, const config::Environment& caller) {
   TRY(confine::hide_memory());
   TRY(require_root("exec"));
-  TRY(require_boot());
-  const Secret text(TRY(read_state(state::session_name)));
+  const auto directory = TRY(state::FoundDirectory::find());
+  TRY(require_boot(directory));
+  const Secret text(TRY(directory.read(state::session_name)));
   state::Session session = TRY(state::parse_session(text.reveal()));
   TRY(require_same_network(session));
   // TERM comes from the caller, everything else from the boot.
@@ -210,7 +195,7 @@ Result<int> execute_exec(Exec exec, const config::Environment& caller) {
   // First writes the note, then checks again for a running boot. A boot that ends first removes its
   // session, then checks for the note. So at least one of the two notices the other.
   if (!session.network.empty()) TRY(nft::mark_joined());
-  TRY(require_boot());
+  TRY(require_boot(directory));
   auto proof = TRY(confine::confine(session.identity));
   return std::unexpected(confine::exec(std::move(proof), command));
 }
@@ -227,12 +212,12 @@ std::string masked(const std::vector<telemetry::EnvFileLine>& lines) {
 Result<int> execute_env(const Env& request) {
   TRY(confine::hide_memory());
   TRY(require_root("env"));
-  if (file_exists(state::path_of(state::session_name)) &&
-      !file_exists(state::path_of(state::otel_env_name))) {
+  const auto directory = TRY(state::FoundDirectory::find());
+  if (directory.has(state::session_name) && !directory.has(state::otel_env_name)) {
     log::info("telemetry is off, so there is no telemetry environment");
     return 0;
   }
-  const Secret text(TRY(read_state(state::otel_env_name)));
+  const Secret text(TRY(directory.read(state::otel_env_name)));
   if (request.secrets == Secrets::revealed) return print(text.reveal());
   return print(masked(TRY(telemetry::parse_env_file(text.reveal()))));
 }
@@ -248,10 +233,11 @@ Result<int> execute_presets() {
 
 Result<int> execute_status() {
   TRY(require_root("status"));
-  auto status = Json::parse(TRY(read_state(state::status_name)));
+  const auto directory = TRY(state::FoundDirectory::find());
+  auto status = Json::parse(TRY(directory.read(state::status_name)));
   if (!status || !status->is_object())
     return fail(Exit::unavailable, state::path_of(state::status_name) + ": is not a JSON object: boot again");
-  (*status)["running"] = TRY(state::InstanceLock::is_claimed());
+  (*status)["running"] = TRY(directory.is_claimed());
   return print(status->indented() + "\n");
 }
 

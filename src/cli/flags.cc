@@ -27,7 +27,8 @@ std::string form_of(const Syntax& syntax) {
   return form;
 }
 
-// No flag stores its value in a variable: the library's templates for each type take seconds to compile.
+// No flag stores its value in a variable: the library's templates for each type take seconds to
+// compile.
 void add_flag(CLI::App& app, const Flag& flag) {
   const std::string name(flag.name);
   if (flag.kind == Flag::Kind::on_or_off) {

@@ -37,7 +37,8 @@ std::string parent_of(const std::string& path) {
   return path.substr(0, std::max<size_t>(path.rfind('/'), 1));
 }
 
-// The file, or the directory on the way to it, by which the identity can change what is at the path.
+// The file, or the directory on the way to it, by which the identity can change what is at the
+// path.
 std::optional<std::string> weak_point(const std::string& path, const confine::Identity& identity) {
   PathWalk walk(Follow::links_of_root_or_ours);
   if (!walk.open(path, O_PATH | O_CLOEXEC) || walk.steps().empty()) return std::nullopt;

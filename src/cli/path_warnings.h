@@ -1,5 +1,5 @@
-// cli/path_warnings.h: warns of paths that the operator names and the agent can change, so that they mean
-// something else at the next boot. Reads the file system.
+// cli/path_warnings.h: warns of paths that the operator names and the agent can change, so that
+// they mean something else at the next boot. Reads the file system.
 #pragma once
 
 #include "ostiary/config/config.h"

@@ -45,15 +45,6 @@ Result<int64_t> Node::integer(int64_t min, int64_t max) const {
   return *number->integer;
 }
 
-Result<double> Node::real(double min, double max) const {
-  const auto* number = std::get_if<Number>(&value_);
-  if (number == nullptr) return std::unexpected(mismatch("a number"));
-  if (number->real < min || number->real > max)
-    return std::unexpected(
-        error("is not a number from " + std::to_string(min) + " to " + std::to_string(max)));
-  return number->real;
-}
-
 Result<std::string_view> Node::string() const {
   if (const auto* value = std::get_if<std::string>(&value_)) return std::string_view(*value);
   return std::unexpected(mismatch("a string"));

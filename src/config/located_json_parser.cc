@@ -63,7 +63,8 @@ std::string reason_of(const nlohmann::detail::exception& failure) {
   return std::string(message.substr(0, message.find("; last read")));
 }
 
-// The reason in plain words, for the mistakes in a string whose reason from the library names code points.
+// The reason in plain words, for the mistakes in a string whose reason from the library names code
+// points.
 std::string plain(const std::string& reason) {
   constexpr std::string_view unescaped = "invalid string: control character ";
   if (reason == "invalid string: missing closing quote" ||
@@ -97,15 +98,13 @@ class TreeBuilder {
 
   bool null() { return add(std::monostate{}); }
   bool boolean(bool value) { return add(value); }
-  bool number_integer(int64_t value) { return add(Node::Number{value, static_cast<double>(value)}); }
+  bool number_integer(int64_t value) { return add(Node::Number{value}); }
   bool number_unsigned(uint64_t value) {
-    Node::Number number{.integer = {}, .real = static_cast<double>(value)};
+    Node::Number number;
     if (std::in_range<int64_t>(value)) number.integer = static_cast<int64_t>(value);
     return add(number);
   }
-  bool number_float(double value, const std::string&) {
-    return add(Node::Number{.integer = {}, .real = value});
-  }
+  bool number_float(double, const std::string&) { return add(Node::Number{}); }
   bool string(std::string& value) { return free_of_nul(value) && add(std::move(value)); }
   bool binary(Json::binary_t&) { return stop("is not text"); }
   bool start_object(size_t) { return open(std::vector<Member>{}); }

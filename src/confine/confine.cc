@@ -36,8 +36,8 @@ std::unexpected<Error> needs(std::string_view capability, Error error) {
 
 constexpr size_t setting_size = 16;
 
-// Between the change of the user and the end of this program's own code, another process of that user
-// could trace this one, if the kernel kept its memory readable. Yama forbids it from 1 on.
+// Between the change of the user and the end of this program's own code, another process of that
+// user could trace this one, if the kernel kept its memory readable. Yama forbids it from 1 on.
 Result<> expect_untraceable(const Identity& identity) {
   if (identity.uid == 0 || read_file("/proc/sys/fs/suid_dumpable", setting_size) != "1\n") return {};
   const auto yama = read_file("/proc/sys/kernel/yama/ptrace_scope", setting_size);

@@ -41,7 +41,8 @@ bool supports_domains() {
 
 Result<> enter_domain(Domain domain) {
   if (domain == Domain::none) return {};
-  // It handles no access to files: else nothing could be mounted, not even by a sandbox of the agent's own.
+  // It handles no access to files: else nothing could be mounted, not even by a sandbox of the
+  // agent's own.
   const RulesetAttributes attributes{
       .handled_access_fs = 0,
       .handled_access_net = 0,

@@ -45,8 +45,8 @@ constexpr void if_one_of(FilterProgram& out, uint32_t one, uint32_t other, const
   if_equal(out, other, then);
 }
 
-// The program that `write` returns, computed by the compiler, so that no start of a process waits for
-// it.
+// The program that `write` returns, computed by the compiler, so that no start of a process waits
+// for it.
 template <FilterProgram (*write)()>
 constexpr auto compiled() {
   std::array<sock_filter, write().size()> program{};

@@ -1,11 +1,14 @@
 #include "process_status.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
+
+#include "ostiary/base/processes.h"
+#include "ostiary/base/text.h"
 
 namespace ostiary::confine {
 namespace {
@@ -14,46 +17,32 @@ constexpr size_t max_status = 64 * 1024;
 
 enum class Base : uint8_t { decimal = 10, hexadecimal = 16 };
 
-Result<std::string_view> field(std::string_view text, std::string_view name) {
-  for (size_t start = 0; start < text.size();) {
-    const size_t end = std::min(text.find('\n', start), text.size());
-    const std::string_view line = text.substr(start, end - start);
-    if (line.starts_with(name) && line.substr(name.size()).starts_with(":"))
-      return line.substr(name.size() + 1);
-    start = end + 1;
-  }
-  return fail(Exit::not_permitted, "/proc/self/status has no field " + std::string(name));
+std::unexpected<Error> malformed(std::string_view name) {
+  return fail(Exit::not_permitted, "/proc/self/status has a malformed field " + std::string(name));
 }
 
 Result<std::vector<uint64_t>> numbers(std::string_view text, std::string_view name, Base base) {
-  std::string_view rest = TRY(field(text, name));
+  auto rest = find_status_field(text, name);
+  if (!rest) return fail(Exit::not_permitted, "/proc/self/status has no field " + std::string(name));
   std::vector<uint64_t> values;
-  while (true) {
-    const size_t start = rest.find_first_not_of(" \t");
-    if (start == std::string_view::npos) return values;
-    rest.remove_prefix(start);
-    uint64_t value = 0;
-    const auto [end, error] =
-        std::from_chars(rest.data(), rest.data() + rest.size(), value, static_cast<int>(base));
-    if (error != std::errc{})
-      return fail(Exit::not_permitted, "/proc/self/status has a malformed field " + std::string(name));
-    values.push_back(value);
-    rest.remove_prefix(static_cast<size_t>(end - rest.data()));
+  for (auto word = take_word(*rest); !word.empty(); word = take_word(*rest)) {
+    const auto value = parse_number<uint64_t>(word, std::to_underlying(base));
+    if (!value) return malformed(name);
+    values.push_back(*value);
   }
+  return values;
 }
 
 Result<uint64_t> number(std::string_view text, std::string_view name, Base base) {
   const auto values = TRY(numbers(text, name, base));
-  if (values.size() != 1)
-    return fail(Exit::not_permitted, "/proc/self/status has a malformed field " + std::string(name));
+  if (values.size() != 1) return malformed(name);
   return values.front();
 }
 
 Result<std::array<uint32_t, 4>> four_ids(std::string_view text, std::string_view name) {
   const auto values = TRY(numbers(text, name, Base::decimal));
   std::array<uint32_t, 4> ids{};
-  if (values.size() != ids.size())
-    return fail(Exit::not_permitted, "/proc/self/status has a malformed field " + std::string(name));
+  if (values.size() != ids.size()) return malformed(name);
   std::ranges::transform(values, ids.begin(), [](uint64_t v) { return static_cast<uint32_t>(v); });
   return ids;
 }
@@ -97,10 +86,6 @@ Result<ProcessStatus> OwnStatus::read() const {
     size += static_cast<size_t>(got);
   }
   return fail(Exit::not_permitted, "/proc/self/status is too long");
-}
-
-Result<ProcessStatus> own_process_status() {
-  return TRY(OwnStatus::open()).read();
 }
 
 }  // namespace ostiary::confine

@@ -43,6 +43,5 @@ class OwnStatus {
   explicit OwnStatus(UniqueFd fd) : fd_(std::move(fd)) {}
   UniqueFd fd_;
 };
-Result<ProcessStatus> own_process_status();
 
 }  // namespace ostiary::confine

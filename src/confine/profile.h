@@ -1,6 +1,7 @@
-// confine/profile.h: how each kind of process is confined: the capabilities that it keeps, its filter
-// of system calls, and the state that the kernel must report before the process may go on.
-// - A capability that is not on the list leaves every set, even one that this program does not know.
+// confine/profile.h: how each kind of process is confined: the capabilities that it keeps, its
+// filter of system calls, and the state that the kernel must report before the process may go on.
+// - A capability that is not on the list leaves every set, even one that this program does not
+//   know.
 // - Each expectation checks a step that could have failed silently.
 // docs/decisions/0004-what-a-root-agent-keeps.md
 #pragma once
@@ -16,7 +17,7 @@
 
 namespace ostiary::confine {
 
-// What the process was to become.
+// The state that the process must have reached.
 struct Wanted {
   const Identity& identity;
   uint64_t kept;  // mask of the profile's capabilities

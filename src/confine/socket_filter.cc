@@ -116,8 +116,9 @@ constexpr FilterProgram refuse_values(size_t argument, std::initializer_list<uin
 
 // The agent may share a terminal with the shell that started it. That shell would later execute
 // what the agent types into the terminal, or pastes into a console, with the shell's privileges.
-// Any user may attach to a tun or tap device that has no owner, such as one of `ip tuntap add`. What
-// is written to it arrives by a link instead of leaving by the rules, and a bridge sends it on.
+// Any user may attach to a tun or tap device that has no owner, such as one of `ip tuntap add`. A
+// packet that is written to it arrives by a link instead of leaving by the rules, and a bridge
+// sends it on.
 constexpr FilterProgram judge_ioctl() {
   return refuse_values(1, {TIOCSTI, TIOCLINUX, TUNSETIFF, TUNSETQUEUE}, EPERM);
 }

@@ -158,8 +158,4 @@ std::string_view text(RefusalReason reason) {
   return "the question is malformed";
 }
 
-std::string_view text(Ignored reason) {
-  return reason == Ignored::response ? "the message is a response" : "the message is shorter than a header";
-}
-
 }  // namespace ostiary::dns

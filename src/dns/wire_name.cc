@@ -28,22 +28,6 @@ void escape(std::string& out, uint8_t octet) {
 
 }  // namespace
 
-std::string_view text(NameFault fault) {
-  switch (fault) {
-    case NameFault::cut_short:
-      return "a name is cut short";
-    case NameFault::too_long:
-      return "a name is longer than 255 octets";
-    case NameFault::label_kind:
-      return "a label is of an unknown kind";
-    case NameFault::pointer:
-      return "a compression pointer is not allowed here, or its target is invalid";
-    case NameFault::pointer_hops:
-      return "a name has too many compression pointers";
-  }
-  return "a name is malformed";
-}
-
 void WireName::append(std::span<const uint8_t> label) {
   octets_[size_++] = static_cast<uint8_t>(label.size());
   for (const uint8_t octet : label) octets_[size_++] = to_lower(octet);

@@ -13,8 +13,6 @@
 
 namespace ostiary::gate {
 
-using keeper::send;
-
 // The descriptors that a gate inherits beside the channel.
 namespace fd_name {
 inline constexpr std::string_view udp4 = "udp4";

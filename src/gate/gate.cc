@@ -131,9 +131,10 @@ Result<int> run() {
   auto status = confine_and_serve(channel, std::move(inherited));
   if (status) return 0;
   const auto exit = static_cast<int>(status.error().exit);
-  const Result<> reported = send(channel.get(), render_message({.kind = Message::Kind::failed,
-                                                                .exit = status.error().exit,
-                                                                .text = status.error().message}));
+  const Result<> reported = keeper::send_to_keeper(
+      channel.get(),
+      render_message(
+          {.kind = Message::Kind::failed, .exit = status.error().exit, .text = status.error().message}));
   if (!reported) return std::unexpected(std::move(status).error());  // main logs it
   return exit;                                                       // the keeper logs it
 }

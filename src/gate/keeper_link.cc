@@ -37,7 +37,7 @@ Result<> KeeperLink::receive() {
 
 void KeeperLink::send(const Message& message) {
   recorder_.write();
-  (void)gate::send(channel_.get(), render_message(message));
+  (void)keeper::send_to_keeper(channel_.get(), render_message(message));
 }
 
 }  // namespace ostiary::gate

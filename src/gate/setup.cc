@@ -1,12 +1,12 @@
 #include "ostiary/gate/setup.h"
 
-#include <algorithm>
 #include <limits>
 #include <optional>
 #include <span>
 #include <utility>
 
 #include "ostiary/base/json.h"
+#include "ostiary/base/text.h"
 
 namespace ostiary::gate {
 namespace {
@@ -60,11 +60,7 @@ Result<policy::Subject> parse_subject(std::string_view text) {
 
 Result<policy::RecordTypes> parse_types(std::string_view text) {
   policy::RecordTypes types;
-  while (!text.empty()) {
-    const size_t comma = std::min(text.find(','), text.size());
-    TRY(types.add(text.substr(0, comma)));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
+  while (!text.empty()) TRY(types.add(take_until(text, ',')));
   return types;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "http/limits.h"
+#include "ostiary/base/encoding.h"
 
 namespace ostiary::http {
 namespace {
@@ -11,13 +12,6 @@ namespace {
 std::optional<uint64_t> read_length(std::string_view text) {
   if (text.size() > 1 && text.starts_with('0')) return std::nullopt;
   return parse_number<uint64_t>(text);
-}
-
-std::optional<unsigned> hexadecimal_digit(char c) {
-  if (is_digit(c)) return static_cast<unsigned>(c - '0');
-  const char lower = to_lower(c);
-  if (lower >= 'a' && lower <= 'f') return static_cast<unsigned>(lower - 'a' + 10);
-  return std::nullopt;
 }
 
 std::optional<Fault> check_text(char octet) {
@@ -120,7 +114,7 @@ std::optional<Fault> BodyReader::expect(char expected, char octet, Fault otherwi
 }
 
 std::optional<Fault> BodyReader::read_size(char octet) {
-  if (const auto digit = hexadecimal_digit(octet)) {
+  if (const auto digit = hexadecimal_value(octet)) {
     if (++size_digits_ > limits::chunk_size_digits) return Fault::chunk_size;
     chunk_size_ = chunk_size_ << 4U | *digit;
     return std::nullopt;

@@ -14,8 +14,9 @@
 
 namespace ostiary::http {
 
-// `own` has the names of the fields that the caller sets. Host, Content-Length and Transfer-Encoding
-// always count as such. A Connection that names one of them is a fault: a server could then remove it.
+// `own` has the names of the fields that the caller sets. Host, Content-Length and
+// Transfer-Encoding always count as such. A Connection that names one of them is a fault: a server
+// could then remove it.
 std::expected<std::vector<Field>, Fault> forwardable(std::span<const Field> fields,
                                                      std::span<const std::string_view> own);
 

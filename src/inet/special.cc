@@ -19,7 +19,8 @@ struct Entry {
 // entries make every other IPv4 address public and every other IPv6 address reserved.
 constexpr std::array<Entry, 51> entries{{
     // In this order: AWS, Azure, Google, OpenStack and most others; ECS tasks; EKS pods; Amazon's
-    // time service; Amazon's DNS service; Tencent; Alibaba; Volcengine; Oracle; Azure's wire server.
+    // time service; Amazon's DNS service; Tencent; Alibaba; Volcengine; Oracle; Azure's wire
+    // server.
     {"169.254.169.254", AddressClass::metadata},
     {"169.254.170.2", AddressClass::metadata},
     {"169.254.170.23", AddressClass::metadata},

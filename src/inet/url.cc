@@ -9,17 +9,9 @@ namespace {
 
 constexpr size_t longest_url = 2048;
 
-Result<Scheme> take_scheme(std::string_view& text) {
-  const size_t end = text.find("://");
-  const auto scheme = parse_scheme(text.substr(0, end == std::string_view::npos ? 0 : end));
-  if (!scheme) return fail(Exit::configuration, "has no http:// or https:// in front; write https://HOST");
-  text.remove_prefix(end + 3);
-  return *scheme;
-}
-
 Result<> check_characters(std::string_view text) {
   if (text.size() > longest_url) return fail(Exit::configuration, "is longer than 2048 characters");
-  if (!std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; }))
+  if (!std::ranges::all_of(text, is_graphic))
     return fail(Exit::configuration,
                 "has a space, a control character or a letter that is not ASCII; take it out");
   if (text.contains('#')) return fail(Exit::configuration, "has a fragment; leave out everything from # on");
@@ -27,35 +19,23 @@ Result<> check_characters(std::string_view text) {
   return {};
 }
 
-struct HostAndPort {
-  std::string_view host;
-  std::string_view port;
-  bool has_port = false;
-};
-
-Result<HostAndPort> split_authority(std::string_view authority) {
-  const bool bracketed = authority.starts_with('[');
-  const size_t host_end = bracketed ? authority.find(']') : authority.find(':');
-  if (bracketed && host_end == std::string_view::npos)
-    return fail(Exit::configuration, "has a [ without its ]; write https://[2001:db8::1]");
-  const std::string_view host = authority.substr(bracketed ? 1 : 0, bracketed ? host_end - 1 : host_end);
-  const std::string_view rest =
-      host_end == std::string_view::npos ? "" : authority.substr(host_end + (bracketed ? 1 : 0));
-  if (rest.empty()) return HostAndPort{host, {}, false};
-  if (!rest.starts_with(':'))
-    return fail(Exit::configuration, "has text between its host and its port; write https://HOST:PORT");
-  return HostAndPort{host, rest.substr(1), true};
-}
-
-Result<Host> read_host(std::string_view text, std::string_view authority) {
-  if (text.empty()) return fail(Exit::configuration, "has no host; write https://HOST");
-  auto host = parse_host(text);
-  if (!host) return fail(Exit::configuration, "has a host that " + host.error().message);
-  const auto* address = std::get_if<IpAddress>(&*host);
-  if (authority.starts_with('[') != text.contains(':') || (authority.starts_with('[') && address == nullptr))
-    return fail(Exit::configuration,
-                "has brackets around text that is not an IPv6 address; write https://[2001:db8::1]");
-  return host;
+std::string describe(const AuthorityError& error) {
+  switch (error.fault) {
+    case AuthorityFault::no_host:
+      return "has no host; write https://HOST";
+    case AuthorityFault::host:
+      return "has a host that " + error.reason;
+    case AuthorityFault::no_closing_bracket:
+      return "has a [ without its ]; write https://[2001:db8::1]";
+    case AuthorityFault::not_ipv6:
+      return "has brackets around text that is not an IPv6 address; write https://[2001:db8::1]";
+    case AuthorityFault::text_after_bracket:
+      return "has text between its host and its port; write https://HOST:PORT";
+    case AuthorityFault::no_port:
+    case AuthorityFault::port:
+      return "has a port that " + error.reason;
+  }
+  return {};
 }
 
 }  // namespace
@@ -74,23 +54,48 @@ uint16_t default_port(Scheme scheme) {
   return scheme == Scheme::https ? 443 : 80;
 }
 
+std::optional<std::string_view> take_scheme(std::string_view& url) {
+  const size_t end = url.find("://");
+  if (end == std::string_view::npos) return std::nullopt;
+  const std::string_view scheme = url.substr(0, end);
+  url.remove_prefix(end + 3);
+  return scheme;
+}
+
+std::expected<Authority, AuthorityError> parse_authority(std::string_view text) {
+  const auto refuse = [](AuthorityFault fault, std::string reason = {}) {
+    return std::unexpected(AuthorityError{fault, std::move(reason)});
+  };
+  const bool bracketed = text.starts_with('[');
+  const size_t end = bracketed ? text.find(']') : std::min(text.find(':'), text.size());
+  if (end == std::string_view::npos) return refuse(AuthorityFault::no_closing_bracket);
+  const std::string_view host_text = bracketed ? text.substr(1, end - 1) : text.substr(0, end);
+  const std::string_view rest = text.substr(bracketed ? end + 1 : end);
+  auto host = parse_host(host_text);
+  if (bracketed && (!host || !host_text.contains(':'))) return refuse(AuthorityFault::not_ipv6);
+  if (host_text.empty()) return refuse(AuthorityFault::no_host);
+  if (!host) return refuse(AuthorityFault::host, std::move(host).error().message);
+  if (rest.empty()) return Authority{*std::move(host), std::nullopt};
+  if (!rest.starts_with(':')) return refuse(AuthorityFault::text_after_bracket);
+  const auto port = parse_port(rest.substr(1));
+  if (!port)
+    return refuse(rest == ":" ? AuthorityFault::no_port : AuthorityFault::port, port.error().message);
+  return Authority{*std::move(host), *port};
+}
+
 Result<Url> Url::parse(std::string_view text) {
   if (text.empty()) return fail(Exit::configuration, "is empty; write https://HOST");
   TRY(check_characters(text));
-  const Scheme scheme = TRY(take_scheme(text));
-  const std::string_view authority = text.substr(0, text.find_first_of("/?"));
-  const std::string_view rest = text.substr(authority.size());
-  if (authority.contains('@'))
+  const auto scheme = parse_scheme(take_scheme(text).value_or(std::string_view()));
+  if (!scheme) return fail(Exit::configuration, "has no http:// or https:// in front; write https://HOST");
+  const std::string_view written = text.substr(0, text.find_first_of("/?"));
+  if (written.contains('@'))
     return fail(Exit::configuration, "has a user name or password in front of its host; leave them out");
-  const auto [host_text, port_text, has_port] = TRY(split_authority(authority));
-  Host host = TRY(read_host(host_text, authority));
-  uint16_t port = default_port(scheme);
-  if (has_port) {
-    const auto read = parse_port(port_text);
-    if (!read) return fail(Exit::configuration, "has a port that " + read.error().message);
-    port = *read;
-  }
-  return Url{scheme, {std::move(host), port}, std::string(rest)};
+  auto authority = parse_authority(written);
+  if (!authority) return fail(Exit::configuration, describe(authority.error()));
+  return Url{*scheme,
+             {std::move(authority->host), authority->port.value_or(default_port(*scheme))},
+             std::string(text.substr(written.size()))};
 }
 
 }  // namespace ostiary::inet

@@ -71,6 +71,12 @@ Result<> send(int channel, std::string_view octets) {
   return {};
 }
 
+Result<> send_to_keeper(int channel, std::string_view octets) {
+  while (::send(channel, octets.data(), octets.size(), MSG_NOSIGNAL) < 0)
+    if (errno != EINTR) return failed();
+  return {};
+}
+
 Result<std::optional<Datagram>> receive_with_descriptor(int channel) {
   std::array<char, limits::datagram> octets;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   Envelope envelope(octets.data(), octets.size());

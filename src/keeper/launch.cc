@@ -25,8 +25,8 @@ Result<UniqueFd> make_file(const std::string& name, const std::string& octets) {
   return fd;
 }
 
-// Runs in the child. Moves the descriptors to the numbers from start_record_fd on, in this order. They
-// first move beyond these numbers, so that none overwrites another.
+// Runs in the child. Moves the descriptors to the numbers from start_record_fd on, in this order.
+// They first move beyond these numbers, so that none overwrites another.
 [[noreturn]] void become_helper(const HelperDescription& description, std::vector<int> fds, StartMode mode) {
   const int end = start_record_fd + static_cast<int>(fds.size());
   for (int& fd : fds) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, end);

@@ -139,8 +139,9 @@ int wait_for(pid_t pid) {
   return status;
 }
 
-// What the child writes until it closes the pipe. Another process of the child's user can stop the
-// child: it is killed after the time limit. Empty after an interruption, which kills it as well.
+// The octets that the child writes until it closes the pipe. Another process of the child's user
+// can stop the child: it is killed after the time limit. Empty after an interruption, which kills
+// it as well.
 Result<std::optional<std::string>> await_report(const UniqueFd& pipe, pid_t pid, const Patience& patience) {
   auto octets = read_all(pipe, patience);
   if (octets && *octets) return octets;

@@ -43,8 +43,8 @@ void kill_descendants_except(const std::vector<pid_t>& excluded) {
 
 enum class Traced : uint8_t { no, yes };
 
-// A process can make its parent, the keeper, its tracer. Each of its signals then looks like a stop.
-// The keeper traces no process: the signal goes on to it.
+// A process can make its parent, the keeper, its tracer. Each of its signals then looks like a
+// stop. The keeper traces no process: the signal goes on to it.
 Traced stop_tracing(pid_t process, int signal) {
   const long passed_on = signal == SIGTRAP ? 0 : signal;  // SIGTRAP is for the tracer
   return ::ptrace(PTRACE_DETACH, process, nullptr, passed_on) == 0 ? Traced::yes : Traced::no;
@@ -190,8 +190,8 @@ Result<> Supervisor::on_signal(Run& run, int signal) {
   }
 }
 
-// The agent may not end although it is killed: a process outside of our tree traces it, to which the
-// kernel reports the end first; or the keeper lacks CAP_KILL.
+// The agent may not end although it is killed: a process outside of our tree traces it, to which
+// the kernel reports the end first; or the keeper lacks CAP_KILL.
 void Supervisor::on_deadline(Run& run) {
   const auto now = steady_clock::now();
   if (run.outcome.ending == Ending::by_itself) run.outcome.ending = Ending::over_time;

@@ -66,8 +66,9 @@ inet::Connection named(const inet_diag_msg& connection) {
           .remote_port = __builtin_bswap16(connection.id.idiag_dport)};
 }
 
-// The kernel looks a connection up by its addresses and ports, and two connections can have the same
-// ones if only one of them is bound to a device. A finished connection can so hide one that sends.
+// The kernel looks a connection up by its addresses and ports, and two connections can have the
+// same ones if only one of them is bound to a device. A finished connection can so hide one that
+// sends.
 Result<> destroy_what_hides(netlink::Socket& socket, const inet_diag_msg& hidden,
                             std::span<const inet_diag_msg> connections) {
   for (const inet_diag_msg& each : connections)

@@ -44,7 +44,7 @@ InitProcess read_init() {
 }  // namespace
 
 NamespaceKind decide(const NamespaceFacts& facts) {
-  if (facts.place == Place::microvm) return NamespaceKind::own;
+  if (facts.place == platform::Place::microvm) return NamespaceKind::own;
   switch (facts.origin) {
     // In a container too: it was started with host networking.
     case Origin::initial:
@@ -54,13 +54,13 @@ NamespaceKind decide(const NamespaceFacts& facts) {
     case Origin::unknown:
       break;
   }
-  // The kernel does not tell. A marker proves nothing, because a container with host networking has
-  // it too. A network other than PID 1's is never the machine's: PID 1 is the machine's init or a
-  // container's.
+  // The kernel does not tell. A marker of a container, such as /.dockerenv, would prove nothing,
+  // because a container with host networking has it too. A network other than PID 1's is never the
+  // machine's: PID 1 is the machine's init or a container's.
   return facts.init == InitProcess::differs ? NamespaceKind::own : NamespaceKind::machine;
 }
 
-NamespaceFacts read_namespace_facts(Place place) {
+NamespaceFacts read_namespace_facts(platform::Place place) {
   return {.origin = read_origin(), .init = read_init(), .place = place};
 }
 
@@ -80,12 +80,6 @@ Result<NetworkId> network_of(const UniqueFd& descriptor) {
   if (::fstat(descriptor.get(), &status) != 0)
     return std::unexpected(Error::system("network namespace", Exit::unavailable));
   return NetworkId{.device = status.st_dev, .inode = status.st_ino};
-}
-
-MarkerFiles find_marker_files() {
-  for (const char* path : {"/.dockerenv", "/run/.containerenv"})
-    if (status_of(path)) return MarkerFiles::found;
-  return MarkerFiles::none;
 }
 
 }  // namespace ostiary::net

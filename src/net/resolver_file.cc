@@ -24,7 +24,7 @@ constexpr std::string_view kept = "#ostiary ";
 
 constexpr size_t max_original = 64 * 1024;
 constexpr size_t max_file = 1024 * 1024;
-// What we write holds each line of the original behind a mark, and those about names once more.
+// Our text has each line of the original behind a mark, and the lines about names once more.
 static_assert(max_original * (kept.size() + 2) + max_original + 1024 <= max_file);
 
 void for_each_line(std::string_view text, auto visit) {
@@ -51,8 +51,9 @@ bool set_length(const UniqueFd& fd, size_t length) {
   return ::ftruncate(fd.get(), static_cast<off_t>(length)) == 0;
 }
 
-// Only growing takes space, so that comes first: if there is none, the file stays as it was. No block is
-// given up before its content is written, because a process that fills the file system would take it.
+// Only growing takes space, so that comes first: if there is none, the file stays as it was. No
+// block is given up before its content is written, because a process that fills the file system
+// would take it.
 Result<> overwrite(const UniqueFd& fd, const std::string& path, std::string_view text) {
   struct stat found{};
   if (::fstat(fd.get(), &found) != 0) return std::unexpected(Error::system(path));

@@ -115,8 +115,8 @@ int note_error(sockaddr_nl*, nlmsgerr* error, void* argument) noexcept {
   return NL_STOP;
 }
 
-// Reads the routes message by message: a cache of a router's full table would be too large. AF_UNSPEC means
-// all families.
+// Reads the routes message by message: a cache of a router's full table would be too large.
+// AF_UNSPEC means all families.
 Result<RoutingTable> dump_once(uint8_t family) {
   const RouteSocket socket = TRY(connect_route_socket());
   RoutingTable table;

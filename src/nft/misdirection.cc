@@ -17,7 +17,7 @@ void add_silent_chain(Json& out, const Ruleset& ruleset, const char* name, Cause
 }
 
 // Adds a rule that exempts multicast and broadcast. The program chooses the interface of such
-// packets, whatever the routes are, and every host on that link may receive them.
+// packets, not the routes, and every host on that link may receive them.
 void add_unicast_rule(Json& out, const char* chain, Json matches, Json statements) {
   for (const Json& many : {Json{{"prefix", {{"addr", "224.0.0.0"}, {"len", 4}}}}, Json("255.255.255.255")})
     matches.push_back(is_not(field("ip", "daddr"), many));
@@ -89,7 +89,7 @@ void add_source_route(Json& out, const char* chain) {
 
 void add_forged_arrival(Json& out) {
   constexpr const char* chain = "arrival";
-  // For a packet that came over lo, the lookup finds lo whatever its source is.
+  // For a packet that came over lo, the lookup finds lo for every source.
   const Json no_route_back = is(fib("oif", {"saddr", "iif"}), false);
   out.push_back(base_chain(chain, "filter", "prerouting", filter_priority, "accept"));
   // A host that has no address yet sends from "::" to test whether one is free. The hop limit
@@ -106,7 +106,7 @@ void add_wire(Json& out, const Ruleset& ruleset) {
   out.push_back(base_chain("wire", "filter", "postrouting", filter_priority, "accept"));
   if (ruleset.only_user) add_answers_of_listeners(out, ruleset);
   accept_other_users(out, ruleset, "wire");
-  // A packet over lo reaches this host, whatever its header says. In user scope the service may be
+  // A packet over lo reaches this host with any header. In user scope the service may be
   // another user's, so the header must name this host.
   if (ruleset.holds_everybody()) {
     out.push_back(rule("wire", {is(meta("oifname"), "lo"), accept()}));

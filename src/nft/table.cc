@@ -81,7 +81,7 @@ Json our_chain(const std::string& name) {
 
 }  // namespace
 
-// What a later boot needs to know about this one.
+// Notes about this boot, for a later one.
 Json Table::notes(const Ruleset& ruleset) const {
   Json out = Json::array();
   if (ruleset.only_user)

@@ -74,17 +74,12 @@ bool opens(const Rule& rule, const inet::Destination& destination) {
 // The host and port of "http://USER:PASSWORD@HOST:PORT/", and no other part of it.
 std::optional<inet::Destination> find_proxy(std::string_view url) {
   constexpr uint16_t socks_port = 1080;
-  const size_t mark = url.find("://");
-  const std::string_view scheme = mark == std::string_view::npos ? "http" : url.substr(0, mark);
-  std::string_view authority = mark == std::string_view::npos ? url : url.substr(mark + 3);
-  authority.remove_prefix(authority.rfind('@') + 1);  // npos + 1 is 0
-  authority = authority.substr(0, authority.find_first_of("/?#"));
-  const bool is_http = inet::parse_scheme(scheme).has_value();
-  auto parsed = inet::Url::parse(std::string(is_http ? scheme : "http") + "://" + std::string(authority));
-  if (!parsed) return std::nullopt;
-  const bool has_port = authority.contains(':') && !authority.ends_with(']');
-  if (!is_http && !has_port) parsed->destination.port = socks_port;
-  return std::move(parsed->destination);
+  const auto scheme = inet::parse_scheme(inet::take_scheme(url).value_or("http"));
+  url.remove_prefix(url.rfind('@') + 1);  // npos + 1 is 0
+  auto authority = inet::parse_authority(url.substr(0, url.find_first_of("/?#")));
+  if (!authority) return std::nullopt;
+  const uint16_t implied = scheme ? inet::default_port(*scheme) : socks_port;
+  return inet::Destination{std::move(authority->host), authority->port.value_or(implied)};
 }
 
 std::string state_of_proxy(const Plan& plan, const inet::Destination& proxy) {
@@ -116,7 +111,8 @@ bool is_of_telemetry(const Rule& rule) {
 }
 
 void warn_of_loopback(Plan& plan, const config::Config& config) {
-  const bool in_a_pod = !config.environment.get("KUBERNETES_SERVICE_HOST").empty();
+  const bool in_a_pod =
+      platform::is_in_a_pod([&config](std::string_view name) { return config.environment.get(name); });
   for (const Rule& rule : rules_of(plan)) {
     if (!is_loopback(rule.subject)) continue;
     if (!is_of_telemetry(rule))

@@ -175,4 +175,12 @@ telemetry::PlatformAttributes detect(const Lookup& environment, const HostFacts&
   return {.platforms = names_of(environment, facts), .attributes = attributes_of(environment, facts)};
 }
 
+Place place_of(const Lookup& environment) {
+  return runs_on(Platform::fly, environment, {}) ? Place::microvm : Place::unknown;
+}
+
+bool is_in_a_pod(const Lookup& environment) {
+  return runs_on(Platform::kubernetes, environment, {});
+}
+
 }  // namespace ostiary::platform

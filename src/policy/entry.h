@@ -14,11 +14,12 @@ Result<Subject> parse_subject(std::string_view text);
 // Reads "tcp", "udp" or "both", in upper or lower case.
 Result<Protocol> parse_protocol(std::string_view text);
 
-// What is wrong with ports, for an error: "the port "https", which is not a port …". `quoted` is their text.
+// The fault of the ports, for an error: "the port "https", which is not a port …". `quoted` is
+// their text.
 std::string port_error(std::string_view quoted, const Error& error);
 
-// The entries of a text with commas between them. A port after a comma belongs to the entry before it, if
-// that entry has ports.
+// The entries of a text with commas between them. A port after a comma belongs to the entry before
+// it, if that entry has ports.
 std::vector<std::string> split_entries(std::string_view text);
 // Whether the text is only ports: "443", "8000-8010", "443/udp".
 bool is_nothing_but_ports(std::string_view piece);

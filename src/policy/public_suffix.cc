@@ -10,8 +10,8 @@
 namespace ostiary::policy {
 namespace {
 
-// Suffixes with the customers' names one or more labels below, which the list names one by one or not
-// at all.
+// Suffixes with the customers' names one or more labels below, which the list names one by one or
+// not at all.
 constexpr std::array<std::string_view, 12> above_customers{
     "amazonaws.com",          "amazonaws.com.cn",      "elasticbeanstalk.com",  "windows.net",
     "core.windows.net",       "blob.core.windows.net", "file.core.windows.net", "queue.core.windows.net",

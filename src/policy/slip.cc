@@ -47,7 +47,7 @@ bool is_protocol(std::string_view text) {
   return parse_protocol(text).has_value();
 }
 
-// What comes after a host's first slash, if it is neither a protocol nor the length of a network.
+// The text after a host's first slash, if it is neither a protocol nor the length of a network.
 std::string find_path(std::string_view entry) {
   const size_t slash = entry.find('/');
   if (slash == std::string_view::npos || slash == 0 || entry.starts_with('[')) return {};

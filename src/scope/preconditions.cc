@@ -54,8 +54,8 @@ bool passes(int fd, Inheritable inheritable) {
 
 // ---- the agent's user
 
-// The user must have no process yet. The rules would hold it too, and it is not confined, so through it the
-// agent could do what it may not do itself.
+// The user must have no process yet. The rules would hold it too, and it is not confined, so
+// through it the agent could do what it may not do itself.
 Result<> check_lone_user(const confine::Identity& identity) {
   // Any of a process's users acts as the user.
   for (const Process& each : TRY(live_processes()))

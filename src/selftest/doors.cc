@@ -99,8 +99,8 @@ Result<std::vector<net::UnixSocket>> listed_sockets() {
                                      table.error().message + ")");
 }
 
-// The flag that accepts the socket, for a shell: the agent may have chosen the name. Empty if no flag
-// can name it.
+// The flag that accepts the socket, for a shell: the agent may have chosen the name. Empty if no
+// flag can name it.
 std::string flag_for(const SocketName& name) {
   const std::string text = name.text();
   if (text.find_first_of("',*") != text.npos) return {};
@@ -119,7 +119,7 @@ Finding found_open(const std::vector<SocketName>& open) {
                  (flags.empty() ? "or remove the socket" : "remove the socket, or accept it with" + flags));
 }
 
-// What both searches found: the parts of a place that both searched are united.
+// The places of both searches. The parts of a place that both cut short are united.
 std::vector<CutShort> both(std::vector<CutShort> all, const std::vector<CutShort>& more) {
   for (const CutShort& each : more) {
     const auto known = std::ranges::find(all, each.place, &CutShort::place);

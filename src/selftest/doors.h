@@ -28,10 +28,10 @@ struct Doors {
 // services put theirs, on mounts, and in `home`.
 Doors find_doors(const std::string& home);
 
-// Runs as the agent. Connects to each socket, and closes the connection at once. Warns of what could
-// not be tried: sockets that were not found, places that the agent may have filled, and places that
-// could not be read. `by_agent` is what the agent found, if the keeper could not read every directory
-// (without CAP_DAC_OVERRIDE).
+// Runs as the agent. Connects to each socket, and closes the connection at once. Warns of what
+// could not be tried: sockets that were not found, places that the agent may have filled, and
+// places that could not be read. `by_agent` is what the agent found, if the keeper could not read
+// every directory (without CAP_DAC_OVERRIDE).
 Finding try_doors(const Doors& by_keeper, const Doors& by_agent, std::span<const SocketWaiver> waivers);
 
 }  // namespace ostiary::selftest

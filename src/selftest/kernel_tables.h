@@ -14,9 +14,9 @@
 namespace ostiary::selftest {
 
 // The sockets that other processes can connect to: listening sockets, and datagram sockets with a
-// name that is not autobound. The table does not tell which file is theirs. The kernel writes every octet 0
-// of an abstract name as @. So a name that has an @ after the first is returned twice: with @, and with
-// octets 0.
+// name that is not autobound. The table does not tell which file is theirs. The kernel writes every
+// octet 0 of an abstract name as @. So a name that has an @ after the first is returned twice: with
+// @, and with octets 0.
 std::vector<net::UnixSocket> connectable_sockets(std::string_view table);
 
 struct Mount {
@@ -27,8 +27,8 @@ struct Mount {
 };
 std::vector<Mount> mounts(std::string_view mountinfo);
 
-// The device of the file system that is mounted with that id. stat() of a file reports another one on
-// overlayfs and btrfs.
+// The device of the file system that is mounted with that id. stat() of a file reports another one
+// on overlayfs and btrfs.
 std::optional<dev_t> device_of_mount(std::string_view mountinfo, uint64_t id);
 
 }  // namespace ostiary::selftest

@@ -32,7 +32,7 @@ std::vector<uint8_t> query(const UnlistedName& name);
 // Whether an answer denies the name. Only NXDOMAIN and REFUSED do.
 Finding judge(std::span<const uint8_t> answer, const UnlistedName& name);
 
-// What the attempt tries to get.
+// The result that the attempt tries to get.
 enum class Goal : uint8_t {
   way_out,        // a packet that leaves, or a connection that opens
   server_answer,  // an answer for an unlisted name, from a server that is not the gate

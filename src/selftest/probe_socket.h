@@ -32,7 +32,7 @@ Result<> ask_for_icmp_errors(const UniqueFd& fd, inet::Family family);
 // requires CAP_NET_ADMIN.
 Result<> accept_this_machine_only(const UniqueFd& fd);
 
-// What an error means that occurs before anything is sent.
+// The meaning of an error that occurs before anything is sent.
 enum class Failure : uint8_t {
   no_such_socket,  // the kernel lacks the family or the protocol
   no_route,        // no route to there, or no address to send from

@@ -16,9 +16,9 @@ struct SocketPlaces {
   std::vector<SocketName> not_found;  // sockets that may have a path which is not among them
 };
 
-// `files` are sockets that were found in the file system, of whatever network namespace. `names` does not
-// repeat them. One with a second link is added to `not_found`, because the other path is unknown. Reads
-// /proc only for a socket that is neither at its name nor one of `files`.
+// `files` are sockets that were found in the file system, of any network namespace. `names`
+// does not repeat them. One with a second link is added to `not_found`, because the other path is
+// unknown. Reads /proc only for a socket that is neither at its name nor one of `files`.
 SocketPlaces find_places(const std::vector<net::UnixSocket>& listed, const std::vector<std::string>& files);
 
 }  // namespace ostiary::selftest

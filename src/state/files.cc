@@ -1,14 +1,14 @@
 #include "ostiary/state/files.h"
 
 #include <cerrno>
-#include <string>
-#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include "ostiary/base/guarded_directory.h"
 #include "ostiary/base/json.h"
+#include "ostiary/base/read_file.h"
 #include "ostiary/base/replace_file.h"
 #include "ostiary/telemetry/env_file.h"
 
@@ -16,13 +16,18 @@ namespace ostiary::state {
 namespace {
 
 constexpr mode_t for_root_alone = 0600;
+constexpr size_t max_file = 16U << 20U;
+
+std::unexpected<Error> lock_error(std::string_view directory) {
+  return std::unexpected(Error::system(std::string(directory) + "/" + lock_name, Exit::unavailable));
+}
 
 // A root agent can replace the lock's file with a link, a directory or a socket.
-std::unexpected<Error> cannot_open_lock() {
+std::unexpected<Error> cannot_open_lock(std::string_view directory) {
   const bool is_replaced = errno == ELOOP || errno == EISDIR || errno == ENXIO;
-  Error error = Error::system(path_of(lock_name), Exit::unavailable);
-  if (is_replaced) error.message += ": remove it";
-  return std::unexpected(std::move(error));
+  auto error = lock_error(directory);
+  if (is_replaced) error.error().message += ": remove it";
+  return error;
 }
 
 }  // namespace
@@ -31,54 +36,85 @@ std::string path_of(std::string_view name) {
   return std::string(state_directory).append("/").append(name);
 }
 
-Result<> remove_stale_files() {
-  TRY(remove_file(state_directory, otel_env_name));
-  TRY(remove_file(state_directory, status_name));
+// ---- of this boot
+
+Result<Directory> Directory::claim(std::string path) {
+  UniqueFd directory = TRY(make_own_directory(path));
+  UniqueFd lock{
+      ::openat(directory.get(), lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, for_root_alone)};
+  if (!lock.valid()) return cannot_open_lock(path);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0)
+    return Directory(std::move(path), std::move(directory), std::move(lock));
+  if (errno == EWOULDBLOCK)
+    return fail(Exit::unavailable,
+                "ostiary runs here already: for another session write \"ostiary exec -- COMMAND\"");
+  return lock_error(path);
+}
+
+Result<> Directory::replace(const char* name, std::string_view content) const {
+  return replace_file(directory_, path_, name, content, for_root_alone);
+}
+
+Result<> Directory::remove(const char* name) const {
+  return remove_file(directory_, path_, name);
+}
+
+Result<> Directory::remove_stale_files() const {
+  TRY(remove(otel_env_name));
+  TRY(remove(status_name));
   return remove_session();
 }
 
-Result<> write_otel_env(std::span<const telemetry::Variable> given) {
+Result<> Directory::write_otel_env(std::span<const telemetry::Variable> given) const {
   std::vector<std::pair<std::string_view, std::string_view>> variables;
   for (const telemetry::Variable& variable : given)
     variables.emplace_back(variable.name, variable.value.reveal());
   const Secret text = TRY(telemetry::render_env_file(variables));
-  return replace_file(state_directory, otel_env_name, text.reveal(), for_root_alone);
+  return replace(otel_env_name, text.reveal());
 }
 
-Result<> write_session(const confine::Identity& identity, std::string_view workdir, std::string_view network,
-                       std::span<const std::string> environment) {
+Result<> Directory::write_session(const confine::Identity& identity, std::string_view workdir,
+                                  std::string_view network, std::span<const std::string> environment) const {
   const Secret text = render_session(identity, workdir, network, environment);
-  return replace_file(state_directory, session_name, text.reveal(), for_root_alone);
+  return replace(session_name, text.reveal());
 }
 
-Result<> remove_session() {
-  return remove_file(state_directory, session_name);
+Result<> Directory::remove_session() const {
+  return remove(session_name);
 }
 
-Result<> write_status(const Status& status) {
+Result<> Directory::write_status(const Status& status) const {
   const Json json{{"gate", status.gate},           {"telemetry", status.telemetry},
                   {"user", status.user},           {"rules", status.rules},
                   {"inbound", status.inbound},     {"unresolved", status.unresolved},
                   {"self_test", status.self_test}, {"allowed_sockets", status.allowed_sockets},
                   {"scope", status.scope},         {"tracking", status.tracking}};
-  return replace_file(state_directory, status_name, json.indented() + "\n", for_root_alone);
+  return replace(status_name, json.indented() + "\n");
 }
 
-Result<InstanceLock> InstanceLock::claim() {
-  const UniqueFd directory = TRY(make_own_directory(state_directory));
-  UniqueFd lock{::openat(directory.get(), lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
-  if (!lock.valid()) return cannot_open_lock();
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0) return InstanceLock(std::move(lock));
-  if (errno == EWOULDBLOCK)
-    return fail(Exit::unavailable,
-                "ostiary runs here already: for another session write \"ostiary exec -- COMMAND\"");
-  return std::unexpected(Error::system(path_of(lock_name), Exit::unavailable));
+// ---- as other commands find it
+
+Result<FoundDirectory> FoundDirectory::find(std::string path) {
+  UniqueFd directory = TRY(find_directory(path));
+  return FoundDirectory(std::move(path), std::move(directory));
 }
 
-Result<bool> InstanceLock::is_claimed() {
-  const UniqueFd lock{::open(path_of(lock_name).c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)};
+bool FoundDirectory::has(const char* name) const {
+  return directory_.valid() && ::faccessat(directory_.get(), name, F_OK, 0) == 0;
+}
+
+Result<std::string> FoundDirectory::read(const char* name) const {
+  if (!has(name))
+    return fail(Exit::missing_input,
+                "there is no " + path_ + "/" + name + ": no boot has written it: start one with ostiary run");
+  return read_root_file(directory_, path_, name, max_file);
+}
+
+Result<bool> FoundDirectory::is_claimed() const {
+  if (!directory_.valid()) return false;
+  const UniqueFd lock{::openat(directory_.get(), lock_name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)};
   if (!lock.valid() && errno == ENOENT) return false;
-  if (!lock.valid()) return cannot_open_lock();
+  if (!lock.valid()) return cannot_open_lock(path_);
   return ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 

@@ -19,10 +19,6 @@ std::unexpected<Error> refuse(std::string message) {
   return fail(Exit::configuration, std::move(message));
 }
 
-bool is_graphic(char c) {
-  return c > 0x20 && c < 0x7f;
-}
-
 // The path characters of RFC 3986 without '@', which in a mistyped URL ends a password.
 bool is_path_character(char c) {
   constexpr std::string_view others = "/-._~!$&'()*+,;=:%";
@@ -55,59 +51,41 @@ Result<> check_whole(std::string_view url) {
 
 // Removes "http://" or "https://" from the URL and returns the scheme.
 Result<inet::Scheme> take_scheme(std::string_view& url) {
-  const size_t end = url.find("://");
-  if (end == std::string_view::npos || end == 0 || url.substr(0, end).contains('/'))
+  const auto scheme = inet::take_scheme(url);
+  if (!scheme || scheme->empty() || scheme->contains('/'))
     return refuse("has no scheme: write https:// or, for plaintext, http:// in front of the host");
-  const std::string_view scheme = url.substr(0, end);
-  url.remove_prefix(end + 3);
-  if (const auto known = inet::parse_scheme(scheme)) return *known;
+  if (const auto known = inet::parse_scheme(*scheme)) return *known;
   return refuse("has a scheme other than http and https: write https:// or, for plaintext, http://");
 }
 
-struct Authority {
-  inet::Host host;
-  std::optional<uint16_t> port;
-};
-
-Result<inet::Host> parse_name_or_ipv4(std::string_view text) {
-  if (text.empty()) return refuse("has no host: write one, as in https://collector.example:4318");
-  auto host = inet::parse_host(text);
-  if (!host)
-    return refuse("the host " + host.error().message +
-                  ": write a host name or an address, as in https://collector.example:4318");
-  return host;
-}
-
-Result<inet::Host> parse_bracketed(std::string_view text) {
-  auto address = inet::IpAddress::parse(text);
-  if (!address || !text.contains(':'))
-    return refuse(
-        "has brackets around text that is not an IPv6 address: write one, as in http://[2001:db8::1]:4318");
-  return inet::Host{*address};
-}
-
-Result<std::optional<uint16_t>> parse_port_suffix(std::string_view text) {
-  if (text.empty()) return std::nullopt;
-  if (text == ":") return refuse("has a ':' without a port: write a port from 1 to 65535, or no ':'");
-  if (text.front() == ':')
-    if (auto port = inet::parse_port(text.substr(1))) return *port;
-  return refuse("has text after the host that is not a port from 1 to 65535: write one, as in :4318");
-}
-
-Result<Authority> parse_authority(std::string_view text) {
-  if (text.starts_with('[')) {
-    const size_t end = text.find(']');
-    if (end == std::string_view::npos)
-      return refuse("has a '[' without its ']': write IPv6 as [2001:db8::1]");
-    auto host = TRY(parse_bracketed(text.substr(1, end - 1)));
-    return Authority{std::move(host), TRY(parse_port_suffix(text.substr(end + 1)))};
+std::string describe(const inet::AuthorityError& error) {
+  switch (error.fault) {
+    case inet::AuthorityFault::no_host:
+      return "has no host: write one, as in https://collector.example:4318";
+    case inet::AuthorityFault::host:
+      return "the host " + error.reason +
+             ": write a host name or an address, as in https://collector.example:4318";
+    case inet::AuthorityFault::no_closing_bracket:
+      return "has a '[' without its ']': write IPv6 as [2001:db8::1]";
+    case inet::AuthorityFault::not_ipv6:
+      return "has brackets around text that is not an IPv6 address: write one, as in "
+             "http://[2001:db8::1]:4318";
+    case inet::AuthorityFault::no_port:
+      return "has a ':' without a port: write a port from 1 to 65535, or no ':'";
+    case inet::AuthorityFault::text_after_bracket:
+    case inet::AuthorityFault::port:
+      return "has text after the host that is not a port from 1 to 65535: write one, as in :4318";
   }
-  const size_t colon = std::min(text.find(':'), text.size());
-  if (std::ranges::count(text, ':') > 1)
+  return {};
+}
+
+Result<inet::Authority> parse_authority(std::string_view written) {
+  if (!written.starts_with('[') && std::ranges::count(written, ':') > 1)
     return refuse(
         "has more than one ':' after the scheme: write IPv6 in brackets, as in http://[2001:db8::1]:4318");
-  auto host = TRY(parse_name_or_ipv4(text.substr(0, colon)));
-  return Authority{std::move(host), TRY(parse_port_suffix(text.substr(colon)))};
+  auto authority = inet::parse_authority(written);
+  if (!authority) return refuse(describe(authority.error()));
+  return *std::move(authority);
 }
 
 Result<> check_path(std::string_view path, Protocol protocol, EndpointUse use) {

@@ -1,9 +1,10 @@
 // Prints how the HTTP readers judge streams, for comparison with other readers. Input, for each
-// stream: "q" for requests, "r" for a response, "h" for a response to HEAD; the length in two octets;
-// the stream. Output, one line for each stream: the messages, then "more", or "fault" and the reason.
-// A message is
+// stream: "q" for requests, "r" for a response, "h" for a response to HEAD; the length in two
+// octets; the stream. Output, one line for each stream: the messages, then "more", or "fault" and
+// the reason. A message is
 //   START,NAME=VALUE,…;BODY;complete
-// in hexadecimal octets; "partial" instead of "complete". START is "METHOD TARGET" or "STATUS REASON".
+// in hexadecimal octets; "partial" instead of "complete". START is "METHOD TARGET" or "STATUS
+// REASON".
 #include <cstdio>
 #include <string>
 #include <vector>

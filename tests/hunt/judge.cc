@@ -61,8 +61,8 @@ bool is_echo_reply(const Observation& observation) {
 }
 
 // The kernel's answer to a segment from outside: it resets a connection that it does not have, and
-// acknowledges one that has ended. A closed connection that still sends has a FIN. In user scope such
-// a segment has no user, so no rule matches it.
+// acknowledges one that has ended. A closed connection that still sends has a FIN. In user scope
+// such a segment has no user, so no rule matches it.
 bool is_answer_of_the_kernel(const Observation& observation) {
   return observation.protocol == IPPROTO_TCP && observation.tcp_without_data &&
          (observation.tcp_flags & (syn | fin)) == 0;
@@ -151,7 +151,8 @@ bool Judge::is_permitted(const Observation& observation) const {
     if (known && (observation.port == https || observation.later_fragment)) return true;
   }
   if (scope_ == Scope::container) return false;
-  // In user scope, packets of other users and of the kernel are not filtered, and the agent may answer.
+  // In user scope, packets of other users and of the kernel are not filtered, and the agent may
+  // answer.
   return is_group_report(observation) || is_answer(observation);
 }
 

@@ -9,8 +9,8 @@
 
 namespace ostiary::testing {
 
-// While it exists, at most `most` further files can be open at a time. One can always be, if that is
-// not 0.
+// While it exists, at most `most` further files can be open at a time. One can always be, if that
+// is not 0.
 class FewFiles {
  public:
   explicit FewFiles(unsigned most) {

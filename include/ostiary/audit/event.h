@@ -14,6 +14,7 @@
 #include <variant>
 
 #include "ostiary/audit/limits.h"
+#include "ostiary/config/gate_switch.h"
 #include "ostiary/inet/ip_address.h"
 
 namespace ostiary::audit {
@@ -21,7 +22,7 @@ namespace ostiary::audit {
 // A protocol is a number of the IP header, such as IPPROTO_TCP. An empty text means unknown, and so
 // does 0 for a port or a process. An unknown value is left out of the line.
 
-enum class GateSwitch : uint8_t { off, on };
+using config::GateSwitch;
 
 struct Boot {
   std::string_view version;

@@ -1,7 +1,7 @@
-// base/as_user.h: while an AsUser exists, the calling thread opens files as its user, and the sockets
-// that it makes belong to that user, as the rules see it. Requires CAP_SETUID and CAP_SETGID.
-// The kernel shows a process's memory again at each change of user if fs.suid_dumpable says so. A
-// process that had hidden it has hidden it again afterwards.
+// base/as_user.h: while an AsUser exists, the calling thread opens files as its user, and the
+// sockets that it makes belong to that user, as the rules see it. Requires CAP_SETUID and
+// CAP_SETGID. The kernel shows a process's memory again at each change of user if fs.suid_dumpable
+// says so. A process that had hidden it has hidden it again afterwards.
 #pragma once
 
 #include <sys/fsuid.h>

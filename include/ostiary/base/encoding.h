@@ -9,9 +9,17 @@
 #include <string>
 #include <string_view>
 
+#include "ostiary/base/text.h"
+
 namespace ostiary {
 
 inline constexpr std::string_view hexadecimal_digits = "0123456789abcdef";
+
+// The value of a digit in lower or upper case.
+constexpr std::optional<uint8_t> hexadecimal_value(char digit) {
+  const size_t value = hexadecimal_digits.find(to_lower(digit));
+  return value < hexadecimal_digits.size() ? std::optional(static_cast<uint8_t>(value)) : std::nullopt;
+}
 
 // Two digits in lower case.
 inline void append_hexadecimal(std::string& out, uint8_t octet) {

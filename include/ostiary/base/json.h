@@ -1,8 +1,8 @@
 // base/json.h: a JSON value to build and to look into, and its text.
 // The library's own value is a template: each source that builds such values compiles the template
 // anew, which takes six seconds and 150 kB. So json.cc alone includes the library. It reads and
-// writes the text, in time that grows with the text alone: an agent can write a text with millions of
-// members.
+// writes the text, in time that grows with the text alone: an agent can write a text with millions
+// of members.
 #pragma once
 
 #include <concepts>
@@ -60,8 +60,8 @@ class Json {
   void push_back(Json element);
   void append(Json elements);
 
-  // Requires an object. Adds a null if there is no such member. The text has the members in the order in
-  // which they were added.
+  // Requires an object. Adds a null if there is no such member. The text has the members in the
+  // order in which they were added.
   Json& operator[](std::string_view key);
 
   bool is_array() const;
@@ -77,8 +77,9 @@ class Json {
   std::string compact() const;
   // On a line for each value, with an indent of two spaces.
   std::string indented() const;
-  // An error if the text is not valid JSON, or if it is nested deeper than that: copying and writing
-  // recurse once for each level. Of members with one key the first has the place, and the last the value.
+  // An error if the text is not valid JSON, or if it is nested deeper than that: copying and
+  // writing recurse once for each level. Of members with one key the first has the place, and the
+  // last the value.
   static Result<Json> parse(std::string_view text, int max_depth = 64);
 
  private:

@@ -1,6 +1,7 @@
-// base/path_walk.h: opens a path that the operator names, where the agent may have left a symbolic link.
-// - The walk looks up one component at a time and judges each link before it follows it, so no other
-//   process can exchange a component between the check and its use.
+// base/path_walk.h: opens a path that the operator names, where the agent may have left a symbolic
+// link.
+// - The walk looks up one component at a time and judges each link before it follows it, so no
+//   other process can exchange a component between the check and its use.
 // - A link of /proc to an open file, such as /proc/self/fd/3, leads to that file, wherever it is.
 #pragma once
 
@@ -23,8 +24,8 @@ std::optional<uint64_t> mount_of(int fd);
 enum class Follow : uint8_t {
   // Links of root and of the user that this process runs as.
   links_of_root_or_ours,
-  // Links of root that no other user could have put there: root owns every directory on the way, and
-  // no group and no other user may write to one, even if it is sticky.
+  // Links of root that no other user could have put there: root owns every directory on the way,
+  // and no group and no other user may write to one, even if it is sticky.
   links_that_only_root_could_make,
 };
 
@@ -35,8 +36,8 @@ struct PathStep {
   std::string path;  // without links
   struct stat directory{};
   struct stat entry{};
-  // Whether the mounts permit it, for a user with the permissions: to write to the entry, and to put
-  // another in its place. No user can do that to a mount point.
+  // Whether the mounts permit it, for a user with the permissions: to write to the entry, and to
+  // put another in its place. No user can do that to a mount point.
   Writable content = Writable::yes;
   Writable place = Writable::yes;
 };
@@ -45,8 +46,8 @@ class PathWalk {
  public:
   explicit PathWalk(Follow follow) : follow_(follow) {}
 
-  // Opens what the path leads to, with these flags of open(). A link that is not followed is an error
-  // of Exit::not_permitted. Call it once.
+  // Opens what the path leads to, with these flags of open(). A link that is not followed is an
+  // error of Exit::not_permitted. Call it once.
   Result<UniqueFd> open(const std::string& path, int flags);
 
   // After open(), even if it failed:

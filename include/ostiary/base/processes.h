@@ -23,6 +23,10 @@ struct Process {
 // Every process that has not ended. A zombie has, unless only the first of its threads has ended.
 Result<std::vector<Process>> live_processes();
 
+// The value of a field of /proc/PID/status, such as "Uid". Nothing if the text has no such field.
+// No program's name looks like a field, because the kernel escapes a newline.
+std::optional<std::string_view> find_status_field(std::string_view status, std::string_view name);
+
 // From the text of /proc/PID/status. Empty if the process has ended, or the text is not such a
 // file's.
 std::optional<Process> parse_live_process(pid_t id, std::string_view status);

@@ -8,8 +8,8 @@
 
 namespace ostiary {
 
-// Whether a part of the text could be a token: 20 or more characters that are letters of both cases,
-// digits, and signs of base64. Such a text may be a secret in the wrong setting.
+// Whether a part of the text could be a token: 20 or more characters that are letters of both
+// cases, digits, and signs of base64. Such a text may be a secret in the wrong setting.
 bool may_be_token(std::string_view text);
 
 // "api.anthropic.com", including the quotes. An octet that is not printable ASCII becomes \xNN. A

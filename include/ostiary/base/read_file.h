@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
 
 namespace ostiary {
 
@@ -12,13 +14,15 @@ namespace ostiary {
 // Exit::configuration if the file is over the limit.
 Result<std::string> read_file(const std::string& path, size_t limit);
 
-// For a path that the operator names. Follows no link that another user than root and ours has made: the
-// file behind it may be one that only we can read. Such a link is an error of Exit::not_permitted.
+// For a path that the operator names. Follows no link that another user than root and ours has
+// made: the file behind it may be one that only we can read. Such a link is an error of
+// Exit::not_permitted.
 Result<std::string> read_named_file(const std::string& path, size_t limit);
 
-// Also requires a file that only root can read and write: owned by root, no permissions for group
-// and others, not a symbolic link.
-Result<std::string> read_root_file(const std::string& path, size_t limit);
+// For a file of an open directory, whose path errors show. Also requires a file that only root can
+// read and write: owned by root, no permissions for group and others, not a symbolic link.
+Result<std::string> read_root_file(const UniqueFd& directory, std::string_view path, const char* name,
+                                   size_t limit);
 
 bool file_exists(const std::string& path);
 

@@ -1,7 +1,7 @@
 // base/record.h: the encoding of messages between our own processes.
 // - A record is a sequence of fields. Both ends know their order.
-// - A reader accepts exactly what a writer writes. Malformed are: a prefix of a record, a record with
-//   octets left over, and an enumerator that is not in the reader's list.
+// - A reader accepts exactly what a writer writes. Malformed are: a prefix of a record, a record
+//   with octets left over, and an enumerator that is not in the reader's list.
 // - A failure is sticky: the fields after it are empty, and complete() stays false.
 // - The reader takes no more memory than the octets that it reads.
 #pragma once

@@ -20,11 +20,16 @@ namespace ostiary {
 // Requires an absolute directory without "..", and a name without a slash.
 Result<> replace_file(const char* directory, const char* name, std::string_view content, mode_t mode);
 
+// As replace_file(), in a directory that make_own_directory() has opened. Errors show its path.
+Result<> replace_file(const UniqueFd& directory, std::string_view path, const char* name,
+                      std::string_view content, mode_t mode);
+
 // Writes the whole text, in several writes if need be. An error begins with `what`.
 Result<> write_all(const UniqueFd& file, std::string_view text, std::string_view what,
                    Exit exit = Exit::not_permitted);
 
 // Succeeds if there is no such file or directory. Removes a link itself, not its target.
 Result<> remove_file(const char* directory, const char* name);
+Result<> remove_file(const UniqueFd& directory, std::string_view path, const char* name);
 
 }  // namespace ostiary

@@ -1,5 +1,6 @@
 // base/text.h: small operations on text.
-// Letters are those of ASCII, whatever the locale. An octet above 0x7f is no letter and has no case.
+// Letters are those of ASCII, in every locale. An octet above 0x7f is no letter and has no
+// case.
 #pragma once
 
 #include <algorithm>
@@ -23,6 +24,11 @@ constexpr bool is_lower_case(char c) {
 
 constexpr bool is_letter(char c) {
   return is_lower_case(c) || (c >= 'A' && c <= 'Z');
+}
+
+// Whether the character is ASCII and visible. A space is not.
+constexpr bool is_graphic(char c) {
+  return c > ' ' && c < 0x7f;
 }
 
 template <std::integral Octet>

@@ -1,6 +1,7 @@
 // boot/boot.h: the two phases, and the agent's life.
-// Phase 1 comes before the network is usable, phase 2 after the auth hook. An error is fatal, one line, and
-// leaves no agent running. The network stays denied, except the machine's own with --in-place.
+// Phase 1 comes before the network is usable, phase 2 after the auth hook. An error is fatal, one
+// line, and leaves no agent running. The network stays denied, except the machine's own with
+// --in-place.
 #pragma once
 
 #include "ostiary/base/result.h"

@@ -13,12 +13,12 @@
 
 #include "ostiary/base/log.h"
 #include "ostiary/base/result.h"
+#include "ostiary/config/gate_switch.h"
 #include "ostiary/config/located_json.h"
 #include "ostiary/config/sources.h"
 
 namespace ostiary::config {
 
-enum class GateSwitch : uint8_t { on, off };
 // container: the rules hold the traffic of every process. user: only of the agent's user.
 enum class Scope : uint8_t { container, user };
 enum class TelemetrySource : uint8_t { off, grafana_cloud, otlp, module };

@@ -30,7 +30,6 @@ class Node {
  public:
   struct Number {
     std::optional<int64_t> integer;  // absent: a fraction, an exponent or too many digits
-    double real = 0;
   };
   using Value =
       std::variant<std::monostate, bool, Number, std::string, std::vector<Node>, std::vector<Member>>;
@@ -43,7 +42,6 @@ class Node {
   // The value as the expected type, or an error that names the actual type.
   Result<bool> boolean() const;
   Result<int64_t> integer(int64_t min, int64_t max) const;
-  Result<double> real(double min, double max) const;
   Result<std::string_view> string() const;
   Result<std::span<const Node>> array() const;
   Result<std::span<const Member>> object() const;

@@ -99,8 +99,9 @@ inline constexpr std::array settings{
             "LEVEL", "debug, info, warn or error (default: info)"},
 };
 
-// One text with commas, of the entries that a repeated flag or an array gives one by one. In a text of
-// allow_inbound a port would be read as the network's before it, so the ports of all networks come first.
+// One text with commas, of the entries that a repeated flag or an array gives one by one. In a text
+// of allow_inbound a port would be read as the network's before it, so the ports of all networks
+// come first.
 std::string join_entries(std::string_view key, std::span<const std::string> entries);
 
 constexpr const Setting& setting_of(std::string_view key) {

@@ -1,7 +1,7 @@
 // confine/confine.h: confines the agent's process, and is the only way to its exec.
 // - It runs in the forked child.
-// - Every step is read back from the kernel, except the domain, of which the kernel tells nothing. The
-//   first that did not take effect is an error.
+// - Every step is read back from the kernel, except the domain, of which the kernel tells nothing.
+//   The first that did not take effect is an error.
 // - Without a Confined there is no exec.
 #pragma once
 

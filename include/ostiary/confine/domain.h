@@ -1,7 +1,7 @@
 // confine/domain.h: the Landlock domain of the agent's processes.
-// Without a domain, the agent traces every process of its user that the kernel lets be traced: one of
-// `docker exec --user`, a daemon, an editor's server. It reads that process's environment, and makes
-// it do what it may not do itself. From a domain, no process outside can be traced.
+// Without a domain, the agent traces every process of its user that the kernel lets be traced: one
+// of `docker exec --user`, a daemon, an editor's server. It reads that process's environment, and
+// makes it do what it may not do itself. From a domain, no process outside can be traced.
 #pragma once
 
 #include <array>

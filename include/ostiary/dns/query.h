@@ -81,7 +81,6 @@ struct Refusal {
 };
 
 enum class Ignored : uint8_t { too_short, response };
-std::string_view text(Ignored reason);
 
 using QueryReading = std::variant<Query, Refusal, Ignored>;
 QueryReading read_query(std::span<const uint8_t> message);

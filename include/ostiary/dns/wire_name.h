@@ -25,7 +25,6 @@
 namespace ostiary::dns {
 
 enum class NameFault : uint8_t { cut_short, too_long, label_kind, pointer, pointer_hops };
-std::string_view text(NameFault fault);
 
 class WireName {
  public:

@@ -43,7 +43,8 @@ constexpr bool is_forbidden_control(char c) {
   return (static_cast<uint8_t>(c) < 0x20 && c != '\t') || c == 0x7f;
 }
 
-// Servers may compare names in this form: CGI turns punctuation into underscores (RFC 3875, 4.1.18).
+// Servers may compare names in this form: CGI turns punctuation into underscores (RFC 3875,
+// 4.1.18).
 constexpr char fold_mark(char c) {
   return is_alphanumeric(c) ? to_lower(c) : '-';
 }

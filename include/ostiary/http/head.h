@@ -1,6 +1,6 @@
 // http/head.h: collects the head of a message, in one buffer of limits::head_octets.
-// - It is copied once, when it arrives. The first line and the fields point into the buffer, and are
-//   valid until clear().
+// - It is copied once, when it arrives. The first line and the fields point into the buffer, and
+//   are valid until clear().
 // - A fault is that of the first octet or line that is wrong, however the octets are cut.
 #pragma once
 

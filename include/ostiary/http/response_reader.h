@@ -39,8 +39,8 @@ class ResponseReader {
   ResponseReader(ResponseReader&&) = delete;  // the head points to itself
 
   // Removes the consumed octets from the front of `input`. Call again with the rest until NeedMore,
-  // which leaves the rest empty, or Complete, which leaves the octets after the response. A fault is
-  // final.
+  // which leaves the rest empty, or Complete, which leaves the octets after the response. A fault
+  // is final.
   ResponseEvent next(std::string_view& input);
 
   // The server closed the connection after all octets were read: Complete or a fault.

@@ -2,9 +2,12 @@
 // - The scheme is http or https.
 // - User names, passwords, fragments, spaces and control characters are errors.
 // - No error repeats a part of the text, because a URL may hold a secret.
+// A caller with other rules, for an OTLP endpoint or a proxy, uses take_scheme() and
+// parse_authority().
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +21,32 @@ std::string_view text(Scheme scheme);
 // In upper or lower case. Nothing if it is another scheme.
 std::optional<Scheme> parse_scheme(std::string_view text);
 uint16_t default_port(Scheme scheme);
+
+// Removes the scheme and its "://", and returns the scheme. Nothing if there is no "://".
+std::optional<std::string_view> take_scheme(std::string_view& url);
+
+// "HOST", "HOST:PORT", "[IPV6]" or "[IPV6]:PORT".
+struct Authority {
+  Host host;
+  std::optional<uint16_t> port;
+};
+
+enum class AuthorityFault : uint8_t {
+  no_host,
+  host,
+  no_closing_bracket,
+  not_ipv6,            // between brackets
+  text_after_bracket,  // that is not a port
+  no_port,             // after the colon
+  port,
+};
+
+struct AuthorityError {
+  AuthorityFault fault;
+  std::string reason = {};  // why parse_host() or parse_port() refuses it
+};
+
+std::expected<Authority, AuthorityError> parse_authority(std::string_view text);
 
 struct Url {
   Scheme scheme;

@@ -1,6 +1,7 @@
 // keeper/inherited.h: what a helper's process receives from the keeper at its start: its setup, and
 // descriptors by name.
-// - The names are exactly the ones that the process expects. An unknown or missing name is an error.
+// - The names are exactly the ones that the process expects. An unknown or missing name is an
+//   error.
 #pragma once
 
 #include <initializer_list>

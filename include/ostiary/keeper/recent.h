@@ -1,5 +1,5 @@
-// keeper/recent.h: limits how often a helper may end, or another process may change the rules, before
-// the keeper ends the agent.
+// keeper/recent.h: limits how often a helper may end, or another process may change the rules,
+// before the keeper ends the agent.
 // - Only the events of the last minute count.
 // - Pure: the caller passes the time, which must not go backwards.
 #pragma once

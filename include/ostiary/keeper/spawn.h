@@ -30,7 +30,8 @@ Result<Completion> run_confined(const confine::Identity& identity, std::chrono::
                                 const event::Signals& requests, Result<> (*work)(const void* context),
                                 const void* context);
 
-// As run_confined() without requests, for a function that returns text of at most limits::reply octets.
+// As run_confined() without requests, for a function that returns text of at most limits::reply
+// octets.
 Result<std::string> ask_confined(const confine::Identity& identity, std::chrono::milliseconds time_limit,
                                  Result<std::string> (*work)(const void* context), const void* context);
 

@@ -53,8 +53,8 @@ class Supervisor {
   // it has ended. An error from the helper ends the agent. The helper must live until
   // stop_serving().
   void add(Helper& helper) { helpers_.push_back(&helper); }
-  // Whenever the Supervisor waits and one of the descriptors is readable, it calls `on_readable`, of
-  // which an error ends the agent.
+  // Whenever the Supervisor waits and one of the descriptors is readable, it calls `on_readable`,
+  // of which an error ends the agent.
   void watch(std::vector<int> descriptors, std::function<Result<>()> on_readable);
   // Serves no helper and watches no descriptor from now on.
   void stop_serving();

@@ -1,6 +1,7 @@
 // net/closed_sockets.h: ends TCP connections that have no process and still send.
 // When a process closes a connection or ends, the kernel retransmits its unacknowledged data for
-// minutes, whether or not the rules still exist. Such packets have no owner that a rule could match.
+// minutes, whether or not the rules still exist. Such packets have no owner that a rule could
+// match.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +33,8 @@ Result<Senders> end_closed_connections(const Owners& owners);
 enum class Keep : uint8_t { no, yes };
 
 // Ends the user's present connections, open or closed, unless `keep` says yes. Older kernels report
-// root as the owner of a closed connection: those end too, whoever closed them. An error if one is
-// left.
+// root as the owner of a closed connection: those end too, whichever user had them. An error if one
+// is left.
 Result<> end_connections_of(uint32_t user, const std::function<Result<Keep>(const inet::Connection&)>& keep);
 
 }  // namespace ostiary::net

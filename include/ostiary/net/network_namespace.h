@@ -10,12 +10,13 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/platform/platform.h"
 
 namespace ostiary::net {
 
 enum class NamespaceKind : uint8_t { machine, own };
 
-// What the kernel reveals about the network namespace of this process.
+// How the network namespace of this process began, as far as the kernel shows it.
 enum class Origin : uint8_t {
   unknown,
   initial,  // the one the kernel booted with
@@ -30,27 +31,16 @@ enum class InitProcess : uint8_t {
   differs,    // it has another one
 };
 
-// The environment that we run in.
-enum class Place : uint8_t {
-  unmarked,
-  container,  // a container runtime's marker exists; the network can still be the machine's
-  microvm,    // Fly: a virtual machine of our own, whose only network is ours
-};
-
 struct NamespaceFacts {
   Origin origin = Origin::unknown;
   InitProcess init = InitProcess::unknown;
-  Place place = Place::unmarked;
+  platform::Place place = platform::Place::unknown;
 };
 
 NamespaceKind decide(const NamespaceFacts& facts);
 
-// Reads /proc. The caller knows the environment and passes the place.
-NamespaceFacts read_namespace_facts(Place place);
-
-// Whether /.dockerenv or /run/.containerenv exists.
-enum class MarkerFiles : uint8_t { none, found };
-MarkerFiles find_marker_files();
+// Reads /proc.
+NamespaceFacts read_namespace_facts(platform::Place place);
 
 // Identifies a network namespace. Equal ids mean the same namespace, as long as it exists.
 struct NetworkId {

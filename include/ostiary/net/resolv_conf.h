@@ -9,7 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "ostiary/base/result.h"
 #include "ostiary/inet/ip_address.h"
 
 namespace ostiary::net {
@@ -43,8 +42,5 @@ struct ResolvConf {
 };
 
 ResolvConf parse_resolv_conf(std::string_view text);
-
-// The error names the file.
-Result<ResolvConf> read_resolv_conf(const char* path);
 
 }  // namespace ostiary::net

@@ -1,7 +1,8 @@
 // net/resolver_file.h: /etc/resolv.conf, pointed at the gate and back.
-// It is written in place, since containers mount it as a file. The original stays in it behind "#ostiary ",
-// so that the next boot finds it even if this one ends without a chance to put it back.
-// A full file system does not take the original away: the file keeps its blocks until it is put back.
+// It is written in place, since containers mount it as a file. The original stays in it behind
+// "#ostiary ", so that the next boot finds it even if this one ends without a chance to put it
+// back. A full file system does not take the original away: the file keeps its blocks until it is
+// put back.
 #pragma once
 
 #include <string>
@@ -16,8 +17,8 @@ inline constexpr const char* resolver_path = "/etc/resolv.conf";
 
 // The text as it was before any boot of ours.
 std::string original_of(std::string_view text);
-// The text that asks the gate first and only, with the original's search list and options. It is longer
-// than the original, so that putting the original back takes no space.
+// The text that asks the gate first and only, with the original's search list and options. It is
+// longer than the original, so that putting the original back takes no space.
 std::string pointed_at_gate(std::string_view original);
 
 class ResolverFile {
@@ -38,7 +39,7 @@ class ResolverFile {
       : path_(std::move(path)), original_(std::move(original)) {}
   std::string path_;
   std::string original_;
-  UniqueFd pointed_;  // the very file that was written, whatever its path leads to later
+  UniqueFd pointed_;  // the file that was written, even if its path leads elsewhere later
 };
 
 }  // namespace ostiary::net

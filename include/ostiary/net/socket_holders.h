@@ -23,8 +23,8 @@ class Process {
 
 enum class Next : uint8_t { go_on, stop };
 // Whether every process and descriptor was seen. Without CAP_SYS_PTRACE a process shows its
-// descriptors to its own user alone, and some show them to no one. Without /proc, or when the caller
-// cannot open a further file, none is seen.
+// descriptors to its own user alone, and some show them to no one. Without /proc, or when the
+// caller cannot open a further file, none is seen.
 enum class Seen : uint8_t { partly, wholly };
 
 // Calls `take` for each socket that each process has open, the calling process first, until `take`

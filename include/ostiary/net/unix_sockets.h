@@ -25,8 +25,8 @@ struct SocketFile {
 };
 
 struct UnixSocket {
-  // As it was bound: an absolute path, a path relative to a directory that the kernel does not list,
-  // or an abstract name, whose first octet is 0.
+  // As it was bound: an absolute path, a path relative to a directory that the kernel does not
+  // list, or an abstract name, whose first octet is 0.
   std::string name;
   uint64_t inode = 0;                   // of the socket: socket:[inode] in /proc/PID/fd
   std::optional<SocketFile> file = {};  // nothing for an abstract name, or if the list lacks it

@@ -1,4 +1,5 @@
-// nft/flows.h: flows that existed before the rules, or began while another process had removed them.
+// nft/flows.h: flows that existed before the rules, or began while another process had removed
+// them.
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,7 @@ struct nft_ctx;
 
 namespace ostiary::nft {
 
-// What happens to a table that exists already.
+// The treatment of a table that exists already.
 enum class Existing : uint8_t {
   replace,          // it is deleted with its content
   keep_admissions,  // its admissions stay, with their remaining time; everything else is replaced
@@ -40,8 +40,8 @@ class Table {
   // The note of a session that joined (nft/earlier.h) stays in either case.
   Result<> apply(const Ruleset& ruleset, Existing existing);
 
-  // A session joined. Writes that note again, since an apply() at the same time may have deleted it.
-  // From now on apply() writes it as well. An error if there is no table.
+  // A session joined. Writes that note again, since an apply() at the same time may have deleted
+  // it. From now on apply() writes it as well. An error if there is no table.
   Result<> keep_joined();
   bool is_joined() const { return sessions_ == Sessions::joined; }
 

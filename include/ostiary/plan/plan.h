@@ -88,7 +88,7 @@ struct Machine {
   platform::HostFacts facts;
   std::string resolv_conf;  // as it was before any gate pointed it at itself; empty where there is none
   net::NamespaceKind network = net::NamespaceKind::machine;
-  RulesAtEnd rules_at_end = RulesAtEnd::removed;  // where nobody chose
+  RulesAtEnd rules_at_end = RulesAtEnd::removed;  // if no setting chooses
 };
 
 bool has_managed_settings(const Plan& plan);

@@ -1,8 +1,10 @@
-// platform/platform.h: detects the platforms of this container, and their resource attributes.
+// platform/platform.h: detects the platforms of this container, their resource attributes, and what
+// they mean for its network.
 // - Several platforms can apply: a Coder workspace in a Kubernetes pod is both.
 // - Only read_host_facts() reads from the machine.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -45,5 +47,12 @@ std::vector<KnownHost> parse_hosts(std::string_view text);
 // One attribute for each key for which a platform has a value. The source has the form
 // "Fly (FLY_APP_NAME)".
 telemetry::PlatformAttributes detect(const Lookup& environment, const HostFacts& facts);
+
+// `microvm`: on Fly, a virtual machine of our own, whose only network is ours.
+enum class Place : uint8_t { unknown, microvm };
+Place place_of(const Lookup& environment);
+
+// A pod's network is also that of its other containers, and outlives each of them.
+bool is_in_a_pod(const Lookup& environment);
 
 }  // namespace ostiary::platform

@@ -1,9 +1,9 @@
 // scope/scope.h: what the scopes of --scope differ in, each difference as a property with a name.
 // - No other module asks which scope it is: it asks for the property.
 // - nft has the rules. They depend on the scope only in whom they hold: only_user().
-// A third scope, a process tree in namespaces of its own, would be one more row here, with its value
-// in config::Scope. The steps that make its namespaces would be beside preconditions.h. Inside, its
-// rules would be those of `container`.
+// A third scope, a process tree in namespaces of its own, would be one more row here, with its
+// value in config::Scope. The steps that make its namespaces would be beside preconditions.h.
+// Inside, its rules would be those of `container`.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@
 
 namespace ostiary::scope {
 
-// Which sockets the agent may inherit as standard input, output or error. The rules are those of one
-// network namespace, and may judge a packet by its socket's owner. The agent could connect a socket of
-// another process or network elsewhere, and bypass the rules.
+// Which sockets the agent may inherit as standard input, output or error. The rules are those of
+// one network namespace, and may judge a packet by its socket's owner. The agent could connect a
+// socket of another process or network elsewhere, and bypass the rules.
 enum class Inheritable : uint8_t {
   no_socket,               // but Unix sockets
   sockets_of_this_network  // IP sockets of this network namespace as well
@@ -42,7 +42,7 @@ struct Scope {
   bool needs_ipv6_tracking;
   // A resolver of this host can be the upstream: the rules leave its own questions alone.
   bool can_ask_this_host;
-  // Nobody else uses resolv.conf, and port 53 of loopback: the gate takes both.
+  // No other process uses resolv.conf and port 53 of loopback: the gate takes both.
   bool owns_resolver;
   // Others go on using the network when ostiary ends.
   bool leaves_others_behind;

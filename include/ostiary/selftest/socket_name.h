@@ -35,8 +35,8 @@ struct SocketPattern {
 };
 
 // Sockets that the agent may connect to: "/run/app.sock", "@name", or a prefix that ends with *.
-// A symbolic link in a path's directory is followed only if no user but root could have made it: the
-// agent may have left it for the next boot.
+// A symbolic link in a path's directory is followed only if no user but root could have made it:
+// the agent may have left it for the next boot.
 class SocketWaiver {
  public:
   static Result<SocketWaiver> parse(std::string_view text);
@@ -45,7 +45,8 @@ class SocketWaiver {
   SocketPattern pattern() const;
   bool covers(const SocketName& name) const { return pattern().covers(name); }
   bool is_abstract() const { return text_.starts_with('@'); }
-  // The path of the link that pattern() does not follow. Such a waiver covers no socket behind the link.
+  // The path of the link that pattern() does not follow. Such a waiver covers no socket behind the
+  // link.
   std::optional<std::string> unfollowed_link() const;
   const std::string& text() const { return text_; }
 

@@ -1,7 +1,7 @@
 // state/session.h: the agent's identity and environment, in the form that `ostiary exec` reads.
 // - The form is a sequence of strings, each with a NUL at its end, because an environment can hold
-//   every other byte. The strings are a version, uid, gid, groups, name, home, shell, domain, workdir
-//   and network, and then the environment's entries.
+//   every other byte. The strings are a version, uid, gid, groups, name, home, shell, domain,
+//   workdir and network, and then the environment's entries.
 #pragma once
 
 #include <span>

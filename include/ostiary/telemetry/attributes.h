@@ -37,7 +37,7 @@ Result<Attribute> check_attribute(std::string_view key, std::string_view value, 
 std::optional<Attribute> automatic_attribute(std::string_view key, std::string_view value,
                                              std::string_view source);
 
-// What the platform contributes: see platform/platform.h.
+// The platforms, and the attributes that they give: see platform/platform.h.
 struct PlatformAttributes {
   std::vector<std::string> platforms;
   std::vector<Attribute> attributes;

@@ -39,7 +39,9 @@ struct FakeGate {
                     .setup = TRY(gate::parse_setup(inherited.setup()))};
   }
   bool is_first() const { return setup.initial_sets == gate::InitialSets::empty; }
-  void send(const Message& message) const { (void)gate::send(channel.get(), gate::render_message(message)); }
+  void send(const Message& message) const {
+    (void)keeper::send_to_keeper(channel.get(), gate::render_message(message));
+  }
   Result<> wait_for(Command command) const {
     const auto received = TRY(gate::receive_command(channel.get()));
     return received && received->command == command ? Result<>{} : fail(Exit::usage, "an unexpected command");

@@ -58,9 +58,9 @@ TEST_SUITE("boot/rules_after") {
   }
 
   TEST_CASE("the log says why they stay, and how to remove them") {
-    CHECK(tell_rules_stay(BootEnd::failed, none, "") ==
+    CHECK(explain_kept_rules(BootEnd::failed, none, "") ==
           "the rules stay (the boot failed): nft delete table inet ostiary removes them");
-    CHECK(tell_rules_stay(BootEnd::complete, none, "a connection lingers") ==
+    CHECK(explain_kept_rules(BootEnd::complete, none, "a connection lingers") ==
           "the rules stay (a connection lingers): nft delete table inet ostiary removes them");
   }
 
@@ -69,7 +69,7 @@ TEST_SUITE("boot/rules_after") {
          {&RemainingProcesses::children, &RemainingProcesses::sessions, &RemainingProcesses::earlier}) {
       RemainingProcesses left = none;
       left.*who = Remaining::some;
-      CHECK(tell_rules_stay(BootEnd::complete, left, "")
+      CHECK(explain_kept_rules(BootEnd::complete, left, "")
                 .ends_with("): end such processes, then nft delete table inet ostiary removes them"));
     }
   }

@@ -62,7 +62,7 @@ TEST_SUITE("config/located_json") {
     CHECK(items[1].boolean() == true);
     CHECK(items[2].integer(-5, 5) == -5);
     CHECK(items[3].integer(0, INT64_MAX) == INT64_MAX);
-    CHECK(items[4].real(0, 1) == 0.5);
+    CHECK(items[4].kind() == Kind::number);
     CHECK(items[5].string() == "üé");
     CHECK(items[6].array()->empty());
     CHECK(items[7].object()->empty());
@@ -79,7 +79,6 @@ TEST_SUITE("config/located_json") {
     CHECK_FALSE(items[3].integer(INT64_MIN, INT64_MAX));
     CHECK_FALSE(items[4].integer(INT64_MIN, INT64_MAX));
     CHECK_FALSE(items[5].integer(INT64_MIN, INT64_MAX));
-    CHECK_FALSE(items[5].real(0, 10));
     CHECK(message(root->array()) == "no error");
     CHECK(items[0].error("is wrong").exit == ostiary::Exit::configuration);
   }

@@ -154,6 +154,10 @@ std::string sets_in(const Result<ProcessStatus>& is) {
          names_in(is->ambient);
 }
 
+Result<ProcessStatus> own_process_status() {
+  return TRY(OwnStatus::open()).read();
+}
+
 std::string own_sets() {
   return sets_in(own_process_status());
 }

@@ -29,7 +29,7 @@ struct Linked {
     keeper = UniqueFd(ends[1]);
     REQUIRE(link.start());
   }
-  void command(Command command) { REQUIRE(gate::send(keeper.get(), render_command(command))); }
+  void command(Command command) { REQUIRE(ostiary::keeper::send(keeper.get(), render_command(command))); }
   void turn() { REQUIRE(loop->turn(0ms)); }
   // The message that the keeper receives. Nothing if none has arrived.
   std::optional<Message> received() const {

@@ -44,7 +44,7 @@ Result<int> end_at_once() {
 
 Result<int> greet() {
   auto inherited = TRY(Inherited::receive("test", {Inherited::channel}));
-  TRY(send(inherited.take(Inherited::channel).get(), "here"));
+  TRY(send_to_keeper(inherited.take(Inherited::channel).get(), "here"));
   return 3;
 }
 
@@ -64,15 +64,15 @@ Result<int> report_inheritance() {
   for (int fd = 3; fd < 1024; ++fd) open += ::fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
   std::string said = inherited.setup() + ", first " + contents(first) + ", second " + contents(second);
   said += inherited.take("absent").valid() ? ", absent is there" : "";
-  TRY(send(channel.get(), said + ", open " + std::to_string(open)));
+  TRY(send_to_keeper(channel.get(), said + ", open " + std::to_string(open)));
   return 0;
 }
 
 Result<int> say_twice() {
   auto inherited = TRY(Inherited::receive("test", {Inherited::channel}));
   const UniqueFd channel = inherited.take(Inherited::channel);
-  TRY(send(channel.get(), "one"));
-  TRY(send(channel.get(), "two"));
+  TRY(send_to_keeper(channel.get(), "one"));
+  TRY(send_to_keeper(channel.get(), "two"));
   return 0;
 }
 

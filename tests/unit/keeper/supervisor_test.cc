@@ -22,7 +22,7 @@ namespace {
 Result<int> serve_until_the_channel_ends() {
   auto inherited = TRY(Inherited::receive("test", {Inherited::channel}));
   const UniqueFd channel = inherited.take(Inherited::channel);
-  TRY(send(channel.get(), "here"));
+  TRY(send_to_keeper(channel.get(), "here"));
   while (TRY(receive(channel.get()))) {
   }
   return 0;
@@ -30,7 +30,7 @@ Result<int> serve_until_the_channel_ends() {
 
 Result<int> greet_and_end() {
   auto inherited = TRY(Inherited::receive("test", {Inherited::channel}));
-  TRY(send(inherited.take(Inherited::channel).get(), "here"));
+  TRY(send_to_keeper(inherited.take(Inherited::channel).get(), "here"));
   return 0;
 }
 

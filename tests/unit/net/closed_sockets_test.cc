@@ -33,8 +33,8 @@ UniqueFd client_for(const test::Address& server) {
   return fd;
 }
 
-// Established without a packet. Bound to a device, so that another connection can have its addresses
-// and ports.
+// Established without a packet. Bound to a device, so that another connection can have its
+// addresses and ports.
 UniqueFd connection_on_a_device(const test::Address& server) {
   UniqueFd fd = client_for(server);
   set(fd, IPPROTO_TCP, TCP_REPAIR, 1);

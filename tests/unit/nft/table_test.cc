@@ -45,8 +45,9 @@ void admit(std::initializer_list<Admission> admissions) {
   if (!admitted) FAIL(admitted.error().message);
 }
 
-// The table without counters, handles and admissions: equal texts mean equal rules. As text, because
-// it shows the table's flags; the JSON of older libraries does not. Empty if there is no table.
+// The table without counters, handles and admissions: equal texts mean equal rules. As text,
+// because it shows the table's flags; the JSON of older libraries does not. Empty if there is no
+// table.
 std::string table_text() {
   const std::string table = std::string(" inet ") + table_name;
   constexpr unsigned numbers = NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_NUMERIC_ALL;

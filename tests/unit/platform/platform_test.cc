@@ -125,4 +125,16 @@ TEST_SUITE("platform/platform") {
           "coder.workspace_name=dev <Coder (CODER_WORKSPACE_NAME)>\n"
           "k8s.pod.name=h <Kubernetes (host name)>\n");
   }
+
+  TEST_CASE("a Fly Machine is a microvm, and a container of a pod is in a pod") {
+    const Environment fly{{"FLY_MACHINE_ID", "148e"}};
+    const Environment pod{{"KUBERNETES_SERVICE_HOST", "10.0.0.1"}};
+    CHECK(place_of(in(fly)) == Place::microvm);
+    CHECK_FALSE(is_in_a_pod(in(fly)));
+    CHECK(place_of(in(pod)) == Place::unknown);
+    CHECK(is_in_a_pod(in(pod)));
+    const Environment empty{{"FLY_MACHINE_ID", ""}, {"KUBERNETES_SERVICE_HOST", ""}};
+    CHECK(place_of(in(empty)) == Place::unknown);
+    CHECK_FALSE(is_in_a_pod(in(empty)));
+  }
 }
