@@ -1,7 +1,6 @@
 #include "impostor.h"
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <expected>
 #include <utility>
@@ -16,16 +15,7 @@
 namespace ostiary::selftest {
 namespace {
 
-using std::chrono::milliseconds;
-
 constexpr int socket_count = 8;
-// Loopback takes microseconds. The probe waits this long only if the port could be bound.
-constexpr milliseconds patience{10};
-
-bool wait_for(const UniqueFd& fd, short event) {
-  pollfd waiting{fd.get(), event, 0};
-  return ::poll(&waiting, 1, static_cast<int>(patience.count())) == 1 && (waiting.revents & event) != 0;
-}
 
 Result<std::vector<UniqueFd>> open_gate_sockets(const inet::SocketAddress& upstream, int type,
                                                 uint32_t mark) {
@@ -67,13 +57,18 @@ Finding not_delivered(const std::string& why) {
 
 }  // namespace
 
-Result<Impostor> Impostor::prepare(const AddressPort& upstream, uint32_t gate_mark) {
-  Impostor impostor(upstream);
+Result<Impostor> Impostor::prepare(const AddressPort& upstream, const Targets& targets) {
+  Impostor impostor(upstream, targets.loopback_patience);
   const AsUser of_the_gate(gate::description.user, gate::description.user);
   const inet::SocketAddress address(upstream.address, upstream.port);
-  impostor.datagrams_ = TRY(open_gate_sockets(address, SOCK_DGRAM, gate_mark));
-  impostor.connections_ = TRY(open_gate_sockets(address, SOCK_STREAM, gate_mark));
+  impostor.datagrams_ = TRY(open_gate_sockets(address, SOCK_DGRAM, targets.gate_mark));
+  impostor.connections_ = TRY(open_gate_sockets(address, SOCK_STREAM, targets.gate_mark));
   return impostor;
+}
+
+bool Impostor::becomes_readable(const UniqueFd& fd) const {
+  pollfd waiting{.fd = fd.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&waiting, 1, static_cast<int>(patience_.count())) == 1 && (waiting.revents & POLLIN) != 0;
 }
 
 Attempt Impostor::answer_datagrams() const {
@@ -84,11 +79,11 @@ Attempt Impostor::answer_datagrams() const {
   std::string why = "no question arrived there";
   for (const UniqueFd& gate_socket : datagrams_) {
     if (::connect(gate_socket.get(), upstream.get(), upstream.size()) != 0 ||
-        ::send(gate_socket.get(), "", 1, MSG_NOSIGNAL) < 0 || !wait_for(*bound, POLLIN))
+        ::send(gate_socket.get(), "", 1, MSG_NOSIGNAL) < 0 || !becomes_readable(*bound))
       continue;
     why = answer(*bound);
     char octet = 0;
-    if (wait_for(gate_socket, POLLIN) && ::recv(gate_socket.get(), &octet, 1, 0) >= 0)
+    if (becomes_readable(gate_socket) && ::recv(gate_socket.get(), &octet, 1, 0) >= 0)
       return attempt(std::move(name),
                      escaped("the agent received a question for the upstream, and its answer arrived"));
   }
@@ -102,7 +97,7 @@ Attempt Impostor::accept_connections() const {
   if (!bound) return attempt(std::move(name), held(std::strerror(bound.error())));
   for (const UniqueFd& gate_socket : connections_) {
     if (::connect(gate_socket.get(), upstream.get(), upstream.size()) != 0 && errno != EINPROGRESS) continue;
-    if (!wait_for(*bound, POLLIN)) continue;
+    if (!becomes_readable(*bound)) continue;
     if (const UniqueFd accepted{::accept4(bound->get(), nullptr, nullptr, SOCK_CLOEXEC)}; accepted.valid())
       return attempt(std::move(name), escaped("the agent accepted a connection in the upstream's place"));
   }

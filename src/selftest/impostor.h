@@ -3,6 +3,7 @@
 // gate, and so have any address admitted.
 #pragma once
 
+#include <chrono>
 #include <vector>
 
 #include "finding.h"
@@ -15,7 +16,7 @@ namespace ostiary::selftest {
 class Impostor {
  public:
   // Runs in the keeper. Opens sockets that ask as the gate does, with its mark and as its user.
-  static Result<Impostor> prepare(const AddressPort& upstream, uint32_t gate_mark);
+  static Result<Impostor> prepare(const AddressPort& upstream, const Targets& targets);
 
   // Run as the agent. They bind the upstream's address and port beside the real server, and answer
   // the sockets' question: one octet, which is no question to a real resolver.
@@ -23,9 +24,12 @@ class Impostor {
   Attempt accept_connections() const;
 
  private:
-  explicit Impostor(const AddressPort& upstream) : upstream_(upstream) {}
+  Impostor(const AddressPort& upstream, std::chrono::milliseconds patience)
+      : upstream_(upstream), patience_(patience) {}
+  bool becomes_readable(const UniqueFd& fd) const;
 
   AddressPort upstream_;
+  std::chrono::milliseconds patience_;  // for each packet
   // Several, because the kernel distributes them among the sockets that listen.
   std::vector<UniqueFd> datagrams_;
   std::vector<UniqueFd> connections_;

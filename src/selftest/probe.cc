@@ -111,7 +111,7 @@ Result<Probe> Probe::prepare(const confine::Identity& agent, const Targets& targ
   probe.forgeries_ = TRY(choose_forgeries());
   probe.doors_ = find_doors(agent.home);
   for (const AddressPort& upstream : targets.local_upstreams)
-    probe.impostors_.push_back(TRY(Impostor::prepare(upstream, targets.gate_mark)));
+    probe.impostors_.push_back(TRY(Impostor::prepare(upstream, targets)));
   TRY(probe.take(std::move(attempt_plans.all), agent));
   return probe;
 }

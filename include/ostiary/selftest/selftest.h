@@ -52,6 +52,9 @@ struct Targets {
   // How long an attempt waits for an answer. The gate answers in microseconds, but a container may
   // be short of processor time.
   std::chrono::milliseconds patience{1000};
+  // How long an impostor of an upstream server waits for each packet. Loopback takes microseconds.
+  // It waits only if the agent may bind the port.
+  std::chrono::milliseconds loopback_patience{10};
 };
 
 enum class Outcome : uint8_t {

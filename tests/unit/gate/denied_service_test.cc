@@ -31,7 +31,7 @@ struct Confined {
   void turn() {
     const std::string before = audited();
     const auto end = std::chrono::steady_clock::now() + 2s;
-    while (audited() == before && std::chrono::steady_clock::now() < end) REQUIRE(loop->turn(50ms));
+    while (audited() == before && std::chrono::steady_clock::now() < end) REQUIRE(loop->turn(1s));
   }
   // "port by actor" of each denial so far.
   // The kernel sends packets of its own, which are denied too.

@@ -134,10 +134,10 @@ TEST_SUITE("keeper/spawn") {
         [](const void*) -> Result<std::string> {
           for (;;) ::pause();
         },
-        100ms);
+        30ms);
     REQUIRE_FALSE(hung);
     CHECK(hung.error().exit == Exit::unavailable);
-    CHECK(hung.error().message == "a confined child process did not end within 100 ms");
+    CHECK(hung.error().message == "a confined child process did not end within 30 ms");
     CHECK(std::chrono::steady_clock::now() - start < 2s);
   }
 

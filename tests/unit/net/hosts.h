@@ -88,7 +88,8 @@ struct Wire {
   Wire() {
     {
       const On on(inside);
-      run("ip link add wire type veth peer name wire netns " + outside.path());
+      // The kernel takes up to a second to bring up a link whose ends have the same index.
+      run("ip link add wire index 77 type veth peer name wire netns " + outside.path());
       run("ip addr add 192.0.2.1/24 dev wire && ip addr add 2001:db8::1/64 dev wire nodad && ip link set "
           "wire up");
     }

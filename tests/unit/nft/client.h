@@ -77,6 +77,14 @@ inline int udp_error(const std::string& text, uint16_t port, Mark mark = Mark::n
   return ::sendto(fd.get(), "x", 1, 0, address.get(), address.size()) == 1 ? 0 : errno;
 }
 
+// Sends one datagram as the gate, which the rules let out. Packets on one path arrive in order, so
+// it shows that no earlier packet is still on its way.
+inline void send_marker(const std::string& to, uint16_t port) {
+  const Address address(to, port);
+  const UniqueFd fd = make_socket(address, SOCK_DGRAM, Mark::gate);
+  REQUIRE(::sendto(fd.get(), "marker", 6, 0, address.get(), address.size()) == 6);
+}
+
 inline std::string receive(const UniqueFd& fd) {
   char buffer[512];
   const ssize_t size = ::recv(fd.get(), buffer, sizeof buffer, 0);

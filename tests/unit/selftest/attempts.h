@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +15,7 @@
 #include "ostiary/selftest/selftest.h"
 #include "selftest/fake_gate.h"
 #include "selftest/probe.h"
+#include "waits.h"
 
 namespace ostiary::test {
 
@@ -33,6 +36,11 @@ inline void apply_rules(const nft::Ruleset& ruleset = rules()) {
   if (!applied) FAIL(applied.error().message);
 }
 
+// How long the attempts wait for answers. An attempt without one waits for the whole time. The
+// answers of a gate may take longer than the shortest time on a busy machine.
+inline constexpr std::array<std::chrono::milliseconds, 3> patience{
+    std::chrono::milliseconds(4), std::chrono::milliseconds(100), std::chrono::milliseconds(2000)};
+
 inline selftest::Targets targets(const FakeServer& gate) {
   return {.gate_port = fake_gate_port,
           .gate_mark = gate_mark,
@@ -41,7 +49,25 @@ inline selftest::Targets targets(const FakeServer& gate) {
           .local_upstreams = {},
           .allowed_sockets = {},
           .root_only_file = {},
-          .patience = std::chrono::milliseconds(300)};
+          .patience = patience.back()};
+}
+inline selftest::Targets impatient(selftest::Targets targets) {
+  targets.patience = patience.front();
+  return targets;
+}
+
+// The result with the shortest patience with which it is as expected, for attempts of which some
+// are not answered. If it never is, that with the longest.
+template <typename Try, typename AsExpected>
+auto with_patience(selftest::Targets targets, Try attempt, AsExpected as_expected) {
+  auto result = attempt(impatient(targets));
+  for (const auto longer : std::span(patience).subspan(1)) {
+    if (as_expected(result)) break;
+    const testing::ExcusedWaits of_a_busy_machine;
+    targets.patience = longer;
+    result = attempt(targets);
+  }
+  return result;
 }
 
 // The names of the attempts with that outcome, one per line.
@@ -69,6 +95,19 @@ inline std::vector<Attempt> attempts_of(const confine::Identity& identity, const
   for (Attempt& each : *attempts)
     if (each.outcome == Outcome::unanswered) each.outcome = Outcome::escaped;
   return *attempts;
+}
+
+inline std::vector<Attempt> attempts_until(const confine::Identity& agent, const selftest::Targets& targets,
+                                           auto as_expected) {
+  return with_patience(
+      targets, [&](const selftest::Targets& each) { return attempts_of(agent, each); }, as_expected);
+}
+
+// The whole self-test.
+inline Result<std::vector<Attempt>> run_until(const confine::Identity& agent,
+                                              const selftest::Targets& targets, auto as_expected) {
+  return with_patience(
+      targets, [&](const selftest::Targets& each) { return selftest::run(agent, each); }, as_expected);
 }
 
 }  // namespace ostiary::test

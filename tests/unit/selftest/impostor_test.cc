@@ -31,9 +31,13 @@ struct Boot {
   Boot() { run("echo 0 > /proc/sys/net/ipv4/ip_unprivileged_port_start"); }
 
   std::vector<Attempt> attempts(const FakeGate& gate) const {
+    return attempts_of(nobody, targets_with_stub(gate));
+  }
+  selftest::Targets targets_with_stub(const FakeGate& gate) const {
     selftest::Targets adjusted = targets(gate);
     adjusted.local_upstreams = {{stub, 53}};
-    return attempts_of(nobody, adjusted);
+    adjusted.loopback_patience = std::chrono::milliseconds(2);
+    return adjusted;
   }
 };
 
@@ -73,7 +77,7 @@ TEST_SUITE("selftest/impostor") {
     const Boot boot;
     run("echo 1024 > /proc/sys/net/ipv4/ip_unprivileged_port_start");
     const FakeGate gate;
-    const auto attempts = boot.attempts(gate);
+    const auto attempts = attempts_of(nobody, impatient(boot.targets_with_stub(gate)));
     CHECK(impostors(attempts, Outcome::held) == both);
   }
 }
