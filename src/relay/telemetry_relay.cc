@@ -6,8 +6,8 @@
 
 namespace ostiary::relay {
 
-TelemetryRelay::TelemetryRelay(Exporter::Parts parts, std::vector<UniqueFd> listeners, otlp::Identity identity,
-                               Collector collector)
+TelemetryRelay::TelemetryRelay(Exporter::Parts parts, std::vector<UniqueFd> listeners,
+                               otlp::Identity identity, Collector collector)
     : identity_(std::move(identity)),
       exporter_(parts, std::move(collector), limits::spool_octets),
       intake_(parts.loop, std::move(listeners), [this](Post post) { return take(std::move(post)); }) {}

@@ -13,7 +13,7 @@ using ostiary::inet::HostName;
 
 namespace {
 
-RecordReply read(size_t type, const std::vector<Bytes>& answers, size_t flags = good_reply) {
+RecordReply reply_with(size_t type, const std::vector<Bytes>& answers, size_t flags = good_reply) {
   return read_record_reply(
       reply(question("a.example", type), answers, flags),
       {WireName::from(*HostName::parse("a.example")), RecordType{static_cast<uint16_t>(type)}});
@@ -21,14 +21,14 @@ RecordReply read(size_t type, const std::vector<Bytes>& answers, size_t flags = 
 
 // The RDATA that results from a record with this RDATA.
 Bytes passed_on(size_t type, const Bytes& rdata) {
-  const auto reply = read(type, {record(pointer(12), type, 60, rdata)});
+  const auto reply = reply_with(type, {record(pointer(12), type, 60, rdata)});
   REQUIRE(std::holds_alternative<RrSet>(reply));
   REQUIRE(std::get<RrSet>(reply).rdata.size() == 1);
   return std::get<RrSet>(reply).rdata[0];
 }
 
 ReplyFault fault(size_t type, const Bytes& rdata) {
-  return std::get<MalformedReply>(read(type, {record(pointer(12), type, 60, rdata)})).fault;
+  return std::get<MalformedReply>(reply_with(type, {record(pointer(12), type, 60, rdata)})).fault;
 }
 
 }  // namespace
@@ -70,15 +70,15 @@ TEST_SUITE("dns/rrset") {
 
   TEST_CASE("does not read past a record into the next") {
     const Bytes short_mx = record(pointer(12), type_mx, 60, joined({u16(1), label("a")}));
-    const auto reply = read(type_mx, {short_mx, record({0}, type_mx, 60, joined({u16(1), name("b")}))});
+    const auto reply = reply_with(type_mx, {short_mx, record({0}, type_mx, 60, joined({u16(1), name("b")}))});
     CHECK(std::get<MalformedReply>(reply).fault == ReplyFault::record_size);
   }
 
   TEST_CASE("gives only the asked type, under the name or at the end of its aliases") {
-    const auto reply = read(type_txt, {record(name("a.example"), type_cname, 9, name("b.example")),
-                                       record(name("b.example"), type_txt, 60, label("yes")),
-                                       record(name("c.example"), type_txt, 60, label("no")),
-                                       record(name("b.example"), type_a, 60, {192, 0, 2, 1})});
+    const auto reply = reply_with(type_txt, {record(name("a.example"), type_cname, 9, name("b.example")),
+                                             record(name("b.example"), type_txt, 60, label("yes")),
+                                             record(name("c.example"), type_txt, 60, label("no")),
+                                             record(name("b.example"), type_a, 60, {192, 0, 2, 1})});
     const auto& records = std::get<RrSet>(reply);
     CHECK(records.type == RecordType::txt);
     CHECK(records.ttl == 9s);
@@ -86,20 +86,20 @@ TEST_SUITE("dns/rrset") {
   }
 
   TEST_CASE("reports no data and no such name") {
-    CHECK(std::holds_alternative<NoData>(read(type_txt, {})));
-    CHECK(std::holds_alternative<NoSuchName>(read(type_txt, {}, good_reply | 3)));
-    CHECK(std::get<UpstreamFailure>(read(type_txt, {}, good_reply | 5)).rcode == Rcode::refused);
-    CHECK(std::holds_alternative<TruncatedReply>(read(type_txt, {}, good_reply | 0x0200)));
+    CHECK(std::holds_alternative<NoData>(reply_with(type_txt, {})));
+    CHECK(std::holds_alternative<NoSuchName>(reply_with(type_txt, {}, good_reply | 3)));
+    CHECK(std::get<UpstreamFailure>(reply_with(type_txt, {}, good_reply | 5)).rcode == Rcode::refused);
+    CHECK(std::holds_alternative<TruncatedReply>(reply_with(type_txt, {}, good_reply | 0x0200)));
   }
 
   TEST_CASE("refuses more than can be passed on") {
     const Bytes large = record(pointer(12), type_txt, 60, joined({label(std::string(255, 'x'))}));
-    CHECK(std::get<RrSet>(read(type_txt, std::vector<Bytes>(48, large))).rdata.size() == 48);
-    CHECK(std::get<MalformedReply>(read(type_txt, std::vector<Bytes>(49, large))).fault ==
+    CHECK(std::get<RrSet>(reply_with(type_txt, std::vector<Bytes>(48, large))).rdata.size() == 48);
+    CHECK(std::get<MalformedReply>(reply_with(type_txt, std::vector<Bytes>(49, large))).fault ==
           ReplyFault::records_too_large);
     const Bytes small = record(pointer(12), type_txt, 60, label("x"));
-    CHECK(std::get<RrSet>(read(type_txt, std::vector<Bytes>(128, small))).rdata.size() == 128);
-    CHECK(std::get<MalformedReply>(read(type_txt, std::vector<Bytes>(129, small))).fault ==
+    CHECK(std::get<RrSet>(reply_with(type_txt, std::vector<Bytes>(128, small))).rdata.size() == 128);
+    CHECK(std::get<MalformedReply>(reply_with(type_txt, std::vector<Bytes>(129, small))).fault ==
           ReplyFault::records_too_large);
   }
 }

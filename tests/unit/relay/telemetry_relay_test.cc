@@ -1,0 +1,110 @@
+#include "relay/telemetry_relay.h"
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "../event/loopback.h"
+#include "../event/made_up_time.h"
+#include "../otlp/messages.h"
+#include "tls_peer.h"
+
+using namespace ostiary;
+using namespace ostiary::relay;
+using namespace ostiary::relay::testing;
+using namespace std::chrono_literals;
+using otlp::testing::attribute;
+using otlp::testing::block;
+
+namespace {
+
+// Only a test that fails waits this long.
+constexpr auto patience = 5000ms;
+
+// A relay between a client on loopback and a collector that takes everything.
+struct Road {
+  Road() { ::signal(SIGPIPE, SIG_IGN); }
+  Road(const Road&) = delete;
+  Road& operator=(const Road&) = delete;
+
+  std::vector<UniqueFd> listeners() {
+    std::vector<UniqueFd> one;
+    one.push_back(std::move(listener.fd));
+    return one;
+  }
+  void connect(const Exporter::Connected& connected) {
+    std::array<int, 2> ends{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+    UniqueFd ours(ends[0]);
+    REQUIRE(::fcntl(ours.get(), F_SETFL, O_NONBLOCK) == 0);
+    peer = std::make_unique<TlsPeer>(UniqueFd(ends[1]), server, [this](TlsPeer::Connection& connection) {
+      received = connection.read_request();
+      connection.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    });
+    connected(std::move(ours));
+  }
+  // The status of the answer to a post of traces.
+  std::string post(const std::string& body) {
+    event::testing::LoopbackClient client(listener.address());
+    client.send(
+        "POST /v1/traces HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer forged\r\nX-Scope-OrgID: other\r\n"
+        "Content-Type: application/x-protobuf\r\nContent-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + body);
+    for (int i = 0; i < 20; ++i) time.turn();
+    return client.received().substr(9, 3);
+  }
+
+  event::testing::MadeUpTime time;
+  event::testing::LoopbackListener listener;
+  const testing::Identity authority = make_identity("");
+  const testing::Identity server = make_identity("DNS:collector.example", &authority);
+  const TlsTrust trust = TlsTrust::create(pem_of(authority.certificate)).value();
+  std::string received;  // by the collector
+  std::unique_ptr<TlsPeer> peer;
+  size_t reports = 0;
+  TelemetryRelay relay{{.loop = *time.loop,
+                        .trust = trust,
+                        .connect = [this](const Exporter::Connected& connected) { connect(connected); },
+                        .random = [] { return 0.0; },
+                        .report = [this](const Report&) { ++reports; }},
+                       listeners(),
+                       otlp::Identity(std::vector<otlp::Attribute>{{"service.name", "claude-code"}}),
+                       {.destination = {.host = inet::parse_host("collector.example").value(), .port = 443},
+                        .authority = "collector.example",
+                        .paths = {{telemetry::Signal::traces, "/v1/traces"}},
+                        .header_lines = Secret("Authorization: Basic c2VjcmV0\r\n")}};
+};
+
+}  // namespace
+
+TEST_SUITE("relay/telemetry_relay") {
+  TEST_CASE("the collector gets the operator's attributes and credentials, and none of the agent's") {
+    Road road;
+    REQUIRE(road.relay.start());
+    const std::string sent = block(attribute("service_name", "forged") + attribute("host.name", "a"));
+    CHECK(road.post(sent) == "200");
+    while (road.reports == 0) REQUIRE(road.time.loop->turn(patience));
+    road.time.turn();
+    CHECK(road.relay.is_done());
+    road.peer.reset();
+    const std::string body = block(attribute("host.name", "a") + attribute("service.name", "claude-code"));
+    CHECK(road.received ==
+          "POST /v1/traces HTTP/1.1\r\nHost: collector.example\r\nContent-Type: application/x-protobuf\r\n"
+          "Content-Length: " +
+              std::to_string(body.size()) + "\r\nAuthorization: Basic c2VjcmV0\r\n\r\n" + body);
+  }
+
+  TEST_CASE("a body that is no request of telemetry is refused, and an empty one costs no connection") {
+    Road road;
+    REQUIRE(road.relay.start());
+    CHECK(road.post("{}") == "400");
+    CHECK(road.post("") == "200");
+    CHECK(road.peer == nullptr);
+    CHECK(road.relay.is_done());
+  }
+}
