@@ -21,10 +21,8 @@
 #include "ostiary/keeper/supervisor.h"
 #include "ostiary/net/closed_sockets.h"
 #include "ostiary/net/foreign_listeners.h"
-#include "ostiary/net/routes.h"
 #include "ostiary/nft/earlier.h"
 #include "ostiary/nft/table.h"
-#include "ostiary/plan/gate_plan.h"
 #include "ostiary/plan/helpers.h"
 #include "ostiary/scope/preconditions.h"
 #include "ostiary/state/files.h"
@@ -125,11 +123,12 @@ std::string describe(const Resolution::Unopened& unopened) {
          "\", \"private\": true} into the policy file's allow";
 }
 
-Result<> log_resolution(const Plan& plan, gate::Reachability network, BootState& state) {
+Result<> log_resolution(const Plan& plan, BootState& state) {
   const Resolution& names = state.resolution;
   log::info("phase 1: " + std::to_string(names.resolved) + " of " +
             std::to_string(names.resolved + names.unopened.size()) + " names are open");
-  const bool has_network = network == gate::Reachability::reachable;
+  const gate::Terms& terms = plan.gate->setup.terms;
+  const bool has_network = std::max(terms.ipv4, terms.ipv6) == gate::Reachability::reachable;
   if (!has_network)
     log::warn(
         "no route leads out of this network, so no name can be used: give the container a network and start "
@@ -182,26 +181,26 @@ Result<Remaining> find_earlier(const Plan& plan) {
                   " alone would free them. End these processes, then run: nft delete table inet ostiary");
 }
 
-// Denies everything. The plan for the gate is made before, from the present routes.
-Result<plan::GatePlan> enclose(const Plan& plan, BootState& state) {
-  auto network = TRY(Unenclosed::read());
-  auto gate = TRY(plan::make_gate_plan(plan, TRY(net::read_routes())));
-  for (const std::string& server : gate.not_asked) log::warn(server + ": it is not asked");
-  for (const upstream::Server& server : gate.setup.upstreams) log::debug("phase 1: asks " + text(server));
+// Denies everything.
+Result<> enclose(const Plan& plan, BootState& state) {
+  auto network = TRY(Unenclosed::read());  // its error may be why the plan has no server
+  if (plan.gate->obstacle) return std::unexpected(*plan.gate->obstacle);
+  for (const upstream::Server& server : plan.gate->setup.upstreams)
+    log::debug("phase 1: asks " + text(server));
   const bool ends_with_us = ::getpid() == 1 && state.earlier == Remaining::none;
   state.enclosure.emplace(TRY(Enclosure::build(
-      plan, gate.ruleset, std::move(network),
+      plan, std::move(network),
       ends_with_us ? nft::Lifetime::ends_with_the_keeper : nft::Lifetime::may_outlive_the_keeper,
       state.audit)));
-  return gate;
+  return {};
 }
 
 // The gate knows the enclosure; the supervisor brings what the enclosure notices to the gate.
-Result<> start_gate(const Plan& plan, const gate::Setup& setup, BootState& state) {
+Result<> start_gate(const Plan& plan, BootState& state) {
   Enclosure& enclosure = *state.enclosure;
   state.gate = TRY(GateHelper::create(
       {.modes = keeper::start_modes_beside(plan.agent.identity.uid),
-       .setup = setup,
+       .setup = plan.gate->setup,
        .listeners = enclosure.listeners(),
        .audit = state.audit,
        .expect_changes_from = [&enclosure](uint32_t port) { enclosure.expect_changes_from(port); }}));
@@ -216,16 +215,15 @@ Result<> start_gate(const Plan& plan, const gate::Setup& setup, BootState& state
 
 Result<> open_gate(const Plan& plan, BootState& state) {
   if (!plan.gate) return {};
-  const plan::GatePlan gate = TRY(enclose(plan, state));
-  TRY(start_gate(plan, gate.setup, state));
+  TRY(enclose(plan, state));
+  TRY(start_gate(plan, state));
   // In user scope other users need resolv.conf too, and the redirect serves the agent.
   if (plan.enclosure.scope.owns_resolver) state.enclosure->point_resolver_at_gate();
-  const nft::Ruleset& ruleset = state.enclosure->ruleset();
-  state.status.tracking = text(ruleset.tracking);
+  state.status.tracking = text(state.enclosure->ruleset().tracking);
   if (TRY(is_asked_to_end(state))) return {};
-  TRY(log_resolution(plan, std::max(gate.setup.terms.ipv4, gate.setup.terms.ipv6), state));
+  TRY(log_resolution(plan, state));
   const selftest::Targets targets =
-      targets_of(plan, ruleset, gate.local_upstreams, state.resolution.admitted, state.gate->process());
+      with_admitted(plan.gate->self_test, state.resolution.admitted, state.gate->process());
   state.status.self_test = TRY(run_self_test(plan, targets, state.audit));
   look_for_relays(plan);
   return state.gate->end_self_test();

@@ -29,11 +29,16 @@ const char* text(nft::Change::Kind change) {
 Result<Unenclosed> Unenclosed::read() {
   TRY(net::bring_loopback_up());
   auto resolver = TRY(net::ResolverFile::read(net::resolver_path));
-  return Unenclosed{.resolver = std::move(resolver), .routes = TRY(net::RouteWatch::open())};
+  auto routes = TRY(net::RouteWatch::open());
+  return Unenclosed{.resolver = std::move(resolver),
+                    .routes = std::move(routes),
+                    .networks = TRY(net::read_routed_networks())};
 }
 
-Result<Enclosure> Enclosure::build(const plan::Plan& plan, nft::Ruleset ruleset, Unenclosed network,
-                                   nft::Lifetime lifetime, AuditTrail& audit) {
+Result<Enclosure> Enclosure::build(const plan::Plan& plan, Unenclosed network, nft::Lifetime lifetime,
+                                   AuditTrail& audit) {
+  nft::Ruleset ruleset = plan.gate->ruleset;
+  ruleset.routes = std::move(network.networks);
   auto rules = TRY(RulesGuard::deny_everything(std::move(ruleset), std::move(network.routes), lifetime));
   Enclosure enclosure(std::move(network.resolver), std::move(rules), audit);
   TRY(enclosure.listen(plan));

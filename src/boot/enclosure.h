@@ -7,6 +7,7 @@
 
 #include <array>
 #include <functional>
+#include <vector>
 
 #include "audit_trail.h"
 #include "ostiary/base/result.h"
@@ -22,6 +23,7 @@ namespace ostiary::boot {
 struct Unenclosed {
   net::ResolverFile resolver;
   net::RouteWatch routes;  // notices what changes from now on
+  std::vector<inet::RoutedNetwork> networks;
 
   // Brings loopback up first.
   static Result<Unenclosed> read();
@@ -30,10 +32,9 @@ struct Unenclosed {
 class Enclosure {
  public:
   // On an error everything that was denied stays denied: the end of the boot decides whether the
-  // rules are removed. The routes of the ruleset were read after `network`. The audit must outlive
-  // the Enclosure.
-  static Result<Enclosure> build(const plan::Plan& plan, nft::Ruleset ruleset, Unenclosed network,
-                                 nft::Lifetime lifetime, AuditTrail& audit);
+  // rules are removed. Requires the plan's gate. The audit must outlive the Enclosure.
+  static Result<Enclosure> build(const plan::Plan& plan, Unenclosed network, nft::Lifetime lifetime,
+                                 AuditTrail& audit);
 
   const nft::Ruleset& ruleset() const { return rules_.ruleset(); }
   const gate::Listeners& listeners() const { return listeners_; }

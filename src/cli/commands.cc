@@ -20,8 +20,8 @@
 #include "ostiary/confine/confine.h"
 #include "ostiary/net/network_namespace.h"
 #include "ostiary/net/resolver_file.h"
+#include "ostiary/net/routes.h"
 #include "ostiary/nft/earlier.h"
-#include "ostiary/plan/gate_plan.h"
 #include "ostiary/plan/plan.h"
 #include "ostiary/plan/print.h"
 #include "ostiary/platform/platform.h"
@@ -85,9 +85,12 @@ std::string read_original_resolv_conf() {
   return file ? file->original() : std::string();
 }
 
-// `Request` is a Run or a Plan.
+enum class ReadRoutes : uint8_t { no, yes };
+
+// `Request` is a Run or a Plan. Without the routes the plan is the same wherever it is made, and prints the
+// same.
 template <typename Request>
-Result<plan::Plan> make_plan(Request request, char** environ) {
+Result<plan::Plan> make_plan(Request request, char** environ, ReadRoutes routes) {
   const config::Config config = TRY(config::read_config(
       {config::Environment::copy_of(environ), std::move(request.flags), read_config_file}));
   log::set_level(config.log_level);
@@ -99,6 +102,8 @@ Result<plan::Plan> make_plan(Request request, char** environ) {
                         .resolv_conf = read_original_resolv_conf()};
   machine.network = net::decide(net::read_namespace_facts(place_of(config)));
   machine.rules_at_end = rules_at_end(config, machine.network);
+  if (routes == ReadRoutes::yes && config.gate == config::GateSwitch::on)
+    machine.reach = TRY(net::read_routes()).reach;
   auto plan = plan::make_plan(config, std::move(request.command), std::move(machine));
   if (!plan) return plan;
   if (!request.warning.empty()) plan->warnings.push_back(std::move(request.warning));
@@ -143,7 +148,7 @@ Result<> check_first_word(const plan::Plan& plan) {
 Result<int> execute_run(Run run, char** environ) {
   TRY(confine::hide_memory());
   const CommandPosition position = run.position;
-  const plan::Plan plan = TRY(make_plan(std::move(run), environ));
+  const plan::Plan plan = TRY(make_plan(std::move(run), environ, ReadRoutes::yes));
   if (position == CommandPosition::first_word) TRY(check_first_word(plan));
   config::wipe_values(environ);
   Result<int> status = boot::run(plan);
@@ -152,24 +157,11 @@ Result<int> execute_run(Run run, char** environ) {
   return status;
 }
 
-// What a boot in this network would load; nothing if the gate is off. The routes are left out: the plan is
-// the same wherever it is made. Warns about the servers that the boot would not ask.
-Result<std::optional<nft::Ruleset>> preview_ruleset(plan::Plan& plan) {
-  if (!plan.gate) return std::nullopt;
-  auto gate = plan::make_gate_plan(plan, net::RoutingTable{});
-  if (!gate && !plan.gate->upstreams.empty())
-    plan.warnings.push_back("a boot would end with status 78: " + gate.error().message);
-  if (!gate) return std::unexpected(std::move(gate).error());
-  for (const std::string& refused : gate->not_asked) plan.warnings.push_back(refused + ": it is not asked");
-  return std::move(gate->ruleset);
-}
-
 Result<int> execute_plan(Plan request, char** environ) {
   TRY(confine::hide_memory());
   const Form form = request.form;
-  plan::Plan plan = TRY(make_plan(std::move(request), environ));
-  const auto ruleset = preview_ruleset(plan);
-  return print(form == Form::json ? plan::plan_as_json(plan, ruleset) : plan::plan_as_text(plan));
+  const plan::Plan plan = TRY(make_plan(std::move(request), environ, ReadRoutes::no));
+  return print(form == Form::json ? plan::plan_as_json(plan) : plan::plan_as_text(plan));
 }
 
 // A session needs a running boot: without one there may be no rules. If a boot or its container is

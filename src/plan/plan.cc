@@ -1,5 +1,6 @@
 #include "ostiary/plan/plan.h"
 
+#include "gate_plan.h"
 #include "network_warnings.h"
 #include "ostiary/base/text.h"
 #include "ostiary/claude/managed_settings.h"
@@ -124,10 +125,11 @@ Result<> check_user(const config::Config& config, const Plan& plan) {
 }
 
 Result<Gate> plan_gate(const config::Config& config, const Machine& machine, Plan& plan) {
-  Gate gate{.resolve_timeout = config.resolve_timeout};
+  Gate gate;
+  gate.setup.resolve_timeout = config.resolve_timeout;
   auto servers = config.upstream ? TRY(parse_upstreams(*config.upstream)) : upstreams_of(machine.resolv_conf);
   gate.upstreams = TRY(usable_upstreams(std::move(servers), plan.warnings));
-  gate.rules = TRY(collect_rules(config, plan.telemetry));
+  gate.setup.rules = TRY(collect_rules(config, plan.telemetry));
   TRY(check_user(config, plan));
   return gate;
 }
@@ -139,7 +141,7 @@ bool has_managed_settings(const Plan& plan) {
 }
 
 std::span<const policy::Rule> rules_of(const Plan& plan) {
-  return plan.gate ? std::span<const policy::Rule>(plan.gate->rules) : std::span<const policy::Rule>();
+  return plan.gate ? std::span<const policy::Rule>(plan.gate->setup.rules) : std::span<const policy::Rule>();
 }
 
 std::span<const PlannedUpstream> servers_of(const Plan& plan) {
@@ -171,6 +173,7 @@ Result<Plan> make_plan(const config::Config& config, std::vector<std::string> co
   if (config.gate == config::GateSwitch::on) plan.gate = TRY(plan_gate(config, machine, plan));
   add_warnings(plan, config);
   add_network_warnings(plan, config, machine.facts.known_hosts);
+  if (plan.gate) complete_gate(plan, machine.reach);
   return plan;
 }
 

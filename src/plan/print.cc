@@ -107,6 +107,24 @@ Json auth_hook_json(const Plan& plan) {
           {"time_limit_seconds", plan.agent.auth_hook->time_limit.count()}};
 }
 
+bool has_ruleset(const Plan& plan) {
+  return plan.gate && !plan.gate->obstacle;
+}
+
+// Why the boot ends before it loads a ruleset.
+std::string obstacle_of(const Plan& plan) {
+  return plan.gate && plan.gate->obstacle ? plan.gate->obstacle->message : "";
+}
+
+// If the machine's resolv.conf names no server, `ruleset_error` alone says so.
+std::vector<std::string> warnings_of(const Plan& plan) {
+  std::vector<std::string> warnings = plan.warnings;
+  const std::string obstacle = obstacle_of(plan);
+  if (!obstacle.empty() && !servers_of(plan).empty())
+    warnings.push_back("a boot would end with status 78: " + obstacle);
+  return warnings;
+}
+
 // As `nft -j -f` takes it, one command a line: there are about a hundred.
 std::string ruleset_json(const nft::Ruleset& ruleset) {
   const Json table{{"add", {{"table", {{"family", "inet"}, {"name", nft::table_name}}}}}};
@@ -220,7 +238,7 @@ void print_agent(std::string& out, const Plan& plan) {
 
 }  // namespace
 
-std::string plan_as_json(const Plan& plan, const Result<std::optional<nft::Ruleset>>& ruleset) {
+std::string plan_as_json(const Plan& plan) {
   const Json json{{"version", 2},
                   {"settings", settings_json(plan)},
                   {"agent", agent_json(plan)},
@@ -238,11 +256,12 @@ std::string plan_as_json(const Plan& plan, const Result<std::optional<nft::Rules
                   {"auth_hook", auth_hook_json(plan)},
                   {"prepare_claude", plan.agent.prepare_claude == config::Choice::yes},
                   {"grace_seconds", plan.agent.grace.count()},
-                  {"warnings", plan.warnings},
-                  {"ruleset_error", ruleset ? "" : ruleset.error().message}};
+                  {"warnings", warnings_of(plan)},
+                  {"ruleset_error", obstacle_of(plan)}};
   std::string text = json.indented();
   text.resize(text.size() - std::string_view("\n}").size());
-  return text + ",\n  \"ruleset\": " + (ruleset && *ruleset ? ruleset_json(**ruleset) : "null") + "\n}\n";
+  return text + ",\n  \"ruleset\": " + (has_ruleset(plan) ? ruleset_json(plan.gate->ruleset) : "null") +
+         "\n}\n";
 }
 
 std::string plan_as_text(const Plan& plan) {
@@ -251,7 +270,7 @@ std::string plan_as_text(const Plan& plan) {
   print_phase_1(out, plan);
   print_phase_2(out, plan);
   print_agent(out, plan);
-  for (const std::string& warning : plan.warnings) line(out, {"warning: ", warning});
+  for (const std::string& warning : warnings_of(plan)) line(out, {"warning: ", warning});
   return out;
 }
 
