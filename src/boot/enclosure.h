@@ -11,10 +11,11 @@
 
 #include "audit_trail.h"
 #include "ostiary/base/result.h"
+#include "ostiary/confine/identity.h"
 #include "ostiary/gate/launch.h"
 #include "ostiary/net/resolver_file.h"
 #include "ostiary/net/routes.h"
-#include "ostiary/plan/plan.h"
+#include "ostiary/scope/scope.h"
 #include "rules_guard.h"
 
 namespace ostiary::boot {
@@ -31,10 +32,16 @@ struct Unenclosed {
 
 class Enclosure {
  public:
+  struct Parts {
+    nft::Ruleset ruleset;  // the plan's
+    Unenclosed network;
+    nft::Lifetime lifetime;
+    const scope::Scope& scope;
+    const confine::Identity& agent;
+  };
   // On an error everything that was denied stays denied: the end of the boot decides whether the
-  // rules are removed. Requires the plan's gate. The audit must outlive the Enclosure.
-  static Result<Enclosure> build(const plan::Plan& plan, Unenclosed network, nft::Lifetime lifetime,
-                                 AuditTrail& audit);
+  // rules are removed. The audit must outlive the Enclosure.
+  static Result<Enclosure> build(Parts parts, AuditTrail& audit);
 
   const nft::Ruleset& ruleset() const { return rules_.ruleset(); }
   const gate::Listeners& listeners() const { return listeners_; }
@@ -57,8 +64,8 @@ class Enclosure {
  private:
   Enclosure(net::ResolverFile resolver, RulesGuard rules, AuditTrail& audit)
       : resolver_(std::move(resolver)), rules_(std::move(rules)), audit_(audit) {}
-  Result<> listen(const plan::Plan& plan);
-  Result<> probe_connection_tracking(const plan::Plan& plan);
+  Result<> listen(const scope::Scope& scope, const confine::Identity& agent);
+  Result<> probe_connection_tracking(const scope::Scope& scope, const confine::Identity& agent);
   Result<> listen_directly();
 
   net::ResolverFile resolver_;

@@ -37,7 +37,7 @@ selftest::Targets with_admitted(selftest::Targets targets, std::span<const inet:
   return targets;
 }
 
-Result<std::string> run_self_test(const plan::Plan& plan, const selftest::Targets& targets,
+Result<std::string> run_self_test(const confine::Identity& agent, const selftest::Targets& targets,
                                   AuditTrail& audit) {
   // Where the audit goes to a terminal or the agent's own output, an attempt that held is noise,
   // and no evidence.
@@ -48,7 +48,7 @@ Result<std::string> run_self_test(const plan::Plan& plan, const selftest::Target
     if (is_noise(recorded(each.outcome))) return;
     audit.record(audit::Probe{.probe = each.name, .outcome = recorded(each.outcome), .detail = each.detail});
   };
-  const auto attempts = TRY(selftest::run(plan.agent.identity, targets, record));
+  const auto attempts = TRY(selftest::run(agent, targets, record));
   std::string summary = selftest::summary(attempts);
   log::info("phase 1: self-test: " + summary);
   for (const selftest::Attempt& each : attempts)

@@ -8,8 +8,8 @@
 
 #include "audit_trail.h"
 #include "ostiary/base/result.h"
+#include "ostiary/confine/identity.h"
 #include "ostiary/inet/ip_address.h"
-#include "ostiary/plan/plan.h"
 #include "ostiary/selftest/selftest.h"
 
 namespace ostiary::boot {
@@ -20,7 +20,7 @@ selftest::Targets with_admitted(selftest::Targets targets, std::span<const inet:
                                 pid_t gate);
 
 // Returns the summary. An attempt that escaped is an error.
-Result<std::string> run_self_test(const plan::Plan& plan, const selftest::Targets& targets,
+Result<std::string> run_self_test(const confine::Identity& agent, const selftest::Targets& targets,
                                   AuditTrail& audit);
 
 }  // namespace ostiary::boot

@@ -135,9 +135,9 @@ std::string meant_command(std::string_view program) {
 
 // Refuses a first word that is neither a command nor a program. Call it before the checks that only
 // a boot needs, such as for root.
-Result<> check_first_word(const plan::Plan& plan) {
-  const std::string& word = plan.agent.command.front();
-  if (word.contains('/') || boot::look_for_program(plan)) return {};
+Result<> check_first_word(const plan::Agent& agent) {
+  const std::string& word = agent.command.front();
+  if (word.contains('/') || boot::look_for_program(agent)) return {};
   std::string message;
   append(message,
          {quote(word), " is neither a command of ostiary (", join(subcommands, ", "),
@@ -149,7 +149,7 @@ Result<int> execute_run(Run run, char** environ) {
   TRY(confine::hide_memory());
   const CommandPosition position = run.position;
   const plan::Plan plan = TRY(make_plan(std::move(run), environ, ReadRoutes::yes));
-  if (position == CommandPosition::first_word) TRY(check_first_word(plan));
+  if (position == CommandPosition::first_word) TRY(check_first_word(plan.agent));
   config::wipe_values(environ);
   Result<int> status = boot::run(plan);
   if (!status && status.error().exit == Exit::not_found)

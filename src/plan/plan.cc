@@ -44,10 +44,10 @@ Result<std::vector<policy::Rule>> parse_inbound(const config::Given& given) {
 constexpr uint64_t mebibyte = 1U << 20U;
 static_assert(config::setting_of("audit_limit").min * mebibyte >= audit::limits::least_octets);
 
-Result<audit::Target> parse_audit(const config::Given& given) {
+Result<AuditOutput> parse_audit(const config::Given& given) {
   auto target = audit::parse_target(given.text);
   if (!target) return std::unexpected(std::move(target).error().within(given.origin));
-  return target;
+  return AuditOutput{.target = *std::move(target), .origin = given.origin};
 }
 
 Result<std::vector<selftest::SocketWaiver>> parse_allowed_sockets(const config::Given& given) {
@@ -77,6 +77,7 @@ Result<Enclosure> plan_enclosure(const config::Config& config, const Machine& ma
 
 Result<Outputs> plan_outputs(const config::Config& config) {
   Outputs outputs{
+      .default_audit = config.gate == config::GateSwitch::on ? config::Choice::yes : config::Choice::no,
       .audit_bound = audit::FileBound::share_of(static_cast<uint64_t>(config.audit_mebibytes) * mebibyte),
       .managed_settings = config.managed_settings};
   if (config.audit) outputs.audit = TRY(parse_audit(*config.audit));
@@ -105,9 +106,9 @@ confine::Domain choose_domain(std::span<const selftest::SocketWaiver> allowed_so
 }
 
 // The gate and the rules tell the agent's packets by its user.
-Result<> check_user(const config::Config& config, const Plan& plan) {
-  const confine::Identity& identity = plan.agent.identity;
-  if (!plan.enclosure.scope.holds_root && identity.uid == 0)
+Result<> check_user(const config::Config& config, const confine::Identity& identity,
+                    const scope::Scope& scope) {
+  if (!scope.holds_root && identity.uid == 0)
     return fail(
         Exit::configuration,
         config.given.at("scope").origin +
@@ -130,14 +131,14 @@ Result<Gate> plan_gate(const config::Config& config, const Machine& machine, Pla
   auto servers = config.upstream ? TRY(parse_upstreams(*config.upstream)) : upstreams_of(machine.resolv_conf);
   gate.upstreams = TRY(usable_upstreams(std::move(servers), plan.warnings));
   gate.setup.rules = TRY(collect_rules(config, plan.telemetry));
-  TRY(check_user(config, plan));
+  TRY(check_user(config, plan.agent.identity, plan.enclosure.scope));
   return gate;
 }
 
 }  // namespace
 
-bool has_managed_settings(const Plan& plan) {
-  return plan.telemetry.state == telemetry::State::on && plan.outputs.managed_settings == config::Choice::yes;
+bool has_managed_settings(const telemetry::Telemetry& telemetry, const Outputs& outputs) {
+  return telemetry.state == telemetry::State::on && outputs.managed_settings == config::Choice::yes;
 }
 
 std::span<const policy::Rule> rules_of(const Plan& plan) {
@@ -154,7 +155,7 @@ std::vector<std::string> files_of(const Plan& plan) {
   if (plan.telemetry.state == telemetry::State::on) files.push_back(state::path_of(state::otel_env_name));
   files.push_back(state::path_of(state::session_name));
   files.push_back(state::path_of(state::status_name));
-  if (has_managed_settings(plan)) files.push_back(claude::managed_settings_path());
+  if (has_managed_settings(plan.telemetry, plan.outputs)) files.push_back(claude::managed_settings_path());
   if (plan.agent.prepare_claude == config::Choice::yes)
     files.push_back(plan.agent.identity.home + "/.claude.json");
   return files;

@@ -36,30 +36,30 @@ Json telemetry_json(const telemetry::Telemetry& telemetry) {
           {"signals", std::move(signals)}};
 }
 
-Json environment_json(const Plan& plan) {
+Json environment_json(const telemetry::Telemetry& telemetry, const AgentEnvironment& environment) {
   Json variables = Json::array();
-  for (const telemetry::Variable& variable : plan.telemetry.variables)
+  for (const telemetry::Variable& variable : telemetry.variables)
     variables.push_back({{"name", variable.name}, {"value", shown(variable)}, {"source", variable.source}});
-  return {{"telemetry", std::move(variables)}, {"removed", plan.agent.environment.removed}};
+  return {{"telemetry", std::move(variables)}, {"removed", environment.removed}};
 }
 
-Json agent_json(const Plan& plan) {
-  const confine::Identity& identity = plan.agent.identity;
-  return {{"command", plan.agent.command},
+Json agent_json(const Agent& agent) {
+  const confine::Identity& identity = agent.identity;
+  return {{"command", agent.command},
           {"user", identity.name},
           {"uid", identity.uid},
           {"gid", identity.gid},
           {"groups", identity.groups},
           {"home", identity.home},
           {"shell", identity.shell},
-          {"workdir", plan.agent.workdir},
+          {"workdir", agent.workdir},
           {"capabilities", identity.uid == 0 ? confine::kept_capabilities() : std::vector<std::string>{}},
           {"domain", confine::text(identity.domain)}};
 }
 
-Json rules_json(const Plan& plan) {
+Json rules_json(std::span<const policy::Rule> written) {
   Json rules = Json::array();
-  for (const policy::Rule& rule : rules_of(plan))
+  for (const policy::Rule& rule : written)
     rules.push_back({{"host", text(rule.subject)},
                      {"ports", rule.ports.text()},
                      {"protocol", text(rule.protocol)},
@@ -70,16 +70,16 @@ Json rules_json(const Plan& plan) {
   return rules;
 }
 
-Json upstreams_json(const Plan& plan) {
+Json upstreams_json(std::span<const PlannedUpstream> servers) {
   Json upstreams = Json::array();
-  for (const PlannedUpstream& each : servers_of(plan))
+  for (const PlannedUpstream& each : servers)
     upstreams.push_back({{"server", text(each.server)}, {"source", each.source}});
   return upstreams;
 }
 
-Json inbound_json(const Plan& plan) {
+Json inbound_json(std::span<const policy::Rule> rules) {
   Json inbound = Json::array();
-  for (const policy::Rule& rule : plan.enclosure.inbound)
+  for (const policy::Rule& rule : rules)
     inbound.push_back({{"network", text(rule.subject)},
                        {"ports", rule.ports.text()},
                        {"protocol", text(rule.protocol)},
@@ -94,17 +94,16 @@ Json attributes_json(const telemetry::Telemetry& telemetry) {
   return attributes;
 }
 
-Json settings_json(const Plan& plan) {
+Json settings_json(const config::GivenSettings& all) {
   Json settings = Json::array();
-  for (const auto& [key, given] : plan.settings)
+  for (const auto& [key, given] : all)
     settings.push_back({{"name", key}, {"value", given.text}, {"source", given.origin}});
   return settings;
 }
 
-Json auth_hook_json(const Plan& plan) {
-  if (!plan.agent.auth_hook) return nullptr;
-  return {{"program", plan.agent.auth_hook->program},
-          {"time_limit_seconds", plan.agent.auth_hook->time_limit.count()}};
+Json auth_hook_json(const std::optional<AuthHook>& hook) {
+  if (!hook) return nullptr;
+  return {{"program", hook->program}, {"time_limit_seconds", hook->time_limit.count()}};
 }
 
 bool has_ruleset(const Plan& plan) {
@@ -161,10 +160,10 @@ std::string numbers(const auto& values) {
   return join(words, ",");
 }
 
-void print_settings(std::string& out, const Plan& plan) {
-  if (plan.settings.empty()) return;
+void print_settings(std::string& out, const config::GivenSettings& settings) {
+  if (settings.empty()) return;
   line(out, {"settings"});
-  for (const auto& [key, given] : plan.settings)
+  for (const auto& [key, given] : settings)
     line(out, {"  ", padded(key, 12), " ", given.text, "   (", given.origin, ")"});
 }
 
@@ -224,36 +223,36 @@ void print_phase_2(std::string& out, const Plan& plan) {
     line(out, {"  attribute    ", attribute.key, "=", attribute.value, "   (", attribute.source, ")"});
 }
 
-void print_agent(std::string& out, const Plan& plan) {
-  const confine::Identity& identity = plan.agent.identity;
+void print_agent(std::string& out, const Agent& agent) {
+  const confine::Identity& identity = agent.identity;
   line(out, {"agent"});
-  line(out, {"  command      ", join(plan.agent.command, " ")});
+  line(out, {"  command      ", join(agent.command, " ")});
   line(out, {"  user         ", identity.name, " (uid ", number(identity.uid), ", gid ", number(identity.gid),
              ", groups ", numbers(identity.groups), ")"});
-  line(out, {"  starts in    ", plan.agent.workdir});
+  line(out, {"  starts in    ", agent.workdir});
   line(out, {"  capabilities ", identity.uid == 0 ? join(confine::kept_capabilities(), " ") : "none"});
   line(out, {"  domain       ", confine::text(identity.domain)});
-  line(out, {"  ends         KILL ", number(plan.agent.grace.count()), " s after TERM or INT"});
+  line(out, {"  ends         KILL ", number(agent.grace.count()), " s after TERM or INT"});
 }
 
 }  // namespace
 
 std::string plan_as_json(const Plan& plan) {
   const Json json{{"version", 2},
-                  {"settings", settings_json(plan)},
-                  {"agent", agent_json(plan)},
+                  {"settings", settings_json(plan.settings)},
+                  {"agent", agent_json(plan.agent)},
                   {"gate", plan.gate ? "on" : "off"},
                   {"scope", plan.enclosure.scope.name},
                   {"telemetry", telemetry_json(plan.telemetry)},
-                  {"rules", rules_json(plan)},
-                  {"upstreams", upstreams_json(plan)},
+                  {"rules", rules_json(rules_of(plan))},
+                  {"upstreams", upstreams_json(servers_of(plan))},
                   {"hold_seconds", plan.enclosure.hold.count()},
-                  {"inbound", inbound_json(plan)},
+                  {"inbound", inbound_json(plan.enclosure.inbound)},
                   {"platforms", plan.telemetry.platforms},
                   {"resource_attributes", attributes_json(plan.telemetry)},
-                  {"environment", environment_json(plan)},
+                  {"environment", environment_json(plan.telemetry, plan.agent.environment)},
                   {"files", files_of(plan)},
-                  {"auth_hook", auth_hook_json(plan)},
+                  {"auth_hook", auth_hook_json(plan.agent.auth_hook)},
                   {"prepare_claude", plan.agent.prepare_claude == config::Choice::yes},
                   {"grace_seconds", plan.agent.grace.count()},
                   {"warnings", warnings_of(plan)},
@@ -266,10 +265,10 @@ std::string plan_as_json(const Plan& plan) {
 
 std::string plan_as_text(const Plan& plan) {
   std::string out;
-  print_settings(out, plan);
+  print_settings(out, plan.settings);
   print_phase_1(out, plan);
   print_phase_2(out, plan);
-  print_agent(out, plan);
+  print_agent(out, plan.agent);
   for (const std::string& warning : warnings_of(plan)) line(out, {"warning: ", warning});
   return out;
 }

@@ -66,8 +66,15 @@ struct Gate {
   std::optional<Error> obstacle = {};  // ends the boot before it loads a rule: no server can be asked
 };
 
+struct AuditOutput {
+  audit::Target target;
+  std::string origin;  // for people: the setting that names it
+};
+
 struct Outputs {
-  std::optional<audit::Target> audit = {};  // nothing: the default file, or else standard error
+  std::optional<AuditOutput> audit = {};
+  // Without `audit`: the default file, or else standard error. `no`: no audit.
+  config::Choice default_audit = config::Choice::no;
   audit::FileBound audit_bound = audit::FileBound::none();
   config::Choice managed_settings = config::Choice::yes;
 };
@@ -98,7 +105,7 @@ struct Machine {
   net::Reachable reach = {};                      // decides only the gate's setup
 };
 
-bool has_managed_settings(const Plan& plan);
+bool has_managed_settings(const telemetry::Telemetry& telemetry, const Outputs& outputs);
 // The paths of the files that the boot will write.
 std::vector<std::string> files_of(const Plan& plan);
 
