@@ -20,7 +20,7 @@ Result<> write_session(const plan::Agent& agent, const std::optional<plan::Gate>
 
 void write_managed_settings(const telemetry::Telemetry& telemetry, const plan::Outputs& outputs) {
   const Result<> written = has_managed_settings(telemetry, outputs)
-                               ? claude::write_managed_settings(telemetry)
+                               ? claude::write_managed_settings(*telemetry.on())
                                : claude::remove_managed_settings();
   if (!written)
     log::warn("no managed settings, so a project's settings can redirect telemetry: " +

@@ -1,5 +1,6 @@
 #include "ostiary/boot/boot.h"
 
+#include <span>
 #include <utility>
 
 #include <signal.h>
@@ -22,21 +23,18 @@ using keeper::Outcome;
 using plan::Plan;
 
 void log_telemetry(const telemetry::Telemetry& telemetry) {
-  if (telemetry.state != telemetry::State::on) {
-    if (telemetry.missing.empty())
-      log::info(telemetry.state == telemetry::State::not_configured
-                    ? "phase 1: telemetry is off: nothing names a collector"
-                    : "phase 1: telemetry is switched off by " + telemetry.reason);
-    return;
-  }
-  for (const telemetry::Route& route : telemetry.routes)
+  if (std::holds_alternative<telemetry::NotConfigured>(telemetry.state))
+    log::info("phase 1: telemetry is off: nothing names a collector");
+  if (const auto* off = std::get_if<telemetry::SwitchedOff>(&telemetry.state))
+    log::info("phase 1: telemetry is switched off by " + off->reason);
+  for (const telemetry::Route& route : telemetry.routes())
     log::info("phase 1: " + std::string(text(route.signal)) + " go to " + text(route.endpoint) + " over " +
-              std::string(text(route.protocol)) + " (" + std::string(config::text(telemetry.source)) + ")");
+              std::string(text(route.protocol)) + " (" + std::string(config::text(telemetry.source())) + ")");
 }
 
-void log_content(const telemetry::Telemetry& telemetry) {
+void log_content(std::span<const telemetry::Variable> variables) {
   std::string told;
-  for (const telemetry::Variable& variable : telemetry.variables)
+  for (const telemetry::Variable& variable : variables)
     if (variable.name.starts_with("OTEL_LOG_"))
       told += (told.empty() ? "" : ", ") + variable.name + "=" + std::string(variable.value.reveal());
   if (!told.empty()) log::info("phase 2: content: " + told);
@@ -71,13 +69,13 @@ Result<> phase_1(const Plan& plan, BootState& state) {
 }
 
 Result<> phase_2(const Plan& plan, BootState& state) {
-  if (plan.telemetry.state == telemetry::State::on) TRY(state::write_otel_env(plan.telemetry.variables));
+  if (const auto* on = plan.telemetry.on()) TRY(state::write_otel_env(on->variables));
   TRY(write_session(plan.agent, plan.gate));
   add_plan(state.status, plan);
   TRY(state::write_status(state.status));
   write_managed_settings(plan.telemetry, plan.outputs);
   prepare_claude(plan.agent, state);
-  log_content(plan.telemetry);
+  log_content(plan.telemetry.variables());
   return {};
 }
 

@@ -18,20 +18,29 @@ std::string_view base_name(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
 
-std::string_view cure_of(const telemetry::Telemetry& telemetry) {
-  if (telemetry.state == telemetry::State::not_configured)
-    return "set GRAFANA_INSTANCE_ID, GRAFANA_API_TOKEN and GRAFANA_OTLP_ENDPOINT, or "
-           "OTEL_EXPORTER_OTLP_ENDPOINT";
-  return telemetry.missing.empty() ? "switch it on" : "set what is missing";
+struct WhyOff {
+  std::string reason;  // "incomplete, missing GRAFANA_OTLP_ENDPOINT"
+  std::string_view cure;
+};
+
+WhyOff why_off(const telemetry::State& state) {
+  std::string reason(text(state));
+  if (const auto* off = std::get_if<telemetry::SwitchedOff>(&state))
+    return {reason + " by " + off->reason, "switch it on"};
+  const auto* incomplete = std::get_if<telemetry::Incomplete>(&state);
+  if (incomplete == nullptr)
+    return {std::move(reason),
+            "set GRAFANA_INSTANCE_ID, GRAFANA_API_TOKEN and GRAFANA_OTLP_ENDPOINT, or "
+            "OTEL_EXPORTER_OTLP_ENDPOINT"};
+  for (const std::string& name : incomplete->missing) reason += ", missing " + name;
+  return {std::move(reason), "set what is missing"};
 }
 
 Result<> require_telemetry(const config::Config& config, const telemetry::Telemetry& telemetry) {
-  if (config.require_telemetry == config::Choice::no || telemetry.state == telemetry::State::on) return {};
-  std::string reason(text(telemetry.state));
-  if (!telemetry.reason.empty()) reason += " by " + telemetry.reason;
-  for (const std::string& name : telemetry.missing) reason += ", missing " + name;
+  if (config.require_telemetry == config::Choice::no || telemetry.on() != nullptr) return {};
+  const WhyOff why = why_off(telemetry.state);
   return fail(Exit::configuration, config.given.at("require_telemetry").origin + ": telemetry is off (" +
-                                       reason + "): " + std::string(cure_of(telemetry)) +
+                                       why.reason + "): " + std::string(why.cure) +
                                        ", or leave out require-telemetry");
 }
 
@@ -138,7 +147,7 @@ Result<Gate> plan_gate(const config::Config& config, const Machine& machine, Pla
 }  // namespace
 
 bool has_managed_settings(const telemetry::Telemetry& telemetry, const Outputs& outputs) {
-  return telemetry.state == telemetry::State::on && outputs.managed_settings == config::Choice::yes;
+  return telemetry.on() != nullptr && outputs.managed_settings == config::Choice::yes;
 }
 
 std::span<const policy::Rule> rules_of(const Plan& plan) {
@@ -152,7 +161,7 @@ std::span<const PlannedUpstream> servers_of(const Plan& plan) {
 
 std::vector<std::string> files_of(const Plan& plan) {
   std::vector<std::string> files;
-  if (plan.telemetry.state == telemetry::State::on) files.push_back(state::path_of(state::otel_env_name));
+  if (plan.telemetry.on() != nullptr) files.push_back(state::path_of(state::otel_env_name));
   files.push_back(state::path_of(state::session_name));
   files.push_back(state::path_of(state::status_name));
   if (has_managed_settings(plan.telemetry, plan.outputs)) files.push_back(claude::managed_settings_path());

@@ -19,26 +19,39 @@ std::string_view shown(const telemetry::Variable& variable) {
   return variable.secrecy == telemetry::Secrecy::open ? variable.value.reveal() : hidden;
 }
 
+// Why telemetry is switched off; empty in every other state.
+std::string_view reason_of(const telemetry::State& state) {
+  const auto* off = std::get_if<telemetry::SwitchedOff>(&state);
+  return off == nullptr ? std::string_view() : off->reason;
+}
+
+std::span<const std::string> missing_of(const telemetry::State& state) {
+  const auto* incomplete = std::get_if<telemetry::Incomplete>(&state);
+  return incomplete == nullptr ? std::span<const std::string>() : incomplete->missing;
+}
+
 // ---- JSON
 
 Json telemetry_json(const telemetry::Telemetry& telemetry) {
   Json signals = Json::array();
-  for (const telemetry::Route& route : telemetry.routes)
+  for (const telemetry::Route& route : telemetry.routes())
     signals.push_back({{"signal", text(route.signal)},
                        {"protocol", text(route.protocol)},
                        {"endpoint", text(route.endpoint)},
                        {"host", inet::text(route.endpoint.destination.host)},
                        {"port", route.endpoint.destination.port}});
+  Json missing = Json::array();
+  for (const std::string& name : missing_of(telemetry.state)) missing.push_back(name);
   return {{"state", text(telemetry.state)},
-          {"source", config::text(telemetry.source)},
-          {"reason", telemetry.reason},
-          {"missing", telemetry.missing},
+          {"source", config::text(telemetry.source())},
+          {"reason", reason_of(telemetry.state)},
+          {"missing", std::move(missing)},
           {"signals", std::move(signals)}};
 }
 
 Json environment_json(const telemetry::Telemetry& telemetry, const AgentEnvironment& environment) {
   Json variables = Json::array();
-  for (const telemetry::Variable& variable : telemetry.variables)
+  for (const telemetry::Variable& variable : telemetry.variables())
     variables.push_back({{"name", variable.name}, {"value", shown(variable)}, {"source", variable.source}});
   return {{"telemetry", std::move(variables)}, {"removed", environment.removed}};
 }
@@ -177,13 +190,14 @@ std::string extras(const policy::Rule& rule) {
 }
 
 void print_telemetry(std::string& out, const telemetry::Telemetry& telemetry) {
-  std::string why = telemetry.reason.empty() ? "" : " by " + telemetry.reason;
-  if (telemetry.state == telemetry::State::on) why = ": " + std::string(config::text(telemetry.source));
+  const std::string reason(reason_of(telemetry.state));
+  std::string why = reason.empty() ? "" : " by " + reason;
+  if (telemetry.on() != nullptr) why = ": " + std::string(config::text(telemetry.source()));
   line(out, {"  telemetry    ", text(telemetry.state), why});
-  for (const telemetry::Route& route : telemetry.routes)
+  for (const telemetry::Route& route : telemetry.routes())
     line(out,
          {"    ", padded(text(route.signal), 10), " ", text(route.endpoint), " over ", text(route.protocol)});
-  for (const std::string& name : telemetry.missing) line(out, {"    missing    ", name});
+  for (const std::string& name : missing_of(telemetry.state)) line(out, {"    missing    ", name});
 }
 
 void print_inbound(std::string& out, const std::vector<policy::Rule>& inbound) {
@@ -217,7 +231,7 @@ void print_phase_2(std::string& out, const Plan& plan) {
   line(out, {"phase 2: before the agent starts"});
   for (const std::string& path : files_of(plan)) line(out, {"  writes       ", path});
   for (const std::string& name : plan.agent.environment.removed) line(out, {"  removes      ", name});
-  for (const telemetry::Variable& variable : plan.telemetry.variables)
+  for (const telemetry::Variable& variable : plan.telemetry.variables())
     line(out, {"  sets         ", variable.name, "=", shown(variable), "   (", variable.source, ")"});
   for (const telemetry::Attribute& attribute : plan.telemetry.attributes)
     line(out, {"  attribute    ", attribute.key, "=", attribute.value, "   (", attribute.source, ")"});

@@ -51,7 +51,7 @@ TEST_SUITE("plan/print") {
       const Plan plan = good_plan(container);
       for (const std::string& printed : {plan_as_text(plan), plan_as_json(plan)}) {
         CHECK_MESSAGE(!printed.contains("hunter2"), printed);
-        for (const auto& variable : plan.telemetry.variables)
+        for (const auto& variable : plan.telemetry.variables())
           if (variable.secrecy == Secrecy::secret)
             CHECK_MESSAGE(!printed.contains(variable.value.reveal()), printed);
       }
