@@ -106,7 +106,7 @@ Result<int> run_phases(const Plan& plan, BootState& state) {
 
 }  // namespace
 
-Result<int> run(const Plan& plan) {
+Result<int> run(const Plan& plan, std::span<const keeper::HelperProgram> programs) {
   if (::geteuid() != 0)
     return fail(
         Exit::not_permitted,
@@ -117,8 +117,10 @@ Result<int> run(const Plan& plan) {
   auto audit = TRY(AuditTrail::open(plan.outputs));
   auto supervisor = TRY(keeper::Supervisor::create());
   auto requests = TRY(event::Signals::only({SIGTERM, SIGINT}));
-  BootState state{
-      .audit = std::move(audit), .supervisor = std::move(supervisor), .requests = std::move(requests)};
+  BootState state{.audit = std::move(audit),
+                  .supervisor = std::move(supervisor),
+                  .requests = std::move(requests),
+                  .programs = programs};
   state.audit.record(audit::Boot{.version = program_version,
                                  .process = static_cast<uint32_t>(::getpid()),
                                  .gate = plan.gate ? audit::GateSwitch::on : audit::GateSwitch::off,

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct BootState {
   AuditTrail audit;
   keeper::Supervisor supervisor;
   event::Signals requests;  // to end, before there is an agent to pass them to
+  std::span<const keeper::HelperProgram> programs;
   // None where the gate is off.
   std::optional<Enclosure> enclosure = {};
   std::unique_ptr<GateHelper> gate = {};

@@ -12,7 +12,7 @@
 #include "audit_trail.h"
 #include "ostiary/base/result.h"
 #include "ostiary/confine/identity.h"
-#include "ostiary/gate/launch.h"
+#include "ostiary/link/gate.h"
 #include "ostiary/net/resolver_file.h"
 #include "ostiary/net/routes.h"
 #include "ostiary/scope/scope.h"

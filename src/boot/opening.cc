@@ -57,7 +57,8 @@ Result<> enclose(const plan::Plan& plan, BootState& state) {
 Result<> start_gate(const gate::Setup& setup, const confine::Identity& agent, BootState& state) {
   Enclosure& enclosure = *state.enclosure;
   state.gate = TRY(GateHelper::create(
-      {.modes = keeper::start_modes_beside(agent.uid),
+      {.run = keeper::main_of(state.programs, gate::description),
+       .modes = keeper::start_modes_beside(agent.uid),
        .setup = setup,
        .listeners = enclosure.listeners(),
        .audit = state.audit,

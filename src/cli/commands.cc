@@ -145,13 +145,13 @@ Result<> check_first_word(const plan::Agent& agent) {
   return fail(Exit::usage, std::move(message));
 }
 
-Result<int> execute_run(Run run, char** environ) {
+Result<int> execute_run(Run run, char** environ, std::span<const keeper::HelperProgram> programs) {
   TRY(confine::hide_memory());
   const CommandPosition position = run.position;
   const plan::Plan plan = TRY(make_plan(std::move(run), environ, ReadRoutes::yes));
   if (position == CommandPosition::first_word) TRY(check_first_word(plan.agent));
   config::wipe_values(environ);
-  Result<int> status = boot::run(plan);
+  Result<int> status = boot::run(plan, programs);
   if (!status && status.error().exit == Exit::not_found)
     status.error().message += meant_command(plan.agent.command.front());
   return status;
@@ -249,7 +249,8 @@ Result<int> execute_status() {
 
 struct Executor {
   char** environ;
-  Result<int> operator()(Run& run) const { return execute_run(std::move(run), environ); }
+  std::span<const keeper::HelperProgram> programs;
+  Result<int> operator()(Run& run) const { return execute_run(std::move(run), environ, programs); }
   Result<int> operator()(Plan& plan) const { return execute_plan(std::move(plan), environ); }
   Result<int> operator()(Exec& exec) const {
     return execute_exec(std::move(exec), config::Environment::copy_of(environ));
@@ -262,8 +263,8 @@ struct Executor {
 
 }  // namespace
 
-Result<int> execute(Invocation invocation, char** environ) {
-  return std::visit(Executor{environ}, invocation);
+Result<int> execute(Invocation invocation, char** environ, std::span<const keeper::HelperProgram> programs) {
+  return std::visit(Executor{environ, programs}, invocation);
 }
 
 }  // namespace ostiary::cli

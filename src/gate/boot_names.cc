@@ -5,7 +5,7 @@
 
 #include <malloc.h>
 
-#include "ostiary/gate/limits.h"
+#include "limits.h"
 
 namespace ostiary::gate {
 namespace {

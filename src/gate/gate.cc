@@ -7,7 +7,6 @@
 
 #include "audit_service.h"
 #include "boot_names.h"
-#include "channel.h"
 #include "denied_service.h"
 #include "dns_service.h"
 #include "keeper_link.h"
@@ -16,8 +15,9 @@
 #include "ostiary/base/shared_page.h"
 #include "ostiary/confine/confine_gate.h"
 #include "ostiary/event/loop.h"
-#include "ostiary/gate/launch.h"
 #include "ostiary/keeper/inherited.h"
+#include "ostiary/link/gate.h"
+#include "ostiary/link/gate_channel.h"
 #include "ostiary/upstream/in_turn.h"
 
 namespace ostiary::gate {

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "client.h"
+#include "limits.h"
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/dns/tcp_frame.h"
 #include "ostiary/event/loop.h"
-#include "ostiary/gate/limits.h"
 
 namespace ostiary::gate {
 

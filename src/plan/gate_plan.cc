@@ -4,7 +4,7 @@
 
 #include <netinet/in.h>
 
-#include "ostiary/gate/launch.h"
+#include "ostiary/link/gate.h"
 #include "ostiary/policy/policy.h"
 #include "ostiary/state/files.h"
 

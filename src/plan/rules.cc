@@ -5,7 +5,7 @@
 #include <string>
 
 #include "ostiary/claude/derive.h"
-#include "ostiary/gate/limits.h"
+#include "ostiary/link/gate_limits.h"
 #include "ostiary/policy/parse.h"
 
 namespace ostiary::plan {

@@ -12,7 +12,7 @@
 #include "ostiary/base/result.h"
 #include "ostiary/config/config.h"
 #include "ostiary/confine/identity.h"
-#include "ostiary/gate/setup.h"
+#include "ostiary/link/gate_setup.h"
 #include "ostiary/net/network_namespace.h"
 #include "ostiary/net/routes.h"
 #include "ostiary/nft/ruleset.h"

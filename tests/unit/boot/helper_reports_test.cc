@@ -17,7 +17,6 @@ namespace {
 constexpr keeper::HelperDescription description{.name = "clerk",
                                                 .process_name = "ostiary-clerk",
                                                 .user = 0,
-                                                .run = nullptr,
                                                 .max_deaths = 1,
                                                 .while_absent = "nothing is written"};
 

@@ -1,10 +1,10 @@
-#include "ostiary/gate/launch.h"
+#include "ostiary/link/gate.h"
 
 #include <sys/socket.h>
 
-#include "channel.h"
 #include "ostiary/inet/dns_port.h"
 #include "ostiary/inet/socket_address.h"
+#include "ostiary/link/gate_channel.h"
 
 namespace ostiary::gate {
 namespace {
