@@ -20,6 +20,7 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/confine/confine_helper.h"
 #include "ostiary/event/deadline.h"
 #include "ostiary/keeper/recent.h"
 
@@ -60,6 +61,7 @@ struct HelperDescription {
   const char* name;          // for messages and the audit: "gate"
   const char* process_name;  // the only argument of our file when it is executed as the helper
   uint32_t user;             // its uid and gid; no other process may have them
+  confine::HelperProfile profile;
   size_t max_deaths;         // within RecentEvents::window; one more ends the agent
   const char* while_absent;  // for messages: "nothing new resolves"
 };

@@ -24,6 +24,7 @@ inline constexpr uint16_t port = 15353;
 inline constexpr keeper::HelperDescription description{.name = "gate",
                                                        .process_name = "ostiary-gate",
                                                        .user = 53053,
+                                                       .profile = confine::HelperProfile::gate,
                                                        .max_deaths = 8,
                                                        .while_absent = "nothing new resolves"};
 

@@ -120,6 +120,7 @@ class Keeper {
     auto made = GateHelper::create({.description = {.name = "gate",
                                                     .process_name = "test",
                                                     .user = 0,
+                                                    .profile = confine::HelperProfile::gate,
                                                     .max_deaths = 2,
                                                     .while_absent = "nothing new resolves"},
                                     .run = run,

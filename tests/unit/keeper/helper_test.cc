@@ -83,6 +83,7 @@ struct Owner {
         helper({.name = "test",
                 .process_name = "ostiary-test",
                 .user = 0,
+                .profile = confine::HelperProfile::gate,
                 .max_deaths = 2,
                 .while_absent = "it waits"},
                run, {.first = StartMode::fork, .later = StartMode::fork},

@@ -43,6 +43,7 @@ struct Logged {
       : helper({.name = "test",
                 .process_name = "ostiary-test",
                 .user = 0,
+                .profile = confine::HelperProfile::gate,
                 .max_deaths = max_deaths,
                 .while_absent = "it waits"},
                run, {.first = StartMode::fork, .later = StartMode::fork},
