@@ -87,8 +87,7 @@ std::string read_original_resolv_conf() {
 
 enum class ReadRoutes : uint8_t { no, yes };
 
-// `Request` is a Run or a Plan. Without the routes the plan is the same wherever it is made, and prints the
-// same.
+// `Request` is a Run or a Plan. What `ostiary plan` prints does not depend on the routes.
 template <typename Request>
 Result<plan::Plan> make_plan(Request request, char** environ, ReadRoutes routes) {
   const config::Config config = TRY(config::read_config(

@@ -58,12 +58,12 @@ inline constexpr std::chrono::milliseconds time_to_begin{5000};
 
 // A kind of helper. The program has one list of them: plan/helpers.h.
 struct HelperDescription {
-  const char* name;          // for messages and the audit: "gate"
-  const char* process_name;  // the only argument of our file when it is executed as the helper
-  uint32_t user;             // its uid and gid; no other process may have them
-  confine::HelperProfile profile;
-  size_t max_deaths;         // within RecentEvents::window; one more ends the agent
-  const char* while_absent;  // for messages: "nothing new resolves"
+  const char* name;                // for messages and the audit: "gate"
+  const char* process_name;        // the only argument of our file when it is executed as the helper
+  uint32_t user;                   // its uid and gid; no other process may have them
+  confine::HelperProfile profile;  // how the process confines itself
+  size_t max_deaths;               // within RecentEvents::window; one more ends the agent
+  const char* while_absent;        // for messages: "nothing new resolves"
 };
 
 // The main function of a helper's process, which confines itself.
