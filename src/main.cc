@@ -1,4 +1,6 @@
 // The program: wiring, and the one place that turns an error into an exit status.
+#include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -9,9 +11,17 @@
 #include "ostiary/base/process_name.h"
 #include "ostiary/cli/command_line.h"
 #include "ostiary/cli/commands.h"
+#include "ostiary/gate/gate.h"
 #include "ostiary/plan/helpers.h"
 
 namespace {
+
+using ostiary::keeper::HelperProgram;
+
+constexpr std::array programs{HelperProgram{"gate", ostiary::gate::run}};
+static_assert(std::ranges::all_of(ostiary::plan::helpers, [](const auto& helper) {
+  return ostiary::keeper::main_of(programs, helper) != nullptr;
+}));
 
 // Opens /dev/null on each of input, output and error that is closed, so that no file that we open
 // later can get one of these numbers.
@@ -29,21 +39,22 @@ ostiary::Result<int> run(const std::vector<std::string>& arguments) {
   ostiary::set_process_name("ostiary");  // for any name of the file
   TRY(fill_standard_descriptors());
   auto invocation = TRY(ostiary::cli::parse_command_line(arguments));
-  return ostiary::cli::execute(std::move(invocation), environ);
+  return ostiary::cli::execute(std::move(invocation), environ, programs);
 }
 
 // The keeper starts each helper from our own file, under a name of its own.
-const ostiary::keeper::HelperDescription* find_helper(int argc, char** argv) {
+ostiary::keeper::HelperMain find_helper(int argc, char** argv) {
   for (const auto& helper : ostiary::plan::helpers)
-    if (argc == 1 && std::string_view(argv[0]) == helper.process_name) return &helper;
+    if (argc == 1 && std::string_view(argv[0]) == helper.process_name)
+      return ostiary::keeper::main_of(programs, helper);
   return nullptr;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto* const helper = find_helper(argc, argv);
-  const auto status = helper ? helper->run() : run({argv + (argc > 0 ? 1 : 0), argv + argc});
+  const auto helper = find_helper(argc, argv);
+  const auto status = helper != nullptr ? helper() : run({argv + (argc > 0 ? 1 : 0), argv + argc});
   if (status) return *status;
   ostiary::log::error(status.error().message);
   return static_cast<int>(status.error().exit);

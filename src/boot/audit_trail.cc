@@ -11,16 +11,14 @@ using std::chrono::system_clock;
 
 constexpr const char* default_audit = "/var/log/ostiary/audit.jsonl";
 
-Result<audit::Journal> choose_journal(const plan::Plan& plan) {
-  if (plan.outputs.audit) {
-    auto journal = audit::Journal::open(*plan.outputs.audit, plan.outputs.audit_bound);
+Result<audit::Journal> choose_journal(const plan::Outputs& outputs) {
+  if (outputs.audit) {
+    auto journal = audit::Journal::open(outputs.audit->target, outputs.audit_bound);
     if (journal) return journal;
-    const auto given = plan.settings.find("audit");
-    return std::unexpected(
-        std::move(journal).error().within(given == plan.settings.end() ? "audit" : given->second.origin));
+    return std::unexpected(std::move(journal).error().within(outputs.audit->origin));
   }
-  if (!plan.gate) return audit::Journal::none();
-  auto file = audit::Journal::to_file(default_audit, plan.outputs.audit_bound);
+  if (outputs.default_audit == config::Choice::no) return audit::Journal::none();
+  auto file = audit::Journal::to_file(default_audit, outputs.audit_bound);
   if (file) return file;
   log::info("the audit goes to standard error: " + file.error().message);
   return audit::Journal::to_standard_error();
@@ -28,8 +26,8 @@ Result<audit::Journal> choose_journal(const plan::Plan& plan) {
 
 }  // namespace
 
-Result<AuditTrail> AuditTrail::open(const plan::Plan& plan) {
-  auto journal = TRY(choose_journal(plan));
+Result<AuditTrail> AuditTrail::open(const plan::Outputs& outputs) {
+  auto journal = TRY(choose_journal(outputs));
   if (journal.road() == audit::AuditRoad::shared)
     log::warn(
         "the audit goes to a file, pipe or terminal that the agent can write to, so the agent can forge its "

@@ -16,7 +16,7 @@ class AuditTrail {
  public:
   explicit AuditTrail(audit::Journal journal) : journal_(std::move(journal)) {}
   // Opens what the plan names, or else the default file, or else standard error.
-  static Result<AuditTrail> open(const plan::Plan& plan);
+  static Result<AuditTrail> open(const plan::Outputs& outputs);
 
   void record(const audit::Event& event);
   // A helper asks for a new file. The journal decides whether one is due. If none can be made, the

@@ -29,27 +29,31 @@ const char* text(nft::Change::Kind change) {
 Result<Unenclosed> Unenclosed::read() {
   TRY(net::bring_loopback_up());
   auto resolver = TRY(net::ResolverFile::read(net::resolver_path));
-  return Unenclosed{.resolver = std::move(resolver), .routes = TRY(net::RouteWatch::open())};
+  auto routes = TRY(net::RouteWatch::open());
+  return Unenclosed{.resolver = std::move(resolver),
+                    .routes = std::move(routes),
+                    .networks = TRY(net::read_routed_networks())};
 }
 
-Result<Enclosure> Enclosure::build(const plan::Plan& plan, nft::Ruleset ruleset, Unenclosed network,
-                                   nft::Lifetime lifetime, AuditTrail& audit) {
-  auto rules = TRY(RulesGuard::deny_everything(std::move(ruleset), std::move(network.routes), lifetime));
-  Enclosure enclosure(std::move(network.resolver), std::move(rules), audit);
-  TRY(enclosure.listen(plan));
+Result<Enclosure> Enclosure::build(Parts parts, AuditTrail& audit) {
+  parts.ruleset.routes = std::move(parts.network.networks);
+  auto rules = TRY(
+      RulesGuard::deny_everything(std::move(parts.ruleset), std::move(parts.network.routes), parts.lifetime));
+  Enclosure enclosure(std::move(parts.network.resolver), std::move(rules), audit);
+  TRY(enclosure.listen(parts.scope, parts.agent));
   return enclosure;
 }
 
-Result<> Enclosure::listen(const plan::Plan& plan) {
+Result<> Enclosure::listen(const scope::Scope& scope, const confine::Identity& agent) {
   listeners_ = TRY(gate::open_listeners());
-  TRY(probe_connection_tracking(plan));
-  return plan.enclosure.scope.owns_resolver ? listen_directly() : Result<>{};
+  TRY(probe_connection_tracking(scope, agent));
+  return scope.owns_resolver ? listen_directly() : Result<>{};
 }
 
-Result<> Enclosure::probe_connection_tracking(const plan::Plan& plan) {
-  const nft::Tracking tracking = TRY(probe_tracking(listeners_, plan.agent.identity));
+Result<> Enclosure::probe_connection_tracking(const scope::Scope& scope, const confine::Identity& agent) {
+  const nft::Tracking tracking = TRY(probe_tracking(listeners_, agent));
   if (tracking == nft::Tracking::both_families) return {};
-  if (plan.enclosure.scope.needs_ipv6_tracking)
+  if (scope.needs_ipv6_tracking)
     return fail(Exit::unavailable,
                 "--scope user: the kernel does not track IPv6 connections, so ostiary cannot distinguish the "
                 "agent's IPv6 connections from those of other users: use --scope container, or disable IPv6");

@@ -7,13 +7,15 @@
 
 #include <array>
 #include <functional>
+#include <vector>
 
 #include "audit_trail.h"
 #include "ostiary/base/result.h"
-#include "ostiary/gate/launch.h"
+#include "ostiary/confine/identity.h"
+#include "ostiary/link/gate.h"
 #include "ostiary/net/resolver_file.h"
 #include "ostiary/net/routes.h"
-#include "ostiary/plan/plan.h"
+#include "ostiary/scope/scope.h"
 #include "rules_guard.h"
 
 namespace ostiary::boot {
@@ -22,6 +24,7 @@ namespace ostiary::boot {
 struct Unenclosed {
   net::ResolverFile resolver;
   net::RouteWatch routes;  // notices what changes from now on
+  std::vector<inet::RoutedNetwork> networks;
 
   // Brings loopback up first.
   static Result<Unenclosed> read();
@@ -29,11 +32,16 @@ struct Unenclosed {
 
 class Enclosure {
  public:
+  struct Parts {
+    nft::Ruleset ruleset;  // the plan's
+    Unenclosed network;
+    nft::Lifetime lifetime;
+    const scope::Scope& scope;
+    const confine::Identity& agent;
+  };
   // On an error everything that was denied stays denied: the end of the boot decides whether the
-  // rules are removed. The routes of the ruleset were read after `network`. The audit must outlive
-  // the Enclosure.
-  static Result<Enclosure> build(const plan::Plan& plan, nft::Ruleset ruleset, Unenclosed network,
-                                 nft::Lifetime lifetime, AuditTrail& audit);
+  // rules are removed. The audit must outlive the Enclosure.
+  static Result<Enclosure> build(Parts parts, AuditTrail& audit);
 
   const nft::Ruleset& ruleset() const { return rules_.ruleset(); }
   const gate::Listeners& listeners() const { return listeners_; }
@@ -57,8 +65,8 @@ class Enclosure {
  private:
   Enclosure(net::ResolverFile resolver, RulesGuard rules, AuditTrail& audit)
       : resolver_(std::move(resolver)), rules_(std::move(rules)), audit_(audit) {}
-  Result<> listen(const plan::Plan& plan);
-  Result<> probe_connection_tracking(const plan::Plan& plan);
+  Result<> listen(const scope::Scope& scope, const confine::Identity& agent);
+  Result<> probe_connection_tracking(const scope::Scope& scope, const confine::Identity& agent);
   Result<> listen_directly();
 
   net::ResolverFile resolver_;

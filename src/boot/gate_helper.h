@@ -14,9 +14,9 @@
 #include "ostiary/base/result.h"
 #include "ostiary/base/shared_page.h"
 #include "ostiary/event/signals.h"
-#include "ostiary/gate/launch.h"
-#include "ostiary/gate/wildcard_budget.h"
 #include "ostiary/keeper/helper.h"
+#include "ostiary/link/gate.h"
+#include "ostiary/link/wildcard_count.h"
 
 namespace ostiary::boot {
 
@@ -40,6 +40,7 @@ class GateHelper {
  public:
   struct Parts {
     keeper::HelperDescription description = gate::description;
+    keeper::HelperMain run;
     keeper::StartModes modes;
     gate::Setup setup;
     const gate::Listeners& listeners;  // must outlive the GateHelper, as the audit

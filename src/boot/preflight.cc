@@ -11,30 +11,28 @@
 namespace ostiary::boot {
 namespace {
 
-Result<> look_for_workdir(const plan::Plan& plan) {
-  if (plan.agent.prepare_claude == config::Choice::yes) return {};  // the boot makes the directory
+Result<> look_for_workdir(const plan::Agent& agent) {
+  if (agent.prepare_claude == config::Choice::yes) return {};  // the boot makes the directory
   struct stat found{};
-  if (::stat(plan.agent.workdir.c_str(), &found) == 0) {
+  if (::stat(agent.workdir.c_str(), &found) == 0) {
     if (S_ISDIR(found.st_mode)) return {};
     errno = ENOTDIR;
   }
   if (errno != ENOENT && errno != ENOTDIR) return {};
-  return std::unexpected(confine::cannot_start_in(plan.agent.workdir));
+  return std::unexpected(confine::cannot_start_in(agent.workdir));
 }
 
-Result<> look_for_auth_hook(const plan::Plan& plan) {
-  if (!plan.agent.auth_hook || !confine::leads_nowhere(plan.agent.auth_hook->program, {}, plan.agent.workdir))
-    return {};
-  return fail(Exit::missing_input, "auth hook: there is no program " + plan.agent.auth_hook->program +
+Result<> look_for_auth_hook(const plan::Agent& agent) {
+  if (!agent.auth_hook || !confine::leads_nowhere(agent.auth_hook->program, {}, agent.workdir)) return {};
+  return fail(Exit::missing_input, "auth hook: there is no program " + agent.auth_hook->program +
                                        ": name another with --auth-hook");
 }
 
 }  // namespace
 
-Result<> look_for_program(const plan::Plan& plan) {
-  if (plan.agent.auth_hook) return {};  // the hook may install the program
-  return look_for_program(plan.agent.command.front(), plan.agent.environment.agent.get("PATH"),
-                          plan.agent.workdir);
+Result<> look_for_program(const plan::Agent& agent) {
+  if (agent.auth_hook) return {};  // the hook may install the program
+  return look_for_program(agent.command.front(), agent.environment.agent.get("PATH"), agent.workdir);
 }
 
 Result<> look_for_program(std::string_view name, std::string_view path, std::string_view directory) {
@@ -46,10 +44,10 @@ Result<> look_for_program(std::string_view name, std::string_view path, std::str
                            : " in PATH, which is " + std::string(path) + ": install it, or write its path"));
 }
 
-Result<> preflight(const plan::Plan& plan) {
-  TRY(look_for_workdir(plan));
-  TRY(look_for_auth_hook(plan));
-  return look_for_program(plan);
+Result<> preflight(const plan::Agent& agent) {
+  TRY(look_for_workdir(agent));
+  TRY(look_for_auth_hook(agent));
+  return look_for_program(agent);
 }
 
 }  // namespace ostiary::boot

@@ -27,11 +27,12 @@ constexpr bool none_is_left(const RemainingProcesses& left) {
          left.earlier == Remaining::none;
 }
 
-inline plan::RulesAtEnd rules_after(const plan::Plan& plan, BootEnd boot, const RemainingProcesses& left) {
+inline plan::RulesAtEnd rules_after(const plan::Enclosure& enclosure, BootEnd boot,
+                                    const RemainingProcesses& left) {
   if (!none_is_left(left)) return plan::RulesAtEnd::kept;
   const bool cuts_off_machine =
-      plan.enclosure.network == net::NamespaceKind::machine && plan.enclosure.scope.cuts_off_machine;
-  return boot == BootEnd::failed && !cuts_off_machine ? plan::RulesAtEnd::kept : plan.enclosure.rules_at_end;
+      enclosure.network == net::NamespaceKind::machine && enclosure.scope.cuts_off_machine;
+  return boot == BootEnd::failed && !cuts_off_machine ? plan::RulesAtEnd::kept : enclosure.rules_at_end;
 }
 
 // For the log: why the rules stayed although no setting keeps them, and how to remove them.

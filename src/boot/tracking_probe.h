@@ -6,7 +6,7 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/confine/identity.h"
-#include "ostiary/gate/launch.h"
+#include "ostiary/link/gate.h"
 #include "ostiary/nft/ruleset.h"
 
 namespace ostiary::boot {

@@ -16,7 +16,7 @@ std::string managed_settings_path() {
   return std::string(directory) + "/" + file_name;
 }
 
-std::string render_managed_settings(const telemetry::Telemetry& telemetry) {
+std::string render_managed_settings(const telemetry::On& telemetry) {
   Json env = Json::object();
   for (const telemetry::Route& route : telemetry.routes) {
     env[telemetry::otlp_variable(route.signal, "ENDPOINT")] = text(route.endpoint);
@@ -28,7 +28,7 @@ std::string render_managed_settings(const telemetry::Telemetry& telemetry) {
   return Json{{"env", std::move(env)}, {"otelHeadersHelper", ""}}.indented() + "\n";
 }
 
-Result<> write_managed_settings(const telemetry::Telemetry& telemetry) {
+Result<> write_managed_settings(const telemetry::On& telemetry) {
   return replace_file(directory, file_name, render_managed_settings(telemetry), for_all_to_read);
 }
 

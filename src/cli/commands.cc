@@ -20,8 +20,8 @@
 #include "ostiary/confine/confine.h"
 #include "ostiary/net/network_namespace.h"
 #include "ostiary/net/resolver_file.h"
+#include "ostiary/net/routes.h"
 #include "ostiary/nft/earlier.h"
-#include "ostiary/plan/gate_plan.h"
 #include "ostiary/plan/plan.h"
 #include "ostiary/plan/print.h"
 #include "ostiary/platform/platform.h"
@@ -73,9 +73,11 @@ std::string read_original_resolv_conf() {
   return file ? file->original() : std::string();
 }
 
-// `Request` is a Run or a Plan.
+enum class ReadRoutes : uint8_t { no, yes };
+
+// `Request` is a Run or a Plan. What `ostiary plan` prints does not depend on the routes.
 template <typename Request>
-Result<plan::Plan> make_plan(Request request, char** environ) {
+Result<plan::Plan> make_plan(Request request, char** environ, ReadRoutes routes) {
   const config::Config config = TRY(config::read_config(
       {config::Environment::copy_of(environ), std::move(request.flags), read_config_file}));
   log::set_level(config.log_level);
@@ -90,6 +92,8 @@ Result<plan::Plan> make_plan(Request request, char** environ) {
   };
   machine.network = net::decide(net::read_namespace_facts(platform::place_of(environment)));
   machine.rules_at_end = rules_at_end(environment, machine.network);
+  if (routes == ReadRoutes::yes && config.gate == config::GateSwitch::on)
+    machine.reach = TRY(net::read_routes()).reach;
   auto plan = plan::make_plan(config, std::move(request.command), std::move(machine));
   if (!plan) return plan;
   if (!request.warning.empty()) plan->warnings.push_back(std::move(request.warning));
@@ -113,9 +117,9 @@ std::string meant_command(std::string_view program) {
 
 // Refuses a first word that is neither a command nor a program. Call it before the checks that only
 // a boot needs, such as for root.
-Result<> check_first_word(const plan::Plan& plan) {
-  const std::string& word = plan.agent.command.front();
-  if (word.contains('/') || boot::look_for_program(plan)) return {};
+Result<> check_first_word(const plan::Agent& agent) {
+  const std::string& word = agent.command.front();
+  if (word.contains('/') || boot::look_for_program(agent)) return {};
   std::string message;
   append(message,
          {quote(word), " is neither a command of ostiary (", join(subcommands, ", "),
@@ -123,37 +127,23 @@ Result<> check_first_word(const plan::Plan& plan) {
   return fail(Exit::usage, std::move(message));
 }
 
-Result<int> execute_run(Run run, char** environ) {
+Result<int> execute_run(Run run, char** environ, std::span<const keeper::HelperProgram> programs) {
   TRY(confine::hide_memory());
   const CommandPosition position = run.position;
-  const plan::Plan plan = TRY(make_plan(std::move(run), environ));
-  if (position == CommandPosition::first_word) TRY(check_first_word(plan));
+  const plan::Plan plan = TRY(make_plan(std::move(run), environ, ReadRoutes::yes));
+  if (position == CommandPosition::first_word) TRY(check_first_word(plan.agent));
   config::wipe_values(environ);
-  Result<int> status = boot::run(plan);
+  Result<int> status = boot::run(plan, programs);
   if (!status && status.error().exit == Exit::not_found)
     status.error().message += meant_command(plan.agent.command.front());
   return status;
 }
 
-// The ruleset that a boot in this network would load; nothing if the gate is off. The routes are
-// left out: the plan is the same wherever it is made. Warns about the servers that the boot would
-// not ask.
-Result<std::optional<nft::Ruleset>> preview_ruleset(plan::Plan& plan) {
-  if (!plan.gate) return std::nullopt;
-  auto gate = plan::make_gate_plan(plan, net::RoutingTable{});
-  if (!gate && !plan.gate->upstreams.empty())
-    plan.warnings.push_back("a boot would end with status 78: " + gate.error().message);
-  if (!gate) return std::unexpected(std::move(gate).error());
-  for (const std::string& refused : gate->not_asked) plan.warnings.push_back(refused + ": it is not asked");
-  return std::move(gate->ruleset);
-}
-
 Result<int> execute_plan(Plan request, char** environ) {
   TRY(confine::hide_memory());
   const Form form = request.form;
-  plan::Plan plan = TRY(make_plan(std::move(request), environ));
-  const auto ruleset = preview_ruleset(plan);
-  return print(form == Form::json ? plan::plan_as_json(plan, ruleset) : plan::plan_as_text(plan));
+  const plan::Plan plan = TRY(make_plan(std::move(request), environ, ReadRoutes::no));
+  return print(form == Form::json ? plan::plan_as_json(plan) : plan::plan_as_text(plan));
 }
 
 // A session needs a running boot: without one there may be no rules. If a boot or its container is
@@ -243,7 +233,8 @@ Result<int> execute_status() {
 
 struct Executor {
   char** environ;
-  Result<int> operator()(Run& run) const { return execute_run(std::move(run), environ); }
+  std::span<const keeper::HelperProgram> programs;
+  Result<int> operator()(Run& run) const { return execute_run(std::move(run), environ, programs); }
   Result<int> operator()(Plan& plan) const { return execute_plan(std::move(plan), environ); }
   Result<int> operator()(Exec& exec) const {
     return execute_exec(std::move(exec), config::Environment::copy_of(environ));
@@ -256,8 +247,8 @@ struct Executor {
 
 }  // namespace
 
-Result<int> execute(Invocation invocation, char** environ) {
-  return std::visit(Executor{environ}, invocation);
+Result<int> execute(Invocation invocation, char** environ, std::span<const keeper::HelperProgram> programs) {
+  return std::visit(Executor{environ, programs}, invocation);
 }
 
 }  // namespace ostiary::cli

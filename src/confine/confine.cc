@@ -10,7 +10,7 @@
 #include "descriptors.h"
 #include "enter_domain.h"
 #include "ostiary/base/read_file.h"
-#include "ostiary/confine/confine_gate.h"
+#include "ostiary/confine/confine_helper.h"
 #include "ostiary/confine/program.h"
 #include "ostiary/event/signals.h"
 #include "platform_api.h"
@@ -81,14 +81,6 @@ Result<> filter_calls(const Profile& profile, const OwnStatus& status) {
   return {};
 }
 
-Result<> confine_helper(const Profile& profile, const Identity& identity) {
-  const OwnStatus status = TRY(OwnStatus::open());
-  if (Result<> dropped = drop_privileges(profile, identity); !dropped)
-    return std::unexpected(std::move(dropped).error().within(profile.process));
-  TRY(read_back(profile, identity, TRY(status.read())));
-  return filter_calls(profile, status);
-}
-
 }  // namespace
 
 Result<> hide_memory() {
@@ -111,9 +103,14 @@ Result<Confined> confine(const Identity& identity) {
   return Confined{};
 }
 
-Result<> confine_gate(uid_t user) {
-  return confine_helper(gate_profile(),
-                        {.uid = user, .gid = user, .groups = {}, .name = {}, .home = {}, .shell = {}});
+Result<> confine_helper(HelperProfile helper, uid_t user) {
+  const Profile& profile = profile_of(helper);
+  const Identity identity{.uid = user, .gid = user, .groups = {}, .name = {}, .home = {}, .shell = {}};
+  const OwnStatus status = TRY(OwnStatus::open());
+  if (Result<> dropped = drop_privileges(profile, identity); !dropped)
+    return std::unexpected(std::move(dropped).error().within(profile.process));
+  TRY(read_back(profile, identity, TRY(status.read())));
+  return filter_calls(profile, status);
 }
 
 Error exec(Confined, const Command& command) {

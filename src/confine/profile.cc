@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 
 #include <linux/capability.h>
 #include <linux/seccomp.h>
@@ -103,14 +104,15 @@ const Profile& agent_profile() {
   return profile;
 }
 
-const Profile& gate_profile() {
-  static const Profile profile{.process = "the gate",
-                               .capabilities = kept_by_the_gate,
-                               .kept_by = KeptBy::any_user,
-                               .memory = Memory::hidden,
-                               .filter = gate_filter(),
-                               .expectations = gate_expectations};
-  return profile;
+const Profile& profile_of(HelperProfile helper) {
+  // In the order of HelperProfile.
+  static const std::array profiles{Profile{.process = "the gate",
+                                           .capabilities = kept_by_the_gate,
+                                           .kept_by = KeptBy::any_user,
+                                           .memory = Memory::hidden,
+                                           .filter = gate_filter(),
+                                           .expectations = gate_expectations}};
+  return profiles.at(std::to_underlying(helper));
 }
 
 uint64_t mask_of(std::span<const unsigned> capabilities) {

@@ -12,6 +12,7 @@
 #include <linux/filter.h>
 
 #include "ostiary/base/result.h"
+#include "ostiary/confine/confine_helper.h"
 #include "ostiary/confine/identity.h"
 #include "process_status.h"
 
@@ -45,7 +46,7 @@ struct Profile {
 };
 
 const Profile& agent_profile();
-const Profile& gate_profile();
+const Profile& profile_of(HelperProfile helper);
 
 uint64_t mask_of(std::span<const unsigned> capabilities);
 

@@ -20,17 +20,17 @@
 
 #include "client.h"
 #include "ledger.h"
+#include "limits.h"
 #include "ostiary/dns/answer.h"
 #include "ostiary/dns/cache.h"
 #include "ostiary/dns/query.h"
 #include "ostiary/dns/reply.h"
 #include "ostiary/event/loop.h"
-#include "ostiary/gate/limits.h"
-#include "ostiary/gate/terms.h"
-#include "ostiary/gate/wildcard_budget.h"
+#include "ostiary/link/gate_terms.h"
 #include "ostiary/policy/policy.h"
 #include "ostiary/upstream/upstream.h"
 #include "recorder.h"
+#include "wildcard_budget.h"
 
 namespace ostiary::gate {
 

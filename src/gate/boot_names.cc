@@ -5,8 +5,8 @@
 
 #include <malloc.h>
 
+#include "limits.h"
 #include "ostiary/base/text.h"
-#include "ostiary/gate/limits.h"
 
 namespace ostiary::gate {
 namespace {

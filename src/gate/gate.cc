@@ -7,17 +7,17 @@
 
 #include "audit_service.h"
 #include "boot_names.h"
-#include "channel.h"
 #include "denied_service.h"
 #include "dns_service.h"
 #include "keeper_link.h"
 #include "ostiary/audit/journal.h"
 #include "ostiary/base/process_name.h"
 #include "ostiary/base/shared_page.h"
-#include "ostiary/confine/confine_gate.h"
+#include "ostiary/confine/confine_helper.h"
 #include "ostiary/event/loop.h"
-#include "ostiary/gate/launch.h"
 #include "ostiary/keeper/inherited.h"
+#include "ostiary/link/gate.h"
+#include "ostiary/link/gate_channel.h"
 #include "ostiary/upstream/in_turn.h"
 
 namespace ostiary::gate {
@@ -108,7 +108,7 @@ Result<> serve(Opened opened, const UniqueFd& channel, Recorder& recorder) {
 
 Result<> confine_and_serve(const UniqueFd& channel, keeper::Inherited inherited) {
   Opened opened = TRY(open(std::move(inherited)));
-  TRY(confine::confine_gate(description.user));
+  TRY(confine::confine_helper(description.profile, description.user));
   Recorder recorder(std::move(opened.journal));
   auto status = serve(std::move(opened), channel, recorder);
   recorder.write();

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "channel.h"
+#include "ostiary/link/gate_channel.h"
 
 namespace ostiary::gate {
 

@@ -8,7 +8,7 @@
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/event/loop.h"
-#include "ostiary/gate/launch.h"
+#include "ostiary/link/gate.h"
 #include "recorder.h"
 
 namespace ostiary::gate {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "ostiary/gate/limits.h"
+#include "limits.h"
 #include "ostiary/inet/special.h"
 
 namespace ostiary::gate {

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "ostiary/base/result.h"
-#include "ostiary/gate/terms.h"
 #include "ostiary/inet/ip_address.h"
+#include "ostiary/link/gate_terms.h"
 #include "ostiary/nft/admissions.h"
 #include "ostiary/policy/policy.h"
 

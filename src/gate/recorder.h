@@ -6,9 +6,9 @@
 #include <chrono>
 #include <optional>
 
+#include "limits.h"
 #include "ostiary/audit/fold.h"
 #include "ostiary/audit/journal.h"
-#include "ostiary/gate/limits.h"
 
 namespace ostiary::gate {
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "limits.h"
 #include "ostiary/dns/tcp_frame.h"
-#include "ostiary/gate/limits.h"
 
 namespace ostiary::gate {
 

@@ -14,10 +14,10 @@
 #include <sys/socket.h>
 
 #include "client.h"
+#include "limits.h"
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/event/loop.h"
-#include "ostiary/gate/limits.h"
 
 namespace ostiary::gate {
 

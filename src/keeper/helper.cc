@@ -29,8 +29,10 @@ bool is_readable(int fd, milliseconds limit) {
 
 }  // namespace
 
-Helper::Helper(const HelperDescription& description, StartModes modes, HelperOwner owner, HelperEvents events)
+Helper::Helper(const HelperDescription& description, HelperMain run, StartModes modes, HelperOwner owner,
+               HelperEvents events)
     : description_(description),
+      run_(run),
       next_start_(modes.first),
       later_starts_(modes.later),
       owner_(std::move(owner)),
@@ -44,7 +46,10 @@ Result<> Helper::start() {
     return std::unexpected(Error::system("socketpair", Exit::unavailable));
   channel_ = UniqueFd(ends[0]);
   const UniqueFd its_end(ends[1]);
-  process_ = TRY(launch(description_, start, std::exchange(next_start_, later_starts_), its_end.get()));
+  process_ = TRY(launch({.process_name = description_.process_name,
+                         .run = run_,
+                         .mode = std::exchange(next_start_, later_starts_)},
+                        start, its_end.get()));
   return {};
 }
 

@@ -27,7 +27,7 @@ Result<UniqueFd> make_file(const std::string& name, const std::string& octets) {
 
 // Runs in the child. Moves the descriptors to the numbers from start_record_fd on, in this order.
 // They first move beyond these numbers, so that none overwrites another.
-[[noreturn]] void become_helper(const HelperDescription& description, std::vector<int> fds, StartMode mode) {
+[[noreturn]] void become_helper(const Launch& process, std::vector<int> fds) {
   const int end = start_record_fd + static_cast<int>(fds.size());
   for (int& fd : fds) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, end);
   int target = start_record_fd;
@@ -39,12 +39,12 @@ Result<UniqueFd> make_file(const std::string& name, const std::string& octets) {
   ::setsid();
   // Closes every other descriptor of the keeper. If that fails, the helper must not start.
   if (::close_range(static_cast<unsigned>(end), ~0U, 0) != 0) ::_exit(static_cast<int>(Exit::unavailable));
-  if (mode == StartMode::fork) {
-    replace_process_arguments(description.process_name);
-    const auto status = description.run();
+  if (process.mode == StartMode::fork) {
+    replace_process_arguments(process.process_name);
+    const auto status = process.run();
     ::_exit(status ? *status : static_cast<int>(status.error().exit));
   }
-  std::array<char*, 2> arguments{const_cast<char*>(description.process_name), nullptr};
+  std::array<char*, 2> arguments{const_cast<char*>(process.process_name), nullptr};
   std::array<char*, 1> environment{nullptr};
   ::execve("/proc/self/exe", arguments.data(), environment.data());
   ::_exit(static_cast<int>(Exit::not_executable));
@@ -71,7 +71,7 @@ Result<StartRecord> parse_start_record(std::string_view octets) {
   return record;
 }
 
-Result<pid_t> launch(const HelperDescription& description, const Start& start, StartMode mode, int channel) {
+Result<pid_t> launch(const Launch& process, const Start& start, int channel) {
   std::vector<NamedFd> named{{.name = Inherited::channel, .fd = channel}};
   named.insert(named.end(), start.descriptors.begin(), start.descriptors.end());
   StartRecord record{.descriptors = {}, .setup = start.setup};
@@ -82,11 +82,11 @@ Result<pid_t> launch(const HelperDescription& description, const Start& start, S
     if (each.fd >= 0) fds.push_back(each.fd);
   }
   const UniqueFd file =
-      TRY(make_file(std::string(description.process_name) + "-setup", render_start_record(record)));
+      TRY(make_file(std::string(process.process_name) + "-setup", render_start_record(record)));
   fds.front() = file.get();
   const pid_t pid = ::fork();
   if (pid < 0) return std::unexpected(Error::system("fork", Exit::unavailable));
-  if (pid == 0) become_helper(description, std::move(fds), mode);
+  if (pid == 0) become_helper(process, std::move(fds));
   return pid;
 }
 

@@ -28,8 +28,13 @@ struct StartRecord {
 std::string render_start_record(const StartRecord& record);
 Result<StartRecord> parse_start_record(std::string_view octets);
 
-// Forks a process that executes our own file, or calls run() itself. The process has the memory
-// file, the descriptors of the start, and no other above 2.
-Result<pid_t> launch(const HelperDescription& description, const Start& start, StartMode mode, int channel);
+struct Launch {
+  const char* process_name;
+  HelperMain run;  // for StartMode::fork
+  StartMode mode;
+};
+// Forks a process that executes our own file, or calls run() itself. The process has the memory file,
+// the descriptors of the start, and no other above 2.
+Result<pid_t> launch(const Launch& process, const Start& start, int channel);
 
 }  // namespace ostiary::keeper

@@ -49,7 +49,7 @@ Pairs sign_in_variables(const config::Config& config) {
 
 Pairs telemetry_variables(const telemetry::Telemetry& telemetry) {
   Pairs variables;
-  for (const telemetry::Variable& variable : telemetry.variables)
+  for (const telemetry::Variable& variable : telemetry.variables())
     variables.emplace_back(variable.name, variable.value.reveal());
   return variables;
 }
@@ -60,8 +60,8 @@ void set(Environment& environment, const Pairs& variables) {
 
 bool is_telemetry_variable(std::string_view name, const telemetry::Telemetry& telemetry) {
   return std::ranges::find(telemetry.withheld, name) != telemetry.withheld.end() ||
-         std::ranges::find(telemetry.variables, name, &telemetry::Variable::name) !=
-             telemetry.variables.end();
+         std::ranges::find(telemetry.variables(), name, &telemetry::Variable::name) !=
+             telemetry.variables().end();
 }
 
 std::vector<std::string> find_removed(std::span<const std::string> container,

@@ -1,33 +1,30 @@
-#include "ostiary/plan/gate_plan.h"
+#include "gate_plan.h"
 
 #include <algorithm>
 
 #include <netinet/in.h>
 
-#include "ostiary/gate/launch.h"
+#include "ostiary/link/gate.h"
 #include "ostiary/policy/policy.h"
+#include "ostiary/state/files.h"
 
 namespace ostiary::plan {
 namespace {
 
+// Only the gate's packets carry this mark: setting a mark takes CAP_NET_ADMIN.
+constexpr uint32_t gate_mark = 0x6f737469;
 constexpr uint16_t log_group = 5353;
 
 gate::Reachability reachability(net::Reach reach) {
   return reach == net::Reach::none ? gate::Reachability::unreachable : gate::Reachability::reachable;
 }
 
-gate::Setup make_setup(const Plan& plan, const net::Reachable& reach,
-                       const std::vector<AskableServer>& servers) {
-  gate::Setup setup;
-  setup.rules = plan.gate->rules;
+void complete(gate::Setup& setup, std::chrono::seconds hold, const net::Reachable& reach,
+              const std::vector<AskableServer>& servers) {
   for (const AskableServer& each : servers) setup.upstreams.push_back(each.server);
-  setup.terms = {
-      .hold = plan.enclosure.hold, .ipv4 = reachability(reach.ipv4), .ipv6 = reachability(reach.ipv6)};
-  setup.resolve_timeout = plan.gate->resolve_timeout;
-  setup.initial_sets = gate::InitialSets::empty;
+  setup.terms = {.hold = hold, .ipv4 = reachability(reach.ipv4), .ipv6 = reachability(reach.ipv6)};
   setup.mark = gate_mark;
   setup.log_group = log_group;
-  return setup;
 }
 
 std::vector<uint8_t> protocols(policy::Protocol protocol) {
@@ -37,10 +34,11 @@ std::vector<uint8_t> protocols(policy::Protocol protocol) {
   return numbers;
 }
 
-// The addresses and networks of the policy. Names have no address yet.
-std::vector<nft::AddressRule> outbound(const Plan& plan) {
+// The addresses and networks of the policy. Names have no address yet. The gate compiles the same rules in
+// its own process, to decide about names.
+std::vector<nft::AddressRule> outbound(std::span<const policy::Rule> written) {
   std::vector<nft::AddressRule> rules;
-  const policy::Policy policy = policy::Policy::compile(plan.gate->rules);
+  const policy::Policy policy = policy::Policy::compile(written);
   for (const policy::StaticGrant& each : policy.static_grants())
     for (const policy::Grant& grant : each.grants)
       rules.push_back({.network = each.prefix.network(),
@@ -51,9 +49,9 @@ std::vector<nft::AddressRule> outbound(const Plan& plan) {
   return rules;
 }
 
-std::vector<nft::AddressRule> inbound(const Plan& plan) {
+std::vector<nft::AddressRule> inbound(std::span<const policy::Rule> written) {
   std::vector<nft::AddressRule> rules;
-  for (const policy::Rule& rule : plan.enclosure.inbound)
+  for (const policy::Rule& rule : written)
     for (const inet::PortRange& ports : rule.ports.ranges())
       for (const uint8_t protocol : protocols(rule.protocol))
         rules.push_back({.network = std::get<inet::Prefix>(rule.subject).network(),
@@ -85,29 +83,44 @@ std::vector<inet::IpAddress> closed_resolvers(const std::vector<selftest::Addres
 }
 
 nft::Ruleset make_ruleset(const Plan& plan, const std::vector<selftest::AddressPort>& local_upstreams) {
+  const uid_t agent = plan.agent.identity.uid;
   nft::Ruleset ruleset;
   ruleset.gate_mark = gate_mark;
   ruleset.gate_port = gate::port;
   ruleset.log_group = log_group;
-  ruleset.agent_user = plan.agent.identity.uid;
-  ruleset.only_user = plan.enclosure.scope.only_user(plan.agent.identity.uid);
+  ruleset.agent_user = agent;
+  ruleset.only_user = plan.enclosure.scope.only_user(agent);
   ruleset.closed_resolvers = closed_resolvers(local_upstreams);
-  ruleset.addresses = outbound(plan);
-  ruleset.inbound = inbound(plan);
+  ruleset.addresses = outbound(rules_of(plan));
+  ruleset.inbound = inbound(plan.enclosure.inbound);
+  ruleset.routes.emplace();
   return ruleset;
+}
+
+selftest::Targets make_targets(const Enclosure& enclosure, const nft::Ruleset& ruleset,
+                               std::vector<selftest::AddressPort> local_upstreams) {
+  return {.gate_port = ruleset.gate_port,
+          .gate_mark = ruleset.gate_mark,
+          .permitted = ruleset.addresses,
+          .local_upstreams = std::move(local_upstreams),
+          .allowed_sockets = enclosure.allowed_sockets,
+          .root_only_file = state::path_of(state::otel_env_name)};
 }
 
 }  // namespace
 
-Result<GatePlan> make_gate_plan(const Plan& plan, net::RoutingTable routes) {
-  Askable askable = TRY(choose_upstreams(plan.gate->upstreams, plan.enclosure.scope));
-  GatePlan gate{.setup = make_setup(plan, routes.reach, askable.servers),
-                .ruleset = {},
-                .local_upstreams = on_this_host(askable.servers),
-                .not_asked = std::move(askable.refused)};
-  gate.ruleset = make_ruleset(plan, gate.local_upstreams);
-  gate.ruleset.routes = std::move(routes.networks);
-  return gate;
+void complete_gate(Plan& plan, const net::Reachable& reach) {
+  Gate& gate = *plan.gate;
+  const auto askable = choose_upstreams(gate.upstreams, plan.enclosure.scope);
+  if (!askable) {
+    gate.obstacle = askable.error();
+    return;
+  }
+  complete(gate.setup, plan.enclosure.hold, reach, askable->servers);
+  auto local = on_this_host(askable->servers);
+  gate.ruleset = make_ruleset(plan, local);
+  gate.self_test = make_targets(plan.enclosure, gate.ruleset, std::move(local));
+  for (const std::string& refused : askable->refused) plan.warnings.push_back(refused + ": it is not asked");
 }
 
 }  // namespace ostiary::plan

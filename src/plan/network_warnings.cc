@@ -177,7 +177,7 @@ void warn_of_gateway(Plan& plan, const config::GrafanaCloud& grafana) {
 }
 
 void warn_of_signals(Plan& plan) {
-  for (const telemetry::Route& route : plan.telemetry.routes) {
+  for (const telemetry::Route& route : plan.telemetry.routes()) {
     if (route.protocol == telemetry::Protocol::grpc || !without_slashes(route.endpoint.path).empty())
       continue;
     plan.warnings.push_back(telemetry::otlp_variable(route.signal, "ENDPOINT") +
@@ -193,8 +193,9 @@ void add_network_warnings(Plan& plan, const config::Config& config,
   if (plan.gate) warn_of_proxies(plan);
   if (opens_loopback(plan)) warn_of_loopback(plan, config);
   warn_of_known_hosts(plan, known_hosts);
-  if (plan.telemetry.state != telemetry::State::on) return;
-  if (plan.telemetry.source == config::TelemetrySource::grafana_cloud) warn_of_gateway(plan, config.grafana);
+  const auto* telemetry = plan.telemetry.on();
+  if (telemetry == nullptr) return;
+  if (telemetry->source == config::TelemetrySource::grafana_cloud) warn_of_gateway(plan, config.grafana);
   warn_of_signals(plan);
 }
 

@@ -1,5 +1,6 @@
 #include "ostiary/plan/plan.h"
 
+#include "gate_plan.h"
 #include "network_warnings.h"
 #include "ostiary/base/text.h"
 #include "ostiary/claude/managed_settings.h"
@@ -17,20 +18,29 @@ std::string_view base_name(std::string_view path) {
   return path.substr(path.rfind('/') + 1);
 }
 
-std::string_view cure_of(const telemetry::Telemetry& telemetry) {
-  if (telemetry.state == telemetry::State::not_configured)
-    return "set GRAFANA_INSTANCE_ID, GRAFANA_API_TOKEN and GRAFANA_OTLP_ENDPOINT, or "
-           "OTEL_EXPORTER_OTLP_ENDPOINT";
-  return telemetry.missing.empty() ? "switch it on" : "set what is missing";
+struct WhyOff {
+  std::string reason;  // "incomplete, missing GRAFANA_OTLP_ENDPOINT"
+  std::string_view cure;
+};
+
+WhyOff why_off(const telemetry::State& state) {
+  std::string reason(text(state));
+  if (const auto* off = std::get_if<telemetry::SwitchedOff>(&state))
+    return {reason + " by " + off->reason, "switch it on"};
+  const auto* incomplete = std::get_if<telemetry::Incomplete>(&state);
+  if (incomplete == nullptr)
+    return {std::move(reason),
+            "set GRAFANA_INSTANCE_ID, GRAFANA_API_TOKEN and GRAFANA_OTLP_ENDPOINT, or "
+            "OTEL_EXPORTER_OTLP_ENDPOINT"};
+  for (const std::string& name : incomplete->missing) reason += ", missing " + name;
+  return {std::move(reason), "set what is missing"};
 }
 
 Result<> require_telemetry(const config::Config& config, const telemetry::Telemetry& telemetry) {
-  if (config.require_telemetry == config::Choice::no || telemetry.state == telemetry::State::on) return {};
-  std::string reason(text(telemetry.state));
-  if (!telemetry.reason.empty()) reason += " by " + telemetry.reason;
-  for (const std::string& name : telemetry.missing) reason += ", missing " + name;
+  if (config.require_telemetry == config::Choice::no || telemetry.on() != nullptr) return {};
+  const WhyOff why = why_off(telemetry.state);
   return fail(Exit::configuration, config.given.at("require_telemetry").origin + ": telemetry is off (" +
-                                       reason + "): " + std::string(cure_of(telemetry)) +
+                                       why.reason + "): " + std::string(why.cure) +
                                        ", or leave out require-telemetry");
 }
 
@@ -43,10 +53,10 @@ Result<std::vector<policy::Rule>> parse_inbound(const config::Given& given) {
 constexpr uint64_t mebibyte = 1U << 20U;
 static_assert(config::setting_of("audit_limit").min * mebibyte >= audit::limits::least_octets);
 
-Result<audit::Target> parse_audit(const config::Given& given) {
+Result<AuditOutput> parse_audit(const config::Given& given) {
   auto target = audit::parse_target(given.text);
   if (!target) return std::unexpected(std::move(target).error().within(given.origin));
-  return target;
+  return AuditOutput{.target = *std::move(target), .origin = given.origin};
 }
 
 Result<std::vector<selftest::SocketWaiver>> parse_allowed_sockets(const config::Given& given) {
@@ -76,6 +86,7 @@ Result<Enclosure> plan_enclosure(const config::Config& config, const Machine& ma
 
 Result<Outputs> plan_outputs(const config::Config& config) {
   Outputs outputs{
+      .default_audit = config.gate == config::GateSwitch::on ? config::Choice::yes : config::Choice::no,
       .audit_bound = audit::FileBound::share_of(static_cast<uint64_t>(config.audit_mebibytes) * mebibyte),
       .managed_settings = config.managed_settings};
   if (config.audit) outputs.audit = TRY(parse_audit(*config.audit));
@@ -104,9 +115,9 @@ confine::Domain choose_domain(std::span<const selftest::SocketWaiver> allowed_so
 }
 
 // The gate and the rules tell the agent's packets by its user.
-Result<> check_user(const config::Config& config, const Plan& plan) {
-  const confine::Identity& identity = plan.agent.identity;
-  if (!plan.enclosure.scope.holds_root && identity.uid == 0)
+Result<> check_user(const config::Config& config, const confine::Identity& identity,
+                    const scope::Scope& scope) {
+  if (!scope.holds_root && identity.uid == 0)
     return fail(
         Exit::configuration,
         config.given.at("scope").origin +
@@ -124,22 +135,23 @@ Result<> check_user(const config::Config& config, const Plan& plan) {
 }
 
 Result<Gate> plan_gate(const config::Config& config, const Machine& machine, Plan& plan) {
-  Gate gate{.resolve_timeout = config.resolve_timeout};
+  Gate gate;
+  gate.setup.resolve_timeout = config.resolve_timeout;
   auto servers = config.upstream ? TRY(parse_upstreams(*config.upstream)) : upstreams_of(machine.resolv_conf);
   gate.upstreams = TRY(usable_upstreams(std::move(servers), plan.warnings));
-  gate.rules = TRY(collect_rules(config, plan.telemetry));
-  TRY(check_user(config, plan));
+  gate.setup.rules = TRY(collect_rules(config, plan.telemetry));
+  TRY(check_user(config, plan.agent.identity, plan.enclosure.scope));
   return gate;
 }
 
 }  // namespace
 
-bool has_managed_settings(const Plan& plan) {
-  return plan.telemetry.state == telemetry::State::on && plan.outputs.managed_settings == config::Choice::yes;
+bool has_managed_settings(const telemetry::Telemetry& telemetry, const Outputs& outputs) {
+  return telemetry.on() != nullptr && outputs.managed_settings == config::Choice::yes;
 }
 
 std::span<const policy::Rule> rules_of(const Plan& plan) {
-  return plan.gate ? std::span<const policy::Rule>(plan.gate->rules) : std::span<const policy::Rule>();
+  return plan.gate ? std::span<const policy::Rule>(plan.gate->setup.rules) : std::span<const policy::Rule>();
 }
 
 std::span<const PlannedUpstream> servers_of(const Plan& plan) {
@@ -149,10 +161,10 @@ std::span<const PlannedUpstream> servers_of(const Plan& plan) {
 
 std::vector<std::string> files_of(const Plan& plan) {
   std::vector<std::string> files;
-  if (plan.telemetry.state == telemetry::State::on) files.push_back(state::path_of(state::otel_env_name));
+  if (plan.telemetry.on() != nullptr) files.push_back(state::path_of(state::otel_env_name));
   files.push_back(state::path_of(state::session_name));
   files.push_back(state::path_of(state::status_name));
-  if (has_managed_settings(plan)) files.push_back(claude::managed_settings_path());
+  if (has_managed_settings(plan.telemetry, plan.outputs)) files.push_back(claude::managed_settings_path());
   if (plan.agent.prepare_claude == config::Choice::yes)
     files.push_back(plan.agent.identity.home + "/.claude.json");
   return files;
@@ -171,6 +183,7 @@ Result<Plan> make_plan(const config::Config& config, std::vector<std::string> co
   if (config.gate == config::GateSwitch::on) plan.gate = TRY(plan_gate(config, machine, plan));
   add_warnings(plan, config);
   add_network_warnings(plan, config, machine.facts.known_hosts);
+  if (plan.gate) complete_gate(plan, machine.reach);
   return plan;
 }
 

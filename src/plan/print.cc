@@ -19,47 +19,60 @@ std::string_view shown(const telemetry::Variable& variable) {
   return variable.secrecy == telemetry::Secrecy::open ? variable.value.reveal() : hidden;
 }
 
+// Why telemetry is switched off; empty in every other state.
+std::string_view reason_of(const telemetry::State& state) {
+  const auto* off = std::get_if<telemetry::SwitchedOff>(&state);
+  return off == nullptr ? std::string_view() : off->reason;
+}
+
+std::span<const std::string> missing_of(const telemetry::State& state) {
+  const auto* incomplete = std::get_if<telemetry::Incomplete>(&state);
+  return incomplete == nullptr ? std::span<const std::string>() : incomplete->missing;
+}
+
 // ---- JSON
 
 Json telemetry_json(const telemetry::Telemetry& telemetry) {
   Json signals = Json::array();
-  for (const telemetry::Route& route : telemetry.routes)
+  for (const telemetry::Route& route : telemetry.routes())
     signals.push_back({{"signal", text(route.signal)},
                        {"protocol", text(route.protocol)},
                        {"endpoint", text(route.endpoint)},
                        {"host", inet::text(route.endpoint.destination.host)},
                        {"port", route.endpoint.destination.port}});
+  Json missing = Json::array();
+  for (const std::string& name : missing_of(telemetry.state)) missing.push_back(name);
   return {{"state", text(telemetry.state)},
-          {"source", config::text(telemetry.source)},
-          {"reason", telemetry.reason},
-          {"missing", telemetry.missing},
+          {"source", config::text(telemetry.source())},
+          {"reason", reason_of(telemetry.state)},
+          {"missing", std::move(missing)},
           {"signals", std::move(signals)}};
 }
 
-Json environment_json(const Plan& plan) {
+Json environment_json(const telemetry::Telemetry& telemetry, const AgentEnvironment& environment) {
   Json variables = Json::array();
-  for (const telemetry::Variable& variable : plan.telemetry.variables)
+  for (const telemetry::Variable& variable : telemetry.variables())
     variables.push_back({{"name", variable.name}, {"value", shown(variable)}, {"source", variable.source}});
-  return {{"telemetry", std::move(variables)}, {"removed", plan.agent.environment.removed}};
+  return {{"telemetry", std::move(variables)}, {"removed", environment.removed}};
 }
 
-Json agent_json(const Plan& plan) {
-  const confine::Identity& identity = plan.agent.identity;
-  return {{"command", plan.agent.command},
+Json agent_json(const Agent& agent) {
+  const confine::Identity& identity = agent.identity;
+  return {{"command", agent.command},
           {"user", identity.name},
           {"uid", identity.uid},
           {"gid", identity.gid},
           {"groups", identity.groups},
           {"home", identity.home},
           {"shell", identity.shell},
-          {"workdir", plan.agent.workdir},
+          {"workdir", agent.workdir},
           {"capabilities", identity.uid == 0 ? confine::kept_capabilities() : std::vector<std::string>{}},
           {"domain", confine::text(identity.domain)}};
 }
 
-Json rules_json(const Plan& plan) {
+Json rules_json(std::span<const policy::Rule> written) {
   Json rules = Json::array();
-  for (const policy::Rule& rule : rules_of(plan))
+  for (const policy::Rule& rule : written)
     rules.push_back({{"host", text(rule.subject)},
                      {"ports", rule.ports.text()},
                      {"protocol", text(rule.protocol)},
@@ -70,16 +83,16 @@ Json rules_json(const Plan& plan) {
   return rules;
 }
 
-Json upstreams_json(const Plan& plan) {
+Json upstreams_json(std::span<const PlannedUpstream> servers) {
   Json upstreams = Json::array();
-  for (const PlannedUpstream& each : servers_of(plan))
+  for (const PlannedUpstream& each : servers)
     upstreams.push_back({{"server", text(each.server)}, {"source", each.source}});
   return upstreams;
 }
 
-Json inbound_json(const Plan& plan) {
+Json inbound_json(std::span<const policy::Rule> rules) {
   Json inbound = Json::array();
-  for (const policy::Rule& rule : plan.enclosure.inbound)
+  for (const policy::Rule& rule : rules)
     inbound.push_back({{"network", text(rule.subject)},
                        {"ports", rule.ports.text()},
                        {"protocol", text(rule.protocol)},
@@ -94,17 +107,34 @@ Json attributes_json(const telemetry::Telemetry& telemetry) {
   return attributes;
 }
 
-Json settings_json(const Plan& plan) {
+Json settings_json(const config::GivenSettings& all) {
   Json settings = Json::array();
-  for (const auto& [key, given] : plan.settings)
+  for (const auto& [key, given] : all)
     settings.push_back({{"name", key}, {"value", given.text}, {"source", given.origin}});
   return settings;
 }
 
-Json auth_hook_json(const Plan& plan) {
-  if (!plan.agent.auth_hook) return nullptr;
-  return {{"program", plan.agent.auth_hook->program},
-          {"time_limit_seconds", plan.agent.auth_hook->time_limit.count()}};
+Json auth_hook_json(const std::optional<AuthHook>& hook) {
+  if (!hook) return nullptr;
+  return {{"program", hook->program}, {"time_limit_seconds", hook->time_limit.count()}};
+}
+
+bool has_ruleset(const Plan& plan) {
+  return plan.gate && !plan.gate->obstacle;
+}
+
+// Why the boot ends before it loads a ruleset.
+std::string obstacle_of(const Plan& plan) {
+  return plan.gate && plan.gate->obstacle ? plan.gate->obstacle->message : "";
+}
+
+// If the machine's resolv.conf names no server, `ruleset_error` alone says so.
+std::vector<std::string> warnings_of(const Plan& plan) {
+  std::vector<std::string> warnings = plan.warnings;
+  const std::string obstacle = obstacle_of(plan);
+  if (!obstacle.empty() && !servers_of(plan).empty())
+    warnings.push_back("a boot would end with status 78: " + obstacle);
+  return warnings;
 }
 
 // As `nft -j -f` takes it, one command a line: there are about a hundred.
@@ -143,10 +173,10 @@ std::string numbers(const auto& values) {
   return join(words, ",");
 }
 
-void print_settings(std::string& out, const Plan& plan) {
-  if (plan.settings.empty()) return;
+void print_settings(std::string& out, const config::GivenSettings& settings) {
+  if (settings.empty()) return;
   line(out, {"settings"});
-  for (const auto& [key, given] : plan.settings)
+  for (const auto& [key, given] : settings)
     line(out, {"  ", padded(key, 12), " ", given.text, "   (", given.origin, ")"});
 }
 
@@ -160,13 +190,14 @@ std::string extras(const policy::Rule& rule) {
 }
 
 void print_telemetry(std::string& out, const telemetry::Telemetry& telemetry) {
-  std::string why = telemetry.reason.empty() ? "" : " by " + telemetry.reason;
-  if (telemetry.state == telemetry::State::on) why = ": " + std::string(config::text(telemetry.source));
+  const std::string reason(reason_of(telemetry.state));
+  std::string why = reason.empty() ? "" : " by " + reason;
+  if (telemetry.on() != nullptr) why = ": " + std::string(config::text(telemetry.source()));
   line(out, {"  telemetry    ", text(telemetry.state), why});
-  for (const telemetry::Route& route : telemetry.routes)
+  for (const telemetry::Route& route : telemetry.routes())
     line(out,
          {"    ", padded(text(route.signal), 10), " ", text(route.endpoint), " over ", text(route.protocol)});
-  for (const std::string& name : telemetry.missing) line(out, {"    missing    ", name});
+  for (const std::string& name : missing_of(telemetry.state)) line(out, {"    missing    ", name});
 }
 
 void print_inbound(std::string& out, const std::vector<policy::Rule>& inbound) {
@@ -201,58 +232,59 @@ void print_phase_2(std::string& out, const Plan& plan) {
   line(out, {"phase 2: before the agent starts"});
   for (const std::string& path : files_of(plan)) line(out, {"  writes       ", path});
   for (const std::string& name : plan.agent.environment.removed) line(out, {"  removes      ", name});
-  for (const telemetry::Variable& variable : plan.telemetry.variables)
+  for (const telemetry::Variable& variable : plan.telemetry.variables())
     line(out, {"  sets         ", variable.name, "=", shown(variable), "   (", variable.source, ")"});
   for (const telemetry::Attribute& attribute : plan.telemetry.attributes)
     line(out, {"  attribute    ", attribute.key, "=", attribute.value, "   (", attribute.source, ")"});
 }
 
-void print_agent(std::string& out, const Plan& plan) {
-  const confine::Identity& identity = plan.agent.identity;
+void print_agent(std::string& out, const Agent& agent) {
+  const confine::Identity& identity = agent.identity;
   line(out, {"agent"});
-  line(out, {"  command      ", join(plan.agent.command, " ")});
+  line(out, {"  command      ", join(agent.command, " ")});
   line(out, {"  user         ", identity.name, " (uid ", number(identity.uid), ", gid ", number(identity.gid),
              ", groups ", numbers(identity.groups), ")"});
-  line(out, {"  starts in    ", plan.agent.workdir});
+  line(out, {"  starts in    ", agent.workdir});
   line(out, {"  capabilities ", identity.uid == 0 ? join(confine::kept_capabilities(), " ") : "none"});
   line(out, {"  domain       ", confine::text(identity.domain)});
-  line(out, {"  ends         KILL ", number(plan.agent.grace.count()), " s after TERM or INT"});
+  line(out, {"  ends         KILL ", number(agent.grace.count()), " s after TERM or INT"});
 }
 
 }  // namespace
 
-std::string plan_as_json(const Plan& plan, const Result<std::optional<nft::Ruleset>>& ruleset) {
+std::string plan_as_json(const Plan& plan) {
   const Json json{{"version", 2},
-                  {"settings", settings_json(plan)},
-                  {"agent", agent_json(plan)},
+                  {"settings", settings_json(plan.settings)},
+                  {"agent", agent_json(plan.agent)},
                   {"gate", plan.gate ? "on" : "off"},
                   {"scope", plan.enclosure.scope.name},
                   {"telemetry", telemetry_json(plan.telemetry)},
-                  {"rules", rules_json(plan)},
-                  {"upstreams", upstreams_json(plan)},
+                  {"rules", rules_json(rules_of(plan))},
+                  {"upstreams", upstreams_json(servers_of(plan))},
                   {"hold_seconds", plan.enclosure.hold.count()},
-                  {"inbound", inbound_json(plan)},
+                  {"inbound", inbound_json(plan.enclosure.inbound)},
                   {"platforms", plan.telemetry.platforms},
                   {"resource_attributes", attributes_json(plan.telemetry)},
-                  {"environment", environment_json(plan)},
+                  {"environment", environment_json(plan.telemetry, plan.agent.environment)},
                   {"files", files_of(plan)},
-                  {"auth_hook", auth_hook_json(plan)},
+                  {"auth_hook", auth_hook_json(plan.agent.auth_hook)},
                   {"prepare_claude", plan.agent.prepare_claude == config::Choice::yes},
                   {"grace_seconds", plan.agent.grace.count()},
-                  {"warnings", plan.warnings},
-                  {"ruleset_error", ruleset ? "" : ruleset.error().message}};
+                  {"warnings", warnings_of(plan)},
+                  {"ruleset_error", obstacle_of(plan)}};
   std::string text = json.indented();
   text.resize(text.size() - std::string_view("\n}").size());
-  return text + ",\n  \"ruleset\": " + (ruleset && *ruleset ? ruleset_json(**ruleset) : "null") + "\n}\n";
+  return text + ",\n  \"ruleset\": " + (has_ruleset(plan) ? ruleset_json(plan.gate->ruleset) : "null") +
+         "\n}\n";
 }
 
 std::string plan_as_text(const Plan& plan) {
   std::string out;
-  print_settings(out, plan);
+  print_settings(out, plan.settings);
   print_phase_1(out, plan);
   print_phase_2(out, plan);
-  print_agent(out, plan);
-  for (const std::string& warning : plan.warnings) line(out, {"warning: ", warning});
+  print_agent(out, plan.agent);
+  for (const std::string& warning : warnings_of(plan)) line(out, {"warning: ", warning});
   return out;
 }
 

@@ -1,10 +1,11 @@
 #include "rules.h"
 
 #include <map>
+#include <span>
 #include <string>
 
 #include "ostiary/claude/derive.h"
-#include "ostiary/gate/limits.h"
+#include "ostiary/link/gate_limits.h"
 #include "ostiary/policy/parse.h"
 
 namespace ostiary::plan {
@@ -29,9 +30,9 @@ policy::Subject subject_of(const inet::Host& host) {
 
 // One rule a destination, whatever number of signals goes there. The operator named the host, so it may be a
 // private one: collectors often are.
-Rules telemetry_rules(const telemetry::Telemetry& telemetry, config::Choice required) {
+Rules telemetry_rules(std::span<const telemetry::Route> routes, config::Choice required) {
   std::map<inet::Destination, std::string> signals;
-  for (const telemetry::Route& route : telemetry.routes) {
+  for (const telemetry::Route& route : routes) {
     std::string& names = signals[route.endpoint.destination];
     names += (names.empty() ? "" : ", ") + std::string(text(route.signal));
   }
@@ -68,7 +69,7 @@ void append(Rules& rules, Rules more) {
 
 Result<Rules> collect_rules(const config::Config& config, const telemetry::Telemetry& telemetry) {
   const policy::Lookup lookup = lookup_in(config);
-  Rules rules = telemetry_rules(telemetry, config.require_telemetry);
+  Rules rules = telemetry_rules(telemetry.routes(), config.require_telemetry);
   if (config.derive == config::Choice::yes) append(rules, TRY(claude::derive(lookup)));
   if (config.policy_allow) {
     auto listed = policy::parse_allow(*config.policy_allow, config.policy_path, lookup);

@@ -117,8 +117,8 @@ void warn_of_slips(Plan& plan, const config::Environment& environment) {
 
 void warn_of_telemetry(Plan& plan) {
   const telemetry::Telemetry& telemetry = plan.telemetry;
-  if (telemetry.state == telemetry::State::incomplete)
-    plan.warnings.push_back("telemetry is off: missing " + join(telemetry.missing, ", "));
+  if (const auto* incomplete = std::get_if<telemetry::Incomplete>(&telemetry.state))
+    plan.warnings.push_back("telemetry is off: missing " + join(incomplete->missing, ", "));
   plan.warnings.insert(plan.warnings.end(), telemetry.warnings.begin(), telemetry.warnings.end());
 }
 

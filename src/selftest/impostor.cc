@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 
 #include "ostiary/base/as_user.h"
-#include "ostiary/gate/launch.h"
 #include "ostiary/inet/socket_address.h"
+#include "ostiary/link/gate.h"
 
 namespace ostiary::selftest {
 namespace {

@@ -104,14 +104,13 @@ bool goes_to_grafana_cloud(const Route& route) {
 // Builds the list of variables.
 class Writer {
  public:
-  Writer(const Config& config, Telemetry& telemetry) : config_(config), telemetry_(telemetry) {}
+  Writer(const Config& config, std::vector<Variable>& variables) : config_(config), variables_(variables) {}
 
   void set(std::string_view name, std::string_view value, std::string_view source) {
-    telemetry_.variables.push_back(
-        {std::string(name), Secret(std::string(value)), Secrecy::open, std::string(source)});
+    variables_.push_back({std::string(name), Secret(std::string(value)), Secrecy::open, std::string(source)});
   }
   void set_secret(std::string_view name, const Secret& value, std::string_view source) {
-    telemetry_.variables.push_back({std::string(name), value.clone(), Secrecy::secret, std::string(source)});
+    variables_.push_back({std::string(name), value.clone(), Secrecy::secret, std::string(source)});
   }
   // The container's own variable overrides the standard value. Returns the value that was set.
   std::string_view set_unless_given(std::string_view name, std::string_view standard) {
@@ -122,20 +121,20 @@ class Writer {
 
  private:
   const Config& config_;
-  Telemetry& telemetry_;
+  std::vector<Variable>& variables_;
 };
 
-void write_switches(Writer& writer, const Config& config, Telemetry& telemetry) {
+void write_switches(Writer& writer, const Config& config, std::span<const Route> routes,
+                    std::vector<std::string>& warnings) {
   writer.set(enable_variable, "1", "ostiary");
   if (const std::string_view own = config.environment.get(enable_variable);
       !own.empty() && own != "1" && own != "true")
-    telemetry.warnings.push_back(
+    warnings.push_back(
         std::string(enable_variable) +
         " is overridden because telemetry is configured: to switch it off, write --telemetry off");
   writer.set_unless_given("CLAUDE_CODE_ENHANCED_TELEMETRY_BETA", "1");
   for (const Signal signal : all_signals) {
-    const bool routed =
-        std::ranges::any_of(telemetry.routes, [&](const Route& r) { return r.signal == signal; });
+    const bool routed = std::ranges::any_of(routes, [&](const Route& r) { return r.signal == signal; });
     const std::string_view selector = selectors.at(static_cast<size_t>(signal));
     if (!routed && !is_exported_elsewhere(config, signal)) {
       writer.set(selector, "none", "no endpoint");
@@ -143,20 +142,20 @@ void write_switches(Writer& writer, const Config& config, Telemetry& telemetry) 
     }
     writer.set_unless_given(selector, "otlp");
     if (!routed)
-      telemetry.warnings.push_back(std::string(selector) + " does not include otlp: no " +
-                                   std::string(text(signal)) + " will be exported");
+      warnings.push_back(std::string(selector) + " does not include otlp: no " + std::string(text(signal)) +
+                         " will be exported");
   }
 }
 
-void write_targets(Writer& writer, const SourceSettings& settings, const Telemetry& telemetry) {
+void write_targets(Writer& writer, const SourceSettings& settings, std::span<const Route> routes) {
   const Target& base = settings.base;
   writer.set(otlp_variable({}, "PROTOCOL"), text(*base.protocol), settings.origin);
   if (base.endpoint) writer.set(otlp_variable({}, "ENDPOINT"), text(*base.endpoint), settings.origin);
   if (base.headers) writer.set_secret(otlp_variable({}, "HEADERS"), *base.headers, settings.origin);
   for (const Signal signal : all_signals) {
     const Target& own = settings.by_signal.at(static_cast<size_t>(signal));
-    const auto route = std::ranges::find(telemetry.routes, signal, &Route::signal);
-    if (route == telemetry.routes.end()) continue;
+    const auto route = std::ranges::find(routes, signal, &Route::signal);
+    if (route == routes.end()) continue;
     if (own.protocol || own.endpoint) {
       writer.set(otlp_variable(signal, "PROTOCOL"), text(route->protocol), settings.origin);
       writer.set(otlp_variable(signal, "ENDPOINT"), text(route->endpoint), settings.origin);
@@ -165,20 +164,21 @@ void write_targets(Writer& writer, const SourceSettings& settings, const Telemet
   }
 }
 
-void write_temporality(Writer& writer, const Config& config, Telemetry& telemetry) {
-  const bool grafana = std::ranges::any_of(telemetry.routes, goes_to_grafana_cloud) ||
-                       telemetry.source == TelemetrySource::grafana_cloud;
+void write_temporality(Writer& writer, const Config& config, const On& on,
+                       std::vector<std::string>& warnings) {
+  const bool grafana =
+      std::ranges::any_of(on.routes, goes_to_grafana_cloud) || on.source == TelemetrySource::grafana_cloud;
   if (!grafana) {
     if (!config.environment.get(temporality_variable).empty())
       writer.set_unless_given(temporality_variable, "");
     return;
   }
   if (writer.set_unless_given(temporality_variable, "cumulative") != "cumulative")
-    telemetry.warnings.push_back(std::string(temporality_variable) +
-                                 " is not cumulative: Grafana Cloud refuses such metrics");
+    warnings.push_back(std::string(temporality_variable) +
+                       " is not cumulative: Grafana Cloud refuses such metrics");
 }
 
-void write_attributes(Writer& writer, const Config& config, const std::vector<Attribute>& attributes) {
+void write_attributes(Writer& writer, const Config& config, std::span<const Attribute> attributes) {
   if (!attributes.empty()) writer.set(attributes_variable, encode_attributes(attributes), "merged");
   const bool named =
       std::ranges::any_of(attributes, [](const Attribute& a) { return a.key == "service.name"; });
@@ -199,12 +199,12 @@ std::vector<std::string> find_detours(const Config& config) {
   return detours;
 }
 
-void warn_of_likely_mistakes(Telemetry& telemetry) {
-  for (const Route& route : telemetry.routes)
+void warn_of_likely_mistakes(std::span<const Route> routes, std::vector<std::string>& warnings) {
+  for (const Route& route : routes)
     if (route.protocol != Protocol::grpc && route.endpoint.destination.port == 4317) {
-      telemetry.warnings.push_back("port 4317 is usually for gRPC, but the protocol is " +
-                                   std::string(text(route.protocol)) +
-                                   ": if no telemetry arrives, set OTEL_EXPORTER_OTLP_PROTOCOL=grpc");
+      warnings.push_back("port 4317 is usually for gRPC, but the protocol is " +
+                         std::string(text(route.protocol)) +
+                         ": if no telemetry arrives, set OTEL_EXPORTER_OTLP_PROTOCOL=grpc");
       return;
     }
 }
@@ -221,20 +221,19 @@ void write_content_switches(Writer& writer, TelemetrySource source) {
   }
 }
 
-Result<> plan_on(const Config& config, Telemetry& telemetry) {
-  const SourceSettings settings = TRY(read_source(telemetry.source, config));
-  telemetry.routes = find_routes(settings);
-  std::erase_if(telemetry.routes,
-                [&](const Route& route) { return is_exported_elsewhere(config, route.signal); });
-  Writer writer(config, telemetry);
-  write_switches(writer, config, telemetry);
-  write_targets(writer, settings, telemetry);
-  write_temporality(writer, config, telemetry);
-  write_content_switches(writer, telemetry.source);
-  write_attributes(writer, config, telemetry.attributes);
-  telemetry.detours = find_detours(config);
-  warn_of_likely_mistakes(telemetry);
-  return {};
+Result<On> plan_on(const Config& config, TelemetrySource source, std::span<const Attribute> attributes,
+                   std::vector<std::string>& warnings) {
+  const SourceSettings settings = TRY(read_source(source, config));
+  On on{.source = source, .routes = find_routes(settings), .detours = find_detours(config)};
+  std::erase_if(on.routes, [&](const Route& route) { return is_exported_elsewhere(config, route.signal); });
+  Writer writer(config, on.variables);
+  write_switches(writer, config, on.routes, warnings);
+  write_targets(writer, settings, on.routes);
+  write_temporality(writer, config, on, warnings);
+  write_content_switches(writer, source);
+  write_attributes(writer, config, attributes);
+  warn_of_likely_mistakes(on.routes, warnings);
+  return on;
 }
 
 Result<std::vector<Attribute>> check_map(const std::vector<config::NamedText>& map) {
@@ -273,31 +272,49 @@ std::string find_off_reason(TelemetrySource source, const Config& config) {
 // The variables of the container that the agent must not inherit.
 std::vector<std::string> find_withheld(const Config& config, const Telemetry& telemetry) {
   std::vector<std::string> withheld;
-  if (telemetry.state == State::not_configured) return withheld;
+  if (std::holds_alternative<NotConfigured>(telemetry.state)) return withheld;
   for (const std::string_view entry : config.environment.entries()) {
     const std::string_view name = config::name_of(entry);
     const bool replaced =
-        std::ranges::any_of(telemetry.variables, [&](const Variable& v) { return v.name == name; });
+        std::ranges::any_of(telemetry.variables(), [&](const Variable& v) { return v.name == name; });
     if (routes_telemetry(name) && !replaced && std::ranges::find(withheld, name) == withheld.end())
       withheld.emplace_back(name);
   }
   return withheld;
 }
 
+Result<State> find_state(const Config& config, TelemetrySource source, std::span<const Attribute> attributes,
+                         std::vector<std::string>& warnings) {
+  if (std::string reason = find_off_reason(source, config); !reason.empty())
+    return SwitchedOff{.source = source, .reason = std::move(reason)};
+  if (auto missing = missing_from(source, config); !missing.empty())
+    return Incomplete{.source = source, .missing = std::move(missing)};
+  return TRY(plan_on(config, source, attributes, warnings));
+}
+
+struct Name {
+  std::string_view operator()(const NotConfigured&) const { return "not-configured"; }
+  std::string_view operator()(const SwitchedOff&) const { return "switched-off"; }
+  std::string_view operator()(const Incomplete&) const { return "incomplete"; }
+  std::string_view operator()(const On&) const { return "on"; }
+};
+
 }  // namespace
 
-std::string_view text(State state) {
-  switch (state) {
-    case State::not_configured:
-      return "not-configured";
-    case State::switched_off:
-      return "switched-off";
-    case State::incomplete:
-      return "incomplete";
-    case State::on:
-      return "on";
-  }
-  return "";
+std::string_view text(const State& state) {
+  return std::visit(Name{}, state);
+}
+
+TelemetrySource Telemetry::source() const {
+  return std::visit([](const auto& each) { return each.source; }, state);
+}
+
+std::span<const Route> Telemetry::routes() const {
+  return on() != nullptr ? std::span<const Route>(on()->routes) : std::span<const Route>();
+}
+
+std::span<const Variable> Telemetry::variables() const {
+  return on() != nullptr ? std::span<const Variable>(on()->variables) : std::span<const Variable>();
 }
 
 bool routes_telemetry(std::string_view name) {
@@ -311,16 +328,7 @@ Result<Telemetry> plan_telemetry(const Config& config, PlatformAttributes platfo
   telemetry.platforms = std::move(platform.platforms);
   telemetry.attributes = TRY(collect_attributes(config, source, std::move(platform.attributes)));
   if (!source) return telemetry;
-  telemetry.source = *source;
-  telemetry.missing = missing_from(*source, config);
-  telemetry.reason = find_off_reason(*source, config);
-  if (!telemetry.reason.empty()) {
-    telemetry.state = State::switched_off;
-    telemetry.missing.clear();
-  } else {
-    telemetry.state = telemetry.missing.empty() ? State::on : State::incomplete;
-  }
-  if (telemetry.state == State::on) TRY(plan_on(config, telemetry));
+  telemetry.state = TRY(find_state(config, *source, telemetry.attributes, telemetry.warnings));
   telemetry.withheld = find_withheld(config, telemetry);
   return telemetry;
 }

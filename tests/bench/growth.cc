@@ -11,9 +11,9 @@
 #include <nlohmann/json.hpp>
 #include <sched.h>
 
+#include "gate/limits.h"
 #include "measuring.h"
 #include "ostiary/dns/cache.h"
-#include "ostiary/gate/limits.h"
 #include "ostiary/nft/admissions.h"
 #include "ostiary/nft/table.h"
 #include "ostiary/policy/policy.h"

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "fuzz.h"
-#include "gate/channel.h"
 #include "ostiary/base/record.h"
-#include "ostiary/gate/setup.h"
+#include "ostiary/link/gate_channel.h"
+#include "ostiary/link/gate_setup.h"
 
 using namespace ostiary;
 using gate::Message;

@@ -4,12 +4,16 @@
 // --in-place.
 #pragma once
 
+#include <span>
+
 #include "ostiary/base/result.h"
+#include "ostiary/keeper/helper.h"
 #include "ostiary/plan/plan.h"
 
 namespace ostiary::boot {
 
-// The status to end with: the agent's own, or 128 + n where a signal ended it. Requires root.
-Result<int> run(const plan::Plan& plan);
+// The status to end with: the agent's own, or 128 + n where a signal ended it. Requires root, and a program
+// for each helper of plan::helpers.
+Result<int> run(const plan::Plan& plan, std::span<const keeper::HelperProgram> programs);
 
 }  // namespace ostiary::boot

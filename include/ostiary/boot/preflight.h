@@ -7,10 +7,10 @@
 
 namespace ostiary::boot {
 
-Result<> preflight(const plan::Plan& plan);
+Result<> preflight(const plan::Agent& agent);
 
 // The part about the agent's program alone.
-Result<> look_for_program(const plan::Plan& plan);
+Result<> look_for_program(const plan::Agent& agent);
 // In `path`, as PATH is written, from `directory`.
 Result<> look_for_program(std::string_view name, std::string_view path, std::string_view directory);
 

@@ -14,9 +14,9 @@ namespace ostiary::claude {
 
 std::string managed_settings_path();
 
-std::string render_managed_settings(const telemetry::Telemetry& telemetry);
+std::string render_managed_settings(const telemetry::On& telemetry);
 
-Result<> write_managed_settings(const telemetry::Telemetry& telemetry);
+Result<> write_managed_settings(const telemetry::On& telemetry);
 // Removes the settings that an earlier boot has written.
 Result<> remove_managed_settings();
 

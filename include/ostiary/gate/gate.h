@@ -6,7 +6,7 @@
 namespace ostiary::gate {
 
 // Serves until the keeper's end of the channel closes. Returns the exit status.
-// - Requires that the keeper has started the process as a helper (gate/launch.h).
+// - Requires that the keeper has started the process as a helper (link/gate.h).
 // - Confines the process before it reads a byte from the agent.
 Result<int> run();
 

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,7 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/confine/confine_helper.h"
 #include "ostiary/event/deadline.h"
 #include "ostiary/keeper/recent.h"
 
@@ -56,13 +58,29 @@ inline constexpr std::chrono::milliseconds time_to_begin{5000};
 
 // A kind of helper. The program has one list of them: plan/helpers.h.
 struct HelperDescription {
-  const char* name;          // for messages and the audit: "gate"
-  const char* process_name;  // main() of our file calls run() if this is its only argument
-  uint32_t user;             // its uid and gid; no other process may have them
-  Result<int> (*run)();      // the main function of the process; it confines itself
-  size_t max_deaths;         // within RecentEvents::window; one more ends the agent
-  const char* while_absent;  // for messages: "nothing new resolves"
+  const char* name;                // for messages and the audit: "gate"
+  const char* process_name;        // the only argument of our file when it is executed as the helper
+  uint32_t user;                   // its uid and gid; no other process may have them
+  confine::HelperProfile profile;  // how the process confines itself
+  size_t max_deaths;               // within RecentEvents::window; one more ends the agent
+  const char* while_absent;        // for messages: "nothing new resolves"
 };
+
+// The main function of a helper's process, which confines itself.
+using HelperMain = Result<int> (*)();
+
+// The keeper knows a helper by its description. main() has the functions, and gives them to the keeper, which
+// needs them for StartMode::fork.
+struct HelperProgram {
+  std::string_view name;  // of the description
+  HelperMain run;
+};
+// nullptr if there is none.
+constexpr HelperMain main_of(std::span<const HelperProgram> programs, const HelperDescription& helper) {
+  for (const HelperProgram& program : programs)
+    if (program.name == helper.name) return program.run;
+  return nullptr;
+}
 
 // What the owner of a helper does for it.
 struct HelperOwner {
@@ -86,7 +104,8 @@ class Helper {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  Helper(const HelperDescription& description, StartModes modes, HelperOwner owner, HelperEvents events);
+  Helper(const HelperDescription& description, HelperMain run, StartModes modes, HelperOwner owner,
+         HelperEvents events);
 
   // Starts a process, which has not begun.
   Result<> start();
@@ -124,6 +143,7 @@ class Helper {
   Result<> count_death(Time now);
 
   HelperDescription description_;
+  HelperMain run_;
   StartMode next_start_;
   StartMode later_starts_;
   HelperOwner owner_;

@@ -1,12 +1,12 @@
 // plan/helpers.h: every kind of helper that the keeper starts.
-// - main() calls the helper's function if it is started under the helper's process name.
+// - main() has a program for each, and calls it if it is started under the helper's process name.
 // - No agent may have the user of a helper.
 #pragma once
 
 #include <array>
 
-#include "ostiary/gate/launch.h"
 #include "ostiary/keeper/helper.h"
+#include "ostiary/link/gate.h"
 
 namespace ostiary::plan {
 

@@ -12,13 +12,16 @@
 #include "ostiary/base/result.h"
 #include "ostiary/config/config.h"
 #include "ostiary/confine/identity.h"
+#include "ostiary/link/gate_setup.h"
 #include "ostiary/net/network_namespace.h"
+#include "ostiary/net/routes.h"
+#include "ostiary/nft/ruleset.h"
 #include "ostiary/plan/agent_environment.h"
 #include "ostiary/plan/upstreams.h"
 #include "ostiary/platform/platform.h"
 #include "ostiary/policy/rule.h"
 #include "ostiary/scope/scope.h"
-#include "ostiary/selftest/socket_name.h"
+#include "ostiary/selftest/selftest.h"
 #include "ostiary/telemetry/telemetry.h"
 
 namespace ostiary::plan {
@@ -53,15 +56,25 @@ struct Enclosure {
   std::vector<selftest::SocketWaiver> allowed_sockets = {};
 };
 
-// What the gate lets the agent reach, and whom it asks.
+// What the gate lets the agent reach, whom it asks, and what the kernel loads for it.
 struct Gate {
-  std::vector<policy::Rule> rules = {};
-  std::vector<PlannedUpstream> upstreams = {};
-  std::chrono::seconds resolve_timeout{};  // for the names of the rules, in phase 1
+  gate::Setup setup = {};  // with the rules as written, and the servers that can be asked
+  std::vector<PlannedUpstream> upstreams = {};  // as named
+  // Of the first transaction. The routes are no part of the plan: the keeper adds them, and follows them.
+  nft::Ruleset ruleset = {};
+  selftest::Targets self_test = {};    // the boot adds the gate's process, and what is admitted by then
+  std::optional<Error> obstacle = {};  // ends the boot before it loads a rule: no server can be asked
+};
+
+struct AuditOutput {
+  audit::Target target;
+  std::string origin;  // for people: the setting that names it
 };
 
 struct Outputs {
-  std::optional<audit::Target> audit = {};  // nothing: the default file, or else standard error
+  std::optional<AuditOutput> audit = {};
+  // Without `audit`: the default file, or else standard error. `no`: no audit.
+  config::Choice default_audit = config::Choice::no;
   audit::FileBound audit_bound = audit::FileBound::none();
   config::Choice managed_settings = config::Choice::yes;
 };
@@ -89,9 +102,10 @@ struct Machine {
   std::string resolv_conf;  // as it was before any gate pointed it at itself; empty where there is none
   net::NamespaceKind network = net::NamespaceKind::machine;
   RulesAtEnd rules_at_end = RulesAtEnd::removed;  // if no setting chooses
+  net::Reachable reach = {};                      // decides only the gate's setup
 };
 
-bool has_managed_settings(const Plan& plan);
+bool has_managed_settings(const telemetry::Telemetry& telemetry, const Outputs& outputs);
 // The paths of the files that the boot will write.
 std::vector<std::string> files_of(const Plan& plan);
 

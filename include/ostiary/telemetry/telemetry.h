@@ -1,5 +1,6 @@
 // telemetry/telemetry.h: turns the configuration into the agent's telemetry variables.
 // - There is at most one source of telemetry.
+// - Telemetry is in one of four states. Each has what exists in that state alone.
 // - If telemetry is on, the variables are all that Claude Code needs to export traces, metrics and
 //   logs.
 // - If it is switched off or incomplete, there are no variables, and every inherited variable that
@@ -7,8 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "ostiary/base/result.h"
@@ -18,9 +21,6 @@
 #include "ostiary/telemetry/endpoint.h"
 
 namespace ostiary::telemetry {
-
-enum class State : uint8_t { not_configured, switched_off, incomplete, on };
-std::string_view text(State state);
 
 // The destination of one signal.
 struct Route {
@@ -38,19 +38,41 @@ struct Variable {
   std::string source;  // for people
 };
 
+struct NotConfigured {
+  static constexpr config::TelemetrySource source = config::TelemetrySource::off;
+};
+struct SwitchedOff {
+  config::TelemetrySource source;
+  std::string reason;  // the setting that does so
+};
+struct Incomplete {
+  config::TelemetrySource source;
+  std::vector<std::string> missing;  // settings
+};
+struct On {
+  config::TelemetrySource source;
+  std::vector<Route> routes = {};         // one for each exported signal
+  std::vector<Variable> variables = {};   // variables that the agent gets
+  std::vector<std::string> detours = {};  // variables that could redirect telemetry
+};
+
+using State = std::variant<NotConfigured, SwitchedOff, Incomplete, On>;
+std::string_view text(const State& state);
+
 struct Telemetry {
-  State state = State::not_configured;
-  config::TelemetrySource source = config::TelemetrySource::off;
-  std::string reason;                 // if switched off: the setting that does so
-  std::vector<std::string> missing;   // if incomplete: the missing settings
-  std::vector<Route> routes;          // if on: one for each exported signal
-  std::vector<Variable> variables;    // variables that the agent gets
-  std::vector<std::string> withheld;  // variables of the container that the agent must not get
-  std::vector<std::string> detours;   // if on: variables that could redirect telemetry
-  std::vector<std::string> warnings;
-  std::vector<std::string> platforms;
+  State state = NotConfigured{};
+  std::vector<std::string> withheld = {};  // variables of the container that the agent must not get
+  std::vector<std::string> warnings = {};
+  std::vector<std::string> platforms = {};
   // Merged, weakest first: platforms, policy file, module, OTEL_RESOURCE_ATTRIBUTES.
-  std::vector<Attribute> attributes;
+  std::vector<Attribute> attributes = {};
+
+  config::TelemetrySource source() const;
+  // nullptr unless telemetry is on.
+  const On* on() const { return std::get_if<On>(&state); }
+  // Of On. Empty in every other state.
+  std::span<const Route> routes() const;
+  std::span<const Variable> variables() const;
 };
 
 // Fails if there are two sources and no choice between them, or if a part of the chosen source is

@@ -37,16 +37,15 @@ TEST_SUITE("boot/audit_trail") {
   }
 
   TEST_CASE("without a gate and without a setting there is no audit") {
-    const auto trail = AuditTrail::open(plan::Plan{});
+    const auto trail = AuditTrail::open(plan::Outputs{});
     REQUIRE(trail);
     CHECK(trail->fd() == -1);
   }
 
   TEST_CASE("a target that cannot be opened is an error that names the setting") {
-    plan::Plan plan;
-    plan.settings["audit"] = {.text = "fd:987", .origin = "--audit"};
-    plan.outputs.audit = audit::ToDescriptor{987};
-    const auto trail = AuditTrail::open(plan);
+    plan::Outputs outputs;
+    outputs.audit = {.target = audit::ToDescriptor{987}, .origin = "--audit"};
+    const auto trail = AuditTrail::open(outputs);
     CHECK(error_of(trail).starts_with("--audit: the audit's descriptor 987: is not open"));
   }
 }

@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 
 #include "audited.h"
-#include "gate/channel.h"
 #include "ostiary/keeper/inherited.h"
+#include "ostiary/link/gate_channel.h"
 
 using namespace ostiary;
 using namespace ostiary::boot;
@@ -122,9 +122,10 @@ class Keeper {
     auto made = GateHelper::create({.description = {.name = "gate",
                                                     .process_name = "test",
                                                     .user = 0,
-                                                    .run = run,
+                                                    .profile = confine::HelperProfile::gate,
                                                     .max_deaths = 2,
                                                     .while_absent = "nothing new resolves"},
+                                    .run = run,
                                     .modes = {keeper::StartMode::fork, keeper::StartMode::fork},
                                     .setup = {},
                                     .listeners = listeners,

@@ -17,7 +17,7 @@ namespace {
 constexpr keeper::HelperDescription description{.name = "clerk",
                                                 .process_name = "ostiary-clerk",
                                                 .user = 0,
-                                                .run = nullptr,
+                                                .profile = confine::HelperProfile::gate,
                                                 .max_deaths = 1,
                                                 .while_absent = "nothing is written"};
 

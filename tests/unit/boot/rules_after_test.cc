@@ -4,7 +4,7 @@
 
 using namespace ostiary::boot;
 using ostiary::net::NamespaceKind;
-using ostiary::plan::Plan;
+using ostiary::plan::Enclosure;
 using ostiary::plan::RulesAtEnd;
 
 namespace {
@@ -14,11 +14,11 @@ constexpr RemainingProcesses none{
 
 RulesAtEnd after(NamespaceKind network, BootEnd boot, const RemainingProcesses& left,
                  const ostiary::scope::Scope& scope = ostiary::scope::container) {
-  Plan plan;
-  plan.enclosure.network = network;
-  plan.enclosure.scope = scope;
-  plan.enclosure.rules_at_end = RulesAtEnd::removed;
-  return rules_after(plan, boot, left);
+  Enclosure enclosure;
+  enclosure.network = network;
+  enclosure.scope = scope;
+  enclosure.rules_at_end = RulesAtEnd::removed;
+  return rules_after(enclosure, boot, left);
 }
 
 }  // namespace
@@ -52,9 +52,9 @@ TEST_SUITE("boot/rules_after") {
   }
 
   TEST_CASE("--keep-rules always keeps them") {
-    Plan plan;
-    plan.enclosure.rules_at_end = RulesAtEnd::kept;
-    CHECK(rules_after(plan, BootEnd::complete, none) == RulesAtEnd::kept);
+    Enclosure enclosure;
+    enclosure.rules_at_end = RulesAtEnd::kept;
+    CHECK(rules_after(enclosure, BootEnd::complete, none) == RulesAtEnd::kept);
   }
 
   TEST_CASE("the log says why they stay, and how to remove them") {

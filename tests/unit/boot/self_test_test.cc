@@ -5,25 +5,23 @@
 #include <doctest/doctest.h>
 #include <netinet/in.h>
 
-#include "plan/made_up.h"
-
 using namespace ostiary;
 
 TEST_SUITE("boot/self_test") {
-  TEST_CASE("it leaves alone what the rules permit, and every port of an address that is admitted") {
+  TEST_CASE("it leaves alone what the plan permits, and every port of an address that is admitted") {
     const auto listed = inet::IpAddress::parse("192.0.2.7").value();
     const auto admitted = inet::IpAddress::parse("2001:db8::9").value();
-    nft::Ruleset ruleset;
-    ruleset.addresses = {{.network = listed,
-                          .prefix_length = 32,
-                          .protocol = IPPROTO_TCP,
-                          .first_port = 5432,
-                          .last_port = 5432}};
-    const auto targets =
-        boot::targets_of(plan::good_plan({.flags = {{"allow_socket", "/run/x.sock"}}}), ruleset,
-                         std::vector<selftest::AddressPort>{{listed, 53}}, std::vector{admitted}, 17);
+    const selftest::Targets planned{.permitted = {{.network = listed,
+                                                   .prefix_length = 32,
+                                                   .protocol = IPPROTO_TCP,
+                                                   .first_port = 5432,
+                                                   .last_port = 5432}},
+                                    .local_upstreams = {{listed, 53}},
+                                    .allowed_sockets = {},
+                                    .root_only_file = "/file"};
+    const auto targets = boot::with_admitted(planned, std::vector{admitted}, 17);
     REQUIRE(targets.permitted.size() == 3);
-    CHECK(targets.permitted[0].first_port == 5432);
+    CHECK(targets.permitted[0] == planned.permitted[0]);
     for (const size_t i : {1U, 2U}) {
       CHECK(targets.permitted[i].network == admitted);
       CHECK(targets.permitted[i].prefix_length == 128);
@@ -33,8 +31,7 @@ TEST_SUITE("boot/self_test") {
     CHECK(targets.permitted[1].protocol == IPPROTO_TCP);
     CHECK(targets.permitted[2].protocol == IPPROTO_UDP);
     CHECK(targets.gate_pid == 17);
-    CHECK(targets.local_upstreams.size() == 1);
-    CHECK(targets.allowed_sockets.size() == 1);
-    CHECK(targets.root_only_file == "/run/ostiary/otel.env");
+    CHECK(targets.local_upstreams == planned.local_upstreams);
+    CHECK(targets.root_only_file == "/file");
   }
 }

@@ -14,7 +14,7 @@ using Json = nlohmann::json;
 namespace {
 
 Json managed(const ostiary::config::MadeUp& container) {
-  const std::string text = render_managed_settings(good_telemetry(container));
+  const std::string text = render_managed_settings(*good_telemetry(container).on());
   CHECK_FALSE(text.contains("hunter2"));
   CHECK_FALSE(text.contains("HEADERS"));
   CHECK(text.ends_with("}\n"));

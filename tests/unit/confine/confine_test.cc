@@ -24,7 +24,7 @@
 
 #include "confine/profile.h"
 #include "ostiary/base/unique_fd.h"
-#include "ostiary/confine/confine_gate.h"
+#include "ostiary/confine/confine_helper.h"
 #include "outcome.h"
 #include "scratch.h"
 
@@ -182,7 +182,7 @@ std::string confined_gate(std::string (*report)(const Result<ProcessStatus>& is)
   return said_by_child([&]() -> std::string {
     const auto status = OwnStatus::open();
     if (!status || !leave_everything()) return "it could not be prepared";
-    const auto confined = confine_gate(53053);
+    const auto confined = confine_helper(HelperProfile::gate, 53053);
     return confined ? report(status->read()) : confined.error().message;
   });
 }
@@ -358,7 +358,7 @@ TEST_SUITE("confine/confine") {
       is.bounding = is.permitted = is.effective = uint64_t{1} << CAP_NET_ADMIN;
       is.no_new_privs = 1;
       spoil(is);
-      return error_of(read_back(gate_profile(), gate, is));
+      return error_of(read_back(profile_of(HelperProfile::gate), gate, is));
     };
     constexpr uint64_t net_raw = uint64_t{1} << CAP_NET_RAW;
     CHECK(error([](ProcessStatus&) {}) == "no error");

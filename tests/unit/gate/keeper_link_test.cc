@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 
 #include "fakes.h"
-#include "gate/channel.h"
 #include "net/hosts.h"
+#include "ostiary/link/gate_channel.h"
 
 using namespace ostiary;
 using namespace ostiary::gate;

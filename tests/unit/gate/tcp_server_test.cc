@@ -16,7 +16,7 @@
 
 #include "../event/made_up_time.h"
 #include "few_files.h"
-#include "ostiary/gate/limits.h"
+#include "gate/limits.h"
 #include "ostiary/inet/socket_address.h"
 
 using namespace ostiary;

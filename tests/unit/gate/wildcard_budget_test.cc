@@ -1,4 +1,4 @@
-#include "ostiary/gate/wildcard_budget.h"
+#include "gate/wildcard_budget.h"
 
 #include <deque>
 #include <limits>

@@ -83,10 +83,10 @@ struct Owner {
         helper({.name = "test",
                 .process_name = "ostiary-test",
                 .user = 0,
-                .run = run,
+                .profile = confine::HelperProfile::gate,
                 .max_deaths = 2,
                 .while_absent = "it waits"},
-               {.first = StartMode::fork, .later = StartMode::fork},
+               run, {.first = StartMode::fork, .later = StartMode::fork},
                {.prepare = [this] { return prepared; },
                 .on_message = [this](std::string_view message) -> Result<> {
                   messages.emplace_back(message);

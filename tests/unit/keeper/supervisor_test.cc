@@ -43,10 +43,10 @@ struct Logged {
       : helper({.name = "test",
                 .process_name = "ostiary-test",
                 .user = 0,
-                .run = run,
+                .profile = confine::HelperProfile::gate,
                 .max_deaths = max_deaths,
                 .while_absent = "it waits"},
-               {.first = StartMode::fork, .later = StartMode::fork},
+               run, {.first = StartMode::fork, .later = StartMode::fork},
                {.prepare =
                     [this] {
                       ++starts;

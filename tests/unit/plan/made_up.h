@@ -15,20 +15,24 @@ inline const confine::Identity root{
 inline const confine::Identity node{
     .uid = 1000, .gid = 1000, .groups = {27, 1000}, .name = "node", .home = "/home/node", .shell = "/bin/sh"};
 
+inline constexpr net::Reachable everywhere{.ipv4 = net::Reach::global, .ipv6 = net::Reach::global};
+
 inline Result<Plan> plan_of(const config::MadeUp& container, std::vector<std::string> command = {},
-                            const confine::Identity& identity = node) {
+                            const confine::Identity& identity = node,
+                            const net::Reachable& reach = everywhere) {
   return make_plan(config::good_config(container), std::move(command),
                    {.identity = identity,
                     .supports_domains = true,
                     .current_directory = "/here",
                     .facts = {},
-                    .resolv_conf = {}});
+                    .resolv_conf = {},
+                    .reach = reach});
 }
 
 // For a container without errors.
 inline Plan good_plan(const config::MadeUp& container, std::vector<std::string> command = {},
-                      const confine::Identity& identity = node) {
-  auto plan = plan_of(container, std::move(command), identity);
+                      const confine::Identity& identity = node, const net::Reachable& reach = everywhere) {
+  auto plan = plan_of(container, std::move(command), identity, reach);
   REQUIRE_MESSAGE(plan, error_of(plan));
   return *std::move(plan);
 }

@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include "confine/profile.h"
+#include "ostiary/plan/helpers.h"
 #include "ostiary/state/files.h"
 #include "plan/made_up.h"
 
@@ -98,6 +100,12 @@ TEST_SUITE("plan/plan") {
     CHECK(status_of(refused) == 78);
     container.environment = grafana_trio;
     CHECK(status_of(plan_of(container)) == 0);
+  }
+
+  TEST_CASE("every helper is confined by the profile of its own name") {
+    for (const auto& helper : helpers)
+      CHECK(std::string(ostiary::confine::profile_of(helper.profile).process) ==
+            std::string("the ") + helper.name);
   }
 
   TEST_CASE("an auth hook comes with its time limit") {

@@ -19,11 +19,8 @@ using ostiary::testing::parsed;
 
 namespace {
 
-constexpr std::nullopt_t no_ruleset = std::nullopt;
-
-Json json_of(const Plan& plan,
-             const ostiary::Result<std::optional<ostiary::nft::Ruleset>>& ruleset = no_ruleset) {
-  const Json json = Json::parse(plan_as_json(plan, ruleset), nullptr, false);
+Json json_of(const Plan& plan) {
+  const Json json = Json::parse(plan_as_json(plan), nullptr, false);
   REQUIRE(json.is_object());
   return json;
 }
@@ -52,9 +49,9 @@ TEST_SUITE("plan/print") {
   TEST_CASE("no form of the plan contains a secret, for any source") {
     for (const MadeUp& container : with_secrets) {
       const Plan plan = good_plan(container);
-      for (const std::string& printed : {plan_as_text(plan), plan_as_json(plan, no_ruleset)}) {
+      for (const std::string& printed : {plan_as_text(plan), plan_as_json(plan)}) {
         CHECK_MESSAGE(!printed.contains("hunter2"), printed);
-        for (const auto& variable : plan.telemetry.variables)
+        for (const auto& variable : plan.telemetry.variables())
           if (variable.secrecy == Secrecy::secret)
             CHECK_MESSAGE(!printed.contains(variable.value.reveal()), printed);
       }
@@ -139,18 +136,28 @@ TEST_SUITE("plan/print") {
   }
 
   TEST_CASE("the ruleset is all that the boot would load, in the form that nft reads") {
-    const ostiary::nft::Ruleset ruleset{.gate_mark = 1, .gate_port = 5353, .log_group = 1};
-    const Json json = json_of(good_plan({}), ruleset);
+    const Plan plan = good_plan({.flags = {{"upstream", "192.0.2.53"}}});
+    const Json json = json_of(plan);
     Json loaded = Json::array({{{"add", {{"table", {{"family", "inet"}, {"name", "ostiary"}}}}}}});
-    for (const Json& command : parsed(ostiary::nft::commands(ruleset))) loaded.push_back(command);
+    for (const Json& command : parsed(ostiary::nft::commands(plan.gate->ruleset))) loaded.push_back(command);
     CHECK(json["ruleset"] == Json{{"nftables", loaded}});
     CHECK(json["ruleset_error"] == "");
   }
 
   TEST_CASE("a plan without a ruleset says why the boot would end before, unless the gate is off") {
-    const Json failed = json_of(good_plan({}), ostiary::fail(ostiary::Exit::configuration, "no server"));
-    CHECK(failed["ruleset"].is_null());
-    CHECK(failed["ruleset_error"] == "no server");
+    const Json none = json_of(good_plan({}));
+    CHECK(none["ruleset"].is_null());
+    CHECK(none["ruleset_error"].get<std::string>().starts_with("/etc/resolv.conf names no nameserver"));
+    CHECK(none["warnings"].empty());
+
+    const Plan on_this_host = good_plan({.flags = {{"upstream", "127.0.0.53"}}});
+    const Json refused = json_of(on_this_host);
+    CHECK(refused["ruleset"].is_null());
+    const std::string error = refused["ruleset_error"];
+    CHECK(error.starts_with("--upstream: the upstream server 127.0.0.53:53 is on this host"));
+    CHECK(refused["warnings"] == Json{"a boot would end with status 78: " + error});
+    CHECK(plan_as_text(on_this_host).contains("warning: a boot would end with status 78: --upstream"));
+
     const Json off = json_of(good_plan({.flags = {{"gate", "off"}}}));
     CHECK(off["ruleset"].is_null());
     CHECK(off["ruleset_error"] == "");

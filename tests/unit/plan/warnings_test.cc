@@ -186,6 +186,6 @@ TEST_SUITE("plan/warnings") {
     const Plan none =
         good_plan({.files = {{"/etc/ostiary/policy.json", R"({"allow": null, "no_derive": true})"}}});
     REQUIRE(none.gate);
-    CHECK(none.gate->rules.empty());
+    CHECK(none.gate->setup.rules.empty());
   }
 }

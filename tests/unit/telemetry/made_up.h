@@ -36,17 +36,22 @@ inline Telemetry good_telemetry(const config::MadeUp& container, const platform:
   return *std::move(telemetry);
 }
 
+inline std::vector<std::string> missing_from(const Telemetry& telemetry) {
+  const auto* incomplete = std::get_if<Incomplete>(&telemetry.state);
+  return incomplete == nullptr ? std::vector<std::string>() : incomplete->missing;
+}
+
 // "NAME=value" that the agent gets, or "NAME" if it gets none.
 inline std::string given(const Telemetry& telemetry, std::string_view name) {
-  const auto found = std::ranges::find(telemetry.variables, name, &Variable::name);
+  const auto found = std::ranges::find(telemetry.variables(), name, &Variable::name);
   std::string shown(name);
-  return found == telemetry.variables.end() ? shown : shown + "=" + std::string(found->value.reveal());
+  return found == telemetry.variables().end() ? shown : shown + "=" + std::string(found->value.reveal());
 }
 
 // "traces https://a:4318/v1/traces over http/protobuf" lines.
 inline std::string routes_of(const Telemetry& telemetry) {
   std::string lines;
-  for (const Route& route : telemetry.routes)
+  for (const Route& route : telemetry.routes())
     lines += std::string(text(route.signal)) + " " + text(route.endpoint) + " over " +
              std::string(text(route.protocol)) + "\n";
   return lines;

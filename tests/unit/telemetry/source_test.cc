@@ -27,7 +27,7 @@ std::string source_of(const MadeUp& container) {
 // Names, separated by spaces.
 std::string missing_of(const MadeUp& container) {
   std::string names;
-  for (const std::string& name : good_telemetry(container).missing)
+  for (const std::string& name : missing_from(good_telemetry(container)))
     names += (names.empty() ? "" : " ") + name;
   return names;
 }
@@ -138,7 +138,7 @@ TEST_SUITE("telemetry/source") {
     const Telemetry telemetry =
         good_telemetry({.environment = trio_and({"OTEL_EXPORTER_OTLP_ENDPOINT=nonsense"}),
                         .flags = {{"telemetry_source", "grafana-cloud"}}});
-    CHECK(telemetry.state == State::on);
+    CHECK(text(telemetry.state) == "on");
   }
 
   TEST_CASE("builds the standard names of variables") {

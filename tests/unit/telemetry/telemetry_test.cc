@@ -21,7 +21,7 @@ const std::string collector = "OTEL_EXPORTER_OTLP_ENDPOINT=http://collector:4318
 // Lines "NAME=value <source>", including secret values.
 std::string variables_of(const Telemetry& telemetry) {
   std::string lines;
-  for (const Variable& variable : telemetry.variables)
+  for (const Variable& variable : telemetry.variables())
     lines += variable.name + "=" + std::string(variable.value.reveal()) + " <" + variable.source + ">" +
              (variable.secrecy == Secrecy::secret ? " secret" : "") + "\n";
   return lines;
@@ -50,10 +50,10 @@ TEST_SUITE("telemetry/telemetry") {
     const Telemetry telemetry =
         good_telemetry({.environment = {"CLAUDE_CODE_ENABLE_TELEMETRY=1", "OTEL_METRICS_EXPORTER=console"}});
     CHECK(text(telemetry.state) == "not-configured");
-    CHECK(telemetry.variables.empty());
+    CHECK(telemetry.variables().empty());
     CHECK(telemetry.withheld.empty());
-    CHECK(telemetry.routes.empty());
-    CHECK(telemetry.missing.empty());
+    CHECK(telemetry.routes().empty());
+    CHECK(missing_from(telemetry).empty());
   }
 
   TEST_CASE("Grafana Cloud's trio: everything Claude Code needs to export, and nothing else") {
@@ -87,9 +87,9 @@ TEST_SUITE("telemetry/telemetry") {
         good_telemetry({.environment = {grafana_trio[0], grafana_trio[2], "CLAUDE_CODE_ENABLE_TELEMETRY=1",
                                         "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_RESOURCE_ATTRIBUTES=a=b"}});
     CHECK(text(telemetry.state) == "incomplete");
-    CHECK(telemetry.missing == Names{"GRAFANA_API_TOKEN"});
-    CHECK(telemetry.variables.empty());
-    CHECK(telemetry.routes.empty());
+    CHECK(missing_from(telemetry) == Names{"GRAFANA_API_TOKEN"});
+    CHECK(telemetry.variables().empty());
+    CHECK(telemetry.routes().empty());
     CHECK(telemetry.withheld == Names{"CLAUDE_CODE_ENABLE_TELEMETRY", "OTEL_EXPORTER_OTLP_PROTOCOL"});
   }
 
@@ -99,8 +99,8 @@ TEST_SUITE("telemetry/telemetry") {
                                   "OTEL_TRACES_EXPORTER=otlp", "OTEL_SERVICE_NAME=x", "HOME=/"}),
          .flags = {{"telemetry_source", "off"}}});
     CHECK(text(telemetry.state) == "switched-off");
-    CHECK(telemetry.variables.empty());
-    CHECK(telemetry.routes.empty());
+    CHECK(telemetry.variables().empty());
+    CHECK(telemetry.routes().empty());
     CHECK(telemetry.withheld ==
           Names{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_LOGS_HEADERS", "OTEL_TRACES_EXPORTER"});
   }
@@ -130,8 +130,8 @@ TEST_SUITE("telemetry/telemetry") {
       CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_PROTOCOL") == "OTEL_EXPORTER_OTLP_PROTOCOL=" + row.protocol);
       CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_ENDPOINT") ==
             "OTEL_EXPORTER_OTLP_ENDPOINT=" + row.given_endpoint);
-      REQUIRE(telemetry.routes.size() == 3);
-      CHECK(text(telemetry.routes[0].endpoint) == row.traces);
+      REQUIRE(telemetry.routes().size() == 3);
+      CHECK(text(telemetry.routes()[0].endpoint) == row.traces);
     }
   }
 
@@ -198,15 +198,15 @@ TEST_SUITE("telemetry/telemetry") {
   }
 
   TEST_CASE("a module without an endpoint is incomplete, one that is not enabled exports nothing") {
-    CHECK(good_telemetry(with_module("")).state == State::incomplete);
+    CHECK(text(good_telemetry(with_module("")).state) == "incomplete");
     MadeUp disabled = with_module(R"("enabled": false, "otlp_endpoint": "https://m.example")");
-    CHECK(good_telemetry(disabled).state == State::switched_off);
-    CHECK(good_telemetry(disabled).reason.starts_with("\"enabled\": false in "));
-    CHECK(good_telemetry(disabled).missing.empty());
-    CHECK(good_telemetry(disabled).variables.empty());
+    CHECK(text(good_telemetry(disabled).state) == "switched-off");
+    CHECK(std::get<SwitchedOff>(good_telemetry(disabled).state).reason.starts_with("\"enabled\": false in "));
+    CHECK(missing_from(good_telemetry(disabled)).empty());
+    CHECK(good_telemetry(disabled).variables().empty());
     disabled.flags["telemetry_source"] = "module";
-    CHECK(good_telemetry(disabled).state == State::switched_off);
-    CHECK(good_telemetry(disabled).variables.empty());
+    CHECK(text(good_telemetry(disabled).state) == "switched-off");
+    CHECK(good_telemetry(disabled).variables().empty());
   }
 
   TEST_CASE("variables of a source that was not chosen are withheld") {
@@ -357,23 +357,23 @@ TEST_SUITE("telemetry/telemetry") {
     const Telemetry telemetry =
         good_telemetry({.environment = {collector, "OTEL_METRICS_EXPORTER=none",
                                         "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=https://metrics.example/v1"}});
-    REQUIRE(telemetry.routes.size() == 2);
-    for (const Route& route : telemetry.routes) CHECK(route.signal != Signal::metrics);
+    REQUIRE(telemetry.routes().size() == 2);
+    for (const Route& route : telemetry.routes()) CHECK(route.signal != Signal::metrics);
     CHECK(given(telemetry, "OTEL_METRICS_EXPORTER") == "OTEL_METRICS_EXPORTER=none");
-    for (const Variable& variable : telemetry.variables)
+    for (const Variable& variable : telemetry.variables())
       CHECK(variable.name != "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT");
   }
 
   TEST_CASE("if every signal's exporter is none, telemetry is off, with a message") {
     MadeUp container{.environment = {collector, "OTEL_METRICS_EXPORTER=none", "OTEL_LOGS_EXPORTER=none"}};
-    CHECK(good_telemetry(container).state == State::on);
+    CHECK(text(good_telemetry(container).state) == "on");
     container.environment.emplace_back("OTEL_TRACES_EXPORTER=none");
     const Telemetry telemetry = good_telemetry(container);
-    CHECK(telemetry.state == State::switched_off);
-    CHECK(telemetry.reason ==
+    CHECK(text(telemetry.state) == "switched-off");
+    CHECK(std::get<SwitchedOff>(telemetry.state).reason ==
           "the value none in OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER, OTEL_LOGS_EXPORTER");
-    CHECK(telemetry.routes.empty());
-    CHECK(telemetry.variables.empty());
+    CHECK(telemetry.routes().empty());
+    CHECK(telemetry.variables().empty());
   }
 
   TEST_CASE("configured telemetry is enabled, with a warning if the container's variable says no") {

@@ -9,7 +9,7 @@
 namespace ostiary::test::rules {
 
 inline constexpr uint32_t the_agent = 1000;
-inline constexpr uint32_t the_gates_mark = 0x6f737469;  // as plan::gate_mark
+inline constexpr uint32_t the_gates_mark = 0x6f737469;  // as in a plan
 inline constexpr uint16_t the_gates_port = 15353;
 // The interfaces of network.h; `wire` has the default route.
 inline constexpr uint32_t index_of_wire = 101;

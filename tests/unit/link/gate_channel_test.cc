@@ -1,4 +1,4 @@
-#include "gate/channel.h"
+#include "ostiary/link/gate_channel.h"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,7 @@ using namespace ostiary::gate;
 using ostiary::Exit;
 using namespace std::string_literals;
 
-TEST_SUITE("gate/channel") {
+TEST_SUITE("link/gate_channel") {
   TEST_CASE("a message arrives as it was sent") {
     const auto message = parse_message(render_message(
         {.kind = Message::Kind::unresolved, .number = 7, .text = "a.\0example"s, .reason = "timed out"}));

@@ -1,4 +1,4 @@
-// gate/launch.h: the keeper's end of the gate: the gate's listeners, its start as a helper
+// link/gate.h: the gate for the keeper: its description as a helper, its listeners, its start
 // (keeper/helper.h) and the messages between the two.
 // - The keeper owns the listeners, which outlive a gate: a question that arrives between two gates
 //   waits.
@@ -11,9 +11,8 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
-#include "ostiary/gate/gate.h"
-#include "ostiary/gate/setup.h"
 #include "ostiary/keeper/helper.h"
+#include "ostiary/link/gate_setup.h"
 
 namespace ostiary::gate {
 
@@ -25,7 +24,7 @@ inline constexpr uint16_t port = 15353;
 inline constexpr keeper::HelperDescription description{.name = "gate",
                                                        .process_name = "ostiary-gate",
                                                        .user = 53053,
-                                                       .run = run,
+                                                       .profile = confine::HelperProfile::gate,
                                                        .max_deaths = 8,
                                                        .while_absent = "nothing new resolves"};
 

@@ -1,4 +1,4 @@
-// gate/terms.h: what the keeper decides for a gate, beside the rules and the servers.
+// link/gate_terms.h: what the keeper decides for a gate, beside the rules and the servers.
 #pragma once
 
 #include <chrono>

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "ostiary/dns/limits.h"
+#include "ostiary/link/gate_limits.h"
 #include "ostiary/nft/ruleset.h"
 
 namespace ostiary::gate::limits {
@@ -25,14 +26,8 @@ inline constexpr size_t plan_hosts_at_once = 64;
 static_assert(2 * plan_hosts_at_once <= outstanding);
 
 // The admissions of one name: addresses times ports.
-inline constexpr size_t ports_of_a_name = 1024;
 inline constexpr size_t admissions_of_a_name = dns::limits::addresses * ports_of_a_name;
 static_assert(admissions_of_a_name <= ledger_entries);
-
-// Questions for names that only a wildcard allows, sent upstream within any window of this length: A
-// and AAAA are two. Each name can carry data to the servers of its domain.
-inline constexpr std::chrono::seconds wildcard_window = 60s;
-inline constexpr size_t wildcard_questions_a_window = 600;
 
 inline constexpr size_t datagrams_at_once = 32;
 

@@ -1,10 +1,12 @@
-#include "ostiary/gate/launch.h"
+#include "ostiary/link/gate.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include "channel.h"
 #include "ostiary/inet/dns_port.h"
 #include "ostiary/inet/socket_address.h"
+#include "ostiary/link/gate_channel.h"
 
 namespace ostiary::gate {
 namespace {
@@ -27,6 +29,8 @@ Result<UniqueFd> open_listener(inet::Family family, uint16_t number, int type) {
   if (!fd.valid()) return std::unexpected(Error::system("socket", Exit::unavailable));
   const int yes = 1;
   if (type == SOCK_STREAM) ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  // Its connections inherit this: see event/stream_server.h.
+  if (type == SOCK_STREAM) ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   if (::bind(fd.get(), name.get(), name.size()) != 0) {
     if (errno == EADDRNOTAVAIL && ipv6) return UniqueFd{};  // IPv6 is disabled
     return std::unexpected(bind_error(loopback, number, type == SOCK_STREAM ? "tcp" : "udp"));

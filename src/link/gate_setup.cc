@@ -1,4 +1,4 @@
-#include "ostiary/gate/setup.h"
+#include "ostiary/link/gate_setup.h"
 
 #include <limits>
 #include <optional>

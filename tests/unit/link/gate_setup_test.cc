@@ -1,4 +1,4 @@
-#include "ostiary/gate/setup.h"
+#include "ostiary/link/gate_setup.h"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -21,7 +21,7 @@ Json written() {
 
 }  // namespace
 
-TEST_SUITE("gate/setup") {
+TEST_SUITE("link/gate_setup") {
   TEST_CASE("a setup is read as it was written") {
     const auto setup = parse_setup(written().dump());
     REQUIRE(setup);

@@ -1,4 +1,4 @@
-// gate/setup.h: the gate's configuration, which the keeper passes to each gate as a memory file.
+// link/gate_setup.h: the gate's configuration, which the keeper passes to each gate as a memory file.
 // - The gate reads it once, before it reads a byte from the agent.
 // - It holds no secret.
 // - It is JSON and not a record (base/record.h): a document of nested rules, of which each part is
@@ -12,7 +12,7 @@
 
 #include "ostiary/audit/target.h"
 #include "ostiary/base/result.h"
-#include "ostiary/gate/terms.h"
+#include "ostiary/link/gate_terms.h"
 #include "ostiary/policy/rule.h"
 #include "ostiary/upstream/server.h"
 

@@ -1,4 +1,4 @@
-#include "channel.h"
+#include "ostiary/link/gate_channel.h"
 
 #include "ostiary/base/record.h"
 

@@ -1,5 +1,5 @@
-// gate/channel.h: the messages between keeper and gate as records, and the names of the descriptors
-// that a gate inherits.
+// link/gate_channel.h: the gate's end of the channel: the messages between keeper and gate as records,
+// and the names of the descriptors that a gate inherits.
 #pragma once
 
 #include <array>
@@ -8,8 +8,8 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
-#include "ostiary/gate/launch.h"
 #include "ostiary/keeper/channel.h"
+#include "ostiary/link/gate.h"
 
 namespace ostiary::gate {
 

@@ -1,0 +1,74 @@
+#include "end.h"
+
+#include <vector>
+
+#include "ostiary/base/log.h"
+#include "ostiary/net/closed_sockets.h"
+#include "ostiary/nft/earlier.h"
+#include "ostiary/nft/table.h"
+#include "ostiary/plan/helpers.h"
+
+namespace ostiary::boot {
+namespace {
+
+using plan::RulesAtEnd;
+
+// Why the kernel may still send for processes of the agent that have ended; empty if it does not.
+std::string find_senders(uid_t agent, const scope::Scope& scope) {
+  using Scope = net::Owners::Scope;
+  std::vector<uid_t> users{agent};
+  for (const keeper::HelperDescription& helper : plan::helpers) users.push_back(helper.user);
+  const auto senders = net::end_closed_connections(
+      {.users = std::move(users), .scope = scope.holds_everybody ? Scope::everybody : Scope::users});
+  if (!senders) return senders.error().message;
+  return *senders == net::Senders::none ? "" : "a connection that was closed still has something to send";
+}
+
+// A boot that failed early made none.
+bool there_are_rules() {
+  const auto found = nft::find_earlier(std::nullopt);
+  return !found || *found != nft::Earlier::none;
+}
+
+// Call it after all processes have ended.
+Result<> end_rules(const plan::Enclosure& enclosure, uid_t agent, BootEnd boot,
+                   const RemainingProcesses& left) {
+  const RulesAtEnd rules = rules_after(enclosure, boot, left);
+  const std::string senders = rules == RulesAtEnd::removed ? find_senders(agent, enclosure.scope) : "";
+  if (rules == RulesAtEnd::removed && senders.empty()) return nft::remove();
+  // If the kernel refuses the mark, the next boot assumes that processes remain, and keeps the rules.
+  if (none_is_left(left)) (void)nft::mark_ended();
+  if (enclosure.rules_at_end == RulesAtEnd::removed && there_are_rules())
+    log::warn(explain_kept_rules(boot, left, senders));
+  return {};
+}
+
+// On an error, assume that a session remains. Without an enclosure, an earlier boot's may.
+Remaining find_sessions(const Result<>& session_removed, BootState& state) {
+  const auto joined = state.enclosure ? state.enclosure->were_joined() : nft::was_joined();
+  return session_removed && joined && !*joined ? Remaining::none : Remaining::some;
+}
+
+}  // namespace
+
+Result<> end(const plan::Enclosure& enclosure, const confine::Identity& agent, BootState& state,
+             const Result<int>& status) {
+  const Result<> session_removed = state.directory.remove_session();
+  const Result<> asked = state.supervisor.ask_descendants_to_end();
+  state.supervisor.stop_serving();
+  if (state.gate) state.gate->end();
+  if (state.enclosure) state.enclosure->put_resolver_back();
+  const Result<keeper::Children> children = state.supervisor.kill_descendants();
+  Result<> rules;
+  if (state.earlier)
+    rules = end_rules(
+        enclosure, agent.uid, status && !state.asked_with ? BootEnd::complete : BootEnd::failed,
+        {.children = children && *children == keeper::Children::none ? Remaining::none : Remaining::some,
+         .sessions = find_sessions(session_removed, state),
+         .earlier = *state.earlier});
+  if (!asked) return asked;
+  if (!children) return std::unexpected(children.error());
+  return session_removed ? rules : session_removed;
+}
+
+}  // namespace ostiary::boot
