@@ -23,10 +23,14 @@ Exporter::Exporter(Parts parts, Collector collector, size_t max_spooled_octets)
       collector_(std::move(collector)),
       spool_(max_spooled_octets),
       next_try_(parts_.loop, [this] { begin(); }),
-      time_limit_(parts_.loop, [this] { on_failure("the collector did not answer in time"); }) {}
+      time_limit_(parts_.loop, [this] {
+        drop_connection();
+        try_later("the collector did not answer in time");
+      }) {}
 
 void Exporter::add(Post post) {
   spool_.add(std::move(post));
+  report_displaced();
   if (!pauses_) begin();
 }
 
@@ -63,8 +67,14 @@ void Exporter::on_connected(Result<UniqueFd> socket) {
 }
 
 Secret Exporter::head_of(const Post& post) const {
+  const std::string length = std::to_string(post.body.size());
+  const std::string& path = collector_.paths.at(post.signal);
+  constexpr size_t fixed_octets = 128;
   std::string head;
-  append(head, {"POST ", collector_.paths.at(post.signal), " HTTP/1.1\r\nHost: ", collector_.authority,
+  // Without growth no part of the credentials stays in freed memory.
+  head.reserve(fixed_octets + path.size() + collector_.authority.size() + length.size() +
+               collector_.header_lines.reveal().size());
+  append(head, {"POST ", path, " HTTP/1.1\r\nHost: ", collector_.authority,
                 "\r\nContent-Type: application/x-protobuf\r\nContent-Length: ",
                 std::to_string(post.body.size()), "\r\n", collector_.header_lines.reveal(), "\r\n"});
   return Secret(std::move(head));
@@ -78,12 +88,19 @@ void Exporter::send() {
 
 // Goes on with the exchange, as far as the socket allows.
 void Exporter::advance() {
-  if (!exchange_) return drop_connection();  // the collector has closed an idle connection
+  if (!exchange_) return look_at_idle_connection();
   const auto awaits = exchange_->is_sent ? receive() : write();
   if (!awaits) return on_failure(awaits.error().message);
   if (!*awaits) return on_reply();
   if (const Result<> changed = watch_.change(epoll_events(**awaits)); !changed)
     on_failure(changed.error().message);
+}
+
+// The server may send messages of TLS itself, such as a ticket. Anything else ends the connection.
+void Exporter::look_at_idle_connection() {
+  char octet = 0;
+  const auto moved = stream_->read({&octet, 1});
+  if (!moved || moved->awaits != Awaits::input) drop_connection();
 }
 
 // Empty when the reply is complete.
@@ -93,10 +110,13 @@ Result<std::optional<Awaits>> Exporter::write() {
     const size_t sent = exchange_->sent;
     const std::string_view rest =
         sent < head.size() ? head.substr(sent) : std::string_view(post_->body).substr(sent - head.size());
-    const auto moved = TRY(stream_->write(rest));
-    if (moved.awaits) return moved.awaits;
-    if (moved.octets == 0) return fail(Exit::unavailable, "the collector closed the connection");
-    exchange_->sent += moved.octets;
+    const auto moved = stream_->write(rest);
+    // A server that refuses a request may close before it has read all of it.
+    if (!moved) (void)receive();
+    if (!moved) return std::unexpected(moved.error());
+    if (moved->awaits) return moved->awaits;
+    if (moved->octets == 0) return fail(Exit::unavailable, "the collector closed the connection");
+    exchange_->sent += moved->octets;
   }
   exchange_->is_sent = true;
   return receive();
@@ -136,7 +156,8 @@ Result<bool> Exporter::take(const http::ResponseEvent& event) {
     exchange_->retry_after = retry_after((*head)->fields);
     exchange_->persistence = (*head)->persistence;
   }
-  if (const auto* const body = std::get_if<http::Body>(&event)) exchange_->body += body->octets;
+  if (const auto* const body = std::get_if<http::Body>(&event))
+    exchange_->body += body->octets.substr(0, kept_octets - exchange_->body.size());
   return std::holds_alternative<http::Complete>(event);
 }
 
@@ -156,8 +177,8 @@ void Exporter::on_reply() {
     report.kind = Report::Kind::refused;
     report.why = "the collector answers " + std::to_string(done->status);
   } else if (auto rejected = otlp::rejected_part(done->body)) {
-    report.kind = Report::Kind::rejected_in_part;
-    report.rejected = rejected->count;
+    if (rejected->count > 0) report.kind = Report::Kind::rejected_in_part;
+    report.number = rejected->count;
     report.why = escape_controls(rejected->message);
   }
   post_.reset();
@@ -168,16 +189,22 @@ void Exporter::on_reply() {
   pauses_ = true;
 }
 
-// A collector may close a connection at any time between two requests. Then a new connection is tried
-// at once.
 void Exporter::on_failure(const std::string& why) {
-  const bool may_have_been_idle_too_long = has_served_ && exchange_ && !exchange_->status;
-  drop_connection();
-  if (may_have_been_idle_too_long) {
-    has_served_ = false;
-    return connect_or_send();
+  // A refusal is final, even if the rest of the answer cannot be read.
+  if (exchange_ && otlp::outcome_of(exchange_->status) == otlp::Outcome::refused && exchange_->status != 0) {
+    exchange_->persistence = http::Persistence::close;
+    return on_reply();
   }
-  try_later(why);
+  const bool may_have_been_idle_too_long = has_served_ && exchange_ && exchange_->status == 0;
+  drop_connection();
+  if (!may_have_been_idle_too_long) return try_later(why);
+  has_served_ = false;
+  connect_or_send();
+}
+
+void Exporter::report_displaced() {
+  const uint64_t displaced = spool_.displaced() - std::exchange(displaced_, spool_.displaced());
+  if (displaced > 0) parts_.report({.kind = Report::Kind::displaced, .number = displaced});
 }
 
 void Exporter::try_later(const std::string& why, std::optional<std::chrono::seconds> asked_for) {
@@ -185,6 +212,7 @@ void Exporter::try_later(const std::string& why, std::optional<std::chrono::seco
   time_limit_.set({});
   parts_.report({.kind = Report::Kind::delayed, .signal = post_->signal, .why = why});
   spool_.put_back(*std::exchange(post_, std::nullopt));
+  report_displaced();
   next_try_.set(parts_.loop.now() + retry_.after_failure(parts_.random(), asked_for));
   pauses_ = true;
 }

@@ -2,7 +2,8 @@
 // or refused.
 // - The credentials are in no text but the request that is sent, and are sent only over a connection
 //   whose certificate was verified.
-// - A post that the collector did not take stays the oldest, and is sent again after a pause.
+// - A post that the collector did not take stays the oldest, and is sent again after a pause. If a
+//   connection ends between two requests, the next one is sent over a new connection at once.
 // - Redirects are not followed: they are refusals.
 #pragma once
 
@@ -38,11 +39,11 @@ struct Collector {
 
 // What became of a post, or of a try to send it.
 struct Report {
-  enum class Kind : uint8_t { delivered, rejected_in_part, refused, delayed };
+  enum class Kind : uint8_t { delivered, rejected_in_part, refused, delayed, displaced };
   Kind kind{};
   telemetry::Signal signal{};
-  std::string why = {};   // one line, without a secret; empty if it is delivered
-  uint64_t rejected = 0;  // records, of rejected_in_part
+  std::string why = {};  // one line, without a secret; of `delivered` a warning, if there is one
+  uint64_t number = 0;   // of records, if rejected_in_part; of posts, if displaced
 };
 
 class Exporter {
@@ -57,7 +58,7 @@ class Exporter {
     std::function<void(const Report&)> report;
   };
 
-  // All of `parts` must outlive the Exporter.
+  // All of `parts` must outlive the Exporter, which must outlive each connect().
   Exporter(Parts parts, Collector collector, size_t max_spooled_octets);
 
   void add(Post post);
@@ -66,18 +67,18 @@ class Exporter {
   const Spool& spool() const { return spool_; }
 
  private:
-  static constexpr uint64_t max_response_octets = 65536;
+  static constexpr size_t kept_octets = 65536;
 
   // One request and its reply.
   struct Exchange {
     Secret head = {};
     size_t sent = 0;  // of head and body together
     bool is_sent = false;
-    http::ResponseReader response{http::ResponseTo::other, max_response_octets};
+    http::ResponseReader response{http::ResponseTo::other, UINT64_MAX};
     uint16_t status = 0;  // 0: none has arrived
     std::optional<std::chrono::seconds> retry_after = {};
     http::Persistence persistence = http::Persistence::close;
-    std::string body = {};
+    std::string body = {};  // its first kept_octets
   };
 
   void begin();
@@ -85,12 +86,14 @@ class Exporter {
   void on_connected(Result<UniqueFd> socket);
   void send();
   void advance();
+  void look_at_idle_connection();
   Result<std::optional<TlsStream::Awaits>> write();
   Result<std::optional<TlsStream::Awaits>> receive();
   Result<bool> take_all(std::string_view octets);
   Result<bool> take(const http::ResponseEvent& event);
   void on_reply();
   void on_failure(const std::string& why);
+  void report_displaced();
   void try_later(const std::string& why, std::optional<std::chrono::seconds> asked_for = {});
   void drop_connection();
   Secret head_of(const Post& post) const;
@@ -101,6 +104,7 @@ class Exporter {
   Retry retry_;
   std::optional<Post> post_;  // being sent
   bool pauses_ = false;       // until next_try_
+  uint64_t displaced_ = 0;    // as reported
   std::optional<TlsStream> stream_;
   bool has_served_ = false;  // the connection has carried an exchange
   std::unique_ptr<Exchange> exchange_;

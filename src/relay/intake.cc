@@ -39,13 +39,12 @@ class Intake::Requests : public event::Stream {
   Requests(Intake& intake, event::StreamId id) : intake_(intake), id_(id) {}
   ~Requests() override { intake_.octets_in_progress_ -= post_.body.size(); }
 
-  Position take(std::span<const uint8_t> octets) override {
+  Taken take(std::span<const uint8_t> octets) override {
     std::string_view input(reinterpret_cast<const char*>(octets.data()), octets.size());
+    Taken taken = Taken::part_of_message;
     while (intake_.streams_.is_open(id_)) {
-      within_message_ |= !input.empty();
       const http::RequestEvent event = reader_.next(input);
-      if (std::holds_alternative<http::NeedMore>(event))
-        return within_message_ ? Position::within_message : Position::between_messages;
+      if (std::holds_alternative<http::NeedMore>(event)) return taken;
       if (const auto* const head = std::get_if<const http::RequestHead*>(&event))
         begin(**head);
       else if (const auto* const body = std::get_if<http::Body>(&event))
@@ -54,8 +53,9 @@ class Intake::Requests : public event::Stream {
         refuse({.status = http::status(*fault), .reason = http::text(*fault)});
       else
         complete();
+      if (std::holds_alternative<http::Complete>(event)) taken = Taken::end_of_message;
     }
-    return Position::between_messages;
+    return Taken::end_of_message;
   }
 
  private:
@@ -75,9 +75,8 @@ class Intake::Requests : public event::Stream {
   }
 
   void complete() {
-    within_message_ = false;
     intake_.octets_in_progress_ -= post_.body.size();
-    if (intake_.handler_(std::exchange(post_, {})) == Taken::malformed)
+    if (intake_.handler_(std::exchange(post_, {})) == relay::Taken::malformed)
       return refuse({.status = 400, .reason = "the body is not a request of OTLP"});
     send(taken, keeps_ ? Then::keep : Then::close);
   }
@@ -92,7 +91,6 @@ class Intake::Requests : public event::Stream {
   http::RequestReader reader_{limits::body_octets};
   Post post_;
   bool keeps_ = false;
-  bool within_message_ = false;
 };
 
 Intake::Intake(event::Loop& loop, std::vector<UniqueFd> listeners, Handler handler)

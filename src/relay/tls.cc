@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/pemerr.h>
 #include <openssl/x509v3.h>
 
 namespace ostiary::relay {
@@ -36,13 +37,28 @@ Certificate next_certificate(const Bio& pem) {
   return Certificate(PEM_read_bio_X509(pem.get(), nullptr, nullptr, nullptr));
 }
 
+// Whether the text had no further certificate. Otherwise the next one is damaged.
+bool has_ended() {
+  const bool ended = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  return ended;
+}
+
+// Without it the library would ask for the password of an encrypted key on the terminal.
+int no_password(char*, int, int, void*) {
+  return -1;
+}
+
 Result<> add_authorities(SSL_CTX* context, std::string_view authorities) {
   X509_STORE* const store = SSL_CTX_get_cert_store(context);
   const Bio pem = read_only(authorities);
   size_t added = 0;
-  while (const Certificate each = next_certificate(pem))
-    if (X509_STORE_add_cert(store, each.get()) == 1) ++added;
-  ERR_clear_error();  // the end of the text is an error too
+  while (const Certificate each = next_certificate(pem)) {
+    if (X509_STORE_add_cert(store, each.get()) != 1) return failure("a certificate");
+    ++added;
+  }
+  if (!has_ended())
+    return fail(Exit::configuration, "holds a damaged certificate, number " + std::to_string(added + 1));
   if (added == 0) return fail(Exit::configuration, "holds no certificate in PEM form");
   return {};
 }
@@ -53,9 +69,9 @@ Result<> use(SSL_CTX* context, const ClientCertificate& certificate) {
   if (!own || SSL_CTX_use_certificate(context, own.get()) != 1) return failure("the client's certificate");
   while (const Certificate each = next_certificate(chain))
     if (SSL_CTX_add1_chain_cert(context, each.get()) != 1) return failure("the client's certificate");
-  ERR_clear_error();
+  if (!has_ended()) return fail(Exit::configuration, "the client's certificate: its chain is damaged");
   const Key key(
-      PEM_read_bio_PrivateKey(read_only(certificate.key.reveal()).get(), nullptr, nullptr, nullptr));
+      PEM_read_bio_PrivateKey(read_only(certificate.key.reveal()).get(), nullptr, no_password, nullptr));
   if (!key || SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1)
     return failure("the client's key");
   return {};
@@ -81,7 +97,8 @@ Result<TlsTrust> TlsTrust::create(std::string_view authorities, const ClientCert
       SSL_CTX_set_alpn_protos(context, http_1_1.data(), http_1_1.size()) != 0)
     return failure("TLS");
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  // Idle connections then hold no buffers.
+  // A write may take a part of the octets, and may go on from another address. Idle connections hold no
+  // buffers.
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);

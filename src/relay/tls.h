@@ -2,6 +2,7 @@
 // - The server's certificate is always verified, for the host's name or address. There is no setting
 //   that turns this off. TLS 1.2 at least.
 // - TlsTrust is made before the process confines itself, and opens no file later.
+// - The process must ignore SIGPIPE: the library writes with write(2).
 #pragma once
 
 #include <memory>

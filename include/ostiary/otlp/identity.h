@@ -1,6 +1,7 @@
 // otlp/identity.h: states in telemetry who sent it, whatever the sender says.
-// - Every resource has exactly the given attributes. The sender's own attributes stay, except those
-//   whose key is, or in some database becomes, one of the given keys: service_name is service.name.
+// - Every resource gets the given attributes. The sender's own attributes stay, except those whose key
+//   is, or in some database becomes, one of the given keys: service_name is service.name.
+// - A block that describes nothing is left out.
 // - Only the resources are read. What they describe is copied, and the collector checks it.
 // - The result is written anew, with no unknown field around a resource, so that all readers find
 //   the same resources in it.

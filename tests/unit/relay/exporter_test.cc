@@ -1,5 +1,6 @@
 #include "relay/exporter.h"
 
+#include <algorithm>
 #include <deque>
 #include <mutex>
 #include <string>
@@ -34,9 +35,10 @@ std::string answer(int status, std::string_view fields = "", std::string_view bo
 }
 
 std::string text(const Report& report) {
-  constexpr std::array<std::string_view, 4> kinds{"delivered", "rejected in part", "refused", "delayed"};
+  constexpr std::array<std::string_view, 5> kinds{"delivered", "rejected in part", "refused", "delayed",
+                                                  "displaced"};
   std::string line(kinds.at(static_cast<size_t>(report.kind)));
-  if (report.rejected != 0) line += " (" + std::to_string(report.rejected) + ")";
+  if (report.number != 0) line += " (" + std::to_string(report.number) + ")";
   return report.why.empty() ? line : line + ": " + report.why;
 }
 
@@ -218,6 +220,12 @@ TEST_SUITE("relay/exporter") {
                                      .get())
                     .has_value());
     CHECK_FALSE(TlsTrust::create("no certificate").has_value());
+    std::string damaged = pem_of(client.certificate);
+    damaged.replace(damaged.find('\n') + 5, 4, "!!!!");
+    const auto refused =
+        TlsTrust::create(pem_of(world.authority.certificate) + damaged + pem_of(client.certificate));
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().message == "holds a damaged certificate, number 2");
   }
 
   TEST_CASE("a post that is delayed is sent again after a pause, before newer ones") {
@@ -263,6 +271,31 @@ TEST_SUITE("relay/exporter") {
     using otlp::testing::number_field;
     world.answers({answer(200, "", field(1, number_field(1, 7) + field(2, "too\nold")))});
     CHECK(world.report_of("body") == "rejected in part (7): too\\x0aold");
+  }
+
+  TEST_CASE("a warning of the collector is a delivery") {
+    World world;
+    using otlp::testing::field;
+    world.answers({answer(200, "", field(1, field(2, "use another path")))});
+    CHECK(world.report_of("body") == "delivered: use another path");
+  }
+
+  TEST_CASE("a refusal is final, even if its body cannot be read") {
+    World world;
+    world.answers({answer(413, "", std::string(70'000, 'x'))});
+    world.answers({"HTTP/1.1 400 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"});
+    world.answers({ok});
+    for (const char* body : {"one", "two", "three"}) world.add(body);
+    world.await_reports(3);
+    CHECK(world.reports ==
+          Texts{"refused: the collector answers 413", "refused: the collector answers 400", "delivered"});
+  }
+
+  TEST_CASE("posts that are displaced are reported") {
+    World world;
+    world.add("first");
+    for (int i = 0; i < 3; ++i) world.add(std::string(size_t{1} << 19U, 'x'));
+    CHECK(std::ranges::count(world.reports, "displaced (2)") == 1);
   }
 
   TEST_CASE("a collector that cannot be reached is tried again, after longer and longer pauses") {
