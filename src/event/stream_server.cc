@@ -97,11 +97,11 @@ void StreamServer::read(Connection& connection) {
 void StreamServer::take(Connection& connection, std::span<const uint8_t> octets) {
   const uint32_t generation = connection.generation;
   std::unique_ptr<Stream> stream = std::move(connection.stream);
-  const Stream::Position position = stream->take(octets);
-  if (connection.generation != generation || connection.then == Then::close) return;
-  if (position == Stream::Position::malformed) return close(connection);
-  connection.stream = std::move(stream);
-  if (position == Stream::Position::within_message) return;  // it does not extend the deadline
+  const Stream::Taken taken = stream->take(octets);
+  if (connection.generation != generation) return;
+  if (taken == Stream::Taken::malformed) return close(connection);
+  if (connection.then == Then::keep) connection.stream = std::move(stream);
+  if (taken == Stream::Taken::part_of_message) return;  // it does not extend the deadline
   connection.idle_deadline = loop_.now() + limits_.idle;
   set_idle_timer();
 }

@@ -12,19 +12,20 @@ class TcpServer::Questions : public event::Stream {
  public:
   Questions(TcpServer& server, event::StreamId id) : server_(server), id_(id) {}
 
-  Position take(std::span<const uint8_t> octets) override {
+  Taken take(std::span<const uint8_t> octets) override {
+    Taken taken = Taken::part_of_message;
     while (true) {
       const dns::Frame frame = frames_.next(octets);
-      if (std::holds_alternative<dns::NeedMore>(frame))
-        return frames_.within_message() ? Position::within_message : Position::between_messages;
+      if (std::holds_alternative<dns::NeedMore>(frame)) return taken;
       const auto* message = std::get_if<std::span<const uint8_t>>(&frame);
-      if (message == nullptr) return Position::malformed;
+      if (message == nullptr) return Taken::malformed;
+      taken = Taken::end_of_message;
       server_.handler_(*message, {.transport = dns::Transport::tcp,
                                   .socket = id_.number,
                                   .generation = id_.generation,
                                   .address = {},
                                   .address_size = 0});
-      if (!server_.streams_.is_open(id_)) return Position::between_messages;
+      if (!server_.streams_.is_open(id_)) return taken;
     }
   }
 

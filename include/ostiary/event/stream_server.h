@@ -1,7 +1,7 @@
 // event/stream_server.h: accepts connections of clients that may be hostile, and limits what each of
 // them can hold.
-// - The server closes a connection that has sent no complete message for StreamLimits::idle, or that
-//   does not read what it is sent.
+// - The server closes a connection that has completed no message for StreamLimits::idle, or that does
+//   not read what it is sent.
 // - At the maximum of connections or of descriptors it closes the connection that is idle longest.
 #pragma once
 
@@ -33,11 +33,12 @@ struct StreamId {
 // The protocol of one connection: it divides the octets into messages.
 class Stream {
  public:
-  enum class Position : uint8_t { within_message, between_messages, malformed };
+  enum class Taken : uint8_t { part_of_message, end_of_message, malformed };
 
   virtual ~Stream() = default;
+  // `end_of_message`: a message has ended, also if the next one has begun.
   // May send. Then the connection may be closed: StreamServer::is_open().
-  virtual Position take(std::span<const uint8_t> octets) = 0;
+  virtual Taken take(std::span<const uint8_t> octets) = 0;
 };
 
 class StreamServer {

@@ -268,6 +268,15 @@ TEST_SUITE("gate/tcp_server") {
     CHECK(client.is_closed());
   }
 
+  TEST_CASE("a question that ends delays the end of its connection, also if the next one has begun") {
+    Server server;
+    TcpClient client = server.connect();
+    server.time.now = start + 9s;
+    client.send(framed("whole") + std::string("\0\x7f", 2));
+    server.serve_until_asked(1);
+    CHECK(server.deadline() == start + 9s + limits::tcp_idle);
+  }
+
   TEST_CASE("only the connections whose time is over are closed") {
     Server server;
     TcpClient early = server.connect();
