@@ -30,6 +30,16 @@ std::unexpected<Error> cannot_open_lock(std::string_view directory) {
   return error;
 }
 
+// Another command holds the lock for a moment, to see whether a boot has it. So it is tried for a
+// while, 20 ms.
+bool lock_for_boot(const UniqueFd& lock) {
+  for (int tries = 1; ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
+    if (errno != EWOULDBLOCK || tries == 20) return false;
+    ::usleep(1000);
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string path_of(std::string_view name) {
@@ -43,8 +53,7 @@ Result<Directory> Directory::claim(std::string path) {
   UniqueFd lock{
       ::openat(directory.get(), lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, for_root_alone)};
   if (!lock.valid()) return cannot_open_lock(path);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) == 0)
-    return Directory(std::move(path), std::move(directory), std::move(lock));
+  if (lock_for_boot(lock)) return Directory(std::move(path), std::move(directory), std::move(lock));
   if (errno == EWOULDBLOCK)
     return fail(Exit::unavailable,
                 "ostiary runs here already: for another session write \"ostiary exec -- COMMAND\"");
@@ -115,7 +124,9 @@ Result<bool> FoundDirectory::is_claimed() const {
   const UniqueFd lock{::openat(directory_.get(), lock_name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC)};
   if (!lock.valid() && errno == ENOENT) return false;
   if (!lock.valid()) return cannot_open_lock(path_);
-  return ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (::flock(lock.get(), LOCK_SH | LOCK_NB) == 0) return false;
+  if (errno == EWOULDBLOCK) return true;
+  return lock_error(path_);
 }
 
 }  // namespace ostiary::state

@@ -1,17 +1,23 @@
 #include "ostiary/state/files.h"
 
+#include <chrono>
 #include <filesystem>
 #include <string>
+#include <thread>
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include "ostiary/base/unique_fd.h"
 #include "outcome.h"
 #include "scratch.h"
 
 using namespace ostiary::state;
 using namespace ostiary::testing;
 using ostiary::error_of;
+using ostiary::UniqueFd;
 namespace fs = std::filesystem;
 
 namespace {
@@ -43,6 +49,21 @@ TEST_SUITE("state/files") {
     }
     CHECK_FALSE(find(path).is_claimed().value());
     CHECK(Directory::claim(path));
+  }
+
+  TEST_CASE("a command that looks at the lock for a moment does not stop a boot") {
+    const Scratch scratch;
+    const std::string path = scratch.path("d");
+    REQUIRE(Directory::claim(path));
+    const UniqueFd lock{::open((path + "/lock").c_str(), O_RDONLY | O_CLOEXEC)};
+    REQUIRE(::flock(lock.get(), LOCK_SH) == 0);
+    std::thread looking([&lock] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      ::flock(lock.get(), LOCK_UN);
+    });
+    const auto boot = Directory::claim(path);
+    looking.join();
+    CHECK_MESSAGE(boot, error_of(boot));
   }
 
   TEST_CASE("other commands read what the boot wrote, and nothing that it removed") {
