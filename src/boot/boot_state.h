@@ -30,8 +30,9 @@ struct BootState {
   std::optional<Enclosure> enclosure = {};
   std::unique_ptr<GateHelper> gate = {};
   Resolution resolution = {};
-  // Whether processes that an earlier boot confined may be here; nothing: no rule was touched.
+  // Whether processes that an earlier boot confined may be here. Nothing if that is not known yet.
   std::optional<Remaining> earlier = {};
+  bool has_touched_rules = false;
   state::Status status = {};
   std::optional<int> asked_with = {};  // the signal, where one came so early
   std::string how_it_ended = {};

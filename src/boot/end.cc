@@ -49,6 +49,11 @@ Remaining find_sessions(const Result<>& session_removed, BootState& state) {
   return session_removed && joined && !*joined ? Remaining::none : Remaining::some;
 }
 
+BootEnd end_of(const BootState& state, const Result<int>& status) {
+  if (!state.has_touched_rules) return BootEnd::failed_before_rules;
+  return status && !state.asked_with ? BootEnd::complete : BootEnd::failed;
+}
+
 }  // namespace
 
 Result<> end(const plan::Enclosure& enclosure, const confine::Identity& agent, BootState& state,
@@ -62,7 +67,7 @@ Result<> end(const plan::Enclosure& enclosure, const confine::Identity& agent, B
   Result<> rules;
   if (state.earlier)
     rules = end_rules(
-        enclosure, agent.uid, status && !state.asked_with ? BootEnd::complete : BootEnd::failed,
+        enclosure, agent.uid, end_of(state, status),
         {.children = children && *children == keeper::Children::none ? Remaining::none : Remaining::some,
          .sessions = find_sessions(session_removed, state),
          .earlier = *state.earlier});

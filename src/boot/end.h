@@ -1,6 +1,6 @@
 // boot/end.h: the end of a boot: of the agent's processes, the gate, resolv.conf and the rules.
-// - Each step is done whatever became of the one before.
-// - First no session can join any more, then it is decided whether the rules are removed.
+// - A failed step does not stop the next ones.
+// - The session is removed first: after that none can join, and the rules can be judged.
 // - The agent's processes are asked to end before the gate ends, so that their last exports get out. They are
 //   killed after it, when every child that the kernel counts is one of theirs.
 #pragma once

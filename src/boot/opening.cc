@@ -43,6 +43,7 @@ Result<> enclose(const plan::Plan& plan, BootState& state) {
   for (const upstream::Server& server : plan.gate->setup.upstreams)
     log::debug("phase 1: asks " + text(server));
   const bool ends_with_us = ::getpid() == 1 && state.earlier == Remaining::none;
+  state.has_touched_rules = true;
   state.enclosure.emplace(TRY(Enclosure::build(
       {.ruleset = plan.gate->ruleset,
        .network = std::move(network),

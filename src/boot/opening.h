@@ -7,7 +7,7 @@
 
 namespace ostiary::boot {
 
-// Both change nothing. The second checks the scope's preconditions, and whether processes of an earlier boot
+// Neither changes the system. The second checks the scope's preconditions, and whether processes of an earlier boot
 // may be here.
 Result<> check_open_files();
 Result<> check_network(const plan::Enclosure& enclosure, const confine::Identity& agent, BootState& state);

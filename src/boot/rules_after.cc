@@ -5,7 +5,7 @@ namespace ostiary::boot {
 std::string explain_kept_rules(BootEnd boot, const RemainingProcesses& left, std::string_view senders) {
   std::string why;
   const auto add = [&why](std::string_view reason) { why.append(why.empty() ? "" : "; ").append(reason); };
-  if (boot == BootEnd::failed) add("the boot failed");
+  if (boot != BootEnd::complete) add("the boot failed");
   if (left.children == Remaining::some) add("a process could not be ended");
   if (left.sessions == Remaining::some) add("ostiary exec was used, and such a session may still be there");
   if (left.earlier == Remaining::some)

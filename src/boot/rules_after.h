@@ -12,7 +12,8 @@
 
 namespace ostiary::boot {
 
-enum class BootEnd : uint8_t { failed, complete };
+// A boot that failed before it loaded rules must keep those of an earlier one.
+enum class BootEnd : uint8_t { failed_before_rules, failed, complete };
 enum class Remaining : uint8_t { none, some };
 
 // Confined processes that may still run.
@@ -29,7 +30,7 @@ constexpr bool none_is_left(const RemainingProcesses& left) {
 
 inline plan::RulesAtEnd rules_after(const plan::Enclosure& enclosure, BootEnd boot,
                                     const RemainingProcesses& left) {
-  if (!none_is_left(left)) return plan::RulesAtEnd::kept;
+  if (boot == BootEnd::failed_before_rules || !none_is_left(left)) return plan::RulesAtEnd::kept;
   const bool cuts_off_machine =
       enclosure.network == net::NamespaceKind::machine && enclosure.scope.cuts_off_machine;
   return boot == BootEnd::failed && !cuts_off_machine ? plan::RulesAtEnd::kept : enclosure.rules_at_end;

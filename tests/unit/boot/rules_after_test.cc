@@ -47,6 +47,11 @@ TEST_SUITE("boot/rules_after") {
     CHECK(after(NamespaceKind::machine, BootEnd::failed, none, ostiary::scope::user) == RulesAtEnd::kept);
   }
 
+  TEST_CASE("a boot that failed before it loaded rules keeps those of an earlier boot") {
+    for (const auto network : {NamespaceKind::machine, NamespaceKind::own})
+      CHECK(after(network, BootEnd::failed_before_rules, none) == RulesAtEnd::kept);
+  }
+
   TEST_CASE("processes that were not looked for may be left") {
     CHECK(after(NamespaceKind::own, BootEnd::complete, RemainingProcesses{}) == RulesAtEnd::kept);
   }
