@@ -37,7 +37,8 @@ Result<> end_rules(const plan::Enclosure& enclosure, uid_t agent, BootEnd boot,
   const std::string senders = rules == RulesAtEnd::removed ? find_senders(agent, enclosure.scope) : "";
   if (rules == RulesAtEnd::removed && senders.empty()) return nft::remove();
   // If the kernel refuses the mark, the next boot assumes that processes remain, and keeps the rules.
-  if (none_is_left(left)) (void)nft::mark_ended();
+  // Rules that this boot has not loaded may be those of a boot that runs.
+  if (boot != BootEnd::failed_before_rules && none_is_left(left)) (void)nft::mark_ended();
   if (enclosure.rules_at_end == RulesAtEnd::removed && there_are_rules())
     log::warn(explain_kept_rules(boot, left, senders));
   return {};

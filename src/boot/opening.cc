@@ -40,6 +40,7 @@ Result<Remaining> find_earlier(const scope::Scope& scope, const confine::Identit
 Result<> enclose(const plan::Plan& plan, BootState& state) {
   auto network = TRY(Unenclosed::read());  // its error may be why the plan has no server
   if (plan.gate->obstacle) return std::unexpected(*plan.gate->obstacle);
+  TRY(plan::check_places(*plan.gate, plan.enclosure.scope));
   for (const upstream::Server& server : plan.gate->setup.upstreams)
     log::debug("phase 1: asks " + text(server));
   const bool ends_with_us = ::getpid() == 1 && state.earlier == Remaining::none;

@@ -15,6 +15,7 @@ StreamServer::StreamServer(Loop& loop, std::vector<UniqueFd> listeners, StreamLi
       limits_(limits),
       make_stream_(std::move(make_stream)),
       connections_(limits.connections),
+      read_(limits.read_octets),
       idle_timer_(loop, [this] { close_overdue(); }) {}
 
 Result<> StreamServer::start() {
@@ -86,11 +87,10 @@ void StreamServer::serve(uint32_t number, uint32_t events) {
 }
 
 void StreamServer::read(Connection& connection) {
-  std::array<uint8_t, 16384> octets;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  const ssize_t got = ::recv(connection.fd.get(), octets.data(), octets.size(), MSG_DONTWAIT);
+  const ssize_t got = ::recv(connection.fd.get(), read_.data(), read_.size(), MSG_DONTWAIT);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got <= 0) return close(connection);
-  if (connection.then == Then::keep) take(connection, std::span(octets).first(static_cast<size_t>(got)));
+  if (connection.then == Then::keep) take(connection, std::span(read_).first(static_cast<size_t>(got)));
 }
 
 // The stream outlives its call, in which the connection may be closed.

@@ -40,6 +40,7 @@ TcpServer::TcpServer(event::Loop& loop, std::vector<UniqueFd> listeners, Handler
       streams_(loop, std::move(listeners),
                {.connections = limits::tcp_clients,
                 .unsent_octets = limits::tcp_unsent_octets,
+                .read_octets = dns::limits::tcp_query_octets,
                 .idle = limits::tcp_idle},
                [this](event::StreamId id) { return std::make_unique<Questions>(*this, id); }) {}
 

@@ -109,6 +109,17 @@ selftest::Targets make_targets(const Enclosure& enclosure, const nft::Ruleset& r
 
 }  // namespace
 
+Result<> check_places(const Gate& gate, const scope::Scope& scope) {
+  const Askable now = TRY(choose_upstreams(gate.upstreams, scope));
+  const bool is_same = std::ranges::equal(now.servers, gate.setup.upstreams, {}, &AskableServer::server) &&
+                       on_this_host(now.servers) == gate.self_test.local_upstreams;
+  if (is_same) return {};
+  return fail(
+      Exit::unavailable,
+      "an upstream server became an address of this host, or ceased to be one, while ostiary started: "
+      "start it again when the addresses of this network are set up");
+}
+
 void complete_gate(Plan& plan, const net::Reachable& reach) {
   Gate& gate = *plan.gate;
   const auto askable = choose_upstreams(gate.upstreams, plan.enclosure.scope);

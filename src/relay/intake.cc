@@ -95,9 +95,11 @@ class Intake::Requests : public event::Stream {
 
 Intake::Intake(event::Loop& loop, std::vector<UniqueFd> listeners, Handler handler)
     : handler_(std::move(handler)),
-      streams_(
-          loop, std::move(listeners),
-          {.connections = limits::connections, .unsent_octets = limits::unsent_octets, .idle = limits::idle},
-          [this](event::StreamId id) { return std::make_unique<Requests>(*this, id); }) {}
+      streams_(loop, std::move(listeners),
+               {.connections = limits::connections,
+                .unsent_octets = limits::unsent_octets,
+                .read_octets = limits::read_octets,
+                .idle = limits::idle},
+               [this](event::StreamId id) { return std::make_unique<Requests>(*this, id); }) {}
 
 }  // namespace ostiary::relay

@@ -23,6 +23,7 @@ inline constexpr std::chrono::seconds time_of_a_try = 30s;
 
 inline constexpr size_t connections = 64;
 inline constexpr size_t unsent_octets = 16384;
+inline constexpr size_t read_octets = 16384;
 // An exporter keeps its connection for its next export, by default a minute later. If the relay closed
 // the connection at the same time, the export would be lost.
 inline constexpr std::chrono::seconds idle = 300s;

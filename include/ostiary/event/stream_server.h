@@ -21,6 +21,7 @@ namespace ostiary::event {
 struct StreamLimits {
   size_t connections = 0;
   size_t unsent_octets = 0;  // of one connection
+  size_t read_octets = 0;    // at a time; other connections and services wait meanwhile
   std::chrono::seconds idle{};
 };
 
@@ -83,6 +84,7 @@ class StreamServer {
   StreamLimits limits_;
   MakeStream make_stream_;
   std::vector<Connection> connections_;
+  std::vector<uint8_t> read_;
   Timer idle_timer_;
   std::vector<Watch> watches_;  // of the listeners
 };

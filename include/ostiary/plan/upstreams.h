@@ -15,6 +15,8 @@
 
 namespace ostiary::plan {
 
+struct Gate;
+
 struct PlannedUpstream {
   upstream::Server server;
   std::string source;  // for people
@@ -43,5 +45,9 @@ struct Askable {
   std::vector<std::string> refused;
 };
 Result<Askable> choose_upstreams(std::span<const PlannedUpstream> servers, const scope::Scope& scope);
+
+// An error if a server is on this host now and was not when the plan was made, or the other way round. The
+// agent could answer in the place of a server that was taken for another host's.
+Result<> check_places(const Gate& gate, const scope::Scope& scope);
 
 }  // namespace ostiary::plan

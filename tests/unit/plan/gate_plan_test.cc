@@ -48,6 +48,19 @@ TEST_SUITE("plan/gate_plan") {
     CHECK(ruleset.agent_user == node.uid);
   }
 
+  TEST_CASE("a server that has become an address of this host since the plan was made ends the boot") {
+    const Gate gate = good_gate({{"scope", "user"}, {"upstream", "127.0.0.1,192.0.2.53"}});
+    CHECK(check_places(gate, scope::user));
+    Gate before = gate;
+    before.self_test.local_upstreams.clear();
+    const auto moved = check_places(before, scope::user);
+    REQUIRE_FALSE(moved);
+    CHECK(moved.error().exit == Exit::unavailable);
+    before = gate;
+    before.setup.upstreams.pop_back();
+    CHECK_FALSE(check_places(before, scope::user));
+  }
+
   TEST_CASE("the gate gets the rules, the servers and the families that have a route") {
     const auto setup =
         good_gate({{"allow", "example.com"}, {"hold", "90"}}, {.ipv4 = Reach::local, .ipv6 = Reach::none})
