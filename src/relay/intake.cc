@@ -15,7 +15,7 @@ using Then = event::StreamServer::Then;
 
 constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
 // An empty body is a response without a partial success.
-constexpr std::string_view taken =
+constexpr std::string_view accepted =
     "HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n";
 
 std::string refusal_text(const Refusal& refusal) {
@@ -78,7 +78,7 @@ class Intake::Requests : public event::Stream {
     intake_.octets_in_progress_ -= post_.body.size();
     if (intake_.handler_(std::exchange(post_, {})) == relay::Taken::malformed)
       return refuse({.status = 400, .reason = "the body is not a request of OTLP"});
-    send(taken, keeps_ ? Then::keep : Then::close);
+    send(accepted, keeps_ ? Then::keep : Then::close);
   }
 
   void refuse(const Refusal& refusal) { send(refusal_text(refusal), Then::close); }
