@@ -164,10 +164,7 @@ Result<bool> Exporter::take(const http::ResponseEvent& event) {
 void Exporter::on_reply() {
   const std::unique_ptr<Exchange> done = std::move(exchange_);
   has_served_ = true;
-  if (done->persistence == http::Persistence::close)
-    drop_connection();
-  else if (!watch_.change(EPOLLIN))
-    drop_connection();
+  if (done->persistence == http::Persistence::close || !watch_.change(EPOLLIN)) drop_connection();
   const otlp::Outcome outcome = otlp::outcome_of(done->status);
   if (outcome == otlp::Outcome::delayed)
     return try_later("the collector answers " + std::to_string(done->status), done->retry_after);
