@@ -1,7 +1,6 @@
 #include "ostiary/event/stream_server.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <sys/socket.h>

@@ -75,8 +75,8 @@ Secret Exporter::head_of(const Post& post) const {
   head.reserve(fixed_octets + path.size() + collector_.authority.size() + length.size() +
                collector_.header_lines.reveal().size());
   append(head, {"POST ", path, " HTTP/1.1\r\nHost: ", collector_.authority,
-                "\r\nContent-Type: application/x-protobuf\r\nContent-Length: ",
-                std::to_string(post.body.size()), "\r\n", collector_.header_lines.reveal(), "\r\n"});
+                "\r\nContent-Type: application/x-protobuf\r\nContent-Length: ", length, "\r\n",
+                collector_.header_lines.reveal(), "\r\n"});
   return Secret(std::move(head));
 }
 

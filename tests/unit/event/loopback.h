@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <netinet/in.h>
@@ -31,6 +33,13 @@ class LoopbackListener {
   }
 
   inet::SocketAddress address() const { return {inet::IpAddress::loopback(inet::Family::ipv4), port_}; }
+
+  // The socket, for a server that has only this one.
+  std::vector<UniqueFd> take() {
+    std::vector<UniqueFd> one;
+    one.push_back(std::move(fd));
+    return one;
+  }
 
   UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
 

@@ -1,13 +1,13 @@
 #include "relay/exporter.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -54,13 +54,10 @@ struct World {
   void connect(const Exporter::Connected& connected) {
     ++connections;
     if (scripts.empty()) return connected(fail(Exit::unavailable, "no address of collector.example answers"));
-    std::array<int, 2> ends{};
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
-    UniqueFd ours(ends[0]);
+    auto [ours, theirs] = connected_ends();
     constexpr timeval limit{.tv_sec = patience.count() / 1000, .tv_usec = 0};
-    ::setsockopt(ends[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    REQUIRE(::fcntl(ours.get(), F_SETFL, O_NONBLOCK) == 0);
-    peers.push_back(std::make_unique<TlsPeer>(UniqueFd(ends[1]), server, std::move(scripts.front()),
+    ::setsockopt(theirs.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    peers.push_back(std::make_unique<TlsPeer>(std::move(theirs), server, std::move(scripts.front()),
                                               newest_version, client_authority));
     scripts.pop_front();
     connected(std::move(ours));

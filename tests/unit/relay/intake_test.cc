@@ -30,17 +30,12 @@ std::string request(std::string_view body, std::string_view more_fields = "",
 }
 
 struct Server {
-  Server() : intake(*time.loop, listeners(), [this](Post post) { return take(std::move(post)); }) {
+  Server() : intake(*time.loop, listener.take(), [this](Post post) { return take(std::move(post)); }) {
     REQUIRE(intake.start());
   }
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  std::vector<UniqueFd> listeners() {
-    std::vector<UniqueFd> one;
-    one.push_back(std::move(listener.fd));
-    return one;
-  }
   LoopbackClient connect() {
     LoopbackClient client(listener.address());
     time.turn();

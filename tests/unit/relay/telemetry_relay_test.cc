@@ -1,13 +1,10 @@
 #include "relay/telemetry_relay.h"
 
-#include <array>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 #include "../event/loopback.h"
 #include "../event/made_up_time.h"
@@ -32,17 +29,9 @@ struct Road {
   Road(const Road&) = delete;
   Road& operator=(const Road&) = delete;
 
-  std::vector<UniqueFd> listeners() {
-    std::vector<UniqueFd> one;
-    one.push_back(std::move(listener.fd));
-    return one;
-  }
   void connect(const Exporter::Connected& connected) {
-    std::array<int, 2> ends{};
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
-    UniqueFd ours(ends[0]);
-    REQUIRE(::fcntl(ours.get(), F_SETFL, O_NONBLOCK) == 0);
-    peer = std::make_unique<TlsPeer>(UniqueFd(ends[1]), server, [this](TlsPeer::Connection& connection) {
+    auto [ours, theirs] = connected_ends();
+    peer = std::make_unique<TlsPeer>(std::move(theirs), server, [this](TlsPeer::Connection& connection) {
       received = connection.read_request();
       connection.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     });
@@ -72,7 +61,7 @@ struct Road {
                         .connect = [this](const Exporter::Connected& connected) { connect(connected); },
                         .random = [] { return 0.0; },
                         .report = [this](const Report&) { ++reports; }},
-                       listeners(),
+                       listener.take(),
                        otlp::Identity(std::vector<otlp::Attribute>{{"service.name", "claude-code"}}),
                        {.destination = {.host = inet::parse_host("collector.example").value(), .port = 443},
                         .authority = "collector.example",

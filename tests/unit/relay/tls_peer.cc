@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 
 namespace ostiary::relay::testing {
@@ -51,6 +52,14 @@ Identity make_identity(const std::string& names, const Identity* issuer, long va
   if (issuer == nullptr) add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
   if (!names.empty()) add_extension(certificate, NID_subject_alt_name, names);
   REQUIRE(X509_sign(certificate, issuer ? issuer->key.get() : made.key.get(), EVP_sha256()) > 0);
+  return made;
+}
+
+Ends connected_ends() {
+  std::array<int, 2> ends{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+  Ends made{.ours = UniqueFd(ends[0]), .theirs = UniqueFd(ends[1])};
+  REQUIRE(::fcntl(made.ours.get(), F_SETFL, O_NONBLOCK) == 0);
   return made;
 }
 

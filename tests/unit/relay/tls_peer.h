@@ -29,6 +29,13 @@ Identity make_identity(const std::string& names, const Identity* issuer = nullpt
 std::string pem_of(const Certificate& certificate);
 std::string pem_of(const Key& key);
 
+// The two ends of a connection. Ours does not block, as in the relay.
+struct Ends {
+  UniqueFd ours;
+  UniqueFd theirs;
+};
+Ends connected_ends();
+
 // One connection. `serve` reads and writes plain text; when it returns, the connection ends.
 class TlsPeer {
  public:
