@@ -65,7 +65,7 @@ Result<std::unique_ptr<GateHelper>> GateHelper::create(Parts parts) {
 GateHelper::GateHelper(Parts parts, SharedPage<gate::WildcardCount> wildcard_count)
     : parts_(std::move(parts)),
       wildcard_count_(std::move(wildcard_count)),
-      helper_(parts_.description, parts_.run, parts_.modes,
+      helper_(parts_.description, {.run = parts_.run}, parts_.modes,
               {.prepare = [this] { return prepare_start(); },
                .on_message = [this](std::string_view octets) { return on_message(octets); }},
               report_to(parts_.audit, parts_.description)) {
@@ -74,8 +74,9 @@ GateHelper::GateHelper(Parts parts, SharedPage<gate::WildcardCount> wildcard_cou
 }
 
 keeper::Start GateHelper::prepare_start() const {
-  return gate::prepare_start(parts_.listeners, parts_.setup,
-                             {.audit = parts_.audit.fd(), .wildcard_count = wildcard_count_.fd()});
+  return gate::prepare_start(
+      parts_.listeners, parts_.setup,
+      {.audit = parts_.audit.fd(), .wildcard_count = wildcard_count_.fd(), .relay = parts_.relay});
 }
 
 // ---- phase 1

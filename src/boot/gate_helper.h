@@ -45,6 +45,7 @@ class GateHelper {
     gate::Setup setup;
     const gate::Listeners& listeners;  // must outlive the GateHelper, as the audit
     AuditTrail& audit;
+    int relay = -1;  // the gate's end of link::ConnectionPair
     // Called at each hello: the rules may change from this netlink port, and no longer from the
     // last one.
     std::function<void(uint32_t port)> expect_changes_from;

@@ -19,8 +19,9 @@ std::string managed_settings_path() {
 std::string render_managed_settings(const telemetry::On& telemetry) {
   Json env = Json::object();
   for (const telemetry::Route& route : telemetry.routes) {
-    env[telemetry::otlp_variable(route.signal, "ENDPOINT")] = text(route.endpoint);
-    env[telemetry::otlp_variable(route.signal, "PROTOCOL")] = text(route.protocol);
+    const auto [protocol, endpoint] = telemetry::agents_target(telemetry, route);
+    env[telemetry::otlp_variable(route.signal, "ENDPOINT")] = text(endpoint);
+    env[telemetry::otlp_variable(route.signal, "PROTOCOL")] = text(protocol);
   }
   for (const telemetry::Variable& variable : telemetry.variables)
     if (variable.secrecy == telemetry::Secrecy::open) env[variable.name] = variable.value.reveal();

@@ -149,6 +149,13 @@ Result<Scope> read_scope(const Given* given) {
   return bad(*given, "is neither container nor user: write container or user");
 }
 
+Result<RelaySwitch> read_relay(const Given* given) {
+  if (given == nullptr || given->text == "auto") return RelaySwitch::automatic;
+  if (given->text == "on") return RelaySwitch::on;
+  if (given->text == "off") return RelaySwitch::off;
+  return bad(*given, "is not auto, on or off: write one of them");
+}
+
 Result<std::optional<Choice>> read_keep_rules(const Given* given) {
   if (given == nullptr) return std::nullopt;
   if (given->text == "always") return Choice::yes;
@@ -203,6 +210,7 @@ Result<> read_settings(const GivenSettings& given, Config& config) {
   TRY(read_gate_settings(reader, config));
   config.telemetry_source = TRY(read_source(reader.find("telemetry_source")));
   config.require_telemetry = TRY(reader.choice("require_telemetry")).value_or(Choice::no);
+  config.relay = TRY(read_relay(reader.find("relay")));
   config.managed_settings = opposite(TRY(reader.choice("no_managed_settings")).value_or(Choice::no));
   config.auth_hook = TRY(reader.absolute_path("auth_hook"));
   config.auth_hook_timeout = TRY(reader.duration("auth_hook_timeout", config.auth_hook_timeout));

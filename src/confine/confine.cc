@@ -113,6 +113,10 @@ Result<> confine_helper(HelperProfile helper, uid_t user) {
   return filter_calls(profile, status);
 }
 
+Result<> narrow_to_serve() {
+  return filter_calls(serving_relay_profile(), TRY(OwnStatus::open()));
+}
+
 Error exec(Confined, const Command& command) {
   if (::chdir(command.directory.c_str()) != 0) return cannot_start_in(command.directory);
   std::vector<char*> arguments;

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "gate_filter.h"
+#include "helper_filters.h"
 #include "socket_filter.h"
 
 namespace ostiary::confine {
@@ -92,6 +92,21 @@ constexpr std::array gate_expectations{
     no_new_privs,
 };
 
+// ---- the relay
+
+constexpr std::array relay_expectations{
+    user_ids,
+    group_ids,
+    groups,
+    bounding,
+    Expectation{
+        "no capability",
+        [](const Wanted&, const ProcessStatus& is) { return is.permitted == 0 && is.effective == 0; }},
+    inheritable,
+    ambient,
+    no_new_privs,
+};
+
 }  // namespace
 
 const Profile& agent_profile() {
@@ -111,8 +126,20 @@ const Profile& profile_of(HelperProfile helper) {
                                            .kept_by = KeptBy::any_user,
                                            .memory = Memory::hidden,
                                            .filter = gate_filter(),
-                                           .expectations = gate_expectations}};
+                                           .expectations = gate_expectations},
+                                   Profile{.process = "the relay",
+                                           .capabilities = {},
+                                           .kept_by = KeptBy::any_user,
+                                           .memory = Memory::hidden,
+                                           .filter = relay_filter(),
+                                           .expectations = relay_expectations}};
   return profiles.at(std::to_underlying(helper));
+}
+
+const Profile& serving_relay_profile() {
+  static const Profile profile{
+      .process = "the relay", .capabilities = {}, .filter = serving_relay_filter(), .expectations = {}};
+  return profile;
 }
 
 uint64_t mask_of(std::span<const unsigned> capabilities) {

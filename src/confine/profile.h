@@ -47,6 +47,8 @@ struct Profile {
 
 const Profile& agent_profile();
 const Profile& profile_of(HelperProfile helper);
+// Of narrow_to_serve(). Only its filter is used.
+const Profile& serving_relay_profile();
 
 uint64_t mask_of(std::span<const unsigned> capabilities);
 

@@ -66,14 +66,17 @@ Message PlanHost::unopened(const PlanTerms& terms) const {
 // ---- all names
 
 BootNames::BootNames(Dependencies dependencies, SendFn send)
-    : dependencies_(dependencies),
+    : dependencies_(std::move(dependencies)),
       send_(std::move(send)),
-      time_limit_(dependencies.loop, [this] { give_up(); }) {
+      time_limit_(dependencies_.loop, [this] { give_up(); }) {
   const Terms& terms = dependencies_.setup.terms;
   if (terms.ipv4 == Reachability::reachable) types_.push_back(dns::RecordType::a);
   if (terms.ipv6 == Reachability::reachable) types_.push_back(dns::RecordType::aaaa);
-  for (policy::PlainHost& host : dependencies_.policy.plain_hosts())
-    hosts_.emplace_back(std::move(host.name), types_.size());
+  for (size_t i = 0; i < dependencies_.sources.size(); ++i)
+    for (policy::PlainHost& host : dependencies_.sources[i].policy.plain_hosts()) {
+      hosts_.emplace_back(std::move(host.name), types_.size());
+      source_of_.push_back(i);
+    }
   unfinished_ = hosts_.size();
 }
 
@@ -94,21 +97,22 @@ void BootNames::resolve_more() {
 void BootNames::resolve(size_t index) {
   if (types_.empty()) return on_resolved(hosts_[index]);
   const inet::HostName& host = hosts_[index].name();
-  const policy::Decision decision = dependencies_.policy.decide(host);
+  const Source& source = dependencies_.sources[source_of_[index]];
+  const policy::Decision decision = source.policy.decide(host);
   for (const dns::RecordType type : types_) {
     const dns::Question question{dns::WireName::from(host), type};
-    dependencies_.answerer.resolve(question, decision, [this, index, question](const Resolution& resolution) {
+    source.answerer.resolve(question, decision, [this, index, question](const Resolution& resolution) {
       PlanHost& found = hosts_[index];
       found.take(resolution);
-      report(question, resolution);
+      report(question, resolution, dependencies_.sources[source_of_[index]].whom);
       if (!found.waits()) on_resolved(found);
     });
   }
 }
 
 // Reports addresses to the keeper, and denials to the audit.
-void BootNames::report(const dns::Question& question, const Resolution& resolution) {
-  if (resolution.kind == Resolution::Kind::addresses)
+void BootNames::report(const dns::Question& question, const Resolution& resolution, Source::For whom) {
+  if (resolution.kind == Resolution::Kind::addresses && whom == Source::For::agent)
     for (const inet::IpAddress& address : resolution.addresses)
       if (!ready_)
         send_({.kind = Message::Kind::admitted, .text = address.text(), .reason = question.name.text()});

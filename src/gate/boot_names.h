@@ -60,12 +60,17 @@ class BootNames {
  public:
   using SendFn = std::function<void(const Message&)>;
 
+  // Names of the agent, or of the relay.
+  struct Source {
+    const policy::Policy& policy;
+    Answerer& answerer;
+    enum class For : uint8_t { agent, relay } whom = For::agent;
+  };
   // All must outlive the BootNames.
   struct Dependencies {
     event::Loop& loop;
     const Setup& setup;
-    const policy::Policy& policy;
-    Answerer& answerer;
+    std::vector<Source> sources;
     Recorder& recorder;
   };
 
@@ -76,7 +81,7 @@ class BootNames {
  private:
   void resolve_more();
   void resolve(size_t index);
-  void report(const dns::Question& question, const Resolution& resolution);
+  void report(const dns::Question& question, const Resolution& resolution, Source::For whom);
   void on_resolved(const PlanHost& host);
   void give_up();
   void report_unopened(const PlanHost& host);
@@ -86,8 +91,9 @@ class BootNames {
   SendFn send_;
   std::vector<dns::RecordType> types_;
   std::vector<PlanHost> hosts_;
-  size_t started_ = 0;     // hosts that resolve() was called for
-  size_t unfinished_ = 0;  // hosts that are not resolved yet, started or not
+  std::vector<size_t> source_of_;  // of each host
+  size_t started_ = 0;             // hosts that resolve() was called for
+  size_t unfinished_ = 0;          // hosts that are not resolved yet, started or not
   bool resolving_ = false;
   bool ready_ = false;
   event::Timer time_limit_;

@@ -7,6 +7,7 @@
 
 #include "audit_service.h"
 #include "boot_names.h"
+#include "connector.h"
 #include "denied_service.h"
 #include "dns_service.h"
 #include "keeper_link.h"
@@ -19,6 +20,7 @@
 #include "ostiary/link/gate.h"
 #include "ostiary/link/gate_channel.h"
 #include "ostiary/upstream/in_turn.h"
+#include "relayed_names.h"
 
 namespace ostiary::gate {
 namespace {
@@ -42,6 +44,7 @@ struct Opened {
   DnsSockets dns_sockets;
   audit::Journal journal;
   SharedPage<WildcardCount> wildcard_count;
+  UniqueFd relay;  // invalid if there is none
   nft::KernelAdmissions admissions;
   nft::DeniedLog denied_log;
   std::unique_ptr<event::Loop> loop;
@@ -63,6 +66,7 @@ Result<Opened> open(keeper::Inherited inherited) {
                                 .tcp = take(inherited, {fd_name::tcp4, fd_name::tcp6})},
                 .journal = std::move(journal),
                 .wildcard_count = std::move(wildcard_count),
+                .relay = inherited.take(fd_name::relay),
                 .admissions = std::move(admissions),
                 .denied_log = std::move(denied_log),
                 .loop = std::move(loop),
@@ -87,9 +91,16 @@ Result<> serve(Opened opened, const UniqueFd& channel, Recorder& recorder) {
                   .wildcards = wildcards,
                   .clock = [&loop] { return loop.now(); }},
                  setup.terms);
-  BootNames boot_names(
-      {.loop = loop, .setup = setup, .policy = policy, .answerer = dns.answerer(), .recorder = recorder},
-      [&keeper](const Message& message) { keeper.send(message); });
+  RelayedNames relayed(setup, *opened.upstream, wildcards, loop);
+  Connector connector({.loop = loop, .setup = setup, .names = relayed, .relay = opened.relay});
+  BootNames boot_names({.loop = loop,
+                        .setup = setup,
+                        .sources = {{.policy = policy, .answerer = dns.answerer()},
+                                    {.policy = relayed.policy(),
+                                     .answerer = relayed.answerer(),
+                                     .whom = BootNames::Source::For::relay}},
+                        .recorder = recorder},
+                       [&keeper](const Message& message) { keeper.send(message); });
   // Its destructor answers the outstanding questions, for which it uses the services.
   const auto ends_first = std::move(opened.upstream);
 
@@ -99,6 +110,7 @@ Result<> serve(Opened opened, const UniqueFd& channel, Recorder& recorder) {
   if (!keeper.has_begun()) return {};
   TRY(denied.start(setup.initial_sets));
   TRY(dns.start());
+  TRY(connector.start());
   boot_names.start();
   TRY(loop.run());
   TRY(denied.end());
@@ -126,7 +138,7 @@ Result<int> run() {
   auto inherited = TRY(keeper::Inherited::receive(
       description.process_name,
       {keeper::Inherited::channel, fd_name::udp4, fd_name::udp6, fd_name::tcp4, fd_name::tcp6,
-       fd_name::direct_udp4, fd_name::direct_udp6, fd_name::audit, fd_name::wildcard_count}));
+       fd_name::direct_udp4, fd_name::direct_udp6, fd_name::audit, fd_name::wildcard_count, fd_name::relay}));
   const UniqueFd channel = inherited.take(keeper::Inherited::channel);
   auto status = confine_and_serve(channel, std::move(inherited));
   if (status) return 0;

@@ -29,10 +29,10 @@ bool is_readable(int fd, milliseconds limit) {
 
 }  // namespace
 
-Helper::Helper(const HelperDescription& description, HelperMain run, StartModes modes, HelperOwner owner,
+Helper::Helper(const HelperDescription& description, Code code, StartModes modes, HelperOwner owner,
                HelperEvents events)
     : description_(description),
-      run_(run),
+      code_(std::move(code)),
       next_start_(modes.first),
       later_starts_(modes.later),
       owner_(std::move(owner)),
@@ -40,14 +40,15 @@ Helper::Helper(const HelperDescription& description, HelperMain run, StartModes 
       deaths_(description.max_deaths) {}
 
 Result<> Helper::start() {
-  const Start start = owner_.prepare();
+  const Start start = TRY(owner_.prepare());
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
     return std::unexpected(Error::system("socketpair", Exit::unavailable));
   channel_ = UniqueFd(ends[0]);
   const UniqueFd its_end(ends[1]);
   process_ = TRY(launch({.process_name = description_.process_name,
-                         .run = run_,
+                         .run = code_.run,
+                         .file = code_.file.get(),
                          .mode = std::exchange(next_start_, later_starts_)},
                         start, its_end.get()));
   return {};
@@ -113,6 +114,9 @@ Result<> Helper::on_end(int wait_status, Time now) {
 }
 
 Result<> Helper::count_death(Time now) {
+  if (next_start_ == StartMode::never)
+    return fail(Exit::unavailable, "the " + std::string(description_.name) +
+                                       " ended, and beside a root agent it cannot be started again");
   deaths_.note(now);
   if (deaths_.too_many())
     return fail(Exit::unavailable, "the " + std::string(description_.name) + " ended " +

@@ -28,6 +28,8 @@ Result<UniqueFd> make_file(const std::string& name, const std::string& octets) {
 // Runs in the child. Moves the descriptors to the numbers from start_record_fd on, in this order.
 // They first move beyond these numbers, so that none overwrites another.
 [[noreturn]] void become_helper(const Launch& process, std::vector<int> fds) {
+  const bool has_file = process.file >= 0;
+  if (has_file) fds.push_back(process.file);
   const int end = start_record_fd + static_cast<int>(fds.size());
   for (int& fd : fds) fd = ::fcntl(fd, F_DUPFD_CLOEXEC, end);
   int target = start_record_fd;
@@ -46,7 +48,12 @@ Result<UniqueFd> make_file(const std::string& name, const std::string& octets) {
   }
   std::array<char*, 2> arguments{const_cast<char*>(process.process_name), nullptr};
   std::array<char*, 1> environment{nullptr};
-  ::execve("/proc/self/exe", arguments.data(), environment.data());
+  if (has_file) {
+    ::fcntl(end - 1, F_SETFD, FD_CLOEXEC);
+    ::execveat(end - 1, "", arguments.data(), environment.data(), AT_EMPTY_PATH);
+  } else {
+    ::execve("/proc/self/exe", arguments.data(), environment.data());
+  }
   ::_exit(static_cast<int>(Exit::not_executable));
 }
 

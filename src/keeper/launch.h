@@ -31,9 +31,10 @@ Result<StartRecord> parse_start_record(std::string_view octets);
 struct Launch {
   const char* process_name;
   HelperMain run;  // for StartMode::fork
+  int file;        // for StartMode::exec; -1: our own
   StartMode mode;
 };
-// Forks a process that executes our own file, or calls run() itself. The process has the memory file,
+// Forks a process that executes the file, or calls run() itself. The process has the memory file,
 // the descriptors of the start, and no other above 2.
 Result<pid_t> launch(const Launch& process, const Start& start, int channel);
 

@@ -19,6 +19,12 @@ Json rule_json(const policy::Rule& rule) {
           {"reason", rule.reason}};
 }
 
+Json rules_json(const std::vector<policy::Rule>& rules) {
+  Json list = Json::array();
+  for (const policy::Rule& rule : rules) list.push_back(rule_json(rule));
+  return list;
+}
+
 std::unexpected<Error> unusable(std::string_view what) {
   return fail(Exit::unavailable, "the gate's setup: " + std::string(what));
 }
@@ -84,6 +90,7 @@ Result<policy::Rule> parse_rule(const Json& json) {
 Result<Setup> read_setup(const Json& json) {
   Setup setup;
   for (const Json& rule : TRY(list(json.find("rules")))) setup.rules.push_back(TRY(parse_rule(rule)));
+  for (const Json& rule : TRY(list(json.find("relayed")))) setup.relayed.push_back(TRY(parse_rule(rule)));
   for (const Json& server : TRY(list(json.find("upstreams"))))
     setup.upstreams.push_back(TRY(upstream::parse_server(TRY(text_of(&server)))));
   setup.terms.hold = seconds(TRY(whole<uint32_t>(json.find("hold"))));
@@ -100,15 +107,19 @@ Result<Setup> read_setup(const Json& json) {
 }  // namespace
 
 std::string render_setup(const Setup& setup) {
-  Json rules = Json::array();
-  for (const policy::Rule& rule : setup.rules) rules.push_back(rule_json(rule));
   Json upstreams = Json::array();
   for (const upstream::Server& server : setup.upstreams) upstreams.push_back(text(server));
-  return Json{{"rules", std::move(rules)},          {"upstreams", std::move(upstreams)},
-              {"hold", setup.terms.hold.count()},   {"ipv4", setup.terms.ipv4},
-              {"ipv6", setup.terms.ipv6},           {"resolve_timeout", setup.resolve_timeout.count()},
-              {"initial_sets", setup.initial_sets}, {"mark", setup.mark},
-              {"log_group", setup.log_group},       {"audit_bound", setup.audit_bound.octets()}}
+  return Json{{"rules", rules_json(setup.rules)},
+              {"relayed", rules_json(setup.relayed)},
+              {"upstreams", std::move(upstreams)},
+              {"hold", setup.terms.hold.count()},
+              {"ipv4", setup.terms.ipv4},
+              {"ipv6", setup.terms.ipv6},
+              {"resolve_timeout", setup.resolve_timeout.count()},
+              {"initial_sets", setup.initial_sets},
+              {"mark", setup.mark},
+              {"log_group", setup.log_group},
+              {"audit_bound", setup.audit_bound.octets()}}
       .compact();
 }
 

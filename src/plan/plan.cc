@@ -8,6 +8,7 @@
 #include "ostiary/platform/platform.h"
 #include "ostiary/policy/parse.h"
 #include "ostiary/state/files.h"
+#include "relay_plan.h"
 #include "rules.h"
 #include "warnings.h"
 
@@ -140,6 +141,7 @@ Result<Gate> plan_gate(const config::Config& config, const Machine& machine, Pla
   auto servers = config.upstream ? TRY(parse_upstreams(*config.upstream)) : upstreams_of(machine.resolv_conf);
   gate.upstreams = TRY(usable_upstreams(std::move(servers), plan.warnings));
   gate.setup.rules = TRY(collect_rules(config, plan.telemetry));
+  if (plan.relay) gate.setup.relayed = relayed_rules(*plan.relay, config.require_telemetry);
   TRY(check_user(config, plan.agent.identity, plan.enclosure.scope));
   return gate;
 }
@@ -176,6 +178,7 @@ Result<Plan> make_plan(const config::Config& config, std::vector<std::string> co
   plan.settings = config.given;
   plan.telemetry = TRY(telemetry::plan_telemetry(config, platform::detect(variable, machine.facts)));
   TRY(require_telemetry(config, plan.telemetry));
+  plan.relay = plan_relay(plan.telemetry);
   plan.agent = plan_agent(config, std::move(command), machine, plan.telemetry);
   plan.enclosure = TRY(plan_enclosure(config, machine));
   if (machine.supports_domains) plan.agent.identity.domain = choose_domain(plan.enclosure.allowed_sockets);

@@ -28,8 +28,7 @@ policy::Subject subject_of(const inet::Host& host) {
   return std::get<inet::HostName>(host);
 }
 
-// One rule a destination, whatever number of signals goes there. The operator named the host, so it may be a
-// private one: collectors often are.
+// One rule a destination, whatever number of signals goes there.
 Rules telemetry_rules(std::span<const telemetry::Route> routes, config::Choice required) {
   std::map<inet::Destination, std::string> signals;
   for (const telemetry::Route& route : routes) {
@@ -37,15 +36,8 @@ Rules telemetry_rules(std::span<const telemetry::Route> routes, config::Choice r
     names += (names.empty() ? "" : ", ") + std::string(text(route.signal));
   }
   Rules rules;
-  for (const auto& [destination, names] : signals) {
-    const bool is_name = std::holds_alternative<inet::HostName>(destination.host);
-    const bool needed = is_name && required == config::Choice::yes;
-    rules.push_back({.subject = subject_of(destination.host),
-                     .ports = inet::PortSet(destination.port),
-                     .answers = policy::Answers::private_too,
-                     .need = needed ? policy::Need::required : policy::Need::optional,
-                     .reason = "telemetry: " + names});
-  }
+  for (const auto& [destination, names] : signals)
+    rules.push_back(telemetry_rule(destination, names, required));
   return rules;
 }
 
@@ -67,9 +59,21 @@ void append(Rules& rules, Rules more) {
 
 }  // namespace
 
+Rule telemetry_rule(const inet::Destination& destination, std::string_view signals, config::Choice required) {
+  const bool is_name = std::holds_alternative<inet::HostName>(destination.host);
+  const bool needed = is_name && required == config::Choice::yes;
+  return {.subject = subject_of(destination.host),
+          .ports = inet::PortSet(destination.port),
+          .answers = policy::Answers::private_too,
+          .need = needed ? policy::Need::required : policy::Need::optional,
+          .reason = "telemetry: " + std::string(signals)};
+}
+
 Result<Rules> collect_rules(const config::Config& config, const telemetry::Telemetry& telemetry) {
   const policy::Lookup lookup = lookup_in(config);
-  Rules rules = telemetry_rules(telemetry.routes(), config.require_telemetry);
+  Rules rules;
+  if (telemetry.on() != nullptr && telemetry.on()->road == telemetry::Road::direct)
+    rules = telemetry_rules(telemetry.routes(), config.require_telemetry);
   if (config.derive == config::Choice::yes) append(rules, TRY(claude::derive(lookup)));
   if (config.policy_allow) {
     auto listed = policy::parse_allow(*config.policy_allow, config.policy_path, lookup);

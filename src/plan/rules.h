@@ -11,6 +11,10 @@
 
 namespace ostiary::plan {
 
+// The operator named the host, so it may have a private address: collectors often have.
+policy::Rule telemetry_rule(const inet::Destination& destination, std::string_view signals,
+                            config::Choice required);
+
 Result<std::vector<policy::Rule>> collect_rules(const config::Config& config,
                                                 const telemetry::Telemetry& telemetry);
 

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstddef>
 
+#include "ostiary/link/relay_setup.h"
+
 namespace ostiary::relay::limits {
 
 using namespace std::chrono_literals;
@@ -14,8 +16,6 @@ inline constexpr size_t body_octets = size_t{8} << 20U;
 inline constexpr size_t octets_in_progress = size_t{32} << 20U;
 static_assert(body_octets <= octets_in_progress);
 
-// Ten minutes of a busy session are 20 MB.
-inline constexpr size_t spool_octets = size_t{64} << 20U;
 static_assert(body_octets < spool_octets);
 
 // To connect, to send a post and to get the answer.

@@ -100,6 +100,19 @@ Secret encode_headers(std::span<const Header> headers) {
   return Secret(std::move(list));
 }
 
+Secret header_lines(const Secret& headers) {
+  constexpr size_t added_to_each = 3;  // ": \r\n" in place of "=" and ","
+  std::string lines =
+      room_for_secret(headers.reveal().size() +
+                      added_to_each * (1 + static_cast<size_t>(std::ranges::count(headers.reveal(), ','))));
+  for (std::string_view rest = headers.reveal(); !rest.empty();) {
+    std::string_view value = take_until(rest, ',');
+    const std::string_view name = take_until(value, '=');
+    lines.append(name).append(": ").append(value).append("\r\n");
+  }
+  return Secret(std::move(lines));
+}
+
 Secret basic_authorization(std::string_view user, const Secret& password) {
   constexpr std::string_view scheme = "Basic ";
   std::string room = room_for_secret(user.size() + 1 + password.reveal().size());

@@ -30,6 +30,9 @@ Result<Header> make_header(std::string name, const Secret& value);
 // decode it, so the values are not encoded.
 Secret encode_headers(std::span<const Header> headers);
 
+// The lines of a request: "name: value\r\n". `headers` is what encode_headers() returns.
+Secret header_lines(const Secret& headers);
+
 // The value "Basic …" of an Authorization header. Requires a user without a colon.
 Secret basic_authorization(std::string_view user, const Secret& password);
 

@@ -5,7 +5,9 @@
 
 #include "ostiary/base/text.h"
 #include "ostiary/inet/destination.h"
+#include "road.h"
 #include "source.h"
+#include "telemetry/headers.h"
 
 namespace ostiary::telemetry {
 namespace {
@@ -72,11 +74,14 @@ std::vector<Route> find_routes(const SourceSettings& settings) {
   for (const Signal signal : all_signals) {
     const Target& own = settings.by_signal.at(static_cast<size_t>(signal));
     const Protocol protocol = own.protocol.value_or(*settings.base.protocol);
+    const std::optional<Secret>& headers = own.headers ? own.headers : settings.base.headers;
+    const auto add = [&](Endpoint endpoint) {
+      routes.push_back({signal, protocol, std::move(endpoint), headers ? header_lines(*headers) : Secret()});
+    };
     if (own.endpoint)
-      routes.push_back({signal, protocol, *own.endpoint});
+      add(*own.endpoint);
     else if (settings.base.endpoint)
-      routes.push_back({signal, protocol,
-                        signal_endpoint(for_protocol(*settings.base.endpoint, protocol), protocol, signal)});
+      add(signal_endpoint(for_protocol(*settings.base.endpoint, protocol), protocol, signal));
   }
   return routes;
 }
@@ -164,6 +169,21 @@ void write_targets(Writer& writer, const SourceSettings& settings, std::span<con
   }
 }
 
+Endpoint relay_endpoint() {
+  return {.scheme = inet::Scheme::http,
+          .destination = {.host = inet::IpAddress::loopback(inet::Family::ipv4), .port = relay_port},
+          .path = {},
+          .port_form = PortForm::written};
+}
+
+// To the relay, which knows the collectors.
+void write_relay_as_target(Writer& writer) {
+  constexpr std::string_view source = "relay";
+  writer.set(otlp_variable({}, "PROTOCOL"), text(Protocol::http_protobuf), source);
+  writer.set(otlp_variable({}, "ENDPOINT"), text(relay_endpoint()), source);
+  writer.set(otlp_variable({}, "COMPRESSION"), "none", source);
+}
+
 void write_temporality(Writer& writer, const Config& config, const On& on,
                        std::vector<std::string>& warnings) {
   const bool grafana =
@@ -226,9 +246,14 @@ Result<On> plan_on(const Config& config, TelemetrySource source, std::span<const
   const SourceSettings settings = TRY(read_source(source, config));
   On on{.source = source, .routes = find_routes(settings), .detours = find_detours(config)};
   std::erase_if(on.routes, [&](const Route& route) { return is_exported_elsewhere(config, route.signal); });
+  TRY(choose_road(config, on, warnings));
+  if (on.road == Road::relay) std::ranges::move(relay_detours(), std::back_inserter(on.detours));
   Writer writer(config, on.variables);
   write_switches(writer, config, on.routes, warnings);
-  write_targets(writer, settings, on.routes);
+  if (on.road == Road::relay)
+    write_relay_as_target(writer);
+  else
+    write_targets(writer, settings, on.routes);
   write_temporality(writer, config, on, warnings);
   write_content_switches(writer, source);
   write_attributes(writer, config, attributes);
@@ -273,11 +298,13 @@ std::string find_off_reason(TelemetrySource source, const Config& config) {
 std::vector<std::string> find_withheld(const Config& config, const Telemetry& telemetry) {
   std::vector<std::string> withheld;
   if (std::holds_alternative<NotConfigured>(telemetry.state)) return withheld;
+  const bool is_relayed = telemetry.on() != nullptr && telemetry.on()->road == Road::relay;
   for (const std::string_view entry : config.environment.entries()) {
     const std::string_view name = config::name_of(entry);
     const bool replaced =
         std::ranges::any_of(telemetry.variables(), [&](const Variable& v) { return v.name == name; });
-    if (routes_telemetry(name) && !replaced && std::ranges::find(withheld, name) == withheld.end())
+    const bool is_unwanted = routes_telemetry(name) || (is_relayed && is_of_connection(name));
+    if (is_unwanted && !replaced && std::ranges::find(withheld, name) == withheld.end())
       withheld.emplace_back(name);
   }
   return withheld;
@@ -303,6 +330,12 @@ struct Name {
 
 std::string_view text(const State& state) {
   return std::visit(Name{}, state);
+}
+
+AgentsTarget agents_target(const On& on, const Route& route) {
+  if (on.road == Road::direct) return {.protocol = route.protocol, .endpoint = route.endpoint};
+  return {.protocol = Protocol::http_protobuf,
+          .endpoint = signal_endpoint(relay_endpoint(), Protocol::http_protobuf, route.signal)};
 }
 
 TelemetrySource Telemetry::source() const {

@@ -27,6 +27,11 @@ inline constexpr std::array every_exit{Exit::usage,         Exit::missing_input,
 
 class RecordWriter {
  public:
+  // Without it, octets that the record grows out of stay in freed memory: for secrets.
+  RecordWriter& reserve(size_t octets) {
+    octets_.reserve(octets);
+    return *this;
+  }
   template <OctetEnum Enum>
   RecordWriter& enumerator(Enum value) {
     octets_.push_back(static_cast<char>(value));

@@ -23,6 +23,8 @@ namespace ostiary::config {
 enum class Scope : uint8_t { container, user };
 enum class TelemetrySource : uint8_t { off, grafana_cloud, otlp, module };
 enum class Choice : uint8_t { no, yes };
+// Whether telemetry goes through the relay. automatic: if a credential is configured.
+enum class RelaySwitch : uint8_t { automatic, on, off };
 // Reads "true", "1", "yes", "false", "0" or "no".
 std::optional<Choice> parse_switch(std::string_view word);
 
@@ -87,6 +89,7 @@ struct Config {
   int64_t audit_mebibytes = 64;
   std::optional<TelemetrySource> telemetry_source;
   Choice require_telemetry = Choice::no;
+  RelaySwitch relay = RelaySwitch::automatic;
   Choice managed_settings = Choice::yes;
   std::string auth_hook;  // empty: none
   std::chrono::seconds auth_hook_timeout{60};

@@ -85,6 +85,8 @@ inline constexpr std::array settings{
             "grafana-cloud, otlp, module or off (default: the one that is configured)"},
     Setting{"require_telemetry", "--require-telemetry", "OSTIARY_REQUIRE_TELEMETRY", ValueKind::on_or_off,
             SettingPlace::everywhere, "", "Exit with status 78 if telemetry is not on"},
+    Setting{"relay", "--relay", "OSTIARY_RELAY", ValueKind::text, SettingPlace::everywhere, "auto|on|off",
+            "Keep the collector's credential out of the agent (default: auto, if there is one)"},
     Setting{"no_managed_settings", "--no-managed-settings", "OSTIARY_NO_MANAGED_SETTINGS",
             ValueKind::on_or_off, SettingPlace::everywhere, "",
             "Do not write Claude Code's managed settings"},

@@ -14,9 +14,14 @@
 namespace ostiary::confine {
 
 // - `gate`: CAP_NET_ADMIN, and new sockets of IP only. Open every netlink socket before.
-enum class HelperProfile : uint8_t { gate };
+// - `relay`: no capability, no new socket, no connection. It opens files and forks, and narrows each child.
+enum class HelperProfile : uint8_t { gate, relay };
 
 // `user`: the uid and gid.
 Result<> confine_helper(HelperProfile helper, uid_t user);
+
+// For a child of a confined relay, which will read what the agent writes: takes away what the parent needs
+// beyond that. No file can be opened, and no process can be made.
+Result<> narrow_to_serve();
 
 }  // namespace ostiary::confine

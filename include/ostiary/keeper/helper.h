@@ -27,11 +27,12 @@
 namespace ostiary::keeper {
 
 // How a helper starts.
-// - `exec`: anew from our own file. Nothing that the keeper read is in its memory.
+// - `exec`: anew from a file, its own or ours. Nothing that the keeper read is in its memory.
 // - `fork`: as a copy of the keeper's process, which needs no file. It is for a helper that starts
 //   beside a root agent, which could have replaced the files of an exec. Such an agent can read
 //   everything that the keeper read, so the copy discloses nothing.
-enum class StartMode : uint8_t { exec, fork };
+// - `never`: its end ends the agent.
+enum class StartMode : uint8_t { exec, fork, never };
 
 // Of a helper's first process, and of each later one.
 struct StartModes {
@@ -52,6 +53,7 @@ struct NamedFd {
 struct Start {
   std::string setup = {};  // no secret; Inherited::setup() returns it
   std::vector<NamedFd> descriptors = {};
+  std::vector<UniqueFd> owned = {};  // those of the descriptors that exist for this start alone
 };
 
 inline constexpr std::chrono::milliseconds time_to_begin{5000};
@@ -59,7 +61,7 @@ inline constexpr std::chrono::milliseconds time_to_begin{5000};
 // A kind of helper. The program has one list of them: plan/helpers.h.
 struct HelperDescription {
   const char* name;                // for messages and the audit: "gate"
-  const char* process_name;        // the only argument of our file when it is executed as the helper
+  const char* process_name;        // the only argument of the file when it is executed as the helper
   uint32_t user;                   // its uid and gid; no other process may have them
   confine::HelperProfile profile;  // how the process confines itself
   size_t max_deaths;               // within RecentEvents::window; one more ends the agent
@@ -75,7 +77,7 @@ struct HelperProgram {
   std::string_view name;  // of the description
   HelperMain run;
 };
-// nullptr if there is none.
+// nullptr if there is none: the helper has a file of its own.
 constexpr HelperMain main_of(std::span<const HelperProgram> programs, const HelperDescription& helper) {
   for (const HelperProgram& program : programs)
     if (program.name == helper.name) return program.run;
@@ -85,7 +87,7 @@ constexpr HelperMain main_of(std::span<const HelperProgram> programs, const Help
 // What the owner of a helper does for it.
 struct HelperOwner {
   // Called before each start.
-  std::function<Start()> prepare;
+  std::function<Result<Start>()> prepare;
   // Called by serve(). An error ends the agent.
   std::function<Result<>(std::string_view message)> on_message;
 };
@@ -104,7 +106,13 @@ class Helper {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  Helper(const HelperDescription& description, HelperMain run, StartModes modes, HelperOwner owner,
+  // The helper's code: `run` of our own file, or `file`, which is executed.
+  struct Code {
+    HelperMain run = nullptr;
+    UniqueFd file = {};
+  };
+
+  Helper(const HelperDescription& description, Code code, StartModes modes, HelperOwner owner,
          HelperEvents events);
 
   // Starts a process, which has not begun.
@@ -143,7 +151,7 @@ class Helper {
   Result<> count_death(Time now);
 
   HelperDescription description_;
-  HelperMain run_;
+  Code code_;
   StartMode next_start_;
   StartMode later_starts_;
   HelperOwner owner_;

@@ -68,6 +68,7 @@ std::optional<Message> parse_message(std::string_view octets);
 struct KeeperFds {
   int audit = -1;           // -1: no audit
   int wildcard_count = -1;  // a SharedPage<WildcardCount>
+  int relay = -1;           // the gate's end of link::ConnectionPair; -1: no relay
 };
 
 // One start of a gate.

@@ -23,6 +23,7 @@ inline constexpr std::string_view direct_udp4 = "direct-udp4";
 inline constexpr std::string_view direct_udp6 = "direct-udp6";
 inline constexpr std::string_view audit = "audit";
 inline constexpr std::string_view wildcard_count = "wildcard-count";
+inline constexpr std::string_view relay = "relay";  // link/connections.h
 }  // namespace fd_name
 
 // A message from the keeper to the gate.

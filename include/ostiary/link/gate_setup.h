@@ -20,6 +20,8 @@ namespace ostiary::gate {
 
 struct Setup {
   std::vector<policy::Rule> rules;
+  // The relay's servers, one rule each. The gate connects to them, and the agent may not (link/connections.h).
+  std::vector<policy::Rule> relayed = {};
   std::vector<upstream::Server> upstreams;
   Terms terms;
   std::chrono::seconds resolve_timeout{};

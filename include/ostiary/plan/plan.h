@@ -13,6 +13,7 @@
 #include "ostiary/config/config.h"
 #include "ostiary/confine/identity.h"
 #include "ostiary/link/gate_setup.h"
+#include "ostiary/link/relay_setup.h"
 #include "ostiary/net/network_namespace.h"
 #include "ostiary/net/routes.h"
 #include "ostiary/nft/ruleset.h"
@@ -66,6 +67,12 @@ struct Gate {
   std::optional<Error> obstacle = {};  // ends the boot before it loads a rule: no server can be asked
 };
 
+// What keeps credentials out of the agent: it takes the agent's telemetry, and adds them.
+struct Relay {
+  relay::Setup setup = {};
+  relay::Credentials credentials = {};
+};
+
 struct AuditOutput {
   audit::Target target;
   std::string origin;  // for people: the setting that names it
@@ -85,6 +92,7 @@ struct Plan {
   Enclosure enclosure;
   std::optional<Gate> gate;  // nothing if it is off: then nothing holds the agent
   telemetry::Telemetry telemetry;
+  std::optional<Relay> relay;  // requires the gate
   Outputs outputs;
   std::vector<std::string> warnings;
 };

@@ -22,6 +22,8 @@ enum class Protocol : uint8_t { http_protobuf, http_json, grpc };
 Result<Protocol> parse_protocol(std::string_view text);
 std::string_view text(Protocol protocol);
 
+enum class Compression : uint8_t { none, gzip };
+
 enum class Signal : uint8_t { traces, metrics, logs };
 std::string_view text(Signal signal);
 

@@ -19,6 +19,7 @@
 #include "ostiary/config/config.h"
 #include "ostiary/telemetry/attributes.h"
 #include "ostiary/telemetry/endpoint.h"
+#include "ostiary/telemetry/tls_files.h"
 
 namespace ostiary::telemetry {
 
@@ -27,7 +28,15 @@ struct Route {
   Signal signal;
   Protocol protocol;
   Endpoint endpoint;
+  Secret headers = {};  // whole header lines, each with its CRLF; empty: none
 };
+
+// How telemetry gets there.
+// - `direct`: the agent sends it, and has the headers.
+// - `relay`: the agent sends it to the relay, which adds the headers (docs/relay.md).
+enum class Road : uint8_t { direct, relay };
+// On 127.0.0.1. Below the kernel's ephemeral ports.
+inline constexpr uint16_t relay_port = 15354;
 
 enum class Secrecy : uint8_t { open, secret };
 
@@ -54,10 +63,21 @@ struct On {
   std::vector<Route> routes = {};         // one for each exported signal
   std::vector<Variable> variables = {};   // variables that the agent gets
   std::vector<std::string> detours = {};  // variables that could redirect telemetry
+  Road road = Road::direct;
+  // For the relay.
+  TlsFiles tls_files = {};
+  Compression compression = Compression::none;
 };
 
 using State = std::variant<NotConfigured, SwitchedOff, Incomplete, On>;
 std::string_view text(const State& state);
+
+// Where the agent sends a signal: to the collector, or to the relay.
+struct AgentsTarget {
+  Protocol protocol;
+  Endpoint endpoint;
+};
+AgentsTarget agents_target(const On& on, const Route& route);
 
 struct Telemetry {
   State state = NotConfigured{};

@@ -86,8 +86,8 @@ struct Owner {
                 .profile = confine::HelperProfile::gate,
                 .max_deaths = 2,
                 .while_absent = "it waits"},
-               run, {.first = StartMode::fork, .later = StartMode::fork},
-               {.prepare = [this] { return prepared; },
+               {.run = run}, {.first = StartMode::fork, .later = StartMode::fork},
+               {.prepare = [this] { return Start{.setup = prepared.setup, .descriptors = prepared.descriptors}; },
                 .on_message = [this](std::string_view message) -> Result<> {
                   messages.emplace_back(message);
                   helper.begin();

@@ -46,7 +46,7 @@ struct Logged {
                 .profile = confine::HelperProfile::gate,
                 .max_deaths = max_deaths,
                 .while_absent = "it waits"},
-               run, {.first = StartMode::fork, .later = StartMode::fork},
+               {.run = run}, {.first = StartMode::fork, .later = StartMode::fork},
                {.prepare =
                     [this] {
                       ++starts;

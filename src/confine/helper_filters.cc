@@ -1,4 +1,4 @@
-#include "gate_filter.h"
+#include "helper_filters.h"
 
 #include <array>
 
@@ -15,7 +15,7 @@ constexpr uint32_t architecture = AUDIT_ARCH_X86_64;
 #elif defined(__aarch64__)
 constexpr uint32_t architecture = AUDIT_ARCH_AARCH64;
 #else
-#error "confine/gate_filter.cc knows x86_64 and aarch64"
+#error "confine/helper_filters.cc knows x86_64 and aarch64"
 #endif
 
 // Allowed in a sanitized build only: UndefinedBehaviorSanitizer tests through a pipe whether an
@@ -29,8 +29,8 @@ constexpr uint32_t architecture = AUDIT_ARCH_AARCH64;
 #define OSTIARY_SANITIZED 0
 #endif
 
-// The calls of an event loop over sockets, memory and a clock.
-constexpr std::array allowed_calls{
+// The calls of an event loop over sockets and files that are open, with memory and a clock.
+constexpr std::array common_calls{
     // descriptors
     SYS_read,
     SYS_readv,
@@ -43,8 +43,6 @@ constexpr std::array allowed_calls{
     SYS_newfstatat,
     SYS_close,
     // sockets
-    SYS_bind,
-    SYS_connect,
     SYS_accept4,
     SYS_shutdown,
     SYS_getsockname,
@@ -95,6 +93,18 @@ constexpr std::array allowed_calls{
 #endif
 };
 
+// The gate asks servers, and connects for the relay.
+constexpr std::array gate_calls{SYS_bind, SYS_connect};
+
+// The spool is a file that is open.
+constexpr std::array serving_relay_calls{SYS_pwrite64, SYS_ftruncate, SYS_fallocate};
+
+// To make children, to wait for them, and to narrow them.
+constexpr std::array parent_calls{
+    SYS_clone,  SYS_clone3,  SYS_wait4,         SYS_set_robust_list, SYS_rseq,
+    SYS_openat, SYS_seccomp, SYS_epoll_create1, SYS_prctl,           SYS_getppid,
+};
+
 constexpr FilterProgram judge_socket() {
   FilterProgram out;
   load_argument(out, 0);
@@ -104,30 +114,62 @@ constexpr FilterProgram judge_socket() {
   return out;
 }
 
-// Calls with 32-bit pointers (x32) have other numbers.
-constexpr FilterProgram judge_call() {
-  FilterProgram out;
-  load(out, offsetof(seccomp_data, nr));
-  for (const auto call : allowed_calls) answer_if_equal(out, static_cast<uint32_t>(call), SECCOMP_RET_ALLOW);
-  if_equal(out, SYS_socket, judge_socket());
-  answer(out, SECCOMP_RET_KILL_PROCESS);
-  return out;
+constexpr void allow(FilterProgram& out, const auto& calls) {
+  for (const auto call : calls) answer_if_equal(out, static_cast<uint32_t>(call), SECCOMP_RET_ALLOW);
 }
 
-constexpr FilterProgram judge() {
+// Calls with 32-bit pointers (x32) have other numbers.
+constexpr FilterProgram judge(const FilterProgram& calls) {
   FilterProgram out;
   load(out, offsetof(seccomp_data, arch));
-  if_equal(out, architecture, judge_call());
+  // A jump is too short for all of them.
+  out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, architecture, 1, 0));
+  answer(out, SECCOMP_RET_KILL_PROCESS);
+  load(out, offsetof(seccomp_data, nr));
+  out.insert(out.end(), calls.begin(), calls.end());
   answer(out, SECCOMP_RET_KILL_PROCESS);
   return out;
 }
 
-constexpr auto program = compiled<judge>();
+constexpr FilterProgram judge_gate() {
+  FilterProgram calls;
+  allow(calls, common_calls);
+  allow(calls, gate_calls);
+  if_equal(calls, SYS_socket, judge_socket());
+  return judge(calls);
+}
+
+constexpr FilterProgram judge_relay() {
+  FilterProgram calls;
+  allow(calls, common_calls);
+  allow(calls, serving_relay_calls);
+  allow(calls, parent_calls);
+  return judge(calls);
+}
+
+constexpr FilterProgram judge_serving_relay() {
+  FilterProgram calls;
+  allow(calls, common_calls);
+  allow(calls, serving_relay_calls);
+  return judge(calls);
+}
+
+constexpr auto gate_program = compiled<judge_gate>();
+constexpr auto relay_program = compiled<judge_relay>();
+constexpr auto serving_relay_program = compiled<judge_serving_relay>();
 
 }  // namespace
 
 std::span<const sock_filter> gate_filter() {
-  return program;
+  return gate_program;
+}
+
+std::span<const sock_filter> relay_filter() {
+  return relay_program;
+}
+
+std::span<const sock_filter> serving_relay_filter() {
+  return serving_relay_program;
 }
 
 }  // namespace ostiary::confine

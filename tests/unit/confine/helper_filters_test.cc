@@ -1,5 +1,5 @@
 // The verdict of the gate's filter on each system call.
-#include "confine/gate_filter.h"
+#include "confine/helper_filters.h"
 
 #include <initializer_list>
 
@@ -36,7 +36,7 @@ bool passes(long number, uint64_t first_argument = 0, uint32_t architecture = ow
 
 }  // namespace
 
-TEST_SUITE("confine/gate_filter") {
+TEST_SUITE("confine/helper_filters") {
   TEST_CASE("the gate can wait, receive, send, and end") {
     for (const long call :
          {SYS_epoll_pwait, SYS_recvmmsg, SYS_recvmsg, SYS_sendmmsg, SYS_sendmsg, SYS_accept4, SYS_read,

@@ -1,0 +1,65 @@
+// link/relay_setup.h: the relay's configuration, which the keeper passes to it as a memory file, and its
+// credentials, which it passes through a pipe.
+// - The relay reads both once, before it reads an octet of the agent.
+// - The setup holds no secret.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/base/secret.h"
+#include "ostiary/base/unique_fd.h"
+#include "ostiary/inet/destination.h"
+#include "ostiary/inet/url.h"
+#include "ostiary/telemetry/endpoint.h"
+#include "ostiary/telemetry/tls_files.h"
+
+namespace ostiary::relay {
+
+// A server of the operator's, to which the gate connects.
+struct Server {
+  inet::Scheme scheme{};
+  inet::Destination destination;
+};
+
+// Where telemetry goes.
+struct CollectorSetup {
+  Server server;
+  std::string authority;  // for the Host field: the name, and the port if it is not the scheme's
+  telemetry::Protocol protocol{};
+  telemetry::Compression compression{};
+  std::map<telemetry::Signal, std::string> paths = {};  // of the signals that go there
+};
+
+struct NamedValue {
+  std::string name;
+  std::string value;
+};
+
+struct Setup {
+  std::vector<CollectorSetup> collectors = {};
+  std::vector<NamedValue> attributes = {};  // in every resource of the agent's telemetry
+  telemetry::TlsFiles tls_files = {};
+  uint64_t spool_octets = 0;
+};
+
+namespace limits {
+// Ten minutes of a busy session are 20 MB.
+inline constexpr size_t spool_octets = size_t{64} << 20U;
+}  // namespace limits
+
+std::string render_setup(const Setup& setup);
+Result<Setup> parse_setup(std::string_view octets);
+
+// Of each collector, in the setup's order: whole header lines, each with its CRLF.
+using Credentials = std::vector<Secret>;
+
+// A pipe that holds the credentials, to be read once. An error if they do not fit.
+Result<UniqueFd> credentials_pipe(const Credentials& credentials);
+Result<Credentials> read_credentials(UniqueFd pipe);
+
+}  // namespace ostiary::relay

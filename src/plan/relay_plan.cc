@@ -1,0 +1,82 @@
+#include "relay_plan.h"
+
+#include <algorithm>
+
+#include "ostiary/base/text.h"
+#include "rules.h"
+
+namespace ostiary::plan {
+namespace {
+
+using relay::CollectorSetup;
+
+// Whoever sends to the same server with the same headers shares a connection.
+bool goes_to(const CollectorSetup& collector, const relay::Server& server, telemetry::Protocol protocol) {
+  return collector.server.scheme == server.scheme && collector.server.destination == server.destination &&
+         collector.protocol == protocol;
+}
+
+std::string authority_of(const telemetry::Endpoint& endpoint) {
+  const auto& [host, port] = endpoint.destination;
+  if (port != inet::default_port(endpoint.scheme)) return inet::text(endpoint.destination);
+  const auto* const address = std::get_if<inet::IpAddress>(&host);
+  if (address == nullptr || address->family() == inet::Family::ipv4) return inet::text(host);
+  return "[" + inet::text(host) + "]";
+}
+
+void add(Relay& relay, const telemetry::Route& route, telemetry::Compression compression) {
+  const relay::Server server{.scheme = route.endpoint.scheme, .destination = route.endpoint.destination};
+  std::string path = route.endpoint.path.empty() ? "/" : route.endpoint.path;
+  for (size_t i = 0; i < relay.setup.collectors.size(); ++i)
+    if (CollectorSetup& each = relay.setup.collectors[i];
+        goes_to(each, server, route.protocol) && relay.credentials[i].reveal() == route.headers.reveal()) {
+      each.paths.emplace(route.signal, std::move(path));
+      return;
+    }
+  relay.setup.collectors.push_back({.server = server,
+                                    .authority = authority_of(route.endpoint),
+                                    .protocol = route.protocol,
+                                    .compression = compression,
+                                    .paths = {{route.signal, std::move(path)}}});
+  relay.credentials.push_back(route.headers.clone());
+}
+
+std::string_view value_of(std::span<const telemetry::Variable> variables, std::string_view name) {
+  const auto found = std::ranges::find(variables, name, &telemetry::Variable::name);
+  return found == variables.end() ? std::string_view() : found->value.reveal();
+}
+
+// As Claude Code would send them: OTEL_SERVICE_NAME overrides the attribute.
+std::vector<relay::NamedValue> attributes_of(const telemetry::Telemetry& telemetry) {
+  std::vector<relay::NamedValue> attributes;
+  const std::string_view service = value_of(telemetry.variables(), "OTEL_SERVICE_NAME");
+  for (const telemetry::Attribute& each : telemetry.attributes)
+    if (each.key != "service.name" || service.empty()) attributes.push_back({each.key, each.value});
+  if (!service.empty()) attributes.push_back({"service.name", std::string(service)});
+  return attributes;
+}
+
+}  // namespace
+
+std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry) {
+  const telemetry::On* const on = telemetry.on();
+  if (on == nullptr || on->road == telemetry::Road::direct) return std::nullopt;
+  Relay relay;
+  for (const telemetry::Route& route : on->routes) add(relay, route, on->compression);
+  relay.setup.attributes = attributes_of(telemetry);
+  relay.setup.tls_files = on->tls_files;
+  relay.setup.spool_octets = relay::limits::spool_octets;
+  return relay;
+}
+
+std::vector<policy::Rule> relayed_rules(const Relay& relay, config::Choice required) {
+  std::vector<policy::Rule> rules;
+  for (const CollectorSetup& each : relay.setup.collectors) {
+    std::vector<std::string> signals;
+    for (const auto& [signal, path] : each.paths) signals.emplace_back(text(signal));
+    rules.push_back(telemetry_rule(each.server.destination, join(signals, ", "), required));
+  }
+  return rules;
+}
+
+}  // namespace ostiary::plan

@@ -1,0 +1,72 @@
+#include "relay/trust.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "ostiary/base/read_file.h"
+
+namespace ostiary::relay {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t max_file = size_t{4} << 20U;
+constexpr size_t max_files = 1024;  // of a directory
+
+// Of Debian and Alpine, Red Hat, SUSE, and others.
+constexpr std::array system_authorities{
+    "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/cert.pem"};
+
+Result<std::string> find_system_authorities() {
+  for (const char* const path : system_authorities)
+    if (std::error_code ignored; fs::exists(path, ignored)) return path;
+  return fail(Exit::configuration,
+              "the relay knows no certificate authorities: install ca-certificates, or name a file of them in "
+              "SSL_CERT_FILE");
+}
+
+// Of a directory in the form of OpenSSL each certificate is there twice: as a file, and as a link to it.
+std::vector<std::string> files_in(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return {path};
+  std::vector<std::string> files;
+  for (const auto& entry : fs::directory_iterator(path, error))
+    if (files.size() < max_files && !entry.is_symlink(error) && entry.is_regular_file(error))
+      files.push_back(entry.path());
+  if (files.empty())  // a directory of links alone
+    for (const auto& entry : fs::directory_iterator(path, error))
+      if (files.size() < max_files && entry.is_regular_file(error)) files.push_back(entry.path());
+  std::ranges::sort(files);
+  return files;
+}
+
+Result<std::string> read_authorities(const std::string& path) {
+  std::string all;
+  for (const std::string& file : files_in(path)) {
+    all += TRY(read_named_file(file, max_file));
+    all += '\n';
+  }
+  return all;
+}
+
+}  // namespace
+
+Result<TlsTrust> read_trust(const telemetry::TlsFiles& files) {
+  const std::string path = files.authorities.empty() ? TRY(find_system_authorities()) : files.authorities;
+  std::string authorities = TRY(read_authorities(path));
+  if (!files.more_authorities.empty()) authorities += TRY(read_authorities(files.more_authorities));
+  std::optional<ClientCertificate> certificate;
+  if (!files.client_key.empty()) {
+    const std::string& chain = files.client_certificate.empty() ? files.client_key : files.client_certificate;
+    certificate = {.chain = TRY(read_named_file(chain, max_file)), .key = Secret(TRY(read_named_file(files.client_key, max_file)))};
+  }
+  auto trust = TlsTrust::create(authorities, certificate ? &*certificate : nullptr);
+  if (!trust) return std::unexpected(std::move(trust).error().within(path));
+  return trust;
+}
+
+}  // namespace ostiary::relay

@@ -1,0 +1,101 @@
+#include "road.h"
+
+#include <algorithm>
+#include <array>
+
+#include "ostiary/base/text.h"
+#include "source.h"
+
+namespace ostiary::telemetry {
+namespace {
+
+using config::Config;
+using config::RelaySwitch;
+
+constexpr std::array<std::string_view, 5> of_connection{"COMPRESSION", "CERTIFICATE", "CLIENT_CERTIFICATE",
+                                                        "CLIENT_KEY", "INSECURE"};
+constexpr std::array<std::string_view, 6> proxies{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY",
+                                                  "https_proxy", "http_proxy", "all_proxy"};
+constexpr std::string_view passphrase = "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE";
+
+std::string first_of(const Config& config, std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names)
+    if (const std::string_view value = config.environment.get(name); !value.empty())
+      return std::string(value);
+  return {};
+}
+
+TlsFiles find_tls_files(const Config& config) {
+  return {
+      .authorities = first_of(config, {"OTEL_EXPORTER_OTLP_CERTIFICATE", "SSL_CERT_FILE", "SSL_CERT_DIR"}),
+      .more_authorities = first_of(config, {"NODE_EXTRA_CA_CERTS"}),
+      .client_certificate =
+          first_of(config, {"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "CLAUDE_CODE_CLIENT_CERT"}),
+      .client_key = first_of(config, {"OTEL_EXPORTER_OTLP_CLIENT_KEY", "CLAUDE_CODE_CLIENT_KEY"})};
+}
+
+bool has_credential(const On& on) {
+  const auto has_headers = [](const Route& route) { return !route.headers.empty(); };
+  return std::ranges::any_of(on.routes, has_headers) || !on.tls_files.client_key.empty();
+}
+
+// Why the relay cannot serve; empty if it can.
+std::string obstacle(const Config& config) {
+  for (const std::string_view name : proxies)
+    if (!config.environment.get(name).empty())
+      return std::string(name) + " is set, and the relay connects directly";
+  if (!config.environment.get(passphrase).empty())
+    return std::string(passphrase) + " is set, and the relay reads no encrypted key";
+  return {};
+}
+
+}  // namespace
+
+Result<> choose_road(const Config& config, On& on, std::vector<std::string>& warnings) {
+  if (config.relay == RelaySwitch::on && config.gate == config::GateSwitch::off)
+    return fail(Exit::configuration, config.given.at("relay").origin +
+                                         ": the relay gets its connections from the gate, which is off: "
+                                         "write --gate on, or leave out relay");
+  if (on.routes.empty() || config.gate == config::GateSwitch::off) return {};
+  on.tls_files = find_tls_files(config);
+  const bool keeps_a_secret = has_credential(on);
+  if (config.relay == RelaySwitch::off) {
+    if (keeps_a_secret)
+      warnings.push_back(
+          "relay off: every process of the agent can read the collector's credential, and can send what "
+          "it likes in the name of others");
+    return {};
+  }
+  if (config.relay == RelaySwitch::automatic && !keeps_a_secret) return {};
+  const std::string why_not = obstacle(config);
+  if (!why_not.empty() && config.relay == RelaySwitch::on)
+    return fail(Exit::configuration, config.given.at("relay").origin + ": " + why_not +
+                                         ": take out the variable, or write --relay off");
+  if (!why_not.empty()) {
+    warnings.push_back("no relay: " + why_not +
+                       ". So every process of the agent can read the collector's credential");
+    return {};
+  }
+  on.road = Road::relay;
+  if (config.environment.get(otlp_variable({}, "COMPRESSION")) == "gzip") on.compression = Compression::gzip;
+  return {};
+}
+
+bool is_of_connection(std::string_view name) {
+  const auto is = [name](std::optional<Signal> signal) {
+    return std::ranges::any_of(of_connection,
+                               [&](std::string_view what) { return name == otlp_variable(signal, what); });
+  };
+  return is(std::nullopt) || std::ranges::any_of(all_signals, is);
+}
+
+std::vector<std::string> relay_detours() {
+  std::vector<std::string> names{otlp_variable({}, "HEADERS")};
+  for (const Signal signal : all_signals) {
+    names.push_back(otlp_variable(signal, "HEADERS"));
+    names.push_back(otlp_variable(signal, "COMPRESSION"));
+  }
+  return names;
+}
+
+}  // namespace ostiary::telemetry
