@@ -19,9 +19,6 @@ namespace {
 using ostiary::keeper::HelperProgram;
 
 constexpr std::array programs{HelperProgram{"gate", ostiary::gate::run}};
-static_assert(std::ranges::all_of(ostiary::plan::helpers, [](const auto& helper) {
-  return ostiary::keeper::main_of(programs, helper) != nullptr;
-}));
 
 // Opens /dev/null on each of input, output and error that is closed, so that no file that we open
 // later can get one of these numbers.

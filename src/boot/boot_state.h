@@ -11,6 +11,7 @@
 #include "audit_trail.h"
 #include "enclosure.h"
 #include "gate_helper.h"
+#include "relay_helper.h"
 #include "ostiary/base/result.h"
 #include "ostiary/confine/confine.h"
 #include "ostiary/event/signals.h"
@@ -28,6 +29,7 @@ struct BootState {
   std::span<const keeper::HelperProgram> programs;
   // None where the gate is off.
   std::optional<Enclosure> enclosure = {};
+  std::unique_ptr<RelayHelper> relay = {};  // none where the agent sends its telemetry itself
   std::unique_ptr<GateHelper> gate = {};
   Resolution resolution = {};
   // Whether processes that an earlier boot confined may be here. Nothing if that is not known yet.

@@ -57,18 +57,22 @@ BootEnd end_of(const BootState& state, const Result<int>& status) {
 
 }  // namespace
 
-Result<> end(const plan::Enclosure& enclosure, const confine::Identity& agent, BootState& state,
+Result<> end(const plan::Enclosure& enclosure, const plan::Agent& agent, BootState& state,
              const Result<int>& status) {
   const Result<> session_removed = state.directory.remove_session();
   const Result<> asked = state.supervisor.ask_descendants_to_end();
   state.supervisor.stop_serving();
+  if (state.relay) {
+    state.relay->drain(agent.grace, state.requests);
+    state.relay->end();
+  }
   if (state.gate) state.gate->end();
   if (state.enclosure) state.enclosure->put_resolver_back();
   const Result<keeper::Children> children = state.supervisor.kill_descendants();
   Result<> rules;
   if (state.earlier)
     rules = end_rules(
-        enclosure, agent.uid, end_of(state, status),
+        enclosure, agent.identity.uid, end_of(state, status),
         {.children = children && *children == keeper::Children::none ? Remaining::none : Remaining::some,
          .sessions = find_sessions(session_removed, state),
          .earlier = *state.earlier});

@@ -1,14 +1,12 @@
 #include "gate_helper.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <utility>
 
-#include <poll.h>
-
 #include "helper_reports.h"
 #include "ostiary/base/log.h"
+#include "readable.h"
 
 namespace ostiary::boot {
 namespace {
@@ -17,16 +15,6 @@ using gate::Message;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using namespace std::chrono_literals;
-
-enum class Readable : uint8_t { neither, first, second };
-
-// Which of them becomes readable; the second where both do.
-Readable wait_for(int first, int second, milliseconds limit) {
-  std::array<pollfd, 2> both{
-      {{.fd = first, .events = POLLIN, .revents = 0}, {.fd = second, .events = POLLIN, .revents = 0}}};
-  if (::poll(both.data(), both.size(), static_cast<int>(limit.count())) <= 0) return Readable::neither;
-  return both[1].revents != 0 ? Readable::second : Readable::first;
-}
 
 // An error if the gate has failed, or has ended.
 Result<Message> expect(Result<std::optional<Message>> received, const char* ended) {

@@ -18,6 +18,15 @@ void report_begun(AuditTrail& audit, const keeper::HelperDescription& helper, pi
   log::warn("the " + std::string(helper.name) + " is back");
 }
 
+void report_failed_restart(AuditTrail& audit, const keeper::HelperDescription& helper, const Error& why) {
+  audit.record(audit::HelperDied{
+      .helper = helper.name, .how = audit::HelperDied::How::not_started, .why = why.message});
+  log::warn("the " + std::string(helper.name) + " could not be started again: " + why.message + ": " +
+            helper.while_absent + " until it is back");
+}
+
+}  // namespace
+
 void report_death(AuditTrail& audit, const keeper::HelperDescription& helper, pid_t process,
                   int wait_status) {
   using How = audit::HelperDied::How;
@@ -30,15 +39,6 @@ void report_death(AuditTrail& audit, const keeper::HelperDescription& helper, pi
   log::warn("the " + std::string(helper.name) + " ended with " + (by_signal ? "signal " : "status ") +
             std::to_string(number) + ": " + helper.while_absent + " until it is back");
 }
-
-void report_failed_restart(AuditTrail& audit, const keeper::HelperDescription& helper, const Error& why) {
-  audit.record(audit::HelperDied{
-      .helper = helper.name, .how = audit::HelperDied::How::not_started, .why = why.message});
-  log::warn("the " + std::string(helper.name) + " could not be started again: " + why.message + ": " +
-            helper.while_absent + " until it is back");
-}
-
-}  // namespace
 
 keeper::HelperEvents report_to(AuditTrail& audit, const keeper::HelperDescription& helper) {
   return {

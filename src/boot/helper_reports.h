@@ -8,6 +8,8 @@
 
 namespace ostiary::boot {
 
+void report_death(AuditTrail& audit, const keeper::HelperDescription& helper, pid_t process, int wait_status);
+
 // The audit must outlive the helper.
 keeper::HelperEvents report_to(AuditTrail& audit, const keeper::HelperDescription& helper);
 

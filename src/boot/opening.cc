@@ -64,6 +64,7 @@ Result<> start_gate(const gate::Setup& setup, const confine::Identity& agent, Bo
        .setup = setup,
        .listeners = enclosure.listeners(),
        .audit = state.audit,
+       .relay = state.relay ? state.relay->gates_end() : -1,
        .expect_changes_from = [&enclosure](uint32_t port) { enclosure.expect_changes_from(port); }}));
   GateHelper& gate = *state.gate;
   state.resolution = TRY(gate.start(state.requests));
@@ -71,6 +72,17 @@ Result<> start_gate(const gate::Setup& setup, const confine::Identity& agent, Bo
   state.supervisor.watch({noticed.begin(), noticed.end()},
                          [&enclosure, &gate] { return enclosure.look([&gate] { gate.readmit(); }); });
   state.supervisor.add(gate.helper());
+  return {};
+}
+
+// It prepares itself while the gate resolves names.
+Result<> start_relay(const plan::Relay& relay, UniqueFd file, const confine::Identity& agent, BootState& state) {
+  state.relay = TRY(RelayHelper::create({.code = {.run = nullptr, .file = std::move(file)},
+                                         .modes = relay::start_modes_beside(agent.uid),
+                                         .plan = relay,
+                                         .audit = state.audit}));
+  TRY(state.relay->start());
+  state.supervisor.add(state.relay->helper());
   return {};
 }
 
@@ -98,7 +110,7 @@ Result<> log_resolution(const gate::Setup& setup, BootState& state) {
         "no route leads out of this network, so no name can be used: give the container a network and start "
         "it again");
   for (const Resolution::Unopened& each : names.unopened) {
-    if (is_required(setup.rules, each.name))
+    if (is_required(setup.rules, each.name) || is_required(setup.relayed, each.name))
       return fail(Exit::unavailable, describe(each) + ". It is required");
     state.status.unresolved.push_back(each.name);
     const bool may_open_later = each.kind == Resolution::Unopened::Kind::unresolved;
@@ -108,7 +120,7 @@ Result<> log_resolution(const gate::Setup& setup, BootState& state) {
 }
 
 // The agent may connect to such a process, which may also have a network that the rules do not hold.
-void look_for_relays(const scope::Scope& scope) {
+void look_for_services(const scope::Scope& scope) {
   if (!scope.holds_everybody) return;
   const auto foreign = net::find_foreign_listeners();
   if (!foreign)
@@ -138,7 +150,9 @@ Result<> check_network(const plan::Enclosure& enclosure, const confine::Identity
 Result<> open_gate(const plan::Plan& plan, BootState& state) {
   const gate::Setup& setup = plan.gate->setup;
   const confine::Identity& agent = plan.agent.identity;
+  auto relays_file = plan.relay ? TRY(relay::open_program()) : UniqueFd{};
   TRY(enclose(plan, state));
+  if (plan.relay) TRY(start_relay(*plan.relay, std::move(relays_file), agent, state));
   TRY(start_gate(setup, agent, state));
   // In user scope other users need resolv.conf too, and the redirect serves the agent.
   if (plan.enclosure.scope.owns_resolver) state.enclosure->point_resolver_at_gate();
@@ -148,8 +162,9 @@ Result<> open_gate(const plan::Plan& plan, BootState& state) {
   const selftest::Targets targets =
       with_admitted(plan.gate->self_test, state.resolution.admitted, state.gate->process());
   state.status.self_test = TRY(run_self_test(agent, targets, state.audit));
-  look_for_relays(plan.enclosure.scope);
-  return state.gate->end_self_test();
+  look_for_services(plan.enclosure.scope);
+  TRY(state.gate->end_self_test());
+  return state.relay ? state.relay->await() : Result<>{};
 }
 
 }  // namespace ostiary::boot

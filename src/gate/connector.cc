@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ostiary/inet/destination.h"
 #include "ostiary/inet/socket_address.h"
 #include "ostiary/keeper/channel.h"
 

@@ -53,7 +53,8 @@ void Exporter::connect_or_send() {
 
 void Exporter::on_connected(Result<UniqueFd> socket) {
   if (!socket) return on_failure(socket.error().message);
-  auto stream = ServerStream::open(collector_.is_tls ? &parts_.trust : nullptr, *std::move(socket),
+  if (collector_.is_tls && parts_.trust == nullptr) return on_failure("no certificate authority is known");
+  auto stream = ServerStream::open(collector_.is_tls ? parts_.trust : nullptr, *std::move(socket),
                                    collector_.destination.host);
   if (!stream) return on_failure(stream.error().message);
   stream_ = *std::move(stream);

@@ -53,7 +53,7 @@ class Exporter {
   using Connected = std::function<void(Result<UniqueFd>)>;
   struct Parts {
     event::Loop& loop;
-    const TlsTrust& trust;
+    const TlsTrust* trust;  // nullptr: for a collector without TLS
     std::function<void(Connected)> connect;
     std::function<double()> random;
     std::function<void(const Report&)> report;
@@ -63,8 +63,11 @@ class Exporter {
   Exporter(Parts parts, Collector collector, size_t max_spooled_octets);
 
   void add(Post post);
+  bool serves(telemetry::Signal signal) const { return collector_.paths.contains(signal); }
   // Nothing waits, and nothing is being sent.
   bool is_done() const { return spool_.empty() && !post_; }
+  // Posts that are not delivered.
+  size_t waiting_posts() const { return spool_.posts() + (post_ ? 1 : 0); }
   const Spool& spool() const { return spool_; }
 
  private:

@@ -19,7 +19,8 @@ void GateLink::connect(uint32_t server, Connected connected) {
   const uint32_t id = next_id_++;
   if (const Result<> sent = keeper::send(pair_.get(), link::render({.id = id, .server = server})); !sent)
     return connected(fail(Exit::unavailable, "the gate takes no request"));
-  Waiting waiting{.connected = std::move(connected), .time_limit = event::Timer(loop_, [this, id] {
+  Waiting waiting{.connected = std::move(connected),
+                  .time_limit = event::Timer(loop_, [this, id] {
                     end(id, fail(Exit::unavailable, "the gate made no connection in time"));
                   })};
   waiting.time_limit.set(loop_.now() + limits::time_to_connect);

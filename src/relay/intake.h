@@ -16,7 +16,8 @@
 
 namespace ostiary::relay {
 
-enum class Taken : uint8_t { yes, malformed };
+// `unwanted`: the signal has no collector.
+enum class Taken : uint8_t { yes, unwanted, malformed };
 
 class Intake {
  public:

@@ -20,6 +20,9 @@ static_assert(body_octets < spool_octets);
 
 // To connect, to send a post and to get the answer.
 inline constexpr std::chrono::seconds time_of_a_try = 30s;
+// For the gate to connect.
+inline constexpr std::chrono::seconds time_to_connect = 20s;
+static_assert(time_to_connect < time_of_a_try);
 
 inline constexpr size_t connections = 64;
 inline constexpr size_t unsent_octets = 16384;

@@ -23,6 +23,7 @@ class Spool {
 
   bool empty() const { return posts_.empty(); }
   size_t octets() const { return octets_; }
+  size_t posts() const { return posts_.size(); }
   uint64_t displaced() const { return displaced_; }
 
  private:

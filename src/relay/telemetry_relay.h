@@ -1,9 +1,11 @@
 // relay/telemetry_relay.h: telemetry on its way: taken from the agent, given the operator's attributes,
-// and sent to the collector.
-// - Whatever the agent sends, the collector gets only requests of telemetry, whose resources have the
+// and sent to the collector of its signal.
+// - Whatever the agent sends, a collector gets only requests of telemetry, whose resources have the
 //   operator's attributes.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <vector>
 
 #include "ostiary/base/result.h"
@@ -14,20 +16,36 @@
 
 namespace ostiary::relay {
 
+// A collector, how to connect to it, and who is told what becomes of its telemetry.
+struct Destination {
+  Collector collector;
+  std::function<void(Exporter::Connected)> connect;
+  std::function<void(const Report&)> report;
+};
+
 class TelemetryRelay {
  public:
-  TelemetryRelay(Exporter::Parts parts, std::vector<UniqueFd> listeners, otlp::Identity identity,
-                 Collector collector);
+  // All must outlive the TelemetryRelay.
+  struct Parts {
+    event::Loop& loop;
+    const TlsTrust* trust;  // nullptr: no collector has TLS
+    std::function<double()> random;
+    size_t max_spooled_octets;  // of each collector
+  };
+  TelemetryRelay(const Parts& parts, std::vector<UniqueFd> listeners, otlp::Identity identity,
+                 std::vector<Destination> destinations);
 
   Result<> start() { return intake_.start(); }
   // Everything that was taken is delivered or given up.
-  bool is_done() const { return exporter_.is_done(); }
+  bool is_done() const { return waiting_posts() == 0; }
+  size_t waiting_posts() const;
 
  private:
   Taken take(Post post);
+  Exporter* exporter_of(telemetry::Signal signal) const;
 
   otlp::Identity identity_;
-  Exporter exporter_;
+  std::vector<std::unique_ptr<Exporter>> exporters_;
   Intake intake_;
 };
 

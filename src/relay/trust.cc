@@ -24,9 +24,10 @@ constexpr std::array system_authorities{
 Result<std::string> find_system_authorities() {
   for (const char* const path : system_authorities)
     if (std::error_code ignored; fs::exists(path, ignored)) return path;
-  return fail(Exit::configuration,
-              "the relay knows no certificate authorities: install ca-certificates, or name a file of them in "
-              "SSL_CERT_FILE");
+  return fail(
+      Exit::configuration,
+      "the relay knows no certificate authorities: install ca-certificates, or name a file of them in "
+      "SSL_CERT_FILE");
 }
 
 // Of a directory in the form of OpenSSL each certificate is there twice: as a file, and as a link to it.
@@ -62,7 +63,8 @@ Result<TlsTrust> read_trust(const telemetry::TlsFiles& files) {
   std::optional<ClientCertificate> certificate;
   if (!files.client_key.empty()) {
     const std::string& chain = files.client_certificate.empty() ? files.client_key : files.client_certificate;
-    certificate = {.chain = TRY(read_named_file(chain, max_file)), .key = Secret(TRY(read_named_file(files.client_key, max_file)))};
+    certificate = {.chain = TRY(read_named_file(chain, max_file)),
+                   .key = Secret(TRY(read_named_file(files.client_key, max_file)))};
   }
   auto trust = TlsTrust::create(authorities, certificate ? &*certificate : nullptr);
   if (!trust) return std::unexpected(std::move(trust).error().within(path));

@@ -86,7 +86,7 @@ struct World {
     if (!made)
       made = std::make_unique<Exporter>(
           Exporter::Parts{.loop = *time.loop,
-                          .trust = trust,
+                          .trust = &trust,
                           .connect = [this](const Exporter::Connected& connected) { connect(connected); },
                           .random = [] { return 0.0; },
                           .report = [this](const Report& report) { reports.push_back(text(report)); }},

@@ -1,0 +1,121 @@
+#include "relay_helper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <sys/wait.h>
+
+#include "helper_reports.h"
+#include "ostiary/base/log.h"
+#include "ostiary/event/deadline.h"
+#include "readable.h"
+
+namespace ostiary::boot {
+namespace {
+
+using relay::Message;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+std::string posts(uint32_t number) {
+  return std::to_string(number) + (number == 1 ? " request" : " requests");
+}
+
+std::string with_reason(std::string text, const std::string& reason) {
+  return reason.empty() ? text : std::move(text) + ": " + reason;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RelayHelper>> RelayHelper::create(Parts parts) {
+  auto listener = TRY(relay::open_listener());
+  auto pair = TRY(link::make_connection_pair());
+  return std::unique_ptr<RelayHelper>(
+      new RelayHelper(std::move(parts), std::move(listener), std::move(pair)));
+}
+
+RelayHelper::RelayHelper(Parts parts, UniqueFd listener, link::ConnectionPair pair)
+    : parts_(std::move(parts)),
+      listener_(std::move(listener)),
+      pair_(std::move(pair)),
+      helper_(parts_.description, std::move(parts_.code), parts_.modes,
+              {.prepare =
+                   [this] {
+                     return relay::prepare_start(parts_.plan.setup, parts_.plan.credentials,
+                                                 {.listener = listener_.get(), .gate = pair_.relay.get()});
+                   },
+               .on_message = [this](std::string_view octets) { return on_message(octets); }},
+              report_to(parts_.audit, parts_.description)) {}
+
+// ---- phase 1
+
+Result<> RelayHelper::await() {
+  while (!helper_.has_begun()) {
+    const auto octets = TRY(helper_.receive(keeper::time_to_begin));
+    if (!octets) return fail(Exit::unavailable, "the relay ended before it began");
+    const auto message = relay::parse_message(*octets);
+    if (!message) return fail(Exit::unavailable, "the relay sent a malformed message");
+    if (message->kind == Message::Kind::failed) return fail(message->exit, message->text);
+    if (message->kind == Message::Kind::hello) helper_.begin();
+  }
+  return {};
+}
+
+// ---- while the agent runs
+
+Result<> RelayHelper::on_message(std::string_view octets) {
+  const auto message = relay::parse_message(octets);
+  if (!message) return helper_.has_begun() ? Result<>{} : fail(Exit::unavailable, "the relay sent a malformed message");
+  if (message->kind == Message::Kind::hello && !helper_.has_begun()) helper_.begin();
+  log(*message);
+  return {};
+}
+
+void RelayHelper::log(const Message& message) const {
+  const std::string& collector = message.text;
+  switch (message.kind) {
+    case Message::Kind::delivered:
+      return log::info(with_reason("telemetry arrives at " + collector, message.reason));
+    case Message::Kind::delayed:
+      return log::warn("telemetry waits for " + collector + ": " + message.reason);
+    case Message::Kind::refused:
+      return log::warn(collector + " refused " + posts(message.number) + " of telemetry: " + message.reason);
+    case Message::Kind::rejected:
+      return log::warn(collector + " left out " + std::to_string(message.number) +
+                       " records: " + message.reason);
+    case Message::Kind::displaced:
+      return log::warn(posts(message.number) + " of telemetry for " + collector +
+                       " were given up: the queue is full");
+    case Message::Kind::served:
+      return report_death(parts_.audit, parts_.description, static_cast<pid_t>(message.number),
+                          static_cast<int>(message.status));
+    case Message::Kind::failed:
+      return log::warn(message.text);
+    case Message::Kind::hello:
+    case Message::Kind::drained:
+      return;
+  }
+}
+
+// ---- the end
+
+void RelayHelper::drain(milliseconds longest, const event::Signals& requests) {
+  if (!helper_.has_begun() || !helper_.send(relay::render_drain({.time_limit = longest}))) return;
+  // The relay itself ends the wait in time, unless it is stopped.
+  const auto deadline = steady_clock::now() + longest + 1s;
+  while (true) {
+    const auto left = std::max(std::chrono::ceil<milliseconds>(deadline - steady_clock::now()), 0ms);
+    if (wait_for(helper_.fd(), requests.fd(), left) != Readable::first) return;
+    const auto octets = helper_.receive(0ms);
+    const auto message = octets && *octets ? relay::parse_message(**octets) : std::nullopt;
+    if (!octets || !*octets) return;
+    if (!message) continue;
+    log(*message);
+    if (message->kind != Message::Kind::drained) continue;
+    if (message->number > 0) log::warn(posts(message->number) + " of telemetry were not delivered in time");
+    return;
+  }
+}
+
+}  // namespace ostiary::boot

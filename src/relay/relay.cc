@@ -1,0 +1,158 @@
+#include "relay/relay.h"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ostiary/base/process_name.h"
+#include "ostiary/confine/confine_helper.h"
+#include "ostiary/event/loop.h"
+#include "ostiary/keeper/channel.h"
+#include "ostiary/keeper/inherited.h"
+#include "ostiary/keeper/recent.h"
+#include "ostiary/link/relay.h"
+#include "relay/service.h"
+#include "relay/trust.h"
+
+namespace ostiary::relay {
+namespace {
+
+void send_to_keeper(const UniqueFd& channel, const Message& message) {
+  // Fails only if the keeper has ended, which ends this process.
+  (void)keeper::send_to_keeper(channel.get(), render_message(message));
+}
+
+void report(const UniqueFd& channel, const Error& error) {
+  send_to_keeper(channel, {.kind = Message::Kind::failed, .exit = error.exit, .text = error.message});
+}
+
+bool needs_trust(const Setup& setup) {
+  return std::ranges::any_of(
+      setup.collectors, [](const CollectorSetup& each) { return each.server.scheme == inet::Scheme::https; });
+}
+
+// Everything that a process which serves has from its parent.
+struct Opened {
+  UniqueFd channel;
+  Setup setup;
+  Credentials credentials;
+  std::optional<TlsTrust> trust;
+  UniqueFd listener;
+  UniqueFd gate;
+  UniqueFd spool;
+};
+
+Result<Opened> open(keeper::Inherited inherited, UniqueFd channel) {
+  Opened opened{.channel = std::move(channel),
+                .setup = TRY(parse_setup(inherited.setup())),
+                .credentials = TRY(read_credentials(inherited.take(fd_name::credentials))),
+                .trust = {},
+                .listener = inherited.take(fd_name::listener),
+                .gate = inherited.take(fd_name::gate),
+                .spool = inherited.take(fd_name::spool)};
+  if (opened.credentials.size() != opened.setup.collectors.size())
+    return fail(Exit::unavailable, "the relay's credentials are of other collectors");
+  if (needs_trust(opened.setup)) opened.trust = TRY(read_trust(opened.setup.tls_files));
+  return opened;
+}
+
+// ---- the process that serves
+
+Result<uint32_t> random_number() {
+  uint32_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != sizeof number)
+    return std::unexpected(Error::system("getrandom", Exit::unavailable));
+  return number;
+}
+
+Result<> serve(Opened opened, pid_t parent) {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent)
+    return fail(Exit::unavailable, "the relay has ended");
+  auto loop = TRY(event::Loop::create());
+  TRY(confine::narrow_to_serve());
+  std::mt19937 random(TRY(random_number()));
+  Service service({.loop = *loop,
+                   .setup = opened.setup,
+                   .trust = opened.trust ? &*opened.trust : nullptr,
+                   .random = [&random] { return std::uniform_real_distribution<double>(0, 1)(random); },
+                   .send = [&](const Message& message) { send_to_keeper(opened.channel, message); }},
+                  std::move(opened.credentials), std::move(opened.listener), std::move(opened.gate),
+                  TRY(random_number()));
+  const auto keeper =
+      TRY(event::Watch::create(*loop, opened.channel.get(), EPOLLIN, [&](uint32_t) -> Result<> {
+        const auto octets = TRY(keeper::receive(opened.channel.get()));
+        if (!octets) loop->stop();
+        if (const auto drain = octets ? parse_drain(*octets) : std::nullopt) service.drain(*drain);
+        return {};
+      }));
+  TRY(service.start());
+  return loop->run();
+}
+
+// ---- its parent
+
+// Ends with 0 when the keeper has closed the channel.
+int serve_in_child(Opened opened, pid_t parent) {
+  const int channel = ::dup(opened.channel.get());
+  const Result<> served = serve(std::move(opened), parent);
+  if (!served) report(UniqueFd(channel), served.error());
+  return served ? 0 : static_cast<int>(served.error().exit);
+}
+
+Result<int> keep_serving(Opened opened) {
+  keeper::RecentEvents deaths(description.max_deaths);
+  while (true) {
+    const pid_t parent = ::getpid();
+    const pid_t child = ::fork();
+    if (child < 0) return std::unexpected(Error::system("fork", Exit::unavailable));
+    if (child == 0) ::_exit(serve_in_child(std::move(opened), parent));
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
+    send_to_keeper(opened.channel, {.kind = Message::Kind::served,
+                                    .number = static_cast<uint32_t>(child),
+                                    .status = static_cast<uint32_t>(status)});
+    deaths.note(std::chrono::steady_clock::now());
+    if (deaths.too_many())
+      return fail(Exit::unavailable,
+                  "the relay's service ended " + std::to_string(deaths.count()) + " times within a minute");
+    std::this_thread::sleep_for(keeper::pause_before_restart(deaths.count()));
+  }
+}
+
+Result<int> confine_and_serve(Opened opened) {
+  TRY(confine::confine_helper(description.profile, description.user));
+  send_to_keeper(opened.channel, {.kind = Message::Kind::hello});
+  return keep_serving(std::move(opened));
+}
+
+}  // namespace
+
+Result<int> run() {
+  set_process_name(description.process_name);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
+  auto inherited = TRY(keeper::Inherited::receive(
+      description.process_name,
+      {keeper::Inherited::channel, fd_name::credentials, fd_name::listener, fd_name::gate, fd_name::spool}));
+  // A copy for the report of a failure.
+  UniqueFd channel = inherited.take(keeper::Inherited::channel);
+  const UniqueFd for_failures(::dup(channel.get()));
+  auto opened = open(std::move(inherited), std::move(channel));
+  auto status = opened ? confine_and_serve(*std::move(opened)) : std::unexpected(opened.error());
+  if (status) return *status;
+  report(for_failures, status.error());
+  return static_cast<int>(status.error().exit);
+}
+
+}  // namespace ostiary::relay

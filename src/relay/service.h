@@ -1,0 +1,48 @@
+// relay/service.h: what the serving process does: takes telemetry, and sends it to its collectors.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/event/loop.h"
+#include "ostiary/link/relay.h"
+#include "relay/gate_link.h"
+#include "relay/reporter.h"
+#include "relay/telemetry_relay.h"
+#include "relay/tls.h"
+
+namespace ostiary::relay {
+
+class Service {
+ public:
+  // All must outlive the Service. `trust` is nullptr if no collector has TLS.
+  struct Parts {
+    event::Loop& loop;
+    const Setup& setup;
+    const TlsTrust* trust;
+    std::function<double()> random;
+    std::function<void(const Message&)> send;
+  };
+  Service(Parts parts, Credentials credentials, UniqueFd listener, UniqueFd gate, uint32_t first_connection);
+
+  Result<> start();
+  // Sends Message::Kind::drained when nothing is left to deliver, or after the time limit.
+  void drain(Drain drain);
+
+ private:
+  std::vector<Destination> destinations(Credentials credentials);
+  void take(const std::string& collector, const Report& report);
+  void end_drain();
+
+  Parts parts_;
+  GateLink gate_;
+  Reporter reporter_;
+  TelemetryRelay telemetry_;
+  bool drains_ = false;
+  event::Time drain_deadline_{};
+  event::Timer drain_limit_;
+};
+
+}  // namespace ostiary::relay
