@@ -7,10 +7,12 @@
 #include <thread>
 #include <vector>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ostiary/base/process_name.h"
@@ -61,6 +63,7 @@ Result<Opened> open(keeper::Inherited inherited, UniqueFd channel) {
                 .spool = inherited.take(fd_name::spool)};
   if (opened.credentials.size() != opened.setup.collectors.size())
     return fail(Exit::unavailable, "the relay's credentials are of other collectors");
+  ::tzset();  // the check of a certificate's time reads a file otherwise
   if (needs_trust(opened.setup)) opened.trust = TRY(read_trust(opened.setup.tls_files));
   return opened;
 }
@@ -102,7 +105,7 @@ Result<> serve(Opened opened, pid_t parent) {
 
 // Ends with 0 when the keeper has closed the channel.
 int serve_in_child(Opened opened, pid_t parent) {
-  const int channel = ::dup(opened.channel.get());
+  const int channel = ::fcntl(opened.channel.get(), F_DUPFD_CLOEXEC, 0);
   const Result<> served = serve(std::move(opened), parent);
   if (!served) report(UniqueFd(channel), served.error());
   return served ? 0 : static_cast<int>(served.error().exit);
@@ -147,7 +150,7 @@ Result<int> run() {
       {keeper::Inherited::channel, fd_name::credentials, fd_name::listener, fd_name::gate, fd_name::spool}));
   // A copy for the report of a failure.
   UniqueFd channel = inherited.take(keeper::Inherited::channel);
-  const UniqueFd for_failures(::dup(channel.get()));
+  const UniqueFd for_failures(::fcntl(channel.get(), F_DUPFD_CLOEXEC, 0));
   auto opened = open(std::move(inherited), std::move(channel));
   auto status = opened ? confine_and_serve(*std::move(opened)) : std::unexpected(opened.error());
   if (status) return *status;

@@ -32,7 +32,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="ostiary-soak-") as scratch:
         namespaces.mount_memory(scratch)
         try:
-            binary = Path(shutil.copy(os.environ["OSTIARY_BINARY"], scratch))
+            built = Path(os.environ["OSTIARY_BINARY"])
+            shutil.copy(built.with_name("ostiary-relay"), scratch)
+            binary = Path(shutil.copy(built, scratch))
             if wanted.dns_load:
                 return dns_load.run(scratch, binary, wanted.dns_load)
             if wanted.million:

@@ -25,7 +25,8 @@ AGENT, OTHER, TOOLS = 1000, 1001, 2000
 class Rootfs:
     def __init__(self, path, binary):
         self.path = Path(path)
-        self.binary = binary
+        self.binary = Path(binary)
+        self.relay = self.binary.with_name("ostiary-relay")
         self._read_only = []
         self.path.chmod(0o755)
         for link in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
@@ -43,7 +44,8 @@ class Rootfs:
         self.write("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
         self.write("/etc/hosts", "127.0.0.1 localhost\n")
         self.write("/etc/resolv.conf", "nameserver 127.0.0.1\n")
-        self.write("/opt/bin/ostiary", "", mode=0o755)
+        for program in ("ostiary", "ostiary-relay"):
+            self.write(f"/opt/bin/{program}", "", mode=0o755)
         shutil.copy("/etc/ld.so.cache", self.at("/etc/ld.so.cache"))
 
     def at(self, path):
@@ -84,6 +86,7 @@ class Rootfs:
         mount_memory(self.at("/dev/shm"))
         bind("/sys", self.at("/sys"))
         bind(self.binary, self.at("/opt/bin/ostiary"))
+        bind(self.relay, self.at("/opt/bin/ostiary-relay"))
         for path in self._read_only:
             bind(self.at(path), self.at(path), MS_RDONLY)
         call("mount", "proc", self.at("/proc"), "proc", 0, None)

@@ -33,7 +33,8 @@ def binary(scratch):
     built = Path(os.environ.get("OSTIARY_BINARY", ROOT / "build" / "ostiary"))
     if not built.exists():
         pytest.exit(f"{built} is missing: run scripts/build, or set OSTIARY_BINARY", returncode=2)
-    return Path(shutil.copy(built, scratch))
+    shutil.copy(built.with_name("ostiary-relay"), scratch)
+    return Path(shutil.copy(built, scratch / "ostiary"))
 
 
 @pytest.fixture
