@@ -11,7 +11,8 @@ namespace {
 using relay::CollectorSetup;
 
 // Whoever sends to the same server with the same headers shares a connection.
-bool goes_to(const CollectorSetup& collector, const relay::Server& server, telemetry::Protocol protocol) {
+bool goes_to(const CollectorSetup& collector, const relay::ServerAddress& server,
+             telemetry::Protocol protocol) {
   return collector.server.scheme == server.scheme && collector.server.destination == server.destination &&
          collector.protocol == protocol;
 }
@@ -25,7 +26,8 @@ std::string authority_of(const telemetry::Endpoint& endpoint) {
 }
 
 void add(Relay& relay, const telemetry::Route& route, telemetry::Compression compression) {
-  const relay::Server server{.scheme = route.endpoint.scheme, .destination = route.endpoint.destination};
+  const relay::ServerAddress server{.scheme = route.endpoint.scheme,
+                                    .destination = route.endpoint.destination};
   std::string path = route.endpoint.path.empty() ? "/" : route.endpoint.path;
   for (size_t i = 0; i < relay.setup.collectors.size(); ++i)
     if (CollectorSetup& each = relay.setup.collectors[i];

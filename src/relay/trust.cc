@@ -20,10 +20,15 @@ constexpr size_t max_files = 1024;  // of a directory
 constexpr std::array system_authorities{
     "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/cert.pem"};
+// Beside this program, for images that have none: scripts/bundle.
+constexpr const char* bundled_authorities = "ca-certificates.crt";
 
 Result<std::string> find_system_authorities() {
+  std::error_code error;
   for (const char* const path : system_authorities)
-    if (std::error_code ignored; fs::exists(path, ignored)) return path;
+    if (fs::exists(path, error)) return path;
+  const fs::path bundled = fs::read_symlink("/proc/self/exe", error).parent_path() / bundled_authorities;
+  if (fs::exists(bundled, error)) return bundled;
   return fail(
       Exit::configuration,
       "the relay knows no certificate authorities: install ca-certificates, or name a file of them in "

@@ -65,7 +65,7 @@ def test_the_bundle_is_complete(images, podman):
     bundle = images.build("bundle")
     mounted = podman.command("image", "mount", bundle.name)
     try:
-        assert {path.name for path in (Path(mounted) / HERE.lstrip("/")).iterdir()} == {"ostiary", "lib", "licences"}
+        assert {path.name for path in (Path(mounted) / HERE.lstrip("/")).iterdir()} == {"ostiary", "ostiary-relay", "ca-certificates.crt", "lib", "licences"}
         assert [path.name for path in Path(mounted).iterdir()] == ["opt"]
     finally:
         podman.command("image", "unmount", bundle.name)

@@ -36,11 +36,12 @@ def test_ostiary_adds_only_the_program_and_its_libraries(added):
     assert packages and all(name.startswith("lib") for name in packages), packages
     of_packages = listed | {path.removeprefix("/usr") for path in listed} | {f"/usr{path}" for path in listed}
     others = {path for path in files if path not in of_packages and not NOTES.fullmatch(path)}
-    assert others == {"/usr/local/bin/ostiary"}
+    assert others == {"/usr/local/bin/ostiary", "/usr/local/bin/ostiary-relay", "/etc/ssl/certs/ca-certificates.crt"}
 
 
-def test_root_owns_the_program_and_only_root_can_write_it(added):
-    program = added[0]["/usr/local/bin/ostiary"]
+@pytest.mark.parametrize("name", ["ostiary", "ostiary-relay"])
+def test_root_owns_the_program_and_only_root_can_write_it(added, name):
+    program = added[0][f"/usr/local/bin/{name}"]
     assert (program.st_uid, program.st_gid, stat.S_IMODE(program.st_mode)) == (0, 0, 0o755)
 
 

@@ -21,14 +21,14 @@
 namespace ostiary::relay {
 
 // A server of the operator's, to which the gate connects.
-struct Server {
+struct ServerAddress {
   inet::Scheme scheme{};
   inet::Destination destination;
 };
 
 // Where telemetry goes.
 struct CollectorSetup {
-  Server server;
+  ServerAddress server;
   std::string authority;  // for the Host field: the name, and the port if it is not the scheme's
   telemetry::Protocol protocol{};
   telemetry::Compression compression{};

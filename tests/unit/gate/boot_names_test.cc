@@ -77,8 +77,7 @@ struct Boot {
   const Setup setup;
   BootNames names{{.loop = *loop,
                    .setup = setup,
-                   .policy = gate.policy,
-                   .answerer = gate.answerer,
+                   .sources = {{.policy = gate.policy, .answerer = gate.answerer}},
                    .recorder = gate.recorder},
                   [this](const Message& message) { take(message); }};
 

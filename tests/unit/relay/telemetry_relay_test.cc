@@ -56,17 +56,22 @@ struct Road {
   std::string received;  // by the collector
   std::unique_ptr<TlsPeer> peer;
   size_t reports = 0;
-  TelemetryRelay relay{{.loop = *time.loop,
-                        .trust = trust,
-                        .connect = [this](const Exporter::Connected& connected) { connect(connected); },
-                        .random = [] { return 0.0; },
-                        .report = [this](const Report&) { ++reports; }},
-                       listener.take(),
-                       otlp::Identity(std::vector<otlp::Attribute>{{"service.name", "claude-code"}}),
-                       {.destination = {.host = inet::parse_host("collector.example").value(), .port = 443},
-                        .authority = "collector.example",
-                        .paths = {{telemetry::Signal::traces, "/v1/traces"}},
-                        .header_lines = Secret("Authorization: Basic c2VjcmV0\r\n")}};
+  std::vector<Destination> destinations() {
+    std::vector<Destination> all;
+    all.push_back(
+        {.collector = {.destination = {.host = inet::parse_host("collector.example").value(), .port = 443},
+                       .authority = "collector.example",
+                       .paths = {{telemetry::Signal::traces, "/v1/traces"}},
+                       .header_lines = Secret("Authorization: Basic c2VjcmV0\r\n")},
+         .connect = [this](const Exporter::Connected& connected) { connect(connected); },
+         .report = [this](const Report&) { ++reports; }});
+    return all;
+  }
+  TelemetryRelay relay{
+      {.loop = *time.loop, .trust = &trust, .random = [] { return 0.0; }, .max_spooled_octets = 1U << 20U},
+      listener.take(),
+      otlp::Identity(std::vector<otlp::Attribute>{{"service.name", "claude-code"}}),
+      destinations()};
 };
 
 }  // namespace
