@@ -27,9 +27,11 @@ void log_telemetry(const telemetry::Telemetry& telemetry) {
     log::info("phase 1: telemetry is off: nothing names a collector");
   if (const auto* off = std::get_if<telemetry::SwitchedOff>(&telemetry.state))
     log::info("phase 1: telemetry is switched off by " + off->reason);
+  const bool is_relayed = telemetry.on() != nullptr && telemetry.on()->road == telemetry::Road::relay;
   for (const telemetry::Route& route : telemetry.routes())
     log::info("phase 1: " + std::string(text(route.signal)) + " go to " + text(route.endpoint) + " over " +
-              std::string(text(route.protocol)) + " (" + std::string(config::text(telemetry.source())) + ")");
+              std::string(text(route.protocol)) + (is_relayed ? ", through the relay" : "") + " (" +
+              std::string(config::text(telemetry.source())) + ")");
 }
 
 void log_content(std::span<const telemetry::Variable> variables) {

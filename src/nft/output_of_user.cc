@@ -96,6 +96,27 @@ void add_gates_port(Json& out, const Ruleset& ruleset, const AgentMarks& marks) 
   }
 }
 
+Json begins_connection() {
+  return tcp_flags(syn | ack, syn);
+}
+
+Json to_relay() {
+  return is(field(ip(Family::ipv4), "daddr"), "127.0.0.1");
+}
+
+// The relay serves the agent alone: another user could otherwise send in the agent's name.
+void add_guard_of_relay(Json& out, const Ruleset& ruleset, uint32_t user) {
+  if (ruleset.relay_port == 0) return;
+  out.push_back(rule("output", {is_not(meta("skuid"), user), to_relay(), protocol(IPPROTO_TCP),
+                                to_port(ruleset.relay_port), begins_connection(), deny()}));
+}
+
+void add_relays_port(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
+  if (ruleset.relay_port == 0) return;
+  out.push_back(rule(confined, {is(meta("oifname"), "lo"), to_relay(), protocol(IPPROTO_TCP),
+                                to_port(ruleset.relay_port), set_flow_mark(marks.permitted), accept()}));
+}
+
 // A name may resolve to an address of this host, where services are other users'.
 void add_permitted(Json& out, const AgentMarks& marks) {
   for (const Family family : {Family::ipv4, Family::ipv6}) {
@@ -106,10 +127,6 @@ void add_permitted(Json& out, const AgentMarks& marks) {
                                   set_flow_mark(marks.permitted), accept()}));
     out.push_back(rule(confined, {is_in(net_name(family)), set_flow_mark(marks.permitted), accept()}));
   }
-}
-
-Json begins_connection() {
-  return tcp_flags(syn | ack, syn);
 }
 
 // TCP Fast Open delivers data with the SYN, before the rules see who accepts. Drop a SYN that is
@@ -150,6 +167,7 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   out.push_back(base_chain("output", "filter", "output", filter_priority, "accept"));
   add_gate(out, ruleset);
   add_constant_ids(out);
+  add_guard_of_relay(out, ruleset, user);
   out.push_back(rule("output", {is_user(user), go(confined)}));
   add_foreign_syn(out, marks);
   add_foreign_syn_ack(out, marks);
@@ -162,6 +180,7 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   add_flows(out, ruleset, marks);
   add_flow_limits(out);
   add_gates_port(out, ruleset, marks);
+  add_relays_port(out, ruleset, marks);
   add_closed_resolvers(out, ruleset, confined);
   add_permitted(out, marks);
   add_loopback(out, marks);

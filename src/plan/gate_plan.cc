@@ -87,6 +87,7 @@ nft::Ruleset make_ruleset(const Plan& plan, const std::vector<selftest::AddressP
   nft::Ruleset ruleset;
   ruleset.gate_mark = gate_mark;
   ruleset.gate_port = gate::port;
+  if (plan.relay) ruleset.relay_port = telemetry::relay_port;
   ruleset.log_group = log_group;
   ruleset.agent_user = agent;
   ruleset.only_user = plan.enclosure.scope.only_user(agent);

@@ -137,6 +137,13 @@ std::string entry_for(const Rule& rule, const IpAddress& address) {
 }
 
 void warn_of_known_hosts(Plan& plan, std::span<const platform::KnownHost> known_hosts) {
+  if (plan.relay)
+    for (const relay::CollectorSetup& each : plan.relay->setup.collectors)
+      for (const platform::KnownHost& known : known_hosts)
+        if (each.server.destination.host == inet::Host(known.name))
+          plan.warnings.push_back(each.authority + " is " + known.address.text() +
+                                  " in /etc/hosts, which ostiary does not read: write the address as the "
+                                  "endpoint's host, if no DNS server knows the name");
   for (const Rule& rule : rules_of(plan)) {
     const auto leads_elsewhere = [&](const platform::KnownHost& each) {
       return std::visit(Names{each.name}, rule.subject) &&
@@ -186,6 +193,16 @@ void warn_of_signals(Plan& plan) {
   }
 }
 
+// The relay's servers are closed to the agent, so that a token from elsewhere is of no use there.
+void warn_of_open_collectors(Plan& plan) {
+  if (!plan.relay) return;
+  for (const relay::CollectorSetup& each : plan.relay->setup.collectors)
+    for (const Rule& rule : rules_of(plan))
+      if (opens(rule, each.server.destination))
+        plan.warnings.push_back(inet::text(each.server.destination) + " is the relay's, and " +
+                                escape_controls(rule.reason) + " opens it to the agent too: leave that out");
+}
+
 }  // namespace
 
 void add_network_warnings(Plan& plan, const config::Config& config,
@@ -197,6 +214,7 @@ void add_network_warnings(Plan& plan, const config::Config& config,
   if (telemetry == nullptr) return;
   if (telemetry->source == config::TelemetrySource::grafana_cloud) warn_of_gateway(plan, config.grafana);
   warn_of_signals(plan);
+  warn_of_open_collectors(plan);
 }
 
 }  // namespace ostiary::plan

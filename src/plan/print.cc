@@ -30,6 +30,20 @@ std::span<const std::string> missing_of(const telemetry::State& state) {
   return incomplete == nullptr ? std::span<const std::string>() : incomplete->missing;
 }
 
+// "Authorization, x-scope", of whole header lines. The values are secret.
+std::vector<std::string> names_in(std::string_view header_lines) {
+  std::vector<std::string> names;
+  while (!header_lines.empty()) {
+    std::string_view line = take_until(header_lines, '\n');
+    names.emplace_back(take_until(line, ':'));
+  }
+  return names;
+}
+
+std::string agents_endpoint() {
+  return "127.0.0.1:" + std::to_string(telemetry::relay_port);
+}
+
 // ---- JSON
 
 Json telemetry_json(const telemetry::Telemetry& telemetry) {
@@ -47,6 +61,25 @@ Json telemetry_json(const telemetry::Telemetry& telemetry) {
           {"reason", reason_of(telemetry.state)},
           {"missing", std::move(missing)},
           {"signals", std::move(signals)}};
+}
+
+Json relay_json(const std::optional<Relay>& relay) {
+  if (!relay) return nullptr;
+  Json collectors = Json::array();
+  for (size_t i = 0; i < relay->setup.collectors.size(); ++i) {
+    const relay::CollectorSetup& each = relay->setup.collectors[i];
+    Json signals = Json::array();
+    for (const auto& [signal, path] : each.paths) signals.push_back(text(signal));
+    collectors.push_back({{"host", inet::text(each.server.destination.host)},
+                          {"port", each.server.destination.port},
+                          {"signals", std::move(signals)},
+                          {"headers", names_in(relay->credentials[i].reveal())}});
+  }
+  std::vector<std::string> attributes;
+  for (const relay::NamedValue& each : relay->setup.attributes) attributes.push_back(each.name);
+  return {{"listens", agents_endpoint()},
+          {"collectors", std::move(collectors)},
+          {"attributes", attributes}};
 }
 
 Json environment_json(const telemetry::Telemetry& telemetry, const AgentEnvironment& environment) {
@@ -200,6 +233,19 @@ void print_telemetry(std::string& out, const telemetry::Telemetry& telemetry) {
   for (const std::string& name : missing_of(telemetry.state)) line(out, {"    missing    ", name});
 }
 
+// What the agent gets, what the relay adds, and what is closed to the agent.
+void print_relay(std::string& out, const Plan& plan) {
+  if (!plan.relay) return;
+  line(out, {"  relay        takes the agent's telemetry at ", agents_endpoint(), ", without a credential"});
+  for (size_t i = 0; i < plan.relay->setup.collectors.size(); ++i) {
+    const relay::CollectorSetup& each = plan.relay->setup.collectors[i];
+    const std::vector<std::string> headers = names_in(plan.relay->credentials[i].reveal());
+    line(out, {"    adds       ", headers.empty() ? "no header" : join(headers, ", "), " and ",
+               number(plan.relay->setup.attributes.size()), " attributes, for ", each.authority});
+    line(out, {"    closed     ", inet::text(each.server.destination), " to the agent"});
+  }
+}
+
 void print_inbound(std::string& out, const std::vector<policy::Rule>& inbound) {
   for (const policy::Rule& rule : inbound)
     line(out, {"  accepts      flows from ", text(rule.subject), " to port ", rule.ports.text(), "/",
@@ -222,6 +268,7 @@ void print_phase_1(std::string& out, const Plan& plan) {
     line(out, {"  opens        ", text(rule), extras(rule), "   (", escape_controls(rule.reason), ")"});
   if (plan.gate) print_inbound(out, plan.enclosure.inbound);
   print_telemetry(out, plan.telemetry);
+  print_relay(out, plan);
   if (!plan.agent.auth_hook) return;
   line(out, {"auth hook"});
   line(out, {"  ", plan.agent.auth_hook->program, ", at most ",
@@ -259,6 +306,7 @@ std::string plan_as_json(const Plan& plan) {
                   {"gate", plan.gate ? "on" : "off"},
                   {"scope", plan.enclosure.scope.name},
                   {"telemetry", telemetry_json(plan.telemetry)},
+                  {"relay", relay_json(plan.relay)},
                   {"rules", rules_json(rules_of(plan))},
                   {"upstreams", upstreams_json(servers_of(plan))},
                   {"hold_seconds", plan.enclosure.hold.count()},
