@@ -1,92 +1,325 @@
-"""The relay: the agent's telemetry reaches the collector with the operator's credential and attributes, and
-neither the agent nor its connections have them."""
+"""The relay: the agent's telemetry reaches the collector with the operator's credential and attributes. The
+agent has neither the credential nor a way to the collector."""
+
+import os
+import re
+import signal
 
 import pytest
 
+from support import processes
+from support.agent import code
 from support.authority import Authority
 from support.behaviours import addresses
+from support.capabilities import names_of
 from support.collector import Collector
-from support.protobuf import fields
+from support.journal import JOURNAL
+from support.outcomes import assert_refused
+from support.rootfs import OTHER
 from support.telemetry import MARKER, shows_a_secret
 from support.waiting import eventually
 from support.web import Web
 
 COLLECTOR = "collector.example"
 AT = "198.51.100.77"
-RELAY = "127.0.0.1:15354"
-HEADERS = {"OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer {MARKER}"}
+RELAYS_USER = 53054
 
-# Posts one request of telemetry, and prints the status.
-POST = """
-import http.client, sys
+# For the agent: posts one request of telemetry, or any octets, and prints the status of the answer.
+CLIENT = """
+import http.client, socket, sys
 def message(number, content):
     return bytes([number << 3 | 2, len(content)]) + content
 def attribute(key, value):
     return message(1, message(1, key) + message(2, message(1, value)))
-relay = http.client.HTTPConnection("127.0.0.1", 15354, timeout=10)
-span = message(5, sys.argv[1].encode())
-body = message(1, message(1, attribute(b"service.name", b"forged") + attribute(b"host.name", b"agents")) +
-                  message(2, message(2, span)))
-relay.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf", "Authorization": "Bearer forged"})
-print(relay.getresponse().status)
+def traces(span):
+    resource = attribute(b"service.name", b"forged") + attribute(b"host.name", b"agents")
+    return message(1, message(1, resource) + message(2, message(2, message(5, span.encode()))))
+def post(span, path="/v1/traces", **fields):
+    relay = http.client.HTTPConnection("127.0.0.1", 15354, timeout=10)
+    relay.request("POST", path, traces(span), {"Content-Type": "application/x-protobuf"} | fields)
+    return relay.getresponse().status
+def send(octets):
+    with socket.create_connection(("127.0.0.1", 15354), 10) as relay:
+        relay.sendall(octets)
+        return int((relay.recv(12) + b"000000000000")[9:12])
 """
 
 
 class World:
-    """A container, and a collector with TLS outside of it."""
+    """A container, and a collector outside of it."""
 
-    def __init__(self, container, internet, directory, tls=True):
-        self.container, self.collector = container, Collector()
+    def __init__(self, container, internet, directory, port, tls):
+        self.container, self.internet, self.port, self.tls = container, internet, port, tls
+        self.collector = Collector()
         self.authority = Authority(directory, [COLLECTOR])
-        context = self.authority.server() if tls else None
-        self.port = 8443 if tls else 8318
-        self.web = Web(internet.network, AT, self.port, self.collector.over_http("/base"), context)
         internet.upstream.name(COLLECTOR, addresses(AT))
+        internet.upstream.name("allowed.example", addresses("198.51.100.10"))
         container.write("/etc/authority.pem", self.authority.certificate.read_text())
-        scheme = "https" if tls else "http"
-        self.env = {**HEADERS, "SSL_CERT_FILE": "/etc/authority.pem",
-                    "OTEL_EXPORTER_OTLP_ENDPOINT": f"{scheme}://{COLLECTOR}:{self.port}/base",
-                    "OTEL_RESOURCE_ATTRIBUTES": "team=blue"}
+        self.env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"{'https' if tls else 'http'}://{COLLECTOR}:{port}/base",
+                    "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer {MARKER}",
+                    "OTEL_RESOURCE_ATTRIBUTES": "team=blue",
+                    "SSL_CERT_FILE": "/etc/authority.pem"}
+        self.web = None
+
+    def serve(self, answer=None):
+        self.web = Web(self.internet.network, AT, self.port, answer or self.collector.over_http("/base"),
+                       self.authority.server() if self.tls else None)
+
+    def stop_serving(self):
+        self.web.close()
+        self.web = None
 
     def start(self, who, *flags):
         self.agent = self.container.start_agent(*flags, who=who, env=self.env)
         return self.agent
 
-    def post(self, name="work"):
-        done = self.agent.run("/usr/bin/python3", "-IS", "-c", POST, name)
+    def python(self, expression):
+        done = self.agent.run("/usr/bin/python3", "-IS", "-c", f"{CLIENT}\nprint({expression})")
         assert done["status"] == 0, done
         return done["out"].strip()
 
+    def post(self, span="work"):
+        return self.python(f"post({span!r})")
 
-@pytest.fixture
-def world(new_container, internet, tmp_path):
-    made = World(new_container(), internet, tmp_path)
+    def spans(self):
+        return [item.name for item in self.collector.items("traces")]
+
+    def await_spans(self, *names):
+        eventually(lambda: sorted(self.spans()) == sorted(names), f"{names} arrive, not {self.spans()}")
+
+    def log(self):
+        self.agent.session._pump(0)
+        return self.agent.session.err.data.decode()
+
+    def relays(self):
+        """The relay's processes, the parent first."""
+        found = processes.named(self.agent.session, "ostiary-relay")
+        return sorted(found, key=lambda pid: processes.field(pid, "PPid") in map(str, found))
+
+
+@pytest.fixture(params=[("https", 8443), ("http", 8318)], ids=lambda param: param[0])
+def world(request, new_container, internet, tmp_path):
+    scheme, port = request.param
+    made = World(new_container(), internet, tmp_path, port, scheme == "https")
+    made.serve()
     yield made
-    made.web.close()
+    if made.web:
+        made.web.close()
 
 
 @pytest.fixture
 def plain_world(new_container, internet, tmp_path):
-    made = World(new_container(), internet, tmp_path, tls=False)
+    made = World(new_container(), internet, tmp_path, 8318, tls=False)
+    made.serve()
     yield made
-    made.web.close()
+    if made.web:
+        made.web.close()
+
+
+# What arrives ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_collector_gets_the_operators_credential_and_attributes(world, who):
     world.start(who)
-    assert world.post() == "200"
-    export, = eventually(lambda: world.collector.exports, "an export")
+    assert world.python("post('work', Authorization='Bearer forged', Host='other.example')") == "200"
+    world.await_spans("work")
+    export, = world.collector.exports
     assert export.headers["authorization"] == f"Bearer {MARKER}"
-    assert export.headers["host"] == f"{COLLECTOR}:8443"
+    assert export.headers["host"] == f"{COLLECTOR}:{world.port}"
     resource = export.groups[0].resource
     assert resource["service.name"] == "claude-code" and resource["team"] == "blue"
     assert resource["host.name"] == "agents"
-    assert [item.name for item in export.items()] == ["work"]
+    assert f"telemetry arrives at {COLLECTOR}:{world.port}" in world.log()
 
 
-def test_without_tls_too(plain_world, who):
+def test_a_collector_whose_certificate_is_not_trusted_gets_nothing(new_container, internet, tmp_path, who):
+    world = World(new_container(), internet, tmp_path, 8443, tls=True)
+    other = tmp_path / "other"
+    other.mkdir()
+    world.container.write("/etc/authority.pem", Authority(other, [COLLECTOR]).certificate.read_text())
+    world.serve()
+    try:
+        world.start(who)
+        assert world.post() == "200"
+        eventually(lambda: "certificate is refused" in world.log(), "the refusal is logged")
+        assert world.collector.exports == [] and world.collector.refused == []
+    finally:
+        world.web.close()
+
+
+def test_telemetry_of_an_outage_arrives_later(plain_world, who):
+    plain_world.stop_serving()
     plain_world.start(who)
-    assert plain_world.post() == "200"
-    export, = eventually(lambda: plain_world.collector.exports, "an export")
-    assert export.headers["authorization"] == f"Bearer {MARKER}"
-    assert export.headers["host"] == f"{COLLECTOR}:8318"
+    for number in range(3):
+        assert plain_world.post(f"span {number}") == "200"
+    eventually(lambda: "telemetry waits for" in plain_world.log(), "the outage is logged")
+    plain_world.serve()
+    plain_world.await_spans("span 0", "span 1", "span 2")
+
+
+def test_the_last_telemetry_arrives_after_the_agents_end(plain_world, who):
+    plain_world.stop_serving()
+    plain_world.start(who)
+    assert plain_world.post("last") == "200"
+    plain_world.agent.session.signal(signal.SIGTERM)
+    plain_world.serve()
+    plain_world.agent.session.wait()
+    assert plain_world.spans() == ["last"]
+
+
+def test_what_is_not_delivered_in_time_is_told(plain_world, who):
+    plain_world.stop_serving()
+    plain_world.start(who, "--grace", "1")
+    assert plain_world.post("last") == "200"
+    plain_world.agent.session.signal(signal.SIGTERM)
+    done = plain_world.agent.session.wait()
+    assert "1 request of telemetry were not delivered in time" in done.stderr, done
+
+
+# What the agent has ---------------------------------------------------------------------------------------------------
+
+
+def test_no_variable_file_or_argument_that_the_agent_can_read_has_the_credential(world, who):
+    agent = world.start(who)
+    found = agent.run("/bin/sh", "-c", "env; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline /run/ostiary/* "
+                      "/etc/claude-code/*/* 2>/dev/null; true")["out"]
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:15354" in found
+    assert not shows_a_secret(found)
+    assert not shows_a_secret(world.log() + world.container.read(JOURNAL))
+    for name in os.listdir(world.container.at("/run/ostiary")):
+        assert not shows_a_secret(world.container.read(f"/run/ostiary/{name}")), name
+
+
+def test_the_collector_is_closed_to_the_agent(world, internet, who):
+    agent = world.start(who)
+    assert world.post() == "200"
+    world.await_spans("work")
+    assert code(agent.asks(COLLECTOR, "A")) == "NXDOMAIN"
+    internet.forget()
+    assert_refused(agent.connect(AT, world.port), internet)
+
+
+def test_the_relays_processes_have_no_privilege(world, who):
+    agent = world.start(who)
+    parent, serving = world.relays()
+    for pid in (parent, serving):
+        assert set(processes.field(pid, "Uid").split() + processes.field(pid, "Gid").split()) == {str(RELAYS_USER)}
+        assert not processes.field(pid, "Groups").split()
+        for each in ("CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb"):
+            assert names_of(processes.field(pid, each)) == set()
+        assert processes.field(pid, "NoNewPrivs") == "1" and processes.field(pid, "Seccomp") == "2"
+        assert os.stat(f"/proc/{pid}/environ").st_uid == 0 and os.stat(f"/proc/{pid}/mem").st_uid == 0
+        assert open(f"/proc/{pid}/environ", "rb").read().strip(b"\0") == b""
+        assert not shows_a_secret(open(f"/proc/{pid}/cmdline").read())
+    own = re.search(r"\d+", agent.run("/bin/sh", "-c", "grep -l ostiary-relay /proc/[0-9]*/comm")["out"])[0]
+    for file in ("mem", "maps", "environ", "auxv"):
+        assert agent.run("/bin/cat", f"/proc/{own}/{file}")["status"] != 0
+    assert agent.run("/bin/sh", "-c", f"kill -9 {own}")["status"] != 0
+    assert parent in world.relays()
+
+
+# What the agent can send ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path, status", [
+    ("/v1/traces/", 404), ("/v1/metric", 404), ("/", 404), ("/v1/../v1/traces", 404), ("/v1/%74races", 404),
+    ("//v1/traces", 404), ("/v1/traces?a=b", 404), ("/base/v1/traces", 404)])
+def test_only_the_three_paths_are_served(plain_world, path, status):
+    plain_world.start("root")
+    assert plain_world.python(f"post('work', {path!r})") == str(status)
+    assert plain_world.post("marker") == "200"
+    plain_world.await_spans("marker")
+
+
+@pytest.mark.parametrize("octets, status", [
+    (b"CONNECT collector.example:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+    (b"GET http://collector.example/v1/traces HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    (b"GET /v1/traces HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+    (b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    (b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef", 400),
+    (b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501),
+    (b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nA: b\r\n c\r\n\r\n", 400),
+    (b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505)])
+def test_octets_that_two_servers_could_read_differently_are_refused(plain_world, octets, status):
+    plain_world.start("root")
+    assert plain_world.python(f"send({octets!r})") == str(status)
+    assert plain_world.post("marker") == "200"
+    plain_world.await_spans("marker")
+    assert plain_world.collector.refused == []
+
+
+# When it dies ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_serving_process_is_replaced_and_the_agent_is_told_nothing(world, who):
+    world.start(who)
+    parent, serving = world.relays()
+    os.kill(serving, signal.SIGKILL)
+    assert world.post("after") == "200"
+    world.await_spans("after")
+    assert world.relays()[0] == parent and serving not in world.relays()
+    assert world.container.eventually_audited("relay_died", signal=9)
+
+
+def test_the_relay_is_started_again_beside_an_ordinary_agent(world):
+    world.start("agent")
+    parent, _ = world.relays()
+    os.kill(parent, signal.SIGKILL)
+    assert world.post("after") == "200"
+    world.await_spans("after")
+    assert parent not in world.relays()
+
+
+def test_beside_a_root_agent_the_relays_end_is_the_agents(world):
+    world.start("root")
+    os.kill(world.relays()[0], signal.SIGKILL)
+    done = world.agent.session.wait()
+    assert done.status == 69 and "beside a root agent it cannot be started again" in done.stderr, done
+
+
+# Configuration --------------------------------------------------------------------------------------------------------
+
+
+def test_relay_off_leaves_the_credential_with_the_agent_and_says_so(world, who):
+    agent = world.start(who, "--relay", "off")
+    assert MARKER in agent.run("env")["out"]
+    assert world.relays() == []
+    assert "relay off: every process of the agent can read the collector's credential" in world.log()
+
+
+def test_without_a_credential_there_is_no_relay(plain_world, who):
+    plain_world.env.pop("OTEL_EXPORTER_OTLP_HEADERS")
+    agent = plain_world.start(who)
+    assert f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{COLLECTOR}:8318/base" in agent.run("env")["out"]
+    assert plain_world.relays() == []
+
+
+def test_a_missing_program_ends_the_boot_before_the_rules(world):
+    world.container.write("/opt/alone/ostiary", world.container.binary.read_bytes(), mode=0o755)
+    done = world.container.launch("/opt/alone/ostiary", "run", "--no-derive", "--", "true", env=world.env).wait()
+    assert done.status == 69 and "install it beside ostiary, or write --relay off" in done.stderr, done
+    assert world.container.tables() == []
+
+
+def test_missing_authorities_end_the_boot(new_container, internet, tmp_path):
+    world = World(new_container(), internet, tmp_path, 8443, tls=True)
+    world.env["SSL_CERT_FILE"] = "/etc/none.pem"
+    done = world.container.boot("true", env=world.env)
+    assert done.status == 66 and "/etc/none.pem" in done.stderr, done
+
+
+def test_a_collector_that_does_not_resolve_ends_a_boot_that_requires_telemetry(plain_world):
+    plain_world.env["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://missing.example:8318"
+    done = plain_world.container.boot("true", flags=["--require-telemetry"], env=plain_world.env)
+    assert done.status == 69 and "missing.example does not exist" in done.stderr, done
+
+
+def test_in_user_scope_the_relay_serves_the_agents_user_alone(plain_world):
+    agent = plain_world.start("agent", "--scope", "user")
+    assert plain_world.post("work") == "200"
+    plain_world.await_spans("work")
+    other = plain_world.container.start_process_beside(agent, uid=OTHER)
+    assert not other.connect("127.0.0.1", 15354)["reached"]
+    root = plain_world.container.start_process_beside(agent)
+    assert not root.connect("127.0.0.1", 15354)["reached"]
