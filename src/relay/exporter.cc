@@ -29,6 +29,8 @@ Exporter::Exporter(Parts parts, Collector collector, size_t max_spooled_octets)
       }) {}
 
 void Exporter::add(Post post) {
+  if (collector_.coding == Coding::gzip)
+    if (auto compressed = gzip(post.body)) post.body = *std::move(compressed);
   spool_.add(std::move(post));
   report_displaced();
   if (!pauses_) begin();
@@ -70,13 +72,14 @@ void Exporter::on_connected(Result<UniqueFd> socket) {
 Secret Exporter::head_of(const Post& post) const {
   const std::string length = std::to_string(post.body.size());
   const std::string& path = collector_.paths.at(post.signal);
-  constexpr size_t fixed_octets = 128;
+  const std::string_view coding = is_gzip(post.body) ? "Content-Encoding: gzip\r\n" : "";
+  constexpr size_t fixed_octets = 160;
   std::string head;
   // Without growth no part of the credentials stays in freed memory.
   head.reserve(fixed_octets + path.size() + collector_.authority.size() + length.size() +
                collector_.header_lines.reveal().size());
   append(head, {"POST ", path, " HTTP/1.1\r\nHost: ", collector_.authority,
-                "\r\nContent-Type: application/x-protobuf\r\nContent-Length: ", length, "\r\n",
+                "\r\nContent-Type: application/x-protobuf\r\nContent-Length: ", length, "\r\n", coding,
                 collector_.header_lines.reveal(), "\r\n"});
   return Secret(std::move(head));
 }

@@ -22,6 +22,7 @@
 #include "ostiary/inet/destination.h"
 #include "ostiary/otlp/reply.h"
 #include "ostiary/telemetry/endpoint.h"
+#include "relay/gzip.h"
 #include "relay/post.h"
 #include "relay/retry.h"
 #include "relay/server_stream.h"
@@ -35,6 +36,7 @@ struct Collector {
   bool is_tls = true;     // if not, the credentials are sent in plain text
   std::string authority;  // for the Host field: the name, and the port if it is not the scheme's
   std::map<telemetry::Signal, std::string> paths;
+  Coding coding = Coding::identity;
   Secret header_lines;  // whole lines, each with its CRLF: "Authorization: Basic …\r\n"
 };
 
@@ -62,6 +64,7 @@ class Exporter {
   // All of `parts` must outlive the Exporter, which must outlive each connect().
   Exporter(Parts parts, Collector collector, size_t max_spooled_octets);
 
+  // The body is compressed here, if the collector wants it so, and then never again.
   void add(Post post);
   // Nothing waits, and nothing is being sent.
   bool is_done() const { return spool_.empty() && !post_; }

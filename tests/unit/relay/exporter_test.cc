@@ -13,6 +13,7 @@
 
 #include "../event/made_up_time.h"
 #include "../otlp/messages.h"
+#include "gunzip.h"
 #include "relay/limits.h"
 #include "tls_peer.h"
 
@@ -96,6 +97,7 @@ struct World {
                     .paths = {{telemetry::Signal::traces, "/otlp/v1/traces"},
                               {telemetry::Signal::metrics, "/otlp/v1/metrics"},
                               {telemetry::Signal::logs, "/otlp/v1/logs"}},
+                    .coding = coding,
                     .header_lines = Secret("Authorization: Basic c2VjcmV0\r\n")},
           size_t{1} << 20U);
     return *made;
@@ -123,6 +125,7 @@ struct World {
   std::string host = "collector.example";
   TlsTrust trust = TlsTrust::create(pem_of(authority.certificate)).value();
   bool is_tls = true;
+  Coding coding = Coding::identity;
   int newest_version = 0;
   const Certificate* client_authority = nullptr;
   std::deque<TlsPeer::Serve> scripts;
@@ -166,6 +169,23 @@ TEST_SUITE("relay/exporter") {
           "POST /otlp/v1/traces HTTP/1.1\r\nHost: collector.example\r\n"
           "Content-Type: application/x-protobuf\r\nContent-Length: 4\r\n"
           "Authorization: Basic c2VjcmV0\r\n\r\nbody");
+  }
+
+  TEST_CASE("a post is compressed once, if the collector wants it, and its retries are the same") {
+    World world;
+    world.coding = Coding::gzip;
+    world.answers({answer(503), ok});
+    const std::string body(10'000, 'x');
+    CHECK(world.report_of(body) == "delayed: the collector answers 503");
+    CHECK(world.exporter().spool().octets() < 1000);
+    world.time.now += 500ms;
+    world.await_reports(2);
+    const Texts requests = world.requests();
+    REQUIRE(requests.size() == 2);
+    CHECK(requests[0] == requests[1]);
+    const size_t end = requests[0].find("\r\n\r\n");
+    CHECK(requests[0].substr(0, end).contains("\r\nContent-Encoding: gzip\r\n"));
+    CHECK(gunzip(requests[0].substr(end + 4)) == body);
   }
 
   TEST_CASE("a post of many octets arrives whole") {
