@@ -14,9 +14,10 @@ namespace ostiary::relay {
 
 struct Collector {
   inet::Destination destination;
+  telemetry::Protocol protocol = telemetry::Protocol::http_protobuf;
   bool is_tls = true;     // if not, the credentials are sent in plain text
   std::string authority;  // for the Host field: the name, and the port if it is not the scheme's
-  std::map<telemetry::Signal, std::string> paths;
+  std::map<telemetry::Signal, std::string> paths;  // over HTTP
   Coding coding = Coding::identity;
   Secret header_lines;  // whole lines, each with its CRLF: "Authorization: Basic …\r\n"
 };

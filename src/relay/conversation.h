@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include <sys/epoll.h>
+
 #include "ostiary/base/result.h"
 #include "ostiary/otlp/reply.h"
 #include "relay/post.h"
@@ -53,6 +55,10 @@ class Conversation {
   virtual bool can_go_on() const = 0;
   virtual int fd() const = 0;
 };
+
+inline uint32_t epoll_events(ServerStream::Awaits awaits) {
+  return awaits == ServerStream::Awaits::input ? EPOLLIN : EPOLLOUT;
+}
 
 namespace limits {
 inline constexpr size_t answer_octets_kept = 65536;  // of its body

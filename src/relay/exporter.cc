@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "relay/grpc_conversation.h"
 #include "relay/http_conversation.h"
 #include "relay/limits.h"
 
@@ -42,12 +43,20 @@ void Exporter::connect_or_send() {
   });
 }
 
+Result<std::unique_ptr<Conversation>> Exporter::converse(UniqueFd socket) {
+  const bool is_grpc = collector_.protocol == telemetry::Protocol::grpc;
+  ServerStream stream =
+      TRY(ServerStream::open(collector_.is_tls ? &parts_.trust : nullptr, std::move(socket),
+                             collector_.destination.host, is_grpc ? Alpn::http_2 : Alpn::http_1_1));
+  if (is_grpc) return GrpcConversation::open(std::move(stream), collector_);
+  return std::make_unique<HttpConversation>(std::move(stream), collector_);
+}
+
 void Exporter::on_connected(Result<UniqueFd> socket) {
   if (!socket) return on_failure(socket.error().message);
-  auto stream = ServerStream::open(collector_.is_tls ? &parts_.trust : nullptr, *std::move(socket),
-                                   collector_.destination.host);
-  if (!stream) return on_failure(stream.error().message);
-  conversation_ = std::make_unique<HttpConversation>(*std::move(stream), collector_);
+  auto conversation = converse(*std::move(socket));
+  if (!conversation) return on_failure(conversation.error().message);
+  conversation_ = *std::move(conversation);
   has_served_ = false;
   auto watch = event::Watch::create(parts_.loop, conversation_->fd(), 0, [this](uint32_t) {
     advance();

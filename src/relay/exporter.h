@@ -60,6 +60,7 @@ class Exporter {
   void begin();
   void connect_or_send();
   void on_connected(Result<UniqueFd> socket);
+  Result<std::unique_ptr<Conversation>> converse(UniqueFd socket);
   void send();
   void advance();
   void on_answer(const Conversation::Progress& progress);

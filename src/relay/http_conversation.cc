@@ -9,16 +9,6 @@
 #include "relay/retry.h"
 
 namespace ostiary::relay {
-namespace {
-
-using Awaits = ServerStream::Awaits;
-
-uint32_t epoll_events(Awaits awaits) {
-  return awaits == Awaits::input ? EPOLLIN : EPOLLOUT;
-}
-
-}  // namespace
-
 Secret HttpConversation::head_of(const Post& post) const {
   const std::string length = std::to_string(post.body.size());
   const std::string& path = collector_.paths.at(post.signal);
