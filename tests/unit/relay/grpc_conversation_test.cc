@@ -119,6 +119,31 @@ std::string frame(uint8_t type, uint8_t flags, uint8_t stream, std::string_view 
   return octets.append(payload);
 }
 
+// A field as the library codes it: a literal that no proxy may keep in a table.
+std::string coded(std::string name, std::string value) {
+  nghttp2_hd_deflater* deflater = nullptr;
+  REQUIRE(nghttp2_hd_deflate_new(&deflater, 0) == 0);
+  const nghttp2_nv pair{.name = reinterpret_cast<uint8_t*>(name.data()),
+                        .value = reinterpret_cast<uint8_t*>(value.data()),
+                        .namelen = name.size(),
+                        .valuelen = value.size(),
+                        .flags = NGHTTP2_NV_FLAG_NO_INDEX};
+  std::array<uint8_t, 128> room{};
+  const ssize_t size = nghttp2_hd_deflate_hd(deflater, room.data(), room.size(), &pair, 1);
+  nghttp2_hd_deflate_del(deflater);
+  REQUIRE(size > 8);
+  // Its first octet says that there is no table.
+  return std::string(reinterpret_cast<const char*>(room.data()), static_cast<size_t>(size)).substr(1);
+}
+
+// An answer of one header: :status 200 of the static table, and grpc-status as a literal.
+std::string unauthenticated() {
+  return frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, 1,
+               std::string("\x88\x00\x0bgrpc-status\x02"
+                           "16",
+                           17));
+}
+
 }  // namespace
 
 TEST_SUITE("relay/grpc_conversation") {
@@ -230,20 +255,20 @@ TEST_SUITE("relay/grpc_conversation") {
   }
 
   TEST_CASE("an answer before the whole post was sent counts, and ends the conversation") {
-    World world;
-    world.serves = false;
-    Http2Server other(take_everything);
-    world.send(other.take(""));
-    world.post = {.signal = telemetry::Signal::traces, .body = std::string(500'000, 'x')};
-    REQUIRE(world.conversation->send(world.post));
-    CHECK_FALSE(world.advance().value().answer);
-    // :status 200 of the static table, and grpc-status as a literal.
-    world.send(frame(NGHTTP2_HEADERS, 5, 1,
-                     std::string("\x88\x00\x0bgrpc-status\x02"
-                                 "16",
-                                 17)));
-    CHECK(world.answer().value().why == "the collector answers UNAUTHENTICATED");
-    CHECK_FALSE(world.conversation->can_go_on());
+    for (const bool closes : {false, true}) {
+      World world;
+      world.serves = false;
+      // The window is wide, so that the socket is what is full.
+      world.send(frame(NGHTTP2_SETTINGS, 0, 0, std::string("\0\4\x7f\xff\xff\xff", 6)));
+      world.send(frame(NGHTTP2_WINDOW_UPDATE, 0, 0, std::string("\x7f\xff\0\0", 4)));
+      world.post = {.signal = telemetry::Signal::traces, .body = std::string(500'000, 'x')};
+      REQUIRE(world.conversation->send(world.post));
+      CHECK((world.advance().value().awaits & EPOLLOUT) != 0);
+      world.send(unauthenticated());
+      if (closes) world.ends.theirs.reset();
+      CHECK(world.answer().value().why == "the collector answers UNAUTHENTICATED");
+      CHECK_FALSE(world.conversation->can_go_on());
+    }
   }
 
   TEST_CASE("a call that the collector resets is no answer") {
@@ -371,21 +396,8 @@ TEST_SUITE("relay/grpc_conversation") {
   }
 
   TEST_CASE("the credentials are in no memory that is freed") {
-    // As they are in the library's memory.
-    nghttp2_hd_deflater* deflater = nullptr;
-    REQUIRE(nghttp2_hd_deflate_new(&deflater, 0) == 0);
-    std::string name = "authorization";
-    std::string value = "Basic c2VjcmV0";
-    const nghttp2_nv pair{.name = reinterpret_cast<uint8_t*>(name.data()),
-                          .value = reinterpret_cast<uint8_t*>(value.data()),
-                          .namelen = name.size(),
-                          .valuelen = value.size(),
-                          .flags = NGHTTP2_NV_FLAG_NO_INDEX};
-    std::array<uint8_t, 128> room{};
-    const ssize_t size = nghttp2_hd_deflate_hd(deflater, room.data(), room.size(), &pair, 1);
-    nghttp2_hd_deflate_del(deflater);
-    REQUIRE(size > 8);
-    const std::string coded(reinterpret_cast<const char*>(room.data()) + size - 8, 8);
+    const std::string authorization = coded("authorization", "Basic c2VjcmV0");
+    const std::string value = authorization.substr(authorization.size() - 8);
     auto world = std::make_unique<World>();
     world->serves = false;
     REQUIRE(world->conversation->send(world->post));
@@ -393,9 +405,11 @@ TEST_SUITE("relay/grpc_conversation") {
     std::array<char, 4096> sent{};
     const ssize_t got = ::recv(world->ends.theirs.get(), sent.data(), sent.size(), 0);
     REQUIRE(got > 0);
-    CHECK(std::string_view(sent.data(), static_cast<size_t>(got)).contains(coded));
+    const std::string_view wire(sent.data(), static_cast<size_t>(got));
+    CHECK(wire.contains(authorization));
+    CHECK(wire.contains(coded("x-scope-orgid", "own")));
     {
-      const ostiary::testing::FreedMemory freed(coded);
+      const ostiary::testing::FreedMemory freed(value);
       world->conversation.reset();
       CHECK(freed.count() == 0);
     }
