@@ -5,6 +5,8 @@
 namespace ostiary {
 namespace {
 
+constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 bool needs_no_encoding(char c) {
   return is_letter(c) || is_digit(c) || std::string_view("._~:/@-").contains(c);
 }
@@ -12,7 +14,6 @@ bool needs_no_encoding(char c) {
 }  // namespace
 
 void append_base64(std::string& out, std::string_view octets) {
-  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   for (; !octets.empty(); octets.remove_prefix(octets.size() < 3 ? octets.size() : 3)) {
     uint32_t group = 0;
     for (size_t i = 0; i < 3; ++i)
@@ -22,6 +23,26 @@ void append_base64(std::string& out, std::string_view octets) {
     out += octets.size() > 1 ? alphabet[group >> 6 & 63] : '=';
     out += octets.size() > 2 ? alphabet[group & 63] : '=';
   }
+}
+
+std::optional<std::string> base64_decoded(std::string_view text) {
+  const size_t digits = text.find_last_not_of('=') + 1;
+  const size_t padding = text.size() - digits;
+  if (digits % 4 == 1 || (padding != 0 && (padding > 2 || text.size() % 4 != 0))) return std::nullopt;
+  std::string octets;
+  octets.reserve(text.size() / 4 * 3 + 2);
+  uint32_t group = 0;  // the bits that are not yet in `octets` are its last ones
+  unsigned bits = 0;
+  for (const char digit : text.substr(0, digits)) {
+    const size_t value = alphabet.find(digit);
+    if (value == std::string_view::npos) return std::nullopt;
+    group = group << 6U | static_cast<uint32_t>(value);
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    octets += static_cast<char>(group >> bits);
+  }
+  return octets;
 }
 
 bool is_percent_encoded(std::string_view text) {

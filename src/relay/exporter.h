@@ -9,34 +9,22 @@
 
 #include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "ostiary/base/result.h"
-#include "ostiary/base/secret.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/event/loop.h"
-#include "ostiary/http/response_reader.h"
-#include "ostiary/inet/destination.h"
-#include "ostiary/otlp/reply.h"
 #include "ostiary/telemetry/endpoint.h"
+#include "relay/collector.h"
+#include "relay/conversation.h"
 #include "relay/post.h"
 #include "relay/retry.h"
-#include "relay/server_stream.h"
 #include "relay/spool.h"
+#include "relay/tls.h"
 
 namespace ostiary::relay {
-
-// Where the telemetry goes.
-struct Collector {
-  inet::Destination destination;
-  bool is_tls = true;     // if not, the credentials are sent in plain text
-  std::string authority;  // for the Host field: the name, and the port if it is not the scheme's
-  std::map<telemetry::Signal, std::string> paths;
-  Secret header_lines;  // whole lines, each with its CRLF: "Authorization: Basic …\r\n"
-};
 
 // What became of a post, or of a try to send it.
 struct Report {
@@ -62,6 +50,7 @@ class Exporter {
   // All of `parts` must outlive the Exporter, which must outlive each connect().
   Exporter(Parts parts, Collector collector, size_t max_spooled_octets);
 
+  // The body is compressed here, if the collector wants it so, and then never again.
   void add(Post post);
   bool serves(telemetry::Signal signal) const { return collector_.paths.contains(signal); }
   // Nothing waits, and nothing is being sent.
@@ -71,36 +60,17 @@ class Exporter {
   const Spool& spool() const { return spool_; }
 
  private:
-  static constexpr size_t kept_octets = 65536;
-
-  // One request and its reply.
-  struct Exchange {
-    Secret head = {};
-    size_t sent = 0;  // of head and body together
-    bool is_sent = false;
-    http::ResponseReader response{http::ResponseTo::other, UINT64_MAX};
-    uint16_t status = 0;  // 0: none has arrived
-    std::optional<std::chrono::seconds> retry_after = {};
-    http::Persistence persistence = http::Persistence::close;
-    std::string body = {};  // its first kept_octets
-  };
-
   void begin();
   void connect_or_send();
   void on_connected(Result<UniqueFd> socket);
+  Result<std::unique_ptr<Conversation>> converse(UniqueFd socket);
   void send();
   void advance();
-  void look_at_idle_connection();
-  Result<std::optional<ServerStream::Awaits>> write();
-  Result<std::optional<ServerStream::Awaits>> receive();
-  Result<bool> take_all(std::string_view octets);
-  Result<bool> take(const http::ResponseEvent& event);
-  void on_reply();
+  void on_answer(const Conversation::Progress& progress);
   void on_failure(const std::string& why);
   void report_displaced();
   void try_later(const std::string& why, std::optional<std::chrono::seconds> asked_for = {});
   void drop_connection();
-  Secret head_of(const Post& post) const;
 
   Parts parts_;
   Collector collector_;
@@ -109,11 +79,11 @@ class Exporter {
   std::optional<Post> post_;  // being sent
   bool pauses_ = false;       // until next_try_
   uint64_t displaced_ = 0;    // as reported
-  std::optional<ServerStream> stream_;
-  bool has_served_ = false;  // the connection has carried an exchange
-  std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<Conversation> conversation_;
+  bool has_served_ = false;  // it has carried an exchange
+  bool is_exchanging_ = false;
   uint64_t try_number_ = 0;
-  event::Watch watch_;  // of the stream
+  event::Watch watch_;  // of the conversation
   event::Timer next_try_;
   event::Timer time_limit_;
 };

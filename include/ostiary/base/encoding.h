@@ -26,7 +26,7 @@ inline void append_hexadecimal(std::string& out, uint8_t octet) {
   out += {hexadecimal_digits[octet >> 4U], hexadecimal_digits[octet & 15U]};
 }
 
-// ---- base64, with padding and without line breaks (RFC 4648, section 4)
+// ---- base64, written with padding and without line breaks (RFC 4648, section 4)
 
 constexpr size_t base64_size(size_t octets) {
   return (octets + 2) / 3 * 4;
@@ -34,6 +34,9 @@ constexpr size_t base64_size(size_t octets) {
 
 // Appends base64_size(octets.size()) characters.
 void append_base64(std::string& out, std::string_view octets);
+
+// With or without its padding. Nothing if the text is not that of whole octets.
+std::optional<std::string> base64_decoded(std::string_view text);
 
 // ---- percent sequences
 

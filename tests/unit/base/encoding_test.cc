@@ -18,6 +18,20 @@ size_t size_of_first(std::string_view text) {
 }
 
 TEST_SUITE("base/encoding") {
+  TEST_CASE("base64 is read with and without padding, and gives what was written") {
+    std::string octets;
+    for (int octet = 0; octet < 256; ++octet) {
+      std::string written;
+      append_base64(written, octets);
+      CHECK(base64_decoded(written) == octets);
+      CHECK(base64_decoded(written.substr(0, written.find('='))) == octets);
+      octets += static_cast<char>(octet);
+    }
+    for (const char* malformed :
+         {"A", "AAAAA", "A===", "AAA==", "AA=", "=", "====", "AAAA====", "AA=A", "A A=", "AA-_"})
+      CHECK_FALSE_MESSAGE(base64_decoded(malformed).has_value(), malformed);
+  }
+
   TEST_CASE("base64 agrees with the examples of RFC 4648 and has the size that base64_size() says") {
     CHECK(base64("").empty());
     CHECK(base64("f") == "Zg==");

@@ -13,6 +13,8 @@
 
 #include "../event/made_up_time.h"
 #include "../otlp/messages.h"
+#include "gunzip.h"
+#include "http2_server.h"
 #include "relay/limits.h"
 #include "tls_peer.h"
 
@@ -74,6 +76,19 @@ struct World {
       }
     });
   }
+  // A connection of gRPC whose server answers so, and which ends after so many calls.
+  void answers_calls(size_t number, const Http2Server::OnCall& on_call) {
+    scripts.push_back([this, number, on_call](TlsPeer::Connection& connection) {
+      note(connection.protocol());
+      Http2Server calls(on_call);
+      while (calls.calls().size() < number) {
+        const std::string octets = connection.read();
+        if (octets.empty()) return;
+        connection.write(calls.take(octets));
+      }
+      for (const Http2Server::Call& call : calls.calls()) note(call.body.substr(5));
+    });
+  }
   void note(const std::string& request) {
     const std::scoped_lock lock(mutex);
     requests_.push_back(request);
@@ -91,11 +106,13 @@ struct World {
                           .random = [] { return 0.0; },
                           .report = [this](const Report& report) { reports.push_back(text(report)); }},
           Collector{.destination = {.host = inet::parse_host(host).value(), .port = 443},
+                    .protocol = protocol,
                     .is_tls = is_tls,
                     .authority = host,
                     .paths = {{telemetry::Signal::traces, "/otlp/v1/traces"},
                               {telemetry::Signal::metrics, "/otlp/v1/metrics"},
                               {telemetry::Signal::logs, "/otlp/v1/logs"}},
+                    .coding = coding,
                     .header_lines = Secret("Authorization: Basic c2VjcmV0\r\n")},
           size_t{1} << 20U);
     return *made;
@@ -122,7 +139,9 @@ struct World {
   Identity server;
   std::string host = "collector.example";
   TlsTrust trust = TlsTrust::create(pem_of(authority.certificate)).value();
+  telemetry::Protocol protocol = telemetry::Protocol::http_protobuf;
   bool is_tls = true;
+  Coding coding = Coding::identity;
   int newest_version = 0;
   const Certificate* client_authority = nullptr;
   std::deque<TlsPeer::Serve> scripts;
@@ -166,6 +185,23 @@ TEST_SUITE("relay/exporter") {
           "POST /otlp/v1/traces HTTP/1.1\r\nHost: collector.example\r\n"
           "Content-Type: application/x-protobuf\r\nContent-Length: 4\r\n"
           "Authorization: Basic c2VjcmV0\r\n\r\nbody");
+  }
+
+  TEST_CASE("a post is compressed once, if the collector wants it, and its retries are the same") {
+    World world;
+    world.coding = Coding::gzip;
+    world.answers({answer(503), ok});
+    const std::string body(10'000, 'x');
+    CHECK(world.report_of(body) == "delayed: the collector answers 503");
+    CHECK(world.exporter().spool().octets() < 1000);
+    world.time.now += 500ms;
+    world.await_reports(2);
+    const Texts requests = world.requests();
+    REQUIRE(requests.size() == 2);
+    CHECK(requests[0] == requests[1]);
+    const size_t end = requests[0].find("\r\n\r\n");
+    CHECK(requests[0].substr(0, end).contains("\r\nContent-Encoding: gzip\r\n"));
+    CHECK(gunzip(requests[0].substr(end + 4)) == body);
   }
 
   TEST_CASE("a post of many octets arrives whole") {
@@ -379,6 +415,59 @@ TEST_SUITE("relay/exporter") {
     world.time.now += 1ms;
     world.await_reports(1);
     CHECK(world.reports == Texts{"delayed: the collector did not answer in time"});
+  }
+
+  TEST_CASE("posts are sent over gRPC, also over a new connection if the collector left between two") {
+    World world;
+    world.protocol = telemetry::Protocol::grpc;
+    const auto take = [](Http2Server& server, const Http2Server::Call& call) {
+      server.answer(call.stream, grpc_header, framed(""), {{"grpc-status", "0"}});
+    };
+    world.answers_calls(2, take);
+    world.answers_calls(1, take);
+    for (const char* body : {"one", "two"}) world.add(body);
+    world.await_reports(2);
+    world.peers.clear();  // its end is closed by now
+    world.add("three");
+    world.await_reports(3);
+    CHECK(world.reports == Texts{"delivered", "delivered", "delivered"});
+    CHECK(world.connections == 2);
+    world.peers.clear();
+    CHECK(world.requests() == Texts{"h2", "one", "two", "h2", "three"});
+  }
+
+  TEST_CASE("over gRPC a post that is delayed is sent again, and one that is refused is not") {
+    World world;
+    world.protocol = telemetry::Protocol::grpc;
+    size_t calls = 0;
+    world.answers_calls(3, [&calls](Http2Server& server, const Http2Server::Call& call) {
+      constexpr std::array statuses{"14", "16", "0"};
+      server.answer(call.stream, grpc_header, "", {{"grpc-status", statuses.at(calls++)}});
+    });
+    world.add("one");
+    world.await_reports(1);
+    CHECK(world.reports.at(0) == "delayed: the collector answers UNAVAILABLE");
+    CHECK(world.time.loop->deadline() == world.time.now + 500ms);
+    world.add("two");
+    world.time.now += 500ms;
+    world.await_reports(3);
+    CHECK(world.reports.at(1) == "refused: the collector answers UNAUTHENTICATED");
+    CHECK(world.reports.at(2) == "delivered");
+    CHECK(world.connections == 1);
+    world.peers.clear();
+    CHECK(world.requests() == Texts{"h2", "one", "one", "two"});
+  }
+
+  TEST_CASE("a collector that answers HTTP/1.1 where gRPC is expected is tried again later") {
+    World world;
+    world.protocol = telemetry::Protocol::grpc;
+    world.scripts.push_back([](TlsPeer::Connection& connection) {
+      (void)connection.read();
+      connection.write(answer(400));
+      (void)connection.read();
+    });
+    CHECK(world.report_of("body").starts_with("delayed: the collector's answer: "));
+    CHECK(world.connections == 1);
   }
 
   TEST_CASE("the credentials are in no report") {

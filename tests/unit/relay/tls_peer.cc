@@ -25,6 +25,13 @@ void add_extension(X509* certificate, int kind, const std::string& value) {
   REQUIRE(X509_add_ext(certificate, extension.get(), -1) == 1);
 }
 
+int take_first(SSL*, const unsigned char** chosen, unsigned char* size, const unsigned char* offered,
+               unsigned, void*) {
+  *size = offered[0];
+  *chosen = offered + 1;
+  return SSL_TLSEXT_ERR_OK;
+}
+
 void serve_one(int socket, SSL_CTX* context, const TlsPeer::Serve& serve) {
   const std::unique_ptr<SSL, CDelete<SSL_free>> session(SSL_new(context));
   SSL_set_fd(session.get(), socket);
@@ -109,11 +116,19 @@ std::string TlsPeer::Connection::read() {
   return got > 0 ? std::string(room.data(), static_cast<size_t>(got)) : "";
 }
 
+std::string TlsPeer::Connection::protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(session_, &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
 TlsPeer::TlsPeer(UniqueFd socket, const Identity& identity, Serve serve, int newest_version,
                  const Certificate* client_authority) {
   std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   SSL_CTX_use_certificate(context.get(), identity.certificate.get());
   SSL_CTX_use_PrivateKey(context.get(), identity.key.get());
+  SSL_CTX_set_alpn_select_cb(context.get(), take_first, nullptr);
   if (newest_version != 0) {
     SSL_CTX_set_security_level(context.get(), 0);
     SSL_CTX_set_max_proto_version(context.get(), newest_version);

@@ -49,6 +49,8 @@ class TlsPeer {
     void write(std::string_view octets);
     // What has arrived; empty at the end of the stream.
     std::string read();
+    // Of the protocols that the client offers (ALPN), the server takes the first.
+    std::string protocol() const;
 
    private:
     int socket_;
