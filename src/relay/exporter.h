@@ -59,9 +59,11 @@ class Exporter {
   };
 
   // All of `parts` must outlive the Exporter, which must outlive each connect().
-  Exporter(Parts parts, Collector collector, size_t max_spooled_octets);
+  // What the spool holds already is sent first.
+  Exporter(Parts parts, Collector collector, Spool spool);
 
-  void add(Post post);
+  // An error if the spool has no room: the post will not be sent.
+  Result<> add(const Post& post);
   // Nothing waits, and nothing is being sent.
   bool is_done() const { return spool_.empty() && !post_; }
   const Spool& spool() const { return spool_; }
@@ -102,7 +104,8 @@ class Exporter {
   Collector collector_;
   Spool spool_;
   Retry retry_;
-  std::optional<Post> post_;  // being sent
+  std::optional<Post> post_;  // being sent; the spool holds it too, unless newer ones displaced it
+  uint64_t number_ = 0;       // in the spool
   bool pauses_ = false;       // until next_try_
   uint64_t displaced_ = 0;    // as reported
   std::optional<TlsStream> stream_;

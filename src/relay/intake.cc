@@ -76,9 +76,14 @@ class Intake::Requests : public event::Stream {
 
   void complete() {
     intake_.octets_in_progress_ -= post_.body.size();
-    if (intake_.handler_(std::exchange(post_, {})) == relay::Taken::malformed)
-      return refuse({.status = 400, .reason = "the body is not a request of OTLP"});
-    send(accepted, keeps_ ? Then::keep : Then::close);
+    switch (intake_.handler_(std::exchange(post_, {}))) {
+      case relay::Taken::yes:
+        return send(accepted, keeps_ ? Then::keep : Then::close);
+      case relay::Taken::malformed:
+        return refuse({.status = 400, .reason = "the body is not a request of OTLP"});
+      case relay::Taken::no_room:
+        return refuse({.status = 503, .reason = "the disk is full"});
+    }
   }
 
   void refuse(const Refusal& refusal) { send(refusal_text(refusal), Then::close); }

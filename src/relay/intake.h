@@ -1,6 +1,6 @@
 // relay/intake.h: takes telemetry from the agent over HTTP, on loopback.
-// - The answer to a whole, well-formed request is 200, before the collector has it: exporters drop what
-//   they cannot send within ten seconds.
+// - The answer to a whole, well-formed request is 200 when it is kept, before the collector has it:
+//   exporters drop what they cannot send within ten seconds.
 // - The agent may be hostile. A request that is refused ends its connection, and limits.h bounds what
 //   all connections together can hold.
 #pragma once
@@ -16,7 +16,7 @@
 
 namespace ostiary::relay {
 
-enum class Taken : uint8_t { yes, malformed };
+enum class Taken : uint8_t { yes, malformed, no_room };
 
 class Intake {
  public:

@@ -2,22 +2,20 @@
 
 #include <utility>
 
-#include "relay/limits.h"
-
 namespace ostiary::relay {
 
 TelemetryRelay::TelemetryRelay(Exporter::Parts parts, std::vector<UniqueFd> listeners,
-                               otlp::Identity identity, Collector collector)
+                               otlp::Identity identity, Collector collector, Spool spool)
     : identity_(std::move(identity)),
-      exporter_(parts, std::move(collector), limits::spool_octets),
+      exporter_(parts, std::move(collector), std::move(spool)),
       intake_(parts.loop, std::move(listeners), [this](Post post) { return take(std::move(post)); }) {}
 
 Taken TelemetryRelay::take(Post post) {
   auto body = identity_.applied_to(post.body);
   if (!body) return Taken::malformed;
   post.body = *std::move(body);
-  if (!post.body.empty()) exporter_.add(std::move(post));
-  return Taken::yes;
+  if (post.body.empty()) return Taken::yes;
+  return exporter_.add(post) ? Taken::yes : Taken::no_room;
 }
 
 }  // namespace ostiary::relay

@@ -1,5 +1,6 @@
 // relay/telemetry_relay.h: telemetry on its way: taken from the agent, given the operator's attributes,
 // and sent to the collector.
+// - What was answered with 200 is in the spool, which outlives the process.
 // - Whatever the agent sends, the collector gets only requests of telemetry, whose resources have the
 //   operator's attributes.
 #pragma once
@@ -17,7 +18,7 @@ namespace ostiary::relay {
 class TelemetryRelay {
  public:
   TelemetryRelay(Exporter::Parts parts, std::vector<UniqueFd> listeners, otlp::Identity identity,
-                 Collector collector);
+                 Collector collector, Spool spool);
 
   Result<> start() { return intake_.start(); }
   // Everything that was taken is delivered or given up.

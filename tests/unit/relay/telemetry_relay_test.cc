@@ -9,6 +9,8 @@
 #include "../event/loopback.h"
 #include "../event/made_up_time.h"
 #include "../otlp/messages.h"
+#include "relay/limits.h"
+#include "spool_file.h"
 #include "tls_peer.h"
 
 using namespace ostiary;
@@ -66,7 +68,8 @@ struct Road {
                        {.destination = {.host = inet::parse_host("collector.example").value(), .port = 443},
                         .authority = "collector.example",
                         .paths = {{telemetry::Signal::traces, "/v1/traces"}},
-                        .header_lines = Secret("Authorization: Basic c2VjcmV0\r\n")}};
+                        .header_lines = Secret("Authorization: Basic c2VjcmV0\r\n")},
+                       memory_spool(limits::spool_octets)};
 };
 
 }  // namespace
