@@ -81,6 +81,8 @@ class Intake::Requests : public event::Stream {
         return send(accepted, keeps_ ? Then::keep : Then::close);
       case relay::Taken::malformed:
         return refuse({.status = 400, .reason = "the body is not a request of OTLP"});
+      case relay::Taken::reserved:
+        return refuse({.status = 400, .reason = "only ostiary's own telemetry may have the name ostiary"});
       case relay::Taken::no_room:
         return refuse({.status = 503, .reason = "the disk is full"});
     }

@@ -1,8 +1,17 @@
 #include "relay/telemetry_relay.h"
 
+#include <string_view>
 #include <utility>
 
+#include "ostiary/otlp/reserved.h"
+
 namespace ostiary::relay {
+namespace {
+
+// The scope and the service of the telemetry that the relay itself makes.
+constexpr std::string_view own_name = "ostiary";
+
+}  // namespace
 
 TelemetryRelay::TelemetryRelay(Exporter::Parts parts, std::vector<UniqueFd> listeners,
                                otlp::Identity identity, Collector collector, Spool spool)
@@ -11,6 +20,9 @@ TelemetryRelay::TelemetryRelay(Exporter::Parts parts, std::vector<UniqueFd> list
       intake_(parts.loop, std::move(listeners), [this](Post post) { return take(std::move(post)); }) {}
 
 Taken TelemetryRelay::take(Post post) {
+  const auto is_forged = otlp::claims_name(post.body, own_name);
+  if (!is_forged) return Taken::malformed;
+  if (*is_forged) return Taken::reserved;
   auto body = identity_.applied_to(post.body);
   if (!body) return Taken::malformed;
   post.body = *std::move(body);

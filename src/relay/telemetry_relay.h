@@ -3,6 +3,8 @@
 // - What was answered with 200 is in the spool, which outlives the process.
 // - Whatever the agent sends, the collector gets only requests of telemetry, whose resources have the
 //   operator's attributes.
+// - A request with the name "ostiary" for a scope or a service is refused: only what the relay itself
+//   makes of the audit has that name.
 #pragma once
 
 #include <vector>

@@ -1,7 +1,7 @@
 // Requests of telemetry from a hostile sender. What is accepted has our attributes in every resource,
 // each once and with our value, and no other attribute that a database could take for one of ours. A
 // second application changes nothing. The result is at most as much longer as our attributes are, for
-// each resource.
+// each resource. A request that does not claim a reserved name does not claim it after the rewriting.
 #include <string>
 #include <vector>
 
@@ -9,6 +9,7 @@
 #include "ostiary/base/text.h"
 #include "ostiary/otlp/identity.h"
 #include "ostiary/otlp/reply.h"
+#include "ostiary/otlp/reserved.h"
 #include "otlp/message.h"
 
 using namespace ostiary;
@@ -66,5 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   HOLDS(rewritten->size() <= request.size() + blocks.size() * octets_of_ours);
   HOLDS(identity.applied_to(*rewritten) == rewritten);
+  // The request is checked first, and must not come to claim the name by the rewriting.
+  if (claims_name(request, "ostiary") == false) HOLDS(claims_name(*rewritten, "ostiary") == false);
   return 0;
 }

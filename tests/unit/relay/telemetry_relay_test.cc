@@ -19,6 +19,7 @@ using namespace ostiary::relay::testing;
 using namespace std::chrono_literals;
 using otlp::testing::attribute;
 using otlp::testing::block;
+using otlp::testing::field;
 
 namespace {
 
@@ -78,17 +79,28 @@ TEST_SUITE("relay/telemetry_relay") {
   TEST_CASE("the collector gets the operator's attributes and credentials, and none of the agent's") {
     Road road;
     REQUIRE(road.relay.start());
-    const std::string sent = block(attribute("service_name", "forged") + attribute("host.name", "a"));
+    const std::string sent = block(attribute("service_name", "forged") + attribute("host.name", "a"), "");
     CHECK(road.post(sent) == "200");
     while (road.reports == 0) REQUIRE(road.time.loop->turn(patience));
     road.time.turn();
     CHECK(road.relay.is_done());
     road.peer.reset();
-    const std::string body = block(attribute("host.name", "a") + attribute("service.name", "claude-code"));
+    const std::string body =
+        block(attribute("host.name", "a") + attribute("service.name", "claude-code"), "");
     CHECK(road.received ==
           "POST /v1/traces HTTP/1.1\r\nHost: collector.example\r\nContent-Type: application/x-protobuf\r\n"
           "Content-Length: " +
               std::to_string(body.size()) + "\r\nAuthorization: Basic c2VjcmV0\r\n\r\n" + body);
+  }
+
+  TEST_CASE("the agent cannot send telemetry in the name of ostiary") {
+    Road road;
+    REQUIRE(road.relay.start());
+    CHECK(road.post(block("", field(1, field(1, "Ostiary ")))) == "400");
+    CHECK(road.post(block(attribute("service.name", "ostiary"), "")) == "400");
+    CHECK(road.post(block("", "damaged")) == "400");
+    CHECK(road.peer == nullptr);
+    CHECK(road.relay.is_done());
   }
 
   TEST_CASE("a body that is no request of telemetry is refused, and an empty one costs no connection") {
