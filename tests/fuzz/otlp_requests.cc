@@ -8,6 +8,7 @@
 #include "fuzz.h"
 #include "ostiary/base/text.h"
 #include "ostiary/otlp/identity.h"
+#include "ostiary/otlp/origin.h"
 #include "ostiary/otlp/reply.h"
 #include "ostiary/otlp/reserved.h"
 #include "otlp/message.h"
@@ -50,11 +51,25 @@ void check_resource(std::string_view resource) {
   HOLDS(found == "service.name=claude-code;a=;");
 }
 
+void check_origins(std::string_view request) {
+  for (const Items items : {Items::spans, Items::log_records}) {
+    const auto found = origins(request, items);
+    if (!found) continue;
+    HOLDS(found->size() <= limits::origins);
+    for (const Origin& each : *found) {
+      HOLDS(!each.session.empty() && request.contains(each.session));
+      HOLDS(each.trace.empty() || each.trace.size() == 16);
+      HOLDS(each.span.empty() || each.span.size() == 8);
+    }
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view request = fuzz::as_text({data, size});
   (void)rejected_part(request);
+  check_origins(request);
   const Identity identity(ours);
   const auto rewritten = identity.applied_to(request);
   if (!rewritten) return 0;
