@@ -31,22 +31,31 @@ std::string with_reason(std::string text, const std::string& reason) {
 Result<std::unique_ptr<RelayHelper>> RelayHelper::create(Parts parts) {
   auto listener = TRY(relay::open_listener());
   auto pair = TRY(link::make_connection_pair());
+  std::vector<UniqueFd> spools;
+  for (size_t i = 0; i < parts.plan.setup.collectors.size(); ++i) spools.push_back(TRY(relay::open_spool()));
   return std::unique_ptr<RelayHelper>(
-      new RelayHelper(std::move(parts), std::move(listener), std::move(pair)));
+      new RelayHelper(std::move(parts), std::move(listener), std::move(pair), std::move(spools)));
 }
 
-RelayHelper::RelayHelper(Parts parts, UniqueFd listener, link::ConnectionPair pair)
+RelayHelper::RelayHelper(Parts parts, UniqueFd listener, link::ConnectionPair pair,
+                         std::vector<UniqueFd> spools)
     : parts_(std::move(parts)),
       listener_(std::move(listener)),
       pair_(std::move(pair)),
+      spools_(std::move(spools)),
       helper_(parts_.description, std::move(parts_.code), parts_.modes,
               {.prepare =
                    [this] {
-                     return relay::prepare_start(parts_.plan.setup, parts_.plan.credentials,
-                                                 {.listener = listener_.get(), .gate = pair_.relay.get()});
+                     return relay::prepare_start(parts_.plan.setup, parts_.plan.credentials, descriptors());
                    },
                .on_message = [this](std::string_view octets) { return on_message(octets); }},
               report_to(parts_.audit, parts_.description)) {}
+
+relay::KeeperFds RelayHelper::descriptors() const {
+  relay::KeeperFds fds{.listener = listener_.get(), .gate = pair_.relay.get()};
+  for (size_t i = 0; i < spools_.size(); ++i) fds.spools.at(i) = spools_[i].get();
+  return fds;
+}
 
 // ---- phase 1
 
@@ -66,7 +75,8 @@ Result<> RelayHelper::await() {
 
 Result<> RelayHelper::on_message(std::string_view octets) {
   const auto message = relay::parse_message(octets);
-  if (!message) return helper_.has_begun() ? Result<>{} : fail(Exit::unavailable, "the relay sent a malformed message");
+  if (!message)
+    return helper_.has_begun() ? Result<>{} : fail(Exit::unavailable, "the relay sent a malformed message");
   if (message->kind == Message::Kind::hello && !helper_.has_begun()) helper_.begin();
   log(*message);
   return {};

@@ -1,5 +1,5 @@
 // boot/relay_helper.h: the relay as a helper: its listener, which the agent sends to, and its messages.
-// - The listener and the pair of sockets to the gate outlive each of its processes.
+// - The listener, the spools and the pair of sockets to the gate outlive each of its processes.
 // - What becomes of telemetry is logged.
 #pragma once
 
@@ -44,13 +44,15 @@ class RelayHelper {
   keeper::Helper& helper() { return helper_; }
 
  private:
-  RelayHelper(Parts parts, UniqueFd listener, link::ConnectionPair pair);
+  RelayHelper(Parts parts, UniqueFd listener, link::ConnectionPair pair, std::vector<UniqueFd> spools);
+  relay::KeeperFds descriptors() const;
   Result<> on_message(std::string_view octets);
   void log(const relay::Message& message) const;
 
   Parts parts_;
   UniqueFd listener_;
   link::ConnectionPair pair_;
+  std::vector<UniqueFd> spools_;
   keeper::Helper helper_;
 };
 

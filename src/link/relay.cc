@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "listener.h"
@@ -33,6 +34,12 @@ Result<UniqueFd> open_program() {
 Result<UniqueFd> open_listener() {
   return link::open_listener(
       {.family = inet::Family::ipv4, .port = telemetry::relay_port, .type = SOCK_STREAM});
+}
+
+Result<UniqueFd> open_spool() {
+  UniqueFd file{::memfd_create("ostiary-spool", MFD_CLOEXEC)};
+  if (!file.valid()) return std::unexpected(Error::system("memfd_create", Exit::unavailable));
+  return file;
 }
 
 std::string render_message(const Message& message) {
@@ -73,7 +80,9 @@ Result<keeper::Start> prepare_start(const Setup& setup, const Credentials& crede
   start.descriptors = {{fd_name::credentials, start.owned.back().get()},
                        {fd_name::listener, theirs.listener},
                        {fd_name::gate, theirs.gate},
-                       {fd_name::spool, theirs.spool}};
+                       {fd_name::spools[0], theirs.spools[0]},
+                       {fd_name::spools[1], theirs.spools[1]},
+                       {fd_name::spools[2], theirs.spools[2]}};
   return start;
 }
 

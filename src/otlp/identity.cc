@@ -2,41 +2,10 @@
 
 #include <algorithm>
 
-#include "ostiary/base/text.h"
-#include "otlp/message.h"
+#include "otlp/request.h"
 
 namespace ostiary::otlp {
 namespace {
-
-// The numbers of the fields, from opentelemetry/proto.
-constexpr Tag request_resources = 1;
-constexpr Tag block_resource = 1;
-constexpr Tag block_scopes = 2;
-constexpr Tag block_schema_url = 3;
-constexpr Tag resource_attributes = 1;
-constexpr Tag resource_dropped_attributes = 2;
-constexpr Tag attribute_key = 1;
-constexpr Tag attribute_value = 2;
-constexpr Tag value_text = 1;
-
-// Databases make one underscore of each mark, and some compare without case.
-std::string compared(std::string_view key) {
-  std::string form = to_lower(key);
-  std::ranges::replace_if(form, [](char c) { return !is_letter(c) && !is_digit(c); }, '_');
-  return form;
-}
-
-// Of two keys in one attribute, a reader takes the last.
-std::string_view key_of(std::string_view attribute) {
-  std::string_view key;
-  for (Reader field = reader(attribute); field.next();) {
-    if (field.tag() == attribute_key)
-      key = view(field);
-    else
-      field.skip();
-  }
-  return key;
-}
 
 // ResourceSpans, ResourceMetrics or ResourceLogs.
 struct Block {
@@ -70,7 +39,7 @@ Block read_block(std::string_view octets) {
 Identity::Identity(std::span<const Attribute> attributes) {
   Writer resource(attributes_);
   for (const Attribute& each : attributes) {
-    keys_.push_back(compared(each.key));
+    keys_.push_back(compared_key(each.key));
     std::string value;
     Writer text(value);
     add(text, value_text, each.value);
@@ -83,7 +52,7 @@ Identity::Identity(std::span<const Attribute> attributes) {
 }
 
 bool Identity::is_ours(std::string_view key) const {
-  return std::ranges::find(keys_, compared(key)) != keys_.end();
+  return std::ranges::find(keys_, compared_key(key)) != keys_.end();
 }
 
 std::string Identity::resource_with_ours(std::string_view theirs) const {
@@ -92,7 +61,7 @@ std::string Identity::resource_with_ours(std::string_view theirs) const {
   for (Reader field = reader(theirs); field.next();) {
     if (field.tag() == resource_attributes) {
       const std::string_view attribute = view(field);
-      if (!is_ours(key_of(attribute))) add(out, resource_attributes, attribute);
+      if (!is_ours(last(attribute, attribute_key))) add(out, resource_attributes, attribute);
     } else if (field.tag() == resource_dropped_attributes) {
       out.add_uint64(resource_dropped_attributes, number(field));
     } else {

@@ -8,30 +8,40 @@
 
 namespace ostiary::relay {
 
-Exporter::Exporter(Parts parts, Collector collector, size_t max_spooled_octets)
+Exporter::Exporter(Parts parts, Collector collector, Spool spool)
     : parts_(std::move(parts)),
       collector_(std::move(collector)),
-      spool_(max_spooled_octets),
+      spool_(std::move(spool)),
+      displaced_(spool_.displaced()),
       next_try_(parts_.loop, [this] { begin(); }),
       time_limit_(parts_.loop, [this] {
         drop_connection();
         try_later("the collector did not answer in time");
-      }) {}
+      }) {
+  if (spool_.empty()) return;
+  next_try_.set(parts_.loop.now());
+  pauses_ = true;
+}
 
-void Exporter::add(Post post) {
+Result<> Exporter::add(Post post) {
   if (collector_.coding == Coding::gzip)
     if (auto compressed = gzip(post.body)) post.body = *std::move(compressed);
-  spool_.add(std::move(post));
+  const Result<> added = spool_.add(post);
   report_displaced();
   if (!pauses_) begin();
+  return added;
 }
 
 // Begins with the oldest post, unless one is being sent.
 void Exporter::begin() {
   pauses_ = false;
   if (post_) return;
-  post_ = spool_.take();
-  if (post_) connect_or_send();
+  auto front = spool_.front();
+  report_displaced();
+  if (!front) return;
+  number_ = front->number;
+  post_ = std::move(front->post);
+  connect_or_send();
 }
 
 void Exporter::connect_or_send() {
@@ -99,6 +109,7 @@ void Exporter::on_answer(const Conversation::Progress& progress) {
                                                                      : Report::Kind::delivered;
   const Report report{.kind = kind, .signal = post_->signal, .why = answer.why, .number = answer.rejected};
   post_.reset();
+  spool_.pop(number_);
   retry_.succeeded();
   parts_.report(report);
   // Not within this call: a collector that refuses at once would otherwise fill the stack.
@@ -123,8 +134,7 @@ void Exporter::try_later(const std::string& why, std::optional<std::chrono::seco
   ++try_number_;
   time_limit_.set({});
   parts_.report({.kind = Report::Kind::delayed, .signal = post_->signal, .why = why});
-  spool_.put_back(*std::exchange(post_, std::nullopt));
-  report_displaced();
+  post_.reset();
   next_try_.set(parts_.loop.now() + retry_.after_failure(parts_.random(), asked_for));
   pauses_ = true;
 }

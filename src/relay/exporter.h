@@ -48,15 +48,17 @@ class Exporter {
   };
 
   // All of `parts` must outlive the Exporter, which must outlive each connect().
-  Exporter(Parts parts, Collector collector, size_t max_spooled_octets);
+  // What the spool holds already is sent first.
+  Exporter(Parts parts, Collector collector, Spool spool);
 
-  // The body is compressed here, if the collector wants it so, and then never again.
-  void add(Post post);
+  // The body is compressed here, if the collector wants it so, and then never again. An error if the spool has
+  // no room: the post will not be sent.
+  Result<> add(Post post);
   bool serves(telemetry::Signal signal) const { return collector_.paths.contains(signal); }
   // Nothing waits, and nothing is being sent.
   bool is_done() const { return spool_.empty() && !post_; }
   // Posts that are not delivered.
-  size_t waiting_posts() const { return spool_.posts() + (post_ ? 1 : 0); }
+  uint64_t waiting_posts() const { return std::max<uint64_t>(spool_.posts(), post_ ? 1 : 0); }
   const Spool& spool() const { return spool_; }
 
  private:
@@ -76,7 +78,8 @@ class Exporter {
   Collector collector_;
   Spool spool_;
   Retry retry_;
-  std::optional<Post> post_;  // being sent
+  std::optional<Post> post_;  // being sent; the spool holds it too, unless newer ones displaced it
+  uint64_t number_ = 0;       // in the spool
   bool pauses_ = false;       // until next_try_
   uint64_t displaced_ = 0;    // as reported
   std::unique_ptr<Conversation> conversation_;

@@ -83,6 +83,10 @@ class Intake::Requests : public event::Stream {
         return refuse({.status = 404, .reason = "no collector is configured for this signal"});
       case relay::Taken::malformed:
         return refuse({.status = 400, .reason = "the body is not a request of OTLP"});
+      case relay::Taken::reserved:
+        return refuse({.status = 400, .reason = "only ostiary's own telemetry may have the name ostiary"});
+      case relay::Taken::no_room:
+        return refuse({.status = 503, .reason = "the disk is full"});
     }
   }
 

@@ -1,6 +1,6 @@
 // relay/intake.h: takes telemetry from the agent over HTTP, on loopback.
-// - The answer to a whole, well-formed request is 200, before the collector has it: exporters drop what
-//   they cannot send within ten seconds.
+// - The answer to a whole, well-formed request is 200 when it is kept, before the collector has it:
+//   exporters drop what they cannot send within ten seconds.
 // - The agent may be hostile. A request that is refused ends its connection, and limits.h bounds what
 //   all connections together can hold.
 #pragma once
@@ -16,8 +16,8 @@
 
 namespace ostiary::relay {
 
-// `unwanted`: the signal has no collector.
-enum class Taken : uint8_t { yes, unwanted, malformed };
+// `unwanted`: the signal has no collector. `reserved`: the request claims a name that is not the agent's.
+enum class Taken : uint8_t { yes, unwanted, malformed, reserved, no_room };
 
 class Intake {
  public:

@@ -17,6 +17,8 @@ inline constexpr size_t octets_in_progress = size_t{32} << 20U;
 static_assert(body_octets <= octets_in_progress);
 
 static_assert(body_octets < spool_octets);
+// That a new process looks at in the file of the earlier one, damaged places included.
+inline constexpr size_t recovered_octets = 4 * spool_octets;
 
 // To connect, to send a post and to get the answer.
 inline constexpr std::chrono::seconds time_of_a_try = 30s;

@@ -50,7 +50,7 @@ struct Opened {
   std::optional<TlsTrust> trust;
   UniqueFd listener;
   UniqueFd gate;
-  UniqueFd spool;
+  std::vector<UniqueFd> spools;  // of the collectors
 };
 
 Result<Opened> open(keeper::Inherited inherited, UniqueFd channel) {
@@ -60,9 +60,12 @@ Result<Opened> open(keeper::Inherited inherited, UniqueFd channel) {
                 .trust = {},
                 .listener = inherited.take(fd_name::listener),
                 .gate = inherited.take(fd_name::gate),
-                .spool = inherited.take(fd_name::spool)};
-  if (opened.credentials.size() != opened.setup.collectors.size())
-    return fail(Exit::unavailable, "the relay's credentials are of other collectors");
+                .spools = {}};
+  for (const std::string_view name : fd_name::spools)
+    if (UniqueFd spool = inherited.take(name); spool.valid()) opened.spools.push_back(std::move(spool));
+  const size_t collectors = opened.setup.collectors.size();
+  if (opened.credentials.size() != collectors || opened.spools.size() != collectors)
+    return fail(Exit::unavailable, "the relay's credentials or spools are of other collectors");
   ::tzset();  // the check of a certificate's time reads a file otherwise
   if (needs_trust(opened.setup)) opened.trust = TRY(read_trust(opened.setup.tls_files));
   return opened;
@@ -83,21 +86,25 @@ Result<> serve(Opened opened, pid_t parent) {
   auto loop = TRY(event::Loop::create());
   TRY(confine::narrow_to_serve());
   std::mt19937 random(TRY(random_number()));
-  Service service({.loop = *loop,
-                   .setup = opened.setup,
-                   .trust = opened.trust ? &*opened.trust : nullptr,
-                   .random = [&random] { return std::uniform_real_distribution<double>(0, 1)(random); },
-                   .send = [&](const Message& message) { send_to_keeper(opened.channel, message); }},
-                  std::move(opened.credentials), std::move(opened.listener), std::move(opened.gate),
-                  TRY(random_number()));
+  const std::unique_ptr<Service> service = TRY(
+      Service::create({.loop = *loop,
+                       .setup = opened.setup,
+                       .trust = opened.trust ? &*opened.trust : nullptr,
+                       .random = [&random] { return std::uniform_real_distribution<double>(0, 1)(random); },
+                       .send = [&](const Message& message) { send_to_keeper(opened.channel, message); }},
+                      {.credentials = std::move(opened.credentials),
+                       .listener = std::move(opened.listener),
+                       .gate = std::move(opened.gate),
+                       .spools = std::move(opened.spools),
+                       .first_connection = TRY(random_number())}));
   const auto keeper =
       TRY(event::Watch::create(*loop, opened.channel.get(), EPOLLIN, [&](uint32_t) -> Result<> {
         const auto octets = TRY(keeper::receive(opened.channel.get()));
         if (!octets) loop->stop();
-        if (const auto drain = octets ? parse_drain(*octets) : std::nullopt) service.drain(*drain);
+        if (const auto drain = octets ? parse_drain(*octets) : std::nullopt) service->drain(*drain);
         return {};
       }));
-  TRY(service.start());
+  TRY(service->start());
   return loop->run();
 }
 
@@ -146,8 +153,8 @@ Result<int> run() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
   auto inherited = TRY(keeper::Inherited::receive(
-      description.process_name,
-      {keeper::Inherited::channel, fd_name::credentials, fd_name::listener, fd_name::gate, fd_name::spool}));
+      description.process_name, {keeper::Inherited::channel, fd_name::credentials, fd_name::listener,
+                                 fd_name::gate, fd_name::spools[0], fd_name::spools[1], fd_name::spools[2]}));
   // A copy for the report of a failure.
   UniqueFd channel = inherited.take(keeper::Inherited::channel);
   const UniqueFd for_failures(::fcntl(channel.get(), F_DUPFD_CLOEXEC, 0));

@@ -20,28 +20,36 @@ std::vector<UniqueFd> one(UniqueFd listener) {
 
 }  // namespace
 
-Service::Service(Parts parts, Credentials credentials, UniqueFd listener, UniqueFd gate,
-                 uint32_t first_connection)
+Result<std::unique_ptr<Service>> Service::create(Parts parts, Inheritance inheritance) {
+  std::vector<Spool> spools;
+  for (UniqueFd& file : inheritance.spools)
+    spools.push_back(TRY(Spool::open(std::move(file), parts.setup.spool_octets)));
+  return std::unique_ptr<Service>(new Service(std::move(parts), std::move(inheritance), std::move(spools)));
+}
+
+Service::Service(Parts parts, Inheritance inheritance, std::vector<Spool> spools)
     : parts_(std::move(parts)),
-      gate_(parts_.loop, std::move(gate), first_connection),
+      gate_(parts_.loop, std::move(inheritance.gate), inheritance.first_connection),
       reporter_(parts_.loop, parts_.send),
-      telemetry_({.loop = parts_.loop,
-                  .trust = parts_.trust,
-                  .random = parts_.random,
-                  .max_spooled_octets = parts_.setup.spool_octets},
-                 one(std::move(listener)), identity_of(parts_.setup), destinations(std::move(credentials))),
+      telemetry_({.loop = parts_.loop, .trust = parts_.trust, .random = parts_.random},
+                 one(std::move(inheritance.listener)), identity_of(parts_.setup),
+                 destinations(std::move(inheritance.credentials), std::move(spools))),
       drain_limit_(parts_.loop, [this] { end_drain(); }) {}
 
-std::vector<Destination> Service::destinations(Credentials credentials) {
+std::vector<Destination> Service::destinations(Credentials credentials, std::vector<Spool> spools) {
   std::vector<Destination> all;
   for (uint32_t i = 0; i < parts_.setup.collectors.size(); ++i) {
     const CollectorSetup& each = parts_.setup.collectors[i];
     all.push_back(
         {.collector = {.destination = each.server.destination,
+                       .protocol = each.protocol,
                        .is_tls = each.server.scheme == inet::Scheme::https,
                        .authority = each.authority,
                        .paths = each.paths,
+                       .coding =
+                           each.compression == telemetry::Compression::gzip ? Coding::gzip : Coding::identity,
                        .header_lines = std::move(credentials[i])},
+         .spool = std::move(spools[i]),
          .connect = [this, i](GateLink::Connected connected) { gate_.connect(i, std::move(connected)); },
          .report = [this, name = each.authority](const Report& report) { take(name, report); }});
   }

@@ -25,14 +25,22 @@ class Service {
     std::function<double()> random;
     std::function<void(const Message&)> send;
   };
-  Service(Parts parts, Credentials credentials, UniqueFd listener, UniqueFd gate, uint32_t first_connection);
+  struct Inheritance {
+    Credentials credentials;
+    UniqueFd listener;
+    UniqueFd gate;
+    std::vector<UniqueFd> spools;
+    uint32_t first_connection = 0;
+  };
+  static Result<std::unique_ptr<Service>> create(Parts parts, Inheritance inheritance);
 
   Result<> start();
   // Sends Message::Kind::drained when nothing is left to deliver, or after the time limit.
   void drain(Drain drain);
 
  private:
-  std::vector<Destination> destinations(Credentials credentials);
+  Service(Parts parts, Inheritance inheritance, std::vector<Spool> spools);
+  std::vector<Destination> destinations(Credentials credentials, std::vector<Spool> spools);
   void take(const std::string& collector, const Report& report);
   void end_drain();
 

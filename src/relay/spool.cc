@@ -1,43 +1,378 @@
 #include "relay/spool.h"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <span>
+#include <string>
 #include <utility>
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "ostiary/base/record.h"
+#include "relay/limits.h"
 
 namespace ostiary::relay {
 namespace {
 
-// What a post takes, also if it has no body.
-size_t octets_of(const Post& post) {
-  return sizeof post + post.body.size();
+// The file: two slots, of which the newer counts, and then the records. A slot has the file's mark,
+// a sequence number, the offset of the oldest record, the count of displaced posts, and a checksum.
+// A record begins at a multiple of `unit` with its header: the mark, the signal, the length and the
+// checksum of the body, and a checksum of the header. The body follows. The header is written last.
+constexpr uint64_t first_record = 1024;
+constexpr uint64_t slot_distance = 512;
+constexpr uint64_t unit = 32;
+constexpr uint64_t page = 4096;
+constexpr uint64_t largest_offset = std::numeric_limits<int64_t>::max() / 2;
+constexpr std::array signals{telemetry::Signal::traces, telemetry::Signal::metrics, telemetry::Signal::logs};
+constexpr size_t header_octets = 21;
+constexpr size_t slot_octets = 36;
+static_assert(header_octets <= unit && 2 * slot_distance <= first_record && first_record % unit == 0);
+
+constexpr uint64_t in_units(uint64_t octets) {
+  return (octets + unit - 1) / unit * unit;
+}
+
+uint32_t checksum_of(std::string_view octets, uint32_t before = 0) {
+  return static_cast<uint32_t>(
+      ::crc32_z(before, reinterpret_cast<const unsigned char*>(octets.data()), octets.size()));
+}
+
+// With its checksum.
+std::string sealed(RecordWriter& writer) {
+  std::string octets = writer.take();
+  return octets + RecordWriter().number(checksum_of(octets)).take();
+}
+
+bool is_sealed(std::string_view octets) {
+  const size_t size = octets.size() - sizeof(uint32_t);
+  return RecordReader(octets.substr(size)).number() == checksum_of(octets.substr(0, size));
+}
+
+RecordWriter& put(RecordWriter& writer, uint64_t number) {
+  return writer.number(static_cast<uint32_t>(number >> 32U)).number(static_cast<uint32_t>(number));
+}
+
+uint64_t get(RecordReader& reader) {
+  const uint64_t high = reader.number();
+  return high << 32U | reader.number();
+}
+
+struct Slot {
+  uint64_t mark = 0;
+  uint64_t sequence = 0;
+  uint64_t head = 0;
+  uint64_t displaced = 0;
+};
+
+std::string written(const Slot& slot) {
+  RecordWriter writer;
+  put(put(put(put(writer, slot.mark), slot.sequence), slot.head), slot.displaced);
+  return sealed(writer);
+}
+
+std::optional<Slot> read_slot(std::string_view octets) {
+  if (octets.size() < slot_octets || !is_sealed(octets)) return std::nullopt;
+  RecordReader reader(octets);
+  Slot slot{.mark = get(reader)};
+  slot.sequence = get(reader);
+  slot.head = get(reader);
+  slot.displaced = get(reader);
+  return slot;
+}
+
+// Less than the room at the end of the file, or if reading fails.
+std::string_view read_at(int fd, uint64_t at, std::span<char> room) {
+  size_t size = 0;
+  while (size < room.size()) {
+    const ssize_t got = ::pread(fd, room.data() + size, room.size() - size, static_cast<off_t>(at + size));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    size += static_cast<size_t>(got);
+  }
+  return {room.data(), size};
+}
+
+Result<> write_at(int fd, uint64_t at, std::string_view octets) {
+  while (!octets.empty()) {
+    const ssize_t size = ::pwrite(fd, octets.data(), octets.size(), static_cast<off_t>(at));
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return std::unexpected(Error::system("the spool of telemetry", Exit::unavailable));
+    octets.remove_prefix(static_cast<size_t>(size));
+    at += static_cast<uint64_t>(size);
+  }
+  return {};
+}
+
+bool is_zero(std::string_view octets) {
+  return octets.empty() || (octets[0] == '\0' && octets.substr(1) == octets.substr(0, octets.size() - 1));
+}
+
+// The octets of the units that hold anything. Those of freed space do not.
+uint64_t octets_with_content(std::string_view octets) {
+  uint64_t count = 0;
+  for (; !octets.empty(); octets.remove_prefix(std::min<size_t>(unit, octets.size()))) {
+    const std::string_view each = octets.substr(0, unit);
+    if (!is_zero(each)) count += each.size();
+  }
+  return count;
 }
 
 }  // namespace
 
-void Spool::add(Post post) {
-  octets_ += octets_of(post);
-  posts_.push_back(std::move(post));
-  displace();
+size_t Spool::octets_of(const Post& post) {
+  return in_units(unit + post.body.size());
 }
 
-void Spool::put_back(Post post) {
-  octets_ += octets_of(post);
-  posts_.push_front(std::move(post));
-  displace();
+uint64_t Spool::end_of(const Record& record) {
+  return record.at + in_units(unit + record.length);
 }
 
-void Spool::displace() {
-  while (octets_ > max_octets_) {
-    octets_ -= octets_of(posts_.front());
-    posts_.pop_front();
-    ++displaced_;
+Result<Spool> Spool::open(UniqueFd file, size_t max_octets) {
+  Spool spool(std::move(file), max_octets);
+  struct stat status{};
+  if (::fstat(spool.file_.get(), &status) != 0)
+    return std::unexpected(Error::system("the spool of telemetry", Exit::unavailable));
+  if (::getrandom(&spool.mark_, sizeof spool.mark_, 0) != sizeof spool.mark_)
+    return std::unexpected(Error::system("getrandom", Exit::unavailable));
+  TRY(spool.recover(static_cast<uint64_t>(status.st_size)));
+  return spool;
+}
+
+Result<> Spool::recover(uint64_t size) {
+  const auto head = read_slots();
+  const bool has_records = head && *head >= first_record && *head % unit == 0 && *head <= size;
+  head_ = tail_ = has_records ? *head : first_record;
+  if (!has_records) {
+    // After the last record the file is cut, and then the slots are written.
+    const bool was_empty = head && size <= first_record;
+    if (!was_empty) recovery_.octets_given_up = size;
+  } else {
+    const uint64_t end = std::min(size, *head + limits::recovered_octets);
+    recovery_.octets_given_up = size - end;
+    keep_whole_records(end);
   }
+  recovery_.posts = posts_;
+  if (posts_ == 0) {
+    start_over();
+  } else {
+    if (size > tail_ && ::ftruncate(file_.get(), static_cast<off_t>(tail_)) != 0)
+      return std::unexpected(Error::system("the spool of telemetry", Exit::unavailable));
+    displace(max_octets_);
+    free_space(first_record);
+    describe();
+  }
+  return {};
 }
 
-std::optional<Post> Spool::take() {
-  if (posts_.empty()) return std::nullopt;
-  Post oldest = std::move(posts_.front());
-  posts_.pop_front();
-  octets_ -= octets_of(oldest);
-  return oldest;
+// Reads the newer slot. Returns its offset of the oldest record.
+std::optional<uint64_t> Spool::read_slots() {
+  std::optional<Slot> newest;
+  for (const uint64_t at : {uint64_t{0}, slot_distance}) {
+    std::array<char, slot_octets> room{};
+    const auto slot = read_slot(read_at(file_.get(), at, room));
+    if (slot && (!newest || slot->sequence > newest->sequence)) newest = slot;
+  }
+  if (!newest) return std::nullopt;
+  mark_ = newest->mark;
+  sequence_ = newest->sequence;
+  displaced_ = newest->displaced;
+  is_described_ = true;
+  return newest->head;
+}
+
+void Spool::keep_whole_records(uint64_t end) {
+  std::optional<uint64_t> oldest;
+  for (uint64_t at = head_; const auto record = find(at, end, recovery_.octets_given_up);) {
+    const uint64_t next = end_of(*record);
+    if (is_whole(*record)) {
+      if (!oldest) oldest = record->at;
+      octets_ += next - record->at;
+      ++posts_;
+      // A damaged place behind it takes no space.
+      if (record->at > tail_ && tail_ > head_) free_range(tail_, record->at);
+      tail_ = next;
+    } else {
+      recovery_.octets_given_up += std::min(next, end) - record->at;
+    }
+    at = next;
+  }
+  if (oldest) head_ = *oldest;
+}
+
+// With the header at the start of the octets, which are at least a unit.
+std::optional<Spool::Record> Spool::read_record(std::string_view octets, uint64_t at, uint64_t end) const {
+  RecordReader reader(octets);
+  if (get(reader) != mark_ || !is_sealed(octets.substr(0, header_octets))) return std::nullopt;
+  Record record{.at = at};
+  record.signal = reader.enumerator(signals);
+  record.length = reader.number();
+  record.checksum = reader.number();
+  if (reader.failed() || record.length > end - at - unit) return std::nullopt;
+  return record;
+}
+
+// The first record at this offset or after it. Adds up the octets in front of it that hold anything.
+std::optional<Spool::Record> Spool::find(uint64_t at, uint64_t end, uint64_t& skipped) const {
+  std::array<char, 65536> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  size_t wanted = unit;          // a record is usually followed by the next one
+  while (at < end) {
+    const size_t size = std::min<uint64_t>(std::exchange(wanted, room.size()), end - at);
+    const std::string_view octets = read_at(file_.get(), at, std::span(room).first(size));
+    if (octets.empty()) break;
+    for (size_t i = is_zero(octets) ? octets.size() : 0; i + unit <= octets.size(); i += unit) {
+      if (auto record = read_record(octets.substr(i), at + i, end)) {
+        skipped += octets_with_content(octets.substr(0, i));
+        return record;
+      }
+    }
+    const size_t looked_at = octets.size() < unit ? octets.size() : octets.size() / unit * unit;
+    if (!is_zero(octets)) skipped += octets_with_content(octets.substr(0, looked_at));
+    at += looked_at;
+  }
+  return std::nullopt;
+}
+
+bool Spool::is_whole(const Record& record) const {
+  std::array<char, 65536> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  uint32_t checksum = 0;
+  for (size_t done = 0; done < record.length;) {
+    const size_t size = std::min<size_t>(room.size(), record.length - done);
+    const std::string_view octets =
+        read_at(file_.get(), record.at + unit + done, std::span(room).first(size));
+    if (octets.size() < size) return false;
+    checksum = checksum_of(octets, checksum);
+    done += size;
+  }
+  return checksum == record.checksum;
+}
+
+Result<> Spool::add(const Post& post) {
+  const size_t octets = octets_of(post);
+  if (octets > max_octets_) {
+    ++displaced_;
+    describe();
+    return {};
+  }
+  displace(max_octets_ - octets);
+  if (!is_described_) TRY(write_slots());
+  if (Result<> result = write_record(post); !result) {
+    if (::ftruncate(file_.get(), static_cast<off_t>(tail_)) != 0) is_described_ = false;
+    return result;
+  }
+  tail_ += octets;
+  octets_ += octets;
+  ++posts_;
+  return {};
+}
+
+Result<> Spool::write_record(const Post& post) {
+  if (tail_ > largest_offset)
+    return fail(Exit::unavailable, "the spool of telemetry: the offset is too large");
+  RecordWriter header;
+  put(header, mark_)
+      .enumerator(post.signal)
+      .number(static_cast<uint32_t>(post.body.size()))
+      .number(checksum_of(post.body));
+  TRY(write_at(file_.get(), tail_ + unit, post.body));
+  std::string octets = sealed(header);
+  octets.resize(unit);
+  return write_at(file_.get(), tail_, octets);
+}
+
+// Frees what is in front of it.
+std::optional<Spool::Record> Spool::oldest() {
+  uint64_t skipped = 0;
+  const auto record = find(head_, tail_, skipped);
+  if (record && record->at > head_) free_space(std::exchange(head_, record->at));
+  return record;
+}
+
+std::optional<Spool::Front> Spool::front() {
+  while (const auto record = oldest()) {
+    Front front{.number = removed_,
+                .post = {.signal = record->signal, .body = std::string(record->length, '\0')}};
+    const std::string_view body = read_at(file_.get(), head_ + unit, front.post.body);
+    if (body.size() == record->length && checksum_of(body) == record->checksum) return front;
+    ++displaced_;
+    pop(removed_);
+  }
+  if (!empty()) start_over();
+  return std::nullopt;
+}
+
+void Spool::pop(uint64_t number) {
+  if (number != removed_ || empty()) return;
+  const uint64_t from = head_;
+  if (!remove_oldest() || empty()) return start_over();
+  describe();
+  free_space(from);
+}
+
+// Whether there was one. The caller describes the new state, and then frees the space.
+bool Spool::remove_oldest() {
+  const auto record = oldest();
+  ++removed_;
+  head_ = record ? end_of(*record) : tail_;
+  octets_ -= std::min<size_t>(octets_, record ? end_of(*record) - record->at : octets_);
+  posts_ -= std::min<uint64_t>(posts_, record ? 1 : posts_);
+  return record.has_value();
+}
+
+void Spool::displace(size_t max_octets) {
+  if (octets_ <= max_octets) return;
+  const uint64_t from = head_;
+  while (octets_ > max_octets && remove_oldest()) ++displaced_;
+  describe();
+  free_space(from);
+}
+
+// What is in front of the oldest record is free. Only whole pages can be freed: the first one may have
+// been freed in part before.
+void Spool::free_space(uint64_t from) const {
+  free_range(std::max(first_record, from / page * page), head_);
+}
+
+void Spool::free_range(uint64_t from, uint64_t to) const {
+  if (from >= to) return;
+  // Where the file system has no holes, the file grows until the spool is empty.
+  (void)::fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from),
+                    static_cast<off_t>(to - from));
+}
+
+void Spool::start_over() {
+  if (!empty()) ++removed_;
+  head_ = tail_ = first_record;
+  octets_ = 0;
+  posts_ = 0;
+  const uint64_t size = displaced_ == 0 ? 0 : first_record;
+  is_described_ = false;
+  if (::ftruncate(file_.get(), static_cast<off_t>(size)) == 0 && size > 0) (void)write_slots();
+}
+
+// If it fails, the next post is not taken before it has succeeded.
+void Spool::describe() {
+  is_described_ = (is_described_ ? write_slot() : write_slots()).has_value();
+}
+
+// In turn, so that one is whole at every moment.
+Result<> Spool::write_slot() {
+  ++sequence_;
+  return write_at(file_.get(), sequence_ % 2 * slot_distance,
+                  written({.mark = mark_, .sequence = sequence_, .head = head_, .displaced = displaced_}));
+}
+
+// No slot may have an offset beyond the oldest record: if one is damaged, the other counts.
+Result<> Spool::write_slots() {
+  TRY(write_slot());
+  TRY(write_slot());
+  is_described_ = true;
+  return {};
 }
 
 }  // namespace ostiary::relay

@@ -1,38 +1,96 @@
-// relay/spool.h: telemetry that waits for the collector, oldest first.
+// relay/spool.h: telemetry that waits for the collector, oldest first, in a file.
+// - The file outlives the process: the next one finds every whole post, and the count of displaced
+//   posts. A machine that stops may lose what its file system has not written.
 // - It holds at most its limit of octets. The newest telemetry displaces the oldest.
-// - Each displaced post is counted.
+// - The space of delivered posts is freed at once. An empty spool that has displaced no post is an
+//   empty file; otherwise it is one block.
+// - A post may be delivered twice if the process ends in between, and none is lost.
+// - The content of a post cannot pass for a post of its own, however the file is damaged: each record
+//   has the file's random mark. The agent must not be able to read the file.
+// - The calls are fstat, pread, pwrite, ftruncate and fallocate. The process must ignore SIGXFSZ.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
+#include <string_view>
 
+#include "ostiary/base/result.h"
+#include "ostiary/base/unique_fd.h"
 #include "relay/post.h"
 
 namespace ostiary::relay {
 
 class Spool {
  public:
-  explicit Spool(size_t max_octets) : max_octets_(max_octets) {}
+  // What an earlier process left.
+  struct Recovery {
+    uint64_t posts = 0;
+    uint64_t octets_given_up = 0;  // in which no whole post was found
+  };
+  // The oldest post.
+  struct Front {
+    uint64_t number = 0;
+    Post post;
+  };
 
-  void add(Post post);
-  // Takes the oldest.
-  std::optional<Post> take();
-  // The post was not delivered: it is the oldest again.
-  void put_back(Post post);
+  // The file is readable and writable, and no other process uses it.
+  static Result<Spool> open(UniqueFd file, size_t max_octets);
+  // What a post takes.
+  static size_t octets_of(const Post& post);
 
-  bool empty() const { return posts_.empty(); }
+  // An error if the disk is full: the post is not held.
+  Result<> add(const Post& post);
+  // Nothing if there is none. A post that can no longer be read counts as displaced.
+  std::optional<Front> front();
+  // The post is done with. Does nothing if newer posts have displaced it.
+  void pop(uint64_t number);
+
+  bool empty() const { return head_ == tail_; }
   size_t octets() const { return octets_; }
-  size_t posts() const { return posts_.size(); }
+  uint64_t posts() const { return posts_; }
   uint64_t displaced() const { return displaced_; }
+  const Recovery& recovery() const { return recovery_; }
 
  private:
-  void displace();
+  struct Record {
+    uint64_t at = 0;
+    telemetry::Signal signal{};
+    uint32_t length = 0;  // of the body
+    uint32_t checksum = 0;
+  };
+  static uint64_t end_of(const Record& record);
 
+  Spool(UniqueFd file, size_t max_octets) : file_(std::move(file)), max_octets_(max_octets) {}
+
+  Result<> recover(uint64_t size);
+  std::optional<uint64_t> read_slots();
+  void keep_whole_records(uint64_t end);
+  std::optional<Record> find(uint64_t at, uint64_t end, uint64_t& skipped) const;
+  std::optional<Record> read_record(std::string_view octets, uint64_t at, uint64_t end) const;
+  bool is_whole(const Record& record) const;
+  Result<> write_record(const Post& post);
+  std::optional<Record> oldest();
+  bool remove_oldest();
+  void displace(size_t max_octets);
+  void free_space(uint64_t from) const;
+  void free_range(uint64_t from, uint64_t to) const;
+  void start_over();
+  void describe();
+  Result<> write_slot();
+  Result<> write_slots();
+
+  UniqueFd file_;
   size_t max_octets_;
-  std::deque<Post> posts_;
+  uint64_t mark_ = 0;      // of this file, in each record
+  uint64_t sequence_ = 0;  // of the newest slot
+  uint64_t head_ = 0;      // offset of the oldest record, or of a damaged place in front of it
+  uint64_t tail_ = 0;      // offset of the next record
   size_t octets_ = 0;
+  uint64_t posts_ = 0;
   uint64_t displaced_ = 0;
+  uint64_t removed_ = 0;       // by this process: the number of the oldest post
+  bool is_described_ = false;  // the slots describe this state
+  Recovery recovery_;
 };
 
 }  // namespace ostiary::relay

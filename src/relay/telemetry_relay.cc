@@ -1,11 +1,18 @@
 #include "relay/telemetry_relay.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
-#include "relay/limits.h"
+#include "ostiary/otlp/reserved.h"
 
 namespace ostiary::relay {
+namespace {
+
+// The scope and the service of the telemetry that the relay itself makes.
+constexpr std::string_view own_name = "ostiary";
+
+}  // namespace
 
 TelemetryRelay::TelemetryRelay(const Parts& parts, std::vector<UniqueFd> listeners, otlp::Identity identity,
                                std::vector<Destination> destinations)
@@ -17,11 +24,11 @@ TelemetryRelay::TelemetryRelay(const Parts& parts, std::vector<UniqueFd> listene
                                                                     .connect = std::move(each.connect),
                                                                     .random = parts.random,
                                                                     .report = std::move(each.report)},
-                                                    std::move(each.collector), parts.max_spooled_octets));
+                                                    std::move(each.collector), std::move(each.spool)));
 }
 
-size_t TelemetryRelay::waiting_posts() const {
-  size_t posts = 0;
+uint64_t TelemetryRelay::waiting_posts() const {
+  uint64_t posts = 0;
   for (const auto& each : exporters_) posts += each->waiting_posts();
   return posts;
 }
@@ -35,11 +42,14 @@ Exporter* TelemetryRelay::exporter_of(telemetry::Signal signal) const {
 Taken TelemetryRelay::take(Post post) {
   Exporter* const exporter = exporter_of(post.signal);
   if (exporter == nullptr) return Taken::unwanted;
+  const auto is_forged = otlp::claims_name(post.body, own_name);
+  if (!is_forged) return Taken::malformed;
+  if (*is_forged) return Taken::reserved;
   auto body = identity_.applied_to(post.body);
   if (!body) return Taken::malformed;
   post.body = *std::move(body);
-  if (!post.body.empty()) exporter->add(std::move(post));
-  return Taken::yes;
+  if (post.body.empty()) return Taken::yes;
+  return exporter->add(std::move(post)) ? Taken::yes : Taken::no_room;
 }
 
 }  // namespace ostiary::relay

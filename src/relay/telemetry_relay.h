@@ -1,7 +1,10 @@
 // relay/telemetry_relay.h: telemetry on its way: taken from the agent, given the operator's attributes,
 // and sent to the collector of its signal.
+// - What was answered with 200 is in the spool, which outlives the process.
 // - Whatever the agent sends, a collector gets only requests of telemetry, whose resources have the
 //   operator's attributes.
+// - A request with the name "ostiary" for a scope or a service is refused: only what the relay itself
+//   makes of the audit has that name.
 #pragma once
 
 #include <functional>
@@ -16,9 +19,10 @@
 
 namespace ostiary::relay {
 
-// A collector, how to connect to it, and who is told what becomes of its telemetry.
+// A collector, what waits for it, how to connect to it, and who is told what becomes of its telemetry.
 struct Destination {
   Collector collector;
+  Spool spool;
   std::function<void(Exporter::Connected)> connect;
   std::function<void(const Report&)> report;
 };
@@ -30,7 +34,6 @@ class TelemetryRelay {
     event::Loop& loop;
     const TlsTrust* trust;  // nullptr: no collector has TLS
     std::function<double()> random;
-    size_t max_spooled_octets;  // of each collector
   };
   TelemetryRelay(const Parts& parts, std::vector<UniqueFd> listeners, otlp::Identity identity,
                  std::vector<Destination> destinations);
@@ -38,7 +41,7 @@ class TelemetryRelay {
   Result<> start() { return intake_.start(); }
   // Everything that was taken is delivered or given up.
   bool is_done() const { return waiting_posts() == 0; }
-  size_t waiting_posts() const;
+  uint64_t waiting_posts() const;
 
  private:
   Taken take(Post post);

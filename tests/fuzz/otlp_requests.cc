@@ -1,14 +1,16 @@
 // Requests of telemetry from a hostile sender. What is accepted has our attributes in every resource,
 // each once and with our value, and no other attribute that a database could take for one of ours. A
 // second application changes nothing. The result is at most as much longer as our attributes are, for
-// each resource.
+// each resource. A request that does not claim a reserved name does not claim it after the rewriting.
 #include <string>
 #include <vector>
 
 #include "fuzz.h"
 #include "ostiary/base/text.h"
 #include "ostiary/otlp/identity.h"
+#include "ostiary/otlp/origin.h"
 #include "ostiary/otlp/reply.h"
+#include "ostiary/otlp/reserved.h"
 #include "otlp/message.h"
 
 using namespace ostiary;
@@ -49,11 +51,25 @@ void check_resource(std::string_view resource) {
   HOLDS(found == "service.name=claude-code;a=;");
 }
 
+void check_origins(std::string_view request) {
+  for (const Items items : {Items::spans, Items::log_records}) {
+    const auto found = origins(request, items);
+    if (!found) continue;
+    HOLDS(found->size() <= limits::origins);
+    for (const Origin& each : *found) {
+      HOLDS(!each.session.empty() && request.contains(each.session));
+      HOLDS(each.trace.empty() || each.trace.size() == 16);
+      HOLDS(each.span.empty() || each.span.size() == 8);
+    }
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view request = fuzz::as_text({data, size});
   (void)rejected_part(request);
+  check_origins(request);
   const Identity identity(ours);
   const auto rewritten = identity.applied_to(request);
   if (!rewritten) return 0;
@@ -66,5 +82,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   HOLDS(rewritten->size() <= request.size() + blocks.size() * octets_of_ours);
   HOLDS(identity.applied_to(*rewritten) == rewritten);
+  // The request is checked first, and must not come to claim the name by the rewriting.
+  if (claims_name(request, "ostiary") == false) HOLDS(claims_name(*rewritten, "ostiary") == false);
   return 0;
 }

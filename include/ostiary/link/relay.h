@@ -38,6 +38,8 @@ Result<UniqueFd> open_program();
 
 // On 127.0.0.1, at telemetry::relay_port.
 Result<UniqueFd> open_listener();
+// A memory file.
+Result<UniqueFd> open_spool();
 
 // A message from the relay to the keeper.
 struct Message {
@@ -81,14 +83,15 @@ namespace fd_name {
 inline constexpr std::string_view credentials = "credentials";
 inline constexpr std::string_view listener = "listener";
 inline constexpr std::string_view gate = "gate";  // link/connections.h
-inline constexpr std::string_view spool = "spool";
+// Of the collectors, in their order. At most each signal has one of its own.
+inline constexpr std::array<std::string_view, 3> spools{"spool-1", "spool-2", "spool-3"};
 }  // namespace fd_name
 
 // The keeper's descriptors of which each relay inherits a copy.
 struct KeeperFds {
   int listener = -1;
   int gate = -1;
-  int spool = -1;
+  std::array<int, fd_name::spools.size()> spools{-1, -1, -1};
 };
 
 // One start of a relay.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <future>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "gunzip.h"
 #include "http2_server.h"
 #include "relay/limits.h"
+#include "spool_file.h"
 #include "tls_peer.h"
 
 using namespace ostiary;
@@ -114,11 +116,11 @@ struct World {
                               {telemetry::Signal::logs, "/otlp/v1/logs"}},
                     .coding = coding,
                     .header_lines = Secret("Authorization: Basic c2VjcmV0\r\n")},
-          size_t{1} << 20U);
+          open_spool(file, size_t{1} << 20U));
     return *made;
   }
   void add(std::string body, telemetry::Signal signal = telemetry::Signal::traces) {
-    exporter().add({.signal = signal, .body = std::move(body)});
+    REQUIRE(exporter().add({.signal = signal, .body = std::move(body)}));
   }
   // Handles events until there are so many reports.
   void await_reports(size_t number) {
@@ -142,6 +144,7 @@ struct World {
   telemetry::Protocol protocol = telemetry::Protocol::http_protobuf;
   bool is_tls = true;
   Coding coding = Coding::identity;
+  UniqueFd file = memory_file();
   int newest_version = 0;
   const Certificate* client_authority = nullptr;
   std::deque<TlsPeer::Serve> scripts;
@@ -347,6 +350,45 @@ TEST_SUITE("relay/exporter") {
     world.add("first");
     for (int i = 0; i < 3; ++i) world.add(std::string(size_t{1} << 19U, 'x'));
     CHECK(std::ranges::count(world.reports, "displaced (2)") == 1);
+  }
+
+  TEST_CASE("what an earlier process left is sent first, and what the collector did not take stays") {
+    World world;
+    const UniqueFd file = memory_file();
+    {
+      Spool earlier = open_spool(file, size_t{1} << 20U);
+      REQUIRE(earlier.add({.signal = telemetry::Signal::metrics, .body = "earlier"}));
+    }
+    world.file = duplicate(file);
+    world.answers({ok, answer(503)});
+    CHECK_FALSE(world.exporter().is_done());
+    world.await_reports(1);
+    world.add("second");
+    world.await_reports(2);
+    CHECK(world.requests().at(0).starts_with("POST /otlp/v1/metrics "));
+    CHECK(world.requests().at(0).ends_with("\r\n\r\nearlier"));
+    Spool next = open_spool(file, size_t{1} << 20U);
+    CHECK(next.posts() == 1);
+    CHECK(next.front()->post.body == "second");
+  }
+
+  TEST_CASE("a post that newer ones displace while it is sent costs none of them") {
+    World world;
+    std::promise<void> displaced;
+    world.scripts.push_back([&](TlsPeer::Connection& connection) {
+      world.note(connection.read_request());
+      displaced.get_future().wait();
+      connection.write(ok);
+      world.note(connection.read_request());
+      connection.write(ok);
+    });
+    world.add("first");
+    for (int i = 0; i < 2; ++i) world.add(std::string(size_t{1} << 19U, static_cast<char>('a' + i)));
+    displaced.set_value();
+    world.await_reports(3);
+    CHECK(world.reports == Texts{"displaced (2)", "delivered", "delivered"});
+    CHECK(world.requests().at(1).ends_with("bbb"));
+    CHECK(world.exporter().is_done());
   }
 
   TEST_CASE("a collector that cannot be reached is tried again, after longer and longer pauses") {

@@ -53,6 +53,7 @@ struct Server {
   }
   Taken take(Post post) {
     if (post.body == "malformed") return Taken::malformed;
+    if (post.body == "large") return Taken::no_room;
     posts.push_back(std::string(telemetry::text(post.signal)) + " " + post.body);
     return Taken::yes;
   }
@@ -122,6 +123,7 @@ TEST_SUITE("relay/intake") {
              {"POST /v1/traces HTTP/1.1\r\nHost: a\r\n\r\n", "411"},
              {request("x", "Content-Encoding: gzip\r\n"), "415"},
              {request("malformed"), "400"},
+             {request("large"), "503"},
              {request("x", "Transfer-Encoding: chunked\r\n"), "400"},
              {request("x", "Content-Length: 2\r\n"), "400"},
              {"POST http://other/v1/traces HTTP/1.1\r\nHost: a\r\n\r\n", "400"},

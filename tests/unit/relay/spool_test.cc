@@ -1,73 +1,363 @@
 #include "relay/spool.h"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "relay/limits.h"
+#include "spool_file.h"
 
 using namespace ostiary;
 using namespace ostiary::relay;
+using namespace ostiary::relay::testing;
+using Bodies = std::vector<std::string>;
 
 namespace {
 
-constexpr size_t overhead = sizeof(Post);
+constexpr size_t plenty = size_t{1} << 20U;
+// A record with a body of so many octets takes a block of 4096.
+constexpr size_t block_of_body = 4064;
 
 Post post(std::string body) {
   return {.signal = telemetry::Signal::logs, .body = std::move(body)};
 }
 
-// The bodies that it holds, oldest first.
-std::string bodies(Spool spool) {
-  std::string all;
-  while (const auto next = spool.take()) (all += next->body) += ' ';
-  return all;
+void add(Spool& spool, const Bodies& bodies) {
+  for (const std::string& body : bodies) REQUIRE(spool.add(post(body)));
 }
+
+// Delivers everything. Returns the bodies, oldest first.
+Bodies deliver(Spool& spool) {
+  Bodies bodies;
+  while (auto front = spool.front()) {
+    CHECK(front->post.signal == telemetry::Signal::logs);
+    bodies.push_back(std::move(front->post.body));
+    spool.pop(front->number);
+  }
+  CHECK(spool.empty());
+  CHECK(spool.octets() == 0);
+  CHECK(spool.posts() == 0);
+  return bodies;
+}
+
+Bodies found_in(const UniqueFd& file) {
+  Spool spool = open_spool(file, plenty);
+  return deliver(spool);
+}
+
+// A file that a process has left with these posts, and none delivered.
+UniqueFd file_with(const Bodies& bodies) {
+  UniqueFd file = memory_file();
+  Spool spool = open_spool(file, plenty);
+  add(spool, bodies);
+  return file;
+}
+
+size_t blocks_of(const UniqueFd& file) {
+  return static_cast<size_t>(status_of(file).st_blocks) * 512;
+}
+
+// Waits for a child that runs this.
+template <typename Work>
+void in_another_process(Work work) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    work();
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(status == 0);
+}
+
+// A limit of file sizes, for this process.
+struct SmallFiles {
+  explicit SmallFiles(rlim_t octets) {
+    ::getrlimit(RLIMIT_FSIZE, &before);
+    const rlimit small{.rlim_cur = octets, .rlim_max = before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  }
+  SmallFiles(const SmallFiles&) = delete;
+  SmallFiles& operator=(const SmallFiles&) = delete;
+  ~SmallFiles() {
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    ::signal(SIGXFSZ, handler);
+  }
+  rlimit before{};
+  void (*handler)(int) = ::signal(SIGXFSZ, SIG_IGN);
+};
 
 }  // namespace
 
 TEST_SUITE("relay/spool") {
-  TEST_CASE("the oldest post comes first, and one that was put back is the oldest again") {
-    Spool spool(10'000);
-    CHECK_FALSE(spool.take().has_value());
-    spool.add(post("a"));
-    spool.add(post("b"));
-    Post first = spool.take().value();
-    CHECK(first.body == "a");
-    CHECK(first.signal == telemetry::Signal::logs);
-    spool.add(post("c"));
-    spool.put_back(std::move(first));
-    CHECK(bodies(spool) == "a b c ");
+  TEST_CASE("the oldest post comes first, and stays the oldest until it is delivered") {
+    Spool spool = memory_spool(plenty);
+    CHECK_FALSE(spool.front().has_value());
+    REQUIRE(spool.add({.signal = telemetry::Signal::metrics, .body = "a"}));
+    add(spool, {"b"});
+    for (int i = 0; i < 2; ++i) {
+      CHECK(spool.front()->post.body == "a");
+      CHECK(spool.front()->post.signal == telemetry::Signal::metrics);
+    }
+    spool.pop(spool.front()->number);
+    add(spool, {"", "c"});
+    CHECK(spool.posts() == 3);
+    CHECK(deliver(spool) == Bodies{"b", "", "c"});
     CHECK(spool.displaced() == 0);
   }
 
-  TEST_CASE("the newest posts displace the oldest, and each is counted") {
-    Spool spool(3 * (overhead + 10));
-    for (const char* body : {"0123456789", "b", "c", "d"}) spool.add(post(body));
-    CHECK(bodies(spool) == "b c d ");
-    CHECK(spool.displaced() == 1);
-    spool.add(post(std::string(20, 'e')));
-    CHECK(bodies(spool) == "c d eeeeeeeeeeeeeeeeeeee ");
-    CHECK(spool.displaced() == 2);
-    CHECK(spool.octets() == 3 * overhead + 22);
-  }
-
-  TEST_CASE("a post that is put back into a full spool is displaced, because it is the oldest") {
-    Spool spool(2 * (overhead + 1));
-    spool.add(post("a"));
-    spool.add(post("b"));
-    Post oldest = spool.take().value();
-    spool.add(post("c"));
-    spool.put_back(std::move(oldest));
-    CHECK(bodies(spool) == "b c ");
-    CHECK(spool.displaced() == 1);
-  }
-
-  TEST_CASE("posts without a body take room too, and one beyond the limit is not held") {
-    Spool spool(2 * overhead);
-    for (int i = 0; i < 5; ++i) spool.add(post(""));
+  TEST_CASE("the next process finds what is not delivered, and the count of displaced posts") {
+    const UniqueFd file = memory_file();
+    const size_t room = 3 * Spool::octets_of(post("0123456789"));
+    in_another_process([&] {
+      Spool spool = open_spool(file, room);
+      add(spool, {"0", "1", "2", "3", "4"});
+      spool.pop(spool.front()->number);
+    });
+    in_another_process([&] {
+      Spool spool = open_spool(file, room);
+      add(spool, {"5", "6"});
+    });
+    Spool spool = open_spool(file, room);
+    CHECK(spool.recovery().posts == 3);
+    CHECK(spool.recovery().octets_given_up == 0);
     CHECK(spool.displaced() == 3);
-    spool.add(post(std::string(overhead + 1, 'x')));
-    CHECK(spool.empty());
-    CHECK(spool.octets() == 0);
-    CHECK(spool.displaced() == 6);
+    CHECK(spool.octets() == room);
+    CHECK(deliver(spool) == Bodies{"4", "5", "6"});
+    CHECK(open_spool(file, room).displaced() == 3);
+    add(spool, {"7"});
+    CHECK(found_in(file) == Bodies{"7"});
+    CHECK(open_spool(file, room).displaced() == 3);
+  }
+
+  TEST_CASE("the newest posts displace the oldest, and each is counted") {
+    Spool spool = memory_spool(3 * Spool::octets_of(post("0123456789")));
+    add(spool, {"0123456789", "b", "c", "d"});
+    CHECK(spool.displaced() == 1);
+    add(spool, {std::string(60, 'e')});
+    CHECK(spool.displaced() == 3);
+    CHECK(deliver(spool) == Bodies{"d", std::string(60, 'e')});
+  }
+
+  TEST_CASE("a post that is displaced while it is sent is delivered once, and no other in its place") {
+    Spool spool = memory_spool(2 * Spool::octets_of(post("a")));
+    add(spool, {"a", "b"});
+    const uint64_t sent = spool.front()->number;
+    add(spool, {"c"});
+    spool.pop(sent);
+    CHECK(deliver(spool) == Bodies{"b", "c"});
+    spool.pop(sent);
+    add(spool, {"d"});
+    spool.pop(sent);
+    CHECK(deliver(spool) == Bodies{"d"});
+  }
+
+  TEST_CASE("posts without a body take room too, and one beyond the limit displaces itself alone") {
+    const UniqueFd file = memory_file();
+    Spool spool = open_spool(file, 2 * Spool::octets_of(post("")));
+    for (int i = 0; i < 5; ++i) add(spool, {""});
+    CHECK(spool.displaced() == 3);
+    add(spool, {std::string(200, 'x')});
+    CHECK(spool.displaced() == 4);
+    CHECK(deliver(spool) == Bodies{"", ""});
+    Spool empty = memory_spool(100);
+    add(empty, {std::string(200, 'x')});
+    CHECK(empty.empty());
+    CHECK(empty.displaced() == 1);
+  }
+
+  TEST_CASE("of a file that is cut at any octet, every whole post is found") {
+    const Bodies bodies{"", "one", std::string(100, '2'), "three"};
+    const std::string whole = content_of(file_with(bodies));
+    std::vector<size_t> ends;
+    for (size_t count = 1; count <= bodies.size(); ++count)
+      ends.push_back(static_cast<size_t>(
+          status_of(file_with(Bodies(bodies.begin(), bodies.begin() + static_cast<long>(count)))).st_size));
+    for (size_t size = 0; size <= whole.size(); ++size) {
+      const UniqueFd file = memory_file(whole.substr(0, size));
+      Spool spool = open_spool(file, plenty);
+      const auto kept =
+          static_cast<size_t>(std::ranges::count_if(ends, [&](size_t end) { return end <= size; }));
+      CHECK(spool.recovery().posts == kept);
+      if (size == whole.size()) CHECK(spool.recovery().octets_given_up == 0);
+      add(spool, {"new"});
+      Bodies expected(bodies.begin(), bodies.begin() + static_cast<long>(kept));
+      expected.emplace_back("new");
+      CHECK(found_in(file) == expected);
+    }
+  }
+
+  TEST_CASE("a bit that is flipped costs at most the post that has it, and is noticed there") {
+    const Bodies bodies{"zero", std::string(40, '1'), "two"};
+    const UniqueFd original = file_with(bodies);
+    const std::string whole = content_of(original);
+    size_t lost = 0;
+    for (size_t bit = 0; bit < 8 * whole.size(); ++bit) {
+      std::string flipped = whole;
+      flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+      Spool spool = open_spool(memory_file(flipped), plenty);
+      const uint64_t given_up = spool.recovery().octets_given_up;
+      const Bodies found = deliver(spool);
+      if (found == bodies) {
+        CHECK(given_up == 0);
+        continue;
+      }
+      ++lost;
+      CHECK(bit / 8 >= 1024);
+      CHECK(given_up > 0);
+      bool is_one_missing = false;
+      for (size_t missing = 0; missing < bodies.size(); ++missing) {
+        Bodies others = bodies;
+        others.erase(others.begin() + static_cast<long>(missing));
+        is_one_missing = is_one_missing || found == others;
+      }
+      CHECK(is_one_missing);
+    }
+    CHECK(lost >= 8 * (4 + 40 + 3));
+  }
+
+  TEST_CASE("a post whose record is damaged does not come back as the records within it") {
+    // The agent has copied a spool of its own into the body.
+    const std::string forged = content_of(file_with({"forged"}));
+    const UniqueFd file = file_with({"first", std::string(32, 'x') + forged, "last"});
+    std::string content = content_of(file);
+    content[content.find("xxx") - 32] ^= 1;
+    CHECK(found_in(memory_file(content)) == Bodies{"first", "last"});
+  }
+
+  TEST_CASE("a file that is no spool is given up") {
+    for (const std::string& content : {std::string(5000, 'x'), std::string("x"), std::string(1024, '\0')}) {
+      const UniqueFd file = memory_file(content);
+      Spool spool = open_spool(file, plenty);
+      CHECK(spool.empty());
+      CHECK(spool.recovery().octets_given_up == content.size());
+      CHECK(status_of(file).st_size == 0);
+      add(spool, {"a"});
+      CHECK(found_in(file) == Bodies{"a"});
+    }
+  }
+
+  TEST_CASE("a file with a hole of many gigabytes is read within the limit") {
+    const UniqueFd file = file_with({"a"});
+    REQUIRE(::ftruncate(file.get(), off_t{1} << 50U) == 0);
+    Spool spool = open_spool(file, 4096);
+    CHECK(spool.recovery().posts == 1);
+    CHECK(spool.recovery().octets_given_up > (size_t{1} << 50U) - 2 * relay::limits::recovered_octets);
+    CHECK(status_of(file).st_size < 4096);
+    CHECK(deliver(spool) == Bodies{"a"});
+  }
+
+  TEST_CASE("a spool that has become smaller keeps the newest posts") {
+    const UniqueFd file = file_with({"a", "b", "c"});
+    Spool spool = open_spool(file, 2 * Spool::octets_of(post("a")));
+    CHECK(spool.displaced() == 1);
+    CHECK(deliver(spool) == Bodies{"b", "c"});
+  }
+
+  TEST_CASE("a full disk is an error for the new post, and the others stay") {
+    const UniqueFd file = memory_file();
+    Spool spool = open_spool(file, plenty);
+    add(spool, {"a", "b"});
+    {
+      const SmallFiles limit(2048);
+      CHECK_FALSE(spool.add(post(std::string(4096, 'c'))));
+      add(spool, {"d"});
+      CHECK_FALSE(spool.add(post(std::string(4096, 'e'))));
+    }
+    add(spool, {"f"});
+    CHECK(open_spool(file, plenty).recovery().octets_given_up == 0);
+    CHECK(deliver(spool) == Bodies{"a", "b", "d", "f"});
+    const SmallFiles limit(100);
+    const UniqueFd none = memory_file();
+    Spool never = open_spool(none, plenty);
+    CHECK_FALSE(never.add(post("a")));
+    CHECK(never.empty());
+  }
+
+  TEST_CASE("a process that ends in the middle of a write leaves the posts before") {
+    const UniqueFd file = file_with({"a"});
+    const size_t before = content_of(file).size();
+    {
+      Spool spool = open_spool(file, plenty);
+      add(spool, {std::string(1000, 'b')});
+    }
+    std::string content = content_of(file);
+    const size_t record = content.find("bbb") - 32;
+    content.replace(record, 32, 32, '\0');  // the header is written last
+    CHECK(record >= before);
+    Spool spool = open_spool(memory_file(content), plenty);
+    CHECK(spool.recovery().octets_given_up == 1000);
+    CHECK(deliver(spool) == Bodies{"a"});
+  }
+
+  TEST_CASE("a post that became damaged while it waited counts as displaced") {
+    const UniqueFd file = memory_file();
+    Spool spool = open_spool(file, plenty);
+    add(spool, {"aaaa", "b"});
+    const size_t at = content_of(file).find("aaaa");
+    REQUIRE(::pwrite(file.get(), "x", 1, static_cast<off_t>(at)) == 1);
+    CHECK(deliver(spool) == Bodies{"b"});
+    CHECK(spool.displaced() == 1);
+  }
+
+  TEST_CASE("the file takes no more space than the posts, and none if there are none") {
+    const UniqueFd file = memory_file();
+    constexpr size_t posts = 16;
+    Spool spool = open_spool(file, posts * (block_of_body + 32));
+    for (size_t i = 0; i < 10 * posts; ++i) {
+      add(spool, {std::string(block_of_body, 'x')});
+      if (i % 2 == 0) spool.pop(spool.front()->number);
+      // the slots, and two pages that are used in part
+      CHECK(blocks_of(file) <= spool.octets() + size_t{3} * 4096);
+    }
+    CHECK(status_of(file).st_size > 20 * 4096);
+    for (size_t i = spool.posts(); i > 1; --i) {
+      spool.pop(spool.front()->number);
+      CHECK(blocks_of(file) <= spool.octets() + size_t{3} * 4096);
+    }
+    spool.pop(spool.front()->number);
+    CHECK(status_of(file).st_size <= 1024);
+    CHECK(status_of(file).st_blocks * 512 <= 4096);
+    const UniqueFd undisplaced = file_with({"a", "b"});
+    CHECK(found_in(undisplaced) == Bodies{"a", "b"});
+    CHECK(status_of(undisplaced).st_size == 0);
+    CHECK(status_of(undisplaced).st_blocks == 0);
+  }
+
+  TEST_CASE("the space of a damaged place is freed") {
+    const UniqueFd file = file_with({"a", std::string(64 * block_of_body, 'b'), "c"});
+    std::string content = content_of(file);
+    content[content.find("bbb") - 32] ^= 1;
+    const UniqueFd damaged = memory_file(content);
+    Spool spool = open_spool(damaged, plenty);
+    CHECK(blocks_of(damaged) <= size_t{4} * 4096);
+    CHECK(deliver(spool) == Bodies{"a", "c"});
+    CHECK(spool.displaced() == 0);
+  }
+
+  TEST_CASE("ten thousand posts come in order, through several processes") {
+    const UniqueFd file = memory_file();
+    constexpr int count = 10'000;
+    int next = 0;
+    int expected = 0;
+    for (int process = 0; process < 4; ++process) {
+      Spool spool = open_spool(file, plenty);
+      CHECK(spool.posts() == static_cast<uint64_t>(next - expected));
+      for (int i = 0; i < count / 4; ++i) add(spool, {std::to_string(next++)});
+      for (int i = 0; i < count / 5; ++i) {
+        const auto front = spool.front();
+        REQUIRE(front->post.body == std::to_string(expected++));
+        spool.pop(front->number);
+      }
+    }
+    const Bodies rest = found_in(file);
+    CHECK(rest.size() == static_cast<size_t>(next - expected));
+    CHECK(rest.front() == std::to_string(expected));
+    CHECK(rest.back() == std::to_string(count - 1));
   }
 }

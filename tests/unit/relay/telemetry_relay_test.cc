@@ -9,6 +9,8 @@
 #include "../event/loopback.h"
 #include "../event/made_up_time.h"
 #include "../otlp/messages.h"
+#include "relay/limits.h"
+#include "spool_file.h"
 #include "tls_peer.h"
 
 using namespace ostiary;
@@ -17,6 +19,7 @@ using namespace ostiary::relay::testing;
 using namespace std::chrono_literals;
 using otlp::testing::attribute;
 using otlp::testing::block;
+using otlp::testing::field;
 
 namespace {
 
@@ -63,15 +66,15 @@ struct Road {
                        .authority = "collector.example",
                        .paths = {{telemetry::Signal::traces, "/v1/traces"}},
                        .header_lines = Secret("Authorization: Basic c2VjcmV0\r\n")},
+         .spool = memory_spool(limits::spool_octets),
          .connect = [this](const Exporter::Connected& connected) { connect(connected); },
          .report = [this](const Report&) { ++reports; }});
     return all;
   }
-  TelemetryRelay relay{
-      {.loop = *time.loop, .trust = &trust, .random = [] { return 0.0; }, .max_spooled_octets = 1U << 20U},
-      listener.take(),
-      otlp::Identity(std::vector<otlp::Attribute>{{"service.name", "claude-code"}}),
-      destinations()};
+  TelemetryRelay relay{{.loop = *time.loop, .trust = &trust, .random = [] { return 0.0; }},
+                       listener.take(),
+                       otlp::Identity(std::vector<otlp::Attribute>{{"service.name", "claude-code"}}),
+                       destinations()};
 };
 
 }  // namespace
@@ -80,17 +83,28 @@ TEST_SUITE("relay/telemetry_relay") {
   TEST_CASE("the collector gets the operator's attributes and credentials, and none of the agent's") {
     Road road;
     REQUIRE(road.relay.start());
-    const std::string sent = block(attribute("service_name", "forged") + attribute("host.name", "a"));
+    const std::string sent = block(attribute("service_name", "forged") + attribute("host.name", "a"), "");
     CHECK(road.post(sent) == "200");
     while (road.reports == 0) REQUIRE(road.time.loop->turn(patience));
     road.time.turn();
     CHECK(road.relay.is_done());
     road.peer.reset();
-    const std::string body = block(attribute("host.name", "a") + attribute("service.name", "claude-code"));
+    const std::string body =
+        block(attribute("host.name", "a") + attribute("service.name", "claude-code"), "");
     CHECK(road.received ==
           "POST /v1/traces HTTP/1.1\r\nHost: collector.example\r\nContent-Type: application/x-protobuf\r\n"
           "Content-Length: " +
               std::to_string(body.size()) + "\r\nAuthorization: Basic c2VjcmV0\r\n\r\n" + body);
+  }
+
+  TEST_CASE("the agent cannot send telemetry in the name of ostiary") {
+    Road road;
+    REQUIRE(road.relay.start());
+    CHECK(road.post(block("", field(1, field(1, "Ostiary ")))) == "400");
+    CHECK(road.post(block(attribute("service.name", "ostiary"), "")) == "400");
+    CHECK(road.post(block("", "damaged")) == "400");
+    CHECK(road.peer == nullptr);
+    CHECK(road.relay.is_done());
   }
 
   TEST_CASE("a body that is no request of telemetry is refused, and an empty one costs no connection") {
