@@ -46,7 +46,6 @@ void Exporter::begin() {
 
 void Exporter::connect_or_send() {
   time_limit_.set(parts_.loop.now() + limits::time_of_a_try);
-  if (conversation_ && !conversation_->can_go_on()) drop_connection();
   if (conversation_) return send();
   // A connection that comes after the time limit is for no try, and is closed.
   parts_.connect([this, number = ++try_number_](Result<UniqueFd> socket) {

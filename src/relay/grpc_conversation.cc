@@ -27,16 +27,14 @@ constexpr size_t data_of_a_frame = 16384 - 9;
 
 namespace {
 
-// ---- memory that is wiped before it is freed
+// ---- memory that is wiped before it is freed. Without memory the process ends, as elsewhere.
 
 struct alignas(std::max_align_t) BlockHead {
   size_t size;
 };
 
 void* allocate(size_t size, void*) noexcept {
-  if (size > SIZE_MAX - sizeof(BlockHead)) return nullptr;
-  void* const block = ::operator new(sizeof(BlockHead) + size, std::nothrow);
-  return block != nullptr ? new (block) BlockHead{size} + 1 : nullptr;
+  return new (::operator new(sizeof(BlockHead) + size)) BlockHead{size} + 1;
 }
 
 void release(void* memory, void*) noexcept {
@@ -48,14 +46,12 @@ void release(void* memory, void*) noexcept {
 
 void* allocate_zeros(size_t count, size_t size, void* user) noexcept {
   if (size != 0 && count > SIZE_MAX / size) return nullptr;
-  void* const memory = allocate(count * size, user);
-  if (memory != nullptr) std::memset(memory, 0, count * size);
-  return memory;
+  return std::memset(allocate(count * size, user), 0, count * size);
 }
 
 void* reallocate(void* memory, size_t size, void* user) noexcept {
   void* const moved = allocate(size, user);
-  if (moved == nullptr || memory == nullptr) return moved;
+  if (memory == nullptr) return moved;
   std::memcpy(moved, memory, std::min(size, (static_cast<BlockHead*>(memory) - 1)->size));
   release(memory, user);
   return moved;
