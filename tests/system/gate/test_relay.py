@@ -13,6 +13,7 @@ from support.authority import Authority
 from support.behaviours import addresses
 from support.capabilities import names_of
 from support.collector import Collector
+from support.grpc import GrpcServer
 from support.journal import JOURNAL
 from support.outcomes import assert_refused
 from support.rootfs import OTHER
@@ -129,7 +130,29 @@ def test_the_collector_gets_the_operators_credential_and_attributes(world, who):
     resource = export.groups[0].resource
     assert resource["service.name"] == "claude-code" and resource["team"] == "blue"
     assert resource["host.name"] == "agents"
-    assert f"telemetry arrives at {COLLECTOR}:{world.port}" in world.log()
+    eventually(lambda: f"telemetry arrives at {COLLECTOR}:{world.port}" in world.log(), "the delivery is logged")
+
+
+def test_a_collector_that_speaks_grpc(plain_world, internet, who):
+    server = GrpcServer(internet.network, AT, 8317, plain_world.collector.over_grpc())
+    plain_world.env |= {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{COLLECTOR}:8317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    try:
+        agent = plain_world.start(who)
+        assert "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf" in agent.run("env")["out"]
+        assert plain_world.post() == "200"
+        plain_world.await_spans("work")
+        export, = plain_world.collector.exports
+        assert export.form == "grpc" and export.headers["authorization"] == f"Bearer {MARKER}"
+    finally:
+        server.close()
+
+
+def test_bodies_are_compressed_on_request(plain_world, who):
+    plain_world.env["OTEL_EXPORTER_OTLP_COMPRESSION"] = "gzip"
+    plain_world.start(who)
+    assert plain_world.post() == "200"
+    plain_world.await_spans("work")
+    assert plain_world.collector.exports[0].headers["content-encoding"] == "gzip"
 
 
 def test_a_collector_whose_certificate_is_not_trusted_gets_nothing(new_container, internet, tmp_path, who):
@@ -260,6 +283,16 @@ def test_the_serving_process_is_replaced_and_the_agent_is_told_nothing(world, wh
     world.await_spans("after")
     assert world.relays()[0] == parent and serving not in world.relays()
     assert world.container.eventually_audited("relay_died", signal=9)
+
+
+def test_no_telemetry_is_lost_if_the_collector_and_the_serving_process_die(plain_world, who):
+    plain_world.stop_serving()
+    plain_world.start(who)
+    assert plain_world.post("before") == "200"
+    os.kill(plain_world.relays()[1], signal.SIGKILL)
+    assert plain_world.post("after") == "200"
+    plain_world.serve()
+    plain_world.await_spans("before", "after")
 
 
 def test_the_relay_is_started_again_beside_an_ordinary_agent(world):
