@@ -41,6 +41,8 @@ void add_plan(state::Status& status, const plan::Plan& plan) {
   status.telemetry = text(plan.telemetry.state);
   status.user = plan.agent.identity.name;
   for (const policy::Rule& rule : plan::rules_of(plan)) status.rules.push_back(text(rule));
+  if (plan.gate)
+    for (const policy::Rule& rule : plan.gate->setup.relayed) status.relayed.push_back(text(rule));
   for (const policy::Rule& rule : plan.enclosure.inbound) status.inbound.push_back(text(rule));
   for (const selftest::SocketWaiver& waiver : plan.enclosure.allowed_sockets)
     status.allowed_sockets.push_back(waiver.text());

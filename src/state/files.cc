@@ -93,11 +93,17 @@ Result<> Directory::remove_session() const {
 }
 
 Result<> Directory::write_status(const Status& status) const {
-  const Json json{{"gate", status.gate},           {"telemetry", status.telemetry},
-                  {"user", status.user},           {"rules", status.rules},
-                  {"inbound", status.inbound},     {"unresolved", status.unresolved},
-                  {"self_test", status.self_test}, {"allowed_sockets", status.allowed_sockets},
-                  {"scope", status.scope},         {"tracking", status.tracking}};
+  const Json json{{"gate", status.gate},
+                  {"telemetry", status.telemetry},
+                  {"user", status.user},
+                  {"rules", status.rules},
+                  {"relayed", status.relayed},
+                  {"inbound", status.inbound},
+                  {"unresolved", status.unresolved},
+                  {"self_test", status.self_test},
+                  {"allowed_sockets", status.allowed_sockets},
+                  {"scope", status.scope},
+                  {"tracking", status.tracking}};
   return replace(status_name, json.indented() + "\n");
 }
 

@@ -32,6 +32,7 @@ struct Status {
   std::string telemetry;
   std::string user;
   std::vector<std::string> rules;
+  std::vector<std::string> relayed;  // servers that the relay alone reaches
   std::vector<std::string> inbound;
   std::vector<std::string> unresolved;  // names of the plan that did not resolve
   std::string self_test;                // the result; empty if there was none
