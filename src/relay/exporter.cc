@@ -10,7 +10,7 @@
 namespace ostiary::relay {
 namespace {
 
-using Awaits = TlsStream::Awaits;
+using Awaits = ServerStream::Awaits;
 
 uint32_t epoll_events(Awaits awaits) {
   return awaits == Awaits::input ? EPOLLIN : EPOLLOUT;
@@ -53,7 +53,8 @@ void Exporter::connect_or_send() {
 
 void Exporter::on_connected(Result<UniqueFd> socket) {
   if (!socket) return on_failure(socket.error().message);
-  auto stream = TlsStream::open(parts_.trust, *std::move(socket), collector_.destination.host);
+  auto stream = ServerStream::open(collector_.is_tls ? &parts_.trust : nullptr, *std::move(socket),
+                                   collector_.destination.host);
   if (!stream) return on_failure(stream.error().message);
   stream_ = *std::move(stream);
   has_served_ = false;

@@ -1,7 +1,7 @@
 // relay/exporter.h: sends telemetry to one collector, one post after the other, until it is delivered
 // or refused.
-// - The credentials are in no text but the request that is sent, and are sent only over a connection
-//   whose certificate was verified.
+// - The credentials are in no text but the request that is sent. Over TLS the server's certificate is
+//   verified before they are sent.
 // - A post that the collector did not take stays the oldest, and is sent again after a pause. If a
 //   connection ends between two requests, the next one is sent over a new connection at once.
 // - Redirects are not followed: they are refusals.
@@ -24,15 +24,16 @@
 #include "ostiary/telemetry/endpoint.h"
 #include "relay/post.h"
 #include "relay/retry.h"
+#include "relay/server_stream.h"
 #include "relay/spool.h"
-#include "relay/tls.h"
 
 namespace ostiary::relay {
 
 // Where the telemetry goes.
 struct Collector {
   inet::Destination destination;
-  std::string authority;  // for the Host field: the name, and the port if it is not 443
+  bool is_tls = true;     // if not, the credentials are sent in plain text
+  std::string authority;  // for the Host field: the name, and the port if it is not the scheme's
   std::map<telemetry::Signal, std::string> paths;
   Secret header_lines;  // whole lines, each with its CRLF: "Authorization: Basic …\r\n"
 };
@@ -87,8 +88,8 @@ class Exporter {
   void send();
   void advance();
   void look_at_idle_connection();
-  Result<std::optional<TlsStream::Awaits>> write();
-  Result<std::optional<TlsStream::Awaits>> receive();
+  Result<std::optional<ServerStream::Awaits>> write();
+  Result<std::optional<ServerStream::Awaits>> receive();
   Result<bool> take_all(std::string_view octets);
   Result<bool> take(const http::ResponseEvent& event);
   void on_reply();
@@ -105,7 +106,7 @@ class Exporter {
   std::optional<Post> post_;  // being sent
   bool pauses_ = false;       // until next_try_
   uint64_t displaced_ = 0;    // as reported
-  std::optional<TlsStream> stream_;
+  std::optional<ServerStream> stream_;
   bool has_served_ = false;  // the connection has carried an exchange
   std::unique_ptr<Exchange> exchange_;
   uint64_t try_number_ = 0;

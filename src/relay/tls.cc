@@ -17,6 +17,13 @@ using Certificate = std::unique_ptr<X509, CDelete<X509_free>>;
 using Key = std::unique_ptr<EVP_PKEY, CDelete<EVP_PKEY_free>>;
 
 constexpr std::array<unsigned char, 9> http_1_1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+constexpr std::array<unsigned char, 3> http_2{2, 'h', '2'};
+
+bool offer(SSL* session, Alpn protocol) {
+  const std::span<const unsigned char> name =
+      protocol == Alpn::http_2 ? std::span<const unsigned char>(http_2) : http_1_1;
+  return SSL_set_alpn_protos(session, name.data(), static_cast<unsigned>(name.size())) == 0;
+}
 
 // The reason of the library's last error.
 std::string last_reason() {
@@ -93,8 +100,7 @@ bool expect_host(SSL* session, const inet::Host& server) {
 Result<TlsTrust> TlsTrust::create(std::string_view authorities, const ClientCertificate* client_certificate) {
   TlsTrust trust(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* const context = trust.context_.get();
-  if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1 ||
-      SSL_CTX_set_alpn_protos(context, http_1_1.data(), http_1_1.size()) != 0)
+  if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1)
     return failure("TLS");
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   // A write may take a part of the octets, and may go on from another address. Idle connections hold no
@@ -107,10 +113,12 @@ Result<TlsTrust> TlsTrust::create(std::string_view authorities, const ClientCert
   return trust;
 }
 
-Result<TlsStream> TlsStream::open(const TlsTrust& trust, UniqueFd socket, const inet::Host& server) {
+Result<TlsStream> TlsStream::open(const TlsTrust& trust, UniqueFd socket, const inet::Host& server,
+                                  Alpn protocol) {
   TlsStream stream(std::move(socket), SSL_new(trust.context_.get()));
   SSL* const session = stream.session_.get();
-  if (session == nullptr || !expect_host(session, server) || SSL_set_fd(session, stream.fd()) != 1)
+  if (session == nullptr || !offer(session, protocol) || !expect_host(session, server) ||
+      SSL_set_fd(session, stream.fd()) != 1)
     return failure("TLS");
   SSL_set_connect_state(session);
   return stream;

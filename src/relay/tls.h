@@ -39,6 +39,9 @@ class TlsTrust {
   std::unique_ptr<SSL_CTX, CDelete<SSL_CTX_free>> context_;
 };
 
+// The protocol that the client offers in the handshake (ALPN).
+enum class Alpn : uint8_t { http_1_1, http_2 };
+
 // A connection whose socket does not block. The first read or write begins the handshake.
 class TlsStream {
  public:
@@ -49,7 +52,8 @@ class TlsStream {
     std::optional<Awaits> awaits = {};  // empty: the server has ended the stream
   };
 
-  static Result<TlsStream> open(const TlsTrust& trust, UniqueFd socket, const inet::Host& server);
+  static Result<TlsStream> open(const TlsTrust& trust, UniqueFd socket, const inet::Host& server,
+                                Alpn protocol);
 
   // An error ends the connection. It says why the certificate was refused, if it was.
   Result<Moved> read(std::span<char> room);

@@ -57,8 +57,9 @@ struct World {
     auto [ours, theirs] = connected_ends();
     constexpr timeval limit{.tv_sec = patience.count() / 1000, .tv_usec = 0};
     ::setsockopt(theirs.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    peers.push_back(std::make_unique<TlsPeer>(std::move(theirs), server, std::move(scripts.front()),
-                                              newest_version, client_authority));
+    peers.push_back(is_tls ? std::make_unique<TlsPeer>(std::move(theirs), server, std::move(scripts.front()),
+                                                       newest_version, client_authority)
+                           : std::make_unique<TlsPeer>(std::move(theirs), std::move(scripts.front())));
     scripts.pop_front();
     connected(std::move(ours));
   }
@@ -90,6 +91,7 @@ struct World {
                           .random = [] { return 0.0; },
                           .report = [this](const Report& report) { reports.push_back(text(report)); }},
           Collector{.destination = {.host = inet::parse_host(host).value(), .port = 443},
+                    .is_tls = is_tls,
                     .authority = host,
                     .paths = {{telemetry::Signal::traces, "/otlp/v1/traces"},
                               {telemetry::Signal::metrics, "/otlp/v1/metrics"},
@@ -120,6 +122,7 @@ struct World {
   Identity server;
   std::string host = "collector.example";
   TlsTrust trust = TlsTrust::create(pem_of(authority.certificate)).value();
+  bool is_tls = true;
   int newest_version = 0;
   const Certificate* client_authority = nullptr;
   std::deque<TlsPeer::Serve> scripts;
@@ -148,6 +151,21 @@ TEST_SUITE("relay/exporter") {
                                     "POST /otlp/v1/logs HTTP/1.1\r\n" + rest + "logs"});
     CHECK(world.connections == 1);
     CHECK(world.exporter().is_done());
+  }
+
+  TEST_CASE("a collector in plain text gets the same request") {
+    World world;
+    world.is_tls = false;
+    world.answers({answer(503), ok});
+    CHECK(world.report_of("body") == "delayed: the collector answers 503");
+    world.time.now += 500ms;
+    world.await_reports(2);
+    CHECK(world.reports.at(1) == "delivered");
+    REQUIRE(world.requests().size() == 2);
+    CHECK(world.requests().at(1) ==
+          "POST /otlp/v1/traces HTTP/1.1\r\nHost: collector.example\r\n"
+          "Content-Type: application/x-protobuf\r\nContent-Length: 4\r\n"
+          "Authorization: Basic c2VjcmV0\r\n\r\nbody");
   }
 
   TEST_CASE("a post of many octets arrives whole") {

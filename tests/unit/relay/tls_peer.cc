@@ -29,7 +29,7 @@ void serve_one(int socket, SSL_CTX* context, const TlsPeer::Serve& serve) {
   const std::unique_ptr<SSL, CDelete<SSL_free>> session(SSL_new(context));
   SSL_set_fd(session.get(), socket);
   if (SSL_accept(session.get()) != 1) return;
-  TlsPeer::Connection connection(session.get());
+  TlsPeer::Connection connection(socket, session.get());
   serve(connection);
   SSL_shutdown(session.get());
 }
@@ -85,10 +85,9 @@ std::string TlsPeer::Connection::read_request() {
     return end + 4 + body <= unread_.size() ? end + 4 + body : 0;
   };
   while (whole() == 0) {
-    std::array<char, 65536> room;
-    const int got = SSL_read(session_, room.data(), static_cast<int>(room.size()));
-    if (got <= 0) return "";
-    unread_.append(room.data(), static_cast<size_t>(got));
+    const std::string got = read();
+    if (got.empty()) return "";
+    unread_ += got;
   }
   const std::string request = unread_.substr(0, whole());
   unread_.erase(0, request.size());
@@ -96,7 +95,18 @@ std::string TlsPeer::Connection::read_request() {
 }
 
 void TlsPeer::Connection::write(std::string_view octets) {
-  if (!octets.empty()) SSL_write(session_, octets.data(), static_cast<int>(octets.size()));
+  if (octets.empty()) return;
+  if (session_ != nullptr)
+    SSL_write(session_, octets.data(), static_cast<int>(octets.size()));
+  else
+    ::send(socket_, octets.data(), octets.size(), MSG_NOSIGNAL);
+}
+
+std::string TlsPeer::Connection::read() {
+  std::array<char, 65536> room;
+  const ssize_t got = session_ != nullptr ? SSL_read(session_, room.data(), static_cast<int>(room.size()))
+                                          : ::recv(socket_, room.data(), room.size(), 0);
+  return got > 0 ? std::string(room.data(), static_cast<size_t>(got)) : "";
 }
 
 TlsPeer::TlsPeer(UniqueFd socket, const Identity& identity, Serve serve, int newest_version,
@@ -117,5 +127,12 @@ TlsPeer::TlsPeer(UniqueFd socket, const Identity& identity, Serve serve, int new
     serve_one(fd, context.get(), serve);
   });
 }
+
+TlsPeer::TlsPeer(UniqueFd socket, Serve serve)
+    : thread_([serve = std::move(serve), fd = socket.release()] {
+        const UniqueFd owned(fd);
+        Connection connection(fd, nullptr);
+        serve(connection);
+      }) {}
 
 }  // namespace ostiary::relay::testing

@@ -1,4 +1,5 @@
-// tls_peer.h: the server's side of TLS for tests, over one end of a socket pair, in a thread of its own.
+// tls_peer.h: the server's side of TLS, or of a connection in plain text, for tests: over one end of a
+// socket pair, in a thread of its own.
 #pragma once
 
 #include <functional>
@@ -41,12 +42,16 @@ class TlsPeer {
  public:
   class Connection {
    public:
-    explicit Connection(SSL* session) : session_(session) {}
+    // Without a session it is in plain text.
+    Connection(int socket, SSL* session) : socket_(socket), session_(session) {}
     // The octets up to and with the end of the next request; empty at the end of the stream.
     std::string read_request();
     void write(std::string_view octets);
+    // What has arrived; empty at the end of the stream.
+    std::string read();
 
    private:
+    int socket_;
     SSL* session_;
     std::string unread_;
   };
@@ -54,6 +59,8 @@ class TlsPeer {
 
   TlsPeer(UniqueFd socket, const Identity& identity, Serve serve, int newest_version = 0,
           const Certificate* client_authority = nullptr);
+  // In plain text.
+  TlsPeer(UniqueFd socket, Serve serve);
   ~TlsPeer() { thread_.join(); }
   TlsPeer(const TlsPeer&) = delete;
   TlsPeer& operator=(const TlsPeer&) = delete;
