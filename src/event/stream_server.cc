@@ -49,6 +49,7 @@ void StreamServer::close(Connection& connection) {
   ++connection.generation;
   connection.stream.reset();
   connection.then = Then::keep;
+  connection.is_paused = false;
   connection.unsent = {};
   set_idle_timer();
 }
@@ -81,8 +82,14 @@ void StreamServer::accept(const UniqueFd& listener) {
 
 void StreamServer::serve(uint32_t number, uint32_t events) {
   Connection& connection = connections_[number];
-  if ((events & EPOLLOUT) != 0) write(connection);
-  if (connection.fd.valid() && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read(connection);
+  const uint32_t generation = connection.generation;
+  if ((events & EPOLLOUT) != 0) {
+    write(connection);
+    tell_if_drained(connection);
+  }
+  if (connection.generation != generation) return;
+  if (!connection.is_paused && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) return read(connection);
+  if (connection.is_paused && (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) close(connection);
 }
 
 void StreamServer::read(Connection& connection) {
@@ -95,14 +102,18 @@ void StreamServer::read(Connection& connection) {
 // The stream outlives its call, in which the connection may be closed.
 void StreamServer::take(Connection& connection, std::span<const uint8_t> octets) {
   const uint32_t generation = connection.generation;
-  std::unique_ptr<Stream> stream = std::move(connection.stream);
+  const std::shared_ptr<Stream> stream = connection.stream;
   const Stream::Taken taken = stream->take(octets);
   if (connection.generation != generation) return;
   if (taken == Stream::Taken::malformed) return close(connection);
-  if (connection.then == Then::keep) connection.stream = std::move(stream);
   if (taken == Stream::Taken::part_of_message) return;  // it does not extend the deadline
   connection.idle_deadline = loop_.now() + limits_.idle;
   set_idle_timer();
+}
+
+void StreamServer::tell_if_drained(Connection& connection) {
+  if (!connection.fd.valid() || !connection.unsent.empty()) return;
+  if (const std::shared_ptr<Stream> stream = connection.stream) stream->drained();
 }
 
 void StreamServer::send(StreamId id, std::span<const uint8_t> octets, Then then) {
@@ -111,6 +122,10 @@ void StreamServer::send(StreamId id, std::span<const uint8_t> octets, Then then)
   if (connection.unsent.size() + octets.size() > limits_.unsent_octets) return close(connection);
   connection.unsent.insert(connection.unsent.end(), octets.begin(), octets.end());
   connection.then = then;
+  if (then == Then::close) {
+    connection.is_paused = false;
+    connection.stream.reset();
+  }
   write(connection);
 }
 
@@ -121,8 +136,40 @@ void StreamServer::write(Connection& connection) {
   if (sent > 0) connection.unsent.erase(connection.unsent.begin(), connection.unsent.begin() + sent);
   // The client closes its end when it has read the last octet. A close() of ours could discard it.
   if (connection.unsent.empty() && connection.then == Then::close) ::shutdown(connection.fd.get(), SHUT_WR);
-  const uint32_t events = connection.unsent.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT;
+  watch(connection);
+}
+
+// epoll reports a client that has gone in either case.
+void StreamServer::watch(Connection& connection) {
+  uint32_t events = connection.is_paused ? EPOLLRDHUP : EPOLLIN;
+  if (!connection.unsent.empty()) events |= EPOLLOUT;
   if (!connection.watch.change(events)) close(connection);
+}
+
+size_t StreamServer::unsent_octets(StreamId id) const {
+  return is_open(id) ? connections_[id.number].unsent.size() : 0;
+}
+
+void StreamServer::pause(StreamId id) {
+  if (!is_open(id)) return;
+  connections_[id.number].is_paused = true;
+  watch(connections_[id.number]);
+}
+
+void StreamServer::go_on(StreamId id) {
+  if (!is_open(id)) return;
+  connections_[id.number].is_paused = false;
+  watch(connections_[id.number]);
+}
+
+void StreamServer::set_deadline(StreamId id, Time deadline) {
+  if (!is_open(id)) return;
+  connections_[id.number].idle_deadline = deadline;
+  set_idle_timer();
+}
+
+void StreamServer::cut(StreamId id) {
+  if (is_open(id)) close(connections_[id.number]);
 }
 
 void StreamServer::close_overdue() {

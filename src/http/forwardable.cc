@@ -1,19 +1,46 @@
-#include "http/forwardable.h"
+#include "ostiary/http/forwardable.h"
 
 #include <algorithm>
 #include <array>
 
+#include "http/connection_fields.h"
+
 namespace ostiary::http {
 namespace {
 
-// The caller answers Expect itself, and the reader drops trailers.
-constexpr std::array<std::string_view, 10> of_one_connection{
-    "connection",       "expect", "http2-settings", "keep-alive", "proxy-authenticate",
-    "proxy-connection", "te",     "trailer",        "trailers",   "upgrade"};
+// In lower case.
+constexpr std::array<std::string_view, 26> names{"accept",
+                                                 "accept-charset",
+                                                 "accept-encoding",
+                                                 "accept-language",
+                                                 "cache-control",
+                                                 "content-disposition",
+                                                 "content-encoding",
+                                                 "content-language",
+                                                 "content-md5",
+                                                 "content-range",
+                                                 "content-type",
+                                                 "idempotency-key",
+                                                 "if-match",
+                                                 "if-modified-since",
+                                                 "if-none-match",
+                                                 "if-range",
+                                                 "if-unmodified-since",
+                                                 "pragma",
+                                                 "prefer",
+                                                 "range",
+                                                 "traceparent",
+                                                 "tracestate",
+                                                 "user-agent",
+                                                 "x-app",
+                                                 "x-client-request-id",
+                                                 "x-requested-with"};
+// Of Anthropic's API and of its clients.
+constexpr std::array<std::string_view, 4> starts{"anthropic-", "x-anthropic-", "x-claude-", "x-stainless-"};
 
 // In lower case, with hyphens.
-constexpr std::array<std::string_view, 7> in_names_of_credentials{
-    "api-key", "apikey", "authorization", "cookie", "credential", "secret", "token"};
+constexpr std::array<std::string_view, 9> in_names_of_credentials{
+    "api-key", "apikey", "auth", "cookie", "credential", "password", "secret", "session-key", "token"};
 constexpr std::array<std::string_view, 2> before_names_of_credentials{"x-amz-", "x-goog-"};
 
 bool contains(std::string_view name, std::string_view part) {
@@ -28,25 +55,31 @@ bool may_be_credential(std::string_view name) {
          });
 }
 
+bool is_listed(std::string_view name, std::span<const std::string> more) {
+  const auto is_name = [&](std::string_view each) { return equal_ignoring_case(name, each); };
+  return std::ranges::any_of(names, is_name) || std::ranges::any_of(more, is_name) ||
+         std::ranges::any_of(starts, [&](std::string_view start) {
+           return equal_ignoring_case(name.substr(0, start.size()), start);
+         });
+}
+
 }  // namespace
 
 std::expected<std::vector<Field>, Fault> forwardable(std::span<const Field> fields,
-                                                     std::span<const std::string_view> own) {
+                                                     std::span<const std::string> own,
+                                                     std::span<const std::string> more) {
   const auto is_own = [&](std::string_view name) {
-    return resembles_any(name, framing_names) || resembles_any(name, own);
+    return resembles_any(name, framing_names) ||
+           std::ranges::any_of(own, [&](std::string_view each) { return resembles(name, each); });
   };
-  std::vector<std::string_view> named;
-  bool names_own = false;
-  const auto read = for_each_connection_option(fields, [&](std::string_view option) {
-    names_own |= is_own(option);
-    named.push_back(option);
-  });
-  if (!read) return std::unexpected(read.error());
-  if (names_own) return std::unexpected(Fault::connection_names_own);
+  const auto named = connection_options(fields);
+  if (!named) return std::unexpected(named.error());
+  if (std::ranges::any_of(*named, is_own)) return std::unexpected(Fault::connection_names_own);
   std::vector<Field> passing;
   std::ranges::copy_if(fields, std::back_inserter(passing), [&](const Field& field) {
-    return !is_own(field.name) && !resembles_any(field.name, of_one_connection) &&
-           !resembles_any(field.name, named) && !may_be_credential(field.name);
+    return is_listed(field.name, more) && !is_own(field.name) &&
+           !resembles_any(field.name, of_one_connection) && !resembles_any(field.name, *named) &&
+           !may_be_credential(field.name);
   });
   return passing;
 }

@@ -1,14 +1,17 @@
 // Requests of a client and responses of a server. The same octets give the same messages and the
 // same fault, however they are cut. An accepted message that is written again is read as the same.
 // Nothing beyond a limit is held. No credential passes on, and no path that could be another.
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
 #include "../unit/http/reading.h"
 #include "fuzz.h"
-#include "http/forwardable.h"
 #include "http/limits.h"
+#include "ostiary/base/encoding.h"
+#include "ostiary/http/forwardable.h"
 #include "ostiary/http/path.h"
+#include "ostiary/http/target.h"
 
 using namespace ostiary;
 using namespace ostiary::http;
@@ -164,7 +167,7 @@ std::string plain_name(std::string_view name) {
 }
 
 void check_forwardable(const Read& request) {
-  constexpr std::string_view own[] = {"x-own"};
+  const std::string own[] = {"x-own"};
   std::vector<Field> fields;
   for (const auto& [name, value] : request.fields) fields.push_back({name, value});
   const auto passing = forwardable(fields, own);
@@ -196,12 +199,26 @@ void check_path(const std::string& target) {
   HOLDS(!segments.contains("/./") && !segments.contains("/../"));
 }
 
+void check_target(const std::string& text) {
+  const auto target = Target::parse(text);
+  if (!target) return;
+  const std::string path = text.substr(0, text.find('?'));
+  HOLDS(target->path() == Path::parse(path) && target->is_within(target->path()));
+  // A server that decodes the whole target finds the same path and the same query.
+  std::string decoded;
+  append_percent_decoded(decoded, text);
+  HOLDS(decoded.starts_with(path) && decoded.find_first_of("\\#;%") == std::string::npos);
+  HOLDS(std::ranges::count(decoded, '/') == std::ranges::count(path, '/'));
+  HOLDS(std::ranges::count(decoded, '?') <= 1);
+}
+
 void check_message(const Read& message, const Setting& setting) {
   check_bounds(message, setting);
   if (setting.kind == Setting::Kind::requests) {
     check_request(message);
     check_forwardable(message);
     check_path(divided(message.start).second);
+    check_target(divided(message.start).second);
   }
   if (!message.complete) return;
   const std::string again = written(message, setting);

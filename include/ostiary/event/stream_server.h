@@ -1,7 +1,8 @@
 // event/stream_server.h: accepts connections of clients that may be hostile, and limits what each of
 // them can hold.
 // - The server closes a connection that has completed no message for StreamLimits::idle, or that does
-//   not read what it is sent.
+//   not read what it is sent. A stream can set the time at which its connection closes.
+// - A stream that cannot take more octets pauses. Its connection still closes when the client closes.
 // - At the maximum of connections or of descriptors it closes the connection that is idle longest.
 #pragma once
 
@@ -31,8 +32,9 @@ struct StreamId {
   uint32_t generation = 0;
 };
 
-// The protocol of one connection: it divides the octets into messages.
-class Stream {
+// The protocol of one connection: it divides the octets into messages. It ends with its connection, and
+// once the server closes. So it must hold itself while it sends, except within the calls below.
+class Stream : public std::enable_shared_from_this<Stream> {
  public:
   enum class Taken : uint8_t { part_of_message, end_of_message, malformed };
 
@@ -40,11 +42,13 @@ class Stream {
   // `end_of_message`: a message has ended, also if the next one has begun.
   // May send. Then the connection may be closed: StreamServer::is_open().
   virtual Taken take(std::span<const uint8_t> octets) = 0;
+  // The client has read slowly, and now there are no unsent octets.
+  virtual void drained() {}
 };
 
 class StreamServer {
  public:
-  using MakeStream = std::function<std::unique_ptr<Stream>(StreamId)>;
+  using MakeStream = std::function<std::shared_ptr<Stream>(StreamId)>;
   // What follows when the octets are sent. `close` discards what the client still sends.
   enum class Then : uint8_t { keep, close };
 
@@ -56,14 +60,22 @@ class StreamServer {
   bool is_open(StreamId id) const;
   // Nothing is sent if the connection is not open.
   void send(StreamId id, std::span<const uint8_t> octets, Then then = Then::keep);
+  size_t unsent_octets(StreamId id) const;
+  // Without effect if the connection is not open:
+  void pause(StreamId id);
+  void go_on(StreamId id);
+  void set_deadline(StreamId id, Time deadline);  // in place of StreamLimits::idle
+  // Closes at once. Unsent octets are lost.
+  void cut(StreamId id);
 
  private:
   struct Connection {
     UniqueFd fd;
     Watch watch = {};
     uint32_t generation = 0;
-    std::unique_ptr<Stream> stream;  // none while it takes octets, and once the server closes
+    std::shared_ptr<Stream> stream;  // none once the server closes
     Then then = Then::keep;
+    bool is_paused = false;
     std::vector<uint8_t> unsent = {};
     Time idle_deadline = {};
   };
@@ -76,6 +88,8 @@ class StreamServer {
   void read(Connection& connection);
   void take(Connection& connection, std::span<const uint8_t> octets);
   void write(Connection& connection);
+  void tell_if_drained(Connection& connection);
+  void watch(Connection& connection);
   void close_overdue();
   void set_idle_timer();
 

@@ -49,8 +49,10 @@ class LoopbackListener {
 
 class LoopbackClient {
  public:
-  explicit LoopbackClient(const inet::SocketAddress& server) {
+  // `room` is the size of the receive buffer, if it is not 0.
+  explicit LoopbackClient(const inet::SocketAddress& server, int room = 0) {
     constexpr int on = 1;
+    if (room != 0) ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     REQUIRE(::connect(fd_.get(), server.get(), server.size()) == 0);
   }
@@ -58,6 +60,11 @@ class LoopbackClient {
   void send(std::string_view octets) const {
     REQUIRE(::send(fd_.get(), octets.data(), octets.size(), MSG_NOSIGNAL) ==
             static_cast<ssize_t>(octets.size()));
+  }
+  // Sends what the connection takes at once. Returns the number of octets.
+  size_t offer(std::string_view octets) const {
+    const ssize_t sent = ::send(fd_.get(), octets.data(), octets.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent < 0 ? 0 : static_cast<size_t>(sent);
   }
   // All octets that have arrived so far.
   const std::string& received() {

@@ -1,4 +1,4 @@
-#include "http/forwardable.h"
+#include "ostiary/http/forwardable.h"
 
 #include <string>
 
@@ -8,11 +8,12 @@ using namespace ostiary::http;
 
 namespace {
 
-constexpr std::string_view own[] = {"x-scope-orgid", "Anthropic-Version"};
+const std::string own[] = {"x-scope-orgid", "Anthropic-Version"};
+const std::string more[] = {"A", "B", "C", "D", "X-Hop", "npm-command"};
 
 // The names that pass, each with a space in front.
 std::string passing(const std::vector<Field>& fields) {
-  const auto passed = forwardable(fields, own);
+  const auto passed = forwardable(fields, own, more);
   if (!passed) return std::string(text(passed.error()));
   std::string names;
   for (const Field& field : *passed) (names += ' ') += field.name;
@@ -23,12 +24,31 @@ std::string passing(const std::vector<Field>& fields) {
 
 TEST_SUITE("http/forwardable") {
   TEST_CASE("what describes the request passes, unchanged and in order") {
-    const std::vector<Field> fields{
-        {"User-Agent", "claude-cli/2.0"}, {"Accept", "*/*"},       {"content-type", "application/json"},
-        {"anthropic-beta", "a"},          {"anthropic-beta", "b"}, {"Content-Encoding", "gzip"},
-        {"X-Stainless-Lang", "js"},       {"x-app", "cli"}};
+    const std::vector<Field> fields{{"User-Agent", "claude-cli/2.0"},
+                                    {"Accept", "*/*"},
+                                    {"content-type", "application/json"},
+                                    {"anthropic-beta", "a"},
+                                    {"anthropic-beta", "b"},
+                                    {"Content-Encoding", "gzip"},
+                                    {"X-Stainless-Lang", "js"},
+                                    {"X-Claude-Code-Session-Id", "1"},
+                                    {"anthropic-dangerous-direct-browser-access", "true"},
+                                    {"traceparent", "00-1-2-01"},
+                                    {"Range", "bytes=0-1"},
+                                    {"if-none-match", "x"},
+                                    {"x-app", "cli"}};
     CHECK(forwardable(fields, own).value() == fields);
     CHECK(forwardable({}, {}).value().empty());
+  }
+
+  TEST_CASE("a field that no list names does not pass, and the caller can name more") {
+    for (const char* name : {"X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via", "X-Original-URL",
+                             "X-HTTP-Method-Override", "Origin", "Referer", "Max-Forwards", "X-Key", "Bearer",
+                             "anthropic_beta", "anthropic", "X_App", "x-app2", "Content_Type", "x"})
+      CHECK_MESSAGE(passing({{"A", "b"}, {name, "c"}}) == " A", name);
+    CHECK(passing({{"npm-command", "install"}, {"NPM-Command", "ci"}, {"npm_command", "x"}}) ==
+          " npm-command NPM-Command");
+    CHECK(forwardable(std::vector<Field>{{"npm-command", "install"}}, own).value().empty());
   }
 
   TEST_CASE("no credential passes, in any spelling") {
@@ -59,10 +79,17 @@ TEST_SUITE("http/forwardable") {
                              "X-Auth-Token",
                              "Private-Token",
                              "X-Client-Secret",
-                             "X-Credential"})
-      CHECK_MESSAGE(passing({{"A", "b"}, {name, "secret"}}) == " A", name);
-    CHECK(passing({{"x-google", "a"}, {"goog-x-", "a"}, {"x-amzn", "a"}, {"x", "a"}, {"x-goog", "a"}}) ==
-          " x-google goog-x- x-amzn x x-goog");
+                             "X-Credential",
+                             "anthropic-api-key",
+                             "anthropic-auth",
+                             "X-Claude-Auth-Token",
+                             "x-stainless-session_key",
+                             "x-anthropic-Cookie"}) {
+      const std::string named[] = {"A", name};
+      const auto passed = forwardable(std::vector<Field>{{"A", "b"}, {name, "secret"}}, own, named);
+      REQUIRE(passed.has_value());
+      CHECK_MESSAGE(passed->size() == 1, name);
+    }
   }
 
   TEST_CASE("no field of one connection passes") {
