@@ -1,18 +1,11 @@
 #include "relay/telemetry_relay.h"
 
-#include <string_view>
 #include <utility>
 
 #include "ostiary/otlp/reserved.h"
+#include "relay/own_telemetry.h"
 
 namespace ostiary::relay {
-namespace {
-
-// The scope and the service of the telemetry that the relay itself makes.
-constexpr std::string_view own_name = "ostiary";
-
-}  // namespace
-
 TelemetryRelay::TelemetryRelay(Exporter::Parts parts, std::vector<UniqueFd> listeners,
                                otlp::Identity identity, Collector collector, Spool spool)
     : identity_(std::move(identity)),
