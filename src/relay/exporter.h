@@ -62,7 +62,9 @@ class Exporter {
   // What the spool holds already is sent first.
   Exporter(Parts parts, Collector collector, Spool spool);
 
-  // An error if the spool has no room: the post will not be sent.
+  // Whether the collector takes the signal.
+  bool exports(telemetry::Signal signal) const { return collector_.paths.contains(signal); }
+  // Requires that the signal is exported. An error if the spool has no room: the post will not be sent.
   Result<> add(const Post& post);
   // Nothing waits, and nothing is being sent.
   bool is_done() const { return spool_.empty() && !post_; }

@@ -83,6 +83,8 @@ class Intake::Requests : public event::Stream {
         return refuse({.status = 400, .reason = "the body is not a request of OTLP"});
       case relay::Taken::reserved:
         return refuse({.status = 400, .reason = "only ostiary's own telemetry may have the name ostiary"});
+      case relay::Taken::not_exported:
+        return refuse({.status = 404, .reason = "telemetry of this kind is not exported"});
       case relay::Taken::no_room:
         return refuse({.status = 503, .reason = "the disk is full"});
     }

@@ -16,7 +16,7 @@
 
 namespace ostiary::relay {
 
-enum class Taken : uint8_t { yes, malformed, reserved, no_room };
+enum class Taken : uint8_t { yes, malformed, reserved, not_exported, no_room };
 
 class Intake {
  public:

@@ -14,23 +14,39 @@
 #include "ostiary/otlp/identity.h"
 #include "relay/exporter.h"
 #include "relay/intake.h"
+#include "relay/own_telemetry.h"
 
 namespace ostiary::relay {
 
 class TelemetryRelay {
  public:
-  TelemetryRelay(Exporter::Parts parts, std::vector<UniqueFd> listeners, otlp::Identity identity,
-                 Collector collector, Spool spool);
+  // What telemetry says of its sender.
+  struct Sender {
+    std::vector<otlp::Attribute> attributes;  // of the agent's resources
+    std::string version;                      // of ostiary
+    OwnRecords::WallClock wall_clock;
+  };
+
+  TelemetryRelay(Exporter::Parts parts, std::vector<UniqueFd> listeners, Sender sender, Collector collector,
+                 Spool spool);
 
   Result<> start() { return intake_.start(); }
+  // Lines of the audit, from the keeper or the gate.
+  void take_audit(std::string_view lines) { own_.take_lines(lines); }
+  // Before the end: hands on what waits to be sent together.
+  void flush() { own_.flush(); }
   // Everything that was taken is delivered or given up.
   bool is_done() const { return exporter_.is_done(); }
 
  private:
+  Exporter::Parts counting(Exporter::Parts parts);
   Taken take(Post post);
+  Taken judge(Post& post) const;
+  void add_own(const Post& post);
 
   otlp::Identity identity_;
   Exporter exporter_;
+  OwnTelemetry own_;
   Intake intake_;
 };
 
