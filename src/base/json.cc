@@ -82,6 +82,11 @@ std::span<const Json> Json::elements() const {
   return array != nullptr ? std::span<const Json>(*array) : std::span<const Json>();
 }
 
+std::span<const Json::Member> Json::members() const {
+  const auto* members = std::get_if<Object>(&value_);
+  return members != nullptr ? std::span<const Member>(*members) : std::span<const Member>();
+}
+
 const Json* Json::find(std::string_view key) const {
   const auto* members = std::get_if<Object>(&value_);
   if (members == nullptr) return nullptr;

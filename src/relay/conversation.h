@@ -56,10 +56,6 @@ class Conversation {
   virtual int fd() const = 0;
 };
 
-inline uint32_t epoll_events(ServerStream::Awaits awaits) {
-  return awaits == ServerStream::Awaits::input ? EPOLLIN : EPOLLOUT;
-}
-
 namespace limits {
 inline constexpr size_t answer_octets_kept = 65536;  // of its body
 inline constexpr size_t message_octets = 1024;       // of one text for the log

@@ -11,10 +11,6 @@ namespace {
 
 using Ready = ServerStream::Awaits;
 
-uint32_t epoll_events(Ready awaited) {
-  return awaited == Ready::input ? EPOLLIN : EPOLLOUT;
-}
-
 }  // namespace
 
 Exchange::Exchange(event::Loop& loop, ServerConnections& connections, Secret head, Method method, Owner owner)

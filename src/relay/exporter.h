@@ -51,10 +51,11 @@ class Exporter {
   // What the spool holds already is sent first.
   Exporter(Parts parts, Collector collector, Spool spool);
 
-  // The body is compressed here, if the collector wants it so, and then never again. An error if the spool has
-  // no room: the post will not be sent.
+  // Whether the collector takes the signal.
+  bool exports(telemetry::Signal signal) const { return collector_.paths.contains(signal); }
+  // Requires that the signal is exported. The body is compressed here, if the collector wants it so, and then
+  // never again. An error if the spool has no room: the post will not be sent.
   Result<> add(Post post);
-  bool serves(telemetry::Signal signal) const { return collector_.paths.contains(signal); }
   // Nothing waits, and nothing is being sent.
   bool is_done() const { return spool_.empty() && !post_; }
   // Posts that are not delivered.

@@ -79,12 +79,12 @@ class Intake::Requests : public event::Stream {
     switch (intake_.handler_(std::exchange(post_, {}))) {
       case relay::Taken::yes:
         return send(accepted, keeps_ ? Then::keep : Then::close);
-      case relay::Taken::unwanted:
-        return refuse({.status = 404, .reason = "no collector is configured for this signal"});
       case relay::Taken::malformed:
         return refuse({.status = 400, .reason = "the body is not a request of OTLP"});
       case relay::Taken::reserved:
         return refuse({.status = 400, .reason = "only ostiary's own telemetry may have the name ostiary"});
+      case relay::Taken::not_exported:
+        return refuse({.status = 404, .reason = "telemetry of this kind is not exported"});
       case relay::Taken::no_room:
         return refuse({.status = 503, .reason = "the disk is full"});
     }

@@ -16,8 +16,8 @@
 
 namespace ostiary::relay {
 
-// `unwanted`: the signal has no collector. `reserved`: the request claims a name that is not the agent's.
-enum class Taken : uint8_t { yes, unwanted, malformed, reserved, no_room };
+// `not_exported`: the signal has no collector. `reserved`: the request claims a name that is not the agent's.
+enum class Taken : uint8_t { yes, malformed, reserved, not_exported, no_room };
 
 class Intake {
  public:

@@ -220,7 +220,7 @@ RequestRelay::RequestRelay(Parts parts, std::vector<UniqueFd> listeners, Forward
     : parts_(std::move(parts)),
       forwarding_(std::move(forwarding)),
       servers_({.loop = parts_.loop,
-                .trust = forwarding_.transport == Forwarding::Transport::tls ? &parts_.trust : nullptr,
+                .trust = forwarding_.transport == Forwarding::Transport::tls ? parts_.trust : nullptr,
                 .connect = parts_.connect},
                forwarding_.destination),
       streams_(parts_.loop, std::move(listeners),

@@ -32,7 +32,7 @@ class RequestRelay {
  public:
   struct Parts {
     event::Loop& loop;
-    const TlsTrust& trust;
+    const TlsTrust* trust;  // nullptr: for a server without TLS
     std::function<void(Exporter::Connected)> connect;
     std::function<void(const FailedRequest&)> report;
   };

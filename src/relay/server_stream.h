@@ -2,9 +2,12 @@
 // - A write never raises SIGPIPE on a connection in plain text. Over TLS the process must ignore it.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <variant>
+
+#include <sys/epoll.h>
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
@@ -35,5 +38,9 @@ class ServerStream {
 
   std::variant<Plain, TlsStream> stream_;
 };
+
+inline uint32_t epoll_events(ServerStream::Awaits awaits) {
+  return awaits == ServerStream::Awaits::input ? EPOLLIN : EPOLLOUT;
+}
 
 }  // namespace ostiary::relay

@@ -3,13 +3,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "version.h"
+
 namespace ostiary::relay {
 namespace {
 
-otlp::Identity identity_of(const Setup& setup) {
-  std::vector<otlp::Attribute> attributes;
-  for (const auto& [name, value] : setup.attributes) attributes.push_back({.key = name, .value = value});
-  return otlp::Identity(attributes);
+TelemetryRelay::Sender sender_of(const Setup& setup) {
+  TelemetryRelay::Sender sender{.attributes = {},
+                                .version = std::string(program_version),
+                                .wall_clock = std::chrono::system_clock::now,
+                                .own_events = OwnEvents::left_out};
+  for (const auto& [name, value] : setup.attributes)
+    sender.attributes.push_back({.key = name, .value = value});
+  return sender;
 }
 
 std::vector<UniqueFd> one(UniqueFd listener) {
@@ -32,7 +38,7 @@ Service::Service(Parts parts, Inheritance inheritance, std::vector<Spool> spools
       gate_(parts_.loop, std::move(inheritance.gate), inheritance.first_connection),
       reporter_(parts_.loop, parts_.send),
       telemetry_({.loop = parts_.loop, .trust = parts_.trust, .random = parts_.random},
-                 one(std::move(inheritance.listener)), identity_of(parts_.setup),
+                 one(std::move(inheritance.listener)), sender_of(parts_.setup),
                  destinations(std::move(inheritance.credentials), std::move(spools))),
       drain_limit_(parts_.loop, [this] { end_drain(); }) {}
 
@@ -68,6 +74,7 @@ void Service::take(const std::string& collector, const Report& report) {
 }
 
 void Service::drain(Drain drain) {
+  telemetry_.flush();
   drains_ = true;
   drain_deadline_ = parts_.loop.now() + drain.time_limit;
   drain_limit_.set(telemetry_.is_done() ? parts_.loop.now() : drain_deadline_);

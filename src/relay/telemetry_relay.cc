@@ -1,7 +1,6 @@
 #include "relay/telemetry_relay.h"
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
 
 #include "ostiary/otlp/reserved.h"
@@ -9,22 +8,47 @@
 namespace ostiary::relay {
 namespace {
 
-// The scope and the service of the telemetry that the relay itself makes.
-constexpr std::string_view own_name = "ostiary";
+// As an attribute of the metric ostiary.relay.posts. Empty: the exporter reports what becomes of it.
+std::string_view refusal(Taken taken) {
+  switch (taken) {
+    case Taken::yes:
+      return {};
+    case Taken::malformed:
+      return "malformed";
+    case Taken::reserved:
+      return "reserved";
+    case Taken::not_exported:
+      return "not_exported";
+    case Taken::no_room:
+      return "no_room";
+  }
+  return {};
+}
 
 }  // namespace
 
-TelemetryRelay::TelemetryRelay(const Parts& parts, std::vector<UniqueFd> listeners, otlp::Identity identity,
+TelemetryRelay::TelemetryRelay(const Parts& parts, std::vector<UniqueFd> listeners, Sender sender,
                                std::vector<Destination> destinations)
-    : identity_(std::move(identity)),
+    : identity_(sender.attributes),
+      own_events_(sender.own_events),
+      own_({.loop = parts.loop,
+            .wall_clock = std::move(sender.wall_clock),
+            .queue = [this] { return queue(); },
+            .deliver = [this](Post post) { add_own(std::move(post)); }},
+           sender.attributes, std::move(sender.version)),
       intake_(parts.loop, std::move(listeners), [this](Post post) { return take(std::move(post)); }) {
   for (Destination& each : destinations)
-    exporters_.push_back(std::make_unique<Exporter>(Exporter::Parts{.loop = parts.loop,
-                                                                    .trust = parts.trust,
-                                                                    .connect = std::move(each.connect),
-                                                                    .random = parts.random,
-                                                                    .report = std::move(each.report)},
-                                                    std::move(each.collector), std::move(each.spool)));
+    exporters_.push_back(std::make_unique<Exporter>(
+        Exporter::Parts{.loop = parts.loop,
+                        .trust = parts.trust,
+                        .connect = std::move(each.connect),
+                        .random = parts.random,
+                        .report =
+                            [this, report = std::move(each.report)](const Report& what) {
+                              own_.count(what);
+                              report(what);
+                            }},
+        std::move(each.collector), std::move(each.spool)));
 }
 
 uint64_t TelemetryRelay::waiting_posts() const {
@@ -33,23 +57,47 @@ uint64_t TelemetryRelay::waiting_posts() const {
   return posts;
 }
 
+OwnMetrics::Queue TelemetryRelay::queue() const {
+  OwnMetrics::Queue all;
+  for (const auto& each : exporters_) {
+    all.octets += each->spool().octets();
+    all.posts += each->spool().posts();
+  }
+  return all;
+}
+
 Exporter* TelemetryRelay::exporter_of(telemetry::Signal signal) const {
   const auto found =
-      std::ranges::find_if(exporters_, [signal](const auto& each) { return each->serves(signal); });
+      std::ranges::find_if(exporters_, [signal](const auto& each) { return each->exports(signal); });
   return found == exporters_.end() ? nullptr : found->get();
 }
 
 Taken TelemetryRelay::take(Post post) {
-  Exporter* const exporter = exporter_of(post.signal);
-  if (exporter == nullptr) return Taken::unwanted;
+  Taken taken = judge(post);
+  if (taken == Taken::yes && !post.body.empty()) {
+    own_.see(post);
+    if (!exporter_of(post.signal)->add(std::move(post))) taken = Taken::no_room;
+  }
+  if (taken != Taken::yes) own_.count_refusal(refusal(taken));
+  return taken;
+}
+
+// Gives the post the operator's attributes.
+Taken TelemetryRelay::judge(Post& post) const {
+  if (exporter_of(post.signal) == nullptr) return Taken::not_exported;
   const auto is_forged = otlp::claims_name(post.body, own_name);
   if (!is_forged) return Taken::malformed;
   if (*is_forged) return Taken::reserved;
   auto body = identity_.applied_to(post.body);
   if (!body) return Taken::malformed;
   post.body = *std::move(body);
-  if (post.body.empty()) return Taken::yes;
-  return exporter->add(std::move(post)) ? Taken::yes : Taken::no_room;
+  return Taken::yes;
+}
+
+void TelemetryRelay::add_own(Post post) {
+  Exporter* const exporter = exporter_of(post.signal);
+  if (own_events_ == OwnEvents::left_out || exporter == nullptr) return;
+  if (!exporter->add(std::move(post))) own_.count_refusal(refusal(Taken::no_room));
 }
 
 }  // namespace ostiary::relay

@@ -16,6 +16,7 @@
 #include "ostiary/otlp/identity.h"
 #include "relay/exporter.h"
 #include "relay/intake.h"
+#include "relay/own_telemetry.h"
 
 namespace ostiary::relay {
 
@@ -27,6 +28,8 @@ struct Destination {
   std::function<void(const Report&)> report;
 };
 
+enum class OwnEvents : uint8_t { left_out, sent };
+
 class TelemetryRelay {
  public:
   // All must outlive the TelemetryRelay.
@@ -35,20 +38,37 @@ class TelemetryRelay {
     const TlsTrust* trust;  // nullptr: no collector has TLS
     std::function<double()> random;
   };
-  TelemetryRelay(const Parts& parts, std::vector<UniqueFd> listeners, otlp::Identity identity,
+  // What telemetry says of its sender.
+  struct Sender {
+    std::vector<otlp::Attribute> attributes;  // of the agent's resources
+    std::string version;                      // of ostiary
+    OwnRecords::WallClock wall_clock;
+    OwnEvents own_events = OwnEvents::sent;
+  };
+
+  TelemetryRelay(const Parts& parts, std::vector<UniqueFd> listeners, Sender sender,
                  std::vector<Destination> destinations);
 
   Result<> start() { return intake_.start(); }
+  // Lines of the audit, from the keeper or the gate.
+  void take_audit(std::string_view lines) { own_.take_lines(lines); }
+  // Before the end: hands on what waits to be sent together.
+  void flush() { own_.flush(); }
   // Everything that was taken is delivered or given up.
   bool is_done() const { return waiting_posts() == 0; }
   uint64_t waiting_posts() const;
 
  private:
   Taken take(Post post);
+  Taken judge(Post& post) const;
+  void add_own(Post post);
   Exporter* exporter_of(telemetry::Signal signal) const;
+  OwnMetrics::Queue queue() const;
 
   otlp::Identity identity_;
+  OwnEvents own_events_;
   std::vector<std::unique_ptr<Exporter>> exporters_;
+  OwnTelemetry own_;
   Intake intake_;
 };
 

@@ -1,5 +1,6 @@
 // The audit: every line is one JSON object of printable ASCII, within its size limit. Each text can
-// be read back unchanged, except octets that are not UTF-8, and a part that was cut off.
+// be read back unchanged, except octets that are not UTF-8, and a part that was cut off. The relay reads
+// every line.
 #include <array>
 #include <string>
 #include <vector>
@@ -9,10 +10,11 @@
 
 #include "fuzz.h"
 #include "ostiary/audit/event.h"
+#include "relay/audit_line.h"
 
 using namespace ostiary;
 using namespace ostiary::audit;
-using Json = nlohmann::json;
+using Parsed = nlohmann::json;
 
 namespace {
 
@@ -34,7 +36,7 @@ std::string shown(std::string_view text) {
   return whole;
 }
 
-void check_text(const Json& object, const char* field, std::string_view text) {
+void check_text(const Parsed& object, const char* field, std::string_view text) {
   if (!object.contains(field)) return HOLDS(text.empty());
   const auto value = object[field].get<std::string>();
   const std::string expected = shown(text);
@@ -44,15 +46,25 @@ void check_text(const Json& object, const char* field, std::string_view text) {
   HOLDS(value.size() > 150);
 }
 
-Json check_line(const Event& event, Time time) {
+// The relay reads each line, and makes of it a record with a sentence of one line.
+void check_record(std::string_view line, Time time, size_t fields) {
+  const auto read = relay::read_audit_line(line);
+  HOLDS(read.has_value());
+  HOLDS(read->time == static_cast<uint64_t>(std::chrono::nanoseconds(time.time_since_epoch()).count()));
+  HOLDS(fuzz::is_one_line(relay::sentence_of(*read)));
+  HOLDS(relay::attributes_of(*read).size() == fields - 2);
+}
+
+Parsed check_line(const Event& event, Time time) {
   std::array<char, limits::line_octets> room;
   room.fill('~');
   const std::string_view line = render(event, time, room);
   HOLDS(line.data() == room.data() && line.size() <= limits::line_octets);
   HOLDS(line.ends_with("}\n"));
   for (const char c : line.substr(0, line.size() - 1)) HOLDS(c >= 0x20 && c < 0x7f);
-  Json object = Json::parse(line, nullptr, false);
+  Parsed object = Parsed::parse(line, nullptr, false);
   HOLDS(object.is_object() && object.contains("event") && object["time"].get<std::string>().size() == 27);
+  check_record(line, time, object.size());
   return object;
 }
 
@@ -72,7 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                           : inet::IpAddress::v4({octets[0], octets[1], octets[2], octets[3]});
   switch (kind % 8) {
     case 0: {
-      const Json line = check_line(
+      const Parsed line = check_line(
           Boot{.version = a, .process = number, .gate = GateSwitch::on, .user = b, .command = c}, time);
       check_text(line, "version", a);
       check_text(line, "user", b);
@@ -85,7 +97,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                            .why = deny_reasons[number % deny_reasons.size()],
                            .detail = c,
                            .count = UINT64_MAX};
-      const Json line = check_line(event, time);
+      const Parsed line = check_line(event, time);
       check_text(line, "name", a);
       check_text(line, "type", b);
       check_text(line, "detail", c);
@@ -100,7 +112,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                              .name = c,
                              .why = b,
                              .count = number};
-      const Json line = check_line(event, time);
+      const Parsed line = check_line(event, time);
       check_text(line, "name", c);
       check_text(line, "why", b);
       HOLDS(inet::IpAddress::parse(line["address"].get<std::string>()).value() == address);
@@ -111,14 +123,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       for (size_t i = 0; i + 4 < b.size(); i += 4)
         ports.push_back({static_cast<uint8_t>(b[i]), static_cast<uint16_t>(b[i + 1] * 257),
                          static_cast<uint16_t>(b[i + 2] * 129)});
-      const Json line = check_line(Allow{.name = a, .ports = ports}, time);
+      const Parsed line = check_line(Allow{.name = a, .ports = ports}, time);
       check_text(line, "name", a);
       HOLDS(line["ports"].size() == ports.size() ||
             (line["ports"].size() <= ports.size() + 1 && line["ports"].back() == "…"));
       break;
     }
     case 4: {
-      const Json line =
+      const Parsed line =
           check_line(Tampering{.what = a, .process = number, .program = b, .response = {}}, time);
       check_text(line, "what", a);
       check_text(line, "program", b);

@@ -69,6 +69,7 @@ class Json {
   bool is_null() const;
   // Empty, or nothing, if the value is of another type. A number is whole and not negative.
   std::span<const Json> elements() const;
+  std::span<const Member> members() const;
   const Json* find(std::string_view key) const;
   const std::string* text() const;
   std::optional<uint64_t> number() const;

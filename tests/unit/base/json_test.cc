@@ -73,6 +73,10 @@ TEST_SUITE("base/json") {
     json["a"] = 2;
     json["z"] = 3;
     CHECK(json.compact() == R"({"z":3,"a":2})");
+    REQUIRE(json.members().size() == 2);
+    CHECK(json.members()[1].key == "a");
+    CHECK(json.members()[1].value.number() == 2);
+    CHECK(Json::array({1}).members().empty());
   }
 
   TEST_CASE("a text that is read is written the same") {

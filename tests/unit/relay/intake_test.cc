@@ -54,6 +54,8 @@ struct Server {
   Taken take(Post post) {
     if (post.body == "malformed") return Taken::malformed;
     if (post.body == "large") return Taken::no_room;
+    if (post.body == "forged") return Taken::reserved;
+    if (post.body == "unwanted") return Taken::not_exported;
     posts.push_back(std::string(telemetry::text(post.signal)) + " " + post.body);
     return Taken::yes;
   }
@@ -124,6 +126,8 @@ TEST_SUITE("relay/intake") {
              {request("x", "Content-Encoding: gzip\r\n"), "415"},
              {request("malformed"), "400"},
              {request("large"), "503"},
+             {request("forged"), "400"},
+             {request("unwanted"), "404"},
              {request("x", "Transfer-Encoding: chunked\r\n"), "400"},
              {request("x", "Content-Length: 2\r\n"), "400"},
              {"POST http://other/v1/traces HTTP/1.1\r\nHost: a\r\n\r\n", "400"},

@@ -99,7 +99,7 @@ struct World {
   World(Forwarding to, const std::string& names)
       : server(make_identity(names, &authority)),
         relay({.loop = *time.loop,
-               .trust = trust,
+               .trust = &trust,
                .connect = [this](const Exporter::Connected& connected) { connect(connected); },
                .report =
                    [this](const FailedRequest& failed) {

@@ -41,12 +41,12 @@ struct Road {
     connected(std::move(ours));
   }
   // The status of the answer to a post of traces.
-  std::string post(const std::string& body) {
+  std::string post(const std::string& body, const std::string& path = "/v1/traces") {
     event::testing::LoopbackClient client(listener.address());
-    client.send(
-        "POST /v1/traces HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer forged\r\nX-Scope-OrgID: other\r\n"
-        "Content-Type: application/x-protobuf\r\nContent-Length: " +
-        std::to_string(body.size()) + "\r\n\r\n" + body);
+    client.send("POST " + path +
+                " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer forged\r\nX-Scope-OrgID: other\r\n"
+                "Content-Type: application/x-protobuf\r\nContent-Length: " +
+                std::to_string(body.size()) + "\r\n\r\n" + body);
     for (int i = 0; i < 20; ++i) time.turn();
     return client.received().substr(9, 3);
   }
@@ -64,7 +64,8 @@ struct Road {
     all.push_back(
         {.collector = {.destination = {.host = inet::parse_host("collector.example").value(), .port = 443},
                        .authority = "collector.example",
-                       .paths = {{telemetry::Signal::traces, "/v1/traces"}},
+                       .paths = {{telemetry::Signal::traces, "/v1/traces"},
+                                 {telemetry::Signal::metrics, "/v1/metrics"}},
                        .header_lines = Secret("Authorization: Basic c2VjcmV0\r\n")},
          .spool = memory_spool(limits::spool_octets),
          .connect = [this](const Exporter::Connected& connected) { connect(connected); },
@@ -73,7 +74,9 @@ struct Road {
   }
   TelemetryRelay relay{{.loop = *time.loop, .trust = &trust, .random = [] { return 0.0; }},
                        listener.take(),
-                       otlp::Identity(std::vector<otlp::Attribute>{{"service.name", "claude-code"}}),
+                       {.attributes = {{"service.name", "claude-code"}},
+                        .version = "1.2",
+                        .wall_clock = [] { return std::chrono::system_clock::time_point(1h); }},
                        destinations()};
 };
 
@@ -105,6 +108,30 @@ TEST_SUITE("relay/telemetry_relay") {
     CHECK(road.post(block("", "damaged")) == "400");
     CHECK(road.peer == nullptr);
     CHECK(road.relay.is_done());
+  }
+
+  TEST_CASE("telemetry of a kind that the collector does not get is refused, and ostiary's own is left out") {
+    Road road;
+    REQUIRE(road.relay.start());
+    CHECK(road.post(block("", ""), "/v1/logs") == "404");
+    road.relay.take_audit(R"({"time":"2026-01-02T03:04:05.678901Z","event":"rotated","deleted":1})");
+    road.time.turn_after(10s);
+    CHECK(road.peer == nullptr);
+  }
+
+  TEST_CASE("the collector gets ostiary's own metrics, with what was refused to the agent") {
+    Road road;
+    REQUIRE(road.relay.start());
+    CHECK(road.post("{}") == "400");
+    road.relay.take_audit(
+        R"({"time":"2026-01-02T03:04:05.678901Z","event":"deny","kind":"name","why":"no_rule","count":3})");
+    road.relay.flush();
+    while (road.reports == 0) REQUIRE(road.time.loop->turn(patience));
+    road.peer.reset();
+    CHECK(road.received.starts_with("POST /v1/metrics "));
+    CHECK(road.received.contains(field(1, attribute("service.name", "ostiary"))));
+    CHECK(road.received.contains("ostiary.denials"));
+    CHECK(road.received.contains("malformed"));
   }
 
   TEST_CASE("a body that is no request of telemetry is refused, and an empty one costs no connection") {

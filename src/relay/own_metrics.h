@@ -1,0 +1,47 @@
+// relay/own_metrics.h: what ostiary does, as metrics: counted from lines of the audit and from the
+// exporter's reports.
+// - Sums are cumulative since this process began. A relay that was started again begins at 0, with a new
+//   start time.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "ostiary/otlp/write.h"
+#include "relay/audit_line.h"
+#include "relay/exporter.h"
+
+namespace ostiary::relay {
+
+class OwnMetrics {
+ public:
+  struct Queue {
+    uint64_t octets = 0;
+    uint64_t posts = 0;
+  };
+
+  void count(const AuditLine& line);
+  void count(const Report& report);
+  // A post that was refused to the agent: "malformed", "reserved", "no room".
+  void count_refusal(std::string_view outcome);
+
+  // An ExportMetricsServiceRequest without attributes of its resource. Times are in nanoseconds since 1970.
+  std::string request(const otlp::Scope& scope, const Queue& queue, uint64_t start, uint64_t now) const;
+
+ private:
+  using Counts = std::map<std::string, uint64_t, std::less<>>;
+  static void add(Counts& counts, std::string_view what, uint64_t number = 1);
+
+  Counts denials_;     // by kind
+  Counts admissions_;  // by nothing
+  Counts restarts_;    // by helper
+  Counts posts_;       // by outcome
+};
+
+namespace limits {
+// Of the values of an attribute. Others are counted as "other".
+inline constexpr size_t attribute_values = 16;
+}  // namespace limits
+
+}  // namespace ostiary::relay
