@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "ostiary/base/text.h"
+
 namespace ostiary::relay {
 namespace {
 
@@ -10,6 +12,15 @@ otlp::Identity identity_of(const Setup& setup) {
   std::vector<otlp::Attribute> attributes;
   for (const auto& [name, value] : setup.attributes) attributes.push_back({.key = name, .value = value});
   return otlp::Identity(attributes);
+}
+
+// For messages. Collectors at one server are told apart by their signals.
+std::string name_of(const Setup& setup, const CollectorSetup& collector) {
+  if (std::ranges::count(setup.collectors, collector.authority, &CollectorSetup::authority) == 1)
+    return collector.authority;
+  std::vector<std::string_view> signals;
+  for (const auto& [signal, path] : collector.paths) signals.push_back(telemetry::text(signal));
+  return collector.authority + " (" + join(signals, ", ") + ")";
 }
 
 std::vector<UniqueFd> one(UniqueFd listener) {
@@ -43,7 +54,7 @@ std::vector<Destination> Service::destinations(Credentials credentials) {
                        .paths = each.paths,
                        .header_lines = std::move(credentials[i])},
          .connect = [this, i](GateLink::Connected connected) { gate_.connect(i, std::move(connected)); },
-         .report = [this, name = each.authority](const Report& report) { take(name, report); }});
+         .report = [this, name = name_of(parts_.setup, each)](const Report& report) { take(name, report); }});
   }
   return all;
 }
