@@ -1,5 +1,6 @@
 #include "ostiary/base/read_file.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fcntl.h>
@@ -14,7 +15,8 @@ namespace {
 
 enum class Trust : uint8_t { any_owner, root_only };
 
-Result<> check(const std::string& path, int fd, Trust trust) {
+// Returns the size.
+Result<size_t> check(const std::string& path, int fd, Trust trust) {
   struct stat found{};
   if (::fstat(fd, &found) != 0) return std::unexpected(Error::system(path, Exit::missing_input));
   if (!S_ISREG(found.st_mode)) return fail(Exit::missing_input, path + ": is not a regular file");
@@ -22,13 +24,15 @@ Result<> check(const std::string& path, int fd, Trust trust) {
   if (trust == Trust::root_only && !private_to_root)
     return fail(Exit::not_permitted,
                 path + ": is not trusted: it must belong to root, with no permissions for group and others");
-  return {};
+  return static_cast<size_t>(found.st_size);
 }
 
 Result<std::string> read_open(const std::string& path, const UniqueFd& fd, size_t limit, Trust trust) {
   if (!fd.valid()) return std::unexpected(Error::system(path, Exit::missing_input));
-  TRY(check(path, fd.get(), trust));
+  const size_t size = TRY(check(path, fd.get(), trust));
   std::string text;
+  // Octets that the text grows out of would stay in freed memory: the file may hold a secret.
+  text.reserve(std::min(size, limit + 1));
   for (std::array<char, 4096> block{};;) {
     const ssize_t got = ::read(fd.get(), block.data(), block.size());
     if (got < 0 && errno == EINTR) continue;

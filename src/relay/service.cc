@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ostiary/base/text.h"
 #include "version.h"
 
 namespace ostiary::relay {
@@ -16,6 +17,15 @@ TelemetryRelay::Sender sender_of(const Setup& setup) {
   for (const auto& [name, value] : setup.attributes)
     sender.attributes.push_back({.key = name, .value = value});
   return sender;
+}
+
+// For messages. Collectors at one server are told apart by their signals.
+std::string name_of(const Setup& setup, const CollectorSetup& collector) {
+  if (std::ranges::count(setup.collectors, collector.authority, &CollectorSetup::authority) == 1)
+    return collector.authority;
+  std::vector<std::string_view> signals;
+  for (const auto& [signal, path] : collector.paths) signals.push_back(telemetry::text(signal));
+  return collector.authority + " (" + join(signals, ", ") + ")";
 }
 
 std::vector<UniqueFd> one(UniqueFd listener) {
@@ -57,7 +67,7 @@ std::vector<Destination> Service::destinations(Credentials credentials, std::vec
                        .header_lines = std::move(credentials[i])},
          .spool = std::move(spools[i]),
          .connect = [this, i](GateLink::Connected connected) { gate_.connect(i, std::move(connected)); },
-         .report = [this, name = each.authority](const Report& report) { take(name, report); }});
+         .report = [this, name = name_of(parts_.setup, each)](const Report& report) { take(name, report); }});
   }
   return all;
 }

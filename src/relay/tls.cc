@@ -32,8 +32,8 @@ std::string last_reason() {
   return reason != nullptr ? reason : "unknown error";
 }
 
-std::unexpected<Error> failure(std::string_view what) {
-  return fail(Exit::unavailable, std::string(what) + ": " + last_reason());
+std::unexpected<Error> failure(std::string_view what, Exit exit = Exit::configuration) {
+  return fail(exit, std::string(what) + ": " + last_reason());
 }
 
 Bio read_only(std::string_view text) {
@@ -71,7 +71,7 @@ Result<> add_authorities(SSL_CTX* context, std::string_view authorities) {
 }
 
 Result<> use(SSL_CTX* context, const ClientCertificate& certificate) {
-  const Bio chain = read_only(certificate.chain);
+  const Bio chain = read_only(certificate.chain.reveal());
   const Certificate own = next_certificate(chain);
   if (!own || SSL_CTX_use_certificate(context, own.get()) != 1) return failure("the client's certificate");
   while (const Certificate each = next_certificate(chain))
@@ -101,7 +101,7 @@ Result<TlsTrust> TlsTrust::create(std::string_view authorities, const ClientCert
   TlsTrust trust(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* const context = trust.context_.get();
   if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) != 1)
-    return failure("TLS");
+    return failure("TLS", Exit::unavailable);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   // A write may take a part of the octets, and may go on from another address. Idle connections hold no
   // buffers.
@@ -119,7 +119,7 @@ Result<TlsStream> TlsStream::open(const TlsTrust& trust, UniqueFd socket, const 
   SSL* const session = stream.session_.get();
   if (session == nullptr || !offer(session, protocol) || !expect_host(session, server) ||
       SSL_set_fd(session, stream.fd()) != 1)
-    return failure("TLS");
+    return failure("TLS", Exit::unavailable);
   SSL_set_connect_state(session);
   return stream;
 }
@@ -144,7 +144,7 @@ Result<TlsStream::Moved> TlsStream::move(Call call) {
       break;
   }
   const long verified = SSL_get_verify_result(session_.get());
-  if (verified == X509_V_OK) return failure("TLS");
+  if (verified == X509_V_OK) return failure("TLS", Exit::unavailable);
   ERR_clear_error();
   return fail(Exit::unavailable,
               std::string("the server's certificate is refused: ") + X509_verify_cert_error_string(verified));

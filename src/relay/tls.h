@@ -21,9 +21,10 @@
 
 namespace ostiary::relay {
 
+// PEM. One text can be both.
 struct ClientCertificate {
-  std::string chain;  // PEM
-  Secret key;         // PEM
+  Secret chain;
+  Secret key;
 };
 
 class TlsTrust {

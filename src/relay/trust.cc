@@ -4,6 +4,8 @@
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "ostiary/base/read_file.h"
@@ -59,21 +61,30 @@ Result<std::string> read_authorities(const std::string& path) {
   return all;
 }
 
+// For an error of all texts together, which does not say whose it is.
+Result<> check(std::string_view authorities, const std::string& path) {
+  auto alone = TlsTrust::create(authorities);
+  return alone ? Result<>{} : std::unexpected(std::move(alone).error().within(path));
+}
+
 }  // namespace
 
 Result<TlsTrust> read_trust(const telemetry::TlsFiles& files) {
   const std::string path = files.authorities.empty() ? TRY(find_system_authorities()) : files.authorities;
-  std::string authorities = TRY(read_authorities(path));
-  if (!files.more_authorities.empty()) authorities += TRY(read_authorities(files.more_authorities));
+  const std::string authorities = TRY(read_authorities(path));
+  const std::string more =
+      files.more_authorities.empty() ? "" : TRY(read_authorities(files.more_authorities));
+  const std::string& chain = files.client_certificate.empty() ? files.client_key : files.client_certificate;
   std::optional<ClientCertificate> certificate;
-  if (!files.client_key.empty()) {
-    const std::string& chain = files.client_certificate.empty() ? files.client_key : files.client_certificate;
-    certificate = {.chain = TRY(read_named_file(chain, max_file)),
+  if (!files.client_key.empty())
+    certificate = {.chain = Secret(TRY(read_named_file(chain, max_file))),
                    .key = Secret(TRY(read_named_file(files.client_key, max_file)))};
-  }
-  auto trust = TlsTrust::create(authorities, certificate ? &*certificate : nullptr);
-  if (!trust) return std::unexpected(std::move(trust).error().within(path));
-  return trust;
+  auto trust = TlsTrust::create(authorities + more, certificate ? &*certificate : nullptr);
+  if (trust) return trust;
+  TRY(check(authorities, path));
+  if (!more.empty()) TRY(check(more, files.more_authorities));
+  return std::unexpected(
+      std::move(trust).error().within(chain == files.client_key ? chain : chain + ", " + files.client_key));
 }
 
 }  // namespace ostiary::relay

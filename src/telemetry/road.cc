@@ -14,6 +14,7 @@ using config::RelaySwitch;
 
 constexpr std::array<std::string_view, 5> of_connection{"COMPRESSION", "CERTIFICATE", "CLIENT_CERTIFICATE",
                                                         "CLIENT_KEY", "INSECURE"};
+constexpr std::array<std::string_view, 3> files{"CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"};
 constexpr std::array<std::string_view, 6> proxies{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY",
                                                   "https_proxy", "http_proxy", "all_proxy"};
 constexpr std::string_view passphrase = "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE";
@@ -49,6 +50,15 @@ std::string obstacle(const Config& config) {
   return {};
 }
 
+// The relay has the same files for every signal.
+void warn_of_own_files(const Config& config, std::vector<std::string>& warnings) {
+  for (const Signal signal : all_signals)
+    for (const std::string_view file : files)
+      if (const std::string name = otlp_variable(signal, file); !config.environment.get(name).empty())
+        warnings.push_back(name + " has no effect: the relay uses the file in " + otlp_variable({}, file) +
+                           " for every signal");
+}
+
 }  // namespace
 
 Result<> choose_road(const Config& config, On& on, std::vector<std::string>& warnings) {
@@ -77,6 +87,7 @@ Result<> choose_road(const Config& config, On& on, std::vector<std::string>& war
     return {};
   }
   on.road = Road::relay;
+  warn_of_own_files(config, warnings);
   if (config.environment.get(otlp_variable({}, "COMPRESSION")) == "gzip") on.compression = Compression::gzip;
   return {};
 }

@@ -13,8 +13,9 @@ using Json = nlohmann::json;
 
 namespace {
 
+// Of an agent that sends by itself.
 Json managed(const ostiary::config::MadeUp& container) {
-  const std::string text = render_managed_settings(*good_telemetry(container).on());
+  const std::string text = render_managed_settings(*direct_telemetry(container).on());
   CHECK_FALSE(text.contains("hunter2"));
   CHECK_FALSE(text.contains("HEADERS"));
   CHECK(text.ends_with("}\n"));
@@ -88,5 +89,26 @@ TEST_SUITE("claude/managed_settings") {
              R"(OSTIARY_TELEMETRY={"otlp_endpoint": "http://c:4318", "otlp_headers": {"x-key": "hunter2"}})",
              "OTEL_SERVICE_NAME=a\"\\\n\xff"}});
     CHECK(env.at("OTEL_SERVICE_NAME").get<std::string>().starts_with("a\"\\\n"));
+  }
+
+  TEST_CASE("beside a relay every signal goes to it, without a header and without compression") {
+    const std::string text = render_managed_settings(*good_telemetry({.environment = grafana_trio}).on());
+    CHECK_FALSE(text.contains("grafana.net"));
+    CHECK_FALSE(text.contains("hunter2"));
+    CHECK_FALSE(text.contains("Authorization"));
+    const Json json = Json::parse(text);
+    CHECK(json.at("otelHeadersHelper") == "");
+    const Json& env = json.at("env");
+    CHECK(env.at("OTEL_EXPORTER_OTLP_ENDPOINT") == "http://127.0.0.1:15354");
+    CHECK(env.at("OTEL_EXPORTER_OTLP_COMPRESSION") == "none");
+    CHECK(env.at("OTEL_EXPORTER_OTLP_HEADERS") == "");
+    for (const auto& [upper, lower] :
+         {std::pair{"TRACES", "traces"}, {"METRICS", "metrics"}, {"LOGS", "logs"}}) {
+      const std::string name = std::string("OTEL_EXPORTER_OTLP_") + upper;
+      CHECK(env.at(name + "_ENDPOINT") == std::string("http://127.0.0.1:15354/v1/") + lower);
+      CHECK(env.at(name + "_PROTOCOL") == "http/protobuf");
+      CHECK(env.at(name + "_HEADERS") == "");
+      CHECK(env.at(name + "_COMPRESSION") == "");
+    }
   }
 }

@@ -69,6 +69,12 @@ const std::vector<Precedence> precedences{
      [](const Config& c) { return std::to_string(c.audit_mebibytes); }},
     {"telemetry_source", "unset", R"("off")", "off", "otlp", "otlp", "module", "module",
      [](const Config& c) { return std::string(c.telemetry_source ? text(*c.telemetry_source) : "unset"); }},
+    {"relay", "auto", R"("on")", "on", "off", "off", "auto", "auto",
+     [](const Config& c) {
+       return std::string(c.relay == RelaySwitch::automatic ? "auto"
+                          : c.relay == RelaySwitch::on      ? "on"
+                                                            : "off");
+     }},
     {"require_telemetry", "no", "true", "yes", "no", "no", "true", "yes",
      [](const Config& c) { return shown(c.require_telemetry); }},
     {"no_managed_settings", "managed yes", "true", "managed no", "0", "managed yes", "true", "managed no",
@@ -112,6 +118,7 @@ const std::vector<BadValue> bad_values{
     {"gate", "no", R"("no" is neither on nor off: write on or off)"},
     {"scope", "host", R"("host" is neither container nor user: write container or user)"},
     {"telemetry_source", "grafana", R"("grafana" is not a source: write grafana-cloud, otlp, module or off)"},
+    {"relay", "yes", R"("yes" is not auto, on or off: write one of them)"},
     {"require_telemetry", "on", R"("on" is neither true nor false: write true, 1, yes, false, 0 or no)"},
     {"no_managed_settings", "TRUE",
      R"("TRUE" is neither true nor false: write true, 1, yes, false, 0 or no)"},

@@ -33,6 +33,7 @@ class LoopbackListener {
   }
 
   inet::SocketAddress address() const { return {inet::IpAddress::loopback(inet::Family::ipv4), port_}; }
+  uint16_t port() const { return port_; }
 
   // The socket, for a server that has only this one.
   std::vector<UniqueFd> take() {

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "fakes.h"
+#include "gate/relayed_names.h"
 
 using namespace ostiary;
 using namespace ostiary::gate;
@@ -43,10 +44,12 @@ constexpr auto time_limit = 5s;
 
 // The names of a plan, whose upstream answers when the test says so.
 struct Boot {
-  explicit Boot(const std::vector<std::string>& entries, Terms terms = {.hold = 3600s})
-      : gate(rules(entries), terms), setup(made_up_setup(terms)) {}
-  static Setup made_up_setup(Terms terms) {
+  explicit Boot(const std::vector<std::string>& entries, Terms terms = {.hold = 3600s},
+                std::vector<policy::Rule> relayed_rules = {})
+      : gate(rules(entries), terms), setup(made_up_setup(terms, std::move(relayed_rules))) {}
+  static Setup made_up_setup(Terms terms, std::vector<policy::Rule> relayed_rules) {
     Setup made;
+    made.relayed = std::move(relayed_rules);
     made.upstreams = servers(1);
     made.terms = terms;
     made.resolve_timeout = time_limit;
@@ -75,9 +78,13 @@ struct Boot {
   TestGate gate;
   std::unique_ptr<event::Loop> loop = event::Loop::create([this] { return gate.now; }).value();
   const Setup setup;
+  RelayedNames relayed{setup, gate.upstream, gate.wildcards, *loop};
   BootNames names{{.loop = *loop,
                    .setup = setup,
-                   .sources = {{.policy = gate.policy, .answerer = gate.answerer}},
+                   .sources = {{.policy = gate.policy, .answerer = gate.answerer},
+                               {.policy = relayed.policy(),
+                                .answerer = relayed.answerer(),
+                                .whom = BootNames::Source::For::relay}},
                    .recorder = gate.recorder},
                   [this](const Message& message) { take(message); }};
 
@@ -254,5 +261,43 @@ TEST_SUITE("gate/boot_names") {
     CHECK(denials[0]["name"] == "a.example");
     CHECK(denials[0]["by"] == "boot");
     CHECK(boot.gate.kernel.held().empty());
+  }
+
+  TEST_CASE("a name of the relay is resolved and counted, and admits nothing for the agent") {
+    Boot boot({"a.example"}, {.hold = 3600s, .ipv6 = Reachability::unreachable},
+              {rule("c.example:4318", policy::Answers::private_too), rule("192.0.2.9:4317")});
+    boot.start();
+    CHECK(boot.gate.upstream.asked == Texts{"a.example A", "c.example A"});
+    boot.gate.upstream.answer({address_record("192.0.2.1")});
+    boot.gate.upstream.answer({address_record("10.0.0.9")});
+    CHECK(boot.said() == Texts{"192.0.2.1 for a.example", "ready, resolved: 2"});
+    CHECK(boot.gate.kernel.held() == "192.0.2.1 443/tcp 3600");
+    CHECK(boot.gate.audited("admit").size() == 1);
+    boot.gate.ask("c.example");
+    CHECK(boot.gate.last().rcode == dns::Rcode::no_such_name);
+    CHECK(boot.gate.upstream.waiting() == 0);
+  }
+
+  TEST_CASE("a name of the relay that does not resolve is reported") {
+    Boot boot({}, {.hold = 3600s, .ipv6 = Reachability::unreachable},
+              {rule("c.example"), rule("d.example", policy::Answers::private_too)});
+    boot.start();
+    boot.gate.upstream.answer({});
+    boot.gate.upstream.answer({address_record("169.254.169.254")});
+    CHECK(
+        boot.said() ==
+        Texts{
+            "c.example has no IPv4 address (192.0.2.1:53: NODATA)",
+            "withheld: d.example has private addresses only (169.254.169.254), which its rule does not open",
+            "ready, resolved: 0"});
+  }
+
+  TEST_CASE("a name that both agent and relay have is the agent's too") {
+    Boot boot({"a.example"}, {.hold = 3600s, .ipv6 = Reachability::unreachable}, {rule("a.example:4318")});
+    boot.start();
+    boot.gate.upstream.answer({address_record("192.0.2.1")});
+    boot.gate.upstream.answer({address_record("192.0.2.1")});
+    CHECK(boot.said() == Texts{"192.0.2.1 for a.example", "ready, resolved: 2"});
+    CHECK(boot.gate.kernel.held() == "192.0.2.1 443/tcp 3600");
   }
 }

@@ -1,10 +1,13 @@
-// Starts helpers as copies of this process (StartMode::fork). The tests pass the time.
+// Starts helpers as copies of this process (StartMode::fork), and some from a file of their own. The tests
+// pass the time.
 
 #include "ostiary/keeper/helper.h"
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -12,6 +15,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +23,7 @@
 #include "ostiary/keeper/channel.h"
 #include "ostiary/keeper/inherited.h"
 #include "outcome.h"
+#include "scratch.h"
 
 using namespace ostiary;
 using namespace ostiary::keeper;
@@ -78,7 +83,12 @@ Result<int> say_twice() {
 
 // A helper, and what its owner hears of it.
 struct Owner {
-  explicit Owner(Result<int> (*run)(), Start how = {})
+  explicit Owner(Result<int> (*run)(), Start how = {},
+                 StartModes modes = {.first = StartMode::fork, .later = StartMode::fork})
+      : Owner(Helper::Code{.run = run}, std::move(how), modes) {}
+  // A file is executed.
+  explicit Owner(UniqueFd file) : Owner(Helper::Code{.file = std::move(file)}, {}, {}) {}
+  Owner(Helper::Code code, Start how, StartModes modes)
       : prepared(std::move(how)),
         helper({.name = "test",
                 .process_name = "ostiary-test",
@@ -86,8 +96,13 @@ struct Owner {
                 .profile = confine::HelperProfile::gate,
                 .max_deaths = 2,
                 .while_absent = "it waits"},
-               {.run = run}, {.first = StartMode::fork, .later = StartMode::fork},
-               {.prepare = [this] { return Start{.setup = prepared.setup, .descriptors = prepared.descriptors}; },
+               std::move(code), modes,
+               {.prepare =
+                    [this] {
+                      return Start{.setup = prepared.setup,
+                                   .descriptors = prepared.descriptors,
+                                   .owned = std::exchange(prepared.owned, {})};
+                    },
                 .on_message = [this](std::string_view message) -> Result<> {
                   messages.emplace_back(message);
                   helper.begin();
@@ -339,6 +354,63 @@ TEST_SUITE("keeper/helper") {
       REQUIRE(owner.reap(start));
       CHECK(owner.statuses == std::vector<int>{W_EXITCODE(69, 0)});
     }
+  }
+
+  TEST_CASE("descriptors that exist for one start are the helper's alone from then on") {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    const UniqueFd writer(ends[1]);
+    REQUIRE(::send(writer.get(), "one", 3, MSG_NOSIGNAL) == 3);
+    Start start_once{.setup = "s", .descriptors = {{"first", ends[0]}, {"second", -1}, {"absent", -1}}};
+    start_once.owned.emplace_back(ends[0]);
+    Owner owner(report_inheritance, std::move(start_once));
+    REQUIRE(owner.helper.start());
+    CHECK(::fcntl(ends[0], F_GETFD) < 0);
+    const auto said = owner.helper.receive(5s);
+    REQUIRE_MESSAGE(said, error_of(said));
+    CHECK(said->value_or("it ended") == "s, first one, second closed, open 2");
+    REQUIRE(owner.reap(start));
+    CHECK(::send(writer.get(), "two", 3, MSG_NOSIGNAL) < 0);
+    CHECK(errno == EPIPE);
+  }
+
+  TEST_CASE("a helper with a file of its own is that file, though the path now leads to another") {
+    const testing::Scratch scratch;
+    const std::string path = scratch.path("program");
+    for (const auto& [program, other, status] :
+         {std::tuple{"/bin/true", "/bin/false", 0}, std::tuple{"/bin/false", "/bin/true", 1}}) {
+      std::filesystem::copy_file(program, path, std::filesystem::copy_options::overwrite_existing);
+      Owner owner(UniqueFd{::open(path.c_str(), O_PATH | O_CLOEXEC)});
+      for (int time = 0; time < 2; ++time) {
+        REQUIRE(owner.helper.start());
+        REQUIRE(owner.reap(start));
+        std::filesystem::copy_file(other, scratch.path("other"),
+                                   std::filesystem::copy_options::overwrite_existing);
+        std::filesystem::rename(scratch.path("other"), path);
+      }
+      CHECK(owner.statuses == std::vector<int>(2, W_EXITCODE(status, 0)));
+      std::filesystem::remove(path);
+    }
+  }
+
+  TEST_CASE("a file that cannot be executed ends the helper's process with 126") {
+    const testing::Scratch scratch;
+    testing::write(scratch.path("program"), "no program");
+    Owner owner(UniqueFd{::open(scratch.path("program").c_str(), O_PATH | O_CLOEXEC)});
+    REQUIRE(owner.helper.start());
+    REQUIRE(owner.reap(start));
+    CHECK(owner.statuses == std::vector<int>{W_EXITCODE(126, 0)});
+  }
+
+  TEST_CASE("a helper that may not start again ends the agent when it ends") {
+    Owner owner(end_at_once, {}, {.first = StartMode::fork, .later = StartMode::never});
+    REQUIRE(owner.helper.start());
+    owner.helper.begin();
+    const auto ended = owner.reap(start);
+    CHECK(error_of(ended) == "the test ended, and beside a root agent it cannot be started again");
+    CHECK(status_of(ended) == 69);
+    CHECK(owner.statuses == std::vector<int>{W_EXITCODE(3, 0)});
+    CHECK_FALSE(owner.helper.due());
   }
 
   TEST_CASE("a process that the keeper has not started says so") {

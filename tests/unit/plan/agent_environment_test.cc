@@ -40,11 +40,11 @@ TEST_SUITE("plan/agent_environment") {
 
   TEST_CASE("the agent gets no consumed secret and no control variable") {
     const auto environment =
-        good_plan({.environment = {"PATH=/bin", "GRAFANA_INSTANCE_ID=1", "GRAFANA_API_TOKEN_FILE=/t",
-                                   "GRAFANA_OTLP_ENDPOINT=https://g.grafana.net/otlp", "OSTIARY_GRACE=5",
-                                   "OSTIARY_USER=", "OSTIARY_SERVICE_HOST=10.0.0.1",
-                                   "ANTHROPIC_API_KEY_FILE=/k", "OTEL_EXPORTER_OTLP_LOGS_HEADERS_FILE="},
-                   .files = {{"/t", "hunter2"}, {"/k", "key"}}})
+        direct_plan({.environment = {"PATH=/bin", "GRAFANA_INSTANCE_ID=1", "GRAFANA_API_TOKEN_FILE=/t",
+                                     "GRAFANA_OTLP_ENDPOINT=https://g.grafana.net/otlp", "OSTIARY_GRACE=5",
+                                     "OSTIARY_USER=", "OSTIARY_SERVICE_HOST=10.0.0.1",
+                                     "ANTHROPIC_API_KEY_FILE=/k", "OTEL_EXPORTER_OTLP_LOGS_HEADERS_FILE="},
+                     .files = {{"/t", "hunter2"}, {"/k", "key"}}})
             .agent.environment;
     CHECK(environment.removed == Strings{"GRAFANA_INSTANCE_ID", "GRAFANA_API_TOKEN_FILE",
                                          "GRAFANA_OTLP_ENDPOINT", "OSTIARY_GRACE", "OSTIARY_USER",
@@ -82,9 +82,9 @@ TEST_SUITE("plan/agent_environment") {
 
   TEST_CASE("telemetry variables replace the container's, and the auth hook has none of them") {
     const auto environment =
-        good_plan({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318", "A=1",
-                                   "OTEL_EXPORTER_OTLP_HEADERS=Authorization=Basic%20hunter2",
-                                   "OTEL_RESOURCE_ATTRIBUTES=a=x y"}})
+        direct_plan({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318", "A=1",
+                                     "OTEL_EXPORTER_OTLP_HEADERS=Authorization=Basic%20hunter2",
+                                     "OTEL_RESOURCE_ATTRIBUTES=a=x y"}})
             .agent.environment;
     CHECK(environment.agent.get("OTEL_EXPORTER_OTLP_HEADERS") == "Authorization=Basic hunter2");
     CHECK(environment.agent.get("OTEL_RESOURCE_ATTRIBUTES") == "a=x%20y");

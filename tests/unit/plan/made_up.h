@@ -17,10 +17,10 @@ inline const confine::Identity node{
 
 inline constexpr net::Reachable everywhere{.ipv4 = net::Reach::global, .ipv6 = net::Reach::global};
 
-inline Result<Plan> plan_of(const config::MadeUp& container, std::vector<std::string> command = {},
-                            const confine::Identity& identity = node,
-                            const net::Reachable& reach = everywhere) {
-  return make_plan(config::good_config(container), std::move(command),
+inline Result<Plan> plan_for(const config::Config& config, std::vector<std::string> command = {},
+                             const confine::Identity& identity = node,
+                             const net::Reachable& reach = everywhere) {
+  return make_plan(config, std::move(command),
                    {.identity = identity,
                     .supports_domains = true,
                     .current_directory = "/here",
@@ -29,10 +29,25 @@ inline Result<Plan> plan_of(const config::MadeUp& container, std::vector<std::st
                     .reach = reach});
 }
 
+inline Result<Plan> plan_of(const config::MadeUp& container, std::vector<std::string> command = {},
+                            const confine::Identity& identity = node,
+                            const net::Reachable& reach = everywhere) {
+  return plan_for(config::good_config(container), std::move(command), identity, reach);
+}
+
 // For a container without errors.
 inline Plan good_plan(const config::MadeUp& container, std::vector<std::string> command = {},
                       const confine::Identity& identity = node, const net::Reachable& reach = everywhere) {
   auto plan = plan_of(container, std::move(command), identity, reach);
+  REQUIRE_MESSAGE(plan, error_of(plan));
+  return *std::move(plan);
+}
+
+// Without a relay: the agent sends its telemetry by itself, and has the credentials.
+inline Plan direct_plan(const config::MadeUp& container, std::vector<std::string> command = {}) {
+  config::Config config = config::good_config(container);
+  config.relay = config::RelaySwitch::off;
+  auto plan = plan_for(config, std::move(command));
   REQUIRE_MESSAGE(plan, error_of(plan));
   return *std::move(plan);
 }

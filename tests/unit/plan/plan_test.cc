@@ -52,17 +52,17 @@ TEST_SUITE("plan/plan") {
   }
 
   TEST_CASE("opens each destination of telemetry once, and names the signals") {
-    CHECK(openings_of(good_plan({})).empty());
-    CHECK(openings_of(good_plan({.environment = grafana_trio})) ==
+    CHECK(openings_of(direct_plan({})).empty());
+    CHECK(openings_of(direct_plan({.environment = grafana_trio})) ==
           "otlp-gateway-prod-eu-west-0.grafana.net:443/tcp telemetry: traces, metrics, logs\n");
-    CHECK(openings_of(
-              good_plan({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://a",
-                                         "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=grpc",
-                                         "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://[2001:db8::1]:4318/"}})) ==
+    CHECK(openings_of(direct_plan(
+              {.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://a",
+                               "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=grpc",
+                               "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://[2001:db8::1]:4318/"}})) ==
           "a:443/tcp telemetry: traces\na:4317/tcp telemetry: metrics\n[2001:db8::1]:4318/tcp telemetry: "
           "logs\n");
-    CHECK(openings_of(good_plan({.environment = {grafana_trio[0]}})).empty());
-    CHECK(openings_of(good_plan({.environment = grafana_trio, .flags = {{"telemetry_source", "off"}}}))
+    CHECK(openings_of(direct_plan({.environment = {grafana_trio[0]}})).empty());
+    CHECK(openings_of(direct_plan({.environment = grafana_trio, .flags = {{"telemetry_source", "off"}}}))
               .empty());
   }
 

@@ -48,10 +48,11 @@ TEST_SUITE("plan/wiped_secrets") {
   }
 
   TEST_CASE("the agent's environment and the session file leave no secret") {
-    const auto config = config::good_config(
+    auto config = config::good_config(
         {.environment = {std::string("ANTHROPIC_API_KEY=") + secret, std::string("GITHUB_TOKEN=") + secret,
                          std::string("OTEL_EXPORTER_OTLP_HEADERS=x-key=") + secret,
                          "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318"}});
+    config.relay = config::RelaySwitch::off;
     auto telemetry = telemetry::plan_telemetry(config, {});
     REQUIRE(telemetry);
     const FreedMemory freed(secret);
@@ -62,6 +63,25 @@ TEST_SUITE("plan/wiped_secrets") {
       const Secret text = render_session(node, "/work", "4:40", environment.agent.entries());
       const auto session = parse_session(text.reveal());
       REQUIRE(session);
+    }
+    CHECK(freed.count() == 0);
+  }
+
+  TEST_CASE("beside a relay the plan has the secret, and the agent's environment has none") {
+    const auto config =
+        config::good_config({.environment = {std::string("OTEL_EXPORTER_OTLP_HEADERS=x-key=") + secret,
+                                             std::string("OTEL_EXPORTER_OTLP_LOGS_HEADERS=x-log=") + secret,
+                                             "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318"}});
+    const FreedMemory freed(secret);
+    {
+      const auto plan = plan_for(config);
+      REQUIRE_MESSAGE(plan, error_of(plan));
+      REQUIRE(plan->relay);
+      REQUIRE(plan->relay->credentials.size() == 2);
+      CHECK(plan->relay->credentials[0].reveal().contains(secret));
+      for (const config::Environment* each :
+           {&plan->agent.environment.agent, &plan->agent.environment.auth_hook})
+        for (const std::string_view entry : each->entries()) CHECK_FALSE(entry.contains(secret));
     }
     CHECK(freed.count() == 0);
   }

@@ -262,14 +262,14 @@ TEST_SUITE("relay/exporter") {
     World world;
     const Identity client = make_identity("", &world.authority);
     world.client_authority = &world.authority.certificate;
-    const ClientCertificate certificate{.chain = pem_of(client.certificate),
+    const ClientCertificate certificate{.chain = Secret(pem_of(client.certificate)),
                                         .key = Secret(pem_of(client.key))};
     world.trust = TlsTrust::create(pem_of(world.authority.certificate), &certificate).value();
     world.answers({ok});
     CHECK(world.report_of("body") == "delivered");
     CHECK_FALSE(TlsTrust::create(pem_of(world.authority.certificate),
                                  std::make_unique<ClientCertificate>(
-                                     ClientCertificate{.chain = pem_of(world.authority.certificate),
+                                     ClientCertificate{.chain = Secret(pem_of(world.authority.certificate)),
                                                        .key = Secret(pem_of(client.key))})
                                      .get())
                     .has_value());

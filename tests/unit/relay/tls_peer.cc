@@ -51,9 +51,10 @@ Identity make_identity(const std::string& names, const Identity* issuer, long va
   ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial);
   X509_gmtime_adj(X509_getm_notBefore(certificate), -7200);
   X509_gmtime_adj(X509_getm_notAfter(certificate), valid_for_seconds);
+  // The library finds an issuer by its name.
+  const std::string name = (issuer ? "server " : "authority ") + std::to_string(serial);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>(issuer ? "server" : "authority"), -1, -1,
-                             0);
+                             reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
   X509_set_issuer_name(certificate, X509_get_subject_name(issuer ? issuer->certificate.get() : certificate));
   X509_set_pubkey(certificate, made.key.get());
   if (issuer == nullptr) add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");

@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include "freed_memory.h"
+
 using namespace ostiary::telemetry;
 using ostiary::Secret;
 
@@ -142,5 +144,25 @@ TEST_SUITE("telemetry/headers") {
     CHECK(encoded("a", "\xff\xfe\xfd?>") == "Basic YTr//v0/Pg==");
     CHECK(encoded("u", std::string(300, 'x').c_str()).size() == 6 + 404);
     CHECK_FALSE(encoded("u", std::string(300, 'x').c_str()).contains('\n'));
+  }
+
+  TEST_CASE("writes a list as the lines of a request") {
+    const auto lines = [](const char* list) {
+      return std::string(header_lines(encode_headers(*parse_headers(list))).reveal());
+    };
+    CHECK(lines("") == "");
+    CHECK(lines("a=b") == "a: b\r\n");
+    CHECK(lines("Authorization=Basic%20YTo=,x-scope=a%3db=") ==
+          "Authorization: Basic YTo=\r\nx-scope: a=b=\r\n");
+  }
+
+  TEST_CASE("neither the list nor its lines leave a secret in freed memory") {
+    const std::string list =
+        "x-a=hunter2-hunter2-hunter2,x-b=hunter2-hunter2-hunter2,x-c=hunter2-hunter2-hunter2";
+    const ostiary::testing::FreedMemory freed("hunter2-hunter2");
+    {
+      const Secret lines = header_lines(encode_headers(*parse_headers(list)));
+    }
+    CHECK(freed.count() == 0);
   }
 }

@@ -22,11 +22,14 @@ inline std::vector<std::string> trio_and(std::vector<std::string> more) {
   return more;
 }
 
-inline Result<Telemetry> telemetry_of(const config::MadeUp& container,
-                                      const platform::HostFacts& facts = {}) {
-  const config::Config config = config::good_config(container);
+inline Result<Telemetry> telemetry_for(const config::Config& config, const platform::HostFacts& facts = {}) {
   const auto variable = [&config](std::string_view name) { return config.environment.get(name); };
   return plan_telemetry(config, platform::detect(variable, facts));
+}
+
+inline Result<Telemetry> telemetry_of(const config::MadeUp& container,
+                                      const platform::HostFacts& facts = {}) {
+  return telemetry_for(config::good_config(container), facts);
 }
 
 // For a container without errors.
@@ -35,6 +38,20 @@ inline Telemetry good_telemetry(const config::MadeUp& container, const platform:
   REQUIRE_MESSAGE(telemetry, error_of(telemetry));
   return *std::move(telemetry);
 }
+
+// Without a relay: the agent sends by itself, and has the credentials.
+inline Telemetry direct_telemetry(const config::MadeUp& container, const platform::HostFacts& facts = {}) {
+  config::Config config = config::good_config(container);
+  config.relay = config::RelaySwitch::off;
+  auto telemetry = telemetry_for(config, facts);
+  REQUIRE_MESSAGE(telemetry, error_of(telemetry));
+  return *std::move(telemetry);
+}
+
+inline const std::string left_with_the_agent =
+    "relay off: every process of the agent can read the collector's credential, and can send what it likes "
+    "in "
+    "the name of others";
 
 inline std::vector<std::string> missing_from(const Telemetry& telemetry) {
   const auto* incomplete = std::get_if<Incomplete>(&telemetry.state);

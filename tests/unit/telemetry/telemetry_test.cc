@@ -47,8 +47,8 @@ MadeUp with_module(const std::string& members) {
 
 TEST_SUITE("telemetry/telemetry") {
   TEST_CASE("nothing configured: the agent gets nothing and keeps what the user set") {
-    const Telemetry telemetry =
-        good_telemetry({.environment = {"CLAUDE_CODE_ENABLE_TELEMETRY=1", "OTEL_METRICS_EXPORTER=console"}});
+    const Telemetry telemetry = direct_telemetry(
+        {.environment = {"CLAUDE_CODE_ENABLE_TELEMETRY=1", "OTEL_METRICS_EXPORTER=console"}});
     CHECK(text(telemetry.state) == "not-configured");
     CHECK(telemetry.variables().empty());
     CHECK(telemetry.withheld.empty());
@@ -57,7 +57,7 @@ TEST_SUITE("telemetry/telemetry") {
   }
 
   TEST_CASE("Grafana Cloud's trio: everything Claude Code needs to export, and nothing else") {
-    const Telemetry telemetry = good_telemetry({.environment = grafana_trio});
+    const Telemetry telemetry = direct_telemetry({.environment = grafana_trio});
     CHECK(text(telemetry.state) == "on");
     CHECK(variables_of(telemetry) ==
           "CLAUDE_CODE_ENABLE_TELEMETRY=1 <ostiary>\n"
@@ -79,13 +79,13 @@ TEST_SUITE("telemetry/telemetry") {
           "traces https://otlp-gateway-prod-eu-west-0.grafana.net/otlp/v1/traces over http/protobuf\n"
           "metrics https://otlp-gateway-prod-eu-west-0.grafana.net/otlp/v1/metrics over http/protobuf\n"
           "logs https://otlp-gateway-prod-eu-west-0.grafana.net/otlp/v1/logs over http/protobuf\n");
-    CHECK(telemetry.warnings.empty());
+    CHECK(telemetry.warnings == Names{left_with_the_agent});
   }
 
   TEST_CASE("an incomplete trio is off: nothing is set, and variables that could switch it on are withheld") {
-    const Telemetry telemetry =
-        good_telemetry({.environment = {grafana_trio[0], grafana_trio[2], "CLAUDE_CODE_ENABLE_TELEMETRY=1",
-                                        "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_RESOURCE_ATTRIBUTES=a=b"}});
+    const Telemetry telemetry = direct_telemetry(
+        {.environment = {grafana_trio[0], grafana_trio[2], "CLAUDE_CODE_ENABLE_TELEMETRY=1",
+                         "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_RESOURCE_ATTRIBUTES=a=b"}});
     CHECK(text(telemetry.state) == "incomplete");
     CHECK(missing_from(telemetry) == Names{"GRAFANA_API_TOKEN"});
     CHECK(telemetry.variables().empty());
@@ -94,7 +94,7 @@ TEST_SUITE("telemetry/telemetry") {
   }
 
   TEST_CASE("switched off: nothing is set, and all configured destinations are withheld") {
-    const Telemetry telemetry = good_telemetry(
+    const Telemetry telemetry = direct_telemetry(
         {.environment = trio_and({collector, "OTEL_EXPORTER_OTLP_LOGS_HEADERS=a=b",
                                   "OTEL_TRACES_EXPORTER=otlp", "OTEL_SERVICE_NAME=x", "HOME=/"}),
          .flags = {{"telemetry_source", "off"}}});
@@ -125,8 +125,8 @@ TEST_SUITE("telemetry/telemetry") {
     };
     for (const Row& row : rows) {
       const Telemetry telemetry =
-          good_telemetry({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=" + row.endpoint,
-                                          "OTEL_EXPORTER_OTLP_PROTOCOL=" + row.protocol}});
+          direct_telemetry({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=" + row.endpoint,
+                                            "OTEL_EXPORTER_OTLP_PROTOCOL=" + row.protocol}});
       CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_PROTOCOL") == "OTEL_EXPORTER_OTLP_PROTOCOL=" + row.protocol);
       CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_ENDPOINT") ==
             "OTEL_EXPORTER_OTLP_ENDPOINT=" + row.given_endpoint);
@@ -136,12 +136,12 @@ TEST_SUITE("telemetry/telemetry") {
   }
 
   TEST_CASE("a collector without a protocol gets http/protobuf, which Claude Code has no default for") {
-    CHECK(given(good_telemetry({.environment = {collector}}), "OTEL_EXPORTER_OTLP_PROTOCOL") ==
+    CHECK(given(direct_telemetry({.environment = {collector}}), "OTEL_EXPORTER_OTLP_PROTOCOL") ==
           "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf");
   }
 
   TEST_CASE("a signal can have its own endpoint, protocol and headers") {
-    const Telemetry telemetry = good_telemetry(
+    const Telemetry telemetry = direct_telemetry(
         {.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://all.example",
                          "OTEL_EXPORTER_OTLP_HEADERS=x-all=1",
                          "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://traces.example:9999/intake",
@@ -164,7 +164,7 @@ TEST_SUITE("telemetry/telemetry") {
   }
 
   TEST_CASE("an HTTP signal gets its path even if the base protocol is gRPC") {
-    CHECK(routes_of(good_telemetry(
+    CHECK(routes_of(direct_telemetry(
               {.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://c", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
                                "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL=http/json"}})) ==
           "traces https://c:4317 over grpc\n"
@@ -173,7 +173,7 @@ TEST_SUITE("telemetry/telemetry") {
   }
 
   TEST_CASE("if only one signal has an endpoint, the exporters of the others are none") {
-    const Telemetry telemetry = good_telemetry(
+    const Telemetry telemetry = direct_telemetry(
         {.environment = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://m:4318/v1/metrics",
                          "OTEL_TRACES_EXPORTER=otlp", "OTEL_EXPORTER_OTLP_TRACES_HEADERS=a=b"}});
     CHECK(routes_of(telemetry) == "metrics http://m:4318/v1/metrics over http/protobuf\n");
@@ -186,7 +186,7 @@ TEST_SUITE("telemetry/telemetry") {
 
   TEST_CASE("the module's object gives endpoint, protocol and credentials") {
     const Telemetry telemetry =
-        good_telemetry(with_module(R"("otlp_endpoint": "https://m.example", "otlp_protocol": "grpc",
+        direct_telemetry(with_module(R"("otlp_endpoint": "https://m.example", "otlp_protocol": "grpc",
                        "otlp_headers": {"Authorization": "Bearer%20t", "x-scope": "a"})"));
     CHECK(text(telemetry.state) == "on");
     CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_ENDPOINT") ==
@@ -198,19 +198,20 @@ TEST_SUITE("telemetry/telemetry") {
   }
 
   TEST_CASE("a module without an endpoint is incomplete, one that is not enabled exports nothing") {
-    CHECK(text(good_telemetry(with_module("")).state) == "incomplete");
+    CHECK(text(direct_telemetry(with_module("")).state) == "incomplete");
     MadeUp disabled = with_module(R"("enabled": false, "otlp_endpoint": "https://m.example")");
-    CHECK(text(good_telemetry(disabled).state) == "switched-off");
-    CHECK(std::get<SwitchedOff>(good_telemetry(disabled).state).reason.starts_with("\"enabled\": false in "));
-    CHECK(missing_from(good_telemetry(disabled)).empty());
-    CHECK(good_telemetry(disabled).variables().empty());
+    CHECK(text(direct_telemetry(disabled).state) == "switched-off");
+    CHECK(
+        std::get<SwitchedOff>(direct_telemetry(disabled).state).reason.starts_with("\"enabled\": false in "));
+    CHECK(missing_from(direct_telemetry(disabled)).empty());
+    CHECK(direct_telemetry(disabled).variables().empty());
     disabled.flags["telemetry_source"] = "module";
-    CHECK(text(good_telemetry(disabled).state) == "switched-off");
-    CHECK(good_telemetry(disabled).variables().empty());
+    CHECK(text(direct_telemetry(disabled).state) == "switched-off");
+    CHECK(direct_telemetry(disabled).variables().empty());
   }
 
   TEST_CASE("variables of a source that was not chosen are withheld") {
-    const Telemetry telemetry = good_telemetry(
+    const Telemetry telemetry = direct_telemetry(
         {.environment = trio_and({collector, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://elsewhere",
                                   "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL=grpc", "OTEL_EXPORTER_OTLP_HEADERS=a=b"}),
          .flags = {{"telemetry_source", "grafana-cloud"}}});
@@ -233,49 +234,52 @@ TEST_SUITE("telemetry/telemetry") {
                                 {"OTEL_LOG_RAW_API_BODIES", "0"}};
     for (const Row& row : rows) {
       const std::string set = std::string(row.name) + "=";
-      CHECK(given(good_telemetry({.environment = grafana_trio}), row.name) ==
+      CHECK(given(direct_telemetry({.environment = grafana_trio}), row.name) ==
             set + std::string(row.grafana_cloud));
-      CHECK(given(good_telemetry({.environment = {collector}}), row.name) == set + "0");
+      CHECK(given(direct_telemetry({.environment = {collector}}), row.name) == set + "0");
       const std::string other = set + (row.grafana_cloud == "1" ? "0" : "1");
-      CHECK(given(good_telemetry({.environment = trio_and({other})}), row.name) == other);
-      CHECK(given(good_telemetry({.environment = {collector, set + "1"}}), row.name) == set + "1");
+      CHECK(given(direct_telemetry({.environment = trio_and({other})}), row.name) == other);
+      CHECK(given(direct_telemetry({.environment = {collector, set + "1"}}), row.name) == set + "1");
     }
   }
 
   TEST_CASE("Grafana Cloud gets cumulative metrics with every source; otherwise there is a warning") {
     constexpr std::string_view name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
     const std::string set = std::string(name) + "=";
-    CHECK(given(good_telemetry({.environment = grafana_trio}), name) == set + "cumulative");
-    CHECK(given(good_telemetry(
+    CHECK(given(direct_telemetry({.environment = grafana_trio}), name) == set + "cumulative");
+    CHECK(given(direct_telemetry(
                     {.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://otlp-gateway-x.grafana.net/otlp"}}),
                 name) == set + "cumulative");
-    CHECK(given(good_telemetry(with_module(R"("otlp_endpoint": "https://otlp-gateway-x.grafana.net/otlp")")),
-                name) == set + "cumulative");
-    CHECK(given(good_telemetry({.environment = {collector}}), name) == name);
-    CHECK(given(good_telemetry({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://notgrafana.net"}}),
+    CHECK(
+        given(direct_telemetry(with_module(R"("otlp_endpoint": "https://otlp-gateway-x.grafana.net/otlp")")),
+              name) == set + "cumulative");
+    CHECK(given(direct_telemetry({.environment = {collector}}), name) == name);
+    CHECK(given(direct_telemetry({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://notgrafana.net"}}),
                 name) == name);
-    CHECK(given(good_telemetry({.environment = {collector, set + "lowmemory"}}), name) == set + "lowmemory");
+    CHECK(given(direct_telemetry({.environment = {collector, set + "lowmemory"}}), name) ==
+          set + "lowmemory");
 
-    const Telemetry overridden = good_telemetry({.environment = trio_and({set + "delta"})});
+    const Telemetry overridden = direct_telemetry({.environment = trio_and({set + "delta"})});
     CHECK(given(overridden, name) == set + "delta");
     CHECK(
         overridden.warnings ==
         Names{
+            left_with_the_agent,
             "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE is not cumulative: Grafana Cloud refuses such "
             "metrics"});
   }
 
   TEST_CASE("the service has the user's name, by variable or attribute, or claude-code") {
-    CHECK(given(good_telemetry({.environment = {collector}}), "OTEL_SERVICE_NAME") ==
+    CHECK(given(direct_telemetry({.environment = {collector}}), "OTEL_SERVICE_NAME") ==
           "OTEL_SERVICE_NAME=claude-code");
-    CHECK(given(good_telemetry({.environment = {collector, "OTEL_SERVICE_NAME=mine"}}),
+    CHECK(given(direct_telemetry({.environment = {collector, "OTEL_SERVICE_NAME=mine"}}),
                 "OTEL_SERVICE_NAME") == "OTEL_SERVICE_NAME=mine");
-    const Telemetry by_attribute = good_telemetry(with_attributes("service.name=mine"));
+    const Telemetry by_attribute = direct_telemetry(with_attributes("service.name=mine"));
     CHECK(given(by_attribute, "OTEL_SERVICE_NAME") == "OTEL_SERVICE_NAME");
     CHECK(given(by_attribute, "OTEL_RESOURCE_ATTRIBUTES") == "OTEL_RESOURCE_ATTRIBUTES=service.name=mine");
     MadeUp both = with_attributes("service.name=theirs");
     both.environment.emplace_back("OTEL_SERVICE_NAME=mine");
-    CHECK(given(good_telemetry(both), "OTEL_SERVICE_NAME") == "OTEL_SERVICE_NAME=mine");
+    CHECK(given(direct_telemetry(both), "OTEL_SERVICE_NAME") == "OTEL_SERVICE_NAME=mine");
   }
 
   TEST_CASE("attributes: platform, then policy file, then module, then the user, and the last one wins") {
@@ -285,7 +289,7 @@ TEST_SUITE("telemetry/telemetry") {
                                                                "OTEL_RESOURCE_ATTRIBUTES=d=user%20x"});
     container.files["/etc/ostiary/policy.json"] =
         "{\"resource_attributes\": {\n\"fly.region\": \"policy\",\n\"b\": \"policy\", \"e\": \"100% café\"}}";
-    const Telemetry telemetry = good_telemetry(container);
+    const Telemetry telemetry = direct_telemetry(container);
     CHECK(attributes_of(telemetry) ==
           "b=module <OSTIARY_TELEMETRY: line 1>\n"
           "c=module <OSTIARY_TELEMETRY: line 1>\n"
@@ -303,7 +307,7 @@ TEST_SUITE("telemetry/telemetry") {
   }
 
   TEST_CASE("the module's attributes count only if the module is the source") {
-    const Telemetry telemetry = good_telemetry(
+    const Telemetry telemetry = direct_telemetry(
         {.environment = {collector,
                          R"(OSTIARY_TELEMETRY={"enabled": false, "resource_attributes": {"a": "b"}})"}});
     CHECK(telemetry.attributes.empty());
@@ -335,18 +339,18 @@ TEST_SUITE("telemetry/telemetry") {
 
   TEST_CASE("warns of gRPC's port under another protocol, once") {
     CHECK(
-        good_telemetry({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317"}}).warnings ==
+        direct_telemetry({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317"}}).warnings ==
         Names{
             "port 4317 is usually for gRPC, but the protocol is http/protobuf: if no telemetry arrives, set "
             "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"});
-    CHECK(good_telemetry({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317",
-                                          "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"}})
+    CHECK(direct_telemetry({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317",
+                                            "OTEL_EXPORTER_OTLP_PROTOCOL=grpc"}})
               .warnings.empty());
-    CHECK(good_telemetry({.environment = {collector}}).warnings.empty());
+    CHECK(direct_telemetry({.environment = {collector}}).warnings.empty());
   }
 
   TEST_CASE("another value of a selector that the user set is kept, with a warning") {
-    const Telemetry telemetry = good_telemetry(
+    const Telemetry telemetry = direct_telemetry(
         {.environment = {collector, "OTEL_LOGS_EXPORTER=console", "OTEL_TRACES_EXPORTER=console,otlp"}});
     CHECK(given(telemetry, "OTEL_LOGS_EXPORTER") == "OTEL_LOGS_EXPORTER=console");
     CHECK(given(telemetry, "OTEL_TRACES_EXPORTER") == "OTEL_TRACES_EXPORTER=console,otlp");
@@ -355,8 +359,8 @@ TEST_SUITE("telemetry/telemetry") {
 
   TEST_CASE("a signal that is not exported opens no destination, not even its own endpoint") {
     const Telemetry telemetry =
-        good_telemetry({.environment = {collector, "OTEL_METRICS_EXPORTER=none",
-                                        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=https://metrics.example/v1"}});
+        direct_telemetry({.environment = {collector, "OTEL_METRICS_EXPORTER=none",
+                                          "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=https://metrics.example/v1"}});
     REQUIRE(telemetry.routes().size() == 2);
     for (const Route& route : telemetry.routes()) CHECK(route.signal != Signal::metrics);
     CHECK(given(telemetry, "OTEL_METRICS_EXPORTER") == "OTEL_METRICS_EXPORTER=none");
@@ -366,9 +370,9 @@ TEST_SUITE("telemetry/telemetry") {
 
   TEST_CASE("if every signal's exporter is none, telemetry is off, with a message") {
     MadeUp container{.environment = {collector, "OTEL_METRICS_EXPORTER=none", "OTEL_LOGS_EXPORTER=none"}};
-    CHECK(text(good_telemetry(container).state) == "on");
+    CHECK(text(direct_telemetry(container).state) == "on");
     container.environment.emplace_back("OTEL_TRACES_EXPORTER=none");
-    const Telemetry telemetry = good_telemetry(container);
+    const Telemetry telemetry = direct_telemetry(container);
     CHECK(text(telemetry.state) == "switched-off");
     CHECK(std::get<SwitchedOff>(telemetry.state).reason ==
           "the value none in OTEL_TRACES_EXPORTER, OTEL_METRICS_EXPORTER, OTEL_LOGS_EXPORTER");
@@ -378,13 +382,13 @@ TEST_SUITE("telemetry/telemetry") {
 
   TEST_CASE("configured telemetry is enabled, with a warning if the container's variable says no") {
     const Telemetry telemetry =
-        good_telemetry({.environment = {collector, "CLAUDE_CODE_ENABLE_TELEMETRY=0"}});
+        direct_telemetry({.environment = {collector, "CLAUDE_CODE_ENABLE_TELEMETRY=0"}});
     CHECK(given(telemetry, "CLAUDE_CODE_ENABLE_TELEMETRY") == "CLAUDE_CODE_ENABLE_TELEMETRY=1");
     CHECK(telemetry.warnings ==
           Names{"CLAUDE_CODE_ENABLE_TELEMETRY is overridden because telemetry is configured: "
                 "to switch it off, write --telemetry off"});
     for (const char* yes : {"1", "true", ""})
-      CHECK(good_telemetry({.environment = {collector, std::string("CLAUDE_CODE_ENABLE_TELEMETRY=") + yes}})
+      CHECK(direct_telemetry({.environment = {collector, std::string("CLAUDE_CODE_ENABLE_TELEMETRY=") + yes}})
                 .warnings.empty());
   }
 }

@@ -1,0 +1,176 @@
+#include "plan/relay_plan.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "plan/made_up.h"
+
+using namespace ostiary;
+using namespace ostiary::plan;
+using ostiary::config::MadeUp;
+using telemetry::Signal;
+
+namespace {
+
+using Strings = std::vector<std::string>;
+
+const std::string header = "OTEL_EXPORTER_OTLP_HEADERS=x-key=hunter2";
+
+Relay relay_of(Strings environment) {
+  Plan plan = good_plan({.environment = std::move(environment)});
+  REQUIRE(plan.relay);
+  return *std::move(plan.relay);
+}
+
+// "https collector.example:443 as collector.example, grpc: traces /, logs /x" lines.
+std::string collectors_of(const Relay& relay) {
+  std::string lines;
+  for (const relay::CollectorSetup& each : relay.setup.collectors) {
+    lines += std::string(inet::text(each.server.scheme)) + " " + inet::text(each.server.destination) +
+             " as " + each.authority + ", " + std::string(text(each.protocol)) + ":";
+    for (const auto& [signal, path] : each.paths) lines += " " + std::string(text(signal)) + " " + path;
+    lines += "\n";
+  }
+  return lines;
+}
+
+std::string authority_of(const std::string& url) {
+  const Relay relay = relay_of({"OTEL_EXPORTER_OTLP_ENDPOINT=" + url, header});
+  REQUIRE(relay.setup.collectors.size() == 1);
+  return relay.setup.collectors[0].authority;
+}
+
+// "name=value" of each.
+Strings attributes_of(const Relay& relay) {
+  Strings all;
+  for (const auto& [name, value] : relay.setup.attributes) all.push_back(name + "=" + value);
+  return all;
+}
+
+const policy::Rule* rule_about(std::span<const policy::Rule> rules, std::string_view subject) {
+  const auto found =
+      std::ranges::find_if(rules, [&](const policy::Rule& each) { return text(each.subject) == subject; });
+  return found == rules.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+TEST_SUITE("plan/relay_plan") {
+  TEST_CASE("there is a relay if the road leads over it") {
+    CHECK_FALSE(good_plan({}).relay);
+    CHECK_FALSE(good_plan({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://c"}}).relay);
+    CHECK_FALSE(good_plan({.environment = telemetry::grafana_trio, .flags = {{"relay", "off"}}}).relay);
+    CHECK_FALSE(good_plan({.environment = telemetry::grafana_trio, .flags = {{"gate", "off"}}}).relay);
+    CHECK(good_plan({.environment = telemetry::grafana_trio}).relay);
+  }
+
+  TEST_CASE("signals to one server are one collector") {
+    const Relay relay = relay_of(telemetry::grafana_trio);
+    CHECK(collectors_of(relay) ==
+          "https otlp-gateway-prod-eu-west-0.grafana.net:443 as otlp-gateway-prod-eu-west-0.grafana.net, "
+          "http/protobuf: traces /otlp/v1/traces metrics /otlp/v1/metrics logs /otlp/v1/logs\n");
+    REQUIRE(relay.credentials.size() == 1);
+    CHECK(relay.credentials[0].reveal() == "Authorization: Basic MTIzNDU2OmdsY19odW50ZXIy\r\n");
+    CHECK(relay.setup.spool_octets == relay::limits::spool_octets);
+  }
+
+  TEST_CASE("another scheme, host, port, protocol or header makes another collector") {
+    const std::string base = "OTEL_EXPORTER_OTLP_ENDPOINT=https://c:4000";
+    const auto count = [&](const char* more) {
+      return relay_of({base, header, more}).setup.collectors.size();
+    };
+    CHECK(count("OTHER=") == 1);
+    CHECK(count("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=https://c:4000/other") == 1);
+    CHECK(count("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://c:4000") == 2);
+    CHECK(count("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=https://d:4000") == 2);
+    CHECK(count("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=https://c:4001") == 2);
+    CHECK(count("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL=http/json") == 2);
+    CHECK(count("OTEL_EXPORTER_OTLP_LOGS_HEADERS=x-key=other") == 2);
+    CHECK(count("OTEL_EXPORTER_OTLP_LOGS_HEADERS=x-key=hunter2") == 1);
+  }
+
+  TEST_CASE("each collector has the headers of its signals, and one without headers has none") {
+    const Relay relay =
+        relay_of({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=https://c/a",
+                  "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://d", "OTEL_EXPORTER_OTLP_TRACES_HEADERS=x-key=t"});
+    CHECK(collectors_of(relay) ==
+          "https c:443 as c, http/protobuf: traces /a\nhttp d:80 as d, http/protobuf: logs /\n");
+    REQUIRE(relay.credentials.size() == 2);
+    CHECK(relay.credentials[0].reveal() == "x-key: t\r\n");
+    CHECK(relay.credentials[1].empty());
+  }
+
+  TEST_CASE("the authority has the port if it is not the scheme's, and brackets around IPv6") {
+    CHECK(authority_of("https://c.example") == "c.example");
+    CHECK(authority_of("https://c.example:443") == "c.example");
+    CHECK(authority_of("http://c.example:443") == "c.example:443");
+    CHECK(authority_of("http://c.example:4318") == "c.example:4318");
+    CHECK(authority_of("https://192.0.2.1") == "192.0.2.1");
+    CHECK(authority_of("https://192.0.2.1:8443") == "192.0.2.1:8443");
+    CHECK(authority_of("https://[2001:db8::1]") == "[2001:db8::1]");
+    CHECK(authority_of("https://[2001:db8::1]:8443") == "[2001:db8::1]:8443");
+  }
+
+  TEST_CASE("the relay enforces the attributes that the agent has, and OTEL_SERVICE_NAME overrides") {
+    const std::string attributes = "OTEL_RESOURCE_ATTRIBUTES=service.name=a,team=b";
+    Strings environment{"OTEL_EXPORTER_OTLP_ENDPOINT=https://c", header};
+    CHECK(attributes_of(relay_of(environment)) == Strings{"service.name=claude-code"});
+    environment.push_back(attributes);
+    CHECK(attributes_of(relay_of(environment)) == Strings{"service.name=a", "team=b"});
+    environment.emplace_back("OTEL_SERVICE_NAME=c");
+    CHECK(attributes_of(relay_of(environment)) == Strings{"team=b", "service.name=c"});
+  }
+
+  TEST_CASE("compression and the files of TLS come along") {
+    const Relay relay = relay_of({"OTEL_EXPORTER_OTLP_ENDPOINT=https://c", header,
+                                  "OTEL_EXPORTER_OTLP_COMPRESSION=gzip", "SSL_CERT_FILE=/run/ca.pem"});
+    CHECK(relay.setup.collectors[0].compression == telemetry::Compression::gzip);
+    CHECK(relay.setup.tls_files.authorities == "/run/ca.pem");
+  }
+
+  TEST_CASE("the gate may connect to each collector, in the relay's order") {
+    const Plan plan = good_plan({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://z.example", header,
+                                                 "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://192.0.2.7:4318",
+                                                 "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=https://a.example:8443"}});
+    REQUIRE(plan.relay);
+    const auto& relayed = plan.gate->setup.relayed;
+    REQUIRE(relayed.size() == 3);
+    CHECK(text(relayed[0]) == "z.example:443/tcp");
+    CHECK(relayed[0].reason == "telemetry: traces");
+    CHECK(text(relayed[1]) == "192.0.2.7:4318/tcp");
+    CHECK(text(relayed[2]) == "a.example:8443/tcp");
+    for (const policy::Rule& each : relayed) {
+      CHECK(each.answers == policy::Answers::private_too);
+      CHECK(each.need == policy::Need::optional);
+    }
+  }
+
+  TEST_CASE("the agent may not reach the collector, unless it sends by itself") {
+    const auto may = [](std::map<std::string_view, std::string> flags, const char* endpoint,
+                        const char* name) {
+      const Plan plan =
+          good_plan({.environment = {std::string("OTEL_EXPORTER_OTLP_ENDPOINT=") + endpoint, header},
+                     .flags = std::move(flags)});
+      return rule_about(rules_of(plan), name) != nullptr ||
+             rule_about(plan.gate->setup.rules, name) != nullptr || !plan.gate->ruleset.addresses.empty();
+    };
+    CHECK_FALSE(may({}, "https://c.example", "c.example"));
+    CHECK_FALSE(may({}, "https://192.0.2.7", "192.0.2.7/32"));
+    CHECK(may({{"relay", "off"}}, "https://c.example", "c.example"));
+    CHECK(may({{"relay", "off"}}, "https://192.0.2.7", "192.0.2.7"));
+    CHECK(may({{"allow", "c.example"}}, "https://c.example", "c.example"));
+  }
+
+  TEST_CASE("required telemetry requires its collector's name, and an address needs no resolving") {
+    const MadeUp container{.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://c.example", header,
+                                           "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=https://192.0.2.7"},
+                           .flags = {{"require_telemetry", "true"}}};
+    const Plan plan = good_plan(container);
+    REQUIRE(plan.gate->setup.relayed.size() == 2);
+    CHECK(plan.gate->setup.relayed[0].need == policy::Need::required);
+    CHECK(plan.gate->setup.relayed[1].need == policy::Need::optional);
+  }
+}

@@ -1,0 +1,254 @@
+#include "relay/service.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "../event/loopback.h"
+#include "../event/made_up_time.h"
+#include "../otlp/messages.h"
+#include "ostiary/keeper/channel.h"
+#include "tls_peer.h"
+
+using namespace ostiary;
+using namespace ostiary::relay;
+using namespace ostiary::relay::testing;
+using namespace std::chrono_literals;
+using otlp::testing::attribute;
+using otlp::testing::block;
+using telemetry::Signal;
+using Texts = std::vector<std::string>;
+
+namespace {
+
+// Only a test that fails waits this long.
+constexpr auto patience = 5000ms;
+
+constexpr uint32_t first_connection = 100;
+
+CollectorSetup collector(const char* host, std::map<Signal, std::string> paths) {
+  return {.server = {.scheme = inet::Scheme::http,
+                     .destination = {.host = inet::parse_host(host).value(), .port = 4318}},
+          .authority = std::string(host) + ":4318",
+          .protocol = telemetry::Protocol::http_protobuf,
+          .compression = telemetry::Compression::none,
+          .paths = std::move(paths)};
+}
+
+std::string text(const Message& message) {
+  switch (message.kind) {
+    case Message::Kind::delivered:
+      return message.text + " delivered";
+    case Message::Kind::delayed:
+      return message.text + " delayed: " + message.reason;
+    case Message::Kind::refused:
+      return message.text + " refused " + std::to_string(message.number);
+    case Message::Kind::drained:
+      return "drained " + std::to_string(message.number);
+    default:
+      return "another kind";
+  }
+}
+
+// The service between a client on loopback, and a gate and collectors that the test is.
+struct World {
+  explicit World(const char* host_of_logs = "d.example") : setup(made_up_setup(host_of_logs)) {
+    ::signal(SIGPIPE, SIG_IGN);
+    REQUIRE(service->start());
+  }
+  ~World() {
+    service.reset();  // ends its connections, for which the peers wait
+    peers.clear();
+  }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  // The status of the answer.
+  std::string post(const char* signal) {
+    event::testing::LoopbackClient client(address);
+    const std::string body = block(attribute("host.name", "a"));
+    client.send("POST /v1/" + std::string(signal) +
+                " HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-protobuf\r\nContent-Length: " +
+                std::to_string(body.size()) + "\r\n\r\n" + body);
+    for (int i = 0; i < 20; ++i) time.turn();
+    return client.received().substr(9, 3);
+  }
+  // The number of the server for which the gate is asked. Nothing if it is not asked.
+  std::optional<link::ConnectRequest> request() {
+    char octet = 0;
+    if (::recv(pair.gate.get(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) return std::nullopt;
+    return link::parse_connect_request(keeper::receive(pair.gate.get()).value().value());
+  }
+  void refuse(uint32_t id, std::string why) {
+    REQUIRE(keeper::send(pair.gate.get(), link::render(link::ConnectReply{id, std::move(why)})));
+    time.turn();
+  }
+  // Connects to a collector that answers one request.
+  void connect(uint32_t id, const std::string& answer) {
+    auto [ours, theirs] = connected_ends();
+    peers.push_back(
+        std::make_unique<TlsPeer>(std::move(theirs), [this, answer](TlsPeer::Connection& connection) {
+          received = connection.read_request();
+          connection.write(answer);
+        }));
+    REQUIRE(keeper::send_with_descriptor(pair.gate.get(), link::render(link::ConnectReply{id}), ours.get()));
+  }
+  void await_messages(size_t count) {
+    while (messages.size() < count) REQUIRE(time.loop->turn(patience));
+  }
+
+  event::testing::MadeUpTime time;
+  event::testing::LoopbackListener listener;
+  const inet::SocketAddress address = listener.address();
+  link::ConnectionPair pair = link::make_connection_pair().value();
+  const Setup setup;
+  std::string received;  // by a collector
+  std::vector<std::unique_ptr<TlsPeer>> peers;
+  Texts messages;
+  std::unique_ptr<Service> service = std::make_unique<Service>(
+      Service::Parts{.loop = *time.loop,
+                     .setup = setup,
+                     .trust = nullptr,
+                     .random = [] { return 0.0; },
+                     .send = [this](const Message& each) { messages.push_back(text(each)); }},
+      credentials(), std::move(listener.fd), std::move(pair.relay), first_connection);
+
+ private:
+  static Setup made_up_setup(const char* host_of_logs) {
+    return {.collectors = {collector("c.example", {{Signal::traces, "/v1/traces"}}),
+                           collector(host_of_logs, {{Signal::logs, "/d"}})},
+            .attributes = {{.name = "service.name", .value = "claude-code"}},
+            .spool_octets = limits::spool_octets};
+  }
+  static Credentials credentials() {
+    Credentials all;
+    all.emplace_back("x-key: of-c\r\n");
+    all.emplace_back("x-key: of-d\r\n");
+    return all;
+  }
+};
+
+const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+const std::string bad = "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+}  // namespace
+
+TEST_SUITE("relay/service") {
+  TEST_CASE("telemetry goes to the collector of its signal, with that collector's credential alone") {
+    World world;
+    CHECK(world.post("logs") == "200");
+    const auto request = world.request();
+    REQUIRE(request);
+    CHECK(request->id == first_connection);
+    CHECK(request->server == 1);
+    world.connect(request->id, ok);
+    world.await_messages(1);
+    CHECK(world.messages == Texts{"d.example:4318 delivered"});
+    CHECK(world.received.starts_with("POST /d HTTP/1.1\r\nHost: d.example:4318\r\n"));
+    CHECK(world.received.contains("\r\nx-key: of-d\r\n"));
+    CHECK_FALSE(world.received.contains("of-c"));
+    CHECK(world.received.contains("claude-code"));
+    CHECK_FALSE(world.request());
+  }
+
+  TEST_CASE("what the gate cannot connect to is delayed, with the gate's reason") {
+    World world;
+    CHECK(world.post("traces") == "200");
+    const auto request = world.request();
+    REQUIRE(request);
+    CHECK(request->server == 0);
+    world.refuse(request->id, "c.example did not resolve");
+    CHECK(world.messages == Texts{"c.example:4318 delayed: c.example did not resolve"});
+  }
+
+  TEST_CASE("collectors at one server, with other credentials, are told apart by their signals") {
+    World world("c.example");
+    CHECK(world.post("traces") == "200");
+    CHECK(world.post("logs") == "200");
+    world.refuse(first_connection, "no");
+    world.refuse(first_connection + 1, "no");
+    CHECK(world.messages ==
+          Texts{"c.example:4318 (traces) delayed: no", "c.example:4318 (logs) delayed: no"});
+  }
+
+  TEST_CASE("a drain with nothing to deliver ends at once") {
+    World world;
+    world.service->drain({.time_limit = 1h});
+    world.time.turn();
+    CHECK(world.messages == Texts{"drained 0"});
+    world.time.turn_after(2h);
+    CHECK(world.messages.size() == 1);
+  }
+
+  TEST_CASE("a drain ends when everything is delivered, and not before") {
+    World world;
+    CHECK(world.post("traces") == "200");
+    CHECK(world.post("logs") == "200");
+    const auto traces = world.request(), logs = world.request();
+    REQUIRE(traces);
+    REQUIRE(logs);
+    world.service->drain({.time_limit = 1h});
+    world.time.turn();
+    CHECK(world.messages.empty());
+    world.connect(logs->id, ok);
+    world.await_messages(1);
+    world.time.turn();
+    CHECK(world.messages == Texts{"d.example:4318 delivered"});
+    world.connect(traces->id, ok);
+    world.await_messages(3);
+    CHECK(world.messages == Texts{"d.example:4318 delivered", "c.example:4318 delivered", "drained 0"});
+  }
+
+  TEST_CASE("a drain ends at its time limit, with the number of posts that are left") {
+    World world;
+    CHECK(world.post("traces") == "200");
+    CHECK(world.post("traces") == "200");
+    world.service->drain({.time_limit = 5s});
+    world.time.turn_after(5s - 1ms);
+    CHECK(world.messages.empty());
+    world.time.turn_after(1ms);
+    CHECK(world.messages == Texts{"drained 2"});
+  }
+
+  TEST_CASE("a post that the collector does not take makes the drain no longer") {
+    World world;
+    CHECK(world.post("traces") == "200");
+    world.service->drain({.time_limit = 5s});
+    world.time.turn_after(3s);
+    world.refuse(first_connection, "no");
+    CHECK(world.messages.size() == 1);
+    world.time.turn_after(2s);
+    CHECK(world.messages == Texts{"c.example:4318 delayed: no", "drained 1"});
+  }
+
+  TEST_CASE("a drain tells the counts that wait, and then that it has ended") {
+    World world;
+    CHECK(world.post("traces") == "200");
+    world.connect(world.request().value().id, bad);
+    world.await_messages(1);
+    CHECK(world.post("logs") == "200");
+    world.service->drain({.time_limit = 1h});
+    world.connect(world.request().value().id, bad);
+    world.await_messages(3);
+    CHECK(world.messages == Texts{"c.example:4318 refused 1", "d.example:4318 refused 1", "drained 0"});
+  }
+
+  TEST_CASE("telemetry is taken and delivered during a drain and after it") {
+    World world;
+    world.service->drain({.time_limit = 1h});
+    world.time.turn();
+    CHECK(world.messages == Texts{"drained 0"});
+    CHECK(world.post("traces") == "200");
+    const auto request = world.request();
+    REQUIRE(request);
+    world.connect(request->id, ok);
+    world.await_messages(2);
+    CHECK(world.messages == Texts{"drained 0", "c.example:4318 delivered"});
+  }
+}
