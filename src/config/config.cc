@@ -142,6 +142,12 @@ Result<GateSwitch> read_gate(const Given* given) {
   return bad(*given, "is neither on nor off: write on or off");
 }
 
+Result<Choice> read_audit_otlp(const Given* given) {
+  if (given == nullptr || given->text == "on") return Choice::yes;
+  if (given->text == "off") return Choice::no;
+  return bad(*given, "is neither on nor off: write on or off");
+}
+
 Result<Scope> read_scope(const Given* given) {
   if (given == nullptr) return Scope::container;
   for (const Scope scope : {Scope::container, Scope::user})
@@ -199,6 +205,7 @@ Result<> read_gate_settings(const Reader& reader, Config& config) {
   config.keep_rules = TRY(read_keep_rules(reader.find("keep_rules")));
   config.audit = copy_of(reader.find("audit"));
   config.audit_mebibytes = TRY(reader.number("audit_limit", config.audit_mebibytes, "MiB"));
+  config.audit_otlp = TRY(read_audit_otlp(reader.find("audit_otlp")));
   return {};
 }
 

@@ -20,6 +20,8 @@ constexpr std::array every_protocol{Protocol::http_protobuf, Protocol::http_json
 constexpr std::array every_signal{Signal::traces, Signal::metrics, Signal::logs};
 constexpr std::array every_compression{Compression::none, Compression::gzip};
 
+constexpr std::array every_choice_of_events{OwnEvents::left_out, OwnEvents::sent};
+
 constexpr size_t pipe_octets = 65536;  // the kernel's standard
 
 uint32_t count(const auto& items) {
@@ -69,7 +71,7 @@ std::string render_setup(const Setup& setup) {
   for (const auto& [name, value] : setup.attributes) out.text(name).text(value);
   out.text(setup.tls_files.authorities).text(setup.tls_files.more_authorities);
   out.text(setup.tls_files.client_certificate).text(setup.tls_files.client_key);
-  return out.number(static_cast<uint32_t>(setup.spool_octets)).take();
+  return out.number(static_cast<uint32_t>(setup.spool_octets)).enumerator(setup.own_events).take();
 }
 
 Result<Setup> parse_setup(std::string_view octets) {
@@ -86,6 +88,7 @@ Result<Setup> parse_setup(std::string_view octets) {
   setup.tls_files.client_certificate = in.text();
   setup.tls_files.client_key = in.text();
   setup.spool_octets = in.number();
+  setup.own_events = in.enumerator(every_choice_of_events);
   if (!in.complete()) return malformed("settings");
   return setup;
 }

@@ -60,7 +60,7 @@ std::vector<relay::NamedValue> attributes_of(const telemetry::Telemetry& telemet
 
 }  // namespace
 
-std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry) {
+std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry, config::Choice sends_audit) {
   const telemetry::On* const on = telemetry.on();
   if (on == nullptr || on->road == telemetry::Road::direct) return std::nullopt;
   Relay relay;
@@ -68,6 +68,8 @@ std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry) {
   relay.setup.attributes = attributes_of(telemetry);
   relay.setup.tls_files = on->tls_files;
   relay.setup.spool_octets = relay::limits::spool_octets;
+  relay.setup.own_events =
+      sends_audit == config::Choice::yes ? relay::OwnEvents::sent : relay::OwnEvents::left_out;
   return relay;
 }
 

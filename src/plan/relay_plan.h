@@ -12,7 +12,7 @@
 namespace ostiary::plan {
 
 // Nothing if the agent sends its telemetry itself.
-std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry);
+std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry, config::Choice sends_audit);
 
 // One rule for each of the relay's servers, in its order: for the gate, which connects there. The agent may
 // not.

@@ -40,11 +40,15 @@ struct NamedValue {
   std::string value;
 };
 
+// Whether the collectors get the audit's events and metrics of ostiary itself.
+enum class OwnEvents : uint8_t { left_out, sent };
+
 struct Setup {
   std::vector<CollectorSetup> collectors = {};
   std::vector<NamedValue> attributes = {};  // in every resource of the agent's telemetry
   telemetry::TlsFiles tls_files = {};
   uint64_t spool_octets = 0;
+  OwnEvents own_events = OwnEvents::left_out;
 };
 
 namespace limits {

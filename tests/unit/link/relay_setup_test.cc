@@ -38,7 +38,8 @@ Setup made_up() {
                     .more_authorities = "/m",
                     .client_certificate = "/c",
                     .client_key = "/k"},
-      .spool_octets = limits::spool_octets};
+      .spool_octets = limits::spool_octets,
+      .own_events = OwnEvents::sent};
 }
 
 Credentials credentials_of(std::initializer_list<std::string_view> texts) {
@@ -96,6 +97,7 @@ TEST_SUITE("link/relay_setup") {
     CHECK(setup->tls_files.client_certificate == "/c");
     CHECK(setup->tls_files.client_key == "/k");
     CHECK(setup->spool_octets == limits::spool_octets);
+    CHECK(setup->own_events == OwnEvents::sent);
     CHECK(parse_setup(render_setup({})));
   }
 
