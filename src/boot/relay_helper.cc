@@ -52,7 +52,8 @@ RelayHelper::RelayHelper(Parts parts, UniqueFd listener, link::ConnectionPair pa
               report_to(parts_.audit, parts_.description)) {}
 
 relay::KeeperFds RelayHelper::descriptors() const {
-  relay::KeeperFds fds{.listener = listener_.get(), .gate = pair_.relay.get()};
+  relay::KeeperFds fds{
+      .listener = listener_.get(), .gate = pair_.relay.get(), .audit = parts_.audit.relays_end()};
   for (size_t i = 0; i < spools_.size(); ++i) fds.spools.at(i) = spools_[i].get();
   return fds;
 }

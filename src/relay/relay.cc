@@ -50,6 +50,7 @@ struct Opened {
   std::optional<TlsTrust> trust;
   UniqueFd listener;
   UniqueFd gate;
+  UniqueFd audit;
   std::vector<UniqueFd> spools;  // of the collectors
 };
 
@@ -60,6 +61,7 @@ Result<Opened> open(keeper::Inherited inherited, UniqueFd channel) {
                 .trust = {},
                 .listener = inherited.take(fd_name::listener),
                 .gate = inherited.take(fd_name::gate),
+                .audit = inherited.take(fd_name::audit),
                 .spools = {}};
   for (const std::string_view name : fd_name::spools)
     if (UniqueFd spool = inherited.take(name); spool.valid()) opened.spools.push_back(std::move(spool));
@@ -95,6 +97,7 @@ Result<> serve(Opened opened, pid_t parent) {
                       {.credentials = std::move(opened.credentials),
                        .listener = std::move(opened.listener),
                        .gate = std::move(opened.gate),
+                       .audit = std::move(opened.audit),
                        .spools = std::move(opened.spools),
                        .first_connection = TRY(random_number())}));
   const auto keeper =
@@ -153,8 +156,9 @@ Result<int> run() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
   auto inherited = TRY(keeper::Inherited::receive(
-      description.process_name, {keeper::Inherited::channel, fd_name::credentials, fd_name::listener,
-                                 fd_name::gate, fd_name::spools[0], fd_name::spools[1], fd_name::spools[2]}));
+      description.process_name,
+      {keeper::Inherited::channel, fd_name::credentials, fd_name::listener, fd_name::gate, fd_name::audit,
+       fd_name::spools[0], fd_name::spools[1], fd_name::spools[2]}));
   // A copy for the report of a failure.
   UniqueFd channel = inherited.take(keeper::Inherited::channel);
   const UniqueFd for_failures(::fcntl(channel.get(), F_DUPFD_CLOEXEC, 0));

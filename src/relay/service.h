@@ -29,13 +29,14 @@ class Service {
     Credentials credentials;
     UniqueFd listener;
     UniqueFd gate;
+    UniqueFd audit;  // the relay's end of link::AuditPair; invalid if it gets no lines
     std::vector<UniqueFd> spools;
     uint32_t first_connection = 0;
   };
   static Result<std::unique_ptr<Service>> create(Parts parts, Inheritance inheritance);
 
   Result<> start();
-  // Sends Message::Kind::drained when nothing is left to deliver, or after the time limit.
+  // Hands on the lines of the audit that wait, too. Sends Message::Kind::drained when nothing is left to deliver, or after the time limit.
   void drain(Drain drain);
 
  private:
@@ -43,14 +44,17 @@ class Service {
   std::vector<Destination> destinations(Credentials credentials, std::vector<Spool> spools);
   void take(const std::string& collector, const Report& report);
   void end_drain();
+  Result<> receive_audit();
 
   Parts parts_;
   GateLink gate_;
+  UniqueFd audit_;
   Reporter reporter_;
   TelemetryRelay telemetry_;
   bool drains_ = false;
   event::Time drain_deadline_{};
   event::Timer drain_limit_;
+  event::Watch audit_watch_;
 };
 
 }  // namespace ostiary::relay

@@ -82,7 +82,8 @@ std::optional<Drain> parse_drain(std::string_view octets);
 namespace fd_name {
 inline constexpr std::string_view credentials = "credentials";
 inline constexpr std::string_view listener = "listener";
-inline constexpr std::string_view gate = "gate";  // link/connections.h
+inline constexpr std::string_view gate = "gate";    // link/connections.h
+inline constexpr std::string_view audit = "audit";  // link/audit_lines.h
 // Of the collectors, in their order. At most each signal has one of its own.
 inline constexpr std::array<std::string_view, 3> spools{"spool-1", "spool-2", "spool-3"};
 }  // namespace fd_name
@@ -91,6 +92,7 @@ inline constexpr std::array<std::string_view, 3> spools{"spool-1", "spool-2", "s
 struct KeeperFds {
   int listener = -1;
   int gate = -1;
+  int audit = -1;  // the relay's end of link::AuditPair; -1: it gets no lines
   std::array<int, fd_name::spools.size()> spools{-1, -1, -1};
 };
 
