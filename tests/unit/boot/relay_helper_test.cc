@@ -38,8 +38,9 @@ constexpr keeper::Helper::Time start{24h};
 struct FakeRelay {
   static Result<FakeRelay> take() {
     namespace fd = relay::fd_name;
-    auto inherited = TRY(keeper::Inherited::receive(
-        "test", {keeper::Inherited::channel, fd::credentials, fd::listener, fd::gate, fd::spool}));
+    auto inherited =
+        TRY(keeper::Inherited::receive("test", {keeper::Inherited::channel, fd::credentials, fd::listener,
+                                                fd::gate, fd::spools[0], fd::spools[1], fd::spools[2]}));
     FakeRelay made{.channel = inherited.take(keeper::Inherited::channel),
                    .setup = TRY(relay::parse_setup(inherited.setup())),
                    .credentials = TRY(relay::read_credentials(inherited.take(fd::credentials))),
