@@ -10,6 +10,7 @@
 
 #include "ostiary/inet/destination.h"
 #include "ostiary/inet/socket_address.h"
+#include "ostiary/inet/special.h"
 #include "ostiary/keeper/channel.h"
 
 namespace ostiary::gate {
@@ -71,11 +72,19 @@ class Connector::Attempt {
  private:
   void take(const Resolution& found) {
     if (found.kind == Resolution::Kind::addresses)
-      addresses_.insert(addresses_.end(), found.addresses.begin(), found.addresses.end());
+      for (const inet::IpAddress& address : found.addresses) add(address);
     if (found.kind == Resolution::Kind::failed) failure_ = found.failure;
     if (--questions_ > 0) return;
     if (!addresses_.empty()) return try_next("");
-    fail(text(rule_.subject) + " did not resolve" + (failure_.empty() ? "" : ": " + failure_));
+    fail(text(rule_.subject) + " has no address to connect to" + (failure_.empty() ? "" : ": " + failure_));
+  }
+
+  // On loopback the agent could serve, and would get the credential.
+  void add(const inet::IpAddress& address) {
+    if (inet::classify(address) == inet::AddressClass::loopback)
+      failure_ = address.text() + " is this host, where the agent could listen";
+    else
+      addresses_.push_back(address);
   }
 
   // `why` the last address did not answer.

@@ -14,7 +14,6 @@
 #include "../event/made_up_time.h"
 #include "../otlp/messages.h"
 #include "ostiary/keeper/channel.h"
-#include "spool_file.h"
 #include "tls_peer.h"
 
 using namespace ostiary;
@@ -133,10 +132,9 @@ struct World {
             .spool_octets = limits::spool_octets};
   }
   static std::vector<UniqueFd> spools() {
-    std::vector<UniqueFd> all;
-    all.push_back(memory_file());
-    all.push_back(memory_file());
-    return all;
+    std::vector<UniqueFd> files;
+    for (int i = 0; i < 2; ++i) files.push_back(open_spool().value());
+    return files;
   }
   static Credentials credentials() {
     Credentials all;
