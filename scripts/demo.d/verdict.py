@@ -11,7 +11,7 @@ BOOTS = {"user": "the agent is an ordinary user", "root": "the agent is root ins
 MAY_BE_ASKED = {"packages.example.com", "api.anthropic.com", "collector.example.net", "inside.lab.example.com"}
 MAY_BE_REACHED = {("198.51.100.10", 443), ("2001:db8:10::10", 443), ("198.51.100.30", 443), ("198.51.100.20", 4318)}
 ATTRIBUTES = {"team": "blue whales", "deployment.environment": "demo", "service.name": "claude-code"}
-ATTEMPTS = 18
+ATTEMPTS = 19
 
 failures = []
 
@@ -107,7 +107,8 @@ def check_the_internet():
     expect(not leaked, f"these names should not have left the container: {leaked}")
     reached = {(event["address"], event["port"]) for event in seen if event["what"] == "request"}
     expect(reached <= MAY_BE_REACHED, f"these hosts should not have been reached: {reached - MAY_BE_REACHED}")
-    telemetry = [event for event in seen if event["what"] == "telemetry"]
+    telemetry = [event for event in seen
+                 if event["what"] == "telemetry" and event["attributes"].get("service.name") != "ostiary"]
     expect(len(telemetry) == len(BOOTS), f"telemetry arrived {len(telemetry)} times")
     for event in telemetry:
         expect(event["authorized"], "telemetry arrived without its token")

@@ -110,7 +110,9 @@ class Connector::Attempt {
   void fail(std::string why) { connector_.end(number_, {.id = id_, .error = std::move(why)}); }
 
   // "192.0.2.7:443"
-  std::string address_text() const { return inet::text(inet::Destination{.host = addresses_.at(tried_ - 1), .port = port_}); }
+  std::string address_text() const {
+    return inet::text(inet::Destination{.host = addresses_.at(tried_ - 1), .port = port_});
+  }
 
   Connector& connector_;
   uint64_t number_;

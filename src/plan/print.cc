@@ -77,9 +77,7 @@ Json relay_json(const std::optional<Relay>& relay) {
   }
   std::vector<std::string> attributes;
   for (const relay::NamedValue& each : relay->setup.attributes) attributes.push_back(each.name);
-  return {{"listens", agents_endpoint()},
-          {"collectors", std::move(collectors)},
-          {"attributes", attributes}};
+  return {{"listens", agents_endpoint()}, {"collectors", std::move(collectors)}, {"attributes", attributes}};
 }
 
 Json environment_json(const telemetry::Telemetry& telemetry, const AgentEnvironment& environment) {

@@ -93,11 +93,7 @@ Result<> choose_road(const Config& config, On& on, std::vector<std::string>& war
 }
 
 bool is_of_connection(std::string_view name) {
-  const auto is = [name](std::optional<Signal> signal) {
-    return std::ranges::any_of(of_connection,
-                               [&](std::string_view what) { return name == otlp_variable(signal, what); });
-  };
-  return is(std::nullopt) || std::ranges::any_of(all_signals, is);
+  return is_otlp_variable(name, of_connection);
 }
 
 std::vector<std::string> relay_detours() {

@@ -209,4 +209,12 @@ Result<SourceSettings> read_source(TelemetrySource source, const Config& config)
   return SourceSettings{};
 }
 
+bool is_otlp_variable(std::string_view name, std::span<const std::string_view> about) {
+  const auto is = [&](std::optional<Signal> signal) {
+    return std::ranges::any_of(about,
+                               [&](std::string_view what) { return name == otlp_variable(signal, what); });
+  };
+  return is(std::nullopt) || std::ranges::any_of(all_signals, is);
+}
+
 }  // namespace ostiary::telemetry

@@ -3,7 +3,9 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ostiary/base/result.h"
@@ -37,5 +39,8 @@ std::vector<std::string> missing_from(config::TelemetrySource source, const conf
 Result<SourceSettings> read_source(config::TelemetrySource source, const config::Config& config);
 
 inline constexpr std::array all_signals{Signal::traces, Signal::metrics, Signal::logs};
+
+// Whether the variable of OTLP is about one of these, such as "HEADERS", for every signal or for one.
+bool is_otlp_variable(std::string_view name, std::span<const std::string_view> about);
 
 }  // namespace ostiary::telemetry

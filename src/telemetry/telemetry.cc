@@ -53,14 +53,6 @@ constexpr std::array content_switches{
     ContentSwitch{"OTEL_LOG_RAW_API_BODIES", "0", "0"},
 };
 
-bool is_routing_variable(std::string_view name) {
-  const auto is = [name](std::optional<Signal> signal) {
-    return std::ranges::any_of(routing,
-                               [&](std::string_view what) { return name == otlp_variable(signal, what); });
-  };
-  return is(std::nullopt) || std::ranges::any_of(all_signals, is);
-}
-
 // Sets the default port for the protocol, because a signal may override the protocol of the base.
 Endpoint for_protocol(Endpoint base, Protocol protocol) {
   if (base.port_form == PortForm::written) return base;
@@ -352,7 +344,7 @@ std::span<const Variable> Telemetry::variables() const {
 
 bool routes_telemetry(std::string_view name) {
   return name == enable_variable || std::ranges::find(selectors, name) != selectors.end() ||
-         is_routing_variable(name);
+         is_otlp_variable(name, routing);
 }
 
 Result<Telemetry> plan_telemetry(const Config& config, PlatformAttributes platform) {

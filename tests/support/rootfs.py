@@ -20,6 +20,7 @@ other:x:1001:
 tools:x:2000:agent
 """
 AGENT, OTHER, TOOLS = 1000, 1001, 2000
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 class Rootfs:
@@ -47,6 +48,7 @@ class Rootfs:
         for program in ("ostiary", "ostiary-relay"):
             self.write(f"/opt/bin/{program}", "", mode=0o755)
         shutil.copy("/etc/ld.so.cache", self.at("/etc/ld.so.cache"))
+        self.write(AUTHORITIES, Path(AUTHORITIES).read_bytes())
 
     def at(self, path):
         """The path outside that corresponds to a path inside."""

@@ -63,10 +63,10 @@ constexpr std::string_view text(Tracking tracking) {
 enum class Zones : uint8_t { supported, unsupported };
 
 struct Ruleset {
-  uint32_t gate_mark = 0;  // on the gate's packets; not 0
-  uint16_t gate_port = 0;  // the gate listens on 127.0.0.1 and ::1
+  uint32_t gate_mark = 0;   // on the gate's packets; not 0
+  uint16_t gate_port = 0;   // the gate listens on 127.0.0.1 and ::1
   uint16_t relay_port = 0;  // the relay listens on 127.0.0.1; 0: there is none
-  uint16_t log_group = 0;  // of NFLOG
+  uint16_t log_group = 0;   // of NFLOG
   uint32_t admissions = limits::admissions;
   Tracking tracking = Tracking::both_families;
   Zones zones = Zones::supported;

@@ -12,6 +12,7 @@ from support.telemetry import COLLECTOR, TRIO, shows_a_secret
 
 PRESETS = ["anthropic", "claude-updates", "github", "gitlab", "vscode", "grafana-cloud", "aws-bedrock", "google-vertex",
            "npm", "debian"]
+DIRECT = {"OSTIARY_RELAY": "off"}
 
 
 def rules(sandbox, *flags, **how):
@@ -53,7 +54,7 @@ def test_the_plan_as_text_lists_the_rules(sandbox):
     ({"ANTHROPIC_BASE_URL": "http://gateway.corp.example:8080/v1", "ANTHROPIC_AUTH_TOKEN": "x"},
      {"gateway.corp.example"}),
     ({"CODER": "true", "CODER_AGENT_URL": "https://coder.corp.example"}, {"coder.corp.example"}),
-    (TRIO, {"otlp-gateway-prod-eu-west-2.grafana.net"}), (COLLECTOR, {"collector.example"})],
+    (TRIO | DIRECT, {"otlp-gateway-prod-eu-west-2.grafana.net"}), (COLLECTOR | DIRECT, {"collector.example"})],
     ids=["API key", "OAuth", "Bedrock", "Vertex", "Vertex global", "Foundry", "gateway", "Coder", "Grafana",
          "collector"])
 def test_hosts_that_the_session_implies_are_derived(sandbox, env, expected):
@@ -62,7 +63,7 @@ def test_hosts_that_the_session_implies_are_derived(sandbox, env, expected):
 
 
 def test_derived_hosts_have_their_ports_and_the_variables_as_reasons(sandbox):
-    found = rules(sandbox, env=COLLECTOR | {"ANTHROPIC_BASE_URL": "http://gateway.corp.example:8080"})
+    found = rules(sandbox, env=COLLECTOR | DIRECT | {"ANTHROPIC_BASE_URL": "http://gateway.corp.example:8080"})
     assert ("collector.example", "4318", "tcp") in found
     assert "ANTHROPIC_BASE_URL" in found["gateway.corp.example", "8080", "tcp"]
     assert not any(port == "443" for host_name, port, _ in found if host_name == "collector.example")
@@ -103,7 +104,7 @@ def run_with(new_container, internet, who, *flags, **how):
 def test_the_api_and_the_collector_can_be_reached_without_rules(internet, new_container, who, family):
     internet.upstream.name("api.anthropic.com", host(ALLOWED))
     internet.upstream.name("collector.example", host(UNLISTED))
-    _, agent = run_with(new_container, internet, who, env=COLLECTOR | {"ANTHROPIC_API_KEY": "x"})
+    _, agent = run_with(new_container, internet, who, env=COLLECTOR | DIRECT | {"ANTHROPIC_API_KEY": "x"})
     assert agent.connect(ALLOWED[family], 443)["reached"]
     assert agent.connect(UNLISTED[family], 4318)["reached"]
     assert not agent.connect(UNLISTED[family], 443)["reached"]

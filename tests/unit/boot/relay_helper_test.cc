@@ -38,13 +38,16 @@ constexpr keeper::Helper::Time start{24h};
 struct FakeRelay {
   static Result<FakeRelay> take() {
     namespace fd = relay::fd_name;
-    auto inherited = TRY(keeper::Inherited::receive(
-        "test", {keeper::Inherited::channel, fd::credentials, fd::listener, fd::gate, fd::spool}));
+    auto inherited =
+        TRY(keeper::Inherited::receive("test", {keeper::Inherited::channel, fd::credentials, fd::listener,
+                                                fd::gate, fd::spools[0], fd::spools[1], fd::spools[2]}));
     FakeRelay made{.channel = inherited.take(keeper::Inherited::channel),
                    .setup = TRY(relay::parse_setup(inherited.setup())),
                    .credentials = TRY(relay::read_credentials(inherited.take(fd::credentials))),
                    .listener = inherited.take(fd::listener),
-                   .gate = inherited.take(fd::gate)};
+                   .gate = inherited.take(fd::gate),
+                   .first_spool = inherited.take(fd::spools[0]),
+                   .second_spool = inherited.take(fd::spools[1])};
     return made;
   }
   void send(const Message& message) const {
@@ -69,6 +72,8 @@ struct FakeRelay {
   relay::Credentials credentials;
   UniqueFd listener;
   UniqueFd gate;
+  UniqueFd first_spool;
+  UniqueFd second_spool;
 };
 
 Result<int> say_hello() {
@@ -85,10 +90,21 @@ Result<int> check_inheritance() {
   const bool has_all = relay.setup.attributes.size() == 1 && relay.credentials.size() == 1 &&
                        relay.credentials[0].reveal() == "x-key: hunter2\r\n" &&
                        ::getsockopt(relay.listener.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
-                       listens == 1 && keeper::send(relay.gate.get(), "to the gate");
+                       listens == 1 && relay.first_spool.valid() && !relay.second_spool.valid() &&
+                       keeper::send(relay.gate.get(), "to the gate");
   relay.hello();
   TRY(relay.wait());
   return has_all ? 0 : 3;
+}
+
+// Says what is in its spool, and adds to it.
+Result<int> use_the_spool() {
+  const FakeRelay relay = TRY(FakeRelay::take());
+  const auto size = static_cast<uint32_t>(::lseek(relay.first_spool.get(), 0, SEEK_END));
+  relay.hello();
+  relay.send({.kind = Message::Kind::displaced, .number = size, .text = "c.example"});
+  if (::write(relay.first_spool.get(), "12345", 5) != 5) return 3;
+  return relay.wait();
 }
 
 Result<int> fail_at_once() {
@@ -160,6 +176,10 @@ constexpr int request = SIGUSR2;
 plan::Relay made_up_plan() {
   plan::Relay plan;
   plan.setup.attributes = {{.name = "team", .value = "a"}};
+  plan.setup.collectors.push_back(
+      {.server = {.scheme = inet::Scheme::https,
+                  .destination = {.host = inet::parse_host("c.example").value(), .port = 443}},
+       .authority = "c.example"});
   plan.credentials.emplace_back("x-key: hunter2\r\n");
   return plan;
 }
@@ -340,6 +360,23 @@ TEST_SUITE("boot/relay_helper") {
     CHECK(keeper.relay->helper().has_begun());
     CHECK(keeper.audited.names() ==
           Strings{"relay_started", "relay_died", "relay_started", "relay_restarted"});
+  }
+
+  TEST_CASE("what a relay left in its spool is there for the next one") {
+    if (!can_make_hosts()) return;
+    Keeper keeper(use_the_spool);
+    REQUIRE(keeper.begin());
+    Logged logged;
+    REQUIRE(keeper.serve());
+    ::shutdown(keeper.relay->helper().fd(), SHUT_WR);
+    CHECK(keeper.reap() == 0);
+    REQUIRE(keeper.relay->helper().serve(start));
+    REQUIRE(keeper.serve());
+    REQUIRE(keeper.serve());
+    const std::string text = logged.text();
+    CAPTURE(text);
+    CHECK(text.contains("0 requests of telemetry for c.example were given up"));
+    CHECK(text.contains("5 requests of telemetry for c.example were given up"));
   }
 
   TEST_CASE("a relay that is started again and sends a malformed message first is an error") {

@@ -1,8 +1,10 @@
 #include "ostiary/link/relay.h"
 
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -78,23 +80,32 @@ TEST_SUITE("link/relay") {
     setup.attributes = {{.name = "team", .value = "a"}};
     Credentials credentials;
     credentials.emplace_back("x-key: hunter2\r\n");
-    auto start = prepare_start(setup, credentials, {.listener = 40, .gate = 41, .spool = 42});
+    auto start = prepare_start(setup, credentials, {.listener = 40, .gate = 41, .spools = {42, 43, -1}});
     REQUIRE_MESSAGE(start, error_of(start));
     CHECK(start->setup == render_setup(setup));
     CHECK_FALSE(start->setup.contains("hunter2"));
     REQUIRE(start->owned.size() == 1);
-    REQUIRE(start->descriptors.size() == 4);
-    CHECK(start->descriptors[0].name == fd_name::credentials);
-    CHECK(start->descriptors[0].fd == start->owned[0].get());
-    CHECK(start->descriptors[1].name == fd_name::listener);
-    CHECK(start->descriptors[1].fd == 40);
-    CHECK(start->descriptors[2].name == fd_name::gate);
-    CHECK(start->descriptors[2].fd == 41);
-    CHECK(start->descriptors[3].name == fd_name::spool);
-    CHECK(start->descriptors[3].fd == 42);
+    const std::vector<keeper::NamedFd> expected{{fd_name::credentials, start->owned[0].get()},
+                                                {fd_name::listener, 40},
+                                                {fd_name::gate, 41},
+                                                {fd_name::spools[0], 42},
+                                                {fd_name::spools[1], 43},
+                                                {fd_name::spools[2], -1}};
+    REQUIRE(start->descriptors.size() == expected.size());
+    for (size_t i = 0; i < expected.size(); ++i) {
+      CHECK(start->descriptors[i].name == expected[i].name);
+      CHECK(start->descriptors[i].fd == expected[i].fd);
+    }
     const auto read = read_credentials(std::move(start->owned[0]));
     REQUIRE(read);
     CHECK(read->at(0).reveal() == "x-key: hunter2\r\n");
+  }
+
+  TEST_CASE("a spool is an empty file in memory, which no program inherits") {
+    const auto spool = open_spool();
+    REQUIRE_MESSAGE(spool, error_of(spool));
+    CHECK(::lseek(spool->get(), 0, SEEK_END) == 0);
+    CHECK((::fcntl(spool->get(), F_GETFD) & FD_CLOEXEC) != 0);
   }
 
   TEST_CASE("a program that is not beside ours is an error that says what to do") {

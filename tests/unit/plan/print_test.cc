@@ -60,7 +60,7 @@ TEST_SUITE("plan/print") {
   }
 
   TEST_CASE("a secret is shown as present, with its source") {
-    const Plan plan = good_plan({.environment = grafana_trio});
+    const Plan plan = good_plan({.environment = grafana_trio, .flags = {{"relay", "off"}}});
     CHECK(plan_as_text(plan).contains(
         "  sets         OTEL_EXPORTER_OTLP_HEADERS=(secret)   (grafana-cloud)\n"));
     bool found = false;
@@ -72,6 +72,22 @@ TEST_SUITE("plan/print") {
         CHECK(variable["source"] == "grafana-cloud");
       }
     CHECK(found);
+  }
+
+  TEST_CASE("what the relay adds is shown by the names of the fields, and what it closes") {
+    const Plan plan = good_plan({.environment = grafana_trio});
+    const Json json = json_of(plan);
+    CHECK(json["relay"]["listens"] == "127.0.0.1:15354");
+    CHECK(json["relay"]["collectors"] == Json{{{"host", "otlp-gateway-prod-eu-west-0.grafana.net"},
+                                               {"port", 443},
+                                               {"signals", {"traces", "metrics", "logs"}},
+                                               {"headers", {"Authorization"}}}});
+    CHECK(json["relay"]["attributes"] == Json{"service.name"});
+    CHECK(plan_as_text(plan).contains(
+        "  relay        takes the agent's telemetry at 127.0.0.1:15354, without a credential\n"
+        "    adds       Authorization and 1 attributes, for otlp-gateway-prod-eu-west-0.grafana.net\n"
+        "    closed     otlp-gateway-prod-eu-west-0.grafana.net:443 to the agent\n"));
+    CHECK(json_of(good_plan({}))["relay"].is_null());
   }
 
   TEST_CASE("JSON and text contain the same") {
@@ -96,7 +112,7 @@ TEST_SUITE("plan/print") {
     CHECK(json["telemetry"]["signals"][0]["endpoint"] ==
           "https://otlp-gateway-prod-eu-west-0.grafana.net/otlp/v1/traces");
     CHECK(json["rules"] == Json::array());
-    const Json gated = json_of(good_plan({.environment = trio_and({})}));
+    const Json gated = json_of(good_plan({.environment = trio_and({}), .flags = {{"relay", "off"}}}));
     CHECK(gated["rules"][0]["host"] == "otlp-gateway-prod-eu-west-0.grafana.net");
     CHECK(gated["rules"][0]["ports"] == "443");
     CHECK(json["platforms"] == Json{"Fly"});

@@ -72,7 +72,7 @@ struct World {
   // The status of the answer.
   std::string post(const char* signal) {
     event::testing::LoopbackClient client(address);
-    const std::string body = block(attribute("host.name", "a"));
+    const std::string body = block(attribute("host.name", "a"), "");
     client.send("POST /v1/" + std::string(signal) +
                 " HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-protobuf\r\nContent-Length: " +
                 std::to_string(body.size()) + "\r\n\r\n" + body);
@@ -111,13 +111,18 @@ struct World {
   std::string received;  // by a collector
   std::vector<std::unique_ptr<TlsPeer>> peers;
   Texts messages;
-  std::unique_ptr<Service> service = std::make_unique<Service>(
-      Service::Parts{.loop = *time.loop,
-                     .setup = setup,
-                     .trust = nullptr,
-                     .random = [] { return 0.0; },
-                     .send = [this](const Message& each) { messages.push_back(text(each)); }},
-      credentials(), std::move(listener.fd), std::move(pair.relay), first_connection);
+  std::unique_ptr<Service> service =
+      Service::create({.loop = *time.loop,
+                       .setup = setup,
+                       .trust = nullptr,
+                       .random = [] { return 0.0; },
+                       .send = [this](const Message& each) { messages.push_back(text(each)); }},
+                      {.credentials = credentials(),
+                       .listener = std::move(listener.fd),
+                       .gate = std::move(pair.relay),
+                       .spools = spools(),
+                       .first_connection = first_connection})
+          .value();
 
  private:
   static Setup made_up_setup(const char* host_of_logs) {
@@ -125,6 +130,11 @@ struct World {
                            collector(host_of_logs, {{Signal::logs, "/d"}})},
             .attributes = {{.name = "service.name", .value = "claude-code"}},
             .spool_octets = limits::spool_octets};
+  }
+  static std::vector<UniqueFd> spools() {
+    std::vector<UniqueFd> files;
+    for (int i = 0; i < 2; ++i) files.push_back(open_spool().value());
+    return files;
   }
   static Credentials credentials() {
     Credentials all;

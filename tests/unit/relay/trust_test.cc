@@ -88,10 +88,12 @@ TEST_SUITE("relay/trust") {
   TEST_CASE("of a directory each file is read once, and links to them are left") {
     const Files files;
     std::filesystem::create_directory(files.scratch.path("certs"));
-    std::string bundle = files.write("certs/one.pem", pem_of(files.first.certificate));
+    files.write("certs/one.pem", pem_of(files.first.certificate));
     files.write("certs/two.pem", pem_of(files.second.certificate));
     std::filesystem::create_symlink("one.pem", files.scratch.path("certs/0a1b2c3d.0"));
     std::filesystem::create_symlink("gone.pem", files.scratch.path("certs/dangling"));
+    files.write("damaged.pem", "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n");
+    std::filesystem::create_symlink("../damaged.pem", files.scratch.path("certs/1a1b2c3d.0"));
     std::filesystem::create_directory(files.scratch.path("certs/directory"));
     const auto trust = read_trust({.authorities = files.scratch.path("certs")});
     CHECK(trusts(trust, files.first));
