@@ -120,6 +120,7 @@ struct World {
                       {.credentials = credentials(),
                        .listener = std::move(listener.fd),
                        .gate = std::move(pair.relay),
+                       .audit = {},
                        .spools = spools(),
                        .first_connection = first_connection})
           .value();
