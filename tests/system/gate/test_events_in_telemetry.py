@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections import Counter
 
 import pytest
 
@@ -52,6 +53,12 @@ class Observed(World):
         return self.python(f"post_logs({session!r}{given})")
 
 
+def audited(world):
+    """The number of lines of each event, except the exit."""
+    return Counter(f"deny_{event['kind']}" if event["event"] == "deny" else event["event"]
+                   for event in world.container.audit() if event["event"] != "exit")
+
+
 @pytest.fixture
 def world(new_container, internet, tmp_path):
     made = Observed(new_container(), internet, tmp_path, 8318, tls=False)
@@ -98,10 +105,11 @@ def test_the_boot_and_its_self_test_arrive_without_a_session(world, who):
 def test_each_line_of_the_audit_but_the_exit_arrives_once(world, who):
     world.start(who)
     world.is_denied()
+    before = audited(world)
     world.end()
-    names = lambda event: f"deny_{event['kind']}" if event["event"] == "deny" else event["event"]
-    audited = sorted(names(event) for event in world.container.audit() if event["event"] != "exit")
-    assert sorted(item.name.removeprefix("ostiary.") for group in world.groups() for item in group.items) == audited
+    arrived = Counter(item.name.removeprefix("ostiary.") for group in world.groups() for item in group.items)
+    # The gate may deny a packet when the relay has looked for the last time.
+    assert before <= arrived <= audited(world)
 
 
 def test_events_arrive_while_the_agent_runs(world):
