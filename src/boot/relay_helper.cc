@@ -117,10 +117,14 @@ void RelayHelper::drain(milliseconds longest, const event::Signals& requests) {
   const auto deadline = steady_clock::now() + longest + 1s;
   while (true) {
     const auto left = std::max(std::chrono::ceil<milliseconds>(deadline - steady_clock::now()), 0ms);
-    if (wait_for(helper_.fd(), requests.fd(), left) != Readable::first) return;
-    const auto octets = helper_.receive(0ms);
+    const Readable readable = wait_for(helper_.fd(), requests.fd(), left);
+    if (readable == Readable::second)
+      return log::warn("a signal ended the delivery of telemetry: what the relay still has is lost");
+    const Result<std::optional<std::string>> octets =
+        readable == Readable::first ? helper_.receive(0ms) : std::optional<std::string>();
     const auto message = octets && *octets ? relay::parse_message(**octets) : std::nullopt;
-    if (!octets || !*octets) return;
+    if (!octets || !*octets)
+      return log::warn("the relay does not answer: telemetry that it still has is lost");
     if (!message) continue;
     log(*message);
     if (message->kind != Message::Kind::drained) continue;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,6 +84,36 @@ void warn_of_secrets(plan::Plan& plan, const config::Config& config) {
   }
 }
 
+bool may_read(const confine::Identity& identity, const struct stat& file) {
+  if (identity.uid == 0 || file.st_uid == identity.uid) return true;
+  const bool in_group =
+      file.st_gid == identity.gid || std::ranges::find(identity.groups, file.st_gid) != identity.groups.end();
+  return (file.st_mode & (in_group ? S_IRGRP : S_IROTH)) != 0;
+}
+
+// Whether the agent can open the file itself, for all that ostiary knows: a directory on the way may hide it.
+void warn_if_readable(plan::Plan& plan, const std::string& path) {
+  struct stat file{};
+  if (path.empty() || ::stat(path.c_str(), &file) != 0 || !S_ISREG(file.st_mode)) return;
+  if (!may_read(plan.agent.identity, file)) return;
+  plan.warnings.push_back(
+      "the agent can read " + quote_unless_password(path, "a secret's file") +
+      ", so the relay keeps nothing from it: " +
+      (plan.agent.identity.uid == 0 ? "name a user with --user" : "give the file to root, with mode 0400"));
+}
+
+// The relay keeps telemetry's credentials out of the agent: of little use if the agent can read their files.
+void warn_of_readable_secrets(plan::Plan& plan, const config::Config& config) {
+  if (!plan.relay) return;
+  for (const auto& names : {std::span<const std::string_view>(config::grafana_names),
+                            std::span<const std::string_view>(config::header_names)})
+    for (const std::string_view name : names) {
+      const std::string named(config.environment.get(std::string(name) + "_FILE"));
+      warn_if_readable(plan, named.empty() ? "/run/secrets/" + std::string(name) : named);
+    }
+  warn_if_readable(plan, plan.relay->setup.tls_files.client_key);
+}
+
 void warn_of_waivers(plan::Plan& plan) {
   for (const selftest::SocketWaiver& waiver : plan.enclosure.allowed_sockets)
     if (const auto link = waiver.unfollowed_link())
@@ -99,6 +130,7 @@ void warn_of_paths(plan::Plan& plan, const config::Config& config) {
     warn_of_policy(plan, config);
     warn_of_secrets(plan, config);
   }
+  warn_of_readable_secrets(plan, config);
   warn_of_waivers(plan);
 }
 

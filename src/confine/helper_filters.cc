@@ -52,9 +52,6 @@ constexpr std::array common_calls{
     SYS_recvfrom,
     SYS_recvmsg,
     SYS_recvmmsg,
-    SYS_sendto,
-    SYS_sendmsg,
-    SYS_sendmmsg,
     // waiting
     SYS_ppoll,
     SYS_epoll_ctl,
@@ -94,7 +91,7 @@ constexpr std::array common_calls{
 };
 
 // The gate asks servers, and connects for the relay.
-constexpr std::array gate_calls{SYS_bind, SYS_connect};
+constexpr std::array gate_calls{SYS_bind, SYS_connect, SYS_sendto, SYS_sendmsg, SYS_sendmmsg};
 
 // The spool is a file that is open.
 constexpr std::array serving_relay_calls{SYS_pwrite64, SYS_ftruncate, SYS_fallocate};
@@ -112,6 +109,22 @@ constexpr FilterProgram judge_socket() {
     answer_if_equal(out, family, SECCOMP_RET_ALLOW);
   answer(out, SECCOMP_RET_KILL_PROCESS);
   return out;
+}
+
+// With this flag a socket whose connection has ended connects anew, to an address of the caller's choice.
+constexpr FilterProgram judge_flags_of_send(size_t argument) {
+  FilterProgram out;
+  load_argument(out, argument);
+  out.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MSG_FASTOPEN, 0, 1));
+  answer(out, SECCOMP_RET_KILL_PROCESS);
+  answer(out, SECCOMP_RET_ALLOW);
+  return out;
+}
+
+constexpr void allow_send_over_connections(FilterProgram& out) {
+  constexpr size_t flags_of_sendto = 3, flags_of_sendmsg = 2;
+  if_equal(out, SYS_sendto, judge_flags_of_send(flags_of_sendto));
+  if_equal(out, SYS_sendmsg, judge_flags_of_send(flags_of_sendmsg));
 }
 
 constexpr void allow(FilterProgram& out, const auto& calls) {
@@ -144,6 +157,7 @@ constexpr FilterProgram judge_relay() {
   allow(calls, common_calls);
   allow(calls, serving_relay_calls);
   allow(calls, parent_calls);
+  allow_send_over_connections(calls);
   return judge(calls);
 }
 
@@ -151,6 +165,7 @@ constexpr FilterProgram judge_serving_relay() {
   FilterProgram calls;
   allow(calls, common_calls);
   allow(calls, serving_relay_calls);
+  allow_send_over_connections(calls);
   return judge(calls);
 }
 

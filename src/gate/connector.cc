@@ -103,6 +103,9 @@ class Connector::Attempt {
 
   void on_connected() {
     if (const int error = pending_error(socket_); error != 0) return try_next(::strerror(error));
+    // The second call completes the first. Until then the socket could be connected anew by a send.
+    const inet::SocketAddress name(addresses_[tried_ - 1], port_);
+    if (::connect(socket_.get(), name.get(), name.size()) != 0) return try_next(::strerror(errno));
     watch_ = {};
     connector_.end(number_, {.id = id_}, std::move(socket_));
   }

@@ -105,10 +105,11 @@ Json to_relay() {
 }
 
 // The relay serves the agent alone: another user could otherwise send in the agent's name.
-void add_guard_of_relay(Json& out, const Ruleset& ruleset, uint32_t user) {
+// Comes after the rule that judges the agent's packets elsewhere.
+void add_guard_of_relay(Json& out, const Ruleset& ruleset) {
   if (ruleset.relay_port == 0) return;
-  out.push_back(rule("output", {is_not(meta("skuid"), user), to_relay(), protocol(IPPROTO_TCP),
-                                to_port(ruleset.relay_port), begins_connection(), deny()}));
+  out.push_back(rule("output", {to_relay(), protocol(IPPROTO_TCP), to_port(ruleset.relay_port),
+                                begins_connection(), deny()}));
 }
 
 void add_relays_port(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
@@ -167,8 +168,8 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   out.push_back(base_chain("output", "filter", "output", filter_priority, "accept"));
   add_gate(out, ruleset);
   add_constant_ids(out);
-  add_guard_of_relay(out, ruleset, user);
   out.push_back(rule("output", {is_user(user), go(confined)}));
+  add_guard_of_relay(out, ruleset);
   add_foreign_syn(out, marks);
   add_foreign_syn_ack(out, marks);
   add_ownerless(out, ruleset, user);

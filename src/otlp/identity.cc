@@ -34,6 +34,16 @@ Block read_block(std::string_view octets) {
   return block;
 }
 
+// With one key and one value, so that every reader finds the same.
+std::string written_anew(std::string_view attribute) {
+  std::string written;
+  Writer out(written);
+  add(out, attribute_key, last(attribute, attribute_key));
+  if (const std::string_view value = last(attribute, attribute_value); value.data() != nullptr)
+    add(out, attribute_value, value);
+  return written;
+}
+
 }  // namespace
 
 Identity::Identity(std::span<const Attribute> attributes) {
@@ -61,7 +71,7 @@ std::string Identity::resource_with_ours(std::string_view theirs) const {
   for (Reader field = reader(theirs); field.next();) {
     if (field.tag() == resource_attributes) {
       const std::string_view attribute = view(field);
-      if (!is_ours(last(attribute, attribute_key))) add(out, resource_attributes, attribute);
+      if (!is_ours(last(attribute, attribute_key))) add(out, resource_attributes, written_anew(attribute));
     } else if (field.tag() == resource_dropped_attributes) {
       out.add_uint64(resource_dropped_attributes, number(field));
     } else {

@@ -11,10 +11,24 @@
 
 namespace ostiary::otlp {
 
-using Reader = protozero::pbf_reader;
 using Writer = protozero::pbf_writer;
 using Tag = protozero::pbf_tag_type;
 using Malformed = protozero::exception;  // Reader and these functions throw it
+
+// The library reads the lower half of a field's key. Other readers take a key over 32 bits for an unknown
+// field, and would so read another value than we do.
+class Reader : public protozero::pbf_reader {
+ public:
+  using pbf_reader::pbf_reader;
+
+  bool next() {
+    const protozero::data_view rest = data();
+    const char* begin = rest.data();
+    if (!rest.empty() && protozero::decode_varint(&begin, rest.data() + rest.size()) > UINT32_MAX)
+      throw protozero::invalid_tag_exception();
+    return pbf_reader::next();
+  }
+};
 
 inline Reader reader(std::string_view message) {
   return {message.data(), message.size()};

@@ -33,10 +33,14 @@ inline constexpr Tag value_list = 5;
 inline constexpr Tag value_octets = 7;
 inline constexpr Tag list_values = 1;
 
-// Databases make one underscore of each mark, and some compare without case.
+// Databases make an underscore of each mark, or of several, or of a character outside ASCII; and some compare
+// without case.
 inline std::string compared_key(std::string_view key) {
-  std::string form = to_lower(key);
-  std::ranges::replace_if(form, [](char c) { return !is_letter(c) && !is_digit(c); }, '_');
+  std::string form;
+  for (const char c : to_lower(key)) {
+    const bool is_mark = !is_letter(c) && !is_digit(c);
+    if (!is_mark || !form.ends_with('_')) form += is_mark ? '_' : c;
+  }
   return form;
 }
 

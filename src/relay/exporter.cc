@@ -7,6 +7,28 @@
 #include "relay/limits.h"
 
 namespace ostiary::relay {
+namespace {
+
+void replace_all(std::string& text, std::string_view part, std::string_view by) {
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + by.size()))
+    text.replace(at, part.size(), by);
+}
+
+// A collector may repeat what it was sent.
+std::string without_credentials(std::string text, std::string_view header_lines) {
+  constexpr size_t shortest = 4;
+  while (!header_lines.empty()) {
+    std::string_view line = take_until(header_lines, '\n');
+    (void)take_until(line, ':');
+    const std::string_view value = trim(line.substr(0, line.find('\r')));
+    const std::string_view token = value.substr(value.rfind(' ') + 1);  // without "Bearer"
+    for (const std::string_view secret : {value, token})
+      if (secret.size() >= shortest) replace_all(text, secret, "(secret)");
+  }
+  return text;
+}
+
+}  // namespace
 
 Exporter::Exporter(Parts parts, Collector collector, Spool spool)
     : parts_(std::move(parts)),
@@ -39,7 +61,7 @@ void Exporter::begin() {
   auto front = spool_.front();
   report_displaced();
   if (!front) return;
-  number_ = front->number;
+  if (std::exchange(number_, front->number) != number_) answered_tries_ = 0;
   post_ = std::move(front->post);
   connect_or_send();
 }
@@ -97,11 +119,15 @@ void Exporter::advance() {
 }
 
 void Exporter::on_answer(const Conversation::Progress& progress) {
-  const Answer& answer = *progress.answer;
+  Answer answer = *progress.answer;
+  answer.why = without_credentials(std::move(answer.why), collector_.header_lines.reveal());
   is_exchanging_ = false;
   has_served_ = true;
   if (!conversation_->can_go_on() || !watch_.change(progress.awaits)) drop_connection();
-  if (answer.outcome == otlp::Outcome::delayed) return try_later(answer.why, answer.retry_after);
+  if (answer.outcome == otlp::Outcome::delayed) {
+    if (++answered_tries_ >= limits::answered_tries) put_last();
+    return try_later(answer.why, answer.retry_after);
+  }
   time_limit_.set({});
   const Report::Kind kind = answer.outcome == otlp::Outcome::refused ? Report::Kind::refused
                             : answer.rejected > 0                    ? Report::Kind::rejected_in_part
@@ -122,6 +148,12 @@ void Exporter::on_failure(const std::string& why) {
   if (!may_have_been_idle_too_long) return try_later(why);
   has_served_ = false;
   connect_or_send();
+}
+
+// The agent chooses how large a post is, and some collectors put off large ones for ever.
+void Exporter::put_last() {
+  answered_tries_ = 0;
+  if (spool_.posts() > 1 && spool_.add(*post_)) spool_.pop(number_);
 }
 
 void Exporter::report_displaced() {

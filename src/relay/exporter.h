@@ -5,6 +5,8 @@
 // - A post that the collector did not take stays the oldest, and is sent again after a pause. If a
 //   connection ends between two requests, the next one is sent over a new connection at once.
 // - Redirects are not followed: they are refusals.
+// - A post that the collector puts off several times goes to the end of the queue, so that it does not hold up
+//   those behind it.
 #pragma once
 
 #include <chrono>
@@ -71,6 +73,7 @@ class Exporter {
   void advance();
   void on_answer(const Conversation::Progress& progress);
   void on_failure(const std::string& why);
+  void put_last();
   void report_displaced();
   void try_later(const std::string& why, std::optional<std::chrono::seconds> asked_for = {});
   void drop_connection();
@@ -79,10 +82,11 @@ class Exporter {
   Collector collector_;
   Spool spool_;
   Retry retry_;
-  std::optional<Post> post_;  // being sent; the spool holds it too, unless newer ones displaced it
-  uint64_t number_ = 0;       // in the spool
-  bool pauses_ = false;       // until next_try_
-  uint64_t displaced_ = 0;    // as reported
+  std::optional<Post> post_;   // being sent; the spool holds it too, unless newer ones displaced it
+  uint64_t number_ = 0;        // in the spool
+  size_t answered_tries_ = 0;  // of that post, with "later"
+  bool pauses_ = false;        // until next_try_
+  uint64_t displaced_ = 0;     // as reported
   std::unique_ptr<Conversation> conversation_;
   bool has_served_ = false;  // it has carried an exchange
   bool is_exchanging_ = false;

@@ -16,7 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t max_file = size_t{4} << 20U;
-constexpr size_t max_files = 1024;  // of a directory
+constexpr size_t max_files = 1024;               // of a directory
+constexpr size_t max_octets = size_t{8} << 20U;  // together
 
 // Of Debian and Alpine, Red Hat, SUSE, and others.
 constexpr std::array system_authorities{
@@ -57,6 +58,9 @@ Result<std::string> read_authorities(const std::string& path) {
   for (const std::string& file : files_in(path)) {
     all += TRY(read_named_file(file, max_file));
     all += '\n';
+    if (all.size() > max_octets)
+      return fail(Exit::configuration, path + ": holds more than " + std::to_string(max_octets) +
+                                           " octets: name the authorities of the collector alone");
   }
   return all;
 }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "ostiary/base/text.h"
+#include "ostiary/inet/special.h"
 #include "source.h"
 
 namespace ostiary::telemetry {
@@ -40,8 +41,20 @@ bool has_credential(const On& on) {
   return std::ranges::any_of(on.routes, has_headers) || !on.tls_files.client_key.empty();
 }
 
+bool is_loopback(const inet::Host& host) {
+  if (const auto* address = std::get_if<inet::IpAddress>(&host))
+    return inet::classify(*address) == inet::AddressClass::loopback;
+  const std::string& name = std::get<inet::HostName>(host).text();
+  return name == "localhost" || name.ends_with(".localhost");
+}
+
 // Why the relay cannot serve; empty if it can.
-std::string obstacle(const Config& config) {
+std::string obstacle(const Config& config, const On& on) {
+  // The rules of container scope accept no answer in a flow of the gate that a process of this network sends.
+  if (config.scope == config::Scope::container)
+    for (const Route& route : on.routes)
+      if (is_loopback(route.endpoint.destination.host))
+        return text(route.endpoint) + " is on loopback, which the agent reaches too";
   for (const std::string_view name : proxies)
     if (!config.environment.get(name).empty())
       return std::string(name) + " is set, and the relay connects directly";
@@ -77,10 +90,10 @@ Result<> choose_road(const Config& config, On& on, std::vector<std::string>& war
     return {};
   }
   if (config.relay == RelaySwitch::automatic && !keeps_a_secret) return {};
-  const std::string why_not = obstacle(config);
+  const std::string why_not = obstacle(config, on);
   if (!why_not.empty() && config.relay == RelaySwitch::on)
-    return fail(Exit::configuration, config.given.at("relay").origin + ": " + why_not +
-                                         ": take out the variable, or write --relay off");
+    return fail(Exit::configuration,
+                config.given.at("relay").origin + ": " + why_not + ": change that, or write --relay off");
   if (!why_not.empty()) {
     warnings.push_back("no relay: " + why_not +
                        ". So every process of the agent can read the collector's credential");

@@ -257,6 +257,25 @@ def test_without_a_credential_there_is_no_relay(plain_world, who):
     assert plain_world.relays() == []
 
 
+def test_a_file_of_the_credential_that_the_agent_can_read_is_a_warning(plain_world, who):
+    plain_world.env.pop("OTEL_EXPORTER_OTLP_HEADERS")
+    for mode, warns in ((0o444, True), (0o400, who == "root")):
+        plain_world.container.write("/run/secrets/OTEL_EXPORTER_OTLP_HEADERS", f"Authorization=Bearer {MARKER}", mode=mode)
+        user = ["--user", "agent"] if who == "agent" else []
+        warnings = plain_world.container.plan(*user, "--", "true", env=plain_world.env)["warnings"]
+        assert any("so the relay keeps nothing from it" in each for each in warnings) == warns, (mode, warnings)
+
+
+def test_a_collector_on_loopback_is_the_agents_own_affair(plain_world):
+    """A process of this network answers there, which the rules cannot tell from the agent."""
+    plain_world.env["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:4318"
+    plan = plain_world.container.plan("--", "true", env=plain_world.env)
+    assert plan["relay"] is None
+    assert any("no relay: http://127.0.0.1:4318" in each for each in plan["warnings"]), plan["warnings"]
+    done = plain_world.container.run("plan", "--relay", "on", "--", "true", env=plain_world.env)
+    assert done.status == 78 and "is on loopback" in done.stderr, done
+
+
 def test_a_missing_program_ends_the_boot_before_the_rules(world):
     world.container.write("/opt/alone/ostiary", world.container.binary.read_bytes(), mode=0o755)
     done = world.container.launch("/opt/alone/ostiary", "run", "--no-derive", "--", "true", env=world.env).wait()

@@ -28,6 +28,9 @@ inline std::optional<uint32_t> run_filter(std::span<const sock_filter> program, 
       case BPF_ALU | BPF_AND | BPF_K:
         value &= instruction.k;
         break;
+      case BPF_JMP | BPF_JSET | BPF_K:
+        at += (value & instruction.k) != 0 ? instruction.jt : instruction.jf;
+        break;
       case BPF_JMP | BPF_JEQ | BPF_K:
         at += value == instruction.k ? instruction.jt : instruction.jf;
         break;

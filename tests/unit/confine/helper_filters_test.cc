@@ -164,6 +164,21 @@ TEST_SUITE("confine/helper_filters") {
     }
   }
 
+  TEST_CASE("the relay sends over connections that it has, and makes none by sending") {
+    for (const Filter filter : {confine::relay_filter(), confine::serving_relay_filter()})
+      for (const auto [number, place] : {std::pair{SYS_sendto, 3}, std::pair{SYS_sendmsg, 2}})
+        for (const uint64_t flags : {uint64_t{0}, uint64_t{MSG_NOSIGNAL | MSG_DONTWAIT}}) {
+          seccomp_data call{};
+          call.nr = static_cast<int>(number);
+          call.arch = own_architecture;
+          call.args[place] = flags;
+          CHECK(testing::run_filter(filter, call) == SECCOMP_RET_ALLOW);
+          call.args[place] = flags | MSG_FASTOPEN;
+          CHECK(testing::run_filter(filter, call) == SECCOMP_RET_KILL_PROCESS);
+        }
+    CHECK_FALSE(relay_passes(SYS_sendmmsg));
+  }
+
   TEST_CASE("only the relay's parent opens files, makes children and narrows them") {
     for (const long call :
          {SYS_openat, SYS_clone, SYS_clone3, SYS_wait4, SYS_seccomp, SYS_prctl, SYS_epoll_create1}) {

@@ -32,7 +32,9 @@ TEST_SUITE("otlp/identity") {
   }
 
   TEST_CASE("an attribute of the sender with one of our keys is removed, wherever it stands") {
-    for (const char* key : {"service.name", "team", "service_name", "Service.Name", "service-name", "TEAM"})
+    for (const char* key :
+         {"service.name", "team", "service_name", "Service.Name", "service-name", "TEAM", "service..name",
+          "service\xc2\xb7name", "service.\xe2\x80\x8bname", "service\xff.name"})
       CHECK_MESSAGE(applied(block(attribute(key, "forged") + attribute("a", "b") +
                                   attribute(key, "again"))) == block(attribute("a", "b") + our_attributes),
                     key);
@@ -45,7 +47,22 @@ TEST_SUITE("otlp/identity") {
     const std::string forged = field(1, field(1, "a") + field(2, field(1, "x")) + field(1, "team"));
     CHECK(applied(block(forged)) == block(our_attributes));
     const std::string own = field(1, field(1, "team") + field(1, "a"));
-    CHECK(applied(block(own)) == block(own + our_attributes));
+    CHECK(applied(block(own)) == block(field(1, field(1, "a")) + our_attributes));
+  }
+
+  TEST_CASE("an attribute is written anew, with one key and one value") {
+    const std::string own =
+        field(1, field(7, "unknown") + field(2, field(1, "x")) + field(1, "a") + field(2, field(1, "y")));
+    CHECK(applied(block(own)) == block(attribute("a", "y") + our_attributes));
+  }
+
+  TEST_CASE("a field whose number has over 32 bits is malformed: readers disagree about it") {
+    // The key of field 1 with bit 32 set, and a text.
+    const std::string wide = std::string("\x8a\x80\x80\x80\x10", 5) + std::string("\x08harmless", 9);
+    CHECK(is_malformed(block(field(1, field(1, "service.name") + wide + field(2, field(1, "forged"))))));
+    CHECK(is_malformed(block(wide)));
+    CHECK(is_malformed(wide));
+    CHECK_FALSE(is_malformed(block("", wide)));  // below what is read
   }
 
   TEST_CASE("several resources in a block are one, as readers merge them") {

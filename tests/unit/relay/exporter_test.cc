@@ -302,6 +302,23 @@ TEST_SUITE("relay/exporter") {
     CHECK(requests[2].ends_with("\r\n\r\nsecond"));
   }
 
+  TEST_CASE("a post that the collector puts off again and again does not hold up the others") {
+    World world;
+    world.answers({answer(429), answer(429), answer(429), ok, ok});
+    world.add("large");
+    world.add("second");
+    for (size_t tries = 1; tries <= limits::answered_tries; ++tries) {
+      world.await_reports(tries);
+      world.time.now += 60s;
+    }
+    world.await_reports(limits::answered_tries + 2);
+    const Texts requests = world.requests();
+    REQUIRE(requests.size() == 5);
+    CHECK(requests[3].ends_with("\r\n\r\nsecond"));
+    CHECK(requests[4].ends_with("\r\n\r\nlarge"));
+    CHECK(world.exporter().is_done());
+  }
+
   TEST_CASE("the pause is as long as the collector asks") {
     World world;
     world.answers({answer(429, "Retry-After: 20\r\n")});
@@ -510,6 +527,13 @@ TEST_SUITE("relay/exporter") {
     });
     CHECK(world.report_of("body").starts_with("delayed: the collector's answer: "));
     CHECK(world.connections == 1);
+  }
+
+  TEST_CASE("what the collector repeats of the credentials is in no report") {
+    World world;
+    using otlp::testing::field;
+    world.answers({answer(200, "", field(1, field(2, "bad Basic c2VjcmV0, and c2VjcmV0 again")))});
+    CHECK(world.report_of("body") == "delivered: bad (secret), and (secret) again");
   }
 
   TEST_CASE("the credentials are in no report") {
