@@ -54,12 +54,13 @@ std::string obstacle(const Config& config, const On& on) {
   if (config.scope == config::Scope::container)
     for (const Route& route : on.routes)
       if (is_loopback(route.endpoint.destination.host))
-        return text(route.endpoint) + " is on loopback, which the agent reaches too";
+        return text(route.endpoint) +
+               " is on loopback, which the agent reaches too: take the collector elsewhere";
   for (const std::string_view name : proxies)
     if (!config.environment.get(name).empty())
-      return std::string(name) + " is set, and the relay connects directly";
+      return std::string(name) + " is set, and the relay connects directly: take out the variable";
   if (!config.environment.get(passphrase).empty())
-    return std::string(passphrase) + " is set, and the relay reads no encrypted key";
+    return std::string(passphrase) + " is set, and the relay reads no encrypted key: take out the variable";
   return {};
 }
 
@@ -93,7 +94,7 @@ Result<> choose_road(const Config& config, On& on, std::vector<std::string>& war
   const std::string why_not = obstacle(config, on);
   if (!why_not.empty() && config.relay == RelaySwitch::on)
     return fail(Exit::configuration,
-                config.given.at("relay").origin + ": " + why_not + ": change that, or write --relay off");
+                config.given.at("relay").origin + ": " + why_not + ", or write --relay off");
   if (!why_not.empty()) {
     warnings.push_back("no relay: " + why_not +
                        ". So every process of the agent can read the collector's credential");

@@ -166,7 +166,7 @@ TEST_SUITE("confine/helper_filters") {
 
   TEST_CASE("the relay sends over connections that it has, and makes none by sending") {
     for (const Filter filter : {confine::relay_filter(), confine::serving_relay_filter()})
-      for (const auto [number, place] : {std::pair{SYS_sendto, 3}, std::pair{SYS_sendmsg, 2}})
+      for (const auto& [number, place] : {std::pair{SYS_sendto, 3}, std::pair{SYS_sendmsg, 2}})
         for (const uint64_t flags : {uint64_t{0}, uint64_t{MSG_NOSIGNAL | MSG_DONTWAIT}}) {
           seccomp_data call{};
           call.nr = static_cast<int>(number);

@@ -105,7 +105,7 @@ TEST_SUITE("telemetry/road") {
 
       const auto refused = telemetry_of(guarded(more, {{"relay", "on"}}));
       CHECK(error_of(refused).starts_with("--relay: " + name + " is set"));
-      CHECK(error_of(refused).ends_with("take out the variable, or write --relay off"));
+      CHECK(error_of(refused).ends_with(": take out the variable, or write --relay off"));
       CHECK_FALSE(error_of(refused).contains("hunter3"));
       CHECK(status_of(refused) == 78);
 
