@@ -126,7 +126,7 @@ void Journal::record(const Event& event, Time now) noexcept {
 }
 
 void Journal::note(const Event& event, Time now) noexcept {
-  if (!fd_.valid()) return;
+  if (!fd_.valid() && !copy_.valid()) return;
   std::array<char, limits::line_octets> room;
   const std::string_view line = render(event, now, room, road_);
   if (noted_.size() - 1 + line.size() > limits::octets_at_once) flush();
@@ -135,12 +135,30 @@ void Journal::note(const Event& event, Time now) noexcept {
 }
 
 void Journal::flush() noexcept {
-  if (!fd_.valid() || noted_.size() <= 1) return;
+  if (copy_.valid()) send_copy();
+  if (noted_.size() <= 1) return;
+  if (fd_.valid()) write_noted();
+  noted_.resize(1);
+}
+
+void Journal::send_copy() {
+  const auto is_sent = [this](std::string_view lines) {
+    return ::send(copy_.get(), lines.data(), lines.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+  };
+  if (unreported_in_copy_ > 0) {
+    std::array<char, limits::line_octets> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    if (is_sent(render(EventsLost{unreported_in_copy_}, noted_at_, room, road_))) unreported_in_copy_ = 0;
+  }
+  const std::string_view lines = std::string_view(noted_).substr(1);
+  if (lines.empty()) return;
+  if (unreported_in_copy_ > 0 || !is_sent(lines)) unreported_in_copy_ += count_lines(noted_);
+}
+
+void Journal::write_noted() {
   if (unreported_ > 0 && write_lost()) unreported_ = 0;
   const size_t lost = count_lines(noted_) - (unreported_ == 0 ? write(noted_) : 0);
   lost_ += lost;
   unreported_ += lost;
-  noted_.resize(1);
 }
 
 bool Journal::write_lost() {

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include <fcntl.h>
+
 #include "ostiary/base/log.h"
 
 namespace ostiary::boot {
@@ -33,6 +35,14 @@ Result<AuditTrail> AuditTrail::open(const plan::Outputs& outputs) {
         "the audit goes to a file, pipe or terminal that the agent can write to, so the agent can forge its "
         "lines: name a file or a descriptor of its own with --audit");
   return AuditTrail(std::move(journal));
+}
+
+Result<> AuditTrail::copy_to_relay() {
+  relay_ = TRY(link::make_audit_pair());
+  UniqueFd own{::fcntl(relay_.senders.get(), F_DUPFD_CLOEXEC, 0)};
+  if (!own.valid()) return std::unexpected(Error::system("the audit's socket to the relay"));
+  journal_.copy_to(std::move(own));
+  return {};
 }
 
 void AuditTrail::record(const audit::Event& event) {

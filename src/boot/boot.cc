@@ -117,6 +117,7 @@ Result<int> run(const Plan& plan, std::span<const keeper::HelperProgram> program
   if (plan.gate) TRY(check_open_files());
   auto directory = TRY(state::Directory::claim());
   auto audit = TRY(AuditTrail::open(plan.outputs));
+  if (plan.relay && plan.relay->setup.own_events == relay::OwnEvents::sent) TRY(audit.copy_to_relay());
   auto supervisor = TRY(keeper::Supervisor::create());
   auto requests = TRY(event::Signals::only({SIGTERM, SIGINT}));
   BootState state{.directory = std::move(directory),

@@ -11,12 +11,12 @@
 #include "audit_trail.h"
 #include "enclosure.h"
 #include "gate_helper.h"
-#include "relay_helper.h"
 #include "ostiary/base/result.h"
 #include "ostiary/confine/confine.h"
 #include "ostiary/event/signals.h"
 #include "ostiary/keeper/supervisor.h"
 #include "ostiary/state/files.h"
+#include "relay_helper.h"
 #include "rules_after.h"
 
 namespace ostiary::boot {

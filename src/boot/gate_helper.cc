@@ -62,9 +62,11 @@ GateHelper::GateHelper(Parts parts, SharedPage<gate::WildcardCount> wildcard_cou
 }
 
 keeper::Start GateHelper::prepare_start() const {
-  return gate::prepare_start(
-      parts_.listeners, parts_.setup,
-      {.audit = parts_.audit.fd(), .wildcard_count = wildcard_count_.fd(), .relay = parts_.relay});
+  return gate::prepare_start(parts_.listeners, parts_.setup,
+                             {.audit = parts_.audit.fd(),
+                              .audit_for_relay = parts_.audit.senders_end(),
+                              .wildcard_count = wildcard_count_.fd(),
+                              .relay = parts_.relay});
 }
 
 // ---- phase 1

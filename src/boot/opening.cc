@@ -76,7 +76,8 @@ Result<> start_gate(const gate::Setup& setup, const confine::Identity& agent, Bo
 }
 
 // It prepares itself while the gate resolves names.
-Result<> start_relay(const plan::Relay& relay, UniqueFd file, const confine::Identity& agent, BootState& state) {
+Result<> start_relay(const plan::Relay& relay, UniqueFd file, const confine::Identity& agent,
+                     BootState& state) {
   state.relay = TRY(RelayHelper::create({.code = {.run = nullptr, .file = std::move(file)},
                                          .modes = relay::start_modes_beside(agent.uid),
                                          .plan = relay,

@@ -56,7 +56,8 @@ RelayHelper::RelayHelper(Parts parts, Listeners listeners, link::ConnectionPair 
               report_to(parts_.audit, parts_.description)) {}
 
 relay::KeeperFds RelayHelper::descriptors() const {
-  relay::KeeperFds fds{.listener = listeners_.telemetry.get(), .gate = pair_.relay.get()};
+  relay::KeeperFds fds{
+      .listener = listeners_.telemetry.get(), .gate = pair_.relay.get(), .audit = parts_.audit.relays_end()};
   for (size_t i = 0; i < spools_.size(); ++i) fds.spools.at(i) = spools_[i].get();
   for (size_t i = 0; i < listeners_.forwards.size(); ++i) fds.forwards.at(i) = listeners_.forwards[i].get();
   return fds;

@@ -148,6 +148,12 @@ Result<Choice> read_api_relay(const Given* given) {
   return bad(*given, "is neither off nor on: write off or on");
 }
 
+Result<Choice> read_audit_otlp(const Given* given) {
+  if (given == nullptr || given->text == "on") return Choice::yes;
+  if (given->text == "off") return Choice::no;
+  return bad(*given, "is neither on nor off: write on or off");
+}
+
 Result<Scope> read_scope(const Given* given) {
   if (given == nullptr) return Scope::container;
   for (const Scope scope : {Scope::container, Scope::user})
@@ -205,6 +211,7 @@ Result<> read_gate_settings(const Reader& reader, Config& config) {
   config.keep_rules = TRY(read_keep_rules(reader.find("keep_rules")));
   config.audit = copy_of(reader.find("audit"));
   config.audit_mebibytes = TRY(reader.number("audit_limit", config.audit_mebibytes, "MiB"));
+  config.audit_otlp = TRY(read_audit_otlp(reader.find("audit_otlp")));
   return {};
 }
 

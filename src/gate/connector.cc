@@ -10,7 +10,6 @@
 
 #include "ostiary/inet/destination.h"
 #include "ostiary/inet/socket_address.h"
-#include "ostiary/inet/special.h"
 #include "ostiary/keeper/channel.h"
 
 namespace ostiary::gate {
@@ -72,19 +71,11 @@ class Connector::Attempt {
  private:
   void take(const Resolution& found) {
     if (found.kind == Resolution::Kind::addresses)
-      for (const inet::IpAddress& address : found.addresses) add(address);
+      addresses_.insert(addresses_.end(), found.addresses.begin(), found.addresses.end());
     if (found.kind == Resolution::Kind::failed) failure_ = found.failure;
     if (--questions_ > 0) return;
     if (!addresses_.empty()) return try_next("");
-    fail(text(rule_.subject) + " has no address to connect to" + (failure_.empty() ? "" : ": " + failure_));
-  }
-
-  // On loopback the agent could serve, and would get the credential.
-  void add(const inet::IpAddress& address) {
-    if (inet::classify(address) == inet::AddressClass::loopback)
-      failure_ = address.text() + " is this host, where the agent could listen";
-    else
-      addresses_.push_back(address);
+    fail(text(rule_.subject) + " did not resolve" + (failure_.empty() ? "" : ": " + failure_));
   }
 
   // `why` the last address did not answer.
@@ -119,7 +110,9 @@ class Connector::Attempt {
   void fail(std::string why) { connector_.end(number_, {.id = id_, .error = std::move(why)}); }
 
   // "192.0.2.7:443"
-  std::string address_text() const { return inet::text(inet::Destination{.host = addresses_.at(tried_ - 1), .port = port_}); }
+  std::string address_text() const {
+    return inet::text(inet::Destination{.host = addresses_.at(tried_ - 1), .port = port_});
+  }
 
   Connector& connector_;
   uint64_t number_;

@@ -33,9 +33,10 @@ std::vector<UniqueFd> take(keeper::Inherited& inherited, std::initializer_list<s
   return sockets;
 }
 
-Result<audit::Journal> open_journal(UniqueFd fd, audit::FileBound bound) {
-  if (!fd.valid()) return audit::Journal::none();
-  return audit::Journal::to_fd(std::move(fd), bound);
+Result<audit::Journal> open_journal(UniqueFd fd, UniqueFd for_relay, audit::FileBound bound) {
+  auto journal = fd.valid() ? TRY(audit::Journal::to_fd(std::move(fd), bound)) : audit::Journal::none();
+  journal.copy_to(std::move(for_relay));
+  return journal;
 }
 
 // Opened before the gate confines itself, because a confined gate cannot open most of it.
@@ -53,7 +54,8 @@ struct Opened {
 
 Result<Opened> open(keeper::Inherited inherited) {
   Setup setup = TRY(parse_setup(inherited.setup()));
-  auto journal = TRY(open_journal(inherited.take(fd_name::audit), setup.audit_bound));
+  auto journal = TRY(open_journal(inherited.take(fd_name::audit), inherited.take(fd_name::audit_for_relay),
+                                  setup.audit_bound));
   auto wildcard_count = TRY(SharedPage<WildcardCount>::attach(inherited.take(fd_name::wildcard_count),
                                                               "the gate's wildcard count"));
   auto admissions = TRY(nft::KernelAdmissions::open());
@@ -136,9 +138,9 @@ Result<int> run() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
   auto inherited = TRY(keeper::Inherited::receive(
-      description.process_name,
-      {keeper::Inherited::channel, fd_name::udp4, fd_name::udp6, fd_name::tcp4, fd_name::tcp6,
-       fd_name::direct_udp4, fd_name::direct_udp6, fd_name::audit, fd_name::wildcard_count, fd_name::relay}));
+      description.process_name, {keeper::Inherited::channel, fd_name::udp4, fd_name::udp6, fd_name::tcp4,
+                                 fd_name::tcp6, fd_name::direct_udp4, fd_name::direct_udp6, fd_name::audit,
+                                 fd_name::audit_for_relay, fd_name::wildcard_count, fd_name::relay}));
   const UniqueFd channel = inherited.take(keeper::Inherited::channel);
   auto status = confine_and_serve(channel, std::move(inherited));
   if (status) return 0;

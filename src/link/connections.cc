@@ -1,9 +1,8 @@
 #include "ostiary/link/connections.h"
 
-#include <array>
+#include <utility>
 
-#include <sys/socket.h>
-
+#include "datagram_pair.h"
 #include "ostiary/base/record.h"
 
 namespace ostiary::link {
@@ -14,10 +13,8 @@ constexpr size_t max_error = 1024;
 }  // namespace
 
 Result<ConnectionPair> make_connection_pair() {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0)
-    return std::unexpected(Error::system("socketpair", Exit::unavailable));
-  return ConnectionPair{.gate = UniqueFd(ends[0]), .relay = UniqueFd(ends[1])};
+  auto [gate, relay] = TRY(make_datagram_pair());
+  return ConnectionPair{.gate = std::move(gate), .relay = std::move(relay)};
 }
 
 std::string render(ConnectRequest request) {

@@ -41,6 +41,7 @@ keeper::Start prepare_start(const Listeners& listeners, const Setup& setup, Keep
                           {fd_name::direct_udp4, listeners.direct_udp4.get()},
                           {fd_name::direct_udp6, listeners.direct_udp6.get()},
                           {fd_name::audit, theirs.audit},
+                          {fd_name::audit_for_relay, theirs.audit_for_relay},
                           {fd_name::wildcard_count, theirs.wildcard_count},
                           {fd_name::relay, theirs.relay}}};
 }

@@ -81,6 +81,7 @@ Result<keeper::Start> prepare_start(const Setup& setup, const Credentials& crede
                        {fd_name::spools[0], theirs.spools[0]},
                        {fd_name::spools[1], theirs.spools[1]},
                        {fd_name::spools[2], theirs.spools[2]},
+                       {fd_name::audit, theirs.audit},
                        {fd_name::forwards[0], theirs.forwards[0]}};
   return start;
 }

@@ -22,6 +22,8 @@ constexpr std::array every_signal{Signal::traces, Signal::metrics, Signal::logs}
 constexpr std::array every_compression{Compression::none, Compression::gzip};
 constexpr std::array every_match{AllowedRequests::Match::exact, AllowedRequests::Match::with_paths_below};
 
+constexpr std::array every_choice_of_events{OwnEvents::left_out, OwnEvents::sent};
+
 constexpr size_t pipe_octets = 65536;  // the kernel's standard
 
 uint32_t count(const auto& items) {
@@ -130,7 +132,7 @@ std::string render_setup(const Setup& setup) {
   out.number(count(setup.forwards));
   for (const ForwardSetup& each : setup.forwards) write(out, each);
   write(out, setup.forwards_tls_files);
-  return out.number(static_cast<uint32_t>(setup.spool_octets)).take();
+  return out.number(static_cast<uint32_t>(setup.spool_octets)).enumerator(setup.own_events).take();
 }
 
 Result<Setup> parse_setup(std::string_view octets) {
@@ -147,6 +149,7 @@ Result<Setup> parse_setup(std::string_view octets) {
     setup.forwards.push_back(TRY(read_forward(in)));
   setup.forwards_tls_files = read_tls_files(in);
   setup.spool_octets = in.number();
+  setup.own_events = in.enumerator(every_choice_of_events);
   if (!in.complete()) return malformed("settings");
   return setup;
 }

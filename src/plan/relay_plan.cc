@@ -58,11 +58,14 @@ std::vector<relay::NamedValue> attributes_of(const telemetry::Telemetry& telemet
   return attributes;
 }
 
-void add(Relay& relay, const telemetry::Telemetry& telemetry, const telemetry::On& on) {
+void add(Relay& relay, const telemetry::Telemetry& telemetry, const telemetry::On& on,
+         config::Choice sends_audit) {
   for (const telemetry::Route& route : on.routes) add(relay, route, on.compression);
   relay.setup.attributes = attributes_of(telemetry);
   relay.setup.tls_files = on.tls_files;
   relay.setup.spool_octets = relay::limits::spool_octets;
+  relay.setup.own_events =
+      sends_audit == config::Choice::yes ? relay::OwnEvents::sent : relay::OwnEvents::left_out;
 }
 
 // After the collectors: the credentials are in their order.
@@ -89,12 +92,13 @@ Result<std::optional<claude::Api>> find_api(const config::Config& config) {
   return *std::move(api);
 }
 
-std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry, std::optional<claude::Api> api) {
+std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry, config::Choice sends_audit,
+                                std::optional<claude::Api> api) {
   const telemetry::On* const on = telemetry.on();
   const bool has_telemetry = on != nullptr && on->road == telemetry::Road::relay;
   if (!has_telemetry && !api) return std::nullopt;
   Relay relay;
-  if (has_telemetry) add(relay, telemetry, *on);
+  if (has_telemetry) add(relay, telemetry, *on, sends_audit);
   if (api) add(relay, *std::move(api));
   return relay;
 }

@@ -17,7 +17,8 @@ namespace ostiary::plan {
 Result<std::optional<claude::Api>> find_api(const config::Config& config);
 
 // Nothing if the agent sends its telemetry itself, and its requests to the API.
-std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry, std::optional<claude::Api> api = {});
+std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry, config::Choice sends_audit,
+                                std::optional<claude::Api> api = {});
 
 // One rule for each of the relay's servers, in its order: for the gate, which connects there. The agent may
 // not.

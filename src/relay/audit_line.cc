@@ -208,7 +208,8 @@ std::string sentence_of(const AuditLine& line) {
 std::vector<otlp::Field> attributes_of(const AuditLine& line) {
   std::vector<otlp::Field> attributes;
   for (const Json::Member& each : line.fields.members()) {
-    if (each.key == "time" || each.key == "event") continue;
+    // The road is of the file: the agent cannot send lines to the relay.
+    if (each.key == "time" || each.key == "event" || each.key == "road") continue;
     const std::string key = "ostiary." + each.key;
     if (const std::string* text = each.value.text()) {
       attributes.push_back({key, *text});

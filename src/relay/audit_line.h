@@ -31,7 +31,7 @@ std::optional<AuditLine> read_audit_line(std::string_view line);
 otlp::Severity severity_of(const AuditLine& line);
 // One line for a person, without control characters.
 std::string sentence_of(const AuditLine& line);
-// The fields but time and event, with "ostiary." in front of each name.
+// The fields but time, event and road, with "ostiary." in front of each name.
 std::vector<otlp::Field> attributes_of(const AuditLine& line);
 // Whether a process of the agent may have caused the event. The agent can cause many.
 bool may_be_of_agent(const AuditLine& line);

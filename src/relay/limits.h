@@ -26,6 +26,9 @@ inline constexpr std::chrono::seconds time_of_a_try = 30s;
 inline constexpr std::chrono::seconds time_to_connect = 20s;
 static_assert(time_to_connect < time_of_a_try);
 
+// Of lines of the audit, read before the end. The kernel's buffer holds fewer.
+inline constexpr size_t audit_datagrams_at_end = 1024;
+
 inline constexpr size_t connections = 64;
 inline constexpr size_t unsent_octets = 16384;
 inline constexpr size_t read_octets = 16384;

@@ -51,6 +51,7 @@ struct Opened {
   std::optional<TlsTrust> forwards_trust;  // in the forwards' servers
   UniqueFd listener;
   UniqueFd gate;
+  UniqueFd audit;
   std::vector<UniqueFd> spools;  // of the collectors
   std::vector<UniqueFd> forwards;
 };
@@ -63,6 +64,7 @@ Result<Opened> open(keeper::Inherited inherited, UniqueFd channel) {
                 .forwards_trust = {},
                 .listener = inherited.take(fd_name::listener),
                 .gate = inherited.take(fd_name::gate),
+                .audit = inherited.take(fd_name::audit),
                 .spools = {},
                 .forwards = {}};
   for (const std::string_view name : fd_name::spools)
@@ -107,6 +109,7 @@ Result<> serve(Opened opened, pid_t parent) {
                       {.credentials = std::move(opened.credentials),
                        .listener = std::move(opened.listener),
                        .gate = std::move(opened.gate),
+                       .audit = std::move(opened.audit),
                        .spools = std::move(opened.spools),
                        .forwards = std::move(opened.forwards),
                        .first_connection = TRY(random_number())}));
@@ -167,8 +170,8 @@ Result<int> run() {
   ::signal(SIGXFSZ, SIG_IGN);
   auto inherited = TRY(keeper::Inherited::receive(
       description.process_name,
-      {keeper::Inherited::channel, fd_name::credentials, fd_name::listener, fd_name::gate, fd_name::spools[0],
-       fd_name::spools[1], fd_name::spools[2], fd_name::forwards[0]}));
+      {keeper::Inherited::channel, fd_name::credentials, fd_name::listener, fd_name::gate, fd_name::audit,
+       fd_name::spools[0], fd_name::spools[1], fd_name::spools[2], fd_name::forwards[0]}));
   // A copy for the report of a failure.
   UniqueFd channel = inherited.take(keeper::Inherited::channel);
   const UniqueFd for_failures(::fcntl(channel.get(), F_DUPFD_CLOEXEC, 0));

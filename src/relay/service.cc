@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "ostiary/base/text.h"
+#include "ostiary/link/audit_lines.h"
+#include "relay/limits.h"
 #include "version.h"
 
 namespace ostiary::relay {
@@ -13,7 +15,7 @@ TelemetryRelay::Sender sender_of(const Setup& setup) {
   TelemetryRelay::Sender sender{.attributes = {},
                                 .version = std::string(program_version),
                                 .wall_clock = std::chrono::system_clock::now,
-                                .own_events = OwnEvents::left_out};
+                                .own_events = setup.own_events};
   for (const auto& [name, value] : setup.attributes)
     sender.attributes.push_back({.key = name, .value = value});
   return sender;
@@ -58,6 +60,7 @@ Result<std::unique_ptr<Service>> Service::create(Parts parts, Inheritance inheri
 Service::Service(Parts parts, Inheritance inheritance, std::vector<Spool> spools)
     : parts_(std::move(parts)),
       gate_(parts_.loop, std::move(inheritance.gate), inheritance.first_connection),
+      audit_(std::move(inheritance.audit)),
       reporter_(parts_.loop, parts_.send),
       telemetry_({.loop = parts_.loop, .trust = parts_.trust, .random = parts_.random},
                  one(std::move(inheritance.listener)), sender_of(parts_.setup),
@@ -116,6 +119,9 @@ void Service::add_forward(uint32_t number, Secret header_lines, UniqueFd listene
 Result<> Service::start() {
   TRY(gate_.start());
   for (const auto& each : forwards_) TRY(each->start());
+  if (audit_.valid())
+    audit_watch_ = TRY(event::Watch::create(parts_.loop, audit_.get(), EPOLLIN,
+                                            [this](uint32_t) { return receive_audit(); }));
   return telemetry_.start();
 }
 
@@ -125,7 +131,22 @@ void Service::take(const std::string& collector, const Report& report) {
   if (drains_) drain_limit_.set(telemetry_.is_done() ? parts_.loop.now() : drain_deadline_);
 }
 
+// One datagram a turn of the loop: the agent's requests are not to wait for many.
+Result<> Service::receive_audit() {
+  const auto lines = link::receive_audit_lines(audit_);
+  if (!lines) return {};
+  telemetry_.take_audit(*lines);
+  if (drains_) telemetry_.flush();
+  return {};
+}
+
 void Service::drain(Drain drain) {
+  // The senders may go on meanwhile.
+  for (size_t i = 0; i < limits::audit_datagrams_at_end && audit_.valid(); ++i) {
+    const auto lines = link::receive_audit_lines(audit_);
+    if (!lines) break;
+    telemetry_.take_audit(*lines);
+  }
   telemetry_.flush();
   drains_ = true;
   drain_deadline_ = parts_.loop.now() + drain.time_limit;

@@ -25,7 +25,7 @@ class Service {
     event::Loop& loop;
     const Setup& setup;
     const TlsTrust* trust;
-    const TlsTrust* forwards_trust;
+    const TlsTrust* forwards_trust = nullptr;
     std::function<double()> random;
     std::function<void(const Message&)> send;
   };
@@ -33,14 +33,15 @@ class Service {
     Credentials credentials;
     UniqueFd listener;  // invalid if there is no collector
     UniqueFd gate;
+    UniqueFd audit;  // the relay's end of link::AuditPair; invalid if it gets no lines
     std::vector<UniqueFd> spools;
-    std::vector<UniqueFd> forwards;  // their listeners
+    std::vector<UniqueFd> forwards = {};  // their listeners
     uint32_t first_connection = 0;
   };
   static Result<std::unique_ptr<Service>> create(Parts parts, Inheritance inheritance);
 
   Result<> start();
-  // Sends Message::Kind::drained when nothing is left to deliver, or after the time limit.
+  // Hands on the lines of the audit that wait, too. Sends Message::Kind::drained when nothing is left to deliver, or after the time limit.
   void drain(Drain drain);
 
  private:
@@ -49,15 +50,18 @@ class Service {
   void add_forward(uint32_t number, Secret header_lines, UniqueFd listener);
   void take(const std::string& collector, const Report& report);
   void end_drain();
+  Result<> receive_audit();
 
   Parts parts_;
   GateLink gate_;
+  UniqueFd audit_;
   Reporter reporter_;
   TelemetryRelay telemetry_;
   std::vector<std::unique_ptr<RequestRelay>> forwards_;
   bool drains_ = false;
   event::Time drain_deadline_{};
   event::Timer drain_limit_;
+  event::Watch audit_watch_;
 };
 
 }  // namespace ostiary::relay

@@ -13,6 +13,7 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/link/relay_setup.h"
 #include "ostiary/otlp/identity.h"
 #include "relay/exporter.h"
 #include "relay/intake.h"
@@ -27,8 +28,6 @@ struct Destination {
   std::function<void(Exporter::Connected)> connect;
   std::function<void(const Report&)> report;
 };
-
-enum class OwnEvents : uint8_t { left_out, sent };
 
 class TelemetryRelay {
  public:

@@ -86,7 +86,7 @@ def _metric(found):
 
 def _log(found):
     attributes = _attributes(found, 6)
-    return Item(attributes.get("event.name", ""), attributes)
+    return Item(_text(found, 12) or attributes.get("event.name", ""), attributes)
 
 
 _ITEMS = {"traces": _span, "metrics": _metric, "logs": _log}

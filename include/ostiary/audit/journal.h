@@ -14,6 +14,8 @@
 //   passes them to the others (continue_in). No process writes beyond the maximum.
 // - The caller must ignore or block SIGPIPE and SIGXFSZ. Otherwise a broken pipe or a file at its
 //   limit ends the process.
+// - The lines can go to a socket as well, each write as one datagram (copy_to). What one of the two does not
+//   take, the other may.
 // - A Journal is not thread-safe.
 #pragma once
 
@@ -54,6 +56,11 @@ class Journal {
   void note(const Event& event, Time now) noexcept;
   void flush() noexcept;
 
+  // Sends all further lines to this socket of whole datagrams too, even if there is no file. What it does not
+  // take at once is counted, and an events_lost event precedes the next line that it takes. flush() tries that event
+  // again if no line is noted.
+  void copy_to(UniqueFd socket) { copy_ = std::move(socket); }
+
   // The total number of events that could not be written.
   uint64_t lost() const { return lost_; }
   // A child process inherits it and passes it to to_fd(). -1 for none().
@@ -83,6 +90,8 @@ class Journal {
   Journal() = default;
   Journal(UniqueFd fd, Way way, FileBound bound);
 
+  void send_copy();
+  void write_noted();
   bool has_room_for(size_t octets);
   size_t write(std::string_view lines);
   bool write_lost();
@@ -102,6 +111,8 @@ class Journal {
   Time noted_at_{};
   uint64_t lost_ = 0;
   uint64_t unreported_ = 0;  // lost events that no events_lost event reports yet
+  UniqueFd copy_ = {};
+  uint64_t unreported_in_copy_ = 0;  // likewise, in the copy
 };
 
 }  // namespace ostiary::audit

@@ -87,6 +87,7 @@ struct Config {
   std::optional<Choice> keep_rules;
   std::optional<Given> audit;
   int64_t audit_mebibytes = 64;
+  Choice audit_otlp = Choice::yes;
   std::optional<TelemetrySource> telemetry_source;
   Choice require_telemetry = Choice::no;
   RelaySwitch relay = RelaySwitch::automatic;

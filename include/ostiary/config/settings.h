@@ -80,6 +80,8 @@ inline constexpr std::array settings{
     Setting{"audit_limit", "--audit-limit", "OSTIARY_AUDIT_LIMIT", ValueKind::mebibytes,
             SettingPlace::everywhere, "MIB", "Maximum total size of the audit files, in MiB (default: 64)", 1,
             65536},
+    Setting{"audit_otlp", "--audit-otlp", "OSTIARY_AUDIT_OTLP", ValueKind::text, SettingPlace::everywhere,
+            "on|off", "The relay sends the audit's events as telemetry too (default: on)"},
     Setting{"telemetry_source", "--telemetry", "OSTIARY_TELEMETRY_SOURCE", ValueKind::text,
             SettingPlace::everywhere, "SOURCE",
             "grafana-cloud, otlp, module or off (default: the one that is configured)"},

@@ -66,9 +66,10 @@ std::optional<Message> parse_message(std::string_view octets);
 
 // The keeper's descriptors, other than the listeners, of which each gate inherits a copy.
 struct KeeperFds {
-  int audit = -1;           // -1: no audit
-  int wildcard_count = -1;  // a SharedPage<WildcardCount>
-  int relay = -1;           // the gate's end of link::ConnectionPair; -1: no relay
+  int audit = -1;            // -1: no audit
+  int audit_for_relay = -1;  // the senders' end of link::AuditPair; -1: the relay gets no lines
+  int wildcard_count = -1;   // a SharedPage<WildcardCount>
+  int relay = -1;            // the gate's end of link::ConnectionPair; -1: no relay
 };
 
 // One start of a gate.

@@ -22,6 +22,7 @@ inline constexpr std::string_view tcp6 = "tcp6";
 inline constexpr std::string_view direct_udp4 = "direct-udp4";
 inline constexpr std::string_view direct_udp6 = "direct-udp6";
 inline constexpr std::string_view audit = "audit";
+inline constexpr std::string_view audit_for_relay = "audit-for-relay";  // link/audit_lines.h
 inline constexpr std::string_view wildcard_count = "wildcard-count";
 inline constexpr std::string_view relay = "relay";  // link/connections.h
 }  // namespace fd_name

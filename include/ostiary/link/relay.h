@@ -85,6 +85,7 @@ namespace fd_name {
 inline constexpr std::string_view credentials = "credentials";
 inline constexpr std::string_view listener = "listener";  // of telemetry
 inline constexpr std::string_view gate = "gate";          // link/connections.h
+inline constexpr std::string_view audit = "audit";        // link/audit_lines.h
 // Of the collectors, in their order. At most each signal has one of its own.
 inline constexpr std::array<std::string_view, 3> spools{"spool-1", "spool-2", "spool-3"};
 // Listeners of the forwards, in their order.
@@ -95,6 +96,7 @@ inline constexpr std::array<std::string_view, 1> forwards{"forward-1"};
 struct KeeperFds {
   int listener = -1;
   int gate = -1;
+  int audit = -1;  // the relay's end of link::AuditPair; -1: it gets no lines
   std::array<int, fd_name::spools.size()> spools{-1, -1, -1};
   std::array<int, fd_name::forwards.size()> forwards{-1};
 };

@@ -60,6 +60,9 @@ struct NamedValue {
   std::string value;
 };
 
+// Whether the collectors get the audit's events and metrics of ostiary itself.
+enum class OwnEvents : uint8_t { left_out, sent };
+
 struct Setup {
   std::vector<CollectorSetup> collectors = {};
   std::vector<NamedValue> attributes = {};  // in every resource of the agent's telemetry
@@ -67,6 +70,7 @@ struct Setup {
   std::vector<ForwardSetup> forwards = {};
   telemetry::TlsFiles forwards_tls_files = {};
   uint64_t spool_octets = 0;
+  OwnEvents own_events = OwnEvents::left_out;
 };
 
 namespace limits {

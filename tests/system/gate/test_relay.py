@@ -10,98 +10,27 @@ import pytest
 from support import processes
 from support.agent import code
 from support.authority import Authority
-from support.behaviours import addresses
 from support.capabilities import names_of
-from support.collector import Collector
 from support.grpc import GrpcServer
 from support.journal import JOURNAL
 from support.outcomes import assert_refused
+from support.relayed import AT, COLLECTOR, World
 from support.rootfs import OTHER
 from support.telemetry import MARKER, shows_a_secret
 from support.waiting import eventually
-from support.web import Web
 
-COLLECTOR = "collector.example"
-AT = "198.51.100.77"
 RELAYS_USER = 53054
 
-# For the agent: posts one request of telemetry, or any octets, and prints the status of the answer.
-CLIENT = """
-import http.client, socket, sys
-def message(number, content):
-    return bytes([number << 3 | 2, len(content)]) + content
-def attribute(key, value):
-    return message(1, message(1, key) + message(2, message(1, value)))
-def traces(span):
-    resource = attribute(b"service.name", b"forged") + attribute(b"host.name", b"agents")
-    return message(1, message(1, resource) + message(2, message(2, message(5, span.encode()))))
-def post(span, path="/v1/traces", **fields):
-    relay = http.client.HTTPConnection("127.0.0.1", 15354, timeout=10)
-    relay.request("POST", path, traces(span), {"Content-Type": "application/x-protobuf"} | fields)
-    return relay.getresponse().status
-def send(octets):
-    with socket.create_connection(("127.0.0.1", 15354), 10) as relay:
-        relay.sendall(octets)
-        return int((relay.recv(12) + b"000000000000")[9:12])
-"""
 
-
-class World:
-    """A container, and a collector outside of it."""
-
-    def __init__(self, container, internet, directory, port, tls):
-        self.container, self.internet, self.port, self.tls = container, internet, port, tls
-        self.collector = Collector()
-        self.authority = Authority(directory, [COLLECTOR])
-        internet.upstream.name(COLLECTOR, addresses(AT))
-        internet.upstream.name("allowed.example", addresses("198.51.100.10"))
-        container.write("/etc/authority.pem", self.authority.certificate.read_text())
-        self.env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"{'https' if tls else 'http'}://{COLLECTOR}:{port}/base",
-                    "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer {MARKER}",
-                    "OTEL_RESOURCE_ATTRIBUTES": "team=blue",
-                    "SSL_CERT_FILE": "/etc/authority.pem"}
-        self.web = None
-
-    def serve(self, answer=None):
-        self.web = Web(self.internet.network, AT, self.port, answer or self.collector.over_http("/base"),
-                       self.authority.server() if self.tls else None)
-
-    def stop_serving(self):
-        self.web.close()
-        self.web = None
-
-    def start(self, who, *flags):
-        self.agent = self.container.start_agent(*flags, who=who, env=self.env)
-        return self.agent
-
-    def python(self, expression):
-        done = self.agent.run("/usr/bin/python3", "-IS", "-c", f"{CLIENT}\nprint({expression})")
-        assert done["status"] == 0, done
-        return done["out"].strip()
-
-    def post(self, span="work"):
-        return self.python(f"post({span!r})")
-
-    def spans(self):
-        return [item.name for item in self.collector.items("traces")]
-
-    def await_spans(self, *names):
-        eventually(lambda: sorted(self.spans()) == sorted(names), f"{names} arrive, not {self.spans()}")
-
-    def log(self):
-        self.agent.session._pump(0)
-        return self.agent.session.err.data.decode()
-
-    def relays(self):
-        """The relay's processes, the parent first."""
-        found = processes.named(self.agent.session, "ostiary-relay")
-        return sorted(found, key=lambda pid: processes.field(pid, "PPid") in map(str, found))
+def relayed(*arguments, **how):
+    """Without ostiary's own telemetry: test_events_in_telemetry.py is about that."""
+    return World(*arguments, **how, OSTIARY_AUDIT_OTLP="off")
 
 
 @pytest.fixture(params=[("https", 8443), ("http", 8318)], ids=lambda param: param[0])
 def world(request, new_container, internet, tmp_path):
     scheme, port = request.param
-    made = World(new_container(), internet, tmp_path, port, scheme == "https")
+    made = relayed(new_container(), internet, tmp_path, port, scheme == "https")
     made.serve()
     yield made
     if made.web:
@@ -110,7 +39,7 @@ def world(request, new_container, internet, tmp_path):
 
 @pytest.fixture
 def plain_world(new_container, internet, tmp_path):
-    made = World(new_container(), internet, tmp_path, 8318, tls=False)
+    made = relayed(new_container(), internet, tmp_path, 8318, tls=False)
     made.serve()
     yield made
     if made.web:
@@ -156,7 +85,7 @@ def test_bodies_are_compressed_on_request(plain_world, who):
 
 
 def test_a_collector_whose_certificate_is_not_trusted_gets_nothing(new_container, internet, tmp_path, who):
-    world = World(new_container(), internet, tmp_path, 8443, tls=True)
+    world = relayed(new_container(), internet, tmp_path, 8443, tls=True)
     other = tmp_path / "other"
     other.mkdir()
     world.container.write("/etc/authority.pem", Authority(other, [COLLECTOR]).certificate.read_text())
@@ -336,7 +265,7 @@ def test_a_missing_program_ends_the_boot_before_the_rules(world):
 
 
 def test_missing_authorities_end_the_boot(new_container, internet, tmp_path):
-    world = World(new_container(), internet, tmp_path, 8443, tls=True)
+    world = relayed(new_container(), internet, tmp_path, 8443, tls=True)
     world.env["SSL_CERT_FILE"] = "/etc/none.pem"
     done = world.container.boot("true", env=world.env)
     assert done.status == 66 and "/etc/none.pem" in done.stderr, done

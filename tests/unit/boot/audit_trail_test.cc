@@ -4,6 +4,8 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
 
 #include "audited.h"
 
@@ -34,6 +36,19 @@ TEST_SUITE("boot/audit_trail") {
     audited.trail.begin_new_file();
     CHECK(got == audited.trail.fd());
     CHECK(audited.names() == std::vector<std::string>{"deny"});
+  }
+
+  TEST_CASE("the relay gets the lines of the keeper and of the gate, also those of before it began") {
+    Audited audited;
+    CHECK(audited.trail.senders_end() == -1);
+    REQUIRE(audited.trail.copy_to_relay());
+    audited.trail.record(audit::DenyOther{1});
+    REQUIRE(::send(audited.trail.senders_end(), "of the gate\n", 12, 0) > 0);
+    const UniqueFd relay(::fcntl(audited.trail.relays_end(), F_DUPFD_CLOEXEC, 0));
+    const auto of_keeper = link::receive_audit_lines(relay);
+    REQUIRE(of_keeper);
+    CHECK(*of_keeper == ostiary::testing::content_of(audited.path()));
+    CHECK(link::receive_audit_lines(relay) == "of the gate\n");
   }
 
   TEST_CASE("without a gate and without a setting there is no audit") {

@@ -34,7 +34,7 @@ struct FakeGate {
     namespace fd = gate::fd_name;
     auto inherited = TRY(keeper::Inherited::receive(
         "test", {keeper::Inherited::channel, fd::udp4, fd::udp6, fd::tcp4, fd::tcp6, fd::direct_udp4,
-                 fd::direct_udp6, fd::audit, fd::wildcard_count, fd::relay}));
+                 fd::direct_udp6, fd::audit, fd::audit_for_relay, fd::wildcard_count, fd::relay}));
     return FakeGate{.channel = inherited.take(keeper::Inherited::channel),
                     .setup = TRY(gate::parse_setup(inherited.setup()))};
   }

@@ -39,13 +39,14 @@ struct FakeRelay {
   static Result<FakeRelay> take() {
     namespace fd = relay::fd_name;
     auto inherited = TRY(keeper::Inherited::receive(
-        "test", {keeper::Inherited::channel, fd::credentials, fd::listener, fd::gate, fd::spools[0],
-                 fd::spools[1], fd::spools[2], fd::forwards[0]}));
+        "test", {keeper::Inherited::channel, fd::credentials, fd::listener, fd::gate, fd::audit,
+                 fd::spools[0], fd::spools[1], fd::spools[2], fd::forwards[0]}));
     FakeRelay made{.channel = inherited.take(keeper::Inherited::channel),
                    .setup = TRY(relay::parse_setup(inherited.setup())),
                    .credentials = TRY(relay::read_credentials(inherited.take(fd::credentials))),
                    .listener = inherited.take(fd::listener),
                    .gate = inherited.take(fd::gate),
+                   .audit = inherited.take(fd::audit),
                    .first_spool = inherited.take(fd::spools[0]),
                    .second_spool = inherited.take(fd::spools[1]),
                    .forward = inherited.take(fd::forwards[0])};
@@ -73,6 +74,7 @@ struct FakeRelay {
   relay::Credentials credentials;
   UniqueFd listener;
   UniqueFd gate;
+  UniqueFd audit;
   UniqueFd first_spool;
   UniqueFd second_spool;
   UniqueFd forward;
@@ -95,8 +97,8 @@ Result<int> check_inheritance() {
   const FakeRelay relay = TRY(FakeRelay::take());
   const bool has_all = relay.setup.attributes.size() == 1 && relay.credentials.size() == 2 &&
                        relay.credentials[0].reveal() == "x-key: hunter2\r\n" && listens(relay.listener) &&
-                       listens(relay.forward) && relay.first_spool.valid() && !relay.second_spool.valid() &&
-                       keeper::send(relay.gate.get(), "to the gate");
+                       listens(relay.forward) && relay.audit.valid() && relay.first_spool.valid() &&
+                       !relay.second_spool.valid() && keeper::send(relay.gate.get(), "to the gate");
   relay.hello();
   TRY(relay.wait());
   return has_all ? 0 : 3;
@@ -200,6 +202,7 @@ plan::Relay made_up_plan() {
 class Keeper {
  public:
   explicit Keeper(Result<int> (*run)()) : requests(block_request()) {
+    REQUIRE(audited.trail.copy_to_relay());
     auto made = RelayHelper::create({.description = {.name = "relay",
                                                      .process_name = "test",
                                                      .user = 0,

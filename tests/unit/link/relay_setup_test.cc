@@ -50,7 +50,8 @@ Setup made_up() {
                                  .path = "/b",
                                  .match = AllowedRequests::Match::with_paths_below}}}},
       .forwards_tls_files = {.authorities = "/f"},
-      .spool_octets = limits::spool_octets};
+      .spool_octets = limits::spool_octets,
+      .own_events = OwnEvents::sent};
 }
 
 Credentials credentials_of(std::initializer_list<std::string_view> texts) {
@@ -123,6 +124,7 @@ TEST_SUITE("link/relay_setup") {
     CHECK(forward.allowed[0].match == AllowedRequests::Match::exact);
     CHECK(forward.allowed[1].match == AllowedRequests::Match::with_paths_below);
     CHECK(setup->forwards_tls_files.authorities == "/f");
+    CHECK(setup->own_events == OwnEvents::sent);
     CHECK(parse_setup(render_setup({})));
   }
 

@@ -68,6 +68,12 @@ TEST_SUITE("plan/relay_plan") {
     CHECK(good_plan({.environment = telemetry::grafana_trio}).relay);
   }
 
+  TEST_CASE("it sends the events of the audit unless that is switched off") {
+    CHECK(relay_of(telemetry::grafana_trio).setup.own_events == relay::OwnEvents::sent);
+    const Plan off = good_plan({.environment = telemetry::grafana_trio, .flags = {{"audit_otlp", "off"}}});
+    CHECK(off.relay->setup.own_events == relay::OwnEvents::left_out);
+  }
+
   TEST_CASE("signals to one server are one collector") {
     const Relay relay = relay_of(telemetry::grafana_trio);
     CHECK(collectors_of(relay) ==

@@ -172,6 +172,16 @@ TEST_SUITE("relay/audit_line") {
     CHECK(line.text("name") == "a\nb\x1b.example");
   }
 
+  TEST_CASE("that the agent can write to the audit's file is no attribute of the record") {
+    std::array<char, audit::limits::line_octets> room{};
+    const auto line = read_audit_line(audit::render(audit::Rotated{1}, when, room, audit::AuditRoad::shared));
+    REQUIRE(line);
+    REQUIRE(line->text("road") == "shared with the agent");
+    const auto attributes = attributes_of(*line);
+    REQUIRE(attributes.size() == 1);
+    CHECK(attributes[0].key == "ostiary.deleted");
+  }
+
   TEST_CASE("the time is read to the microsecond") {
     CHECK(line_of(audit::Rotated{}).time == when_in_nanoseconds);
     CHECK(read_audit_line(line_with("1970-01-01T00:00:00.000001Z"))->time == 1000);

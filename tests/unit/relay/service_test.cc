@@ -125,6 +125,7 @@ struct World {
                       {.credentials = credentials(),
                        .listener = std::move(listener.fd),
                        .gate = std::move(pair.relay),
+                       .audit = {},
                        .spools = spools(),
                        .forwards = api_listener.take(),
                        .first_connection = first_connection})

@@ -1,0 +1,95 @@
+"""The relay of a container, and a collector outside of it."""
+
+from support import processes
+from support.authority import Authority
+from support.behaviours import addresses
+from support.collector import Collector
+from support.telemetry import MARKER
+from support.waiting import eventually
+from support.web import Web
+
+COLLECTOR = "collector.example"
+AT = "198.51.100.77"
+
+# For the agent: posts one request of telemetry, or any octets, and prints the status of the answer.
+CLIENT = """
+import http.client, socket, sys
+def message(number, content):
+    return bytes([number << 3 | 2]) + varint(len(content)) + content
+def varint(number):
+    return bytes([number]) if number < 128 else bytes([number & 127 | 128]) + varint(number >> 7)
+def pair(key, value):
+    return message(1, key) + message(2, message(1, value))
+def attribute(key, value):
+    return message(1, pair(key, value))
+def traces(span):
+    resource = attribute(b"service.name", b"forged") + attribute(b"host.name", b"agents")
+    return message(1, message(1, resource) + message(2, message(2, message(5, span.encode()))))
+def logs(session, service=b"claude-code", scope=b"com.anthropic.claude_code.events"):
+    record = message(2, message(6, pair(b"session.id", session.encode())))
+    return message(1, message(1, attribute(b"service.name", service)) + message(2, message(1, message(1, scope)) + record))
+def post(span, path="/v1/traces", **fields):
+    return post_body(path, traces(span), **fields)
+def post_logs(*arguments, **how):
+    return post_body("/v1/logs", logs(*arguments, **how))
+def post_body(path, body, **fields):
+    relay = http.client.HTTPConnection("127.0.0.1", 15354, timeout=10)
+    relay.request("POST", path, body, {"Content-Type": "application/x-protobuf"} | fields)
+    return relay.getresponse().status
+def send(octets):
+    with socket.create_connection(("127.0.0.1", 15354), 10) as relay:
+        relay.sendall(octets)
+        return int((relay.recv(12) + b"000000000000")[9:12])
+"""
+
+
+class World:
+    """A container, and a collector outside of it."""
+
+    def __init__(self, container, internet, directory, port, tls, **env):
+        self.container, self.internet, self.port, self.tls = container, internet, port, tls
+        self.collector = Collector()
+        self.authority = Authority(directory, [COLLECTOR])
+        internet.upstream.name(COLLECTOR, addresses(AT))
+        internet.upstream.name("allowed.example", addresses("198.51.100.10"))
+        container.write("/etc/authority.pem", self.authority.certificate.read_text())
+        self.env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"{'https' if tls else 'http'}://{COLLECTOR}:{port}/base",
+                    "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization=Bearer {MARKER}",
+                    "OTEL_RESOURCE_ATTRIBUTES": "team=blue",
+                    "SSL_CERT_FILE": "/etc/authority.pem"} | env
+        self.web = None
+
+    def serve(self, answer=None):
+        self.web = Web(self.internet.network, AT, self.port, answer or self.collector.over_http("/base"),
+                       self.authority.server() if self.tls else None)
+
+    def stop_serving(self):
+        self.web.close()
+        self.web = None
+
+    def start(self, who, *flags):
+        self.agent = self.container.start_agent(*flags, who=who, env=self.env)
+        return self.agent
+
+    def python(self, expression):
+        done = self.agent.run("/usr/bin/python3", "-IS", "-c", f"{CLIENT}\nprint({expression})")
+        assert done["status"] == 0, done
+        return done["out"].strip()
+
+    def post(self, span="work"):
+        return self.python(f"post({span!r})")
+
+    def spans(self):
+        return [item.name for item in self.collector.items("traces")]
+
+    def await_spans(self, *names):
+        eventually(lambda: sorted(self.spans()) == sorted(names), f"{names} arrive, not {self.spans()}")
+
+    def log(self):
+        self.agent.session._pump(0)
+        return self.agent.session.err.data.decode()
+
+    def relays(self):
+        """The relay's processes, the parent first."""
+        found = processes.named(self.agent.session, "ostiary-relay")
+        return sorted(found, key=lambda pid: processes.field(pid, "PPid") in map(str, found))
