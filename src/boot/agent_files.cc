@@ -19,9 +19,9 @@ Result<> write_session(const plan::Agent& agent, const std::optional<plan::Gate>
   return directory.write_session(agent.identity, agent.workdir, network, agent.environment.agent.entries());
 }
 
-void write_managed_settings(const telemetry::Telemetry& telemetry, const plan::Outputs& outputs) {
-  const Result<> written = has_managed_settings(telemetry, outputs)
-                               ? claude::write_managed_settings(*telemetry.on())
+void write_managed_settings(const plan::Plan& plan) {
+  const Result<> written = has_managed_settings(plan)
+                               ? claude::write_managed_settings(plan.telemetry.on(), relay_variables(plan))
                                : claude::remove_managed_settings();
   if (!written)
     log::warn("no managed settings, so a project's settings can redirect telemetry: " +

@@ -13,7 +13,7 @@ Result<> prepare_workdir(const plan::Agent& agent, const BootState& state);
 Result<> write_session(const plan::Agent& agent, const std::optional<plan::Gate>& gate,
                        const state::Directory& directory);
 // A failure is logged: without the settings a project can redirect telemetry.
-void write_managed_settings(const telemetry::Telemetry& telemetry, const plan::Outputs& outputs);
+void write_managed_settings(const plan::Plan& plan);
 // A failure is logged: Claude Code then asks its first questions.
 void prepare_claude(const plan::Agent& agent, const BootState& state);
 

@@ -75,7 +75,7 @@ Result<> phase_2(const Plan& plan, BootState& state) {
   TRY(write_session(plan.agent, plan.gate, state.directory));
   add_plan(state.status, plan);
   TRY(state.directory.write_status(state.status));
-  write_managed_settings(plan.telemetry, plan.outputs);
+  write_managed_settings(plan);
   prepare_claude(plan.agent, state);
   log_content(plan.telemetry.variables());
   return {};

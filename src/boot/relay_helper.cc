@@ -29,18 +29,22 @@ std::string with_reason(std::string text, const std::string& reason) {
 }  // namespace
 
 Result<std::unique_ptr<RelayHelper>> RelayHelper::create(Parts parts) {
-  auto listener = TRY(relay::open_listener());
+  const relay::Setup& setup = parts.plan.setup;
+  Listeners listeners;
+  if (!setup.collectors.empty()) listeners.telemetry = TRY(relay::open_listener());
+  for (const relay::ForwardSetup& each : setup.forwards)
+    listeners.forwards.push_back(TRY(relay::open_listener(each.port)));
   auto pair = TRY(link::make_connection_pair());
   std::vector<UniqueFd> spools;
-  for (size_t i = 0; i < parts.plan.setup.collectors.size(); ++i) spools.push_back(TRY(relay::open_spool()));
+  for (size_t i = 0; i < setup.collectors.size(); ++i) spools.push_back(TRY(relay::open_spool()));
   return std::unique_ptr<RelayHelper>(
-      new RelayHelper(std::move(parts), std::move(listener), std::move(pair), std::move(spools)));
+      new RelayHelper(std::move(parts), std::move(listeners), std::move(pair), std::move(spools)));
 }
 
-RelayHelper::RelayHelper(Parts parts, UniqueFd listener, link::ConnectionPair pair,
+RelayHelper::RelayHelper(Parts parts, Listeners listeners, link::ConnectionPair pair,
                          std::vector<UniqueFd> spools)
     : parts_(std::move(parts)),
-      listener_(std::move(listener)),
+      listeners_(std::move(listeners)),
       pair_(std::move(pair)),
       spools_(std::move(spools)),
       helper_(parts_.description, std::move(parts_.code), parts_.modes,
@@ -53,8 +57,9 @@ RelayHelper::RelayHelper(Parts parts, UniqueFd listener, link::ConnectionPair pa
 
 relay::KeeperFds RelayHelper::descriptors() const {
   relay::KeeperFds fds{
-      .listener = listener_.get(), .gate = pair_.relay.get(), .audit = parts_.audit.relays_end()};
+      .listener = listeners_.telemetry.get(), .gate = pair_.relay.get(), .audit = parts_.audit.relays_end()};
   for (size_t i = 0; i < spools_.size(); ++i) fds.spools.at(i) = spools_[i].get();
+  for (size_t i = 0; i < listeners_.forwards.size(); ++i) fds.forwards.at(i) = listeners_.forwards[i].get();
   return fds;
 }
 
@@ -95,6 +100,9 @@ void RelayHelper::log(const Message& message) const {
     case Message::Kind::rejected:
       return log::warn(collector + " left out " + std::to_string(message.number) +
                        " records: " + message.reason);
+    case Message::Kind::unserved:
+      return log::warn(posts(message.number) + " for " + message.text +
+                       " were not forwarded: " + message.reason);
     case Message::Kind::displaced:
       return log::warn(posts(message.number) + " of telemetry for " + collector +
                        " were given up: the queue is full");

@@ -1,5 +1,5 @@
-// boot/relay_helper.h: the relay as a helper: its listener, which the agent sends to, and its messages.
-// - The listener, the spools and the pair of sockets to the gate outlive each of its processes.
+// boot/relay_helper.h: the relay as a helper: its listeners, which the agent sends to, and its messages.
+// - The listeners, the spools and the pair of sockets to the gate outlive each of its processes.
 // - What becomes of telemetry is logged.
 #pragma once
 
@@ -28,7 +28,7 @@ class RelayHelper {
     const plan::Relay& plan;
     AuditTrail& audit;
   };
-  // Opens the listener.
+  // Opens the listeners.
   static Result<std::unique_ptr<RelayHelper>> create(Parts parts);
 
   // The end of the pair that the gate inherits.
@@ -44,13 +44,18 @@ class RelayHelper {
   keeper::Helper& helper() { return helper_; }
 
  private:
-  RelayHelper(Parts parts, UniqueFd listener, link::ConnectionPair pair, std::vector<UniqueFd> spools);
+  struct Listeners {
+    UniqueFd telemetry = {};  // invalid if there is no collector
+    std::vector<UniqueFd> forwards = {};
+  };
+
+  RelayHelper(Parts parts, Listeners listeners, link::ConnectionPair pair, std::vector<UniqueFd> spools);
   relay::KeeperFds descriptors() const;
   Result<> on_message(std::string_view octets);
   void log(const relay::Message& message) const;
 
   Parts parts_;
-  UniqueFd listener_;
+  Listeners listeners_;
   link::ConnectionPair pair_;
   std::vector<UniqueFd> spools_;
   keeper::Helper helper_;

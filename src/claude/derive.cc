@@ -4,7 +4,7 @@
 #include <array>
 #include <string>
 
-#include "ostiary/base/text.h"
+#include "claude/switch.h"
 #include "ostiary/inet/url.h"
 #include "ostiary/policy/parse.h"
 
@@ -14,7 +14,6 @@ namespace {
 using policy::Rule;
 
 constexpr auto url_variables = std::to_array<std::string_view>({
-    "ANTHROPIC_BASE_URL",
     "ANTHROPIC_BEDROCK_BASE_URL",
     "ANTHROPIC_VERTEX_BASE_URL",
     "ANTHROPIC_FOUNDRY_BASE_URL",
@@ -34,22 +33,19 @@ constexpr auto vertex_region_variables = std::to_array<std::string_view>({
     "VERTEX_REGION_CLAUDE_HAIKU_4_5",
 });
 
-// Reads a switch in the same way as Claude Code.
-bool is_on(std::string_view value) {
-  const std::string lower = to_lower(value);
-  return lower == "1" || lower == "true" || lower == "yes" || lower == "on";
-}
-
 class Derivation {
  public:
-  explicit Derivation(const policy::Lookup& variable) : variable_(variable) {}
+  Derivation(const policy::Lookup& variable, ApiRoad road) : variable_(variable), road_(road) {}
 
   Result<std::vector<Rule>> run() {
-    TRY(add_host("api.anthropic.com", "Claude's API"));
-    TRY(add_sign_in());
+    if (road_ == ApiRoad::direct) {
+      TRY(add_host("api.anthropic.com", "Claude's API"));
+      TRY(add_sign_in());
+    }
     if (uses("CLAUDE_CODE_USE_BEDROCK")) TRY(add_bedrock());
     if (uses("CLAUDE_CODE_USE_VERTEX")) TRY(add_vertex());
     if (uses("CLAUDE_CODE_USE_FOUNDRY")) TRY(add_foundry());
+    if (road_ == ApiRoad::direct) TRY(add_url("ANTHROPIC_BASE_URL"));
     for (const std::string_view name : url_variables) TRY(add_url(name));
     return std::move(rules_);
   }
@@ -141,13 +137,14 @@ class Derivation {
   }
 
   const policy::Lookup& variable_;
+  ApiRoad road_;
   std::vector<Rule> rules_;
 };
 
 }  // namespace
 
-Result<std::vector<policy::Rule>> derive(const policy::Lookup& variable) {
-  return Derivation(variable).run();
+Result<std::vector<policy::Rule>> derive(const policy::Lookup& variable, ApiRoad road) {
+  return Derivation(variable, road).run();
 }
 
 }  // namespace ostiary::claude

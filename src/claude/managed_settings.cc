@@ -10,13 +10,7 @@ constexpr const char* directory = "/etc/claude-code/managed-settings.d";
 constexpr const char* file_name = "50-ostiary.json";
 constexpr mode_t for_all_to_read = 0644;
 
-}  // namespace
-
-std::string managed_settings_path() {
-  return std::string(directory) + "/" + file_name;
-}
-
-std::string render_managed_settings(const telemetry::On& telemetry) {
+Json environment_of(const telemetry::On& telemetry) {
   Json env = Json::object();
   for (const telemetry::Route& route : telemetry.routes) {
     const auto [protocol, endpoint] = telemetry::agents_target(telemetry, route);
@@ -26,11 +20,27 @@ std::string render_managed_settings(const telemetry::On& telemetry) {
   for (const telemetry::Variable& variable : telemetry.variables)
     if (variable.secrecy == telemetry::Secrecy::open) env[variable.name] = variable.value.reveal();
   for (const std::string& name : telemetry.detours) env[name] = "";
-  return Json{{"env", std::move(env)}, {"otelHeadersHelper", ""}}.indented() + "\n";
+  return env;
 }
 
-Result<> write_managed_settings(const telemetry::On& telemetry) {
-  return replace_file(directory, file_name, render_managed_settings(telemetry), for_all_to_read);
+}  // namespace
+
+std::string managed_settings_path() {
+  return std::string(directory) + "/" + file_name;
+}
+
+std::string render_managed_settings(const telemetry::On* telemetry,
+                                    std::span<const AgentVariable> variables) {
+  Json settings = Json::object();
+  settings["env"] = telemetry != nullptr ? environment_of(*telemetry) : Json::object();
+  for (const AgentVariable& each : variables)
+    if (each.place == AgentVariable::Place::managed_settings_too) settings["env"][each.name] = each.value;
+  if (telemetry != nullptr) settings["otelHeadersHelper"] = "";
+  return settings.indented() + "\n";
+}
+
+Result<> write_managed_settings(const telemetry::On* telemetry, std::span<const AgentVariable> variables) {
+  return replace_file(directory, file_name, render_managed_settings(telemetry, variables), for_all_to_read);
 }
 
 Result<> remove_managed_settings() {

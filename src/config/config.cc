@@ -142,6 +142,12 @@ Result<GateSwitch> read_gate(const Given* given) {
   return bad(*given, "is neither on nor off: write on or off");
 }
 
+Result<Choice> read_api_relay(const Given* given) {
+  if (given == nullptr || given->text == "off") return Choice::no;
+  if (given->text == "on") return Choice::yes;
+  return bad(*given, "is neither off nor on: write off or on");
+}
+
 Result<Choice> read_audit_otlp(const Given* given) {
   if (given == nullptr || given->text == "on") return Choice::yes;
   if (given->text == "off") return Choice::no;
@@ -218,6 +224,7 @@ Result<> read_settings(const GivenSettings& given, Config& config) {
   config.telemetry_source = TRY(read_source(reader.find("telemetry_source")));
   config.require_telemetry = TRY(reader.choice("require_telemetry")).value_or(Choice::no);
   config.relay = TRY(read_relay(reader.find("relay")));
+  config.api_relay = TRY(read_api_relay(reader.find("api_relay")));
   config.managed_settings = opposite(TRY(reader.choice("no_managed_settings")).value_or(Choice::no));
   config.auth_hook = TRY(reader.absolute_path("auth_hook"));
   config.auth_hook_timeout = TRY(reader.duration("auth_hook_timeout", config.auth_hook_timeout));

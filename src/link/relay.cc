@@ -9,7 +9,6 @@
 #include "listener.h"
 #include "ostiary/base/record.h"
 #include "ostiary/keeper/channel.h"
-#include "ostiary/telemetry/telemetry.h"
 
 namespace ostiary::relay {
 namespace {
@@ -27,13 +26,12 @@ Result<UniqueFd> open_program() {
   UniqueFd file{::open(path.c_str(), O_PATH | O_CLOEXEC)};
   if (file.valid()) return file;
   Error missing = Error::system(path, Exit::unavailable);
-  missing.message += ": install it beside ostiary, or write --relay off";
+  missing.message += ": install it beside ostiary, or write --relay off and --api-relay off";
   return std::unexpected(std::move(missing));
 }
 
-Result<UniqueFd> open_listener() {
-  return link::open_listener(
-      {.family = inet::Family::ipv4, .port = telemetry::relay_port, .type = SOCK_STREAM});
+Result<UniqueFd> open_listener(uint16_t port) {
+  return link::open_listener({.family = inet::Family::ipv4, .port = port, .type = SOCK_STREAM});
 }
 
 Result<UniqueFd> open_spool() {
@@ -83,7 +81,8 @@ Result<keeper::Start> prepare_start(const Setup& setup, const Credentials& crede
                        {fd_name::spools[0], theirs.spools[0]},
                        {fd_name::spools[1], theirs.spools[1]},
                        {fd_name::spools[2], theirs.spools[2]},
-                       {fd_name::audit, theirs.audit}};
+                       {fd_name::audit, theirs.audit},
+                       {fd_name::forwards[0], theirs.forwards[0]}};
   return start;
 }
 

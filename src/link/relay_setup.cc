@@ -1,5 +1,6 @@
 #include "ostiary/link/relay_setup.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fcntl.h>
@@ -19,6 +20,7 @@ constexpr std::array every_scheme{inet::Scheme::http, inet::Scheme::https};
 constexpr std::array every_protocol{Protocol::http_protobuf, Protocol::http_json, Protocol::grpc};
 constexpr std::array every_signal{Signal::traces, Signal::metrics, Signal::logs};
 constexpr std::array every_compression{Compression::none, Compression::gzip};
+constexpr std::array every_match{AllowedRequests::Match::exact, AllowedRequests::Match::with_paths_below};
 
 constexpr std::array every_choice_of_events{OwnEvents::left_out, OwnEvents::sent};
 
@@ -32,11 +34,23 @@ std::unexpected<Error> malformed(std::string_view what) {
   return fail(Exit::unavailable, "the relay's " + std::string(what) + " are malformed");
 }
 
+void write(RecordWriter& out, const ServerAddress& server) {
+  out.enumerator(server.scheme).text(inet::text(server.destination.host)).number(server.destination.port);
+}
+
+Result<ServerAddress> read_server(RecordReader& in) {
+  const auto scheme = in.enumerator(every_scheme);
+  const std::string host = in.text();
+  const uint32_t port = in.number();
+  if (in.failed() || port > UINT16_MAX) return malformed("settings");
+  return ServerAddress{
+      .scheme = scheme,
+      .destination = {.host = TRY(inet::parse_host(host)), .port = static_cast<uint16_t>(port)}};
+}
+
 void write(RecordWriter& out, const CollectorSetup& collector) {
-  out.enumerator(collector.server.scheme)
-      .text(inet::text(collector.server.destination.host))
-      .number(collector.server.destination.port)
-      .text(collector.authority)
+  write(out, collector.server);
+  out.text(collector.authority)
       .enumerator(collector.protocol)
       .enumerator(collector.compression)
       .number(count(collector.paths));
@@ -44,21 +58,66 @@ void write(RecordWriter& out, const CollectorSetup& collector) {
 }
 
 Result<CollectorSetup> read_collector(RecordReader& in) {
-  const auto scheme = in.enumerator(every_scheme);
-  const std::string host = in.text();
-  const uint32_t port = in.number();
-  if (in.failed() || port > UINT16_MAX) return malformed("settings");
-  CollectorSetup collector{
-      .server = {.scheme = scheme,
-                 .destination = {.host = TRY(inet::parse_host(host)), .port = static_cast<uint16_t>(port)}},
-      .authority = in.text(),
-      .protocol = in.enumerator(every_protocol),
-      .compression = in.enumerator(every_compression)};
+  CollectorSetup collector{.server = TRY(read_server(in)),
+                           .authority = in.text(),
+                           .protocol = in.enumerator(every_protocol),
+                           .compression = in.enumerator(every_compression)};
   for (uint32_t left = in.number(); left > 0 && !in.failed(); --left) {
     const Signal signal = in.enumerator(every_signal);
     collector.paths[signal] = in.text();
   }
   return collector;
+}
+
+void write(RecordWriter& out, const std::vector<std::string>& texts) {
+  out.number(count(texts));
+  for (const std::string& each : texts) out.text(each);
+}
+
+std::vector<std::string> read_texts(RecordReader& in) {
+  std::vector<std::string> texts;
+  for (uint32_t left = in.number(); left > 0 && !in.failed(); --left) texts.push_back(in.text());
+  return texts;
+}
+
+void write(RecordWriter& out, const ForwardSetup& forward) {
+  write(out, forward.server);
+  out.text(forward.name).number(forward.port).text(forward.authority).text(forward.base_path);
+  write(out, forward.replaced);
+  out.number(count(forward.allowed));
+  for (const AllowedRequests& each : forward.allowed) {
+    write(out, each.methods);
+    out.text(each.path).enumerator(each.match);
+  }
+}
+
+Result<ForwardSetup> read_forward(RecordReader& in) {
+  ForwardSetup forward{.name = {}, .server = TRY(read_server(in)), .authority = {}};
+  forward.name = in.text();
+  forward.port = static_cast<uint16_t>(std::min<uint32_t>(in.number(), UINT16_MAX));
+  forward.authority = in.text();
+  forward.base_path = in.text();
+  forward.replaced = read_texts(in);
+  for (uint32_t left = in.number(); left > 0 && !in.failed(); --left) {
+    AllowedRequests allowed{.methods = read_texts(in), .path = in.text()};
+    allowed.match = in.enumerator(every_match);
+    forward.allowed.push_back(std::move(allowed));
+  }
+  return forward;
+}
+
+void write(RecordWriter& out, const telemetry::TlsFiles& files) {
+  out.text(files.authorities).text(files.more_authorities);
+  out.text(files.client_certificate).text(files.client_key);
+}
+
+telemetry::TlsFiles read_tls_files(RecordReader& in) {
+  telemetry::TlsFiles files;
+  files.authorities = in.text();
+  files.more_authorities = in.text();
+  files.client_certificate = in.text();
+  files.client_key = in.text();
+  return files;
 }
 
 }  // namespace
@@ -69,8 +128,10 @@ std::string render_setup(const Setup& setup) {
   for (const CollectorSetup& each : setup.collectors) write(out, each);
   out.number(count(setup.attributes));
   for (const auto& [name, value] : setup.attributes) out.text(name).text(value);
-  out.text(setup.tls_files.authorities).text(setup.tls_files.more_authorities);
-  out.text(setup.tls_files.client_certificate).text(setup.tls_files.client_key);
+  write(out, setup.tls_files);
+  out.number(count(setup.forwards));
+  for (const ForwardSetup& each : setup.forwards) write(out, each);
+  write(out, setup.forwards_tls_files);
   return out.number(static_cast<uint32_t>(setup.spool_octets)).enumerator(setup.own_events).take();
 }
 
@@ -83,10 +144,10 @@ Result<Setup> parse_setup(std::string_view octets) {
     std::string name = in.text();
     setup.attributes.push_back({.name = std::move(name), .value = in.text()});
   }
-  setup.tls_files.authorities = in.text();
-  setup.tls_files.more_authorities = in.text();
-  setup.tls_files.client_certificate = in.text();
-  setup.tls_files.client_key = in.text();
+  setup.tls_files = read_tls_files(in);
+  for (uint32_t left = in.number(); left > 0 && !in.failed(); --left)
+    setup.forwards.push_back(TRY(read_forward(in)));
+  setup.forwards_tls_files = read_tls_files(in);
   setup.spool_octets = in.number();
   setup.own_events = in.enumerator(every_choice_of_events);
   if (!in.complete()) return malformed("settings");
@@ -102,7 +163,7 @@ Result<UniqueFd> credentials_pipe(const Credentials& credentials) {
   const Secret octets(out.take());
   if (octets.reveal().size() > pipe_octets)
     return fail(Exit::configuration,
-                "telemetry's headers are longer than " + std::to_string(pipe_octets) + " octets together");
+                "the relay's headers are longer than " + std::to_string(pipe_octets) + " octets together");
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::unexpected(Error::system("pipe", Exit::unavailable));
   UniqueFd read(ends[0]);

@@ -107,15 +107,15 @@ Json to_relay() {
 // The relay serves the agent alone: another user could otherwise send in the agent's name.
 // Comes after the rule that judges the agent's packets elsewhere.
 void add_guard_of_relay(Json& out, const Ruleset& ruleset) {
-  if (ruleset.relay_port == 0) return;
-  out.push_back(rule("output", {to_relay(), protocol(IPPROTO_TCP), to_port(ruleset.relay_port),
-                                begins_connection(), deny()}));
+  for (const uint16_t port : ruleset.relay_ports)
+    out.push_back(
+        rule("output", {to_relay(), protocol(IPPROTO_TCP), to_port(port), begins_connection(), deny()}));
 }
 
-void add_relays_port(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
-  if (ruleset.relay_port == 0) return;
-  out.push_back(rule(confined, {is(meta("oifname"), "lo"), to_relay(), protocol(IPPROTO_TCP),
-                                to_port(ruleset.relay_port), set_flow_mark(marks.permitted), accept()}));
+void add_relays_ports(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
+  for (const uint16_t port : ruleset.relay_ports)
+    out.push_back(rule(confined, {is(meta("oifname"), "lo"), to_relay(), protocol(IPPROTO_TCP), to_port(port),
+                                  set_flow_mark(marks.permitted), accept()}));
 }
 
 // A name may resolve to an address of this host, where services are other users'.
@@ -181,7 +181,7 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   add_flows(out, ruleset, marks);
   add_flow_limits(out);
   add_gates_port(out, ruleset, marks);
-  add_relays_port(out, ruleset, marks);
+  add_relays_ports(out, ruleset, marks);
   add_closed_resolvers(out, ruleset, confined);
   add_permitted(out, marks);
   add_loopback(out, marks);

@@ -39,8 +39,13 @@ Pairs login_variables(const config::Config& config, const confine::Identity& ide
   return unset;
 }
 
+bool is_of_sign_in(std::string_view name) {
+  return std::ranges::find(config::agent_names, name) != config::agent_names.end();
+}
+
 Pairs sign_in_variables(const config::Config& config) {
   Pairs variables;
+  if (config.api_relay == config::Choice::yes) return variables;
   for (const std::string_view name : config::agent_names)
     if (const auto found = config.secrets.find(name); found != config.secrets.end())
       variables.emplace_back(name, found->second.value.reveal());
@@ -78,13 +83,16 @@ std::vector<std::string> find_removed(std::span<const std::string> container,
 }  // namespace
 
 AgentEnvironment make_agent_environment(const config::Config& config, const confine::Identity& identity,
-                                        const telemetry::Telemetry& telemetry) {
+                                        const telemetry::Telemetry& telemetry,
+                                        std::span<const claude::AgentVariable> relay_variables) {
   const auto unwanted = [&](std::string_view name) {
-    return is_ours(name) || is_telemetry_variable(name, telemetry);
+    const bool is_relays = config.api_relay == config::Choice::yes && is_of_sign_in(name);
+    return is_ours(name) || is_telemetry_variable(name, telemetry) || is_relays;
   };
   Environment hook = config.environment.without(unwanted);
   set(hook, login_variables(config, identity));
   set(hook, sign_in_variables(config));
+  for (const claude::AgentVariable& each : relay_variables) hook.set(each.name, each.value);
   Environment agent = hook.without([](std::string_view) { return false; });
   set(agent, telemetry_variables(telemetry));
 

@@ -82,12 +82,20 @@ std::vector<inet::IpAddress> closed_resolvers(const std::vector<selftest::Addres
   return closed;
 }
 
+// At which it listens for the agent.
+std::vector<uint16_t> ports_of(const Relay& relay) {
+  std::vector<uint16_t> ports;
+  if (!relay.setup.collectors.empty()) ports.push_back(telemetry::relay_port);
+  for (const relay::ForwardSetup& each : relay.setup.forwards) ports.push_back(each.port);
+  return ports;
+}
+
 nft::Ruleset make_ruleset(const Plan& plan, const std::vector<selftest::AddressPort>& local_upstreams) {
   const uid_t agent = plan.agent.identity.uid;
   nft::Ruleset ruleset;
   ruleset.gate_mark = gate_mark;
   ruleset.gate_port = gate::port;
-  if (plan.relay) ruleset.relay_port = telemetry::relay_port;
+  if (plan.relay) ruleset.relay_ports = ports_of(*plan.relay);
   ruleset.log_group = log_group;
   ruleset.agent_user = agent;
   ruleset.only_user = plan.enclosure.scope.only_user(agent);

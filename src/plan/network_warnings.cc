@@ -125,6 +125,24 @@ void warn_of_loopback(Plan& plan, const config::Config& config) {
   }
 }
 
+// ---- the relay's servers
+
+struct RelaysServer {
+  const std::string& authority;
+  const inet::Destination& destination;
+  std::string_view setting;  // what names its host
+};
+
+std::vector<RelaysServer> servers_of_relay(const Plan& plan) {
+  std::vector<RelaysServer> servers;
+  if (!plan.relay) return servers;
+  for (const relay::CollectorSetup& each : plan.relay->setup.collectors)
+    servers.push_back({each.authority, each.server.destination, "the endpoint's host"});
+  for (const relay::ForwardSetup& each : plan.relay->setup.forwards)
+    servers.push_back({each.authority, each.server.destination, "the host of ANTHROPIC_BASE_URL"});
+  return servers;
+}
+
 // ---- names of /etc/hosts
 
 // "192.0.2.80:4318", as an entry of --allow.
@@ -137,13 +155,12 @@ std::string entry_for(const Rule& rule, const IpAddress& address) {
 }
 
 void warn_of_known_hosts(Plan& plan, std::span<const platform::KnownHost> known_hosts) {
-  if (plan.relay)
-    for (const relay::CollectorSetup& each : plan.relay->setup.collectors)
-      for (const platform::KnownHost& known : known_hosts)
-        if (each.server.destination.host == inet::Host(known.name))
-          plan.warnings.push_back(each.authority + " is " + known.address.text() +
-                                  " in /etc/hosts, which ostiary does not read: write the address as the "
-                                  "endpoint's host, if no DNS server knows the name");
+  for (const auto& [authority, destination, setting] : servers_of_relay(plan))
+    for (const platform::KnownHost& known : known_hosts)
+      if (destination.host == inet::Host(known.name))
+        plan.warnings.push_back(authority + " is " + known.address.text() +
+                                " in /etc/hosts, which ostiary does not read: write the address as " +
+                                std::string(setting) + ", if no DNS server knows the name");
   for (const Rule& rule : rules_of(plan)) {
     const auto leads_elsewhere = [&](const platform::KnownHost& each) {
       return std::visit(Names{each.name}, rule.subject) &&
@@ -194,12 +211,11 @@ void warn_of_signals(Plan& plan) {
 }
 
 // The relay's servers are closed to the agent, so that a token from elsewhere is of no use there.
-void warn_of_open_collectors(Plan& plan) {
-  if (!plan.relay) return;
-  for (const relay::CollectorSetup& each : plan.relay->setup.collectors)
+void warn_of_open_servers(Plan& plan) {
+  for (const RelaysServer& each : servers_of_relay(plan))
     for (const Rule& rule : rules_of(plan))
-      if (opens(rule, each.server.destination))
-        plan.warnings.push_back(inet::text(each.server.destination) + " is the relay's, and " +
+      if (opens(rule, each.destination))
+        plan.warnings.push_back(inet::text(each.destination) + " is the relay's, and " +
                                 escape_controls(rule.reason) + " opens it to the agent too: leave that out");
 }
 
@@ -210,11 +226,11 @@ void add_network_warnings(Plan& plan, const config::Config& config,
   if (plan.gate) warn_of_proxies(plan);
   if (opens_loopback(plan)) warn_of_loopback(plan, config);
   warn_of_known_hosts(plan, known_hosts);
+  warn_of_open_servers(plan);
   const auto* telemetry = plan.telemetry.on();
   if (telemetry == nullptr) return;
   if (telemetry->source == config::TelemetrySource::grafana_cloud) warn_of_gateway(plan, config.grafana);
   warn_of_signals(plan);
-  warn_of_open_collectors(plan);
 }
 
 }  // namespace ostiary::plan

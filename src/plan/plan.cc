@@ -95,12 +95,13 @@ Result<Outputs> plan_outputs(const config::Config& config) {
 }
 
 Agent plan_agent(const config::Config& config, std::vector<std::string> command, Machine& machine,
-                 const telemetry::Telemetry& telemetry) {
+                 const telemetry::Telemetry& telemetry,
+                 std::span<const claude::AgentVariable> relay_variables) {
   Agent agent{.command = std::move(command), .identity = std::move(machine.identity), .grace = config.grace};
   if (agent.command.empty()) agent.command = {"claude"};
   agent.workdir = config.workdir;
   if (agent.workdir.empty()) agent.workdir = std::move(machine.current_directory);
-  agent.environment = make_agent_environment(config, agent.identity, telemetry);
+  agent.environment = make_agent_environment(config, agent.identity, telemetry, relay_variables);
   if (!config.auth_hook.empty()) agent.auth_hook = AuthHook{config.auth_hook, config.auth_hook_timeout};
   const bool runs_claude = base_name(agent.command.front()) == "claude";
   agent.prepare_claude =
@@ -148,8 +149,14 @@ Result<Gate> plan_gate(const config::Config& config, const Machine& machine, Pla
 
 }  // namespace
 
-bool has_managed_settings(const telemetry::Telemetry& telemetry, const Outputs& outputs) {
-  return telemetry.on() != nullptr && outputs.managed_settings == config::Choice::yes;
+std::span<const claude::AgentVariable> relay_variables(const Plan& plan) {
+  return plan.relay ? std::span<const claude::AgentVariable>(plan.relay->variables)
+                    : std::span<const claude::AgentVariable>();
+}
+
+bool has_managed_settings(const Plan& plan) {
+  return plan.outputs.managed_settings == config::Choice::yes &&
+         (plan.telemetry.on() != nullptr || !relay_variables(plan).empty());
 }
 
 std::span<const policy::Rule> rules_of(const Plan& plan) {
@@ -166,7 +173,7 @@ std::vector<std::string> files_of(const Plan& plan) {
   if (plan.telemetry.on() != nullptr) files.push_back(state::path_of(state::otel_env_name));
   files.push_back(state::path_of(state::session_name));
   files.push_back(state::path_of(state::status_name));
-  if (has_managed_settings(plan.telemetry, plan.outputs)) files.push_back(claude::managed_settings_path());
+  if (has_managed_settings(plan)) files.push_back(claude::managed_settings_path());
   if (plan.agent.prepare_claude == config::Choice::yes)
     files.push_back(plan.agent.identity.home + "/.claude.json");
   return files;
@@ -178,8 +185,8 @@ Result<Plan> make_plan(const config::Config& config, std::vector<std::string> co
   plan.settings = config.given;
   plan.telemetry = TRY(telemetry::plan_telemetry(config, platform::detect(variable, machine.facts)));
   TRY(require_telemetry(config, plan.telemetry));
-  plan.relay = plan_relay(plan.telemetry, config.audit_otlp);
-  plan.agent = plan_agent(config, std::move(command), machine, plan.telemetry);
+  plan.relay = plan_relay(plan.telemetry, config.audit_otlp, TRY(find_api(config)));
+  plan.agent = plan_agent(config, std::move(command), machine, plan.telemetry, relay_variables(plan));
   plan.enclosure = TRY(plan_enclosure(config, machine));
   if (machine.supports_domains) plan.agent.identity.domain = choose_domain(plan.enclosure.allowed_sockets);
   plan.outputs = TRY(plan_outputs(config));

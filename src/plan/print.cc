@@ -40,8 +40,13 @@ std::vector<std::string> names_in(std::string_view header_lines) {
   return names;
 }
 
-std::string agents_endpoint() {
-  return "127.0.0.1:" + std::to_string(telemetry::relay_port);
+std::string at_port(uint16_t port) {
+  return "127.0.0.1:" + std::to_string(port);
+}
+
+// The header lines that the relay adds for its forward of this number.
+std::string_view forward_lines(const Relay& relay, size_t number) {
+  return relay.credentials[relay.setup.collectors.size() + number].reveal();
 }
 
 // ---- JSON
@@ -63,6 +68,23 @@ Json telemetry_json(const telemetry::Telemetry& telemetry) {
           {"signals", std::move(signals)}};
 }
 
+Json forwards_json(const Relay& relay) {
+  Json forwards = Json::array();
+  for (size_t i = 0; i < relay.setup.forwards.size(); ++i) {
+    const relay::ForwardSetup& each = relay.setup.forwards[i];
+    Json variables = Json::array();
+    for (const claude::AgentVariable& variable : relay.variables)
+      variables.push_back({{"name", variable.name}, {"value", variable.value}});
+    forwards.push_back({{"name", each.name},
+                        {"listens", at_port(each.port)},
+                        {"host", inet::text(each.server.destination.host)},
+                        {"port", each.server.destination.port},
+                        {"headers", names_in(forward_lines(relay, i))},
+                        {"variables", std::move(variables)}});
+  }
+  return forwards;
+}
+
 Json relay_json(const std::optional<Relay>& relay) {
   if (!relay) return nullptr;
   Json collectors = Json::array();
@@ -77,7 +99,10 @@ Json relay_json(const std::optional<Relay>& relay) {
   }
   std::vector<std::string> attributes;
   for (const relay::NamedValue& each : relay->setup.attributes) attributes.push_back(each.name);
-  return {{"listens", agents_endpoint()}, {"collectors", std::move(collectors)}, {"attributes", attributes}};
+  return {{"listens", relay->setup.collectors.empty() ? "" : at_port(telemetry::relay_port)},
+          {"collectors", std::move(collectors)},
+          {"attributes", attributes},
+          {"forwards", forwards_json(*relay)}};
 }
 
 Json environment_json(const telemetry::Telemetry& telemetry, const AgentEnvironment& environment) {
@@ -232,9 +257,20 @@ void print_telemetry(std::string& out, const telemetry::Telemetry& telemetry) {
 }
 
 // What the agent gets, what the relay adds, and what is closed to the agent.
-void print_relay(std::string& out, const Plan& plan) {
-  if (!plan.relay) return;
-  line(out, {"  relay        takes the agent's telemetry at ", agents_endpoint(), ", without a credential"});
+void print_forward(std::string& out, const Relay& relay, size_t number) {
+  const relay::ForwardSetup& forward = relay.setup.forwards[number];
+  line(out, {"  relay        takes the agent's requests to ", forward.name, " at ", at_port(forward.port),
+             ", with a dummy credential"});
+  line(out,
+       {"    adds       ", join(names_in(forward_lines(relay, number)), ", "), ", for ", forward.authority});
+  line(out, {"    closed     ", inet::text(forward.server.destination), " to the agent"});
+  line(out, {"    lost       ", claude::lost_features});
+}
+
+void print_collectors(std::string& out, const Plan& plan) {
+  if (plan.relay->setup.collectors.empty()) return;
+  line(out, {"  relay        takes the agent's telemetry at ", at_port(telemetry::relay_port),
+             ", without a credential"});
   for (size_t i = 0; i < plan.relay->setup.collectors.size(); ++i) {
     const relay::CollectorSetup& each = plan.relay->setup.collectors[i];
     const std::vector<std::string> headers = names_in(plan.relay->credentials[i].reveal());
@@ -242,6 +278,12 @@ void print_relay(std::string& out, const Plan& plan) {
                number(plan.relay->setup.attributes.size()), " attributes, for ", each.authority});
     line(out, {"    closed     ", inet::text(each.server.destination), " to the agent"});
   }
+}
+
+void print_relay(std::string& out, const Plan& plan) {
+  if (!plan.relay) return;
+  print_collectors(out, plan);
+  for (size_t i = 0; i < plan.relay->setup.forwards.size(); ++i) print_forward(out, *plan.relay, i);
 }
 
 void print_inbound(std::string& out, const std::vector<policy::Rule>& inbound) {
@@ -279,6 +321,8 @@ void print_phase_2(std::string& out, const Plan& plan) {
   for (const std::string& name : plan.agent.environment.removed) line(out, {"  removes      ", name});
   for (const telemetry::Variable& variable : plan.telemetry.variables())
     line(out, {"  sets         ", variable.name, "=", shown(variable), "   (", variable.source, ")"});
+  for (const claude::AgentVariable& variable : relay_variables(plan))
+    line(out, {"  sets         ", variable.name, "=", variable.value, "   (api-relay)"});
   for (const telemetry::Attribute& attribute : plan.telemetry.attributes)
     line(out, {"  attribute    ", attribute.key, "=", attribute.value, "   (", attribute.source, ")"});
 }

@@ -58,18 +58,48 @@ std::vector<relay::NamedValue> attributes_of(const telemetry::Telemetry& telemet
   return attributes;
 }
 
-}  // namespace
-
-std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry, config::Choice sends_audit) {
-  const telemetry::On* const on = telemetry.on();
-  if (on == nullptr || on->road == telemetry::Road::direct) return std::nullopt;
-  Relay relay;
-  for (const telemetry::Route& route : on->routes) add(relay, route, on->compression);
+void add(Relay& relay, const telemetry::Telemetry& telemetry, const telemetry::On& on,
+         config::Choice sends_audit) {
+  for (const telemetry::Route& route : on.routes) add(relay, route, on.compression);
   relay.setup.attributes = attributes_of(telemetry);
-  relay.setup.tls_files = on->tls_files;
+  relay.setup.tls_files = on.tls_files;
   relay.setup.spool_octets = relay::limits::spool_octets;
   relay.setup.own_events =
       sends_audit == config::Choice::yes ? relay::OwnEvents::sent : relay::OwnEvents::left_out;
+}
+
+// After the collectors: the credentials are in their order.
+void add(Relay& relay, claude::Api api) {
+  relay.setup.forwards.push_back(std::move(api.forward));
+  relay.setup.forwards_tls_files = std::move(api.tls_files);
+  relay.credentials.push_back(std::move(api.header_line));
+  relay.forward_rules.push_back(std::move(api.rule));
+  relay.variables = std::move(api.variables);
+}
+
+}  // namespace
+
+Result<std::optional<claude::Api>> find_api(const config::Config& config) {
+  if (config.api_relay == config::Choice::no) return std::nullopt;
+  const std::string& origin = config.given.at("api_relay").origin;
+  if (config.gate == config::GateSwitch::off)
+    return fail(Exit::configuration,
+                origin +
+                    ": the relay gets its connections from the gate, which is off: write --gate on, or "
+                    "leave out api-relay");
+  auto api = claude::find_api(lookup_in(config));
+  if (!api) return std::unexpected(std::move(api).error().within(origin));
+  return *std::move(api);
+}
+
+std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry, config::Choice sends_audit,
+                                std::optional<claude::Api> api) {
+  const telemetry::On* const on = telemetry.on();
+  const bool has_telemetry = on != nullptr && on->road == telemetry::Road::relay;
+  if (!has_telemetry && !api) return std::nullopt;
+  Relay relay;
+  if (has_telemetry) add(relay, telemetry, *on, sends_audit);
+  if (api) add(relay, *std::move(api));
   return relay;
 }
 
@@ -80,6 +110,7 @@ std::vector<policy::Rule> relayed_rules(const Relay& relay, config::Choice requi
     for (const auto& [signal, path] : each.paths) signals.emplace_back(text(signal));
     rules.push_back(telemetry_rule(each.server.destination, join(signals, ", "), required));
   }
+  rules.insert(rules.end(), relay.forward_rules.begin(), relay.forward_rules.end());
   return rules;
 }
 

@@ -14,15 +14,6 @@ namespace {
 using policy::Rule;
 using Rules = std::vector<Rule>;
 
-// What the session's variables say, the secrets that came from files among them.
-policy::Lookup lookup_in(const config::Config& config) {
-  return [&config](std::string_view name) -> std::string_view {
-    if (const std::string_view value = config.environment.get(name); !value.empty()) return value;
-    const auto secret = config.secrets.find(name);
-    return secret == config.secrets.end() ? std::string_view{} : secret->second.value.reveal();
-  };
-}
-
 policy::Subject subject_of(const inet::Host& host) {
   if (const auto* address = std::get_if<inet::IpAddress>(&host)) return inet::Prefix::single(*address);
   return std::get<inet::HostName>(host);
@@ -59,6 +50,14 @@ void append(Rules& rules, Rules more) {
 
 }  // namespace
 
+policy::Lookup lookup_in(const config::Config& config) {
+  return [&config](std::string_view name) -> std::string_view {
+    if (const std::string_view value = config.environment.get(name); !value.empty()) return value;
+    const auto secret = config.secrets.find(name);
+    return secret == config.secrets.end() ? std::string_view{} : secret->second.value.reveal();
+  };
+}
+
 Rule telemetry_rule(const inet::Destination& destination, std::string_view signals, config::Choice required) {
   const bool is_name = std::holds_alternative<inet::HostName>(destination.host);
   const bool needed = is_name && required == config::Choice::yes;
@@ -74,7 +73,9 @@ Result<Rules> collect_rules(const config::Config& config, const telemetry::Telem
   Rules rules;
   if (telemetry.on() != nullptr && telemetry.on()->road == telemetry::Road::direct)
     rules = telemetry_rules(telemetry.routes(), config.require_telemetry);
-  if (config.derive == config::Choice::yes) append(rules, TRY(claude::derive(lookup)));
+  const auto road =
+      config.api_relay == config::Choice::yes ? claude::ApiRoad::relay : claude::ApiRoad::direct;
+  if (config.derive == config::Choice::yes) append(rules, TRY(claude::derive(lookup, road)));
   if (config.policy_allow) {
     auto listed = policy::parse_allow(*config.policy_allow, config.policy_path, lookup);
     if (!listed) return std::unexpected(std::move(listed).error().within(config.policy_path));

@@ -37,9 +37,9 @@ void report(const UniqueFd& channel, const Error& error) {
   send_to_keeper(channel, {.kind = Message::Kind::failed, .exit = error.exit, .text = error.message});
 }
 
-bool needs_trust(const Setup& setup) {
-  return std::ranges::any_of(
-      setup.collectors, [](const CollectorSetup& each) { return each.server.scheme == inet::Scheme::https; });
+bool have_tls(const auto& servers) {
+  return std::ranges::any_of(servers,
+                             [](const auto& each) { return each.server.scheme == inet::Scheme::https; });
 }
 
 // Everything that a process which serves has from its parent.
@@ -47,11 +47,13 @@ struct Opened {
   UniqueFd channel;
   Setup setup;
   Credentials credentials;
-  std::optional<TlsTrust> trust;
+  std::optional<TlsTrust> trust;           // in the collectors
+  std::optional<TlsTrust> forwards_trust;  // in the forwards' servers
   UniqueFd listener;
   UniqueFd gate;
   UniqueFd audit;
   std::vector<UniqueFd> spools;  // of the collectors
+  std::vector<UniqueFd> forwards;
 };
 
 Result<Opened> open(keeper::Inherited inherited, UniqueFd channel) {
@@ -59,17 +61,26 @@ Result<Opened> open(keeper::Inherited inherited, UniqueFd channel) {
                 .setup = TRY(parse_setup(inherited.setup())),
                 .credentials = TRY(read_credentials(inherited.take(fd_name::credentials))),
                 .trust = {},
+                .forwards_trust = {},
                 .listener = inherited.take(fd_name::listener),
                 .gate = inherited.take(fd_name::gate),
                 .audit = inherited.take(fd_name::audit),
-                .spools = {}};
+                .spools = {},
+                .forwards = {}};
   for (const std::string_view name : fd_name::spools)
     if (UniqueFd spool = inherited.take(name); spool.valid()) opened.spools.push_back(std::move(spool));
+  for (const std::string_view name : fd_name::forwards)
+    if (UniqueFd forward = inherited.take(name); forward.valid())
+      opened.forwards.push_back(std::move(forward));
   const size_t collectors = opened.setup.collectors.size();
-  if (opened.credentials.size() != collectors || opened.spools.size() != collectors)
-    return fail(Exit::unavailable, "the relay's credentials or spools are of other collectors");
+  const size_t forwards = opened.setup.forwards.size();
+  if (opened.credentials.size() != collectors + forwards || opened.spools.size() != collectors ||
+      opened.forwards.size() != forwards)
+    return fail(Exit::unavailable, "the relay's credentials, spools or listeners are of other servers");
   ::tzset();  // the check of a certificate's time reads a file otherwise
-  if (needs_trust(opened.setup)) opened.trust = TRY(read_trust(opened.setup.tls_files));
+  if (have_tls(opened.setup.collectors)) opened.trust = TRY(read_trust(opened.setup.tls_files));
+  if (have_tls(opened.setup.forwards))
+    opened.forwards_trust = TRY(read_trust(opened.setup.forwards_tls_files));
   return opened;
 }
 
@@ -92,6 +103,7 @@ Result<> serve(Opened opened, pid_t parent) {
       Service::create({.loop = *loop,
                        .setup = opened.setup,
                        .trust = opened.trust ? &*opened.trust : nullptr,
+                       .forwards_trust = opened.forwards_trust ? &*opened.forwards_trust : nullptr,
                        .random = [&random] { return std::uniform_real_distribution<double>(0, 1)(random); },
                        .send = [&](const Message& message) { send_to_keeper(opened.channel, message); }},
                       {.credentials = std::move(opened.credentials),
@@ -99,6 +111,7 @@ Result<> serve(Opened opened, pid_t parent) {
                        .gate = std::move(opened.gate),
                        .audit = std::move(opened.audit),
                        .spools = std::move(opened.spools),
+                       .forwards = std::move(opened.forwards),
                        .first_connection = TRY(random_number())}));
   const auto keeper =
       TRY(event::Watch::create(*loop, opened.channel.get(), EPOLLIN, [&](uint32_t) -> Result<> {
@@ -158,7 +171,7 @@ Result<int> run() {
   auto inherited = TRY(keeper::Inherited::receive(
       description.process_name,
       {keeper::Inherited::channel, fd_name::credentials, fd_name::listener, fd_name::gate, fd_name::audit,
-       fd_name::spools[0], fd_name::spools[1], fd_name::spools[2]}));
+       fd_name::spools[0], fd_name::spools[1], fd_name::spools[2], fd_name::forwards[0]}));
   // A copy for the report of a failure.
   UniqueFd channel = inherited.take(keeper::Inherited::channel);
   const UniqueFd for_failures(::fcntl(channel.get(), F_DUPFD_CLOEXEC, 0));

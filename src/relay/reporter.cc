@@ -6,6 +6,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto interval = 60s;
+constexpr size_t longest_request = 200;
 
 }  // namespace
 
@@ -38,6 +39,11 @@ void Reporter::take(const std::string& collector, const Report& report) {
       count(collector, Message::Kind::displaced, report.number, report.why);
       break;
   }
+}
+
+void Reporter::take(const std::string& server, const FailedRequest& failed) {
+  const std::string request = failed.request.empty() ? "" : failed.request.substr(0, longest_request) + ": ";
+  count(server, Message::Kind::unserved, 1, request + failed.error.reason);
 }
 
 void Reporter::count(const std::string& collector, Message::Kind kind, uint64_t number,

@@ -1,4 +1,4 @@
-// relay/reporter.h: tells the keeper what becomes of telemetry, in few messages: each change of a collector's
+// relay/reporter.h: tells the keeper what becomes of telemetry and requests, in few messages: each change of a collector's
 // state at once, and counts at most once a minute.
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "ostiary/event/loop.h"
 #include "ostiary/link/relay.h"
 #include "relay/exporter.h"
+#include "relay/request_relay.h"
 
 namespace ostiary::relay {
 
@@ -21,6 +22,8 @@ class Reporter {
   Reporter(event::Loop& loop, Send send);
 
   void take(const std::string& collector, const Report& report);
+  // A request for this server that failed.
+  void take(const std::string& server, const FailedRequest& failed);
   // Sends the counts that wait.
   void flush();
 

@@ -32,8 +32,20 @@ std::string name_of(const Setup& setup, const CollectorSetup& collector) {
 
 std::vector<UniqueFd> one(UniqueFd listener) {
   std::vector<UniqueFd> listeners;
-  listeners.push_back(std::move(listener));
+  if (listener.valid()) listeners.push_back(std::move(listener));
   return listeners;
+}
+
+std::vector<Allowed> allowed_by(const ForwardSetup& forward) {
+  std::vector<Allowed> allowed;
+  for (const AllowedRequests& each : forward.allowed)
+    if (auto path = http::Path::parse(each.path))
+      allowed.push_back({.methods = each.methods,
+                         .path = *std::move(path),
+                         .match = each.match == AllowedRequests::Match::exact
+                                      ? Allowed::Match::exact
+                                      : Allowed::Match::with_paths_below});
+  return allowed;
 }
 
 }  // namespace
@@ -52,10 +64,15 @@ Service::Service(Parts parts, Inheritance inheritance, std::vector<Spool> spools
       reporter_(parts_.loop, parts_.send),
       telemetry_({.loop = parts_.loop, .trust = parts_.trust, .random = parts_.random},
                  one(std::move(inheritance.listener)), sender_of(parts_.setup),
-                 destinations(std::move(inheritance.credentials), std::move(spools))),
-      drain_limit_(parts_.loop, [this] { end_drain(); }) {}
+                 destinations(inheritance.credentials, std::move(spools))),
+      drain_limit_(parts_.loop, [this] { end_drain(); }) {
+  const size_t collectors = parts_.setup.collectors.size();
+  for (size_t i = 0; i < parts_.setup.forwards.size(); ++i)
+    add_forward(static_cast<uint32_t>(i), std::move(inheritance.credentials[collectors + i]),
+                std::move(inheritance.forwards[i]));
+}
 
-std::vector<Destination> Service::destinations(Credentials credentials, std::vector<Spool> spools) {
+std::vector<Destination> Service::destinations(Credentials& credentials, std::vector<Spool> spools) {
   std::vector<Destination> all;
   for (uint32_t i = 0; i < parts_.setup.collectors.size(); ++i) {
     const CollectorSetup& each = parts_.setup.collectors[i];
@@ -75,8 +92,33 @@ std::vector<Destination> Service::destinations(Credentials credentials, std::vec
   return all;
 }
 
+// The gate's list of servers has the collectors first.
+void Service::add_forward(uint32_t number, Secret header_lines, UniqueFd listener) {
+  const ForwardSetup& setup = parts_.setup.forwards[number];
+  const auto server = static_cast<uint32_t>(parts_.setup.collectors.size()) + number;
+  forwards_.push_back(std::make_unique<RequestRelay>(
+      RequestRelay::Parts{
+          .loop = parts_.loop,
+          .trust = setup.server.scheme == inet::Scheme::https ? parts_.forwards_trust : nullptr,
+          .connect = [this,
+                      server](GateLink::Connected connected) { gate_.connect(server, std::move(connected)); },
+          .report = [this, &setup](const FailedRequest& failed) { reporter_.take(setup.name, failed); }},
+      one(std::move(listener)),
+      Forwarding{.destination = setup.server.destination,
+                 .authority = setup.authority,
+                 .base_path = setup.base_path,
+                 .header_lines = std::move(header_lines),
+                 .replaced = setup.replaced,
+                 .passing = {},
+                 .allowed = allowed_by(setup),
+                 .transport = setup.server.scheme == inet::Scheme::https
+                                  ? Forwarding::Transport::tls
+                                  : Forwarding::Transport::plain_text}));
+}
+
 Result<> Service::start() {
   TRY(gate_.start());
+  for (const auto& each : forwards_) TRY(each->start());
   if (audit_.valid())
     audit_watch_ = TRY(event::Watch::create(parts_.loop, audit_.get(), EPOLLIN,
                                             [this](uint32_t) { return receive_audit(); }));

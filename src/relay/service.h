@@ -1,4 +1,5 @@
-// relay/service.h: what the serving process does: takes telemetry, and sends it to its collectors.
+// relay/service.h: what the serving process does: takes telemetry, and sends it to its collectors; forwards
+// requests.
 #pragma once
 
 #include <functional>
@@ -10,6 +11,7 @@
 #include "ostiary/link/relay.h"
 #include "relay/gate_link.h"
 #include "relay/reporter.h"
+#include "relay/request_relay.h"
 #include "relay/telemetry_relay.h"
 #include "relay/tls.h"
 
@@ -17,20 +19,23 @@ namespace ostiary::relay {
 
 class Service {
  public:
-  // All must outlive the Service. `trust` is nullptr if no collector has TLS.
+  // All must outlive the Service. `trust` is nullptr if no collector has TLS, `forwards_trust` if no server of
+  // a forward has.
   struct Parts {
     event::Loop& loop;
     const Setup& setup;
     const TlsTrust* trust;
+    const TlsTrust* forwards_trust = nullptr;
     std::function<double()> random;
     std::function<void(const Message&)> send;
   };
   struct Inheritance {
     Credentials credentials;
-    UniqueFd listener;
+    UniqueFd listener;  // invalid if there is no collector
     UniqueFd gate;
     UniqueFd audit;  // the relay's end of link::AuditPair; invalid if it gets no lines
     std::vector<UniqueFd> spools;
+    std::vector<UniqueFd> forwards = {};  // their listeners
     uint32_t first_connection = 0;
   };
   static Result<std::unique_ptr<Service>> create(Parts parts, Inheritance inheritance);
@@ -41,7 +46,8 @@ class Service {
 
  private:
   Service(Parts parts, Inheritance inheritance, std::vector<Spool> spools);
-  std::vector<Destination> destinations(Credentials credentials, std::vector<Spool> spools);
+  std::vector<Destination> destinations(Credentials& credentials, std::vector<Spool> spools);
+  void add_forward(uint32_t number, Secret header_lines, UniqueFd listener);
   void take(const std::string& collector, const Report& report);
   void end_drain();
   Result<> receive_audit();
@@ -51,6 +57,7 @@ class Service {
   UniqueFd audit_;
   Reporter reporter_;
   TelemetryRelay telemetry_;
+  std::vector<std::unique_ptr<RequestRelay>> forwards_;
   bool drains_ = false;
   event::Time drain_deadline_{};
   event::Timer drain_limit_;

@@ -9,9 +9,11 @@
 //
 // - A host from a URL variable may have a private address, such as a gateway on the same network.
 //   The hosts of Anthropic and of the clouds may not.
+// - Beside a relay of the API, the hosts of the API and of its sign-in are closed to the agent.
 // - The hosts of telemetry are not here. They come from the endpoint (telemetry/).
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "ostiary/policy/presets.h"
@@ -19,8 +21,11 @@
 
 namespace ostiary::claude {
 
+// Who sends the session's requests to its API: the agent, or the relay for it.
+enum class ApiRoad : uint8_t { direct, relay };
+
 // The reason of a rule names its cause, usually a variable. An error names the variable and never
 // repeats its value.
-Result<std::vector<policy::Rule>> derive(const policy::Lookup& variable);
+Result<std::vector<policy::Rule>> derive(const policy::Lookup& variable, ApiRoad road = ApiRoad::direct);
 
 }  // namespace ostiary::claude

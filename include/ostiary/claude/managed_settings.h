@@ -1,22 +1,26 @@
-// claude/managed_settings.h: writes Claude Code's managed settings for telemetry.
+// claude/managed_settings.h: writes Claude Code's managed settings, for telemetry and for the relay.
 // - They hold only variables that are not secret.
 // - They override the settings of a project, so a project cannot redirect telemetry. For this they
 //   set the endpoint and protocol of each signal, and set every variable that could redirect it to
-//   an empty value.
+//   an empty value. Nor can it redirect what goes to the API through the relay.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "ostiary/base/result.h"
+#include "ostiary/claude/api.h"
 #include "ostiary/telemetry/telemetry.h"
 
 namespace ostiary::claude {
 
 std::string managed_settings_path();
 
-std::string render_managed_settings(const telemetry::On& telemetry);
+// `telemetry` is nullptr unless it is on. `variables` are the relay's.
+std::string render_managed_settings(const telemetry::On* telemetry,
+                                    std::span<const AgentVariable> variables = {});
 
-Result<> write_managed_settings(const telemetry::On& telemetry);
+Result<> write_managed_settings(const telemetry::On* telemetry, std::span<const AgentVariable> variables);
 // Removes the settings that an earlier boot has written.
 Result<> remove_managed_settings();
 

@@ -91,6 +91,7 @@ struct Config {
   std::optional<TelemetrySource> telemetry_source;
   Choice require_telemetry = Choice::no;
   RelaySwitch relay = RelaySwitch::automatic;
+  Choice api_relay = Choice::no;  // whether the agent's requests to the API go through the relay
   Choice managed_settings = Choice::yes;
   std::string auth_hook;  // empty: none
   std::chrono::seconds auth_hook_timeout{60};

@@ -89,6 +89,8 @@ inline constexpr std::array settings{
             SettingPlace::everywhere, "", "Exit with status 78 if telemetry is not on"},
     Setting{"relay", "--relay", "OSTIARY_RELAY", ValueKind::text, SettingPlace::everywhere, "auto|on|off",
             "Keep the collector's credential out of the agent (default: auto, if there is one)"},
+    Setting{"api_relay", "--api-relay", "OSTIARY_API_RELAY", ValueKind::text, SettingPlace::everywhere,
+            "off|on", "Keep the API's credential out of the agent (default: off)"},
     Setting{"no_managed_settings", "--no-managed-settings", "OSTIARY_NO_MANAGED_SETTINGS",
             ValueKind::on_or_off, SettingPlace::everywhere, "",
             "Do not write Claude Code's managed settings"},

@@ -13,6 +13,7 @@
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/keeper/helper.h"
 #include "ostiary/link/relay_setup.h"
+#include "ostiary/telemetry/telemetry.h"
 
 namespace ostiary::relay {
 
@@ -36,8 +37,8 @@ constexpr keeper::StartModes start_modes_beside(uid_t agent) {
 // Opens the relay's file. The error says how to install it.
 Result<UniqueFd> open_program();
 
-// On 127.0.0.1, at telemetry::relay_port.
-Result<UniqueFd> open_listener();
+// On 127.0.0.1.
+Result<UniqueFd> open_listener(uint16_t port = telemetry::relay_port);
 // A memory file.
 Result<UniqueFd> open_spool();
 
@@ -49,6 +50,7 @@ struct Message {
     delayed,    // the collector `text` takes none at present; `reason` is why
     refused,    // the collector `text` refused `number` posts; `reason` is why
     rejected,   // the collector `text` took posts without `number` of their records
+    unserved,   // `number` requests for the server `text` were not forwarded; `reason` is why
     displaced,  // `number` posts were given up, because the spool is full
     served,     // the process that served, `number`, ended with the wait status `status`
     drained,    // the reply to send_drain(): `number` posts are left
@@ -62,9 +64,9 @@ struct Message {
   std::string reason = {};
 };
 inline constexpr std::array every_message_kind{
-    Message::Kind::hello,   Message::Kind::delivered, Message::Kind::delayed,
-    Message::Kind::refused, Message::Kind::rejected,  Message::Kind::displaced,
-    Message::Kind::served,  Message::Kind::drained,   Message::Kind::failed};
+    Message::Kind::hello,    Message::Kind::delivered, Message::Kind::delayed,   Message::Kind::refused,
+    Message::Kind::rejected, Message::Kind::unserved,  Message::Kind::displaced, Message::Kind::served,
+    Message::Kind::drained,  Message::Kind::failed};
 
 // Texts over 1024 octets are cut.
 std::string render_message(const Message& message);
@@ -81,11 +83,13 @@ std::optional<Drain> parse_drain(std::string_view octets);
 // The descriptors that a relay inherits beside the channel.
 namespace fd_name {
 inline constexpr std::string_view credentials = "credentials";
-inline constexpr std::string_view listener = "listener";
-inline constexpr std::string_view gate = "gate";    // link/connections.h
-inline constexpr std::string_view audit = "audit";  // link/audit_lines.h
+inline constexpr std::string_view listener = "listener";  // of telemetry
+inline constexpr std::string_view gate = "gate";          // link/connections.h
+inline constexpr std::string_view audit = "audit";        // link/audit_lines.h
 // Of the collectors, in their order. At most each signal has one of its own.
 inline constexpr std::array<std::string_view, 3> spools{"spool-1", "spool-2", "spool-3"};
+// Listeners of the forwards, in their order.
+inline constexpr std::array<std::string_view, 1> forwards{"forward-1"};
 }  // namespace fd_name
 
 // The keeper's descriptors of which each relay inherits a copy.
@@ -94,6 +98,7 @@ struct KeeperFds {
   int gate = -1;
   int audit = -1;  // the relay's end of link::AuditPair; -1: it gets no lines
   std::array<int, fd_name::spools.size()> spools{-1, -1, -1};
+  std::array<int, fd_name::forwards.size()> forwards{-1};
 };
 
 // One start of a relay.

@@ -35,6 +35,26 @@ struct CollectorSetup {
   std::map<telemetry::Signal, std::string> paths = {};  // of the signals that go there
 };
 
+// Requests that may pass.
+struct AllowedRequests {
+  enum class Match : uint8_t { exact, with_paths_below };
+
+  std::vector<std::string> methods;
+  std::string path;  // of the form of http/path.h
+  Match match = Match::exact;
+};
+
+// Where requests of the agent go, with the operator's credential.
+struct ForwardSetup {
+  std::string name;   // for messages
+  uint16_t port = 0;  // of 127.0.0.1, where the agent asks
+  ServerAddress server;
+  std::string authority;                   // as a collector's
+  std::string base_path = {};              // in front of the agent's path: "" or "/x"
+  std::vector<std::string> replaced = {};  // names of header fields that the agent cannot set
+  std::vector<AllowedRequests> allowed = {};
+};
+
 struct NamedValue {
   std::string name;
   std::string value;
@@ -46,7 +66,9 @@ enum class OwnEvents : uint8_t { left_out, sent };
 struct Setup {
   std::vector<CollectorSetup> collectors = {};
   std::vector<NamedValue> attributes = {};  // in every resource of the agent's telemetry
-  telemetry::TlsFiles tls_files = {};
+  telemetry::TlsFiles tls_files = {};       // of the collectors
+  std::vector<ForwardSetup> forwards = {};
+  telemetry::TlsFiles forwards_tls_files = {};
   uint64_t spool_octets = 0;
   OwnEvents own_events = OwnEvents::left_out;
 };
@@ -59,7 +81,7 @@ inline constexpr size_t spool_octets = size_t{64} << 20U;
 std::string render_setup(const Setup& setup);
 Result<Setup> parse_setup(std::string_view octets);
 
-// Of each collector, in the setup's order: whole header lines, each with its CRLF.
+// Of each collector and then of each forward, in the setup's order: whole header lines, each with its CRLF.
 using Credentials = std::vector<Secret>;
 
 // A pipe that holds the credentials, to be read once. An error if they do not fit.

@@ -63,14 +63,14 @@ constexpr std::string_view text(Tracking tracking) {
 enum class Zones : uint8_t { supported, unsupported };
 
 struct Ruleset {
-  uint32_t gate_mark = 0;   // on the gate's packets; not 0
-  uint16_t gate_port = 0;   // the gate listens on 127.0.0.1 and ::1
-  uint16_t relay_port = 0;  // the relay listens on 127.0.0.1; 0: there is none
-  uint16_t log_group = 0;   // of NFLOG
+  uint32_t gate_mark = 0;  // on the gate's packets; not 0
+  uint16_t gate_port = 0;  // the gate listens on 127.0.0.1 and ::1
+  uint16_t log_group = 0;  // of NFLOG
   uint32_t admissions = limits::admissions;
   Tracking tracking = Tracking::both_families;
   Zones zones = Zones::supported;
-  uint32_t agent_user = 0;  // 0 is root, which can become any user
+  std::vector<uint16_t> relay_ports = {};  // at which the relay listens on 127.0.0.1
+  uint32_t agent_user = 0;                 // 0 is root, which can become any user
   // User scope: the rules hold this user, who must not be root, and no other. Requires tracking of
   // both families. nullopt is container scope: the rules hold every process but the gate.
   std::optional<uint32_t> only_user = {};

@@ -2,11 +2,14 @@
 // - The container's variables stay, byte for byte and in their order, except ostiary's own settings
 //   and secrets, and the variables that telemetry withholds.
 // - Added are the variables of a login, the secrets to sign in with, and telemetry's variables.
+// - Beside a relay of the API neither has a secret to sign in with. Both get what the relay serves instead.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
+#include "ostiary/claude/api.h"
 #include "ostiary/config/config.h"
 #include "ostiary/confine/identity.h"
 #include "ostiary/telemetry/telemetry.h"
@@ -20,6 +23,7 @@ struct AgentEnvironment {
 };
 
 AgentEnvironment make_agent_environment(const config::Config& config, const confine::Identity& identity,
-                                        const telemetry::Telemetry& telemetry);
+                                        const telemetry::Telemetry& telemetry,
+                                        std::span<const claude::AgentVariable> relay_variables = {});
 
 }  // namespace ostiary::plan

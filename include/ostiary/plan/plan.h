@@ -10,6 +10,7 @@
 
 #include "ostiary/audit/target.h"
 #include "ostiary/base/result.h"
+#include "ostiary/claude/api.h"
 #include "ostiary/config/config.h"
 #include "ostiary/confine/identity.h"
 #include "ostiary/link/gate_setup.h"
@@ -67,10 +68,12 @@ struct Gate {
   std::optional<Error> obstacle = {};  // ends the boot before it loads a rule: no server can be asked
 };
 
-// What keeps credentials out of the agent: it takes the agent's telemetry, and adds them.
+// What keeps credentials out of the agent: it takes the agent's telemetry and requests, and adds them.
 struct Relay {
   relay::Setup setup = {};
   relay::Credentials credentials = {};
+  std::vector<policy::Rule> forward_rules = {};  // of the forwards' servers, in their order
+  std::vector<claude::AgentVariable> variables = {};
 };
 
 struct AuditOutput {
@@ -113,7 +116,9 @@ struct Machine {
   net::Reachable reach = {};                      // decides only the gate's setup
 };
 
-bool has_managed_settings(const telemetry::Telemetry& telemetry, const Outputs& outputs);
+// Those that the agent gets because of the relay.
+std::span<const claude::AgentVariable> relay_variables(const Plan& plan);
+bool has_managed_settings(const Plan& plan);
 // The paths of the files that the boot will write.
 std::vector<std::string> files_of(const Plan& plan);
 

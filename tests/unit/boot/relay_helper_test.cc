@@ -40,7 +40,7 @@ struct FakeRelay {
     namespace fd = relay::fd_name;
     auto inherited = TRY(keeper::Inherited::receive(
         "test", {keeper::Inherited::channel, fd::credentials, fd::listener, fd::gate, fd::audit,
-                 fd::spools[0], fd::spools[1], fd::spools[2]}));
+                 fd::spools[0], fd::spools[1], fd::spools[2], fd::forwards[0]}));
     FakeRelay made{.channel = inherited.take(keeper::Inherited::channel),
                    .setup = TRY(relay::parse_setup(inherited.setup())),
                    .credentials = TRY(relay::read_credentials(inherited.take(fd::credentials))),
@@ -48,7 +48,8 @@ struct FakeRelay {
                    .gate = inherited.take(fd::gate),
                    .audit = inherited.take(fd::audit),
                    .first_spool = inherited.take(fd::spools[0]),
-                   .second_spool = inherited.take(fd::spools[1])};
+                   .second_spool = inherited.take(fd::spools[1]),
+                   .forward = inherited.take(fd::forwards[0])};
     return made;
   }
   void send(const Message& message) const {
@@ -76,7 +77,14 @@ struct FakeRelay {
   UniqueFd audit;
   UniqueFd first_spool;
   UniqueFd second_spool;
+  UniqueFd forward;
 };
+
+bool listens(const UniqueFd& socket) {
+  int yes = 0;
+  socklen_t size = sizeof yes;
+  return ::getsockopt(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, &yes, &size) == 0 && yes == 1;
+}
 
 Result<int> say_hello() {
   const FakeRelay relay = TRY(FakeRelay::take());
@@ -87,12 +95,9 @@ Result<int> say_hello() {
 // Ends with 0 only if it has everything.
 Result<int> check_inheritance() {
   const FakeRelay relay = TRY(FakeRelay::take());
-  int listens = 0;
-  socklen_t size = sizeof listens;
-  const bool has_all = relay.setup.attributes.size() == 1 && relay.credentials.size() == 1 &&
-                       relay.credentials[0].reveal() == "x-key: hunter2\r\n" &&
-                       ::getsockopt(relay.listener.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 &&
-                       listens == 1 && relay.audit.valid() && relay.first_spool.valid() &&
+  const bool has_all = relay.setup.attributes.size() == 1 && relay.credentials.size() == 2 &&
+                       relay.credentials[0].reveal() == "x-key: hunter2\r\n" && listens(relay.listener) &&
+                       listens(relay.forward) && relay.audit.valid() && relay.first_spool.valid() &&
                        !relay.second_spool.valid() && keeper::send(relay.gate.get(), "to the gate");
   relay.hello();
   TRY(relay.wait());
@@ -137,6 +142,10 @@ Result<int> report_everything() {
                             {.kind = Kind::refused, .number = 1, .text = "c.example", .reason = "HTTP 401"},
                             {.kind = Kind::rejected, .number = 5, .text = "c.example", .reason = "too old"},
                             {.kind = Kind::displaced, .number = 2, .text = "c.example"},
+                            {.kind = Kind::unserved,
+                             .number = 3,
+                             .text = "Claude's API",
+                             .reason = "GET /x: the operator does not allow this path"},
                             {.kind = Kind::served, .number = 4711, .status = SIGKILL},
                             {.kind = Kind::failed, .text = "no process left"},
                             {.kind = Kind::drained, .number = 3}})
@@ -178,11 +187,14 @@ constexpr int request = SIGUSR2;
 plan::Relay made_up_plan() {
   plan::Relay plan;
   plan.setup.attributes = {{.name = "team", .value = "a"}};
-  plan.setup.collectors.push_back(
-      {.server = {.scheme = inet::Scheme::https,
-                  .destination = {.host = inet::parse_host("c.example").value(), .port = 443}},
-       .authority = "c.example"});
+  const relay::ServerAddress server{
+      .scheme = inet::Scheme::https,
+      .destination = {.host = inet::parse_host("c.example").value(), .port = 443}};
+  plan.setup.collectors.push_back({.server = server, .authority = "c.example"});
+  plan.setup.forwards.push_back(
+      {.name = "Claude's API", .port = 15355, .server = server, .authority = "c.example"});
   plan.credentials.emplace_back("x-key: hunter2\r\n");
+  plan.credentials.emplace_back("x-api-key: hunter2\r\n");
   return plan;
 }
 
@@ -334,18 +346,19 @@ TEST_SUITE("boot/relay_helper") {
     Keeper keeper(report_everything);
     REQUIRE(keeper.begin());
     Logged logged;
-    for (int message = 0; message < 10; ++message) CHECK(keeper.serve());
+    for (int message = 0; message < 11; ++message) CHECK(keeper.serve());
     const std::string text = logged.text();
     for (const char* line :
          {"telemetry arrives at c.example: a warning\n", "telemetry arrives at d.example\n",
           "telemetry waits for c.example: HTTP 503\n", "c.example refused 1 request of telemetry: HTTP 401\n",
           "c.example left out 5 records: too old\n",
           "2 requests of telemetry for c.example were given up: the queue is full\n",
+          "3 requests for Claude's API were not forwarded: GET /x: the operator does not allow this path\n",
           "the relay ended with signal 9: telemetry waits until it is back\n", "no process left\n"}) {
       CAPTURE(text);
       CHECK(text.contains(line));
     }
-    CHECK(std::ranges::count(text, '\n') == 8);
+    CHECK(std::ranges::count(text, '\n') == 9);
     CHECK(keeper.audited.names() == Strings{"relay_started", "relay_died"});
     CHECK(keeper.audited.events()[1]["process"] == 4711);
     CHECK(keeper.relay->helper().has_begun());

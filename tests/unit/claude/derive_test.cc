@@ -26,6 +26,20 @@ TEST_SUITE("claude/derive") {
     CHECK(derived({{"ANTHROPIC_API_KEY", "x"}}) == "api.anthropic.com:443/tcp (Claude's API)\n");
   }
 
+  TEST_CASE("beside a relay of the API neither the API nor its sign-in is open") {
+    const auto relayed = [](std::map<std::string_view, std::string_view> values) {
+      std::string written;
+      const auto rules = derive(variables(std::move(values)), ApiRoad::relay).value();
+      for (const Rule& rule : rules) written += text(rule) + "\n";
+      return written;
+    };
+    CHECK(relayed({{"ANTHROPIC_API_KEY", "x"}}).empty());
+    CHECK(relayed({{"CLAUDE_CODE_OAUTH_TOKEN", "x"}, {"ANTHROPIC_BASE_URL", "https://gateway.example"}})
+              .empty());
+    CHECK(relayed({{"ANTHROPIC_API_KEY", "x"}, {"CODER_AGENT_URL", "https://coder.example"}}) ==
+          "coder.example:443/tcp\n");
+  }
+
   TEST_CASE("a session without credentials can sign in") {
     CHECK(derived({}).contains("claude.ai:443/tcp (sign-in"));
     const std::string oauth = derived({{"CLAUDE_CODE_OAUTH_TOKEN", "x"}});

@@ -1,6 +1,7 @@
 #include "ostiary/claude/managed_settings.h"
 
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -15,7 +16,7 @@ namespace {
 
 // Of an agent that sends by itself.
 Json managed(const ostiary::config::MadeUp& container) {
-  const std::string text = render_managed_settings(*direct_telemetry(container).on());
+  const std::string text = render_managed_settings(direct_telemetry(container).on());
   CHECK_FALSE(text.contains("hunter2"));
   CHECK_FALSE(text.contains("HEADERS"));
   CHECK(text.ends_with("}\n"));
@@ -92,7 +93,7 @@ TEST_SUITE("claude/managed_settings") {
   }
 
   TEST_CASE("beside a relay every signal goes to it, without a header and without compression") {
-    const std::string text = render_managed_settings(*good_telemetry({.environment = grafana_trio}).on());
+    const std::string text = render_managed_settings(good_telemetry({.environment = grafana_trio}).on());
     CHECK_FALSE(text.contains("grafana.net"));
     CHECK_FALSE(text.contains("hunter2"));
     CHECK_FALSE(text.contains("Authorization"));
@@ -110,5 +111,19 @@ TEST_SUITE("claude/managed_settings") {
       CHECK(env.at(name + "_HEADERS") == "");
       CHECK(env.at(name + "_COMPRESSION") == "");
     }
+  }
+
+  TEST_CASE("a variable of the relay is set if it leads there, with telemetry and without") {
+    const std::vector<AgentVariable> variables{{.name = "URL",
+                                                .value = "http://127.0.0.1:15355",
+                                                .place = AgentVariable::Place::managed_settings_too},
+                                               {.name = "KEY", .value = "kept-by-ostiary"}};
+    const Json alone = Json::parse(render_managed_settings(nullptr, variables));
+    CHECK(alone == Json{{"env", {{"URL", "http://127.0.0.1:15355"}}}});
+    const Json both =
+        Json::parse(render_managed_settings(good_telemetry({.environment = grafana_trio}).on(), variables));
+    CHECK(both.at("env").at("URL") == "http://127.0.0.1:15355");
+    CHECK(both.at("env").at("CLAUDE_CODE_ENABLE_TELEMETRY") == "1");
+    CHECK_FALSE(both.at("env").contains("KEY"));
   }
 }

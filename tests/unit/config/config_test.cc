@@ -77,6 +77,8 @@ const std::vector<Precedence> precedences{
                           : c.relay == RelaySwitch::on      ? "on"
                                                             : "off");
      }},
+    {"api_relay", "no", R"("on")", "yes", "off", "no", "on", "yes",
+     [](const Config& c) { return shown(c.api_relay); }},
     {"require_telemetry", "no", "true", "yes", "no", "no", "true", "yes",
      [](const Config& c) { return shown(c.require_telemetry); }},
     {"no_managed_settings", "managed yes", "true", "managed no", "0", "managed yes", "true", "managed no",
@@ -121,6 +123,7 @@ const std::vector<BadValue> bad_values{
     {"gate", "no", R"("no" is neither on nor off: write on or off)"},
     {"scope", "host", R"("host" is neither container nor user: write container or user)"},
     {"telemetry_source", "grafana", R"("grafana" is not a source: write grafana-cloud, otlp, module or off)"},
+    {"api_relay", "auto", R"("auto" is neither off nor on: write off or on)"},
     {"relay", "yes", R"("yes" is not auto, on or off: write one of them)"},
     {"require_telemetry", "on", R"("on" is neither true nor false: write true, 1, yes, false, 0 or no)"},
     {"no_managed_settings", "TRUE",

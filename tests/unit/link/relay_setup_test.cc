@@ -38,6 +38,18 @@ Setup made_up() {
                     .more_authorities = "/m",
                     .client_certificate = "/c",
                     .client_key = "/k"},
+      .forwards = {{.name = "an API",
+                    .port = 15355,
+                    .server = {.scheme = inet::Scheme::https,
+                               .destination = {.host = inet::parse_host("api.example").value(), .port = 443}},
+                    .authority = "api.example",
+                    .base_path = "/base",
+                    .replaced = {"x-api-key", "authorization"},
+                    .allowed = {{.methods = {"GET", "HEAD"}, .path = "/a"},
+                                {.methods = {"POST"},
+                                 .path = "/b",
+                                 .match = AllowedRequests::Match::with_paths_below}}}},
+      .forwards_tls_files = {.authorities = "/f"},
       .spool_octets = limits::spool_octets,
       .own_events = OwnEvents::sent};
 }
@@ -97,6 +109,21 @@ TEST_SUITE("link/relay_setup") {
     CHECK(setup->tls_files.client_certificate == "/c");
     CHECK(setup->tls_files.client_key == "/k");
     CHECK(setup->spool_octets == limits::spool_octets);
+    REQUIRE(setup->forwards.size() == 1);
+    const ForwardSetup& forward = setup->forwards[0];
+    CHECK(forward.name == "an API");
+    CHECK(forward.port == 15355);
+    CHECK(forward.server.scheme == inet::Scheme::https);
+    CHECK(inet::text(forward.server.destination) == "api.example:443");
+    CHECK(forward.authority == "api.example");
+    CHECK(forward.base_path == "/base");
+    CHECK(forward.replaced == std::vector<std::string>{"x-api-key", "authorization"});
+    REQUIRE(forward.allowed.size() == 2);
+    CHECK(forward.allowed[0].methods == std::vector<std::string>{"GET", "HEAD"});
+    CHECK(forward.allowed[0].path == "/a");
+    CHECK(forward.allowed[0].match == AllowedRequests::Match::exact);
+    CHECK(forward.allowed[1].match == AllowedRequests::Match::with_paths_below);
+    CHECK(setup->forwards_tls_files.authorities == "/f");
     CHECK(setup->own_events == OwnEvents::sent);
     CHECK(parse_setup(render_setup({})));
   }
@@ -165,7 +192,7 @@ TEST_SUITE("link/relay_setup") {
     REQUIRE_MESSAGE(credentials, error_of(credentials));
     CHECK(credentials->at(0).reveal() == longest);
     const auto refused = credentials_pipe(credentials_of({longest + "h"}));
-    CHECK(error_of(refused) == "telemetry's headers are longer than 65536 octets together");
+    CHECK(error_of(refused) == "the relay's headers are longer than 65536 octets together");
     CHECK(status_of(refused) == 78);
   }
 

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include "ostiary/plan/print.h"
 #include "plan/made_up.h"
 
 using namespace ostiary;
@@ -178,5 +179,69 @@ TEST_SUITE("plan/relay_plan") {
     REQUIRE(plan.gate->setup.relayed.size() == 2);
     CHECK(plan.gate->setup.relayed[0].need == policy::Need::required);
     CHECK(plan.gate->setup.relayed[1].need == policy::Need::optional);
+  }
+
+  TEST_CASE("the API's key is the relay's, and the agent and the auth hook get a dummy") {
+    const Plan plan = good_plan({.environment = {"ANTHROPIC_API_KEY=hunter2", "ANTHROPIC_AUTH_TOKEN="},
+                                 .flags = {{"api_relay", "on"}, {"upstream", "192.0.2.53"}}});
+    REQUIRE(plan.relay);
+    CHECK(plan.relay->setup.collectors.empty());
+    REQUIRE(plan.relay->setup.forwards.size() == 1);
+    REQUIRE(plan.relay->credentials.size() == 1);
+    CHECK(plan.relay->credentials[0].reveal() == "x-api-key: hunter2\r\n");
+    for (const config::Environment* each :
+         {&plan.agent.environment.agent, &plan.agent.environment.auth_hook}) {
+      CHECK(each->get("ANTHROPIC_API_KEY").starts_with("sk-ant-api03-kept-by-ostiary"));
+      CHECK(each->get("ANTHROPIC_BASE_URL") == "http://127.0.0.1:15355");
+      for (const std::string_view entry : each->entries()) {
+        CHECK_FALSE(entry.contains("hunter2"));
+        CHECK_FALSE(entry.starts_with("ANTHROPIC_AUTH_TOKEN"));
+      }
+    }
+    CHECK(plan.gate->ruleset.relay_ports == std::vector<uint16_t>{15355});
+    REQUIRE(plan.gate->setup.relayed.size() == 1);
+    CHECK(text(plan.gate->setup.relayed[0]) == "api.anthropic.com:443/tcp");
+    CHECK(rules_of(plan).empty());
+    CHECK(has_managed_settings(plan));
+    for (const std::string& text : {plan_as_text(plan), plan_as_json(plan)}) {
+      CHECK_FALSE(text.contains("hunter2"));
+      CHECK(text.contains("127.0.0.1:15355"));
+    }
+  }
+
+  TEST_CASE("the API comes after the collectors, with files of TLS of its own") {
+    const Plan plan =
+        good_plan({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://c.example", header,
+                                   "OTEL_EXPORTER_OTLP_CERTIFICATE=/c.pem", "ANTHROPIC_AUTH_TOKEN=hunter3"},
+                   .flags = {{"api_relay", "on"}, {"upstream", "192.0.2.53"}}});
+    REQUIRE(plan.relay);
+    REQUIRE(plan.relay->credentials.size() == 2);
+    CHECK(plan.relay->credentials[0].reveal() == "x-key: hunter2\r\n");
+    CHECK(plan.relay->credentials[1].reveal() == "Authorization: Bearer hunter3\r\n");
+    REQUIRE(plan.gate->setup.relayed.size() == 2);
+    CHECK(text(plan.gate->setup.relayed[0]) == "c.example:443/tcp");
+    CHECK(text(plan.gate->setup.relayed[1]) == "api.anthropic.com:443/tcp");
+    CHECK(plan.relay->setup.tls_files.authorities == "/c.pem");
+    CHECK(plan.relay->setup.forwards_tls_files.authorities.empty());
+    CHECK(plan.gate->ruleset.relay_ports == std::vector<uint16_t>{15354, 15355});
+  }
+
+  TEST_CASE("without the gate, or without a key, the relay of the API is an error that names the setting") {
+    const MadeUp off{.environment = {"ANTHROPIC_API_KEY=hunter2"},
+                     .flags = {{"api_relay", "on"}, {"gate", "off"}}};
+    CHECK(
+        error_of(plan_of(off)) ==
+        "--api-relay: the relay gets its connections from the gate, which is off: write --gate on, or leave "
+        "out api-relay");
+    CHECK(error_of(plan_of({.flags = {{"api_relay", "on"}}})).starts_with("--api-relay: the relay has no"));
+    CHECK_FALSE(good_plan({.environment = {"ANTHROPIC_API_KEY=hunter2"}}).relay);
+  }
+
+  TEST_CASE("a rule of the operator's that opens the API to the agent is a warning") {
+    const Plan plan = good_plan({.environment = {"ANTHROPIC_API_KEY=hunter2"},
+                                 .flags = {{"api_relay", "on"}, {"allow", "api.anthropic.com"}}});
+    CHECK(std::ranges::any_of(plan.warnings, [](const std::string& each) {
+      return each.starts_with("api.anthropic.com:443 is the relay's, and ");
+    }));
   }
 }

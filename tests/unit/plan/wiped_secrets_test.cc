@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "freed_memory.h"
+#include "ostiary/plan/print.h"
 #include "ostiary/state/session.h"
 #include "plan/made_up.h"
 
@@ -63,6 +64,24 @@ TEST_SUITE("plan/wiped_secrets") {
       const Secret text = render_session(node, "/work", "4:40", environment.agent.entries());
       const auto session = parse_session(text.reveal());
       REQUIRE(session);
+    }
+    CHECK(freed.count() == 0);
+  }
+
+  TEST_CASE("beside a relay of the API only the plan has the key, and leaves none in freed memory") {
+    auto config = config::good_config({.environment = {std::string("ANTHROPIC_API_KEY=") + secret}});
+    config.api_relay = config::Choice::yes;
+    config.given.emplace("api_relay", config::Given{"on", "--api-relay"});
+    const FreedMemory freed(secret);
+    {
+      const auto plan = plan_for(config);
+      REQUIRE_MESSAGE(plan, error_of(plan));
+      REQUIRE(plan->relay);
+      CHECK(plan->relay->credentials[0].reveal().contains(secret));
+      for (const config::Environment* each :
+           {&plan->agent.environment.agent, &plan->agent.environment.auth_hook})
+        for (const std::string_view entry : each->entries()) CHECK_FALSE(entry.contains(secret));
+      CHECK_FALSE(plan_as_text(*plan).contains(secret));
     }
     CHECK(freed.count() == 0);
   }

@@ -31,6 +31,8 @@ std::string text(const Message& message) {
         return "rejected " + std::to_string(message.number);
       case displaced:
         return "displaced " + std::to_string(message.number);
+      case unserved:
+        return "unserved " + std::to_string(message.number);
       default:
         return "another kind";
     }
@@ -41,6 +43,9 @@ std::string text(const Message& message) {
 struct Reported {
   void take(const std::string& collector, Kind kind, std::string why = "", uint64_t number = 0) {
     reporter.take(collector, {.kind = kind, .signal = {}, .why = std::move(why), .number = number});
+  }
+  void fail(std::string request, std::string why) {
+    reporter.take("the API", FailedRequest{std::move(request), {403, std::move(why)}});
   }
   // Since the last call.
   Texts said() { return std::exchange(messages, {}); }
@@ -63,6 +68,20 @@ TEST_SUITE("relay/reporter") {
     CHECK(reported.said() == Texts{"c delayed: 503"});
     reported.take("c", Kind::delivered);
     CHECK(reported.said() == Texts{"c delivered"});
+  }
+
+  TEST_CASE("requests that failed are counted, with the last one, which may be long") {
+    Reported reported;
+    reported.fail("GET /a", "no");
+    CHECK(reported.said() == Texts{"the API unserved 1: GET /a: no"});
+    reported.fail("GET /b", "no");
+    reported.fail("", "a malformed head");
+    CHECK(reported.said().empty());
+    reported.time.turn_after(60s);
+    CHECK(reported.said() == Texts{"the API unserved 2: a malformed head"});
+    reported.fail("GET /" + std::string(1000, 'x'), "no");
+    reported.time.turn_after(60s);
+    CHECK(reported.said() == Texts{"the API unserved 1: GET /" + std::string(195, 'x') + ": no"});
   }
 
   TEST_CASE("collectors are told apart, and one may begin delayed") {

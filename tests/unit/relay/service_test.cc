@@ -49,6 +49,8 @@ std::string text(const Message& message) {
       return message.text + " delayed: " + message.reason;
     case Message::Kind::refused:
       return message.text + " refused " + std::to_string(message.number);
+    case Message::Kind::unserved:
+      return message.text + " unserved " + std::to_string(message.number) + ": " + message.reason;
     case Message::Kind::drained:
       return "drained " + std::to_string(message.number);
     default:
@@ -105,7 +107,9 @@ struct World {
 
   event::testing::MadeUpTime time;
   event::testing::LoopbackListener listener;
+  event::testing::LoopbackListener api_listener;
   const inet::SocketAddress address = listener.address();
+  const inet::SocketAddress api_address = api_listener.address();
   link::ConnectionPair pair = link::make_connection_pair().value();
   const Setup setup;
   std::string received;  // by a collector
@@ -115,6 +119,7 @@ struct World {
       Service::create({.loop = *time.loop,
                        .setup = setup,
                        .trust = nullptr,
+                       .forwards_trust = nullptr,
                        .random = [] { return 0.0; },
                        .send = [this](const Message& each) { messages.push_back(text(each)); }},
                       {.credentials = credentials(),
@@ -122,6 +127,7 @@ struct World {
                        .gate = std::move(pair.relay),
                        .audit = {},
                        .spools = spools(),
+                       .forwards = api_listener.take(),
                        .first_connection = first_connection})
           .value();
 
@@ -130,6 +136,14 @@ struct World {
     return {.collectors = {collector("c.example", {{Signal::traces, "/v1/traces"}}),
                            collector(host_of_logs, {{Signal::logs, "/d"}})},
             .attributes = {{.name = "service.name", .value = "claude-code"}},
+            .forwards = {{.name = "the API",
+                          .server = {.scheme = inet::Scheme::http,
+                                     .destination = {.host = inet::parse_host("api.example").value(),
+                                                     .port = 80}},
+                          .authority = "api.example",
+                          .base_path = "/base",
+                          .replaced = {"x-api-key"},
+                          .allowed = {{.methods = {"POST"}, .path = "/v1/messages"}}}},
             .spool_octets = limits::spool_octets};
   }
   static std::vector<UniqueFd> spools() {
@@ -141,6 +155,7 @@ struct World {
     Credentials all;
     all.emplace_back("x-key: of-c\r\n");
     all.emplace_back("x-key: of-d\r\n");
+    all.emplace_back("x-api-key: of-api\r\n");
     return all;
   }
 };
@@ -166,6 +181,34 @@ TEST_SUITE("relay/service") {
     CHECK_FALSE(world.received.contains("of-c"));
     CHECK(world.received.contains("claude-code"));
     CHECK_FALSE(world.request());
+  }
+
+  TEST_CASE("a request goes to the server of its listener, with that server's credential alone") {
+    World world;
+    event::testing::LoopbackClient client(world.api_address);
+    client.send("POST /v1/messages HTTP/1.1\r\nHost: a\r\nx-api-key: forged\r\nContent-Length: 2\r\n\r\n{}");
+    for (int i = 0; i < 20; ++i) world.time.turn();
+    const auto request = world.request();
+    REQUIRE(request);
+    CHECK(request->server == 2);
+    world.connect(request->id, ok);
+    while (client.received().empty()) REQUIRE(world.time.loop->turn(patience));
+    CHECK(client.received().starts_with("HTTP/1.1 200 OK"));
+    CHECK(world.received.starts_with("POST /base/v1/messages HTTP/1.1\r\nHost: api.example\r\n"));
+    CHECK(world.received.contains("\r\nx-api-key: of-api\r\n"));
+    CHECK_FALSE(world.received.contains("forged"));
+    CHECK_FALSE(world.received.contains("of-c"));
+  }
+
+  TEST_CASE("a request that is not allowed is answered and told, and no server is asked") {
+    World world;
+    event::testing::LoopbackClient client(world.api_address);
+    client.send("GET /v1/files HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (int i = 0; i < 20; ++i) world.time.turn();
+    CHECK(client.received().starts_with("HTTP/1.1 404 "));
+    CHECK_FALSE(world.request());
+    CHECK(world.messages ==
+          Texts{"the API unserved 1: GET /v1/files: the operator does not allow this path"});
   }
 
   TEST_CASE("what the gate cannot connect to is delayed, with the gate's reason") {
