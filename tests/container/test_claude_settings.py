@@ -51,11 +51,17 @@ def test_settings_do_not_redirect_telemetry(claude, whose, settings):
     assert [item.attributes["prompt"] for item in gateway.items("logs", "user_prompt")] == ["work"]
 
 
-def test_the_users_settings_can_change_the_headers_but_not_the_destination(claude):
-    """A known limitation, see docs/security.md: headers are secret, so the managed settings do
-    not contain them."""
+def test_the_users_settings_cannot_change_the_headers(claude):
     claude.user_settings(HEADERS)
     run_turn(claude)
+    assert {export.headers["authorization"] for export in claude.internet.gateway.exports} == {BASIC}
+
+
+def test_without_the_relay_the_users_settings_can_change_the_headers_but_not_the_destination(claude):
+    """See docs/security.md: headers are secret, so the managed settings do not contain them."""
+    claude.user_settings(HEADERS)
+    done = claude.run(api.say("done"), env=TRIO | ALLOWED | {"OSTIARY_RELAY": "off"})
+    assert done.status == 0, done
     assert {export.headers["authorization"] for export in claude.internet.gateway.exports} == {"Bearer theirs"}
 
 

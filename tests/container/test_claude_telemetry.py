@@ -22,7 +22,9 @@ ENDPOINTS = {  # the environment, and the properties of every export
     "protobuf": ({"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{COLLECTOR}:4318"} | HEADERS, "collector",
                  "application/x-protobuf", {"authorization": f"Bearer {TOKEN}", "x-scope": "blue whales"}),
     "json": ({"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{COLLECTOR}:4318", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}
-             | HEADERS, "collector", "application/json", {"authorization": f"Bearer {TOKEN}", "x-scope": "blue whales"}),
+             | HEADERS, "collector", "application/x-protobuf", {"authorization": f"Bearer {TOKEN}", "x-scope": "blue whales"}),
+    "json from the agent": ({"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{COLLECTOR}:4318",
+                             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, "collector", "application/json", {}),
     "TLS and a path": ({"OTEL_EXPORTER_OTLP_ENDPOINT": f"https://{GATEWAY}/otlp",
                         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"} | HEADERS, "gateway",
                        "application/x-protobuf", {"authorization": f"Bearer {TOKEN}", "x-scope": "blue whales"}),
@@ -57,8 +59,10 @@ def test_a_turn_with_a_tool_call_completes_and_its_traces_metrics_and_logs_arriv
     assert "claude_code.tool.execution" in names(collector, "traces")
     assert {"claude_code.session.count", "claude_code.token.usage"} <= names(collector, "metrics")
     assert {"user_prompt", "api_request", "tool_result"} <= names(collector, "logs")
+    services = {resource["service.name"] for resource in collector.resources()}
+    assert services == ({"claude-code", "ostiary"} if "authorization" in headers else {"claude-code"})
     for resource in collector.resources():
-        assert resource.items() >= {"service.name": "claude-code", "fly.app_name": "aquarium", "fly.region": "ams",
+        assert resource.items() >= {"fly.app_name": "aquarium", "fly.region": "ams",
                                     "fly.machine_id": "148e21", "cloud.provider": "fly",
                                     "team": "blue whales", "cloud.region": "the deep"}.items()
     others = {claude.internet.gateway, claude.internet.collector, claude.internet.other} - {collector}
