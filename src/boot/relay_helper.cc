@@ -21,6 +21,9 @@ using namespace std::chrono_literals;
 std::string posts(uint32_t number) {
   return std::to_string(number) + (number == 1 ? " request" : " requests");
 }
+std::string_view were(uint32_t number) {
+  return number == 1 ? " was " : " were ";
+}
 
 std::string with_reason(std::string text, const std::string& reason) {
   return reason.empty() ? text : std::move(text) + ": " + reason;
@@ -98,14 +101,14 @@ void RelayHelper::log(const Message& message) const {
     case Message::Kind::refused:
       return log::warn(collector + " refused " + posts(message.number) + " of telemetry: " + message.reason);
     case Message::Kind::rejected:
-      return log::warn(collector + " left out " + std::to_string(message.number) +
-                       " records: " + message.reason);
+      return log::warn(collector + " rejected " + std::to_string(message.number) +
+                       (message.number == 1 ? " record: " : " records: ") + message.reason);
     case Message::Kind::unserved:
-      return log::warn(posts(message.number) + " for " + message.text +
-                       " were not forwarded: " + message.reason);
+      return log::warn(posts(message.number) + " for " + message.text + std::string(were(message.number)) +
+                       "not forwarded: " + message.reason);
     case Message::Kind::displaced:
       return log::warn(posts(message.number) + " of telemetry for " + collector +
-                       " were given up: the queue is full");
+                       std::string(were(message.number)) + "given up: the queue is full");
     case Message::Kind::served:
       return report_death(parts_.audit, parts_.description, static_cast<pid_t>(message.number),
                           static_cast<int>(message.status));
@@ -136,7 +139,9 @@ void RelayHelper::drain(milliseconds longest, const event::Signals& requests) {
     if (!message) continue;
     log(*message);
     if (message->kind != Message::Kind::drained) continue;
-    if (message->number > 0) log::warn(posts(message->number) + " of telemetry were not delivered in time");
+    if (message->number > 0)
+      log::warn(posts(message->number) + " of telemetry" + std::string(were(message->number)) +
+                "not delivered in time");
     return;
   }
 }

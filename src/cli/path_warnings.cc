@@ -92,26 +92,40 @@ bool may_read(const confine::Identity& identity, const struct stat& file) {
 }
 
 // Whether the agent can open the file itself, for all that ostiary knows: a directory on the way may hide it.
-void warn_if_readable(plan::Plan& plan, const std::string& path) {
+void warn_if_readable(plan::Plan& plan, const std::string& path, std::string_view content) {
   struct stat file{};
   if (path.empty() || ::stat(path.c_str(), &file) != 0 || !S_ISREG(file.st_mode)) return;
   if (!may_read(plan.agent.identity, file)) return;
   plan.warnings.push_back(
-      "the agent can read " + quote_unless_password(path, "a secret's file") +
-      ", so the relay keeps nothing from it: " +
+      "the agent can read " + quote_unless_password(path, "the file") + " of " + std::string(content) +
+      ", so the relay does not keep it from the agent: " +
       (plan.agent.identity.uid == 0 ? "name a user with --user" : "give the file to root, with mode 0400"));
 }
 
-// The relay keeps telemetry's credentials out of the agent: of little use if the agent can read their files.
+void warn_if_readable(plan::Plan& plan, const config::Config& config, std::string_view name) {
+  const std::string named(config.environment.get(std::string(name) + "_FILE"));
+  warn_if_readable(plan, named.empty() ? "/run/secrets/" + std::string(name) : named, name);
+}
+
+// The relay keeps credentials out of the agent: of no use if the agent can read the files that they came in.
 void warn_of_readable_secrets(plan::Plan& plan, const config::Config& config) {
   if (!plan.relay) return;
-  for (const auto& names : {std::span<const std::string_view>(config::grafana_names),
-                            std::span<const std::string_view>(config::header_names)})
-    for (const std::string_view name : names) {
-      const std::string named(config.environment.get(std::string(name) + "_FILE"));
-      warn_if_readable(plan, named.empty() ? "/run/secrets/" + std::string(name) : named);
-    }
-  warn_if_readable(plan, plan.relay->setup.tls_files.client_key);
+  const relay::Setup& setup = plan.relay->setup;
+  const std::string policy = config.policy_path, key = setup.tls_files.client_key,
+                    forwards_key = setup.forwards_tls_files.client_key;
+  const bool has_collectors = !setup.collectors.empty(), has_forwards = !setup.forwards.empty();
+  if (has_collectors) {
+    for (const std::string_view name : config::grafana_names) warn_if_readable(plan, config, name);
+    for (const std::string_view name : config::header_names) warn_if_readable(plan, config, name);
+    warn_if_readable(plan, config, config::module_name);
+    if (config.module && !config.module->headers.empty() && config.module->origin.starts_with(policy))
+      warn_if_readable(plan, policy, "the collector's headers");
+    warn_if_readable(plan, key, "the client's key");
+  }
+  if (has_forwards) {
+    for (const std::string_view name : config::agent_names) warn_if_readable(plan, config, name);
+    if (forwards_key != key || !has_collectors) warn_if_readable(plan, forwards_key, "the client's key");
+  }
 }
 
 void warn_of_waivers(plan::Plan& plan) {

@@ -127,6 +127,13 @@ AddressClass classify(const IpAddress& address) {
   return found == ranges().end() ? AddressClass::reserved : found->reach;
 }
 
+bool is_loopback(const Host& host) {
+  if (const auto* address = std::get_if<IpAddress>(&host))
+    return classify(*address) == AddressClass::loopback;
+  const std::string& name = std::get<HostName>(host).text();
+  return name == "localhost" || name.ends_with(".localhost");
+}
+
 std::span<const IpAddress> metadata_services() {
   static const std::vector<IpAddress> found = find_metadata_services();
   return found;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ostiary/base/text.h"
+#include "ostiary/inet/special.h"
 #include "rules.h"
 
 namespace ostiary::plan {
@@ -89,6 +90,12 @@ Result<std::optional<claude::Api>> find_api(const config::Config& config) {
                     "leave out api-relay");
   auto api = claude::find_api(lookup_in(config));
   if (!api) return std::unexpected(std::move(api).error().within(origin));
+  // The rules of container scope accept no answer in a flow of the gate that a process of this network sends.
+  if (config.scope == config::Scope::container && inet::is_loopback(api->forward.server.destination.host))
+    return fail(Exit::configuration,
+                origin +
+                    ": ANTHROPIC_BASE_URL is on loopback, where the agent could stand in for the server: "
+                    "move the server to another host, or write --api-relay off");
   return *std::move(api);
 }
 

@@ -26,6 +26,21 @@ bool is_token(std::string_view name) {
          std::ranges::all_of(name, [=](char c) { return is_letter(c) || is_digit(c) || marks.contains(c); });
 }
 
+// Whoever sends a request writes these itself. In lower case.
+constexpr auto fields_of_requests = std::to_array<std::string_view>(
+    {"connection", "content-encoding", "content-length", "content-type", "expect", "host", "keep-alive", "te",
+     "trailer", "transfer-encoding", "upgrade"});
+
+Result<> check_name(std::string_view name, const std::string& where) {
+  if (!is_token(name))
+    return refuse(where + " has no HTTP header name before its '=': write one, as in Authorization=Basic …");
+  const auto is_name = [name](std::string_view field) { return equal_ignoring_case(field, name); };
+  if (const auto* found = std::ranges::find_if(fields_of_requests, is_name);
+      found != fields_of_requests.end())
+    return refuse(where + " is " + std::string(*found) + ", which the request has anyway: leave it out");
+  return {};
+}
+
 Result<> check_value(std::string_view value, const std::string& where) {
   if (value.empty()) return refuse(where + " has no value: write name=value");
   if (value.contains(','))
@@ -58,9 +73,7 @@ Result<Header> parse_pair(std::string_view pair, size_t position) {
   if (equals == std::string_view::npos) return refuse(unnamed + " has no '=': write name=value");
   const std::string_view name = trim(pair.substr(0, equals));
   const std::string_view value = trim(pair.substr(equals + 1));
-  if (!is_token(name))
-    return refuse(unnamed +
-                  " has no HTTP header name before its '=': write one, as in Authorization=Basic …");
+  TRY(check_name(name, unnamed));
   // A base64 secret without a name ends in '=' and looks like a name without a value.
   if (value.find_first_not_of('=') == std::string_view::npos)
     return refuse(unnamed + " has no value: write name=value");
@@ -85,6 +98,7 @@ Result<std::vector<Header>> parse_headers(std::string_view text) {
 Result<Header> make_header(std::string name, const Secret& value) {
   if (!is_token(name))
     return refuse("a header's name is not an HTTP header name: write one, as in Authorization");
+  TRY(check_name(name, "a header"));
   Secret parsed = TRY(parse_value(value.reveal(), "a header"));
   return Header{std::move(name), std::move(parsed)};
 }

@@ -41,21 +41,14 @@ bool has_credential(const On& on) {
   return std::ranges::any_of(on.routes, has_headers) || !on.tls_files.client_key.empty();
 }
 
-bool is_loopback(const inet::Host& host) {
-  if (const auto* address = std::get_if<inet::IpAddress>(&host))
-    return inet::classify(*address) == inet::AddressClass::loopback;
-  const std::string& name = std::get<inet::HostName>(host).text();
-  return name == "localhost" || name.ends_with(".localhost");
-}
-
 // Why the relay cannot serve; empty if it can.
 std::string obstacle(const Config& config, const On& on) {
   // The rules of container scope accept no answer in a flow of the gate that a process of this network sends.
   if (config.scope == config::Scope::container)
     for (const Route& route : on.routes)
-      if (is_loopback(route.endpoint.destination.host))
+      if (inet::is_loopback(route.endpoint.destination.host))
         return text(route.endpoint) +
-               " is on loopback, which the agent reaches too: take the collector elsewhere";
+               " is on loopback, which the agent reaches too: move the collector to another host";
   for (const std::string_view name : proxies)
     if (!config.environment.get(name).empty())
       return std::string(name) + " is set, and the relay connects directly: take out the variable";

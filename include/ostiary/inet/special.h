@@ -10,6 +10,7 @@
 #include <span>
 #include <string_view>
 
+#include "ostiary/inet/destination.h"
 #include "ostiary/inet/ip_address.h"
 
 namespace ostiary::inet {
@@ -35,5 +36,8 @@ enum class AddressClass : uint8_t {
 AddressClass classify(const IpAddress& address);
 // The address of every metadata service. Each IPv4 address is listed also in its NAT64 form.
 std::span<const IpAddress> metadata_services();
+
+// 127.0.0.0/8, ::1, and the names "localhost" and below.
+bool is_loopback(const Host& host);
 
 }  // namespace ostiary::inet

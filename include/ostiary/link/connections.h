@@ -37,7 +37,8 @@ std::string render(const ConnectReply& reply);
 std::optional<ConnectReply> parse_connect_reply(std::string_view octets);
 
 namespace limits {
-inline constexpr size_t connects_at_once = 128;
+// More than the requests that the relay forwards at a time, so that telemetry has a place among them.
+inline constexpr size_t connects_at_once = 160;
 }  // namespace limits
 
 }  // namespace ostiary::link

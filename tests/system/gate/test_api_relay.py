@@ -247,7 +247,7 @@ def test_other_paths_and_methods_are_refused(plain_world, method, path, status):
     plain_world.start("root")
     assert plain_world.python(f"status({method!r}, {path!r})") == status
     assert plain_world.api.requests == []
-    eventually(lambda: f"1 request for Claude's API were not forwarded: {method} " in plain_world.log(), "it is logged")
+    eventually(lambda: f"1 request for Claude's API was not forwarded: {method} " in plain_world.log(), "it is logged")
 
 
 @pytest.mark.parametrize("method, path", [

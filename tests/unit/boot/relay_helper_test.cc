@@ -351,7 +351,7 @@ TEST_SUITE("boot/relay_helper") {
     for (const char* line :
          {"telemetry arrives at c.example: a warning\n", "telemetry arrives at d.example\n",
           "telemetry waits for c.example: HTTP 503\n", "c.example refused 1 request of telemetry: HTTP 401\n",
-          "c.example left out 5 records: too old\n",
+          "c.example rejected 5 records: too old\n",
           "2 requests of telemetry for c.example were given up: the queue is full\n",
           "3 requests for Claude's API were not forwarded: GET /x: the operator does not allow this path\n",
           "the relay ended with signal 9: telemetry waits until it is back\n", "no process left\n"}) {

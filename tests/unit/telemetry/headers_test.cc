@@ -165,4 +165,15 @@ TEST_SUITE("telemetry/headers") {
     }
     CHECK(freed.count() == 0);
   }
+
+  TEST_CASE("a field that each request has anyway is refused, in any case") {
+    for (const char* name : {"Host", "content-length", "Transfer-Encoding", "connection", "Content-Type"}) {
+      const auto headers = parse_headers("x-scope=a," + std::string(name) + "=b");
+      REQUIRE_FALSE(headers);
+      CHECK(headers.error().message.starts_with("header 2 is "));
+      CHECK(headers.error().message.ends_with(", which the request has anyway: leave it out"));
+      CHECK_FALSE(make_header(name, Secret("b")));
+    }
+    CHECK(parse_headers("x-host=a"));
+  }
 }
