@@ -45,7 +45,7 @@ uint32_t checksum_of(std::string_view octets, uint32_t before = 0) {
 
 // With its checksum.
 std::string sealed(RecordWriter& writer) {
-  std::string octets = writer.take();
+  const std::string octets = writer.take();
   return octets + RecordWriter().number(checksum_of(octets)).take();
 }
 

@@ -31,7 +31,7 @@ Result<std::string> find_system_authorities() {
   for (const char* const path : system_authorities)
     if (fs::exists(path, error)) return path;
   const fs::path bundled = fs::read_symlink("/proc/self/exe", error).parent_path() / bundled_authorities;
-  if (fs::exists(bundled, error)) return bundled;
+  if (fs::exists(bundled, error)) return bundled.string();
   return fail(
       Exit::configuration,
       "the relay knows no certificate authorities: install ca-certificates, or name a file of them in "
