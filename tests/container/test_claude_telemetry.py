@@ -50,7 +50,7 @@ def endpoint(request):
 
 def test_a_turn_with_a_tool_call_completes_and_its_traces_metrics_and_logs_arrive(claude, endpoint):
     env, name, form, headers = endpoint
-    done = run_turn(claude, env | PLATFORM | USERS)
+    done = run_turn(claude, env | PLATFORM | USERS | {"OSTIARY_AUDIT_OTLP": "on"})
     collector = getattr(claude.internet, name)
     assert collector.refused == []
     for export in collector.exports:
