@@ -11,8 +11,8 @@ from support.podman.podman import BUILD_PATIENCE
 AUTHORITY = "/etc/ssl/stand-in.pem"
 USER = 1000  # the agent's user in the image
 HOME = "/home/agent"
-ENVIRONMENT = {"OSTIARY_AUDIT_OTLP": "off",  # ostiary's own telemetry has tests of its own
-               
+ENVIRONMENT = {
+    "OSTIARY_AUDIT_OTLP": "off",  # ostiary's own telemetry has tests of its own
     "ANTHROPIC_API_KEY": "sk-ant-stand-in",
     "NODE_EXTRA_CA_CERTS": AUTHORITY,
 }
