@@ -91,12 +91,6 @@ Secret header_line(const Credential& credential, std::string_view value) {
   return Secret(std::move(line));
 }
 
-std::string authority_of(const inet::Url& url) {
-  if (url.destination.port != inet::default_port(url.scheme)) return inet::text(url.destination);
-  const std::string host = inet::text(url.destination.host);
-  return host.contains(':') ? "[" + host + "]" : host;
-}
-
 Result<std::string> base_path_of(const inet::Url& url) {
   std::string path = url.path;
   while (path.ends_with('/')) path.pop_back();
@@ -157,7 +151,7 @@ Result<Api> find_api(const policy::Lookup& variable) {
              .forward = {.name = "Claude's API",
                          .port = api_port,
                          .server = {.scheme = url->scheme, .destination = url->destination},
-                         .authority = authority_of(*url),
+                         .authority = inet::authority(url->scheme, url->destination),
                          .base_path = TRY(base_path_of(*url)),
                          .replaced = {std::string(api_key_field), std::string(token_field)},
                          .allowed = allowed_requests()},

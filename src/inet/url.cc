@@ -54,6 +54,12 @@ uint16_t default_port(Scheme scheme) {
   return scheme == Scheme::https ? 443 : 80;
 }
 
+std::string authority(Scheme scheme, const Destination& destination) {
+  if (destination.port != default_port(scheme)) return text(destination);
+  const std::string host = text(destination.host);
+  return host.contains(':') ? "[" + host + "]" : host;
+}
+
 std::optional<std::string_view> take_scheme(std::string_view& url) {
   const size_t end = url.find("://");
   if (end == std::string_view::npos) return std::nullopt;

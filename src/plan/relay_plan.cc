@@ -11,19 +11,11 @@ namespace {
 
 using relay::CollectorSetup;
 
-// Whoever sends to the same server with the same headers shares a connection.
+// Whether the collector has this server and protocol.
 bool goes_to(const CollectorSetup& collector, const relay::ServerAddress& server,
              telemetry::Protocol protocol) {
   return collector.server.scheme == server.scheme && collector.server.destination == server.destination &&
          collector.protocol == protocol;
-}
-
-std::string authority_of(const telemetry::Endpoint& endpoint) {
-  const auto& [host, port] = endpoint.destination;
-  if (port != inet::default_port(endpoint.scheme)) return inet::text(endpoint.destination);
-  const auto* const address = std::get_if<inet::IpAddress>(&host);
-  if (address == nullptr || address->family() == inet::Family::ipv4) return inet::text(host);
-  return "[" + inet::text(host) + "]";
 }
 
 void add(Relay& relay, const telemetry::Route& route, telemetry::Compression compression) {
@@ -37,7 +29,7 @@ void add(Relay& relay, const telemetry::Route& route, telemetry::Compression com
       return;
     }
   relay.setup.collectors.push_back({.server = server,
-                                    .authority = authority_of(route.endpoint),
+                                    .authority = inet::authority(server.scheme, server.destination),
                                     .protocol = route.protocol,
                                     .compression = compression,
                                     .paths = {{route.signal, std::move(path)}}});

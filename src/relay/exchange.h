@@ -50,7 +50,6 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void advance();
   // How many octets have been added and not been sent.
   size_t unsent() const { return body_.size(); }
-  bool is_request_whole() const { return is_whole_; }
 
   void pause();
   void go_on();

@@ -127,7 +127,6 @@ Result<> Service::start() {
 
 void Service::take(const std::string& collector, const Report& report) {
   reporter_.take(collector, report);
-  // The exporter takes note of the post's end after its report.
   if (drains_) drain_limit_.set(telemetry_.is_done() ? parts_.loop.now() : drain_deadline_);
 }
 

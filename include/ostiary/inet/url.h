@@ -22,6 +22,9 @@ std::string_view text(Scheme scheme);
 std::optional<Scheme> parse_scheme(std::string_view text);
 uint16_t default_port(Scheme scheme);
 
+// For the Host field of a request: "HOST", or with a port that is not the scheme's "HOST:PORT".
+std::string authority(Scheme scheme, const Destination& destination);
+
 // Removes the scheme and its "://", and returns the scheme. Nothing if there is no "://".
 std::optional<std::string_view> take_scheme(std::string_view& url);
 

@@ -53,7 +53,7 @@ struct Message {
     unserved,   // `number` requests for the server `text` were not forwarded; `reason` is why
     displaced,  // `number` posts were given up, because the spool is full
     served,     // the process that served, `number`, ended with the wait status `status`
-    drained,    // the reply to send_drain(): `number` posts are left
+    drained,    // the reply to Drain: `number` posts are left
     failed,     // the relay ends; `text` and `exit` are the error
   };
   Kind kind{};
