@@ -23,7 +23,7 @@ inline constexpr const char* file_name = "ostiary-relay";
 // The relay as a helper. Its process holds the credentials, and makes the process that serves.
 inline constexpr keeper::HelperDescription description{.name = "relay",
                                                        .process_name = "ostiary-relay",
-                                                       .user = 53054,
+                                                       .user = 53055,
                                                        .profile = confine::HelperProfile::relay,
                                                        .max_deaths = 4,
                                                        .while_absent = "telemetry waits"};

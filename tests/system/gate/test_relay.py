@@ -19,7 +19,7 @@ from support.rootfs import OTHER
 from support.telemetry import MARKER, shows_a_secret
 from support.waiting import eventually
 
-RELAYS_USER = 53054
+RELAYS_USER = 53055
 
 
 def relayed(*arguments, **how):
