@@ -36,7 +36,8 @@ def test_ostiary_adds_only_the_program_and_its_libraries(added):
     assert packages and all(name.startswith("lib") for name in packages), packages
     of_packages = listed | {path.removeprefix("/usr") for path in listed} | {f"/usr{path}" for path in listed}
     others = {path for path in files if path not in of_packages and not NOTES.fullmatch(path)}
-    assert others == {"/usr/local/bin/ostiary", "/usr/local/bin/ostiary-relay", "/etc/ssl/certs/ca-certificates.crt"}
+    assert others == {"/usr/local/bin/ostiary", "/usr/local/bin/ostiary-relay", "/etc/ssl/certs/ca-certificates.crt",
+                      "/usr/share/ostiary/packages"}
 
 
 @pytest.mark.parametrize("name", ["ostiary", "ostiary-relay"])

@@ -50,13 +50,13 @@ def test_the_gate_works_and_the_secrets_come_from_files(agents, options, new_con
         internet.upstream.name(name, addresses(address))
     script = connection_attempts(("api", "api.anthropic.com", 443), ("collector", COLLECTOR, 443), ("another-port", COLLECTOR, 80),
                                  ("unlisted-name", "unlisted.example.org", 443), ("unlisted-address", UNLISTED[4], 443))
-    script += 'id -un; pwd; echo "key $ANTHROPIC_API_KEY token ${GRAFANA_API_TOKEN-none}"; touch /work/here && echo mine\n'
+    script += 'id -un; pwd; echo "key $ANTHROPIC_API_KEY token ${GRAFANA_API_TOKEN-none} ${OTEL_EXPORTER_OTLP_HEADERS-none} to $OTEL_EXPORTER_OTLP_ENDPOINT"; touch /work/here && echo mine\n'
     script += "cat /run/secrets/* 2>/dev/null || echo closed\n"
     done = new_container(agents, "bash", "-c", script, network=link, capabilities=(), options=options).wait()
     assert done.status == 0 and boot_of(done)[1] > 20, done
-    assert outcomes_in(done.stdout) == {"api": True, "collector": True, "another-port": False, "unlisted-name": False,
+    assert outcomes_in(done.stdout) == {"api": True, "collector": False, "another-port": False, "unlisted-name": False,
                                         "unlisted-address": False}, done
-    assert done.stdout.splitlines()[-5:] == ["agent", "/work", f"key {KEY} token none", "mine", "closed"], done
+    assert done.stdout.splitlines()[-5:] == ["agent", "/work", f"key {KEY} token none none to http://127.0.0.1:15354", "mine", "closed"], done
     assert "phase 1: metrics go to" in done.stderr and not any(value in done.stderr for value in (KEY, TRIO["GRAFANA_API_TOKEN"]))
 
 

@@ -120,7 +120,7 @@ def test_agent_and_remote_user_share_the_workspace(feature, new_container, link,
     assert attach(container, "root", *agent, "echo mine >>src/new; cat src/new").stdout == "new\nmine\n"
 
 
-def test_no_shell_has_the_telemetry_credentials(feature, new_container, link, tmp_path):
+def test_no_shell_and_no_agent_has_the_telemetry_credentials(feature, new_container, link, tmp_path):
     secret = tmp_path / "GRAFANA_API_TOKEN"
     secret.write_text("glc_hunter2")
     secret.chmod(0o600)
@@ -133,7 +133,8 @@ def test_no_shell_has_the_telemetry_credentials(feature, new_container, link, tm
     for user in ("vscode", "root"):
         assert "hunter2" not in attach(container, user, "env").stdout
     assert attach(container, "root", "ostiary", "exec", "--", "cat", "/run/secrets/GRAFANA_API_TOKEN").status != 0
-    assert "Authorization=Basic " in attach(container, "root", "ostiary", "exec", "--", "env").stdout
+    agent = attach(container, "root", "ostiary", "exec", "--", "env").stdout
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:15354\n" in agent and "Basic" not in agent
 
 
 def test_the_gate_is_up_again_after_a_restart(start):

@@ -49,7 +49,7 @@ def wait_until_up(container):
     return eventually(lambda: container.exec("ostiary", "status").status == 0, f"it is up: {container.logs()}")
 
 
-def test_a_console_is_behind_the_gate_and_has_the_credentials(start, internet):
+def test_a_console_is_behind_the_gate_and_the_collector_is_the_relays(start, internet):
     for name, address in {"api.anthropic.com": ALLOWED[4], COLLECTOR: ANOTHER[4]}.items():
         internet.upstream.name(name, addresses(address))
     container = start()
@@ -58,10 +58,11 @@ def test_a_console_is_behind_the_gate_and_has_the_credentials(start, internet):
                                  ("unlisted-address", UNLISTED[4], 443))
     script += 'id -un; pwd; echo "key ${#ANTHROPIC_API_KEY}"; touch ~/x /work/x /tmp/x && echo mine; cat /run/secrets/*\n'
     done = container.exec("ostiary", "exec", "--", "bash", "-c", script)
-    assert outcomes_in(done.stdout) == {"api": True, "collector": True, "cluster": False, "unlisted-address": False}, done
+    assert outcomes_in(done.stdout) == {"api": True, "collector": False, "cluster": False, "unlisted-address": False}, done
     assert done.stdout.splitlines()[-4:] == ["agent", "/work", f"key {len(SECRETS['ANTHROPIC_API_KEY'])}", "mine"], done
     settings = json.loads(container.exec("sh", "-c", "cat /etc/claude-code/managed-settings.d/*").stdout)
-    assert settings["env"]["OTEL_EXPORTER_OTLP_ENDPOINT"].startswith(f"https://{COLLECTOR}/"), settings
+    assert settings["env"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:15354", settings
+    assert TRIO["GRAFANA_API_TOKEN"] not in container.exec("ostiary", "exec", "--", "env").stdout
     attributes = container.exec("sh", "-c", "ostiary env | grep OTEL_RESOURCE_ATTRIBUTES").stdout
     for key, field in {"k8s.pod.name": "metadata.name", "k8s.namespace.name": "metadata.namespace",
                        "k8s.pod.uid": "metadata.uid", "k8s.node.name": "spec.nodeName"}.items():

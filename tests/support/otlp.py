@@ -24,6 +24,7 @@ class Item(NamedTuple):
     name: str  # of the span, the metric or the event
     attributes: dict  # for a metric: of its first point
     temporality: str = ""  # for metrics that have one
+    trace: str = ""  # the trace's id in hexadecimal, for spans and log records that have one
 
 
 class Group(NamedTuple):
@@ -71,7 +72,7 @@ def _value(found):
 
 
 def _span(found):
-    return Item(_text(found, 5), _attributes(found, 9))
+    return Item(_text(found, 5), _attributes(found, 9), trace=found[1][0].hex())
 
 
 def _metric(found):
@@ -86,7 +87,7 @@ def _metric(found):
 
 def _log(found):
     attributes = _attributes(found, 6)
-    return Item(_text(found, 12) or attributes.get("event.name", ""), attributes)
+    return Item(_text(found, 12) or attributes.get("event.name", ""), attributes, trace=found.get(9, [b""])[0].hex())
 
 
 _ITEMS = {"traces": _span, "metrics": _metric, "logs": _log}
@@ -98,7 +99,8 @@ _ITEMS = {"traces": _span, "metrics": _metric, "logs": _log}
 def _json_item(signal, item):
     if signal != "metrics":
         attributes = _json_attributes(item)
-        return Item(item["name"] if signal == "traces" else attributes.get("event.name", ""), attributes)
+        return Item(item["name"] if signal == "traces" else attributes.get("event.name", ""), attributes,
+                    trace=item.get("traceId", ""))
     data = next(item[kind] for kind in DATA if kind in item)
     return Item(item["name"], _json_attributes(data["dataPoints"][0]),
                 TEMPORALITY.get(data.get("aggregationTemporality"), ""))
