@@ -1,5 +1,7 @@
 #include "ostiary/claude/managed_settings.h"
 
+#include <algorithm>
+
 #include "ostiary/base/json.h"
 #include "ostiary/base/replace_file.h"
 
@@ -23,6 +25,18 @@ Json environment_of(const telemetry::On& telemetry) {
   return env;
 }
 
+bool exports_traces(const telemetry::On& telemetry) {
+  return std::ranges::find(telemetry.routes, telemetry::Signal::traces, &telemetry::Route::signal) !=
+         telemetry.routes.end();
+}
+
+// With any hook of this kind, one run of `claude -p` is one trace, and its events have the trace's id.
+// Without one, each request and each tool is a trace of its own.
+Json hooks_for_one_trace() {
+  const Json hook{{"type", "command"}, {"command", "true"}};
+  return {{"SessionStart", Json::array({Json{{"hooks", Json::array({hook})}}})}};
+}
+
 }  // namespace
 
 std::string managed_settings_path() {
@@ -36,6 +50,7 @@ std::string render_managed_settings(const telemetry::On* telemetry,
   for (const AgentVariable& each : variables)
     if (each.place == AgentVariable::Place::managed_settings_too) settings["env"][each.name] = each.value;
   if (telemetry != nullptr) settings["otelHeadersHelper"] = "";
+  if (telemetry != nullptr && exports_traces(*telemetry)) settings["hooks"] = hooks_for_one_trace();
   return settings.indented() + "\n";
 }
 

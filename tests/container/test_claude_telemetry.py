@@ -89,6 +89,20 @@ def test_prompts_and_answers_are_exported_as_the_switches_say(claude, env, tempo
     assert {item.temporality for item in collector.items("metrics")} == {temporality}
 
 
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize("parent", [{}, {"TRACEPARENT": f"00-{TRACE}-b7ad6b7169203331-01"}], ids=["its own", "the container's"])
+def test_a_session_is_one_trace_which_its_events_name(claude, parent):
+    claude.run(api.bash("echo $TRACEPARENT"), api.bash("echo again"), api.say(ANSWER), env=TRIO | parent)
+    collector = claude.internet.gateway
+    trace, = {item.trace for item in collector.items("traces")}
+    assert trace == TRACE or not parent
+    for name in ("user_prompt", "api_request", "tool_decision", "tool_result"):
+        assert {item.trace for item in collector.items("logs", name)} == {trace}, name
+    assert claude.internet.api.tool_results()[0].split("-")[1] == trace
+
+
 @pytest.mark.parametrize("missing", TRIO)
 def test_with_one_of_the_trio_missing_nothing_goes_to_the_gateway_and_the_boot_says_which(claude, missing):
     done = run_turn(claude, {name: value for name, value in TRIO.items() if name != missing})

@@ -72,7 +72,7 @@ def _value(found):
 
 
 def _span(found):
-    return Item(_text(found, 5), _attributes(found, 9), trace=found[1][0].hex())
+    return Item(_text(found, 5), _attributes(found, 9), trace=found.get(1, [b""])[0].hex())
 
 
 def _metric(found):

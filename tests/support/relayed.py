@@ -40,17 +40,34 @@ def send(octets):
     with socket.create_connection(("127.0.0.1", 15354), 10) as relay:
         relay.sendall(octets)
         return int((relay.recv(12) + b"000000000000")[9:12])
+def send_and_wait(octets):
+    # While the relay is started again, a connection may be reset.
+    try:
+        return send(octets)
+    except OSError:
+        return 0
+def post_again(span):
+    while True:
+        try:
+            return post(span)
+        except OSError:
+            pass
 """
+
+
+def connects(agent, port):
+    """Whether this process can connect to the relay's port."""
+    return agent.run("/bin/bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}")["status"] == 0
 
 
 class World:
     """A container, and a collector outside of it."""
 
-    def __init__(self, container, internet, directory, port, tls, **env):
-        self.container, self.internet, self.port, self.tls = container, internet, port, tls
+    def __init__(self, container, internet, directory, port, tls, at=AT, **env):
+        self.container, self.internet, self.port, self.tls, self.at = container, internet, port, tls, at
         self.collector = Collector()
         self.authority = Authority(directory, [COLLECTOR])
-        internet.upstream.name(COLLECTOR, addresses(AT))
+        internet.upstream.name(COLLECTOR, addresses(at))
         internet.upstream.name("allowed.example", addresses("198.51.100.10"))
         container.write("/etc/authority.pem", self.authority.certificate.read_text())
         self.env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"{'https' if tls else 'http'}://{COLLECTOR}:{port}/base",
@@ -60,7 +77,7 @@ class World:
         self.web = None
 
     def serve(self, answer=None):
-        self.web = Web(self.internet.network, AT, self.port, answer or self.collector.over_http("/base"),
+        self.web = Web(self.internet.network, self.at, self.port, answer or self.collector.over_http("/base"),
                        self.authority.server() if self.tls else None)
 
     def stop_serving(self):

@@ -3,6 +3,7 @@
 // - They override the settings of a project, so a project cannot redirect telemetry. For this they
 //   set the endpoint and protocol of each signal, and set every variable that could redirect it to
 //   an empty value. Nor can it redirect what goes to the API through the relay.
+// - If traces are exported, they hold a hook that does nothing: it gives each session one trace.
 #pragma once
 
 #include <span>

@@ -14,7 +14,7 @@ from support.capabilities import names_of
 from support.grpc import GrpcServer
 from support.journal import JOURNAL
 from support.outcomes import assert_refused
-from support.relayed import AT, COLLECTOR, World
+from support.relayed import AT, COLLECTOR, World, connects
 from support.rootfs import OTHER
 from support.telemetry import MARKER, shows_a_secret
 from support.waiting import eventually
@@ -183,7 +183,7 @@ def test_only_the_three_paths_are_served(plain_world, path, status):
     plain_world.await_spans("marker")
 
 
-@pytest.mark.parametrize("octets, status", [
+SMUGGLED = [
     (b"CONNECT collector.example:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501),
     (b"GET http://collector.example/v1/traces HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     (b"GET /v1/traces HTTP/1.1\r\nHost: a\r\n\r\n", 405),
@@ -192,13 +192,30 @@ def test_only_the_three_paths_are_served(plain_world, path, status):
     (b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501),
     (b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nA: b\r\n c\r\n\r\n", 400),
     (b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
-    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505)])
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505)]
+
+
+@pytest.mark.parametrize("octets, status", SMUGGLED)
 def test_octets_that_two_servers_could_read_differently_are_refused(plain_world, octets, status):
     plain_world.start("root")
     assert plain_world.python(f"send({octets!r})") == str(status)
     assert plain_world.post("marker") == "200"
     plain_world.await_spans("marker")
     assert plain_world.collector.refused == []
+
+
+def test_nothing_is_smuggled_while_the_serving_process_is_killed_again_and_again(plain_world):
+    """The parent answers each death with another process; after four within a minute the keeper does."""
+    plain_world.start("agent")
+    forms = [octets for octets, _ in SMUGGLED]
+    for number in range(3):
+        os.kill(plain_world.relays()[-1], signal.SIGKILL)
+        plain_world.python(f"""[send_and_wait(each) for each in {forms!r} * 3]""")
+        assert plain_world.python("post_again('work')") == "200"
+    eventually(lambda: len(plain_world.spans()) >= 3, "all posts arrive")
+    assert set(plain_world.spans()) == {"work"} and plain_world.collector.refused == []
+    for export in plain_world.collector.exports:
+        assert export.headers["authorization"] == f"Bearer {MARKER}"
 
 
 # When it dies ---------------------------------------------------------------------------------------------------------
@@ -301,6 +318,5 @@ def test_in_user_scope_the_relay_serves_the_agents_user_alone(plain_world):
     assert plain_world.post("work") == "200"
     plain_world.await_spans("work")
     other = plain_world.container.start_process_beside(agent, uid=OTHER)
-    assert not other.connect("127.0.0.1", 15354)["reached"]
     root = plain_world.container.start_process_beside(agent)
-    assert not root.connect("127.0.0.1", 15354)["reached"]
+    assert connects(agent, 15354) and not connects(other, 15354) and not connects(root, 15354)

@@ -22,7 +22,7 @@ Json managed(const ostiary::config::MadeUp& container) {
   CHECK(text.ends_with("}\n"));
   const Json json = Json::parse(text, nullptr, false);
   REQUIRE(json.is_object());
-  CHECK(json.size() == 2);
+  CHECK(json.size() == (json.contains("hooks") ? 3 : 2));
   CHECK(json.at("otelHeadersHelper") == "");
   return json.at("env");
 }
@@ -44,6 +44,17 @@ TEST_SUITE("claude/managed_settings") {
     CHECK(env.at("CLAUDE_CODE_ENABLE_TELEMETRY") == "1");
     CHECK(env.at("OTEL_LOG_USER_PROMPTS") == "1");
     CHECK(env.at("OTEL_SERVICE_NAME") == "claude-code");
+  }
+
+  TEST_CASE("has a hook for the start of a session if traces are exported") {
+    const auto hooks = [](const ostiary::config::MadeUp& container) {
+      const std::string text = render_managed_settings(direct_telemetry(container).on());
+      return Json::parse(text).value("hooks", Json());
+    };
+    CHECK(hooks({.environment = grafana_trio}) ==
+          Json::parse(R"({"SessionStart":[{"hooks":[{"type":"command","command":"true"}]}]})"));
+    CHECK(hooks({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318", "OTEL_TRACES_EXPORTER=none"}})
+              .is_null());
   }
 
   TEST_CASE("sets variables to nothing that would bypass the endpoints") {

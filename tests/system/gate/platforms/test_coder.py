@@ -1,6 +1,7 @@
 """A Coder workspace in small. Process 1 is not ostiary, the workspace's agent has its own
 connection, and container/coder/start.sh boots ostiary beside it, for one user."""
 
+import json
 import re
 
 import pytest
@@ -10,7 +11,9 @@ from support.behaviours import host
 from support.internet import ALLOWED, ANOTHER, RESOLVER, UNLISTED
 from support.outcomes import assert_reached, assert_refused
 from support.project import ROOT
+from support.relayed import COLLECTOR, World, connects
 from support.rootfs import AGENT, OTHER
+from support.telemetry import MARKER, shows_a_secret
 
 HERE = ROOT / "container" / "coder"
 SCRIPT = (HERE / "start.sh").read_text()
@@ -95,6 +98,32 @@ def test_the_attributes_come_from_the_module_and_the_environment(container, work
     assert done.status == 0, done
     found = re.search(r"^OTEL_RESOURCE_ATTRIBUTES='(.*)'$", container.read("/run/ostiary/otel.env"), re.M)[1]
     assert {pair.partition("=")[0] for pair in found.split(",") if pair.startswith("coder.")} == MODULES | {"coder.agent_name"}
+
+
+def test_the_relay_keeps_the_token_of_the_modules_object(internet, container, workspace_agent, tmp_path):
+    world = World(container, internet, tmp_path, 8318, tls=False)
+    world.serve()
+    telemetry = {"enabled": True, "otlp_endpoint": f"http://{COLLECTOR}:8318/base", "otlp_protocol": "http/protobuf",
+                 "otlp_headers": {"Authorization": f"Bearer {MARKER}"}, "resource_attributes": {"team": "blue"}}
+    try:
+        done = start(container, workspace_agent, OSTIARY_TELEMETRY=json.dumps(telemetry))
+        assert done.status == 0, done
+        world.agent = container.start_process_beside(workspace_agent, OSTIARY, "exec", "--")
+        assert world.post() == "200"
+        world.await_spans("work")
+        assert world.collector.exports[0].headers["authorization"] == f"Bearer {MARKER}"
+        assert not shows_a_secret(world.agent.run("env")["out"])
+        internet.forget()
+        assert_refused(world.agent.connect(world.at, 8318), internet)
+    finally:
+        world.web.close()
+
+
+def test_the_relay_does_not_serve_the_workspaces_other_users(internet, container, workspace_agent):
+    start(container, workspace_agent, OSTIARY_API_RELAY="on", ANTHROPIC_API_KEY=f"sk-ant-{MARKER}")
+    claude = container.start_process_beside(workspace_agent, OSTIARY, "exec", "--")
+    assert not shows_a_secret(claude.run("env")["out"])
+    assert connects(claude, 15355) and not connects(workspace_agent, 15355)
 
 
 def test_the_work_directory_is_not_made_as_root_through_the_agents_symlinks(container, workspace_agent):

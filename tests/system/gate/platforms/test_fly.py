@@ -13,6 +13,8 @@ from support.capabilities import without_capability
 from support.internet import ALLOWED
 from support.outcomes import assert_reached, assert_refused
 from support.project import ROOT
+from support.relayed import World
+from support.telemetry import shows_a_secret
 from support.untracked import UNTRACKED_IPV6
 
 RESOLVER = "fdaa::3"
@@ -135,6 +137,24 @@ def test_a_neighbour_can_be_reached_if_a_rule_with_private_names_it(container, f
     agent = boot(container)
     assert agent.resolves("neighbour.internal", 6) == [NEIGHBOUR]
     assert_reached(agent.connect(NEIGHBOUR, 5432))
+
+
+# Telemetry --------------------------------------------------------------------------------------------------------------
+
+def test_telemetry_arrives_over_ipv6_without_connection_tracking(internet, container, fly, tmp_path, who):
+    container.nft("-f", "-", stdin=UNTRACKED_IPV6)
+    world = World(container, internet, tmp_path, 8443, tls=True, at="2001:db8:a::77", OSTIARY_AUDIT_OTLP="off", **FLY)
+    world.serve()
+    try:
+        agent = world.start(who)
+        assert world.post() == "200"
+        world.await_spans("work")
+        assert world.collector.exports[0].groups[0].resource["fly.app_name"] == "agents"
+        assert not shows_a_secret(agent.run("env")["out"])
+        internet.forget()
+        assert_refused(agent.connect(world.at, 8443), internet)
+    finally:
+        world.web.close()
 
 
 # /.fly/api ----------------------------------------------------------------------------------------
