@@ -89,7 +89,11 @@ class World:
         return self.agent
 
     def python(self, expression):
-        done = self.agent.run("/usr/bin/python3", "-IS", "-c", f"{CLIENT}\nprint({expression})")
+        return self.script(f"print({expression})")
+
+    def script(self, text):
+        """Runs it as the agent, with the client's functions."""
+        done = self.agent.run("/usr/bin/python3", "-IS", "-c", f"{CLIENT}\n{text}")
         assert done["status"] == 0, done
         return done["out"].strip()
 

@@ -204,6 +204,48 @@ def test_octets_that_two_servers_could_read_differently_are_refused(plain_world,
     assert plain_world.collector.refused == []
 
 
+MEMORY = 48 << 10  # kB: limits::octets_in_progress, and what the process takes anyway
+
+TEN_THOUSAND = """
+begun = []
+for number in range(10000):
+    one = socket.create_connection(("127.0.0.1", 15354), 10)
+    one.sendall(b"POST /v1/traces HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 1000\\r\\n\\r\\nbegun")
+    begun.append(one)
+    del begun[:-500]
+print(post("work"))
+"""
+GIBIBYTE = """
+relay = socket.create_connection(("127.0.0.1", 15354), 30)
+relay.sendall(b"POST /v1/traces HTTP/1.1\\r\\nHost: a\\r\\nContent-Type: application/x-protobuf\\r\\n{framing}\\r\\n\\r\\n")
+for _ in range(1024):
+    relay.sendall(b"100000\\r\\n" + bytes(1 << 20) + b"\\r\\n")
+print(relay.recv(12)[9:].decode())
+"""
+
+
+def most_memory(world):
+    """Of the relay's processes so far, in kB."""
+    return max(int(processes.field(pid, "VmHWM").split()[0]) for pid in world.relays())
+
+
+def test_ten_thousand_connections_do_not_stop_telemetry(plain_world):
+    """Each begins a request and sends no more. The one that is idle longest makes room for another."""
+    plain_world.start("agent")
+    assert plain_world.script(TEN_THOUSAND) == "200"
+    plain_world.await_spans("work")
+    assert most_memory(plain_world) < MEMORY
+
+
+@pytest.mark.parametrize("framing", [f"Content-Length: {1 << 30}", "Transfer-Encoding: chunked"], ids=["length", "chunks"])
+def test_a_body_of_a_gibibyte_is_refused_and_not_kept(plain_world, framing):
+    plain_world.start("agent")
+    assert plain_world.script(GIBIBYTE.format(framing=framing)) == "413"
+    assert plain_world.post() == "200"
+    plain_world.await_spans("work")
+    assert most_memory(plain_world) < MEMORY
+
+
 def test_nothing_is_smuggled_while_the_serving_process_is_killed_again_and_again(plain_world):
     """The parent answers each death with another process; after four within a minute the keeper does."""
     plain_world.start("agent")
