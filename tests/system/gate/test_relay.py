@@ -210,7 +210,8 @@ TEN_THOUSAND = """
 begun = []
 for number in range(10000):
     one = socket.create_connection(("127.0.0.1", 15354), 10)
-    one.sendall(b"POST /v1/traces HTTP/1.1\\r\\nHost: a\\r\\nContent-Length: 1000\\r\\n\\r\\nbegun")
+    one.sendall(b"POST /v1/traces HTTP/1.1\\r\\nHost: a\\r\\nContent-Type: application/x-protobuf\\r\\n"
+                b"Content-Length: 1000\\r\\n\\r\\nbegun")
     begun.append(one)
     del begun[:-500]
 print(post("work"))
