@@ -23,12 +23,12 @@ RUN apt-get update && apt-get install --yes --no-install-recommends curl nftable
 """
 
 
-def image_with_tools(images, podman, context):
-    """The image of container/Dockerfile with Claude Code, and the tools. `context` is an empty
-    directory."""
-    claude = images.build("claude")
+def image_with_tools(images, podman, context, version=None):
+    """The image of container/Dockerfile with Claude Code, of its own version or another, and the tools. `context` is
+    an empty directory."""
+    claude = images.build("claude", arguments=(f"CLAUDE_CODE_VERSION={version}",) if version else ())
     (context / "Dockerfile").write_text(TOOLS.format(base=claude.name))
-    name = "localhost/ostiary-test-claude-with-tools"
+    name = f"localhost/ostiary-test-claude-with-tools:{version or 'latest'}"
     podman.command("build", "--isolation", "chroot", "--network", "host", "--pull=never", "--layers", "--tag", name,
                    context, timeout=BUILD_PATIENCE)
     return Image(name, claude.base)

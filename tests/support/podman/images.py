@@ -58,18 +58,19 @@ class Images:
             raise AssertionError(f"mmdebstrap {release}: status {made.returncode}")
         return name
 
-    def build(self, target, release="bookworm"):
-        """Builds a target of container/Dockerfile on that base."""
-        if (target, release) not in self._built:
+    def build(self, target, release="bookworm", arguments=()):
+        """Builds a target of container/Dockerfile on that base, with these ARGs: NAME=VALUE."""
+        if (target, release, arguments) not in self._built:
             base = self.base(release)
             with _alone(f"build-{release}-{hashlib.sha256(bytes(ROOT)).hexdigest()[:16]}"):
-                self._built[target, release] = self._build(target, release, base)
-        return self._built[target, release]
+                self._built[target, release, arguments] = self._build(target, release, arguments, base)
+        return self._built[target, release, arguments]
 
-    def _build(self, target, release, base):
+    def _build(self, target, release, arguments, base):
+        options = [word for argument in (f"DEBIAN={release}-slim", *arguments) for word in ("--build-arg", argument)]
         return Image(self._run_build(
             "--pull=never", "--secret", f"id=npmrc,src={self._npmrc}", "--file", ROOT / "container" / "Dockerfile",
-            "--build-arg", f"DEBIAN={release}-slim", "--target", target, ROOT), base)
+            *options, "--target", target, ROOT), base)
 
     def derive(self, text, context=None, **images):
         """Builds an image from the text of a Dockerfile. In its FROM and --from, the names of the
