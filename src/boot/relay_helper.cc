@@ -25,6 +25,10 @@ std::string_view were(uint32_t number) {
   return number == 1 ? " was " : " were ";
 }
 
+std::string octets(uint32_t number) {
+  return std::to_string(number) + (number == 1 ? " octet" : " octets");
+}
+
 std::string with_reason(std::string text, const std::string& reason) {
   return reason.empty() ? text : std::move(text) + ": " + reason;
 }
@@ -109,6 +113,12 @@ void RelayHelper::log(const Message& message) const {
     case Message::Kind::displaced:
       return log::warn(posts(message.number) + " of telemetry for " + collector +
                        std::string(were(message.number)) + "given up: the queue is full");
+    case Message::Kind::recovered:
+      return log::info(posts(message.number) + " of telemetry from before" +
+                       (message.number == 1 ? " waits for " : " wait for ") + collector);
+    case Message::Kind::damaged:
+      return log::warn("the queue of telemetry for " + collector + " is damaged: " + octets(message.number) +
+                       std::string(were(message.number)) + "given up");
     case Message::Kind::served:
       return report_death(parts_.audit, parts_.description, static_cast<pid_t>(message.number),
                           static_cast<int>(message.status));

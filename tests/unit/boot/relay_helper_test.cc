@@ -142,6 +142,9 @@ Result<int> report_everything() {
                             {.kind = Kind::refused, .number = 1, .text = "c.example", .reason = "HTTP 401"},
                             {.kind = Kind::rejected, .number = 5, .text = "c.example", .reason = "too old"},
                             {.kind = Kind::displaced, .number = 2, .text = "c.example"},
+                            {.kind = Kind::recovered, .number = 1, .text = "c.example"},
+                            {.kind = Kind::recovered, .number = 12, .text = "d.example"},
+                            {.kind = Kind::damaged, .number = 4096, .text = "c.example"},
                             {.kind = Kind::unserved,
                              .number = 3,
                              .text = "Claude's API",
@@ -346,19 +349,22 @@ TEST_SUITE("boot/relay_helper") {
     Keeper keeper(report_everything);
     REQUIRE(keeper.begin());
     Logged logged;
-    for (int message = 0; message < 11; ++message) CHECK(keeper.serve());
+    for (int message = 0; message < 14; ++message) CHECK(keeper.serve());
     const std::string text = logged.text();
     for (const char* line :
          {"telemetry arrives at c.example: a warning\n", "telemetry arrives at d.example\n",
           "telemetry waits for c.example: HTTP 503\n", "c.example refused 1 request of telemetry: HTTP 401\n",
           "c.example rejected 5 records: too old\n",
           "2 requests of telemetry for c.example were given up: the queue is full\n",
+          "1 request of telemetry from before waits for c.example\n",
+          "12 requests of telemetry from before wait for d.example\n",
+          "the queue of telemetry for c.example is damaged: 4096 octets were given up\n",
           "3 requests for Claude's API were not forwarded: GET /x: the operator does not allow this path\n",
           "the relay ended with signal 9: telemetry waits until it is back\n", "no process left\n"}) {
       CAPTURE(text);
       CHECK(text.contains(line));
     }
-    CHECK(std::ranges::count(text, '\n') == 9);
+    CHECK(std::ranges::count(text, '\n') == 12);
     CHECK(keeper.audited.names() == Strings{"relay_started", "relay_died"});
     CHECK(keeper.audited.events()[1]["process"] == 4711);
     CHECK(keeper.relay->helper().has_begun());
