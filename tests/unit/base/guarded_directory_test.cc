@@ -56,7 +56,7 @@ TEST_SUITE("base/guarded_directory") {
     const Scratch scratch;
     const std::string path = scratch.path("d");
     fs::create_directory(path);
-    for (const mode_t mode : {0701, 0704, 0710, 0740, 0755, 0777, 01777}) {
+    for (const mode_t mode : {0701U, 0704U, 0710U, 0740U, 0755U, 0777U, 01777U}) {
       REQUIRE(::chmod(path.c_str(), mode) == 0);
       CAPTURE(mode);
       CHECK(error_of(make_private_directory(path)) ==
