@@ -16,28 +16,15 @@ namespace ostiary::audit {
 namespace {
 
 constexpr mode_t file_mode = 0640;
-// O_NONBLOCK and O_NOCTTY: a pipe or terminal under this name must not block the open.
-constexpr int file_flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+constexpr int file_flags = O_RDWR | O_APPEND;
 // O_NOATIME: reading the end of the file must not update its access time. Requires that we own it.
 constexpr int owner_flags = O_APPEND | O_NONBLOCK | O_NOATIME;
 
-std::unexpected<Error> refuse(const std::string& path, const std::string& why) {
-  return fail(Exit::not_permitted, path + ": " + why);
-}
-
-// No other user can replace a file in the directory. But in a directory like /tmp another user may
-// have created the file before us.
-Result<> check_file(const UniqueFd& file, const std::string& path) {
-  struct stat status{};
-  if (::fstat(file.get(), &status) != 0) return std::unexpected(Error::system(path));
-  if (!S_ISREG(status.st_mode))
-    return refuse(path, "is not a regular file: write the path of a regular file or of a new one");
-  if (status.st_uid != ::geteuid())
-    return refuse(path, "belongs to user " + std::to_string(status.st_uid) + ": remove it or choose another");
-  if (status.st_nlink != 1) return refuse(path, "has a second hard link: remove one of the links");
-  if (::fchmod(file.get(), file_mode) != 0 || ::fcntl(file.get(), F_SETFL, owner_flags) != 0)
-    return std::unexpected(Error::system(path));
-  return {};
+Result<UniqueFd> open_file(const UniqueFd& directory, const std::string& name, const std::string& path,
+                           int more_flags) {
+  UniqueFd file = TRY(open_guarded_file(directory, name, path, file_flags | more_flags, file_mode));
+  if (::fcntl(file.get(), F_SETFL, owner_flags) != 0) return std::unexpected(Error::system(path));
+  return file;
 }
 
 // The name of a file in the rotation. File 0 has no number.
@@ -69,11 +56,7 @@ Result<JournalFile> open_journal_file(const std::string& path) {
   auto [directory, name] = split(path);
   TRY(check_path(directory, name));
   UniqueFd guarded = TRY(make_guarded_directory(directory));
-  UniqueFd file{::openat(guarded.get(), name.c_str(), file_flags, file_mode)};
-  if (!file.valid() && (errno == ELOOP || errno == EISDIR || errno == ENXIO))
-    return refuse(path, "is not a regular file: write the path of a regular file or of a new one");
-  if (!file.valid()) return std::unexpected(Error::system(path));
-  TRY(check_file(file, path));
+  UniqueFd file = TRY(open_file(guarded, name, path, 0));
   return JournalFile{.fd = std::move(file), .directory = std::move(guarded), .name = std::move(name)};
 }
 
@@ -81,9 +64,7 @@ Result<NewFile> rotate_journal_files(const UniqueFd& directory, const std::strin
   const std::string next = name + ".new";
   // A keeper that was killed during a rotation may have left this file.
   (void)::unlinkat(directory.get(), next.c_str(), 0);
-  NewFile made{.fd = UniqueFd(::openat(directory.get(), next.c_str(), file_flags | O_EXCL, file_mode))};
-  if (!made.fd.valid()) return std::unexpected(Error::system(next));
-  TRY(check_file(made.fd, next));
+  NewFile made{.fd = TRY(open_file(directory, next, next, O_EXCL))};
   made.deleted_lines = count_lines(directory, numbered(name, limits::files - 1));
   for (size_t number = limits::files - 1; number > 0; --number)
     TRY(rename(directory, numbered(name, number - 1), numbered(name, number)));

@@ -12,6 +12,7 @@ namespace {
 
 constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 constexpr mode_t directory_mode = 0755;
+constexpr mode_t private_mode = 0700;
 constexpr mode_t writable_by_others = S_IWGRP | S_IWOTH;
 
 std::unexpected<Error> refuse(std::string message) {
@@ -42,15 +43,15 @@ Result<UniqueFd> open_component(const UniqueFd& parent, const std::string& compo
 }
 
 Result<UniqueFd> make_component(const UniqueFd& parent, const std::string& component,
-                                const std::string& shown) {
+                                const std::string& shown, mode_t mode) {
   UniqueFd opened = TRY(open_component(parent, component, shown));
   if (opened.valid()) return opened;
-  const bool made = ::mkdirat(parent.get(), component.c_str(), directory_mode) == 0;
+  const bool made = ::mkdirat(parent.get(), component.c_str(), mode) == 0;
   if (!made && errno != EEXIST) return system_error(shown);
   opened = TRY(open_component(parent, component, shown));
   if (!opened.valid()) return refuse(shown + ": was removed while it was in use");
   // mkdirat() applied the umask to the mode.
-  if (made && ::fchmod(opened.get(), directory_mode) != 0) return system_error(shown);
+  if (made && ::fchmod(opened.get(), mode) != 0) return system_error(shown);
   return opened;
 }
 
@@ -86,15 +87,27 @@ Result<> reset_owner_and_mode(const UniqueFd& directory, const std::string& show
   return {};
 }
 
+// No other user may be able to see what is in the directory.
+Result<> check_private(const UniqueFd& directory, const std::string& shown) {
+  constexpr mode_t others = S_IRWXG | S_IRWXO;
+  const struct stat status = TRY(status_of(directory, shown));
+  if (status.st_uid != ::geteuid())
+    return refuse(shown + ": belongs to user " + std::to_string(status.st_uid) +
+                  ": chown it to root and chmod it to 0700");
+  if ((status.st_mode & others) != 0)
+    return refuse(shown + ": is open to other users: chmod it to 0700, or name a new directory in it");
+  return {};
+}
+
 // Checks every directory but the last, which the caller checks. `shown` becomes the path of the
-// last.
-Result<UniqueFd> make_directories(std::string_view path, std::string& shown) {
+// last, which is made with this mode.
+Result<UniqueFd> make_directories(std::string_view path, std::string& shown, mode_t last_mode) {
   UniqueFd directory{::open("/", directory_flags)};
   if (!directory.valid()) return system_error("/");
   while (true) {
     const std::string component = take_component(path);
     shown += "/" + component;
-    directory = TRY(make_component(directory, component, shown));
+    directory = TRY(make_component(directory, component, shown, path.empty() ? last_mode : directory_mode));
     if (path.empty()) return directory;
     TRY(check_guarded(directory, shown));
   }
@@ -102,11 +115,24 @@ Result<UniqueFd> make_directories(std::string_view path, std::string& shown) {
 
 // `accept` checks or changes the last directory.
 Result<UniqueFd> make_directory(std::string_view path,
-                                Result<> (*accept)(const UniqueFd& directory, const std::string& shown)) {
+                                Result<> (*accept)(const UniqueFd& directory, const std::string& shown),
+                                mode_t mode = directory_mode) {
   std::string shown;
-  UniqueFd directory = TRY(make_directories(path, shown));
+  UniqueFd directory = TRY(make_directories(path, shown, mode));
   TRY(accept(directory, shown));
   return directory;
+}
+
+// No other user can replace a file in the directory. But in a directory like /tmp another user may
+// have created the file before us.
+Result<> check_file(const UniqueFd& file, const std::string& path) {
+  const struct stat status = TRY(status_of(file, path));
+  if (!S_ISREG(status.st_mode)) return refuse(path + ": is not a regular file: remove it or choose another");
+  if (status.st_uid != ::geteuid())
+    return refuse(path + ": belongs to user " + std::to_string(status.st_uid) +
+                  ": remove it or choose another");
+  if (status.st_nlink != 1) return refuse(path + ": has a second hard link: remove one of the links");
+  return {};
 }
 
 }  // namespace
@@ -134,6 +160,10 @@ Result<UniqueFd> make_own_directory(std::string_view path) {
   return make_directory(path, reset_owner_and_mode);
 }
 
+Result<UniqueFd> make_private_directory(std::string_view path) {
+  return make_directory(path, check_private, private_mode);
+}
+
 Result<UniqueFd> find_directory(std::string_view path) {
   UniqueFd directory{::open("/", directory_flags)};
   if (!directory.valid()) return system_error("/");
@@ -144,6 +174,18 @@ Result<UniqueFd> find_directory(std::string_view path) {
     directory = TRY(open_component(directory, component, shown));
   }
   return directory;
+}
+
+Result<UniqueFd> open_guarded_file(const UniqueFd& directory, const std::string& name,
+                                   const std::string& path, int flags, mode_t mode) {
+  constexpr int safe_flags = O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+  UniqueFd file{::openat(directory.get(), name.c_str(), flags | safe_flags, mode)};
+  if (!file.valid() && (errno == ELOOP || errno == EISDIR || errno == ENXIO))
+    return refuse(path + ": is not a regular file: remove it or choose another");
+  if (!file.valid()) return system_error(path);
+  TRY(check_file(file, path));
+  if (::fchmod(file.get(), mode) != 0) return system_error(path);
+  return file;
 }
 
 }  // namespace ostiary

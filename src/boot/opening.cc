@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "ostiary/base/log.h"
+#include "ostiary/base/text.h"
+#include "ostiary/link/spool_files.h"
 #include "ostiary/net/foreign_listeners.h"
 #include "ostiary/nft/earlier.h"
 #include "ostiary/scope/preconditions.h"
@@ -75,13 +77,45 @@ Result<> start_gate(const gate::Setup& setup, const confine::Identity& agent, Bo
   return {};
 }
 
+// "a, b, c and 2 more"
+std::string first_of(std::vector<std::string> items) {
+  constexpr size_t longest = 3;
+  const size_t count = items.size();
+  items.resize(std::min(count, longest));
+  return join(items, ", ") + (count > longest ? " and " + std::to_string(count - longest) + " more" : "");
+}
+
+// In the directory that the operator names, if there is one.
+Result<std::vector<UniqueFd>> open_spools(const plan::Plan& plan) {
+  const std::string& directory = plan.relay->spool_directory;
+  if (directory.empty()) return std::vector<UniqueFd>();
+  auto spools = relay::open_spool_files(directory, plan.relay->setup.collectors);
+  if (!spools)
+    return std::unexpected(std::move(spools).error().within(plan.settings.at("relay_spool").origin));
+  if (!spools->others.empty())
+    log::warn(directory + " has telemetry for collectors that are not configured: " +
+              first_of(std::move(spools->others)) + ": it is left alone. Remove it if it is not wanted");
+  return std::move(spools->files);
+}
+
+// What the relay needs of files, opened before the network changes.
+struct RelayFiles {
+  UniqueFd program = {};
+  std::vector<UniqueFd> spools = {};
+};
+Result<RelayFiles> open_relay_files(const plan::Plan& plan) {
+  if (!plan.relay) return RelayFiles{};
+  return RelayFiles{.program = TRY(relay::open_program()), .spools = TRY(open_spools(plan))};
+}
+
 // It prepares itself while the gate resolves names.
-Result<> start_relay(const plan::Relay& relay, UniqueFd file, const confine::Identity& agent,
+Result<> start_relay(const plan::Relay& relay, RelayFiles files, const confine::Identity& agent,
                      BootState& state) {
-  state.relay = TRY(RelayHelper::create({.code = {.run = nullptr, .file = std::move(file)},
+  state.relay = TRY(RelayHelper::create({.code = {.run = nullptr, .file = std::move(files.program)},
                                          .modes = relay::start_modes_beside(agent.uid),
                                          .plan = relay,
-                                         .audit = state.audit}));
+                                         .audit = state.audit,
+                                         .spools = std::move(files.spools)}));
   TRY(state.relay->start());
   state.supervisor.add(state.relay->helper());
   return {};
@@ -151,9 +185,9 @@ Result<> check_network(const plan::Enclosure& enclosure, const confine::Identity
 Result<> open_gate(const plan::Plan& plan, BootState& state) {
   const gate::Setup& setup = plan.gate->setup;
   const confine::Identity& agent = plan.agent.identity;
-  auto relays_file = plan.relay ? TRY(relay::open_program()) : UniqueFd{};
+  auto relays_files = TRY(open_relay_files(plan));
   TRY(enclose(plan, state));
-  if (plan.relay) TRY(start_relay(*plan.relay, std::move(relays_file), agent, state));
+  if (plan.relay) TRY(start_relay(*plan.relay, std::move(relays_files), agent, state));
   TRY(start_gate(setup, agent, state));
   // In user scope other users need resolv.conf too, and the redirect serves the agent.
   if (plan.enclosure.scope.owns_resolver) state.enclosure->point_resolver_at_gate();

@@ -25,6 +25,10 @@ std::string_view were(uint32_t number) {
   return number == 1 ? " was " : " were ";
 }
 
+std::string octets(uint32_t number) {
+  return std::to_string(number) + (number == 1 ? " octet" : " octets");
+}
+
 std::string with_reason(std::string text, const std::string& reason) {
   return reason.empty() ? text : std::move(text) + ": " + reason;
 }
@@ -38,18 +42,15 @@ Result<std::unique_ptr<RelayHelper>> RelayHelper::create(Parts parts) {
   for (const relay::ForwardSetup& each : setup.forwards)
     listeners.forwards.push_back(TRY(relay::open_listener(each.port)));
   auto pair = TRY(link::make_connection_pair());
-  std::vector<UniqueFd> spools;
-  for (size_t i = 0; i < setup.collectors.size(); ++i) spools.push_back(TRY(relay::open_spool()));
+  while (parts.spools.size() < setup.collectors.size()) parts.spools.push_back(TRY(relay::open_spool()));
   return std::unique_ptr<RelayHelper>(
-      new RelayHelper(std::move(parts), std::move(listeners), std::move(pair), std::move(spools)));
+      new RelayHelper(std::move(parts), std::move(listeners), std::move(pair)));
 }
 
-RelayHelper::RelayHelper(Parts parts, Listeners listeners, link::ConnectionPair pair,
-                         std::vector<UniqueFd> spools)
+RelayHelper::RelayHelper(Parts parts, Listeners listeners, link::ConnectionPair pair)
     : parts_(std::move(parts)),
       listeners_(std::move(listeners)),
       pair_(std::move(pair)),
-      spools_(std::move(spools)),
       helper_(parts_.description, std::move(parts_.code), parts_.modes,
               {.prepare =
                    [this] {
@@ -61,7 +62,7 @@ RelayHelper::RelayHelper(Parts parts, Listeners listeners, link::ConnectionPair 
 relay::KeeperFds RelayHelper::descriptors() const {
   relay::KeeperFds fds{
       .listener = listeners_.telemetry.get(), .gate = pair_.relay.get(), .audit = parts_.audit.relays_end()};
-  for (size_t i = 0; i < spools_.size(); ++i) fds.spools.at(i) = spools_[i].get();
+  for (size_t i = 0; i < parts_.spools.size(); ++i) fds.spools.at(i) = parts_.spools[i].get();
   for (size_t i = 0; i < listeners_.forwards.size(); ++i) fds.forwards.at(i) = listeners_.forwards[i].get();
   return fds;
 }
@@ -109,6 +110,12 @@ void RelayHelper::log(const Message& message) const {
     case Message::Kind::displaced:
       return log::warn(posts(message.number) + " of telemetry for " + collector +
                        std::string(were(message.number)) + "given up: the queue is full");
+    case Message::Kind::recovered:
+      return log::info(posts(message.number) + " of telemetry from before" +
+                       (message.number == 1 ? " waits for " : " wait for ") + collector);
+    case Message::Kind::damaged:
+      return log::warn("the queue of telemetry for " + collector + " is damaged: " + octets(message.number) +
+                       std::string(were(message.number)) + "given up");
     case Message::Kind::served:
       return report_death(parts_.audit, parts_.description, static_cast<pid_t>(message.number),
                           static_cast<int>(message.status));
@@ -122,6 +129,12 @@ void RelayHelper::log(const Message& message) const {
 
 // ---- the end
 
+// Of telemetry that is not delivered.
+std::string RelayHelper::fate() const {
+  const std::string& directory = parts_.plan.spool_directory;
+  return directory.empty() ? "lost" : "kept in " + directory + " for the next start";
+}
+
 void RelayHelper::drain(milliseconds longest, const event::Signals& requests) {
   if (!helper_.has_begun() || !helper_.send(relay::render_drain({.time_limit = longest}))) return;
   // The relay itself ends the wait in time, unless it is stopped.
@@ -130,18 +143,18 @@ void RelayHelper::drain(milliseconds longest, const event::Signals& requests) {
     const auto left = std::max(std::chrono::ceil<milliseconds>(deadline - steady_clock::now()), 0ms);
     const Readable readable = wait_for(helper_.fd(), requests.fd(), left);
     if (readable == Readable::second)
-      return log::warn("a signal ended the delivery of telemetry: what the relay still has is lost");
+      return log::warn("a signal ended the delivery of telemetry: what the relay still has is " + fate());
     const Result<std::optional<std::string>> octets =
         readable == Readable::first ? helper_.receive(0ms) : std::optional<std::string>();
     const auto message = octets && *octets ? relay::parse_message(**octets) : std::nullopt;
     if (!octets || !*octets)
-      return log::warn("the relay does not answer: telemetry that it still has is lost");
+      return log::warn("the relay does not answer: telemetry that it still has is " + fate());
     if (!message) continue;
     log(*message);
     if (message->kind != Message::Kind::drained) continue;
     if (message->number > 0)
       log::warn(posts(message->number) + " of telemetry" + std::string(were(message->number)) +
-                "not delivered in time");
+                "not delivered in time: " + fate());
     return;
   }
 }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "audit_trail.h"
 #include "ostiary/base/result.h"
@@ -27,6 +28,7 @@ class RelayHelper {
     // Both must outlive the RelayHelper.
     const plan::Relay& plan;
     AuditTrail& audit;
+    std::vector<UniqueFd> spools = {};  // of the collectors; without them the telemetry waits in memory files
   };
   // Opens the listeners.
   static Result<std::unique_ptr<RelayHelper>> create(Parts parts);
@@ -49,15 +51,15 @@ class RelayHelper {
     std::vector<UniqueFd> forwards = {};
   };
 
-  RelayHelper(Parts parts, Listeners listeners, link::ConnectionPair pair, std::vector<UniqueFd> spools);
+  RelayHelper(Parts parts, Listeners listeners, link::ConnectionPair pair);
   relay::KeeperFds descriptors() const;
   Result<> on_message(std::string_view octets);
   void log(const relay::Message& message) const;
+  std::string fate() const;
 
   Parts parts_;
   Listeners listeners_;
   link::ConnectionPair pair_;
-  std::vector<UniqueFd> spools_;
   keeper::Helper helper_;
 };
 

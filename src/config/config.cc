@@ -4,6 +4,7 @@
 #include <array>
 
 #include "ostiary/base/escape.h"
+#include "ostiary/base/guarded_directory.h"
 #include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
 #include "ostiary/base/text.h"
@@ -175,6 +176,14 @@ Result<std::optional<Choice>> read_keep_rules(const Given* given) {
   return bad(*given, "is neither always nor never: write always or never");
 }
 
+Result<std::string> read_relay_spool(const Reader& reader) {
+  std::string directory = TRY(reader.absolute_path("relay_spool"));
+  if (directory.empty()) return directory;
+  if (const Result<> valid = check_path(directory, "spool"); !valid)
+    return fail(Exit::configuration, reader.find("relay_spool")->origin + ": " + valid.error().message);
+  return directory;
+}
+
 std::optional<Given> copy_of(const Given* given) {
   return given == nullptr ? std::nullopt : std::optional(*given);
 }
@@ -225,6 +234,7 @@ Result<> read_settings(const GivenSettings& given, Config& config) {
   config.require_telemetry = TRY(reader.choice("require_telemetry")).value_or(Choice::no);
   config.relay = TRY(read_relay(reader.find("relay")));
   config.api_relay = TRY(read_api_relay(reader.find("api_relay")));
+  config.relay_spool = TRY(read_relay_spool(reader));
   config.managed_settings = opposite(TRY(reader.choice("no_managed_settings")).value_or(Choice::no));
   config.auth_hook = TRY(reader.absolute_path("auth_hook"));
   config.auth_hook_timeout = TRY(reader.duration("auth_hook_timeout", config.auth_hook_timeout));

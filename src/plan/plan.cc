@@ -186,6 +186,7 @@ Result<Plan> make_plan(const config::Config& config, std::vector<std::string> co
   plan.telemetry = TRY(telemetry::plan_telemetry(config, platform::detect(variable, machine.facts)));
   TRY(require_telemetry(config, plan.telemetry));
   plan.relay = plan_relay(plan.telemetry, config.audit_otlp, TRY(find_api(config)));
+  if (plan.relay && !plan.relay->setup.collectors.empty()) plan.relay->spool_directory = config.relay_spool;
   plan.agent = plan_agent(config, std::move(command), machine, plan.telemetry, relay_variables(plan));
   plan.enclosure = TRY(plan_enclosure(config, machine));
   if (machine.supports_domains) plan.agent.identity.domain = choose_domain(plan.enclosure.allowed_sockets);

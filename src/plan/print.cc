@@ -102,6 +102,7 @@ Json relay_json(const std::optional<Relay>& relay) {
   return {{"listens", relay->setup.collectors.empty() ? "" : at_port(telemetry::relay_port)},
           {"collectors", std::move(collectors)},
           {"attributes", attributes},
+          {"spool", relay->spool_directory},
           {"forwards", forwards_json(*relay)}};
 }
 
@@ -278,6 +279,8 @@ void print_collectors(std::string& out, const Plan& plan) {
                number(plan.relay->setup.attributes.size()), " attributes, for ", each.authority});
     line(out, {"    closed     ", inet::text(each.server.destination), " to the agent"});
   }
+  if (!plan.relay->spool_directory.empty())
+    line(out, {"    keeps      what waits in ", plan.relay->spool_directory});
 }
 
 void print_relay(std::string& out, const Plan& plan) {

@@ -115,6 +115,18 @@ void warn_of_slips(Plan& plan, const config::Environment& environment) {
   }
 }
 
+void warn_of_spool(Plan& plan, const config::Config& config) {
+  if (config.relay_spool.empty()) return;
+  if (!plan.relay || plan.relay->spool_directory.empty())
+    plan.warnings.push_back(config.given.at("relay_spool").origin +
+                            " has no effect, because no telemetry goes through the relay");
+  else if (plan.agent.identity.uid == 0)
+    plan.warnings.push_back("the agent runs as root: it can read the telemetry that waits in " +
+                            config.relay_spool +
+                            ", and the next start sends what it writes there, with the collector's "
+                            "credential: name a user with --user");
+}
+
 void warn_of_telemetry(Plan& plan) {
   const telemetry::Telemetry& telemetry = plan.telemetry;
   if (const auto* incomplete = std::get_if<telemetry::Incomplete>(&telemetry.state))
@@ -141,6 +153,7 @@ void add_warnings(Plan& plan, const config::Config& config) {
                             ": no rule sees what that service does for the agent");
   warn_of_inbound(plan);
   warn_of_telemetry(plan);
+  warn_of_spool(plan, config);
   warn_of_grafana(plan, config.grafana);
   warn_of_slips(plan, config.environment);
   warn_of_switches(plan, config.environment);

@@ -30,6 +30,18 @@ std::string name_of(const Setup& setup, const CollectorSetup& collector) {
   return collector.authority + " (" + join(signals, ", ") + ")";
 }
 
+// What an earlier process left for the collector.
+void report(const Service::Parts& parts, const CollectorSetup& collector, const Spool::Recovery& found) {
+  const auto send = [&](Message::Kind kind, uint64_t number) {
+    if (number > 0)
+      parts.send({.kind = kind,
+                  .number = static_cast<uint32_t>(std::min<uint64_t>(number, UINT32_MAX)),
+                  .text = name_of(parts.setup, collector)});
+  };
+  send(Message::Kind::recovered, found.posts);
+  send(Message::Kind::damaged, found.octets_given_up);
+}
+
 std::vector<UniqueFd> one(UniqueFd listener) {
   std::vector<UniqueFd> listeners;
   if (listener.valid()) listeners.push_back(std::move(listener));
@@ -52,8 +64,10 @@ std::vector<Allowed> allowed_by(const ForwardSetup& forward) {
 
 Result<std::unique_ptr<Service>> Service::create(Parts parts, Inheritance inheritance) {
   std::vector<Spool> spools;
-  for (UniqueFd& file : inheritance.spools)
-    spools.push_back(TRY(Spool::open(std::move(file), parts.setup.spool_octets)));
+  for (size_t i = 0; i < inheritance.spools.size(); ++i) {
+    spools.push_back(TRY(Spool::open(std::move(inheritance.spools[i]), parts.setup.spool_octets)));
+    report(parts, parts.setup.collectors[i], spools.back().recovery());
+  }
   return std::unique_ptr<Service>(new Service(std::move(parts), std::move(inheritance), std::move(spools)));
 }
 

@@ -28,6 +28,8 @@ constexpr uint64_t first_record = 1024;
 constexpr uint64_t slot_distance = 512;
 constexpr uint64_t unit = 32;
 constexpr uint64_t page = 4096;
+// Less space than this is not used again before the spool is empty.
+constexpr uint64_t least_reused = 1U << 20U;
 constexpr uint64_t largest_offset = std::numeric_limits<int64_t>::max() / 2;
 constexpr std::array signals{telemetry::Signal::traces, telemetry::Signal::metrics, telemetry::Signal::logs};
 constexpr size_t header_octets = 21;
@@ -74,6 +76,13 @@ std::string written(const Slot& slot) {
   RecordWriter writer;
   put(put(put(put(writer, slot.mark), slot.sequence), slot.head), slot.displaced);
   return sealed(writer);
+}
+
+std::string header(uint64_t mark, telemetry::Signal signal, uint32_t length, uint32_t checksum) {
+  RecordWriter writer;
+  std::string octets = sealed(put(writer, mark).enumerator(signal).number(length).number(checksum));
+  octets.resize(unit);
+  return octets;
 }
 
 std::optional<Slot> read_slot(std::string_view octets) {
@@ -166,6 +175,7 @@ Result<> Spool::recover(uint64_t size) {
     displace(max_octets_);
     free_space(first_record);
     describe();
+    reuse_space();
   }
   return {};
 }
@@ -274,15 +284,10 @@ Result<> Spool::add(const Post& post) {
 Result<> Spool::write_record(const Post& post) {
   if (tail_ > largest_offset)
     return fail(Exit::unavailable, "the spool of telemetry: the offset is too large");
-  RecordWriter header;
-  put(header, mark_)
-      .enumerator(post.signal)
-      .number(static_cast<uint32_t>(post.body.size()))
-      .number(checksum_of(post.body));
   TRY(write_at(file_.get(), tail_ + unit, post.body));
-  std::string octets = sealed(header);
-  octets.resize(unit);
-  return write_at(file_.get(), tail_, octets);
+  return write_at(
+      file_.get(), tail_,
+      header(mark_, post.signal, static_cast<uint32_t>(post.body.size()), checksum_of(post.body)));
 }
 
 // Frees what is in front of it.
@@ -312,6 +317,7 @@ void Spool::pop(uint64_t number) {
   if (!remove_oldest() || empty()) return start_over();
   describe();
   free_space(from);
+  reuse_space();
 }
 
 // Whether there was one. The caller describes the new state, and then frees the space.
@@ -330,19 +336,61 @@ void Spool::displace(size_t max_octets) {
   while (octets_ > max_octets && remove_oldest()) ++displaced_;
   describe();
   free_space(from);
+  reuse_space();
 }
 
 // What is in front of the oldest record is free. Only whole pages can be freed: the first one may have
 // been freed in part before.
-void Spool::free_space(uint64_t from) const {
+void Spool::free_space(uint64_t from) {
   free_range(std::max(first_record, from / page * page), head_);
 }
 
-void Spool::free_range(uint64_t from, uint64_t to) const {
-  if (from >= to) return;
-  // Where the file system has no holes, the file grows until the spool is empty.
-  (void)::fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from),
-                    static_cast<off_t>(to - from));
+void Spool::free_range(uint64_t from, uint64_t to) {
+  if (from >= to || !has_holes_) return;
+  const int freed = ::fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                static_cast<off_t>(from), static_cast<off_t>(to - from));
+  if (freed != 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) has_holes_ = false;
+}
+
+// Where the file system has no holes: writes the records to the front of the file, into space that is free
+// and large enough. With a new mark, they alone count as soon as a slot has it. If a call fails before that,
+// the file is as good as it was.
+void Spool::reuse_space() {
+  if (has_holes_ || head_ - first_record < std::max<uint64_t>(octets_, least_reused)) return;
+  uint64_t mark = 0;
+  if (::getrandom(&mark, sizeof mark, 0) != sizeof mark) return;
+  uint64_t to = first_record;
+  uint64_t count = 0;
+  uint64_t skipped = 0;
+  for (uint64_t at = head_; const auto record = find(at, tail_, skipped);) {
+    const uint64_t size = end_of(*record) - record->at;
+    if (to + size > head_ || !copy(*record, mark, to)) return;
+    to += size;
+    ++count;
+    at = end_of(*record);
+  }
+  mark_ = mark;
+  head_ = first_record;
+  tail_ = to;
+  octets_ = to - first_record;
+  const uint64_t lost = posts_ - std::min(posts_, count);  // their headers are damaged
+  removed_ += lost;
+  displaced_ += lost;
+  posts_ = count;
+  is_described_ = false;
+  describe();
+  if (is_described_ && ::ftruncate(file_.get(), static_cast<off_t>(tail_)) != 0) is_described_ = false;
+}
+
+bool Spool::copy(const Record& record, uint64_t mark, uint64_t to) const {
+  std::array<char, 65536> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  for (size_t done = 0; done < record.length;) {
+    const size_t size = std::min<size_t>(room.size(), record.length - done);
+    const auto octets = read_at(file_.get(), record.at + unit + done, std::span(room).first(size));
+    if (octets.size() < size || !write_at(file_.get(), to + unit + done, octets)) return false;
+    done += size;
+  }
+  return write_at(file_.get(), to, header(mark, record.signal, record.length, record.checksum)).has_value();
 }
 
 void Spool::start_over() {

@@ -3,7 +3,8 @@
 //   posts. A machine that stops may lose what its file system has not written.
 // - It holds at most its limit of octets. The newest telemetry displaces the oldest.
 // - The space of delivered posts is freed at once. An empty spool that has displaced no post is an
-//   empty file; otherwise it is one block.
+//   empty file; otherwise it is one block. Where the file system has no holes, the records move to the front
+//   when those that are gone take more space: the file takes at most twice the limit, or 1 MiB more than it.
 // - A post may be delivered twice if the process ends in between, and none is lost.
 // - The content of a post cannot pass for a post of its own, however the file is damaged: each record
 //   has the file's random mark. The agent must not be able to read the file.
@@ -72,8 +73,10 @@ class Spool {
   std::optional<Record> oldest();
   bool remove_oldest();
   void displace(size_t max_octets);
-  void free_space(uint64_t from) const;
-  void free_range(uint64_t from, uint64_t to) const;
+  void free_space(uint64_t from);
+  void free_range(uint64_t from, uint64_t to);
+  void reuse_space();
+  bool copy(const Record& record, uint64_t mark, uint64_t to) const;
   void start_over();
   void describe();
   Result<> write_slot();
@@ -90,6 +93,7 @@ class Spool {
   uint64_t displaced_ = 0;
   uint64_t removed_ = 0;       // by this process: the number of the oldest post
   bool is_described_ = false;  // the slots describe this state
+  bool has_holes_ = true;      // the file system has them, as far as is known
   Recovery recovery_;
 };
 

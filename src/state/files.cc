@@ -1,11 +1,13 @@
 #include "ostiary/state/files.h"
 
 #include <cerrno>
+#include <chrono>
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "ostiary/base/file_lock.h"
 #include "ostiary/base/guarded_directory.h"
 #include "ostiary/base/json.h"
 #include "ostiary/base/read_file.h"
@@ -17,6 +19,8 @@ namespace {
 
 constexpr mode_t for_root_alone = 0600;
 constexpr size_t max_file = 16U << 20U;
+// Another command holds the lock for a moment, to see whether a boot has it.
+constexpr std::chrono::milliseconds time_to_lock{20};
 
 std::unexpected<Error> lock_error(std::string_view directory) {
   return std::unexpected(Error::system(std::string(directory) + "/" + lock_name, Exit::unavailable));
@@ -28,16 +32,6 @@ std::unexpected<Error> cannot_open_lock(std::string_view directory) {
   auto error = lock_error(directory);
   if (is_replaced) error.error().message += ": remove it";
   return error;
-}
-
-// Another command holds the lock for a moment, to see whether a boot has it. So it is tried for a
-// while, 20 ms.
-bool lock_for_boot(const UniqueFd& lock) {
-  for (int tries = 1; ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
-    if (errno != EWOULDBLOCK || tries == 20) return false;
-    ::usleep(1000);
-  }
-  return true;
 }
 
 }  // namespace
@@ -53,7 +47,7 @@ Result<Directory> Directory::claim(std::string path) {
   UniqueFd lock{
       ::openat(directory.get(), lock_name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, for_root_alone)};
   if (!lock.valid()) return cannot_open_lock(path);
-  if (lock_for_boot(lock)) return Directory(std::move(path), std::move(directory), std::move(lock));
+  if (lock_file(lock, time_to_lock)) return Directory(std::move(path), std::move(directory), std::move(lock));
   if (errno == EWOULDBLOCK)
     return fail(Exit::unavailable,
                 "ostiary runs here already: for another session write \"ostiary exec -- COMMAND\"");

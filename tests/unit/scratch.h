@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace ostiary::testing {
 
@@ -31,6 +32,12 @@ class Scratch {
  private:
   std::string root_;
 };
+
+inline bool lacks_root() {
+  if (::geteuid() == 0) return false;
+  MESSAGE("skipped: needs root");
+  return true;
+}
 
 inline void write(const std::string& path, std::string_view content) {
   std::ofstream(path) << content;

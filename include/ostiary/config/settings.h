@@ -91,6 +91,8 @@ inline constexpr std::array settings{
             "Keep the collector's credential out of the agent (default: auto, if there is one)"},
     Setting{"api_relay", "--api-relay", "OSTIARY_API_RELAY", ValueKind::text, SettingPlace::everywhere,
             "off|on", "Keep the API's credential out of the agent (default: off)"},
+    Setting{"relay_spool", "--relay-spool", "OSTIARY_RELAY_SPOOL", ValueKind::text, SettingPlace::everywhere,
+            "DIR", "Where telemetry waits for the collector (default: in memory, until ostiary exits)"},
     Setting{"no_managed_settings", "--no-managed-settings", "OSTIARY_NO_MANAGED_SETTINGS",
             ValueKind::on_or_off, SettingPlace::everywhere, "",
             "Do not write Claude Code's managed settings"},

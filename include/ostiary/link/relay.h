@@ -52,6 +52,8 @@ struct Message {
     rejected,   // the collector `text` took posts without `number` of their records
     unserved,   // `number` requests for the server `text` were not forwarded; `reason` is why
     displaced,  // `number` posts were given up, because the spool is full
+    recovered,  // `number` posts that an earlier process took wait for the collector `text`
+    damaged,    // in `number` octets of the file of the collector `text` there is no whole post
     served,     // the process that served, `number`, ended with the wait status `status`
     drained,    // the reply to Drain: `number` posts are left
     failed,     // the relay ends; `text` and `exit` are the error
@@ -65,8 +67,8 @@ struct Message {
 };
 inline constexpr std::array every_message_kind{
     Message::Kind::hello,    Message::Kind::delivered, Message::Kind::delayed,   Message::Kind::refused,
-    Message::Kind::rejected, Message::Kind::unserved,  Message::Kind::displaced, Message::Kind::served,
-    Message::Kind::drained,  Message::Kind::failed};
+    Message::Kind::rejected, Message::Kind::unserved,  Message::Kind::displaced, Message::Kind::recovered,
+    Message::Kind::damaged,  Message::Kind::served,    Message::Kind::drained,   Message::Kind::failed};
 
 // Texts over 1024 octets are cut.
 std::string render_message(const Message& message);

@@ -74,6 +74,7 @@ struct Relay {
   relay::Credentials credentials = {};
   std::vector<policy::Rule> forward_rules = {};  // of the forwards' servers, in their order
   std::vector<claude::AgentVariable> variables = {};
+  std::string spool_directory = {};  // where the telemetry waits; empty: in memory files
 };
 
 struct AuditOutput {

@@ -41,12 +41,6 @@ void check_refused(const std::string& path, std::string_view why) {
   CHECK(journal.error().exit == Exit::not_permitted);
 }
 
-bool lacks_root() {
-  if (::geteuid() == 0) return false;
-  MESSAGE("skipped: needs root");
-  return true;
-}
-
 // Runs before the tests, so that the runner counts the test as skipped.
 bool cannot_mount() {
   capng_get_caps_process();

@@ -22,12 +22,6 @@ Result<> replace(const std::string& directory, std::string_view content) {
   return replace_file(directory.c_str(), "file", content, 0600);
 }
 
-bool lacks_root() {
-  if (::geteuid() == 0) return false;
-  MESSAGE("skipped: needs root");
-  return true;
-}
-
 }  // namespace
 
 TEST_SUITE("base/replace_file") {

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -142,6 +143,9 @@ Result<int> report_everything() {
                             {.kind = Kind::refused, .number = 1, .text = "c.example", .reason = "HTTP 401"},
                             {.kind = Kind::rejected, .number = 5, .text = "c.example", .reason = "too old"},
                             {.kind = Kind::displaced, .number = 2, .text = "c.example"},
+                            {.kind = Kind::recovered, .number = 1, .text = "c.example"},
+                            {.kind = Kind::recovered, .number = 12, .text = "d.example"},
+                            {.kind = Kind::damaged, .number = 4096, .text = "c.example"},
                             {.kind = Kind::unserved,
                              .number = 3,
                              .text = "Claude's API",
@@ -184,8 +188,9 @@ Result<int> end_at_the_drain() {
 
 constexpr int request = SIGUSR2;
 
-plan::Relay made_up_plan() {
+plan::Relay made_up_plan(std::string spool_directory) {
   plan::Relay plan;
+  plan.spool_directory = std::move(spool_directory);
   plan.setup.attributes = {{.name = "team", .value = "a"}};
   const relay::ServerAddress server{
       .scheme = inet::Scheme::https,
@@ -201,8 +206,11 @@ plan::Relay made_up_plan() {
 // The keeper's end, with an audit of its own, on a host of its own: there the relay's port is free.
 class Keeper {
  public:
-  explicit Keeper(Result<int> (*run)()) : requests(block_request()) {
+  explicit Keeper(Result<int> (*run)(), std::string directory = {}, UniqueFd spool = {})
+      : requests(block_request()), plan(made_up_plan(std::move(directory))) {
     REQUIRE(audited.trail.copy_to_relay());
+    std::vector<UniqueFd> spools;
+    if (spool.valid()) spools.push_back(std::move(spool));
     auto made = RelayHelper::create({.description = {.name = "relay",
                                                      .process_name = "test",
                                                      .user = 0,
@@ -212,7 +220,8 @@ class Keeper {
                                      .code = {.run = run},
                                      .modes = {keeper::StartMode::fork, keeper::StartMode::fork},
                                      .plan = plan,
-                                     .audit = audited.trail});
+                                     .audit = audited.trail,
+                                     .spools = std::move(spools)});
     REQUIRE_MESSAGE(made, error_of(made));
     relay = *std::move(made);
   }
@@ -263,7 +272,7 @@ class Keeper {
   const test::On on{host};
   boot::testing::Audited audited;
   event::Signals requests;
-  const plan::Relay plan = made_up_plan();
+  const plan::Relay plan;
   std::unique_ptr<RelayHelper> relay;
 };
 
@@ -346,19 +355,22 @@ TEST_SUITE("boot/relay_helper") {
     Keeper keeper(report_everything);
     REQUIRE(keeper.begin());
     Logged logged;
-    for (int message = 0; message < 11; ++message) CHECK(keeper.serve());
+    for (int message = 0; message < 14; ++message) CHECK(keeper.serve());
     const std::string text = logged.text();
     for (const char* line :
          {"telemetry arrives at c.example: a warning\n", "telemetry arrives at d.example\n",
           "telemetry waits for c.example: HTTP 503\n", "c.example refused 1 request of telemetry: HTTP 401\n",
           "c.example rejected 5 records: too old\n",
           "2 requests of telemetry for c.example were given up: the queue is full\n",
+          "1 request of telemetry from before waits for c.example\n",
+          "12 requests of telemetry from before wait for d.example\n",
+          "the queue of telemetry for c.example is damaged: 4096 octets were given up\n",
           "3 requests for Claude's API were not forwarded: GET /x: the operator does not allow this path\n",
           "the relay ended with signal 9: telemetry waits until it is back\n", "no process left\n"}) {
       CAPTURE(text);
       CHECK(text.contains(line));
     }
-    CHECK(std::ranges::count(text, '\n') == 9);
+    CHECK(std::ranges::count(text, '\n') == 12);
     CHECK(keeper.audited.names() == Strings{"relay_started", "relay_died"});
     CHECK(keeper.audited.events()[1]["process"] == 4711);
     CHECK(keeper.relay->helper().has_begun());
@@ -411,7 +423,40 @@ TEST_SUITE("boot/relay_helper") {
     const std::string text = logged.text();
     CAPTURE(text);
     CHECK(text.contains("c.example refused 1 request of telemetry: HTTP 400\n"));
-    CHECK(text.contains("7 requests of telemetry were not delivered in time\n"));
+    CHECK(text.contains("7 requests of telemetry were not delivered in time: lost\n"));
+  }
+
+  TEST_CASE("telemetry in a directory is not lost at the end, and the log says where it is") {
+    if (!can_make_hosts()) return;
+    const auto text_of_drain = [](Result<int> (*run)()) {
+      Keeper keeper(run, "/spool");
+      REQUIRE(keeper.begin());
+      Logged logged;
+      keeper.relay->drain(7ms, keeper.requests);
+      return logged.text();
+    };
+    CHECK(text_of_drain(drain_at_once)
+              .contains(
+                  "7 requests of telemetry were not delivered in time: kept in /spool for the next start\n"));
+    CHECK(text_of_drain(end_at_the_drain)
+              .contains("telemetry that it still has is kept in /spool for the next start\n"));
+    Keeper keeper(say_hello, "/spool");
+    REQUIRE(keeper.begin());
+    Logged logged;
+    REQUIRE(::raise(request) == 0);
+    keeper.relay->drain(1h, keeper.requests);
+    CHECK(logged.text().contains("what the relay still has is kept in /spool for the next start\n"));
+  }
+
+  TEST_CASE("a relay gets the file of its queue if there is one, and a memory file otherwise") {
+    if (!can_make_hosts()) return;
+    UniqueFd file{::memfd_create("given", MFD_CLOEXEC)};
+    REQUIRE(::pwrite(file.get(), "0123456789", 10, 0) == 10);
+    Keeper keeper(use_the_spool, {}, std::move(file));
+    REQUIRE(keeper.begin());
+    Logged logged;
+    REQUIRE(keeper.serve());
+    CHECK(logged.text().contains("10 requests of telemetry for c.example were given up"));
   }
 
   TEST_CASE("a drain that leaves nothing logs nothing") {

@@ -74,6 +74,41 @@ TEST_SUITE("plan/relay_plan") {
     CHECK(off.relay->setup.own_events == relay::OwnEvents::left_out);
   }
 
+  TEST_CASE("telemetry waits in the directory that the operator names, and otherwise in memory") {
+    CHECK(relay_of(telemetry::grafana_trio).spool_directory.empty());
+    const Plan plan =
+        good_plan({.environment = telemetry::grafana_trio, .flags = {{"relay_spool", "/spool"}}});
+    CHECK(plan.relay->spool_directory == "/spool");
+    CHECK(plan_as_text(plan).contains("    keeps      what waits in /spool\n"));
+    CHECK(plan_as_json(plan).contains(R"("spool": "/spool")"));
+    CHECK(std::ranges::none_of(plan.warnings, [](const auto& each) { return each.contains("spool"); }));
+  }
+
+  TEST_CASE("a directory for telemetry without a relay that takes any is a warning") {
+    const std::string warning = "--relay-spool has no effect, because no telemetry goes through the relay";
+    const auto warns = [&](const MadeUp& container) {
+      const Plan plan = good_plan(container);
+      return std::ranges::count(plan.warnings, warning) == 1 &&
+             (!plan.relay || plan.relay->spool_directory.empty());
+    };
+    CHECK(warns({.flags = {{"relay_spool", "/spool"}}}));
+    CHECK(warns(
+        {.environment = telemetry::grafana_trio, .flags = {{"relay", "off"}, {"relay_spool", "/spool"}}}));
+    CHECK(warns(
+        {.environment = telemetry::grafana_trio, .flags = {{"gate", "off"}, {"relay_spool", "/spool"}}}));
+    CHECK(warns({.environment = {"ANTHROPIC_API_KEY=hunter2"},
+                 .flags = {{"api_relay", "on"}, {"relay_spool", "/spool"}}}));
+  }
+
+  TEST_CASE("a directory for telemetry that a root agent can read is a warning") {
+    const Plan plan =
+        good_plan({.environment = telemetry::grafana_trio, .flags = {{"relay_spool", "/spool"}}}, {}, root);
+    CHECK(std::ranges::count(
+              plan.warnings,
+              "the agent runs as root: it can read the telemetry that waits in /spool, and the next start "
+              "sends what it writes there, with the collector's credential: name a user with --user") == 1);
+  }
+
   TEST_CASE("signals to one server are one collector") {
     const Relay relay = relay_of(telemetry::grafana_trio);
     CHECK(collectors_of(relay) ==

@@ -14,6 +14,7 @@
 #include "../event/made_up_time.h"
 #include "../otlp/messages.h"
 #include "ostiary/keeper/channel.h"
+#include "spool_file.h"
 #include "tls_peer.h"
 
 using namespace ostiary;
@@ -51,6 +52,10 @@ std::string text(const Message& message) {
       return message.text + " refused " + std::to_string(message.number);
     case Message::Kind::unserved:
       return message.text + " unserved " + std::to_string(message.number) + ": " + message.reason;
+    case Message::Kind::recovered:
+      return message.text + " recovered " + std::to_string(message.number);
+    case Message::Kind::damaged:
+      return message.text + " damaged " + std::to_string(message.number);
     case Message::Kind::drained:
       return "drained " + std::to_string(message.number);
     default:
@@ -60,7 +65,8 @@ std::string text(const Message& message) {
 
 // The service between a client on loopback, and a gate and collectors that the test is.
 struct World {
-  explicit World(const char* host_of_logs = "d.example") : setup(made_up_setup(host_of_logs)) {
+  explicit World(const char* host_of_logs = "d.example", std::vector<UniqueFd> files = memory_files())
+      : setup(made_up_setup(host_of_logs)), spools(std::move(files)) {
     ::signal(SIGPIPE, SIG_IGN);
     REQUIRE(service->start());
   }
@@ -112,6 +118,7 @@ struct World {
   const inet::SocketAddress api_address = api_listener.address();
   link::ConnectionPair pair = link::make_connection_pair().value();
   const Setup setup;
+  std::vector<UniqueFd> spools;
   std::string received;  // by a collector
   std::vector<std::unique_ptr<TlsPeer>> peers;
   Texts messages;
@@ -126,7 +133,7 @@ struct World {
                        .listener = std::move(listener.fd),
                        .gate = std::move(pair.relay),
                        .audit = {},
-                       .spools = spools(),
+                       .spools = std::move(spools),
                        .forwards = api_listener.take(),
                        .first_connection = first_connection})
           .value();
@@ -146,7 +153,7 @@ struct World {
                           .allowed = {{.methods = {"POST"}, .path = "/v1/messages"}}}},
             .spool_octets = limits::spool_octets};
   }
-  static std::vector<UniqueFd> spools() {
+  static std::vector<UniqueFd> memory_files() {
     std::vector<UniqueFd> files;
     for (int i = 0; i < 2; ++i) files.push_back(open_spool().value());
     return files;
@@ -181,6 +188,25 @@ TEST_SUITE("relay/service") {
     CHECK_FALSE(world.received.contains("of-c"));
     CHECK(world.received.contains("claude-code"));
     CHECK_FALSE(world.request());
+  }
+
+  TEST_CASE("what an earlier process left is told, and sent") {
+    std::vector<UniqueFd> files;
+    files.push_back(memory_file(std::string(5000, 'x')));
+    files.push_back(memory_file());
+    {
+      Spool left = open_spool(files[1], limits::spool_octets);
+      for (int i = 0; i < 2; ++i) REQUIRE(left.add({.signal = Signal::logs, .body = "of before"}));
+    }
+    World world("d.example", std::move(files));
+    CHECK(world.messages == Texts{"c.example:4318 damaged 5000", "d.example:4318 recovered 2"});
+    world.time.turn();
+    const auto request = world.request();
+    REQUIRE(request);
+    CHECK(request->server == 1);
+    world.connect(request->id, ok);
+    world.await_messages(3);
+    CHECK(world.received.ends_with("\r\n\r\nof before"));
   }
 
   TEST_CASE("a request goes to the server of its listener, with that server's credential alone") {

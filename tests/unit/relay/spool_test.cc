@@ -5,16 +5,20 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "relay/limits.h"
+#include "scratch.h"
 #include "spool_file.h"
 
 using namespace ostiary;
 using namespace ostiary::relay;
 using namespace ostiary::relay::testing;
+using ostiary::testing::lacks_root;
 using Bodies = std::vector<std::string>;
 
 namespace {
@@ -91,6 +95,25 @@ struct SmallFiles {
   rlimit before{};
   void (*handler)(int) = ::signal(SIGXFSZ, SIG_IGN);
 };
+
+// A file on a file system that cannot free a part of it.
+UniqueFd file_without_holes() {
+  const UniqueFd configuration{::fsopen("ramfs", FSOPEN_CLOEXEC)};
+  REQUIRE(::fsconfig(configuration.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0);
+  const UniqueFd mount{::fsmount(configuration.get(), FSMOUNT_CLOEXEC, 0)};
+  UniqueFd file{::openat(mount.get(), "spool", O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+  REQUIRE(file.valid());
+  REQUIRE(::ftruncate(file.get(), 4096) == 0);
+  REQUIRE(::fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) != 0);
+  REQUIRE(::ftruncate(file.get(), 0) == 0);
+  return file;
+}
+
+Bodies large_bodies(int count) {
+  Bodies bodies;
+  for (int i = 0; i < count; ++i) bodies.push_back(std::to_string(i) + std::string(65536, 'x'));
+  return bodies;
+}
 
 }  // namespace
 
@@ -338,6 +361,63 @@ TEST_SUITE("relay/spool") {
     CHECK(blocks_of(damaged) <= size_t{4} * 4096);
     CHECK(deliver(spool) == Bodies{"a", "c"});
     CHECK(spool.displaced() == 0);
+  }
+
+  TEST_CASE("where a file system has no holes, the file stays small and no post is lost") {
+    if (lacks_root()) return;
+    const UniqueFd file = file_without_holes();
+    constexpr size_t limit = 2 * plenty;
+    const Bodies bodies = large_bodies(80);
+    size_t expected = 0;
+    size_t added = 0;
+    off_t largest = 0;
+    while (added < bodies.size()) {
+      Spool spool = open_spool(file, limit);
+      for (int i = 0; i < 20; ++i) {
+        add(spool, {bodies[added++]});
+        if (i % 4 == 0) continue;
+        const auto front = spool.front();
+        REQUIRE(front->post.body == bodies[expected++]);
+        spool.pop(front->number);
+        largest = std::max(largest, status_of(file).st_size);
+      }
+      CHECK(spool.recovery().octets_given_up == 0);
+      CHECK(spool.displaced() == 0);
+    }
+    CHECK(largest < static_cast<off_t>(2 * limit));
+    Spool spool = open_spool(file, limit);
+    CHECK(deliver(spool) == Bodies(bodies.begin() + static_cast<long>(expected), bodies.end()));
+    for (const std::string& body : bodies) {
+      add(spool, {body});
+      CHECK(status_of(file).st_size < static_cast<off_t>(2 * limit + 65536 * 2));
+    }
+    CHECK(spool.octets() <= limit);
+    CHECK(deliver(spool).back() == bodies.back());
+  }
+
+  TEST_CASE("a process that ends while it moves the posts to the front loses none") {
+    if (lacks_root()) return;
+    const UniqueFd file = file_without_holes();
+    const Bodies bodies = large_bodies(17);
+    std::string before;
+    Bodies left = bodies;
+    {
+      Spool spool = open_spool(file, 2 * plenty);
+      add(spool, bodies);
+      do {
+        before = content_of(file);
+        left.erase(left.begin());
+        spool.pop(spool.front()->number);
+      } while (content_of(file).size() == before.size() && left.size() > 1);
+    }
+    const std::string after = content_of(file);
+    REQUIRE(left.size() == 1);
+    const Bodies left_before{bodies[bodies.size() - 2], bodies.back()};
+    for (size_t moved = 1024; moved < after.size(); moved += 4096)
+      CHECK(found_in(memory_file(after.substr(1024, moved - 1024).insert(0, before.substr(0, 1024)) +
+                                 before.substr(moved))) == left_before);
+    CHECK(found_in(memory_file(after + before.substr(after.size()))) == left);
+    CHECK(found_in(memory_file(after)) == left);
   }
 
   TEST_CASE("ten thousand posts come in order, through several processes") {

@@ -22,12 +22,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool lacks_root() {
-  if (::geteuid() == 0) return false;
-  MESSAGE("skipped: needs root");
-  return true;
-}
-
 FoundDirectory find(const std::string& path) {
   auto found = FoundDirectory::find(path);
   REQUIRE_MESSAGE(found, error_of(found));
