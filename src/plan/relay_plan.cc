@@ -55,6 +55,7 @@ void add(Relay& relay, const telemetry::Telemetry& telemetry, const telemetry::O
          config::Choice sends_audit) {
   for (const telemetry::Route& route : on.routes) add(relay, route, on.compression);
   relay.setup.attributes = attributes_of(telemetry);
+  relay.setup.temporality = on.temporality;
   relay.setup.tls_files = on.tls_files;
   relay.setup.spool_octets = relay::limits::spool_octets;
   relay.setup.own_events =

@@ -141,6 +141,8 @@ Result<int> report_everything() {
                             {.kind = Kind::delayed, .text = "c.example", .reason = "HTTP 503"},
                             {.kind = Kind::refused, .number = 1, .text = "c.example", .reason = "HTTP 401"},
                             {.kind = Kind::rejected, .number = 5, .text = "c.example", .reason = "too old"},
+                            {.kind = Kind::left_out, .number = 1, .text = "c.example", .reason = "no amount"},
+                            {.kind = Kind::forgotten, .number = 7, .text = "c.example", .reason = "too many"},
                             {.kind = Kind::displaced, .number = 2, .text = "c.example"},
                             {.kind = Kind::unserved,
                              .number = 3,
@@ -352,13 +354,15 @@ TEST_SUITE("boot/relay_helper") {
          {"telemetry arrives at c.example: a warning\n", "telemetry arrives at d.example\n",
           "telemetry waits for c.example: HTTP 503\n", "c.example refused 1 request of telemetry: HTTP 401\n",
           "c.example rejected 5 records: too old\n",
+          "1 point of the agent's metrics for c.example was left out: no amount\n",
+          "7 sums of the agent's metrics for c.example were given up: too many\n",
           "2 requests of telemetry for c.example were given up: the queue is full\n",
           "3 requests for Claude's API were not forwarded: GET /x: the operator does not allow this path\n",
           "the relay ended with signal 9: telemetry waits until it is back\n", "no process left\n"}) {
       CAPTURE(text);
       CHECK(text.contains(line));
     }
-    CHECK(std::ranges::count(text, '\n') == 9);
+    CHECK(std::ranges::count(text, '\n') == 11);
     CHECK(keeper.audited.names() == Strings{"relay_started", "relay_died"});
     CHECK(keeper.audited.events()[1]["process"] == 4711);
     CHECK(keeper.relay->helper().has_begun());

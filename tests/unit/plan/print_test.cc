@@ -86,7 +86,8 @@ TEST_SUITE("plan/print") {
     CHECK(plan_as_text(plan).contains(
         "  relay        takes the agent's telemetry at 127.0.0.1:15354, without a credential\n"
         "    adds       Authorization and 1 attributes, for otlp-gateway-prod-eu-west-0.grafana.net\n"
-        "    closed     otlp-gateway-prod-eu-west-0.grafana.net:443 to the agent\n"));
+        "    closed     otlp-gateway-prod-eu-west-0.grafana.net:443 to the agent\n"
+        "    sums       the deltas of the agent's metrics, which become cumulative\n"));
     CHECK(json_of(good_plan({}))["relay"].is_null());
   }
 

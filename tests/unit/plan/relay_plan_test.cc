@@ -74,6 +74,12 @@ TEST_SUITE("plan/relay_plan") {
     CHECK(off.relay->setup.own_events == relay::OwnEvents::left_out);
   }
 
+  TEST_CASE("it sums the agent's metrics for a collector of cumulative ones") {
+    CHECK(relay_of(telemetry::grafana_trio).setup.temporality == telemetry::Temporality::cumulative);
+    CHECK(relay_of({"OTEL_EXPORTER_OTLP_ENDPOINT=https://c:4000", header}).setup.temporality ==
+          telemetry::Temporality::unstated);
+  }
+
   TEST_CASE("signals to one server are one collector") {
     const Relay relay = relay_of(telemetry::grafana_trio);
     CHECK(collectors_of(relay) ==
