@@ -282,6 +282,8 @@ void print_collectors(std::string& out, const Plan& plan) {
     line(out, {"    adds       ", headers.empty() ? "no header" : join(headers, ", "), " and ",
                number(plan.relay->setup.attributes.size()), " attributes, for ", each.authority});
     line(out, {"    closed     ", inet::text(each.server.destination), " to the agent"});
+    if (plan.relay->makes_instance_id)
+      line(out, {"    makes      service.instance.id at the boot, another for each"});
     if (sums_metrics(*plan.relay) && each.paths.contains(telemetry::Signal::metrics))
       line(out, {"    sums       the deltas of the agent's metrics, which become cumulative"});
   }

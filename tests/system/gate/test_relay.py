@@ -99,6 +99,24 @@ def test_deltas_pass_if_nobody_wants_cumulative_metrics(plain_world, who):
     assert sorted((item.temporality, item.value) for item in metrics) == [("delta", 5), ("delta", 7)]
 
 
+def test_each_boot_has_an_instance_id_of_its_own(new_container, internet, tmp_path, who):
+    found = []
+    for number in range(2):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        world = relayed(new_container(), internet, directory, 8318, tls=False)
+        world.serve()
+        try:
+            world.start(who)
+            assert world.post("one") == "200" and world.post("two") == "200"
+            world.await_spans("one", "two")
+            found.append({export.groups[0].resource["service.instance.id"] for export in world.collector.exports})
+        finally:
+            world.web.close()
+    assert len(found[0]) == len(found[1]) == 1 and found[0] != found[1]
+    assert all(re.fullmatch(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", each) for each in found[0] | found[1])
+
+
 def test_bodies_are_compressed_on_request(plain_world, who):
     plain_world.env["OTEL_EXPORTER_OTLP_COMPRESSION"] = "gzip"
     plain_world.start(who)
