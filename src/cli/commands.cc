@@ -98,6 +98,8 @@ Result<plan::Plan> make_plan(Request request, char** environ, ReadRoutes routes)
                         .current_directory = std::filesystem::current_path(unknown).string(),
                         .facts = platform::read_host_facts(),
                         .resolv_conf = read_original_resolv_conf()};
+  machine.facts.repository =
+      platform::read_repository(config.workdir.empty() ? machine.current_directory : config.workdir);
   const platform::Lookup environment = [&config](std::string_view name) {
     return config.environment.get(name);
   };
