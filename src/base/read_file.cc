@@ -48,6 +48,12 @@ Result<std::string> read_open(const std::string& path, const UniqueFd& fd, size_
 // writer.
 constexpr int open_flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
+Result<std::string> read_entry(const UniqueFd& directory, std::string_view path, const char* name,
+                               size_t limit, Trust trust) {
+  return read_open(std::string(path) + "/" + name,
+                   UniqueFd{::openat(directory.get(), name, open_flags | O_NOFOLLOW)}, limit, trust);
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::string& path, size_t limit) {
@@ -59,11 +65,14 @@ Result<std::string> read_named_file(const std::string& path, size_t limit) {
   return read_open(path, TRY(walk.open(path, open_flags)), limit, Trust::any_owner);
 }
 
+Result<std::string> read_file_in(const UniqueFd& directory, std::string_view path, const char* name,
+                                 size_t limit) {
+  return read_entry(directory, path, name, limit, Trust::any_owner);
+}
+
 Result<std::string> read_root_file(const UniqueFd& directory, std::string_view path, const char* name,
                                    size_t limit) {
-  return read_open(std::string(path) + "/" + name,
-                   UniqueFd{::openat(directory.get(), name, open_flags | O_NOFOLLOW)}, limit,
-                   Trust::root_only);
+  return read_entry(directory, path, name, limit, Trust::root_only);
 }
 
 bool file_exists(const std::string& path) {

@@ -107,6 +107,14 @@ void RelayHelper::log(const Message& message) const {
     case Message::Kind::unserved:
       return log::warn(posts(message.number) + " for " + message.text + std::string(were(message.number)) +
                        "not forwarded: " + message.reason);
+    case Message::Kind::left_out:
+      return log::warn(std::to_string(message.number) + (message.number == 1 ? " point" : " points") +
+                       " of the agent's metrics for " + collector + std::string(were(message.number)) +
+                       "left out: " + message.reason);
+    case Message::Kind::forgotten:
+      return log::warn(std::to_string(message.number) + (message.number == 1 ? " sum" : " sums") +
+                       " of the agent's metrics for " + collector + std::string(were(message.number)) +
+                       "given up: " + message.reason);
     case Message::Kind::displaced:
       return log::warn(posts(message.number) + " of telemetry for " + collector +
                        std::string(were(message.number)) + "given up: the queue is full");

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "ostiary/base/escape.h"
@@ -73,6 +74,16 @@ std::string read_original_resolv_conf() {
   return file ? file->original() : std::string();
 }
 
+// Another for each boot.
+Result<> set_instance_id(plan::Plan& plan) {
+  std::array<uint8_t, plan::instance_id_octets> random{};
+  if (!plan.relay) return {};
+  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
+    return std::unexpected(Error::system("getrandom", Exit::unavailable));
+  plan::set_instance_id(*plan.relay, random);
+  return {};
+}
+
 enum class ReadRoutes : uint8_t { no, yes };
 
 // `Request` is a Run or a Plan. What `ostiary plan` prints does not depend on the routes.
@@ -87,6 +98,8 @@ Result<plan::Plan> make_plan(Request request, char** environ, ReadRoutes routes)
                         .current_directory = std::filesystem::current_path(unknown).string(),
                         .facts = platform::read_host_facts(),
                         .resolv_conf = read_original_resolv_conf()};
+  machine.facts.repository =
+      platform::read_repository(config.workdir.empty() ? machine.current_directory : config.workdir);
   const platform::Lookup environment = [&config](std::string_view name) {
     return config.environment.get(name);
   };
@@ -130,8 +143,9 @@ Result<> check_first_word(const plan::Agent& agent) {
 Result<int> execute_run(Run run, char** environ, std::span<const keeper::HelperProgram> programs) {
   TRY(confine::hide_memory());
   const CommandPosition position = run.position;
-  const plan::Plan plan = TRY(make_plan(std::move(run), environ, ReadRoutes::yes));
+  plan::Plan plan = TRY(make_plan(std::move(run), environ, ReadRoutes::yes));
   if (position == CommandPosition::first_word) TRY(check_first_word(plan.agent));
+  TRY(set_instance_id(plan));
   config::wipe_values(environ);
   Result<int> status = boot::run(plan, programs);
   if (!status && status.error().exit == Exit::not_found)

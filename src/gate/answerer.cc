@@ -29,8 +29,8 @@ constexpr dns::Explanation own_question{ExtendedError::other,
                                         "ostiary: this is the gate's own question, sent back to the gate"};
 constexpr dns::Explanation not_admitted{ExtendedError::other, "ostiary: the kernel refused the admission"};
 
-dns::HashKey random_key() {
-  dns::HashKey key;
+HashKey random_key() {
+  HashKey key;
   // Blocks only until the kernel's random number generator is ready, early in the machine's boot.
   while (::getrandom(&key, sizeof key, 0) != static_cast<ssize_t>(sizeof key)) {
   }

@@ -116,7 +116,7 @@ class Answerer {
   Dependencies dependencies_;
   Terms terms_;
   SendFn send_answer_;
-  dns::HashKey key_;
+  HashKey key_;
   dns::Cache cache_;
   std::map<dns::Question, Pending, Less> pending_;
   std::unordered_set<uint64_t> audited_;  // hashes of the names that the audit reports as allowed

@@ -15,6 +15,7 @@ namespace {
 using telemetry::Compression;
 using telemetry::Protocol;
 using telemetry::Signal;
+using telemetry::Temporality;
 
 constexpr std::array every_scheme{inet::Scheme::http, inet::Scheme::https};
 constexpr std::array every_protocol{Protocol::http_protobuf, Protocol::http_json, Protocol::grpc};
@@ -22,6 +23,7 @@ constexpr std::array every_signal{Signal::traces, Signal::metrics, Signal::logs}
 constexpr std::array every_compression{Compression::none, Compression::gzip};
 constexpr std::array every_match{AllowedRequests::Match::exact, AllowedRequests::Match::with_paths_below};
 
+constexpr std::array every_temporality{Temporality::unstated, Temporality::delta, Temporality::cumulative};
 constexpr std::array every_choice_of_events{OwnEvents::left_out, OwnEvents::sent};
 
 constexpr size_t pipe_octets = 65536;  // the kernel's standard
@@ -132,7 +134,10 @@ std::string render_setup(const Setup& setup) {
   out.number(count(setup.forwards));
   for (const ForwardSetup& each : setup.forwards) write(out, each);
   write(out, setup.forwards_tls_files);
-  return out.number(static_cast<uint32_t>(setup.spool_octets)).enumerator(setup.own_events).take();
+  return out.number(static_cast<uint32_t>(setup.spool_octets))
+      .enumerator(setup.own_events)
+      .enumerator(setup.temporality)
+      .take();
 }
 
 Result<Setup> parse_setup(std::string_view octets) {
@@ -150,6 +155,7 @@ Result<Setup> parse_setup(std::string_view octets) {
   setup.forwards_tls_files = read_tls_files(in);
   setup.spool_octets = in.number();
   setup.own_events = in.enumerator(every_choice_of_events);
+  setup.temporality = in.enumerator(every_temporality);
   if (!in.complete()) return malformed("settings");
   return setup;
 }

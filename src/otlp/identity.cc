@@ -7,33 +7,6 @@
 namespace ostiary::otlp {
 namespace {
 
-// ResourceSpans, ResourceMetrics or ResourceLogs.
-struct Block {
-  std::string resource;  // of two resources, a reader merges the fields
-  std::vector<std::string_view> scopes;
-  std::string_view schema_url;
-};
-
-Block read_block(std::string_view octets) {
-  Block block;
-  for (Reader field = reader(octets); field.next();) {
-    switch (field.tag()) {
-      case block_resource:
-        block.resource += view(field);
-        break;
-      case block_scopes:
-        block.scopes.push_back(view(field));
-        break;
-      case block_schema_url:
-        block.schema_url = view(field);
-        break;
-      default:
-        field.skip();
-    }
-  }
-  return block;
-}
-
 // With one key and one value, so that every reader finds the same.
 std::string written_anew(std::string_view attribute) {
   std::string written;
@@ -91,12 +64,12 @@ std::optional<std::string> Identity::applied_to(std::string_view request) const 
         field.skip();
         continue;
       }
-      const Block block = read_block(view(field));
-      if (block.scopes.empty()) continue;
+      const Group block = read_group(view(field));
+      if (block.members.empty()) continue;
       if (++resources > limits::resources) return std::nullopt;
       Writer written(out, request_resources);
-      add(written, block_resource, resource_with_ours(block.resource));
-      for (const std::string_view scope : block.scopes) add(written, block_scopes, scope);
+      add(written, block_resource, resource_with_ours(block.description));
+      for (const std::string_view scope : block.members) add(written, block_scopes, scope);
       if (!block.schema_url.empty()) add(written, block_schema_url, block.schema_url);
     }
   } catch (const Malformed&) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ostiary/base/text.h"
 #include "otlp/message.h"
@@ -22,6 +23,7 @@ inline constexpr Tag scope_description = 1;
 inline constexpr Tag scope_items = 2;
 inline constexpr Tag description_name = 1;
 inline constexpr Tag description_version = 2;
+inline constexpr Tag description_attributes = 3;
 inline constexpr Tag resource_attributes = 1;
 inline constexpr Tag resource_dropped_attributes = 2;
 inline constexpr Tag attribute_key = 1;
@@ -32,6 +34,34 @@ inline constexpr Tag value_integer = 3;
 inline constexpr Tag value_list = 5;
 inline constexpr Tag value_octets = 7;
 inline constexpr Tag list_values = 1;
+
+// A block or a scope: what it describes has the same three fields.
+struct Group {
+  std::string description = {};  // of two, a reader merges the fields
+  std::vector<std::string_view> members = {};
+  std::string_view schema_url = {};
+};
+static_assert(block_resource == scope_description && block_scopes == scope_items);
+
+inline Group read_group(std::string_view octets) {
+  Group group;
+  for (Reader field = reader(octets); field.next();) {
+    switch (field.tag()) {
+      case block_resource:
+        group.description += view(field);
+        break;
+      case block_scopes:
+        group.members.push_back(view(field));
+        break;
+      case block_schema_url:
+        group.schema_url = view(field);
+        break;
+      default:
+        field.skip();
+    }
+  }
+  return group;
+}
 
 // Databases make an underscore of each mark, or of several, or of a character outside ASCII; and some compare
 // without case.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "otlp/metric.h"
 #include "otlp/request.h"
 
 namespace ostiary::otlp {
@@ -20,24 +21,6 @@ constexpr Tag span = 10;
 constexpr Tag observed_time = 11;
 constexpr Tag event_name = 12;
 }  // namespace log
-namespace metric {
-constexpr Tag name = 1;
-constexpr Tag description = 2;
-constexpr Tag unit = 3;
-constexpr Tag gauge = 5;
-constexpr Tag sum = 7;
-constexpr Tag points = 1;  // of a gauge or a sum
-constexpr Tag temporality = 2;
-constexpr Tag is_monotonic = 3;
-constexpr int32_t cumulative = 2;
-}  // namespace metric
-namespace point {
-constexpr Tag start = 2;
-constexpr Tag time = 3;
-constexpr Tag integer = 6;
-constexpr Tag attributes = 7;
-}  // namespace point
-
 std::string_view text(Severity severity) {
   switch (severity) {
     case Severity::info:
@@ -107,23 +90,23 @@ void write(Writer& out, const LogRecord& record) {
   add(out, log::event_name, record.event_name);
 }
 
-void write(Writer& out, const Metric& written, uint64_t start, uint64_t now) {
+void write(Writer& out, const Metric& written, const Interval& interval) {
   const bool is_sum = written.kind == Metric::Kind::sum;
-  add(out, metric::name, written.name);
-  add(out, metric::description, written.description);
-  add(out, metric::unit, written.unit);
-  Writer data(out, is_sum ? metric::sum : metric::gauge);
+  add(out, metric_tag::name, written.name);
+  add(out, metric_tag::description, written.description);
+  add(out, metric_tag::unit, written.unit);
+  Writer data(out, is_sum ? metric_tag::sum : metric_tag::gauge);
   for (const Point& each : written.points) {
-    Writer value(data, metric::points);
-    if (is_sum) value.add_fixed64(point::start, start);
-    value.add_fixed64(point::time, now);
+    Writer value(data, data_tag::points);
+    if (is_sum) value.add_fixed64(point_tag::start, interval.start);
+    value.add_fixed64(point_tag::time, interval.end);
     constexpr uint64_t largest = std::numeric_limits<int64_t>::max();
-    value.add_sfixed64(point::integer, static_cast<int64_t>(std::min(each.value, largest)));
-    add_attributes(value, point::attributes, each.attributes);
+    value.add_sfixed64(number_tag::integer, static_cast<int64_t>(std::min(each.value, largest)));
+    add_attributes(value, number_tag::attributes, each.attributes);
   }
   if (!is_sum) return;
-  data.add_enum(metric::temporality, metric::cumulative);
-  data.add_bool(metric::is_monotonic, true);
+  data.add_enum(data_tag::temporality, static_cast<int32_t>(interval.temporality));
+  data.add_bool(data_tag::is_monotonic, true);
 }
 
 }  // namespace
@@ -137,13 +120,12 @@ std::string logs_request(const Scope& scope, std::span<const LogRecord> records)
   });
 }
 
-std::string metrics_request(const Scope& scope, std::span<const Metric> metrics, uint64_t start,
-                            uint64_t now) {
+std::string metrics_request(const Scope& scope, std::span<const Metric> metrics, const Interval& interval) {
   return request(scope, [&](Writer& items) {
     for (const Metric& each : metrics) {
       if (each.points.empty()) continue;
       Writer item(items, scope_items);
-      write(item, each, start, now);
+      write(item, each, interval);
     }
   });
 }

@@ -49,6 +49,10 @@ std::string_view forward_lines(const Relay& relay, size_t number) {
   return relay.credentials[relay.setup.collectors.size() + number].reveal();
 }
 
+bool sums_metrics(const Relay& relay) {
+  return relay.setup.temporality == telemetry::Temporality::cumulative;
+}
+
 // ---- JSON
 
 Json telemetry_json(const telemetry::Telemetry& telemetry) {
@@ -102,6 +106,7 @@ Json relay_json(const std::optional<Relay>& relay) {
   return {{"listens", relay->setup.collectors.empty() ? "" : at_port(telemetry::relay_port)},
           {"collectors", std::move(collectors)},
           {"attributes", attributes},
+          {"sums_metrics", sums_metrics(*relay)},
           {"spool", relay->spool_directory},
           {"forwards", forwards_json(*relay)}};
 }
@@ -278,6 +283,10 @@ void print_collectors(std::string& out, const Plan& plan) {
     line(out, {"    adds       ", headers.empty() ? "no header" : join(headers, ", "), " and ",
                number(plan.relay->setup.attributes.size()), " attributes, for ", each.authority});
     line(out, {"    closed     ", inet::text(each.server.destination), " to the agent"});
+    if (plan.relay->makes_instance_id)
+      line(out, {"    makes      service.instance.id at the boot, another for each"});
+    if (sums_metrics(*plan.relay) && each.paths.contains(telemetry::Signal::metrics))
+      line(out, {"    sums       the deltas of the agent's metrics, which become cumulative"});
   }
   if (!plan.relay->spool_directory.empty())
     line(out, {"    keeps      what waits in ", plan.relay->spool_directory});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ostiary/base/encoding.h"
 #include "ostiary/base/text.h"
 #include "ostiary/inet/special.h"
 #include "rules.h"
@@ -10,6 +11,8 @@ namespace ostiary::plan {
 namespace {
 
 using relay::CollectorSetup;
+
+constexpr std::string_view instance_id = "service.instance.id";
 
 // Whether the collector has this server and protocol.
 bool goes_to(const CollectorSetup& collector, const relay::ServerAddress& server,
@@ -55,6 +58,10 @@ void add(Relay& relay, const telemetry::Telemetry& telemetry, const telemetry::O
          config::Choice sends_audit) {
   for (const telemetry::Route& route : on.routes) add(relay, route, on.compression);
   relay.setup.attributes = attributes_of(telemetry);
+  relay.makes_instance_id = std::ranges::find(telemetry.attributes, instance_id,
+                                              &telemetry::Attribute::key) == telemetry.attributes.end();
+  if (relay.makes_instance_id) relay.setup.attributes.push_back({std::string(instance_id), ""});
+  relay.setup.temporality = on.temporality;
   relay.setup.tls_files = on.tls_files;
   relay.setup.spool_octets = relay::limits::spool_octets;
   relay.setup.own_events =
@@ -71,6 +78,22 @@ void add(Relay& relay, claude::Api api) {
 }
 
 }  // namespace
+
+// A UUID of version 4.
+void set_instance_id(Relay& relay, std::span<const uint8_t, instance_id_octets> random) {
+  if (!relay.makes_instance_id) return;
+  constexpr size_t version_at = 6;
+  constexpr size_t variant_at = 8;
+  std::string id;
+  for (size_t i = 0; i < random.size(); ++i) {
+    if (i == 4 || i == version_at || i == variant_at || i == 10) id += '-';
+    unsigned octet = random[i];
+    if (i == version_at) octet = (octet & 0x0fU) | 0x40U;
+    if (i == variant_at) octet = (octet & 0x3fU) | 0x80U;
+    append_hexadecimal(id, static_cast<uint8_t>(octet));
+  }
+  std::ranges::find(relay.setup.attributes, instance_id, &relay::NamedValue::name)->value = std::move(id);
+}
 
 Result<std::optional<claude::Api>> find_api(const config::Config& config) {
   if (config.api_relay == config::Choice::no) return std::nullopt;

@@ -14,6 +14,7 @@ enum class Platform : uint8_t {
   devcontainer,
   kubernetes,
   github_actions,
+  gitlab,
   docker,
   podman
 };
@@ -36,6 +37,7 @@ constexpr std::array evidence{
     Evidence{Platform::devcontainer, "DEVCONTAINER", "true"},
     Evidence{Platform::kubernetes, "KUBERNETES_SERVICE_HOST"},
     Evidence{Platform::github_actions, "GITHUB_ACTIONS", "true"},
+    Evidence{Platform::gitlab, "GITLAB_CI", "true"},
     Evidence{Platform::docker, {}, {}, &HostFacts::has_dockerenv},
     Evidence{Platform::podman, {}, {}, &HostFacts::has_containerenv},
 };
@@ -63,6 +65,7 @@ constexpr std::array rows{
     Row{Platform::coder, "coder.agent_name", Origin::environment, "CODER_WORKSPACE_AGENT_NAME"},
     Row{Platform::coder, "coder.workspace_id", Origin::environment, "CODER_WORKSPACE_ID"},
     Row{Platform::coder, "coder.template_name", Origin::environment, "CODER_TEMPLATE_NAME"},
+    Row{Platform::coder, "user.email", Origin::environment, "CODER_WORKSPACE_OWNER_EMAIL"},
     Row{Platform::codespaces, "codespaces.name", Origin::environment, "CODESPACE_NAME"},
     Row{Platform::codespaces, "vcs.repository.name", Origin::environment, "GITHUB_REPOSITORY"},
     Row{Platform::devcontainer, "devcontainer", Origin::constant, "true"},
@@ -76,6 +79,15 @@ constexpr std::array rows{
     Row{Platform::github_actions, "cicd.pipeline.run.id", Origin::environment, "GITHUB_RUN_ID"},
     Row{Platform::github_actions, "vcs.repository.name", Origin::environment, "GITHUB_REPOSITORY"},
     Row{Platform::github_actions, "vcs.ref.head.revision", Origin::environment, "GITHUB_SHA"},
+    Row{Platform::github_actions, "vcs.ref.head.name", Origin::environment, "GITHUB_HEAD_REF"},
+    Row{Platform::github_actions, "vcs.ref.head.name", Origin::environment, "GITHUB_REF_NAME"},
+    Row{Platform::gitlab, "cicd.pipeline.name", Origin::environment, "CI_PIPELINE_NAME"},
+    Row{Platform::gitlab, "cicd.pipeline.run.id", Origin::environment, "CI_PIPELINE_ID"},
+    Row{Platform::gitlab, "vcs.repository.name", Origin::environment, "CI_PROJECT_PATH"},
+    Row{Platform::gitlab, "vcs.ref.head.revision", Origin::environment, "CI_COMMIT_SHA"},
+    Row{Platform::gitlab, "vcs.ref.head.name", Origin::environment, "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"},
+    Row{Platform::gitlab, "vcs.ref.head.name", Origin::environment, "CI_COMMIT_REF_NAME"},
+    Row{Platform::gitlab, "user.email", Origin::environment, "GITLAB_USER_EMAIL"},
     Row{Platform::docker, "container.id", Origin::container_id},
     Row{Platform::podman, "container.id", Origin::container_id},
 };
@@ -94,6 +106,8 @@ std::string_view name_of(Platform platform) {
       return "Kubernetes";
     case Platform::github_actions:
       return "GitHub Actions";
+    case Platform::gitlab:
+      return "GitLab CI";
     case Platform::docker:
       return "Docker";
     case Platform::podman:
@@ -159,13 +173,16 @@ std::vector<std::string> names_of(const Lookup& environment, const HostFacts& fa
 
 std::vector<telemetry::Attribute> attributes_of(const Lookup& environment, const HostFacts& facts) {
   std::vector<telemetry::Attribute> attributes;
-  for (const Row& row : rows) {
-    if (!runs_on(row.platform, environment, facts)) continue;
-    if (std::ranges::find(attributes, row.key, &telemetry::Attribute::key) != attributes.end()) continue;
-    auto attribute =
-        telemetry::automatic_attribute(row.key, value_of(row, environment, facts), source_of(row));
+  const auto add = [&](std::string_view key, std::string_view value, const std::string& source) {
+    if (std::ranges::find(attributes, key, &telemetry::Attribute::key) != attributes.end()) return;
+    auto attribute = telemetry::automatic_attribute(key, value, source);
     if (attribute) attributes.push_back(*std::move(attribute));
-  }
+  };
+  for (const Row& row : rows)
+    if (runs_on(row.platform, environment, facts))
+      add(row.key, value_of(row, environment, facts), source_of(row));
+  add("vcs.repository.name", facts.repository.name, "git (.git/config)");
+  add("vcs.ref.head.name", facts.repository.branch, "git (.git/HEAD)");
   return attributes;
 }
 

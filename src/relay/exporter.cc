@@ -153,7 +153,20 @@ void Exporter::on_failure(const std::string& why) {
 // The agent chooses how large a post is, and some collectors put off large ones for ever.
 void Exporter::put_last() {
   answered_tries_ = 0;
-  if (spool_.posts() > 1 && spool_.add(*post_)) spool_.pop(number_);
+  if (spool_.posts() < 2) return;
+  renew();
+  if (spool_.add(*post_)) spool_.pop(number_);
+}
+
+void Exporter::renew() {
+  if (!parts_.renew) return;
+  const bool is_compressed = is_gzip(post_->body);
+  auto octets = is_compressed ? gunzip(post_->body, limits::renewed_octets) : std::move(post_->body);
+  if (!octets) return;
+  post_->body = *std::move(octets);
+  parts_.renew(*post_);
+  if (!is_compressed) return;
+  if (auto compressed = gzip(post_->body)) post_->body = *std::move(compressed);
 }
 
 void Exporter::report_displaced() {

@@ -30,11 +30,13 @@ namespace ostiary::relay {
 
 // What became of a post, or of a try to send it.
 struct Report {
-  enum class Kind : uint8_t { delivered, rejected_in_part, refused, delayed, displaced };
+  enum class Kind : uint8_t { delivered, rejected_in_part, refused, delayed, displaced, left_out, forgotten };
   Kind kind{};
   telemetry::Signal signal{};
   std::string why = {};  // one line, without a secret; of `delivered` a warning, if there is one
-  uint64_t number = 0;   // of records, if rejected_in_part; of posts, if displaced
+  // Of records, if rejected_in_part; of posts, if displaced. Of points or sums, if left_out or forgotten
+  // (otlp/cumulative.h).
+  uint64_t number = 0;
 };
 
 class Exporter {
@@ -47,6 +49,8 @@ class Exporter {
     std::function<void(Connected)> connect;
     std::function<double()> random;
     std::function<void(const Report&)> report;
+    // Brings the body of a post up to date that goes behind newer ones. May be empty.
+    std::function<void(Post&)> renew = {};
   };
 
   // All of `parts` must outlive the Exporter, which must outlive each connect().
@@ -58,6 +62,8 @@ class Exporter {
   // Requires that the signal is exported. The body is compressed here, if the collector wants it so, and then
   // never again. An error if the spool has no room: the post will not be sent.
   Result<> add(Post post);
+  // Something else that became of telemetry for this collector.
+  void report(const Report& what) const { parts_.report(what); }
   // Nothing waits, and nothing is being sent.
   bool is_done() const { return spool_.empty() && !post_; }
   // Posts that are not delivered.
@@ -74,6 +80,7 @@ class Exporter {
   void on_answer(const Conversation::Progress& progress);
   void on_failure(const std::string& why);
   void put_last();
+  void renew();
   void report_displaced();
   void try_later(const std::string& why, std::optional<std::chrono::seconds> asked_for = {});
   void drop_connection();

@@ -1,5 +1,6 @@
 #include "relay/gzip.h"
 
+#include <array>
 #include <cassert>
 #include <memory>
 
@@ -33,6 +34,25 @@ std::optional<std::string> gzip(std::string_view octets) {
   compressed.resize(stream.total_out);
   compressed.shrink_to_fit();
   return compressed;
+}
+
+std::optional<std::string> gunzip(std::string_view compressed, size_t max_octets) {
+  z_stream stream{};
+  if (inflateInit2(&stream, gzip_window_bits) != Z_OK) return std::nullopt;
+  const std::unique_ptr<z_stream, CDelete<inflateEnd>> owned(&stream);
+  stream.next_in = reinterpret_cast<const Bytef*>(compressed.data());
+  stream.avail_in = static_cast<uInt>(compressed.size());
+  std::string octets;
+  int result = Z_OK;
+  while (result == Z_OK && octets.size() <= max_octets) {
+    std::array<char, 16384> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    stream.next_out = reinterpret_cast<Bytef*>(room.data());
+    stream.avail_out = room.size();
+    result = inflate(&stream, Z_NO_FLUSH);
+    octets.append(room.data(), room.size() - stream.avail_out);
+  }
+  const bool is_whole = result == Z_STREAM_END && stream.avail_in == 0 && octets.size() <= max_octets;
+  return is_whole ? std::optional(std::move(octets)) : std::nullopt;
 }
 
 }  // namespace ostiary::relay

@@ -17,6 +17,8 @@ inline constexpr size_t octets_in_progress = size_t{32} << 20U;
 static_assert(body_octets <= octets_in_progress);
 
 static_assert(body_octets < spool_octets);
+// Of a body that is brought up to date: the agent's, and the operator's attributes in each resource.
+inline constexpr size_t renewed_octets = 4 * body_octets;
 // That a new process looks at in the file of the earlier one, damaged places included.
 inline constexpr size_t recovered_octets = 4 * spool_octets;
 

@@ -18,6 +18,9 @@ std::string_view outcome_of(Report::Kind kind) {
       return "delayed";
     case Report::Kind::displaced:
       return "displaced";
+    case Report::Kind::left_out:
+    case Report::Kind::forgotten:
+      break;
   }
   return "other";
 }
@@ -57,15 +60,18 @@ void OwnMetrics::count(const AuditLine& line) {
 }
 
 void OwnMetrics::count(const Report& report) {
-  add(posts_, outcome_of(report.kind), report.kind == Report::Kind::displaced ? report.number : 1);
+  using Kind = Report::Kind;
+  if (report.kind == Kind::left_out) return add(left_out_, {}, report.number);
+  if (report.kind == Kind::forgotten) return add(forgotten_, {}, report.number);
+  add(posts_, outcome_of(report.kind), report.kind == Kind::displaced ? report.number : 1);
 }
 
 void OwnMetrics::count_refusal(std::string_view outcome) {
   add(posts_, outcome);
 }
 
-std::string OwnMetrics::request(const otlp::Scope& scope, const Queue& queue, uint64_t start,
-                                uint64_t now) const {
+std::string OwnMetrics::request(const otlp::Scope& scope, const Queue& queue,
+                                const otlp::Interval& interval) const {
   using Kind = otlp::Metric::Kind;
   const std::vector<otlp::Metric> metrics{
       {.name = "ostiary.denials",
@@ -88,6 +94,22 @@ std::string OwnMetrics::request(const otlp::Scope& scope, const Queue& queue, ui
        .unit = "{post}",
        .kind = Kind::sum,
        .points = points(posts_, "outcome")},
+      {.name = "ostiary.relay.points.left_out",
+       .description = "Points of the agent's metrics that could not be summed",
+       .unit = "{point}",
+       .kind = Kind::sum,
+       .points = points(left_out_, {})},
+      {.name = "ostiary.relay.series.forgotten",
+       .description = "Sums of the agent's metrics that were given up, because there were too many",
+       .unit = "{series}",
+       .kind = Kind::sum,
+       .points = points(forgotten_, {})},
+      {.name = "ostiary.relay.series",
+       .description = "Sums of the agent's metrics",
+       .unit = "{series}",
+       .kind = Kind::gauge,
+       .points =
+           queue.series ? std::vector<otlp::Point>{{.value = *queue.series}} : std::vector<otlp::Point>()},
       {.name = "ostiary.relay.queue.octets",
        .description = "What the telemetry that waits for the collector takes",
        .unit = "By",
@@ -99,7 +121,7 @@ std::string OwnMetrics::request(const otlp::Scope& scope, const Queue& queue, ui
        .kind = Kind::gauge,
        .points = {{.value = queue.posts}}},
   };
-  return otlp::metrics_request(scope, metrics, start, now);
+  return otlp::metrics_request(scope, metrics, interval);
 }
 
 }  // namespace ostiary::relay

@@ -52,8 +52,13 @@ void OwnTelemetry::flush() {
 
 void OwnTelemetry::deliver_metrics() {
   metrics_are_due_.set(parts_.loop.now() + metrics_interval);
+  const uint64_t now = nanoseconds_of(parts_.wall_clock());
   deliver(telemetry::Signal::metrics,
-          metrics_.request(scope_, parts_.queue(), start_, nanoseconds_of(parts_.wall_clock())));
+          metrics_.request(scope_, parts_.queue(),
+                           {.start = start_, .end = now, .temporality = parts_.temporality}));
+  if (parts_.temporality == otlp::Temporality::cumulative) return;
+  metrics_.begin_anew();
+  start_ = now;
 }
 
 void OwnTelemetry::deliver(telemetry::Signal signal, const std::string& request) {

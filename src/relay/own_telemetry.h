@@ -32,6 +32,7 @@ class OwnTelemetry {
     OwnRecords::WallClock wall_clock;
     std::function<OwnMetrics::Queue()> queue;
     std::function<void(Post)> deliver;
+    otlp::Temporality temporality = otlp::Temporality::cumulative;
   };
 
   // All of `parts` must outlive it.
@@ -53,7 +54,7 @@ class OwnTelemetry {
   Parts parts_;
   otlp::Identity identity_;
   otlp::Scope scope_;
-  uint64_t start_;
+  uint64_t start_;  // of the sums
   SessionWatch sessions_;
   OwnRecords records_;
   OwnMetrics metrics_;

@@ -35,6 +35,12 @@ void Reporter::take(const std::string& collector, const Report& report) {
     case Kind::rejected_in_part:
       count(collector, Message::Kind::rejected, report.number, report.why);
       break;
+    case Kind::left_out:
+      count(collector, Message::Kind::left_out, report.number, report.why);
+      break;
+    case Kind::forgotten:
+      count(collector, Message::Kind::forgotten, report.number, report.why);
+      break;
     case Kind::displaced:
       count(collector, Message::Kind::displaced, report.number, report.why);
       break;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <sys/random.h>
+
 #include "ostiary/base/text.h"
 #include "ostiary/link/audit_lines.h"
 #include "relay/limits.h"
@@ -11,11 +13,21 @@
 namespace ostiary::relay {
 namespace {
 
-TelemetryRelay::Sender sender_of(const Setup& setup) {
+Result<otlp::Cumulative::Keys> random_keys() {
+  otlp::Cumulative::Keys keys;
+  for (HashKey* each : {&keys.first, &keys.second})
+    if (::getrandom(each, sizeof *each, 0) != static_cast<ssize_t>(sizeof *each))
+      return std::unexpected(Error::system("getrandom", Exit::unavailable));
+  return keys;
+}
+
+TelemetryRelay::Sender sender_of(const Setup& setup, const otlp::Cumulative::Keys& keys) {
   TelemetryRelay::Sender sender{.attributes = {},
                                 .version = std::string(program_version),
                                 .wall_clock = std::chrono::system_clock::now,
-                                .own_events = setup.own_events};
+                                .own_events = setup.own_events,
+                                .temporality = setup.temporality,
+                                .keys = keys};
   for (const auto& [name, value] : setup.attributes)
     sender.attributes.push_back({.key = name, .value = value});
   return sender;
@@ -68,16 +80,19 @@ Result<std::unique_ptr<Service>> Service::create(Parts parts, Inheritance inheri
     spools.push_back(TRY(Spool::open(std::move(inheritance.spools[i]), parts.setup.spool_octets)));
     report(parts, parts.setup.collectors[i], spools.back().recovery());
   }
-  return std::unique_ptr<Service>(new Service(std::move(parts), std::move(inheritance), std::move(spools)));
+  const otlp::Cumulative::Keys keys = TRY(random_keys());
+  return std::unique_ptr<Service>(
+      new Service(std::move(parts), std::move(inheritance), std::move(spools), keys));
 }
 
-Service::Service(Parts parts, Inheritance inheritance, std::vector<Spool> spools)
+Service::Service(Parts parts, Inheritance inheritance, std::vector<Spool> spools,
+                 const otlp::Cumulative::Keys& keys)
     : parts_(std::move(parts)),
       gate_(parts_.loop, std::move(inheritance.gate), inheritance.first_connection),
       audit_(std::move(inheritance.audit)),
       reporter_(parts_.loop, parts_.send),
       telemetry_({.loop = parts_.loop, .trust = parts_.trust, .random = parts_.random},
-                 one(std::move(inheritance.listener)), sender_of(parts_.setup),
+                 one(std::move(inheritance.listener)), sender_of(parts_.setup, keys),
                  destinations(inheritance.credentials, std::move(spools))),
       drain_limit_(parts_.loop, [this] { end_drain(); }) {
   const size_t collectors = parts_.setup.collectors.size();

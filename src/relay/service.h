@@ -45,7 +45,8 @@ class Service {
   void drain(Drain drain);
 
  private:
-  Service(Parts parts, Inheritance inheritance, std::vector<Spool> spools);
+  Service(Parts parts, Inheritance inheritance, std::vector<Spool> spools,
+          const otlp::Cumulative::Keys& keys);
   std::vector<Destination> destinations(Credentials& credentials, std::vector<Spool> spools);
   void add_forward(uint32_t number, Secret header_lines, UniqueFd listener);
   void take(const std::string& collector, const Report& report);

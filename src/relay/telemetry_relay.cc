@@ -30,11 +30,18 @@ std::string_view refusal(Taken taken) {
 TelemetryRelay::TelemetryRelay(const Parts& parts, std::vector<UniqueFd> listeners, Sender sender,
                                std::vector<Destination> destinations)
     : identity_(sender.attributes),
+      wall_clock_(sender.wall_clock),
+      sums_(sender.temporality == telemetry::Temporality::cumulative
+                ? std::optional<otlp::Cumulative>(std::in_place, sender.keys, nanoseconds_of(wall_clock_()))
+                : std::nullopt),
       own_events_(sender.own_events),
       own_({.loop = parts.loop,
             .wall_clock = std::move(sender.wall_clock),
             .queue = [this] { return queue(); },
-            .deliver = [this](Post post) { add_own(std::move(post)); }},
+            .deliver = [this](Post post) { add_own(std::move(post)); },
+            .temporality = sender.temporality == telemetry::Temporality::delta
+                               ? otlp::Temporality::delta
+                               : otlp::Temporality::cumulative},
            sender.attributes, std::move(sender.version)),
       intake_(parts.loop, std::move(listeners), [this](Post post) { return take(std::move(post)); }) {
   for (Destination& each : destinations)
@@ -47,6 +54,11 @@ TelemetryRelay::TelemetryRelay(const Parts& parts, std::vector<UniqueFd> listene
                             [this, report = std::move(each.report)](const Report& what) {
                               own_.count(what);
                               report(what);
+                            },
+                        .renew =
+                            [this](Post& post) {
+                              if (sums_ && post.signal == telemetry::Signal::metrics)
+                                post.body = sums_->renewed(post.body, nanoseconds_of(wall_clock_()));
                             }},
         std::move(each.collector), std::move(each.spool)));
 }
@@ -63,6 +75,7 @@ OwnMetrics::Queue TelemetryRelay::queue() const {
     all.octets += each->spool().octets();
     all.posts += each->spool().posts();
   }
+  if (sums_) all.series = sums_->series();
   return all;
 }
 
@@ -74,6 +87,7 @@ Exporter* TelemetryRelay::exporter_of(telemetry::Signal signal) const {
 
 Taken TelemetryRelay::take(Post post) {
   Taken taken = judge(post);
+  if (taken == Taken::yes && sums_ && post.signal == telemetry::Signal::metrics) taken = sum_up(post);
   if (taken == Taken::yes && !post.body.empty()) {
     own_.see(post);
     if (!exporter_of(post.signal)->add(std::move(post))) taken = Taken::no_room;
@@ -92,6 +106,29 @@ Taken TelemetryRelay::judge(Post& post) const {
   if (!body) return Taken::malformed;
   post.body = *std::move(body);
   return Taken::yes;
+}
+
+Taken TelemetryRelay::sum_up(Post& post) {
+  const otlp::Cumulative::Lost before = sums_->lost();
+  auto body = sums_->applied_to(post.body, nanoseconds_of(wall_clock_()));
+  if (!body) return Taken::malformed;
+  post.body = *std::move(body);
+  report_lost(before);
+  return Taken::yes;
+}
+
+void TelemetryRelay::report_lost(const otlp::Cumulative::Lost& before) {
+  const otlp::Cumulative::Lost lost = sums_->lost();
+  const auto report = [this](Report::Kind kind, uint64_t number, std::string why) {
+    if (number > 0)
+      exporter_of(telemetry::Signal::metrics)
+          ->report(
+              {.kind = kind, .signal = telemetry::Signal::metrics, .why = std::move(why), .number = number});
+  };
+  report(Report::Kind::left_out, lost.points - before.points,
+         "they have no amount that can be added, or there are too many in a request");
+  report(Report::Kind::forgotten, lost.series - before.series,
+         "there are too many, and these waited longest for a change");
 }
 
 void TelemetryRelay::add_own(Post post) {

@@ -3,17 +3,21 @@
 // - What was answered with 200 is in the spool, which outlives the process.
 // - Whatever the agent sends, a collector gets only requests of telemetry, whose resources have the
 //   operator's attributes.
+// - If the operator wants cumulative metrics, the agent's deltas are summed (otlp/cumulative.h). The sums begin
+//   anew with the process, with a new start time.
 // - A request with the name "ostiary" for a scope or a service is refused: only what the relay itself
 //   makes of the audit has that name.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "ostiary/base/result.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/link/relay_setup.h"
+#include "ostiary/otlp/cumulative.h"
 #include "ostiary/otlp/identity.h"
 #include "relay/exporter.h"
 #include "relay/intake.h"
@@ -43,6 +47,8 @@ class TelemetryRelay {
     std::string version;                      // of ostiary
     OwnRecords::WallClock wall_clock;
     OwnEvents own_events = OwnEvents::sent;
+    telemetry::Temporality temporality{};  // that the operator wants
+    otlp::Cumulative::Keys keys{};         // secret and random
   };
 
   TelemetryRelay(const Parts& parts, std::vector<UniqueFd> listeners, Sender sender,
@@ -60,11 +66,15 @@ class TelemetryRelay {
  private:
   Taken take(Post post);
   Taken judge(Post& post) const;
+  Taken sum_up(Post& post);
+  void report_lost(const otlp::Cumulative::Lost& before);
   void add_own(Post post);
   Exporter* exporter_of(telemetry::Signal signal) const;
   OwnMetrics::Queue queue() const;
 
   otlp::Identity identity_;
+  OwnRecords::WallClock wall_clock_;
+  std::optional<otlp::Cumulative> sums_;  // nothing if deltas pass
   OwnEvents own_events_;
   std::vector<std::unique_ptr<Exporter>> exporters_;
   OwnTelemetry own_;

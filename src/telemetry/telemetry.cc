@@ -93,7 +93,8 @@ std::string switched_off_by_exporters(const Config& config) {
                                                  : std::string();
 }
 
-bool goes_to_grafana_cloud(const Route& route) {
+bool brings_metrics_to_grafana_cloud(const Route& route) {
+  if (route.signal != Signal::metrics) return false;
   const std::string host = inet::text(route.endpoint.destination.host);
   return host.ends_with(".grafana.net");
 }
@@ -176,18 +177,32 @@ void write_relay_as_target(Writer& writer) {
   writer.set(otlp_variable({}, "COMPRESSION"), "none", source);
 }
 
-void write_temporality(Writer& writer, const Config& config, const On& on,
-                       std::vector<std::string>& warnings) {
-  const bool grafana =
-      std::ranges::any_of(on.routes, goes_to_grafana_cloud) || on.source == TelemetrySource::grafana_cloud;
-  if (!grafana) {
-    if (!config.environment.get(temporality_variable).empty())
-      writer.set_unless_given(temporality_variable, "");
-    return;
-  }
-  if (writer.set_unless_given(temporality_variable, "cumulative") != "cumulative")
+bool is_for_grafana_cloud(const On& on) {
+  return std::ranges::any_of(on.routes, brings_metrics_to_grafana_cloud) ||
+         on.source == TelemetrySource::grafana_cloud;
+}
+
+// As Claude Code reads it. `lowmemory` means deltas of what it exports.
+Temporality parse_temporality(std::string_view text) {
+  if (equal_ignoring_case(text, "cumulative")) return Temporality::cumulative;
+  return equal_ignoring_case(text, "delta") || equal_ignoring_case(text, "lowmemory") ? Temporality::delta
+                                                                                      : Temporality::unstated;
+}
+
+// The relay sums deltas, over all processes of the agent: their own sums would collide, and begin at zero with
+// each of them.
+void write_temporality(Writer& writer, const Config& config, On& on, std::vector<std::string>& warnings) {
+  const bool grafana = is_for_grafana_cloud(on);
+  const std::string_view given = config.environment.get(temporality_variable);
+  const std::string_view wanted = given.empty() && grafana ? "cumulative" : given;
+  on.temporality = parse_temporality(wanted);
+  if (grafana && on.temporality != Temporality::cumulative)
     warnings.push_back(std::string(temporality_variable) +
                        " is not cumulative: Grafana Cloud refuses such metrics");
+  if (on.road == Road::relay && (wanted.empty() || on.temporality == Temporality::cumulative))
+    writer.set(temporality_variable, "delta", "relay");
+  else if (!wanted.empty())
+    writer.set_unless_given(temporality_variable, wanted);
 }
 
 void write_attributes(Writer& writer, const Config& config, std::span<const Attribute> attributes) {

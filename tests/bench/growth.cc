@@ -70,7 +70,7 @@ class CacheHits {
  public:
   static constexpr const char* name = "cache";
 
-  explicit CacheHits(size_t names) : cache_(gate::limits::cache_entries, dns::HashKey{1, 2}) {
+  explicit CacheHits(size_t names) : cache_(gate::limits::cache_entries, HashKey{1, 2}) {
     const std::array addresses{inet::IpAddress::v4({198, 51, 100, 1})};
     for (size_t i = 0; i < names; ++i)
       cache_.put_addresses(dns::WireName::from(host(i)), dns::RecordType::a, addresses, 1h, now_, now_ + 1h);

@@ -92,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Input input(data, size);
   const uint8_t of_capacity = input.octet();
   const size_t capacity = of_capacity < 200 ? 1 + of_capacity % 8U : of_capacity;
-  Cache cache(capacity, HashKey{input.octet(), 7});
+  Cache cache(capacity, ostiary::HashKey{input.octet(), 7});
   Model model(capacity);
   Time now{seconds(1000)};
   for (size_t steps = 0; steps < 400 && !input.empty(); ++steps) {

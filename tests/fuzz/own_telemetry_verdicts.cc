@@ -45,7 +45,7 @@ int main() {
   relay::OwnTelemetry own(
       {.loop = **loop,
        .wall_clock = [] { return std::chrono::system_clock::time_point(std::chrono::hours(1)); },
-       .queue = [] { return relay::OwnMetrics::Queue{.octets = 4096, .posts = 2}; },
+       .queue = [] { return relay::OwnMetrics::Queue{.octets = 4096, .posts = 2, .series = {}}; },
        .deliver =
            [](const relay::Post& post) {
              std::string text;

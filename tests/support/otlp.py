@@ -25,6 +25,7 @@ class Item(NamedTuple):
     attributes: dict  # for a metric: of its first point
     temporality: str = ""  # for metrics that have one
     trace: str = ""  # the trace's id in hexadecimal, for spans and log records that have one
+    value: int | None = None  # for a sum of integers: of its first point
 
 
 class Group(NamedTuple):
@@ -81,8 +82,12 @@ def _metric(found):
             data = _message(found, number)
             point = fields(data[1][0])
             return Item(_text(found, 1), _attributes(point, POINT_ATTRIBUTES[kind]),
-                        TEMPORALITY.get(data.get(2, [0])[0], ""))
+                        TEMPORALITY.get(data.get(2, [0])[0], ""), _integer(point) if kind == "sum" else None)
     raise ValueError(f"a metric without data: {found}")
+
+
+def _integer(point):
+    return signed(point[6][0]) if 6 in point else None
 
 
 def _log(found):

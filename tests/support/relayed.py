@@ -28,6 +28,13 @@ def traces(span):
 def logs(session, service=b"claude-code", scope=b"com.anthropic.claude_code.events"):
     record = message(2, message(6, pair(b"session.id", session.encode())))
     return message(1, message(1, attribute(b"service.name", service)) + message(2, message(1, message(1, scope)) + record))
+def metrics(delta):
+    point = message(7, pair(b"type", b"input")) + bytes([6 << 3 | 1]) + delta.to_bytes(8, "little")
+    counter = message(7, message(1, point) + bytes([2 << 3, 1, 3 << 3, 1]))
+    resource = message(1, attribute(b"service.name", b"forged"))
+    return message(1, resource + message(2, message(2, message(1, b"tokens") + counter)))
+def post_metrics(delta):
+    return post_body("/v1/metrics", metrics(delta))
 def post(span, path="/v1/traces", **fields):
     return post_body(path, traces(span), **fields)
 def post_logs(*arguments, **how):

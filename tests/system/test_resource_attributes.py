@@ -40,6 +40,13 @@ PLATFORMS = {
         "cicd.pipeline.name": "build it", "cicd.pipeline.run.id": "77", "vcs.repository.name": "ada/engine",
         "vcs.ref.head.revision": "cafe",
     }),
+    "a pull request in github actions": ({
+        "GITHUB_ACTIONS": "true", "GITHUB_REF_NAME": "7/merge", "GITHUB_HEAD_REF": "topic",
+    }, {"vcs.ref.head.name": "topic"}),
+    "gitlab": ({
+        "GITLAB_CI": "true", "CI_PROJECT_PATH": "ada/engine", "CI_COMMIT_REF_NAME": "main",
+        "GITLAB_USER_EMAIL": "ada@example.com",
+    }, {"vcs.repository.name": "ada/engine", "vcs.ref.head.name": "main", "user.email": "ada@example.com"}),
 }
 
 
@@ -51,6 +58,18 @@ def of_platforms(found):
 def test_each_platform_sets_its_attributes(sandbox, env, expected):
     agent = sandbox.agent_environment(env=COLLECTOR | env)
     assert of_platforms(attributes(agent)) == expected
+
+
+def test_the_repository_in_which_the_agent_starts_describes_what_nothing_else_does(sandbox):
+    sandbox.write("/work/project/.git/HEAD", "ref: refs/heads/topic\n")
+    sandbox.write("/work/project/.git/config",
+                  '[remote "origin"]\n\turl = https://ada:hunter2@git.example/ada/engine.git\n'
+                  "[user]\n\temail = eve@example.com\n")
+    agent = sandbox.agent_environment("--workdir", "/work/project", env=COLLECTOR)
+    assert of_platforms(attributes(agent)) == {"vcs.repository.name": "ada/engine", "vcs.ref.head.name": "topic"}
+    own = {"OTEL_RESOURCE_ATTRIBUTES": "vcs.ref.head.name=mine"}
+    agent = sandbox.agent_environment("--workdir", "/work/project", env=COLLECTOR | own)
+    assert of_platforms(attributes(agent)) == {"vcs.repository.name": "ada/engine", "vcs.ref.head.name": "mine"}
 
 
 def test_without_a_platform_there_are_no_attributes(sandbox):

@@ -19,6 +19,10 @@ Result<std::string> read_file(const std::string& path, size_t limit);
 // Exit::not_permitted.
 Result<std::string> read_named_file(const std::string& path, size_t limit);
 
+// For a file of an open directory, whose path errors show. Follows no link.
+Result<std::string> read_file_in(const UniqueFd& directory, std::string_view path, const char* name,
+                                 size_t limit);
+
 // For a file of an open directory, whose path errors show. Also requires a file that only root can
 // read and write: owned by root, no permissions for group and others, not a symbolic link.
 Result<std::string> read_root_file(const UniqueFd& directory, std::string_view path, const char* name,

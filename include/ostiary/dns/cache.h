@@ -13,7 +13,7 @@
 #include <span>
 #include <vector>
 
-#include "ostiary/dns/hash.h"
+#include "ostiary/base/hash.h"
 #include "ostiary/dns/message.h"
 #include "ostiary/dns/wire_name.h"
 #include "ostiary/inet/ip_address.h"

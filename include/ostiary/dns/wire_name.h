@@ -17,8 +17,8 @@
 #include <string>
 #include <string_view>
 
+#include "ostiary/base/hash.h"
 #include "ostiary/dns/cursor.h"
-#include "ostiary/dns/hash.h"
 #include "ostiary/dns/limits.h"
 #include "ostiary/inet/host_name.h"
 

@@ -51,6 +51,8 @@ struct Message {
     refused,    // the collector `text` refused `number` posts; `reason` is why
     rejected,   // the collector `text` took posts without `number` of their records
     unserved,   // `number` requests for the server `text` were not forwarded; `reason` is why
+    left_out,   // `number` points of metrics for the collector `text` could not be summed; `reason` is why
+    forgotten,  // `number` sums of metrics for the collector `text` were given up; `reason` is why
     displaced,  // `number` posts were given up, because the spool is full
     recovered,  // `number` posts that an earlier process took wait for the collector `text`
     damaged,    // in `number` octets of the file of the collector `text` there is no whole post
@@ -66,9 +68,10 @@ struct Message {
   std::string reason = {};
 };
 inline constexpr std::array every_message_kind{
-    Message::Kind::hello,    Message::Kind::delivered, Message::Kind::delayed,   Message::Kind::refused,
-    Message::Kind::rejected, Message::Kind::unserved,  Message::Kind::displaced, Message::Kind::recovered,
-    Message::Kind::damaged,  Message::Kind::served,    Message::Kind::drained,   Message::Kind::failed};
+    Message::Kind::hello,     Message::Kind::delivered, Message::Kind::delayed,  Message::Kind::refused,
+    Message::Kind::rejected,  Message::Kind::unserved,  Message::Kind::left_out, Message::Kind::forgotten,
+    Message::Kind::displaced, Message::Kind::recovered, Message::Kind::damaged,  Message::Kind::served,
+    Message::Kind::drained,   Message::Kind::failed};
 
 // Texts over 1024 octets are cut.
 std::string render_message(const Message& message);

@@ -71,6 +71,7 @@ struct Setup {
   telemetry::TlsFiles forwards_tls_files = {};
   uint64_t spool_octets = 0;
   OwnEvents own_events = OwnEvents::left_out;
+  telemetry::Temporality temporality{};  // of the metrics
 };
 
 namespace limits {

@@ -41,12 +41,15 @@ struct LogRecord {
 // An ExportLogsServiceRequest.
 std::string logs_request(const Scope& scope, std::span<const LogRecord> records);
 
+// Of a sum: what came since the last request, or since the start. The numbers are those of the protocol.
+enum class Temporality : uint8_t { delta = 1, cumulative = 2 };
+
 struct Point {
   std::vector<Field> attributes = {};
   uint64_t value = 0;
 };
 struct Metric {
-  // A sum only grows, and is that since `start`. A gauge is the value at present.
+  // A sum only grows. A gauge is the value at present.
   enum class Kind : uint8_t { sum, gauge };
   std::string_view name;
   std::string_view description;
@@ -55,8 +58,13 @@ struct Metric {
   std::vector<Point> points;
 };
 
+struct Interval {
+  uint64_t start = 0;  // of the sums
+  uint64_t end = 0;
+  Temporality temporality = Temporality::cumulative;
+};
+
 // An ExportMetricsServiceRequest. Metrics without a point are left out.
-std::string metrics_request(const Scope& scope, std::span<const Metric> metrics, uint64_t start,
-                            uint64_t now);
+std::string metrics_request(const Scope& scope, std::span<const Metric> metrics, const Interval& interval);
 
 }  // namespace ostiary::otlp

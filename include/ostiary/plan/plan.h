@@ -3,6 +3,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -72,6 +74,8 @@ struct Gate {
 struct Relay {
   relay::Setup setup = {};
   relay::Credentials credentials = {};
+  // service.instance.id, at the boot: until then its value is empty.
+  bool makes_instance_id = false;
   std::vector<policy::Rule> forward_rules = {};  // of the forwards' servers, in their order
   std::vector<claude::AgentVariable> variables = {};
   std::string spool_directory = {};  // where the telemetry waits; empty: in memory files
@@ -116,6 +120,10 @@ struct Machine {
   RulesAtEnd rules_at_end = RulesAtEnd::removed;  // if no setting chooses
   net::Reachable reach = {};                      // decides only the gate's setup
 };
+
+// For a boot: makes the service.instance.id of random octets, if the relay is to have one.
+inline constexpr size_t instance_id_octets = 16;
+void set_instance_id(Relay& relay, std::span<const uint8_t, instance_id_octets> random);
 
 // Those that the agent gets because of the relay.
 std::span<const claude::AgentVariable> relay_variables(const Plan& plan);

@@ -1,7 +1,7 @@
 // platform/platform.h: detects the platforms of this container, their resource attributes, and what
 // they mean for its network.
 // - Several platforms can apply: a Coder workspace in a Kubernetes pod is both.
-// - Only read_host_facts() reads from the machine.
+// - Only read_host_facts() and read_repository() read from the machine.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ostiary/inet/destination.h"
+#include "ostiary/platform/repository.h"
 #include "ostiary/telemetry/attributes.h"
 
 namespace ostiary::platform {
@@ -33,8 +34,10 @@ struct HostFacts {
   bool has_dockerenv = false;     // /.dockerenv
   bool has_containerenv = false;  // /run/.containerenv
   std::vector<KnownHost> known_hosts = {};
+  Repository repository = {};
 };
 
+// Without the repository: that is of the agent's work directory.
 HostFacts read_host_facts();
 
 // The container's id in the text of /proc/self/mountinfo: 64 hexadecimal digits. Empty if the text
@@ -44,7 +47,7 @@ std::string find_container_id(std::string_view mountinfo);
 // Reads the text of /etc/hosts. Leaves out lines and names that are not valid.
 std::vector<KnownHost> parse_hosts(std::string_view text);
 
-// One attribute for each key for which a platform has a value. The source has the form
+// One attribute for each key for which a platform has a value, or else the repository. The source has the form
 // "Fly (FLY_APP_NAME)".
 telemetry::PlatformAttributes detect(const Lookup& environment, const HostFacts& facts);
 

@@ -24,6 +24,9 @@ std::string_view text(Protocol protocol);
 
 enum class Compression : uint8_t { none, gzip };
 
+// Of metrics, as the operator wants them at their collector.
+enum class Temporality : uint8_t { unstated, delta, cumulative };
+
 enum class Signal : uint8_t { traces, metrics, logs };
 std::string_view text(Signal signal);
 

@@ -67,6 +67,7 @@ struct On {
   // For the relay.
   TlsFiles tls_files = {};
   Compression compression = Compression::none;
+  Temporality temporality = Temporality::unstated;  // if cumulative, it sums the agent's deltas
 };
 
 using State = std::variant<NotConfigured, SwitchedOff, Incomplete, On>;

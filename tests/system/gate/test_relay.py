@@ -76,6 +76,47 @@ def test_a_collector_that_speaks_grpc(plain_world, internet, who):
         server.close()
 
 
+def test_metrics_become_cumulative_over_all_processes_of_the_agent(plain_world, who):
+    preference = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
+    plain_world.env[preference] = "cumulative"
+    agent = plain_world.start(who)
+    assert f"{preference}=delta" in agent.run("env")["out"]
+    for delta in (5, 7):  # each from a process of its own
+        assert plain_world.python(f"post_metrics({delta})") == "200"
+    eventually(lambda: len(plain_world.collector.exports) == 2, "both requests arrive")
+    metrics = plain_world.collector.items("metrics")
+    assert [(item.name, item.attributes, item.temporality) for item in metrics] == \
+        [("tokens", {"type": "input"}, "cumulative")] * 2
+    assert sorted(item.value for item in metrics) == [5, 12]
+
+
+def test_deltas_pass_if_nobody_wants_cumulative_metrics(plain_world, who):
+    agent = plain_world.start(who)
+    assert "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta" in agent.run("env")["out"]
+    assert plain_world.python("[post_metrics(5), post_metrics(7)]") == "[200, 200]"
+    eventually(lambda: len(plain_world.collector.exports) == 2, "both requests arrive")
+    metrics = plain_world.collector.items("metrics")
+    assert sorted((item.temporality, item.value) for item in metrics) == [("delta", 5), ("delta", 7)]
+
+
+def test_each_boot_has_an_instance_id_of_its_own(new_container, internet, tmp_path, who):
+    found = []
+    for number in range(2):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        world = relayed(new_container(), internet, directory, 8318, tls=False)
+        world.serve()
+        try:
+            world.start(who)
+            assert world.post("one") == "200" and world.post("two") == "200"
+            world.await_spans("one", "two")
+            found.append({export.groups[0].resource["service.instance.id"] for export in world.collector.exports})
+        finally:
+            world.web.close()
+    assert len(found[0]) == len(found[1]) == 1 and found[0] != found[1]
+    assert all(re.fullmatch(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", each) for each in found[0] | found[1])
+
+
 def test_bodies_are_compressed_on_request(plain_world, who):
     plain_world.env["OTEL_EXPORTER_OTLP_COMPRESSION"] = "gzip"
     plain_world.start(who)

@@ -142,6 +142,8 @@ Result<int> report_everything() {
                             {.kind = Kind::delayed, .text = "c.example", .reason = "HTTP 503"},
                             {.kind = Kind::refused, .number = 1, .text = "c.example", .reason = "HTTP 401"},
                             {.kind = Kind::rejected, .number = 5, .text = "c.example", .reason = "too old"},
+                            {.kind = Kind::left_out, .number = 1, .text = "c.example", .reason = "no amount"},
+                            {.kind = Kind::forgotten, .number = 7, .text = "c.example", .reason = "too many"},
                             {.kind = Kind::displaced, .number = 2, .text = "c.example"},
                             {.kind = Kind::recovered, .number = 1, .text = "c.example"},
                             {.kind = Kind::recovered, .number = 12, .text = "d.example"},
@@ -361,6 +363,8 @@ TEST_SUITE("boot/relay_helper") {
          {"telemetry arrives at c.example: a warning\n", "telemetry arrives at d.example\n",
           "telemetry waits for c.example: HTTP 503\n", "c.example refused 1 request of telemetry: HTTP 401\n",
           "c.example rejected 5 records: too old\n",
+          "1 point of the agent's metrics for c.example was left out: no amount\n",
+          "7 sums of the agent's metrics for c.example were given up: too many\n",
           "2 requests of telemetry for c.example were given up: the queue is full\n",
           "1 request of telemetry from before waits for c.example\n",
           "12 requests of telemetry from before wait for d.example\n",
@@ -370,7 +374,7 @@ TEST_SUITE("boot/relay_helper") {
       CAPTURE(text);
       CHECK(text.contains(line));
     }
-    CHECK(std::ranges::count(text, '\n') == 12);
+    CHECK(std::ranges::count(text, '\n') == 14);
     CHECK(keeper.audited.names() == Strings{"relay_started", "relay_died"});
     CHECK(keeper.audited.events()[1]["process"] == 4711);
     CHECK(keeper.relay->helper().has_begun());

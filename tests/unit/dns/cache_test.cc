@@ -18,7 +18,7 @@ using Outcome = Cache::Outcome;
 namespace {
 
 const Cache::Time start = Cache::Time{} + 1000h;
-const HashKey key{1, 2};
+const ostiary::HashKey key{1, 2};
 
 WireName wire(const std::string& text) {
   return WireName::from(*HostName::parse(text));

@@ -47,7 +47,7 @@ TEST_SUITE("dns/hot_path") {
   TEST_CASE("a cached answer allocates nothing") {
     const Cache::Time now = Cache::Time{} + 1h;
     const auto name = WireName::from(*HostName::parse("a-rather-long-name.of-a-service.example.com"));
-    Cache cache(100, HashKey{3, 4});
+    Cache cache(100, ostiary::HashKey{3, 4});
     cache.put_addresses(name, RecordType::a, std::array{IpAddress::v4({192, 0, 2, 1})}, 60s, now, now + 1h);
     cache.put_no_data(name, RecordType::aaaa, 60s, now);
     std::array<uint8_t, limits::answer_octets> room;
@@ -82,7 +82,7 @@ TEST_SUITE("dns/hot_path") {
 
   TEST_CASE("an empty cache of any capacity has allocated nothing") {
     const size_t before = allocations();
-    Cache cache(1000000, HashKey{3, 4});
+    Cache cache(1000000, ostiary::HashKey{3, 4});
     CHECK_FALSE(cache.find(WireName(), RecordType::a, {}));
     CHECK(allocations() == before);
   }

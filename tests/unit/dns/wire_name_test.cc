@@ -163,9 +163,9 @@ TEST_SUITE("dns/wire_name") {
   }
 
   TEST_CASE("order and hash do not depend on letter case") {
-    const HashKey key{1, 2};
+    const ostiary::HashKey key{1, 2};
     CHECK(hash(key, *plain(name("ExAmple"))) == hash(key, *plain(name("eXaMPLE"))));
-    CHECK(hash(key, *plain(name("example"))) != hash(HashKey{1, 3}, *plain(name("example"))));
+    CHECK(hash(key, *plain(name("example"))) != hash(ostiary::HashKey{1, 3}, *plain(name("example"))));
     CHECK(hash(key, *plain(name("example"))) != hash(key, *plain(name("exampl"))));
     CHECK(*plain(name("a")) < *plain(name("b")));
     CHECK(*plain(name("A")) <= *plain(name("a")));

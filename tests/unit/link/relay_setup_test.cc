@@ -51,7 +51,8 @@ Setup made_up() {
                                  .match = AllowedRequests::Match::with_paths_below}}}},
       .forwards_tls_files = {.authorities = "/f"},
       .spool_octets = limits::spool_octets,
-      .own_events = OwnEvents::sent};
+      .own_events = OwnEvents::sent,
+      .temporality = telemetry::Temporality::cumulative};
 }
 
 Credentials credentials_of(std::initializer_list<std::string_view> texts) {
@@ -125,6 +126,7 @@ TEST_SUITE("link/relay_setup") {
     CHECK(forward.allowed[1].match == AllowedRequests::Match::with_paths_below);
     CHECK(setup->forwards_tls_files.authorities == "/f");
     CHECK(setup->own_events == OwnEvents::sent);
+    CHECK(setup->temporality == telemetry::Temporality::cumulative);
     CHECK(parse_setup(render_setup({})));
   }
 

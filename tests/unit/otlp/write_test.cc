@@ -57,7 +57,7 @@ TEST_SUITE("otlp/write") {
               .contains(field(9, "0123456789abcdef") + field(10, "01234567")));
   }
 
-  TEST_CASE("a sum is cumulative and grows, a gauge has no start") {
+  TEST_CASE("a sum grows, by its last value or since its start, and a gauge has no start") {
     const std::vector<Metric> metrics{
         {.name = "s",
          .description = "d",
@@ -78,6 +78,10 @@ TEST_SUITE("otlp/write") {
         field(7, field(1, first) + field(1, second) + number_field(2, 2) + number_field(3, 1));
     const std::string gauge =
         field(1, "g") + field(2, "d") + field(3, "By") + field(5, field(1, fixed(3, 200) + fixed(6, 8)));
-    CHECK(metrics_request(scope, metrics, 100, 200) == request_of(field(2, sum) + field(2, gauge)));
+    CHECK(metrics_request(scope, metrics, {.start = 100, .end = 200}) ==
+          request_of(field(2, sum) + field(2, gauge)));
+    const std::string deltas =
+        metrics_request(scope, metrics, {.start = 100, .end = 200, .temporality = Temporality::delta});
+    CHECK(deltas.contains(field(1, second) + number_field(2, 1) + number_field(3, 1)));
   }
 }

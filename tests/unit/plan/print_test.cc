@@ -82,11 +82,15 @@ TEST_SUITE("plan/print") {
                                                {"port", 443},
                                                {"signals", {"traces", "metrics", "logs"}},
                                                {"headers", {"Authorization"}}}});
-    CHECK(json["relay"]["attributes"] == Json{"service.name"});
+    CHECK(json["relay"]["attributes"] == Json{"service.name", "service.instance.id"});
+    CHECK(json["relay"]["sums_metrics"] == true);
+    CHECK(plan_as_text(plan) == plan_as_text(good_plan({.environment = grafana_trio})));
     CHECK(plan_as_text(plan).contains(
         "  relay        takes the agent's telemetry at 127.0.0.1:15354, without a credential\n"
-        "    adds       Authorization and 1 attributes, for otlp-gateway-prod-eu-west-0.grafana.net\n"
-        "    closed     otlp-gateway-prod-eu-west-0.grafana.net:443 to the agent\n"));
+        "    adds       Authorization and 2 attributes, for otlp-gateway-prod-eu-west-0.grafana.net\n"
+        "    closed     otlp-gateway-prod-eu-west-0.grafana.net:443 to the agent\n"
+        "    makes      service.instance.id at the boot, another for each\n"
+        "    sums       the deltas of the agent's metrics, which become cumulative\n"));
     CHECK(json_of(good_plan({}))["relay"].is_null());
   }
 

@@ -1,6 +1,7 @@
 #include "plan/relay_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -109,6 +110,34 @@ TEST_SUITE("plan/relay_plan") {
               "sends what it writes there, with the collector's credential: name a user with --user") == 1);
   }
 
+  TEST_CASE("it sums the agent's metrics for a collector of cumulative ones") {
+    CHECK(relay_of(telemetry::grafana_trio).setup.temporality == telemetry::Temporality::cumulative);
+    CHECK(relay_of({"OTEL_EXPORTER_OTLP_ENDPOINT=https://c:4000", header}).setup.temporality ==
+          telemetry::Temporality::unstated);
+  }
+
+  TEST_CASE("each boot makes an instance id for all telemetry, unless the operator has one") {
+    const auto id_of = [](const Relay& relay) {
+      std::vector<std::string> values;
+      for (const relay::NamedValue& each : relay.setup.attributes)
+        if (each.name == "service.instance.id") values.push_back(each.value);
+      return values;
+    };
+    Relay relay = relay_of(telemetry::grafana_trio);
+    CHECK(relay.makes_instance_id);
+    CHECK(id_of(relay) == std::vector<std::string>{""});
+    std::array<uint8_t, instance_id_octets> random{};
+    random.fill(0xff);
+    set_instance_id(relay, random);
+    CHECK(id_of(relay) == std::vector<std::string>{"ffffffff-ffff-4fff-bfff-ffffffffffff"});
+
+    Relay own = relay_of({"OTEL_EXPORTER_OTLP_ENDPOINT=https://c:4000", header,
+                          "OTEL_RESOURCE_ATTRIBUTES=service.instance.id=mine"});
+    CHECK_FALSE(own.makes_instance_id);
+    set_instance_id(own, random);
+    CHECK(id_of(own) == std::vector<std::string>{"mine"});
+  }
+
   TEST_CASE("signals to one server are one collector") {
     const Relay relay = relay_of(telemetry::grafana_trio);
     CHECK(collectors_of(relay) ==
@@ -159,11 +188,14 @@ TEST_SUITE("plan/relay_plan") {
   TEST_CASE("the relay enforces the attributes that the agent has, and OTEL_SERVICE_NAME overrides") {
     const std::string attributes = "OTEL_RESOURCE_ATTRIBUTES=service.name=a,team=b";
     Strings environment{"OTEL_EXPORTER_OTLP_ENDPOINT=https://c", header};
-    CHECK(attributes_of(relay_of(environment)) == Strings{"service.name=claude-code"});
+    CHECK(attributes_of(relay_of(environment)) ==
+          Strings{"service.name=claude-code", "service.instance.id="});
     environment.push_back(attributes);
-    CHECK(attributes_of(relay_of(environment)) == Strings{"service.name=a", "team=b"});
+    CHECK(attributes_of(relay_of(environment)) ==
+          Strings{"service.name=a", "team=b", "service.instance.id="});
     environment.emplace_back("OTEL_SERVICE_NAME=c");
-    CHECK(attributes_of(relay_of(environment)) == Strings{"team=b", "service.name=c"});
+    CHECK(attributes_of(relay_of(environment)) ==
+          Strings{"team=b", "service.name=c", "service.instance.id="});
   }
 
   TEST_CASE("compression and the files of TLS come along") {

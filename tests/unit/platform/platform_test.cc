@@ -36,6 +36,9 @@ TEST_SUITE("platform/platform") {
         {"FLY_REGION", "ams"}, {"POD_NAME", "p"}, {"GITHUB_SHA", "1"}, {"CODER", "false"}};
     const HostFacts facts{.host_name = "h", .service_account_namespace = "n", .container_id = "c"};
     CHECK(attributes_of(environment, facts).empty());
+    CHECK(
+        attributes_of({{"GITHUB_REF_NAME", "main"}, {"GITLAB_USER_EMAIL", "a@b"}, {"CI_PROJECT_PATH", "a/b"}})
+            .empty());
     CHECK(detect(in(environment), facts).platforms.empty());
   }
 
@@ -106,6 +109,45 @@ TEST_SUITE("platform/platform") {
           "cicd.pipeline.run.id=12 <GitHub Actions (GITHUB_RUN_ID)>\n"
           "vcs.repository.name=o/r <GitHub Actions (GITHUB_REPOSITORY)>\n"
           "vcs.ref.head.revision=abc <GitHub Actions (GITHUB_SHA)>\n");
+  }
+
+  TEST_CASE("a pull request of GitHub Actions has the branch that it comes from") {
+    Environment environment{{"GITHUB_ACTIONS", "true"}, {"GITHUB_REF_NAME", "7/merge"}};
+    CHECK(attributes_of(environment) == "vcs.ref.head.name=7/merge <GitHub Actions (GITHUB_REF_NAME)>\n");
+    environment["GITHUB_HEAD_REF"] = "topic";
+    CHECK(attributes_of(environment) == "vcs.ref.head.name=topic <GitHub Actions (GITHUB_HEAD_REF)>\n");
+  }
+
+  TEST_CASE("GitLab CI's attributes") {
+    Environment environment{{"GITLAB_CI", "true"},         {"CI_PIPELINE_NAME", "nightly"},
+                            {"CI_PIPELINE_ID", "42"},      {"CI_PROJECT_PATH", "group/sub/project"},
+                            {"CI_COMMIT_SHA", "abc"},      {"CI_COMMIT_REF_NAME", "main"},
+                            {"GITLAB_USER_EMAIL", "a@b.c"}};
+    CHECK(attributes_of(environment) ==
+          "cicd.pipeline.name=nightly <GitLab CI (CI_PIPELINE_NAME)>\n"
+          "cicd.pipeline.run.id=42 <GitLab CI (CI_PIPELINE_ID)>\n"
+          "vcs.repository.name=group/sub/project <GitLab CI (CI_PROJECT_PATH)>\n"
+          "vcs.ref.head.revision=abc <GitLab CI (CI_COMMIT_SHA)>\n"
+          "vcs.ref.head.name=main <GitLab CI (CI_COMMIT_REF_NAME)>\n"
+          "user.email=a@b.c <GitLab CI (GITLAB_USER_EMAIL)>\n");
+    environment["CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"] = "topic";
+    CHECK(attributes_of(environment).contains("vcs.ref.head.name=topic "));
+    CHECK(detect(in(environment), {}).platforms == Names{"GitLab CI"});
+  }
+
+  TEST_CASE("a Coder workspace's template may name its owner's address") {
+    CHECK(attributes_of({{"CODER", "true"}, {"CODER_WORKSPACE_OWNER_EMAIL", "ann@b.c"}}) ==
+          "user.email=ann@b.c <Coder (CODER_WORKSPACE_OWNER_EMAIL)>\n");
+  }
+
+  TEST_CASE("the repository describes what no platform does, and is no platform") {
+    const HostFacts facts{.repository = {.name = "owner/own", .branch = "main\n"}};
+    CHECK(attributes_of({}, facts) ==
+          "vcs.repository.name=owner/own <git (.git/config)>\nvcs.ref.head.name=main <git (.git/HEAD)>\n");
+    CHECK(attributes_of({{"CODESPACES", "true"}, {"GITHUB_REPOSITORY", "owner/platforms"}}, facts) ==
+          "vcs.repository.name=owner/platforms <Codespaces (GITHUB_REPOSITORY)>\n"
+          "vcs.ref.head.name=main <git (.git/HEAD)>\n");
+    CHECK(detect(in({}), facts).platforms.empty());
   }
 
   TEST_CASE("a container's ID is an attribute if it can be read") {

@@ -39,8 +39,8 @@ std::string answer(int status, std::string_view fields = "", std::string_view bo
 }
 
 std::string text(const Report& report) {
-  constexpr std::array<std::string_view, 5> kinds{"delivered", "rejected in part", "refused", "delayed",
-                                                  "displaced"};
+  constexpr std::array<std::string_view, 7> kinds{"delivered", "rejected in part", "refused",  "delayed",
+                                                  "displaced", "left out",         "forgotten"};
   std::string line(kinds.at(static_cast<size_t>(report.kind)));
   if (report.number != 0) line += " (" + std::to_string(report.number) + ")";
   return report.why.empty() ? line : line + ": " + report.why;
@@ -106,7 +106,8 @@ struct World {
                           .trust = &trust,
                           .connect = [this](const Exporter::Connected& connected) { connect(connected); },
                           .random = [] { return 0.0; },
-                          .report = [this](const Report& report) { reports.push_back(text(report)); }},
+                          .report = [this](const Report& report) { reports.push_back(text(report)); },
+                          .renew = renew},
           Collector{.destination = {.host = inet::parse_host(host).value(), .port = 443},
                     .protocol = protocol,
                     .is_tls = is_tls,
@@ -147,6 +148,7 @@ struct World {
   UniqueFd file = memory_file();
   int newest_version = 0;
   const Certificate* client_authority = nullptr;
+  std::function<void(Post&)> renew;
   std::deque<TlsPeer::Serve> scripts;
   std::mutex mutex;
   Texts requests_;
@@ -317,6 +319,31 @@ TEST_SUITE("relay/exporter") {
     CHECK(requests[3].ends_with("\r\n\r\nsecond"));
     CHECK(requests[4].ends_with("\r\n\r\nlarge"));
     CHECK(world.exporter().is_done());
+  }
+
+  TEST_CASE("a post that goes behind others is brought up to date, compressed or not") {
+    for (const Coding coding : {Coding::identity, Coding::gzip}) {
+      World world;
+      world.coding = coding;
+      world.renew = [](Post& post) { post.body += " renewed"; };
+      world.answers({answer(429), answer(429), answer(429), ok, ok});
+      world.add("large");
+      world.add("second");
+      for (size_t tries = 1; tries <= limits::answered_tries; ++tries) {
+        world.await_reports(tries);
+        world.time.now += 60s;
+      }
+      world.await_reports(limits::answered_tries + 2);
+      const Texts requests = world.requests();
+      REQUIRE(requests.size() == 5);
+      const auto body = [&](size_t number) {
+        const std::string sent = requests[number].substr(requests[number].find("\r\n\r\n") + 4);
+        return coding == Coding::gzip ? gunzip(sent) : sent;
+      };
+      CHECK(body(2) == "large");
+      CHECK(body(3) == "second");
+      CHECK(body(4) == "large renewed");
+    }
   }
 
   TEST_CASE("the pause is as long as the collector asks") {

@@ -26,6 +26,17 @@ TEST_SUITE("relay/gzip") {
     CHECK(gunzip(gzip(body).value()) == body);
   }
 
+  TEST_CASE("a compressed body is read again, up to a bound, and a damaged one is not") {
+    const std::string body(100'000, 'x');
+    const std::string compressed = gzip(body).value();
+    CHECK(gunzip(compressed, 100'000) == body);
+    CHECK_FALSE(gunzip(compressed, 99'999).has_value());
+    CHECK_FALSE(gunzip(compressed.substr(0, compressed.size() - 1), 100'000).has_value());
+    CHECK_FALSE(gunzip(compressed + "x", 100'000).has_value());
+    CHECK_FALSE(gunzip(body, 100'000).has_value());
+    CHECK(gunzip(gzip("").value(), 0) == "");
+  }
+
   TEST_CASE("a compressed body is told from a message of protobuf") {
     CHECK(is_gzip(gzip("body").value()));
     CHECK_FALSE(is_gzip(""));

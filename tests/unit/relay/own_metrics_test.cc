@@ -29,7 +29,8 @@ void count(OwnMetrics& metrics, const std::string& fields) {
 }
 
 std::string request(const OwnMetrics& metrics) {
-  return metrics.request({.name = "ostiary", .version = "1"}, {.octets = 10, .posts = 3}, 1, 2);
+  return metrics.request({.name = "ostiary", .version = "1"}, {.octets = 10, .posts = 3, .series = {}},
+                         {.start = 1, .end = 2});
 }
 
 }  // namespace
@@ -61,6 +62,25 @@ TEST_SUITE("relay/own_metrics") {
     CHECK(sent.contains(value_of(7) + attribute_of("outcome", "displaced")));
     CHECK(sent.contains(value_of(1) + attribute_of("outcome", "rejected_in_part")));
     CHECK(sent.contains(value_of(1) + attribute_of("outcome", "malformed")));
+  }
+
+  TEST_CASE("what became of the agent's sums is counted, and their number is told if there are sums") {
+    OwnMetrics metrics;
+    metrics.count(Report{.kind = Report::Kind::left_out, .number = 20});
+    metrics.count(Report{.kind = Report::Kind::forgotten, .number = 30});
+    const std::string sent = metrics.request({}, {.series = 40}, {});
+    for (const char* part : {"ostiary.relay.points.left_out", "ostiary.relay.series.forgotten"})
+      CHECK_MESSAGE(sent.contains(part), part);
+    for (const uint64_t number : {20U, 30U, 40U}) CHECK(sent.contains(value_of(number)));
+    CHECK_FALSE(sent.contains("ostiary.relay.posts"));
+    CHECK_FALSE(request(metrics).contains(field(1, "ostiary.relay.series")));
+  }
+
+  TEST_CASE("sums begin at 0 again where deltas are wanted") {
+    OwnMetrics metrics;
+    count(metrics, R"("admit","seconds":5)");
+    metrics.begin_anew();
+    CHECK_FALSE(request(metrics).contains("ostiary.admissions"));
   }
 
   TEST_CASE("the queue is there from the beginning; a sum begins with its first event") {

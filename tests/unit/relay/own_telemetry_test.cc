@@ -6,7 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "../event/made_up_time.h"
-#include "../otlp/messages.h"
+#include "../otlp/metrics.h"
 #include "ostiary/otlp/reserved.h"
 
 using namespace ostiary;
@@ -24,6 +24,8 @@ constexpr std::string_view denial =
     "\n";
 
 struct World {
+  explicit World(otlp::Temporality wanted = otlp::Temporality::cumulative) : temporality(wanted) {}
+
   std::vector<std::string> bodies(Signal signal) const {
     std::vector<std::string> found;
     for (const Post& each : posts)
@@ -31,12 +33,15 @@ struct World {
     return found;
   }
 
+  otlp::Temporality temporality;
+  std::chrono::system_clock::time_point wall_time{1h};
   event::testing::MadeUpTime time;
   std::vector<Post> posts;
   OwnTelemetry own{{.loop = *time.loop,
-                    .wall_clock = [] { return std::chrono::system_clock::time_point(1h); },
+                    .wall_clock = [this] { return wall_time; },
                     .queue = [] { return OwnMetrics::Queue{.octets = 10, .posts = 1}; },
-                    .deliver = [this](Post post) { posts.push_back(std::move(post)); }},
+                    .deliver = [this](Post post) { posts.push_back(std::move(post)); },
+                    .temporality = temporality},
                    of_agent,
                    "1.2"};
 };
@@ -67,6 +72,33 @@ TEST_SUITE("relay/own_telemetry") {
     world.time.turn_after(1min);
     CHECK(world.bodies(Signal::metrics).size() == 2);
     CHECK(world.bodies(Signal::logs).empty());
+  }
+
+  TEST_CASE("metrics are cumulative since the start, or what came since the last ones") {
+    for (const auto wanted : {otlp::Temporality::cumulative, otlp::Temporality::delta}) {
+      const bool are_deltas = wanted == otlp::Temporality::delta;
+      World world(wanted);
+      for (int minute = 1; minute <= 2; ++minute) {
+        world.own.take_lines(denial);
+        world.wall_time += 1min;
+        world.time.turn_after(1min);
+      }
+      const auto sent = world.bodies(Signal::metrics);
+      REQUIRE(sent.size() == 2);
+      const auto denials = [&](size_t number) {
+        for (otlp::testing::SeenPoint& each : otlp::testing::points_of(sent[number]))
+          if (each.series == "ostiary.denials{kind=name}") return each;
+        return otlp::testing::SeenPoint();
+      };
+      constexpr uint64_t hour = 3'600'000'000'000;
+      constexpr uint64_t minute = hour / 60;
+      CHECK(otlp::testing::text(denials(0).amount) == "5");
+      CHECK(otlp::testing::text(denials(1).amount) == (are_deltas ? "5" : "10"));
+      CHECK(denials(1).temporality == (are_deltas ? 1 : 2));
+      CHECK(denials(0).start == hour);
+      CHECK(denials(1).start == (are_deltas ? hour + minute : hour));
+      CHECK(denials(1).time == hour + 2 * minute);
+    }
   }
 
   TEST_CASE("a line is a record and is counted; one that is no line is told") {

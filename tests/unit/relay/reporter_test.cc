@@ -31,6 +31,10 @@ std::string text(const Message& message) {
         return "rejected " + std::to_string(message.number);
       case displaced:
         return "displaced " + std::to_string(message.number);
+      case left_out:
+        return "left out " + std::to_string(message.number);
+      case forgotten:
+        return "forgotten " + std::to_string(message.number);
       case unserved:
         return "unserved " + std::to_string(message.number);
       default:
@@ -117,6 +121,17 @@ TEST_SUITE("relay/reporter") {
     CHECK(reported.said().empty());
     reported.time.turn_after(60s);
     CHECK(reported.said() == Texts{"c refused 1: 403"});
+  }
+
+  TEST_CASE("points that are left out and sums that are given up are told once a minute") {
+    Reported reported;
+    reported.take("c", Kind::left_out, "no amount", 3);
+    CHECK(reported.said() == Texts{"c left out 3: no amount"});
+    for (int i = 0; i < 1000; ++i) reported.take("c", Kind::forgotten, "too many", 10);
+    reported.take("c", Kind::left_out, "no amount", 2);
+    CHECK(reported.said().empty());
+    reported.time.turn_after(60s);
+    CHECK(reported.said() == Texts{"c left out 2: no amount", "c forgotten 10000: too many"});
   }
 
   TEST_CASE("after a minute without a count the next one is told at once") {

@@ -1,5 +1,6 @@
 #include "relay/telemetry_relay.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -8,7 +9,7 @@
 
 #include "../event/loopback.h"
 #include "../event/made_up_time.h"
-#include "../otlp/messages.h"
+#include "../otlp/metrics.h"
 #include "relay/limits.h"
 #include "spool_file.h"
 #include "tls_peer.h"
@@ -19,7 +20,10 @@ using namespace ostiary::relay::testing;
 using namespace std::chrono_literals;
 using otlp::testing::attribute;
 using otlp::testing::block;
+using otlp::testing::counter;
 using otlp::testing::field;
+using otlp::testing::metric;
+using otlp::testing::metrics;
 
 namespace {
 
@@ -28,7 +32,9 @@ constexpr auto patience = 5000ms;
 
 // A relay between a client on loopback and a collector that takes everything.
 struct Road {
-  Road() { ::signal(SIGPIPE, SIG_IGN); }
+  explicit Road(telemetry::Temporality wanted = telemetry::Temporality::unstated) : temporality(wanted) {
+    ::signal(SIGPIPE, SIG_IGN);
+  }
   Road(const Road&) = delete;
   Road& operator=(const Road&) = delete;
 
@@ -51,6 +57,20 @@ struct Road {
     return client.received().substr(9, 3);
   }
 
+  // What the collector gets of it.
+  std::string delivered(const std::string& body) {
+    const auto deliveries = [this] {
+      return std::ranges::count(reports, Report::Kind::delivered, &Report::kind);
+    };
+    const auto before = deliveries();
+    CHECK(post(body, "/v1/metrics") == "200");
+    while (deliveries() == before) REQUIRE(time.loop->turn(patience));
+    time.turn();
+    peer.reset();
+    return received.substr(received.find("\r\n\r\n") + 4);
+  }
+
+  const telemetry::Temporality temporality;
   event::testing::MadeUpTime time;
   event::testing::LoopbackListener listener;
   const testing::Identity authority = make_identity("");
@@ -58,7 +78,7 @@ struct Road {
   const TlsTrust trust = TlsTrust::create(pem_of(authority.certificate)).value();
   std::string received;  // by the collector
   std::unique_ptr<TlsPeer> peer;
-  size_t reports = 0;
+  std::vector<Report> reports;
   std::vector<Destination> destinations() {
     std::vector<Destination> all;
     all.push_back(
@@ -69,14 +89,15 @@ struct Road {
                        .header_lines = Secret("Authorization: Basic c2VjcmV0\r\n")},
          .spool = memory_spool(limits::spool_octets),
          .connect = [this](const Exporter::Connected& connected) { connect(connected); },
-         .report = [this](const Report&) { ++reports; }});
+         .report = [this](const Report& each) { reports.push_back(each); }});
     return all;
   }
   TelemetryRelay relay{{.loop = *time.loop, .trust = &trust, .random = [] { return 0.0; }},
                        listener.take(),
                        {.attributes = {{"service.name", "claude-code"}},
                         .version = "1.2",
-                        .wall_clock = [] { return std::chrono::system_clock::time_point(1h); }},
+                        .wall_clock = [] { return std::chrono::system_clock::time_point(1h); },
+                        .temporality = temporality},
                        destinations()};
 };
 
@@ -88,7 +109,7 @@ TEST_SUITE("relay/telemetry_relay") {
     REQUIRE(road.relay.start());
     const std::string sent = block(attribute("service_name", "forged") + attribute("host.name", "a"), "");
     CHECK(road.post(sent) == "200");
-    while (road.reports == 0) REQUIRE(road.time.loop->turn(patience));
+    while (road.reports.empty()) REQUIRE(road.time.loop->turn(patience));
     road.time.turn();
     CHECK(road.relay.is_done());
     road.peer.reset();
@@ -126,12 +147,49 @@ TEST_SUITE("relay/telemetry_relay") {
     road.relay.take_audit(
         R"({"time":"2026-01-02T03:04:05.678901Z","event":"deny","kind":"name","why":"no_rule","count":3})");
     road.relay.flush();
-    while (road.reports == 0) REQUIRE(road.time.loop->turn(patience));
+    while (road.reports.empty()) REQUIRE(road.time.loop->turn(patience));
     road.peer.reset();
     CHECK(road.received.starts_with("POST /v1/metrics "));
     CHECK(road.received.contains(field(1, attribute("service.name", "ostiary"))));
     CHECK(road.received.contains("ostiary.denials"));
     CHECK(road.received.contains("malformed"));
+  }
+
+  TEST_CASE("the agent's deltas arrive as sums if the operator wants cumulative metrics") {
+    Road road(telemetry::Temporality::cumulative);
+    REQUIRE(road.relay.start());
+    const std::string body = metrics(counter("tokens", 5L), {{"service.name", "forged"}});
+    (void)road.delivered(body);
+    const auto sent = otlp::testing::points_of(road.delivered(body));
+    REQUIRE(sent.size() == 1);
+    CHECK(otlp::testing::text(sent[0].amount) == "10");
+    CHECK(sent[0].temporality == 2);
+    CHECK(sent[0].start == 3'600'000'000'000);
+    CHECK(sent[0].time > sent[0].start);
+    CHECK(road.received.contains(field(1, attribute("service.name", "claude-code"))));
+  }
+
+  TEST_CASE("deltas pass unchanged unless the operator wants cumulative metrics") {
+    for (const auto wanted : {telemetry::Temporality::unstated, telemetry::Temporality::delta}) {
+      Road road(wanted);
+      REQUIRE(road.relay.start());
+      const std::string body = metrics(counter("tokens", 5L), {{"service.name", "claude-code"}});
+      (void)road.delivered(body);
+      CHECK(road.delivered(body) == body);
+    }
+  }
+
+  TEST_CASE("points that cannot be summed are reported, and what is left of the request is sent") {
+    Road road(telemetry::Temporality::cumulative);
+    REQUIRE(road.relay.start());
+    (void)road.delivered(metrics(counter("tokens", 5L) + counter("cost", -1.0)));
+    REQUIRE(road.reports.size() == 2);
+    CHECK(road.reports[0].kind == Report::Kind::left_out);
+    CHECK(road.reports[0].number == 1);
+    CHECK(road.post(metrics(counter("cost", -1.0)), "/v1/metrics") == "200");
+    CHECK(road.post(metrics(metric("a", 7, field(1, otlp::testing::number_field(4, 5)))), "/v1/metrics") ==
+          "400");
+    CHECK(road.peer == nullptr);
   }
 
   TEST_CASE("a body that is no request of telemetry is refused, and an empty one costs no connection") {

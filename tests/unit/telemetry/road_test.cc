@@ -192,6 +192,34 @@ TEST_SUITE("telemetry/road") {
     CHECK_FALSE(contains(direct.withheld, "OTEL_EXPORTER_OTLP_COMPRESSION"));
   }
 
+  TEST_CASE(
+      "the relay sums deltas for a collector of cumulative metrics, and the agent always sends deltas") {
+    const std::string name = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE";
+    struct Row {
+      MadeUp container;
+      Temporality wanted;
+      std::string agents;
+    };
+    const auto preferring = [&](const std::string& value) { return guarded({name + "=" + value}); };
+    const std::string grafana = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=https://otlp-gateway-x.grafana.net/otlp";
+    const std::string traces = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=https://otlp-gateway-x.grafana.net/otlp";
+    for (const Row& row : {Row{guarded(), Temporality::unstated, "delta"},
+                           Row{preferring("cumulative"), Temporality::cumulative, "delta"},
+                           Row{preferring("Cumulative"), Temporality::cumulative, "delta"},
+                           Row{preferring("delta"), Temporality::delta, "delta"},
+                           Row{preferring("lowmemory"), Temporality::delta, "lowmemory"},
+                           Row{preferring("other"), Temporality::unstated, "other"},
+                           Row{{.environment = grafana_trio}, Temporality::cumulative, "delta"},
+                           Row{guarded({grafana}), Temporality::cumulative, "delta"},
+                           Row{guarded({traces}), Temporality::unstated, "delta"}}) {
+      const Telemetry telemetry = good_telemetry(row.container);
+      REQUIRE(on(telemetry).road == Road::relay);
+      CHECK(on(telemetry).temporality == row.wanted);
+      CHECK(given(telemetry, name) == name + "=" + row.agents);
+    }
+    CHECK(given(direct_telemetry(preferring("cumulative")), name) == name + "=cumulative");
+  }
+
   TEST_CASE("the relay's files of TLS: what is written for the collector goes before what is general") {
     const auto files = [](Strings more) { return on(good_telemetry(guarded(std::move(more)))).tls_files; };
     CHECK(files({}).authorities.empty());

@@ -1,11 +1,11 @@
-// dns/hash.h: SipHash-1-3 with a secret key.
-// The agent chooses the names that are hashed. Without the key it cannot choose names that collide.
+// base/hash.h: SipHash-1-3 with a secret key.
+// The agent chooses what is hashed. Without the key it cannot choose octets that collide.
 #pragma once
 
 #include <cstdint>
 #include <span>
 
-namespace ostiary::dns {
+namespace ostiary {
 
 // Random for each process.
 struct HashKey {
@@ -15,4 +15,4 @@ struct HashKey {
 
 uint64_t hash(const HashKey& key, std::span<const uint8_t> octets);
 
-}  // namespace ostiary::dns
+}  // namespace ostiary

@@ -1,4 +1,4 @@
-#include "ostiary/dns/hash.h"
+#include "ostiary/base/hash.h"
 
 #include <array>
 #include <cstddef>
@@ -6,9 +6,9 @@
 
 #include <doctest/doctest.h>
 
-using namespace ostiary::dns;
+using namespace ostiary;
 
-TEST_SUITE("dns/hash") {
+TEST_SUITE("base/hash") {
   TEST_CASE("is SipHash-1-3") {
     const HashKey key{0x0706050403020100, 0x0f0e0d0c0b0a0908};
     std::array<uint8_t, 63> octets;

@@ -1,9 +1,9 @@
-#include "ostiary/dns/hash.h"
+#include "ostiary/base/hash.h"
 
 #include <bit>
 #include <cstddef>
 
-namespace ostiary::dns {
+namespace ostiary {
 namespace {
 
 struct State {
@@ -44,4 +44,4 @@ uint64_t hash(const HashKey& key, std::span<const uint8_t> octets) {
   return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
 }
 
-}  // namespace ostiary::dns
+}  // namespace ostiary
