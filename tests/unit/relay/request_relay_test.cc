@@ -215,7 +215,7 @@ TEST_SUITE("relay/request_relay") {
     for (const char* target : {"/v1/messages/x", "/v1/messagesx", "/v1", "/", "/filesx", "/api/hello/x"})
       CHECK_MESSAGE(world.refusal(get(target)) == own_answer(404, "not_found_error", path), target);
     for (const char* target :
-         {"/files/../admin", "/files//x", "/files/./x", "/files/%2e%2e/x", "/files/a%2fb", "/files/",
+         {"/files/../admin", "/files//x", "/files/./x", "/files/%2e%2e/x", "/files/a%2f%2fb", "/files//",
           "/files?a/../../b", "/files?%2f..%2fadmin", "//files", "/files;a"})
       CHECK_MESSAGE(world.refusal(get(target)) == own_answer(404, "not_found_error", form), target);
     CHECK(world.connections == 0);
