@@ -35,6 +35,10 @@ constexpr std::string_view all_credentials =
 constexpr std::string_view base_url = "ANTHROPIC_BASE_URL";
 constexpr std::string_view standard_url = "https://api.anthropic.com";
 
+// Of the API and of its clients, beside those that describe the content: http/forwardable.h.
+constexpr std::array<std::string_view, 5> passing_fields{"anthropic-", "x-anthropic-", "x-app", "x-claude-",
+                                                         "x-stainless-"};
+
 // Other servers, each with credentials of its own kind.
 constexpr std::array<std::string_view, 6> providers{
     "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",        "CLAUDE_CODE_USE_FOUNDRY",
@@ -154,9 +158,11 @@ Result<Api> find_api(const policy::Lookup& variable) {
                          .authority = inet::authority(url->scheme, url->destination),
                          .base_path = TRY(base_path_of(*url)),
                          .replaced = {std::string(api_key_field), std::string(token_field)},
-                         .allowed = allowed_requests()},
+                         .passing = {passing_fields.begin(), passing_fields.end()},
+                         .allowed = allowed_requests(),
+                         .tls_files = find_tls_files(variable),
+                         .errors = relay::ErrorForm::anthropic},
              .header_line = header_line(credential, variable(credential.variable)),
-             .tls_files = find_tls_files(variable),
              .rule = rule_for(url->destination, given.empty()),
              .variables = variables_for(credential)};
 }

@@ -111,8 +111,7 @@ void warn_if_readable(plan::Plan& plan, const config::Config& config, std::strin
 void warn_of_readable_secrets(plan::Plan& plan, const config::Config& config) {
   if (!plan.relay) return;
   const relay::Setup& setup = plan.relay->setup;
-  const std::string policy = config.policy_path, key = setup.tls_files.client_key,
-                    forwards_key = setup.forwards_tls_files.client_key;
+  const std::string policy = config.policy_path, key = setup.tls_files.client_key;
   const bool has_collectors = !setup.collectors.empty(), has_forwards = !setup.forwards.empty();
   if (has_collectors) {
     for (const std::string_view name : config::grafana_names) warn_if_readable(plan, config, name);
@@ -124,7 +123,9 @@ void warn_of_readable_secrets(plan::Plan& plan, const config::Config& config) {
   }
   if (has_forwards) {
     for (const std::string_view name : config::agent_names) warn_if_readable(plan, config, name);
-    if (forwards_key != key || !has_collectors) warn_if_readable(plan, forwards_key, "the client's key");
+    for (const relay::ForwardSetup& each : setup.forwards)
+      if (each.tls_files.client_key != key || !has_collectors)
+        warn_if_readable(plan, each.tls_files.client_key, "the client's key");
   }
 }
 

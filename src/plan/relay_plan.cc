@@ -64,7 +64,6 @@ void add(Relay& relay, const telemetry::Telemetry& telemetry, const telemetry::O
 // After the collectors: the credentials are in their order.
 void add(Relay& relay, claude::Api api) {
   relay.setup.forwards.push_back(std::move(api.forward));
-  relay.setup.forwards_tls_files = std::move(api.tls_files);
   relay.credentials.push_back(std::move(api.header_line));
   relay.forward_rules.push_back(std::move(api.rule));
   relay.variables = std::move(api.variables);

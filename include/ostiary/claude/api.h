@@ -14,7 +14,6 @@
 #include "ostiary/link/relay_setup.h"
 #include "ostiary/policy/presets.h"
 #include "ostiary/policy/rule.h"
-#include "ostiary/telemetry/tls_files.h"
 
 namespace ostiary::claude {
 
@@ -38,7 +37,6 @@ struct Api {
   std::string credential;  // the variable that the operator's comes from
   relay::ForwardSetup forward;
   Secret header_line;
-  telemetry::TlsFiles tls_files;
   policy::Rule rule;  // for the gate, which connects there
   std::vector<AgentVariable> variables;
 };

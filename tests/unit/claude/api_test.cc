@@ -100,10 +100,9 @@ TEST_SUITE("claude/api") {
                             {"CLAUDE_CODE_CLIENT_CERT", "/c"},
                             {"CLAUDE_CODE_CLIENT_KEY", "/k"},
                             {"OTEL_EXPORTER_OTLP_CERTIFICATE", "/o"}});
-    CHECK(api.tls_files.authorities == "/a");
-    CHECK(api.tls_files.more_authorities == "/m");
-    CHECK(api.tls_files.client_certificate == "/c");
-    CHECK(api.tls_files.client_key == "/k");
+    CHECK(api.forward.tls_files ==
+          telemetry::TlsFiles{
+              .authorities = "/a", .more_authorities = "/m", .client_certificate = "/c", .client_key = "/k"});
   }
 
   TEST_CASE("exactly one credential must be there, of one word") {

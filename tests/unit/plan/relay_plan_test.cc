@@ -222,7 +222,7 @@ TEST_SUITE("plan/relay_plan") {
     CHECK(text(plan.gate->setup.relayed[0]) == "c.example:443/tcp");
     CHECK(text(plan.gate->setup.relayed[1]) == "api.anthropic.com:443/tcp");
     CHECK(plan.relay->setup.tls_files.authorities == "/c.pem");
-    CHECK(plan.relay->setup.forwards_tls_files.authorities.empty());
+    CHECK(plan.relay->setup.forwards[0].tls_files.authorities.empty());
     CHECK(plan.gate->ruleset.relay_ports == std::vector<uint16_t>{15354, 15355});
   }
 
