@@ -80,4 +80,8 @@ std::expected<std::vector<Field>, Fault> forwardable(std::span<const Field> fiel
   return passing;
 }
 
+bool is_end_to_end(std::string_view name) {
+  return !resembles_any(name, framing_names) && !resembles_any(name, of_one_connection);
+}
+
 }  // namespace ostiary::http

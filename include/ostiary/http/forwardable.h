@@ -9,6 +9,7 @@
 #include <expected>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ostiary/http/fault.h"
@@ -22,5 +23,8 @@ namespace ostiary::http {
 std::expected<std::vector<Field>, Fault> forwardable(std::span<const Field> fields,
                                                      std::span<const std::string> own,
                                                      std::span<const std::string> more = {});
+
+// Whether a field of this name reaches the server: it does not frame the message, or belong to one connection.
+bool is_end_to_end(std::string_view name);
 
 }  // namespace ostiary::http

@@ -10,9 +10,9 @@
 
 #include "ostiary/audit/target.h"
 #include "ostiary/base/result.h"
-#include "ostiary/claude/api.h"
 #include "ostiary/config/config.h"
 #include "ostiary/confine/identity.h"
+#include "ostiary/link/forward.h"
 #include "ostiary/link/gate_setup.h"
 #include "ostiary/link/relay_setup.h"
 #include "ostiary/net/network_namespace.h"
@@ -72,8 +72,7 @@ struct Gate {
 struct Relay {
   relay::Setup setup = {};
   relay::Credentials credentials = {};
-  std::vector<policy::Rule> forward_rules = {};  // of the forwards' servers, in their order
-  std::vector<claude::AgentVariable> variables = {};
+  std::vector<relay::ForwardTerms> forwards = {};  // of those of the setup, in their order
 };
 
 struct AuditOutput {
@@ -117,7 +116,7 @@ struct Machine {
 };
 
 // Those that the agent gets because of the relay.
-std::span<const claude::AgentVariable> relay_variables(const Plan& plan);
+std::vector<relay::AgentVariable> relay_variables(const Plan& plan);
 bool has_managed_settings(const Plan& plan);
 // The paths of the files that the boot will write.
 std::vector<std::string> files_of(const Plan& plan);

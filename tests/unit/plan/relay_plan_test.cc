@@ -234,6 +234,16 @@ TEST_SUITE("plan/relay_plan") {
         "--api-relay: the relay gets its connections from the gate, which is off: write --gate on, or leave "
         "out api-relay");
     CHECK(error_of(plan_of({.flags = {{"api_relay", "on"}}})).starts_with("--api-relay: the relay has no"));
+    CHECK(error_of(plan_of({.environment = {"ANTHROPIC_API_KEY=hunter2", "https_proxy=http://p"},
+                            .flags = {{"api_relay", "on"}}})) ==
+          "--api-relay: https_proxy is set, and the relay connects directly: take out the variable, or leave "
+          "out api-relay");
+    const std::string loopback = "ANTHROPIC_BASE_URL=http://127.0.0.1:8080";
+    CHECK(
+        error_of(plan_of(
+            {.environment = {"ANTHROPIC_API_KEY=hunter2", loopback}, .flags = {{"api_relay", "on"}}})) ==
+        "--api-relay: ANTHROPIC_BASE_URL is on loopback, where the agent could stand in for the server: move "
+        "the server to another host, or leave out api-relay");
     CHECK_FALSE(good_plan({.environment = {"ANTHROPIC_API_KEY=hunter2"}}).relay);
   }
 
