@@ -41,8 +41,10 @@ std::optional<std::string> decoded(std::string_view path) {
 
 bool is_path(std::string_view text) {
   if (!text.starts_with('/')) return false;
-  if (text.size() > 1 && text.ends_with('/')) text.remove_suffix(1);
-  if (text.size() > 1 && text.ends_with('/')) return false;
+  if (text.size() > 1 && text.ends_with('/')) {
+    text.remove_suffix(1);
+    if (text.ends_with('/')) return false;
+  }
   auto path = decoded(text);
   if (!path) return false;
   std::ranges::replace(*path, '+', '-');  // which divides nothing, and no Path has

@@ -53,6 +53,7 @@ TEST_SUITE("http/target") {
                                "*",
                                "v1",
                                "http://a/v1",
+                               "//",
                                "//v1",
                                "/v1//",
                                "/v1//a",
