@@ -12,6 +12,7 @@
 namespace ostiary::claude {
 namespace {
 
+using relay::AgentVariable;
 using relay::AllowedRequests;
 
 struct Credential {
@@ -35,12 +36,17 @@ constexpr std::string_view all_credentials =
 constexpr std::string_view base_url = "ANTHROPIC_BASE_URL";
 constexpr std::string_view standard_url = "https://api.anthropic.com";
 
+// Of the API and of its clients, beside those that describe the content: http/forwardable.h.
+constexpr std::array<std::string_view, 5> passing_fields{"anthropic-", "x-anthropic-", "x-app", "x-claude-",
+                                                         "x-stainless-"};
+
 // Other servers, each with credentials of its own kind.
 constexpr std::array<std::string_view, 6> providers{
     "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",        "CLAUDE_CODE_USE_FOUNDRY",
     "CLAUDE_CODE_USE_MANTLE",  "CLAUDE_CODE_USE_ANTHROPIC_AWS", "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD"};
-constexpr std::array<std::string_view, 6> proxies{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY",
-                                                  "https_proxy", "http_proxy", "all_proxy"};
+// What Claude Code loses, since its base URL is not Anthropic's.
+constexpr std::string_view lost_features =
+    "an organisation's server-managed settings, policy limits, feature flags and some betas";
 constexpr std::string_view passphrase = "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE";
 
 std::unexpected<Error> refuse(std::initializer_list<std::string_view> parts) {
@@ -55,11 +61,6 @@ Result<> check_obstacles(const policy::Lookup& variable) {
       return refuse({name,
                      " is set, and the relay cannot serve that provider: leave out api-relay. Without it "
                      "the agent has the credential itself"});
-  for (const std::string_view name : proxies)
-    if (!variable(name).empty())
-      return refuse({name,
-                     " is set, and the relay connects directly: take out the variable, or leave out "
-                     "api-relay"});
   if (!variable(passphrase).empty())
     return refuse({passphrase,
                    " is set, and the relay reads no encrypted key: take out the variable, or leave "
@@ -92,14 +93,10 @@ Secret header_line(const Credential& credential, std::string_view value) {
 }
 
 Result<std::string> base_path_of(const inet::Url& url) {
-  std::string path = url.path;
-  while (path.ends_with('/')) path.pop_back();
-  // A query would be part of http::Path.
-  if (path.contains('?') || (!path.empty() && !http::Path::parse(path)))
-    return refuse({base_url,
-                   " has a path that not all servers read alike: write one like https://HOST/path, "
-                   "without a percent sign, a query or an empty part"});
-  return path;
+  if (auto path = http::base_path(url.path)) return *std::move(path);
+  return refuse({base_url,
+                 " has a path that not all servers read alike: write one like https://HOST/path, "
+                 "without a percent sign, a query or an empty part"});
 }
 
 // What a session asks of its base URL.
@@ -141,24 +138,29 @@ std::vector<AgentVariable> variables_for(const Credential& credential) {
 
 }  // namespace
 
-Result<Api> find_api(const policy::Lookup& variable) {
+Result<relay::Forward> find_api(const policy::Lookup& variable) {
   TRY(check_obstacles(variable));
   const Credential& credential = *TRY(find_credential(variable));
   const std::string_view given = variable(base_url);
   const auto url = inet::Url::parse(given.empty() ? standard_url : given);
   if (!url) return refuse({base_url, " ", url.error().message});
-  return Api{.credential = std::string(credential.variable),
-             .forward = {.name = "Claude's API",
-                         .port = api_port,
-                         .server = {.scheme = url->scheme, .destination = url->destination},
-                         .authority = inet::authority(url->scheme, url->destination),
-                         .base_path = TRY(base_path_of(*url)),
-                         .replaced = {std::string(api_key_field), std::string(token_field)},
-                         .allowed = allowed_requests()},
-             .header_line = header_line(credential, variable(credential.variable)),
-             .tls_files = find_tls_files(variable),
-             .rule = rule_for(url->destination, given.empty()),
-             .variables = variables_for(credential)};
+  return relay::Forward{.setup = {.name = "Claude's API",
+                                  .port = api_port,
+                                  .server = {.scheme = url->scheme, .destination = url->destination},
+                                  .authority = inet::authority(url->scheme, url->destination),
+                                  .base_path = TRY(base_path_of(*url)),
+                                  .replaced = {std::string(api_key_field), std::string(token_field)},
+                                  .passing = {passing_fields.begin(), passing_fields.end()},
+                                  .allowed = allowed_requests(),
+                                  .tls_files = find_tls_files(variable),
+                                  .errors = relay::ErrorForm::anthropic},
+                        .header_line = header_line(credential, variable(credential.variable)),
+                        .terms = {.rule = rule_for(url->destination, given.empty()),
+                                  .variables = variables_for(credential),
+                                  .setting = "api-relay",
+                                  .host_setting = std::string(base_url),
+                                  .substitute = relay::Substitute::dummy,
+                                  .lost = std::string(lost_features)}};
 }
 
 }  // namespace ostiary::claude

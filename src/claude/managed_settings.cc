@@ -44,17 +44,19 @@ std::string managed_settings_path() {
 }
 
 std::string render_managed_settings(const telemetry::On* telemetry,
-                                    std::span<const AgentVariable> variables) {
+                                    std::span<const relay::AgentVariable> variables) {
   Json settings = Json::object();
   settings["env"] = telemetry != nullptr ? environment_of(*telemetry) : Json::object();
-  for (const AgentVariable& each : variables)
-    if (each.place == AgentVariable::Place::managed_settings_too) settings["env"][each.name] = each.value;
+  for (const relay::AgentVariable& each : variables)
+    if (each.place == relay::AgentVariable::Place::managed_settings_too)
+      settings["env"][each.name] = each.value;
   if (telemetry != nullptr) settings["otelHeadersHelper"] = "";
   if (telemetry != nullptr && exports_traces(*telemetry)) settings["hooks"] = hooks_for_one_trace();
   return settings.indented() + "\n";
 }
 
-Result<> write_managed_settings(const telemetry::On* telemetry, std::span<const AgentVariable> variables) {
+Result<> write_managed_settings(const telemetry::On* telemetry,
+                                std::span<const relay::AgentVariable> variables) {
   return replace_file(directory, file_name, render_managed_settings(telemetry, variables), for_all_to_read);
 }
 

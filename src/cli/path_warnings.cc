@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -61,17 +62,25 @@ void warn_of_policy(plan::Plan& plan, const config::Config& config) {
                           "write, such as /etc/ostiary, or mount it read-only");
 }
 
-std::vector<std::string_view> names_of_secrets() {
+std::set<std::string_view> secrets_of_relays(const config::Config& config) {
+  std::set<std::string_view> names;
+  for (const config::RelayEntry& each : config.relays) names.emplace(each.secret);
+  return names;
+}
+
+std::vector<std::string_view> names_of_secrets(const config::Config& config) {
   std::vector<std::string_view> names{config::module_name};
   names.insert(names.end(), config::grafana_names.begin(), config::grafana_names.end());
   names.insert(names.end(), config::header_names.begin(), config::header_names.end());
   names.insert(names.end(), config::agent_names.begin(), config::agent_names.end());
+  const auto of_relays = secrets_of_relays(config);
+  names.insert(names.end(), of_relays.begin(), of_relays.end());
   return names;
 }
 
 // The agent could rename another file of root's to that path.
 void warn_of_secrets(plan::Plan& plan, const config::Config& config) {
-  for (const std::string_view name : names_of_secrets()) {
+  for (const std::string_view name : names_of_secrets(config)) {
     const std::string variable = std::string(name) + "_FILE";
     const std::string path(config.environment.get(variable));
     if (path.empty()) continue;
@@ -111,9 +120,8 @@ void warn_if_readable(plan::Plan& plan, const config::Config& config, std::strin
 void warn_of_readable_secrets(plan::Plan& plan, const config::Config& config) {
   if (!plan.relay) return;
   const relay::Setup& setup = plan.relay->setup;
-  const std::string policy = config.policy_path, key = setup.tls_files.client_key,
-                    forwards_key = setup.forwards_tls_files.client_key;
-  const bool has_collectors = !setup.collectors.empty(), has_forwards = !setup.forwards.empty();
+  const std::string policy = config.policy_path, key = setup.tls_files.client_key;
+  const bool has_collectors = !setup.collectors.empty();
   if (has_collectors) {
     for (const std::string_view name : config::grafana_names) warn_if_readable(plan, config, name);
     for (const std::string_view name : config::header_names) warn_if_readable(plan, config, name);
@@ -122,9 +130,12 @@ void warn_of_readable_secrets(plan::Plan& plan, const config::Config& config) {
       warn_if_readable(plan, policy, "the collector's headers");
     warn_if_readable(plan, key, "the client's key");
   }
-  if (has_forwards) {
+  for (const std::string_view name : secrets_of_relays(config)) warn_if_readable(plan, config, name);
+  if (config.api_relay == config::Choice::yes) {
     for (const std::string_view name : config::agent_names) warn_if_readable(plan, config, name);
-    if (forwards_key != key || !has_collectors) warn_if_readable(plan, forwards_key, "the client's key");
+    for (const relay::ForwardSetup& each : setup.forwards)
+      if (each.tls_files.client_key != key || !has_collectors)
+        warn_if_readable(plan, each.tls_files.client_key, "the client's key");
   }
 }
 

@@ -273,6 +273,18 @@ Result<> read_secrets(const Sources& sources, Config& config) {
   return {};
 }
 
+Result<> find_credentials(std::vector<RelayEntry>& relays, const Sources& sources) {
+  for (RelayEntry& each : relays) {
+    auto credential = TRY(find_secret(each.secret, Lines::one, sources));
+    if (!credential)
+      return fail(Exit::configuration, each.origin + ": the relay " + each.name +
+                                           " has no secret to add: set " + each.secret + " or " +
+                                           each.secret + "_FILE, or put it into /run/secrets/" + each.secret);
+    each.credential = *std::move(credential);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::optional<Choice> parse_switch(std::string_view word) {
@@ -299,9 +311,11 @@ Result<Config> read_config(Sources sources) {
   strengthen(given, std::move(stronger));
   TRY(read_settings(given, config));
   TRY(read_secrets(sources, config));
+  TRY(find_credentials(policy.relays, sources));
   config.module = TRY(find_module(sources, policy, config.policy_path));
   config.policy_allow = std::move(policy.allow);
   config.policy_attributes = std::move(policy.resource_attributes);
+  config.relays = std::move(policy.relays);
   config.given = std::move(given);
   config.environment = std::move(sources.environment);
   return config;

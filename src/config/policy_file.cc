@@ -4,21 +4,11 @@
 #include <string>
 
 #include "ostiary/base/quote.h"
+#include "parts.h"
+#include "relay_entries.h"
 
 namespace ostiary::config {
 namespace {
-
-std::string place(const std::string& path, size_t line) {
-  return path + ": line " + std::to_string(line);
-}
-
-// Adds the key to an error in its value: in a file of one line, the line number does not identify
-// the value.
-template <typename T>
-Result<T> value_for(std::string_view key, Result<T> value) {
-  if (value) return value;
-  return std::unexpected(of_key(std::move(value).error(), key));
-}
 
 Result<std::string> setting_word(const Setting& setting, const Node& value) {
   const auto text = value.string();
@@ -80,16 +70,10 @@ Result<std::vector<NamedText>> text_map(std::string_view key, const Node& object
 }
 
 std::vector<std::string_view> known_keys() {
-  std::vector<std::string_view> keys{"$schema", "allow", "telemetry", "resource_attributes"};
+  std::vector<std::string_view> keys{"$schema", "allow", "relays", "telemetry", "resource_attributes"};
   for (const Setting& setting : settings)
     if (setting.reach == SettingPlace::everywhere) keys.push_back(setting.key);
   return keys;
-}
-
-// Returns a member of an object, or nullptr. Terraform writes null for a member that is not set.
-const Node* find_part(const Node& object, std::string_view key) {
-  const Node* part = object.find(key);
-  return part == nullptr || part->kind() == Kind::null ? nullptr : part;
 }
 
 Result<PolicyFile> read_policy(const Node& root, const std::string& path) {
@@ -104,6 +88,7 @@ Result<PolicyFile> read_policy(const Node& root, const std::string& path) {
                                     place(path, value->line()) + ": " + std::string(setting.key)};
   }
   if (const Node* allow = find_part(root, "allow")) policy.allow = *allow;
+  if (const Node* relays = find_part(root, "relays")) policy.relays = TRY(parse_relays(*relays, path));
   if (const Node* module = root.find("telemetry")) {
     TRY(value_for("telemetry", module->object()));
     policy.module = TRY(parse_module(*module, path));

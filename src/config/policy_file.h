@@ -15,6 +15,7 @@ struct PolicyFile {
   std::optional<Node> allow;
   std::optional<Module> module;
   std::vector<NamedText> resource_attributes;
+  std::vector<RelayEntry> relays;  // without their credentials
 };
 
 // `path` is for error messages.

@@ -9,7 +9,7 @@ namespace ostiary::http {
 namespace {
 
 // In lower case.
-constexpr std::array<std::string_view, 26> names{"accept",
+constexpr std::array<std::string_view, 25> names{"accept",
                                                  "accept-charset",
                                                  "accept-encoding",
                                                  "accept-language",
@@ -32,11 +32,8 @@ constexpr std::array<std::string_view, 26> names{"accept",
                                                  "traceparent",
                                                  "tracestate",
                                                  "user-agent",
-                                                 "x-app",
                                                  "x-client-request-id",
                                                  "x-requested-with"};
-// Of Anthropic's API and of its clients.
-constexpr std::array<std::string_view, 4> starts{"anthropic-", "x-anthropic-", "x-claude-", "x-stainless-"};
 
 // In lower case, with hyphens.
 constexpr std::array<std::string_view, 9> in_names_of_credentials{
@@ -56,11 +53,10 @@ bool may_be_credential(std::string_view name) {
 }
 
 bool is_listed(std::string_view name, std::span<const std::string> more) {
-  const auto is_name = [&](std::string_view each) { return equal_ignoring_case(name, each); };
-  return std::ranges::any_of(names, is_name) || std::ranges::any_of(more, is_name) ||
-         std::ranges::any_of(starts, [&](std::string_view start) {
-           return equal_ignoring_case(name.substr(0, start.size()), start);
-         });
+  const auto is_meant = [&](std::string_view each) {
+    return equal_ignoring_case(each.ends_with('-') ? name.substr(0, each.size()) : name, each);
+  };
+  return std::ranges::any_of(names, is_meant) || std::ranges::any_of(more, is_meant);
 }
 
 }  // namespace
@@ -82,6 +78,10 @@ std::expected<std::vector<Field>, Fault> forwardable(std::span<const Field> fiel
            !may_be_credential(field.name);
   });
   return passing;
+}
+
+bool is_end_to_end(std::string_view name) {
+  return !resembles_any(name, framing_names) && !resembles_any(name, of_one_connection);
 }
 
 }  // namespace ostiary::http

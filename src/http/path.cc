@@ -31,4 +31,11 @@ std::optional<Path> Path::parse(std::string_view target) {
   return Path(target);
 }
 
+std::optional<std::string> base_path(std::string_view url_path) {
+  while (url_path.ends_with('/')) url_path.remove_suffix(1);
+  // A query would be part of Path.
+  if (url_path.contains('?') || (!url_path.empty() && !Path::parse(url_path))) return std::nullopt;
+  return std::string(url_path);
+}
+
 }  // namespace ostiary::http

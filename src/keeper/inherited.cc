@@ -21,8 +21,7 @@ Result<UniqueFd> adopt(const StartRecord::Entry& entry) {
 
 }  // namespace
 
-Result<Inherited> Inherited::receive(const char* process_name,
-                                     std::initializer_list<std::string_view> names) {
+Result<Inherited> Inherited::receive(const char* process_name, const std::vector<std::string_view>& names) {
   const UniqueFd file{start_record_fd};
   if (::fcntl(file.get(), F_GETFD) < 0)
     return fail(Exit::usage, std::string(process_name) +

@@ -26,7 +26,8 @@ Result<UniqueFd> open_program() {
   UniqueFd file{::open(path.c_str(), O_PATH | O_CLOEXEC)};
   if (file.valid()) return file;
   Error missing = Error::system(path, Exit::unavailable);
-  missing.message += ": install it beside ostiary, or write --relay off and --api-relay off";
+  missing.message +=
+      ": install it beside ostiary, or write --relay off and --api-relay off, and leave out relays";
   return std::unexpected(std::move(missing));
 }
 
@@ -78,11 +79,11 @@ Result<keeper::Start> prepare_start(const Setup& setup, const Credentials& crede
   start.descriptors = {{fd_name::credentials, start.owned.back().get()},
                        {fd_name::listener, theirs.listener},
                        {fd_name::gate, theirs.gate},
-                       {fd_name::spools[0], theirs.spools[0]},
-                       {fd_name::spools[1], theirs.spools[1]},
-                       {fd_name::spools[2], theirs.spools[2]},
-                       {fd_name::audit, theirs.audit},
-                       {fd_name::forwards[0], theirs.forwards[0]}};
+                       {fd_name::audit, theirs.audit}};
+  for (size_t i = 0; i < theirs.spools.size(); ++i)
+    start.descriptors.push_back({fd_name::spools.at(i), theirs.spools.at(i)});
+  for (size_t i = 0; i < theirs.forwards.size(); ++i)
+    start.descriptors.push_back({fd_name::forwards.at(i), theirs.forwards.at(i)});
   return start;
 }
 

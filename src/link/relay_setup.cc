@@ -24,6 +24,7 @@ constexpr std::array every_compression{Compression::none, Compression::gzip};
 constexpr std::array every_match{AllowedRequests::Match::exact, AllowedRequests::Match::with_paths_below};
 
 constexpr std::array every_temporality{Temporality::unstated, Temporality::delta, Temporality::cumulative};
+constexpr std::array every_error_form{ErrorForm::text, ErrorForm::anthropic};
 constexpr std::array every_choice_of_events{OwnEvents::left_out, OwnEvents::sent};
 
 constexpr size_t pipe_octets = 65536;  // the kernel's standard
@@ -82,32 +83,6 @@ std::vector<std::string> read_texts(RecordReader& in) {
   return texts;
 }
 
-void write(RecordWriter& out, const ForwardSetup& forward) {
-  write(out, forward.server);
-  out.text(forward.name).number(forward.port).text(forward.authority).text(forward.base_path);
-  write(out, forward.replaced);
-  out.number(count(forward.allowed));
-  for (const AllowedRequests& each : forward.allowed) {
-    write(out, each.methods);
-    out.text(each.path).enumerator(each.match);
-  }
-}
-
-Result<ForwardSetup> read_forward(RecordReader& in) {
-  ForwardSetup forward{.name = {}, .server = TRY(read_server(in)), .authority = {}};
-  forward.name = in.text();
-  forward.port = static_cast<uint16_t>(std::min<uint32_t>(in.number(), UINT16_MAX));
-  forward.authority = in.text();
-  forward.base_path = in.text();
-  forward.replaced = read_texts(in);
-  for (uint32_t left = in.number(); left > 0 && !in.failed(); --left) {
-    AllowedRequests allowed{.methods = read_texts(in), .path = in.text()};
-    allowed.match = in.enumerator(every_match);
-    forward.allowed.push_back(std::move(allowed));
-  }
-  return forward;
-}
-
 void write(RecordWriter& out, const telemetry::TlsFiles& files) {
   out.text(files.authorities).text(files.more_authorities);
   out.text(files.client_certificate).text(files.client_key);
@@ -122,6 +97,37 @@ telemetry::TlsFiles read_tls_files(RecordReader& in) {
   return files;
 }
 
+void write(RecordWriter& out, const ForwardSetup& forward) {
+  write(out, forward.server);
+  out.text(forward.name).number(forward.port).text(forward.authority).text(forward.base_path);
+  write(out, forward.replaced);
+  write(out, forward.passing);
+  write(out, forward.tls_files);
+  out.enumerator(forward.errors).number(count(forward.allowed));
+  for (const AllowedRequests& each : forward.allowed) {
+    write(out, each.methods);
+    out.text(each.path).enumerator(each.match);
+  }
+}
+
+Result<ForwardSetup> read_forward(RecordReader& in) {
+  ForwardSetup forward{.name = {}, .server = TRY(read_server(in)), .authority = {}};
+  forward.name = in.text();
+  forward.port = static_cast<uint16_t>(std::min<uint32_t>(in.number(), UINT16_MAX));
+  forward.authority = in.text();
+  forward.base_path = in.text();
+  forward.replaced = read_texts(in);
+  forward.passing = read_texts(in);
+  forward.tls_files = read_tls_files(in);
+  forward.errors = in.enumerator(every_error_form);
+  for (uint32_t left = in.number(); left > 0 && !in.failed(); --left) {
+    AllowedRequests allowed{.methods = read_texts(in), .path = in.text()};
+    allowed.match = in.enumerator(every_match);
+    forward.allowed.push_back(std::move(allowed));
+  }
+  return forward;
+}
+
 }  // namespace
 
 std::string render_setup(const Setup& setup) {
@@ -133,7 +139,6 @@ std::string render_setup(const Setup& setup) {
   write(out, setup.tls_files);
   out.number(count(setup.forwards));
   for (const ForwardSetup& each : setup.forwards) write(out, each);
-  write(out, setup.forwards_tls_files);
   return out.number(static_cast<uint32_t>(setup.spool_octets))
       .enumerator(setup.own_events)
       .enumerator(setup.temporality)
@@ -152,7 +157,6 @@ Result<Setup> parse_setup(std::string_view octets) {
   setup.tls_files = read_tls_files(in);
   for (uint32_t left = in.number(); left > 0 && !in.failed(); --left)
     setup.forwards.push_back(TRY(read_forward(in)));
-  setup.forwards_tls_files = read_tls_files(in);
   setup.spool_octets = in.number();
   setup.own_events = in.enumerator(every_choice_of_events);
   setup.temporality = in.enumerator(every_temporality);

@@ -21,8 +21,15 @@ bool is_secret_file(std::string_view name) {
   return holds(config::grafana_names) || holds(config::header_names) || holds(config::agent_names);
 }
 
-bool is_ours(std::string_view name) {
-  return name.starts_with("OSTIARY_") || is_secret_file(name) ||
+// The secret of a relay of the policy's, or the variable that names its file.
+bool is_of_relay(std::string_view name, const config::Config& config) {
+  return std::ranges::any_of(config.relays, [&](const config::RelayEntry& each) {
+    return name == each.secret || name == each.secret + "_FILE";
+  });
+}
+
+bool is_ours(std::string_view name, const config::Config& config) {
+  return name.starts_with("OSTIARY_") || is_secret_file(name) || is_of_relay(name, config) ||
          std::ranges::find(config::grafana_names, name) != config::grafana_names.end();
 }
 
@@ -84,15 +91,15 @@ std::vector<std::string> find_removed(std::span<const std::string> container,
 
 AgentEnvironment make_agent_environment(const config::Config& config, const confine::Identity& identity,
                                         const telemetry::Telemetry& telemetry,
-                                        std::span<const claude::AgentVariable> relay_variables) {
+                                        std::span<const relay::AgentVariable> relay_variables) {
   const auto unwanted = [&](std::string_view name) {
     const bool is_relays = config.api_relay == config::Choice::yes && is_of_sign_in(name);
-    return is_ours(name) || is_telemetry_variable(name, telemetry) || is_relays;
+    return is_ours(name, config) || is_telemetry_variable(name, telemetry) || is_relays;
   };
   Environment hook = config.environment.without(unwanted);
   set(hook, login_variables(config, identity));
   set(hook, sign_in_variables(config));
-  for (const claude::AgentVariable& each : relay_variables) hook.set(each.name, each.value);
+  for (const relay::AgentVariable& each : relay_variables) hook.set(each.name, each.value);
   Environment agent = hook.without([](std::string_view) { return false; });
   set(agent, telemetry_variables(telemetry));
 

@@ -130,7 +130,7 @@ void warn_of_loopback(Plan& plan, const config::Config& config) {
 struct RelaysServer {
   const std::string& authority;
   const inet::Destination& destination;
-  std::string_view setting;  // what names its host
+  std::string setting;  // what names its host
 };
 
 std::vector<RelaysServer> servers_of_relay(const Plan& plan) {
@@ -138,8 +138,11 @@ std::vector<RelaysServer> servers_of_relay(const Plan& plan) {
   if (!plan.relay) return servers;
   for (const relay::CollectorSetup& each : plan.relay->setup.collectors)
     servers.push_back({each.authority, each.server.destination, "the endpoint's host"});
-  for (const relay::ForwardSetup& each : plan.relay->setup.forwards)
-    servers.push_back({each.authority, each.server.destination, "the host of ANTHROPIC_BASE_URL"});
+  for (size_t i = 0; i < plan.relay->forwards.size(); ++i) {
+    const relay::ForwardSetup& each = plan.relay->setup.forwards[i];
+    servers.push_back(
+        {each.authority, each.server.destination, "the host of " + plan.relay->forwards[i].host_setting});
+  }
   return servers;
 }
 
@@ -160,7 +163,7 @@ void warn_of_known_hosts(Plan& plan, std::span<const platform::KnownHost> known_
       if (destination.host == inet::Host(known.name))
         plan.warnings.push_back(authority + " is " + known.address.text() +
                                 " in /etc/hosts, which ostiary does not read: write the address as " +
-                                std::string(setting) + ", if no DNS server knows the name");
+                                setting + ", if no DNS server knows the name");
   for (const Rule& rule : rules_of(plan)) {
     const auto leads_elsewhere = [&](const platform::KnownHost& each) {
       return std::visit(Names{each.name}, rule.subject) &&

@@ -96,7 +96,7 @@ Result<Outputs> plan_outputs(const config::Config& config) {
 
 Agent plan_agent(const config::Config& config, std::vector<std::string> command, Machine& machine,
                  const telemetry::Telemetry& telemetry,
-                 std::span<const claude::AgentVariable> relay_variables) {
+                 std::span<const relay::AgentVariable> relay_variables) {
   Agent agent{.command = std::move(command), .identity = std::move(machine.identity), .grace = config.grace};
   if (agent.command.empty()) agent.command = {"claude"};
   agent.workdir = config.workdir;
@@ -149,9 +149,12 @@ Result<Gate> plan_gate(const config::Config& config, const Machine& machine, Pla
 
 }  // namespace
 
-std::span<const claude::AgentVariable> relay_variables(const Plan& plan) {
-  return plan.relay ? std::span<const claude::AgentVariable>(plan.relay->variables)
-                    : std::span<const claude::AgentVariable>();
+std::vector<relay::AgentVariable> relay_variables(const Plan& plan) {
+  std::vector<relay::AgentVariable> variables;
+  if (!plan.relay) return variables;
+  for (const relay::ForwardTerms& each : plan.relay->forwards)
+    variables.insert(variables.end(), each.variables.begin(), each.variables.end());
+  return variables;
 }
 
 bool has_managed_settings(const Plan& plan) {
@@ -185,7 +188,7 @@ Result<Plan> make_plan(const config::Config& config, std::vector<std::string> co
   plan.settings = config.given;
   plan.telemetry = TRY(telemetry::plan_telemetry(config, platform::detect(variable, machine.facts)));
   TRY(require_telemetry(config, plan.telemetry));
-  plan.relay = plan_relay(plan.telemetry, config.audit_otlp, TRY(find_api(config)));
+  plan.relay = plan_relay(plan.telemetry, config.audit_otlp, TRY(find_forwards(config)));
   if (plan.relay && !plan.relay->setup.collectors.empty()) plan.relay->spool_directory = config.relay_spool;
   plan.agent = plan_agent(config, std::move(command), machine, plan.telemetry, relay_variables(plan));
   plan.enclosure = TRY(plan_enclosure(config, machine));

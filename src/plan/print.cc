@@ -53,7 +53,28 @@ bool sums_metrics(const Relay& relay) {
   return relay.setup.temporality == telemetry::Temporality::cumulative;
 }
 
+// "GET, HEAD /v1 and below"
+std::string text_of(const relay::AllowedRequests& allowed) {
+  const bool below = allowed.match == relay::AllowedRequests::Match::with_paths_below;
+  return join(allowed.methods, ", ") + " " + allowed.path + (below ? " and below" : "");
+}
+
+std::string text_of(std::span<const relay::AllowedRequests> all) {
+  std::vector<std::string> texts;
+  for (const relay::AllowedRequests& each : all) texts.push_back(text_of(each));
+  return join(texts, "; ");
+}
+
 // ---- JSON
+
+Json allowed_json(std::span<const relay::AllowedRequests> all) {
+  Json entries = Json::array();
+  for (const relay::AllowedRequests& each : all)
+    entries.push_back({{"methods", each.methods},
+                       {"path", each.path},
+                       {"below", each.match == relay::AllowedRequests::Match::with_paths_below}});
+  return entries;
+}
 
 Json telemetry_json(const telemetry::Telemetry& telemetry) {
   Json signals = Json::array();
@@ -77,13 +98,15 @@ Json forwards_json(const Relay& relay) {
   for (size_t i = 0; i < relay.setup.forwards.size(); ++i) {
     const relay::ForwardSetup& each = relay.setup.forwards[i];
     Json variables = Json::array();
-    for (const claude::AgentVariable& variable : relay.variables)
+    for (const relay::AgentVariable& variable : relay.forwards[i].variables)
       variables.push_back({{"name", variable.name}, {"value", variable.value}});
     forwards.push_back({{"name", each.name},
                         {"listens", at_port(each.port)},
                         {"host", inet::text(each.server.destination.host)},
                         {"port", each.server.destination.port},
+                        {"base_path", each.base_path},
                         {"headers", names_in(forward_lines(relay, i))},
+                        {"allow", allowed_json(each.allowed)},
                         {"variables", std::move(variables)}});
   }
   return forwards;
@@ -265,12 +288,15 @@ void print_telemetry(std::string& out, const telemetry::Telemetry& telemetry) {
 // What the agent gets, what the relay adds, and what is closed to the agent.
 void print_forward(std::string& out, const Relay& relay, size_t number) {
   const relay::ForwardSetup& forward = relay.setup.forwards[number];
+  const relay::ForwardTerms& terms = relay.forwards[number];
   line(out, {"  relay        takes the agent's requests to ", forward.name, " at ", at_port(forward.port),
-             ", with a dummy credential"});
-  line(out,
-       {"    adds       ", join(names_in(forward_lines(relay, number)), ", "), ", for ", forward.authority});
+             terms.substitute == relay::Substitute::dummy ? ", with a dummy credential"
+                                                          : ", without a credential"});
+  line(out, {"    adds       ", join(names_in(forward_lines(relay, number)), ", "), ", for ",
+             forward.authority, forward.base_path});
+  line(out, {"    passes     ", text_of(forward.allowed)});
   line(out, {"    closed     ", inet::text(forward.server.destination), " to the agent"});
-  line(out, {"    lost       ", claude::lost_features});
+  if (!terms.lost.empty()) line(out, {"    lost       ", terms.lost});
 }
 
 void print_collectors(std::string& out, const Plan& plan) {
@@ -333,8 +359,10 @@ void print_phase_2(std::string& out, const Plan& plan) {
   for (const std::string& name : plan.agent.environment.removed) line(out, {"  removes      ", name});
   for (const telemetry::Variable& variable : plan.telemetry.variables())
     line(out, {"  sets         ", variable.name, "=", shown(variable), "   (", variable.source, ")"});
-  for (const claude::AgentVariable& variable : relay_variables(plan))
-    line(out, {"  sets         ", variable.name, "=", variable.value, "   (api-relay)"});
+  if (plan.relay)
+    for (const relay::ForwardTerms& forward : plan.relay->forwards)
+      for (const relay::AgentVariable& variable : forward.variables)
+        line(out, {"  sets         ", variable.name, "=", variable.value, "   (", forward.setting, ")"});
   for (const telemetry::Attribute& attribute : plan.telemetry.attributes)
     line(out, {"  attribute    ", attribute.key, "=", attribute.value, "   (", attribute.source, ")"});
 }

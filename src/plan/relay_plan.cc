@@ -2,9 +2,12 @@
 
 #include <algorithm>
 
+#include "operators_relays.h"
 #include "ostiary/base/encoding.h"
 #include "ostiary/base/text.h"
+#include "ostiary/claude/api.h"
 #include "ostiary/inet/special.h"
+#include "ostiary/telemetry/proxies.h"
 #include "rules.h"
 
 namespace ostiary::plan {
@@ -69,12 +72,30 @@ void add(Relay& relay, const telemetry::Telemetry& telemetry, const telemetry::O
 }
 
 // After the collectors: the credentials are in their order.
-void add(Relay& relay, claude::Api api) {
-  relay.setup.forwards.push_back(std::move(api.forward));
-  relay.setup.forwards_tls_files = std::move(api.tls_files);
-  relay.credentials.push_back(std::move(api.header_line));
-  relay.forward_rules.push_back(std::move(api.rule));
-  relay.variables = std::move(api.variables);
+void add(Relay& relay, relay::Forward forward) {
+  relay.setup.forwards.push_back(std::move(forward.setup));
+  relay.credentials.push_back(std::move(forward.header_line));
+  relay.forwards.push_back(std::move(forward.terms));
+}
+
+// Whether the relay can serve the forward. `origin` names what configures it.
+Result<> check_forward(const config::Config& config, const relay::Forward& forward,
+                       const std::string& origin) {
+  const auto& [setting, host_setting] = std::tie(forward.terms.setting, forward.terms.host_setting);
+  const auto refuse = [&](const std::string& obstacle, std::string_view cure) {
+    return fail(Exit::configuration,
+                origin + ": " + obstacle + ": " + std::string(cure) + ", or leave out " + setting);
+  };
+  if (config.gate == config::GateSwitch::off)
+    return refuse("the relay gets its connections from the gate, which is off", "write --gate on");
+  for (const std::string_view name : telemetry::proxies)
+    if (!config.environment.get(name).empty())
+      return refuse(std::string(name) + " is set, and the relay connects directly", "take out the variable");
+  // The rules of container scope accept no answer in a flow of the gate that a process of this network sends.
+  if (config.scope == config::Scope::container && inet::is_loopback(forward.setup.server.destination.host))
+    return refuse(host_setting + " is on loopback, where the agent could stand in for the server",
+                  "move the server to another host");
+  return {};
 }
 
 }  // namespace
@@ -95,33 +116,30 @@ void set_instance_id(Relay& relay, std::span<const uint8_t, instance_id_octets> 
   std::ranges::find(relay.setup.attributes, instance_id, &relay::NamedValue::name)->value = std::move(id);
 }
 
-Result<std::optional<claude::Api>> find_api(const config::Config& config) {
-  if (config.api_relay == config::Choice::no) return std::nullopt;
-  const std::string& origin = config.given.at("api_relay").origin;
-  if (config.gate == config::GateSwitch::off)
-    return fail(Exit::configuration,
-                origin +
-                    ": the relay gets its connections from the gate, which is off: write --gate on, or "
-                    "leave out api-relay");
-  auto api = claude::find_api(lookup_in(config));
-  if (!api) return std::unexpected(std::move(api).error().within(origin));
-  // The rules of container scope accept no answer in a flow of the gate that a process of this network sends.
-  if (config.scope == config::Scope::container && inet::is_loopback(api->forward.server.destination.host))
-    return fail(Exit::configuration,
-                origin +
-                    ": ANTHROPIC_BASE_URL is on loopback, where the agent could stand in for the server: "
-                    "move the server to another host, or write --api-relay off");
-  return *std::move(api);
+Result<std::vector<relay::Forward>> find_forwards(const config::Config& config) {
+  std::vector<relay::Forward> forwards;
+  if (config.api_relay == config::Choice::yes) {
+    const std::string& origin = config.given.at("api_relay").origin;
+    auto api = claude::find_api(lookup_in(config));
+    if (!api) return std::unexpected(std::move(api).error().within(origin));
+    TRY(check_forward(config, *api, origin));
+    forwards.push_back(*std::move(api));
+  }
+  for (size_t i = 0; i < config.relays.size(); ++i) {
+    forwards.push_back(TRY(make_forward(config.relays[i], i, config)));
+    TRY(check_forward(config, forwards.back(), config.relays[i].origin));
+  }
+  return forwards;
 }
 
 std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry, config::Choice sends_audit,
-                                std::optional<claude::Api> api) {
+                                std::vector<relay::Forward> forwards) {
   const telemetry::On* const on = telemetry.on();
   const bool has_telemetry = on != nullptr && on->road == telemetry::Road::relay;
-  if (!has_telemetry && !api) return std::nullopt;
+  if (!has_telemetry && forwards.empty()) return std::nullopt;
   Relay relay;
   if (has_telemetry) add(relay, telemetry, *on, sends_audit);
-  if (api) add(relay, *std::move(api));
+  for (relay::Forward& each : forwards) add(relay, std::move(each));
   return relay;
 }
 
@@ -132,7 +150,7 @@ std::vector<policy::Rule> relayed_rules(const Relay& relay, config::Choice requi
     for (const auto& [signal, path] : each.paths) signals.emplace_back(text(signal));
     rules.push_back(telemetry_rule(each.server.destination, join(signals, ", "), required));
   }
-  rules.insert(rules.end(), relay.forward_rules.begin(), relay.forward_rules.end());
+  for (const relay::ForwardTerms& each : relay.forwards) rules.push_back(each.rule);
   return rules;
 }
 

@@ -5,20 +5,20 @@
 #include <vector>
 
 #include "ostiary/base/result.h"
-#include "ostiary/claude/api.h"
 #include "ostiary/config/config.h"
+#include "ostiary/link/forward.h"
 #include "ostiary/plan/plan.h"
 #include "ostiary/policy/rule.h"
 #include "ostiary/telemetry/telemetry.h"
 
 namespace ostiary::plan {
 
-// Nothing if the agent sends its requests to the API itself.
-Result<std::optional<claude::Api>> find_api(const config::Config& config);
+// The servers to which the relay forwards requests of the agent.
+Result<std::vector<relay::Forward>> find_forwards(const config::Config& config);
 
-// Nothing if the agent sends its telemetry itself, and its requests to the API.
+// Nothing if the agent sends all telemetry and requests itself.
 std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry, config::Choice sends_audit,
-                                std::optional<claude::Api> api = {});
+                                std::vector<relay::Forward> forwards = {});
 
 // One rule for each of the relay's servers, in its order: for the gate, which connects there. The agent may
 // not.

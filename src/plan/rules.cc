@@ -14,11 +14,6 @@ namespace {
 using policy::Rule;
 using Rules = std::vector<Rule>;
 
-policy::Subject subject_of(const inet::Host& host) {
-  if (const auto* address = std::get_if<inet::IpAddress>(&host)) return inet::Prefix::single(*address);
-  return std::get<inet::HostName>(host);
-}
-
 // One rule a destination, whatever number of signals goes there.
 Rules telemetry_rules(std::span<const telemetry::Route> routes, config::Choice required) {
   std::map<inet::Destination, std::string> signals;
@@ -56,6 +51,11 @@ policy::Lookup lookup_in(const config::Config& config) {
     const auto secret = config.secrets.find(name);
     return secret == config.secrets.end() ? std::string_view{} : secret->second.value.reveal();
   };
+}
+
+policy::Subject subject_of(const inet::Host& host) {
+  if (const auto* address = std::get_if<inet::IpAddress>(&host)) return inet::Prefix::single(*address);
+  return std::get<inet::HostName>(host);
 }
 
 Rule telemetry_rule(const inet::Destination& destination, std::string_view signals, config::Choice required) {

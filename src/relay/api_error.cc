@@ -19,18 +19,23 @@ std::string_view type_of(uint16_t status) {
   }
 }
 
+std::string body_of(const ApiError& error, ErrorForm form) {
+  const std::string message = "ostiary: " + error.reason;
+  if (form == ErrorForm::text) return message + "\n";
+  return Json({{"type", "error"}, {"error", {{"type", type_of(error.status)}, {"message", message}}}})
+             .compact() +
+         "\n";
+}
+
 }  // namespace
 
-std::string response_text(const ApiError& error, http::ResponseTo request) {
-  const std::string body =
-      Json({{"type", "error"},
-            {"error", {{"type", type_of(error.status)}, {"message", "ostiary: " + error.reason}}}})
-          .compact() +
-      "\n";
+std::string response_text(const ApiError& error, ErrorForm form, http::ResponseTo request) {
+  const std::string body = body_of(error, form);
   std::string text = "HTTP/1.1 " + std::to_string(error.status) + " Refused\r\n";
   if (error.status == 503) text += "Retry-After: 1\r\n";
-  append(text, {"Connection: close\r\nContent-Type: application/json\r\nContent-Length: ",
-                std::to_string(body.size()), "\r\n\r\n"});
+  append(text, {"Connection: close\r\nContent-Type: ",
+                form == ErrorForm::text ? "text/plain; charset=utf-8" : "application/json",
+                "\r\nContent-Length: ", std::to_string(body.size()), "\r\n\r\n"});
   return request == http::ResponseTo::head ? text : text + body;
 }
 

@@ -1,4 +1,4 @@
-// relay/api_error.h: an answer of the relay itself, in the form of an error of Anthropic's API.
+// relay/api_error.h: an answer of the relay itself: text, or an error of Anthropic's API.
 // The answer ends its connection.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ostiary/http/response_reader.h"
+#include "ostiary/link/relay_setup.h"
 
 namespace ostiary::relay {
 
@@ -15,6 +16,7 @@ struct ApiError {
 };
 
 // The whole response. A client may send a request again after 503. To HEAD it has no body.
-std::string response_text(const ApiError& error, http::ResponseTo request = http::ResponseTo::other);
+std::string response_text(const ApiError& error, ErrorForm form,
+                          http::ResponseTo request = http::ResponseTo::other);
 
 }  // namespace ostiary::relay

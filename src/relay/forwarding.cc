@@ -14,8 +14,7 @@ namespace {
 using http::Framing;
 
 bool matches(const Allowed& allowed, const http::Target& target) {
-  return allowed.match == Allowed::Match::exact ? target.path() == allowed.path
-                                                : target.is_within(allowed.path);
+  return allowed.match == Allowed::Match::exact ? target.is(allowed.path) : target.is_within(allowed.path);
 }
 
 std::optional<ApiError> refusal_of(const Forwarding& forwarding, const http::RequestHead& head) {

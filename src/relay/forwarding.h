@@ -37,6 +37,7 @@ struct Forwarding {
   std::vector<std::string> passing;   // names that pass beside those of http/forwardable.h
   std::vector<Allowed> allowed;
   Transport transport = Transport::tls;
+  ErrorForm errors = ErrorForm::text;  // of the answers of the relay itself
 };
 
 // The head of the request to the server, or the answer to the client. The body follows in the same

@@ -37,18 +37,33 @@ void report(const UniqueFd& channel, const Error& error) {
   send_to_keeper(channel, {.kind = Message::Kind::failed, .exit = error.exit, .text = error.message});
 }
 
-bool have_tls(const auto& servers) {
-  return std::ranges::any_of(servers,
-                             [](const auto& each) { return each.server.scheme == inet::Scheme::https; });
+bool is_tls(const auto& server) {
+  return server.server.scheme == inet::Scheme::https;
 }
+
+// One for each set of files: the authorities take milliseconds to read, and megabytes.
+class Trusts {
+ public:
+  // Valid as long as this object.
+  Result<const TlsTrust*> find(const telemetry::TlsFiles& files) {
+    for (const auto& [known, trust] : trusts_)
+      if (known == files) return trust.get();
+    trusts_.emplace_back(files, std::make_unique<TlsTrust>(TRY(read_trust(files))));
+    return trusts_.back().second.get();
+  }
+
+ private:
+  std::vector<std::pair<telemetry::TlsFiles, std::unique_ptr<TlsTrust>>> trusts_;
+};
 
 // Everything that a process which serves has from its parent.
 struct Opened {
   UniqueFd channel;
   Setup setup;
   Credentials credentials;
-  std::optional<TlsTrust> trust;           // in the collectors
-  std::optional<TlsTrust> forwards_trust;  // in the forwards' servers
+  Trusts trusts;
+  const TlsTrust* trust = nullptr;              // in the collectors
+  std::vector<const TlsTrust*> forwards_trust;  // in each forward's server; nullptr: it has no TLS
   UniqueFd listener;
   UniqueFd gate;
   UniqueFd audit;
@@ -60,7 +75,7 @@ Result<Opened> open(keeper::Inherited inherited, UniqueFd channel) {
   Opened opened{.channel = std::move(channel),
                 .setup = TRY(parse_setup(inherited.setup())),
                 .credentials = TRY(read_credentials(inherited.take(fd_name::credentials))),
-                .trust = {},
+                .trusts = {},
                 .forwards_trust = {},
                 .listener = inherited.take(fd_name::listener),
                 .gate = inherited.take(fd_name::gate),
@@ -78,9 +93,10 @@ Result<Opened> open(keeper::Inherited inherited, UniqueFd channel) {
       opened.forwards.size() != forwards)
     return fail(Exit::unavailable, "the relay's credentials, spools or listeners are of other servers");
   ::tzset();  // the check of a certificate's time reads a file otherwise
-  if (have_tls(opened.setup.collectors)) opened.trust = TRY(read_trust(opened.setup.tls_files));
-  if (have_tls(opened.setup.forwards))
-    opened.forwards_trust = TRY(read_trust(opened.setup.forwards_tls_files));
+  if (std::ranges::any_of(opened.setup.collectors, is_tls<CollectorSetup>))
+    opened.trust = TRY(opened.trusts.find(opened.setup.tls_files));
+  for (const ForwardSetup& each : opened.setup.forwards)
+    opened.forwards_trust.push_back(is_tls(each) ? TRY(opened.trusts.find(each.tls_files)) : nullptr);
   return opened;
 }
 
@@ -102,8 +118,8 @@ Result<> serve(Opened opened, pid_t parent) {
   const std::unique_ptr<Service> service = TRY(
       Service::create({.loop = *loop,
                        .setup = opened.setup,
-                       .trust = opened.trust ? &*opened.trust : nullptr,
-                       .forwards_trust = opened.forwards_trust ? &*opened.forwards_trust : nullptr,
+                       .trust = opened.trust,
+                       .forwards_trust = opened.forwards_trust,
                        .random = [&random] { return std::uniform_real_distribution<double>(0, 1)(random); },
                        .send = [&](const Message& message) { send_to_keeper(opened.channel, message); }},
                       {.credentials = std::move(opened.credentials),
@@ -168,10 +184,11 @@ Result<int> run() {
   set_process_name(description.process_name);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
-  auto inherited = TRY(keeper::Inherited::receive(
-      description.process_name,
-      {keeper::Inherited::channel, fd_name::credentials, fd_name::listener, fd_name::gate, fd_name::audit,
-       fd_name::spools[0], fd_name::spools[1], fd_name::spools[2], fd_name::forwards[0]}));
+  std::vector<std::string_view> names{keeper::Inherited::channel, fd_name::credentials, fd_name::listener,
+                                      fd_name::gate, fd_name::audit};
+  names.insert(names.end(), fd_name::spools.begin(), fd_name::spools.end());
+  names.insert(names.end(), fd_name::forwards.begin(), fd_name::forwards.end());
+  auto inherited = TRY(keeper::Inherited::receive(description.process_name, names));
   // A copy for the report of a failure.
   UniqueFd channel = inherited.take(keeper::Inherited::channel);
   const UniqueFd for_failures(::fcntl(channel.get(), F_DUPFD_CLOEXEC, 0));

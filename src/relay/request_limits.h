@@ -1,6 +1,7 @@
 // relay/request_limits.h: the limits of the relay of requests, and how they relate.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -9,10 +10,15 @@ namespace ostiary::relay::request_limits {
 
 using namespace std::chrono_literals;
 
-// Requests under way at the same time. Beyond, a request is answered 503.
+// Requests under way at the same time, of all forwards. Beyond, a request is answered 503.
 inline constexpr size_t exchanges = 128;
 // Of clients. Some are idle, or answered and not yet closed, so a new connection closes no busy one.
 inline constexpr size_t connections = 256;
+// Of those of all forwards: with their servers' and telemetry's they fit into 1024 descriptors.
+inline constexpr size_t all_connections = 512;
+constexpr size_t connections_of_each(size_t forwards) {
+  return std::min(connections, all_connections / std::max<size_t>(forwards, 1));
+}
 static_assert(exchanges < connections);
 
 // Of a request. A response has no limit: it is not held.

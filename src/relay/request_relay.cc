@@ -8,7 +8,6 @@
 #include "ostiary/base/text.h"
 #include "ostiary/http/request_reader.h"
 #include "relay/exchange.h"
-#include "relay/request_limits.h"
 
 namespace ostiary::relay {
 namespace {
@@ -101,11 +100,11 @@ class RequestRelay::Requests : public event::Stream {
     answered_as_ = head.method == "HEAD" ? http::ResponseTo::head : http::ResponseTo::other;
     auto text = head_for_server(relay_.forwarding_, head);
     if (!text) return refuse(text.error());
-    if (relay_.exchanges_ == request_limits::exchanges)
+    if (relay_.parts_.exchanges == request_limits::exchanges)
       return refuse({503, "too many requests are under way"});
     keeps_ = head.persistence == http::Persistence::keep;
     is_chunked_ = head.framing.kind == http::Framing::Kind::chunked;
-    ++relay_.exchanges_;
+    ++relay_.parts_.exchanges;
     exchange_ = std::make_shared<Exchange>(
         relay_.parts_.loop, relay_.servers_, *std::move(text), method_of(head.method),
         Exchange::Owner{.arrived = [this](const Exchange::Arrived& arrived) { on_arrived(arrived); },
@@ -187,12 +186,12 @@ class RequestRelay::Requests : public event::Stream {
   void refuse(const ApiError& error) {
     relay_.parts_.report({request_, error});
     streams().set_deadline(id_, relay_.parts_.loop.now() + request_limits::farewell);
-    send(response_text(error, answered_as_), Then::close);
+    send(response_text(error, relay_.forwarding_.errors, answered_as_), Then::close);
   }
 
   void end_exchange() {
     if (!exchange_) return;
-    --relay_.exchanges_;
+    --relay_.parts_.exchanges;
     std::exchange(exchange_, nullptr)->cut();
   }
 
@@ -224,7 +223,7 @@ RequestRelay::RequestRelay(Parts parts, std::vector<UniqueFd> listeners, Forward
                 .connect = parts_.connect},
                forwarding_.destination),
       streams_(parts_.loop, std::move(listeners),
-               {.connections = request_limits::connections,
+               {.connections = parts_.connections,
                 .unsent_octets = request_limits::unsent_octets,
                 .read_octets = request_limits::read_octets,
                 .idle = request_limits::idle},

@@ -18,6 +18,7 @@
 #include "ostiary/event/stream_server.h"
 #include "relay/exporter.h"
 #include "relay/forwarding.h"
+#include "relay/request_limits.h"
 #include "relay/server_connections.h"
 
 namespace ostiary::relay {
@@ -35,6 +36,8 @@ class RequestRelay {
     const TlsTrust* trust;  // nullptr: for a server without TLS
     std::function<void(Exporter::Connected)> connect;
     std::function<void(const FailedRequest&)> report;
+    size_t& exchanges;  // of all forwards, under way
+    size_t connections = request_limits::connections;
   };
 
   // All of `parts` must outlive the RequestRelay, which must outlive each connect().
@@ -48,7 +51,6 @@ class RequestRelay {
   Parts parts_;
   Forwarding forwarding_;
   ServerConnections servers_;
-  size_t exchanges_ = 0;
   event::StreamServer streams_;  // destroyed first: its streams use the rest
 };
 

@@ -128,21 +128,23 @@ void Service::add_forward(uint32_t number, Secret header_lines, UniqueFd listene
   forwards_.push_back(std::make_unique<RequestRelay>(
       RequestRelay::Parts{
           .loop = parts_.loop,
-          .trust = setup.server.scheme == inet::Scheme::https ? parts_.forwards_trust : nullptr,
+          .trust = parts_.forwards_trust[number],
           .connect = [this,
                       server](GateLink::Connected connected) { gate_.connect(server, std::move(connected)); },
-          .report = [this, &setup](const FailedRequest& failed) { reporter_.take(setup.name, failed); }},
+          .report = [this, &setup](const FailedRequest& failed) { reporter_.take(setup.name, failed); },
+          .exchanges = exchanges_,
+          .connections = request_limits::connections_of_each(parts_.setup.forwards.size())},
       one(std::move(listener)),
       Forwarding{.destination = setup.server.destination,
                  .authority = setup.authority,
                  .base_path = setup.base_path,
                  .header_lines = std::move(header_lines),
                  .replaced = setup.replaced,
-                 .passing = {},
+                 .passing = setup.passing,
                  .allowed = allowed_by(setup),
-                 .transport = setup.server.scheme == inet::Scheme::https
-                                  ? Forwarding::Transport::tls
-                                  : Forwarding::Transport::plain_text}));
+                 .transport = setup.server.scheme == inet::Scheme::https ? Forwarding::Transport::tls
+                                                                         : Forwarding::Transport::plain_text,
+                 .errors = setup.errors}));
 }
 
 Result<> Service::start() {

@@ -19,13 +19,13 @@ namespace ostiary::relay {
 
 class Service {
  public:
-  // All must outlive the Service. `trust` is nullptr if no collector has TLS, `forwards_trust` if no server of
-  // a forward has.
+  // All must outlive the Service. `trust` is nullptr if no collector has TLS. `forwards_trust` has one for
+  // each forward, nullptr if its server has no TLS.
   struct Parts {
     event::Loop& loop;
     const Setup& setup;
     const TlsTrust* trust;
-    const TlsTrust* forwards_trust = nullptr;
+    std::vector<const TlsTrust*> forwards_trust = {};
     std::function<double()> random;
     std::function<void(const Message&)> send;
   };
@@ -58,6 +58,7 @@ class Service {
   UniqueFd audit_;
   Reporter reporter_;
   TelemetryRelay telemetry_;
+  size_t exchanges_ = 0;  // of the forwards
   std::vector<std::unique_ptr<RequestRelay>> forwards_;
   bool drains_ = false;
   event::Time drain_deadline_{};

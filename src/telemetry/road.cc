@@ -5,6 +5,7 @@
 
 #include "ostiary/base/text.h"
 #include "ostiary/inet/special.h"
+#include "ostiary/telemetry/proxies.h"
 #include "source.h"
 
 namespace ostiary::telemetry {
@@ -16,8 +17,6 @@ using config::RelaySwitch;
 constexpr std::array<std::string_view, 5> of_connection{"COMPRESSION", "CERTIFICATE", "CLIENT_CERTIFICATE",
                                                         "CLIENT_KEY", "INSECURE"};
 constexpr std::array<std::string_view, 3> files{"CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"};
-constexpr std::array<std::string_view, 6> proxies{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY",
-                                                  "https_proxy", "http_proxy", "all_proxy"};
 constexpr std::string_view passphrase = "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE";
 
 std::string first_of(const Config& config, std::initializer_list<std::string_view> names) {

@@ -203,13 +203,21 @@ void check_target(const std::string& text) {
   const auto target = Target::parse(text);
   if (!target) return;
   const std::string path = text.substr(0, text.find('?'));
-  HOLDS(target->path() == Path::parse(path) && target->is_within(target->path()));
-  // A server that decodes the whole target finds the same path and the same query.
-  std::string decoded;
+  const auto plain = Path::parse(path);
+  HOLDS(!plain || (target->is(*plain) && target->is_within(*plain)));
+  // A server that decodes the path, or the whole target, finds a path without "." or "..", below the same paths,
+  // and the same query.
+  std::string decoded, decoded_path;
   append_percent_decoded(decoded, text);
-  HOLDS(decoded.starts_with(path) && decoded.find_first_of("\\#;%") == std::string::npos);
-  HOLDS(std::ranges::count(decoded, '/') == std::ranges::count(path, '/'));
+  append_percent_decoded(decoded_path, path);
+  HOLDS(decoded.starts_with(decoded_path) && decoded.find_first_of("\\#;%") == std::string::npos);
+  HOLDS(std::ranges::count(decoded, '/') == std::ranges::count(decoded_path, '/'));
   HOLDS(std::ranges::count(decoded, '?') <= 1);
+  const std::string segments = decoded_path + (decoded_path.ends_with('/') ? "" : "/");
+  HOLDS(segments.starts_with('/') && !segments.contains("//"));
+  HOLDS(!segments.contains("/./") && !segments.contains("/../"));
+  for (size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1))
+    if (const auto above = Path::parse(path.substr(0, end))) HOLDS(target->is_within(*above));
 }
 
 void check_message(const Read& message, const Setting& setting) {

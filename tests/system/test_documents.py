@@ -94,6 +94,17 @@ def test_the_demo_has_the_capabilities_of_the_readmes_container():
     assert granted == {*DOCKER, *added}
 
 
+@pytest.mark.parametrize("example", [0, 1], ids=["registry", "tickets"])
+def test_the_examples_of_relays_are_valid(sandbox, example):
+    text = blocks(ROOT / "docs" / "relay.md", "json")[example]
+    relay, = json.loads(text)["relays"]
+    sandbox.policy(text)
+    forward, = sandbox.plan("--upstream", "192.0.2.53", env={relay["secret"]: "secret"})["relay"]["forwards"]
+    assert forward["name"] == relay["name"] and forward["listens"] == "127.0.0.1:15356"
+    value = relay.get("value", "{url}/").replace("{url}", "http://127.0.0.1:15356")
+    assert forward["variables"] == [{"name": relay["variable"], "value": value}]
+
+
 # Configuration ------------------------------------------------------------------------------------
 
 
@@ -106,7 +117,7 @@ def has_bounds(cells):
 
 def test_the_schema_has_every_key_of_the_policy_file():
     schema = json.loads(SCHEMA.read_text())
-    assert set(schema["properties"]) == {*SETTINGS, "$schema", "allow", "telemetry", "resource_attributes"}
+    assert set(schema["properties"]) == {*SETTINGS, "$schema", "allow", "relays", "telemetry", "resource_attributes"}
 
 
 def test_the_schema_has_the_bounds_that_are_documented():

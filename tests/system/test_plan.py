@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.landlock import without_landlock
-from support.telemetry import COLLECTOR, GRPC, MODULE, TRIO
+from support.telemetry import COLLECTOR, GRPC, MARKER, MODULE, TRIO
 
 GOLDEN = Path(__file__).with_name("golden")
 ENVIRONMENTS = {
@@ -31,12 +31,22 @@ ENVIRONMENTS = {
     "codespaces": COLLECTOR | {
         "CODESPACES": "true", "CODESPACE_NAME": "fluffy-umbrella-9x", "GITHUB_REPOSITORY": "ada/engine",
         "OTEL_RESOURCE_ATTRIBUTES": "team=blue whales,vcs.repository.name=mine"},
+    "relays": TRIO | {"NPM_TOKEN": MARKER, "TICKETS_KEY": MARKER, "OSTIARY_API_RELAY": "on", "ANTHROPIC_API_KEY": MARKER},
 }
+POLICIES = {"relays": {"relays": [
+    {"name": "registry", "url": "https://npm.example.com/private", "header": "Authorization", "prefix": "Bearer ",
+     "secret": "NPM_TOKEN", "allow": [{"methods": ["GET", "HEAD"], "path": "/", "below": True}],
+     "variable": "NPM_CONFIG_REGISTRY"},
+    {"name": "tickets", "url": "http://10.1.2.3:8080", "header": "X-Api-Key", "secret": "TICKETS_KEY",
+     "allow": [{"methods": ["GET"], "path": "/v1/tickets", "below": True}, {"methods": ["POST"], "path": "/v1/tickets"}],
+     "variable": "TICKETS_URL", "value": "{url}/v1"}]}}
 
 
 # Without Landlock, whatever this machine's kernel has.
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_the_plan_has_not_changed(sandbox, name, request):
+    if name in POLICIES:
+        sandbox.policy(POLICIES[name])
     result = sandbox.run("plan", "--json", "--user", "agent", "--", "claude", "-p", "hi",
                          env=ENVIRONMENTS[name], cwd="/work", prepare=without_landlock)
     assert result.status == 0, result

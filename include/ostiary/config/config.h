@@ -16,6 +16,7 @@
 #include "ostiary/config/gate_switch.h"
 #include "ostiary/config/located_json.h"
 #include "ostiary/config/sources.h"
+#include "ostiary/inet/url.h"
 
 namespace ostiary::config {
 
@@ -64,6 +65,32 @@ struct Module {
   std::vector<NamedText> resource_attributes;
 };
 
+// Each has a listener.
+inline constexpr size_t max_relays = 8;
+
+// In the value of a relay's variable, the URL of the relay: "http://127.0.0.1:15356".
+inline constexpr std::string_view relays_url = "{url}";
+
+// A relay of the policy file: a server that the agent reaches through ostiary's relay, which adds a secret.
+struct RelayEntry {
+  struct Allowed {
+    std::vector<std::string> methods;
+    std::string path;  // of the form of http/path.h, without a query
+    Choice below = Choice::no;
+  };
+
+  std::string name;
+  std::string origin;  // file and line
+  inet::Url url;       // with a path to be put in front of others: "" or "/x"
+  std::string header;
+  std::string prefix;  // in front of the secret in the header
+  std::string secret;  // its name
+  std::vector<Allowed> allow;
+  std::string variable;     // that the agent gets
+  std::string value;        // of the variable, with relays_url
+  Sourced credential = {};  // the secret itself
+};
+
 // Only this module reads the environment and the files, so that telemetry and policy are pure. It
 // checks the form of a value. The module that owns endpoints, headers or rules parses their text;
 // the text keeps its origin, so that an error names the variable or the line.
@@ -102,6 +129,7 @@ struct Config {
   GrafanaCloud grafana;
   std::optional<Module> module;
   std::vector<NamedText> policy_attributes;
+  std::vector<RelayEntry> relays;
   std::map<std::string, Sourced, std::less<>> secrets;  // header_names and agent_names, by name
   Environment environment;
 };

@@ -22,4 +22,8 @@ class Path {
   std::string text_;
 };
 
+// The path of a URL, to be put in front of others: "" or "/x", without slashes at its end. Nothing if not all
+// servers read it alike.
+std::optional<std::string> base_path(std::string_view url_path);
+
 }  // namespace ostiary::http

@@ -4,7 +4,6 @@
 //   error.
 #pragma once
 
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +20,7 @@ class Inherited {
 
   // Call it once, and before the process opens a descriptor: a new descriptor could get the number
   // of one that was not inherited. Exit::usage: the keeper has not started this process.
-  static Result<Inherited> receive(const char* process_name, std::initializer_list<std::string_view> names);
+  static Result<Inherited> receive(const char* process_name, const std::vector<std::string_view>& names);
 
   const std::string& setup() const { return setup_; }
   // Invalid if the keeper has none, or the name was taken before.

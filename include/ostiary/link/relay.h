@@ -93,8 +93,10 @@ inline constexpr std::string_view gate = "gate";          // link/connections.h
 inline constexpr std::string_view audit = "audit";        // link/audit_lines.h
 // Of the collectors, in their order. At most each signal has one of its own.
 inline constexpr std::array<std::string_view, 3> spools{"spool-1", "spool-2", "spool-3"};
-// Listeners of the forwards, in their order.
-inline constexpr std::array<std::string_view, 1> forwards{"forward-1"};
+// Listeners of the forwards, in their order: of the API, and of the operator's relays.
+inline constexpr std::array<std::string_view, 1 + limits::operators_forwards> forwards{
+    "forward-1", "forward-2", "forward-3", "forward-4", "forward-5",
+    "forward-6", "forward-7", "forward-8", "forward-9"};
 }  // namespace fd_name
 
 // The keeper's descriptors of which each relay inherits a copy.
@@ -103,7 +105,7 @@ struct KeeperFds {
   int gate = -1;
   int audit = -1;  // the relay's end of link::AuditPair; -1: it gets no lines
   std::array<int, fd_name::spools.size()> spools{-1, -1, -1};
-  std::array<int, fd_name::forwards.size()> forwards{-1};
+  std::array<int, fd_name::forwards.size()> forwards{-1, -1, -1, -1, -1, -1, -1, -1, -1};
 };
 
 // One start of a relay.

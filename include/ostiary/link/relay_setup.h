@@ -44,6 +44,9 @@ struct AllowedRequests {
   Match match = Match::exact;
 };
 
+// How the relay itself answers a request that it does not forward: with text, or as Anthropic's API would.
+enum class ErrorForm : uint8_t { text, anthropic };
+
 // Where requests of the agent go, with the operator's credential.
 struct ForwardSetup {
   std::string name;   // for messages
@@ -52,7 +55,10 @@ struct ForwardSetup {
   std::string authority;                   // as a collector's
   std::string base_path = {};              // in front of the agent's path: "" or "/x"
   std::vector<std::string> replaced = {};  // names of header fields that the agent cannot set
+  std::vector<std::string> passing = {};   // names that pass beside those of http/forwardable.h
   std::vector<AllowedRequests> allowed = {};
+  telemetry::TlsFiles tls_files = {};
+  ErrorForm errors = ErrorForm::text;
 };
 
 struct NamedValue {
@@ -68,13 +74,14 @@ struct Setup {
   std::vector<NamedValue> attributes = {};  // in every resource of the agent's telemetry
   telemetry::TlsFiles tls_files = {};       // of the collectors
   std::vector<ForwardSetup> forwards = {};
-  telemetry::TlsFiles forwards_tls_files = {};
   uint64_t spool_octets = 0;
   OwnEvents own_events = OwnEvents::left_out;
   telemetry::Temporality temporality{};  // of the metrics
 };
 
 namespace limits {
+// Relays of one policy. Each has a listener.
+inline constexpr size_t operators_forwards = 8;
 // Ten minutes of a busy session are 20 MB.
 inline constexpr size_t spool_octets = size_t{64} << 20U;
 }  // namespace limits

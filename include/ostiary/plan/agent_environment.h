@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "ostiary/claude/api.h"
 #include "ostiary/config/config.h"
 #include "ostiary/confine/identity.h"
+#include "ostiary/link/forward.h"
 #include "ostiary/telemetry/telemetry.h"
 
 namespace ostiary::plan {
@@ -24,6 +24,6 @@ struct AgentEnvironment {
 
 AgentEnvironment make_agent_environment(const config::Config& config, const confine::Identity& identity,
                                         const telemetry::Telemetry& telemetry,
-                                        std::span<const claude::AgentVariable> relay_variables = {});
+                                        std::span<const relay::AgentVariable> relay_variables = {});
 
 }  // namespace ostiary::plan

@@ -12,9 +12,9 @@
 
 #include "ostiary/audit/target.h"
 #include "ostiary/base/result.h"
-#include "ostiary/claude/api.h"
 #include "ostiary/config/config.h"
 #include "ostiary/confine/identity.h"
+#include "ostiary/link/forward.h"
 #include "ostiary/link/gate_setup.h"
 #include "ostiary/link/relay_setup.h"
 #include "ostiary/net/network_namespace.h"
@@ -76,9 +76,8 @@ struct Relay {
   relay::Credentials credentials = {};
   // service.instance.id, at the boot: until then its value is empty.
   bool makes_instance_id = false;
-  std::vector<policy::Rule> forward_rules = {};  // of the forwards' servers, in their order
-  std::vector<claude::AgentVariable> variables = {};
-  std::string spool_directory = {};  // where the telemetry waits; empty: in memory files
+  std::vector<relay::ForwardTerms> forwards = {};  // of those of the setup, in their order
+  std::string spool_directory = {};                // where the telemetry waits; empty: in memory files
 };
 
 struct AuditOutput {
@@ -126,7 +125,7 @@ inline constexpr size_t instance_id_octets = 16;
 void set_instance_id(Relay& relay, std::span<const uint8_t, instance_id_octets> random);
 
 // Those that the agent gets because of the relay.
-std::span<const claude::AgentVariable> relay_variables(const Plan& plan);
+std::vector<relay::AgentVariable> relay_variables(const Plan& plan);
 bool has_managed_settings(const Plan& plan);
 // The paths of the files that the boot will write.
 std::vector<std::string> files_of(const Plan& plan);

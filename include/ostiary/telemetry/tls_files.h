@@ -1,4 +1,4 @@
-// telemetry/tls_files.h: the files that prove who a collector is, and to the collector who sends.
+// telemetry/tls_files.h: the files that prove who a server is, and to the server who sends.
 #pragma once
 
 #include <string>
@@ -11,6 +11,8 @@ struct TlsFiles {
   std::string more_authorities = {};  // beside those
   std::string client_certificate = {};
   std::string client_key = {};
+
+  bool operator==(const TlsFiles&) const = default;
 };
 
 }  // namespace ostiary::telemetry

@@ -39,9 +39,11 @@ constexpr keeper::Helper::Time start{24h};
 struct FakeRelay {
   static Result<FakeRelay> take() {
     namespace fd = relay::fd_name;
-    auto inherited = TRY(keeper::Inherited::receive(
-        "test", {keeper::Inherited::channel, fd::credentials, fd::listener, fd::gate, fd::audit,
-                 fd::spools[0], fd::spools[1], fd::spools[2], fd::forwards[0]}));
+    std::vector<std::string_view> names{keeper::Inherited::channel, fd::credentials, fd::listener, fd::gate,
+                                        fd::audit};
+    names.insert(names.end(), fd::spools.begin(), fd::spools.end());
+    names.insert(names.end(), fd::forwards.begin(), fd::forwards.end());
+    auto inherited = TRY(keeper::Inherited::receive("test", names));
     FakeRelay made{.channel = inherited.take(keeper::Inherited::channel),
                    .setup = TRY(relay::parse_setup(inherited.setup())),
                    .credentials = TRY(relay::read_credentials(inherited.take(fd::credentials))),

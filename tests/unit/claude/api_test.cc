@@ -11,12 +11,14 @@
 using namespace ostiary;
 using namespace ostiary::claude;
 using policy::variables;
+using relay::AgentVariable;
+using relay::Forward;
 
 namespace {
 
 using Values = std::map<std::string_view, std::string_view>;
 
-Api api_of(Values values) {
+Forward api_of(Values values) {
   auto api = find_api(variables(std::move(values)));
   REQUIRE_MESSAGE(api, error_of(api));
   return *std::move(api);
@@ -33,35 +35,36 @@ std::string refusal_of(Values values) {
 
 // "https gateway.example:443 as gateway.example, /base"
 std::string server_of(std::string_view url) {
-  const relay::ForwardSetup setup = api_of({{"ANTHROPIC_API_KEY", "x"}, {"ANTHROPIC_BASE_URL", url}}).forward;
+  const relay::ForwardSetup setup = api_of({{"ANTHROPIC_API_KEY", "x"}, {"ANTHROPIC_BASE_URL", url}}).setup;
   return std::string(inet::text(setup.server.scheme)) + " " + inet::text(setup.server.destination) + " as " +
          setup.authority + ", " + setup.base_path;
 }
 
-std::string value_of(const Api& api, std::string_view name) {
-  const auto found = std::ranges::find(api.variables, name, &AgentVariable::name);
-  return found == api.variables.end() ? "" : found->value;
+std::string value_of(const Forward& api, std::string_view name) {
+  const auto found = std::ranges::find(api.terms.variables, name, &AgentVariable::name);
+  return found == api.terms.variables.end() ? "" : found->value;
 }
 
 }  // namespace
 
 TEST_SUITE("claude/api") {
   TEST_CASE("each credential has its header field, and the agent gets a dummy of its form") {
-    const Api key = api_of({{"ANTHROPIC_API_KEY", "sk-ant-api03-hunter2"}});
+    const Forward key = api_of({{"ANTHROPIC_API_KEY", "sk-ant-api03-hunter2"}});
     CHECK(key.header_line.reveal() == "x-api-key: sk-ant-api03-hunter2\r\n");
     CHECK(value_of(key, "ANTHROPIC_API_KEY").starts_with("sk-ant-api03-kept-by-ostiary"));
-    const Api token = api_of({{"ANTHROPIC_AUTH_TOKEN", "hunter2"}});
+    const Forward token = api_of({{"ANTHROPIC_AUTH_TOKEN", "hunter2"}});
     CHECK(token.header_line.reveal() == "Authorization: Bearer hunter2\r\n");
     CHECK(value_of(token, "ANTHROPIC_AUTH_TOKEN").contains("kept-by-ostiary"));
-    const Api oauth = api_of({{"CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-hunter2"}});
+    const Forward oauth = api_of({{"CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-hunter2"}});
     CHECK(oauth.header_line.reveal() == "Authorization: Bearer sk-ant-oat01-hunter2\r\n");
     CHECK(value_of(oauth, "CLAUDE_CODE_OAUTH_TOKEN").starts_with("sk-ant-oat01-kept-by-ostiary"));
-    for (const Api* each : {&key, &token, &oauth}) {
-      CHECK(each->variables.size() == 3);
+    for (const Forward* each : {&key, &token, &oauth}) {
+      CHECK(each->terms.variables.size() == 3);
       CHECK(value_of(*each, "ANTHROPIC_BASE_URL") == "http://127.0.0.1:15355");
       CHECK(value_of(*each, "CLAUDE_CODE_PROPAGATE_TRACEPARENT") == "1");
-      CHECK(each->forward.replaced == std::vector<std::string>{"x-api-key", "Authorization"});
-      for (const AgentVariable& variable : each->variables) CHECK_FALSE(variable.value.contains("hunter2"));
+      CHECK(each->setup.replaced == std::vector<std::string>{"x-api-key", "Authorization"});
+      for (const AgentVariable& variable : each->terms.variables)
+        CHECK_FALSE(variable.value.contains("hunter2"));
     }
   }
 
@@ -72,12 +75,12 @@ TEST_SUITE("claude/api") {
   }
 
   TEST_CASE("the server is Anthropic's, at public addresses") {
-    const Api api = api_of({{"ANTHROPIC_API_KEY", "x"}});
-    CHECK(inet::text(api.forward.server.destination) == "api.anthropic.com:443");
-    CHECK(api.forward.server.scheme == inet::Scheme::https);
-    CHECK(api.forward.authority == "api.anthropic.com");
-    CHECK(text(api.rule) == "api.anthropic.com:443/tcp");
-    CHECK(api.rule.answers == policy::Answers::public_only);
+    const Forward api = api_of({{"ANTHROPIC_API_KEY", "x"}});
+    CHECK(inet::text(api.setup.server.destination) == "api.anthropic.com:443");
+    CHECK(api.setup.server.scheme == inet::Scheme::https);
+    CHECK(api.setup.authority == "api.anthropic.com");
+    CHECK(text(api.terms.rule) == "api.anthropic.com:443/tcp");
+    CHECK(api.terms.rule.answers == policy::Answers::public_only);
   }
 
   TEST_CASE("or that of ANTHROPIC_BASE_URL, with its path, and a private address is allowed") {
@@ -86,24 +89,23 @@ TEST_SUITE("claude/api") {
     CHECK(server_of("http://gateway.example:8080/a/b/") ==
           "http gateway.example:8080 as gateway.example:8080, /a/b");
     CHECK(server_of("https://[2001:db8::1]/a") == "https [2001:db8::1]:443 as [2001:db8::1], /a");
-    const Api api = api_of({{"ANTHROPIC_API_KEY", "x"}, {"ANTHROPIC_BASE_URL", "http://10.1.2.3:8080"}});
-    CHECK(text(api.rule) == "10.1.2.3:8080/tcp");
-    CHECK(api.rule.answers == policy::Answers::private_too);
-    CHECK(api.rule.reason == "ANTHROPIC_BASE_URL");
+    const Forward api = api_of({{"ANTHROPIC_API_KEY", "x"}, {"ANTHROPIC_BASE_URL", "http://10.1.2.3:8080"}});
+    CHECK(text(api.terms.rule) == "10.1.2.3:8080/tcp");
+    CHECK(api.terms.rule.answers == policy::Answers::private_too);
+    CHECK(api.terms.rule.reason == "ANTHROPIC_BASE_URL");
   }
 
   TEST_CASE("the files of TLS are those that Claude Code reads") {
-    const Api api = api_of({{"ANTHROPIC_API_KEY", "x"},
-                            {"SSL_CERT_FILE", "/a"},
-                            {"SSL_CERT_DIR", "/d"},
-                            {"NODE_EXTRA_CA_CERTS", "/m"},
-                            {"CLAUDE_CODE_CLIENT_CERT", "/c"},
-                            {"CLAUDE_CODE_CLIENT_KEY", "/k"},
-                            {"OTEL_EXPORTER_OTLP_CERTIFICATE", "/o"}});
-    CHECK(api.tls_files.authorities == "/a");
-    CHECK(api.tls_files.more_authorities == "/m");
-    CHECK(api.tls_files.client_certificate == "/c");
-    CHECK(api.tls_files.client_key == "/k");
+    const Forward api = api_of({{"ANTHROPIC_API_KEY", "x"},
+                                {"SSL_CERT_FILE", "/a"},
+                                {"SSL_CERT_DIR", "/d"},
+                                {"NODE_EXTRA_CA_CERTS", "/m"},
+                                {"CLAUDE_CODE_CLIENT_CERT", "/c"},
+                                {"CLAUDE_CODE_CLIENT_KEY", "/k"},
+                                {"OTEL_EXPORTER_OTLP_CERTIFICATE", "/o"}});
+    CHECK(api.setup.tls_files ==
+          telemetry::TlsFiles{
+              .authorities = "/a", .more_authorities = "/m", .client_certificate = "/c", .client_key = "/k"});
   }
 
   TEST_CASE("exactly one credential must be there, of one word") {
@@ -119,17 +121,15 @@ TEST_SUITE("claude/api") {
             "ANTHROPIC_API_KEY has a space, or a letter that is not ASCII: write the credential alone");
   }
 
-  TEST_CASE("refuses other providers, proxies, encrypted keys and URLs that it cannot serve") {
+  TEST_CASE("refuses other providers, encrypted keys and URLs that it cannot serve") {
     for (const std::string name :
          {"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"}) {
       CHECK(refusal_of({{name, "true"}}) ==
             name +
                 " is set, and the relay cannot serve that provider: leave out api-relay. Without it the "
                 "agent has the credential itself");
-      CHECK(api_of({{"ANTHROPIC_API_KEY", "x"}, {name, "0"}}).forward.port == 15355);
+      CHECK(api_of({{"ANTHROPIC_API_KEY", "x"}, {name, "0"}}).setup.port == 15355);
     }
-    CHECK(
-        refusal_of({{"https_proxy", "http://p"}}).starts_with("https_proxy is set, and the relay connects"));
     CHECK(refusal_of({{"CLAUDE_CODE_CLIENT_KEY_PASSPHRASE", "hunter2"}}).contains("reads no encrypted key"));
     CHECK(refusal_of({{"ANTHROPIC_BASE_URL", "gateway.example"}}).starts_with("ANTHROPIC_BASE_URL "));
     for (const std::string_view url :

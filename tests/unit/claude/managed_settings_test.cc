@@ -125,10 +125,11 @@ TEST_SUITE("claude/managed_settings") {
   }
 
   TEST_CASE("a variable of the relay is set if it leads there, with telemetry and without") {
-    const std::vector<AgentVariable> variables{{.name = "URL",
-                                                .value = "http://127.0.0.1:15355",
-                                                .place = AgentVariable::Place::managed_settings_too},
-                                               {.name = "KEY", .value = "kept-by-ostiary"}};
+    const std::vector<ostiary::relay::AgentVariable> variables{
+        {.name = "URL",
+         .value = "http://127.0.0.1:15355",
+         .place = ostiary::relay::AgentVariable::Place::managed_settings_too},
+        {.name = "KEY", .value = "kept-by-ostiary"}};
     const Json alone = Json::parse(render_managed_settings(nullptr, variables));
     CHECK(alone == Json{{"env", {{"URL", "http://127.0.0.1:15355"}}}});
     const Json both =

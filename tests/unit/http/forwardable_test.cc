@@ -9,7 +9,8 @@ using namespace ostiary::http;
 namespace {
 
 const std::string own[] = {"x-scope-orgid", "Anthropic-Version"};
-const std::string more[] = {"A", "B", "C", "D", "X-Hop", "npm-command"};
+const std::string more[] = {"A",           "B",     "C",          "D",           "X-Hop",
+                            "npm-command", "x-app", "anthropic-", "X-Stainless-"};
 
 // The names that pass, each with a space in front.
 std::string passing(const std::vector<Field>& fields) {
@@ -31,13 +32,12 @@ TEST_SUITE("http/forwardable") {
                                     {"anthropic-beta", "b"},
                                     {"Content-Encoding", "gzip"},
                                     {"X-Stainless-Lang", "js"},
-                                    {"X-Claude-Code-Session-Id", "1"},
                                     {"anthropic-dangerous-direct-browser-access", "true"},
                                     {"traceparent", "00-1-2-01"},
                                     {"Range", "bytes=0-1"},
                                     {"if-none-match", "x"},
                                     {"x-app", "cli"}};
-    CHECK(forwardable(fields, own).value() == fields);
+    CHECK(forwardable(fields, own, more).value() == fields);
     CHECK(forwardable({}, {}).value().empty());
   }
 
@@ -48,7 +48,13 @@ TEST_SUITE("http/forwardable") {
       CHECK_MESSAGE(passing({{"A", "b"}, {name, "c"}}) == " A", name);
     CHECK(passing({{"npm-command", "install"}, {"NPM-Command", "ci"}, {"npm_command", "x"}}) ==
           " npm-command NPM-Command");
-    CHECK(forwardable(std::vector<Field>{{"npm-command", "install"}}, own).value().empty());
+    CHECK(passing(
+              {{"X-Stainless-", "a"}, {"x-stainless", "b"}, {"x_stainless_a", "c"}, {"npm-command-", "d"}}) ==
+          " X-Stainless-");
+    CHECK(forwardable(std::vector<Field>{{"npm-command", "install"}, {"anthropic-beta", "a"}, {"x-app", "b"}},
+                      own)
+              .value()
+              .empty());
   }
 
   TEST_CASE("no credential passes, in any spelling") {

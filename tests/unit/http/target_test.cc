@@ -19,8 +19,25 @@ TEST_SUITE("http/target") {
           "/v1/messages?text=a%20b%C3%A4%22&x=%3a%3d%26", "/v1/messages?after=msg_1.2-~"}) {
       const auto parsed = Target::parse(target);
       REQUIRE_MESSAGE(parsed.has_value(), target);
-      CHECK(parsed->path() == path("/v1/messages"));
+      CHECK(parsed->is(path("/v1/messages")));
     }
+  }
+
+  TEST_CASE(
+      "clients of package registries write a slash at the end, and the slash, @ and + of a name encoded") {
+    for (const char* target :
+         {"/simple/requests/", "/@scope%2fname", "/%40scope%2Fname", "/a/b-1.0+build.tgz",
+          "/a/b-1.0%2Bbuild.tgz", "/@scope/name/-/name-1.0.tgz", "/"}) {
+      const auto parsed = Target::parse(target);
+      REQUIRE_MESSAGE(parsed.has_value(), target);
+      CHECK(parsed->is_within(path("/")));
+    }
+    CHECK(Target::parse("/simple/requests/")->is_within(path("/simple/requests")));
+    CHECK(Target::parse("/simple/@scope%2fname")->is_within(path("/simple")));
+    CHECK_FALSE(Target::parse("/simple/")->is(path("/simple")));
+    CHECK_FALSE(Target::parse("/@scope%2fname")->is_within(path("/@scope")));
+    CHECK_FALSE(Target::parse("/@scope%2fname")->is(path("/@scope/name")));
+    CHECK_FALSE(Target::parse("/simple%2fadmin")->is_within(path("/simple")));
   }
 
   TEST_CASE("a path lies within another at a slash") {
@@ -36,13 +53,28 @@ TEST_SUITE("http/target") {
                                "*",
                                "v1",
                                "http://a/v1",
+                               "//",
                                "//v1",
-                               "/v1/",
+                               "/v1//",
                                "/v1//a",
                                "/v1/./a",
                                "/v1/../a",
-                               "/v1/a%2fb",
                                "/v1/%61",
+                               "/v1/a%2f",
+                               "/v1/a%2f/b",
+                               "/v1%2f%2fa",
+                               "%2fv1",
+                               "/v1/a%2f..%2fb",
+                               "/v1/a%2F../b",
+                               "/v1/..%2fa",
+                               "/v1/.%2fa",
+                               "/v1/%2e%2e/a",
+                               "/v1/a%252fb",
+                               "/v1/a%5cb",
+                               "/v1/a%3fb",
+                               "/v1/a%",
+                               "/v1/a%2",
+                               "/v1/a+b?c/d",
                                "/v1;a",
                                "/v1#a",
                                "/v1\\a",

@@ -45,11 +45,18 @@ Setup made_up() {
                     .authority = "api.example",
                     .base_path = "/base",
                     .replaced = {"x-api-key", "authorization"},
+                    .passing = {"x-app", "anthropic-"},
                     .allowed = {{.methods = {"GET", "HEAD"}, .path = "/a"},
                                 {.methods = {"POST"},
                                  .path = "/b",
-                                 .match = AllowedRequests::Match::with_paths_below}}}},
-      .forwards_tls_files = {.authorities = "/f"},
+                                 .match = AllowedRequests::Match::with_paths_below}},
+                    .tls_files = {.authorities = "/f", .client_key = "/g"},
+                    .errors = ErrorForm::anthropic},
+                   {.name = "registry",
+                    .port = 15356,
+                    .server = {.scheme = inet::Scheme::http,
+                               .destination = {.host = inet::parse_host("r.example").value(), .port = 80}},
+                    .authority = "r.example"}},
       .spool_octets = limits::spool_octets,
       .own_events = OwnEvents::sent,
       .temporality = telemetry::Temporality::cumulative};
@@ -110,7 +117,7 @@ TEST_SUITE("link/relay_setup") {
     CHECK(setup->tls_files.client_certificate == "/c");
     CHECK(setup->tls_files.client_key == "/k");
     CHECK(setup->spool_octets == limits::spool_octets);
-    REQUIRE(setup->forwards.size() == 1);
+    REQUIRE(setup->forwards.size() == 2);
     const ForwardSetup& forward = setup->forwards[0];
     CHECK(forward.name == "an API");
     CHECK(forward.port == 15355);
@@ -124,7 +131,12 @@ TEST_SUITE("link/relay_setup") {
     CHECK(forward.allowed[0].path == "/a");
     CHECK(forward.allowed[0].match == AllowedRequests::Match::exact);
     CHECK(forward.allowed[1].match == AllowedRequests::Match::with_paths_below);
-    CHECK(setup->forwards_tls_files.authorities == "/f");
+    CHECK(forward.passing == std::vector<std::string>{"x-app", "anthropic-"});
+    CHECK(forward.tls_files == telemetry::TlsFiles{.authorities = "/f", .client_key = "/g"});
+    CHECK(forward.errors == ErrorForm::anthropic);
+    CHECK(setup->forwards[1].port == 15356);
+    CHECK(setup->forwards[1].tls_files == telemetry::TlsFiles{});
+    CHECK(setup->forwards[1].errors == ErrorForm::text);
     CHECK(setup->own_events == OwnEvents::sent);
     CHECK(setup->temporality == telemetry::Temporality::cumulative);
     CHECK(parse_setup(render_setup({})));

@@ -80,21 +80,26 @@ TEST_SUITE("link/relay") {
     setup.attributes = {{.name = "team", .value = "a"}};
     Credentials credentials;
     credentials.emplace_back("x-key: hunter2\r\n");
-    auto start =
-        prepare_start(setup, credentials,
-                      {.listener = 40, .gate = 41, .audit = 44, .spools = {42, 43, -1}, .forwards = {45}});
+    auto start = prepare_start(setup, credentials,
+                               {.listener = 40,
+                                .gate = 41,
+                                .audit = 44,
+                                .spools = {42, 43, -1},
+                                .forwards = {45, 46, -1, -1, -1, -1, -1, -1, -1}});
     REQUIRE_MESSAGE(start, error_of(start));
     CHECK(start->setup == render_setup(setup));
     CHECK_FALSE(start->setup.contains("hunter2"));
     REQUIRE(start->owned.size() == 1);
-    const std::vector<keeper::NamedFd> expected{{fd_name::credentials, start->owned[0].get()},
-                                                {fd_name::listener, 40},
-                                                {fd_name::gate, 41},
-                                                {fd_name::spools[0], 42},
-                                                {fd_name::spools[1], 43},
-                                                {fd_name::spools[2], -1},
-                                                {fd_name::audit, 44},
-                                                {fd_name::forwards[0], 45}};
+    std::vector<keeper::NamedFd> expected{{fd_name::credentials, start->owned[0].get()},
+                                          {fd_name::listener, 40},
+                                          {fd_name::gate, 41},
+                                          {fd_name::audit, 44},
+                                          {fd_name::spools[0], 42},
+                                          {fd_name::spools[1], 43},
+                                          {fd_name::spools[2], -1},
+                                          {fd_name::forwards[0], 45},
+                                          {fd_name::forwards[1], 46}};
+    for (size_t i = 2; i < fd_name::forwards.size(); ++i) expected.push_back({fd_name::forwards.at(i), -1});
     REQUIRE(start->descriptors.size() == expected.size());
     for (size_t i = 0; i < expected.size(); ++i) {
       CHECK(start->descriptors[i].name == expected[i].name);
@@ -116,8 +121,8 @@ TEST_SUITE("link/relay") {
     const auto program = open_program();
     if (program) return;  // it was built beside the tests
     CHECK(error_of(program).contains("/ostiary-relay: "));
-    CHECK(
-        error_of(program).ends_with(": install it beside ostiary, or write --relay off and --api-relay off"));
+    CHECK(error_of(program).ends_with(
+        ": install it beside ostiary, or write --relay off and --api-relay off, and leave out relays"));
     CHECK(status_of(program) == 69);
   }
 }

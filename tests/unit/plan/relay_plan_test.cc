@@ -289,7 +289,7 @@ TEST_SUITE("plan/relay_plan") {
     CHECK(text(plan.gate->setup.relayed[0]) == "c.example:443/tcp");
     CHECK(text(plan.gate->setup.relayed[1]) == "api.anthropic.com:443/tcp");
     CHECK(plan.relay->setup.tls_files.authorities == "/c.pem");
-    CHECK(plan.relay->setup.forwards_tls_files.authorities.empty());
+    CHECK(plan.relay->setup.forwards[0].tls_files.authorities.empty());
     CHECK(plan.gate->ruleset.relay_ports == std::vector<uint16_t>{15354, 15355});
   }
 
@@ -301,6 +301,16 @@ TEST_SUITE("plan/relay_plan") {
         "--api-relay: the relay gets its connections from the gate, which is off: write --gate on, or leave "
         "out api-relay");
     CHECK(error_of(plan_of({.flags = {{"api_relay", "on"}}})).starts_with("--api-relay: the relay has no"));
+    CHECK(error_of(plan_of({.environment = {"ANTHROPIC_API_KEY=hunter2", "https_proxy=http://p"},
+                            .flags = {{"api_relay", "on"}}})) ==
+          "--api-relay: https_proxy is set, and the relay connects directly: take out the variable, or leave "
+          "out api-relay");
+    const std::string loopback = "ANTHROPIC_BASE_URL=http://127.0.0.1:8080";
+    CHECK(
+        error_of(plan_of(
+            {.environment = {"ANTHROPIC_API_KEY=hunter2", loopback}, .flags = {{"api_relay", "on"}}})) ==
+        "--api-relay: ANTHROPIC_BASE_URL is on loopback, where the agent could stand in for the server: move "
+        "the server to another host, or leave out api-relay");
     CHECK_FALSE(good_plan({.environment = {"ANTHROPIC_API_KEY=hunter2"}}).relay);
   }
 

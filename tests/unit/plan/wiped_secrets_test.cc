@@ -86,6 +86,27 @@ TEST_SUITE("plan/wiped_secrets") {
     CHECK(freed.count() == 0);
   }
 
+  TEST_CASE("of the relays of a policy only the plan has the secrets, and leaves none in freed memory") {
+    const auto config = config::good_config({.environment = {std::string("NPM_TOKEN=") + secret},
+                                             .files = {{"/etc/ostiary/policy.json", R"({"relays": [
+           {"name": "a", "url": "https://a.example", "header": "X-Key", "secret": "NPM_TOKEN", "variable": "A",
+            "allow": [{"methods": ["GET"], "path": "/"}]},
+           {"name": "b", "url": "https://b.example", "header": "Authorization", "prefix": "Bearer ",
+            "secret": "NPM_TOKEN", "variable": "B", "allow": [{"methods": ["GET"], "path": "/"}]}]})"}}});
+    const FreedMemory freed(secret);
+    {
+      const auto plan = plan_for(config);
+      REQUIRE_MESSAGE(plan, error_of(plan));
+      REQUIRE(plan->relay);
+      CHECK(plan->relay->credentials[1].reveal().contains(secret));
+      for (const config::Environment* each :
+           {&plan->agent.environment.agent, &plan->agent.environment.auth_hook})
+        for (const std::string_view entry : each->entries()) CHECK_FALSE(entry.contains(secret));
+      CHECK_FALSE(plan_as_text(*plan).contains(secret));
+    }
+    CHECK(freed.count() == 0);
+  }
+
   TEST_CASE("beside a relay the plan has the secret, and the agent's environment has none") {
     const auto config =
         config::good_config({.environment = {std::string("OTEL_EXPORTER_OTLP_HEADERS=x-key=") + secret,

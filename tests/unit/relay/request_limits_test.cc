@@ -152,6 +152,22 @@ TEST_SUITE("relay/request_limits") {
     CHECK(arrived.ends_with(whole.substr(whole.find("\r\n\r\n"))));
   }
 
+  TEST_CASE("requests of another forward count, and many forwards share the connections") {
+    Plain world;
+    world.exchanges = request_limits::exchanges;
+    CHECK(world.refusal(post("{}")).contains("too many requests are under way"));
+    world.exchanges = request_limits::exchanges - 1;
+    LoopbackClient client = world.client();
+    client.send(post("{}"));
+    world.serve();
+    CHECK(world.held.size() == 1);
+    CHECK(world.exchanges == request_limits::exchanges);
+    CHECK(world.refusal(post("{}")).contains("too many requests are under way"));
+    CHECK(request_limits::connections_of_each(1) == 256);
+    CHECK(request_limits::connections_of_each(2) == 256);
+    CHECK(request_limits::connections_of_each(9) == 56);
+  }
+
   TEST_CASE("100 streams at once are served, and beyond the limit the answer is 503") {
     Plain world;
     std::vector<LoopbackClient> clients;

@@ -56,6 +56,19 @@ TEST_SUITE("relay/request_relay") {
     CHECK(world.connections == 0);
   }
 
+  TEST_CASE("an answer of the relay itself is text, if the server's own errors are not Anthropic's") {
+    Forwarding to = forwarding();
+    to.errors = ErrorForm::text;
+    World world(std::move(to));
+    const std::string text = "ostiary: the operator does not allow this path\n";
+    const std::string head =
+        "HTTP/1.1 404 Refused\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        "Content-Length: " +
+        std::to_string(text.size()) + "\r\n\r\n";
+    CHECK(world.refusal(get("/other")) == head + text);
+    CHECK(world.refusal("HEAD /other HTTP/1.1\r\nHost: localhost\r\n\r\n") == head);
+  }
+
   TEST_CASE("the base path precedes the client's path") {
     Forwarding to = forwarding();
     to.base_path = "/team/x";
@@ -215,7 +228,7 @@ TEST_SUITE("relay/request_relay") {
     for (const char* target : {"/v1/messages/x", "/v1/messagesx", "/v1", "/", "/filesx", "/api/hello/x"})
       CHECK_MESSAGE(world.refusal(get(target)) == own_answer(404, "not_found_error", path), target);
     for (const char* target :
-         {"/files/../admin", "/files//x", "/files/./x", "/files/%2e%2e/x", "/files/a%2fb", "/files/",
+         {"/files/../admin", "/files//x", "/files/./x", "/files/%2e%2e/x", "/files/a%2f%2fb", "/files//",
           "/files?a/../../b", "/files?%2f..%2fadmin", "//files", "/files;a"})
       CHECK_MESSAGE(world.refusal(get(target)) == own_answer(404, "not_found_error", form), target);
     CHECK(world.connections == 0);

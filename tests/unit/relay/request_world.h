@@ -48,9 +48,10 @@ inline Forwarding forwarding() {
       .base_path = "",
       .header_lines = Secret("X-Api-Key: c2VjcmV0\r\n"),
       .replaced = {"x-api-key", "authorization"},
-      .passing = {"npm-command"},
+      .passing = {"npm-command", "anthropic-"},
       .allowed = {},
       .transport = Forwarding::Transport::tls,
+      .errors = ErrorForm::anthropic,
   };
   made.allowed.push_back({.methods = {"POST"}, .path = path("/v1/messages"), .match = Allowed::Match::exact});
   made.allowed.push_back(
@@ -105,7 +106,8 @@ struct World {
                    [this](const FailedRequest& failed) {
                      reports.push_back(failed.request + ": " + std::to_string(failed.error.status) + " " +
                                        failed.error.reason);
-                   }},
+                   },
+               .exchanges = exchanges},
               listen(), std::move(to)) {
     ::signal(SIGPIPE, SIG_IGN);  // as in the relay's process
     REQUIRE(relay.start());
@@ -193,6 +195,7 @@ struct World {
   std::vector<std::string> notes_;
   std::vector<std::string> reports;
   size_t connections = 0;
+  size_t exchanges = 0;
   bool holds_connects = false;
   std::vector<Exporter::Connected> held;
   std::vector<std::unique_ptr<TlsPeer>> peers;

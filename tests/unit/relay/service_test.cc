@@ -114,8 +114,10 @@ struct World {
   event::testing::MadeUpTime time;
   event::testing::LoopbackListener listener;
   event::testing::LoopbackListener api_listener;
+  event::testing::LoopbackListener registry_listener;
   const inet::SocketAddress address = listener.address();
   const inet::SocketAddress api_address = api_listener.address();
+  const inet::SocketAddress registry_address = registry_listener.address();
   link::ConnectionPair pair = link::make_connection_pair().value();
   const Setup setup;
   std::vector<UniqueFd> spools;
@@ -126,7 +128,7 @@ struct World {
       Service::create({.loop = *time.loop,
                        .setup = setup,
                        .trust = nullptr,
-                       .forwards_trust = nullptr,
+                       .forwards_trust = {nullptr, nullptr},
                        .random = [] { return 0.0; },
                        .send = [this](const Message& each) { messages.push_back(text(each)); }},
                       {.credentials = credentials(),
@@ -134,24 +136,41 @@ struct World {
                        .gate = std::move(pair.relay),
                        .audit = {},
                        .spools = std::move(spools),
-                       .forwards = api_listener.take(),
+                       .forwards = forward_listeners(),
                        .first_connection = first_connection})
           .value();
 
  private:
+  std::vector<UniqueFd> forward_listeners() {
+    std::vector<UniqueFd> all;
+    all.push_back(std::move(api_listener.fd));
+    all.push_back(std::move(registry_listener.fd));
+    return all;
+  }
   static Setup made_up_setup(const char* host_of_logs) {
-    return {.collectors = {collector("c.example", {{Signal::traces, "/v1/traces"}}),
-                           collector(host_of_logs, {{Signal::logs, "/d"}})},
-            .attributes = {{.name = "service.name", .value = "claude-code"}},
-            .forwards = {{.name = "the API",
-                          .server = {.scheme = inet::Scheme::http,
-                                     .destination = {.host = inet::parse_host("api.example").value(),
-                                                     .port = 80}},
-                          .authority = "api.example",
-                          .base_path = "/base",
-                          .replaced = {"x-api-key"},
-                          .allowed = {{.methods = {"POST"}, .path = "/v1/messages"}}}},
-            .spool_octets = limits::spool_octets};
+    return {
+        .collectors = {collector("c.example", {{Signal::traces, "/v1/traces"}}),
+                       collector(host_of_logs, {{Signal::logs, "/d"}})},
+        .attributes = {{.name = "service.name", .value = "claude-code"}},
+        .forwards =
+            {{.name = "the API",
+              .server = {.scheme = inet::Scheme::http,
+                         .destination = {.host = inet::parse_host("api.example").value(), .port = 80}},
+              .authority = "api.example",
+              .base_path = "/base",
+              .replaced = {"x-api-key"},
+              .passing = {"anthropic-"},
+              .allowed = {{.methods = {"POST"}, .path = "/v1/messages"}},
+              .errors = ErrorForm::anthropic},
+             {.name = "registry",
+              .server = {.scheme = inet::Scheme::http,
+                         .destination = {.host = inet::parse_host("registry.example").value(), .port = 8080}},
+              .authority = "registry.example:8080",
+              .replaced = {"X-Key"},
+              .passing = {"npm-command"},
+              .allowed =
+                  {{.methods = {"GET"}, .path = "/a", .match = AllowedRequests::Match::with_paths_below}}}},
+        .spool_octets = limits::spool_octets};
   }
   static std::vector<UniqueFd> memory_files() {
     std::vector<UniqueFd> files;
@@ -163,6 +182,7 @@ struct World {
     all.emplace_back("x-key: of-c\r\n");
     all.emplace_back("x-key: of-d\r\n");
     all.emplace_back("x-api-key: of-api\r\n");
+    all.emplace_back("X-Key: of-registry\r\n");
     return all;
   }
 };
@@ -224,6 +244,35 @@ TEST_SUITE("relay/service") {
     CHECK(world.received.contains("\r\nx-api-key: of-api\r\n"));
     CHECK_FALSE(world.received.contains("forged"));
     CHECK_FALSE(world.received.contains("of-c"));
+  }
+
+  TEST_CASE("of two forwards each has its server, its credential, its paths, its fields and its errors") {
+    World world;
+    const auto ask = [&](const inet::SocketAddress& at, const std::string& line, size_t server) {
+      event::testing::LoopbackClient client(at);
+      client.send(line +
+                  " HTTP/1.1\r\nHost: a\r\nX-Key: forged\r\nx_api_key: forged\r\nnpm-command: ci\r\n"
+                  "anthropic-beta: b\r\nContent-Length: 0\r\n\r\n");
+      for (int i = 0; i < 20; ++i) world.time.turn();
+      const auto request = world.request();
+      if (!request) return client.received();
+      CHECK(request->server == server);
+      world.connect(request->id, ok);
+      while (client.received().empty()) REQUIRE(world.time.loop->turn(patience));
+      return std::exchange(world.received, {});
+    };
+    CHECK(ask(world.registry_address, "GET /a/b", 3) ==
+          "GET /a/b HTTP/1.1\r\nHost: registry.example:8080\r\nnpm-command: ci\r\nContent-Length: 0\r\n"
+          "X-Key: of-registry\r\n\r\n");
+    CHECK(ask(world.api_address, "POST /v1/messages", 2) ==
+          "POST /base/v1/messages HTTP/1.1\r\nHost: api.example\r\nanthropic-beta: b\r\n"
+          "Content-Length: 0\r\nx-api-key: of-api\r\n\r\n");
+    CHECK(ask(world.registry_address, "POST /v1/messages", 3)
+              .contains("Content-Type: text/plain; charset=utf-8\r\n"));
+    CHECK(ask(world.api_address, "GET /a/b", 2).contains("Content-Type: application/json\r\n"));
+    REQUIRE(world.messages.size() >= 1);
+    CHECK(world.messages[0] ==
+          "registry unserved 1: POST /v1/messages: the operator does not allow this path");
   }
 
   TEST_CASE("a request that is not allowed is answered and told, and no server is asked") {
