@@ -7,6 +7,9 @@
 namespace ostiary::otlp {
 namespace {
 
+// What the lengths of a resource and of its block may take more than before.
+constexpr size_t lengths_octets = 32;
+
 // ResourceSpans, ResourceMetrics or ResourceLogs.
 struct Block {
   std::string resource;  // of two resources, a reader merges the fields
@@ -83,6 +86,7 @@ std::string Identity::resource_with_ours(std::string_view theirs) const {
 
 std::optional<std::string> Identity::applied_to(std::string_view request) const {
   std::string rewritten;
+  rewritten.reserve(request.size() + attributes_.size() + lengths_octets);
   Writer out(rewritten);
   size_t resources = 0;
   try {
