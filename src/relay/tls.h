@@ -58,6 +58,7 @@ class TlsStream {
 
   // An error ends the connection. It says why the certificate was refused, if it was.
   Result<Moved> read(std::span<char> room);
+  // If it awaits anything, the next call must begin with the same octets.
   Result<Moved> write(std::string_view text);
 
   int fd() const { return socket_.get(); }
@@ -67,9 +68,14 @@ class TlsStream {
   // `call` is a function of the library that tells how many octets it has moved.
   template <typename Call>
   Result<Moved> move(Call call);
+  bool use_socket();
+  Result<bool> flush();
+  void resize_buffer(size_t octets);
 
   UniqueFd socket_;
   std::unique_ptr<SSL, CDelete<SSL_free>> session_;
+  BIO* buffer_ = nullptr;  // of the session, in front of the socket
+  size_t buffered_ = 0;    // of the text that is being written
 };
 
 }  // namespace ostiary::relay
