@@ -176,8 +176,9 @@ Result<TlsStream::Moved> TlsStream::read(std::span<char> room) {
 }
 
 // What is in the buffer counts as moved when the kernel has all of it.
-Result<TlsStream::Moved> TlsStream::write(std::string_view text) {
-  if (text.size() > small_buffer && BIO_wpending(buffer_) == 0) resize_buffer(large_buffer);
+Result<TlsStream::Moved> TlsStream::write(std::string_view text, Flush flush) {
+  if ((text.size() > small_buffer || flush == Flush::later) && BIO_wpending(buffer_) == 0)
+    resize_buffer(large_buffer);
   while (buffered_ < std::min(text.size(), octets_at_once)) {
     const std::string_view rest = text.substr(buffered_, octets_at_once - buffered_);
     const auto moved = TRY(move([rest](SSL* session, size_t* octets) {
@@ -187,13 +188,14 @@ Result<TlsStream::Moved> TlsStream::write(std::string_view text) {
     if (moved.octets == 0) break;
     buffered_ += moved.octets;
   }
-  if (!TRY(flush())) return Moved{.awaits = Awaits::output};
+  if (flush == Flush::later) return Moved{.octets = std::exchange(buffered_, 0)};
+  if (!TRY(flush_buffer())) return Moved{.awaits = Awaits::output};
   resize_buffer(small_buffer);
   return Moved{.octets = std::exchange(buffered_, 0)};
 }
 
 // Whether the kernel has everything.
-Result<bool> TlsStream::flush() {
+Result<bool> TlsStream::flush_buffer() {
   errno = 0;
   if (BIO_flush(buffer_) == 1) return true;
   if (BIO_should_retry(buffer_)) return false;

@@ -53,13 +53,16 @@ class TlsStream {
     std::optional<Awaits> awaits = {};  // empty: the server has ended the stream
   };
 
+  enum class Flush : uint8_t { now, later };
+
   static Result<TlsStream> open(const TlsTrust& trust, UniqueFd socket, const inet::Host& server,
                                 Alpn protocol);
 
   // An error ends the connection. It says why the certificate was refused, if it was.
   Result<Moved> read(std::span<char> room);
-  // If it awaits anything, the next call must begin with the same octets.
-  Result<Moved> write(std::string_view text);
+  // If it awaits anything, the next call must begin with the same octets. With Flush::later the octets leave with
+  // those of the next call, which must follow at once.
+  Result<Moved> write(std::string_view text, Flush flush = Flush::now);
 
   int fd() const { return socket_.get(); }
 
@@ -69,7 +72,7 @@ class TlsStream {
   template <typename Call>
   Result<Moved> move(Call call);
   bool use_socket();
-  Result<bool> flush();
+  Result<bool> flush_buffer();
   void resize_buffer(size_t octets);
 
   UniqueFd socket_;
