@@ -7,6 +7,9 @@
 namespace ostiary::otlp {
 namespace {
 
+// What the lengths of a resource and of its block may take more than before.
+constexpr size_t lengths_octets = 32;
+
 // With one key and one value, so that every reader finds the same.
 std::string written_anew(std::string_view attribute) {
   std::string written;
@@ -56,6 +59,7 @@ std::string Identity::resource_with_ours(std::string_view theirs) const {
 
 std::optional<std::string> Identity::applied_to(std::string_view request) const {
   std::string rewritten;
+  rewritten.reserve(request.size() + attributes_.size() + lengths_octets);
   Writer out(rewritten);
   size_t resources = 0;
   try {

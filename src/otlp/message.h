@@ -24,7 +24,8 @@ class Reader : public protozero::pbf_reader {
   bool next() {
     const protozero::data_view rest = data();
     const char* begin = rest.data();
-    if (!rest.empty() && protozero::decode_varint(&begin, rest.data() + rest.size()) > UINT32_MAX)
+    const bool is_long = !rest.empty() && (static_cast<uint8_t>(*begin) & 0x80U) != 0;
+    if (is_long && protozero::decode_varint(&begin, rest.data() + rest.size()) > UINT32_MAX)
       throw protozero::invalid_tag_exception();
     return pbf_reader::next();
   }

@@ -10,6 +10,7 @@ namespace ostiary::relay {
 namespace {
 
 using Ready = ServerStream::Awaits;
+using Flush = ServerStream::Flush;
 
 }  // namespace
 
@@ -184,7 +185,8 @@ Result<std::optional<Ready>> Exchange::write() {
   while (!cannot_send_ && (head_sent_ < head.size() || !body_.empty())) {
     const bool is_head = head_sent_ < head.size();
     has_sent_body_ |= !is_head;
-    const auto moved = TRY(stream_->write(is_head ? head.substr(head_sent_) : body_));
+    const auto moved = TRY(stream_->write(is_head ? head.substr(head_sent_) : body_,
+                                          is_head && !body_.empty() ? Flush::later : Flush::now));
     if (moved.awaits) return moved.awaits;
     if (moved.octets == 0) return fail(Exit::unavailable, "the server closed the connection");
     if (is_head)

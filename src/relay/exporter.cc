@@ -40,9 +40,7 @@ Exporter::Exporter(Parts parts, Collector collector, Spool spool)
         drop_connection();
         try_later("the collector did not answer in time");
       }) {
-  if (spool_.empty()) return;
-  next_try_.set(parts_.loop.now());
-  pauses_ = true;
+  if (!spool_.empty()) try_soon();
 }
 
 Result<> Exporter::add(Post post) {
@@ -50,8 +48,15 @@ Result<> Exporter::add(Post post) {
     if (auto compressed = gzip(post.body)) post.body = *std::move(compressed);
   const Result<> added = spool_.add(post);
   report_displaced();
-  if (!pauses_) begin();
+  // Not within this call: the agent is not to wait for the collector's connection.
+  if (!pauses_ && !post_) try_soon();
   return added;
+}
+
+// In the next turn of the loop.
+void Exporter::try_soon() {
+  next_try_.set(parts_.loop.now());
+  pauses_ = true;
 }
 
 // Begins with the oldest post, unless one is being sent.
@@ -138,8 +143,7 @@ void Exporter::on_answer(const Conversation::Progress& progress) {
   retry_.succeeded();
   parts_.report(report);
   // Not within this call: a collector that refuses at once would otherwise fill the stack.
-  next_try_.set(parts_.loop.now());
-  pauses_ = true;
+  try_soon();
 }
 
 void Exporter::on_failure(const std::string& why) {

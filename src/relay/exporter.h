@@ -71,6 +71,7 @@ class Exporter {
   const Spool& spool() const { return spool_; }
 
  private:
+  void try_soon();
   void begin();
   void connect_or_send();
   void on_connected(Result<UniqueFd> socket);

@@ -54,8 +54,9 @@ Result<std::optional<uint32_t>> HttpConversation::write() {
   const std::string_view body = exchange_->post.body;
   while (exchange_->sent < head.size() + body.size()) {
     const size_t sent = exchange_->sent;
-    const auto moved =
-        stream_.write(sent < head.size() ? head.substr(sent) : body.substr(sent - head.size()));
+    const bool is_head = sent < head.size();
+    const auto flush = is_head && !body.empty() ? ServerStream::Flush::later : ServerStream::Flush::now;
+    const auto moved = stream_.write(is_head ? head.substr(sent) : body.substr(sent - head.size()), flush);
     // A server that refuses a request may close before it has read all of it.
     if (!moved) (void)receive();
     if (!moved) return std::unexpected(moved.error());

@@ -1,5 +1,6 @@
 #include "relay/intake.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -64,6 +65,8 @@ class Intake::Requests : public event::Stream {
     if (!signal) return refuse(signal.error());
     post_.signal = *signal;
     keeps_ = head.persistence == http::Persistence::keep;
+    if (head.framing.kind == http::Framing::Kind::length)
+      post_.body.reserve(std::min(head.framing.length, uint64_t{limits::reserved_octets}));
     if (head.expects_continue) send(go_on);
   }
 

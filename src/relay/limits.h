@@ -15,6 +15,8 @@ inline constexpr size_t body_octets = size_t{8} << 20U;
 // Of all bodies that are not complete.
 inline constexpr size_t octets_in_progress = size_t{32} << 20U;
 static_assert(body_octets <= octets_in_progress);
+// Of a body, before it has arrived. Most bodies are smaller.
+inline constexpr size_t reserved_octets = size_t{256} << 10U;
 
 static_assert(body_octets < spool_octets);
 // Of a body that is brought up to date: the agent's, and the operator's attributes in each resource.
@@ -35,7 +37,7 @@ inline constexpr size_t audit_datagrams_at_end = 1024;
 
 inline constexpr size_t connections = 64;
 inline constexpr size_t unsent_octets = 16384;
-inline constexpr size_t read_octets = 16384;
+inline constexpr size_t read_octets = 65536;
 // An exporter keeps its connection for its next export, by default a minute later. If the relay closed
 // the connection at the same time, the export would be lost.
 inline constexpr std::chrono::seconds idle = 300s;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -178,12 +179,20 @@ Result<int> confine_and_serve(Opened opened) {
   return keep_serving(std::move(opened));
 }
 
+// Enough for some posts. Otherwise the kernel would clear the same pages again for each of them.
+void keep_freed_memory() {
+  constexpr int octets = 1 << 20;
+  ::mallopt(M_MMAP_THRESHOLD, octets);
+  ::mallopt(M_TRIM_THRESHOLD, octets);
+}
+
 }  // namespace
 
 Result<int> run() {
   set_process_name(description.process_name);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);
+  keep_freed_memory();
   std::vector<std::string_view> names{keeper::Inherited::channel, fd_name::credentials, fd_name::listener,
                                       fd_name::gate, fd_name::audit};
   names.insert(names.end(), fd_name::spools.begin(), fd_name::spools.end());

@@ -11,6 +11,7 @@ namespace {
 
 using Awaits = ServerStream::Awaits;
 using Moved = ServerStream::Moved;
+using Flush = ServerStream::Flush;
 
 // `call` moves octets as recv(2) and send(2) do.
 template <typename Call>
@@ -36,8 +37,8 @@ Result<Moved> ServerStream::read(std::span<char> room) {
   return moved(Awaits::input, [&] { return ::recv(fd(), room.data(), room.size(), 0); });
 }
 
-Result<Moved> ServerStream::write(std::string_view text) {
-  if (auto* const tls = std::get_if<TlsStream>(&stream_)) return tls->write(text);
+Result<Moved> ServerStream::write(std::string_view text, Flush flush) {
+  if (auto* const tls = std::get_if<TlsStream>(&stream_)) return tls->write(text, flush);
   return moved(Awaits::output, [&] { return ::send(fd(), text.data(), text.size(), MSG_NOSIGNAL); });
 }
 

@@ -21,6 +21,7 @@ class ServerStream {
  public:
   using Awaits = TlsStream::Awaits;
   using Moved = TlsStream::Moved;
+  using Flush = TlsStream::Flush;
 
   // Without `trust` the connection is in plain text.
   static Result<ServerStream> open(const TlsTrust* trust, UniqueFd socket, const inet::Host& server,
@@ -28,7 +29,7 @@ class ServerStream {
 
   // As those of TlsStream. `room` and `text` are not empty.
   Result<Moved> read(std::span<char> room);
-  Result<Moved> write(std::string_view text);
+  Result<Moved> write(std::string_view text, Flush flush = Flush::now);
 
   int fd() const;
 

@@ -1,8 +1,10 @@
 #include "relay/tls.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -18,6 +20,12 @@ using Key = std::unique_ptr<EVP_PKEY, CDelete<EVP_PKEY_free>>;
 
 constexpr std::array<unsigned char, 9> http_1_1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 constexpr std::array<unsigned char, 3> http_2{2, 'h', '2'};
+
+// An idle connection holds the small one, which has room for a handshake's message.
+constexpr size_t small_buffer = 4096;
+constexpr size_t octets_at_once = size_t{6} * SSL3_RT_MAX_PLAIN_LENGTH;
+constexpr size_t large_buffer = octets_at_once + size_t{7} * 64;  // with what records add
+static_assert(small_buffer < large_buffer);
 
 bool offer(SSL* session, Alpn protocol) {
   const std::span<const unsigned char> name =
@@ -118,10 +126,21 @@ Result<TlsStream> TlsStream::open(const TlsTrust& trust, UniqueFd socket, const 
   TlsStream stream(std::move(socket), SSL_new(trust.context_.get()));
   SSL* const session = stream.session_.get();
   if (session == nullptr || !offer(session, protocol) || !expect_host(session, server) ||
-      SSL_set_fd(session, stream.fd()) != 1)
+      !stream.use_socket())
     return failure("TLS", Exit::unavailable);
   SSL_set_connect_state(session);
   return stream;
+}
+
+// The library passes each record to the kernel by itself. The buffer in between makes one call of many.
+bool TlsStream::use_socket() {
+  Bio socket(BIO_new_socket(fd(), BIO_NOCLOSE));
+  Bio buffer(BIO_new(BIO_f_buffer()));
+  if (!socket || !buffer || BIO_up_ref(socket.get()) != 1) return false;
+  buffer_ = buffer.get();
+  SSL_set_bio(session_.get(), socket.get(), BIO_push(buffer.release(), socket.get()));
+  (void)socket.release();
+  return true;
 }
 
 template <typename Call>
@@ -156,10 +175,36 @@ Result<TlsStream::Moved> TlsStream::read(std::span<char> room) {
   });
 }
 
-Result<TlsStream::Moved> TlsStream::write(std::string_view text) {
-  return move([text](SSL* session, size_t* octets) {
-    return SSL_write_ex(session, text.data(), text.size(), octets);
-  });
+// What is in the buffer counts as moved when the kernel has all of it.
+Result<TlsStream::Moved> TlsStream::write(std::string_view text, Flush flush) {
+  if ((text.size() > small_buffer || flush == Flush::later) && BIO_wpending(buffer_) == 0)
+    resize_buffer(large_buffer);
+  while (buffered_ < std::min(text.size(), octets_at_once)) {
+    const std::string_view rest = text.substr(buffered_, octets_at_once - buffered_);
+    const auto moved = TRY(move([rest](SSL* session, size_t* octets) {
+      return SSL_write_ex(session, rest.data(), rest.size(), octets);
+    }));
+    if (buffered_ == 0 && moved.octets == 0) return moved;
+    if (moved.octets == 0) break;
+    buffered_ += moved.octets;
+  }
+  if (flush == Flush::later) return Moved{.octets = std::exchange(buffered_, 0)};
+  if (!TRY(flush_buffer())) return Moved{.awaits = Awaits::output};
+  resize_buffer(small_buffer);
+  return Moved{.octets = std::exchange(buffered_, 0)};
+}
+
+// Whether the kernel has everything.
+Result<bool> TlsStream::flush_buffer() {
+  errno = 0;
+  if (BIO_flush(buffer_) == 1) return true;
+  if (BIO_should_retry(buffer_)) return false;
+  return fail(Exit::unavailable, errno != 0 ? std::strerror(errno) : "the connection ended");
+}
+
+// Requires that it is empty.
+void TlsStream::resize_buffer(size_t octets) {
+  if (BIO_set_write_buffer_size(buffer_, static_cast<long>(octets)) != 1) ERR_clear_error();
 }
 
 }  // namespace ostiary::relay

@@ -53,12 +53,16 @@ class TlsStream {
     std::optional<Awaits> awaits = {};  // empty: the server has ended the stream
   };
 
+  enum class Flush : uint8_t { now, later };
+
   static Result<TlsStream> open(const TlsTrust& trust, UniqueFd socket, const inet::Host& server,
                                 Alpn protocol);
 
   // An error ends the connection. It says why the certificate was refused, if it was.
   Result<Moved> read(std::span<char> room);
-  Result<Moved> write(std::string_view text);
+  // If it awaits anything, the next call must begin with the same octets. With Flush::later the octets leave with
+  // those of the next call, which must follow at once.
+  Result<Moved> write(std::string_view text, Flush flush = Flush::now);
 
   int fd() const { return socket_.get(); }
 
@@ -67,9 +71,14 @@ class TlsStream {
   // `call` is a function of the library that tells how many octets it has moved.
   template <typename Call>
   Result<Moved> move(Call call);
+  bool use_socket();
+  Result<bool> flush_buffer();
+  void resize_buffer(size_t octets);
 
   UniqueFd socket_;
   std::unique_ptr<SSL, CDelete<SSL_free>> session_;
+  BIO* buffer_ = nullptr;  // of the session, in front of the socket
+  size_t buffered_ = 0;    // of the text that is being written
 };
 
 }  // namespace ostiary::relay

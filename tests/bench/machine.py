@@ -11,7 +11,7 @@ import subprocess
 from bench.programs import COREDNS
 
 PEERS = ["tini", "dumb-init", "dnsmasq-base", "unbound", "bind9-dnsutils", "iptables", "ipset", "libnftables1",
-         "libmnl0"]
+         "libmnl0", "nginx", "haproxy"]
 
 
 def facts():

@@ -12,8 +12,10 @@ import sys
 from bench import admissions, boot, memory, pid1
 from bench.dns import answers
 from bench.figures import Effort
+from bench.relay import figures as relay
 
-MODULES = {"boot": boot, "pid1": pid1, "dns": answers, "admissions": admissions, "memory": memory}
+MODULES = {"boot": boot, "pid1": pid1, "dns": answers, "admissions": admissions, "memory": memory,
+           "relay": relay}
 
 
 def main():

@@ -122,6 +122,7 @@ struct World {
   }
   void add(std::string body, telemetry::Signal signal = telemetry::Signal::traces) {
     REQUIRE(exporter().add({.signal = signal, .body = std::move(body)}));
+    time.turn();
   }
   // Handles events until there are so many reports.
   void await_reports(size_t number) {
@@ -387,6 +388,17 @@ TEST_SUITE("relay/exporter") {
     world.await_reports(3);
     CHECK(world.reports ==
           Texts{"refused: the collector answers 413", "refused: the collector answers 400", "delivered"});
+  }
+
+  TEST_CASE("a post is sent in the next turn, so that its sender does not wait for the connection") {
+    World world;
+    world.answers({ok});
+    REQUIRE(world.exporter().add({.signal = telemetry::Signal::traces, .body = "body"}));
+    CHECK(world.connections == 0);
+    world.time.turn();
+    CHECK(world.connections == 1);
+    world.await_reports(1);
+    CHECK(world.reports == Texts{"delivered"});
   }
 
   TEST_CASE("posts that are displaced are reported") {

@@ -1,10 +1,14 @@
 #include "relay/server_stream.h"
 
 #include <array>
+#include <future>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -86,5 +90,43 @@ TEST_SUITE("relay/server_stream") {
       REQUIRE(octets > 0);
       CHECK(std::string_view(hello.data(), static_cast<size_t>(octets)).contains(offered));
     }
+  }
+
+  TEST_CASE("over TLS a text that is larger than the kernel's room arrives whole") {
+    ::signal(SIGPIPE, SIG_IGN);  // as in the relay's process
+    const testing::Identity authority = make_identity("");
+    const testing::Identity server = make_identity("DNS:collector.example", &authority);
+    const TlsTrust trust = TlsTrust::create(pem_of(authority.certificate)).value();
+    std::string text(size_t{1} << 20U, '\0');
+    for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i % 251);
+    std::promise<void> is_full;
+    std::string arrived;
+    {
+      auto [ours, theirs] = connected_ends();
+      const testing::TlsPeer peer(std::move(theirs), server, [&](testing::TlsPeer::Connection& connection) {
+        is_full.get_future().wait();
+        while (arrived.size() < text.size()) {
+          const std::string octets = connection.read();
+          if (octets.empty()) return;
+          arrived += octets;
+        }
+      });
+      auto stream = ServerStream::open(&trust, std::move(ours), host(), Alpn::http_1_1).value();
+      bool was_full = false;
+      for (std::string_view rest = text; !rest.empty();) {
+        const auto moved = stream.write(rest);
+        if (!moved) break;
+        rest.remove_prefix(moved->octets);
+        if (!moved->awaits) continue;
+        if (moved->awaits == Awaits::output && !std::exchange(was_full, true)) is_full.set_value();
+        pollfd ready{.fd = stream.fd(),
+                     .events = static_cast<short>(moved->awaits == Awaits::input ? POLLIN : POLLOUT),
+                     .revents = 0};
+        ::poll(&ready, 1, 1000);
+      }
+      CHECK(was_full);
+      if (!was_full) is_full.set_value();
+    }
+    CHECK(arrived == text);
   }
 }
