@@ -37,7 +37,7 @@ Result<UniqueFd> open_component(const UniqueFd& parent, const std::string& compo
                                 const std::string& shown) {
   UniqueFd opened{::openat(parent.get(), component.c_str(), directory_flags)};
   if (!opened.valid() && (errno == ENOTDIR || errno == ELOOP))
-    return refuse(shown + ": is a symbolic link or a file, not a directory: remove it");
+    return refuse(shown + ": is a symbolic link or a file, not a directory: name another directory");
   if (!opened.valid() && errno != ENOENT) return system_error(shown);
   return opened;
 }
@@ -93,9 +93,9 @@ Result<> check_private(const UniqueFd& directory, const std::string& shown) {
   const struct stat status = TRY(status_of(directory, shown));
   if (status.st_uid != ::geteuid())
     return refuse(shown + ": belongs to user " + std::to_string(status.st_uid) +
-                  ": chown it to root and chmod it to 0700");
+                  ": name another directory, or chown it to root and chmod it to 0700");
   if ((status.st_mode & others) != 0)
-    return refuse(shown + ": is open to other users: chmod it to 0700, or name a new directory in it");
+    return refuse(shown + ": is open to other users: name a new directory in it, or chmod it to 0700");
   return {};
 }
 

@@ -6,6 +6,7 @@
 
 #include "claude/switch.h"
 #include "ostiary/base/text.h"
+#include "ostiary/claude/derive.h"
 #include "ostiary/http/path.h"
 #include "ostiary/inet/url.h"
 
@@ -115,7 +116,7 @@ policy::Rule rule_for(const inet::Destination& destination, bool is_standard) {
                          : policy::Subject(inet::Prefix::single(std::get<inet::IpAddress>(destination.host))),
           .ports = inet::PortSet(destination.port),
           .answers = is_standard ? policy::Answers::public_only : policy::Answers::private_too,
-          .reason = is_standard ? "Claude's API" : std::string(base_url)};
+          .reason = std::string(is_standard ? api_reason : base_url)};
 }
 
 telemetry::TlsFiles find_tls_files(const policy::Lookup& variable) {

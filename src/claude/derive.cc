@@ -39,7 +39,7 @@ class Derivation {
 
   Result<std::vector<Rule>> run() {
     if (road_ == ApiRoad::direct) {
-      TRY(add_host("api.anthropic.com", "Claude's API"));
+      TRY(add_host("api.anthropic.com", api_reason));
       TRY(add_sign_in());
     }
     if (uses("CLAUDE_CODE_USE_BEDROCK")) TRY(add_bedrock());

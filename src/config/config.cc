@@ -277,9 +277,11 @@ Result<> find_credentials(std::vector<RelayEntry>& relays, const Sources& source
   for (RelayEntry& each : relays) {
     auto credential = TRY(find_secret(each.secret, Lines::one, sources));
     if (!credential)
-      return fail(Exit::configuration, each.origin + ": the relay " + each.name +
-                                           " has no secret to add: set " + each.secret + " or " +
-                                           each.secret + "_FILE, or put it into /run/secrets/" + each.secret);
+      // Not its name: by mistake that may be the secret itself.
+      return fail(Exit::configuration,
+                  each.origin + ": the relay " + each.name +
+                      " has no secret to add: set the variable that its \"secret\" names, or the one with "
+                      "_FILE behind the name, or make a file of that name in /run/secrets");
     each.credential = *std::move(credential);
   }
   return {};

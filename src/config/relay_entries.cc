@@ -112,6 +112,7 @@ Result<inet::Url> read_url(const Node& object) {
   const auto [node, text] = TRY(need_text(object, "url", R"("url": "https://HOST")"));
   auto url = inet::Url::parse(text);
   if (!url) return wrong(node, "url " + url.error().message);
+  if (url->path.contains('?')) return wrong(node, "url has a query: leave out everything from the ? on");
   auto base = http::base_path(url->path);
   if (!base)
     return wrong(
@@ -140,6 +141,10 @@ Result<std::string> read_prefix(const Node& object) {
   if (!is_printable(text) || text.starts_with(' '))
     return wrong(*part,
                  "prefix begins with a space, or has a letter that is not ASCII: write one like \"Bearer \"");
+  if (!text.empty() && (is_letter(text.back()) || is_digit(text.back())))
+    return wrong(*part,
+                 "prefix ends without a space, and the secret would follow at once: write one like "
+                 "\"Bearer \"");
   return std::string(text);
 }
 
@@ -193,6 +198,11 @@ Result<std::vector<std::string>> read_methods(const Node& object) {
 
 Result<std::string> read_path(const Node& object) {
   const auto [node, text] = TRY(need_text(object, "path", R"("path": "/")"));
+  if (!text.starts_with('/'))
+    return wrong(node,
+                 "path " + quote(text) + " does not begin with /: write " + quote("/" + std::string(text)));
+  if (text.contains('*'))
+    return wrong(node, "path " + quote(text) + " has a *: write \"below\": true for all paths below one");
   if (text.contains('?') || !http::Path::parse(text))
     return wrong(
         node,

@@ -6,6 +6,7 @@
 
 #include "ostiary/base/escape.h"
 #include "ostiary/base/text.h"
+#include "ostiary/claude/derive.h"
 #include "ostiary/inet/special.h"
 #include "ostiary/inet/url.h"
 
@@ -213,13 +214,20 @@ void warn_of_signals(Plan& plan) {
   }
 }
 
+// ostiary itself opens the API, so no rule can be taken out.
+std::string cure_for(const Rule& rule) {
+  return rule.reason == claude::api_reason
+             ? "write --api-relay on in place of your own relay for it, or --no-derive"
+             : "take out that rule";
+}
+
 // The relay's servers are closed to the agent, so that a token from elsewhere is of no use there.
 void warn_of_open_servers(Plan& plan) {
   for (const RelaysServer& each : servers_of_relay(plan))
     for (const Rule& rule : rules_of(plan))
       if (opens(rule, each.destination))
-        plan.warnings.push_back(inet::text(each.destination) + " is the relay's, and " +
-                                escape_controls(rule.reason) + " opens it to the agent too: leave that out");
+        plan.warnings.push_back(escape_controls(rule.reason) + " opens " + inet::text(each.destination) +
+                                " to the agent, which the relay reaches for it: " + cure_for(rule));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agents_credentials.h"
 #include "ostiary/base/escape.h"
 #include "ostiary/base/json.h"
 #include "ostiary/base/text.h"
@@ -102,6 +103,7 @@ Json forwards_json(const Relay& relay) {
       variables.push_back({{"name", variable.name}, {"value", variable.value}});
     forwards.push_back({{"name", each.name},
                         {"listens", at_port(each.port)},
+                        {"scheme", inet::text(each.server.scheme)},
                         {"host", inet::text(each.server.destination.host)},
                         {"port", each.server.destination.port},
                         {"base_path", each.base_path},
@@ -119,7 +121,8 @@ Json relay_json(const std::optional<Relay>& relay) {
     const relay::CollectorSetup& each = relay->setup.collectors[i];
     Json signals = Json::array();
     for (const auto& [signal, path] : each.paths) signals.push_back(text(signal));
-    collectors.push_back({{"host", inet::text(each.server.destination.host)},
+    collectors.push_back({{"scheme", inet::text(each.server.scheme)},
+                          {"host", inet::text(each.server.destination.host)},
                           {"port", each.server.destination.port},
                           {"signals", std::move(signals)},
                           {"headers", names_in(relay->credentials[i].reveal())}});
@@ -141,7 +144,8 @@ Json environment_json(const telemetry::Telemetry& telemetry, const AgentEnvironm
   return {{"telemetry", std::move(variables)}, {"removed", environment.removed}};
 }
 
-Json agent_json(const Agent& agent) {
+Json agent_json(const Plan& plan) {
+  const Agent& agent = plan.agent;
   const confine::Identity& identity = agent.identity;
   return {{"command", agent.command},
           {"user", identity.name},
@@ -151,6 +155,7 @@ Json agent_json(const Agent& agent) {
           {"home", identity.home},
           {"shell", identity.shell},
           {"workdir", agent.workdir},
+          {"credentials", agents_credentials(plan)},
           {"capabilities", identity.uid == 0 ? confine::kept_capabilities() : std::vector<std::string>{}},
           {"domain", confine::text(identity.domain)}};
 }
@@ -309,13 +314,12 @@ void print_collectors(std::string& out, const Plan& plan) {
     line(out, {"    adds       ", headers.empty() ? "no header" : join(headers, ", "), " and ",
                number(plan.relay->setup.attributes.size()), " attributes, for ", each.authority});
     line(out, {"    closed     ", inet::text(each.server.destination), " to the agent"});
-    if (plan.relay->makes_instance_id)
-      line(out, {"    makes      service.instance.id at the boot, another for each"});
+    if (plan.relay->makes_instance_id) line(out, {"    makes      a new service.instance.id at each boot"});
     if (sums_metrics(*plan.relay) && each.paths.contains(telemetry::Signal::metrics))
-      line(out, {"    sums       the deltas of the agent's metrics, which become cumulative"});
+      line(out, {"    sums       the agent's metrics, and sends them as cumulative"});
   }
   if (!plan.relay->spool_directory.empty())
-    line(out, {"    keeps      what waits in ", plan.relay->spool_directory});
+    line(out, {"    keeps      telemetry that is not yet delivered in ", plan.relay->spool_directory});
 }
 
 void print_relay(std::string& out, const Plan& plan) {
@@ -367,13 +371,17 @@ void print_phase_2(std::string& out, const Plan& plan) {
     line(out, {"  attribute    ", attribute.key, "=", attribute.value, "   (", attribute.source, ")"});
 }
 
-void print_agent(std::string& out, const Agent& agent) {
+void print_agent(std::string& out, const Plan& plan) {
+  const Agent& agent = plan.agent;
   const confine::Identity& identity = agent.identity;
+  const std::vector<std::string> credentials = agents_credentials(plan);
   line(out, {"agent"});
   line(out, {"  command      ", join(agent.command, " ")});
   line(out, {"  user         ", identity.name, " (uid ", number(identity.uid), ", gid ", number(identity.gid),
              ", groups ", numbers(identity.groups), ")"});
   line(out, {"  starts in    ", agent.workdir});
+  if (!credentials.empty())
+    line(out, {"  has          ", join(credentials, ", "), ", which every process of it can read"});
   line(out, {"  capabilities ", identity.uid == 0 ? join(confine::kept_capabilities(), " ") : "none"});
   line(out, {"  domain       ", confine::text(identity.domain)});
   line(out, {"  ends         KILL ", number(agent.grace.count()), " s after TERM or INT"});
@@ -384,7 +392,7 @@ void print_agent(std::string& out, const Agent& agent) {
 std::string plan_as_json(const Plan& plan) {
   const Json json{{"version", 2},
                   {"settings", settings_json(plan.settings)},
-                  {"agent", agent_json(plan.agent)},
+                  {"agent", agent_json(plan)},
                   {"gate", plan.gate ? "on" : "off"},
                   {"scope", plan.enclosure.scope.name},
                   {"telemetry", telemetry_json(plan.telemetry)},
@@ -413,7 +421,7 @@ std::string plan_as_text(const Plan& plan) {
   print_settings(out, plan.settings);
   print_phase_1(out, plan);
   print_phase_2(out, plan);
-  print_agent(out, plan.agent);
+  print_agent(out, plan);
   for (const std::string& warning : warnings_of(plan)) line(out, {"warning: ", warning});
   return out;
 }

@@ -115,6 +115,12 @@ void warn_of_slips(Plan& plan, const config::Environment& environment) {
   }
 }
 
+void warn_of_idle_relay(Plan& plan, const config::Config& config) {
+  if (config.relay == config::RelaySwitch::on && (!plan.relay || plan.relay->setup.collectors.empty()))
+    plan.warnings.push_back(config.given.at("relay").origin +
+                            " has no effect, because no telemetry is exported");
+}
+
 void warn_of_spool(Plan& plan, const config::Config& config) {
   if (config.relay_spool.empty()) return;
   if (!plan.relay || plan.relay->spool_directory.empty())
@@ -125,6 +131,30 @@ void warn_of_spool(Plan& plan, const config::Config& config) {
                             config.relay_spool +
                             ", and the next start sends what it writes there, with the collector's "
                             "credential: name a user with --user");
+}
+
+void warn_of_plain_text(Plan& plan, const inet::Destination& server, const std::string& url) {
+  if (!inet::is_loopback(server.host))
+    plan.warnings.push_back(url + " has no TLS: whoever is between here and " + inet::text(server.host) +
+                            " can read the credential: write https://");
+}
+
+// Credentials that leave this machine without TLS.
+void warn_of_plain_text(Plan& plan) {
+  std::vector<std::string> urls;
+  for (const telemetry::Route& route : plan.telemetry.routes()) {
+    const telemetry::Endpoint& endpoint = route.endpoint;
+    const std::string url = "http://" + text(endpoint.destination);
+    if (endpoint.scheme == inet::Scheme::https || route.headers.empty() ||
+        std::ranges::find(urls, url) != urls.end())
+      continue;
+    urls.push_back(url);
+    warn_of_plain_text(plan, endpoint.destination, url);
+  }
+  if (plan.relay)
+    for (const relay::ForwardSetup& each : plan.relay->setup.forwards)
+      if (each.server.scheme == inet::Scheme::http)
+        warn_of_plain_text(plan, each.server.destination, "http://" + each.authority);
 }
 
 void warn_of_telemetry(Plan& plan) {
@@ -153,6 +183,8 @@ void add_warnings(Plan& plan, const config::Config& config) {
                             ": no rule sees what that service does for the agent");
   warn_of_inbound(plan);
   warn_of_telemetry(plan);
+  warn_of_plain_text(plan);
+  warn_of_idle_relay(plan, config);
   warn_of_spool(plan, config);
   warn_of_grafana(plan, config.grafana);
   warn_of_slips(plan, config.environment);

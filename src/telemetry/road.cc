@@ -65,6 +65,14 @@ void warn_of_own_files(const Config& config, std::vector<std::string>& warnings)
                            " for every signal");
 }
 
+void warn_of_separate_sums(const Config& config, std::vector<std::string>& warnings) {
+  const std::string name = otlp_variable(Signal::metrics, "TEMPORALITY_PREFERENCE");
+  if (equal_ignoring_case(config.environment.get(name), "cumulative"))
+    warnings.push_back(name +
+                       " is cumulative, and without the relay each process of the agent counts from zero: "
+                       "write --relay on, which sums them");
+}
+
 }  // namespace
 
 Result<> choose_road(const Config& config, On& on, std::vector<std::string>& warnings) {
@@ -82,7 +90,10 @@ Result<> choose_road(const Config& config, On& on, std::vector<std::string>& war
           "it likes in the name of others");
     return {};
   }
-  if (config.relay == RelaySwitch::automatic && !keeps_a_secret) return {};
+  if (config.relay == RelaySwitch::automatic && !keeps_a_secret) {
+    warn_of_separate_sums(config, warnings);
+    return {};
+  }
   const std::string why_not = obstacle(config, on);
   if (!why_not.empty() && config.relay == RelaySwitch::on)
     return fail(Exit::configuration,

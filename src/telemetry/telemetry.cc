@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ostiary/base/quote.h"
 #include "ostiary/base/text.h"
 #include "ostiary/inet/destination.h"
 #include "road.h"
@@ -199,6 +200,9 @@ void write_temporality(Writer& writer, const Config& config, On& on, std::vector
   if (grafana && on.temporality != Temporality::cumulative)
     warnings.push_back(std::string(temporality_variable) +
                        " is not cumulative: Grafana Cloud refuses such metrics");
+  if (!given.empty() && on.temporality == Temporality::unstated)
+    warnings.push_back(std::string(temporality_variable) + ": " + quote_refused(given) +
+                       " is none that Claude Code knows: write cumulative, delta or lowmemory");
   if (on.road == Road::relay && (wanted.empty() || on.temporality == Temporality::cumulative))
     writer.set(temporality_variable, "delta", "relay");
   else if (!wanted.empty())

@@ -14,12 +14,16 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "ostiary/policy/presets.h"
 #include "ostiary/policy/rule.h"
 
 namespace ostiary::claude {
+
+// Of the rule for the API, which no setting names.
+inline constexpr std::string_view api_reason = "Claude's API";
 
 // Who sends the session's requests to its API: the agent, or the relay for it.
 enum class ApiRoad : uint8_t { direct, relay };

@@ -329,7 +329,7 @@ def test_both_serve_beside_telemetry_and_the_api_also_after_the_serving_process_
 
 @pytest.mark.parametrize("env, flags, words", [
     ({}, ["--gate", "off"], "policy.json: line 1: the relay gets its connections from the gate, which is off"),
-    ({"NPM_TOKEN": ""}, [], "the relay registry has no secret to add: set NPM_TOKEN or NPM_TOKEN_FILE, or put it into"),
+    ({"NPM_TOKEN": ""}, [], "the relay registry has no secret to add: set the variable that its"),
     ({"NPM_TOKEN": f"two {TOKEN}"}, [], "NPM_TOKEN: has a space, or a letter that is not ASCII"),
     ({"HTTPS_PROXY": "http://proxy.example:3128"}, [], "HTTPS_PROXY is set, and the relay connects directly")])
 def test_a_configuration_that_the_relay_cannot_serve_is_refused(plain_world, env, flags, words):

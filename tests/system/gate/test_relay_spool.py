@@ -175,9 +175,9 @@ def test_the_directory_and_its_file_are_roots_alone_and_hold_no_credential(world
 
 
 @pytest.mark.parametrize("make, why", [
-    (lambda box: box.mkdir(DIRECTORY, mode=0o755), "is open to other users: chmod it to 0700"),
-    (lambda box: box.mkdir(DIRECTORY, mode=0o770), "is open to other users: chmod it to 0700"),
-    (lambda box: box.mkdir(DIRECTORY, mode=0o700, owner=AGENT), f"belongs to user {AGENT}: chown it to root"),
+    (lambda box: box.mkdir(DIRECTORY, mode=0o755), "is open to other users: name a new directory in it"),
+    (lambda box: box.mkdir(DIRECTORY, mode=0o770), "is open to other users: name a new directory in it"),
+    (lambda box: box.mkdir(DIRECTORY, mode=0o700, owner=AGENT), f"belongs to user {AGENT}: name another directory"),
     (lambda box: box.mkdir("/var/lib", mode=0o755, owner=AGENT), f"belongs to user {AGENT}, who could replace its files"),
     (lambda box: (box.mkdir("/real", mode=0o700), box.symlink(DIRECTORY, "/real")), "is a symbolic link or a file"),
     (lambda box: box.write(DIRECTORY, ""), "is a symbolic link or a file"),

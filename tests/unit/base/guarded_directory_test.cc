@@ -60,7 +60,7 @@ TEST_SUITE("base/guarded_directory") {
       REQUIRE(::chmod(path.c_str(), mode) == 0);
       CAPTURE(mode);
       CHECK(error_of(make_private_directory(path)) ==
-            path + ": is open to other users: chmod it to 0700, or name a new directory in it");
+            path + ": is open to other users: name a new directory in it, or chmod it to 0700");
       CHECK(mode_of(path) == mode);
     }
     REQUIRE(::chmod(path.c_str(), 0700) == 0);
@@ -71,7 +71,7 @@ TEST_SUITE("base/guarded_directory") {
     if (lacks_root()) return;
     REQUIRE(::chown(path.c_str(), 12345, 0) == 0);
     CHECK(error_of(make_private_directory(path)) ==
-          path + ": belongs to user 12345: chown it to root and chmod it to 0700");
+          path + ": belongs to user 12345: name another directory, or chown it to root and chmod it to 0700");
     CHECK(error_of(make_private_directory(path + "/below")).contains("who could replace its files"));
     CHECK(status_of(path).st_uid == 12345);
   }

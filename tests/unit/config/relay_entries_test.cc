@@ -104,8 +104,16 @@ TEST_SUITE("config/relay_entries") {
               .relays[0]
               .credential.value.reveal() == "hunter4");
     CHECK(error_of(config_with(relays, {})) ==
-          "/etc/ostiary/policy.json: line 1: the relay registry has no secret to add: set NPM_TOKEN or "
-          "NPM_TOKEN_FILE, or put it into /run/secrets/NPM_TOKEN");
+          "/etc/ostiary/policy.json: line 1: the relay registry has no secret to add: set the variable that "
+          "its \"secret\" names, or the one with _FILE behind the name, or make a file of that name in "
+          "/run/secrets");
+    // By mistake it may be the secret itself.
+    for (const char* secret :
+         {"hf_abcdefghijklmnopqrstuvwxyz", "d41d8cd98f00b204e9800998ecf8427e", "x0A1B2C3D4E5F6"}) {
+      Parts mistaken = registry;
+      mistaken["secret"] = '"' + std::string(secret) + '"';
+      CHECK_FALSE(error_of(config_with("[" + object(mistaken) + "]", {})).contains(secret));
+    }
     CHECK(error_of(config_with(relays, {"NPM_TOKEN=hunter2", "NPM_TOKEN_FILE=/t"}, {{"/t", "hunter3"}})) ==
           "NPM_TOKEN: given twice, as NPM_TOKEN and as NPM_TOKEN_FILE (/t): keep one of them");
   }
@@ -137,7 +145,8 @@ TEST_SUITE("config/relay_entries") {
          "line 5: url has no http:// or https:// in front; write https://HOST"},
         {"url", R"("https://u:p@h")",
          "line 5: url has a user name or password in front of its host; leave them out"},
-        {"url", R"("https://h/a?b=c")",
+        {"url", R"("https://h/a?b=c")", "line 5: url has a query: leave out everything from the ? on"},
+        {"url", R"("https://h/%61")",
          "line 5: url has a path that not all servers read alike: write one like "
          "https://HOST/path, without a percent sign, a query or an empty part"},
         {"header", R"("Private Token")",
@@ -193,12 +202,21 @@ TEST_SUITE("config/relay_entries") {
     for (const char* name : {"", "A", "a b", "a_b", "-a", "a-", "a.b", "abcdefghijklmnopqrstuvwxyz-abcdef"})
       CHECK(refusal_of("name", '"' + std::string(name) + '"')
                 .contains("is not of at most 32 lower-case letters"));
-    for (const char* path : {"", "a", "//", "/a/", "/a/../b", "/%61", "/a?b"})
+    const auto path_refused = [&](const std::string& path) {
+      return refusal_of("allow", R"([{"methods": ["GET"], "path": ")" + path + "\"}]");
+    };
+    CHECK(path_refused("private") == "line 1: path \"private\" does not begin with /: write \"/private\"");
+    CHECK(path_refused("/private/*") ==
+          "line 1: path \"/private/*\" has a *: write \"below\": true for all paths below one");
+    for (const char* path : {"//", "/a/", "/a/../b", "/%61", "/a?b"})
       CHECK(refusal_of("allow", R"([{"methods": ["GET"], "path": ")" + std::string(path) + "\"}]")
                 .starts_with("line 1: path is not one that all servers read alike: write one like"));
     for (const char* prefix : {" Bearer ", "Bearer\\t", "B\\u00e4rer"})
       CHECK(refusal_of("prefix", '"' + std::string(prefix) + '"')
                 .starts_with("line 4: prefix begins with a space, or"));
+    for (const char* prefix : {"Bearer", "v1"})
+      CHECK(refusal_of("prefix", '"' + std::string(prefix) + '"')
+                .starts_with("line 4: prefix ends without a space, and the secret would follow at once"));
     for (const char* value : {"", "http://127.0.0.1", "{url}{url}", "{URL}"})
       CHECK(refusal_of("value", '"' + std::string(value) + '"')
                 .contains(": value does not have {url} once, which"));

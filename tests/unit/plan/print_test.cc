@@ -78,7 +78,8 @@ TEST_SUITE("plan/print") {
     const Plan plan = good_plan({.environment = grafana_trio});
     const Json json = json_of(plan);
     CHECK(json["relay"]["listens"] == "127.0.0.1:15354");
-    CHECK(json["relay"]["collectors"] == Json{{{"host", "otlp-gateway-prod-eu-west-0.grafana.net"},
+    CHECK(json["relay"]["collectors"] == Json{{{"scheme", "https"},
+                                               {"host", "otlp-gateway-prod-eu-west-0.grafana.net"},
                                                {"port", 443},
                                                {"signals", {"traces", "metrics", "logs"}},
                                                {"headers", {"Authorization"}}}});
@@ -89,9 +90,31 @@ TEST_SUITE("plan/print") {
         "  relay        takes the agent's telemetry at 127.0.0.1:15354, without a credential\n"
         "    adds       Authorization and 2 attributes, for otlp-gateway-prod-eu-west-0.grafana.net\n"
         "    closed     otlp-gateway-prod-eu-west-0.grafana.net:443 to the agent\n"
-        "    makes      service.instance.id at the boot, another for each\n"
-        "    sums       the deltas of the agent's metrics, which become cumulative\n"));
+        "    makes      a new service.instance.id at each boot\n"
+        "    sums       the agent's metrics, and sends them as cumulative\n"));
     CHECK(json_of(good_plan({}))["relay"].is_null());
+  }
+
+  TEST_CASE("the agent's own credentials are shown by their names, and a dummy of the relay's is none") {
+    const std::vector<std::string> environment{"ANTHROPIC_API_KEY=hunter2",
+                                               "AWS_BEARER_TOKEN_BEDROCK=hunter2",
+                                               "ANTHROPIC_FOUNDRY_API_KEY=", "OTHER=x"};
+    const Plan plan = good_plan({.environment = environment});
+    CHECK(json_of(plan)["agent"]["credentials"] == Json{"AWS_BEARER_TOKEN_BEDROCK", "ANTHROPIC_API_KEY"});
+    CHECK(
+        plan_as_text(plan).contains("  has          AWS_BEARER_TOKEN_BEDROCK, ANTHROPIC_API_KEY, which every "
+                                    "process of it can read\n"));
+    const Plan relayed = good_plan({.environment = environment, .flags = {{"api_relay", "on"}}});
+    CHECK(json_of(relayed)["agent"]["credentials"] == Json{"AWS_BEARER_TOKEN_BEDROCK"});
+    const Plan none = good_plan({});
+    CHECK(json_of(none)["agent"]["credentials"].empty());
+    CHECK_FALSE(plan_as_text(none).contains("  has  "));
+    const std::vector<std::string> collector{"OTEL_EXPORTER_OTLP_ENDPOINT=https://c:4318",
+                                             "OTEL_EXPORTER_OTLP_HEADERS=a=hunter2"};
+    CHECK(json_of(good_plan({.environment = collector}))["agent"]["credentials"].empty());
+    CHECK(
+        json_of(good_plan({.environment = collector, .flags = {{"relay", "off"}}}))["agent"]["credentials"] ==
+        Json{"OTEL_EXPORTER_OTLP_HEADERS"});
   }
 
   TEST_CASE("JSON and text contain the same") {

@@ -80,7 +80,7 @@ TEST_SUITE("plan/relay_plan") {
     const Plan plan =
         good_plan({.environment = telemetry::grafana_trio, .flags = {{"relay_spool", "/spool"}}});
     CHECK(plan.relay->spool_directory == "/spool");
-    CHECK(plan_as_text(plan).contains("    keeps      what waits in /spool\n"));
+    CHECK(plan_as_text(plan).contains("    keeps      telemetry that is not yet delivered in /spool\n"));
     CHECK(plan_as_json(plan).contains(R"("spool": "/spool")"));
     CHECK(std::ranges::none_of(plan.warnings, [](const auto& each) { return each.contains("spool"); }));
   }
@@ -314,11 +314,26 @@ TEST_SUITE("plan/relay_plan") {
     CHECK_FALSE(good_plan({.environment = {"ANTHROPIC_API_KEY=hunter2"}}).relay);
   }
 
+  TEST_CASE(
+      "a relay of the operator's for the API, which ostiary itself opens, is a warning with another cure") {
+    const Plan plan = good_plan(
+        {.environment = {"K=hunter2"},
+         .files = {{"/etc/ostiary/policy.json",
+                    R"({"relays": [{"name": "a", "url": "https://api.anthropic.com", "header": "x-api-key",
+                        "secret": "K", "allow": [{"methods": ["GET"], "path": "/"}], "variable": "V"}]})"}}});
+    CHECK(std::ranges::count(
+              plan.warnings,
+              "Claude's API opens api.anthropic.com:443 to the agent, which the relay reaches for "
+              "it: write --api-relay on in place of your own relay for it, or --no-derive") == 1);
+  }
+
   TEST_CASE("a rule of the operator's that opens the API to the agent is a warning") {
     const Plan plan = good_plan({.environment = {"ANTHROPIC_API_KEY=hunter2"},
                                  .flags = {{"api_relay", "on"}, {"allow", "api.anthropic.com"}}});
     CHECK(std::ranges::any_of(plan.warnings, [](const std::string& each) {
-      return each.starts_with("api.anthropic.com:443 is the relay's, and ");
+      return each ==
+             "--allow opens api.anthropic.com:443 to the agent, which the relay reaches for it: take out "
+             "that rule";
     }));
   }
 }

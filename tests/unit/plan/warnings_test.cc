@@ -38,6 +38,34 @@ TEST_SUITE("plan/warnings") {
               "credentials"));
   }
 
+  TEST_CASE("warns of a credential that leaves without TLS, once for each server") {
+    const auto plan_to = [](const std::string& url, const char* header) {
+      return good_plan({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=" + url,
+                                        "OTEL_EXPORTER_OTLP_HEADERS=" + std::string(header)}});
+    };
+    const auto count = [](const Plan& plan) {
+      return std::ranges::count(plan.warnings,
+                                "http://c.example:4318 has no TLS: whoever is between here and c.example can "
+                                "read the credential: write https://");
+    };
+    CHECK(count(plan_to("http://c.example:4318", "a=hunter2")) == 1);
+    CHECK(count(plan_to("http://c.example:4318", "")) == 0);
+    CHECK_FALSE(warns(plan_to("https://c.example:4318", "a=hunter2"), "has no TLS"));
+    CHECK_FALSE(warns(plan_to("http://127.0.0.1:4318", "a=hunter2"), "has no TLS"));
+    CHECK(warns(
+        good_plan({.environment = {"ANTHROPIC_API_KEY=hunter2", "ANTHROPIC_BASE_URL=http://gateway:8080"},
+                   .flags = {{"api_relay", "on"}}}),
+        "http://gateway:8080 has no TLS"));
+  }
+
+  TEST_CASE("warns of relay on without telemetry") {
+    const std::string warning = "--relay has no effect, because no telemetry is exported";
+    CHECK(warns(good_plan({.flags = {{"relay", "on"}}}), warning));
+    CHECK_FALSE(
+        warns(good_plan({.environment = telemetry::grafana_trio, .flags = {{"relay", "on"}}}), warning));
+    CHECK_FALSE(warns(good_plan({}), warning));
+  }
+
   TEST_CASE("warns of a proxy: its variable and host, whether a rule opens it, and never its password") {
     for (const char* name :
          {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"}) {

@@ -92,6 +92,24 @@ TEST_SUITE("telemetry/road") {
     CHECK(status_of(refused) == 78);
   }
 
+  TEST_CASE("cumulative metrics without the relay, and a temporality that does not exist, are warnings") {
+    const std::string endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT=https://c:4318";
+    const std::string preference = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=";
+    const auto warnings = [&](const char* value, const Strings& flag = {}) {
+      MadeUp container{.environment = {endpoint, preference + value}};
+      if (!flag.empty()) container.flags = {{"relay", flag[0]}};
+      return good_telemetry(container).warnings;
+    };
+    REQUIRE(warnings("cumulative").size() == 1);
+    CHECK(warnings("cumulative")[0].ends_with("write --relay on, which sums them"));
+    CHECK(warnings("cumulative", {"on"}).empty());
+    CHECK(warnings("delta").empty());
+    CHECK(warnings("cumulativ") ==
+          Strings{preference.substr(0, preference.size() - 1) +
+                  ": \"cumulativ\" is none that Claude Code knows: write cumulative, delta "
+                  "or lowmemory"});
+  }
+
   TEST_CASE("a proxy and a passphrase rule the relay out: a warning by default, an error with relay on") {
     for (const std::string name : {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy",
                                    "all_proxy", "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE"}) {
