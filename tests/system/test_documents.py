@@ -94,9 +94,9 @@ def test_the_demo_has_the_capabilities_of_the_readmes_container():
     assert granted == {*DOCKER, *added}
 
 
-@pytest.mark.parametrize("example", [0, 1], ids=["registry", "tickets"])
+@pytest.mark.parametrize("example", [0, 1, 2], ids=["tickets", "npm", "git"])
 def test_the_examples_of_relays_are_valid(sandbox, example):
-    text = blocks(ROOT / "docs" / "relay.md", "json")[example]
+    text = blocks(ROOT / "docs" / "relayed-requests.md", "json")[example]
     relay, = json.loads(text)["relays"]
     sandbox.policy(text)
     forward, = sandbox.plan("--upstream", "192.0.2.53", env={relay["secret"]: "secret"})["relay"]["forwards"]

@@ -57,7 +57,7 @@ struct Message {
     recovered,  // `number` posts that an earlier process took wait for the collector `text`
     damaged,    // in `number` octets of the file of the collector `text` there is no whole post
     served,     // the process that served, `number`, ended with the wait status `status`
-    drained,    // the reply to Drain: `number` posts are left
+    drained,    // the reply to Drain: `number` posts were not delivered
     failed,     // the relay ends; `text` and `exit` are the error
   };
   Kind kind{};

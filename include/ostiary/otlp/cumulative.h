@@ -8,9 +8,9 @@
 //   count in milliseconds refuse a second value for the same one.
 // - The series without a delta for the longest time is forgotten if there are too many. When it comes
 //   back, its sum begins at zero, with a start that is not before its last point.
-// - Left out: a delta without a number; one that takes a sum back which only grows; buckets that do not fit
-//   their count. A sum of integers that would overflow goes on in floating point. A histogram
-//   with other bounds begins anew.
+// - Left out: a delta without a number; a negative delta of a counter; buckets that do not fit their
+//   count. A sum of integers that would overflow goes on in floating point. A histogram with other bounds
+//   begins anew.
 // - Of the senders' texts, only keyed hashes are kept.
 #pragma once
 
