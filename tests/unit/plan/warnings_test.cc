@@ -61,8 +61,8 @@ TEST_SUITE("plan/warnings") {
   TEST_CASE("warns of relay on without telemetry") {
     const std::string warning = "--relay has no effect, because no telemetry is exported";
     CHECK(warns(good_plan({.flags = {{"relay", "on"}}}), warning));
-    CHECK_FALSE(
-        warns(good_plan({.environment = telemetry::grafana_trio, .flags = {{"relay", "on"}}}), warning));
+    CHECK_FALSE(warns(
+        good_plan({.environment = ostiary::telemetry::grafana_trio, .flags = {{"relay", "on"}}}), warning));
     CHECK_FALSE(warns(good_plan({}), warning));
   }
 
