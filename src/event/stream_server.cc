@@ -31,16 +31,19 @@ bool StreamServer::is_open(StreamId id) const {
   return connection.generation == id.generation && connection.fd.valid() && connection.then == Then::keep;
 }
 
-// Returns a free connection. Closes the one that is idle longest if none is free.
-uint32_t StreamServer::free_connection() {
+// Returns a free connection. Closes the one that is idle longest if none is free. Nothing if all are busy.
+std::optional<uint32_t> StreamServer::free_connection() {
   const auto is_free = [](const Connection& c) { return !c.fd.valid(); };
   if (std::ranges::none_of(connections_, is_free)) close_longest_idle();
-  return static_cast<uint32_t>(std::ranges::find_if(connections_, is_free) - connections_.begin());
+  const auto found = std::ranges::find_if(connections_, is_free);
+  if (found == connections_.end()) return std::nullopt;
+  return static_cast<uint32_t>(found - connections_.begin());
 }
 
 void StreamServer::close_longest_idle() {
   const auto until = [](const Connection& c) { return c.fd.valid() ? c.idle_deadline : Time::max(); };
-  close(*std::ranges::min_element(connections_, {}, until));
+  Connection& longest = *std::ranges::min_element(connections_, {}, until);
+  if (until(longest) != Time::max()) close(longest);
 }
 
 void StreamServer::close(Connection& connection) {
@@ -66,7 +69,9 @@ void StreamServer::accept(const UniqueFd& listener) {
     fd = next();
   }
   if (!fd.valid()) return;
-  const uint32_t number = free_connection();
+  const auto free = free_connection();
+  if (!free) return;
+  const uint32_t number = *free;
   auto watch = Watch::create(loop_, fd.get(), EPOLLIN, [this, number](uint32_t events) {
     serve(number, events);
     return Result<>{};

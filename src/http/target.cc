@@ -47,6 +47,11 @@ bool is_path(std::string_view text) {
   }
   auto path = decoded(text);
   if (!path) return false;
+  // Some servers read it as a blank, and take blanks away.
+  const auto is_trimmed_to_dots = [](std::string_view part) {
+    return part.contains('+') && part.find_first_not_of(".+") == part.npos;
+  };
+  if (std::ranges::any_of(split(*path, '/'), is_trimmed_to_dots)) return false;
   std::ranges::replace(*path, '+', '-');  // which divides nothing, and no Path has
   return !path->contains('?') && Path::parse(*path).has_value();
 }

@@ -24,6 +24,7 @@ constexpr std::array every_compression{Compression::none, Compression::gzip};
 constexpr std::array every_match{AllowedRequests::Match::exact, AllowedRequests::Match::with_paths_below};
 
 constexpr std::array every_temporality{Temporality::unstated, Temporality::delta, Temporality::cumulative};
+constexpr std::array every_after_body{AfterBody::closed, AfterBody::kept_on_success};
 constexpr std::array every_error_form{ErrorForm::text, ErrorForm::anthropic};
 constexpr std::array every_choice_of_events{OwnEvents::left_out, OwnEvents::sent};
 
@@ -103,7 +104,7 @@ void write(RecordWriter& out, const ForwardSetup& forward) {
   write(out, forward.replaced);
   write(out, forward.passing);
   write(out, forward.tls_files);
-  out.enumerator(forward.errors).number(count(forward.allowed));
+  out.enumerator(forward.errors).enumerator(forward.after_body).number(count(forward.allowed));
   for (const AllowedRequests& each : forward.allowed) {
     write(out, each.methods);
     out.text(each.path).enumerator(each.match);
@@ -120,6 +121,7 @@ Result<ForwardSetup> read_forward(RecordReader& in) {
   forward.passing = read_texts(in);
   forward.tls_files = read_tls_files(in);
   forward.errors = in.enumerator(every_error_form);
+  forward.after_body = in.enumerator(every_after_body);
   for (uint32_t left = in.number(); left > 0 && !in.failed(); --left) {
     AllowedRequests allowed{.methods = read_texts(in), .path = in.text()};
     allowed.match = in.enumerator(every_match);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "ostiary/base/path_walk.h"
+#include "ostiary/base/quote.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/base/text.h"
 
@@ -80,7 +81,8 @@ std::string repository_name(std::string_view config) {
   while (name.starts_with('/')) name.remove_prefix(1);
   while (name.ends_with('/')) name.remove_suffix(1);
   if (name.ends_with(".git")) name.remove_suffix(4);
-  return std::ranges::all_of(name, can_be_in_a_name) ? std::string(name) : std::string();
+  const bool is_name = std::ranges::all_of(name, can_be_in_a_name) && !may_be_token(name);
+  return is_name ? std::string(name) : std::string();
 }
 
 std::string branch_name(std::string_view head) {

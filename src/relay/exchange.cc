@@ -14,13 +14,15 @@ using Flush = ServerStream::Flush;
 
 }  // namespace
 
-Exchange::Exchange(event::Loop& loop, ServerConnections& connections, Secret head, Method method, Owner owner)
+Exchange::Exchange(event::Loop& loop, ServerConnections& connections, Request request, Owner owner)
     : loop_(loop),
       connections_(connections),
-      head_(std::move(head)),
-      method_(method),
+      head_(std::move(request.head)),
+      method_(request.method),
+      after_body_(request.after_body),
       owner_(std::move(owner)),
-      response_(method == Method::head ? http::ResponseTo::head : http::ResponseTo::other, UINT64_MAX),
+      response_(request.method == Method::head ? http::ResponseTo::head : http::ResponseTo::other,
+                UINT64_MAX),
       silence_(loop, [this] { on_silence(); }),
       request_deadline_(loop.now() + request_limits::request_time) {}
 
@@ -230,6 +232,7 @@ void Exchange::take(std::string_view octets) {
     if (const auto* const head = std::get_if<const http::ResponseHead*>(&event)) {
       arrived.head = *head;
       persistence_ = (*head)->persistence;
+      has_succeeded_ = (*head)->status / 100 == 2;
     }
     if (const auto* const body = std::get_if<http::Body>(&event)) arrived_body_ += body->octets;
     if (const auto* const found = std::get_if<http::Fault>(&event)) fault = *found;
@@ -240,13 +243,19 @@ void Exchange::take(std::string_view octets) {
   if (fault && !is_over_) give_up({502, "the server's answer: " + std::string(http::text(*fault))});
 }
 
+// Whether the server has nothing to read that another request could follow.
+bool Exchange::can_be_kept() const {
+  const bool is_sent = is_whole_ && body_.empty() && head_sent_ == head_.reveal().size() && !cannot_send_;
+  const bool is_read = !has_body_ || (after_body_ == AfterBody::kept_on_success && has_succeeded_);
+  return is_sent && is_read && persistence_ == http::Persistence::keep;
+}
+
 void Exchange::hand_on(const Arrived& arrived, std::string_view rest) {
   const bool has_news = arrived.head != nullptr || !arrived.body.empty();
   if (has_news) await_octets();
   if (arrived.is_complete) {
-    const bool is_sent = is_whole_ && body_.empty() && head_sent_ == head_.reveal().size() && !cannot_send_;
     // Nothing was asked that further octets could answer.
-    const bool is_kept = is_sent && rest.empty() && persistence_ == http::Persistence::keep;
+    const bool is_kept = can_be_kept() && rest.empty();
     watch_.reset();
     if (is_kept) connections_.keep(*std::exchange(stream_, std::nullopt));
     cut();

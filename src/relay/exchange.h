@@ -41,7 +41,12 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     std::function<void(const ApiError&)> failed;
   };
 
-  Exchange(event::Loop& loop, ServerConnections& connections, Secret head, Method method, Owner owner);
+  struct Request {
+    Secret head;
+    Method method{};
+    AfterBody after_body = AfterBody::closed;
+  };
+  Exchange(event::Loop& loop, ServerConnections& connections, Request request, Owner owner);
 
   // Octets of the body, as they are to be sent.
   void add(std::string_view octets);
@@ -73,12 +78,14 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void receive();
   void end_of_stream();
   void take(std::string_view octets);
+  bool can_be_kept() const;
   void hand_on(const Arrived& arrived, std::string_view rest);
 
   event::Loop& loop_;
   ServerConnections& connections_;
   Secret head_;
   Method method_;
+  AfterBody after_body_;
   Owner owner_;
   std::string body_;  // what waits for the server
   bool has_begun_ = false;
@@ -91,6 +98,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::string arrived_body_;  // in one read
   http::Persistence persistence_ = http::Persistence::close;
   bool has_answered_ = false;  // with its first octet
+  bool has_succeeded_ = false;
   bool is_reused_ = false;
   bool is_paused_ = false;
   bool is_over_ = false;

@@ -17,10 +17,21 @@ bool matches(const Allowed& allowed, const http::Target& target) {
   return allowed.match == Allowed::Match::exact ? target.is(allowed.path) : target.is_within(allowed.path);
 }
 
+bool expects_body(std::string_view method) {
+  return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
+// A server that expects no body may take it for the next request.
+bool has_unexpected_body(const http::RequestHead& head) {
+  const bool has_body = head.framing.kind == Framing::Kind::chunked || head.framing.length > 0;
+  return has_body && !expects_body(head.method);
+}
+
 std::optional<ApiError> refusal_of(const Forwarding& forwarding, const http::RequestHead& head) {
   if (head.version == http::Version::http_1_0) return ApiError{505, "only HTTP/1.1 is served"};
   const auto target = http::Target::parse(head.target);
   if (!target) return ApiError{404, "the path or its query has a form that is not forwarded"};
+  if (has_unexpected_body(head)) return ApiError{400, "a request of this method has no body"};
   bool has_path = false;
   for (const Allowed& each : forwarding.allowed) {
     if (!matches(each, *target)) continue;
@@ -29,10 +40,6 @@ std::optional<ApiError> refusal_of(const Forwarding& forwarding, const http::Req
   }
   if (has_path) return ApiError{403, "the operator does not allow this method for this path"};
   return ApiError{404, "the operator does not allow this path"};
-}
-
-bool expects_body(std::string_view method) {
-  return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
 std::string framing_line(const http::RequestHead& head) {

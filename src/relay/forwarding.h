@@ -38,6 +38,7 @@ struct Forwarding {
   std::vector<Allowed> allowed;
   Transport transport = Transport::tls;
   ErrorForm errors = ErrorForm::text;  // of the answers of the relay itself
+  AfterBody after_body = AfterBody::closed;
 };
 
 // The head of the request to the server, or the answer to the client. The body follows in the same

@@ -10,16 +10,20 @@ namespace ostiary::relay::request_limits {
 
 using namespace std::chrono_literals;
 
-// Requests under way at the same time, of all forwards. Beyond, a request is answered 503.
+// Requests under way at the same time, of all forwards and of one. Beyond, a request is answered 503.
 inline constexpr size_t exchanges = 128;
-// Of clients. Some are idle, or answered and not yet closed, so a new connection closes no busy one.
+// Of clients. Some are idle, or answered and not yet closed.
 inline constexpr size_t connections = 256;
 // Of those of all forwards: with their servers' and telemetry's they fit into 1024 descriptors.
 inline constexpr size_t all_connections = 512;
 constexpr size_t connections_of_each(size_t forwards) {
   return std::min(connections, all_connections / std::max<size_t>(forwards, 1));
 }
-static_assert(exchanges < connections);
+// Of one forward with that many connections.
+constexpr size_t exchanges_within(size_t connections_of_one) {
+  return std::min(exchanges, connections_of_one * 3 / 4);
+}
+static_assert(exchanges_within(connections) == exchanges);
 
 // Of a request. A response has no limit: it is not held.
 inline constexpr uint64_t body_octets = uint64_t{1} << 30U;

@@ -100,13 +100,16 @@ class RequestRelay::Requests : public event::Stream {
     answered_as_ = head.method == "HEAD" ? http::ResponseTo::head : http::ResponseTo::other;
     auto text = head_for_server(relay_.forwarding_, head);
     if (!text) return refuse(text.error());
-    if (relay_.parts_.exchanges == request_limits::exchanges)
-      return refuse({503, "too many requests are under way"});
+    if (relay_.is_busy()) return refuse({503, "too many requests are under way"});
     keeps_ = head.persistence == http::Persistence::keep;
     is_chunked_ = head.framing.kind == http::Framing::Kind::chunked;
     ++relay_.parts_.exchanges;
+    ++relay_.exchanges_;
     exchange_ = std::make_shared<Exchange>(
-        relay_.parts_.loop, relay_.servers_, *std::move(text), method_of(head.method),
+        relay_.parts_.loop, relay_.servers_,
+        Exchange::Request{.head = *std::move(text),
+                          .method = method_of(head.method),
+                          .after_body = relay_.forwarding_.after_body},
         Exchange::Owner{.arrived = [this](const Exchange::Arrived& arrived) { on_arrived(arrived); },
                         .sent = [this] { on_sent(); },
                         .failed = [this](const ApiError& error) { on_failed(error); }});
@@ -192,6 +195,7 @@ class RequestRelay::Requests : public event::Stream {
   void end_exchange() {
     if (!exchange_) return;
     --relay_.parts_.exchanges;
+    --relay_.exchanges_;
     std::exchange(exchange_, nullptr)->cut();
   }
 
@@ -228,5 +232,10 @@ RequestRelay::RequestRelay(Parts parts, std::vector<UniqueFd> listeners, Forward
                 .read_octets = request_limits::read_octets,
                 .idle = request_limits::idle},
                [this](event::StreamId id) { return std::make_shared<Requests>(*this, id); }) {}
+
+bool RequestRelay::is_busy() const {
+  return parts_.exchanges == request_limits::exchanges ||
+         exchanges_ == request_limits::exchanges_within(parts_.connections);
+}
 
 }  // namespace ostiary::relay

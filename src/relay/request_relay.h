@@ -48,7 +48,10 @@ class RequestRelay {
  private:
   class Requests;
 
+  bool is_busy() const;
+
   Parts parts_;
+  size_t exchanges_ = 0;  // under way
   Forwarding forwarding_;
   ServerConnections servers_;
   event::StreamServer streams_;  // destroyed first: its streams use the rest

@@ -144,7 +144,8 @@ void Service::add_forward(uint32_t number, Secret header_lines, UniqueFd listene
                  .allowed = allowed_by(setup),
                  .transport = setup.server.scheme == inet::Scheme::https ? Forwarding::Transport::tls
                                                                          : Forwarding::Transport::plain_text,
-                 .errors = setup.errors}));
+                 .errors = setup.errors,
+                 .after_body = setup.after_body}));
 }
 
 Result<> Service::start() {

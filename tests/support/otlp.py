@@ -82,7 +82,8 @@ def _metric(found):
             data = _message(found, number)
             point = fields(data[1][0])
             return Item(_text(found, 1), _attributes(point, POINT_ATTRIBUTES[kind]),
-                        TEMPORALITY.get(data.get(2, [0])[0], ""), _integer(point) if kind == "sum" else None)
+                        TEMPORALITY.get(data.get(2, [0])[0], ""),
+                        value=_integer(point) if kind == "sum" else None)
     raise ValueError(f"a metric without data: {found}")
 
 

@@ -3,13 +3,15 @@
 // - The server closes a connection that has completed no message for StreamLimits::idle, or that does
 //   not read what it is sent. A stream can set the time at which its connection closes.
 // - A stream that cannot take more octets pauses. Its connection still closes when the client closes.
-// - At the maximum of connections or of descriptors it closes the connection that is idle longest.
+// - At the maximum of connections or of descriptors it closes the connection that is idle longest. One without
+//   a deadline is busy: if all are, the new connection is closed.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -81,7 +83,7 @@ class StreamServer {
   };
 
   void accept(const UniqueFd& listener);
-  uint32_t free_connection();
+  std::optional<uint32_t> free_connection();
   void close_longest_idle();
   void close(Connection& connection);
   void serve(uint32_t number, uint32_t events);

@@ -47,6 +47,11 @@ struct AllowedRequests {
 // How the relay itself answers a request that it does not forward: with text, or as Anthropic's API would.
 enum class ErrorForm : uint8_t { text, anthropic };
 
+// What becomes of the connection to the server after a request with a body. A server that answers without
+// reading the body would take it for the next request, which the agent would have written.
+// - `kept_on_success`: for a server that reads the body before it answers with success.
+enum class AfterBody : uint8_t { closed, kept_on_success };
+
 // Where requests of the agent go, with the operator's credential.
 struct ForwardSetup {
   std::string name;   // for messages
@@ -59,6 +64,7 @@ struct ForwardSetup {
   std::vector<AllowedRequests> allowed = {};
   telemetry::TlsFiles tls_files = {};
   ErrorForm errors = ErrorForm::text;
+  AfterBody after_body = AfterBody::closed;
 };
 
 struct NamedValue {

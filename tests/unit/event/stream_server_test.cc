@@ -175,6 +175,20 @@ TEST_SUITE("event/stream_server") {
     CHECK(server.streams.is_open(server.ids[0]));
   }
 
+  TEST_CASE("if every connection waits without a limit, a new one is closed") {
+    Server server;
+    std::vector<LoopbackClient> busy;
+    for (size_t i = 0; i < 8 && (busy.empty() || server.ids.size() == i); ++i) {
+      busy.push_back(server.client());
+      if (server.ids.size() == i + 1) server.streams.set_deadline(server.ids[i], Time::max());
+    }
+    const size_t served = server.ids.size();
+    LoopbackClient another = server.client();
+    CHECK(another.has_ended());
+    CHECK(server.ids.size() == served);
+    for (size_t i = 0; i < served; ++i) CHECK(server.streams.is_open(server.ids[i]));
+  }
+
   TEST_CASE("a connection that is cut ends at once") {
     Server server;
     LoopbackClient client = server.client();

@@ -57,7 +57,8 @@ TEST_SUITE("platform/repository") {
          {"/srv/git/name.git", "../name.git", "file:///srv/name.git", "./a:b", "https://host",
           "https://host/", "", "https://user:to/ken@host/owner/name", "user:to@host:owner/name",
           "a:b:owner/name", "https://host/owner/name?private_token=1", "https://host/owner/name%20",
-          "https://host/owner/n\xffme", "https://host/owner/name\tother"})
+          "https://host/ghp_0123456789abcdefABCDEF/owner/name", "https://host/owner/n\xffme",
+          "https://host/owner/name\tother"})
       CHECK_MESSAGE(repository_name(config_of(url)).empty(), url);
   }
 

@@ -166,6 +166,11 @@ TEST_SUITE("relay/request_limits") {
     CHECK(request_limits::connections_of_each(1) == 256);
     CHECK(request_limits::connections_of_each(2) == 256);
     CHECK(request_limits::connections_of_each(9) == 56);
+    // A new connection must not close one that is busy.
+    for (size_t forwards = 1; forwards <= 9; ++forwards) {
+      const size_t connections = request_limits::connections_of_each(forwards);
+      CHECK(request_limits::exchanges_within(connections) < connections);
+    }
   }
 
   TEST_CASE("100 streams at once are served, and beyond the limit the answer is 503") {

@@ -152,4 +152,33 @@ TEST_SUITE("relay/server_connections") {
     world.connect(world.held.at(0));
     world.until([&] { return last.received() == ok; });
   }
+
+  TEST_CASE("a server that may not have read a body gets no further request over that connection") {
+    constexpr std::string_view refused = "HTTP/1.1 415 X\r\nContent-Length: 0\r\n\r\n";
+    struct Row {
+      AfterBody after_body;
+      std::string request;
+      std::string_view answer;
+      size_t connections;  // for this request and another
+    };
+    const std::string put = "PUT /files/a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}";
+    const std::string another = get("/api/hello", "Content-Length: 0\r\n");
+    for (const Row& row :
+         {Row{AfterBody::kept_on_success, post("{}"), ok, 1},
+          Row{AfterBody::kept_on_success, post("{}"), refused, 2}, Row{AfterBody::closed, post("{}"), ok, 2},
+          Row{AfterBody::closed, put, ok, 2}, Row{AfterBody::closed, another, ok, 1},
+          Row{AfterBody::closed, another, refused, 1}}) {
+      CAPTURE(row.request);
+      CAPTURE(row.answer);
+      Forwarding to = forwarding();
+      to.after_body = row.after_body;
+      World world(std::move(to));
+      world.answers({std::string(row.answer), ok});
+      world.answers({ok});
+      LoopbackClient client = world.client();
+      CHECK(world.answer(client, row.request, "\r\n\r\n").starts_with(row.answer.substr(0, 12)));
+      CHECK(world.answer(client, another, "ok").ends_with("ok"));
+      CHECK(world.connections == row.connections);
+    }
+  }
 }

@@ -414,4 +414,19 @@ TEST_SUITE("relay/request_relay") {
     CHECK(world.notes().empty());
     for (const std::string& report : world.reports) CHECK_FALSE(report.contains("c2VjcmV0"));
   }
+
+  TEST_CASE("a body of a method that has none is refused, because a server may take it for a request") {
+    for (const std::string method : {"GET", "HEAD"})
+      for (const std::string framing :
+           {"Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"}) {
+        World world;
+        CHECK(world.refusal(method + " /api/hello HTTP/1.1\r\nHost: a\r\n" + framing)
+                  .starts_with("HTTP/1.1 400 "));
+        CHECK(world.connections == 0);
+      }
+    World world;
+    world.answers({ok});
+    LoopbackClient client = world.client();
+    CHECK(world.answer(client, get("/api/hello", "Content-Length: 0\r\n"), "ok").ends_with("ok"));
+  }
 }

@@ -52,6 +52,7 @@ inline Forwarding forwarding() {
       .allowed = {},
       .transport = Forwarding::Transport::tls,
       .errors = ErrorForm::anthropic,
+      .after_body = AfterBody::kept_on_success,
   };
   made.allowed.push_back({.methods = {"POST"}, .path = path("/v1/messages"), .match = Allowed::Match::exact});
   made.allowed.push_back(
