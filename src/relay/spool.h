@@ -2,9 +2,10 @@
 // - The file outlives the process: the next one finds every whole post, and the count of displaced
 //   posts. A machine that stops may lose what its file system has not written.
 // - It holds at most its limit of octets. The newest telemetry displaces the oldest.
-// - The space of delivered posts is freed at once. An empty spool that has displaced no post is an
-//   empty file; otherwise it is one block. Where the file system has no holes, the records move to the front
-//   when those that are gone take more space: the file takes at most twice the limit, or 1 MiB more than it.
+// - The space of delivered posts is freed when it is 1/64 of the limit. An empty spool that has displaced no
+//   post is an empty file; otherwise it is one block. Where the file system has no holes, the records move to
+//   the front when those that are gone take more space: the file takes at most twice the limit, or 1 MiB more
+//   than it.
 // - A post may be delivered twice if the process ends in between, and none is lost.
 // - The content of a post cannot pass for a post of its own, however the file is damaged: each record
 //   has the file's random mark. The agent must not be able to read the file.
@@ -57,7 +58,7 @@ class Spool {
     uint64_t at = 0;
     telemetry::Signal signal{};
     uint32_t length = 0;  // of the body
-    uint32_t checksum = 0;
+    uint64_t checksum = 0;
   };
   static uint64_t end_of(const Record& record);
 
@@ -73,7 +74,7 @@ class Spool {
   std::optional<Record> oldest();
   bool remove_oldest();
   void displace(size_t max_octets);
-  void free_space(uint64_t from);
+  void free_space();
   void free_range(uint64_t from, uint64_t to);
   void reuse_space();
   bool copy(const Record& record, uint64_t mark, uint64_t to) const;
@@ -88,6 +89,7 @@ class Spool {
   uint64_t sequence_ = 0;  // of the newest slot
   uint64_t head_ = 0;      // offset of the oldest record, or of a damaged place in front of it
   uint64_t tail_ = 0;      // offset of the next record
+  uint64_t free_ = 0;      // the space in front of this offset is free
   size_t octets_ = 0;
   uint64_t posts_ = 0;
   uint64_t displaced_ = 0;

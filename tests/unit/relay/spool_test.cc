@@ -10,7 +10,9 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <zlib.h>
 
+#include "ostiary/base/record.h"
 #include "relay/limits.h"
 #include "scratch.h"
 #include "spool_file.h"
@@ -107,6 +109,13 @@ UniqueFd file_without_holes() {
   REQUIRE(::fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) != 0);
   REQUIRE(::ftruncate(file.get(), 0) == 0);
   return file;
+}
+
+// The earlier format has checksums of 32 bits.
+std::string with_crc(RecordWriter& writer) {
+  const std::string octets = writer.take();
+  const uLong crc = ::crc32_z(0, reinterpret_cast<const Bytef*>(octets.data()), octets.size());
+  return octets + RecordWriter().number(static_cast<uint32_t>(crc)).take();
 }
 
 Bodies large_bodies(int count) {
@@ -263,6 +272,25 @@ TEST_SUITE("relay/spool") {
       add(spool, {"a"});
       CHECK(found_in(file) == Bodies{"a"});
     }
+  }
+
+  TEST_CASE("a file of the earlier format is given up as a whole") {
+    RecordWriter slot;
+    for (const uint32_t number : {0U, 7U, 0U, 1U, 0U, 1024U, 0U, 0U}) slot.number(number);
+    std::string content = with_crc(slot);
+    content.resize(1024);
+    RecordWriter body;  // 8 octets
+    const std::string checksum = with_crc(body.text("body"));
+    RecordWriter header;
+    header.number(0).number(7).enumerator(telemetry::Signal::logs).number(8);
+    content += with_crc(header.number(RecordReader(checksum.substr(checksum.size() - 4)).number()));
+    content.resize(1024 + 32);
+    content += checksum.substr(0, checksum.size() - 4);
+    Spool spool = open_spool(memory_file(content), plenty);
+    CHECK(spool.empty());
+    CHECK(spool.recovery().octets_given_up == content.size());
+    add(spool, {"new"});
+    CHECK(deliver(spool) == Bodies{"new"});
   }
 
   TEST_CASE("a file with a hole of many gigabytes is read within the limit") {
