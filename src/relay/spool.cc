@@ -308,17 +308,32 @@ std::optional<Spool::Record> Spool::oldest() {
   return record;
 }
 
-std::optional<Spool::Front> Spool::front() {
+std::optional<Spool::Front> Spool::read(const Record& record, uint64_t number) const {
+  Front front{.number = number, .at = record.at, .post = {.signal = record.signal, .body = {}}};
+  front.post.body.resize(record.length);
+  const std::string_view body = read_at(file_.get(), record.at + unit, front.post.body);
+  if (body.size() != record.length || checksum_of(body) != record.checksum) return std::nullopt;
+  return front;
+}
+
+std::optional<Spool::Front> Spool::front(std::optional<Front> ahead) {
   while (const auto record = oldest()) {
-    Front front{.number = removed_,
-                .post = {.signal = record->signal, .body = std::string(record->length, '\0')}};
-    const std::string_view body = read_at(file_.get(), head_ + unit, front.post.body);
-    if (body.size() == record->length && checksum_of(body) == record->checksum) return front;
+    if (ahead && ahead->number == removed_ && ahead->at == record->at) return ahead;
+    if (auto front = read(*record, removed_)) return front;
     ++displaced_;
     pop(removed_);
   }
   if (!empty()) start_over();
   return std::nullopt;
+}
+
+std::optional<Spool::Front> Spool::second(size_t max_octets) {
+  const auto first = oldest();
+  if (!first) return std::nullopt;
+  uint64_t skipped = 0;
+  const auto record = find(end_of(*first), tail_, skipped);
+  if (!record || record->length > max_octets) return std::nullopt;
+  return read(*record, removed_ + 1);
 }
 
 void Spool::pop(uint64_t number) {

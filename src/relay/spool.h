@@ -29,9 +29,10 @@ class Spool {
     uint64_t posts = 0;
     uint64_t octets_given_up = 0;  // in which no whole post was found
   };
-  // The oldest post.
+  // The oldest post, or the one behind it.
   struct Front {
     uint64_t number = 0;
+    uint64_t at = 0;  // in the file
     Post post;
   };
 
@@ -42,8 +43,11 @@ class Spool {
 
   // An error if the disk is full: the post is not held.
   Result<> add(const Post& post);
-  // Nothing if there is none. A post that can no longer be read counts as displaced.
-  std::optional<Front> front();
+  // Nothing if there is none. A post that can no longer be read counts as displaced. If `ahead` is the oldest
+  // post by now, it is returned, and not read again.
+  std::optional<Front> front(std::optional<Front> ahead = {});
+  // The post behind the oldest one, for `ahead`. Nothing if it cannot be read or is larger.
+  std::optional<Front> second(size_t max_octets);
   // The post is done with. Does nothing if newer posts have displaced it.
   void pop(uint64_t number);
 
@@ -72,6 +76,7 @@ class Spool {
   bool is_whole(const Record& record) const;
   Result<> write_record(const Post& post);
   std::optional<Record> oldest();
+  std::optional<Front> read(const Record& record, uint64_t number) const;
   bool remove_oldest();
   void displace(size_t max_octets);
   void free_space();

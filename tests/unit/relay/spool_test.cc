@@ -356,6 +356,55 @@ TEST_SUITE("relay/spool") {
     CHECK(spool.displaced() == 1);
   }
 
+  TEST_CASE("the post behind the oldest can be read ahead, and counts if it is the oldest then") {
+    const UniqueFd file = memory_file();
+    Spool spool = open_spool(file, size_t{3} * 64);
+    CHECK_FALSE(spool.second(plenty));
+    add(spool, {"aaaa"});
+    CHECK_FALSE(spool.second(plenty));
+    add(spool, {"bbbb", "cccc"});
+    CHECK_FALSE(spool.second(3));
+    const auto ahead = spool.second(4);
+    REQUIRE(ahead);
+    CHECK(ahead->post.body == "bbbb");
+    CHECK(spool.front(ahead)->post.body == "aaaa");
+    spool.pop(spool.front()->number);
+    // It need not be read again.
+    const size_t at = content_of(file).find("bbbb");
+    REQUIRE(::pwrite(file.get(), "x", 1, static_cast<off_t>(at)) == 1);
+    CHECK(spool.front(ahead)->post.body == "bbbb");
+    CHECK(spool.front(ahead)->number == ahead->number);
+    SUBCASE("newer posts have displaced it") {
+      add(spool, {"d", "e"});
+      CHECK(spool.front(ahead)->post.body == "cccc");
+    }
+    SUBCASE("it has been delivered") {
+      spool.pop(ahead->number);
+      CHECK(spool.front(ahead)->post.body == "cccc");
+    }
+    SUBCASE("its header became damaged, so that the next one is the oldest") {
+      REQUIRE(::pwrite(file.get(), "x", 1, static_cast<off_t>(at - 32)) == 1);
+      CHECK(spool.front(ahead)->post.body == "cccc");
+    }
+    SUBCASE("the spool became empty") {
+      spool.pop(ahead->number);
+      spool.pop(spool.front()->number);
+      CHECK_FALSE(spool.front(ahead));
+      add(spool, {"d"});
+      CHECK(spool.front(ahead)->post.body == "d");
+    }
+  }
+
+  TEST_CASE("a post that cannot be read is not read ahead") {
+    const UniqueFd file = memory_file();
+    Spool spool = open_spool(file, plenty);
+    add(spool, {"aaaa", "bbbb", "c"});
+    REQUIRE(::pwrite(file.get(), "x", 1, static_cast<off_t>(content_of(file).find("bbbb"))) == 1);
+    CHECK_FALSE(spool.second(plenty));
+    CHECK(deliver(spool) == Bodies{"aaaa", "c"});
+    CHECK(spool.displaced() == 1);
+  }
+
   TEST_CASE("the file takes no more space than the posts, and none if there are none") {
     const UniqueFd file = memory_file();
     constexpr size_t posts = 16;
