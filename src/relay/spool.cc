@@ -61,7 +61,8 @@ uint64_t checksum_of(std::string_view octets) {
 std::string sealed(RecordWriter& writer) {
   const std::string octets = writer.take();
   RecordWriter checksum;
-  return octets + put(checksum, checksum_of(octets)).take();
+  put(checksum, checksum_of(octets));
+  return octets + checksum.take();
 }
 
 bool is_sealed(std::string_view octets) {
