@@ -63,7 +63,7 @@ void Exporter::try_soon() {
 void Exporter::begin() {
   pauses_ = false;
   if (post_) return;
-  auto front = spool_.front();
+  auto front = spool_.front(std::exchange(next_, {}));
   report_displaced();
   if (!front) return;
   if (std::exchange(number_, front->number) != number_) answered_tries_ = 0;
@@ -109,6 +109,12 @@ void Exporter::send() {
   is_exchanging_ = true;
   if (const Result<> begun = conversation_->send(*post_); !begun) return on_failure(begun.error().message);
   advance();
+  if (is_exchanging_) read_ahead();
+}
+
+// While the collector is at work.
+void Exporter::read_ahead() {
+  if (!next_) next_ = spool_.second(limits::read_ahead_octets);
 }
 
 // Goes on with the exchange, as far as the socket allows. Between two exchanges an error only ends the
@@ -183,6 +189,7 @@ void Exporter::try_later(const std::string& why, std::optional<std::chrono::seco
   time_limit_.set({});
   parts_.report({.kind = Report::Kind::delayed, .signal = post_->signal, .why = why});
   post_.reset();
+  next_.reset();
   next_try_.set(parts_.loop.now() + retry_.after_failure(parts_.random(), asked_for));
   pauses_ = true;
 }

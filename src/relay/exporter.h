@@ -77,6 +77,7 @@ class Exporter {
   void on_connected(Result<UniqueFd> socket);
   Result<std::unique_ptr<Conversation>> converse(UniqueFd socket);
   void send();
+  void read_ahead();
   void advance();
   void on_answer(const Conversation::Progress& progress);
   void on_failure(const std::string& why);
@@ -90,11 +91,12 @@ class Exporter {
   Collector collector_;
   Spool spool_;
   Retry retry_;
-  std::optional<Post> post_;   // being sent; the spool holds it too, unless newer ones displaced it
-  uint64_t number_ = 0;        // in the spool
-  size_t answered_tries_ = 0;  // of that post, with "later"
-  bool pauses_ = false;        // until next_try_
-  uint64_t displaced_ = 0;     // as reported
+  std::optional<Post> post_;          // being sent; the spool holds it too, unless newer ones displaced it
+  uint64_t number_ = 0;               // in the spool
+  std::optional<Spool::Front> next_;  // read ahead
+  size_t answered_tries_ = 0;         // of that post, with "later"
+  bool pauses_ = false;               // until next_try_
+  uint64_t displaced_ = 0;            // as reported
   std::unique_ptr<Conversation> conversation_;
   bool has_served_ = false;  // it has carried an exchange
   bool is_exchanging_ = false;

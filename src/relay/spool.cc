@@ -12,7 +12,9 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
+
+#define XXH_INLINE_ALL  // without the library's file
+#include <xxhash.h>
 
 #include "ostiary/base/record.h"
 #include "relay/limits.h"
@@ -32,28 +34,14 @@ constexpr uint64_t page = 4096;
 constexpr uint64_t least_reused = 1U << 20U;
 constexpr uint64_t largest_offset = std::numeric_limits<int64_t>::max() / 2;
 constexpr std::array signals{telemetry::Signal::traces, telemetry::Signal::metrics, telemetry::Signal::logs};
-constexpr size_t header_octets = 21;
-constexpr size_t slot_octets = 36;
+constexpr size_t header_octets = 29;
+constexpr size_t slot_octets = 40;
+// A file of another format has no valid slot. It is given up as a whole.
+constexpr uint64_t format = 2;
 static_assert(header_octets <= unit && 2 * slot_distance <= first_record && first_record % unit == 0);
 
 constexpr uint64_t in_units(uint64_t octets) {
   return (octets + unit - 1) / unit * unit;
-}
-
-uint32_t checksum_of(std::string_view octets, uint32_t before = 0) {
-  return static_cast<uint32_t>(
-      ::crc32_z(before, reinterpret_cast<const unsigned char*>(octets.data()), octets.size()));
-}
-
-// With its checksum.
-std::string sealed(RecordWriter& writer) {
-  const std::string octets = writer.take();
-  return octets + RecordWriter().number(checksum_of(octets)).take();
-}
-
-bool is_sealed(std::string_view octets) {
-  const size_t size = octets.size() - sizeof(uint32_t);
-  return RecordReader(octets.substr(size)).number() == checksum_of(octets.substr(0, size));
 }
 
 RecordWriter& put(RecordWriter& writer, uint64_t number) {
@@ -63,6 +51,24 @@ RecordWriter& put(RecordWriter& writer, uint64_t number) {
 uint64_t get(RecordReader& reader) {
   const uint64_t high = reader.number();
   return high << 32U | reader.number();
+}
+
+uint64_t checksum_of(std::string_view octets) {
+  return ::XXH3_64bits_withSeed(octets.data(), octets.size(), format);
+}
+
+// With its checksum.
+std::string sealed(RecordWriter& writer) {
+  const std::string octets = writer.take();
+  RecordWriter checksum;
+  put(checksum, checksum_of(octets));
+  return octets + checksum.take();
+}
+
+bool is_sealed(std::string_view octets) {
+  const size_t size = octets.size() - sizeof(uint64_t);
+  RecordReader checksum(octets.substr(size));
+  return get(checksum) == checksum_of(octets.substr(0, size));
 }
 
 struct Slot {
@@ -78,9 +84,9 @@ std::string written(const Slot& slot) {
   return sealed(writer);
 }
 
-std::string header(uint64_t mark, telemetry::Signal signal, uint32_t length, uint32_t checksum) {
+std::string header(uint64_t mark, telemetry::Signal signal, uint32_t length, uint64_t checksum) {
   RecordWriter writer;
-  std::string octets = sealed(put(writer, mark).enumerator(signal).number(length).number(checksum));
+  std::string octets = sealed(put(put(writer, mark).enumerator(signal).number(length), checksum));
   octets.resize(unit);
   return octets;
 }
@@ -157,6 +163,7 @@ Result<> Spool::recover(uint64_t size) {
   const auto head = read_slots();
   const bool has_records = head && *head >= first_record && *head % unit == 0 && *head <= size;
   head_ = tail_ = has_records ? *head : first_record;
+  free_ = first_record;
   if (!has_records) {
     // After the last record the file is cut, and then the slots are written.
     const bool was_empty = head && size <= first_record;
@@ -173,7 +180,7 @@ Result<> Spool::recover(uint64_t size) {
     if (size > tail_ && ::ftruncate(file_.get(), static_cast<off_t>(tail_)) != 0)
       return std::unexpected(Error::system("the spool of telemetry", Exit::unavailable));
     displace(max_octets_);
-    free_space(first_record);
+    free_space();
     describe();
     reuse_space();
   }
@@ -222,7 +229,7 @@ std::optional<Spool::Record> Spool::read_record(std::string_view octets, uint64_
   Record record{.at = at};
   record.signal = reader.enumerator(signals);
   record.length = reader.number();
-  record.checksum = reader.number();
+  record.checksum = get(reader);
   if (reader.failed() || record.length > end - at - unit) return std::nullopt;
   return record;
 }
@@ -250,16 +257,17 @@ std::optional<Spool::Record> Spool::find(uint64_t at, uint64_t end, uint64_t& sk
 
 bool Spool::is_whole(const Record& record) const {
   std::array<char, 65536> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  uint32_t checksum = 0;
+  XXH3_state_t checksum{};
+  ::XXH3_64bits_reset_withSeed(&checksum, format);
   for (size_t done = 0; done < record.length;) {
     const size_t size = std::min<size_t>(room.size(), record.length - done);
     const std::string_view octets =
         read_at(file_.get(), record.at + unit + done, std::span(room).first(size));
     if (octets.size() < size) return false;
-    checksum = checksum_of(octets, checksum);
+    ::XXH3_64bits_update(&checksum, octets.data(), octets.size());
     done += size;
   }
-  return checksum == record.checksum;
+  return ::XXH3_64bits_digest(&checksum) == record.checksum;
 }
 
 Result<> Spool::add(const Post& post) {
@@ -294,16 +302,25 @@ Result<> Spool::write_record(const Post& post) {
 std::optional<Spool::Record> Spool::oldest() {
   uint64_t skipped = 0;
   const auto record = find(head_, tail_, skipped);
-  if (record && record->at > head_) free_space(std::exchange(head_, record->at));
+  if (record && record->at > head_) {
+    head_ = record->at;
+    free_space();
+  }
   return record;
 }
 
-std::optional<Spool::Front> Spool::front() {
+std::optional<Spool::Front> Spool::read(const Record& record, uint64_t number) const {
+  Front front{.number = number, .at = record.at, .post = {.signal = record.signal, .body = {}}};
+  front.post.body.resize(record.length);
+  const std::string_view body = read_at(file_.get(), record.at + unit, front.post.body);
+  if (body.size() != record.length || checksum_of(body) != record.checksum) return std::nullopt;
+  return front;
+}
+
+std::optional<Spool::Front> Spool::front(std::optional<Front> ahead) {
   while (const auto record = oldest()) {
-    Front front{.number = removed_,
-                .post = {.signal = record->signal, .body = std::string(record->length, '\0')}};
-    const std::string_view body = read_at(file_.get(), head_ + unit, front.post.body);
-    if (body.size() == record->length && checksum_of(body) == record->checksum) return front;
+    if (ahead && ahead->number == removed_ && ahead->at == record->at) return ahead;
+    if (auto front = read(*record, removed_)) return front;
     ++displaced_;
     pop(removed_);
   }
@@ -311,12 +328,20 @@ std::optional<Spool::Front> Spool::front() {
   return std::nullopt;
 }
 
+std::optional<Spool::Front> Spool::second(size_t max_octets) {
+  const auto first = oldest();
+  if (!first) return std::nullopt;
+  uint64_t skipped = 0;
+  const auto record = find(end_of(*first), tail_, skipped);
+  if (!record || record->length > max_octets) return std::nullopt;
+  return read(*record, removed_ + 1);
+}
+
 void Spool::pop(uint64_t number) {
   if (number != removed_ || empty()) return;
-  const uint64_t from = head_;
   if (!remove_oldest() || empty()) return start_over();
   describe();
-  free_space(from);
+  free_space();
   reuse_space();
 }
 
@@ -332,17 +357,18 @@ bool Spool::remove_oldest() {
 
 void Spool::displace(size_t max_octets) {
   if (octets_ <= max_octets) return;
-  const uint64_t from = head_;
   while (octets_ > max_octets && remove_oldest()) ++displaced_;
   describe();
-  free_space(from);
+  free_space();
   reuse_space();
 }
 
-// What is in front of the oldest record is free. Only whole pages can be freed: the first one may have
-// been freed in part before.
-void Spool::free_space(uint64_t from) {
-  free_range(std::max(first_record, from / page * page), head_);
+// What is in front of the oldest record is free. One call for many posts takes less time than one for each.
+void Spool::free_space() {
+  if (head_ - free_ < max_octets_ / 64) return;
+  // Only whole pages can be freed: the first one may have been freed in part before.
+  free_range(std::max(first_record, free_ / page * page), head_);
+  free_ = head_;
 }
 
 void Spool::free_range(uint64_t from, uint64_t to) {
@@ -370,7 +396,7 @@ void Spool::reuse_space() {
     at = end_of(*record);
   }
   mark_ = mark;
-  head_ = first_record;
+  head_ = free_ = first_record;
   tail_ = to;
   octets_ = to - first_record;
   const uint64_t lost = posts_ - std::min(posts_, count);  // their headers are damaged
@@ -395,7 +421,7 @@ bool Spool::copy(const Record& record, uint64_t mark, uint64_t to) const {
 
 void Spool::start_over() {
   if (!empty()) ++removed_;
-  head_ = tail_ = first_record;
+  head_ = tail_ = free_ = first_record;
   octets_ = 0;
   posts_ = 0;
   const uint64_t size = displaced_ == 0 ? 0 : first_record;

@@ -2,9 +2,10 @@
 // - The file outlives the process: the next one finds every whole post, and the count of displaced
 //   posts. A machine that stops may lose what its file system has not written.
 // - It holds at most its limit of octets. The newest telemetry displaces the oldest.
-// - The space of delivered posts is freed at once. An empty spool that has displaced no post is an
-//   empty file; otherwise it is one block. Where the file system has no holes, the records move to the front
-//   when those that are gone take more space: the file takes at most twice the limit, or 1 MiB more than it.
+// - The space of delivered posts is freed when it is 1/64 of the limit. An empty spool that has displaced no
+//   post is an empty file; otherwise it is one block. Where the file system has no holes, the records move to
+//   the front when those that are gone take more space: the file takes at most twice the limit, or 1 MiB more
+//   than it.
 // - A post may be delivered twice if the process ends in between, and none is lost.
 // - The content of a post cannot pass for a post of its own, however the file is damaged: each record
 //   has the file's random mark. The agent must not be able to read the file.
@@ -28,9 +29,10 @@ class Spool {
     uint64_t posts = 0;
     uint64_t octets_given_up = 0;  // in which no whole post was found
   };
-  // The oldest post.
+  // The oldest post, or the one behind it.
   struct Front {
     uint64_t number = 0;
+    uint64_t at = 0;  // in the file
     Post post;
   };
 
@@ -41,8 +43,11 @@ class Spool {
 
   // An error if the disk is full: the post is not held.
   Result<> add(const Post& post);
-  // Nothing if there is none. A post that can no longer be read counts as displaced.
-  std::optional<Front> front();
+  // Nothing if there is none. A post that can no longer be read counts as displaced. If `ahead` is the oldest
+  // post by now, it is returned, and not read again.
+  std::optional<Front> front(std::optional<Front> ahead = {});
+  // The post behind the oldest one, for `ahead`. Nothing if it cannot be read or is larger.
+  std::optional<Front> second(size_t max_octets);
   // The post is done with. Does nothing if newer posts have displaced it.
   void pop(uint64_t number);
 
@@ -57,7 +62,7 @@ class Spool {
     uint64_t at = 0;
     telemetry::Signal signal{};
     uint32_t length = 0;  // of the body
-    uint32_t checksum = 0;
+    uint64_t checksum = 0;
   };
   static uint64_t end_of(const Record& record);
 
@@ -71,9 +76,10 @@ class Spool {
   bool is_whole(const Record& record) const;
   Result<> write_record(const Post& post);
   std::optional<Record> oldest();
+  std::optional<Front> read(const Record& record, uint64_t number) const;
   bool remove_oldest();
   void displace(size_t max_octets);
-  void free_space(uint64_t from);
+  void free_space();
   void free_range(uint64_t from, uint64_t to);
   void reuse_space();
   bool copy(const Record& record, uint64_t mark, uint64_t to) const;
@@ -88,6 +94,7 @@ class Spool {
   uint64_t sequence_ = 0;  // of the newest slot
   uint64_t head_ = 0;      // offset of the oldest record, or of a damaged place in front of it
   uint64_t tail_ = 0;      // offset of the next record
+  uint64_t free_ = 0;      // the space in front of this offset is free
   size_t octets_ = 0;
   uint64_t posts_ = 0;
   uint64_t displaced_ = 0;

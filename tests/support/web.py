@@ -42,6 +42,15 @@ class Web:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
+    @property
+    def read_bodies(self):
+        """Whether it reads a request's body before it answers."""
+        return self._server.read_bodies
+
+    @read_bodies.setter
+    def read_bodies(self, value):
+        self._server.read_bodies = value
+
     def close(self):
         self._server.shutdown()
         self._server.server_close()
@@ -50,6 +59,7 @@ class Web:
 class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    read_bodies = True
 
     def __init__(self, address, handler):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -81,9 +91,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 self._write_chunk(piece)
             self._write_chunk(b"")
 
-    do_GET = do_HEAD = do_POST = do_PUT = _serve
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve
 
     def _read_body(self):
+        if not self.server.read_bodies:
+            return b""
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             body = b"".join(iter(self._read_chunk, b""))
         else:

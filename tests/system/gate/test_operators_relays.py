@@ -269,10 +269,47 @@ def test_a_file_of_the_secret_that_the_agent_can_read_is_a_warning(plain_world):
     assert [warning for warning in plan["warnings"] if warning.startswith(
         'the agent can read "/run/secrets/NPM_TOKEN" of NPM_TOKEN, so the relay does not keep it from the agent')]
     plain_world.container.write("/run/secrets/NPM_TOKEN", TOKEN, mode=0o400)
-    assert "can read" not in str(plain_world.container.plan("--user", "agent", env=plain_world.env)["warnings"])
+    assert "the agent can read" not in str(plain_world.container.plan("--user", "agent", env=plain_world.env)["warnings"])
 
 
 # What the agent can send ----------------------------------------------------------------------------------------------
+
+
+# For the agent: sends these octets over a connection of its own, and waits until the relay closes it or is silent.
+TALK = """
+import socket
+for octets in {messages!r}:
+    with socket.create_connection(("127.0.0.1", {port}), 10) as relay:
+        relay.sendall(octets)
+        relay.settimeout(0.5)
+        try:
+            while relay.recv(65536):
+                pass
+        except TimeoutError:
+            pass
+"""
+
+
+@pytest.mark.parametrize("port, head, next", [
+    (15356, b"GET /private/a", b"GET /private/b"), (15356, b"HEAD /private/a", b"GET /private/b"),
+    (15357, b"POST /v1/tickets", b"GET /v1/tickets/1")])
+def test_a_body_that_the_server_does_not_read_does_not_become_a_request(plain_world, port, head, next):
+    """The servers answer at once, and take what they have not read for the next request, as some do."""
+    for web in plain_world.webs:
+        web.read_bodies = False
+    plain_world.start("agent")
+    hidden = b"DELETE /admin/everything HTTP/1.1\r\nX-Ignore: "
+    smuggling = head + b" HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(hidden) + hidden
+    following = next + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+    done = plain_world.agent.run("/usr/bin/python3", "-IS", "-c",
+                                 TALK.format(port=port, messages=[smuggling, following, smuggling, following]))
+    assert done["status"] == 0, done
+    eventually(lambda: len(plain_world.servers.requests) >= 2, "the following requests arrive")
+    # A server may go on reading; what it then reads has no secret.
+    asked = {(request.method, request.path) for request in plain_world.servers.requests if MARK in str(request.headers)}
+    base = b"" if port == 15356 else b"/base"
+    allowed = {(each.split()[0].decode(), (base + each.split()[1]).decode()) for each in (head, next)}
+    assert asked <= allowed, asked
 
 
 @pytest.mark.parametrize("method, url, status", [

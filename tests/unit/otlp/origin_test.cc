@@ -73,6 +73,26 @@ TEST_SUITE("otlp/origin") {
     CHECK(in_logs(in_scope(many)).size() == limits::origins);
   }
 
+  TEST_CASE("the last key and the last value count, in any order and of any length") {
+    const std::string key = field(1, "session.id");
+    const std::string other = field(1, "event.name");
+    const std::string value = field(2, field(1, "a"));
+    const std::string unknown = field(3, std::string(200, 'x'));
+    const auto session = [](const std::string& attribute) {
+      const std::string request = in_scope(field(2, field(6, attribute)));
+      const auto found = in_logs(request);
+      return found.empty() ? std::string() : std::string(found.at(0).session);
+    };
+    for (const std::string& each : {key + value, value + key, other + key + value, key + key + value,
+                                    key + field(2, field(1, "b")) + value, key + value + unknown,
+                                    unknown + value + key, other + value + key, key + unknown + value})
+      CHECK(session(each) == "a");
+    for (const std::string& each : {key + other + value, key + value + other, key, value, other + value})
+      CHECK(session(each).empty());
+    CHECK(session(key + field(2, field(1, std::string(300, 'a')))) == std::string(300, 'a'));
+    CHECK(session(other + field(2, key + field(1, "a"))).empty());
+  }
+
   TEST_CASE("a malformed request names nothing") {
     for (const std::string& request :
          {std::string("{}"), in_scope(field(2, "x")), in_scope(field(2, number_field(9, 1))),

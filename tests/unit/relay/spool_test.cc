@@ -10,7 +10,9 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <zlib.h>
 
+#include "ostiary/base/record.h"
 #include "relay/limits.h"
 #include "scratch.h"
 #include "spool_file.h"
@@ -107,6 +109,13 @@ UniqueFd file_without_holes() {
   REQUIRE(::fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) != 0);
   REQUIRE(::ftruncate(file.get(), 0) == 0);
   return file;
+}
+
+// The earlier format has checksums of 32 bits.
+std::string with_crc(RecordWriter& writer) {
+  const std::string octets = writer.take();
+  const uLong crc = ::crc32_z(0, reinterpret_cast<const Bytef*>(octets.data()), octets.size());
+  return octets + RecordWriter().number(static_cast<uint32_t>(crc)).take();
 }
 
 Bodies large_bodies(int count) {
@@ -265,6 +274,25 @@ TEST_SUITE("relay/spool") {
     }
   }
 
+  TEST_CASE("a file of the earlier format is given up as a whole") {
+    RecordWriter slot;
+    for (const uint32_t number : {0U, 7U, 0U, 1U, 0U, 1024U, 0U, 0U}) slot.number(number);
+    std::string content = with_crc(slot);
+    content.resize(1024);
+    RecordWriter body;  // 8 octets
+    const std::string checksum = with_crc(body.text("body"));
+    RecordWriter header;
+    header.number(0).number(7).enumerator(telemetry::Signal::logs).number(8);
+    content += with_crc(header.number(RecordReader(checksum.substr(checksum.size() - 4)).number()));
+    content.resize(1024 + 32);
+    content += checksum.substr(0, checksum.size() - 4);
+    Spool spool = open_spool(memory_file(content), plenty);
+    CHECK(spool.empty());
+    CHECK(spool.recovery().octets_given_up == content.size());
+    add(spool, {"new"});
+    CHECK(deliver(spool) == Bodies{"new"});
+  }
+
   TEST_CASE("a file with a hole of many gigabytes is read within the limit") {
     const UniqueFd file = file_with({"a"});
     REQUIRE(::ftruncate(file.get(), off_t{1} << 50U) == 0);
@@ -325,6 +353,55 @@ TEST_SUITE("relay/spool") {
     const size_t at = content_of(file).find("aaaa");
     REQUIRE(::pwrite(file.get(), "x", 1, static_cast<off_t>(at)) == 1);
     CHECK(deliver(spool) == Bodies{"b"});
+    CHECK(spool.displaced() == 1);
+  }
+
+  TEST_CASE("the post behind the oldest can be read ahead, and counts if it is the oldest then") {
+    const UniqueFd file = memory_file();
+    Spool spool = open_spool(file, size_t{3} * 64);
+    CHECK_FALSE(spool.second(plenty));
+    add(spool, {"aaaa"});
+    CHECK_FALSE(spool.second(plenty));
+    add(spool, {"bbbb", "cccc"});
+    CHECK_FALSE(spool.second(3));
+    const auto ahead = spool.second(4);
+    REQUIRE(ahead);
+    CHECK(ahead->post.body == "bbbb");
+    CHECK(spool.front(ahead)->post.body == "aaaa");
+    spool.pop(spool.front()->number);
+    // It need not be read again.
+    const size_t at = content_of(file).find("bbbb");
+    REQUIRE(::pwrite(file.get(), "x", 1, static_cast<off_t>(at)) == 1);
+    CHECK(spool.front(ahead)->post.body == "bbbb");
+    CHECK(spool.front(ahead)->number == ahead->number);
+    SUBCASE("newer posts have displaced it") {
+      add(spool, {"d", "e"});
+      CHECK(spool.front(ahead)->post.body == "cccc");
+    }
+    SUBCASE("it has been delivered") {
+      spool.pop(ahead->number);
+      CHECK(spool.front(ahead)->post.body == "cccc");
+    }
+    SUBCASE("its header became damaged, so that the next one is the oldest") {
+      REQUIRE(::pwrite(file.get(), "x", 1, static_cast<off_t>(at - 32)) == 1);
+      CHECK(spool.front(ahead)->post.body == "cccc");
+    }
+    SUBCASE("the spool became empty") {
+      spool.pop(ahead->number);
+      spool.pop(spool.front()->number);
+      CHECK_FALSE(spool.front(ahead));
+      add(spool, {"d"});
+      CHECK(spool.front(ahead)->post.body == "d");
+    }
+  }
+
+  TEST_CASE("a post that cannot be read is not read ahead") {
+    const UniqueFd file = memory_file();
+    Spool spool = open_spool(file, plenty);
+    add(spool, {"aaaa", "bbbb", "c"});
+    REQUIRE(::pwrite(file.get(), "x", 1, static_cast<off_t>(content_of(file).find("bbbb"))) == 1);
+    CHECK_FALSE(spool.second(plenty));
+    CHECK(deliver(spool) == Bodies{"aaaa", "c"});
     CHECK(spool.displaced() == 1);
   }
 
