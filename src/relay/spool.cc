@@ -373,9 +373,13 @@ void Spool::free_space() {
 
 void Spool::free_range(uint64_t from, uint64_t to) {
   if (from >= to || !has_holes_) return;
-  const int freed = ::fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                                static_cast<off_t>(from), static_cast<off_t>(to - from));
-  if (freed != 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) has_holes_ = false;
+  int freed = 0;
+  do {
+    freed = ::fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from),
+                        static_cast<off_t>(to - from));
+  } while (freed != 0 && errno == EINTR);
+  // Whatever the reason: otherwise the file would only grow.
+  if (freed != 0) has_holes_ = false;
 }
 
 // Where the file system has no holes: writes the records to the front of the file, into space that is free
