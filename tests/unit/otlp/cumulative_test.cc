@@ -260,6 +260,30 @@ TEST_SUITE("otlp/cumulative") {
     CHECK(all.lost().points == 1);
   }
 
+  TEST_CASE("a temporality that only some readers take for a delta is malformed") {
+    Cumulative all = sums();
+    for (const uint64_t each : {(uint64_t{1} << 32U) + 1, (uint64_t{1} << 31U) + 1, UINT64_MAX}) {
+      CHECK_FALSE(
+          all.applied_to(metrics(metric("a", 7, field(1, number_point(1L)), each)), start).has_value());
+      CHECK_FALSE(all.applied_to(metrics(metric("a", 10, field(1, ""), each)), start).has_value());
+    }
+    const std::string unknown = metrics(metric("a", 7, field(1, number_point(1L)), INT32_MAX));
+    CHECK(all.applied_to(unknown, start) == unknown);
+    CHECK(all.series() == 0);
+  }
+
+  TEST_CASE("a least or largest value that is not finite is left out") {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    for (const double each : {std::nan(""), infinity, -infinity}) {
+      Cumulative all = sums();
+      const std::string least = histogram({.count = 1, .sum = 1, .min = each, .max = 4});
+      CHECK(taken(all, metrics(least)) == "duration{}=1/1/-/4[]");
+      const std::string largest = histogram({.count = 1, .sum = 1, .min = 4, .max = each}, {{"a", "b"}});
+      CHECK(taken(all, metrics(largest)) == "duration{a=b}=1/1/4/-[]");
+      CHECK(all.lost() == Cumulative::Lost{});
+    }
+  }
+
   TEST_CASE("a malformed request adds nothing up") {
     Cumulative all = sums();
     const std::string good = counter("tokens", 1L);
