@@ -22,6 +22,13 @@ uint64_t fixed(Reader& field) {
   return field.get_fixed64();
 }
 
+// Other readers keep 32 bits of it, and would so read another value than we do.
+uint64_t enumerator(Reader& field) {
+  const uint64_t value = number(field);
+  if (value > INT32_MAX) throw Malformed();
+  return value;
+}
+
 // A repeated field may come packed, or one by one.
 void take_fixed(Reader& field, std::vector<uint64_t>& into) {
   if (field.has_wire_type(protozero::pbf_wire_type::fixed64)) {
@@ -92,6 +99,10 @@ bool is_consistent(const Histogram& histogram) {
   return left == 0;
 }
 
+void drop_if_not_finite(std::optional<double>& number) {
+  if (number && !std::isfinite(*number)) number.reset();
+}
+
 MetricPoint read_histogram(std::string_view point) {
   MetricPoint read;
   Histogram histogram;
@@ -129,6 +140,8 @@ MetricPoint read_histogram(std::string_view point) {
         field.skip();
     }
   }
+  drop_if_not_finite(histogram.min);
+  drop_if_not_finite(histogram.max);
   if (!has_no_value && is_consistent(histogram)) read.amount = std::move(histogram);
   return read;
 }
@@ -188,7 +201,7 @@ MetricView read_metric(std::string_view metric) {
   if (read.kind == MetricKind::other) return read;
   for (Reader field = reader(read.data); field.next();) {
     if (field.tag() == data_tag::temporality)
-      read.temporality = number(field);
+      read.temporality = enumerator(field);
     else if (field.tag() == data_tag::is_monotonic && read.kind == MetricKind::sum)
       read.is_monotonic = number(field) != 0;
     else

@@ -67,7 +67,8 @@ struct MetricView {
   bool has(Temporality which) const { return temporality == static_cast<uint64_t>(which); }
 };
 
-// Two forms of data in one metric are malformed: readers disagree about them.
+// Malformed, because readers disagree about them: two forms of data in one metric, and a temporality below zero
+// or over 31 bits.
 MetricView read_metric(std::string_view metric);
 
 // With explicit buckets.
@@ -91,6 +92,7 @@ struct MetricPoint {
   KeyValues attributes = {};
   uint64_t start = 0;
   // Nothing if it has none, or one that cannot be added up: not a number, or buckets that contradict its count.
+  // A least or largest value of a histogram that is not finite is left out.
   std::optional<Amount> amount = {};
 };
 

@@ -114,7 +114,7 @@ void SeriesTable::remove(Index::iterator series) {
 void SeriesTable::insert(const Digest& of, const Amount& amount) {
   octets_ += octets_of(amount);
   series_.emplace(of, Series{.sum = amount,
-                             .start = earliest_,
+                             .start = std::min(earliest_, now_),
                              .time = earliest_,
                              .added = request_,
                              .age = by_age_.insert(by_age_.end(), of)});

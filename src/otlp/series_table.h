@@ -2,6 +2,7 @@
 // - A series that had a delta in the request at hand is not forgotten for another one of it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <list>
 #include <map>
@@ -32,13 +33,19 @@ struct Series {
 
 class SeriesTable {
  public:
-  SeriesTable(uint64_t start, const Cumulative::Bounds& bounds) : bounds_(bounds), earliest_(start) {}
+  SeriesTable(uint64_t start, const Cumulative::Bounds& bounds)
+      : bounds_(bounds), now_(start), earliest_(start) {}
   SeriesTable(const SeriesTable&) = delete;
   SeriesTable& operator=(const SeriesTable&) = delete;
   ~SeriesTable() = default;
 
-  void begin_request() { ++request_; }
+  void begin_request(uint64_t now) {
+    ++request_;
+    now_ = std::max(now_, now);
+  }
   uint64_t request() const { return request_; }
+  // It does not go back when the clock does.
+  uint64_t now() const { return now_; }
   // Nothing changes if the delta is of no use.
   void add(const Digest& of, const std::optional<Amount>& delta, Direction direction);
   // nullptr if there is none.
@@ -56,7 +63,8 @@ class SeriesTable {
   void insert(const Digest& of, const Amount& amount);
 
   Cumulative::Bounds bounds_;
-  uint64_t earliest_;  // start of a new series: not before the last point of one that was removed
+  uint64_t now_;
+  uint64_t earliest_;  // before the points of a new series: not before the last one of a removed series
   uint64_t request_ = 0;
   Index series_;
   std::list<Digest> by_age_;  // the series that waits longest for a delta first

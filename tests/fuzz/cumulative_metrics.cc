@@ -1,8 +1,10 @@
 // Requests of metrics from a hostile sender, one after the other, against a table with few series. What is
 // accepted is a request again, in which no sum has a delta, each series has one point, the times of a series
-// only grow, and a sum that only grows does not fall without a new start. The result is longer than the
+// only grow and are at most limits::ahead in the future, no series starts in the future, and a sum that only
+// grows does not fall without a new start. The result is longer than the
 // request only by what a point is written anew with. Renewing changes neither series nor attributes. Input: for each
 // request its length in two octets, and the request.
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -25,6 +27,7 @@ constexpr Cumulative::Bounds bounds{.series = most_series,
 struct Known {
   uint64_t start = 0;
   uint64_t time = 0;
+  uint64_t clock = 0;  // when it was written
   double amount = 0;
 };
 using KnownSeries = std::map<std::string, Known>;
@@ -98,17 +101,19 @@ bool has_cumulative_metrics(std::string_view request) {
   return has;
 }
 
-void check(std::string_view result, KnownSeries& known) {
+void check(std::string_view result, uint64_t clock, KnownSeries& known) {
   std::map<std::string, size_t> points;
   for_each_sum(result, [&](const std::string& name, const MetricView& metric, const MetricPoint& point,
                            uint64_t time) {
     HOLDS(++points[name] == 1);
     HOLDS(point.amount.has_value());
     HOLDS(time > point.start && point.start >= start);
-    const Known now{.start = point.start, .time = time, .amount = amount_of(*point.amount)};
+    HOLDS(point.start <= clock && time <= clock + limits::ahead);
+    const Known now{.start = point.start, .time = time, .clock = clock, .amount = amount_of(*point.amount)};
     if (const auto found = known.find(name); found != known.end()) {
       HOLDS(now.time > found->second.time);
-      HOLDS(now.start == found->second.start || now.start >= found->second.time);
+      HOLDS(now.start == found->second.start ||
+            now.start >= std::min(found->second.time, found->second.clock));
       const bool grows = metric.is_monotonic || metric.kind == MetricKind::histogram;
       if (grows && now.start == found->second.start) HOLDS(now.amount >= found->second.amount);
     }
@@ -131,15 +136,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Input input(data, size);
   Cumulative sums({.first = {1, 2}, .second = {3, 4}}, start, bounds);
   KnownSeries known;
+  uint64_t clock = start;  // the latest time
   while (!input.empty()) {
     const std::string_view request = fuzz::as_text(input.take(input.number()));
     const uint64_t now = start + input.octet() * uint64_t{1'000'000};
     const auto result = sums.applied_to(request, now);
+    if (result) clock = std::max(clock, now);
     HOLDS(sums.series() <= most_series);
     if (!result || has_cumulative_metrics(request)) continue;
-    check(*result, known);
+    check(*result, clock, known);
     const std::string renewed = sums.renewed(*result, now);
-    check(renewed, known);
+    check(renewed, clock, known);
     HOLDS(names(renewed) == names(*result));
   }
   return 0;

@@ -4,10 +4,12 @@
 // - Sums and histograms with explicit buckets are added up, and a series has one point in the result. What
 //   is cumulative already, a gauge or a summary passes unchanged. An exponential histogram with deltas is
 //   left out.
-// - The times are the caller's. Those of a series only grow, by a millisecond at least: databases that
-//   count in milliseconds refuse a second value for the same one.
+// - The times are the caller's; a clock that steps back stands still here. Those of a series only grow, by a
+//   millisecond at least: databases that count in milliseconds refuse a second value for the same one. A
+//   point that would so be more than limits::ahead in the future is left out: the next one has its sum.
 // - The series without a delta for the longest time is forgotten if there are too many. When it comes
-//   back, its sum begins at zero, with a start that is not before its last point.
+//   back, its sum begins at zero. Its points are after its earlier ones, and so is its start, unless
+//   that would be in the future: then it starts at present.
 // - Left out: a delta without a number; a negative delta of a counter; buckets that do not fit their
 //   count. A sum of integers that would overflow goes on in floating point. A histogram with other bounds
 //   begins anew.
@@ -35,6 +37,12 @@ inline constexpr size_t sums_octets = size_t{16} << 20U;
 static_assert(series * series_octets <= sums_octets);
 // Of a resource, a scope or a point, so that the work for a request stays in proportion to its length.
 inline constexpr size_t attributes = 256;
+// Of a request: its resources, scopes, metrics and points together, and the attributes of all of them. An empty one
+// takes two octets, but much work. Claude Code sends hundreds of points.
+inline constexpr size_t request_parts = 20'000;
+inline constexpr size_t request_attributes = 100'000;
+// In nanoseconds.
+inline constexpr uint64_t ahead = 1'000'000'000;
 }  // namespace limits
 
 class SeriesTable;
@@ -65,9 +73,11 @@ class Cumulative {
   Cumulative& operator=(Cumulative&&) noexcept;
   ~Cumulative();
 
-  // `request` is an ExportMetricsServiceRequest. Nothing if it is malformed: then nothing was added up.
+  // `request` is an ExportMetricsServiceRequest. Nothing if it is malformed or has too many parts: then nothing was
+  // added up.
   std::optional<std::string> applied_to(std::string_view request, uint64_t now);
-  // Of a result that waited while later ones were sent: with the sums at present, and the time.
+  // Of a result that waited while later ones were sent: with the sums at present, and the time. If no point may be
+  // written, it stays as it is.
   std::string renewed(std::string_view result, uint64_t now);
 
   size_t series() const;

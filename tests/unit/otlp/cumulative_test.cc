@@ -209,9 +209,56 @@ TEST_SUITE("otlp/cumulative") {
       times.push_back(seen[0].time - 2 * start);
     }
     CHECK(times == std::vector<uint64_t>{0, millisecond, 2 * millisecond, 3 * millisecond, start});
-    const auto early = points_of(*all.applied_to(metrics(counter("other", 1L)), 5));
+    Cumulative other = sums();
+    const auto early = points_of(*other.applied_to(metrics(counter("other", 1L)), 5));
     REQUIRE(early.size() == 1);
     CHECK(early[0].time == start + millisecond);
+  }
+
+  TEST_CASE("no point is dated more than a second ahead, and what it leaves out is in the next one") {
+    Cumulative all = sums();
+    constexpr int64_t requests = 1500;
+    std::vector<SeenPoint> seen;
+    for (int64_t i = 0; i < requests; ++i)
+      for (SeenPoint& each : points_of(*all.applied_to(metrics(counter("tokens", 1L)), 2 * start)))
+        seen.push_back(std::move(each));
+    CHECK(seen.size() == 1001);
+    CHECK(seen.back().time == 2 * start + limits::ahead);
+    CHECK(taken(all, metrics(counter("tokens", 1L) + counter("cost", 1L))) == "cost{}=1");
+    CHECK(all.lost() == Cumulative::Lost{});
+    const auto next = points_of(*all.applied_to(metrics(counter("tokens", 1L)), 2 * start + millisecond));
+    REQUIRE(next.size() == 1);
+    CHECK(text(next[0].amount) == std::to_string(requests + 2));
+    CHECK(next[0].time == 2 * start + limits::ahead + millisecond);
+  }
+
+  TEST_CASE("a renewed result has no point that is dated more than a second ahead") {
+    Cumulative all = sums();
+    const std::string result =
+        *all.applied_to(metrics(counter("tokens", 1L) + counter("cost", 1L)), 2 * start);
+    for (int i = 0; i < 1000; ++i) (void)all.applied_to(metrics(counter("tokens", 1L)), 2 * start);
+    CHECK(said(all.renewed(result, 2 * start)) == "cost{}=1");
+    const std::string alone = *all.applied_to(metrics(counter("cost", 1L)), 2 * start);
+    for (int i = 0; i < 1000; ++i) (void)all.applied_to(metrics(counter("cost", 1L)), 2 * start);
+    CHECK(all.renewed(alone, 2 * start) == alone);
+  }
+
+  TEST_CASE("a clock that steps back does not keep a series from being written") {
+    Cumulative all = sums();
+    (void)taken(all, metrics(counter("tokens", 1L)), 9 * start);
+    const auto seen = points_of(*all.applied_to(metrics(counter("tokens", 1L)), 2 * start));
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0].time == 9 * start + millisecond);
+  }
+
+  TEST_CASE("a new series does not start in the future, and its points are after those it displaced") {
+    Cumulative all = sums({.series = 1, .octets = limits::sums_octets});
+    for (int i = 0; i < 500; ++i) (void)all.applied_to(metrics(counter("a", 1L)), 2 * start);
+    (void)all.applied_to(metrics(counter("b", 1L)), 2 * start);
+    const auto back = points_of(*all.applied_to(metrics(counter("a", 1L)), 2 * start));
+    REQUIRE(back.size() == 1);
+    CHECK(back[0].start == 2 * start);
+    CHECK(back[0].time == 2 * start + 501 * millisecond);
   }
 
   TEST_CASE(
@@ -258,6 +305,87 @@ TEST_SUITE("otlp/cumulative") {
     for (int i = 0; i < 10000; ++i) wide.bounds.push_back(i);
     CHECK(taken(all, metrics(histogram(wide))) == "");
     CHECK(all.lost().points == 1);
+  }
+
+  TEST_CASE("a request of more parts than the bound is malformed, and adds nothing up") {
+    Cumulative all = sums();
+    const auto filled = [](size_t number, std::string_view part) {
+      std::string parts;
+      for (size_t i = 0; i < number; ++i) parts += part;
+      return parts;
+    };
+    const auto is_taken = [&](const std::string& request) {
+      return all.applied_to(request, 2 * start).has_value();
+    };
+    // Of each, the resource, the scope and the metric are parts as well.
+    const std::string empty = field(2, "");
+    const std::string point = field(1, "");
+    CHECK(is_taken(field(1, filled(limits::request_parts - 1, empty))));
+    CHECK_FALSE(is_taken(field(1, filled(limits::request_parts, empty))));
+    CHECK(is_taken(metrics(filled(limits::request_parts - 2, empty))));
+    CHECK_FALSE(is_taken(metrics(filled(limits::request_parts - 1, empty))));
+    for (const Tag kind : {7U, 9U, 10U})
+      for (const uint64_t temporality : {1U, 2U}) {
+        CHECK(is_taken(metrics(metric("a", kind, filled(limits::request_parts - 3, point), temporality))));
+        CHECK_FALSE(
+            is_taken(metrics(metric("a", kind, filled(limits::request_parts - 2, point), temporality))));
+      }
+    CHECK_FALSE(is_taken(filled(limits::request_parts + 1, field(1, ""))));
+    const uint64_t before = all.lost().points;
+    const size_t known = all.series();
+    CHECK_FALSE(
+        is_taken(metrics(counter("tokens", 1L) + metric("a", 7, filled(limits::request_parts, point)))));
+    CHECK(all.lost().points == before);
+    CHECK(all.series() == known);
+    const std::string sums_of_one_request = metrics(filled(limits::request_parts / 2 - 1, counter("a", 1L)));
+    CHECK(taken(all, sums_of_one_request) == "a{}=" + std::to_string(limits::request_parts / 2 - 1));
+  }
+
+  TEST_CASE("a request of more attributes than the bound is malformed, also if they have one key") {
+    Cumulative all = sums();
+    const auto is_taken = [&](size_t number, Tag kind, Tag attribute) {
+      std::string points;
+      for (size_t i = 0; i < number / 1000; ++i) {
+        std::string point;
+        for (size_t j = 0; j < 1000; ++j) point += field(attribute, "");
+        points += field(1, point);
+      }
+      return all.applied_to(metrics(metric("a", kind, points), {}), 2 * start).has_value();
+    };
+    for (const auto& [kind, attribute] : {std::pair{Tag{7}, Tag{7}}, std::pair{Tag{9}, Tag{9}}}) {
+      CHECK(is_taken(limits::request_attributes, kind, attribute));
+      CHECK_FALSE(is_taken(limits::request_attributes + 1000, kind, attribute));
+    }
+    std::string resource;
+    for (size_t i = 0; i <= limits::request_attributes; ++i) resource += field(1, "");
+    CHECK_FALSE(all.applied_to(field(1, field(1, resource)), start).has_value());
+    std::string scope;
+    for (size_t i = 0; i <= limits::request_attributes; ++i) scope += field(3, "");
+    CHECK_FALSE(all.applied_to(field(1, field(2, field(1, scope))), start).has_value());
+  }
+
+  TEST_CASE("a temporality that only some readers take for a delta is malformed") {
+    Cumulative all = sums();
+    for (const uint64_t each : {(uint64_t{1} << 32U) + 1, (uint64_t{1} << 31U) + 1, UINT64_MAX}) {
+      CHECK_FALSE(
+          all.applied_to(metrics(metric("a", 7, field(1, number_point(1L)), each)), start).has_value());
+      CHECK_FALSE(all.applied_to(metrics(metric("a", 10, field(1, ""), each)), start).has_value());
+    }
+    const std::string unknown = metrics(metric("a", 7, field(1, number_point(1L)), INT32_MAX));
+    CHECK(all.applied_to(unknown, start) == unknown);
+    CHECK(all.series() == 0);
+  }
+
+  TEST_CASE("a least or largest value that is not finite is left out") {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    for (const double each : {std::nan(""), infinity, -infinity}) {
+      Cumulative all = sums();
+      const std::string least = histogram({.count = 1, .sum = 1, .min = each, .max = 4});
+      CHECK(taken(all, metrics(least)) == "duration{}=1/1/-/4[]");
+      const std::string largest = histogram({.count = 1, .sum = 1, .min = 4, .max = each}, {{"a", "b"}});
+      CHECK(taken(all, metrics(largest)) == "duration{a=b}=1/1/4/-[]");
+      CHECK(all.lost() == Cumulative::Lost{});
+    }
   }
 
   TEST_CASE("a malformed request adds nothing up") {
