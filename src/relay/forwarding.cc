@@ -31,11 +31,12 @@ std::optional<ApiError> refusal_of(const Forwarding& forwarding, const http::Req
   if (head.version == http::Version::http_1_0) return ApiError{505, "only HTTP/1.1 is served"};
   const auto target = http::Target::parse(head.target);
   if (!target) return ApiError{404, "the path or its query has a form that is not forwarded"};
-  if (has_unexpected_body(head)) return ApiError{400, "a request of this method has no body"};
   bool has_path = false;
   for (const Allowed& each : forwarding.allowed) {
     if (!matches(each, *target)) continue;
-    if (std::ranges::find(each.methods, head.method) != each.methods.end()) return std::nullopt;
+    if (std::ranges::find(each.methods, head.method) != each.methods.end())
+      return has_unexpected_body(head) ? std::optional(ApiError{400, "a request of this method has no body"})
+                                       : std::nullopt;
     has_path = true;
   }
   if (has_path) return ApiError{403, "the operator does not allow this method for this path"};
