@@ -28,7 +28,7 @@ def test_its_telemetry_arrives_through_the_relay(claude):
     assert collector.refused == [] and {export.headers["authorization"] for export in collector.exports} == {BASIC}
     assert {"claude_code.session.count", "claude_code.token.usage"} <= names(collector, "metrics")
     assert {"user_prompt", "api_request", "tool_result"} <= names(collector, "logs")
-    assert {item.attributes["app.version"] for item in collector.items("metrics", "claude_code.session.count")} <= {VERSION}
+    assert {resource["service.version"] for resource in collector.resources()} == {VERSION}
     assert len({item.trace for item in collector.items("traces")}) == 1
     assert TOKEN not in done.stdout + done.stderr
 
