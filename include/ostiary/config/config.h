@@ -119,9 +119,9 @@ struct Config {
   Choice require_telemetry = Choice::no;
   RelaySwitch relay = RelaySwitch::automatic;
   Choice api_relay = Choice::no;  // whether the agent's requests to the API go through the relay
-  std::string relay_spool;        // the directory of the relay's queues; empty: memory
   Choice managed_settings = Choice::yes;
-  std::string auth_hook;  // empty: none
+  std::string relay_spool;  // the directory of the relay's queues; empty: memory
+  std::string auth_hook;    // empty: none
   std::chrono::seconds auth_hook_timeout{60};
   std::optional<Choice> prepare_claude;
   log::Level log_level = log::Level::info;
