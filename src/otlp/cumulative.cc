@@ -59,7 +59,7 @@ class Digests {
  public:
   explicit Digests(const Cumulative::Keys& keys) : keys_(keys) {}
 
-  Digest of(Item& item) const {
+  Digest of(const Item& item) const {
     const MetricView& metric = item.metric;
     return Identifier()
         .digest(of(item.scope))
@@ -112,8 +112,7 @@ std::string written_scope(Scope& scope, Write write) {
   std::string items;
   Writer out(items);
   for (const std::string_view octets : scope.group.members) {
-    // NOLINTNEXTLINE(misc-const-correctness): one of the callers keeps its digest in it
-    Item item{.octets = octets, .metric = read_metric(octets), .scope = scope};
+    const Item item{.octets = octets, .metric = read_metric(octets), .scope = scope};
     if (const std::string metric = write(item); !metric.empty()) add(out, scope_items, metric);
   }
   return written(scope.group, items);
@@ -271,7 +270,7 @@ std::optional<std::string> Cumulative::applied_to(std::string_view request, uint
   const Digests digests(keys_);
   const auto is_delta = [](const Item& item) { return item.metric.has(Temporality::delta); };
   std::vector<Digest> added;  // of each point, in the order of the request
-  const auto add_up = [&](Item& item) {
+  const auto add_up = [&](const Item& item) {
     if (!is_delta(item)) return std::string();
     if (!can_be_summed(item.metric)) {
       for_each(item.metric.data, data_tag::points, [&](std::string_view) { table_->leave_out(); });
@@ -312,7 +311,7 @@ std::optional<std::string> Cumulative::applied_to(std::string_view request, uint
 std::string Cumulative::renewed(std::string_view result, uint64_t now) {
   const Digests digests(keys_);
   table_->begin_request(now);
-  const auto write_sums = [&](Item& item) {
+  const auto write_sums = [&](const Item& item) {
     if (!item.metric.has(Temporality::cumulative) || !can_be_summed(item.metric))
       return std::string(item.octets);
     std::string points;
