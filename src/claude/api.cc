@@ -9,6 +9,7 @@
 #include "ostiary/claude/derive.h"
 #include "ostiary/http/path.h"
 #include "ostiary/inet/url.h"
+#include "ostiary/telemetry/authorities.h"
 
 namespace ostiary::claude {
 namespace {
@@ -120,11 +121,10 @@ policy::Rule rule_for(const inet::Destination& destination, bool is_standard) {
 }
 
 telemetry::TlsFiles find_tls_files(const policy::Lookup& variable) {
-  const std::string_view file = variable("SSL_CERT_FILE");
-  return {.authorities = std::string(file.empty() ? variable("SSL_CERT_DIR") : file),
-          .more_authorities = std::string(variable("NODE_EXTRA_CA_CERTS")),
-          .client_certificate = std::string(variable("CLAUDE_CODE_CLIENT_CERT")),
-          .client_key = std::string(variable("CLAUDE_CODE_CLIENT_KEY"))};
+  telemetry::TlsFiles files = telemetry::find_authorities(variable);
+  files.client_certificate = variable("CLAUDE_CODE_CLIENT_CERT");
+  files.client_key = variable("CLAUDE_CODE_CLIENT_KEY");
+  return files;
 }
 
 std::vector<AgentVariable> variables_for(const Credential& credential) {

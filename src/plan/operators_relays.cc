@@ -5,6 +5,7 @@
 
 #include "ostiary/base/text.h"
 #include "ostiary/claude/api.h"
+#include "ostiary/telemetry/authorities.h"
 #include "rules.h"
 
 namespace ostiary::plan {
@@ -54,15 +55,9 @@ std::string value_for(const RelayEntry& entry, uint16_t port) {
                        "http://127.0.0.1:" + std::to_string(port));
 }
 
-// Without a certificate of the client's: those of the environment are for other servers.
-telemetry::TlsFiles tls_files(const config::Environment& environment) {
-  const std::string_view file = environment.get("SSL_CERT_FILE");
-  return {.authorities = std::string(file.empty() ? environment.get("SSL_CERT_DIR") : file),
-          .more_authorities = std::string(environment.get("NODE_EXTRA_CA_CERTS"))};
-}
-
 }  // namespace
 
+// The client's certificate of the environment is for other servers.
 Result<relay::Forward> make_forward(const RelayEntry& entry, size_t number, const config::Config& config) {
   const auto port = static_cast<uint16_t>(first_port + number);
   const inet::Destination& destination = entry.url.destination;
@@ -74,7 +69,7 @@ Result<relay::Forward> make_forward(const RelayEntry& entry, size_t number, cons
                                   .replaced = {entry.header},
                                   .passing = {passing_fields.begin(), passing_fields.end()},
                                   .allowed = allowed_by(entry),
-                                  .tls_files = tls_files(config.environment)},
+                                  .tls_files = telemetry::find_authorities(lookup_in(config))},
                         .header_line = TRY(header_line(entry)),
                         .terms = {.rule = {.subject = subject_of(destination.host),
                                            .ports = inet::PortSet(destination.port),

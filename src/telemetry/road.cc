@@ -5,6 +5,7 @@
 
 #include "ostiary/base/text.h"
 #include "ostiary/inet/special.h"
+#include "ostiary/telemetry/authorities.h"
 #include "ostiary/telemetry/proxies.h"
 #include "source.h"
 
@@ -27,12 +28,13 @@ std::string first_of(const Config& config, std::initializer_list<std::string_vie
 }
 
 TlsFiles find_tls_files(const Config& config) {
-  return {
-      .authorities = first_of(config, {"OTEL_EXPORTER_OTLP_CERTIFICATE", "SSL_CERT_FILE", "SSL_CERT_DIR"}),
-      .more_authorities = first_of(config, {"NODE_EXTRA_CA_CERTS"}),
-      .client_certificate =
-          first_of(config, {"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "CLAUDE_CODE_CLIENT_CERT"}),
-      .client_key = first_of(config, {"OTEL_EXPORTER_OTLP_CLIENT_KEY", "CLAUDE_CODE_CLIENT_KEY"})};
+  TlsFiles found = find_authorities([&](std::string_view name) { return config.environment.get(name); });
+  if (const std::string own = first_of(config, {"OTEL_EXPORTER_OTLP_CERTIFICATE"}); !own.empty())
+    found.authorities = own;
+  found.client_certificate =
+      first_of(config, {"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "CLAUDE_CODE_CLIENT_CERT"});
+  found.client_key = first_of(config, {"OTEL_EXPORTER_OTLP_CLIENT_KEY", "CLAUDE_CODE_CLIENT_KEY"});
+  return found;
 }
 
 bool has_credential(const On& on) {
