@@ -98,9 +98,9 @@ class World:
     def python(self, expression):
         return self.script(f"print({expression})")
 
-    def script(self, text):
-        """Runs it as the agent, with the client's functions."""
-        done = self.agent.run("/usr/bin/python3", "-IS", "-c", f"{CLIENT}\n{text}")
+    def script(self, text, seconds=10):
+        """Runs it as the agent, with the client's functions. It must end within so many seconds."""
+        done = self.agent.run("/usr/bin/python3", "-IS", "-c", f"{CLIENT}\n{text}", timeout=seconds, patience=seconds)
         assert done["status"] == 0, done
         return done["out"].strip()
 
