@@ -179,9 +179,9 @@ Result<int> confine_and_serve(Opened opened) {
   return keep_serving(std::move(opened));
 }
 
-// Enough for some posts. Otherwise the kernel would clear the same pages again for each of them.
+// Enough for posts that are sent together. Otherwise the kernel would clear the same pages again for each of them.
 void keep_freed_memory() {
-  constexpr int octets = 1 << 20;
+  constexpr int octets = 2 << 20;
   ::mallopt(M_MMAP_THRESHOLD, octets);
   ::mallopt(M_TRIM_THRESHOLD, octets);
 }
