@@ -49,7 +49,7 @@ Result<> Exporter::add(Post post) {
   const Result<> added = spool_.add(post);
   report_displaced();
   // Not within this call: the agent is not to wait for the collector's connection.
-  if (!pauses_ && !post_) try_soon();
+  if (!pauses_ && !front_) try_soon();
   return added;
 }
 
@@ -62,12 +62,11 @@ void Exporter::try_soon() {
 // Begins with the oldest post, unless one is being sent.
 void Exporter::begin() {
   pauses_ = false;
-  if (post_) return;
-  auto front = spool_.front(std::exchange(next_, {}));
+  if (front_) return;
+  front_ = spool_.front(spool_.oldest_number() < alone_until_ ? 0 : limits::merged_octets);
   report_displaced();
-  if (!front) return;
-  if (std::exchange(number_, front->number) != number_) answered_tries_ = 0;
-  post_ = std::move(front->post);
+  if (!front_) return;
+  if (std::exchange(number_, front_->number) != number_) answered_tries_ = 0;
   connect_or_send();
 }
 
@@ -107,14 +106,9 @@ void Exporter::on_connected(Result<UniqueFd> socket) {
 
 void Exporter::send() {
   is_exchanging_ = true;
-  if (const Result<> begun = conversation_->send(*post_); !begun) return on_failure(begun.error().message);
+  if (const Result<> begun = conversation_->send(front_->post); !begun)
+    return on_failure(begun.error().message);
   advance();
-  if (is_exchanging_) read_ahead();
-}
-
-// While the collector is at work.
-void Exporter::read_ahead() {
-  if (!next_) next_ = spool_.second(limits::read_ahead_octets);
 }
 
 // Goes on with the exchange, as far as the socket allows. Between two exchanges an error only ends the
@@ -140,16 +134,29 @@ void Exporter::on_answer(const Conversation::Progress& progress) {
     return try_later(answer.why, answer.retry_after);
   }
   time_limit_.set({});
+  if (answer.outcome == otlp::Outcome::refused && front_->posts > 1) {
+    put_back();
+    return try_soon();
+  }
   const Report::Kind kind = answer.outcome == otlp::Outcome::refused ? Report::Kind::refused
                             : answer.rejected > 0                    ? Report::Kind::rejected_in_part
                                                                      : Report::Kind::delivered;
-  const Report report{.kind = kind, .signal = post_->signal, .why = answer.why, .number = answer.rejected};
-  post_.reset();
-  spool_.pop(number_);
+  const Report report{.kind = kind,
+                      .signal = front_->post.signal,
+                      .why = answer.why,
+                      .number = answer.rejected,
+                      .posts = front_->posts};
+  spool_.pop(*std::exchange(front_, {}));
   retry_.succeeded();
   parts_.report(report);
   // Not within this call: a collector that refuses at once would otherwise fill the stack.
   try_soon();
+}
+
+// What is sent next is each of them alone: one may be what the collector does not take.
+void Exporter::put_back() {
+  alone_until_ = std::max(alone_until_, front_->number + front_->posts);
+  front_.reset();
 }
 
 void Exporter::on_failure(const std::string& why) {
@@ -160,23 +167,26 @@ void Exporter::on_failure(const std::string& why) {
   connect_or_send();
 }
 
-// The agent chooses how large a post is, and some collectors put off large ones for ever.
+// The agent chooses how large a post is, and some collectors put off large ones for ever. Until its next turn all are sent
+// alone.
 void Exporter::put_last() {
   answered_tries_ = 0;
   if (spool_.posts() < 2) return;
-  renew();
-  if (spool_.add(*post_)) spool_.pop(number_);
+  renew(front_->post);
+  if (!spool_.add(front_->post)) return;
+  spool_.pop(*front_);
+  alone_until_ = spool_.oldest_number() + spool_.posts();
 }
 
-void Exporter::renew() {
+void Exporter::renew(Post& post) const {
   if (!parts_.renew) return;
-  const bool is_compressed = is_gzip(post_->body);
-  auto octets = is_compressed ? gunzip(post_->body, limits::renewed_octets) : std::move(post_->body);
+  const bool is_compressed = is_gzip(post.body);
+  auto octets = is_compressed ? gunzip(post.body, limits::renewed_octets) : std::move(post.body);
   if (!octets) return;
-  post_->body = *std::move(octets);
-  parts_.renew(*post_);
+  post.body = *std::move(octets);
+  parts_.renew(post);
   if (!is_compressed) return;
-  if (auto compressed = gzip(post_->body)) post_->body = *std::move(compressed);
+  if (auto compressed = gzip(post.body)) post.body = *std::move(compressed);
 }
 
 void Exporter::report_displaced() {
@@ -187,9 +197,8 @@ void Exporter::report_displaced() {
 void Exporter::try_later(const std::string& why, std::optional<std::chrono::seconds> asked_for) {
   ++try_number_;
   time_limit_.set({});
-  parts_.report({.kind = Report::Kind::delayed, .signal = post_->signal, .why = why});
-  post_.reset();
-  next_.reset();
+  parts_.report({.kind = Report::Kind::delayed, .signal = front_->post.signal, .why = why});
+  put_back();
   next_try_.set(parts_.loop.now() + retry_.after_failure(parts_.random(), asked_for));
   pauses_ = true;
 }

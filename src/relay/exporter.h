@@ -1,10 +1,11 @@
-// relay/exporter.h: sends telemetry to one collector, one post after the other, until it is delivered
+// relay/exporter.h: sends telemetry to one collector, one request after the other, until it is delivered
 // or refused.
 // - The credentials are in no text but the request that is sent. Over TLS the server's certificate is
 //   verified before they are sent.
 // - A post that the collector did not take stays the oldest, and is sent again after a pause. If a
 //   connection ends between two requests, the next one is sent over a new connection at once.
 // - Redirects are not followed: they are refusals.
+// - Posts that wait are sent together. If the collector does not take them so, each is sent alone.
 // - A post that the collector puts off several times goes to the end of the queue, so that it does not hold up
 //   those behind it.
 #pragma once
@@ -37,6 +38,7 @@ struct Report {
   // Of records, if rejected_in_part; of posts, if displaced. Of points or sums, if left_out or forgotten
   // (otlp/cumulative.h).
   uint64_t number = 0;
+  uint64_t posts = 1;  // that were sent together
 };
 
 class Exporter {
@@ -65,9 +67,9 @@ class Exporter {
   // Something else that became of telemetry for this collector.
   void report(const Report& what) const { parts_.report(what); }
   // Nothing waits, and nothing is being sent.
-  bool is_done() const { return spool_.empty() && !post_; }
+  bool is_done() const { return spool_.empty() && !front_; }
   // Posts that are not delivered.
-  uint64_t waiting_posts() const { return std::max<uint64_t>(spool_.posts(), post_ ? 1 : 0); }
+  uint64_t waiting_posts() const { return std::max(spool_.posts(), front_ ? front_->posts : 0); }
   const Spool& spool() const { return spool_; }
 
  private:
@@ -77,12 +79,12 @@ class Exporter {
   void on_connected(Result<UniqueFd> socket);
   Result<std::unique_ptr<Conversation>> converse(UniqueFd socket);
   void send();
-  void read_ahead();
   void advance();
   void on_answer(const Conversation::Progress& progress);
   void on_failure(const std::string& why);
+  void put_back();
   void put_last();
-  void renew();
+  void renew(Post& post) const;
   void report_displaced();
   void try_later(const std::string& why, std::optional<std::chrono::seconds> asked_for = {});
   void drop_connection();
@@ -91,12 +93,12 @@ class Exporter {
   Collector collector_;
   Spool spool_;
   Retry retry_;
-  std::optional<Post> post_;          // being sent; the spool holds it too, unless newer ones displaced it
-  uint64_t number_ = 0;               // in the spool
-  std::optional<Spool::Front> next_;  // read ahead
-  size_t answered_tries_ = 0;         // of that post, with "later"
-  bool pauses_ = false;               // until next_try_
-  uint64_t displaced_ = 0;            // as reported
+  std::optional<Spool::Front> front_;  // being sent; the spool holds it too, unless newer posts displaced it
+  uint64_t number_ = 0;                // of the post that was sent last, in the spool
+  uint64_t alone_until_ = 0;           // posts in front of this number are sent alone
+  size_t answered_tries_ = 0;          // of that post, with "later"
+  bool pauses_ = false;                // until next_try_
+  uint64_t displaced_ = 0;             // as reported
   std::unique_ptr<Conversation> conversation_;
   bool has_served_ = false;  // it has carried an exchange
   bool is_exchanging_ = false;

@@ -21,8 +21,8 @@ inline constexpr size_t reserved_octets = size_t{256} << 10U;
 static_assert(body_octets < spool_octets);
 // Of a body that is brought up to date: the agent's, and the operator's attributes in each resource.
 inline constexpr size_t renewed_octets = 4 * body_octets;
-// Of a post that is read while the one before it is sent.
-inline constexpr size_t read_ahead_octets = size_t{256} << 10U;
+// Of posts that are sent together. Many collectors take a megabyte at most.
+inline constexpr size_t merged_octets = size_t{512} << 10U;
 // That a new process looks at in the file of the earlier one, damaged places included.
 inline constexpr size_t recovered_octets = 4 * spool_octets;
 

@@ -63,7 +63,7 @@ void OwnMetrics::count(const Report& report) {
   using Kind = Report::Kind;
   if (report.kind == Kind::left_out) return add(left_out_, {}, report.number);
   if (report.kind == Kind::forgotten) return add(forgotten_, {}, report.number);
-  add(posts_, outcome_of(report.kind), report.kind == Kind::displaced ? report.number : 1);
+  add(posts_, outcome_of(report.kind), report.kind == Kind::displaced ? report.number : report.posts);
 }
 
 void OwnMetrics::count_refusal(std::string_view outcome) {

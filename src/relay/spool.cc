@@ -17,6 +17,7 @@
 #include <xxhash.h>
 
 #include "ostiary/base/record.h"
+#include "relay/gzip.h"
 #include "relay/limits.h"
 
 namespace ostiary::relay {
@@ -309,37 +310,51 @@ std::optional<Spool::Record> Spool::oldest() {
   return record;
 }
 
-std::optional<Spool::Front> Spool::read(const Record& record, uint64_t number) const {
-  Front front{.number = number, .at = record.at, .post = {.signal = record.signal, .body = {}}};
-  front.post.body.resize(record.length);
-  const std::string_view body = read_at(file_.get(), record.at + unit, front.post.body);
-  if (body.size() != record.length || checksum_of(body) != record.checksum) return std::nullopt;
-  return front;
+// Appends the record's body. If it cannot be read, nothing is appended.
+bool Spool::read(const Record& record, std::string& body) const {
+  const size_t before = body.size();
+  body.resize(before + record.length);
+  const std::string_view octets =
+      read_at(file_.get(), record.at + unit, std::span(body).subspan(before, record.length));
+  const bool is_whole = octets.size() == record.length && checksum_of(octets) == record.checksum;
+  if (!is_whole) body.resize(before);
+  return is_whole;
 }
 
-std::optional<Spool::Front> Spool::front(std::optional<Front> ahead) {
+std::optional<Spool::Front> Spool::front(size_t merged_octets) {
   while (const auto record = oldest()) {
-    if (ahead && ahead->number == removed_ && ahead->at == record->at) return ahead;
-    if (auto front = read(*record, removed_)) return front;
+    Front front{.number = removed_, .post = {.signal = record->signal, .body = {}}};
+    if (read(*record, front.post.body)) {
+      if (merged_octets > 0 && !is_gzip(front.post.body)) merge(front, end_of(*record), merged_octets);
+      return front;
+    }
     ++displaced_;
-    pop(removed_);
+    pop(removed_, 1);
   }
   if (!empty()) start_over();
   return std::nullopt;
 }
 
-std::optional<Spool::Front> Spool::second(size_t max_octets) {
-  const auto first = oldest();
-  if (!first) return std::nullopt;
-  uint64_t skipped = 0;
-  const auto record = find(end_of(*first), tail_, skipped);
-  if (!record || record->length > max_octets) return std::nullopt;
-  return read(*record, removed_ + 1);
+// With the posts behind it, which begin here.
+void Spool::merge(Front& front, uint64_t end, size_t max_octets) const {
+  std::string& body = front.post.body;
+  while (front.posts < posts_) {
+    uint64_t skipped = 0;
+    const size_t before = body.size();
+    const auto record = find(end, tail_, skipped);
+    if (!record || record->at != end || record->signal != front.post.signal) return;
+    if (before + record->length > max_octets || !read(*record, body)) return;
+    if (is_gzip(std::string_view(body).substr(before))) return body.resize(before);
+    end = end_of(*record);
+    ++front.posts;
+  }
 }
 
-void Spool::pop(uint64_t number) {
-  if (number != removed_ || empty()) return;
-  if (!remove_oldest() || empty()) return start_over();
+void Spool::pop(uint64_t number, uint64_t posts) {
+  if (empty() || removed_ < number || removed_ >= number + posts) return;
+  while (removed_ < number + posts && !empty())
+    if (!remove_oldest()) return start_over();
+  if (empty()) return start_over();
   describe();
   free_space();
   reuse_space();

@@ -29,10 +29,10 @@ class Spool {
     uint64_t posts = 0;
     uint64_t octets_given_up = 0;  // in which no whole post was found
   };
-  // The oldest post, or the one behind it.
+  // The oldest post, merged with those behind it.
   struct Front {
-    uint64_t number = 0;
-    uint64_t at = 0;  // in the file
+    uint64_t number = 0;  // of the oldest one
+    uint64_t posts = 1;
     Post post;
   };
 
@@ -43,15 +43,14 @@ class Spool {
 
   // An error if the disk is full: the post is not held.
   Result<> add(const Post& post);
-  // Nothing if there is none. A post that can no longer be read counts as displaced. If `ahead` is the oldest
-  // post by now, it is returned, and not read again.
-  std::optional<Front> front(std::optional<Front> ahead = {});
-  // The post behind the oldest one, for `ahead`. Nothing if it cannot be read or is larger.
-  std::optional<Front> second(size_t max_octets);
-  // The post is done with. Does nothing if newer posts have displaced it.
-  void pop(uint64_t number);
+  // Nothing if there is none. A post that can no longer be read counts as displaced. Posts of one signal are merged as long
+  // as they have no more octets than this together, and are not compressed: a request of OTLP behind another is one request.
+  std::optional<Front> front(size_t merged_octets = 0);
+  // These posts are done with. Does nothing for those that newer posts have displaced.
+  void pop(const Front& front) { pop(front.number, front.posts); }
 
   bool empty() const { return head_ == tail_; }
+  uint64_t oldest_number() const { return removed_; }
   size_t octets() const { return octets_; }
   uint64_t posts() const { return posts_; }
   uint64_t displaced() const { return displaced_; }
@@ -76,7 +75,9 @@ class Spool {
   bool is_whole(const Record& record) const;
   Result<> write_record(const Post& post);
   std::optional<Record> oldest();
-  std::optional<Front> read(const Record& record, uint64_t number) const;
+  bool read(const Record& record, std::string& body) const;
+  void merge(Front& front, uint64_t end, size_t max_octets) const;
+  void pop(uint64_t number, uint64_t posts);
   bool remove_oldest();
   void displace(size_t max_octets);
   void free_space();

@@ -50,7 +50,7 @@ Bodies deliver(const UniqueFd& file) {
   Bodies bodies;
   while (auto front = spool.front()) {
     bodies.push_back(front->post.body);
-    spool.pop(front->number);
+    spool.pop(*front);
   }
   HOLDS(bodies.size() == posts && spool.empty() && spool.octets() == 0);
   HOLDS(size_of(file) <= 1024);

@@ -69,10 +69,9 @@ class Outside(Host):
         self.server = None
 
     def counts(self):
-        """The number of posts, and the time of the last one in nanoseconds."""
+        """How many records came, and the time of the last post in nanoseconds."""
         with self.records.open("rb") as file:
-            posts, _, last = struct.unpack("=QQQ", file.read(24))
-        return posts, last
+            return struct.unpack("=QQ", file.read(16))
 
     def distinct_records(self):
         with self.records.open("rb") as file:

@@ -2,7 +2,7 @@
 //   relay_server ADDRESS PORT RECORDS [CERTIFICATE KEY]
 // It answers a POST to /v1/messages with server-sent events, of which each has the time at which it
 // was sent, and any other POST with 200. RECORDS is a file that lasts if the server is killed: the
-// numbers of posts and of octets, the time of the last post, and from the second page on an octet
+// number of records that came, the time of the last post, and from the second page on an octet
 // for each record, which counts how often the record came.
 
 #include <atomic>
@@ -29,8 +29,7 @@ constexpr int events = 20;
 constexpr auto pause_between_events = 4ms;
 
 struct Counts {
-  std::atomic<uint64_t> posts;
-  std::atomic<uint64_t> octets;
+  std::atomic<uint64_t> records;
   std::atomic<uint64_t> last_ns;
 };
 
@@ -48,6 +47,7 @@ class Records {
   }
 
   void add(std::string_view body) {
+    uint64_t came = 0;
     for (std::string_view rest = body;;) {
       const auto* const mark = static_cast<const char*>(
           ::memmem(rest.data(), rest.size(), record_mark.data(), record_mark.size()));
@@ -55,10 +55,10 @@ class Records {
       rest.remove_prefix(static_cast<size_t>(mark - rest.data()) + record_mark.size());
       const auto number = number_in(rest.substr(0, record_digits));
       if (number && *number < max_records) ++records_[*number];
+      ++came;
     }
-    counts_->octets += body.size();
     counts_->last_ns = now_ns();
-    ++counts_->posts;
+    counts_->records += came;
   }
 
  private:

@@ -23,7 +23,7 @@
 using namespace ostiary;
 using namespace ostiary::relay;
 using namespace ostiary::relay::testing;
-using namespace std::chrono_literals;
+using namespace std::literals;
 using Texts = std::vector<std::string>;
 
 namespace {
@@ -43,6 +43,7 @@ std::string text(const Report& report) {
                                                   "displaced", "left out",         "forgotten"};
   std::string line(kinds.at(static_cast<size_t>(report.kind)));
   if (report.number != 0) line += " (" + std::to_string(report.number) + ")";
+  if (report.posts != 1) line += ", " + std::to_string(report.posts) + " posts";
   return report.why.empty() ? line : line + ": " + report.why;
 }
 
@@ -99,6 +100,12 @@ struct World {
     const std::scoped_lock lock(mutex);
     return requests_;
   }
+  Texts bodies() {
+    Texts bodies;
+    for (const std::string& request : requests())
+      bodies.push_back(request.substr(request.find("\r\n\r\n") + 4));
+    return bodies;
+  }
   Exporter& exporter() {
     if (!made)
       made = std::make_unique<Exporter>(
@@ -121,8 +128,12 @@ struct World {
     return *made;
   }
   void add(std::string body, telemetry::Signal signal = telemetry::Signal::traces) {
-    REQUIRE(exporter().add({.signal = signal, .body = std::move(body)}));
+    queue(std::move(body), signal);
     time.turn();
+  }
+  // Behind what is being sent.
+  void queue(std::string body, telemetry::Signal signal = telemetry::Signal::traces) {
+    REQUIRE(exporter().add({.signal = signal, .body = std::move(body)}));
   }
   // Handles events until there are so many reports.
   void await_reports(size_t number) {
@@ -299,10 +310,67 @@ TEST_SUITE("relay/exporter") {
     CHECK(world.requests().size() == 1);
     world.time.now += 500ms;
     world.await_reports(3);
-    const Texts requests = world.requests();
-    REQUIRE(requests.size() == 3);
-    CHECK(requests[1].ends_with("\r\n\r\nfirst"));
-    CHECK(requests[2].ends_with("\r\n\r\nsecond"));
+    CHECK(world.bodies() == Texts{"first", "first", "secondthird"});
+    CHECK(world.reports.back() == "delivered, 2 posts");
+  }
+
+  TEST_CASE("posts of one signal that wait are sent together") {
+    World world;
+    world.answers({ok, ok, ok});
+    world.add("first");
+    for (const char* body : {"a", "b", "c"}) world.queue(body);
+    for (const char* body : {"d", "e"}) world.queue(body, telemetry::Signal::logs);
+    world.await_reports(3);
+    CHECK(world.bodies() == Texts{"first", "abc", "de"});
+    CHECK(world.reports == Texts{"delivered", "delivered, 3 posts", "delivered, 2 posts"});
+    CHECK(world.requests().at(2).starts_with("POST /otlp/v1/logs "));
+    CHECK(world.exporter().is_done());
+  }
+
+  TEST_CASE("posts are sent together up to a limit, and not if they are compressed") {
+    World world;
+    const std::string large(limits::merged_octets - 1, 'x');
+    SUBCASE("the limit") {
+      world.answers({ok, ok, ok});
+      world.add("first");
+      for (const std::string& body : {large, "a"s, "b"s}) world.queue(body);
+      world.await_reports(3);
+      CHECK(world.bodies() == Texts{"first", large + "a", "b"});
+    }
+    SUBCASE("compressed") {
+      world.coding = Coding::gzip;
+      world.answers({ok, ok, ok});
+      world.add("first");
+      for (const char* body : {"a", "b"}) world.queue(body);
+      world.await_reports(3);
+      CHECK(gunzip(world.bodies().at(1)) == "a");
+      CHECK(gunzip(world.bodies().at(2)) == "b");
+    }
+  }
+
+  TEST_CASE("posts that the collector does not take together are sent alone, so that one costs no other") {
+    World world;
+    world.answers({ok, answer(400), ok, answer(400), ok, ok});
+    world.add("first");
+    for (const char* body : {"a", "bad", "c"}) world.queue(body);
+    world.await_reports(2);
+    for (const char* body : {"d", "e"}) world.queue(body);
+    world.await_reports(5);
+    CHECK(world.bodies() == Texts{"first", "abadc", "a", "bad", "c", "de"});
+    CHECK(world.reports == Texts{"delivered", "delivered", "refused: the collector answers 400", "delivered",
+                                 "delivered, 2 posts"});
+  }
+
+  TEST_CASE("posts that the collector puts off together are sent alone after the pause") {
+    World world;
+    world.answers({ok, answer(503), ok, ok});
+    world.add("first");
+    for (const char* body : {"a", "b"}) world.queue(body);
+    world.await_reports(2);
+    CHECK(world.reports.back() == "delayed: the collector answers 503");
+    world.time.now += 500ms;
+    world.await_reports(4);
+    CHECK(world.bodies() == Texts{"first", "ab", "a", "b"});
   }
 
   TEST_CASE("a post that the collector puts off again and again does not hold up the others") {
@@ -357,8 +425,11 @@ TEST_SUITE("relay/exporter") {
   TEST_CASE("a post that is refused is not sent again, and the next is sent") {
     World world;
     world.answers({answer(400), answer(302, "Location: https://other.example/\r\n"), ok});
-    for (const char* body : {"one", "two", "three"}) world.add(body);
-    world.await_reports(3);
+    size_t reports = 0;
+    for (const char* body : {"one", "two", "three"}) {
+      world.add(body);
+      world.await_reports(++reports);
+    }
     CHECK(world.reports ==
           Texts{"refused: the collector answers 400", "refused: the collector answers 302", "delivered"});
     CHECK(world.connections == 1);
@@ -384,8 +455,11 @@ TEST_SUITE("relay/exporter") {
     world.answers({answer(413, "", std::string(70'000, 'x'))});
     world.answers({"HTTP/1.1 400 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"});
     world.answers({ok});
-    for (const char* body : {"one", "two", "three"}) world.add(body);
-    world.await_reports(3);
+    size_t reports = 0;
+    for (const char* body : {"one", "two", "three"}) {
+      world.add(body);
+      world.await_reports(++reports);
+    }
     CHECK(world.reports ==
           Texts{"refused: the collector answers 413", "refused: the collector answers 400", "delivered"});
   }

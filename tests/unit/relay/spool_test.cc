@@ -13,6 +13,7 @@
 #include <zlib.h>
 
 #include "ostiary/base/record.h"
+#include "relay/gzip.h"
 #include "relay/limits.h"
 #include "scratch.h"
 #include "spool_file.h"
@@ -21,6 +22,7 @@ using namespace ostiary;
 using namespace ostiary::relay;
 using namespace ostiary::relay::testing;
 using ostiary::testing::lacks_root;
+using namespace std::string_literals;
 using Bodies = std::vector<std::string>;
 
 namespace {
@@ -43,7 +45,7 @@ Bodies deliver(Spool& spool) {
   while (auto front = spool.front()) {
     CHECK(front->post.signal == telemetry::Signal::logs);
     bodies.push_back(std::move(front->post.body));
-    spool.pop(front->number);
+    spool.pop(*front);
   }
   CHECK(spool.empty());
   CHECK(spool.octets() == 0);
@@ -136,7 +138,7 @@ TEST_SUITE("relay/spool") {
       CHECK(spool.front()->post.body == "a");
       CHECK(spool.front()->post.signal == telemetry::Signal::metrics);
     }
-    spool.pop(spool.front()->number);
+    spool.pop(*spool.front());
     add(spool, {"", "c"});
     CHECK(spool.posts() == 3);
     CHECK(deliver(spool) == Bodies{"b", "", "c"});
@@ -149,7 +151,7 @@ TEST_SUITE("relay/spool") {
     in_another_process([&] {
       Spool spool = open_spool(file, room);
       add(spool, {"0", "1", "2", "3", "4"});
-      spool.pop(spool.front()->number);
+      spool.pop(*spool.front());
     });
     in_another_process([&] {
       Spool spool = open_spool(file, room);
@@ -179,13 +181,13 @@ TEST_SUITE("relay/spool") {
   TEST_CASE("a post that is displaced while it is sent is delivered once, and no other in its place") {
     Spool spool = memory_spool(2 * Spool::octets_of(post("a")));
     add(spool, {"a", "b"});
-    const uint64_t sent = spool.front()->number;
+    const auto sent = spool.front();
     add(spool, {"c"});
-    spool.pop(sent);
+    spool.pop(*sent);
     CHECK(deliver(spool) == Bodies{"b", "c"});
-    spool.pop(sent);
+    spool.pop(*sent);
     add(spool, {"d"});
-    spool.pop(sent);
+    spool.pop(*sent);
     CHECK(deliver(spool) == Bodies{"d"});
   }
 
@@ -356,53 +358,65 @@ TEST_SUITE("relay/spool") {
     CHECK(spool.displaced() == 1);
   }
 
-  TEST_CASE("the post behind the oldest can be read ahead, and counts if it is the oldest then") {
-    const UniqueFd file = memory_file();
-    Spool spool = open_spool(file, size_t{3} * 64);
-    CHECK_FALSE(spool.second(plenty));
-    add(spool, {"aaaa"});
-    CHECK_FALSE(spool.second(plenty));
-    add(spool, {"bbbb", "cccc"});
-    CHECK_FALSE(spool.second(3));
-    const auto ahead = spool.second(4);
-    REQUIRE(ahead);
-    CHECK(ahead->post.body == "bbbb");
-    CHECK(spool.front(ahead)->post.body == "aaaa");
-    spool.pop(spool.front()->number);
-    // It need not be read again.
-    const size_t at = content_of(file).find("bbbb");
-    REQUIRE(::pwrite(file.get(), "x", 1, static_cast<off_t>(at)) == 1);
-    CHECK(spool.front(ahead)->post.body == "bbbb");
-    CHECK(spool.front(ahead)->number == ahead->number);
-    SUBCASE("newer posts have displaced it") {
-      add(spool, {"d", "e"});
-      CHECK(spool.front(ahead)->post.body == "cccc");
-    }
-    SUBCASE("it has been delivered") {
-      spool.pop(ahead->number);
-      CHECK(spool.front(ahead)->post.body == "cccc");
-    }
-    SUBCASE("its header became damaged, so that the next one is the oldest") {
-      REQUIRE(::pwrite(file.get(), "x", 1, static_cast<off_t>(at - 32)) == 1);
-      CHECK(spool.front(ahead)->post.body == "cccc");
-    }
-    SUBCASE("the spool became empty") {
-      spool.pop(ahead->number);
-      spool.pop(spool.front()->number);
-      CHECK_FALSE(spool.front(ahead));
-      add(spool, {"d"});
-      CHECK(spool.front(ahead)->post.body == "d");
+  TEST_CASE("posts of one signal that follow each other are merged, up to a limit") {
+    Spool spool = memory_spool(plenty);
+    add(spool, {"aaaa", "bb", "c"});
+    REQUIRE(spool.add({.signal = telemetry::Signal::metrics, .body = "m"}));
+    add(spool, {"d"});
+    const auto merged = [&](size_t octets) {
+      const auto front = spool.front(octets);
+      return std::pair{front->post.body, front->posts};
+    };
+    CHECK(merged(0) == std::pair{"aaaa"s, uint64_t{1}});
+    CHECK(merged(5) == std::pair{"aaaa"s, uint64_t{1}});
+    CHECK(merged(6) == std::pair{"aaaabb"s, uint64_t{2}});
+    CHECK(merged(plenty) == std::pair{"aaaabbc"s, uint64_t{3}});
+    spool.pop(*spool.front(6));
+    CHECK(spool.posts() == 3);
+    CHECK(merged(plenty) == std::pair{"c"s, uint64_t{1}});
+    spool.pop(*spool.front(plenty));
+    CHECK(spool.front(plenty)->post.signal == telemetry::Signal::metrics);
+    CHECK(merged(plenty) == std::pair{"m"s, uint64_t{1}});
+    spool.pop(*spool.front(plenty));
+    CHECK(deliver(spool) == Bodies{"d"});
+  }
+
+  TEST_CASE("a compressed post is not merged") {
+    const std::string compressed = gzip("b").value();
+    for (const Bodies& bodies :
+         {Bodies{compressed, "a"}, Bodies{"a", compressed}, Bodies{compressed, compressed}}) {
+      Spool spool = memory_spool(plenty);
+      add(spool, bodies);
+      CHECK(spool.front(plenty)->post.body == bodies[0]);
+      CHECK(deliver(spool) == bodies);
     }
   }
 
-  TEST_CASE("a post that cannot be read is not read ahead") {
-    const UniqueFd file = memory_file();
-    Spool spool = open_spool(file, plenty);
-    add(spool, {"aaaa", "bbbb", "c"});
-    REQUIRE(::pwrite(file.get(), "x", 1, static_cast<off_t>(content_of(file).find("bbbb"))) == 1);
-    CHECK_FALSE(spool.second(plenty));
-    CHECK(deliver(spool) == Bodies{"aaaa", "c"});
-    CHECK(spool.displaced() == 1);
+  TEST_CASE("a post that cannot be read is not merged") {
+    for (const long before_body : {0, 32}) {
+      const UniqueFd file = memory_file();
+      Spool spool = open_spool(file, plenty);
+      add(spool, {"aaaa", "bbbb", "c"});
+      const auto at = static_cast<off_t>(content_of(file).find("bbbb")) - before_body;
+      REQUIRE(::pwrite(file.get(), "x", 1, at) == 1);
+      CHECK(spool.front(plenty)->post.body == "aaaa");
+      CHECK(deliver(spool) == Bodies{"aaaa", "c"});
+    }
+  }
+
+  TEST_CASE("of merged posts some of which were displaced while they were sent, the rest is delivered") {
+    Spool spool = memory_spool(3 * Spool::octets_of(post("a")));
+    add(spool, {"a", "b", "c"});
+    const auto sent = spool.front(plenty);
+    REQUIRE(sent->posts == 3);
+    add(spool, {"d", "e"});
+    CHECK(spool.displaced() == 2);
+    spool.pop(*sent);
+    CHECK(deliver(spool) == Bodies{"d", "e"});
+    spool.pop(*sent);
+    add(spool, {"f"});
+    spool.pop(*sent);
+    CHECK(deliver(spool) == Bodies{"f"});
   }
 
   TEST_CASE("the file takes no more space than the posts, and none if there are none") {
@@ -411,16 +425,16 @@ TEST_SUITE("relay/spool") {
     Spool spool = open_spool(file, posts * (block_of_body + 32));
     for (size_t i = 0; i < 10 * posts; ++i) {
       add(spool, {std::string(block_of_body, 'x')});
-      if (i % 2 == 0) spool.pop(spool.front()->number);
+      if (i % 2 == 0) spool.pop(*spool.front());
       // the slots, and two pages that are used in part
       CHECK(blocks_of(file) <= spool.octets() + size_t{3} * 4096);
     }
     CHECK(status_of(file).st_size > 20 * 4096);
     for (size_t i = spool.posts(); i > 1; --i) {
-      spool.pop(spool.front()->number);
+      spool.pop(*spool.front());
       CHECK(blocks_of(file) <= spool.octets() + size_t{3} * 4096);
     }
-    spool.pop(spool.front()->number);
+    spool.pop(*spool.front());
     CHECK(status_of(file).st_size <= 1024);
     CHECK(status_of(file).st_blocks * 512 <= 4096);
     const UniqueFd undisplaced = file_with({"a", "b"});
@@ -455,7 +469,7 @@ TEST_SUITE("relay/spool") {
         if (i % 4 == 0) continue;
         const auto front = spool.front();
         REQUIRE(front->post.body == bodies[expected++]);
-        spool.pop(front->number);
+        spool.pop(*front);
         largest = std::max(largest, status_of(file).st_size);
       }
       CHECK(spool.recovery().octets_given_up == 0);
@@ -484,7 +498,7 @@ TEST_SUITE("relay/spool") {
       do {
         before = content_of(file);
         left.erase(left.begin());
-        spool.pop(spool.front()->number);
+        spool.pop(*spool.front());
       } while (content_of(file).size() == before.size() && left.size() > 1);
     }
     const std::string after = content_of(file);
@@ -509,7 +523,7 @@ TEST_SUITE("relay/spool") {
       for (int i = 0; i < count / 5; ++i) {
         const auto front = spool.front();
         REQUIRE(front->post.body == std::to_string(expected++));
-        spool.pop(front->number);
+        spool.pop(*front);
       }
     }
     const Bodies rest = found_in(file);
