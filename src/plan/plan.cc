@@ -1,5 +1,6 @@
 #include "ostiary/plan/plan.h"
 
+#include "forwards.h"
 #include "gate_plan.h"
 #include "network_warnings.h"
 #include "ostiary/base/text.h"

@@ -4,7 +4,6 @@
 #include <optional>
 #include <vector>
 
-#include "ostiary/base/result.h"
 #include "ostiary/config/config.h"
 #include "ostiary/link/forward.h"
 #include "ostiary/plan/plan.h"
@@ -12,9 +11,6 @@
 #include "ostiary/telemetry/telemetry.h"
 
 namespace ostiary::plan {
-
-// The servers to which the relay forwards requests of the agent.
-Result<std::vector<relay::Forward>> find_forwards(const config::Config& config);
 
 // Nothing if the agent sends all telemetry and requests itself.
 std::optional<Relay> plan_relay(const telemetry::Telemetry& telemetry, config::Choice sends_audit,
