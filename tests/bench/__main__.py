@@ -35,7 +35,8 @@ def arguments():
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=", ".join(MODULES))
     parser.add_argument("--small", action="store_true", help="only whether everything can be measured")
     parser.add_argument("--into", type=pathlib.Path, metavar="FOLDER",
-                        help="write the page there; else a whole run writes it to docs/")
+                        help="write the page there, with the figures of modules that were not measured as they are there; "
+                             "else a whole run writes it to docs/")
     parser.add_argument("--page", action="store_true", help="measure nothing: make the page anew from its figures")
     given = parser.parse_args()
     if unknown := set(given.modules) - set(MODULES):
@@ -60,7 +61,9 @@ def main():
             print(error, file=sys.stderr, flush=True)
     print(table.bounds(figures))
     if into and not failures:
-        record.write(record.Record(machine.facts(), figures), into)
+        measured_now = record.Record(machine.facts(), figures)
+        keeps_others = given.modules and (into / record.NAME).exists()
+        record.write(record.merged(record.read(into), measured_now) if keeps_others else measured_now, into)
         page.write(record.read(into), into)
     return 1 if failures else 0
 

@@ -12,7 +12,7 @@ INTRODUCTION = """# Benchmarks
 
     ./scripts/bench
 
-measures ostiary and its peers in one run, in turn, and writes this page. The peers are Debian's packages, except CoreDNS, which
+measures ostiary and its peers in turn, and writes this page. What is compared was measured in one run. The peers are Debian's packages, except CoreDNS, which
 the script builds with Go. Bars and figures are medians; the line in a bar runs from the first quartile to the third. A ratio is
 relative to the first row. All samples are in [benchmarks/figures.json](benchmarks/figures.json). The tests run
 `./scripts/bench --small`, which only checks that everything can be measured.

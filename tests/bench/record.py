@@ -1,4 +1,4 @@
-"""benchmarks/figures.json: the figures of a whole run, and the machine that measured them."""
+"""benchmarks/figures.json: the figures, and the machine that measured them."""
 
 import dataclasses
 import json
@@ -12,6 +12,13 @@ NAME = "benchmarks/figures.json"
 class Record:
     machine: dict[str, str]
     figures: list[Figure]
+
+
+def merged(old, new):
+    """The figures of `new` in the places of those of `old`, for a run of some modules. The dates of both count."""
+    figures = {each.key: each for each in (*old.figures, *new.figures)}
+    dates = dict.fromkeys(f"{old.machine['date']}, {new.machine['date']}".split(", "))
+    return Record({**old.machine, **new.machine, "date": ", ".join(dates)}, list(figures.values()))
 
 
 def write(record, folder):

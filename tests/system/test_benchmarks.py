@@ -1,6 +1,7 @@
 """A small run of scripts/bench: every measurement works and can be shown. The figures do not
 matter."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -38,3 +39,13 @@ def test_the_page_shows_every_figure_with_its_bounds_and_its_plot(written):
             assert part in shown
         words = "".join(ElementTree.parse(written / plot).getroot().itertext())
         assert all(each.name in words for each in figure.series)
+
+
+def test_a_run_of_some_modules_leaves_the_other_figures_as_they_are(written):
+    before = record.read(written)
+    first, *others = before.figures
+    again = dataclasses.replace(first, title="Measured again")
+    after = record.merged(before, record.Record({**before.machine, "date": "2099-01-01", "nginx": "9"}, [again]))
+    assert after.figures == [again, *others]
+    assert after.machine["date"] == f"{before.machine['date']}, 2099-01-01" and after.machine["nginx"] == "9"
+    assert record.merged(after, after) == after
