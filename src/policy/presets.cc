@@ -25,6 +25,13 @@ constexpr auto claude_updates = std::to_array<Entry>({
     "downloads.claude.ai",
 });
 
+constexpr auto claude_interactive = std::to_array<Entry>({
+    "downloads.claude.ai",
+    "github.com",
+    "raw.githubusercontent.com",
+    "registry.npmjs.org",
+});
+
 constexpr auto github = std::to_array<Entry>({
     "github.com:22,443",
     "ssh.github.com",
@@ -105,9 +112,10 @@ constexpr auto debian = std::to_array<Entry>({
     "*.debian.org:80,443",
 });
 
-constexpr std::array<Preset, 13> all{{
+constexpr std::array<Preset, 14> all{{
     {"anthropic", "Claude's API, sign-in and documentation", anthropic},
     {"claude-updates", "Claude Code's own updates", claude_updates},
+    {"claude-interactive", "what an interactive Claude Code asks for besides its API", claude_interactive},
     {"github", "git, API, releases, packages and containers of github.com", github},
     {"gitlab", "git, API and containers of gitlab.com", gitlab},
     {"vscode", "VS Code's server, updates and extensions", vscode},

@@ -12,12 +12,18 @@ using namespace ostiary::policy;
 TEST_SUITE("policy/presets") {
   TEST_CASE("every entry of every preset is a rule") {
     const auto session = variables({{"AWS_REGION", "eu-central-1"}, {"CLOUD_ML_REGION", "us-east5"}});
-    CHECK(presets().size() == 13);
+    CHECK(presets().size() == 14);
     for (const Preset& preset : presets()) {
       const auto rules = parse_entry("preset:" + std::string(preset.name), "", session);
       REQUIRE_MESSAGE(rules, rules.error().message);
       CHECK(rules->size() == preset.entries.size());
     }
+  }
+
+  TEST_CASE("an interactive start of Claude Code has its hosts, and no others of their owners") {
+    CHECK(*expand_preset("claude-interactive", variables()) ==
+          std::vector<std::string>{"downloads.claude.ai", "github.com", "raw.githubusercontent.com",
+                                   "registry.npmjs.org"});
   }
 
   TEST_CASE("a cloud's preset is for the session's region only") {
