@@ -7,6 +7,7 @@
 #include "claude/switch.h"
 #include "ostiary/base/text.h"
 #include "ostiary/claude/derive.h"
+#include "ostiary/claude/providers.h"
 #include "ostiary/http/path.h"
 #include "ostiary/inet/url.h"
 #include "ostiary/telemetry/authorities.h"
@@ -42,10 +43,6 @@ constexpr std::string_view standard_url = "https://api.anthropic.com";
 constexpr std::array<std::string_view, 5> passing_fields{"anthropic-", "x-anthropic-", "x-app", "x-claude-",
                                                          "x-stainless-"};
 
-// Other servers, each with credentials of its own kind.
-constexpr std::array<std::string_view, 6> providers{
-    "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX",        "CLAUDE_CODE_USE_FOUNDRY",
-    "CLAUDE_CODE_USE_MANTLE",  "CLAUDE_CODE_USE_ANTHROPIC_AWS", "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD"};
 // What Claude Code loses, since its base URL is not Anthropic's.
 constexpr std::string_view lost_features =
     "an organisation's server-managed settings, policy limits, feature flags and some betas";
@@ -111,10 +108,7 @@ std::vector<AllowedRequests> allowed_requests() {
 }
 
 policy::Rule rule_for(const inet::Destination& destination, bool is_standard) {
-  const auto* const name = std::get_if<inet::HostName>(&destination.host);
-  return {.subject = name != nullptr
-                         ? policy::Subject(*name)
-                         : policy::Subject(inet::Prefix::single(std::get<inet::IpAddress>(destination.host))),
+  return {.subject = policy::subject_of(destination.host),
           .ports = inet::PortSet(destination.port),
           .answers = is_standard ? policy::Answers::public_only : policy::Answers::private_too,
           .reason = std::string(is_standard ? api_reason : base_url)};

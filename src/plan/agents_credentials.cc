@@ -9,8 +9,9 @@ namespace ostiary::plan {
 namespace {
 
 // Of the providers of Claude's models that the relay does not serve.
-constexpr std::array<std::string_view, 4> of_providers{
-    "ANTHROPIC_FOUNDRY_API_KEY", "AWS_BEARER_TOKEN_BEDROCK", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"};
+constexpr std::array<std::string_view, 6> of_providers{
+    "ANTHROPIC_AWS_API_KEY",    "ANTHROPIC_FOUNDRY_API_KEY", "ANTHROPIC_FOUNDRY_AUTH_TOKEN",
+    "AWS_BEARER_TOKEN_BEDROCK", "AWS_SECRET_ACCESS_KEY",     "AWS_SESSION_TOKEN"};
 
 bool is_credential(std::string_view name) {
   const auto holds = [name](const auto& names) { return std::ranges::find(names, name) != names.end(); };

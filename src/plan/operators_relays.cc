@@ -71,7 +71,7 @@ Result<relay::Forward> make_forward(const RelayEntry& entry, size_t number, cons
                                   .allowed = allowed_by(entry),
                                   .tls_files = telemetry::find_authorities(lookup_in(config))},
                         .header_line = TRY(header_line(entry)),
-                        .terms = {.rule = {.subject = subject_of(destination.host),
+                        .terms = {.rule = {.subject = policy::subject_of(destination.host),
                                            .ports = inet::PortSet(destination.port),
                                            .answers = policy::Answers::private_too,
                                            .reason = "relay " + entry.name},

@@ -53,15 +53,10 @@ policy::Lookup lookup_in(const config::Config& config) {
   };
 }
 
-policy::Subject subject_of(const inet::Host& host) {
-  if (const auto* address = std::get_if<inet::IpAddress>(&host)) return inet::Prefix::single(*address);
-  return std::get<inet::HostName>(host);
-}
-
 Rule telemetry_rule(const inet::Destination& destination, std::string_view signals, config::Choice required) {
   const bool is_name = std::holds_alternative<inet::HostName>(destination.host);
   const bool needed = is_name && required == config::Choice::yes;
-  return {.subject = subject_of(destination.host),
+  return {.subject = policy::subject_of(destination.host),
           .ports = inet::PortSet(destination.port),
           .answers = policy::Answers::private_too,
           .need = needed ? policy::Need::required : policy::Need::optional,
@@ -75,7 +70,8 @@ Result<Rules> collect_rules(const config::Config& config, const telemetry::Telem
     rules = telemetry_rules(telemetry.routes(), config.require_telemetry);
   const auto road =
       config.api_relay == config::Choice::yes ? claude::ApiRoad::relay : claude::ApiRoad::direct;
-  if (config.derive == config::Choice::yes) append(rules, TRY(claude::derive(lookup, road)));
+  if (config.derive == config::Choice::yes)
+    append(rules, TRY(claude::derive(lookup, config.environment.entries(), road)));
   if (config.policy_allow) {
     auto listed = policy::parse_allow(*config.policy_allow, config.policy_path, lookup);
     if (!listed) return std::unexpected(std::move(listed).error().within(config.policy_path));

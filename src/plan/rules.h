@@ -12,8 +12,6 @@
 
 namespace ostiary::plan {
 
-policy::Subject subject_of(const inet::Host& host);
-
 // The operator named the host, so it may have a private address: collectors often have.
 policy::Rule telemetry_rule(const inet::Destination& destination, std::string_view signals,
                             config::Choice required);

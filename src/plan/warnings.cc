@@ -6,6 +6,7 @@
 #include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
 #include "ostiary/base/text.h"
+#include "ostiary/claude/providers.h"
 #include "ostiary/config/secrets.h"
 #include "ostiary/inet/special.h"
 #include "ostiary/policy/warnings.h"
@@ -96,8 +97,7 @@ std::string meant_by(std::string_view name) {
 void warn_of_switches(Plan& plan, const config::Environment& environment) {
   constexpr auto words =
       std::to_array<std::string_view>({"1", "true", "yes", "on", "0", "false", "no", "off", ""});
-  for (const std::string_view name :
-       {"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"}) {
+  for (const std::string_view name : claude::providers) {
     const std::string word = to_lower(environment.get(name));
     if (std::ranges::find(words, word) == words.end())
       plan.warnings.push_back(std::string(name) + ": " + quote_refused(environment.get(name)) +

@@ -25,6 +25,21 @@ constexpr auto claude_updates = std::to_array<Entry>({
     "downloads.claude.ai",
 });
 
+constexpr auto claude_interactive = std::to_array<Entry>({
+    "downloads.claude.ai",
+    "github.com",
+    "raw.githubusercontent.com",
+    "registry.npmjs.org",
+});
+
+// No git host: each environment has its own.
+constexpr auto claude_self_hosted = std::to_array<Entry>({
+    "api.anthropic.com",
+    "code.claude.com",
+    "claude.com",
+    "downloads.claude.ai",
+});
+
 constexpr auto github = std::to_array<Entry>({
     "github.com:22,443",
     "ssh.github.com",
@@ -71,8 +86,29 @@ constexpr auto aws_bedrock = std::to_array<Entry>({
     "oidc.{AWS_REGION}.amazonaws.com",
 });
 
+constexpr auto aws_mantle = std::to_array<Entry>({
+    "bedrock-mantle.{AWS_REGION}.api.aws",
+    "sts.{AWS_REGION}.amazonaws.com",
+    "sts.amazonaws.com",
+    "portal.sso.{AWS_REGION}.amazonaws.com",
+    "oidc.{AWS_REGION}.amazonaws.com",
+});
+
+constexpr auto aws_claude = std::to_array<Entry>({
+    "aws-external-anthropic.{AWS_REGION}.api.aws",
+    "sts.{AWS_REGION}.amazonaws.com",
+    "sts.amazonaws.com",
+    "portal.sso.{AWS_REGION}.amazonaws.com",
+    "oidc.{AWS_REGION}.amazonaws.com",
+});
+
 constexpr auto google_vertex = std::to_array<Entry>({
     "{VERTEX_HOST}",
+    "oauth2.googleapis.com",
+});
+
+constexpr auto google_claude = std::to_array<Entry>({
+    "claude.googleapis.com",
     "oauth2.googleapis.com",
 });
 
@@ -84,15 +120,21 @@ constexpr auto debian = std::to_array<Entry>({
     "*.debian.org:80,443",
 });
 
-constexpr std::array<Preset, 10> all{{
+constexpr std::array<Preset, 15> all{{
     {"anthropic", "Claude's API, sign-in and documentation", anthropic},
     {"claude-updates", "Claude Code's own updates", claude_updates},
+    {"claude-interactive", "what an interactive Claude Code asks for besides its API", claude_interactive},
+    {"claude-self-hosted", "a runner of self-hosted environments and its sessions, without a git host",
+     claude_self_hosted},
     {"github", "git, API, releases, packages and containers of github.com", github},
     {"gitlab", "git, API and containers of gitlab.com", gitlab},
     {"vscode", "VS Code's server, updates and extensions", vscode},
     {"grafana-cloud", "every Grafana Cloud stack and OTLP gateway", grafana_cloud},
     {"aws-bedrock", "Claude on Amazon Bedrock in AWS_REGION", aws_bedrock},
+    {"aws-mantle", "Claude on Amazon Bedrock's Mantle endpoint in AWS_REGION", aws_mantle},
+    {"aws-claude", "Claude Platform on AWS in AWS_REGION", aws_claude},
     {"google-vertex", "Claude on Google Vertex AI in CLOUD_ML_REGION", google_vertex},
+    {"google-claude", "Claude Platform on Google Cloud", google_claude},
     {"npm", "the npm registry", npm},
     {"debian", "Debian's package archives", debian},
 }};
@@ -114,9 +156,8 @@ Result<std::string> aws_region(const Lookup& variable) {
 }
 
 Result<std::string> session_vertex_host(const Lookup& variable) {
-  const std::string_view region = variable("CLOUD_ML_REGION");
-  if (region.empty())
-    return fail(Exit::configuration, "needs a region: set CLOUD_ML_REGION, like us-east5 or global");
+  std::string_view region = variable("CLOUD_ML_REGION");
+  if (region.empty()) region = "us-east5";  // as Claude Code does
   auto host = vertex_host(region);
   if (!host) return std::unexpected(std::move(host).error().within("CLOUD_ML_REGION"));
   return host;

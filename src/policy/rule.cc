@@ -46,6 +46,11 @@ constexpr std::array<std::string_view, 3> forbidden{"HTTPS", "SVCB", "ANY"};
 
 }  // namespace
 
+Subject subject_of(const inet::Host& host) {
+  if (const auto* address = std::get_if<inet::IpAddress>(&host)) return inet::Prefix::single(*address);
+  return std::get<inet::HostName>(host);
+}
+
 std::string text(const Subject& subject) {
   return std::visit(SubjectText{}, subject);
 }

@@ -112,6 +112,7 @@ def test_the_plan_shows_the_servers_that_a_boot_would_not_ask(sandbox):
     ({"GRAFANA_INSTANCE_ID": "abc"}, "GRAFANA_INSTANCE_ID: is not a number"),
     ({"GRAFANA_API_TOKEN": "<your token>"}, "GRAFANA_API_TOKEN: has a blank or a < in it"),
     ({"CLAUDE_CODE_USE_BEDROCK": "maybe"}, 'CLAUDE_CODE_USE_BEDROCK: "maybe" switches nothing on: write 1'),
+    ({"CLAUDE_CODE_USE_MANTLE": "maybe"}, 'CLAUDE_CODE_USE_MANTLE: "maybe" switches nothing on: write 1'),
     ({"GRAFANA_TOKEN": "glc_secret"}, "perhaps GRAFANA_API_TOKEN is meant"),
     ({"OTEL_EXPORTER_OTLP_ENPOINT": "http://a.example:4318"}, "perhaps OTEL_EXPORTER_OTLP_ENDPOINT is meant"),
 ])

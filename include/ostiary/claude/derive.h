@@ -3,8 +3,9 @@
 //   always                               api.anthropic.com
 //   CLAUDE_CODE_OAUTH_TOKEN              + platform.claude.com
 //   no credentials at all                + the hosts of an interactive sign-in
-//   CLAUDE_CODE_USE_BEDROCK, _VERTEX     + preset aws-bedrock, google-vertex
-//   CLAUDE_CODE_USE_FOUNDRY              + the resource's host, login.microsoftonline.com
+//   CLAUDE_CODE_USE_… (providers.h)      + the provider's preset; of Foundry the resource's host,
+//                                          login.microsoftonline.com
+//   VERTEX_REGION_CLAUDE_…               + that region's host, with CLAUDE_CODE_USE_VERTEX
 //   ANTHROPIC_…BASE_URL, CODER_AGENT_URL + that host and port
 //
 // - A host from a URL variable may have a private address, such as a gateway on the same network.
@@ -14,6 +15,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,7 +32,10 @@ inline constexpr std::string_view api_reason = "Claude's API";
 enum class ApiRoad : uint8_t { direct, relay };
 
 // The reason of a rule names its cause, usually a variable. An error names the variable and never
-// repeats its value.
-Result<std::vector<policy::Rule>> derive(const policy::Lookup& variable, ApiRoad road = ApiRoad::direct);
+// repeats its value. `environment` has the entries "NAME=value" that `variable` finds, for names that are not
+// known beforehand.
+Result<std::vector<policy::Rule>> derive(const policy::Lookup& variable,
+                                         std::span<const std::string> environment,
+                                         ApiRoad road = ApiRoad::direct);
 
 }  // namespace ostiary::claude

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "ostiary/base/result.h"
+#include "ostiary/inet/destination.h"
 #include "ostiary/inet/host_name.h"
 #include "ostiary/inet/port_set.h"
 #include "ostiary/inet/prefix.h"
@@ -60,6 +61,9 @@ struct Rule {
   // The origin of the rule: "policy.json line 12", "--allow", "ANTHROPIC_BASE_URL".
   std::string reason;
 };
+
+// That host alone: its name, or its address as a network of one.
+Subject subject_of(const inet::Host& host);
 
 // "api.example.com", "*.example.com", "10.1.2.0/24"
 std::string text(const Subject& subject);

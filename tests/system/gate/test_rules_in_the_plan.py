@@ -10,8 +10,8 @@ from support.behaviours import addresses, delayed, host
 from support.internet import ALLOWED, PRIVATE, UNLISTED
 from support.telemetry import COLLECTOR, TRIO, shows_a_secret
 
-PRESETS = ["anthropic", "claude-updates", "github", "gitlab", "vscode", "grafana-cloud", "aws-bedrock", "google-vertex",
-           "npm", "debian"]
+PRESETS = ["anthropic", "claude-updates", "claude-interactive", "claude-self-hosted", "github", "gitlab", "vscode", "grafana-cloud", "aws-bedrock", "aws-mantle",
+           "aws-claude", "google-vertex", "google-claude", "npm", "debian"]
 DIRECT = {"OSTIARY_RELAY": "off"}
 
 
@@ -49,13 +49,21 @@ def test_the_plan_as_text_lists_the_rules(sandbox):
     ({"CLAUDE_CODE_USE_VERTEX": "1", "CLOUD_ML_REGION": "us-east5"},
      {"us-east5-aiplatform.googleapis.com", "oauth2.googleapis.com"}),
     ({"CLAUDE_CODE_USE_VERTEX": "1", "CLOUD_ML_REGION": "global"}, {"aiplatform.googleapis.com"}),
+    ({"CLAUDE_CODE_USE_VERTEX": "1", "VERTEX_REGION_CLAUDE_OPUS_99": "us-west4"},
+     {"us-east5-aiplatform.googleapis.com", "us-west4-aiplatform.googleapis.com"}),
+    ({"CLAUDE_CODE_USE_MANTLE": "1", "AWS_REGION": "eu-west-1"},
+     {"bedrock-mantle.eu-west-1.api.aws", "sts.eu-west-1.amazonaws.com"}),
+    ({"CLAUDE_CODE_USE_ANTHROPIC_AWS": "1", "AWS_REGION": "eu-west-1"},
+     {"aws-external-anthropic.eu-west-1.api.aws", "sts.eu-west-1.amazonaws.com"}),
+    ({"CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD": "1"}, {"claude.googleapis.com", "oauth2.googleapis.com"}),
     ({"CLAUDE_CODE_USE_FOUNDRY": "1", "ANTHROPIC_FOUNDRY_RESOURCE": "mine"},
      {"mine.services.ai.azure.com", "login.microsoftonline.com"}),
     ({"ANTHROPIC_BASE_URL": "http://gateway.corp.example:8080/v1", "ANTHROPIC_AUTH_TOKEN": "x"},
      {"gateway.corp.example"}),
     ({"CODER": "true", "CODER_AGENT_URL": "https://coder.corp.example"}, {"coder.corp.example"}),
     (TRIO | DIRECT, {"otlp-gateway-prod-eu-west-2.grafana.net"}), (COLLECTOR | DIRECT, {"collector.example"})],
-    ids=["API key", "OAuth", "Bedrock", "Vertex", "Vertex global", "Foundry", "gateway", "Coder", "Grafana",
+    ids=["API key", "OAuth", "Bedrock", "Vertex", "Vertex global", "Vertex, one model", "Mantle",
+         "Claude Platform on AWS", "Claude Platform on Google Cloud", "Foundry", "gateway", "Coder", "Grafana",
          "collector"])
 def test_hosts_that_the_session_implies_are_derived(sandbox, env, expected):
     assert expected <= hosts(sandbox, env=env)
@@ -63,7 +71,13 @@ def test_hosts_that_the_session_implies_are_derived(sandbox, env, expected):
 
 
 def test_derived_hosts_have_their_ports_and_the_variables_as_reasons(sandbox):
-    found = rules(sandbox, env=COLLECTOR | DIRECT | {"ANTHROPIC_BASE_URL": "http://gateway.corp.example:8080"})
+    providers = {"CLAUDE_CODE_USE_VERTEX": "1", "VERTEX_REGION_CLAUDE_OPUS_99": "us-west4",
+                 "CLAUDE_CODE_USE_MANTLE": "1", "ANTHROPIC_BEDROCK_MANTLE_BASE_URL": "http://mantle.corp.example:81"}
+    found = rules(sandbox, env=COLLECTOR | DIRECT | providers |
+                  {"ANTHROPIC_BASE_URL": "http://gateway.corp.example:8080"})
+    assert "VERTEX_REGION_CLAUDE_OPUS_99" in found["us-west4-aiplatform.googleapis.com", "443", "tcp"]
+    assert "CLAUDE_CODE_USE_VERTEX" in found["us-east5-aiplatform.googleapis.com", "443", "tcp"]
+    assert "ANTHROPIC_BEDROCK_MANTLE_BASE_URL" in found["mantle.corp.example", "81", "tcp"]
     assert ("collector.example", "4318", "tcp") in found
     assert "ANTHROPIC_BASE_URL" in found["gateway.corp.example", "8080", "tcp"]
     assert not any(port == "443" for host_name, port, _ in found if host_name == "collector.example")

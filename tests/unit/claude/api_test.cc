@@ -122,10 +122,11 @@ TEST_SUITE("claude/api") {
   }
 
   TEST_CASE("refuses other providers, encrypted keys and URLs that it cannot serve") {
-    for (const std::string name :
-         {"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"}) {
+    for (const std::string_view name :
+         {"CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_MANTLE", "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+          "CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CODE_USE_FOUNDRY"}) {
       CHECK(refusal_of({{name, "true"}}) ==
-            name +
+            std::string(name) +
                 " is set, and the relay cannot serve that provider: leave out api-relay. Without it the "
                 "agent has the credential itself");
       CHECK(api_of({{"ANTHROPIC_API_KEY", "x"}, {name, "0"}}).setup.port == 15355);

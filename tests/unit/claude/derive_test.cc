@@ -1,6 +1,8 @@
 #include "ostiary/claude/derive.h"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -11,8 +13,17 @@ using namespace ostiary::policy;
 
 namespace {
 
-std::string derived(std::map<std::string_view, std::string_view> values) {
-  const auto rules = derive(variables(std::move(values)));
+using Values = std::map<std::string_view, std::string_view>;
+
+ostiary::Result<std::vector<Rule>> rules_from(const Values& values, ApiRoad road = ApiRoad::direct) {
+  std::vector<std::string> environment;
+  for (const auto& [name, value] : values)
+    environment.push_back(std::string(name) + "=" + std::string(value));
+  return derive(variables(values), environment, road);
+}
+
+std::string derived(const Values& values) {
+  const auto rules = rules_from(values);
   if (!rules) return rules.error().message;
   std::string written;
   for (const Rule& rule : *rules) written += text(rule) + " (" + rule.reason + ")\n";
@@ -27,9 +38,9 @@ TEST_SUITE("claude/derive") {
   }
 
   TEST_CASE("beside a relay of the API neither the API nor its sign-in is open") {
-    const auto relayed = [](std::map<std::string_view, std::string_view> values) {
+    const auto relayed = [](const Values& values) {
       std::string written;
-      const auto rules = derive(variables(std::move(values)), ApiRoad::relay).value();
+      const auto rules = rules_from(values, ApiRoad::relay).value();
       for (const Rule& rule : rules) written += text(rule) + "\n";
       return written;
     };
@@ -70,6 +81,71 @@ TEST_SUITE("claude/derive") {
     CHECK(hosts.contains("oauth2.googleapis.com"));
   }
 
+  TEST_CASE("without a region Vertex has Claude Code's") {
+    CHECK(derived({{"CLAUDE_CODE_USE_VERTEX", "1"}})
+              .contains("\nus-east5-aiplatform.googleapis.com:443/tcp (CLAUDE_CODE_USE_VERTEX)"));
+    CHECK_FALSE(derived({{"CLAUDE_CODE_USE_VERTEX", "1"}, {"ANTHROPIC_VERTEX_BASE_URL", "https://v.example"}})
+                    .contains("aiplatform"));
+  }
+
+  TEST_CASE("a model of any name can have a region of Vertex's, once for each variable") {
+    const std::string hosts = derived({{"CLAUDE_CODE_USE_VERTEX", "1"},
+                                       {"VERTEX_REGION_CLAUDE_", "us-west4"},
+                                       {"VERTEX_REGION_CLAUDE_NAME_OF_TOMORROW_9_9", "europe-west1"},
+                                       {"VERTEX_REGION_CLAUDE_OPUS_9", ""},
+                                       {"VERTEX_REGION_GEMINI", "us-west3"}});
+    CHECK(hosts.contains(
+        "europe-west1-aiplatform.googleapis.com:443/tcp (VERTEX_REGION_CLAUDE_NAME_OF_TOMORROW_9_9)"));
+    CHECK_FALSE(hosts.contains("us-west"));
+    CHECK(derived({{"CLAUDE_CODE_USE_VERTEX", "1"}, {"VERTEX_REGION_CLAUDE_OPUS_9", "hunter2.example"}}) ==
+          "VERTEX_REGION_CLAUDE_OPUS_9: is not a region: write one like us-east5 or global");
+    CHECK_FALSE(derived({{"VERTEX_REGION_CLAUDE_OPUS_9", "us-west3"}}).contains("us-west3"));
+    const std::vector<std::string> twice(2, "VERTEX_REGION_CLAUDE_A=us-west3");
+    const auto rules =
+        *derive(variables({{"CLAUDE_CODE_USE_VERTEX", "1"}, {"VERTEX_REGION_CLAUDE_A", "us-west3"}}), twice);
+    CHECK(std::ranges::count(rules, "VERTEX_REGION_CLAUDE_A", &Rule::reason) == 1);
+  }
+
+  TEST_CASE("Bedrock's Mantle endpoint needs the host of its region") {
+    const std::string hosts = derived({{"CLAUDE_CODE_USE_MANTLE", "1"}, {"AWS_REGION", "eu-west-1"}});
+    CHECK(hosts.contains("bedrock-mantle.eu-west-1.api.aws:443/tcp (CLAUDE_CODE_USE_MANTLE)"));
+    CHECK(hosts.contains("sts.eu-west-1.amazonaws.com:443/tcp (CLAUDE_CODE_USE_MANTLE)"));
+    CHECK_FALSE(hosts.contains("bedrock-runtime"));
+    CHECK_FALSE(hosts.contains("claude.ai"));
+    CHECK(derived({{"CLAUDE_CODE_USE_MANTLE", "1"},
+                   {"AWS_REGION", "eu-west-1"},
+                   {"ANTHROPIC_SMALL_FAST_MODEL_AWS_REGION", "us-west-2"}})
+              .contains("bedrock-mantle.us-west-2.api.aws:443/tcp (ANTHROPIC_SMALL_FAST_MODEL_AWS_REGION)"));
+    CHECK(derived({{"CLAUDE_CODE_USE_MANTLE", "1"}}) ==
+          "CLAUDE_CODE_USE_MANTLE: preset:aws-mantle: needs a region: set AWS_REGION, like us-east-1");
+    const std::string gateway =
+        derived({{"CLAUDE_CODE_USE_MANTLE", "1"}, {"ANTHROPIC_BEDROCK_MANTLE_BASE_URL", "http://m:81"}});
+    CHECK(gateway.contains("m:81/tcp (ANTHROPIC_BEDROCK_MANTLE_BASE_URL)"));
+    CHECK_FALSE(gateway.contains("amazonaws"));
+  }
+
+  TEST_CASE("Claude Platform on AWS needs the host of its region") {
+    const std::string hosts =
+        derived({{"CLAUDE_CODE_USE_ANTHROPIC_AWS", "1"}, {"AWS_DEFAULT_REGION", "us-west-2"}});
+    CHECK(hosts.contains("aws-external-anthropic.us-west-2.api.aws:443/tcp (CLAUDE_CODE_USE_ANTHROPIC_AWS)"));
+    CHECK(hosts.contains("sts.amazonaws.com:443/tcp (CLAUDE_CODE_USE_ANTHROPIC_AWS)"));
+    CHECK_FALSE(hosts.contains("bedrock"));
+    CHECK_FALSE(hosts.contains("claude.ai"));
+    CHECK(derived({{"CLAUDE_CODE_USE_ANTHROPIC_AWS", "1"}, {"ANTHROPIC_AWS_BASE_URL", "https://p.example"}})
+              .contains("p.example:443/tcp (ANTHROPIC_AWS_BASE_URL)"));
+  }
+
+  TEST_CASE("Claude Platform on Google Cloud has one host") {
+    const std::string hosts = derived({{"CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD", "1"}});
+    CHECK(hosts.contains("claude.googleapis.com:443/tcp (CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD)"));
+    CHECK(hosts.contains("oauth2.googleapis.com:443/tcp (CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD)"));
+    CHECK_FALSE(hosts.contains("claude.ai"));
+    const std::string gateway = derived({{"CLAUDE_CODE_USE_ANTHROPIC_GOOGLE_CLOUD", "1"},
+                                         {"ANTHROPIC_GOOGLE_CLOUD_BASE_URL", "https://g.example"}});
+    CHECK(gateway.contains("g.example:443/tcp (ANTHROPIC_GOOGLE_CLOUD_BASE_URL)"));
+    CHECK_FALSE(gateway.contains("claude.googleapis.com"));
+  }
+
   TEST_CASE("Foundry needs its resource or its URL") {
     CHECK(derived({{"CLAUDE_CODE_USE_FOUNDRY", "1"}, {"ANTHROPIC_FOUNDRY_RESOURCE", "team"}})
               .contains("team.services.ai.azure.com:443/tcp (ANTHROPIC_FOUNDRY_RESOURCE)"));
@@ -79,10 +155,10 @@ TEST_SUITE("claude/derive") {
   }
 
   TEST_CASE("a gateway can be reached at its own port, also on a private network") {
-    const auto rules = *derive(variables({{"ANTHROPIC_API_KEY", "x"},
-                                          {"ANTHROPIC_BASE_URL", "http://gateway:4000/v1"},
-                                          {"ANTHROPIC_VERTEX_BASE_URL", "https://[2001:db8::1]"},
-                                          {"CODER_AGENT_URL", "https://coder.example/"}}));
+    const auto rules = *rules_from({{"ANTHROPIC_API_KEY", "x"},
+                                    {"ANTHROPIC_BASE_URL", "http://gateway:4000/v1"},
+                                    {"ANTHROPIC_VERTEX_BASE_URL", "https://[2001:db8::1]"},
+                                    {"CODER_AGENT_URL", "https://coder.example/"}});
     REQUIRE(rules.size() == 4);
     CHECK(rules[0].answers == Answers::public_only);
     CHECK(text(rules[1]) == "gateway:4000/tcp");

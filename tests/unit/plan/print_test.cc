@@ -97,15 +97,21 @@ TEST_SUITE("plan/print") {
 
   TEST_CASE("the agent's own credentials are shown by their names, and a dummy of the relay's is none") {
     const std::vector<std::string> environment{"ANTHROPIC_API_KEY=hunter2",
+                                               "ANTHROPIC_AWS_API_KEY=hunter2",
+                                               "ANTHROPIC_FOUNDRY_AUTH_TOKEN=hunter2",
                                                "AWS_BEARER_TOKEN_BEDROCK=hunter2",
-                                               "ANTHROPIC_FOUNDRY_API_KEY=", "OTHER=x"};
+                                               "ANTHROPIC_FOUNDRY_API_KEY=",
+                                               "OTHER=x"};
     const Plan plan = good_plan({.environment = environment});
-    CHECK(json_of(plan)["agent"]["credentials"] == Json{"AWS_BEARER_TOKEN_BEDROCK", "ANTHROPIC_API_KEY"});
-    CHECK(
-        plan_as_text(plan).contains("  has          AWS_BEARER_TOKEN_BEDROCK, ANTHROPIC_API_KEY, which every "
-                                    "process of it can read\n"));
+    CHECK(json_of(plan)["agent"]["credentials"] == Json{"ANTHROPIC_AWS_API_KEY",
+                                                        "ANTHROPIC_FOUNDRY_AUTH_TOKEN",
+                                                        "AWS_BEARER_TOKEN_BEDROCK", "ANTHROPIC_API_KEY"});
+    CHECK(plan_as_text(plan).contains(
+        "  has          ANTHROPIC_AWS_API_KEY, ANTHROPIC_FOUNDRY_AUTH_TOKEN, AWS_BEARER_TOKEN_BEDROCK, "
+        "ANTHROPIC_API_KEY, which every process of it can read\n"));
     const Plan relayed = good_plan({.environment = environment, .flags = {{"api_relay", "on"}}});
-    CHECK(json_of(relayed)["agent"]["credentials"] == Json{"AWS_BEARER_TOKEN_BEDROCK"});
+    CHECK(json_of(relayed)["agent"]["credentials"] ==
+          Json{"ANTHROPIC_AWS_API_KEY", "ANTHROPIC_FOUNDRY_AUTH_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"});
     const Plan none = good_plan({});
     CHECK(json_of(none)["agent"]["credentials"].empty());
     CHECK_FALSE(plan_as_text(none).contains("  has  "));
