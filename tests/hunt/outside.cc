@@ -1,6 +1,7 @@
 // The network outside of a hunt: judges every packet on the wire, is the upstream and all hosts,
 // and sends packets to the agent's host.
-//   hunt_outside SHARED INTERFACE container|user SEED inject|quiet STAGE…
+//   hunt_outside SHARED INTERFACE container|user SEED inject|quiet AUTHORIZATION STAGE…
+// With AUTHORIZATION, the relay's header for the collector, there is a collector. "-": there is none.
 // Reports a finding as a line of JSON on standard output. Ends when standard input is closed.
 #include <algorithm>
 #include <array>
@@ -26,6 +27,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "collector.h"
 #include "injector.h"
 #include "judge.h"
 #include "observation.h"
@@ -38,8 +40,10 @@ namespace {
 constexpr size_t largest_packet = 1U << 17U;
 constexpr int receive_buffer = 64 << 20;
 constexpr size_t shown_octets = 160;
-constexpr size_t reports_a_class = 3;  // per epoch
-constexpr std::array<uint16_t, 5> served_ports{443, 9999, 7001, 7002, 7003};
+// From the wire to the collector. A packet of this time belongs to the time before it.
+constexpr uint64_t time_to_arrive = 400'000'000;  // nanoseconds
+constexpr size_t reports_a_class = 3;             // per epoch
+constexpr std::array<uint16_t, 6> served_ports{443, 9999, 7001, 7002, 7003, collectors_port};
 constexpr uint16_t dns_port = 53;
 constexpr std::string_view allowed_name = "allowed.hunt.example";
 
@@ -70,12 +74,24 @@ std::string hexadecimal(std::span<const uint8_t> octets) {
   return out;
 }
 
+// The octets as text, with others than those of ASCII as \xff.
+std::string printable(std::string_view octets) {
+  std::string out;
+  for (const char octet : octets.substr(0, shown_octets)) {
+    if (octet >= ' ' && octet <= '~')
+      out += octet;
+    else
+      out += "\\x" + hexadecimal({reinterpret_cast<const uint8_t*>(&octet), 1});
+  }
+  return out;
+}
+
 class Reports {
  public:
   explicit Reports(Shared& shared) : shared_(shared) {}
 
   void report(const std::string& what, const Observation* observation, std::span<const uint8_t> packet,
-              std::optional<uint64_t> seed) {
+              std::optional<uint64_t> seed, std::string_view evidence = {}) {
     const std::lock_guard lock(mutex_);
     if (const uint32_t epoch = shared_.epoch.load(); epoch != epoch_) {
       epoch_ = epoch;
@@ -89,6 +105,7 @@ class Reports {
       line["to"] = text(observation->destination) + " " + std::to_string(observation->port);
       line["packet"] = hexadecimal(packet);
     }
+    if (!evidence.empty()) line["evidence"] = printable(evidence);
     line["recent"] = recent();
     std::printf("%s\n", line.dump().c_str());
     std::fflush(stdout);
@@ -130,6 +147,10 @@ int open_wire(const char* interface) {
   return wire;
 }
 
+uint64_t nanoseconds(const timespec& time) {
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000U + static_cast<uint64_t>(time.tv_nsec);
+}
+
 // A packet, and the time at which the kernel received it.
 struct CapturedPacket {
   std::span<const uint8_t> packet;
@@ -153,9 +174,7 @@ std::optional<CapturedPacket> receive(int wire, std::span<uint8_t> room) {
   timespec at{};
   if (cmsghdr* const first = CMSG_FIRSTHDR(&message); first != nullptr && first->cmsg_type == SO_TIMESTAMPNS)
     std::memcpy(&at, CMSG_DATA(first), sizeof at);
-  return CapturedPacket{
-      room.first(static_cast<size_t>(got)),
-      static_cast<uint64_t>(at.tv_sec) * 1'000'000'000U + static_cast<uint64_t>(at.tv_nsec)};
+  return CapturedPacket{room.first(static_cast<size_t>(got)), nanoseconds(at)};
 }
 
 Phase phase_of(const Shared& shared) {
@@ -164,7 +183,7 @@ Phase phase_of(const Shared& shared) {
   return shared.flushes.load() != 0 ? Phase::flushed : Phase::hunting;
 }
 
-void watch_wire(int wire, const Judge& judge, Shared& shared, Reports& reports) {
+void watch_wire(int wire, Judge& judge, Shared& shared, Reports& reports) {
   std::vector<uint8_t> room(largest_packet);
   while (true) {
     const auto captured = receive(wire, room);
@@ -212,11 +231,12 @@ Question read_question(std::span<const uint8_t> message) {
   return out;
 }
 
-// Answers for the allowed name, and reports the address to the judge.
+// Answers for the allowed name, and reports the address to the judge. Answers for the collector's name
+// if there is one: the gate asks for the relay.
 class Upstream {
  public:
-  Upstream(Judge& judge, Shared& shared, Reports& reports)
-      : judge_(judge), shared_(shared), reports_(reports) {}
+  Upstream(Judge& judge, Shared& shared, Reports& reports, Collector collector)
+      : judge_(judge), shared_(shared), reports_(reports), collector_(collector) {}
 
   Bytes answer(std::span<const uint8_t> message) {
     const Question question = read_question(message);
@@ -227,7 +247,8 @@ class Upstream {
     out[2] = 0x81;
     out[3] = 0x80;
     std::fill(out.begin() + 6, out.begin() + 12, uint8_t{0});
-    if (question.name != allowed_name) {
+    const bool is_collector = collector_ == Collector::relayed && question.name == collectors_name;
+    if (question.name != allowed_name && !is_collector) {
       out[3] |= 3;
       if (question.name.ends_with(".hunt.example") && shared_.excused.load() == 0)
         reports_.report("a denied name was asked", nullptr, {},
@@ -235,8 +256,9 @@ class Upstream {
       return out;
     }
     if (question.type != 1 && question.type != 28) return out;
-    const Address address = parse_address(question.type == 1 ? allowed4 : allowed6);
-    judge_.allow(address);
+    const Address address = is_collector ? parse_address(question.type == 1 ? collector4 : collector6)
+                                         : parse_address(question.type == 1 ? allowed4 : allowed6);
+    if (!is_collector) judge_.allow(address);
     out[7] = 1;
     const size_t skip = question.type == 1 ? 12 : 0;
     const Bytes record{0xc0, 12, 0, static_cast<uint8_t>(question.type), 0, 1, 0, 0,
@@ -250,11 +272,18 @@ class Upstream {
   Judge& judge_;
   Shared& shared_;
   Reports& reports_;
+  Collector collector_;
 };
 
 class Hosts {
  public:
-  explicit Hosts(Upstream& upstream) : upstream_(upstream), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+  // Without an authorization there is no collector.
+  Hosts(Upstream& upstream, Shared& shared, Reports& reports, std::string authorization)
+      : upstream_(upstream),
+        shared_(shared),
+        reports_(reports),
+        authorization_(std::move(authorization)),
+        epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     listen(dns_port);
     for (const uint16_t port : served_ports) listen(port);
   }
@@ -273,10 +302,11 @@ class Hosts {
     Role role;
     uint16_t port;
     Bytes pending;
+    std::optional<CollectorConnection> collector;
   };
 
   void add(int socket, Role role, uint16_t port) {
-    sockets_[socket] = {role, port, {}};
+    sockets_[socket] = {role, port, {}, {}};
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.fd = socket;
@@ -308,7 +338,10 @@ class Hosts {
         break;
       case Role::listener: {
         const int connection = ::accept4(socket, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (connection >= 0) add(connection, Role::connection, found->second.port);
+        if (connection < 0) break;
+        add(connection, Role::connection, found->second.port);
+        if (is_to_collector(connection, found->second.port))
+          sockets_[connection].collector.emplace(authorization_, ++connections_);
         break;
       }
       case Role::connection:
@@ -344,11 +377,11 @@ class Hosts {
   void answer_connection(int socket, Socket& state) {
     std::array<uint8_t, 65536> room;
     const ssize_t got = ::recv(socket, room.data(), room.size(), 0);
-    if (got <= 0) {
-      ::close(socket);
-      sockets_.erase(socket);
-      return;
-    }
+    if (state.collector)
+      return answer_as_collector(
+          socket, state,
+          {reinterpret_cast<const char*>(room.data()), static_cast<size_t>(std::max<ssize_t>(got, 0))});
+    if (got <= 0) return close(socket);
     if (state.port != dns_port) return;  // reads the data, and does not answer
     state.pending.insert(state.pending.end(), room.begin(), room.begin() + got);
     while (state.pending.size() >= 2) {
@@ -362,7 +395,56 @@ class Hosts {
     }
   }
 
+  void close(int socket) {
+    ::close(socket);
+    sockets_.erase(socket);
+  }
+
+  // ---- the collector
+
+  bool is_to_collector(int socket, uint16_t port) const {
+    sockaddr_in6 name{};
+    socklen_t size = sizeof name;
+    if (authorization_.empty() || port != collectors_port ||
+        ::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0)
+      return false;
+    Address own{};
+    std::memcpy(own.data(), &name.sin6_addr, own.size());
+    return own == parse_address(collector4) || own == parse_address(collector6);
+  }
+
+  void answer_as_collector(int socket, Socket& state, std::string_view octets) {
+    if (octets.empty()) {
+      // A helper that ends leaves such connections.
+      const bool is_expected = shared_.stop.load() != 0 || now() <= shared_.killed_until.load();
+      if (const std::string what = state.collector->end(); !what.empty() && !is_expected)
+        report(what, octets, {});
+      return close(socket);
+    }
+    const CollectorConnection::Outcome outcome = state.collector->take(octets);
+    (void)::send(socket, outcome.answer.data(), outcome.answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    shared_.relayed.fetch_add(outcome.requests);
+    if (!outcome.finding.empty()) report(outcome.finding, octets, outcome.evidence);
+    if (outcome.then == CollectorConnection::Outcome::Then::close) close(socket);
+  }
+
+  void report(const std::string& what, std::string_view octets, std::string_view evidence) {
+    if (shared_.excused.load() != 0 || now() <= shared_.excused_until.load() + time_to_arrive) return;
+    reports_.report(what, nullptr, {},
+                    seed_in({reinterpret_cast<const uint8_t*>(octets.data()), octets.size()}), evidence);
+  }
+
+  static uint64_t now() {
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    return nanoseconds(time);
+  }
+
   Upstream& upstream_;
+  Shared& shared_;
+  Reports& reports_;
+  std::string authorization_;
+  uint64_t connections_ = 0;  // to the collector
   int epoll_;
   std::map<int, Socket> sockets_;
 };
@@ -372,16 +454,18 @@ class Hosts {
 
 int main(int argc, char** argv) {
   using namespace ostiary::hunt;
-  if (argc != 6 + Stage::arguments) {
-    std::fputs("usage: SHARED INTERFACE container|user SEED inject|quiet STAGE…\n", stderr);
+  if (argc != 7 + Stage::arguments) {
+    std::fputs("usage: SHARED INTERFACE container|user SEED inject|quiet AUTHORIZATION|- STAGE…\n", stderr);
     return EXIT_FAILURE;
   }
   Shared& shared = map_shared(argv[1]);
-  const Stage stage = Stage::parse(argv + 6);
-  Judge judge(stage, std::strcmp(argv[3], "user") == 0 ? Scope::user : Scope::container);
+  const std::string authorization = std::strcmp(argv[6], "-") == 0 ? "" : argv[6];
+  const Stage stage = Stage::parse(argv + 7);
+  const Collector collector = authorization.empty() ? Collector::unknown : Collector::relayed;
+  Judge judge(stage, std::strcmp(argv[3], "user") == 0 ? Scope::user : Scope::container, collector);
   Reports reports(shared);
-  Upstream upstream(judge, shared, reports);
-  Hosts hosts(upstream);
+  Upstream upstream(judge, shared, reports, collector);
+  Hosts hosts(upstream, shared, reports, authorization);
   const int wire = open_wire(argv[2]);
   std::puts("{\"ready\": true}");
   std::fflush(stdout);
