@@ -21,7 +21,6 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -31,7 +30,9 @@
 #include "injector.h"
 #include "judge.h"
 #include "observation.h"
+#include "reports.h"
 #include "shared.h"
+#include "upstream.h"
 
 namespace ostiary::hunt {
 
@@ -39,13 +40,10 @@ namespace {
 
 constexpr size_t largest_packet = 1U << 17U;
 constexpr int receive_buffer = 64 << 20;
-constexpr size_t shown_octets = 160;
 // From the wire to the collector. A packet of this time belongs to the time before it.
 constexpr uint64_t time_to_arrive = 400'000'000;  // nanoseconds
-constexpr size_t reports_a_class = 3;             // per epoch
 constexpr std::array<uint16_t, 6> served_ports{443, 9999, 7001, 7002, 7003, collectors_port};
 constexpr uint16_t dns_port = 53;
-constexpr std::string_view allowed_name = "allowed.hunt.example";
 
 [[noreturn]] void give_up(const char* what) {
   std::perror(what);
@@ -56,80 +54,6 @@ int needed(int result, const char* what) {
   if (result < 0) give_up(what);
   return result;
 }
-
-// ---- findings
-
-std::string hexadecimal(uint64_t number) {
-  std::array<char, 20> out{};
-  std::snprintf(out.data(), out.size(), "0x%016lx", static_cast<unsigned long>(number));
-  return out.data();
-}
-
-std::string hexadecimal(std::span<const uint8_t> octets) {
-  std::string out;
-  for (const uint8_t octet : octets.first(std::min(octets.size(), shown_octets))) {
-    out += "0123456789abcdef"[octet >> 4U];
-    out += "0123456789abcdef"[octet & 15U];
-  }
-  return out;
-}
-
-// The octets as text, with others than those of ASCII as \xff.
-std::string printable(std::string_view octets) {
-  std::string out;
-  for (const char octet : octets.substr(0, shown_octets)) {
-    if (octet >= ' ' && octet <= '~')
-      out += octet;
-    else
-      out += "\\x" + hexadecimal({reinterpret_cast<const uint8_t*>(&octet), 1});
-  }
-  return out;
-}
-
-class Reports {
- public:
-  explicit Reports(Shared& shared) : shared_(shared) {}
-
-  void report(const std::string& what, const Observation* observation, std::span<const uint8_t> packet,
-              std::optional<uint64_t> seed, std::string_view evidence = {}) {
-    const std::lock_guard lock(mutex_);
-    if (const uint32_t epoch = shared_.epoch.load(); epoch != epoch_) {
-      epoch_ = epoch;
-      counts_.clear();
-    }
-    if (++counts_[what] > reports_a_class) return;
-    nlohmann::json line{{"class", what}, {"epoch", epoch_}, {"after the end", shared_.ended.load() != 0}};
-    if (seed) line["seed"] = hexadecimal(*seed);
-    if (observation != nullptr) {
-      line["from"] = text(observation->source) + " " + std::to_string(observation->source_port);
-      line["to"] = text(observation->destination) + " " + std::to_string(observation->port);
-      line["packet"] = hexadecimal(packet);
-    }
-    if (!evidence.empty()) line["evidence"] = printable(evidence);
-    line["recent"] = recent();
-    std::printf("%s\n", line.dump().c_str());
-    std::fflush(stdout);
-  }
-
- private:
-  // The latest programs, for packets that do not name one.
-  nlohmann::json recent() const {
-    nlohmann::json out = nlohmann::json::array();
-    for (const Worker& worker : shared_.workers) {
-      const uint64_t programs = worker.programs.load();
-      nlohmann::json seeds = nlohmann::json::array();
-      for (uint64_t back = 1; back <= std::min<uint64_t>(programs, limits::remembered); ++back)
-        seeds.push_back(hexadecimal(worker.recent[(programs - back) % limits::remembered].load()));
-      if (!seeds.empty()) out.push_back(seeds);
-    }
-    return out;
-  }
-
-  Shared& shared_;
-  std::mutex mutex_;
-  uint32_t epoch_ = 0;
-  std::map<std::string, size_t> counts_;
-};
 
 // ---- the wire
 
@@ -209,71 +133,6 @@ void watch_wire(int wire, Judge& judge, Shared& shared, Reports& reports) {
 // ---- the hosts
 
 using Bytes = std::vector<uint8_t>;
-
-struct Question {
-  std::string name;
-  uint16_t type = 0;
-  size_t end = 0;
-};
-
-Question read_question(std::span<const uint8_t> message) {
-  Question out;
-  size_t at = 12;
-  while (at < message.size() && message[at] != 0 && at + 1 + message[at] < message.size()) {
-    if (!out.name.empty()) out.name += '.';
-    for (size_t index = 1; index <= message[at]; ++index)
-      out.name += static_cast<char>(std::tolower(message[at + index]));
-    at += size_t{1} + message[at];
-  }
-  if (at + 5 > message.size()) return out;
-  out.type = static_cast<uint16_t>(message[at + 1] << 8U | message[at + 2]);
-  out.end = at + 5;
-  return out;
-}
-
-// Answers for the allowed name, and reports the address to the judge. Answers for the collector's name
-// if there is one: the gate asks for the relay.
-class Upstream {
- public:
-  Upstream(Judge& judge, Shared& shared, Reports& reports, Collector collector)
-      : judge_(judge), shared_(shared), reports_(reports), collector_(collector) {}
-
-  Bytes answer(std::span<const uint8_t> message) {
-    const Question question = read_question(message);
-    const bool is_answer = question.end != 0 && (message[2] & 0x80U) != 0;
-    if (question.end == 0 || is_answer) return {};
-    shared_.questions.fetch_add(1);
-    Bytes out(message.begin(), message.begin() + static_cast<ptrdiff_t>(question.end));
-    out[2] = 0x81;
-    out[3] = 0x80;
-    std::fill(out.begin() + 6, out.begin() + 12, uint8_t{0});
-    const bool is_collector = collector_ == Collector::relayed && question.name == collectors_name;
-    if (question.name != allowed_name && !is_collector) {
-      out[3] |= 3;
-      if (question.name.ends_with(".hunt.example") && shared_.excused.load() == 0)
-        reports_.report("a denied name was asked", nullptr, {},
-                        std::strtoull(question.name.c_str(), nullptr, 16));
-      return out;
-    }
-    if (question.type != 1 && question.type != 28) return out;
-    const Address address = is_collector ? parse_address(question.type == 1 ? collector4 : collector6)
-                                         : parse_address(question.type == 1 ? allowed4 : allowed6);
-    if (!is_collector) judge_.allow(address);
-    out[7] = 1;
-    const size_t skip = question.type == 1 ? 12 : 0;
-    const Bytes record{0xc0, 12, 0, static_cast<uint8_t>(question.type), 0, 1, 0, 0,
-                       0,    5,  0, static_cast<uint8_t>(16 - skip)};
-    out.insert(out.end(), record.begin(), record.end());
-    out.insert(out.end(), address.begin() + static_cast<ptrdiff_t>(skip), address.end());
-    return out;
-  }
-
- private:
-  Judge& judge_;
-  Shared& shared_;
-  Reports& reports_;
-  Collector collector_;
-};
 
 class Hosts {
  public:
