@@ -156,8 +156,7 @@ void Judge::note_connection(const Observation& observation) {
 }
 // The octets of the connection are judged where they arrive: collector.h.
 bool Judge::is_of_the_relay(const Observation& observation) const {
-  const bool is_syn = (observation.tcp_flags & syn) != 0;
-  return to_collector_.contains(flow_of(observation)) && !(is_syn && !observation.tcp_without_data);
+  return to_collector_.contains(flow_of(observation));
 }
 
 bool Judge::is_permitted(const Observation& observation) const {

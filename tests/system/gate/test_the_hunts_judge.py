@@ -148,6 +148,16 @@ def test_a_chosen_source_port_is_not_the_gates(new_round):
         eventually_finds(round, "IPv4 TCP, to the collector past the relay")
 
 
+def test_a_connection_that_begins_with_data_is_not_the_gates(new_round):
+    round = new_round(relay=True)
+    round.link.network.sysctl("ipv4/tcp_fastopen", 5)  # without a cookie
+    with round.link.network.entered():
+        stranger = socket.socket()
+    with stranger:
+        stranger.sendto(request(), socket.MSG_FASTOPEN, (AT[4], 4318))
+        eventually_finds(round, "IPv4 TCP, to the collector past the relay")
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_without_the_relay_the_collector_is_an_unknown_host(new_round, family):
     round = new_round()
