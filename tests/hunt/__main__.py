@@ -2,7 +2,8 @@
 the wire: docs/testing.md
 
 A packet may leave the agent's host only if the upstream gave its destination for the allowed name,
-if it goes to an allowed network, or if it is neighbour discovery or an echo reply of the kernel.
+if it goes to an allowed network, if it carries a request of the relay to its collector, or if it is
+neighbour discovery or an echo reply of the kernel.
 The hunt never asks the gate. It runs for --seconds and exits with status 1 if it found anything.
 The program of each finding is written to build/hunt/findings/, minimised. The file is text with one
 system call per line. It can be edited and run again with --replay.
@@ -20,15 +21,15 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+from hunt import schedule
 from hunt.confinement_mutants import ConfinementMutants
 from hunt.internet import Internet
 from hunt.minimise import Minimiser
 from hunt.mutants import Mutants
-from hunt.round import Round, Settings
+from hunt.round import Round
 from support import namespaces
 from support.project import ROOT
 
-ALL_KINDS = 16  # rounds alternate all combinations of scope, agent, flushes and an inner container
 ROUND = (15, 300)  # seconds; each round is one boot
 CANDIDATES = 24  # programs to try if a packet does not name one
 
@@ -47,6 +48,8 @@ def arguments():
     parser.add_argument("--inside", choices=["yes", "no"],
                         help="in container scope, whether a container inside sends raw packets; default: both in "
                              "turn")
+    parser.add_argument("--relay", choices=["yes", "no"],
+                        help="whether the relay runs, and programs attack it and its collector; default: both in turn")
     parser.add_argument("--by", choices=["run", "exec"],
                         help="whether the agent's first process hunts, or a session of ostiary exec; default: both in turn")
     parser.add_argument("--tracking", choices=["both", "ipv4"],
@@ -90,7 +93,7 @@ def main():
 
 def round_length(seconds):
     shortest, longest = ROUND
-    return max(shortest, min(longest, seconds / ALL_KINDS))
+    return max(shortest, min(longest, seconds / schedule.ROUNDS))
 
 
 class Hunt:
@@ -98,6 +101,8 @@ class Hunt:
         self.wanted, self.scratch = wanted, scratch
         built = Path(os.environ["HUNT_TOOLS"])
         copy = lambda path: Path(shutil.copy(path, scratch))
+        if wanted.relay != "no":
+            copy(wanted.ostiary.with_name("ostiary-relay"))  # ostiary finds it beside itself
         self.tools = SimpleNamespace(ostiary=copy(wanted.ostiary), agent=copy(built / "hunt_agent"),
                                      outside=copy(built / "hunt_outside"))
         self.findings_folder = Path(os.environ["HUNT_FINDINGS"])
@@ -134,24 +139,11 @@ class Hunt:
         return ConfinementMutants(Path(os.environ["HUNT_TOOLS"]), self.scratch, ROOT).run(
             self.wanted.confinement_mutants, table)
 
-    def settings(self, number):
-        wanted = self.wanted
-        scope = wanted.scope or ("container", "user")[number % 2]
-        who = "user" if scope == "user" else wanted.who or ("user", "root")[number // 2 % 2]
-        flushes = (wanted.flushes or ("no", "yes")[number // 4 % 2]) == "yes"
-        # Any eight consecutive rounds have half of all combinations, and every pair of two
-        # settings.
-        inside = (wanted.inside or ("no", "yes")[(number // 2 + number // 4 + number // 8) % 2]) == "yes"
-        by = wanted.by or ("run", "exec")[(number // 4 + number // 8) % 2]
-        tracking = "both" if scope == "user" else wanted.tracking or ("ipv4" if number % 16 in (6, 8) else "both")
-        return Settings(scope=scope, who=who, flushes=flushes, by=by, tracking=tracking, quiet=wanted.quiet,
-                        inside=inside and scope == "container", workers=wanted.workers,
-                        without=[word for word in wanted.without.split(",") if word])
-
     def one_round(self, number, seconds):
-        settings = self.settings(number)
+        settings = schedule.settings(self.wanted, number)
         round = Round(self.internet, self.scratch, self.tools, settings, self.wanted.seed * 1000 + number)
         print(f"round {number}: scope {settings.scope}, agent {settings.who}, flushes {settings.flushes}, by {settings.by}"
+              f"{', with the relay' if settings.relay else ''}"
               f"{', IPv6 untracked' if settings.tracking == 'ipv4' else ''}{', a container inside' if settings.inside else ''}", flush=True)
         judged = 0
 
@@ -167,6 +159,7 @@ class Hunt:
             else:
                 start = time.monotonic()
                 round.hunt(seconds, lambda: self.report_progress(round, start), judge)
+                round.check_life()
                 round.end(self.wanted.linger)
                 judge(minimising=False)
                 self.report_progress(round, start)
@@ -177,8 +170,9 @@ class Hunt:
     def report_progress(self, round, start):
         page, spent = round.page, max(0.001, time.monotonic() - start)
         print(f"  {spent:5.0f} s: {page.programs()} programs ({page.programs() / spent:.0f}/s), wire {page.wire_packets}, "
-              f"admitted {page.wire_admitted}, injected {page.injected}, asked {page.questions}, excused {page.wire_excused}, "
-              f"lost {page.wire_lost}, workers restarted {page.restarts}, findings {len(round.findings)}", flush=True)
+              f"admitted {page.wire_admitted}, injected {page.injected}, asked {page.questions}, relayed {page.relayed}, "
+              f"excused {page.wire_excused}, lost {page.wire_lost}, workers restarted {page.restarts}, "
+              f"findings {len(round.findings)}", flush=True)
 
     # Findings -------------------------------------------------------------------------------------
 
@@ -222,13 +216,13 @@ class Hunt:
 
     def program(self, round, finding, seed):
         inside = round.settings.inside and finding["recent"] and seed in finding["recent"][-1]
-        done = subprocess.run([self.tools.agent, "print", "inside" if inside else "agent", seed,
+        done = subprocess.run([self.tools.agent, "print", "inside" if inside else round.settings.grammar, seed,
                                "-" if inside else ",".join(round.settings.without) or "-"],
                               capture_output=True, text=True, check=True)
         return done.stdout
 
     def replay(self):
-        settings = self.settings(0)
+        settings = schedule.settings(self.wanted, 0)
         round = Round(self.internet, self.scratch, self.tools, settings, self.wanted.seed)
         try:
             round.page.pause = 1

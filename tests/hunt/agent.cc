@@ -1,7 +1,7 @@
 // Runs as the agent, or in a container inside the agent's: workers that run one program after
 // another until the operator stops them.
-//   hunt_agent run agent|inside SHARED REQUEST WORKERS SEED MASK STAGE…
-//   hunt_agent print agent|inside SEED MASK     prints the program of a seed
+//   hunt_agent run agent|relayed|inside SHARED REQUEST WORKERS SEED MASK STAGE…
+//   hunt_agent print agent|relayed|inside SEED MASK     prints the program of a seed
 // MASK is words separated by commas, or "-".
 #include <array>
 #include <cstdio>
@@ -44,6 +44,7 @@ Mask parse_mask(const std::string& text) {
 }
 
 Grammar parse_grammar(const char* text) {
+  if (std::strcmp(text, "relayed") == 0) return Grammar::relayed;
   return std::strcmp(text, "inside") == 0 ? Grammar::inside : Grammar::agent;
 }
 
@@ -134,7 +135,8 @@ int main(int argc, char** argv) {
   }
   if (argc != 8 + Stage::arguments || std::strcmp(argv[1], "run") != 0) {
     std::fputs(
-        "usage: run agent|inside SHARED REQUEST WORKERS SEED MASK STAGE… | print agent|inside SEED MASK\n",
+        "usage: run agent|relayed|inside SHARED REQUEST WORKERS SEED MASK STAGE… | "
+        "print agent|relayed|inside SEED MASK\n",
         stderr);
     return EXIT_FAILURE;
   }

@@ -5,6 +5,8 @@
 
 #include <netinet/in.h>
 
+#include "collector.h"
+
 namespace ostiary::hunt {
 namespace {
 
@@ -12,6 +14,8 @@ constexpr uint16_t dns = 53, https = 443;
 constexpr uint8_t rst = 0x04;
 constexpr uint8_t syn = 0x02;
 constexpr uint8_t fin = 0x01;
+// Of the ports that the kernel chooses.
+constexpr uint16_t first_chosen_port = 32768;
 
 bool is_loopback(const Address& address) {
   if (is_v4(address)) return address[12] == 127;
@@ -89,11 +93,14 @@ std::string name_of(uint8_t protocol) {
 
 }  // namespace
 
-Judge::Judge(const Stage& stage, Scope scope)
+Judge::Judge(const Stage& stage, Scope scope, Collector collector)
     : stage_(stage),
       scope_(scope),
+      collector_(collector),
       resolver4_(parse_address(resolver4)),
-      resolver6_(parse_address(resolver6)) {}
+      resolver6_(parse_address(resolver6)),
+      collector4_(parse_address(collector4)),
+      collector6_(parse_address(collector6)) {}
 
 void Judge::allow(const Address& address) {
   const std::lock_guard lock(mutex_);
@@ -124,15 +131,32 @@ bool Judge::is_allowed(const Address& address) const {
 bool Judge::is_own(const Address& address) const {
   return address == stage_.own4 || address == stage_.own6 || address == stage_.link6;
 }
+Flow flow_of(const Observation& observation) {
+  return {observation.protocol, observation.destination, observation.port, observation.source_port};
+}
 bool Judge::is_answer(const Observation& observation) const {
   const std::lock_guard lock(mutex_);
   const bool without_ports = is_icmp(observation) || observation.later_fragment;
   return std::ranges::any_of(flows_, [&](const Flow& flow) {
     if (flow.peer != observation.destination) return false;
     if (without_ports) return is_icmp(observation) || flow.protocol == observation.protocol;
-    return flow ==
-           Flow{observation.protocol, observation.destination, observation.port, observation.source_port};
+    return flow == flow_of(observation);
   });
+}
+
+bool Judge::is_collector(const Address& address) const {
+  return collector_ == Collector::relayed && (address == collector4_ || address == collector6_);
+}
+// The gate's connections begin with a SYN without data, from a port that the kernel chose.
+void Judge::note_connection(const Observation& observation) {
+  if (is_collector(observation.destination) && observation.protocol == IPPROTO_TCP &&
+      observation.port == collectors_port && observation.source_port >= first_chosen_port &&
+      observation.tcp_flags == syn && observation.tcp_without_data)
+    to_collector_.insert(flow_of(observation));
+}
+// The octets of the connection are judged where they arrive: collector.h.
+bool Judge::is_of_the_relay(const Observation& observation) const {
+  return to_collector_.contains(flow_of(observation));
 }
 
 bool Judge::is_permitted(const Observation& observation) const {
@@ -143,6 +167,7 @@ bool Judge::is_permitted(const Observation& observation) const {
   if (!is_own(observation.source)) return false;
   if (to_resolver && !observation.seed && (observation.port == dns || is_error(observation))) return true;
   if (is_echo_reply(observation) && is_answer(observation)) return true;
+  if (is_of_the_relay(observation)) return true;
   if (is_allowed(observation.destination)) {
     if (is_error(observation)) return true;
     const bool known =
@@ -170,6 +195,7 @@ std::string Judge::class_of(const Observation& observation) const {
   if (is_group_report(observation)) return "multicast group report";
   if (observation.destination == resolver4_ || observation.destination == resolver6_)
     return "to the upstream";
+  if (is_collector(observation.destination)) return "to the collector past the relay";
   if (is_allowed(observation.destination)) return "another port or protocol of an allowed host";
   if (observation.protocol == IPPROTO_TCP && (observation.tcp_flags & rst) != 0)
     return "RST to an unknown host";
@@ -177,7 +203,8 @@ std::string Judge::class_of(const Observation& observation) const {
   return is_multicast(observation.destination) ? "to a multicast group" : "to an unknown host";
 }
 
-Verdict Judge::judge(const Observation& observation, Phase phase) const {
+Verdict Judge::judge(const Observation& observation, Phase phase) {
+  note_connection(observation);
   const bool at_the_end = phase == Phase::ending || phase == Phase::ended;
   const bool was_flushed = phase == Phase::flushed || phase == Phase::ending;
   if (is_permitted(observation) || (at_the_end && is_group_report(observation)) ||

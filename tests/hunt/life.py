@@ -20,6 +20,11 @@ LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 PATIENCE = 0.8
 AT_ONCE = 0.3  # seconds; a refusal must be immediate
+RELAY = ("127.0.0.1", 15354)
+RELAYS_PATIENCE = 5  # seconds; it may have been killed just now
+BODY = b"\x0a\x0a\x12\x08\x12\x06\x2a\x04life"  # a span with this name
+EXPORT = (b"POST /v1/traces HTTP/1.1\r\nHost: relay\r\nContent-Type: application/x-protobuf\r\n"
+          b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY))
 CHECKS = []
 
 
@@ -28,8 +33,8 @@ def check(function):
     return function
 
 
-def failures(network, user):
-    """Runs all checks, and returns the names of those that fail."""
+def failures(network, user, checks=CHECKS, versions=(4, 6)):
+    """Runs the checks, and returns the names of those that fail."""
     ours, theirs = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -41,7 +46,7 @@ def failures(network, user):
                 os.setgroups([])
                 os.setresgid(user, user, user)
                 os.setresuid(user, user, user)
-            found = [f"{each.__name__.replace('_', ' ')}, IPv{version}" for each in CHECKS for version in (4, 6)
+            found = [f"{each.__name__.replace('_', ' ')}, IPv{version}" for each in checks for version in versions
                      if not _holds(each, version)]
         finally:
             os.write(theirs, json.dumps(found).encode())
@@ -152,3 +157,25 @@ def a_closed_port_on_loopback_refuses_at_once(version):
         begin = time.monotonic()
         error = client.connect_ex((LOOPBACK[version], 7999))
         return error == 111 and time.monotonic() - begin < AT_ONCE
+
+
+def _status_of_an_export():
+    with socket.create_connection(RELAY, PATIENCE) as client:
+        client.sendall(EXPORT)
+        return client.recv(100).split(b" ")[1]
+
+
+def an_export_is_taken_by_the_relay(version):
+    end = time.monotonic() + RELAYS_PATIENCE
+    while True:
+        try:
+            if _status_of_an_export() == b"200":
+                return True
+        except (OSError, IndexError):
+            pass
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+
+
+OF_THE_RELAY = [an_export_is_taken_by_the_relay]

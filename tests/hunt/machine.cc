@@ -181,7 +181,8 @@ void add_control(Message& message, Control control, const Places& places, const 
       message.add(IPPROTO_IP, IP_TOS, &number, sizeof number);
       break;
     case Control::ip_options: {
-      const auto options = ip_options(raw_index % 2 == 0 ? 131 : 137, places.at(7), place);
+      const auto options =
+          ip_options(raw_index % 2 == 0 ? 131 : 137, places.at(place_index::allowed4), place);
       message.add(IPPROTO_IP, IP_RETOPTS, options.data(), options.size());
       break;
     }
@@ -194,7 +195,7 @@ void add_control(Message& message, Control control, const Places& places, const 
       message.add(IPPROTO_IPV6, IPV6_TCLASS, &number, sizeof number);
       break;
     case Control::routing_header: {
-      const auto header = routing_header(raw_index % 2 == 0 ? 4 : 5, place, places.at(21));
+      const auto header = routing_header(raw_index % 2 == 0 ? 4 : 5, place, places.at(place_index::allowed6));
       message.add(IPPROTO_IPV6, IPV6_RTHDR, header.data(), header.size());
       break;
     }
@@ -451,6 +452,12 @@ void Machine::open(const Step& step) {
   put(step.slot, ::socket(families()[step.arguments[0]].value, type, protocols_[step.slot]));
 }
 
+std::vector<uint8_t> Machine::words(int kind) const {
+  if (kind > first_relay_form) return question(kind);
+  const std::string octets = octets_of(static_cast<RelayForm>(first_relay_form - kind), seed_);
+  return {octets.begin(), octets.end()};
+}
+
 // A DNS question for the allowed name, or for a name that no rule allows and that contains the
 // seed.
 std::vector<uint8_t> Machine::question(int kind) const {
@@ -470,7 +477,7 @@ std::vector<uint8_t> Machine::question(int kind) const {
 void Machine::send(const Step& step) {
   Message message;
   const int kind = payloads()[step.arguments[2]].value;
-  std::vector<uint8_t> asked = kind < 0 ? question(kind) : std::vector<uint8_t>{};
+  std::vector<uint8_t> said = kind < 0 ? words(kind) : std::vector<uint8_t>{};
   // A ping socket accepts only echo requests.
   std::array<uint8_t, 8> echo{};
   const int protocol = protocols_[step.slot];
@@ -478,7 +485,7 @@ void Machine::send(const Step& step) {
   echo[0] = protocol == IPPROTO_ICMPV6 ? 128 : 8;
   std::array<iovec, 2> pieces{iovec{echo.data(), echo.size()},
                               iovec{payload_.data(), static_cast<size_t>(std::max(kind, 0))}};
-  if (kind < 0) pieces[1] = {asked.data(), asked.size()};
+  if (kind < 0) pieces[1] = {said.data(), said.size()};
   message.header.msg_iov = is_ping ? pieces.data() : &pieces[1];
   message.header.msg_iovlen = is_ping ? 2 : 1;
   Named name;

@@ -29,6 +29,7 @@ class Machine {
   void take(uint8_t slot);
   void raw(const Step& step);
   void put(uint8_t slot, int socket);
+  std::vector<uint8_t> words(int kind) const;
   std::vector<uint8_t> question(int kind) const;
   const Place* place(uint8_t index) const;
 

@@ -38,9 +38,24 @@ std::optional<uint64_t> seed_in_name(std::span<const uint8_t> packet) {
   return read.ptr == first + digits ? std::optional(seed) : std::nullopt;
 }
 
+std::optional<uint64_t> seed_in_text(std::string_view octets) {
+  constexpr size_t digits = 16;
+  const size_t found = octets.find(seed_marker);
+  if (found == octets.npos) return std::nullopt;
+  const std::string_view text = octets.substr(found + seed_marker.size(), digits);
+  uint64_t seed = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), seed, 16);
+  return text.size() == digits && read.ptr == text.data() + digits ? std::optional(seed) : std::nullopt;
+}
+
+}  // namespace
+
 std::optional<uint64_t> seed_in(std::span<const uint8_t> packet) {
   const void* const found = ::memmem(packet.data(), packet.size(), &payload_magic, sizeof payload_magic);
-  if (found == nullptr) return seed_in_name(packet);
+  if (found == nullptr) {
+    const auto seed = seed_in_name(packet);
+    return seed ? seed : seed_in_text({reinterpret_cast<const char*>(packet.data()), packet.size()});
+  }
   const size_t at =
       static_cast<size_t>(static_cast<const uint8_t*>(found) - packet.data()) + sizeof payload_magic;
   uint64_t seed = 0;
@@ -48,6 +63,8 @@ std::optional<uint64_t> seed_in(std::span<const uint8_t> packet) {
   std::memcpy(&seed, packet.data() + at, sizeof seed);
   return seed;
 }
+
+namespace {
 
 void observe_transport(Observation& out, std::span<const uint8_t> body) {
   if (out.later_fragment) return;

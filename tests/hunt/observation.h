@@ -32,4 +32,7 @@ struct Observation {
 // Nothing if this is not an IP packet.
 std::optional<Observation> observe(std::span<const uint8_t> packet);
 
+// The seed of the program that sent these octets, if they contain it.
+std::optional<uint64_t> seed_in(std::span<const uint8_t> octets);
+
 }  // namespace ostiary::hunt

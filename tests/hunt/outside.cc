@@ -1,6 +1,7 @@
 // The network outside of a hunt: judges every packet on the wire, is the upstream and all hosts,
 // and sends packets to the agent's host.
-//   hunt_outside SHARED INTERFACE container|user SEED inject|quiet STAGE…
+//   hunt_outside SHARED INTERFACE container|user SEED inject|quiet AUTHORIZATION STAGE…
+// With AUTHORIZATION, the relay's header for the collector, there is a collector. "-": there is none.
 // Reports a finding as a line of JSON on standard output. Ends when standard input is closed.
 #include <algorithm>
 #include <array>
@@ -20,16 +21,18 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "collector.h"
 #include "injector.h"
 #include "judge.h"
 #include "observation.h"
+#include "reports.h"
 #include "shared.h"
+#include "upstream.h"
 
 namespace ostiary::hunt {
 
@@ -37,11 +40,10 @@ namespace {
 
 constexpr size_t largest_packet = 1U << 17U;
 constexpr int receive_buffer = 64 << 20;
-constexpr size_t shown_octets = 160;
-constexpr size_t reports_a_class = 3;  // per epoch
-constexpr std::array<uint16_t, 5> served_ports{443, 9999, 7001, 7002, 7003};
+// From the wire to the collector. A packet of this time belongs to the time before it.
+constexpr uint64_t time_to_arrive = 400'000'000;  // nanoseconds
+constexpr std::array<uint16_t, 6> served_ports{443, 9999, 7001, 7002, 7003, collectors_port};
 constexpr uint16_t dns_port = 53;
-constexpr std::string_view allowed_name = "allowed.hunt.example";
 
 [[noreturn]] void give_up(const char* what) {
   std::perror(what);
@@ -52,67 +54,6 @@ int needed(int result, const char* what) {
   if (result < 0) give_up(what);
   return result;
 }
-
-// ---- findings
-
-std::string hexadecimal(uint64_t number) {
-  std::array<char, 20> out{};
-  std::snprintf(out.data(), out.size(), "0x%016lx", static_cast<unsigned long>(number));
-  return out.data();
-}
-
-std::string hexadecimal(std::span<const uint8_t> octets) {
-  std::string out;
-  for (const uint8_t octet : octets.first(std::min(octets.size(), shown_octets))) {
-    out += "0123456789abcdef"[octet >> 4U];
-    out += "0123456789abcdef"[octet & 15U];
-  }
-  return out;
-}
-
-class Reports {
- public:
-  explicit Reports(Shared& shared) : shared_(shared) {}
-
-  void report(const std::string& what, const Observation* observation, std::span<const uint8_t> packet,
-              std::optional<uint64_t> seed) {
-    const std::lock_guard lock(mutex_);
-    if (const uint32_t epoch = shared_.epoch.load(); epoch != epoch_) {
-      epoch_ = epoch;
-      counts_.clear();
-    }
-    if (++counts_[what] > reports_a_class) return;
-    nlohmann::json line{{"class", what}, {"epoch", epoch_}, {"after the end", shared_.ended.load() != 0}};
-    if (seed) line["seed"] = hexadecimal(*seed);
-    if (observation != nullptr) {
-      line["from"] = text(observation->source) + " " + std::to_string(observation->source_port);
-      line["to"] = text(observation->destination) + " " + std::to_string(observation->port);
-      line["packet"] = hexadecimal(packet);
-    }
-    line["recent"] = recent();
-    std::printf("%s\n", line.dump().c_str());
-    std::fflush(stdout);
-  }
-
- private:
-  // The latest programs, for packets that do not name one.
-  nlohmann::json recent() const {
-    nlohmann::json out = nlohmann::json::array();
-    for (const Worker& worker : shared_.workers) {
-      const uint64_t programs = worker.programs.load();
-      nlohmann::json seeds = nlohmann::json::array();
-      for (uint64_t back = 1; back <= std::min<uint64_t>(programs, limits::remembered); ++back)
-        seeds.push_back(hexadecimal(worker.recent[(programs - back) % limits::remembered].load()));
-      if (!seeds.empty()) out.push_back(seeds);
-    }
-    return out;
-  }
-
-  Shared& shared_;
-  std::mutex mutex_;
-  uint32_t epoch_ = 0;
-  std::map<std::string, size_t> counts_;
-};
 
 // ---- the wire
 
@@ -128,6 +69,10 @@ int open_wire(const char* interface) {
   const int on = 1;
   needed(::setsockopt(wire, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on), "SO_TIMESTAMPNS");
   return wire;
+}
+
+uint64_t nanoseconds(const timespec& time) {
+  return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000U + static_cast<uint64_t>(time.tv_nsec);
 }
 
 // A packet, and the time at which the kernel received it.
@@ -153,9 +98,7 @@ std::optional<CapturedPacket> receive(int wire, std::span<uint8_t> room) {
   timespec at{};
   if (cmsghdr* const first = CMSG_FIRSTHDR(&message); first != nullptr && first->cmsg_type == SO_TIMESTAMPNS)
     std::memcpy(&at, CMSG_DATA(first), sizeof at);
-  return CapturedPacket{
-      room.first(static_cast<size_t>(got)),
-      static_cast<uint64_t>(at.tv_sec) * 1'000'000'000U + static_cast<uint64_t>(at.tv_nsec)};
+  return CapturedPacket{room.first(static_cast<size_t>(got)), nanoseconds(at)};
 }
 
 Phase phase_of(const Shared& shared) {
@@ -164,7 +107,7 @@ Phase phase_of(const Shared& shared) {
   return shared.flushes.load() != 0 ? Phase::flushed : Phase::hunting;
 }
 
-void watch_wire(int wire, const Judge& judge, Shared& shared, Reports& reports) {
+void watch_wire(int wire, Judge& judge, Shared& shared, Reports& reports) {
   std::vector<uint8_t> room(largest_packet);
   while (true) {
     const auto captured = receive(wire, room);
@@ -191,70 +134,15 @@ void watch_wire(int wire, const Judge& judge, Shared& shared, Reports& reports) 
 
 using Bytes = std::vector<uint8_t>;
 
-struct Question {
-  std::string name;
-  uint16_t type = 0;
-  size_t end = 0;
-};
-
-Question read_question(std::span<const uint8_t> message) {
-  Question out;
-  size_t at = 12;
-  while (at < message.size() && message[at] != 0 && at + 1 + message[at] < message.size()) {
-    if (!out.name.empty()) out.name += '.';
-    for (size_t index = 1; index <= message[at]; ++index)
-      out.name += static_cast<char>(std::tolower(message[at + index]));
-    at += size_t{1} + message[at];
-  }
-  if (at + 5 > message.size()) return out;
-  out.type = static_cast<uint16_t>(message[at + 1] << 8U | message[at + 2]);
-  out.end = at + 5;
-  return out;
-}
-
-// Answers for the allowed name, and reports the address to the judge.
-class Upstream {
- public:
-  Upstream(Judge& judge, Shared& shared, Reports& reports)
-      : judge_(judge), shared_(shared), reports_(reports) {}
-
-  Bytes answer(std::span<const uint8_t> message) {
-    const Question question = read_question(message);
-    const bool is_answer = question.end != 0 && (message[2] & 0x80U) != 0;
-    if (question.end == 0 || is_answer) return {};
-    shared_.questions.fetch_add(1);
-    Bytes out(message.begin(), message.begin() + static_cast<ptrdiff_t>(question.end));
-    out[2] = 0x81;
-    out[3] = 0x80;
-    std::fill(out.begin() + 6, out.begin() + 12, uint8_t{0});
-    if (question.name != allowed_name) {
-      out[3] |= 3;
-      if (question.name.ends_with(".hunt.example") && shared_.excused.load() == 0)
-        reports_.report("a denied name was asked", nullptr, {},
-                        std::strtoull(question.name.c_str(), nullptr, 16));
-      return out;
-    }
-    if (question.type != 1 && question.type != 28) return out;
-    const Address address = parse_address(question.type == 1 ? allowed4 : allowed6);
-    judge_.allow(address);
-    out[7] = 1;
-    const size_t skip = question.type == 1 ? 12 : 0;
-    const Bytes record{0xc0, 12, 0, static_cast<uint8_t>(question.type), 0, 1, 0, 0,
-                       0,    5,  0, static_cast<uint8_t>(16 - skip)};
-    out.insert(out.end(), record.begin(), record.end());
-    out.insert(out.end(), address.begin() + static_cast<ptrdiff_t>(skip), address.end());
-    return out;
-  }
-
- private:
-  Judge& judge_;
-  Shared& shared_;
-  Reports& reports_;
-};
-
 class Hosts {
  public:
-  explicit Hosts(Upstream& upstream) : upstream_(upstream), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+  // Without an authorization there is no collector.
+  Hosts(Upstream& upstream, Shared& shared, Reports& reports, std::string authorization)
+      : upstream_(upstream),
+        shared_(shared),
+        reports_(reports),
+        authorization_(std::move(authorization)),
+        epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     listen(dns_port);
     for (const uint16_t port : served_ports) listen(port);
   }
@@ -273,10 +161,11 @@ class Hosts {
     Role role;
     uint16_t port;
     Bytes pending;
+    std::optional<CollectorConnection> collector;
   };
 
   void add(int socket, Role role, uint16_t port) {
-    sockets_[socket] = {role, port, {}};
+    sockets_[socket] = {role, port, {}, {}};
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.fd = socket;
@@ -308,7 +197,10 @@ class Hosts {
         break;
       case Role::listener: {
         const int connection = ::accept4(socket, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (connection >= 0) add(connection, Role::connection, found->second.port);
+        if (connection < 0) break;
+        add(connection, Role::connection, found->second.port);
+        if (is_to_collector(connection, found->second.port))
+          sockets_[connection].collector.emplace(authorization_, ++connections_);
         break;
       }
       case Role::connection:
@@ -344,11 +236,11 @@ class Hosts {
   void answer_connection(int socket, Socket& state) {
     std::array<uint8_t, 65536> room;
     const ssize_t got = ::recv(socket, room.data(), room.size(), 0);
-    if (got <= 0) {
-      ::close(socket);
-      sockets_.erase(socket);
-      return;
-    }
+    if (state.collector)
+      return answer_as_collector(
+          socket, state,
+          {reinterpret_cast<const char*>(room.data()), static_cast<size_t>(std::max<ssize_t>(got, 0))});
+    if (got <= 0) return close(socket);
     if (state.port != dns_port) return;  // reads the data, and does not answer
     state.pending.insert(state.pending.end(), room.begin(), room.begin() + got);
     while (state.pending.size() >= 2) {
@@ -362,7 +254,56 @@ class Hosts {
     }
   }
 
+  void close(int socket) {
+    ::close(socket);
+    sockets_.erase(socket);
+  }
+
+  // ---- the collector
+
+  bool is_to_collector(int socket, uint16_t port) const {
+    sockaddr_in6 name{};
+    socklen_t size = sizeof name;
+    if (authorization_.empty() || port != collectors_port ||
+        ::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0)
+      return false;
+    Address own{};
+    std::memcpy(own.data(), &name.sin6_addr, own.size());
+    return own == parse_address(collector4) || own == parse_address(collector6);
+  }
+
+  void answer_as_collector(int socket, Socket& state, std::string_view octets) {
+    if (octets.empty()) {
+      // A helper that ends leaves such connections.
+      const bool is_expected = shared_.stop.load() != 0 || now() <= shared_.killed_until.load();
+      if (const std::string what = state.collector->end(); !what.empty() && !is_expected)
+        report(what, octets, {});
+      return close(socket);
+    }
+    const CollectorConnection::Outcome outcome = state.collector->take(octets);
+    (void)::send(socket, outcome.answer.data(), outcome.answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    shared_.relayed.fetch_add(outcome.requests);
+    if (!outcome.finding.empty()) report(outcome.finding, octets, outcome.evidence);
+    if (outcome.then == CollectorConnection::Outcome::Then::close) close(socket);
+  }
+
+  void report(const std::string& what, std::string_view octets, std::string_view evidence) {
+    if (shared_.excused.load() != 0 || now() <= shared_.excused_until.load() + time_to_arrive) return;
+    reports_.report(what, nullptr, {},
+                    seed_in({reinterpret_cast<const uint8_t*>(octets.data()), octets.size()}), evidence);
+  }
+
+  static uint64_t now() {
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    return nanoseconds(time);
+  }
+
   Upstream& upstream_;
+  Shared& shared_;
+  Reports& reports_;
+  std::string authorization_;
+  uint64_t connections_ = 0;  // to the collector
   int epoll_;
   std::map<int, Socket> sockets_;
 };
@@ -372,16 +313,18 @@ class Hosts {
 
 int main(int argc, char** argv) {
   using namespace ostiary::hunt;
-  if (argc != 6 + Stage::arguments) {
-    std::fputs("usage: SHARED INTERFACE container|user SEED inject|quiet STAGE…\n", stderr);
+  if (argc != 7 + Stage::arguments) {
+    std::fputs("usage: SHARED INTERFACE container|user SEED inject|quiet AUTHORIZATION|- STAGE…\n", stderr);
     return EXIT_FAILURE;
   }
   Shared& shared = map_shared(argv[1]);
-  const Stage stage = Stage::parse(argv + 6);
-  Judge judge(stage, std::strcmp(argv[3], "user") == 0 ? Scope::user : Scope::container);
+  const std::string authorization = std::strcmp(argv[6], "-") == 0 ? "" : argv[6];
+  const Stage stage = Stage::parse(argv + 7);
+  const Collector collector = authorization.empty() ? Collector::unknown : Collector::relayed;
+  Judge judge(stage, std::strcmp(argv[3], "user") == 0 ? Scope::user : Scope::container, collector);
   Reports reports(shared);
-  Upstream upstream(judge, shared, reports);
-  Hosts hosts(upstream);
+  Upstream upstream(judge, shared, reports, collector);
+  Hosts hosts(upstream, shared, reports, authorization);
   const int wire = open_wire(argv[2]);
   std::puts("{\"ready\": true}");
   std::fflush(stdout);

@@ -4,7 +4,7 @@ import mmap
 import struct
 
 WORKERS, REMEMBERED = 8, 64
-FIRST_WORKER = 120
+FIRST_WORKER = 136
 SIZE = FIRST_WORKER + WORKERS * 8 * (1 + REMEMBERED)
 
 
@@ -42,6 +42,8 @@ class Page:
     restarts = _Number(96, "Q")
     excused_until = _Number(104, "Q")
     flushes = _Number(112, "Q")
+    killed_until = _Number(120, "Q")
+    relayed = _Number(128, "Q")
 
     def __init__(self, path):
         path.write_bytes(bytes(SIZE))

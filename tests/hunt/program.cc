@@ -136,9 +136,9 @@ std::string name_of(Table table, size_t index) {
   return {};
 }
 
-constexpr size_t first_v6_place = 16;
-constexpr size_t nowhere = 41;
-constexpr uint8_t allowed4_place = 7, allowed6_place = 21;
+using place_index::first_v6;
+using place_index::nowhere;
+
 constexpr std::array<std::string_view, 19> favoured_options{
     "v6only",           "bindtodevice", "reuseaddr",      "reuseport",     "freebind4",
     "freebind6",        "ip_options",   "pktinfo6",       "multicast_if4", "multicast_if6",
@@ -147,7 +147,8 @@ constexpr std::array<std::string_view, 19> favoured_options{
 
 class Generator {
  public:
-  Generator(uint64_t seed, const Mask& mask) : random_(seed), mask_(mask) {}
+  Generator(uint64_t seed, Grammar grammar, const Mask& mask)
+      : random_(seed), grammar_(grammar), mask_(mask) {}
 
   Program agent() {
     const size_t length = 3 + random_.below(limits::steps - 3);
@@ -178,11 +179,32 @@ class Generator {
   // Usually a place of the slot's family.
   uint8_t place(uint8_t slot) {
     if (random_.one_in(24)) return pick(size_of(Table::places));
-    if (slot_is_v6_[slot])
-      return static_cast<uint8_t>(first_v6_place + random_.below(nowhere - first_v6_place));
-    return pick(first_v6_place);
+    if (slot_is_v6_[slot]) return static_cast<uint8_t>(first_v6 + random_.below(nowhere - first_v6));
+    return pick(first_v6);
   }
   uint8_t source() { return pick(nowhere); }
+
+  struct Destination {
+    uint8_t place;
+    uint8_t port;
+  };
+  // With the relay, now and then its collector.
+  Destination destination(uint8_t slot) {
+    if (grammar_ == Grammar::relayed && random_.one_in(8))
+      return {slot_is_v6_[slot] ? place_index::collector6 : place_index::collector4, port("collector")};
+    const uint8_t where = place(slot);
+    return {where, pick(size_of(Table::ports))};
+  }
+
+  static uint8_t port(std::string_view name) {
+    const auto found = std::ranges::find(ports(), name, &Word::name);
+    return static_cast<uint8_t>(found - ports().begin());
+  }
+
+  Step connect(uint8_t slot) {
+    const Destination to = destination(slot);
+    return {Kind::connect, slot, {to.place, to.port}};
+  }
 
   Step open(uint8_t slot) {
     Step step{Kind::open, slot, {}};
@@ -195,6 +217,10 @@ class Generator {
     else if (type == 1 && random_.one_in(3))
       protocol = random_.one_in(4) ? 5 : (family == 1 ? 4 : 3);  // UDP-Lite, or ping
     if (family == 1 && random_.one_in(6)) speak_v4_next_ = slot;
+    if (grammar_ == Grammar::relayed && family == 0 && type == 0 && protocol == 0 && random_.one_in(2)) {
+      relays_slot_ = slot;
+      is_at_relay_ = false;
+    }
     step.arguments = {static_cast<uint8_t>(family), static_cast<uint8_t>(type),
                       static_cast<uint8_t>(protocol)};
     return step;
@@ -203,8 +229,9 @@ class Generator {
   Step send(uint8_t slot) {
     Step step{Kind::send, slot, {}};
     const bool connected = random_.one_in(3);
-    step.arguments[0] = connected ? static_cast<uint8_t>(nowhere) : place(slot);
-    step.arguments[1] = pick(size_of(Table::ports));
+    const Destination to = destination(slot);
+    step.arguments[0] = connected ? nowhere : to.place;
+    step.arguments[1] = to.port;
     step.arguments[2] = random_.one_in(12) ? pick(size_of(Table::payloads)) : pick(6);
     const size_t kind = random_.below(10);
     step.arguments[3] = kind < 5 ? 0 : kind < 8 ? 1 : pick(size_of(Table::flags));
@@ -242,7 +269,7 @@ class Generator {
     return slot_is_v6_[slot] ? pick(2) : static_cast<uint8_t>(5 + random_.below(2));
   }
   uint8_t option_place(uint8_t slot) {
-    if (random_.one_in(3)) return slot_is_v6_[slot] ? allowed6_place : allowed4_place;
+    if (random_.one_in(3)) return slot_is_v6_[slot] ? place_index::allowed6 : place_index::allowed4;
     return place(slot);
   }
 
@@ -251,10 +278,11 @@ class Generator {
         static_cast<uint8_t>(random_.one_in(4) ? random_.below(limits::slots) : random_.below(2));
     if (speak_v4_next_ != no_slot) return speak_v4();
     if (corked_ != no_slot && random_.one_in(2)) return after_cork();
+    if (relays_slot_ != no_slot && !random_.one_in(4)) return speak_to_relay();
     const size_t turn = random_.below(100);
     if (turn < 8) return open(slot);
     if (turn < 18) return {Kind::bind, slot, {place(slot), pick(size_of(Table::ports))}};
-    if (turn < 34) return {Kind::connect, slot, {place(slot), pick(size_of(Table::ports))}};
+    if (turn < 34) return connect(slot);
     if (turn < 37) return {Kind::disconnect, slot, {}};
     if (turn < 62) return send(slot);
     if (turn < 82) return option(slot);
@@ -267,6 +295,25 @@ class Generator {
     if (turn < 97) return {Kind::take, slot, {}};
     if (random_.one_in(200)) return {Kind::fork, 0, {}};
     return {Kind::wait, 0, {random_.one_in(20) ? pick(size_of(Table::pauses)) : pick(2)}};
+  }
+
+  // Connects to the relay; then sends exports and other requests in one connection, or ends it.
+  Step speak_to_relay() {
+    const uint8_t slot = relays_slot_;
+    if (!is_at_relay_) {
+      is_at_relay_ = true;
+      return {Kind::connect, slot, {place_index::loopback4, port("relay")}};
+    }
+    const size_t turn = random_.below(16);
+    if (turn == 0) return {Kind::receive, slot, {}};
+    if (turn == 1) return {Kind::wait, 0, {pick(2)}};
+    if (turn == 2) {
+      relays_slot_ = no_slot;
+      return {Kind::shutdown, slot, {pick(size_of(Table::ways))}};
+    }
+    Step step{Kind::send, slot, {nowhere, 0, 0, pick(2)}};
+    step.arguments[2] = static_cast<uint8_t>(first_relay_payload + random_.below(relay_forms));
+    return step;
   }
 
   // Makes an IPv6 socket accept mapped addresses, even if that is not its default.
@@ -285,11 +332,11 @@ class Generator {
   // While data waits in a corked socket: changes its destination, or sends it.
   Step after_cork() {
     const uint8_t slot = corked_;
-    if (random_.one_in(2)) return {Kind::connect, slot, {place(slot), pick(size_of(Table::ports))}};
+    if (random_.one_in(2)) return connect(slot);
     if (random_.one_in(3)) return option(slot);
     corked_ = no_slot;
     Step step = send(slot);
-    if (random_.one_in(2)) step.arguments[0] = static_cast<uint8_t>(nowhere);
+    if (random_.one_in(2)) step.arguments[0] = nowhere;
     return step;
   }
 
@@ -297,8 +344,8 @@ class Generator {
     Step step{Kind::raw, 0, {}};
     const bool v6 = random_.one_in(2);
     const auto place = [&] {
-      return static_cast<uint8_t>(v6 ? first_v6_place + random_.below(nowhere - first_v6_place)
-                                     : random_.below(first_v6_place));
+      return static_cast<uint8_t>(v6 ? first_v6 + random_.below(nowhere - first_v6)
+                                     : random_.below(first_v6));
     };
     const size_t protocol = random_.one_in(6) ? random_.below(protocols().size()) : 1 + random_.below(4);
     step.arguments = {place(),
@@ -312,11 +359,14 @@ class Generator {
   }
 
   Random random_;
+  Grammar grammar_;
   const Mask& mask_;
   std::array<bool, limits::slots> slot_is_v6_{};
   static constexpr uint8_t no_slot = limits::slots;
   uint8_t speak_v4_next_ = no_slot;
   uint8_t corked_ = no_slot;  // the slot that was last used with MSG_MORE
+  uint8_t relays_slot_ = no_slot;
+  bool is_at_relay_ = false;
 };
 
 std::optional<Step> parse_step(std::istream& words) {
@@ -354,8 +404,8 @@ uint64_t Random::next() {
 }
 
 Program generate(uint64_t seed, Grammar grammar, const Mask& mask) {
-  Generator generator(seed, mask);
-  return grammar == Grammar::agent ? generator.agent() : generator.inside();
+  Generator generator(seed, grammar, mask);
+  return grammar == Grammar::inside ? generator.inside() : generator.agent();
 }
 
 std::string text(const Step& step) {

@@ -47,7 +47,8 @@ struct Step {
 };
 using Program = std::vector<Step>;
 
-enum class Grammar : uint8_t { agent, inside };
+// `relayed` is `agent` with steps for the relay and its collector.
+enum class Grammar : uint8_t { agent, relayed, inside };
 
 // A step whose text contains one of these words is not generated.
 using Mask = std::vector<std::string>;

@@ -10,22 +10,30 @@ import subprocess
 import tempfile
 import time
 
+from hunt import life
 from hunt.page import Page
+from support import processes
 from support.container import Container
 from support.link import network_inside
 from support.namespaces import call
+from support.rootfs import AGENT as AGENTS_USER
 from support.untracked import UNTRACKED_IPV6
 
 OPERATORS_NAME = "allowed.hunt.example"
 ALLOW = ["--allow", f"{OPERATORS_NAME}:443/both", "--allow", "192.0.2.8/30:443/tcp", "--allow", "[2001:db8:98::/64]:443/tcp"]
 INBOUND = [flag for network in ("192.0.2.240/30", "[2001:db8:240::/64]") for transport in ("", "/udp")
            for flag in ("--allow-inbound", f"{network}:443{transport}")]  # no host of these networks exists
+AUTHORIZATION = "Bearer hunt-5d0c7a3f9be1"  # the agent does not have it
+RELAYED = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.hunt.example:4318/hunt",
+           "OTEL_EXPORTER_OTLP_HEADERS": f"Authorization={AUTHORIZATION}"}
 REQUEST, PAGE, AGENT = "/opt/hunt/request", "/opt/hunt/page", "/opt/hunt/agent"
 OSTIARY = "/opt/bin/ostiary"
 PR_SET_PDEATHSIG = 1
 KILL_EVERY = 9  # seconds; the ninth death in a minute ends the agent
+KILL_RELAY_EVERY = 21  # seconds; the fifth death in a minute ends a root agent
 FLUSH_EVERY = 5  # seconds; the seventeenth flush in a minute ends the agent
 IN_FLIGHT = 100_000_000  # nanoseconds
+AFTER_A_KILL = 2_000_000_000  # nanoseconds
 
 
 def _enter_in_child(network):
@@ -43,9 +51,19 @@ class Settings:
     tracking: str = "both"  # or "ipv4"
     quiet: bool = False
     inside: bool = False
+    relay: bool = False
     workers: int = 2
     without: list = dataclasses.field(default_factory=list)
     environment: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def grammar(self):
+        """Of the agent's programs."""
+        return "relayed" if self.relay else "agent"
+
+    @property
+    def agents_user(self):
+        return AGENTS_USER if "user" in (self.who, self.scope) else 0
 
 
 class Round:
@@ -83,7 +101,8 @@ class Round:
     def _start_outside(self, internet):
         inject = "quiet" if self.settings.quiet else "inject"
         process = subprocess.Popen([self.tools.outside, self.container.at(PAGE), self.link.outside_name,
-                                    self.settings.scope, str(self.seed), inject, *self.stage],
+                                    self.settings.scope, str(self.seed), inject,
+                                    AUTHORIZATION if self.settings.relay else "-", *self.stage],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    preexec_fn=lambda: _enter_in_child(internet.network))
         assert json.loads(process.stdout.readline())["ready"]
@@ -95,13 +114,13 @@ class Round:
         flags = [*ALLOW, "--keep-rules", "never"]
         if settings.scope == "container":
             flags += INBOUND
-        if settings.who == "user" or settings.scope == "user":
+        if settings.agents_user:
             flags += ["--user", "agent"]
         if settings.scope == "user":
             flags += ["--scope", "user"]
         if settings.tracking == "ipv4":
             self.container.nft("-f", "-", stdin=UNTRACKED_IPV6)
-        command = [AGENT, "run", "agent", PAGE, REQUEST, str(settings.workers), str(self.seed),
+        command = [AGENT, "run", settings.grammar, PAGE, REQUEST, str(settings.workers), str(self.seed),
                    ",".join(settings.without) or "-", *self.stage]
         self.container.write(REQUEST, "")
         try:
@@ -117,10 +136,11 @@ class Round:
         return True
 
     def _start_hunter(self, command, flags):
+        env = self.settings.environment | (RELAYED if self.settings.relay else {})
         if self.settings.by == "run":
-            self.session = self.hunter = self.container.start_boot(*command, flags=flags, env=self.settings.environment)
+            self.session = self.hunter = self.container.start_boot(*command, flags=flags, env=env)
             return
-        self.session = self.container.start_boot("sh", "-c", "echo booted; cat", flags=flags, env=self.settings.environment)
+        self.session = self.container.start_boot("sh", "-c", "echo booted; cat", flags=flags, env=env)
         self.session.read_until("^booted")
         self.hunter = self.container.launch(OSTIARY, "exec", "--", *command, beside=self.session)
 
@@ -137,6 +157,7 @@ class Round:
         """Hunts until the time is over or the boot ends. Time in `judge` does not count."""
         now = begin = time.monotonic()
         next_kill, next_flush, next_report = begin + KILL_EVERY, begin + FLUSH_EVERY, begin + 5
+        next_relay_kill = begin + KILL_RELAY_EVERY / 4
         while now < begin + seconds:
             time.sleep(0.1)
             if self.new_findings():
@@ -144,7 +165,7 @@ class Round:
                 judge()
                 spent = time.monotonic() - start
                 self.minimising += spent
-                begin, next_kill = begin + spent, next_kill + spent
+                begin, next_kill, next_relay_kill = begin + spent, next_kill + spent, next_relay_kill + spent
                 if self.stopping:
                     return
             now = time.monotonic()
@@ -155,6 +176,9 @@ class Round:
             if now >= next_kill:
                 self._kill_gate()
                 next_kill = now + KILL_EVERY
+            if self.settings.relay and now >= next_relay_kill:
+                self._kill_relay()
+                next_relay_kill = now + KILL_RELAY_EVERY
             if self.settings.flushes and now >= next_flush:
                 self.flush()
                 next_flush = now + FLUSH_EVERY
@@ -163,8 +187,20 @@ class Round:
                 next_report = now + 5
 
     def _kill_gate(self):
+        self._expect_cut_connections()
         for pid in self.container.gates(self.session):
             os.kill(pid, signal.SIGKILL)
+
+    def _kill_relay(self):
+        """Kills the process that serves. Its parent makes another."""
+        found = processes.named(self.session, "ostiary-relay")
+        self._expect_cut_connections()
+        for pid in found:
+            if int(processes.field(pid, "PPid") or 0) in found:
+                os.kill(pid, signal.SIGKILL)
+
+    def _expect_cut_connections(self):
+        self.page.killed_until = time.time_ns() + AFTER_A_KILL
 
     def flush(self):
         """Deletes the rules. Packets may leave until the keeper has restored the rules."""
@@ -176,6 +212,14 @@ class Round:
         finally:
             self.page.excused_until = time.time_ns() + IN_FLIGHT
             self.page.excused = 0
+
+    def check_life(self):
+        """After the hunt: the relay must still take exports."""
+        if not self.settings.relay or self.boot_failure or not self.session.running():
+            return
+        self.page.pause = 1
+        for each in life.failures(self.link.network, self.settings.agents_user, life.OF_THE_RELAY, versions=[4]):
+            self._note(f"life: {each}", str(self.session))
 
     def end(self, linger):
         """Ends the agent and the boot, then watches the wire for `linger` seconds."""

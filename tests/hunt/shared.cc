@@ -19,4 +19,11 @@ Shared& map_shared(const char* path) {
   return *static_cast<Shared*>(page);
 }
 
+std::string seed_as_text(uint64_t seed) {
+  std::string out(seed_marker);
+  for (int digit = 15; digit >= 0; --digit)
+    out += "0123456789abcdef"[seed >> (4U * static_cast<unsigned>(digit)) & 15U];
+  return out;
+}
+
 }  // namespace ostiary::hunt

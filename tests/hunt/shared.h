@@ -7,6 +7,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace ostiary::hunt {
 
@@ -42,11 +44,15 @@ struct Shared {
   // them later. CLOCK_REALTIME in nanoseconds.
   std::atomic<uint64_t> excused_until;
   std::atomic<uint64_t> flushes;  // flushes of the rules
+  // Set by the operator before it kills a helper: a connection to the collector may end without a
+  // request until this time. CLOCK_REALTIME in nanoseconds.
+  std::atomic<uint64_t> killed_until;
+  std::atomic<uint64_t> relayed;  // requests of the relay that the collector received
   Worker workers[limits::workers];
 };
 static_assert(offsetof(Shared, request) == 24);
 static_assert(offsetof(Shared, wire_packets) == 48);
-static_assert(offsetof(Shared, workers) == 120);
+static_assert(offsetof(Shared, workers) == 136);
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 
 // Exits if the file cannot be mapped.
@@ -55,5 +61,9 @@ Shared& map_shared(const char* path);
 // Every 32 octets of a payload contain the seed of the program that sent it.
 inline constexpr uint64_t payload_magic = 0x775ae1744e75489d;
 inline constexpr size_t payload_period = 32;
+
+// In text: this, and sixteen hexadecimal digits.
+inline constexpr std::string_view seed_marker = "hunt:";
+std::string seed_as_text(uint64_t seed);
 
 }  // namespace ostiary::hunt

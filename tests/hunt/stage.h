@@ -40,6 +40,15 @@ struct Place {
   Address address;  // a mapped IPv4 address in an IPv6 socket address has the sort v6
 };
 
+inline constexpr size_t place_count = 44;
+
+// Indices of places.
+namespace place_index {
+inline constexpr uint8_t loopback4 = 3, allowed4 = 7, collector4 = 16;
+inline constexpr uint8_t first_v6 = 17, allowed6 = 22, collector6 = 30;
+inline constexpr uint8_t nowhere = place_count;
+}  // namespace place_index
+
 // All addresses that a program can name.
 class Places {
  public:
@@ -50,7 +59,7 @@ class Places {
   uint32_t interface() const { return interface_; }
 
  private:
-  std::array<Place, 41> places_;
+  std::array<Place, place_count> places_;
   uint32_t interface_;
 };
 
@@ -63,6 +72,8 @@ inline constexpr const char* resolver4 = "198.51.100.53";
 inline constexpr const char* resolver6 = "2001:db8:53::53";
 inline constexpr const char* unlisted4 = "203.0.113.66";
 inline constexpr const char* unlisted6 = "2001:db8:66::66";
+inline constexpr const char* collector4 = "198.51.100.18";
+inline constexpr const char* collector6 = "2001:db8:18::18";
 inline constexpr const char* peer4 = "203.0.113.77";  // sends packets to the agent's host
 inline constexpr const char* peer6 = "2001:db8:77::77";
 

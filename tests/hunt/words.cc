@@ -38,9 +38,13 @@ constexpr std::array protocol_words{
     Word{"udplite", 136}, Word{"sctp", 132}, Word{"mptcp", 262}, Word{"igmp", 2},  Word{"gre", 47},
     Word{"ipip", 4},      Word{"ipv6", 41},  Word{"esp", 50},    Word{"dccp", 33}, Word{"l2tp", 115},
     Word{"rawip", 255},   Word{"smc", 256},  Word{"ospf", 89},   Word{"none", 59}};
-constexpr std::array port_words{Word{"p0", 0},       Word{"dns", 53},     Word{"https", 443},
-                                Word{"p9999", 9999}, Word{"gate", 15353}, Word{"p7001", 7001},
-                                Word{"p7002", 7002}, Word{"p7003", 7003}};
+constexpr std::array port_words{Word{"p0", 0},          Word{"dns", 53},     Word{"https", 443},
+                                Word{"p9999", 9999},    Word{"gate", 15353}, Word{"p7001", 7001},
+                                Word{"p7002", 7002},    Word{"p7003", 7003}, Word{"relay", relays_port},
+                                Word{"collector", 4318}};
+constexpr auto form(RelayForm value) {
+  return first_relay_form - static_cast<int>(value);
+}
 constexpr std::array payload_words{Word{"b0", 0},
                                    Word{"b1", 1},
                                    Word{"b64", 64},
@@ -51,7 +55,34 @@ constexpr std::array payload_words{Word{"b0", 0},
                                    Word{"b20000", 20000},
                                    Word{"b60000", 60000},
                                    Word{"denied-question", denied_question},
-                                   Word{"allowed-question", allowed_question}};
+                                   Word{"allowed-question", allowed_question},
+                                   Word{"r-traces", form(RelayForm::traces)},
+                                   Word{"r-metrics", form(RelayForm::metrics)},
+                                   Word{"r-logs", form(RelayForm::logs)},
+                                   Word{"r-chunks", form(RelayForm::chunks)},
+                                   Word{"r-expectation", form(RelayForm::expectation)},
+                                   Word{"r-two", form(RelayForm::two)},
+                                   Word{"r-begun", form(RelayForm::begun)},
+                                   Word{"r-rest", form(RelayForm::rest)},
+                                   Word{"r-get", form(RelayForm::get)},
+                                   Word{"r-other-path", form(RelayForm::other_path)},
+                                   Word{"r-dot-path", form(RelayForm::dot_path)},
+                                   Word{"r-absolute", form(RelayForm::absolute)},
+                                   Word{"r-connect", form(RelayForm::connect)},
+                                   Word{"r-http2", form(RelayForm::http2)},
+                                   Word{"r-upgrade", form(RelayForm::upgrade)},
+                                   Word{"r-two-lengths", form(RelayForm::two_lengths)},
+                                   Word{"r-length-and-chunks", form(RelayForm::length_and_chunks)},
+                                   Word{"r-unknown-coding", form(RelayForm::unknown_coding)},
+                                   Word{"r-folded", form(RelayForm::folded)},
+                                   Word{"r-two-hosts", form(RelayForm::two_hosts)},
+                                   Word{"r-bare-lines", form(RelayForm::bare_lines)},
+                                   Word{"r-zero-octet", form(RelayForm::zero_octet)},
+                                   Word{"r-trailer", form(RelayForm::trailer)},
+                                   Word{"r-forged", form(RelayForm::forged)},
+                                   Word{"r-request-in-body", form(RelayForm::request_in_body)},
+                                   Word{"r-request-behind", form(RelayForm::request_behind)}};
+static_assert(payload_words.size() == first_relay_payload + relay_forms);
 constexpr std::array flag_words{Word{"plain", 0},
                                 Word{"more", MSG_MORE},
                                 Word{"fastopen", MSG_FASTOPEN},

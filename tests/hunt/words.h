@@ -5,6 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "relay_forms.h"
+
 namespace ostiary::hunt {
 
 struct Word {
@@ -63,9 +65,13 @@ std::span<const Word> families();
 std::span<const Word> types();
 std::span<const Word> protocols();
 std::span<const Word> ports();
-std::span<const Word> payloads();  // sizes in octets; negative values are DNS questions
+std::span<const Word>
+payloads();  // sizes in octets; negative values are DNS questions and forms for the relay
 inline constexpr int denied_question = -1;
 inline constexpr int allowed_question = -2;
+inline constexpr int first_relay_form = -3;  // of RelayForm; the others are below it
+inline constexpr size_t first_relay_payload = 11;
+inline constexpr uint16_t relays_port = 15354;
 std::span<const Word> flags();
 std::span<const Word> controls();
 std::span<const Word> numbers();

@@ -88,7 +88,7 @@ class Rootfs:
         mount_memory(self.at("/dev/shm"))
         bind("/sys", self.at("/sys"))
         bind(self.binary, self.at("/opt/bin/ostiary"))
-        if self.relay.exists():  # a program of the hunt is alone: a boot that needs the relay fails
+        if self.relay.exists():  # otherwise a boot that needs the relay fails
             bind(self.relay, self.at("/opt/bin/ostiary-relay"))
         for path in self._read_only:
             bind(self.at(path), self.at(path), MS_RDONLY)

@@ -1,14 +1,11 @@
-"""Programs that scripts/hunt has found, in tests/hunt/corpus/, run again. No packet leaves that
-is not permitted."""
-
-import os
-from pathlib import Path
-from types import SimpleNamespace
+"""Programs that scripts/hunt has found, in tests/hunt/corpus/, run again beside the relay. No packet
+leaves that is not permitted."""
 
 import pytest
 
 from hunt.internet import Internet
 from hunt.round import Round, Settings
+from hunt.tools import tools_for
 from support.project import ROOT
 
 PROGRAMS = sorted((ROOT / "tests" / "hunt" / "corpus").glob("*.hunt"))
@@ -17,13 +14,10 @@ TIMES, PATIENCE = 20, 0.3
 
 @pytest.fixture(scope="module", params=["container", "user"])
 def hunt_round(request, scratch, binary):
-    tools = Path(os.environ.get("OSTIARY_BINARY", ROOT / "build" / "ostiary")).parent / "tests" / "hunt"
-    if not (tools / "hunt_agent").exists():
-        pytest.skip(f"{tools} has no hunt_agent")
+    tools = tools_for(binary)
     internet = Internet()
-    settings = Settings(scope=request.param, who="user", quiet=True, workers=1)
-    round = Round(internet, scratch, SimpleNamespace(ostiary=binary, agent=tools / "hunt_agent",
-                                                     outside=tools / "hunt_outside"), settings, 1)
+    settings = Settings(scope=request.param, who="user", quiet=True, relay=True, workers=1)
+    round = Round(internet, scratch, tools, settings, 1)
     round.page.pause = 1
     assert round.boot(), round.boot_failure
     yield round

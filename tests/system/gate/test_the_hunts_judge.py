@@ -1,0 +1,186 @@
+"""The judge of scripts/hunt knows what the relay may send to its collector. Here there is no gate: each
+connection is another's, unless it says what the relay says."""
+
+import contextlib
+import socket
+import threading
+
+import pytest
+
+from hunt import life
+from hunt.internet import Internet
+from hunt.round import AUTHORIZATION, Round, Settings
+from hunt.tools import tools_for
+from support.waiting import eventually
+
+AT = {4: "198.51.100.18", 6: "2001:db8:18::18"}
+ANOTHERS = "another's connection to the collector"
+OF_ANOTHER_FORM = "a request that the relay may not send"
+WITHOUT_REQUEST = "a connection to the collector without a request"
+
+
+def request(path="/hunt/v1/traces", method="POST", host="collector.hunt.example:4318", authorization=AUTHORIZATION,
+            length=4, more=b"", version="1.1", body=b"span"):
+    return (f"{method} {path} HTTP/{version}\r\nHost: {host}\r\nContent-Type: application/x-protobuf\r\n"
+            f"Content-Length: {length}\r\n").encode() + more + f"Authorization: {authorization}\r\n\r\n".encode() + body
+
+
+@pytest.fixture
+def new_round(scratch, binary):
+    """Rounds without a boot."""
+    with contextlib.ExitStack() as stack:
+        internet = Internet()
+        stack.callback(internet.close)
+
+        def make(**settings):
+            round = Round(internet, scratch, tools_for(binary),
+                          Settings(scope="container", who="user", quiet=True, **settings), 1)
+            stack.callback(round.close, internet)
+            round.page.excused = 0
+            return round
+        yield make
+
+
+def findings(round):
+    """Without the kernel's own packets, which no rules hold back here."""
+    return [each for each in round.new_findings() if "multicast group report" not in each["class"]]
+
+
+def classes(round):
+    return {each["class"] for each in findings(round)}
+
+
+def eventually_finds(round, what):
+    found = set()
+    eventually(lambda: found.update(classes(round)) or what in found, f"{what!r} is found, not {found}")
+    return found
+
+
+def connected(round, family, port=4318, kind=socket.SOCK_STREAM):
+    with round.link.network.entered():
+        made = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, kind)
+    made.settimeout(10)
+    made.connect((AT[family], port))
+    return made
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_requests_of_the_relay_are_no_finding_even_octet_by_octet(new_round, family):
+    round = new_round(relay=True)
+    for path in ("traces", "metrics", "logs"):
+        # The collector answers, or ends the connection.
+        for octets in ([request(f"/hunt/v1/{path}") * 3], [bytes([each]) for each in request(f"/hunt/v1/{path}")]):
+            with connected(round, family) as relay:
+                for each in octets:
+                    relay.sendall(each)
+                relay.recv(1000)
+    eventually(lambda: round.page.relayed >= 6, "the requests arrive")
+    assert classes(round) == set()
+
+
+@pytest.mark.parametrize("octets", [
+    b"x", b"\r\n", b"GET /", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", request(method="PUT"), request(version="1.0"),
+    request("/v1/traces"), request("/hunt/v1/trace"), request("/hunt/v1/traces/"), request("/hunt/v1/traces?a"),
+    request("/hunt/v1/../v1/traces"), request("//hunt/v1/traces"), request("http://collector.hunt.example:4318/hunt/v1/traces"),
+    request(host="collector.hunt.example"), request(host="other.example:4318"),
+    request(authorization="Bearer forged"), request(authorization=AUTHORIZATION + " "),
+    request(length="04"), request(length="+4"), request(length="4, 4"), request(length=""), request(length=123456789),
+    request(more=b"Host: collector.hunt.example:4318\r\n"), request(more=b"Content-Length: 4\r\n"),
+    request(more=b"Transfer-Encoding: chunked\r\n"), request(more=b"X-Hunt: a\r\n"), request(more=b" folded\r\n"),
+    request(more=b"Authorization: Bearer forged\r\n"), request(more=b"\n"), request().replace(b"\r\n", b"\n"),
+    request().replace(b"Host", b"host"), b"POST /hunt/v1/traces HTTP/1.1\r\n\r\n",
+    b"POST /hunt/v1/traces HTTP/1.1\r\n" + b"a" * 2000])
+def test_another_request_is_anothers_connection(new_round, octets):
+    round = new_round(relay=True)
+    with connected(round, 4) as stranger:
+        stranger.sendall(octets)
+        eventually_finds(round, ANOTHERS)
+
+
+def test_a_further_request_of_another_form_is_a_finding_with_its_octets_and_program(new_round):
+    round = new_round(relay=True)
+    octets = request() + b"GET /hunt/hidden HTTP/1.1\r\nX-Hunt: hunt:00000000deadbeef\r\n\r\n"
+    found = []
+
+    def finds():
+        # The collector may end the connection behind the first request.
+        with connected(round, 4) as relay:
+            relay.sendall(octets)
+            with contextlib.suppress(ConnectionError):
+                relay.recv(1000)
+                relay.recv(1000)
+        found.extend(findings(round))
+        return found
+    eventually(finds, "the second request is found")
+    assert {each["class"] for each in found} == {OF_ANOTHER_FORM}
+    assert found[0]["seed"] == "0x00000000deadbeef" and "GET /hunt/hidden" in found[0]["evidence"]
+
+
+def test_a_connection_without_a_request_is_a_finding_unless_a_helper_was_just_killed(new_round):
+    round = new_round(relay=True)
+    round._expect_cut_connections()
+    connected(round, 4).close()
+    with connected(round, 4) as relay:
+        relay.sendall(request())
+        relay.recv(1000)
+    assert classes(round) == set()
+    round.page.killed_until = 0
+    connected(round, 4).close()
+    assert eventually_finds(round, WITHOUT_REQUEST) == {WITHOUT_REQUEST}
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_other_packets_to_the_collector_are_findings(new_round, family):
+    round = new_round(relay=True)
+    with connected(round, family, kind=socket.SOCK_DGRAM) as stranger:
+        stranger.send(b"datagram")
+    eventually_finds(round, f"IPv{family} UDP, to the collector past the relay")
+    with connected(round, family, port=443) as stranger:
+        stranger.sendall(b"x")
+    eventually_finds(round, f"IPv{family} TCP, to the collector past the relay")
+
+
+def test_a_chosen_source_port_is_not_the_gates(new_round):
+    round = new_round(relay=True)
+    with round.link.network.entered():
+        stranger = socket.create_connection((AT[4], 4318), 10, ("0.0.0.0", 7001))
+    with stranger:
+        eventually_finds(round, "IPv4 TCP, to the collector past the relay")
+
+
+def test_a_connection_that_begins_with_data_is_not_the_gates(new_round):
+    round = new_round(relay=True)
+    round.link.network.sysctl("ipv4/tcp_fastopen", 5)  # without a cookie
+    with round.link.network.entered():
+        stranger = socket.socket()
+    with stranger:
+        stranger.sendto(request(), socket.MSG_FASTOPEN, (AT[4], 4318))
+        eventually_finds(round, "IPv4 TCP, to the collector past the relay")
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_without_the_relay_the_collector_is_an_unknown_host(new_round, family):
+    round = new_round()
+    with connected(round, family) as stranger:
+        stranger.sendall(request())
+    assert eventually_finds(round, f"IPv{family} TCP, to an unknown host") == {f"IPv{family} TCP, to an unknown host"}
+
+
+def test_after_a_hunt_the_relay_must_take_an_export(new_round, monkeypatch):
+    monkeypatch.setattr(life, "RELAYS_PATIENCE", 0)
+    network = new_round(relay=True).link.network
+    assert life.failures(network, 0, life.OF_THE_RELAY, [4]) == ["an export is taken by the relay, IPv4"]
+    answers = [b"HTTP/1.1 503 Refused\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"]
+    with network.entered():
+        relay = socket.create_server(life.RELAY)
+
+    def serve():
+        for answer in answers:
+            connection, _ = relay.accept()
+            connection.recv(1000)
+            connection.sendall(answer)
+            connection.close()
+    with relay:
+        threading.Thread(target=serve, daemon=True).start()
+        assert life.failures(network, 0, life.OF_THE_RELAY, [4]) == ["an export is taken by the relay, IPv4"]
+        assert life.failures(network, 0, life.OF_THE_RELAY, [4]) == []
