@@ -1,5 +1,7 @@
 #include "relay/reporter.h"
 
+#include <algorithm>
+
 namespace ostiary::relay {
 namespace {
 
@@ -7,27 +9,26 @@ using namespace std::chrono_literals;
 
 constexpr auto interval = 60s;
 constexpr size_t longest_request = 200;
+constexpr size_t changes_told = 4;  // in an interval
 
 }  // namespace
 
 Reporter::Reporter(event::Loop& loop, Send send)
-    : loop_(loop), send_(std::move(send)), next_(loop, [this] {
-        waits_ = false;
-        flush();
-      }) {}
+    : loop_(loop),
+      send_(std::move(send)),
+      next_(loop,
+            [this] {
+              waits_ = false;
+              flush();
+            }),
+      next_states_(loop, [this] { tell_states(); }) {}
 
 void Reporter::take(const std::string& collector, const Report& report) {
   using Kind = Report::Kind;
-  const auto known = states_.find(collector);
-  const bool is_news = known == states_.end() || known->second != report.kind;
   switch (report.kind) {
     case Kind::delivered:
-      states_[collector] = Kind::delivered;
-      if (is_news) send_({.kind = Message::Kind::delivered, .text = collector, .reason = report.why});
-      break;
     case Kind::delayed:
-      states_[collector] = Kind::delayed;
-      if (is_news) send_({.kind = Message::Kind::delayed, .text = collector, .reason = report.why});
+      note(collector, report);
       break;
     case Kind::refused:
       count(collector, Message::Kind::refused, 1, report.why);
@@ -50,6 +51,32 @@ void Reporter::take(const std::string& collector, const Report& report) {
 void Reporter::take(const std::string& server, const FailedRequest& failed) {
   const std::string request = failed.request.empty() ? "" : failed.request.substr(0, longest_request) + ": ";
   count(server, Message::Kind::unserved, 1, request + failed.error.reason);
+}
+
+void Reporter::note(const std::string& collector, const Report& report) {
+  State& state = states_[collector];
+  if (state.now != report.kind || !state.told) state.why = report.why;
+  state.now = report.kind;
+  if (state.told == state.now || state.changes >= changes_told) return;
+  if (std::ranges::all_of(states_, [](const auto& each) { return each.second.changes == 0; }))
+    next_states_.set(loop_.now() + interval);
+  ++state.changes;
+  tell(collector, state);
+}
+
+void Reporter::tell(const std::string& collector, State& state) {
+  state.told = state.now;
+  send_({.kind = state.now == Report::Kind::delivered ? Message::Kind::delivered : Message::Kind::delayed,
+         .text = collector,
+         .reason = state.why});
+}
+
+// At the end of an interval.
+void Reporter::tell_states() {
+  for (auto& [collector, state] : states_) {
+    state.changes = 0;
+    if (state.told != state.now) tell(collector, state);
+  }
 }
 
 void Reporter::count(const std::string& collector, Message::Kind kind, uint64_t number,

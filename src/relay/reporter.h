@@ -1,9 +1,10 @@
-// relay/reporter.h: tells the keeper what becomes of telemetry and requests, in few messages: each change of a collector's
-// state at once, and counts at most once a minute.
+// relay/reporter.h: tells the keeper what becomes of telemetry and requests, in few messages: a change of a collector's
+// state at once, but only a few of them in a minute; counts at most once a minute.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -28,6 +29,16 @@ class Reporter {
   void flush();
 
  private:
+  // Of a collector: delivered or delayed.
+  struct State {
+    std::optional<Report::Kind> told;
+    Report::Kind now{};
+    std::string why = {};
+    size_t changes = 0;  // that were told in this minute
+  };
+  void note(const std::string& collector, const Report& report);
+  void tell(const std::string& collector, State& state);
+  void tell_states();
   struct Count {
     uint64_t number = 0;
     std::string why = {};  // of the last one
@@ -36,10 +47,11 @@ class Reporter {
 
   event::Loop& loop_;
   Send send_;
-  std::map<std::string, Report::Kind> states_;  // delivered or delayed, by collector
+  std::map<std::string, State> states_;
   std::map<std::pair<std::string, Message::Kind>, Count> counts_;
   event::Timer next_;
   bool waits_ = false;  // for next_
+  event::Timer next_states_;
 };
 
 }  // namespace ostiary::relay

@@ -74,6 +74,24 @@ TEST_SUITE("relay/reporter") {
     CHECK(reported.said() == Texts{"c delivered"});
   }
 
+  TEST_CASE("of many changes the first are told at once, and what holds at the end of the minute") {
+    Reported reported;
+    for (int i = 0; i < 10; ++i) {
+      reported.take("c", Kind::delayed, "503");
+      reported.take("c", Kind::delivered);
+    }
+    reported.take("c", Kind::delayed, "504");
+    CHECK(reported.said() == Texts{"c delayed: 503", "c delivered", "c delayed: 503", "c delivered"});
+    reported.take("d", Kind::delayed);
+    CHECK(reported.said() == Texts{"d delayed"});
+    reported.time.turn_after(60s);
+    CHECK(reported.said() == Texts{"c delayed: 504"});
+    reported.take("c", Kind::delivered);
+    CHECK(reported.said() == Texts{"c delivered"});
+    reported.time.turn_after(60s);
+    CHECK(reported.said().empty());
+  }
+
   TEST_CASE("requests that failed are counted, with the last one, which may be long") {
     Reported reported;
     reported.fail("GET /a", "no");
