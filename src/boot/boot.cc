@@ -131,7 +131,7 @@ Result<int> run(const Plan& plan, std::span<const keeper::HelperProgram> program
                                  .user = plan.agent.identity.name,
                                  .command = plan.agent.command.front()});
   Result<int> status = run_phases(plan, state);
-  if (const Result<> ended = end(plan.enclosure, plan.agent, state, status); !ended) {
+  if (const Result<> ended = end(plan, state, status); !ended) {
     if (status)
       status = std::unexpected(ended.error());
     else

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "ostiary/base/log.h"
+#include "ostiary/claude/managed_settings.h"
 #include "ostiary/net/closed_sockets.h"
 #include "ostiary/nft/earlier.h"
 #include "ostiary/nft/table.h"
@@ -44,6 +45,23 @@ Result<> end_rules(const plan::Enclosure& enclosure, uid_t agent, BootEnd boot,
   return {};
 }
 
+// Whether a process that the settings hold may be left. Without the gate nothing is noted of sessions and earlier
+// boots, and nothing but the settings holds them: the agent's children decide.
+Remaining find_held_by_settings(const plan::Plan& plan, const RemainingProcesses& left) {
+  if (!plan.gate) return left.children;
+  return none_is_left(left) ? Remaining::none : Remaining::some;
+}
+
+void remove_files(const plan::Plan& plan, const RemainingProcesses& left, const BootState& state) {
+  if (plan.outputs.files_at_end == plan::FilesAtEnd::kept) return;
+  const auto warn = [](const Result<>& removed) {
+    if (!removed) log::warn("a file of this boot stays: " + removed.error().message);
+  };
+  warn(state.directory.remove_otel_env());
+  if (plan::has_managed_settings(plan) && find_held_by_settings(plan, left) == Remaining::none)
+    warn(claude::remove_managed_settings());
+}
+
 // On an error, assume that a session remains. Without an enclosure, an earlier boot's may.
 Remaining find_sessions(const Result<>& session_removed, BootState& state) {
   const auto joined = state.enclosure ? state.enclosure->were_joined() : nft::was_joined();
@@ -57,25 +75,26 @@ BootEnd end_of(const BootState& state, const Result<int>& status) {
 
 }  // namespace
 
-Result<> end(const plan::Enclosure& enclosure, const plan::Agent& agent, BootState& state,
-             const Result<int>& status) {
+Result<> end(const plan::Plan& plan, BootState& state, const Result<int>& status) {
   const Result<> session_removed = state.directory.remove_session();
   const Result<> asked = state.supervisor.ask_descendants_to_end();
   state.supervisor.stop_serving();
   if (state.relay) {
-    state.relay->drain(agent.grace, state.requests);
+    state.relay->drain(plan.agent.grace, state.requests);
     state.relay->end();
   }
   if (state.gate) state.gate->end();
   if (state.enclosure) state.enclosure->put_resolver_back();
   const Result<keeper::Children> children = state.supervisor.kill_descendants();
+  RemainingProcesses left{.children = children && *children == keeper::Children::none ? Remaining::none
+                                                                                      : Remaining::some};
   Result<> rules;
-  if (state.earlier)
-    rules = end_rules(
-        enclosure, agent.identity.uid, end_of(state, status),
-        {.children = children && *children == keeper::Children::none ? Remaining::none : Remaining::some,
-         .sessions = find_sessions(session_removed, state),
-         .earlier = *state.earlier});
+  if (state.earlier) {
+    left.sessions = find_sessions(session_removed, state);
+    left.earlier = *state.earlier;
+    rules = end_rules(plan.enclosure, plan.agent.identity.uid, end_of(state, status), left);
+  }
+  remove_files(plan, left, state);
   if (!asked) return asked;
   if (!children) return std::unexpected(children.error());
   return session_removed ? rules : session_removed;

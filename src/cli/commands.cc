@@ -68,6 +68,11 @@ plan::RulesAtEnd rules_at_end(const platform::Lookup& environment, net::Namespac
   return ends_with_us ? plan::RulesAtEnd::kept : plan::RulesAtEnd::removed;
 }
 
+// If we are PID 1 of a container, its files end with us.
+plan::FilesAtEnd files_at_end() {
+  return ::getpid() == 1 ? plan::FilesAtEnd::kept : plan::FilesAtEnd::removed;
+}
+
 // Empty if the file cannot be read. A boot that needs the file reports the error.
 std::string read_original_resolv_conf() {
   const auto file = net::ResolverFile::read(net::resolver_path);
@@ -105,6 +110,7 @@ Result<plan::Plan> make_plan(Request request, char** environ, ReadRoutes routes)
   };
   machine.network = net::decide(net::read_namespace_facts(platform::place_of(environment)));
   machine.rules_at_end = rules_at_end(environment, machine.network);
+  machine.files_at_end = files_at_end();
   if (routes == ReadRoutes::yes && config.gate == config::GateSwitch::on)
     machine.reach = TRY(net::read_routes()).reach;
   auto plan = plan::make_plan(config, std::move(request.command), std::move(machine));

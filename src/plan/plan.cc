@@ -85,11 +85,12 @@ Result<Enclosure> plan_enclosure(const config::Config& config, const Machine& ma
   return enclosure;
 }
 
-Result<Outputs> plan_outputs(const config::Config& config) {
+Result<Outputs> plan_outputs(const config::Config& config, FilesAtEnd files_at_end) {
   Outputs outputs{
       .default_audit = config.gate == config::GateSwitch::on ? config::Choice::yes : config::Choice::no,
       .audit_bound = audit::FileBound::share_of(static_cast<uint64_t>(config.audit_mebibytes) * mebibyte),
-      .managed_settings = config.managed_settings};
+      .managed_settings = config.managed_settings,
+      .files_at_end = files_at_end};
   if (config.audit) outputs.audit = TRY(parse_audit(*config.audit));
   return outputs;
 }
@@ -193,7 +194,7 @@ Result<Plan> make_plan(const config::Config& config, std::vector<std::string> co
   plan.agent = plan_agent(config, std::move(command), machine, plan.telemetry, relay_variables(plan));
   plan.enclosure = TRY(plan_enclosure(config, machine));
   if (machine.supports_domains) plan.agent.identity.domain = choose_domain(plan.enclosure.allowed_sockets);
-  plan.outputs = TRY(plan_outputs(config));
+  plan.outputs = TRY(plan_outputs(config, machine.files_at_end));
   if (config.gate == config::GateSwitch::on) plan.gate = TRY(plan_gate(config, machine, plan));
   add_warnings(plan, config);
   add_network_warnings(plan, config, machine.facts.known_hosts);

@@ -63,7 +63,7 @@ Result<> Directory::remove(const char* name) const {
 }
 
 Result<> Directory::remove_stale_files() const {
-  TRY(remove(otel_env_name));
+  TRY(remove_otel_env());
   TRY(remove(status_name));
   return remove_session();
 }
@@ -74,6 +74,10 @@ Result<> Directory::write_otel_env(std::span<const telemetry::Variable> given) c
     variables.emplace_back(variable.name, variable.value.reveal());
   const Secret text = TRY(telemetry::render_env_file(variables));
   return replace(otel_env_name, text.reveal());
+}
+
+Result<> Directory::remove_otel_env() const {
+  return remove(otel_env_name);
 }
 
 Result<> Directory::write_session(const confine::Identity& identity, std::string_view workdir,

@@ -33,6 +33,9 @@ namespace ostiary::plan {
 // What becomes of the egress rules when we end.
 enum class RulesAtEnd : uint8_t { removed, kept };
 
+// What becomes of the files that only this boot needs: otel.env and Claude Code's managed settings.
+enum class FilesAtEnd : uint8_t { removed, kept };
+
 struct AuthHook {
   std::string program;
   std::chrono::seconds time_limit;
@@ -91,6 +94,7 @@ struct Outputs {
   config::Choice default_audit = config::Choice::no;
   audit::FileBound audit_bound = audit::FileBound::none();
   config::Choice managed_settings = config::Choice::yes;
+  FilesAtEnd files_at_end = FilesAtEnd::removed;
 };
 
 struct Plan {
@@ -117,7 +121,8 @@ struct Machine {
   std::string resolv_conf;  // as it was before any gate pointed it at itself; empty where there is none
   net::NamespaceKind network = net::NamespaceKind::machine;
   RulesAtEnd rules_at_end = RulesAtEnd::removed;  // if no setting chooses
-  net::Reachable reach = {};                      // decides only the gate's setup
+  FilesAtEnd files_at_end = FilesAtEnd::removed;
+  net::Reachable reach = {};  // decides only the gate's setup
 };
 
 // For a boot: makes the service.instance.id of random octets, if the relay is to have one.

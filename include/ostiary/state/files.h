@@ -59,6 +59,7 @@ class Directory {
   Result<> write_session(const confine::Identity& identity, std::string_view workdir,
                          std::string_view network, std::span<const std::string> environment) const;
   Result<> remove_session() const;
+  Result<> remove_otel_env() const;
   Result<> write_status(const Status& status) const;
 
  private:

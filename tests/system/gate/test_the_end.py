@@ -1,5 +1,6 @@
 """The state of the container after ostiary has ended."""
 
+import json
 import os
 import signal
 
@@ -11,6 +12,7 @@ from support.internet import ALLOWED, RESOLVER, UNLISTED
 from support.waiting import eventually
 
 ORIGINAL = f"# as the runtime wrote it\nnameserver {RESOLVER[4]}\nsearch corp.example\noptions ndots:2 timeout:1\n"
+OSTIARY = "/opt/bin/ostiary"
 ALWAYS, NEVER = ["--keep-rules", "always"], ["--keep-rules", "never"]
 
 
@@ -40,6 +42,54 @@ def test_the_rules_are_removed_if_the_network_outlives_ostiary(container, who, k
     """As under `ip netns exec`, or beside another init: process 1 is not ostiary."""
     leave(container.start_agent(*keep, who=who, pid_1=False))
     assert bool(container.rules()) == kept
+
+
+OTEL_ENV = "/run/ostiary/otel.env"
+SETTINGS = "/etc/claude-code/managed-settings.d/50-ostiary.json"
+TELEMETRY = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://203.0.113.9:4318"}
+
+
+def left_files(container):
+    return [path for path in (OTEL_ENV, SETTINGS) if container.exists(path)]
+
+
+def test_the_files_of_telemetry_stay_in_a_container_that_ends_with_ostiary(container, who):
+    leave(container.start_agent(who=who, env=TELEMETRY))
+    assert left_files(container) == [OTEL_ENV, SETTINGS]
+
+
+@pytest.mark.parametrize("flags", [[], ALWAYS, ["--scope", "user"]], ids=["container", "rules kept", "user scope"])
+def test_the_files_of_telemetry_are_removed_where_the_machine_lives_on(container, flags):
+    container.write("/etc/claude-code/managed-settings.d/10-theirs.json", "{}")
+    agent = container.start_agent(*flags, env=TELEMETRY, pid_1=False)
+    assert left_files(container) == [OTEL_ENV, SETTINGS]
+    leave(agent)
+    assert left_files(container) == []
+    assert container.exists("/etc/claude-code/managed-settings.d/10-theirs.json")
+    assert json.loads(container.run("status").stdout)["running"] is False
+
+
+def test_the_files_of_telemetry_are_removed_without_the_gate(new_container):
+    container = new_container()
+    assert container.boot("true", flags=["--gate", "off"], env=TELEMETRY, pid_1=False).status == 0
+    assert left_files(container) == []
+
+
+def test_the_files_of_telemetry_are_removed_after_a_signal_and_after_a_boot_that_failed(container, who):
+    agent = container.start_agent(who=who, env=TELEMETRY, pid_1=False)
+    agent.session.signal(signal.SIGTERM)
+    agent.session.wait()
+    assert left_files(container) == []
+    failed = container.boot("/no/such/program", env=TELEMETRY, pid_1=False)
+    assert failed.status != 0 and left_files(container) == [], failed
+
+
+def test_settings_stay_while_a_session_may_be_left_and_the_token_does_not(container, who):
+    agent = container.start_agent(who=who, env=TELEMETRY, pid_1=False)
+    joined = container.beside(agent.session, OSTIARY, "exec", "--", "true", prepare=container.link.network.enter)
+    assert joined.status == 0, joined
+    leave(agent)
+    assert left_files(container) == [SETTINGS]
 
 
 def test_a_session_after_the_rules_were_removed_is_refused(internet, container, who):
