@@ -32,6 +32,14 @@ constexpr auto claude_interactive = std::to_array<Entry>({
     "registry.npmjs.org",
 });
 
+// No git host: each environment has its own.
+constexpr auto claude_self_hosted = std::to_array<Entry>({
+    "api.anthropic.com",
+    "code.claude.com",
+    "claude.com",
+    "downloads.claude.ai",
+});
+
 constexpr auto github = std::to_array<Entry>({
     "github.com:22,443",
     "ssh.github.com",
@@ -112,10 +120,12 @@ constexpr auto debian = std::to_array<Entry>({
     "*.debian.org:80,443",
 });
 
-constexpr std::array<Preset, 14> all{{
+constexpr std::array<Preset, 15> all{{
     {"anthropic", "Claude's API, sign-in and documentation", anthropic},
     {"claude-updates", "Claude Code's own updates", claude_updates},
     {"claude-interactive", "what an interactive Claude Code asks for besides its API", claude_interactive},
+    {"claude-self-hosted", "a runner of self-hosted environments and its sessions, without a git host",
+     claude_self_hosted},
     {"github", "git, API, releases, packages and containers of github.com", github},
     {"gitlab", "git, API and containers of gitlab.com", gitlab},
     {"vscode", "VS Code's server, updates and extensions", vscode},

@@ -14,7 +14,7 @@ PAGES = sorted((ROOT / "docs" / "platforms").glob("*.md"))
 
 def test_every_folder_has_a_page_and_a_row():
     assert [page.stem for page in PAGES] == FOLDERS
-    rows = re.findall(r"^\| \[[^\]]+\]\(platforms/(\w+)\.md\) \| `container/(\w+)/` \|", TABLE.read_text(), re.M)
+    rows = re.findall(r"^\| \[[^\]]+\]\(platforms/([\w-]+)\.md\) \| `container/([\w-]+)/` \|", TABLE.read_text(), re.M)
     assert sorted(rows) == [(name, name) for name in FOLDERS]
 
 
@@ -28,7 +28,8 @@ def test_the_capabilities_that_the_files_add_are_documented():
     section = TABLE.read_text().split("## The capabilities that it takes\n")[1]
     listed = {name for row in re.findall(r"^\| (`.*?`) \|", section, re.M) for name in re.findall(r"`([A-Z_]+)`", row)}
     granted = set()
-    for name in ("compose/compose.yaml", "kubernetes/pod.yaml", "devcontainer/ostiary/devcontainer-feature.json", "coder/main.tf"):
+    for name in ("compose/compose.yaml", "kubernetes/pod.yaml", "devcontainer/ostiary/devcontainer-feature.json", "coder/main.tf",
+                 "self-hosted/compose.yaml"):
         text = (ROOT / "container" / name).read_text()
         for group in re.findall(r"(?:cap_add|add|capAdd)\"?\s*[:=]\s*\[([^\]]*)\]", text):
             granted |= set(re.findall(r"[A-Z_]+", group))

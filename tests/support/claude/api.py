@@ -5,6 +5,7 @@ import json
 import threading
 import time
 
+from support.claude.control_plane import ControlPlane
 from support.web import Response
 
 
@@ -34,9 +35,12 @@ class Api:
     def start_over(self, *script):
         self.script = script
         self.requests = []  # (Request, its JSON body)
+        self.control_plane = ControlPlane()
         self.holding = threading.Event()  # set while a turn is held open
 
     def answer(self, request):
+        if self.control_plane.serves(request):
+            return self.control_plane.answer(request)
         path = request.path.partition("?")[0]
         if (request.method, path) != ("POST", "/v1/messages"):
             return Response(404, "application/json", b'{"type":"error","error":{"type":"not_found_error","message":""}}')

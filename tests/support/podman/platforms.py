@@ -43,7 +43,7 @@ def compose(path, directory, options=()):
     words += [word for name in service["cap_add"] for word in ("--cap-add", name)]
     assert service["security_opt"] == ["no-new-privileges:true"]
     words += ["--security-opt", "no-new-privileges"]
-    for volume in service["volumes"]:
+    for volume in service.get("volumes", []):
         if only(volume, "type", "source", "target", "read_only")["type"] == "bind":
             words += ["--volume", f"{directory / volume['source']}:{volume['target']}{':ro' if volume.get('read_only') else ''}"]
         else:
@@ -52,6 +52,12 @@ def compose(path, directory, options=()):
     for name in service["secrets"]:
         words += ["--volume", f"{directory / whole['secrets'][name]['file']}:/run/secrets/{name}:ro"]
     return words
+
+
+def runner_image(images):
+    """The image of container/self-hosted, on that of container/Dockerfile with Claude Code."""
+    here = CONTAINER / "self-hosted"
+    return images.derive((here / "Dockerfile").read_text(), here, claude=images.build("claude"))
 
 
 # Kubernetes ---------------------------------------------------------------------------------------

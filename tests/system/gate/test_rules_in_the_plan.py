@@ -10,7 +10,7 @@ from support.behaviours import addresses, delayed, host
 from support.internet import ALLOWED, PRIVATE, UNLISTED
 from support.telemetry import COLLECTOR, TRIO, shows_a_secret
 
-PRESETS = ["anthropic", "claude-updates", "claude-interactive", "github", "gitlab", "vscode", "grafana-cloud", "aws-bedrock", "aws-mantle",
+PRESETS = ["anthropic", "claude-updates", "claude-interactive", "claude-self-hosted", "github", "gitlab", "vscode", "grafana-cloud", "aws-bedrock", "aws-mantle",
            "aws-claude", "google-vertex", "google-claude", "npm", "debian"]
 DIRECT = {"OSTIARY_RELAY": "off"}
 

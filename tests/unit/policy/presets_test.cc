@@ -12,7 +12,7 @@ using namespace ostiary::policy;
 TEST_SUITE("policy/presets") {
   TEST_CASE("every entry of every preset is a rule") {
     const auto session = variables({{"AWS_REGION", "eu-central-1"}, {"CLOUD_ML_REGION", "us-east5"}});
-    CHECK(presets().size() == 14);
+    CHECK(presets().size() == 15);
     for (const Preset& preset : presets()) {
       const auto rules = parse_entry("preset:" + std::string(preset.name), "", session);
       REQUIRE_MESSAGE(rules, rules.error().message);
@@ -24,6 +24,12 @@ TEST_SUITE("policy/presets") {
     CHECK(*expand_preset("claude-interactive", variables()) ==
           std::vector<std::string>{"downloads.claude.ai", "github.com", "raw.githubusercontent.com",
                                    "registry.npmjs.org"});
+  }
+
+  TEST_CASE("a runner of self-hosted environments has neither sign-in nor a host that takes anyone's data") {
+    CHECK(*expand_preset("claude-self-hosted", variables()) ==
+          std::vector<std::string>{"api.anthropic.com", "code.claude.com", "claude.com",
+                                   "downloads.claude.ai"});
   }
 
   TEST_CASE("a cloud's preset is for the session's region only") {
