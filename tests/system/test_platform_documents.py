@@ -4,9 +4,13 @@ pages name exist."""
 import re
 
 import pytest
+import yaml
 
 from support.project import ROOT
 
+# What the Pod Security Standard "baseline" lets a container add.
+BASELINE = {"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP",
+            "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"}
 TABLE = ROOT / "docs" / "platforms.md"
 FOLDERS = sorted(path.name for path in (ROOT / "container").iterdir() if path.is_dir())
 PAGES = sorted((ROOT / "docs" / "platforms").glob("*.md"))
@@ -34,3 +38,14 @@ def test_the_capabilities_that_the_files_add_are_documented():
         for group in re.findall(r"(?:cap_add|add|capAdd)\"?\s*[:=]\s*\[([^\]]*)\]", text):
             granted |= set(re.findall(r"[A-Z_]+", group))
     assert granted and granted <= listed
+
+
+def test_only_net_admin_keeps_the_pod_out_of_the_baseline_standard_and_the_page_says_so():
+    _, pod = yaml.safe_load_all((ROOT / "container/kubernetes/pod.yaml").read_text())
+    spec = pod["spec"]
+    contexts = [each["securityContext"] for each in spec["initContainers"] + spec["containers"]]
+    assert {name for each in contexts for name in each["capabilities"]["add"]} - BASELINE == {"NET_ADMIN"}
+    assert not any("privileged" in each for each in contexts) and not any(name.startswith("host") for name in spec)
+    assert all(set(volume) & {"configMap", "secret", "emptyDir"} for volume in spec["volumes"])
+    page = (ROOT / "docs/platforms/kubernetes.md").read_text()
+    assert "pod-security.kubernetes.io/enforce=privileged" in page
