@@ -1,6 +1,8 @@
 #include "ostiary/boot/boot.h"
 
+#include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include <signal.h>
@@ -34,6 +36,15 @@ void log_telemetry(const telemetry::Telemetry& telemetry) {
               std::string(config::text(telemetry.source())) + ")");
 }
 
+void log_relay(const std::optional<plan::Relay>& relay) {
+  if (!relay) return;
+  for (const relay::ForwardSetup& each : relay->setup.forwards)
+    log::info("phase 1: the relay takes requests to " + each.name +
+              " at 127.0.0.1:" + std::to_string(each.port) + ", for " + each.authority);
+  if (!relay->spool_directory.empty())
+    log::info("phase 1: telemetry that is not yet delivered is kept in " + relay->spool_directory);
+}
+
 void log_content(std::span<const telemetry::Variable> variables) {
   std::string content;
   for (const telemetry::Variable& variable : variables)
@@ -61,6 +72,7 @@ void record_phase_2(BootState& state) {
 Result<> phase_1(const Plan& plan, BootState& state) {
   for (const std::string& warning : plan.warnings) log::warn(warning);
   log_telemetry(plan.telemetry);
+  log_relay(plan.relay);
   TRY(preflight(plan.agent));
   if (plan.gate) TRY(check_network(plan.enclosure, plan.agent.identity, state));
   TRY(state.directory.remove_stale_files());

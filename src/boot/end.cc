@@ -45,8 +45,9 @@ Result<> end_rules(const plan::Enclosure& enclosure, uid_t agent, BootEnd boot,
   return {};
 }
 
-// Those that the agent may still have if the gate is off are its children alone: nothing else is noted then.
-Remaining find_users_of_settings(const plan::Plan& plan, const RemainingProcesses& left) {
+// Whether a process that the settings hold may be left. Without the gate nothing is noted of sessions and earlier
+// boots, and nothing but the settings holds them: the agent's children decide.
+Remaining find_held_by_settings(const plan::Plan& plan, const RemainingProcesses& left) {
   if (!plan.gate) return left.children;
   return none_is_left(left) ? Remaining::none : Remaining::some;
 }
@@ -57,7 +58,8 @@ void remove_files(const plan::Plan& plan, const RemainingProcesses& left, const 
     if (!removed) log::warn("a file of this boot stays: " + removed.error().message);
   };
   warn(state.directory.remove_otel_env());
-  if (find_users_of_settings(plan, left) == Remaining::none) warn(claude::remove_managed_settings());
+  if (plan::has_managed_settings(plan) && find_held_by_settings(plan, left) == Remaining::none)
+    warn(claude::remove_managed_settings());
 }
 
 // On an error, assume that a session remains. Without an enclosure, an earlier boot's may.

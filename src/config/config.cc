@@ -34,6 +34,9 @@ Result<> only_known_variables(const Environment& environment) {
     const std::string_view name = name_of(entry);
     if (!name.starts_with(prefix) || is_service_link(name) || std::ranges::find(known, name) != known.end())
       continue;
+    if (name == "OSTIARY_RELAYS")
+      return fail(Exit::configuration,
+                  "there is no variable " + quote(name) + ": write \"relays\" into the policy file");
     // Compare without the common prefix, which would make every name look similar.
     for (std::string_view& each : known) each.remove_prefix(prefix.size());
     const std::string_view meant = nearest(name.substr(prefix.size()), known);

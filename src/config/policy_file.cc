@@ -18,6 +18,8 @@ Result<std::string> setting_word(const Setting& setting, const Node& value) {
       return std::unexpected(value.mismatch(quote(std::to_string(*uid))));
   Error error = text.error();
   error.message += ", like " + std::string(setting.value);
+  if (setting.key == "relay" && (value.kind() == Kind::array || value.kind() == Kind::object))
+    error.message += "; the servers that the relay forwards to are in \"relays\"";
   return std::unexpected(std::move(error));
 }
 

@@ -257,6 +257,11 @@ std::string number(auto value) {
   return std::to_string(value);
 }
 
+// "1 attribute", "2 attributes"
+std::string count_of(size_t count, std::string_view thing) {
+  return number(count) + " " + std::string(thing) + (count == 1 ? "" : "s");
+}
+
 std::string numbers(const auto& values) {
   std::vector<std::string> words;
   for (const auto value : values) words.push_back(number(value));
@@ -312,7 +317,7 @@ void print_collectors(std::string& out, const Plan& plan) {
     const relay::CollectorSetup& each = plan.relay->setup.collectors[i];
     const std::vector<std::string> headers = names_in(plan.relay->credentials[i].reveal());
     line(out, {"    adds       ", headers.empty() ? "no header" : join(headers, ", "), " and ",
-               number(plan.relay->setup.attributes.size()), " attributes, for ", each.authority});
+               count_of(plan.relay->setup.attributes.size(), "attribute"), ", for ", each.authority});
     line(out, {"    closed     ", inet::text(each.server.destination), " to the agent"});
     if (plan.relay->makes_instance_id) line(out, {"    makes      a new service.instance.id at each boot"});
     if (sums_metrics(*plan.relay) && each.paths.contains(telemetry::Signal::metrics))

@@ -9,12 +9,14 @@ import pytest
 
 from support.claude.claude import AUTHORITY, USER
 from support.claude.internet import API
+from support.podman.container import containers
 from support.podman.outcomes import boot_of, connection_attempts, outcomes_in
 from support.podman.platforms import CONTAINER, compose, runner_image
 from support.waiting import PATIENCE, eventually
 
 HERE = CONTAINER / "self-hosted"
 SECRET = "stand-in-environment-secret"
+OPEN = {API, "claude.com", "code.claude.com", "downloads.claude.ai", "github.com"}  # by the policy
 METADATA = "169.254.169.254"
 RUNNERS_OWN = 80  # seconds that the runner may take to end
 
@@ -52,7 +54,6 @@ def link(claude_internet):
 @pytest.fixture
 def running(runner, options, link, control_plane, podman):
     """The runner, once it has asked for work."""
-    from support.podman.container import containers
     with containers(podman) as start:
         container = start(runner, network=link, capabilities=(), options=options,
                           env={"NODE_EXTRA_CA_CERTS": AUTHORITY})
@@ -76,13 +77,13 @@ def test_the_runner_registers_and_asks_for_work_through_the_gate_and_is_watched_
     assert credential == f"Bearer {SECRET}"
     assert healthz(claude_internet, link)["status"] == "ok"
     assert boot_of(running.logs())[1] > 20
-    assert claude_internet.upstream.names() <= {API}
+    assert claude_internet.upstream.names() <= OPEN
 
 
 def test_a_session_reaches_no_other_host_and_no_metadata_service(running, claude_internet):
-    running_names = connection_attempts(("api", API, 443), ("metadata", METADATA, 80), ("sign-in", "claude.ai", 443),
-                                        ("unlisted", "unlisted.example.org", 443))
-    done = running.exec("ostiary", "exec", "--", "bash", "-c", running_names + "id -un; pwd\n")
+    script = connection_attempts(("api", API, 443), ("metadata", METADATA, 80), ("sign-in", "claude.ai", 443),
+                                 ("unlisted", "unlisted.example.org", 443))
+    done = running.exec("ostiary", "exec", "--", "bash", "-c", script + "id -un; pwd\n")
     assert outcomes_in(done.stdout) == {"api": True, "metadata": False, "sign-in": False, "unlisted": False}, done
     assert done.stdout.splitlines()[-2:] == ["agent", "/workspace"], done
     assert any(event.get("address") == METADATA for event in running.audit("deny", kind="packet"))

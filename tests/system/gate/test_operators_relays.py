@@ -243,6 +243,13 @@ def test_no_variable_file_argument_or_memory_that_the_agent_can_read_has_a_secre
         assert agent.run("/bin/cat", file)["status"] != 0, file
 
 
+def test_the_boots_log_names_each_relay_with_its_port_and_server(world):
+    world.start("agent")
+    first, second = world.ports()
+    assert f"phase 1: the relay takes requests to registry at 127.0.0.1:15356, for {REGISTRY}:{first}\n" in world.log()
+    assert f"phase 1: the relay takes requests to tickets at 127.0.0.1:15357, for {TICKETS}:{second}\n" in world.log()
+
+
 def test_the_servers_are_closed_to_the_agent(world, internet, who):
     agent = world.start(who)
     assert world.curl(f"{FIRST}/@private%2fthing")[0] == 200

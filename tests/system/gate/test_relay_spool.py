@@ -229,3 +229,8 @@ def test_without_a_relay_for_telemetry_the_directory_has_no_effect_and_the_boot_
     assert not world.container.exists(DIRECTORY)
     plan = world.container.plan("--user", "agent", "--", "true", env=world.env)
     assert plan["relay"]["spool"] == DIRECTORY and not world.container.exists(DIRECTORY)
+
+
+def test_the_boots_log_names_the_directory(world):
+    done = world.container.boot("true", flags=["--user", "agent"], env=world.env)
+    assert f"phase 1: telemetry that is not yet delivered is kept in {DIRECTORY}\n" in done.stderr, done

@@ -86,11 +86,10 @@ def test_the_files_of_telemetry_are_removed_after_a_signal_and_after_a_boot_that
 
 def test_settings_stay_while_a_session_may_be_left_and_the_token_does_not(container, who):
     agent = container.start_agent(who=who, env=TELEMETRY, pid_1=False)
-    joined = container.start_beside(agent.session, OSTIARY, "exec", "--", "sleep", "600")
-    eventually(lambda: "chain joined" in container.rules(), "the session has joined")
+    joined = container.beside(agent.session, OSTIARY, "exec", "--", "true", prepare=container.link.network.enter)
+    assert joined.status == 0, joined
     leave(agent)
     assert left_files(container) == [SETTINGS]
-    joined.end()
 
 
 def test_a_session_after_the_rules_were_removed_is_refused(internet, container, who):

@@ -243,6 +243,8 @@ TEST_SUITE("config/config") {
     CHECK(error_of(config_of({.environment = {"OSTIARY_FOO=1"}})) ==
           R"(there is no variable "OSTIARY_FOO": see ostiary run --help)");
     CHECK(good_config({.environment = {"OSTIARYGRACE=x", "ostiary_grace=x"}}).grace.count() == 10);
+    CHECK(error_of(config_of({.environment = {"OSTIARY_RELAYS=[]"}})) ==
+          R"(there is no variable "OSTIARY_RELAYS": write "relays" into the policy file)");
   }
 
   TEST_CASE("variables that Kubernetes makes for a service named ostiary are ignored") {

@@ -52,6 +52,11 @@ TEST_SUITE("config/policy_file") {
         {"{\"resource_attributes\": []}", "line 1: resource_attributes is an array: write an object"},
         {"{\"resource_attributes\": {\n\"a\": 1}}", "line 2: \"a\" is a number: write a string"},
         {"{\"telemetry\": []}", "line 1: telemetry is an array: write an object"},
+        {"{\"relay\": [{\"name\": \"tickets\"}]}",
+         "line 1: relay is an array: write a string, like auto|on|off; the servers that the relay forwards "
+         "to are "
+         "in \"relays\""},
+        {"{\"relay\": true}", "line 1: relay is true or false: write a string, like auto|on|off"},
         {"{\"telemetry\": {\"enabled\": 1}}", "line 1: enabled is a number: write true or false"},
         {"{\"telemetry\": {\"otlp_endpoint\": 1}}", "line 1: otlp_endpoint is a number: write a string"},
         {"{\"telemetry\": {\"otlp_headers\": \"a=b\"}}", "line 1: otlp_headers is a string: write an object"},

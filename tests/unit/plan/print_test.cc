@@ -93,6 +93,9 @@ TEST_SUITE("plan/print") {
         "    makes      a new service.instance.id at each boot\n"
         "    sums       the agent's metrics, and sends them as cumulative\n"));
     CHECK(json_of(good_plan({}))["relay"].is_null());
+    Plan one = good_plan({.environment = grafana_trio});
+    one.relay->setup.attributes.resize(1);
+    CHECK(plan_as_text(one).contains(" and 1 attribute, for otlp-gateway"));
   }
 
   TEST_CASE("the agent's own credentials are shown by their names, and a dummy of the relay's is none") {

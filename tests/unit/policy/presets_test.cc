@@ -28,7 +28,8 @@ TEST_SUITE("policy/presets") {
 
   TEST_CASE("a runner of self-hosted environments has neither sign-in nor a host that takes anyone's data") {
     CHECK(*expand_preset("claude-self-hosted", variables()) ==
-          std::vector<std::string>{"api.anthropic.com", "code.claude.com", "claude.com", "downloads.claude.ai"});
+          std::vector<std::string>{"api.anthropic.com", "code.claude.com", "claude.com",
+                                   "downloads.claude.ai"});
   }
 
   TEST_CASE("a cloud's preset is for the session's region only") {
