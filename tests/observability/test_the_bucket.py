@@ -203,6 +203,15 @@ def got(store, signal):
     return sorted(set(names(signal, requests))) if signal == "traces" else len(set(records(signal, requests)))
 
 
+def test_nothing_is_lost_if_the_bucket_denies_the_writer(store, start, internet):
+    running = start(AWS_SECRET_ACCESS_KEY="other")
+    assert post(internet.network, "logs", one_log("waits")) == 200
+    eventually(lambda: "SignatureDoesNotMatch" in running.log() and "Will retry" in running.log(), "the denial is logged", PATIENCE)
+    running.kill()
+    start()
+    eventually(lambda: count(store, "logs") == 1, "it arrives", PATIENCE)
+
+
 def test_a_collector_that_is_stopped_loses_nothing(store, start, internet):
     running = start(COLLECTOR_BATCH_TIME="1h")
     assert post(internet.network, "logs", one_log("waits")) == 200
