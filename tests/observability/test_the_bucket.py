@@ -134,6 +134,25 @@ def test_a_request_without_the_token_is_refused(start, internet, store):
     eventually(lambda: count(store, "logs") == 1, "the other arrives", PATIENCE)
 
 
+@pytest.mark.parametrize("form, port", [("http/protobuf", 8318), ("grpc", 8317)])
+def test_with_mtls_only_an_agent_with_a_certificate_is_served(new_container, internet, tmp_path, store, start, form, port):
+    def world(**env):
+        return World(new_container(), internet, tmp_path, port, True, OSTIARY_AUDIT_OTLP="off", OTEL_EXPORTER_OTLP_PROTOCOL=form,
+                     OTEL_EXPORTER_OTLP_ENDPOINT=f"https://{COLLECTOR}:{port}", **env)
+    alone = world()
+    known = world(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE="/etc/client.pem", OTEL_EXPORTER_OTLP_CLIENT_KEY="/etc/client.key")
+    alone.container.write("/etc/authority.pem", known.authority.certificate.read_text())  # the second made both anew
+    for name, path in zip(("client.pem", "client.key"), known.authority.client()):
+        known.container.write(f"/etc/{name}", path.read_text(), mode=0o400)
+    start(COLLECTOR_TRANSPORT="mtls", COLLECTOR_CERTIFICATE=known.authority.host, COLLECTOR_KEY=known.authority.host_key,
+          COLLECTOR_CLIENT_AUTHORITY=known.authority.certificate)
+    for each, span in ((alone, "unknown"), (known, "known")):
+        each.start("agent")
+        assert each.post(span) == "200"
+    eventually(lambda: f"telemetry waits for {COLLECTOR}" in alone.log(), f"the refusal is logged: {alone.log()}")
+    eventually(lambda: names("traces", [request for _, request in stored(store, "traces")]) == ["known"], "it arrives", PATIENCE)
+
+
 def test_a_token_that_is_added_to_the_file_is_accepted_without_a_restart(start, internet, tmp_path):
     start()
     (tmp_path / "tokens").write_text(f"{MARKER}\nnext\n")
