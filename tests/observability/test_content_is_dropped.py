@@ -102,3 +102,22 @@ def test_keep_passes_everything(requests_in_the_bucket):
     found_logs, found_traces = requests_in_the_bucket(COLLECTOR_CONTENT="keep")
     fields = sum(map(len, [*EVENTS.values(), *SPANS.values(), SPAN_EVENT]))
     assert json.dumps([found_logs, found_traces]).count(MARK) == fields
+
+
+@pytest.mark.parametrize("value", [{}, {"intValue": "5"}, {"boolValue": True}, {"bytesValue": "AAAA"}, {"arrayValue": {}},
+                                   {"kvlistValue": {"values": [{"key": "a", "value": {"doubleValue": 0.5}}]}}], ids=str)
+def test_an_event_whose_name_is_no_text_is_no_way_around(internet, tmp_path, value):
+    """The agent may send any type."""
+    store = bucket(internet.network, tmp_path / "store")
+    running = collector(internet.network, tmp_path, **settings(tmp_path, store))
+    try:
+        sent = logs()
+        for record in items(sent, "resourceLogs", "scopeLogs", "logRecords"):
+            record["attributes"][0]["value"] = value
+        assert post(internet.network, "logs", sent) == 200
+        (_, found), = eventually(lambda: stored(store, "logs"), "it arrives", 60)
+        assert len(items(found, "resourceLogs", "scopeLogs", "logRecords")) == len(EVENTS) + 1
+        assert MARK not in json.dumps(found)
+    finally:
+        running.kill()
+        store.down()

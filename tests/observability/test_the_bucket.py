@@ -110,6 +110,10 @@ def test_each_record_is_equal_to_what_was_sent(new_world, store, start, internet
         witness.kill()
 
 
+def test_the_collector_starts_without_a_warning(start):
+    assert "\twarn\t" not in start().log()
+
+
 def test_small_requests_share_an_object(store, start, internet):
     start(COLLECTOR_BATCH_TIME="2s")
     for number in range(50):

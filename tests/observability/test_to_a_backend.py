@@ -80,7 +80,7 @@ def post_all(internet):
 @pytest.mark.parametrize("auth", ["basicauth", "bearertokenauth"])
 def test_all_signals_reach_the_backend_with_its_credential(internet, backend, start, auth):
     backend.up(auth)
-    start(auth)
+    assert "\twarn\t" not in start(auth).log()
     post_all(internet)
     eventually(lambda: backend.names() == ["api_request", "tokens", "work"], "all arrives", PATIENCE)
 
