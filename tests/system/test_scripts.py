@@ -42,7 +42,7 @@ def test_arguments_of_the_test_script_select_tests_without_the_unit_tests(run_te
 def test_only_the_observability_tests_build_a_collector(run_tests):
     said, ran = run_tests("--observability")
     assert (said, ran) == ("2 passed, 0 failed, 0 skipped",
-                           ["scripts/setup observability", "scripts/build", "tests/observability/build"])
+                           ["scripts/setup observability", "scripts/build program", "tests/observability/build"])
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])
