@@ -254,6 +254,9 @@ struct Executor {
   Result<int> operator()(ConnectTelemetry& connect) const {
     return execute_connect(std::move(connect), config::Environment::copy_of(environ));
   }
+  Result<int> operator()(const CheckTelemetry& check) const {
+    return execute_check(check, config::Environment::copy_of(environ));
+  }
   Result<int> operator()(const UndoTelemetry& undo) const {
     return execute_undo(undo, config::Environment::copy_of(environ));
   }

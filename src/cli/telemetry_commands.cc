@@ -3,15 +3,18 @@
 #include <array>
 #include <cerrno>
 
+#include <sys/random.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "ostiary/base/encoding.h"
 #include "ostiary/base/escape.h"
 #include "ostiary/base/log.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/base/text.h"
 #include "ostiary/confine/confine.h"
 #include "ostiary/connect/settings_file.h"
+#include "ostiary/link/probe.h"
 #include "output.h"
 
 namespace ostiary::cli {
@@ -108,6 +111,27 @@ void warn(const connect::Connected& connected, connect::Kind kind) {
   say_changed_since(connected.kept);
 }
 
+// ---- the check
+
+Result<std::vector<connect::Layer>> read_layers(CheckTelemetry::Scope scope,
+                                                const config::Environment& environment) {
+  using Scope = CheckTelemetry::Scope;
+  std::vector<connect::Layer> layers;
+  if (scope == Scope::all || scope == Scope::user) layers = TRY(connect::read_users_layer(environment));
+  if (scope == Scope::all || scope == Scope::managed)
+    for (connect::Layer& each : TRY(connect::read_managed_layers())) layers.push_back(std::move(each));
+  return layers;
+}
+
+Result<std::string> make_marker() {
+  std::array<uint8_t, 8> random{};
+  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
+    return std::unexpected(Error::system("getrandom", Exit::unavailable));
+  std::string marker;
+  for (const uint8_t octet : random) append_hexadecimal(marker, octet);
+  return marker;
+}
+
 }  // namespace
 
 Result<int> execute_connect(ConnectTelemetry command, const config::Environment& environment) {
@@ -129,6 +153,27 @@ Result<int> execute_connect(ConnectTelemetry command, const config::Environment&
   }));
   warn(connected, kind);
   return print(report(connected, path, kind));
+}
+
+Result<int> execute_check(const CheckTelemetry& command, const config::Environment& environment) {
+  TRY(confine::hide_memory());
+  using Scope = CheckTelemetry::Scope;
+  const bool has_environment = command.scope == Scope::all || command.scope == Scope::environment;
+  const std::vector<connect::Layer> layers = TRY(read_layers(command.scope, environment));
+  const std::string marker = TRY(make_marker());
+  const config::Environment none;
+  const connect::Check check = TRY(connect::plan_check(has_environment ? environment : none, layers, marker));
+  for (const std::string& note : check.notes) log::warn(note);
+  std::string text = "settings:";
+  for (const connect::Layer& layer : layers) append(text, {" ", escape_controls(layer.path)});
+  append(text, {has_environment ? " environment" : "",
+                "\nresource attribute of each batch: ", connect::marker_attribute, "=", marker, "\n"});
+  for (const std::string& unsent : check.unsent) append(text, {unsent, "\n"});
+  TRY(print(text));
+  constexpr int failed = static_cast<int>(Exit::unavailable);
+  if (check.setup.collectors.empty()) return failed;
+  const int status = TRY(relay::run_probe(check.setup, check.credentials));
+  return status == 0 && !check.unsent.empty() ? failed : status;
 }
 
 Result<int> execute_undo(const UndoTelemetry& command, const config::Environment& environment) {

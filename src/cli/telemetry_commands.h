@@ -9,6 +9,7 @@ namespace ostiary::cli {
 
 // Each returns the exit status.
 Result<int> execute_connect(ConnectTelemetry command, const config::Environment& environment);
+Result<int> execute_check(const CheckTelemetry& command, const config::Environment& environment);
 Result<int> execute_undo(const UndoTelemetry& command, const config::Environment& environment);
 
 }  // namespace ostiary::cli

@@ -11,7 +11,7 @@
 namespace ostiary::cli {
 namespace {
 
-constexpr std::array<std::string_view, 2> commands{"connect", "undo"};
+constexpr std::array<std::string_view, 3> commands{"connect", "check", "undo"};
 
 constexpr std::string_view about =
     R"(Claude Code's telemetry on a machine of yours, without a container and without root.
@@ -19,6 +19,7 @@ constexpr std::string_view about =
 Usage: ostiary telemetry COMMAND ...
 
   connect --endpoint URL [FLAGS]   write Claude Code's settings, so that it sends telemetry to a collector
+  check [--scope SCOPE]            send a batch of each signal, and say what the collector answers and what to do
   undo [--scope SCOPE]             the settings as they were before connect
 
   COMMAND --help                   print the flags of a command
@@ -44,6 +45,16 @@ A header is a secret, so its value is never an argument: other users see argumen
 
 Exit status: 0, or 64 usage, 66 a file is missing, 69 the file was changed meanwhile, 77 not permitted, 78 a value or the
 settings so far are wrong.)";
+
+constexpr std::string_view check_about =
+    R"(Sends one span, one metric and one event, each in the way of Claude Code, and says what the collector answers.
+
+The settings are those that Claude Code reads for every project: variables of this shell, over them the user's settings,
+over them managed settings. Each batch has the resource attribute ostiary.check with a fresh value, by which you find it
+in your backend.)";
+
+constexpr std::string_view check_footer =
+    R"(Exit status: 0 if the collector took all three; 69 if not; 78 if the settings are wrong.)";
 
 constexpr std::string_view undo_about =
     R"(Writes the settings as they were before `ostiary telemetry connect`.
@@ -190,6 +201,25 @@ Result<Invocation> parse_undo(std::span<const std::string> arguments) {
   return UndoTelemetry{TRY(read_word(syntax, std::get<GivenFlags>(read_line), "--scope", scopes))};
 }
 
+constexpr Words<CheckTelemetry::Scope, 4> check_scopes{{{"all", CheckTelemetry::Scope::all},
+                                                        {"user", CheckTelemetry::Scope::user},
+                                                        {"managed", CheckTelemetry::Scope::managed},
+                                                        {"environment", CheckTelemetry::Scope::environment}}};
+
+Result<Invocation> parse_check(std::span<const std::string> arguments) {
+  const std::string name = full_name("check");
+  const Syntax syntax{
+      .subcommand = name,
+      .form = "[--scope SCOPE]",
+      .about = check_about,
+      .flags = {{"--scope", Flag::Kind::one_value, "SCOPE",
+                 "all: as Claude Code reads them; user, managed or environment: those alone (default: all)"}},
+      .footer = check_footer};
+  auto read_line = TRY(read(syntax, arguments));
+  if (auto* const help = std::get_if<HelpText>(&read_line)) return Print{std::move(help->text)};
+  return CheckTelemetry{TRY(read_word(syntax, std::get<GivenFlags>(read_line), "--scope", check_scopes))};
+}
+
 }  // namespace
 
 Result<Invocation> parse_telemetry(std::span<const std::string> arguments) {
@@ -198,6 +228,7 @@ Result<Invocation> parse_telemetry(std::span<const std::string> arguments) {
   const std::string& command = arguments.front();
   const auto rest = arguments.subspan(1);
   if (command == "connect") return parse_connect(rest);
+  if (command == "check") return parse_check(rest);
   if (command == "undo") return parse_undo(rest);
   const std::string_view meant = nearest(command, commands);
   return usage_error("telemetry", quote(command) + " is not a command of ostiary telemetry: write " +

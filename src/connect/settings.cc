@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "connect/settings_text.h"
+#include "connect/variables.h"
 #include "ostiary/base/json.h"
 #include "ostiary/base/quote.h"
 #include "ostiary/base/text.h"
@@ -36,22 +37,6 @@ std::unexpected<Error> refuse(std::string message) {
 // A machine may need its proxy.
 bool is_proxy(std::string_view name) {
   return to_upper(name).ends_with("PROXY");
-}
-
-// The variables of the file, as Claude Code reads them.
-struct OldVariable {
-  std::string name;
-  Secret value;
-};
-
-Result<std::vector<OldVariable>> old_variables(std::string_view text) {
-  std::vector<OldVariable> found;
-  for (const std::string& name : TRY(keys_of(text, {env}))) {
-    const auto json = TRY(find_value(text, {env, name}));
-    const Json value = TRY(Json::parse(json->reveal()));
-    found.push_back({name, Secret(value.text() != nullptr ? *value.text() : std::string(json->reveal()))});
-  }
-  return found;
 }
 
 // ---- the request
@@ -89,7 +74,7 @@ Result<std::vector<Attribute>> read_attributes(const std::vector<std::string>& w
 }
 
 // As that of a container which has the request in its variables.
-Result<config::Config> make_config(const Request& request, const std::vector<OldVariable>& old) {
+Result<config::Config> make_config(const Request& request, const std::vector<SettingsVariable>& old) {
   config::Config config;
   const Protocol protocol = TRY(read_protocol(request));
   TRY(check_endpoint(request, protocol));
@@ -98,7 +83,7 @@ Result<config::Config> make_config(const Request& request, const std::vector<Old
 
   config.gate = config::GateSwitch::off;
   config.telemetry_source = config::TelemetrySource::otlp;
-  for (const OldVariable& each : old) {
+  for (const SettingsVariable& each : old) {
     if (each.name == attributes_variable) {
       for (Attribute& attribute :
            TRY(of("env." + each.name, telemetry::parse_attributes(each.value.reveal(), each.name))))
@@ -155,9 +140,9 @@ Result<std::vector<Change>> find_changes(const telemetry::On& on, Kind kind, std
   return changes;
 }
 
-void take_out_others(const telemetry::On& on, const std::vector<OldVariable>& old,
+void take_out_others(const telemetry::On& on, const std::vector<SettingsVariable>& old,
                      std::vector<Change>& changes, std::vector<std::string>& taken_out) {
-  for (const OldVariable& each : old) {
+  for (const SettingsVariable& each : old) {
     const bool redirects = telemetry::routes_telemetry(each.name) ||
                            std::ranges::find(on.detours, each.name) != on.detours.end();
     if (!redirects || is_in(on.variables, each.name)) continue;
@@ -182,7 +167,7 @@ bool has_secret(const telemetry::On& on) {
 }  // namespace
 
 Result<NewSettings> make_settings(const Request& request, Kind kind, std::string_view text, Shown secrets) {
-  const std::vector<OldVariable> old = TRY(old_variables(text));
+  const std::vector<SettingsVariable> old = TRY(read_variables(text));
   Telemetry telemetry = TRY(telemetry::plan_telemetry(TRY(make_config(request, old)), {}));
   telemetry::On on = std::get<telemetry::On>(std::move(telemetry.state));
   std::erase_if(on.detours, is_proxy);

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view no_settings = "{}\n";
 constexpr const char* managed_file = "/etc/claude-code/managed-settings.d/60-ostiary-telemetry.json";
+constexpr const char* managed_base = "/etc/claude-code/managed-settings.json";
 constexpr mode_t for_the_user = 0600;
 constexpr mode_t for_all_to_read = 0644;
 
@@ -132,6 +133,13 @@ Result<Base> without_ours(const std::string& path, const Files& files) {
   return base;
 }
 
+Result<std::vector<Layer>> read_layers(const std::vector<std::string>& paths) {
+  std::vector<Layer> layers;
+  for (const std::string& path : paths)
+    if (auto text = TRY(read_if_there(path))) layers.push_back({path, *std::move(text)});
+  return layers;
+}
+
 }  // namespace
 
 Result<std::string> find_settings_file(Kind kind, const config::Environment& environment) {
@@ -191,6 +199,22 @@ Result<Undoing> undo_settings(const std::string& path) {
                         : base.text   ? Undone::restored
                                       : Undone::removed;
   return Undoing{.undone = undone, .kept = base.kept};
+}
+
+Result<std::vector<Layer>> read_users_layer(const config::Environment& environment) {
+  return read_layers({TRY(find_settings_file(Kind::user, environment))});
+}
+
+// In a directory, Claude Code reads the names that end in .json and do not begin with a dot.
+Result<std::vector<Layer>> read_managed_layers() {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (const auto& each : fs::directory_iterator(fs::path(managed_file).parent_path(), error))
+    if (each.path().extension() == ".json" && !each.path().filename().string().starts_with('.'))
+      paths.push_back(each.path());
+  std::ranges::sort(paths);
+  paths.insert(paths.begin(), managed_base);
+  return read_layers(paths);
 }
 
 }  // namespace ostiary::connect

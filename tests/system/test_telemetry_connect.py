@@ -162,7 +162,7 @@ def test_what_claude_code_would_ignore_is_refused_and_nothing_written(sandbox, w
     (["connect", "--endpont", ENDPOINT], "perhaps --endpoint"),
     (["undo", "--scope", "print"], "write user, managed after it"),
     (["conect"], "write connect"),
-    (["local"], "write connect, undo"),
+    (["local"], "write connect, check, undo"),
 ])
 def test_a_mistake_in_the_command_line_is_one_line(sandbox, words, said):
     assert said in refusal(run(sandbox, *words), 64)

@@ -58,12 +58,17 @@ struct ConnectTelemetry {
 struct UndoTelemetry {
   connect::Kind scope = connect::Kind::user;
 };
+struct CheckTelemetry {
+  enum class Scope : uint8_t { all, user, managed, environment };
+
+  Scope scope = Scope::all;
+};
 struct Print {  // --help, --version
   std::string text;
 };
 
-using Invocation =
-    std::variant<Run, Plan, Exec, Env, Presets, Status, ConnectTelemetry, UndoTelemetry, Print>;
+using Invocation = std::variant<Run, Plan, Exec, Env, Presets, Status, ConnectTelemetry, UndoTelemetry,
+                                CheckTelemetry, Print>;
 
 // `arguments` has no program name: argv without argv[0].
 Result<Invocation> parse_command_line(std::span<const std::string> arguments);

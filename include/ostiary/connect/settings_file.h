@@ -14,6 +14,7 @@
 #include "ostiary/base/result.h"
 #include "ostiary/base/secret.h"
 #include "ostiary/config/environment.h"
+#include "ostiary/connect/check.h"
 #include "ostiary/connect/settings.h"
 
 namespace ostiary::connect {
@@ -39,5 +40,9 @@ struct Undoing {
 };
 // An error if connect has not written the file.
 Result<Undoing> undo_settings(const std::string& path);
+
+// The files that Claude Code reads for every project, weakest first: the user's, and those of the machine.
+Result<std::vector<Layer>> read_users_layer(const config::Environment& environment);
+Result<std::vector<Layer>> read_managed_layers();
 
 }  // namespace ostiary::connect

@@ -1,5 +1,6 @@
 #include "ostiary/connect/settings_file.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 
