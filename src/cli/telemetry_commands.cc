@@ -99,7 +99,17 @@ std::string report(const connect::Connected& connected, const std::string& path,
   return text;
 }
 
+// Managed settings override the user's.
+void warn_of_managed_settings() {
+  const auto layers = connect::read_managed_layers();
+  if (!layers) return;
+  if (const std::vector<std::string> paths = connect::routing_layers(*layers); !paths.empty())
+    log::warn("overridden by " + escape_controls(join(paths, ", ")) +
+              ", which all users of this machine have: ostiary telemetry check shows where telemetry goes");
+}
+
 void warn(const connect::Connected& connected, connect::Kind kind) {
+  if (kind == connect::Kind::user) warn_of_managed_settings();
   for (const std::string& warning : connected.settings.warnings) log::warn(warning);
   if (!connected.settings.taken_out.empty())
     log::warn("taken out of the settings, because they would send telemetry elsewhere: " +

@@ -150,4 +150,16 @@ Result<Check> plan_check(const config::Environment& environment, std::span<const
   return check;
 }
 
+std::vector<std::string> routing_layers(std::span<const Layer> layers) {
+  std::vector<std::string> paths;
+  for (const Layer& layer : layers) {
+    const auto variables = read_variables(layer.text.reveal());
+    if (variables && std::ranges::any_of(*variables, [](const SettingsVariable& each) {
+          return telemetry::routes_telemetry(each.name);
+        }))
+      paths.push_back(layer.path);
+  }
+  return paths;
+}
+
 }  // namespace ostiary::connect

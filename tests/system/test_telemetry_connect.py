@@ -4,10 +4,12 @@ import json
 import os
 import plistlib
 import re
+import shlex
 import stat
 
 import pytest
 
+from support.project import ROOT
 from support.refusal import refusal
 from support.rootfs import AGENT
 from support.telemetry import MARKER
@@ -16,6 +18,7 @@ HOME = "/home/agent"
 SETTINGS = f"{HOME}/.claude/settings.json"
 MANAGED = "/etc/claude-code/managed-settings.d/60-ostiary-telemetry.json"
 ENDPOINT = "https://collector.example:4318"
+FAILED = 69  # of a check: the sandbox has no network
 OWN = b'{\n    "model": "opus", "permissions": {"allow": ["Bash(ls:*)"]},\n\t"env": {"MINE": "1"},\n    "n": 1.50\n}'
 
 
@@ -214,6 +217,14 @@ def test_the_settings_of_all_users_are_roots_and_for_all_to_read(sandbox):
     assert files(sandbox, os.path.dirname(MANAGED)) == []
 
 
+def test_settings_that_managed_ones_override_are_said_to_be(sandbox):
+    sandbox.write("/etc/claude-code/managed-settings.json", json.dumps({"env": {"MINE": "1"}}))
+    sandbox.write("/etc/claude-code/managed-settings.d/.hidden.json", json.dumps({"env": {"OTEL_LOGS_EXPORTER": "none"}}))
+    assert connect(sandbox).stderr == ""
+    sandbox.write("/etc/claude-code/managed-settings.d/50-ostiary.json", json.dumps({"env": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:1"}}))
+    assert "overridden by /etc/claude-code/managed-settings.d/50-ostiary.json, which" in connect(sandbox).stderr
+
+
 # For a fleet
 
 
@@ -246,3 +257,14 @@ def test_help_teaches(sandbox, words):
     text = run(sandbox, *words, "--help").stdout
     assert "ostiary telemetry " + " ".join(words) in text
     assert ("--header-file" in text) == (words == ["connect"])
+
+
+def test_the_commands_of_the_document_work(sandbox):
+    sandbox.write("/work/header.txt", f"Authorization: Bearer {MARKER}\n")
+    document = (ROOT / "docs" / "telemetry.md").read_text()
+    commands = [shlex.split(line) for line in re.findall(r"^    ((?:sudo )?ostiary .*)$", document, re.M)]
+    assert [words[-1] if words[0] == "ostiary" else "sudo" for words in commands] == ["team=platform", "check", "undo", "sudo", "team=platform"]
+    for words in commands:
+        by_root = words[0] == "sudo"
+        done = run(sandbox, *words[2 + by_root:], uid=0 if by_root else AGENT, cwd="/work")
+        assert done.status == (FAILED if words[-1] == "check" else 0), done

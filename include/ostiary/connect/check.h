@@ -34,4 +34,7 @@ struct Check {
 Result<Check> plan_check(const config::Environment& environment, std::span<const Layer> layers,
                          std::string_view marker);
 
+// The paths of the layers that say whether or where telemetry is sent. One that is malformed is none.
+std::vector<std::string> routing_layers(std::span<const Layer> layers);
+
 }  // namespace ostiary::connect
