@@ -1,19 +1,14 @@
 #include "ostiary/claude/prepare.h"
 
-#include <array>
 #include <chrono>
-#include <memory>
 
 #include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "claude/claude_json.h"
-#include "ostiary/base/c_handle.h"
+#include "ostiary/base/own_file.h"
 #include "ostiary/base/read_file.h"
-#include "ostiary/base/replace_file.h"
 #include "ostiary/base/unique_fd.h"
 #include "ostiary/keeper/spawn.h"
 
@@ -75,31 +70,12 @@ struct AnswerRequest {
   const FirstAnswers& answers;
 };
 
-// The target of the path, if the path is a symbolic link of the agent. The link itself stays.
-std::string real_path(const std::string& path) {
-  const std::unique_ptr<char, CDelete<free>> resolved{::realpath(path.c_str(), nullptr)};
-  return resolved ? resolved.get() : path;
-}
-
-Result<> replace_as_agent(const std::string& path, std::string_view text) {
-  struct stat old{};
-  const mode_t mode = ::stat(path.c_str(), &old) == 0 ? old.st_mode & 0777U : file_mode;
-  std::string temporary = path + ".ostiary-XXXXXX";
-  const UniqueFd fd{::mkostemp(temporary.data(), O_CLOEXEC)};
-  if (!fd.valid()) return std::unexpected(Error::system("cannot create a file in its directory"));
-  Result<> written = write_all(fd, text, "cannot write");
-  if (written && (::fchmod(fd.get(), mode) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0))
-    written = std::unexpected(Error::system("cannot replace it"));
-  if (!written) ::unlink(temporary.c_str());
-  return written;
-}
-
 Result<> answer_as_agent(const AnswerRequest& request) {
-  const std::string path = real_path(request.path);
+  const std::string path = real_path(request.path);  // a symbolic link of the agent stays
   std::string text = "{}";
   if (file_exists(path)) text = TRY(read_file(path, max_claude_json));
   const auto changed = TRY(answer_first_questions(text, request.answers));
-  return changed ? replace_as_agent(path, *changed) : Result<>{};
+  return changed ? replace_own_file(path, *changed, mode_of_file(path, file_mode)) : Result<>{};
 }
 
 Result<> answer_work(const void* context) {

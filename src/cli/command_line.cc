@@ -9,6 +9,7 @@
 #include "ostiary/base/quote.h"
 #include "ostiary/base/text.h"
 #include "ostiary/config/config.h"
+#include "telemetry_line.h"
 #include "version.h"
 
 namespace ostiary::cli {
@@ -29,6 +30,7 @@ Usage: ostiary COMMAND ...
   env [--reveal]                   print the telemetry environment of the last boot; root only
   status                           print what the last boot opened, and the result of its self-test; root only
   presets                          print the presets: lists of hosts that a rule can name, as in preset:github
+  telemetry connect|check|undo ... Claude Code's telemetry on a machine of yours, without a container and without root
 
   --version, --help                print the version, this text
   help COMMAND, COMMAND --help     print the flags of a command
@@ -304,6 +306,7 @@ Result<Invocation> parse_command_line(std::span<const std::string> arguments) {
   if (first == "status")
     return parse_plain<Status>(
         first, "Prints what the last boot opened, and the result of its self-test; root only.", rest);
+  if (first == "telemetry") return parse_telemetry(rest);
   return parse_run(rest);
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <filesystem>
 
 #include <sys/random.h>
@@ -31,18 +30,14 @@
 #include "ostiary/state/files.h"
 #include "ostiary/state/session.h"
 #include "ostiary/telemetry/env_file.h"
+#include "output.h"
 #include "path_warnings.h"
+#include "telemetry_commands.h"
 
 namespace ostiary::cli {
 namespace {
 
 constexpr size_t max_config_file = 4U << 20U;
-
-Result<int> print(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-    return std::unexpected(Error::system("cannot write to standard output", Exit::unavailable));
-  return 0;
-}
 
 Result<std::optional<std::string>> read_config_file(const std::string& path) {
   if (is_absent(path)) return std::nullopt;
@@ -262,6 +257,15 @@ struct Executor {
   Result<int> operator()(const Env& env) const { return execute_env(env); }
   Result<int> operator()(const Presets&) const { return execute_presets(); }
   Result<int> operator()(const Status&) const { return execute_status(); }
+  Result<int> operator()(ConnectTelemetry& connect) const {
+    return execute_connect(std::move(connect), config::Environment::copy_of(environ));
+  }
+  Result<int> operator()(const CheckTelemetry& check) const {
+    return execute_check(check, config::Environment::copy_of(environ));
+  }
+  Result<int> operator()(const UndoTelemetry& undo) const {
+    return execute_undo(undo, config::Environment::copy_of(environ));
+  }
   Result<int> operator()(const Print& text) const { return print(text.text); }
 };
 

@@ -37,7 +37,7 @@ void add_flag(CLI::App& app, const Flag& flag) {
   }
   CLI::Option* const option = app.add_option(name, CLI::callback_t(), flag.help);
   option->type_name(std::string(flag.value));
-  if (flag.kind == Flag::Kind::list)
+  if (flag.kind == Flag::Kind::list || flag.kind == Flag::Kind::each)
     option->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(false);
   else
     option->take_last();
@@ -45,6 +45,7 @@ void add_flag(CLI::App& app, const Flag& flag) {
 
 std::string text_of(const Flag& flag, const CLI::Option& given) {
   if (flag.kind == Flag::Kind::list) return config::join_entries(flag.key, given.results());
+  if (flag.kind == Flag::Kind::each) return join(given.results(), std::string_view("\0", 1));
   return given.results().back();
 }
 

@@ -12,7 +12,7 @@
 namespace ostiary::cli {
 
 struct Flag {
-  enum class Kind : uint8_t { on_or_off, one_value, list };
+  enum class Kind : uint8_t { on_or_off, one_value, list, each };
 
   std::string_view name;  // "--allow"
   Kind kind;
@@ -30,7 +30,7 @@ struct Syntax {
 };
 
 // The values of the flags that were given, by the name of the flag. A switch is "true" or "false".
-// The entries of a list have commas between them.
+// The entries of a list have commas between them, and the values of `each` a NUL.
 using GivenFlags = std::map<std::string_view, std::string>;
 struct HelpText {
   std::string text;

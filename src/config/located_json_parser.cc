@@ -16,12 +16,19 @@ namespace ostiary::config {
 // newline, so the newest character never counts.
 struct LineCounter {
   size_t line = 1;
+  size_t consumed = 0;
+  size_t line_begin = 0;
   bool newline_pending = false;
 
   void consume(char c) {
-    if (newline_pending) ++line;
+    if (newline_pending) {
+      ++line;
+      line_begin = consumed;
+    }
     newline_pending = c == '\n';
+    ++consumed;
   }
+  size_t column() const { return std::max<size_t>(consumed - line_begin, 1); }
 };
 
 class CountingIterator {
@@ -94,24 +101,24 @@ class TreeBuilder {
  public:
   using Json = nlohmann::json;
 
-  explicit TreeBuilder(const LineCounter& counter) : counter_(counter) {}
+  TreeBuilder(const LineCounter& counter, Comments comments) : counter_(counter), comments_(comments) {}
 
   bool null() { return add(std::monostate{}); }
   bool boolean(bool value) { return add(value); }
-  bool number_integer(int64_t value) { return add(Node::Number{value}); }
+  bool number_integer(int64_t value) { return add_number({value}); }
   bool number_unsigned(uint64_t value) {
     Node::Number number;
     if (std::in_range<int64_t>(value)) number.integer = static_cast<int64_t>(value);
-    return add(number);
+    return add_number(number);
   }
-  bool number_float(double, const std::string&) { return add(Node::Number{}); }
+  bool number_float(double, const std::string&) { return add_number({}); }
   bool string(std::string& value) { return free_of_nul(value) && add(std::move(value)); }
   bool binary(Json::binary_t&) { return stop("is not text"); }
   bool start_object(size_t) { return open(std::vector<Member>{}); }
   bool start_array(size_t) { return open(std::vector<Node>{}); }
   bool key(std::string& name) {
     if (!free_of_nul(name)) return false;
-    pending_.back() = {std::move(name), counter_.line};
+    pending_.back() = {std::move(name), counter_.line, counter_.consumed};
     return true;
   }
   bool end_object() {
@@ -124,7 +131,7 @@ class TreeBuilder {
     const std::string reason = reason_of(failure);
     if (open_.empty() && reason.starts_with("unexpected end of input"))
       return stop("is empty: write {} for no settings");
-    return stop("is not valid JSON: " + plain(reason) + std::string(fix_for(reason)));
+    return stop_at_fault("is not valid JSON: " + plain(reason) + std::string(fix_for(reason)));
   }
 
   Result<Node> finish() {
@@ -137,11 +144,14 @@ class TreeBuilder {
   struct Key {
     std::string name;
     size_t line = 0;
+    size_t end = 0;
   };
 
   // Suggests a fix for the most frequent mistakes.
   std::string_view fix_for(std::string_view reason) const {
     const bool in_array = !open_.empty() && open_.back().kind() == Kind::array;
+    if (reason.starts_with("invalid literal") && comments_ == Comments::refused)
+      return ": write a string in double quotes, and take out comments";
     if (reason.starts_with("invalid literal") && open_.empty())
       return ": write an object in braces, a string in double quotes, and a comment after //";
     if (reason.starts_with("invalid literal"))
@@ -168,6 +178,13 @@ class TreeBuilder {
   }
   bool stop(std::string_view message) { return stop_at(counter_.line, message); }
 
+  bool stop_at_fault(std::string_view message) {
+    if (comments_ == Comments::allowed) return stop(message);
+    error_ = Error{Exit::configuration, "line " + std::to_string(counter_.line) + ", column " +
+                                            std::to_string(counter_.column()) + ": " + std::string(message)};
+    return false;
+  }
+
   bool free_of_nul(std::string_view text) {
     return !text.contains('\0') || stop("a string holds \\u0000; take it out");
   }
@@ -175,7 +192,7 @@ class TreeBuilder {
   bool open(Node::Value empty) {
     if (open_.size() == max_json_depth)
       return stop("is nested deeper than " + std::to_string(max_json_depth) + " levels");
-    open_.emplace_back(counter_.line, std::move(empty));
+    open_.emplace_back(counter_.line, counter_.consumed, std::move(empty));
     pending_.emplace_back();
     return true;
   }
@@ -184,10 +201,17 @@ class TreeBuilder {
     Node done = std::move(open_.back());
     open_.pop_back();
     pending_.pop_back();
+    done.end_ = counter_.consumed;
     return place(std::move(done));
   }
 
-  bool add(Node::Value value) { return place(Node(counter_.line, std::move(value))); }
+  bool add(Node::Value value) { return place(Node(counter_.line, counter_.consumed, std::move(value))); }
+
+  // Within an array or an object the parser has consumed the character after the number.
+  bool add_number(Node::Number number) {
+    const size_t more = open_.empty() ? 0 : 1;
+    return place(Node(counter_.line, counter_.consumed - more, number));
+  }
 
   bool place(Node node) {
     if (open_.empty()) {
@@ -195,20 +219,22 @@ class TreeBuilder {
     } else if (auto* items = std::get_if<std::vector<Node>>(&open_.back().value_)) {
       items->push_back(std::move(node));
     } else {
-      auto& [name, line] = pending_.back();
-      std::get<std::vector<Member>>(open_.back().value_).push_back({std::move(name), line, std::move(node)});
+      auto& [name, line, end] = pending_.back();
+      std::get<std::vector<Member>>(open_.back().value_)
+          .push_back({std::move(name), line, end, std::move(node)});
     }
     return true;
   }
 
   const LineCounter& counter_;
+  Comments comments_;
   std::vector<Node> open_;    // arrays and objects not yet closed, outermost first
   std::vector<Key> pending_;  // for each open node, the key of the next value
   std::optional<Node> root_;
   std::optional<Error> error_;
 };
 
-Result<Node> parse_located(std::string_view text) {
+Result<Node> parse_located(std::string_view text, Comments comments) {
   if (text.size() > max_json_size) return fail(Exit::configuration, "line 1: is longer than 1 MiB");
   // The parser treats a NUL as the end and would ignore the text after it.
   if (const size_t nul = text.find('\0'); nul != std::string_view::npos)
@@ -216,13 +242,12 @@ Result<Node> parse_located(std::string_view text) {
                                          std::to_string(1 + std::ranges::count(text.substr(0, nul), '\n')) +
                                          ": holds a NUL; take it out");
   LineCounter counter;
-  TreeBuilder builder(counter);
+  TreeBuilder builder(counter, comments);
   const CountingIterator begin(text.begin(), counter);
   const CountingIterator end(text.end(), counter);
   constexpr bool whole_text = true;
-  constexpr bool comments_allowed = true;
   nlohmann::json::sax_parse(begin, end, &builder, nlohmann::json::input_format_t::json, whole_text,
-                            comments_allowed);
+                            comments == Comments::allowed);
   return builder.finish();
 }
 

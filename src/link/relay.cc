@@ -18,7 +18,7 @@ static_assert(2 * max_text + 64 < keeper::limits::datagram);
 
 }  // namespace
 
-Result<UniqueFd> open_program() {
+Result<UniqueFd> open_program(std::string_view otherwise) {
   std::error_code error;
   const auto own = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) return fail(Exit::unavailable, "/proc/self/exe: " + error.message());
@@ -26,8 +26,7 @@ Result<UniqueFd> open_program() {
   UniqueFd file{::open(path.c_str(), O_PATH | O_CLOEXEC)};
   if (file.valid()) return file;
   Error missing = Error::system(path, Exit::unavailable);
-  missing.message +=
-      ": install it beside ostiary, or write --relay off and --api-relay off, and leave out relays";
+  missing.message.append(": install it beside ostiary").append(otherwise);
   return std::unexpected(std::move(missing));
 }
 

@@ -10,6 +10,8 @@ constexpr Tag response_partial_success = 1;
 constexpr Tag partial_rejected = 1;
 constexpr Tag partial_message = 2;
 
+constexpr Tag status_text = 2;  // from google/rpc/status.proto
+
 Rejected read_partial_success(std::string_view octets) {
   Rejected rejected;
   for (Reader field = reader(octets); field.next();) {
@@ -51,6 +53,20 @@ std::optional<Rejected> rejected_part(std::string_view body) {
     return std::nullopt;
   }
   return rejected == Rejected{} ? std::nullopt : std::optional(rejected);
+}
+
+std::string status_message(std::string_view body) {
+  std::string message;
+  try {
+    for (Reader field = reader(body); field.next();)
+      if (field.tag() == status_text)
+        message = view(field);
+      else
+        field.skip();
+  } catch (const Malformed&) {
+    return {};
+  }
+  return message;
 }
 
 }  // namespace ostiary::otlp

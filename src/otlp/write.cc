@@ -21,6 +21,17 @@ constexpr Tag span = 10;
 constexpr Tag observed_time = 11;
 constexpr Tag event_name = 12;
 }  // namespace log
+namespace span_tag {
+constexpr Tag trace = 1;
+constexpr Tag span = 2;
+constexpr Tag name = 5;
+constexpr Tag kind = 6;
+constexpr Tag start = 7;
+constexpr Tag end = 8;
+constexpr Tag attributes = 9;
+}  // namespace span_tag
+constexpr int32_t kind_internal = 1;
+
 std::string_view text(Severity severity) {
   switch (severity) {
     case Severity::info:
@@ -90,6 +101,16 @@ void write(Writer& out, const LogRecord& record) {
   add(out, log::event_name, record.event_name);
 }
 
+void write(Writer& out, const Span& written) {
+  add(out, span_tag::trace, written.trace);
+  add(out, span_tag::span, written.span);
+  add(out, span_tag::name, written.name);
+  out.add_enum(span_tag::kind, kind_internal);
+  out.add_fixed64(span_tag::start, written.start);
+  out.add_fixed64(span_tag::end, written.end);
+  add_attributes(out, span_tag::attributes, written.attributes);
+}
+
 void write(Writer& out, const Metric& written, const Interval& interval) {
   const bool is_sum = written.kind == Metric::Kind::sum;
   add(out, metric_tag::name, written.name);
@@ -109,15 +130,24 @@ void write(Writer& out, const Metric& written, const Interval& interval) {
   data.add_bool(data_tag::is_monotonic, true);
 }
 
-}  // namespace
-
-std::string logs_request(const Scope& scope, std::span<const LogRecord> records) {
+template <typename Item>
+std::string request_of(const Scope& scope, std::span<const Item> all) {
   return request(scope, [&](Writer& items) {
-    for (const LogRecord& each : records) {
+    for (const Item& each : all) {
       Writer item(items, scope_items);
       write(item, each);
     }
   });
+}
+
+}  // namespace
+
+std::string traces_request(const Scope& scope, std::span<const Span> spans) {
+  return request_of(scope, spans);
+}
+
+std::string logs_request(const Scope& scope, std::span<const LogRecord> records) {
+  return request_of(scope, records);
 }
 
 std::string metrics_request(const Scope& scope, std::span<const Metric> metrics, const Interval& interval) {

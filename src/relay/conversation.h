@@ -23,6 +23,9 @@ struct Answer {
   std::string why = {};   // one line, without a secret; of a delivery a warning, if there is one
   uint64_t rejected = 0;  // records, of a delivery
   std::optional<std::chrono::seconds> retry_after = {};
+  std::string code = {};  // HTTP's, such as "401", or gRPC's, such as "UNAUTHENTICATED"
+  std::string said = {};  // of a refusal, in the collector's words: one line, which may repeat a credential
+  std::string media_type = {};  // over HTTP
 };
 
 // That of a delivery, with this response: an ExportTraceServiceResponse, or that of metrics or logs.

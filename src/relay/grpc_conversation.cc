@@ -349,15 +349,22 @@ Result<Answer> GrpcConversation::finish() {
   std::string why = "the collector answers ";
   if (status) {
     why += status->name;
-    if (!done->message.empty()) why += ": " + read_message(done->message);
-    return Answer{.outcome = status->outcome, .why = why, .retry_after = status->retry_after};
+    const std::string said = read_message(done->message);
+    if (!said.empty()) why += ": " + said;
+    return Answer{.outcome = status->outcome,
+                  .why = why,
+                  .retry_after = status->retry_after,
+                  .code = std::string(status->name),
+                  .said = said};
   }
   if (done->error != NGHTTP2_NO_ERROR)
     return fail(Exit::unavailable,
                 "the collector ends the call: " + std::string(nghttp2_http2_strerror(done->error)));
   const otlp::Outcome outcome = otlp::outcome_of(done->http_status);
   if (done->http_status != 0 && outcome != otlp::Outcome::delivered)
-    return Answer{.outcome = outcome, .why = why + std::to_string(done->http_status)};
+    return Answer{.outcome = outcome,
+                  .why = why + std::to_string(done->http_status),
+                  .code = std::to_string(done->http_status)};
   return fail(Exit::unavailable, "the collector's answer has no grpc-status");
 }
 

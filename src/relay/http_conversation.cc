@@ -9,6 +9,7 @@
 #include "relay/retry.h"
 
 namespace ostiary::relay {
+
 Secret HttpConversation::head_of(const Post& post) const {
   const std::string length = std::to_string(post.body.size());
   const std::string& path = collector_.paths.at(post.signal);
@@ -101,6 +102,8 @@ Result<bool> HttpConversation::take(const http::ResponseEvent& event) {
   if (const auto* const head = std::get_if<const http::ResponseHead*>(&event)) {
     exchange_->status = (*head)->status;
     exchange_->retry_after = retry_after((*head)->fields);
+    for (const http::Field& field : (*head)->fields)
+      if (equal_ignoring_case(field.name, "content-type")) exchange_->media_type = to_lower(field.value);
     persistence_ = (*head)->persistence;
   }
   if (const auto* const body = std::get_if<http::Body>(&event))
@@ -108,13 +111,27 @@ Result<bool> HttpConversation::take(const http::ResponseEvent& event) {
   return std::holds_alternative<http::Complete>(event);
 }
 
+// A web page says nothing that fits on a line.
+std::string HttpConversation::words_of(const Exchange& exchange) {
+  if (exchange.media_type.starts_with("text/html")) return {};
+  if (exchange.media_type.starts_with("application/x-protobuf"))
+    return one_line(otlp::status_message(exchange.body));
+  return one_line(exchange.body);
+}
+
 Answer HttpConversation::finish() {
   const std::unique_ptr<Exchange> done = std::move(exchange_);
   const otlp::Outcome outcome = otlp::outcome_of(done->status);
-  if (outcome == otlp::Outcome::delivered) return delivery(done->body);
-  return {.outcome = outcome,
-          .why = "the collector answers " + std::to_string(done->status),
-          .retry_after = done->retry_after};
+  Answer answer{.outcome = outcome,
+                .why = "the collector answers " + std::to_string(done->status),
+                .retry_after = done->retry_after};
+  if (outcome == otlp::Outcome::delivered)
+    answer = delivery(done->body);
+  else
+    answer.said = words_of(*done);
+  answer.code = std::to_string(done->status);
+  answer.media_type = done->media_type;
+  return answer;
 }
 
 }  // namespace ostiary::relay

@@ -38,6 +38,7 @@ class HttpConversation final : public Conversation {
     http::ResponseReader response{http::ResponseTo::other, UINT64_MAX};
     uint16_t status = 0;  // 0: none has arrived
     std::optional<std::chrono::seconds> retry_after = {};
+    std::string media_type = {};
     std::string body = {};  // its first answer_octets_kept
   };
 
@@ -47,6 +48,7 @@ class HttpConversation final : public Conversation {
   Result<std::optional<uint32_t>> receive();
   Result<bool> take_all(std::string_view octets);
   Result<bool> take(const http::ResponseEvent& event);
+  static std::string words_of(const Exchange& exchange);
   Answer finish();
 
   ServerStream stream_;

@@ -150,23 +150,19 @@ Result<TlsStream::Moved> TlsStream::move(Call call) {
   size_t octets = 0;
   const int result = call(session_.get(), &octets);
   if (result == 1) return Moved{.octets = octets};
-  switch (SSL_get_error(session_.get(), result)) {
-    case SSL_ERROR_WANT_READ:
-      return Moved{.awaits = Awaits::input};
-    case SSL_ERROR_WANT_WRITE:
-      return Moved{.awaits = Awaits::output};
-    case SSL_ERROR_ZERO_RETURN:
-      return Moved{};
-    case SSL_ERROR_SYSCALL:
-      return fail(Exit::unavailable, errno != 0 ? std::strerror(errno) : "the connection ended");
-    default:
-      break;
+  const int cause = SSL_get_error(session_.get(), result);
+  if (cause == SSL_ERROR_WANT_READ) return Moved{.awaits = Awaits::input};
+  if (cause == SSL_ERROR_WANT_WRITE) return Moved{.awaits = Awaits::output};
+  // Of this call, or of an earlier one.
+  if (const long verified = SSL_get_verify_result(session_.get()); verified != X509_V_OK) {
+    ERR_clear_error();
+    return fail(Exit::unavailable, std::string("the server's certificate is refused: ") +
+                                       X509_verify_cert_error_string(verified));
   }
-  const long verified = SSL_get_verify_result(session_.get());
-  if (verified == X509_V_OK) return failure("TLS", Exit::unavailable);
-  ERR_clear_error();
-  return fail(Exit::unavailable,
-              std::string("the server's certificate is refused: ") + X509_verify_cert_error_string(verified));
+  if (cause == SSL_ERROR_ZERO_RETURN) return Moved{};
+  if (cause == SSL_ERROR_SYSCALL)
+    return fail(Exit::unavailable, errno != 0 ? std::strerror(errno) : "the connection ended");
+  return failure("TLS", Exit::unavailable);
 }
 
 Result<TlsStream::Moved> TlsStream::read(std::span<char> room) {

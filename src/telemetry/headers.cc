@@ -114,6 +114,20 @@ Secret encode_headers(std::span<const Header> headers) {
   return Secret(std::move(list));
 }
 
+Secret escape_for_grpc(const Secret& headers) {
+  constexpr size_t encoded_size = 3;
+  std::string list = room_for_secret(encoded_size * headers.reveal().size());
+  for (const char c : headers.reveal()) {
+    if (c == '%')
+      list += "%25";
+    else if (c == ';')
+      list += "%3B";
+    else
+      list += c;
+  }
+  return Secret(std::move(list));
+}
+
 Secret header_lines(const Secret& headers) {
   constexpr size_t added_to_each = 3;  // ": \r\n" in place of "=" and ","
   std::string lines =

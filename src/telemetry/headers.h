@@ -30,6 +30,10 @@ Result<Header> make_header(std::string name, const Secret& value);
 // decode it, so the values are not encoded.
 Secret encode_headers(std::span<const Header> headers);
 
+// The list in the form that Claude Code reads for gRPC: it decodes percent sequences there, and ends a value
+// at a semicolon. `headers` is what encode_headers() returns.
+Secret escape_for_grpc(const Secret& headers);
+
 // The lines of a request: "name: value\r\n". `headers` is what encode_headers() returns.
 Secret header_lines(const Secret& headers);
 

@@ -20,23 +20,6 @@ constexpr std::array<std::string_view, 5> of_connection{"COMPRESSION", "CERTIFIC
 constexpr std::array<std::string_view, 3> files{"CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"};
 constexpr std::string_view passphrase = "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE";
 
-std::string first_of(const Config& config, std::initializer_list<std::string_view> names) {
-  for (const std::string_view name : names)
-    if (const std::string_view value = config.environment.get(name); !value.empty())
-      return std::string(value);
-  return {};
-}
-
-TlsFiles find_tls_files(const Config& config) {
-  TlsFiles found = find_authorities([&](std::string_view name) { return config.environment.get(name); });
-  if (const std::string own = first_of(config, {"OTEL_EXPORTER_OTLP_CERTIFICATE"}); !own.empty())
-    found.authorities = own;
-  found.client_certificate =
-      first_of(config, {"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "CLAUDE_CODE_CLIENT_CERT"});
-  found.client_key = first_of(config, {"OTEL_EXPORTER_OTLP_CLIENT_KEY", "CLAUDE_CODE_CLIENT_KEY"});
-  return found;
-}
-
 bool has_credential(const On& on) {
   const auto has_headers = [](const Route& route) { return !route.headers.empty(); };
   return std::ranges::any_of(on.routes, has_headers) || !on.tls_files.client_key.empty();
@@ -83,7 +66,7 @@ Result<> choose_road(const Config& config, On& on, std::vector<std::string>& war
                                          ": the relay gets its connections from the gate, which is off: "
                                          "write --gate on, or leave out relay");
   if (on.routes.empty() || config.gate == config::GateSwitch::off) return {};
-  on.tls_files = find_tls_files(config);
+  on.tls_files = find_collectors_files([&](std::string_view name) { return config.environment.get(name); });
   const bool keeps_a_secret = has_credential(on);
   if (config.relay == RelaySwitch::off) {
     if (keeps_a_secret)

@@ -146,11 +146,25 @@ void write_switches(Writer& writer, const Config& config, std::span<const Route>
   }
 }
 
+// In the form that Claude Code reads for the protocol.
+Secret headers_for(const Secret& headers, Protocol protocol) {
+  return protocol == Protocol::grpc ? escape_for_grpc(headers) : headers.clone();
+}
+
+// Whether the signal needs headers of its own beside those of the base.
+bool needs_own_headers(const Target& base, const Target& own, Protocol protocol) {
+  if (own.headers) return true;
+  return base.headers &&
+         headers_for(*base.headers, *base.protocol).reveal() != headers_for(*base.headers, protocol).reveal();
+}
+
 void write_targets(Writer& writer, const SourceSettings& settings, std::span<const Route> routes) {
   const Target& base = settings.base;
   writer.set(otlp_variable({}, "PROTOCOL"), text(*base.protocol), settings.origin);
   if (base.endpoint) writer.set(otlp_variable({}, "ENDPOINT"), text(*base.endpoint), settings.origin);
-  if (base.headers) writer.set_secret(otlp_variable({}, "HEADERS"), *base.headers, settings.origin);
+  if (base.headers)
+    writer.set_secret(otlp_variable({}, "HEADERS"), headers_for(*base.headers, *base.protocol),
+                      settings.origin);
   for (const Signal signal : all_signals) {
     const Target& own = settings.by_signal.at(static_cast<size_t>(signal));
     const auto route = std::ranges::find(routes, signal, &Route::signal);
@@ -159,7 +173,10 @@ void write_targets(Writer& writer, const SourceSettings& settings, std::span<con
       writer.set(otlp_variable(signal, "PROTOCOL"), text(route->protocol), settings.origin);
       writer.set(otlp_variable(signal, "ENDPOINT"), text(route->endpoint), settings.origin);
     }
-    if (own.headers) writer.set_secret(otlp_variable(signal, "HEADERS"), *own.headers, settings.origin);
+    if (needs_own_headers(base, own, route->protocol))
+      writer.set_secret(otlp_variable(signal, "HEADERS"),
+                        headers_for(own.headers ? *own.headers : *base.headers, route->protocol),
+                        settings.origin);
   }
 }
 

@@ -1,21 +1,34 @@
-"""A gRPC server without TLS: unary calls over HTTP/2, any number at a time."""
+"""A gRPC server: unary calls over HTTP/2, any number at a time."""
 
 import gzip
+import contextlib
 import socket
 import threading
+from typing import NamedTuple
 
 import h2.config
 import h2.connection
 import h2.events
+import h2.exceptions
 
-NOT_IMPLEMENTED = "12"
+
+
+class Status(NamedTuple):
+    """A refusal."""
+    code: int
+    message: str = ""
+
+
+NOT_IMPLEMENTED = Status(12)
 
 
 class GrpcServer:
-    def __init__(self, network, address, port, answer):
-        """`answer` returns the reply for path, headers and message, or None if there is no such
+    def __init__(self, network, address, port, answer, tls=None):
+        """`answer` returns the reply for path, headers and message; a Status; or None if there is no such
         method."""
-        self._answer = answer
+        self._answer, self._tls = answer, tls
+        if tls:
+            tls.set_alpn_protocols(["h2"])
         with network.entered():
             self._listener = socket.create_server((address, port))
         threading.Thread(target=self._accept, daemon=True).start()
@@ -35,7 +48,11 @@ class GrpcServer:
     def _serve(self, connection):
         http = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
         calls = {}  # by stream: headers, and the message so far
-        with connection:
+        try:
+            connection = self._tls.wrap_socket(connection, server_side=True) if self._tls else connection
+        except OSError:  # the client refuses the certificate
+            return
+        with connection, contextlib.suppress(h2.exceptions.ProtocolError):  # the client speaks no HTTP/2
             http.initiate_connection()
             connection.sendall(http.data_to_send())
             while data := _receive(connection):
@@ -55,9 +72,10 @@ class GrpcServer:
     def _reply(self, http, stream, headers, body):
         reply = self._answer(dict(headers)[":path"], headers, _message(body))
         http.send_headers(stream, [(":status", "200"), ("content-type", "application/grpc")])
-        if reply is not None:
+        status = reply if isinstance(reply, Status) else NOT_IMPLEMENTED if reply is None else Status(0)
+        if status.code == 0:
             http.send_data(stream, bytes(1) + len(reply).to_bytes(4, "big") + reply)
-        http.send_headers(stream, [("grpc-status", "0" if reply is not None else NOT_IMPLEMENTED)], end_stream=True)
+        http.send_headers(stream, [("grpc-status", str(status.code)), ("grpc-message", status.message)], end_stream=True)
 
 
 def _receive(connection):

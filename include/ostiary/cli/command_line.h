@@ -11,11 +11,12 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/config/settings.h"
+#include "ostiary/connect/settings.h"
 
 namespace ostiary::cli {
 
-inline constexpr std::array<std::string_view, 6> subcommands{"run", "plan",    "exec",
-                                                             "env", "presets", "status"};
+inline constexpr std::array<std::string_view, 7> subcommands{"run",     "plan",   "exec",     "env",
+                                                             "presets", "status", "telemetry"};
 
 enum class Form : uint8_t { text, json };
 enum class Secrets : uint8_t { masked, revealed };
@@ -43,11 +44,31 @@ struct Env {
 };
 struct Presets {};
 struct Status {};
+// `ostiary telemetry connect`
+struct ConnectTelemetry {
+  enum class Scope : uint8_t { user, managed, print };
+
+  connect::Request request;  // without the headers
+  std::string header_file = {};
+  std::string header_name = {};
+  Scope scope = Scope::user;
+  connect::Form form = connect::Form::json;
+  Secrets secrets = Secrets::masked;
+};
+struct UndoTelemetry {
+  connect::Kind scope = connect::Kind::user;
+};
+struct CheckTelemetry {
+  enum class Scope : uint8_t { all, user, managed, environment };
+
+  Scope scope = Scope::all;
+};
 struct Print {  // --help, --version
   std::string text;
 };
 
-using Invocation = std::variant<Run, Plan, Exec, Env, Presets, Status, Print>;
+using Invocation = std::variant<Run, Plan, Exec, Env, Presets, Status, ConnectTelemetry, UndoTelemetry,
+                                CheckTelemetry, Print>;
 
 // `arguments` has no program name: argv without argv[0].
 Result<Invocation> parse_command_line(std::span<const std::string> arguments);

@@ -1,8 +1,8 @@
-// config/located_json.h: JSON in which every value has its line number.
-// - Comments are allowed.
+// config/located_json.h: JSON in which every value has its line number, and its place in the text.
+// - Comments are allowed, unless the caller refuses them. Then an error of syntax has its column too.
 // - Errors: duplicate keys, nesting deeper than 64, a text over 1 MiB, a NUL (raw or escaped),
 //   invalid UTF-8.
-// - Every error begins with "line N: ". The caller adds the name of the file with Error::within.
+// - Every error begins with "line N: ", or "line N, column N: ". The caller adds the name of the file with Error::within.
 // - No error repeats the text of a value, because a policy may hold secrets.
 #pragma once
 
@@ -34,9 +34,11 @@ class Node {
   using Value =
       std::variant<std::monostate, bool, Number, std::string, std::vector<Node>, std::vector<Member>>;
 
-  Node(size_t line, Value value);
+  Node(size_t line, size_t end, Value value);
 
   size_t line() const { return line_; }
+  // The place in the text behind the value.
+  size_t end() const { return end_; }
   Kind kind() const { return static_cast<Kind>(value_.index()); }
 
   // The value as the expected type, or an error that names the actual type.
@@ -60,21 +62,25 @@ class Node {
   friend class TreeBuilder;
 
   size_t line_;
+  size_t end_;
   Value value_;
 };
 
 // In the order of the text.
 struct Member {
   std::string name;
-  size_t line;  // of the name
+  size_t line;      // of the name
+  size_t name_end;  // the place in the text behind the name
   Node value;
 };
 
-inline Node::Node(size_t line, Value value) : line_(line), value_(std::move(value)) {}
+inline Node::Node(size_t line, size_t end, Value value) : line_(line), end_(end), value_(std::move(value)) {}
 
 // Adds the key to a Node's error: "line 3: grace is a string".
 Error of_key(Error error, std::string_view key);
 
-Result<Node> parse_located(std::string_view text);
+enum class Comments : uint8_t { allowed, refused };
+
+Result<Node> parse_located(std::string_view text, Comments comments = Comments::allowed);
 
 }  // namespace ostiary::config

@@ -34,8 +34,10 @@ constexpr keeper::StartModes start_modes_beside(uid_t agent) {
           .later = agent == 0 ? keeper::StartMode::never : keeper::StartMode::exec};
 }
 
-// Opens the relay's file. The error says how to install it.
-Result<UniqueFd> open_program();
+inline constexpr const char* without_program =
+    ", or write --relay off and --api-relay off, and leave out relays";
+// Opens the relay's file. The error says how to install it, and `otherwise` what to do instead.
+Result<UniqueFd> open_program(std::string_view otherwise = without_program);
 
 // On 127.0.0.1.
 Result<UniqueFd> open_listener(uint16_t port = telemetry::relay_port);

@@ -27,4 +27,7 @@ struct Rejected {
 // everything, or if the body is malformed.
 std::optional<Rejected> rejected_part(std::string_view body);
 
+// The message of a refused request over HTTP: `body` is a google.rpc.Status. Empty if it is malformed.
+std::string status_message(std::string_view body);
+
 }  // namespace ostiary::otlp

@@ -1,4 +1,4 @@
-// otlp/write.h: requests of our own: log records, and metrics.
+// otlp/write.h: requests of our own: spans, log records, and metrics.
 // - A request has one resource, without attributes: otlp::Identity adds them. It has one scope.
 // - The caller passes texts in UTF-8. A time is in nanoseconds since 1970.
 #pragma once
@@ -40,6 +40,18 @@ struct LogRecord {
 
 // An ExportLogsServiceRequest.
 std::string logs_request(const Scope& scope, std::span<const LogRecord> records);
+
+struct Span {
+  std::string name = {};
+  std::string trace;  // 16 octets
+  std::string span;   // 8 octets
+  uint64_t start = 0;
+  uint64_t end = 0;
+  std::vector<Field> attributes = {};
+};
+
+// An ExportTraceServiceRequest. The spans are their traces' roots.
+std::string traces_request(const Scope& scope, std::span<const Span> spans);
 
 // Of a sum: what came since the last request, or since the start. The numbers are those of the protocol.
 enum class Temporality : uint8_t { delta = 1, cumulative = 2 };

@@ -1,4 +1,4 @@
-// telemetry/authorities.h: the certificate authorities that the container's variables name, for any server.
+// telemetry/authorities.h: the files of TLS that the container's variables name.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,13 @@
 
 namespace ostiary::telemetry {
 
-// `variable` gives a value by its name. The client's certificate and key stay empty.
-TlsFiles find_authorities(const std::function<std::string_view(std::string_view name)>& variable);
+// Gives a variable's value by its name, or an empty text.
+using VariableLookup = std::function<std::string_view(std::string_view name)>;
+
+// The authorities, for any server. The client's certificate and key stay empty.
+TlsFiles find_authorities(const VariableLookup& variable);
+
+// For the collector.
+TlsFiles find_collectors_files(const VariableLookup& variable);
 
 }  // namespace ostiary::telemetry

@@ -132,8 +132,9 @@ TEST_SUITE("cli/command_line") {
     CHECK(as<Print>({"help"}).text == as<Print>({"--help"}).text);
     for (const char* command : {"run", "plan", "exec", "env", "status", "presets"})
       CHECK(as<Print>({"help", command}).text == as<Print>({command, "--help"}).text);
-    CHECK(refusal({"help", "pln"}) ==
-          R"("pln" is not a command of ostiary: the commands are run, plan, exec, env, presets, status)");
+    CHECK(
+        refusal({"help", "pln"}) ==
+        R"("pln" is not a command of ostiary: the commands are run, plan, exec, env, presets, status, telemetry)");
   }
 
   TEST_CASE("a program without a name is an error of usage") {

@@ -171,4 +171,31 @@ TEST_SUITE("config/located_json") {
     CHECK(error_of("{\n\"a\": 1\n}\n\0"sv) == "line 4: holds a NUL; take it out");
     CHECK(error_of("[1, // comment\0\n2]"sv) == "line 1: holds a NUL; take it out");
   }
+
+  TEST_CASE("every value and name knows its end in the text") {
+    const std::string_view text = "{ \"a\": -1.5 ,\"b\":[true,7],\"c\" : \"x\\\"\", \"d\":{}}";
+    const auto root = parse_located(text, Comments::refused);
+    REQUIRE_MESSAGE(root, message(root));
+    const auto until = [&](size_t end) { return text.substr(0, end); };
+    CHECK(root->end() == text.size());
+    CHECK(until(root->find("a")->end()).ends_with("-1.5"));
+    CHECK(until(root->find("b")->end()).ends_with("7]"));
+    CHECK(until((*root->find("b")->array())[0].end()).ends_with("true"));
+    CHECK(until((*root->find("b")->array())[1].end()).ends_with("7"));
+    CHECK(until(root->find("c")->end()).ends_with("\"x\\\"\""));
+    CHECK(until(root->find("d")->end()).ends_with("{}"));
+    CHECK(until((*root->object())[2].name_end).ends_with("\"c\""));
+  }
+
+  TEST_CASE("without comments an error of syntax has its column") {
+    const auto error = [](std::string_view written) {
+      return message(parse_located(written, Comments::refused));
+    };
+    CHECK(
+        error("{\n // x\n}") ==
+        "line 2, column 2: is not valid JSON: invalid literal: write a string in double quotes, and take out "
+        "comments");
+    CHECK(error("{\"a\": 1 \"b\"}").starts_with("line 1, column 11: is not valid JSON: "));
+    CHECK(error("{}") == "no error");
+  }
 }

@@ -39,4 +39,10 @@ TEST_SUITE("otlp/reply") {
     CHECK_FALSE(rejected_part(field(1, number_field(2, 5))).has_value());
     CHECK_FALSE(rejected_part("{\"partialSuccess\":{}}").has_value());
   }
+
+  TEST_CASE("a refusal over HTTP has a message") {
+    CHECK(status_message(number_field(1, 3) + field(2, "no deltas") + field(3, "x")) == "no deltas");
+    CHECK(status_message("").empty());
+    CHECK(status_message("no deltas").empty());
+  }
 }

@@ -84,4 +84,17 @@ TEST_SUITE("otlp/write") {
         metrics_request(scope, metrics, {.start = 100, .end = 200, .temporality = Temporality::delta});
     CHECK(deltas.contains(field(1, second) + number_field(2, 1) + number_field(3, 1)));
   }
+
+  TEST_CASE("a span has its trace, its name, its times and its attributes") {
+    const Span span{.name = "a",
+                    .trace = "0123456789abcdef",
+                    .span = "01234567",
+                    .start = 5,
+                    .end = 6,
+                    .attributes = {{"s", "v"}}};
+    const std::string written = field(1, "0123456789abcdef") + field(2, "01234567") + field(5, "a") +
+                                number_field(6, 1) + fixed(7, 5) + fixed(8, 6) +
+                                attribute_of(9, "s", field(1, "v"));
+    CHECK(traces_request(scope, std::vector{span}) == request_of(field(2, written)));
+  }
 }

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
+#include "outcome.h"
 #include "tls_peer.h"
 
 using namespace ostiary;
@@ -90,6 +91,26 @@ TEST_SUITE("relay/server_stream") {
       REQUIRE(octets > 0);
       CHECK(std::string_view(hello.data(), static_cast<size_t>(octets)).contains(offered));
     }
+  }
+
+  TEST_CASE("every call after a refused certificate says that it was refused") {
+    ::signal(SIGPIPE, SIG_IGN);  // as in the relay's process
+    const testing::Identity server = make_identity("DNS:collector.example");
+    const TlsTrust trust = TlsTrust::create(pem_of(make_identity("").certificate)).value();
+    auto [ours, theirs] = connected_ends();
+    const testing::TlsPeer peer(std::move(theirs), server, [](testing::TlsPeer::Connection&) {});
+    auto stream = ServerStream::open(&trust, std::move(ours), host()).value();
+    auto written = stream.write("x");
+    while (written && written->awaits) {
+      pollfd waited{.fd = stream.fd(), .events = POLLIN, .revents = 0};
+      REQUIRE(::poll(&waited, 1, 5000) == 1);
+      written = stream.write("x");
+    }
+    constexpr std::string_view refused = "the server's certificate is refused: ";
+    CHECK(error_of(written).starts_with(refused));
+    std::array<char, 16> room{};
+    CHECK(error_of(stream.read(room)).starts_with(refused));
+    CHECK(error_of(stream.write("x")).starts_with(refused));
   }
 
   TEST_CASE("over TLS a text that is larger than the kernel's room arrives whole") {

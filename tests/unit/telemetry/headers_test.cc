@@ -176,4 +176,8 @@ TEST_SUITE("telemetry/headers") {
     }
     CHECK(parse_headers("x-host=a"));
   }
+
+  TEST_CASE("for gRPC a percent sign and a semicolon are encoded, because Claude Code decodes them there") {
+    CHECK(escape_for_grpc(Secret("a=x%20;y,b=Basic dTpw==")).reveal() == "a=x%2520%3By,b=Basic dTpw==");
+  }
 }

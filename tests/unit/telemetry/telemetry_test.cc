@@ -391,4 +391,15 @@ TEST_SUITE("telemetry/telemetry") {
       CHECK(direct_telemetry({.environment = {collector, std::string("CLAUDE_CODE_ENABLE_TELEMETRY=") + yes}})
                 .warnings.empty());
   }
+
+  TEST_CASE("headers are written as Claude Code reads them for the protocol of each signal") {
+    const auto telemetry = direct_telemetry(
+        {.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
+                         "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL=http/json",
+                         "OTEL_EXPORTER_OTLP_HEADERS=x=a%2525b%3Bc"}});
+    CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_HEADERS") == "OTEL_EXPORTER_OTLP_HEADERS=x=a%2525b%3Bc");
+    CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_LOGS_HEADERS") == "OTEL_EXPORTER_OTLP_LOGS_HEADERS=x=a%25b;c");
+    CHECK(given(telemetry, "OTEL_EXPORTER_OTLP_TRACES_HEADERS") == "OTEL_EXPORTER_OTLP_TRACES_HEADERS");
+    CHECK(telemetry.routes().front().headers.reveal() == "x: a%25b;c\r\n");
+  }
 }

@@ -1,0 +1,206 @@
+#include "telemetry_commands.h"
+
+#include <array>
+#include <cerrno>
+
+#include <sys/random.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "ostiary/base/encoding.h"
+#include "ostiary/base/escape.h"
+#include "ostiary/base/log.h"
+#include "ostiary/base/read_file.h"
+#include "ostiary/base/text.h"
+#include "ostiary/confine/confine.h"
+#include "ostiary/connect/settings_file.h"
+#include "ostiary/link/probe.h"
+#include "output.h"
+
+namespace ostiary::cli {
+namespace {
+
+constexpr size_t max_headers = 65536;
+
+// ---- headers
+
+// While it exists, the terminal does not show what is typed.
+class HiddenInput {
+ public:
+  HiddenInput() : is_terminal_(::tcgetattr(STDIN_FILENO, &before_) == 0) {
+    if (!is_terminal_) return;
+    termios hidden = before_;
+    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+  }
+  HiddenInput(const HiddenInput&) = delete;
+  HiddenInput& operator=(const HiddenInput&) = delete;
+  ~HiddenInput() {
+    if (is_terminal_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+  }
+  bool is_terminal() const { return is_terminal_; }
+
+ private:
+  termios before_{};
+  bool is_terminal_;
+};
+
+// Up to its end; at a terminal one line.
+Result<Secret> read_standard_input() {
+  const HiddenInput input;
+  if (input.is_terminal()) log::info("type the value of the header, which is not shown, and Enter");
+  std::string text;
+  text.reserve(max_headers + 1);
+  while (text.size() <= max_headers) {
+    char octet = 0;
+    const ssize_t octets = ::read(STDIN_FILENO, &octet, 1);
+    if (octets < 0 && errno == EINTR) continue;
+    if (octets < 0) return std::unexpected(Error::system("standard input", Exit::missing_input));
+    if (octets == 0 || (input.is_terminal() && octet == '\n')) break;
+    text += octet;
+  }
+  Secret whole(std::move(text));
+  if (whole.reveal().size() > max_headers)
+    return fail(Exit::configuration, "standard input is longer than 64 KiB: write the header alone");
+  return whole;
+}
+
+Result<std::optional<config::Sourced>> read_headers(const ConnectTelemetry& command) {
+  if (!command.header_name.empty()) {
+    const Secret value = TRY(read_standard_input());
+    return config::Sourced{connect::join_header(command.header_name, value.reveal()),
+                           "--header, standard input"};
+  }
+  if (command.header_file.empty()) return std::nullopt;
+  const bool is_input = command.header_file == "-";
+  const Secret text =
+      is_input ? TRY(read_standard_input()) : Secret(TRY(read_file(command.header_file, max_headers)));
+  Secret list = connect::read_headers(text.reveal());
+  const std::string origin =
+      "--header-file" + (is_input ? ", standard input" : " " + escape_controls(command.header_file));
+  if (list.empty()) return fail(Exit::configuration, origin + ": is empty: write a line Name: value into it");
+  return config::Sourced{std::move(list), origin};
+}
+
+// ---- what was done
+
+void say_changed_since(const std::vector<std::string>& members) {
+  if (!members.empty())
+    log::warn("changed since connect wrote them, so they stay: " + escape_controls(join(members, ", ")));
+}
+
+std::string report(const connect::Connected& connected, const std::string& path, connect::Kind kind) {
+  const bool is_managed = kind == connect::Kind::managed;
+  std::string text;
+  append(text, {escape_controls(path), connected.target.empty() ? "" : ", a link to ",
+                escape_controls(connected.target), ": Claude Code sends telemetry to ",
+                connected.settings.target, " from its next start on\nback: ostiary telemetry undo",
+                is_managed ? " --scope managed" : "", "\n"});
+  return text;
+}
+
+// Managed settings override the user's.
+void warn_of_managed_settings() {
+  const auto layers = connect::read_managed_layers();
+  if (!layers) return;
+  if (const std::vector<std::string> paths = connect::routing_layers(*layers); !paths.empty())
+    log::warn("overridden by " + escape_controls(join(paths, ", ")) +
+              ", which all users of this machine have: ostiary telemetry check shows where telemetry goes");
+}
+
+void warn(const connect::Connected& connected, connect::Kind kind) {
+  if (kind == connect::Kind::user) warn_of_managed_settings();
+  for (const std::string& warning : connected.settings.warnings) log::warn(warning);
+  if (!connected.settings.taken_out.empty())
+    log::warn("taken out of the settings, because they would send telemetry elsewhere: " +
+              escape_controls(join(connected.settings.taken_out, ", ")));
+  if (kind == connect::Kind::managed && connected.settings.has_secret)
+    log::warn(
+        "every user of this machine can read the header in this file, as Claude Code must: use a token that "
+        "can only send telemetry");
+  say_changed_since(connected.kept);
+}
+
+// ---- the check
+
+Result<std::vector<connect::Layer>> read_layers(CheckTelemetry::Scope scope,
+                                                const config::Environment& environment) {
+  using Scope = CheckTelemetry::Scope;
+  std::vector<connect::Layer> layers;
+  if (scope == Scope::all || scope == Scope::user) layers = TRY(connect::read_users_layer(environment));
+  if (scope == Scope::all || scope == Scope::managed)
+    for (connect::Layer& each : TRY(connect::read_managed_layers())) layers.push_back(std::move(each));
+  return layers;
+}
+
+Result<std::string> make_marker() {
+  std::array<uint8_t, 8> random{};
+  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
+    return std::unexpected(Error::system("getrandom", Exit::unavailable));
+  std::string marker;
+  for (const uint8_t octet : random) append_hexadecimal(marker, octet);
+  return marker;
+}
+
+}  // namespace
+
+Result<int> execute_connect(ConnectTelemetry command, const config::Environment& environment) {
+  TRY(confine::hide_memory());
+  using Scope = ConnectTelemetry::Scope;
+  const connect::Kind kind = command.scope == Scope::user ? connect::Kind::user : connect::Kind::managed;
+  command.request.headers = TRY(read_headers(command));
+  // So that a mistake in the flags is not that of a file.
+  const connect::Shown shown =
+      command.secrets == Secrets::revealed ? connect::Shown::revealed : connect::Shown::masked;
+  const connect::NewSettings alone = TRY(connect::make_settings(command.request, kind, "{}\n", shown));
+  if (command.scope == Scope::print) {
+    for (const std::string& warning : alone.warnings) log::warn(warning);
+    return print(TRY(connect::write_form(alone.text, command.form)).reveal());
+  }
+  const std::string path = TRY(connect::find_settings_file(kind, environment));
+  const connect::Connected connected = TRY(connect::write_settings(path, kind, [&](std::string_view text) {
+    return connect::make_settings(command.request, kind, text);
+  }));
+  warn(connected, kind);
+  return print(report(connected, path, kind));
+}
+
+Result<int> execute_check(const CheckTelemetry& command, const config::Environment& environment) {
+  TRY(confine::hide_memory());
+  using Scope = CheckTelemetry::Scope;
+  const bool has_environment = command.scope == Scope::all || command.scope == Scope::environment;
+  const std::vector<connect::Layer> layers = TRY(read_layers(command.scope, environment));
+  const std::string marker = TRY(make_marker());
+  const config::Environment none;
+  const connect::Check check = TRY(connect::plan_check(has_environment ? environment : none, layers, marker));
+  for (const std::string& note : check.notes) log::warn(note);
+  std::string text = "settings:";
+  for (const connect::Layer& layer : layers) append(text, {" ", escape_controls(layer.path)});
+  append(text, {has_environment ? " environment" : "",
+                "\nresource attribute of each batch: ", connect::marker_attribute, "=", marker, "\n"});
+  for (const std::string& unsent : check.unsent) append(text, {unsent, "\n"});
+  TRY(print(text));
+  constexpr int failed = static_cast<int>(Exit::unavailable);
+  if (check.setup.collectors.empty()) return failed;
+  const int status = TRY(relay::run_probe(check.setup, check.credentials));
+  return status == 0 && !check.unsent.empty() ? failed : status;
+}
+
+Result<int> execute_undo(const UndoTelemetry& command, const config::Environment& environment) {
+  TRY(confine::hide_memory());
+  const std::string path = TRY(connect::find_settings_file(command.scope, environment));
+  const connect::Undoing undoing = TRY(connect::undo_settings(path));
+  say_changed_since(undoing.kept);
+  const std::string shown = escape_controls(path);
+  switch (undoing.undone) {
+    case connect::Undone::restored:
+      return print(shown + ": as it was before connect\n");
+    case connect::Undone::removed:
+      return print(shown + ": removed, as there was none before connect\n");
+    case connect::Undone::own_members_taken_out:
+      break;
+  }
+  return print(shown + ": was changed since connect, so only what connect wrote is as it was before\n");
+}
+
+}  // namespace ostiary::cli

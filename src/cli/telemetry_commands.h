@@ -1,0 +1,15 @@
+// cli/telemetry_commands.h: executes the commands of `ostiary telemetry`.
+#pragma once
+
+#include "ostiary/base/result.h"
+#include "ostiary/cli/command_line.h"
+#include "ostiary/config/environment.h"
+
+namespace ostiary::cli {
+
+// Each returns the exit status.
+Result<int> execute_connect(ConnectTelemetry command, const config::Environment& environment);
+Result<int> execute_check(const CheckTelemetry& command, const config::Environment& environment);
+Result<int> execute_undo(const UndoTelemetry& command, const config::Environment& environment);
+
+}  // namespace ostiary::cli
