@@ -280,6 +280,8 @@ Result<Invocation> parse_plain(std::string_view subcommand, std::string_view abo
 Result<Invocation> parse_help(std::span<const std::string> arguments) {
   if (arguments.empty()) return Print{std::string(about) + "\n"};
   const std::string& command = arguments.front();
+  if (command == "telemetry" && arguments.size() > 1)
+    return parse_command_line(std::array<std::string, 3>{command, arguments[1], "--help"});
   if (is_subcommand(command)) return parse_command_line(std::array<std::string, 2>{command, "--help"});
   return fail(Exit::usage,
               quote(command) + " is not a command of ostiary: the commands are " + join(subcommands, ", "));

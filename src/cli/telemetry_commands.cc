@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ namespace ostiary::cli {
 namespace {
 
 constexpr size_t max_headers = 65536;
+constexpr size_t terminal_octets = 4095;
 
 // ---- headers
 
@@ -60,21 +62,52 @@ Result<Secret> read_standard_input() {
     text += octet;
   }
   Secret whole(std::move(text));
+  // The terminal cuts a line there.
+  if (input.is_terminal() && whole.reveal().size() >= terminal_octets)
+    return fail(Exit::configuration,
+                "standard input: is too long for a terminal: write the value into a file, and < FILE");
   if (whole.reveal().size() > max_headers)
     return fail(Exit::configuration, "standard input is longer than 64 KiB: write the header alone");
   return whole;
 }
 
+// Neither text is shown: a header may have been written in place of its name or its file.
+Result<> check_header_name(std::string_view name) {
+  if (name.find_first_of(":=, \t") == std::string_view::npos) return {};
+  return fail(
+      Exit::usage,
+      "--header is followed by more than a name: write --header Authorization, and the value, such as "
+      "Bearer TOKEN, on standard input");
+}
+
+Result<Secret> read_header_file(const std::string& path) {
+  if (is_absent(path) && path.find_first_of(":= ") != std::string::npos)
+    return fail(
+        Exit::missing_input,
+        "--header-file is followed by no file that exists: write the header into a file, and its name there");
+  struct stat found{};
+  if (::stat(path.c_str(), &found) == 0 && S_ISFIFO(found.st_mode))
+    return fail(Exit::missing_input,
+                "--header-file " + escape_controls(path) +
+                    " is a pipe: write --header-file -, and the headers on standard input");
+  return Secret(TRY(read_file(path, max_headers)));
+}
+
 Result<std::optional<config::Sourced>> read_headers(const ConnectTelemetry& command) {
   if (!command.header_name.empty()) {
+    TRY(check_header_name(command.header_name));
     const Secret value = TRY(read_standard_input());
+    const std::string label = command.header_name + ":";
+    if (equal_ignoring_case(trim(value.reveal()).substr(0, label.size()), label))
+      return fail(Exit::configuration,
+                  "--header, standard input: begins with the header's name: write its value alone, such as "
+                  "Bearer TOKEN");
     return config::Sourced{connect::join_header(command.header_name, value.reveal()),
                            "--header, standard input"};
   }
   if (command.header_file.empty()) return std::nullopt;
   const bool is_input = command.header_file == "-";
-  const Secret text =
-      is_input ? TRY(read_standard_input()) : Secret(TRY(read_file(command.header_file, max_headers)));
+  const Secret text = is_input ? TRY(read_standard_input()) : TRY(read_header_file(command.header_file));
   Secret list = connect::read_headers(text.reveal());
   const std::string origin =
       "--header-file" + (is_input ? ", standard input" : " " + escape_controls(command.header_file));
@@ -94,22 +127,25 @@ std::string report(const connect::Connected& connected, const std::string& path,
   std::string text;
   append(text, {escape_controls(path), connected.target.empty() ? "" : ", a link to ",
                 escape_controls(connected.target), ": Claude Code sends telemetry to ",
-                connected.settings.target, " from its next start on\nback: ostiary telemetry undo",
-                is_managed ? " --scope managed" : "", "\n"});
+                connected.settings.target, " from its next start on\n"});
+  const std::string_view scope = is_managed ? " --scope managed" : "";
+  append(text, {"check: ostiary telemetry check", scope, "\nback: ostiary telemetry undo", scope, "\n"});
   return text;
 }
 
-// Managed settings override the user's.
-void warn_of_managed_settings() {
+// Managed settings override the user's, and later files of them earlier ones.
+void warn_of_managed_settings(const std::string& written) {
   const auto layers = connect::read_managed_layers();
   if (!layers) return;
-  if (const std::vector<std::string> paths = connect::routing_layers(*layers); !paths.empty())
-    log::warn("overridden by " + escape_controls(join(paths, ", ")) +
-              ", which all users of this machine have: ostiary telemetry check shows where telemetry goes");
+  std::vector<std::string> paths = connect::routing_layers(*layers);
+  std::erase(paths, written);
+  if (!paths.empty())
+    log::warn("also say where telemetry is sent, for all users of this machine: " +
+              escape_controls(join(paths, ", ")) + ": ostiary telemetry check shows which settings count");
 }
 
-void warn(const connect::Connected& connected, connect::Kind kind) {
-  if (kind == connect::Kind::user) warn_of_managed_settings();
+void warn(const connect::Connected& connected, const std::string& path, connect::Kind kind) {
+  warn_of_managed_settings(path);
   for (const std::string& warning : connected.settings.warnings) log::warn(warning);
   if (!connected.settings.taken_out.empty())
     log::warn("taken out of the settings, because they would send telemetry elsewhere: " +
@@ -161,7 +197,7 @@ Result<int> execute_connect(ConnectTelemetry command, const config::Environment&
   const connect::Connected connected = TRY(connect::write_settings(path, kind, [&](std::string_view text) {
     return connect::make_settings(command.request, kind, text);
   }));
-  warn(connected, kind);
+  warn(connected, path, kind);
   return print(report(connected, path, kind));
 }
 

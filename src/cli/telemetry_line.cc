@@ -54,7 +54,7 @@ over them managed settings. Each batch has the resource attribute ostiary.check 
 in your backend.)";
 
 constexpr std::string_view check_footer =
-    R"(Exit status: 0 if the collector took all three; 69 if not; 78 if the settings are wrong.)";
+    R"(Exit status: 0 if the collector took all three; 69 if not; 64 usage, 77 not permitted, 78 the settings are wrong.)";
 
 constexpr std::string_view undo_about =
     R"(Writes the settings as they were before `ostiary telemetry connect`.
@@ -107,7 +107,7 @@ Result<Value> read_word(const Syntax& syntax, const GivenFlags& given, std::stri
     known.push_back(word);
   }
   return usage_error(syntax.subcommand, std::string(flag) + ": " + quote_refused(found->second) +
-                                            " is none of them: write " + join(known, ", ") + " after it");
+                                            " is not one of its values: write one of " + join(known, ", "));
 }
 
 constexpr Words<ConnectTelemetry::Scope, 3> connect_scopes{{{"user", ConnectTelemetry::Scope::user},

@@ -36,7 +36,7 @@ Result<config::Environment> merge(const config::Environment& environment, std::s
   return merged;
 }
 
-// As it is sent: Claude Code decodes it for gRPC alone, and the reader of the list always does.
+// As it is sent: the reader of the list decodes '%', and Claude Code does so for gRPC alone.
 Secret headers_as_sent(std::string_view written, std::string_view protocol) {
   std::string list;
   list.reserve(3 * written.size() + 64);
@@ -119,6 +119,22 @@ void add_notes(const config::Environment& variables, std::vector<std::string>& n
                       " is set, so Claude Code may send through that proxy; the check connects directly");
 }
 
+// Claude Code reads OpenTelemetry's variables of certificates for gRPC alone.
+telemetry::TlsFiles find_files(std::span<const telemetry::Route> routes, const config::Environment& variables,
+                               std::vector<std::string>& notes) {
+  const auto lookup = [&](std::string_view name) { return variables.get(name); };
+  const bool has_grpc = std::ranges::any_of(
+      routes, [](const telemetry::Route& each) { return each.protocol == Protocol::grpc; });
+  if (has_grpc) return telemetry::find_collectors_files(lookup);
+  constexpr std::string_view of_grpc = "OTEL_EXPORTER_OTLP_CERTIFICATE";
+  if (!variables.get(of_grpc).empty())
+    notes.push_back(std::string(of_grpc) + " counts for gRPC alone: name the file in NODE_EXTRA_CA_CERTS");
+  telemetry::TlsFiles files = telemetry::find_authorities(lookup);
+  files.client_certificate = std::string(lookup("CLAUDE_CODE_CLIENT_CERT"));
+  files.client_key = std::string(lookup("CLAUDE_CODE_CLIENT_KEY"));
+  return files;
+}
+
 }  // namespace
 
 Result<Check> plan_check(const config::Environment& environment, std::span<const Layer> layers,
@@ -141,11 +157,10 @@ Result<Check> plan_check(const config::Environment& environment, std::span<const
     check.setup.collectors.push_back(collector_of(route));
     check.credentials.push_back(route.headers.clone());
   }
-  check.setup.tls_files =
-      telemetry::find_collectors_files([&](std::string_view name) { return variables.get(name); });
+  check.setup.tls_files = find_files(telemetry.routes(), variables, check.notes);
   if (const telemetry::On* const on = telemetry.on()) check.setup.temporality = on->temporality;
   add_attributes(check.setup, telemetry, variables, marker);
-  check.notes = telemetry.warnings;
+  std::ranges::copy(telemetry.warnings, std::back_inserter(check.notes));
   add_notes(variables, check.notes);
   return check;
 }

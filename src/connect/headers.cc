@@ -14,7 +14,7 @@ std::string room_for(std::string_view text) {
   return room;
 }
 
-// Without a comma, at which the list would be split. The reader of the list decodes it, and refuses it.
+// Commas separate headers, so one in a value is encoded. The reader of the list decodes it, and refuses the value.
 void append_header(std::string& list, std::string_view name, std::string_view value) {
   if (!list.empty()) list += ',';
   append(list, {trim(name), "="});
@@ -36,7 +36,9 @@ std::string_view without_line_end(std::string_view text) {
 }  // namespace
 
 Secret read_headers(std::string_view text) {
+  constexpr std::string_view variable = "OTEL_EXPORTER_OTLP_HEADERS=";
   text = without_line_end(text);
+  if (text.starts_with(variable)) text.remove_prefix(variable.size());
   if (text.find(':') > text.find('=')) return Secret(std::string(text));
   std::string list = room_for(text);
   while (!text.empty()) {

@@ -8,6 +8,7 @@
 #include "ostiary/base/quote.h"
 #include "ostiary/base/text.h"
 #include "ostiary/claude/managed_settings.h"
+#include "ostiary/inet/special.h"
 #include "ostiary/telemetry/telemetry.h"
 
 namespace ostiary::connect {
@@ -73,7 +74,7 @@ Result<std::vector<Attribute>> read_attributes(const std::vector<std::string>& w
   return telemetry::merge({std::move(attributes)});
 }
 
-// As that of a container which has the request in its variables.
+// The configuration that `run` would read from these settings as variables.
 Result<config::Config> make_config(const Request& request, const std::vector<SettingsVariable>& old) {
   config::Config config;
   const Protocol protocol = TRY(read_protocol(request));
@@ -121,8 +122,7 @@ bool is_in(std::span<const telemetry::Variable> variables, std::string_view name
   return std::ranges::find(variables, name, &telemetry::Variable::name) != variables.end();
 }
 
-// Those that no user can override also have an endpoint for each signal, and nothing in each variable with
-// which a project could redirect it.
+// Managed settings also set the endpoint of each signal, and empty the variables with which a project could redirect it.
 Result<std::vector<Change>> find_changes(const telemetry::On& on, Kind kind, std::string_view text,
                                          Shown secrets) {
   std::vector<Change> changes;
@@ -158,6 +158,28 @@ std::string text_of_target(const telemetry::On& on) {
          std::string(telemetry::text(on.routes.front().protocol));
 }
 
+void warn_of_plain_text(const telemetry::On& on, NewSettings& made) {
+  const telemetry::Endpoint& endpoint = on.routes.front().endpoint;
+  if (made.has_secret && endpoint.scheme == inet::Scheme::http &&
+      !inet::is_loopback(endpoint.destination.host))
+    made.warnings.emplace_back("the header is sent in plain text: write an endpoint with https://");
+}
+
+// Of switches that the settings had before.
+void warn_of_content(const Request& request, const telemetry::On& on, NewSettings& made) {
+  std::vector<std::string> sent;
+  for (const telemetry::Variable& each : on.variables) {
+    const bool is_content =
+        std::ranges::find(content_switches, each.name, &ContentSwitch::variable) != content_switches.end();
+    const bool is_asked_for =
+        std::ranges::any_of(request.content, [&](const auto& asked) { return asked.first == each.name; });
+    if (is_content && !is_asked_for && (each.value.reveal() == "1" || each.value.reveal() == "true"))
+      sent.push_back(each.name);
+  }
+  if (!sent.empty() && request.content.empty())
+    made.warnings.push_back("texts of sessions are sent, because these are on: " + join(sent, ", "));
+}
+
 bool has_secret(const telemetry::On& on) {
   return std::ranges::any_of(on.variables, [](const telemetry::Variable& variable) {
     return variable.secrecy == telemetry::Secrecy::secret;
@@ -174,6 +196,8 @@ Result<NewSettings> make_settings(const Request& request, Kind kind, std::string
   NewSettings made{.text = {}, .target = {}, .has_secret = has_secret(on)};
   made.warnings = std::move(telemetry.warnings);
   made.target = text_of_target(on);
+  warn_of_plain_text(on, made);
+  warn_of_content(request, on, made);
   std::vector<Change> changes = TRY(find_changes(on, kind, text, secrets));
   if (kind == Kind::user) take_out_others(on, old, changes, made.taken_out);
   if (TRY(find_value(text, {"otelHeadersHelper"})) && kind == Kind::user)

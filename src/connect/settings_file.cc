@@ -1,13 +1,16 @@
 #include "ostiary/connect/settings_file.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "connect/settings_text.h"
 #include "ostiary/base/escape.h"
+#include "ostiary/base/file_lock.h"
 #include "ostiary/base/own_file.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/base/text.h"
@@ -24,6 +27,7 @@ constexpr const char* managed_file = "/etc/claude-code/managed-settings.d/60-ost
 constexpr const char* managed_base = "/etc/claude-code/managed-settings.json";
 constexpr mode_t for_the_user = 0600;
 constexpr mode_t for_all_to_read = 0644;
+constexpr std::chrono::seconds longest_wait{5};
 
 template <typename T>
 Result<T> of(const std::string& path, Result<T> result) {
@@ -43,7 +47,7 @@ std::string after_path(const std::string& path) {
 Result<std::string> find_home(const config::Environment& environment) {
   if (const std::string_view home = environment.get("HOME"); !home.empty()) return std::string(home);
   auto identity = confine::own_identity();
-  if (identity && !identity->home.empty()) return std::move(identity->home);
+  if (identity && !identity->home.empty() && identity->home != "/") return std::move(identity->home);
   return fail(Exit::missing_input, "HOME is not set: set it to your home");
 }
 
@@ -54,14 +58,17 @@ Result<> check_owner(const std::string& directory) {
               escape_controls(directory) + " is another user's: run the command as that user, without sudo");
 }
 
-Result<> make_directory(const std::string& path, mode_t mode) {
-  const std::string directory = fs::path(path).parent_path();
+// With those above it. Each that is made has this mode, whatever the umask is.
+Result<> make_directories(const fs::path& directory, mode_t mode) {
   std::error_code error;
-  const bool made = fs::create_directories(directory, error);
-  if (error) return fail(Exit::not_permitted, escape_controls(directory) + ": " + error.message());
-  if (made && ::chmod(directory.c_str(), mode) != 0)
-    return std::unexpected(Error::system(escape_controls(directory)));
-  return {};
+  if (directory.empty() || fs::is_directory(directory, error)) return {};
+  TRY(make_directories(directory.parent_path(), mode));
+  if (::mkdir(directory.c_str(), mode) == 0 && ::chmod(directory.c_str(), mode) == 0) return {};
+  return std::unexpected(Error::system(escape_controls(directory.string()), Exit::not_permitted));
+}
+
+Result<> make_directory(const std::string& path, mode_t mode) {
+  return make_directories(fs::path(path).parent_path(), mode);
 }
 
 // ---- the files
@@ -104,6 +111,21 @@ Result<> check_unchanged(const std::string& path, const std::optional<Secret>& a
 Result<> remove(const std::string& path) {
   if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
   return std::unexpected(Error::system(escape_controls(path)));
+}
+
+// Nothing: the file is removed.
+Result<> put(const std::string& path, const std::optional<Secret>& text, mode_t mode) {
+  return text ? replace(path, text->reveal(), mode) : remove(path);
+}
+
+// While it is held, no other such command changes the settings or their copies.
+Result<UniqueFd> lock_directory_of(const std::string& path) {
+  const std::string directory = fs::path(path).parent_path();
+  UniqueFd lock{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!lock.valid()) return std::unexpected(Error::system(escape_controls(directory), Exit::missing_input));
+  if (lock_file(lock, longest_wait)) return lock;
+  return fail(Exit::unavailable, escape_controls(directory) +
+                                     " is being changed by another ostiary telemetry: run the command again");
 }
 
 std::vector<std::string> names_of(const std::vector<Path>& paths) {
@@ -159,6 +181,8 @@ Result<std::string> find_settings_file(Kind kind, const config::Environment& env
 }
 
 Result<Connected> write_settings(const std::string& path, Kind kind, const Make& make) {
+  TRY(make_directory(path, kind == Kind::user ? 0700 : 0755));
+  const UniqueFd lock = TRY(lock_directory_of(path));
   const Files files = TRY(read_files(path));
   Base base = TRY(without_ours(path, files));
   Connected connected{.settings = TRY(of(path, make(text_of(base.text)))), .kept = std::move(base.kept)};
@@ -166,33 +190,34 @@ Result<Connected> write_settings(const std::string& path, Kind kind, const Make&
   const bool hides = kind == Kind::user && connected.settings.has_secret;
   const mode_t mode_now = mode_of_file(path, mode_if_new);
   const mode_t mode_before = files.after ? mode_of_file(before_path(path), mode_now) : mode_now;
-  TRY(make_directory(path, kind == Kind::user ? 0700 : 0755));
-  if (base.text)
-    TRY(replace(before_path(path), base.text->reveal(), mode_before));
-  else
-    TRY(remove(before_path(path)));
-  TRY(replace(after_path(path), connected.settings.text.reveal(), for_the_user));
   const std::string target = real_path(path);
   if (target != path && fs::is_symlink(path)) connected.target = target;
-  TRY(check_unchanged(path, files.now));
-  TRY(replace(target, connected.settings.text.reveal(), hides ? for_the_user : mode_now));
-  return connected;
+  const std::string_view text = connected.settings.text.reveal();
+  Result<> written = put(before_path(path), base.text, mode_before);
+  if (written) written = replace(after_path(path), text, for_the_user);
+  if (written) written = check_unchanged(path, files.now);
+  if (written) written = replace(target, text, hides ? for_the_user : mode_now);
+  if (written) return connected;
+  // The copies are those of the settings as they are.
+  TRY(put(before_path(path), files.before, mode_before));
+  TRY(put(after_path(path), files.after, for_the_user));
+  return std::unexpected(written.error());
 }
 
 Result<Undoing> undo_settings(const std::string& path) {
+  const UniqueFd lock = TRY(lock_directory_of(path));
   const Files files = TRY(read_files(path));
   if (!files.after)
     return fail(Exit::missing_input,
                 escape_controls(path) + " has nothing to undo: ostiary telemetry connect has not written it");
   const Base base = TRY(without_ours(path, files));
   const bool is_unchanged = files.is_unchanged() || !files.now;
-  const mode_t mode = mode_of_file(before_path(path), mode_of_file(path, for_the_user));
   const std::string target = real_path(path);
+  const mode_t mode_before = mode_of_file(before_path(path), mode_of_file(path, for_the_user));
+  // What stays may be a secret.
+  const mode_t mode = is_unchanged ? mode_before : mode_before & mode_of_file(path, mode_before);
   TRY(check_unchanged(path, files.now));
-  if (base.text)
-    TRY(replace(target, base.text->reveal(), mode));
-  else
-    TRY(remove(target));
+  TRY(put(target, base.text, mode));
   TRY(remove(after_path(path)));
   TRY(remove(before_path(path)));
   const Undone undone = !is_unchanged ? Undone::own_members_taken_out

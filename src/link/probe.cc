@@ -5,7 +5,9 @@
 #include <string>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +26,7 @@ Result<UniqueFd> setup_file(const Setup& setup) {
   return file;
 }
 
-// Beyond the numbers that the program's descriptors get.
+// A copy above the numbers that dup2() replaces.
 Result<UniqueFd> moved(const UniqueFd& fd) {
   UniqueFd copy{::fcntl(fd.get(), F_DUPFD_CLOEXEC, probe_credentials_fd + 1)};
   if (!copy.valid()) return std::unexpected(Error::system("a descriptor", Exit::unavailable));
@@ -32,7 +34,9 @@ Result<UniqueFd> moved(const UniqueFd& fd) {
 }
 
 // Runs in the child.
+// It ends with its parent, which may be stopped while a server keeps it waiting.
 [[noreturn]] void become_probe(const UniqueFd& program, const UniqueFd& setup, const UniqueFd& credentials) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::dup2(setup.get(), probe_setup_fd);
   ::dup2(credentials.get(), probe_credentials_fd);
   std::array<char*, 3> arguments{const_cast<char*>(description.process_name),

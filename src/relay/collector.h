@@ -7,6 +7,7 @@
 
 #include "ostiary/base/secret.h"
 #include "ostiary/inet/destination.h"
+#include "ostiary/link/relay_setup.h"
 #include "ostiary/telemetry/endpoint.h"
 #include "relay/gzip.h"
 
@@ -21,5 +22,7 @@ struct Collector {
   Coding coding = Coding::identity;
   Secret header_lines;  // whole lines, each with its CRLF: "Authorization: Basic …\r\n"
 };
+
+Collector collector_of(const CollectorSetup& setup, Secret header_lines);
 
 }  // namespace ostiary::relay

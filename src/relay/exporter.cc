@@ -2,44 +2,18 @@
 
 #include <utility>
 
-#include "relay/grpc_conversation.h"
-#include "relay/http_conversation.h"
 #include "relay/limits.h"
+#include "relay/open_conversation.h"
+#include "relay/redact.h"
 
 namespace ostiary::relay {
-namespace {
-
-void replace_all(std::string& text, std::string_view part, std::string_view by) {
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + by.size()))
-    text.replace(at, part.size(), by);
-}
-
-// A collector may repeat what it was sent.
-std::string without_credentials(std::string text, std::string_view header_lines) {
-  constexpr size_t shortest = 4;
-  while (!header_lines.empty()) {
-    std::string_view line = take_until(header_lines, '\n');
-    (void)take_until(line, ':');
-    const std::string_view value = trim(line.substr(0, line.find('\r')));
-    const std::string_view token = value.substr(value.rfind(' ') + 1);  // without "Bearer"
-    for (const std::string_view secret : {value, token})
-      if (secret.size() >= shortest) replace_all(text, secret, "(secret)");
-  }
-  return text;
-}
-
-}  // namespace
-
 Exporter::Exporter(Parts parts, Collector collector, Spool spool)
     : parts_(std::move(parts)),
       collector_(std::move(collector)),
       spool_(std::move(spool)),
       displaced_(spool_.displaced()),
       next_try_(parts_.loop, [this] { begin(); }),
-      time_limit_(parts_.loop, [this] {
-        drop_connection();
-        try_later("the collector did not answer in time");
-      }) {
+      time_limit_(parts_.loop, [this] { on_failure("the collector did not answer in time"); }) {
   if (!spool_.empty()) try_soon();
 }
 
@@ -66,7 +40,8 @@ void Exporter::begin() {
   front_ = spool_.front(spool_.oldest_number() < alone_until_ ? 0 : limits::merged_octets);
   report_displaced();
   if (!front_) return;
-  if (std::exchange(number_, front_->number) != number_) answered_tries_ = 0;
+  if (front_->number != number_) tries_ = 0;
+  number_ = front_->number;
   connect_or_send();
 }
 
@@ -79,19 +54,10 @@ void Exporter::connect_or_send() {
   });
 }
 
-Result<std::unique_ptr<Conversation>> Exporter::converse(UniqueFd socket) {
-  const bool is_grpc = collector_.protocol == telemetry::Protocol::grpc;
-  ServerStream stream =
-      TRY(ServerStream::open(collector_.is_tls ? parts_.trust : nullptr, std::move(socket),
-                             collector_.destination.host, is_grpc ? Alpn::http_2 : Alpn::http_1_1));
-  if (is_grpc) return GrpcConversation::open(std::move(stream), collector_);
-  return std::make_unique<HttpConversation>(std::move(stream), collector_);
-}
-
 void Exporter::on_connected(Result<UniqueFd> socket) {
   if (!socket) return on_failure(socket.error().message);
   if (collector_.is_tls && parts_.trust == nullptr) return on_failure("no certificate authority is known");
-  auto conversation = converse(*std::move(socket));
+  auto conversation = open_conversation(collector_, parts_.trust, *std::move(socket));
   if (!conversation) return on_failure(conversation.error().message);
   conversation_ = *std::move(conversation);
   has_served_ = false;
@@ -130,7 +96,7 @@ void Exporter::on_answer(const Conversation::Progress& progress) {
   has_served_ = true;
   if (!conversation_->can_go_on() || !watch_.change(progress.awaits)) drop_connection();
   if (answer.outcome == otlp::Outcome::delayed) {
-    if (++answered_tries_ >= limits::answered_tries) put_last();
+    count_try();
     return try_later(answer.why, answer.retry_after);
   }
   time_limit_.set({});
@@ -153,7 +119,7 @@ void Exporter::on_answer(const Conversation::Progress& progress) {
   try_soon();
 }
 
-// What is sent next is each of them alone: one may be what the collector does not take.
+// Each is sent alone next: the collector may refuse only one of them.
 void Exporter::put_back() {
   alone_until_ = std::max(alone_until_, front_->number + front_->posts);
   front_.reset();
@@ -161,16 +127,25 @@ void Exporter::put_back() {
 
 void Exporter::on_failure(const std::string& why) {
   const bool may_have_been_idle_too_long = has_served_ && is_exchanging_ && !conversation_->has_answered();
+  const bool was_sent = is_exchanging_;
   drop_connection();
-  if (!may_have_been_idle_too_long) return try_later(why);
-  has_served_ = false;
-  connect_or_send();
+  if (may_have_been_idle_too_long) {
+    has_served_ = false;
+    return connect_or_send();
+  }
+  if (was_sent) count_try();
+  try_later(why);
+}
+
+// Of a post that reached the collector, and was not taken.
+void Exporter::count_try() {
+  if (++tries_ >= limits::tries) put_last();
 }
 
 // The agent chooses how large a post is, and some collectors put off large ones for ever. Until its next turn all are sent
 // alone.
 void Exporter::put_last() {
-  answered_tries_ = 0;
+  tries_ = 0;
   if (spool_.posts() < 2) return;
   renew(front_->post);
   if (!spool_.add(front_->post)) return;

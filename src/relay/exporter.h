@@ -6,8 +6,8 @@
 //   connection ends between two requests, the next one is sent over a new connection at once.
 // - Redirects are not followed: they are refusals.
 // - Posts that wait are sent together. If the collector does not take them so, each is sent alone.
-// - A post that the collector puts off several times goes to the end of the queue, so that it does not hold up
-//   those behind it.
+// - A post that the collector puts off several times, or does not answer, goes to the end of the queue, so that it
+//   does not hold up those behind it.
 #pragma once
 
 #include <chrono>
@@ -77,11 +77,11 @@ class Exporter {
   void begin();
   void connect_or_send();
   void on_connected(Result<UniqueFd> socket);
-  Result<std::unique_ptr<Conversation>> converse(UniqueFd socket);
   void send();
   void advance();
   void on_answer(const Conversation::Progress& progress);
   void on_failure(const std::string& why);
+  void count_try();
   void put_back();
   void put_last();
   void renew(Post& post) const;
@@ -96,7 +96,7 @@ class Exporter {
   std::optional<Spool::Front> front_;  // being sent; the spool holds it too, unless newer posts displaced it
   uint64_t number_ = 0;                // of the post that was sent last, in the spool
   uint64_t alone_until_ = 0;           // posts in front of this number are sent alone
-  size_t answered_tries_ = 0;          // of that post, with "later"
+  size_t tries_ = 0;                   // of that post, which the collector did not take
   bool pauses_ = false;                // until next_try_
   uint64_t displaced_ = 0;             // as reported
   std::unique_ptr<Conversation> conversation_;

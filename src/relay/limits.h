@@ -28,8 +28,8 @@ inline constexpr size_t recovered_octets = 4 * spool_octets;
 
 // To connect, to send a post and to get the answer.
 inline constexpr std::chrono::seconds time_of_a_try = 30s;
-// Of one post, with an answer that puts it off, before others have their turn.
-inline constexpr size_t answered_tries = 3;
+// Of one post that reaches the collector, before others have their turn.
+inline constexpr size_t tries = 3;
 // For the gate to connect.
 inline constexpr std::chrono::seconds time_to_connect = 20s;
 static_assert(time_to_connect < time_of_a_try);

@@ -25,8 +25,7 @@
 #include "ostiary/link/probe.h"
 #include "ostiary/otlp/identity.h"
 #include "ostiary/otlp/write.h"
-#include "relay/grpc_conversation.h"
-#include "relay/http_conversation.h"
+#include "relay/open_conversation.h"
 #include "relay/probe_advice.h"
 #include "relay/trust.h"
 #include "version.h"
@@ -155,24 +154,14 @@ std::expected<UniqueFd, Fault> connect(const inet::Destination& destination, con
   return fault(error == ECONNREFUSED ? Fault::Kind::refused : Fault::Kind::unreachable, std::strerror(error));
 }
 
-Result<std::unique_ptr<Conversation>> converse(const Collector& collector, const TlsTrust* trust,
-                                               UniqueFd socket) {
-  const bool is_grpc = collector.protocol == Protocol::grpc;
-  ServerStream stream =
-      TRY(ServerStream::open(collector.is_tls ? trust : nullptr, std::move(socket),
-                             collector.destination.host, is_grpc ? Alpn::http_2 : Alpn::http_1_1));
-  if (is_grpc) return GrpcConversation::open(std::move(stream), collector);
-  return std::make_unique<HttpConversation>(std::move(stream), collector);
-}
-
 Result<Answer> exchange(const Collector& collector, const TlsTrust* trust, UniqueFd socket, const Post& post,
                         const Deadline& deadline) {
-  const auto conversation = TRY(converse(collector, trust, std::move(socket)));
+  const auto conversation = TRY(open_conversation(collector, trust, std::move(socket)));
   TRY(conversation->send(post));
   while (true) {
     Conversation::Progress progress = TRY(conversation->advance());
     if (progress.answer) return *std::move(progress.answer);
-    if (!wait_for(conversation->fd(), progress.awaits, deadline))
+    if (deadline.left() == 0 || !wait_for(conversation->fd(), progress.awaits, deadline))
       return fail(Exit::unavailable, "the server did not answer within ten seconds");
   }
 }
@@ -215,15 +204,6 @@ Result<Opened> open() {
   return opened;
 }
 
-Collector collector_of(const CollectorSetup& setup, Secret header_lines) {
-  return {.destination = setup.server.destination,
-          .protocol = setup.protocol,
-          .is_tls = setup.server.scheme == inet::Scheme::https,
-          .authority = setup.authority,
-          .paths = setup.paths,
-          .header_lines = std::move(header_lines)};
-}
-
 // What else the server may speak, if it does not speak what it is configured to.
 std::vector<Collector> others(const Collector& configured) {
   std::vector<Collector> found;
@@ -241,6 +221,10 @@ std::vector<Collector> others(const Collector& configured) {
   if (is_grpc)
     for (auto& [signal, path] : found.back().paths) path = "/v1/" + std::string(text(signal));
   found.push_back(copy());
+  found.back().is_tls = !configured.is_tls;
+  found.push_back(copy());
+  found.back().protocol = found.front().protocol;
+  found.back().paths = found.front().paths;
   found.back().is_tls = !configured.is_tls;
   return found;
 }

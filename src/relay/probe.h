@@ -9,7 +9,7 @@
 
 namespace ostiary::relay {
 
-// The main function of ostiary-relay with link::probe_argument: see link/probe.h. Its result is the exit
+// The main function of ostiary-relay with relay::probe_argument: see link/probe.h. Its result is the exit
 // status: 0 if every batch was taken.
 Result<int> probe_main();
 

@@ -6,6 +6,7 @@
 #include <openssl/x509_vfy.h>
 
 #include "ostiary/base/text.h"
+#include "relay/redact.h"
 
 namespace ostiary::relay {
 namespace {
@@ -86,22 +87,9 @@ bool speaks_of_temporality(std::string_view words) {
   return lower.contains("temporality") || lower.contains("delta") || lower.contains("cumulative");
 }
 
-// A collector may repeat what it was sent.
-bool shows_credential(std::string_view words, std::string_view header_lines) {
-  constexpr size_t shortest = 4;
-  while (!header_lines.empty()) {
-    std::string_view line = take_until(header_lines, '\n');
-    (void)take_until(line, ':');
-    for (std::string_view word = take_word(line); !word.empty(); word = take_word(line))
-      if (word.size() >= shortest && words.contains(word)) return true;
-  }
-  return false;
-}
-
 std::string in_its_words(const Collector& collector, std::string_view words) {
   if (words.empty()) return {};
-  if (shows_credential(words, collector.header_lines.reveal())) return " (its text repeats the credential)";
-  return " (" + std::string(words) + ")";
+  return " (" + without_credentials(std::string(words), collector.header_lines.reveal()) + ")";
 }
 
 std::string advice_for_refusal(const Collector& collector, const Answer& answer) {
@@ -143,6 +131,10 @@ Finding explain_answer(const Collector& collector, const Answer& answer) {
 }
 
 // ---- faults
+
+bool loses_tls(const Collector& collector, const Spoken& spoken) {
+  return collector.is_tls && !spoken.is_tls && !collector.header_lines.empty();
+}
 
 std::string advice_for_fault(const Fault& fault) {
   switch (fault.kind) {
@@ -195,7 +187,10 @@ bool speaks(const Attempt& attempt) {
 Finding explain(const Collector& collector, const Attempt& attempt, const std::optional<Spoken>& spoken) {
   if (spoken)
     return {.text = "not taken by " + url_of(collector) + ": the server speaks " + describe(*spoken) +
-                    ": write " + std::string(flags_for(*spoken))};
+                    (loses_tls(collector, *spoken)
+                         ? ", in which others could read the header: give it TLS, or write "
+                         : ": write ") +
+                    std::string(flags_for(*spoken))};
   return attempt ? explain_answer(collector, *attempt) : explain_fault(collector, attempt.error());
 }
 

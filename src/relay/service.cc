@@ -106,14 +106,7 @@ std::vector<Destination> Service::destinations(Credentials& credentials, std::ve
   for (uint32_t i = 0; i < parts_.setup.collectors.size(); ++i) {
     const CollectorSetup& each = parts_.setup.collectors[i];
     all.push_back(
-        {.collector = {.destination = each.server.destination,
-                       .protocol = each.protocol,
-                       .is_tls = each.server.scheme == inet::Scheme::https,
-                       .authority = each.authority,
-                       .paths = each.paths,
-                       .coding =
-                           each.compression == telemetry::Compression::gzip ? Coding::gzip : Coding::identity,
-                       .header_lines = std::move(credentials[i])},
+        {.collector = collector_of(each, std::move(credentials[i])),
          .spool = std::move(spools[i]),
          .connect = [this, i](GateLink::Connected connected) { gate_.connect(i, std::move(connected)); },
          .report = [this, name = name_of(parts_.setup, each)](const Report& report) { take(name, report); }});

@@ -7,7 +7,8 @@ import pytest
 
 from support.claude import api
 from support.claude.internet import API
-from test_claude_telemetry import TRIO
+from support.waiting import eventually
+from test_claude_telemetry import BASIC, TRIO
 
 KEY = "sk-ant-api03-MARKERdonotshow"
 VARIABLES = {"ANTHROPIC_API_KEY": ("x-api-key", KEY), "CLAUDE_CODE_OAUTH_TOKEN": ("authorization", f"Bearer {KEY}"),
@@ -45,3 +46,17 @@ def test_a_project_cannot_lead_the_requests_elsewhere(claude):
     done = claude.run(api.say("done"), env={"OSTIARY_API_RELAY": "on", "ANTHROPIC_API_KEY": KEY})
     assert (done.status, done.stdout) == (0, "done\n"), done
     assert claude.internet.api.requests
+
+
+def test_an_interactive_session_works_without_a_question_and_its_telemetry_arrives(claude):
+    running = claude.start(api.bash(LOOK), api.say("done"), prompt="look", interactive=True,
+                           env=TRIO | {"OSTIARY_API_RELAY": "on", "ANTHROPIC_API_KEY": KEY})
+    eventually(claude.internet.api.tool_results, "the tool runs")
+    running.stop()
+    seen, = claude.internet.api.tool_results()
+    assert "ANTHROPIC_API_KEY=" in seen and KEY not in seen and TRIO["GRAFANA_API_TOKEN"] not in seen
+    assert {request.header("x-api-key") for request, _ in claude.internet.api.requests} == {KEY}
+    gateway = claude.internet.gateway
+    assert {export.headers["authorization"] for export in gateway.exports} == {BASIC}
+    assert {item.name for item in gateway.items("logs")} >= {"user_prompt", "tool_result"}
+    assert "claude_code.session.count" in {item.name for item in gateway.items("metrics")}

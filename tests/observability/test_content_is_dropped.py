@@ -22,12 +22,14 @@ EVENTS = {
     "system_prompt": ["system_prompt"],
     "tool": ["tool"],
     "managed_settings_resolved": ["managed_settings.settings"],
+    "hook_execution_start": ["hook_definitions", "hook_matcher"],
 }
 SPANS = {
-    "claude_code.interaction": ["user_prompt", "new_context"],
+    "claude_code.interaction": ["user_prompt", "new_context", "user_system_prompt"],
     "claude_code.llm_request": ["new_context", "response.model_output", "system_prompt_preview", "system_reminders", "tools"],
     "claude_code.tool": ["file_path", "full_command", "new_context", "tool_input"],
     "claude_code.tool.execution": ["error"],
+    "claude_code.hook": ["hook_definitions", "hook_matcher"],
 }
 SPAN_EVENT = ["bash_command", "content", "diff", "file_path", "output"]  # of tool.output, in claude_code.tool
 # What dashboards and chargeback need.
@@ -59,6 +61,7 @@ def traces():
     spans[1]["attributes"] += attributes({"error": "overloaded"})
     spans[2]["events"] = [{"name": "tool.output", "attributes": attributes({field: MARK for field in SPAN_EVENT})},
                           {"name": "gen_ai.request.attempt", "attributes": attributes({"attempt": "1"})}]
+    spans[3]["status"] = {"code": 2, "message": MARK}  # the text of the error
     return {"resourceSpans": [{"resource": {"attributes": attributes(RESOURCE)}, "scopeSpans": [
         {"scope": {"name": "com.anthropic.claude_code.tracing"}, "spans": spans}]}]}
 
@@ -100,12 +103,13 @@ def test_without_a_setting_no_content_arrives_and_all_else_does(requests_in_the_
 
 def test_keep_passes_everything(requests_in_the_bucket):
     found_logs, found_traces = requests_in_the_bucket(COLLECTOR_CONTENT="keep")
-    fields = sum(map(len, [*EVENTS.values(), *SPANS.values(), SPAN_EVENT]))
+    fields = sum(map(len, [*EVENTS.values(), *SPANS.values(), SPAN_EVENT, ["status.message"]]))
     assert json.dumps([found_logs, found_traces]).count(MARK) == fields
 
 
 @pytest.mark.parametrize("value", [{}, {"intValue": "5"}, {"boolValue": True}, {"bytesValue": "AAAA"}, {"arrayValue": {}},
-                                   {"kvlistValue": {"values": [{"key": "a", "value": {"doubleValue": 0.5}}]}}], ids=str)
+                                   {"kvlistValue": {"values": [{"key": "a", "value": {"doubleValue": 0.5}}]}},
+                                   {"doubleValue": "NaN"}], ids=str)
 def test_an_event_whose_name_is_no_text_is_no_way_around(internet, tmp_path, value):
     """The agent may send any type."""
     store = bucket(internet.network, tmp_path / "store")

@@ -223,8 +223,15 @@ def test_an_expired_certificate(world):
 
 
 def test_a_file_of_authorities_that_is_none(world):
-    world.settings(f"https://{HOST}:{PORT}", OTEL_EXPORTER_OTLP_CERTIFICATE="/etc/hosts")
+    world.settings(f"https://{HOST}:{PORT}", SSL_CERT_FILE="/etc/hosts")
     world.all_fail("/etc/hosts: holds no certificate in PEM form", "correct the file")
+
+
+def test_a_certificate_for_grpc_alone_does_not_count_over_http(world):
+    world.serve(tls=world.authority(HOST).server())
+    world.settings(f"https://{HOST}:{PORT}", OTEL_EXPORTER_OTLP_CERTIFICATE="/etc/authority.pem")
+    world.all_fail("NODE_EXTRA_CA_CERTS")
+    assert "OTEL_EXPORTER_OTLP_CERTIFICATE counts for gRPC alone: name the file in NODE_EXTRA_CA_CERTS" in world.check().stderr
 
 
 # Another protocol
@@ -254,8 +261,14 @@ def test_plain_text_to_a_port_with_tls(world, protocol, said):
 def test_tls_to_a_port_without_it_and_no_credential_goes_there(world):
     world.serve()
     world.settings(f"https://{HOST}:{PORT}", OTEL_EXPORTER_OTLP_HEADERS=HEADER)
-    world.all_fail("the server speaks HTTP without TLS: write http:// and --protocol http/protobuf")
+    world.all_fail("the server speaks HTTP without TLS, in which others could read the header: give it TLS, or write http:// and --protocol")
     assert world.collector.exports and not any("authorization" in export.headers for export in world.collector.exports)
+
+
+def test_grpc_with_tls_to_an_http_port_without_it(world):
+    world.serve()
+    world.settings(f"https://{HOST}:{PORT}", "grpc")
+    world.all_fail("the server speaks HTTP without TLS: write http:// and --protocol http/protobuf")
 
 
 def test_a_server_that_is_no_collector(world):
@@ -282,10 +295,10 @@ def test_a_refused_credential_over_grpc(world):
     world.all_fail("the collector answers UNAUTHENTICATED (bad token): it does not accept the credential")
 
 
-def test_a_collector_that_repeats_the_credential_is_not_quoted(world):
-    world.serve(answers(401, f"not {MARKER}".encode()))
+def test_a_credential_that_the_collector_repeats_is_not_shown(world):
+    world.serve(answers(401, f"the Bearer token {MARKER} is expired".encode()))
     world.settings(OTEL_EXPORTER_OTLP_HEADERS=HEADER)
-    world.all_fail("the collector answers 401 (its text repeats the credential)")
+    world.all_fail("the collector answers 401 (the Bearer token (secret) is expired)")
 
 
 def test_a_wrong_path(world):

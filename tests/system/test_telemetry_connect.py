@@ -59,7 +59,7 @@ def test_connect_writes_everything_that_claude_code_needs_to_export(sandbox):
         "OTEL_SERVICE_NAME": "claude-code"}
     assert {value for name, value in env.items() if name.startswith("OTEL_LOG_")} == {"0"}
     assert result.stdout == (f"{SETTINGS}: Claude Code sends telemetry to {ENDPOINT} over http/protobuf from its next start on\n"
-                             "back: ostiary telemetry undo\n")
+                             "check: ostiary telemetry check\nback: ostiary telemetry undo\n")
     assert result.stderr == ""
     assert (mode(sandbox), sandbox.at(SETTINGS).stat().st_uid) == (0o600, AGENT)
 
@@ -159,11 +159,11 @@ def test_what_claude_code_would_ignore_is_refused_and_nothing_written(sandbox, w
 @pytest.mark.parametrize("words, said", [
     (["connect"], "write --endpoint URL"),
     (["connect", "--endpoint", "--protocol", "grpc"], "--endpoint has no value: write --endpoint URL"),
-    (["connect", "--endpoint", ENDPOINT, "--scope", "usr"], "write user, managed, print after it"),
+    (["connect", "--endpoint", ENDPOINT, "--scope", "usr"], "write one of user, managed, print"),
     (["connect", "--endpoint", ENDPOINT, "--reveal"], "only with --scope print"),
     (["connect", "--endpoint", ENDPOINT, "--header", "a", "--header-file", "b"], "keep one of them"),
     (["connect", "--endpont", ENDPOINT], "perhaps --endpoint"),
-    (["undo", "--scope", "print"], "write user, managed after it"),
+    (["undo", "--scope", "print"], "write one of user, managed"),
     (["conect"], "write connect"),
     (["local"], "write connect, check, undo"),
 ])
@@ -222,7 +222,54 @@ def test_settings_that_managed_ones_override_are_said_to_be(sandbox):
     sandbox.write("/etc/claude-code/managed-settings.d/.hidden.json", json.dumps({"env": {"OTEL_LOGS_EXPORTER": "none"}}))
     assert connect(sandbox).stderr == ""
     sandbox.write("/etc/claude-code/managed-settings.d/50-ostiary.json", json.dumps({"env": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:1"}}))
-    assert "overridden by /etc/claude-code/managed-settings.d/50-ostiary.json, which" in connect(sandbox).stderr
+    warning = "also say where telemetry is sent, for all users of this machine: /etc/claude-code/managed-settings.d/50-ostiary.json:"
+    assert warning in connect(sandbox).stderr
+
+
+def test_other_managed_settings_of_telemetry_are_named(sandbox):
+    sandbox.write("/etc/claude-code/managed-settings.d/70-other.json", json.dumps({"env": {"OTEL_LOGS_EXPORTER": "none"}}))
+    result = connect(sandbox, "--scope", "managed", uid=0)
+    assert "for all users of this machine: /etc/claude-code/managed-settings.d/70-other.json:" in result.stderr
+
+
+# A secret in the wrong place
+
+
+@pytest.mark.parametrize("name", [f"Authorization=Bearer {MARKER}", f"Authorization: Bearer {MARKER}", f"a,{MARKER}"])
+def test_a_header_in_place_of_its_name_is_refused_and_not_shown(sandbox, name):
+    said = refusal(run(sandbox, "connect", "--endpoint", ENDPOINT, "--header", name), 64)
+    assert "write --header Authorization, and the value" in said and MARKER not in said
+    assert not sandbox.exists(SETTINGS)
+
+
+def test_a_header_in_place_of_its_file_is_refused_and_not_shown(sandbox):
+    said = refusal(run(sandbox, "connect", "--endpoint", ENDPOINT, "--header-file", f"Authorization: Bearer {MARKER}"), 66)
+    assert "write the header into a file" in said and MARKER not in said
+
+
+def test_a_name_in_front_of_the_value_is_refused(sandbox):
+    said = refusal(run(sandbox, "connect", "--endpoint", ENDPOINT, "--header", "Authorization",
+                       stdin=f"authorization: Bearer {MARKER}".encode()), 78)
+    assert "write its value alone" in said and MARKER not in said
+
+
+def test_a_line_of_an_environment_file_is_read(sandbox):
+    connect(sandbox, "--header-file", "-", stdin=f"OTEL_EXPORTER_OTLP_HEADERS=Authorization=Bearer {MARKER}".encode())
+    assert settings(sandbox)["env"]["OTEL_EXPORTER_OTLP_HEADERS"] == f"Authorization=Bearer {MARKER}"
+
+
+def test_a_header_in_plain_text_is_warned_of(sandbox):
+    header = {"stdin": f"Bearer {MARKER}".encode()}
+    warning = "the header is sent in plain text: write an endpoint with https://"
+    assert warning in connect(sandbox, "--header", "Authorization", endpoint="http://collector.example:4318", **header).stderr
+    assert warning not in connect(sandbox, "--header", "Authorization", endpoint="http://127.0.0.1:4318", **header).stderr
+    assert warning not in connect(sandbox, endpoint="http://collector.example:4318").stderr
+
+
+def test_content_that_the_settings_send_already_is_named(sandbox):
+    own_settings(sandbox, b'{"env": {"OTEL_LOG_USER_PROMPTS": "1"}}')
+    assert "texts of sessions are sent, because these are on: OTEL_LOG_USER_PROMPTS" in connect(sandbox).stderr
+    assert "texts of sessions" not in connect(sandbox, "--prompts").stderr
 
 
 # For a fleet
@@ -250,6 +297,10 @@ def test_the_forms_of_all_platforms_hold_the_same_settings(sandbox):
     assert name == '"Settings"'
     held = json.loads(re.sub(r"\\(.)", r"\1", quoted[1:-1]))
     assert held == {key: each for key, each in plain.items() if key != "hooks"}
+
+
+def test_help_names_the_flags_of_a_command(sandbox):
+    assert sandbox.run("help", "telemetry", "connect").stdout == run(sandbox, "connect", "--help").stdout
 
 
 @pytest.mark.parametrize("words", [[], ["connect"], ["undo"]])

@@ -12,7 +12,7 @@
 
 namespace ostiary::connect {
 
-// Of all batches of a check.
+// A resource attribute of every batch. Its value is new in each check.
 inline constexpr std::string_view marker_attribute = "ostiary.check";
 
 // A file of settings.
@@ -34,7 +34,7 @@ struct Check {
 Result<Check> plan_check(const config::Environment& environment, std::span<const Layer> layers,
                          std::string_view marker);
 
-// The paths of the layers that say whether or where telemetry is sent. One that is malformed is none.
+// The paths of the layers that say whether or where telemetry is sent. Malformed ones are skipped.
 std::vector<std::string> routing_layers(std::span<const Layer> layers);
 
 }  // namespace ostiary::connect

@@ -1,8 +1,7 @@
 // connect/settings.h: Claude Code's settings for telemetry on a machine without `ostiary run`. Pure.
 // - The variables are those that `ostiary run` gives its agent without a relay.
 // - What Claude Code would ignore without a word is an error, which names the flag.
-// - A file's other settings stay. Of its own variables for telemetry those stay that say neither whether nor
-//   where it is sent.
+// - A file's other settings stay. Of its own variables for telemetry, those that enable or route it are replaced.
 #pragma once
 
 #include <array>
@@ -61,7 +60,8 @@ struct NewSettings {
 Result<NewSettings> make_settings(const Request& request, Kind kind, std::string_view text,
                                   Shown secrets = Shown::revealed);
 
-// Headers in the form of OTEL_EXPORTER_OTLP_HEADERS, from a text of that form, or of lines "Name: value".
+// Headers in the form of OTEL_EXPORTER_OTLP_HEADERS, from a text of that form, which may follow the variable's name
+// and "=", or from lines "Name: value".
 Secret read_headers(std::string_view text);
 // Of one header.
 Secret join_header(std::string_view name, std::string_view value);

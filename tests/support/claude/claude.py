@@ -59,15 +59,18 @@ class Claude:
         """Runs claude -p under ostiary while the API plays this script, and waits for its end."""
         return self.start(*script, **how).wait()
 
-    def start(self, *script, prompt="go on", env={}, flags=("--allowedTools", "Bash")):
+    def start(self, *script, prompt="go on", env={}, flags=("--allowedTools", "Bash"), interactive=False):
+        """Starts claude -p, or a session in a terminal that begins with the prompt and does not end by itself."""
         link = self.internet.attach((4,))
         self._links.append(link)
         self.internet.start_over(*script)
         mounts = {"/work": self.work, f"{HOME}/.claude": self._settings,
                   AUTHORITY: self.internet.authority.certificate}
         options = [word for inside, outside in mounts.items() for word in ("--volume", f"{outside}:{inside}")]
-        self.container = self._start_container(self._image, "claude", "-p", prompt, *flags, network=link,
-                                               env=ENVIRONMENT | env, options=options)
+        words = ["claude", *([] if interactive else ["-p"]), prompt, *flags]
+        terminal = ["--tty"] if interactive else []
+        self.container = self._start_container(self._image, *words, network=link, env=ENVIRONMENT | env,
+                                               options=[*options, *terminal])
         return self.container
 
     def project_settings(self, settings):

@@ -170,6 +170,32 @@ TEST_SUITE("connect/settings_file") {
     CHECK(content_of(home.path + ".before-ostiary") == own);
   }
 
+  TEST_CASE("undo makes no secret readable that stays") {
+    const Home home(own);
+    home.connect("http://c:4318", "x-key=hunter2");
+    std::string changed = home.text();
+    changed.replace(changed.find("hunter2"), 7, "hunter3");
+    write(home.path, changed);
+    REQUIRE(mode_of(home.path) == 0600);
+    CHECK(home.undo().kept == std::vector<std::string>{"env.OTEL_EXPORTER_OTLP_HEADERS"});
+    CHECK(home.text().contains("hunter3"));
+    CHECK(mode_of(home.path) == 0600);
+  }
+
+  TEST_CASE("a connect that does not succeed leaves what undo needs") {
+    const Home home(own);
+    home.connect();
+    const std::string connected = home.text();
+    const auto failed = write_settings(home.path, Kind::user, [&](std::string_view text) {
+      write(home.path, connected + " ");  // another program does
+      return make_settings({.endpoint = "http://d:4318"}, Kind::user, text);
+    });
+    CHECK(error_of(failed).ends_with(" was changed by another program: run the command again"));
+    write(home.path, connected);
+    CHECK(home.undo().undone == Undone::restored);
+    CHECK(home.text() == own);
+  }
+
   TEST_CASE("there is nothing to undo without connect") {
     const Home home(own);
     const auto undoing = undo_settings(home.path);

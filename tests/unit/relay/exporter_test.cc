@@ -17,6 +17,7 @@
 #include "gunzip.h"
 #include "http2_server.h"
 #include "relay/limits.h"
+#include "relay/redact.h"
 #include "spool_file.h"
 #include "tls_peer.h"
 
@@ -378,16 +379,30 @@ TEST_SUITE("relay/exporter") {
     world.answers({answer(429), answer(429), answer(429), ok, ok});
     world.add("large");
     world.add("second");
-    for (size_t tries = 1; tries <= limits::answered_tries; ++tries) {
+    for (size_t tries = 1; tries <= limits::tries; ++tries) {
       world.await_reports(tries);
       world.time.now += 60s;
     }
-    world.await_reports(limits::answered_tries + 2);
+    world.await_reports(limits::tries + 2);
     const Texts requests = world.requests();
     REQUIRE(requests.size() == 5);
     CHECK(requests[3].ends_with("\r\n\r\nsecond"));
     CHECK(requests[4].ends_with("\r\n\r\nlarge"));
     CHECK(world.exporter().is_done());
+  }
+
+  TEST_CASE("a post at which the collector ends the connection does not hold up the others") {
+    World world;
+    for (size_t tries = 1; tries <= limits::tries; ++tries) world.answers({""});
+    world.answers({ok, ok});
+    world.add("bad");
+    world.queue("second");
+    for (size_t tries = 1; tries <= limits::tries; ++tries) {
+      world.await_reports(tries);
+      world.time.now += 60s;
+    }
+    world.await_reports(limits::tries + 2);
+    CHECK(world.bodies() == Texts{"bad", "bad", "bad", "second", "bad"});
   }
 
   TEST_CASE("a post that goes behind others is brought up to date, compressed or not") {
@@ -398,11 +413,11 @@ TEST_SUITE("relay/exporter") {
       world.answers({answer(429), answer(429), answer(429), ok, ok});
       world.add("large");
       world.add("second");
-      for (size_t tries = 1; tries <= limits::answered_tries; ++tries) {
+      for (size_t tries = 1; tries <= limits::tries; ++tries) {
         world.await_reports(tries);
         world.time.now += 60s;
       }
-      world.await_reports(limits::answered_tries + 2);
+      world.await_reports(limits::tries + 2);
       const Texts requests = world.requests();
       REQUIRE(requests.size() == 5);
       const auto body = [&](size_t number) {
@@ -647,6 +662,14 @@ TEST_SUITE("relay/exporter") {
     using otlp::testing::field;
     world.answers({answer(200, "", field(1, field(2, "bad Basic c2VjcmV0, and c2VjcmV0 again")))});
     CHECK(world.report_of("body") == "delivered: bad (secret), and (secret) again");
+  }
+
+  TEST_CASE("a part of the credentials is in no report") {
+    CHECK(without_credentials("a c2VjcmV0 b", "A: Basic c2VjcmV0\r\n") == "a (secret) b");
+    CHECK(without_credentials("Basic auth is wanted", "A: Basic c2VjcmV0\r\n") == "Basic auth is wanted");
+    const std::string lines = "A: Bearer 0123456789abcdef\r\nB: other-secret\r\n";
+    for (const char* text : {"cut 0123456789abc", R"(escaped 01234567\u0038 9abcdef)", "it is her-secret"})
+      CHECK(without_credentials(text, lines) == "(a text with a part of the secret)");
   }
 
   TEST_CASE("the credentials are in no report") {
