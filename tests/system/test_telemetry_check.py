@@ -1,5 +1,6 @@
 """`ostiary telemetry check`: for every way in which a set-up can fail, what is wrong and what to do."""
 
+import itertools
 import json
 import re
 import subprocess
@@ -275,6 +276,14 @@ def test_a_server_that_is_no_collector(world):
     world.serve(answers(418, b"I am a teapot"))
     world.settings()
     world.all_fail("the collector answers 418 (I am a teapot): see the collector's log")
+
+
+def test_a_server_whose_answer_has_no_end(world):
+    """The check ends after ten seconds."""
+    world.serve(answers(200, itertools.repeat(b"x")))
+    world.settings(OTEL_TRACES_EXPORTER=None, OTEL_METRICS_EXPORTER=None)
+    result = world.check()
+    assert result.status == FAILED and "the server did not answer within ten seconds" in result.stdout, result
 
 
 # The answer
