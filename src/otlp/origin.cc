@@ -29,7 +29,7 @@ std::string_view key_of(std::string_view attribute) {
   constexpr char value_tag = attribute_value << 3U | 2U;
   const auto short_field_at = [&](size_t at, char tag) -> std::optional<std::string_view> {
     if (attribute.size() < at + 2 || attribute[at] != tag || attribute[at + 1] < 0) return std::nullopt;
-    const auto length = static_cast<size_t>(attribute[at + 1]);
+    const auto length = static_cast<size_t>(static_cast<unsigned char>(attribute[at + 1]));
     if (attribute.size() < at + 2 + length) return std::nullopt;
     return attribute.substr(at + 2, length);
   };

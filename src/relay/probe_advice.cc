@@ -60,7 +60,7 @@ std::string_view flags_for(const Spoken& spoken) {
 }
 
 std::string describe(const Spoken& spoken) {
-  std::string text = spoken.protocol == Protocol::grpc ? "gRPC" : "HTTP";
+  const std::string text = spoken.protocol == Protocol::grpc ? "gRPC" : "HTTP";
   return text + (spoken.is_tls ? " with TLS" : " without TLS");
 }
 

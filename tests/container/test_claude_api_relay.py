@@ -50,6 +50,7 @@ def test_a_project_cannot_lead_the_requests_elsewhere(claude):
 
 def test_an_interactive_session_works_without_a_question_and_its_telemetry_arrives(claude):
     running = claude.start(api.bash(LOOK), api.say("done"), prompt="look", interactive=True,
+                           flags=("--permission-mode", "default", "--allowedTools", "Bash"),
                            env=TRIO | {"OSTIARY_API_RELAY": "on", "ANTHROPIC_API_KEY": KEY})
     eventually(claude.internet.api.tool_results, "the tool runs")
     running.stop()
