@@ -13,7 +13,7 @@ Exporter::Exporter(Parts parts, Collector collector, Spool spool)
       spool_(std::move(spool)),
       displaced_(spool_.displaced()),
       next_try_(parts_.loop, [this] { begin(); }),
-      time_limit_(parts_.loop, [this] { on_failure("the collector did not answer in time"); }) {
+      time_limit_(parts_.loop, [this] { end_try("the collector did not answer in time"); }) {
   if (!spool_.empty()) try_soon();
 }
 
@@ -127,12 +127,15 @@ void Exporter::put_back() {
 
 void Exporter::on_failure(const std::string& why) {
   const bool may_have_been_idle_too_long = has_served_ && is_exchanging_ && !conversation_->has_answered();
+  if (!may_have_been_idle_too_long) return end_try(why);
+  drop_connection();
+  has_served_ = false;
+  connect_or_send();
+}
+
+void Exporter::end_try(const std::string& why) {
   const bool was_sent = is_exchanging_;
   drop_connection();
-  if (may_have_been_idle_too_long) {
-    has_served_ = false;
-    return connect_or_send();
-  }
   if (was_sent) count_try();
   try_later(why);
 }

@@ -81,6 +81,7 @@ class Exporter {
   void advance();
   void on_answer(const Conversation::Progress& progress);
   void on_failure(const std::string& why);
+  void end_try(const std::string& why);
   void count_try();
   void put_back();
   void put_last();

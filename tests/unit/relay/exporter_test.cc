@@ -604,6 +604,23 @@ TEST_SUITE("relay/exporter") {
     CHECK(world.reports == Texts{"delayed: the collector did not answer in time"});
   }
 
+  TEST_CASE("a try over a kept connection that is not answered in time is not repeated without a pause") {
+    World world;
+    world.scripts.push_back([&](TlsPeer::Connection& connection) {
+      world.note(connection.read_request());
+      connection.write(ok);
+      world.note(connection.read_request());
+      (void)connection.read_request();
+    });
+    CHECK(world.report_of("one") == "delivered");
+    world.add("two");
+    world.time.now += relay::limits::time_of_a_try;
+    world.await_reports(2);
+    CHECK(world.reports.at(1) == "delayed: the collector did not answer in time");
+    CHECK(world.connections == 1);
+    CHECK(world.time.loop->deadline() == world.time.now + 500ms);
+  }
+
   TEST_CASE("posts are sent over gRPC, also over a new connection if the collector left between two") {
     World world;
     world.protocol = telemetry::Protocol::grpc;
