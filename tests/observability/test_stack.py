@@ -37,13 +37,15 @@ def profiles():
 with open(here + "/calls.jsonl", "a") as file:
     file.write(json.dumps({{"program": os.path.basename(sys.argv[0]), "words": words,
                             "env": {{k: v for k, v in os.environ.items() if k.startswith("STACK_")}}}}) + "\\n")
-name = "-".join(word for word in words[:2] if not word.startswith("-"))
-if os.path.exists(here + "/fails-" + name) or os.path.exists(here + "/fails-" + words[-1]):
+name = os.path.basename(sys.argv[0])
+if os.path.exists(here + "/fails-" + "-".join(words[:2])) or os.path.exists(here + "/fails-" + words[-1]):
     sys.exit("cannot connect to the daemon")
 running = here + "/running"
 if words[0] == "ps" and os.path.exists(running):
     for service in open(running).read().split():
-        print(f"ostiary-stack-{{service}}-1\\trunning")
+        print(f"ostiary-stack_{{service}}_1\\tUp 4 minutes ago" if name == "podman" else f"ostiary-stack-{{service}}-1\\trunning")
+elif words[:2] == ["volume", "ls"]:
+    print("ostiary-stack_logs\\nostiary-stack_metrics")
 elif "up" in words:
     open(running + ".new", "w").write("\\n".join({services!r}[profiles()[0]]))
     os.rename(running + ".new", running)
@@ -188,11 +190,12 @@ def test_the_other_profile_takes_the_place_of_the_first(world):
 def test_down_keeps_the_data_and_reset_deletes_it(world):
     world.up()
     assert world.run("down").returncode == 0
-    assert "--volumes" not in world.calls("down")[-1]["words"] and world.password.exists()
-    assert world.run("reset").returncode == 64 and len(world.calls("down")) == 1 and world.password.exists()
-    assert world.run("reset", "--yes").returncode == 0
-    words = world.calls("down")[-1]["words"]
-    assert "--volumes" in words and set(SERVICES) <= set(words)
+    assert world.calls("down")[-1]["words"][-3:] == ["--profile", "grafana", "down"]
+    assert world.run("reset").returncode == 64 and not world.calls("volume") and world.password.exists()
+    assert world.run("reset", "--yes").returncode == 0 and not world.password.exists()
+    listed, removed = world.calls("volume")
+    assert "label=com.docker.compose.project=ostiary-stack" in listed["words"]
+    assert removed["words"] == ["volume", "rm", "ostiary-stack_logs", "ostiary-stack_metrics"]
 
 
 @pytest.mark.parametrize("answer, status", [(b"yes\n", 0), (b"no\n", 64), (b"\n", 64)])
@@ -284,6 +287,8 @@ def test_a_docker_that_cannot_be_used_is_named_or_podman_is_used(world, broken, 
     world.program("podman-compose")
     world.up()
     assert world.calls("up")[-1]["program"] == "podman-compose"
+    assert world.run("status").returncode == 0
+    assert world.run("down").returncode == 0 and world.calls("down")[-1]["program"] == "podman-compose"
 
 
 def test_a_compose_that_fails_ends_the_command(world):
