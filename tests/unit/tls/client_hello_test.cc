@@ -1,4 +1,4 @@
-#include "ostiary/tls/client_hello.h"
+#include "tls/client_hello.h"
 
 #include <string>
 #include <vector>
