@@ -60,17 +60,17 @@ def container(scratch, binary, claude_internet):
 
 @pytest.fixture
 def session(container, claude_internet, tmp_path):
-    """Runs the session through a collector with this setting, and returns what is then in the bucket."""
+    """Runs the session, with more variables, through a collector with this setting, and returns what is then in the bucket."""
     made = []
 
-    def run(content):
+    def run(content, **env):
         network = claude_internet.network
         store = bucket(network, tmp_path / "store")
         made.extend([store.down, collector(network, tmp_path, **settings(tmp_path, store, COLLECTOR_CONTENT=content)).kill])
         claude_internet.start_over(api.bash(COMMAND), api.say(ANSWER))
         done = container.run(
             "run", "--user", "agent", "--workdir", "/work", "--", "claude", "-p", PROMPT, "--allowedTools", "Bash",
-            env=ENVIRONMENT | CONTENT | {
+            env=ENVIRONMENT | CONTENT | env | {
                 "NODE_EXTRA_CA_CERTS": "/etc/authority.pem", "DISABLE_AUTOUPDATER": "1",
                 "OSTIARY_AUDIT_OTLP": "on", "CLAUDE_CODE_OTEL_SHUTDOWN_TIMEOUT_MS": "20000",
                 "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{COLLECTOR}:8318", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
