@@ -3,6 +3,7 @@ missing is skipped: tests/observability/build makes them."""
 
 import pytest
 
+from observability.sessions import CLAUDE, a_container, an_internet
 from support.otelcol import OTELCOL
 from system.conftest import binary, scratch  # noqa: F401
 from system.gate.conftest import clear_records, internet, new_container, session_internet  # noqa: F401
@@ -12,3 +13,18 @@ from system.gate.conftest import clear_records, internet, new_container, session
 def built():
     if not OTELCOL.exists():
         pytest.skip("there is no collector: install Go 1.25 or newer, and run tests/observability/build")
+
+
+@pytest.fixture(scope="module")
+def claude_internet(scratch, tmp_path_factory):
+    if not CLAUDE.exists():
+        pytest.skip("there is no Claude Code: install npm, and run tests/observability/build")
+    with an_internet(tmp_path_factory.mktemp("internet")) as made:
+        yield made
+
+
+@pytest.fixture
+def claude_container(scratch, binary, claude_internet):
+    """A container with Claude Code."""
+    with a_container(scratch, binary, claude_internet) as made:
+        yield made

@@ -1,6 +1,6 @@
 """container/stack/inventory.json: a session of the real Claude Code under ostiary sends nothing that it does not know."""
 
-from observability.test_a_session_of_claude_code import claude_internet, container, session  # noqa: F401
+from observability.test_a_session_of_claude_code import session  # noqa: F401
 from support import inventory
 from support.otlp import DATA, LISTS
 

@@ -1,0 +1,464 @@
+"""container/stack/stack, with a `docker` of this test in place of Docker: it records how it is called, and "starts" the stack by
+letting this test's servers listen. They stand in for the stores and for Grafana, which cannot be had here: that the real ones answer
+in this way is not tested. test_a_session_arrives.py has `check` with the real Prometheus, VictoriaLogs and Jaeger."""
+
+import base64
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import urllib.parse
+
+import pytest
+
+from support import namespaces
+from support.network import NetworkNamespace
+from support.stack import STACK
+from support.waiting import eventually
+from support.web import Response, Web
+
+PORTS = {"GRPC": 4317, "HTTP": 4318, "HEALTH": 13133, "GRAFANA": 3000, "PROMETHEUS": 9090, "LOKI": 3100, "TEMPO": 3200,
+         "VICTORIALOGS": 9428, "JAEGER": 16686}
+LISTENING = {"grafana": ("GRPC", "HTTP", "HEALTH", "GRAFANA", "PROMETHEUS", "LOKI", "TEMPO"),
+             "apache": ("GRPC", "HTTP", "HEALTH", "PROMETHEUS", "VICTORIALOGS", "JAEGER")}
+SERVICES = {"grafana": ("prometheus", "loki", "tempo", "collector-grafana", "grafana"),
+            "apache": ("prometheus", "victorialogs", "jaeger", "collector-apache")}
+RETENTION = "STACK_RETENTION_HOURS"
+
+DOCKER = """#!{python} -IS
+import json, os, sys, time
+here, words = {here!r}, sys.argv[1:]
+def profiles():
+    return [words[at + 1] for at, word in enumerate(words) if word == "--profile"]
+with open(here + "/calls.jsonl", "a") as file:
+    file.write(json.dumps({{"program": os.path.basename(sys.argv[0]), "words": words,
+                            "env": {{k: v for k, v in os.environ.items() if k.startswith("STACK_")}}}}) + "\\n")
+name = "-".join(word for word in words[:2] if not word.startswith("-"))
+if os.path.exists(here + "/fails-" + name) or os.path.exists(here + "/fails-" + words[-1]):
+    sys.exit("cannot connect to the daemon")
+running = here + "/running"
+if words[0] == "ps" and os.path.exists(running):
+    for service in open(running).read().split():
+        print(f"ostiary-stack-{{service}}-1\\trunning")
+elif "up" in words:
+    open(running + ".new", "w").write("\\n".join({services!r}[profiles()[0]]))
+    os.rename(running + ".new", running)
+elif "down" in words and os.path.exists(running):
+    os.remove(running)
+    while os.path.exists(here + "/listening"):
+        time.sleep(0.01)
+"""
+
+
+class World:
+    """A machine of one user: its PATH, its state directory, its network, and the servers that listen while the stack "runs"."""
+
+    def __init__(self, directory):
+        self.directory, self.network = directory, NetworkNamespace()
+        self.network.ip("link set lo up")
+        self.path, self.state, self.installation = directory / "bin", directory / "state", STACK
+        self.path.mkdir()
+        self.env = {}
+        self.asked = []  # (port, Request)
+        self.answers = {}  # port: a function of the request
+        self.never_listens = set()
+        self._servers, self._ended = {}, threading.Event()
+        self._watcher = threading.Thread(target=self._follow, daemon=True)
+        self._watcher.start()
+        self.program("docker")
+
+    def program(self, name):
+        path = self.path / name
+        path.write_text(DOCKER.format(python=sys.executable, here=str(self.directory), services=SERVICES))
+        path.chmod(0o755)
+
+    def fails(self, name):
+        (self.directory / f"fails-{name}").touch()
+
+    def run(self, *words, stdin=subprocess.DEVNULL, seconds=60):
+        with self.network.entered():
+            return subprocess.run([sys.executable, self.installation / "stack", *words], stdin=stdin, capture_output=True, text=True,
+                                  timeout=seconds, env={"PATH": str(self.path), "HOME": str(self.directory / "home"),
+                                                        "XDG_STATE_HOME": str(self.state)} | self.env)
+
+    def up(self, *words):
+        done = self.run("up", *words)
+        assert done.returncode == 0, done
+        return done
+
+    def calls(self, word=None):
+        path = self.directory / "calls.jsonl"
+        lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [call for call in lines if word is None or word in call["words"]]
+
+    @property
+    def password(self):
+        return self.state / "ostiary/stack/grafana-password"
+
+    def close(self):
+        self._ended.set()
+        self._watcher.join()
+        self._listen(())
+        self.network.close()
+
+    def _follow(self):
+        running = self.directory / "running"
+        while not self._ended.wait(0.02):
+            try:
+                services = running.read_text().split()
+            except FileNotFoundError:
+                services = []
+            profile = next((name for name in SERVICES if tuple(services) == SERVICES[name]), None)
+            self._listen(LISTENING[profile] if profile else ())
+            if self._servers:
+                (self.directory / "listening").touch()
+            else:
+                (self.directory / "listening").unlink(missing_ok=True)
+
+    def _listen(self, names):
+        wanted = {int(self.env.get(f"STACK_PORT_{name}", PORTS[name])) for name in names} - self.never_listens
+        for port in set(self._servers) - wanted:
+            self._servers.pop(port).close()
+        for port in wanted - set(self._servers):
+            self._servers[port] = Web(self.network, "127.0.0.1", port, lambda request, port=port: self._answer(port, request))
+
+    def _answer(self, port, request):
+        self.asked.append((port, request))
+        return self.answers.get(port, lambda request: Response(200))(request)
+
+
+@pytest.fixture
+def world(scratch, tmp_path):
+    made = World(tmp_path)
+    yield made
+    made.close()
+
+
+# Up and down ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", SERVICES)
+def test_up_starts_the_profile_and_says_where_it_is(world, profile):
+    done = world.up("--profile", profile, "--retention", "8w")
+    call, = world.calls("up")
+    assert call["program"] == "docker" and call["words"][0] == "compose"
+    assert call["words"][call["words"].index("--file") + 1] == str(STACK / "compose.yaml")
+    assert [word for word in call["words"] if word in SERVICES] == [profile] and call["words"][-2:] == ["up", "--detach"]
+    assert call["env"][RETENTION] == "1344h" and call["env"]["STACK_STATE"] == str(world.state / "ostiary/stack")
+    assert "http://127.0.0.1:4318" in done.stdout and "8w" in done.stdout
+    assert ("http://127.0.0.1:3000" in done.stdout, "http://127.0.0.1:16686" in done.stdout) == (profile == "grafana", profile == "apache")
+    for shown in ("Prometheus", "collector"):
+        assert f"{shown} is ready" in done.stderr
+
+
+def test_the_password_is_random_of_its_user_and_shown_only_when_asked_for(world, tmp_path):
+    done = world.up()
+    secret = world.password.read_text()
+    assert len(secret) >= 32 and secret not in done.stdout + done.stderr and str(world.password) in done.stdout
+    assert stat.S_IMODE(world.password.stat().st_mode) == 0o600 and stat.S_IMODE(world.password.parent.stat().st_mode) == 0o700
+    assert all(secret not in json.dumps(call) for call in world.calls())
+    assert world.run("password").stdout == secret + "\n"
+    assert world.run("reset", "--yes").returncode == 0 and not world.password.exists()
+    assert world.run("password").returncode == 69
+    world.up()
+    assert world.password.read_text() != secret
+
+
+def test_a_second_up_is_harmless_and_keeps_what_was_set(world):
+    world.up("--profile", "apache", "--retention", "90d")
+    world.password.write_text("mine")
+    world.up()
+    first, second = world.calls("up")
+    assert "apache" in second["words"] and second["env"][RETENTION] == first["env"][RETENTION] == "2160h"
+    assert world.password.read_text() == "mine"
+
+
+def test_the_other_profile_takes_the_place_of_the_first(world):
+    world.up()
+    done = world.up("--profile", "apache")
+    assert [[word for word in call["words"] if word in ("up", "down", *SERVICES)] for call in world.calls("--profile")] == [
+        ["grafana", "up"], ["grafana", "down"], ["apache", "up"]]
+    assert "stopping the profile grafana" in done.stderr
+
+
+def test_down_keeps_the_data_and_reset_deletes_it(world):
+    world.up()
+    assert world.run("down").returncode == 0
+    assert "--volumes" not in world.calls("down")[-1]["words"] and world.password.exists()
+    assert world.run("reset").returncode == 64 and len(world.calls("down")) == 1 and world.password.exists()
+    assert world.run("reset", "--yes").returncode == 0
+    words = world.calls("down")[-1]["words"]
+    assert "--volumes" in words and set(SERVICES) <= set(words)
+
+
+@pytest.mark.parametrize("answer, status", [(b"yes\n", 0), (b"no\n", 64), (b"\n", 64)])
+def test_reset_asks_at_a_terminal(world, answer, status):
+    world.up()
+    outer, inner = os.openpty()
+    os.write(outer, answer)
+    done = world.run("reset", stdin=inner)
+    for end in (outer, inner):
+        os.close(end)
+    assert done.returncode == status and "deletes all telemetry" in done.stdout
+    assert (world.password.exists(), bool(world.calls("down"))) == ((False, True) if status == 0 else (True, False))
+
+
+def test_a_taken_port_is_named_before_anything_is_started(world):
+    with world.network.entered():
+        other = socket.create_server(("127.0.0.1", 3000))
+    with other:
+        done = world.run("up")
+    assert done.returncode == 69 and "port 3000 for Grafana is taken" in done.stderr and "STACK_PORT_GRAFANA" in done.stderr
+    assert not world.calls("up")
+    world.env["STACK_PORT_GRAFANA"] = "3001"
+    assert "http://127.0.0.1:3001" in world.up().stdout
+
+
+def test_a_part_that_does_not_become_ready_is_named(world):
+    world.never_listens.add(3100)
+    done = world.run("up", "--wait", "2s")
+    assert done.returncode == 69 and "not ready: Loki (running)" in done.stderr and "docker logs" in done.stderr
+    assert "Grafana is ready" in done.stderr
+
+
+def test_it_works_from_an_installation_that_cannot_be_written(world, tmp_path):
+    world.installation = tmp_path / "installed"
+    world.installation.mkdir()
+    namespaces.bind(STACK, world.installation, namespaces.MS_RDONLY)
+    try:
+        with pytest.raises(OSError):
+            (world.installation / "new").touch()
+        world.up()
+        for words in (["status"], ["password"], ["down"], ["reset", "--yes"]):
+            assert world.run(*words).returncode == 0, words
+    finally:
+        namespaces.unmount(world.installation)
+
+
+def test_settings_of_the_file_hold_and_those_of_the_environment_come_first(world, tmp_path):
+    world.installation = tmp_path / "installed"
+    shutil.copytree(STACK, world.installation)
+    (world.installation / "stack.env").write_text("# mine\nSTACK_PROFILE=apache\nSTACK_RETENTION=2w\nSTACK_CONTENT=drop\n")
+    world.env["STACK_RETENTION"] = "3w"
+    world.up()
+    call, = world.calls("up")
+    assert "apache" in call["words"] and call["env"][RETENTION] == "504h" and call["env"]["STACK_CONTENT"] == "drop"
+    (world.installation / "stack.env").write_text("STACK_RETENTIN=2w\n")
+    done = world.run("up")
+    assert done.returncode == 64 and "line 1" in done.stderr and "perhaps STACK_RETENTION" in done.stderr
+
+
+def test_status_says_which_parts_run(world):
+    done = world.run("status")
+    assert done.returncode == 69 and done.stdout.count("not started") == 5
+    world.answers[9090] = lambda request: Response(
+        200, body=b"prometheus_tsdb_storage_blocks_bytes 2e+06\nprometheus_tsdb_wal_storage_size_bytes 500000\n")
+    world.never_listens.add(3200)
+    world.run("up", "--wait", "1s")
+    lines = {line.split()[0]: line for line in world.run("status").stdout.splitlines()}
+    assert "ready" in lines["Prometheus"] and "2.5 MB" in lines["Prometheus"] and "http://127.0.0.1:9090" in lines["Prometheus"]
+    assert "running, not ready" in lines["Tempo"]
+
+
+# What is missing, and what is wrong -----------------------------------------------------------------------------------
+
+
+def test_without_docker_and_podman_it_says_what_to_install(world):
+    (world.path / "docker").unlink()
+    done = world.run("up")
+    assert done.returncode == 69 and "neither Docker nor podman" in done.stderr and "podman-compose" in done.stderr
+
+
+@pytest.mark.parametrize("broken, said", [("info", "`docker info` says why"), ("compose-version", "docker-compose-plugin")])
+def test_a_docker_that_cannot_be_used_is_named_or_podman_is_used(world, broken, said):
+    world.fails(broken)
+    done = world.run("up")
+    assert done.returncode == 69 and said in done.stderr and not world.calls("up")
+    (world.directory / f"fails-{broken}").unlink()
+    (world.path / "docker").unlink()
+    world.program("podman")
+    world.program("podman-compose")
+    world.up()
+    assert world.calls("up")[-1]["program"] == "podman-compose"
+
+
+def test_a_compose_that_fails_ends_the_command(world):
+    world.fails("--detach")
+    done = world.run("up")
+    assert done.returncode == 69 and "failed with status 1" in done.stderr and "cannot connect to the daemon" in done.stderr
+
+
+@pytest.mark.parametrize("words, said", [
+    ([], None), (["upp"], "perhaps up"), (["up", "--profil", "apache"], "perhaps --profile"), (["up", "--profile"], "write --profile PROFILE"),
+    (["up", "--profile", "jaeger"], "write grafana or apache"), (["up", "--retention", "soon"], "such as 60s or 30d"),
+    (["up", "--retention", "23h"], "at least 24h"), (["up", "--retention", "11000d"], "at most ten years"),
+    (["up", "--retention", "30d", "--retention", "30d"], "twice"), (["down", "now"], '"now"'), (["reset", "--yes=1"], "takes no value"),
+    (["check", "--wait", "3s"], "--marked"), (["check", "--marked", "ostiary.check"], "KEY=VALUE"),
+    (["check", "--marked", 'a="} or {b', "--wait", "1s"], "KEY=VALUE")])
+def test_a_wrong_command_is_told_what_to_write(world, words, said):
+    done = world.run(*words)
+    assert done.returncode == 64 and not world.calls()
+    assert said is None and "Usage" in done.stdout or said in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name, value, said", [
+    ("STACK_PORT_LOKI", "none", "from 1 to 65535"), ("STACK_PORT_LOKI", "65536", "from 1 to 65535"),
+    ("STACK_PORT_LOKI", "3000", "write two ports"), ("STACK_CONTENT", "some", "write keep or drop"), ("STACK_PROFILE", "x", "grafana or apache")])
+def test_a_wrong_setting_is_named(world, name, value, said):
+    world.env[name] = value
+    done = world.run("up")
+    assert done.returncode == 64 and said in done.stderr and value in done.stderr and not world.calls()
+
+
+def test_help_names_each_command_and_flag(world):
+    text = world.run("--help").stdout
+    for word in ("up", "down", "status", "check", "password", "reset", "--profile", "--retention", "--marked", "--wait", "--yes"):
+        assert word in text
+    assert world.run("up", "--help").stdout == text
+
+
+# Check, against the test's Grafana ------------------------------------------------------------------------------------
+
+DASHBOARD = {
+    "title": "Everything", "time": {"from": "now-24h", "to": "now"},
+    "templating": {"list": [
+        {"name": "service", "type": "query", "includeAll": True, "allValue": ".+", "current": {"value": ["$__all"]}},
+        {"name": "team", "type": "query", "includeAll": True, "current": {"value": ["blue", "red"]}},
+        {"name": "session", "type": "textbox", "query": "abc"}]},
+    "panels": [
+        {"id": 1, "type": "text", "title": "Words"},
+        {"id": 2, "title": "Cost", "datasource": {"type": "prometheus", "uid": "metrics"}, "targets": [
+            {"refId": "A", "expr": 'sum_over_time(x{service_name=~"$service",team=~"${team:regex}"}[$__range])/$__interval+$other'}]},
+        {"id": 3, "type": "row", "title": "A row", "collapsed": True, "panels": [
+            {"id": 4, "title": "Errors", "fieldConfig": {"defaults": {"noValue": "No request failed"}}, "targets": [
+                {"refId": "A", "datasource": {"type": "loki", "uid": "logs"}, "expr": '{service_name="claude-code"} | session_id="$session"'}]}]},
+        {"id": 5, "title": "Slow", "targets": [{"refId": "A", "datasource": {"type": "tempo", "uid": "traces"}, "query": "{ duration > 1s }"}]},
+        {"id": 6, "title": "Rate", "targets": [
+            {"refId": "B", "datasource": {"type": "tempo", "uid": "traces"}, "query": "{ } | rate()"}]}]}
+
+
+class Grafana:
+    """Answers as Grafana does, from what the test says about each query."""
+
+    def __init__(self, world):
+        self.world, self.queries, self.health = world, [], {"status": "OK"}
+        self.errors, self.empty = {}, set()
+
+    def __call__(self, request):
+        path, _, query = request.path.partition("?")
+        if path != "/api/health":
+            login = "Basic " + base64.b64encode(f"admin:{self.world.password.read_text()}".encode()).decode()
+            if request.header("Authorization") != login:
+                return answer(401, {"message": "Invalid username or password"})
+        if path == "/api/ds/query":
+            asked, = json.loads(request.body)["queries"]
+            return self._query(asked["expr"], asked)
+        if path.startswith("/api/datasources/proxy/uid/traces/api/"):
+            asked = dict(urllib.parse.parse_qsl(query))
+            self.queries.append(asked["q"])
+            member = "series" if path.endswith("/metrics/query_range") else "traces"
+            return answer(200, {member: [] if asked["q"] in self.empty else [{}]})
+        return answer(200, self.health if "/health" in path else {})
+
+    def _query(self, expression, asked):
+        self.queries.append(expression)
+        if expression in self.errors:
+            return answer(400, {"results": {asked["refId"]: {"status": 400, "error": self.errors[expression]}}})
+        values = [[], []] if expression in self.empty else [[1], [2]]
+        return answer(200, {"results": {asked["refId"]: {"frames": [{"schema": {}, "data": {"values": values}}]}}})
+
+
+def answer(status, content):
+    return Response(status, "application/json", json.dumps(content).encode())
+
+
+COST = 'sum_over_time(x{service_name=~".+",team=~"blue|red"}[86400s])/172s+$other'
+ERRORS = '{service_name="claude-code"} | session_id="abc"'
+
+
+@pytest.fixture
+def grafana(world, tmp_path):
+    world.installation = tmp_path / "installed"
+    shutil.copytree(STACK, world.installation)
+    shutil.rmtree(world.installation / "grafana/dashboards", ignore_errors=True)
+    (world.installation / "grafana/dashboards").mkdir()
+    (world.installation / "grafana/dashboards/everything.json").write_text(json.dumps(DASHBOARD))
+    made = world.answers[3000] = Grafana(world)
+    world.up()
+    return made
+
+
+def lines_of(done):
+    return dict(line.split(": ", 1) for line in done.stdout.splitlines())
+
+
+def test_check_asks_for_each_panel_with_its_variables_filled_in(world, grafana):
+    done = world.run("check")
+    assert done.returncode == 0, done
+    assert lines_of(done) == {
+        **{f"data source {uid}": "answers" for uid in ("metrics", "logs", "traces")},
+        **{f"Everything / {title}": "data" for title in ("Cost", "Errors", "Slow", "Rate")}}
+    assert grafana.queries == [COST, ERRORS, "{ duration > 1s }", "{ } | rate()"]
+
+
+def test_check_says_when_no_data_is_normal(world, grafana):
+    grafana.empty |= {ERRORS, "{ duration > 1s }"}
+    done = world.run("check")
+    assert done.returncode == 0
+    assert lines_of(done)["Everything / Errors"] == "no data: No request failed"
+    assert lines_of(done)["Everything / Slow"].startswith("no data: normal if the last 24h")
+
+
+def test_check_shows_a_panels_error_and_goes_on(world, grafana):
+    grafana.errors[COST] = "parse error: unexpected\ncharacter"
+    done = world.run("check")
+    assert done.returncode == 69 and "1 in error" in done.stderr
+    assert lines_of(done)["Everything / Cost"] == "error: parse error: unexpected character"
+    assert lines_of(done)["Everything / Errors"] == "data"
+
+
+def test_a_panel_with_another_data_source_is_an_error(world, grafana):
+    text = json.dumps(DASHBOARD).replace('"uid": "logs"', '"uid": "P8E80F9AEF21F6940"')
+    (world.installation / "grafana/dashboards/everything.json").write_text(text)
+    done = world.run("check")
+    assert done.returncode == 69 and "P8E80F9AEF21F6940" in lines_of(done)["Everything / Errors"]
+
+
+def test_check_says_that_a_data_source_is_ill_or_the_password_is_not_grafanas(world, grafana):
+    grafana.health = {"status": "ERROR", "message": "connection refused"}
+    done = world.run("check")
+    assert done.returncode == 69 and "data source logs: error: connection refused" in done.stdout
+    other = Grafana(world)
+    world.answers[3000] = lambda request: other(request) if request.path == "/api/health" else answer(401, {"message": "no"})
+    done = world.run("check")
+    assert done.returncode == 69 and "refuses the password" in done.stderr and not done.stdout
+
+
+def test_check_of_a_stack_that_does_not_run_says_so(world):
+    done = world.run("check")
+    assert done.returncode == 69 and "stack up" in done.stderr
+
+
+def test_a_marked_batch_is_awaited_in_tempo_prometheus_and_loki(world, grafana):
+    arrived = threading.Event()
+
+    def store(full, empty):
+        return lambda request: answer(200, full if arrived.is_set() else empty)
+    world.answers[3200] = store({"traces": [{}]}, {"traces": []})
+    world.answers[3100] = store({"data": {"result": [{}]}}, {"data": {"result": []}})
+    world.answers[9090] = store({"data": {"result": [{"value": [0, "1"]}]}}, {"data": {"result": []}})
+    done = world.run("check", "--marked", "ostiary.check=4be1", "--wait", "1s")
+    assert done.returncode == 69 and "log record: not in Loki after 1 s (Loki does not have it)" in done.stdout
+    queries = {port: urllib.parse.unquote_plus(request.path) for port, request in world.asked}
+    assert '{ resource.ostiary.check = "4be1" }' in queries[3200]
+    assert '{service_name=~".+"} | ostiary_check="4be1"' in queries[3100] and '{ostiary_check="4be1"}' in queries[9090]
+    threading.Timer(1, arrived.set).start()
+    done = world.run("check", "--marked", "ostiary.check=4be1", "--wait", "30s")
+    assert done.returncode == 0, done
+    said = lines_of(done)
+    assert set(said) == {"span", "metric", "log record"} and said["span"].startswith("in Tempo after ")
+    assert eventually(lambda: arrived.is_set(), "the timer ends")
