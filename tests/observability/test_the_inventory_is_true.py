@@ -1,8 +1,17 @@
 """container/stack/inventory.json: a session of the real Claude Code under ostiary sends nothing that it does not know."""
 
+import http.client
+import json
+import time
+
+import pytest
+
 from observability.test_a_session_of_claude_code import session  # noqa: F401
 from support import inventory
+from support.network import NetworkNamespace
 from support.otlp import DATA, LISTS
+from support.stack_stores import Stores, missing
+from support.waiting import eventually
 
 # Each adds attributes. Those of content are in the session.
 MORE = {name: "1" for name in ("OTEL_METRICS_INCLUDE_VERSION", "OTEL_METRICS_INCLUDE_ENTRYPOINT", "OTEL_METRICS_INCLUDE_REPOSITORY",
@@ -98,3 +107,42 @@ def test_what_is_new_is_named():
         "claude-code: metrics claude_code.commit.count: colour is new",
         "claude-code: resource: planet is new",
         "claude-code: spans/claude_code.tool tool.input is new"]
+
+
+# Names in Prometheus --------------------------------------------------------------------------------------------------
+
+KINDS = {"counter": {"aggregationTemporality": 1, "isMonotonic": True}, "gauge": {}}
+
+
+def request_with_everything(service, now):
+    """A request of OTLP with every metric of a service, each with every attribute."""
+    content = inventory.services()[service]
+
+    def pairs(fields):
+        return [{"key": name, "value": {"stringValue": service if name == "service.name" else "x"}} for name in fields]
+    metrics = []
+    for name, fields in content.metrics.items():
+        kind, unit = content.units[name]
+        point = {"attributes": pairs(fields), "asInt": "1", "startTimeUnixNano": str(now - 10**9), "timeUnixNano": str(now)}
+        metrics.append({"name": name, "unit": unit, {"counter": "sum"}.get(kind, kind): {"dataPoints": [point]} | KINDS[kind]})
+    return {"resourceMetrics": [{"resource": {"attributes": pairs(content.resource)}, "scopeMetrics": [{"metrics": metrics}]}]}
+
+
+def test_prometheus_has_the_names_and_labels_that_the_reference_says(tmp_path):
+    if why := missing():
+        pytest.skip(why)
+    network = NetworkNamespace()
+    network.ip("link set lo up")
+    expected = {name: {*labels, "__name__", "job", "instance"} for name, labels in inventory.prometheus_metrics().items()}
+    with Stores(network, tmp_path) as stores, network.entered():
+        for service in inventory.services():
+            collector = http.client.HTTPConnection("127.0.0.1", 4318, timeout=10)
+            collector.request("POST", "/v1/metrics", json.dumps(request_with_everything(service, time.time_ns())),
+                              {"Content-Type": "application/json"})
+            assert collector.getresponse().status == 200
+
+        def arrived():
+            return {name for name in stores.prometheus.names() if name.startswith(("claude_code_", "ostiary_")) and ":" not in name}
+        eventually(lambda: len(arrived()) >= len(expected), f"all metrics arrive: {stores.log()}", 60)
+        assert {name: stores.prometheus.labels(name) for name in arrived()} == expected
+    network.close()
