@@ -18,15 +18,15 @@ PROMPT, ANSWER, COMMAND, OUTPUT = "sing to the whales", "they liked it", "echo b
 
 @pytest.fixture
 def session(claude_container, claude_internet, tmp_path):
-    """Runs the session through a collector with this setting, and returns what is then in the bucket."""
+    """Runs the session, with more variables, through a collector with this setting, and returns what is then in the bucket."""
     made = []
 
-    def run(content):
+    def run(content, **env):
         network = claude_internet.network
         store = bucket(network, tmp_path / "store")
         made.extend([store.down, collector(network, tmp_path, **settings(tmp_path, store, COLLECTOR_CONTENT=content)).kill])
         claude_internet.start_over(api.bash(COMMAND), api.say(ANSWER))
-        done = session_of(claude_container, PROMPT, f"http://{COLLECTOR}:8318", **CONTENT,
+        done = session_of(claude_container, PROMPT, f"http://{COLLECTOR}:8318", **CONTENT, **env,
                           OTEL_EXPORTER_OTLP_HEADERS=f"Authorization=Bearer {MARKER}")
         assert done.status == 0 and done.stdout.strip() == ANSWER, done
         assert claude_internet.api.tool_results() == [OUTPUT]
