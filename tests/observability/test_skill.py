@@ -202,6 +202,25 @@ def test_a_collector_is_connected_checked_and_taken_out_again(developer, port):
     assert developer.settings() == OWN
 
 
+def test_the_local_stack_is_started_connected_and_taken_out_again(developer, tmp_path):
+    machine = developer.machine
+    machine.write("/opt/container/stack/stack", "#!/bin/sh\necho the stack says $1\n", mode=0o755)
+    (tmp_path / "stack").mkdir()
+    stores = {f"STACK_{signal.upper()}": "http://127.0.0.1:9" for signal in SIGNALS}
+    running = OtelCollector(machine.link.network, tmp_path / "stack", FILES / "receive.yaml", FILES.parent / "stack" / "collector.yaml",
+                            env=stores | {"COLLECTOR_TRANSPORT": "local", "COLLECTOR_QUEUE": str(tmp_path / "stack" / "queue")})
+    try:
+        local, = commands("Set up locally", TEAM="blue")
+        said, = developer.asks("set up telemetry locally", local)
+        assert taken(said) == 3 and "the stack says up" in said and "the stack says check" in said, said
+        env = json.loads(developer.settings())["env"]
+        assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4318" and env["OTEL_RESOURCE_ATTRIBUTES"] == "team=blue"
+    finally:
+        running.kill()
+    developer.asks("stop sending telemetry", *commands("Undo"))
+    assert developer.settings() == OWN
+
+
 def test_a_protocol_that_does_not_fit_is_found_and_corrected(developer):
     wrong, check = commands("Connect to a collector", **values(4317, PROTOCOL="http/protobuf"))
     _, refused = developer.asks(f"connect us to {HOST}:4317", wrong, check)

@@ -4,10 +4,6 @@ import re
 import shlex
 import subprocess
 
-# Of the next version of the program.
-PLANNED = {"local": {"--profile", "--stack", "--attribute", "--prompts", "--responses", "--tool-details", "--tool-content",
-                     "--api-bodies", "--help"}}
-
 
 def fenced(text, language):
     """The lines of the fenced blocks in a language."""
@@ -51,6 +47,4 @@ def with_secrets(text):
 def _flags(binary, command):
     """The flags of a command; None if there is no such command."""
     done = subprocess.run([binary, "telemetry", command, "--help"], capture_output=True, text=True, timeout=60)
-    if done.returncode == 0:
-        return set(re.findall(r"--[a-z-]+", done.stdout))
-    return PLANNED.get(command)
+    return set(re.findall(r"--[a-z-]+", done.stdout)) if done.returncode == 0 else None
