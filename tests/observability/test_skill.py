@@ -9,16 +9,13 @@ import pytest
 import yaml
 
 from observability.collecting import FILES
-from observability.test_a_session_of_claude_code import claude_internet, container  # noqa: F401
-from support.authority import Authority
-from support.behaviours import addresses
+from observability.developer import (  # noqa: F401
+    HEADER, HOME, HOST, OWN, SETTINGS, claude_internet, container, developer, use)
 from support.claude import api
-from support.claude.claude import ENVIRONMENT
 from support.commands import fenced, unknown_words, with_secrets
-from support.otelcol import OtelCollector, written
+from support.otelcol import OtelCollector
 from support.otlp import SIGNALS
 from support.project import ROOT
-from support.relayed import AT
 from support.rootfs import AGENT
 from support.telemetry import MARKER
 from support.waiting import eventually
@@ -27,14 +24,9 @@ SKILL = ROOT / "container" / "skill"
 PAGE = SKILL / "SKILL.md"
 _, FRONT, BODY = PAGE.read_text().split("---\n", 2)
 NAME = yaml.safe_load(FRONT)["name"]
-HOST = "otel.example.com"
 PORTS = {4317: "grpc", 4318: "http/protobuf"}
-HOME = "/home/agent"
-SETTINGS = f"{HOME}/.claude/settings.json"
-OWN = b'{\n    "model": "opus",\n\t"env": {"MINE": "1"}\n}'
-HEADER = f"{HOME}/otel-header"
 # What the user agrees to: the commands, and a look at his settings.
-CALLS = ("--allowedTools", "Bash(ostiary telemetry *)", "--add-dir", f"{HOME}/.claude")
+AGREED = ("--allowedTools", "Bash(ostiary telemetry *)", "--add-dir", f"{HOME}/.claude")
 
 
 def commands(heading, **values):
@@ -62,8 +54,8 @@ def test_the_files_that_it_names_exist_and_no_others():
 
 def test_every_command_and_flag_exists(binary):
     assert not unknown_words(binary, BODY)
-    assert unknown_words(binary, "`ostiary telemetry connect --tokens`, `ostiary telemetry connects`") == {
-        "ostiary telemetry connect --tokens", "ostiary telemetry connects"}
+    assert unknown_words(binary, "`ostiary telemetry connect --tokens`, `ostiary telemetry connects`, `--wrong x`") == {
+        "ostiary telemetry connect --tokens", "ostiary telemetry connects", "--wrong"}
 
 
 def test_no_command_has_a_secret_as_an_argument():
@@ -82,88 +74,20 @@ def test_no_command_that_asks_for_a_secret_is_to_be_run_inside_claude_code():
 # Sessions -----------------------------------------------------------------------------------------
 
 
-def use(number, tool, **given):
-    """The turn of this number, which uses a tool."""
-    block = {"type": "tool_use", "id": f"toolu_{number}", "name": tool, "input": {}}
-    return block, {"type": "input_json_delta", "partial_json": json.dumps(given)}, "tool_use"
+@pytest.fixture
+def asks(developer):  # noqa: F811
+    """A session in which the model takes the skill, then runs these commands. Returns their output."""
+    for path in SKILL.rglob("*"):
+        developer.machine.write(f"{HOME}/.claude/skills/{NAME}/{path.relative_to(SKILL)}", path.read_text(), owner=AGENT)
 
-
-class Developer:
-    """A machine with Claude Code, ostiary and the skill, without a gate; and a collector that asks for a token."""
-
-    def __init__(self, container, internet, directory):
-        self.machine, self.internet, self.directory = container, internet, directory
-        for each in (f"{HOME}/.claude", "/home/other/.claude"):
-            container.mkdir(each, owner=AGENT)
-        for path in SKILL.rglob("*"):
-            container.write(f"{HOME}/.claude/skills/{NAME}/{path.relative_to(SKILL)}", path.read_text(), owner=AGENT)
-        container.write(SETTINGS, OWN, owner=AGENT)
-        container.write(HEADER, f"Authorization: Bearer {MARKER}\n", mode=0o600, owner=AGENT)
-        authority = Authority(directory, [HOST])
-        container.write("/etc/authority.pem", container.read("/etc/authority.pem") + authority.certificate.read_text())
-        internet.upstream.name(HOST, addresses(AT))
-        (directory / "tokens").write_text(f"{MARKER}\n")
-        exporters = ", ".join(f"file/{each}: {{ path: {directory / each}.jsonl, flush_interval: 50ms }}" for each in SIGNALS)
-        pipelines = ", ".join(f"{each}: {{ exporters: [file/{each}] }}" for each in SIGNALS)
-        self.collector = OtelCollector(
-            internet.network, directory, FILES / "receive.yaml",
-            f"exporters: {{ {exporters} }}\nservice: {{ pipelines: {{ {pipelines} }}, telemetry: {{ metrics: {{ level: none }} }} }}",
-            env={"COLLECTOR_CERTIFICATE": str(authority.host), "COLLECTOR_KEY": str(authority.host_key),
-                 "COLLECTOR_TOKENS": str(directory / "tokens"), "COLLECTOR_QUEUE": str(directory / "queue"),
-                 "COLLECTOR_GRPC": f"{AT}:4317", "COLLECTOR_HTTP": f"{AT}:4318", "COLLECTOR_HEALTH": f"{AT}:13133"})
-
-    def session(self, prompt, *turns, flags=CALLS):
-        """Claude Code with this prompt, while the model plays these turns. Returns the tools' results."""
-        self.internet.start_over(*turns, api.say("done"))
-        done = self.run("claude", "-p", prompt, *flags, env={"CLAUDE_CODE_OTEL_SHUTDOWN_TIMEOUT_MS": "20000"})
-        assert (done.status, done.stdout) == (0, "done\n"), done
-        return self.internet.api.tool_results()
-
-    def asks(self, prompt, *lines):
-        """A session in which the model takes the skill, then runs these commands. Returns their output."""
+    def asks(prompt, *lines):
         turns = [use(number, "Bash", command=line, description="run it") for number, line in enumerate(lines, 1)]
-        launched, *results = self.session(prompt, use(0, "Skill", skill=NAME), *turns)
+        launched, *results = developer.session(prompt, use(0, "Skill", skill=NAME), *turns, flags=AGREED)
         assert launched == f"Launching skill: {NAME}"
-        assert BODY.strip() in self.conversation() and MARKER not in json.dumps(self.requests())
+        assert BODY.strip() in developer.conversation() and MARKER not in json.dumps(developer.requests())
         assert len(results) == len(lines)
         return results
-
-    def terminal(self):
-        """Claude Code in a terminal, past its first questions."""
-        self.machine.write(f"{HOME}/.claude.json", json.dumps({
-            "hasCompletedOnboarding": True, "projects": {"/work": {"hasTrustDialogAccepted": True}},
-            "customApiKeyResponses": {"approved": [ENVIRONMENT["ANTHROPIC_API_KEY"][-20:]]}}), owner=AGENT)
-        return self.start("claude", tty=True, env={"TERM": "xterm-256color"})
-
-    def run(self, command, *words, **how):
-        return self.start(command, *words, stdin=b"", **how).wait()
-
-    def start(self, command, *words, env={}, **how):
-        return self.machine.launch(f"/opt/bin/{command}", *words, uid=AGENT, cwd="/work", env=ENVIRONMENT | {
-            "HOME": HOME, "PATH": "/opt/bin:/usr/bin:/bin", "DISABLE_AUTOUPDATER": "1",
-            "NODE_EXTRA_CA_CERTS": "/etc/authority.pem"} | env, **how)
-
-    def requests(self):
-        return [asked for _, asked in self.internet.api.requests]
-
-    def conversation(self):
-        """The texts of the last request."""
-        return "\n".join(block.get("text", "") for message in self.requests()[-1]["messages"]
-                         for block in message["content"] if isinstance(block, dict))
-
-    def settings(self):
-        return self.machine.at(SETTINGS).read_bytes()
-
-    def arrived(self, signal, **resource):
-        return [item.name for group in written(self.directory / f"{signal}.jsonl", signal)
-                if resource.items() <= group.resource.items() for item in group.items]
-
-
-@pytest.fixture
-def developer(container, claude_internet, tmp_path):  # noqa: F811
-    made = Developer(container, claude_internet, tmp_path)
-    yield made
-    made.collector.kill()
+    return asks
 
 
 def values(port, **more):
@@ -174,16 +98,16 @@ def taken(output):
     return output.count(": taken by ")
 
 
-def test_claude_code_offers_the_skill_to_the_model(developer):
+def test_claude_code_offers_the_skill_to_the_model(developer):  # noqa: F811
     developer.session("set up telemetry locally")
     assert f"- {NAME}: {yaml.safe_load(FRONT)['description']}" in developer.conversation()
 
 
 @pytest.mark.parametrize("port", PORTS)
-def test_a_collector_is_connected_checked_and_taken_out_again(developer, port):
+def test_a_collector_is_connected_checked_and_taken_out_again(developer, asks, port):  # noqa: F811
     before = commands("What is set up")
     connect, check = commands("Connect to a collector", **values(port))
-    *_, said, checked = developer.asks(f"connect us to {HOST}:{port}", *before, connect, check)
+    *_, said, checked = asks(f"connect us to {HOST}:{port}", *before, connect, check)
     assert f"{SETTINGS}: Claude Code sends telemetry to https://{HOST}:{port} over {PORTS[port]}" in said
     assert taken(checked) == 3, checked
     made = developer.settings()
@@ -198,11 +122,11 @@ def test_a_collector_is_connected_checked_and_taken_out_again(developer, port):
         eventually(lambda: name in developer.arrived(signal, team="blue"), f"{name} arrives: {developer.collector.log()}")
 
     undo, = commands("Undo")
-    developer.asks("stop sending telemetry", undo)
+    asks("stop sending telemetry", undo)
     assert developer.settings() == OWN
 
 
-def test_the_local_stack_is_started_connected_and_taken_out_again(developer, tmp_path):
+def test_the_local_stack_is_started_connected_and_taken_out_again(developer, asks, tmp_path):  # noqa: F811
     machine = developer.machine
     machine.write("/opt/container/stack/stack", "#!/bin/sh\necho the stack says $1\n", mode=0o755)
     (tmp_path / "stack").mkdir()
@@ -211,42 +135,42 @@ def test_the_local_stack_is_started_connected_and_taken_out_again(developer, tmp
                             env=stores | {"COLLECTOR_TRANSPORT": "local", "COLLECTOR_QUEUE": str(tmp_path / "stack" / "queue")})
     try:
         local, = commands("Set up locally", TEAM="blue")
-        said, = developer.asks("set up telemetry locally", local)
+        said, = asks("set up telemetry locally", local)
         assert taken(said) == 3 and "the stack says up" in said and "the stack says check" in said, said
         env = json.loads(developer.settings())["env"]
         assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4318" and env["OTEL_RESOURCE_ATTRIBUTES"] == "team=blue"
     finally:
         running.kill()
-    developer.asks("stop sending telemetry", *commands("Undo"))
+    asks("stop sending telemetry", *commands("Undo"))
     assert developer.settings() == OWN
 
 
-def test_a_protocol_that_does_not_fit_is_found_and_corrected(developer):
+def test_a_protocol_that_does_not_fit_is_found_and_corrected(developer, asks):  # noqa: F811
     wrong, check = commands("Connect to a collector", **values(4317, PROTOCOL="http/protobuf"))
-    _, refused = developer.asks(f"connect us to {HOST}:4317", wrong, check)
+    _, refused = asks(f"connect us to {HOST}:4317", wrong, check)
     assert taken(refused) == 0 and "--protocol grpc" in refused
     check, = commands("Nothing arrives")
     right, _ = commands("Connect to a collector", **values(4317))
-    first, _, second = developer.asks("why does no telemetry arrive?", check, right, check)
+    first, _, second = asks("why does no telemetry arrive?", check, right, check)
     assert "--protocol grpc" in first and taken(second) == 3, (first, second)
 
 
-def test_a_team_is_added_to_what_was_set_up_before(developer):
+def test_a_team_is_added_to_what_was_set_up_before(developer, asks):  # noqa: F811
     connect, _ = commands("Connect to a collector", **values(4318))
     before = developer.run(*shlex.split(connect.replace("team=blue", "site=berlin")), "--tool-details")
     assert before.status == 0, before
     look, connect, check = commands("Show a team", **values(4318))
-    shown, = developer.asks("make a dashboard show my team", look)
+    shown, = asks("make a dashboard show my team", look)
     assert sorted(line.split('"')[1] for line in shown.splitlines()) == [
         "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_LOG_ASSISTANT_RESPONSES", "OTEL_LOG_RAW_API_BODIES",
         "OTEL_LOG_TOOL_CONTENT", "OTEL_LOG_TOOL_DETAILS", "OTEL_LOG_USER_PROMPTS", "OTEL_RESOURCE_ATTRIBUTES"]
-    *_, checked = developer.asks("make a dashboard show my team", look, f"{connect} --attribute site=berlin --tool-details", check)
+    *_, checked = asks("make a dashboard show my team", look, f"{connect} --attribute site=berlin --tool-details", check)
     assert taken(checked) == 3
     assert {"site=berlin", "team=blue"} == set(json.loads(developer.settings())["env"]["OTEL_RESOURCE_ATTRIBUTES"].split(","))
     eventually(lambda: developer.arrived("metrics", team="blue", site="berlin"), "the batch arrives under both attributes")
 
 
-def test_claude_codes_shell_mode_has_no_terminal_to_ask_at(developer):
+def test_claude_codes_shell_mode_has_no_terminal_to_ask_at(developer):  # noqa: F811
     connect, _ = commands("Connect to a collector", **values(4318))
     asking = re.sub(r"--header-file \S+", "--header Authorization", connect)
     developer.machine.write("/work/ask", f"#!/bin/sh\n{asking} >/work/answer 2>&1\n", mode=0o755)

@@ -4,6 +4,8 @@ import re
 import shlex
 import subprocess
 
+COMMANDS = ("local", "connect", "check", "undo")
+
 
 def fenced(text, language):
     """The lines of the fenced blocks in a language."""
@@ -20,7 +22,7 @@ def of_telemetry(text):
 
 
 def unknown_words(binary, text):
-    """The commands and flags of `ostiary telemetry` in a text that the program does not have."""
+    """The commands and flags of `ostiary telemetry` in a text, also flags alone, that the program does not have."""
     unknown = set()
     for command in of_telemetry(text):
         for part in command.split("ostiary telemetry")[1:]:
@@ -30,7 +32,8 @@ def unknown_words(binary, text):
             name, flags = f"ostiary telemetry {words[0]}", {word.split("=")[0] for word in words if word.startswith("--")}
             known = _flags(binary, words[0])
             unknown |= {name} if known is None else {f"{name} {flag}" for flag in flags - known}
-    return unknown
+    alone = {code.split()[0] for code in re.findall(r"`(--[^`\n]+)`", text)}
+    return unknown | (alone - set().union(*(_flags(binary, command) for command in COMMANDS)))
 
 
 def with_secrets(text):
