@@ -1,4 +1,5 @@
-"""A developer's machine: Claude Code and ostiary without a gate, and a collector that asks for a token. The model is scripted."""
+"""A developer's machine: Claude Code and ostiary without a gate, and a collector that asks for a token and keeps content. The model
+is scripted."""
 
 import json
 
@@ -40,14 +41,31 @@ class Developer:
         container.write("/etc/authority.pem", container.read("/etc/authority.pem") + authority.certificate.read_text())
         internet.upstream.name(HOST, addresses(AT))
         self.tokens.write_text(f"{MARKER}\n")
-        exporters = ", ".join(f"file/{each}: {{ path: {directory / each}.jsonl, flush_interval: 50ms }}" for each in SIGNALS)
+        self.certificate = {"COLLECTOR_CERTIFICATE": str(authority.host), "COLLECTOR_KEY": str(authority.host_key)}
+        self.start_collector()
+
+    def start_collector(self):
+        exporters = ", ".join(f"file/{each}: {{ path: {self.directory / each}.jsonl, flush_interval: 50ms }}" for each in SIGNALS)
         pipelines = ", ".join(f"{each}: {{ exporters: [file/{each}] }}" for each in SIGNALS)
         self.collector = OtelCollector(
-            internet.network, directory, FILES / "receive.yaml",
+            self.internet.network, self.directory, FILES / "receive.yaml",
             f"exporters: {{ {exporters} }}\nservice: {{ pipelines: {{ {pipelines} }}, telemetry: {{ metrics: {{ level: none }} }} }}",
-            env={"COLLECTOR_CERTIFICATE": str(authority.host), "COLLECTOR_KEY": str(authority.host_key),
-                 "COLLECTOR_TOKENS": str(self.tokens), "COLLECTOR_QUEUE": str(directory / "queue"),
-                 "COLLECTOR_GRPC": f"{AT}:4317", "COLLECTOR_HTTP": f"{AT}:4318", "COLLECTOR_HEALTH": f"{AT}:13133"})
+            env=self.certificate | {
+                "COLLECTOR_CONTENT": "keep", "COLLECTOR_TOKENS": str(self.tokens), "COLLECTOR_QUEUE": str(self.directory / "queue"),
+                "COLLECTOR_GRPC": f"{AT}:4317", "COLLECTOR_HTTP": f"{AT}:4318", "COLLECTOR_HEALTH": f"{AT}:13133"})
+
+    def restart_collector(self, tokens):
+        """The collector reads its tokens from this file."""
+        self.tokens = tokens
+        self.collector.end()
+        self.start_collector()
+
+    def takes(self, token):
+        """Whether the collector takes a batch with this token."""
+        self.machine.write(HEADER, f"Authorization: Bearer {token}\n", mode=0o600, owner=AGENT)
+        done = self.run("ostiary", "telemetry", "connect", "--endpoint", f"https://{HOST}:4318", "--header-file", HEADER)
+        assert done.status == 0, done
+        return self.run("ostiary", "telemetry", "check").status == 0
 
     def session(self, prompt, *turns, flags=("--allowedTools", "Bash")):
         """Claude Code with this prompt, while the model plays these turns. Returns the tools' results."""

@@ -98,7 +98,7 @@ def taken(output):
     return output.count(": taken by ")
 
 
-def test_claude_code_offers_the_skill_to_the_model(developer):  # noqa: F811
+def test_claude_code_offers_the_skill_to_the_model(developer, asks):  # noqa: F811
     developer.session("set up telemetry locally")
     assert f"- {NAME}: {yaml.safe_load(FRONT)['description']}" in developer.conversation()
 
