@@ -58,6 +58,14 @@ def test_every_command_and_flag_exists(binary):
         "ostiary telemetry connect --tokens", "ostiary telemetry connects", "--wrong"}
 
 
+def test_what_check_says_is_what_the_page_explains():
+    said = "".join(re.sub(r'"\s+"', "", path.read_text()) for folder in ("connect", "relay", "cli", "claude")
+                   for path in (ROOT / "src" / folder).glob("*.cc"))
+    section = re.search(r"^## Nothing arrives\n(.*?)^## ", BODY, re.M | re.S)[1]
+    phrases = [phrase for row in re.findall(r"^\| (`.*?) \|", section, re.M) for phrase in re.findall("`([^`]+)`", row)]
+    assert len(phrases) > 10 and [phrase for phrase in phrases if phrase not in said] == []
+
+
 def test_no_command_has_a_secret_as_an_argument():
     assert not with_secrets(BODY)
     bad = ("ostiary telemetry connect --header 'Authorization: x'", "ostiary telemetry connect --header Authorization=x",
@@ -74,11 +82,15 @@ def test_no_command_that_asks_for_a_secret_is_to_be_run_inside_claude_code():
 # Sessions -----------------------------------------------------------------------------------------
 
 
+def install(developer, folder=HOME):  # noqa: F811
+    for path in SKILL.rglob("*"):
+        developer.machine.write(f"{folder}/.claude/skills/{NAME}/{path.relative_to(SKILL)}", path.read_text(), owner=AGENT)
+
+
 @pytest.fixture
 def asks(developer):  # noqa: F811
     """A session in which the model takes the skill, then runs these commands. Returns their output."""
-    for path in SKILL.rglob("*"):
-        developer.machine.write(f"{HOME}/.claude/skills/{NAME}/{path.relative_to(SKILL)}", path.read_text(), owner=AGENT)
+    install(developer)
 
     def asks(prompt, *lines):
         turns = [use(number, "Bash", command=line, description="run it") for number, line in enumerate(lines, 1)]
@@ -98,7 +110,9 @@ def taken(output):
     return output.count(": taken by ")
 
 
-def test_claude_code_offers_the_skill_to_the_model(developer, asks):  # noqa: F811
+@pytest.mark.parametrize("folder", [HOME, "/work"], ids=["users", "projects"])
+def test_claude_code_offers_the_skill_to_the_model(developer, folder):  # noqa: F811
+    install(developer, folder)
     developer.session("set up telemetry locally")
     assert f"- {NAME}: {yaml.safe_load(FRONT)['description']}" in developer.conversation()
 
