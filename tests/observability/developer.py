@@ -1,5 +1,5 @@
-"""A developer's machine: Claude Code and ostiary without a gate, and a collector that asks for a token and keeps content. The model
-is scripted."""
+"""A developer's machine: Claude Code and ostiary without a gate, a scripted model, and a collector that asks for a token and keeps
+content."""
 
 import json
 
@@ -45,13 +45,15 @@ class Developer:
         self.start_collector()
 
     def start_collector(self):
-        exporters = ", ".join(f"file/{each}: {{ path: {self.directory / each}.jsonl, flush_interval: 50ms }}" for each in SIGNALS)
+        exporters = ", ".join(f"file/{each}: {{ path: {self.directory / each}.jsonl, flush_interval: 50ms }}"
+                              for each in SIGNALS)
         pipelines = ", ".join(f"{each}: {{ exporters: [file/{each}] }}" for each in SIGNALS)
         self.collector = OtelCollector(
             self.internet.network, self.directory, FILES / "receive.yaml",
-            f"exporters: {{ {exporters} }}\nservice: {{ pipelines: {{ {pipelines} }}, telemetry: {{ metrics: {{ level: none }} }} }}",
+            f"exporters: {{ {exporters} }}\n"
+            f"service: {{ pipelines: {{ {pipelines} }}, telemetry: {{ metrics: {{ level: none }} }} }}",
             env=self.certificate | {
-                "COLLECTOR_CONTENT": "keep", "COLLECTOR_TOKENS": str(self.tokens), "COLLECTOR_QUEUE": str(self.directory / "queue"),
+                "COLLECTOR_TOKENS": str(self.tokens), "COLLECTOR_QUEUE": str(self.directory / "queue"), "COLLECTOR_CONTENT": "keep",
                 "COLLECTOR_GRPC": f"{AT}:4317", "COLLECTOR_HTTP": f"{AT}:4318", "COLLECTOR_HEALTH": f"{AT}:13133"})
 
     def restart_collector(self, tokens):
@@ -63,9 +65,12 @@ class Developer:
     def takes(self, token):
         """Whether the collector takes a batch with this token."""
         self.machine.write(HEADER, f"Authorization: Bearer {token}\n", mode=0o600, owner=AGENT)
+        self.connect()
+        return self.run("ostiary", "telemetry", "check").status == 0
+
+    def connect(self):
         done = self.run("ostiary", "telemetry", "connect", "--endpoint", f"https://{HOST}:4318", "--header-file", HEADER)
         assert done.status == 0, done
-        return self.run("ostiary", "telemetry", "check").status == 0
 
     def session(self, prompt, *turns, flags=("--allowedTools", "Bash")):
         """Claude Code with this prompt, while the model plays these turns. Returns the tools' results."""

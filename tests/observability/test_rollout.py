@@ -1,5 +1,5 @@
-"""docs/rollout.md: its commands make what its steps need, Claude Code obeys the managed settings, the numbers are those that are
-measured or follow from them."""
+"""docs/rollout.md: its commands make what its steps need, Claude Code obeys the managed settings, and the numbers are measured or
+follow from those that are."""
 
 import json
 import os
@@ -10,8 +10,7 @@ import subprocess
 
 import pytest
 
-from observability.developer import (  # noqa: F401
-    HOME, HOST, SETTINGS, claude_internet, container, developer, use)
+from observability.developer import SETTINGS, claude_internet, container, developer, use  # noqa: F401
 from support.commands import of_telemetry, unknown_words, with_secrets
 from support.otlp import SIGNALS
 from support.project import ROOT
@@ -41,9 +40,8 @@ def made(binary, tmp_path):
     """Runs the documented commands. Returns the folder with the teams' files, and a function that runs a further block."""
     tree = tmp_path / "tree"
     secrets = tree / "container" / "collector" / "secrets"
-    secrets.parent.mkdir(parents=True)
-    shutil.copytree(ROOT / "container" / "collector" / "secrets", secrets, ignore=lambda *_: [
-        each.name for each in (ROOT / "container/collector/secrets").iterdir() if each.name != ".gitignore"])
+    secrets.mkdir(parents=True)
+    shutil.copy(ROOT / "container" / "collector" / "secrets" / ".gitignore", secrets)
     subprocess.run(["git", "init", "-q", tree], check=True)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "ostiary").symlink_to(binary)
@@ -59,10 +57,9 @@ def test_the_three_forms_have_the_teams_token_and_no_content(made):
     secrets, _ = made
     tokens = dict(reversed(line.split()) for line in (secrets / "tokens").read_text().splitlines())
     assert tokens.keys() == {"blue", "red"} and all(re.fullmatch("[0-9a-f]{64}", token) for token in tokens.values())
-    registry = re.search(r'^"Settings"="(.*)"\s*$', (secrets / "blue.reg").read_bytes().decode("utf-16"
-                         if (secrets / "blue.reg").read_bytes()[:2] == b"\xff\xfe" else "utf-8"), re.M)[1]
+    registry, = re.findall(r'^"Settings"="(.*)"$', (secrets / "blue.reg").read_text(), re.M)
     forms = [json.loads((secrets / "blue.json").read_text()), plistlib.loads((secrets / "blue.plist").read_bytes()),
-             json.loads(registry.replace('\\"', '"').replace("\\\\", "\\"))]
+             json.loads(json.loads(f'"{registry}"'))]
     for form in forms:
         env = form["env"]
         assert env["OTEL_EXPORTER_OTLP_HEADERS"] == f"Authorization=Bearer {tokens['blue']}"
@@ -86,8 +83,10 @@ def test_claude_code_obeys_the_managed_settings_and_not_the_users(developer, mad
     developer.machine.write(MANAGED, (secrets / "blue.json").read_text())
     developer.machine.write(SETTINGS, json.dumps({"env": {
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://elsewhere.example:4318", "OTEL_RESOURCE_ATTRIBUTES": "team=red",
-        "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer mine", "OTEL_LOG_USER_PROMPTS": "1"}}), owner=AGENT)
-    check, = [command.removeprefix("sudo ostiary ") for command in of_telemetry(TEXT) if command.startswith("sudo ostiary telemetry check")]
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://elsewhere.example:4318/v1/traces", "OTEL_LOG_USER_PROMPTS": "1",
+        "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer mine",
+        "OTEL_EXPORTER_OTLP_LOGS_HEADERS": "Authorization=Bearer mine"}}), owner=AGENT)
+    check, = re.findall(r"^ +sudo ostiary (telemetry check .*)$", TEXT, re.M)
 
     def checked():
         return developer.run("ostiary", *check.split(), uid=0)
@@ -96,7 +95,8 @@ def test_claude_code_obeys_the_managed_settings_and_not_the_users(developer, mad
 
     developer.session("a secret plan", use(0, "Bash", command="true", description="run it"))
     for signal, name in (("traces", "claude_code.llm_request"), ("metrics", "claude_code.cost.usage"), ("logs", "user_prompt")):
-        eventually(lambda: name in developer.arrived(signal, team="blue", cost_center="1200"), f"{name} arrives: {developer.collector.log()}")
+        eventually(lambda: name in developer.arrived(signal, team="blue", cost_center="1200"),
+                   f"{name} arrives: {developer.collector.log()}")
         assert not developer.arrived(signal, team="red")
         assert "a secret plan" not in (developer.directory / f"{signal}.jsonl").read_text()
 
@@ -149,10 +149,12 @@ def test_the_computed_numbers_follow_from_the_measured_ones():
     table = rows(TEXT.split("| a day |", 1)[1])
     for column, developers in enumerate((5, 100, 10_000)):
         sessions = 5 * developers
-        wanted = {"sessions": sessions, "records": sessions * records, "records a second, mean": sessions * records / (8 * 3600),
-                  "in the bucket, without content": sessions * plain, "in the bucket, with all content": sessions * full,
-                  "kept a year, without content: USD a month": sessions * plain * 365 * 0.023e-9,
-                  "kept a year, with all content: USD a month": sessions * full * 365 * 0.023e-9, "new series of metrics": sessions * 20}
+        wanted = {
+            "sessions": sessions, "records": sessions * records, "records a second, mean": sessions * records / (8 * 3600),
+            "in the bucket, without content": sessions * plain, "in the bucket, with all content": sessions * full,
+            "kept a year, without content: USD a month": sessions * plain * 365 * 0.023e-9,
+            "kept a year, with all content: USD a month": sessions * full * 365 * 0.023e-9,
+            "new series of metrics": sessions * 20}
         for name, value in wanted.items():
             assert number(table[name][column]) == pytest.approx(value, rel=0.05), (name, developers)
     objects = 10 * 4320 + 50_000 * 571e3 / 4194304
@@ -160,28 +162,28 @@ def test_the_computed_numbers_follow_from_the_measured_ones():
 
 
 def test_a_session_has_the_documented_series_and_traces_are_more_than_half(developer):  # noqa: F811
-    done = developer.run("ostiary", "telemetry", "connect", "--endpoint", f"https://{HOST}:4318", "--header-file", f"{HOME}/otel-header")
-    assert done.status == 0, done
+    developer.connect()
     calls = [use(turn, "Bash", command=f"echo {turn}", description="run it") for turn in range(38)]
-    edits = [use(38, "Write", file_path="/work/a", content="a\nb\n"), use(39, "Edit", file_path="/work/a", old_string="a", new_string="c")]
+    edits = [use(38, "Write", file_path="/work/a", content="a\nb\n"),
+             use(39, "Edit", file_path="/work/a", old_string="a", new_string="c")]
     developer.session("go on", *calls, *edits, flags=("--allowedTools", "Bash", "Write", "Edit"))
     eventually(lambda: "claude_code.lines_of_code.count" in developer.arrived("metrics"), "the metrics arrive")
     octets = {signal: (developer.directory / f"{signal}.jsonl").stat().st_size for signal in SIGNALS}
     assert octets["traces"] > sum(octets.values()) / 2
-    series = {(metric["name"], json.dumps(point["attributes"])) for line in (developer.directory / "metrics.jsonl").read_text().splitlines()
+    series = {(metric["name"], json.dumps(point["attributes"]))
+              for line in (developer.directory / "metrics.jsonl").read_text().splitlines()
               for group in json.loads(line)["resourceMetrics"] for scope in group["scopeMetrics"] for metric in scope["metrics"]
               for point in metric["sum"]["dataPoints"]}
     documented, = re.findall(r"has\s+(\d+) series of metrics", TEXT)
     assert len(series) == int(documented)
-    with_model = [name for name, attributes in series if '"model"' in attributes and name in ("claude_code.token.usage", "claude_code.cost.usage")]
-    assert len(with_model) == 5
+    assert len([name for name, _ in series if name in ("claude_code.token.usage", "claude_code.cost.usage")]) == 5
 
 
 # Queries ------------------------------------------------------------------------------------------
 
 
 SESSIONS, COST, USERS, SILENT = [query for query in re.findall(r"`([^`\n]+)`", TEXT) if "increase1m" in query]
-# Minutes of 8 days: blue has sent yesterday and today, red five days ago only.
+# Hours of 8 days: blue sends until the end, red until five days before.
 UNIT = """
 rule_files: [queries.yaml]
 evaluation_interval: 1h

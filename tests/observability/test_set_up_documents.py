@@ -35,10 +35,12 @@ def test_the_documented_commands_install_the_program(run):
     if not shutil.which("patchelf"):
         pytest.skip("there is no patchelf: install it for scripts/bundle")
     block, = re.findall(r"^    \./scripts/setup build\n(?:    .*\n)+", TELEMETRY.read_text(), re.M)
-    home = run("printf '#!/bin/sh\\necho the stack says $1; exit 69\\n' >container/stack/stack; chmod +x container/stack/stack", block)
+    stack = "container/stack/stack"
+    home = run(f"printf '#!/bin/sh\\necho the stack says $1; exit 69\\n' >{stack}", f"chmod +x {stack}", block)
 
     def telemetry(*words):
-        return subprocess.run([home / ".local/bin/ostiary", "telemetry", *words], env={"HOME": str(home)}, capture_output=True, text=True)
+        return subprocess.run([home / ".local/bin/ostiary", "telemetry", *words], env={"HOME": str(home)},
+                              capture_output=True, text=True)
     assert telemetry("connect", "--endpoint", "http://127.0.0.1:9").returncode == 0
     checked = telemetry("check")
     assert checked.stdout.count("Connection refused") == 3, checked  # so ostiary-relay runs

@@ -97,7 +97,8 @@ def test_the_readmes_policy_is_valid(sandbox):
 
 
 def test_the_demo_has_the_capabilities_of_the_readmes_container():
-    first, second = [re.findall(r"--cap-add=(\S+)", command) for command in commands(README) if command.startswith("docker run --cap-add")]
+    first, second = [re.findall(r"--cap-add=(\S+)", command) for command in commands(README)
+                     if command.startswith("docker run --cap-add")]
     assert first == second
     stage = (ROOT / "scripts" / "demo.d" / "stage").read_text()
     granted = {name.upper() for line in re.findall(r"^capabilities\+?=(.*)$", stage, re.M)
