@@ -2,12 +2,11 @@
 
 import json
 import re
-import subprocess
 
 import pytest
 import yaml
 
-from support.otelcol import OTELCOL
+from support.otelcol import validate
 from support.project import ROOT
 from support.rootfs import AGENT
 from system.conftest import sandbox  # noqa: F401
@@ -15,6 +14,11 @@ from system.conftest import sandbox  # noqa: F401
 FOLDERS = [ROOT / "container" / name for name in ("collector", "stack")]
 CONFIGURATIONS = {path: value for folder in FOLDERS for path in sorted(folder.glob("*.yaml"))
                   for value in yaml.safe_load_all(path.read_text()) if isinstance(value, dict) and "service" in value}
+PLAIN = """
+receivers: { otlp: { protocols: { http: {} } } }
+exporters: { debug: {} }
+service: { telemetry: { metrics: { level: none } }, pipelines: { logs: { receivers: [otlp], exporters: [debug] } } }
+"""
 
 
 def parts(value, kind):
@@ -48,9 +52,12 @@ def test_no_configuration_of_a_collector_has_it(has):
     assert [path for path, value in CONFIGURATIONS.items() if has(value)] == []
 
 
-def test_the_tested_collector_has_no_exporter_of_the_old_name():
-    listed = yaml.safe_load(subprocess.run([OTELCOL, "components"], capture_output=True, text=True, check=True).stdout)
-    assert "logging" not in {each["name"] for each in listed["exporters"]}
+@pytest.mark.parametrize("old, new, said", [
+    ("debug", "logging", "the logging exporter has been deprecated"),
+    ("level: none", "address: 127.0.0.1:8888", "invalid keys: address")])
+def test_the_tested_collector_refuses_what_is_deprecated(tmp_path, old, new, said):
+    assert validate(tmp_path, PLAIN) == ""
+    assert said in validate(tmp_path, PLAIN.replace(old, new))
 
 
 def test_connect_selects_all_three_exporters_and_check_names_a_missing_one(sandbox):  # noqa: F811
