@@ -23,11 +23,11 @@ Result<> check_settings(const connect::Request& request, const config::Environme
 
 Result<int> execute_local(LocalTelemetry command, char** environ) {
   const auto environment = config::Environment::copy_of(environ);
-  const std::string script = TRY(connect::find_stack(command.stack));
-  command.request.endpoint = connect::stack_endpoint;
+  const connect::Stack stack = TRY(connect::find_stack(command.stack, environ));
+  command.request.endpoint = TRY(connect::endpoint_of(stack));
   TRY(check_settings(command.request, environment));
   const std::vector<std::string> up{"up", "--profile", command.profile};
-  if (const int status = TRY(connect::run_stack(script, up, environ)); status != 0) return status;
+  if (const int status = TRY(connect::run(stack, up)); status != 0) return status;
 
   TRY(execute_connect({.request = std::move(command.request)}, environment));
 
@@ -35,7 +35,7 @@ Result<int> execute_local(LocalTelemetry command, char** environ) {
   if (const int status = TRY(execute_check({}, environment, marker)); status != 0) return status;
   const std::vector<std::string> arrival{
       "check", "--marked", std::string(connect::marker_attribute) + "=" + marker, "--wait", "60s"};
-  return connect::run_stack(script, arrival, environ);
+  return connect::run(stack, arrival);
 }
 
 }  // namespace ostiary::cli

@@ -16,7 +16,8 @@ HOME = "/home/agent"
 SETTINGS = f"{HOME}/.claude/settings.json"
 STACK = "/opt/stack"
 CALLS = "/work/calls"
-REPORTS = f'#!/bin/sh\necho "$@" >>{CALLS}\n'
+ENDPOINT = "http://127.0.0.1:4318"
+REPORTS = f'#!/bin/sh\n[ "$1" != endpoint ] || {{ echo {ENDPOINT}; exit; }}\necho "$@" >>{CALLS}\n'
 
 
 class Machine:
@@ -69,12 +70,27 @@ def test_local_starts_the_stack_connects_claude_code_and_waits_for_a_marked_batc
                                                    "the stack says check")]
     assert said == sorted(said), result
     env = machine.settings()
-    assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4318" and env["OTEL_LOG_USER_PROMPTS"] == "1"
+    assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == ENDPOINT and env["OTEL_LOG_USER_PROMPTS"] == "1"
     assert env["OTEL_RESOURCE_ATTRIBUTES"] == "team=blue"
     for signal in SIGNALS:
         [export] = machine.collector.of(signal)
         [group] = export.groups
         assert group.resource["ostiary.check"] == marker and group.resource["team"] == "blue"
+
+
+def test_the_stack_says_where_its_collector_is(machine):
+    machine.serve()
+    machine.script("#!/bin/sh\n[ $1 != endpoint ] || echo http://localhost:4318\n")
+    assert machine.local().status == 0
+    assert machine.settings()["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://localhost:4318"
+
+
+def test_settings_of_the_stack_that_are_wrong_end_the_command(machine):
+    machine.script("#!/bin/sh\necho STACK_PORT_HTTP is wrong >&2; exit 64\n")
+    result = machine.local()
+    assert result.status == 69 and result.stderr.splitlines() == [
+        "STACK_PORT_HTTP is wrong", f'ostiary: error: "{STACK}/stack endpoint" failed with status 64'], result
+    assert machine.settings() is None
 
 
 def test_the_profile_is_the_stacks(machine):

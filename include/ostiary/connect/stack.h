@@ -8,14 +8,19 @@
 
 namespace ostiary::connect {
 
-// Where the stack's collector takes OTLP over HTTP.
-inline constexpr const char* stack_endpoint = "http://127.0.0.1:4318";
+struct Stack {
+  std::string script;
+  char** environment;
+};
 
-// The script in this directory; if it is empty, of the stack that is installed with the program, or of the tree that
-// it was built in.
-Result<std::string> find_stack(const std::string& directory);
+// The stack in this directory; if it is empty, that which is installed with the program, or that of the tree in
+// which it was built.
+Result<Stack> find_stack(const std::string& directory, char** environment);
 
 // Runs the script with our input, output and error, and returns its exit status.
-Result<int> run_stack(const std::string& script, std::span<const std::string> arguments, char** environment);
+Result<int> run(const Stack& stack, std::span<const std::string> arguments);
+
+// Where the stack's collector takes OTLP over HTTP.
+Result<std::string> endpoint_of(const Stack& stack);
 
 }  // namespace ostiary::connect
