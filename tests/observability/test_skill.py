@@ -142,7 +142,9 @@ def test_a_collector_is_connected_checked_and_taken_out_again(developer, asks, p
 
 def test_the_local_stack_is_started_connected_and_taken_out_again(developer, asks, tmp_path):  # noqa: F811
     machine = developer.machine
-    machine.write("/opt/container/stack/stack", "#!/bin/sh\necho the stack says $1\n", mode=0o755)
+    machine.write("/opt/container/stack/stack", """#!/bin/sh
+[ "$1" = endpoint ] && echo http://127.0.0.1:4318 || echo the stack says $1
+""", mode=0o755)
     (at := tmp_path / "stack").mkdir()
     stores = {f"STACK_{signal.upper()}": "http://127.0.0.1:9" for signal in SIGNALS}
     running = OtelCollector(machine.link.network, at, FILES / "receive.yaml", FILES.parent / "stack" / "collector.yaml",
