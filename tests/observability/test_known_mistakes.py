@@ -14,6 +14,7 @@ from system.conftest import sandbox  # noqa: F401
 FOLDERS = [ROOT / "container" / name for name in ("collector", "stack")]
 CONFIGURATIONS = {path: value for folder in FOLDERS for path in sorted(folder.glob("*.yaml"))
                   for value in yaml.safe_load_all(path.read_text()) if isinstance(value, dict) and "service" in value}
+GRAFANA = ROOT / "container" / "stack" / "grafana"
 PLAIN = """
 receivers: { otlp: { protocols: { http: {} } } }
 exporters: { debug: {} }
@@ -72,3 +73,30 @@ def test_connect_selects_all_three_exporters_and_check_names_a_missing_one(sandb
         left = {name: value for name, value in env.items() if name != f"OTEL_{signal}_EXPORTER"}
         sandbox.write(settings, json.dumps({"env": left}), owner=AGENT)
         assert f"OTEL_{signal}_EXPORTER" in telemetry("check").stdout
+
+
+def uids(value):
+    """The UIDs of data sources that a dashboard names."""
+    if isinstance(value, list):
+        return {uid for each in value for uid in uids(each)}
+    if not isinstance(value, dict):
+        return set()
+    own = value.get("datasource")
+    named = {own["uid"] if isinstance(own, dict) else own} if own else set()
+    return named.union(*map(uids, value.values()))
+
+
+def test_dashboards_name_the_data_sources_that_are_provisioned():
+    assert uids({"panels": [{"datasource": {"uid": "PBFA97CFB590B2093"}}, {"targets": [{"datasource": "x"}]}]}) == {
+        "PBFA97CFB590B2093", "x"}
+    if not GRAFANA.exists():
+        pytest.skip("container/stack has no dashboards")
+    provisioned = {each["uid"] for each in yaml.safe_load((GRAFANA / "datasources.yaml").read_text())["datasources"]}
+    assert provisioned == {"metrics", "logs", "traces"}
+    dashboards = sorted((GRAFANA / "dashboards").glob("*.json"))
+    assert dashboards
+    for path in dashboards:
+        text = path.read_text()
+        named = uids(json.loads(text)) - {"-- Grafana --", "-- Dashboard --"}
+        assert named and named <= provisioned, path
+        assert "claude_code_claude_code" not in text, path

@@ -32,6 +32,16 @@ def test_its_commands_exist_and_hold_no_secret(binary):
         assert (ROOT / path).exists(), path
 
 
+def test_the_tunnel_has_the_stacks_ports():
+    compose = ROOT / "container" / "stack" / "compose.yaml"
+    if not compose.exists():
+        pytest.skip("container/stack has no compose.yaml")
+    forwarded = re.findall(r"-L (\d+):127\.0\.0\.1:(\d+)", TEXT)
+    assert len(forwarded) == 2 and all(here == there for here, there in forwarded)
+    default = dict(re.findall(r"\$\{STACK_PORT_(\w+):-(\d+)\}", compose.read_text()))
+    assert [there for _, there in forwarded] == [default["HTTP"], default["GRAFANA"]]
+
+
 # Settings -----------------------------------------------------------------------------------------
 
 
