@@ -255,6 +255,15 @@ def test_settings_of_the_file_hold_and_those_of_the_environment_come_first(world
     assert done.returncode == 64 and "line 1" in done.stderr and "perhaps STACK_RETENTION" in done.stderr
 
 
+def test_the_endpoint_is_that_of_the_next_start(world):
+    assert world.run("endpoint").stdout == "http://127.0.0.1:4318\n"
+    world.env["STACK_PORT_HTTP"] = "5318"
+    assert world.run("endpoint").stdout == "http://127.0.0.1:5318\n"
+    world.env["STACK_PORT_HTTP"] = "none"
+    done = world.run("endpoint")
+    assert done.returncode == 64 and not done.stdout
+
+
 def test_status_says_which_parts_run(world):
     done = world.run("status")
     assert done.returncode == 69 and done.stdout.count("not started") == 5
@@ -321,7 +330,7 @@ def test_a_wrong_setting_is_named(world, name, value, said):
 
 def test_help_names_each_command_and_flag(world):
     text = world.run("--help").stdout
-    for word in ("up", "down", "status", "check", "password", "reset", "--profile", "--retention", "--marked", "--wait", "--yes"):
+    for word in ("up", "down", "status", "check", "endpoint", "password", "reset", "--profile", "--retention", "--marked", "--wait", "--yes"):
         assert word in text
     assert world.run("up", "--help").stdout == text
 
@@ -464,6 +473,8 @@ def test_a_marked_batch_is_awaited_in_tempo_prometheus_and_loki(world, grafana):
     threading.Timer(1, arrived.set).start()
     done = world.run("check", "--marked", "ostiary.check=4be1", "--wait", "30s")
     assert done.returncode == 0, done
-    said = lines_of(done)
-    assert set(said) == {"span", "metric", "log record"} and said["span"].startswith("in Tempo after ")
+    *arrivals, way_in = done.stdout.splitlines()
+    assert {line.partition(": ")[0] for line in arrivals} == {"span", "metric", "log record"}
+    assert any(line.startswith("span: in Tempo after ") for line in arrivals)
+    assert way_in.startswith("Open http://127.0.0.1:3000 as admin; `") and way_in.endswith("stack password` prints the password.")
     assert eventually(lambda: arrived.is_set(), "the timer ends")
