@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from observability.test_a_session_of_claude_code import session  # noqa: F401
+from observability.test_a_session_of_claude_code import ANSWER, session  # noqa: F401
 from support import inventory
+from support.claude import api
 from support.network import NetworkNamespace
 from support.otlp import DATA, LISTS
 from support.stack_stores import Stores, missing
@@ -16,6 +17,46 @@ from support.waiting import eventually
 # Each adds attributes. Those of content are in the session.
 MORE = {name: "1" for name in ("OTEL_METRICS_INCLUDE_VERSION", "OTEL_METRICS_INCLUDE_ENTRYPOINT", "OTEL_METRICS_INCLUDE_REPOSITORY",
                                "OTEL_RESOURCE_INCLUDE_HOST", "OTEL_LOG_MANAGED_SETTINGS")}
+# A server of MCP over standard input and output, with two tools.
+MCP = """
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    if "id" not in asked:
+        continue
+    tools = [{"name": name, "description": name, "inputSchema": {"type": "object", "properties": {}}} for name in ("echo", "boom")]
+    server = {"protocolVersion": "2025-03-26", "capabilities": {"tools": {}}, "serverInfo": {"name": "demo", "version": "1"}}
+    answer = {"initialize": server, "tools/list": {"tools": tools}}.get(asked["method"])
+    if asked["method"] == "tools/call":
+        answer = {"content": [{"type": "text", "text": "hear"}], "isError": asked["params"]["name"] == "boom"}
+    print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": answer or {}}), flush=True)
+"""
+SERVERS = {"demo": {"command": "/usr/bin/python3", "args": ["-IS", "/work/mcp.py"]}, "bad": {"command": "/nowhere"}}
+SKILL = "---\nname: look\ndescription: look around\n---\nLook around.\n"
+TOOLS = ("Write", "Read", "Edit", "WebFetch", "Agent", "Skill", "mcp__demo__echo", "mcp__demo__boom")
+# It uses each kind of tool, and meets failures. One sub-agent succeeds, and one fails.
+SCRIPT = (
+    api.tool("Write", file_path="/work/greet.py", content="def greet():\n    return 'hello'\n"),
+    api.tool("Read", file_path="/work/greet.py"),
+    api.tool("Edit", file_path="/work/greet.py", old_string="hello", new_string="hello, world"),
+    api.bash("git init -q . && git add greet.py && git -c user.name=A -c user.email=a@example.com commit -q -m 'Greet the world'"),
+    api.bash("exit 3"),
+    api.tool("WebFetch", url="https://denied.example/page", prompt="what is it?"),
+    api.tool("NotebookEdit", notebook_path="/work/a.ipynb", new_source="1"),
+    api.tool("mcp__demo__boom"),
+    api.tool("Agent", description="look", prompt="errand: look around", subagent_type="general-purpose"),
+    api.Fail(529, "overloaded_error", api.tool("Agent", description="tidy", prompt="chore: tidy", subagent_type="general-purpose")),
+    api.say(ANSWER))
+OF_THE_SUB_AGENTS = {
+    "errand": (api.bash("true"), api.say("nothing here")),
+    "chore": (api.tool("Skill", skill="look"), api.tool("mcp__demo__echo"),
+              api.Fail(400, "invalid_request_error", api.say("never"), times=99))}
+EXPECTED = {
+    "logs": {"api_error", "hook_execution_complete", "mcp_server_connection", "skill_activated", "subagent_completed",
+             "tool_decision", "tool_result"},
+    "metrics": {"claude_code.code_edit_tool.decision", "claude_code.commit.count", "claude_code.lines_of_code.count"},
+    "traces": {"claude_code.llm_request", "claude_code.tool", "claude_code.tool.blocked_on_user", "claude_code.tool.execution"}}
+
 # How a type of the inventory is sent. A double without a fraction is sent as an integer.
 TYPES = {"string": {"stringValue"}, "int": {"intValue"}, "double": {"doubleValue", "intValue"}, "bool": {"boolValue"},
          "array": {"arrayValue"}, "int as string": {"stringValue"}, "bool as string": {"stringValue"}}
@@ -84,8 +125,11 @@ def unknown(found):
     return sorted(lines)
 
 
-def test_a_session_sends_nothing_that_the_inventory_does_not_know(session):  # noqa: F811
-    found = session("keep", **MORE)
+def test_a_session_sends_nothing_that_the_inventory_does_not_know(session, claude_container):  # noqa: F811
+    claude_container.write("/work/mcp.py", MCP)
+    claude_container.write("/work/.claude/skills/look/SKILL.md", SKILL)
+    found = session("keep", *TOOLS, "--mcp-config", json.dumps({"mcpServers": SERVERS}), script=SCRIPT,
+                    of=OF_THE_SUB_AGENTS, expected=EXPECTED, **MORE)
     assert not (lines := unknown(found)), "\n".join(lines)
 
 
