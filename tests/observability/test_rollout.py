@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from observability.developer import SETTINGS, claude_internet, container, developer, use  # noqa: F401
+from observability.developer import SETTINGS, use
 from support.commands import of_telemetry, unknown_words, with_secrets
 from support.otlp import SIGNALS
 from support.project import ROOT
@@ -86,7 +86,7 @@ def test_what_has_a_token_is_private_and_ignored_by_git(made):
     assert len(ignored.stdout.splitlines()) == len(files)
 
 
-def test_claude_code_obeys_the_managed_settings_and_not_the_users(developer, made):  # noqa: F811
+def test_claude_code_obeys_the_managed_settings_and_not_the_users(developer, made):
     secrets, run = made
     developer.tokens.write_text((secrets / "tokens").read_text())
     developer.machine.write(AUTHORITIES, developer.machine.read("/etc/authority.pem"))
@@ -119,7 +119,7 @@ def test_claude_code_obeys_the_managed_settings_and_not_the_users(developer, mad
     assert len(developer.arrived("traces")) == before[0]
 
 
-def test_a_token_in_a_secret_of_kubernetes_is_replaced_without_a_restart(developer, tmp_path):  # noqa: F811
+def test_a_token_in_a_secret_of_kubernetes_is_replaced_without_a_restart(developer, tmp_path):
     """Kubernetes replaces a link to the folder of the files."""
     folder = tmp_path / "run"
     for number, token in enumerate(("old", "new"), 1):
@@ -171,7 +171,7 @@ def test_the_computed_numbers_follow_from_the_measured_ones():
     assert 50_000 == pytest.approx(objects, rel=0.01) and 50_000 * 30 * 0.005e-3 == pytest.approx(7.5)
 
 
-def test_a_session_has_the_documented_series_and_traces_are_more_than_half(developer):  # noqa: F811
+def test_a_session_has_the_documented_series_and_traces_are_more_than_half(developer):
     developer.connect()
     calls = [use(turn, "Bash", command=f"echo {turn}", description="run it") for turn in range(38)]
     edits = [use(38, "Write", file_path="/work/a", content="a\nb\n"),
