@@ -21,12 +21,6 @@ OWN = b'{\n    "model": "opus",\n\t"env": {"MINE": "1"}\n}'
 HEADER = f"{HOME}/otel-header"
 
 
-def use(number, tool, **given):
-    """The turn of this number, which uses a tool."""
-    block = {"type": "tool_use", "id": f"toolu_{number}", "name": tool, "input": {}}
-    return block, {"type": "input_json_delta", "partial_json": json.dumps(given)}, "tool_use"
-
-
 class Developer:
     def __init__(self, container, internet, directory):
         self.machine, self.internet, self.directory, self.tokens = container, internet, directory, directory / "tokens"

@@ -10,7 +10,8 @@ import subprocess
 
 import pytest
 
-from observability.developer import SETTINGS, use
+from observability.developer import SETTINGS
+from support.claude import api
 from support.commands import of_telemetry, unknown_words, with_secrets
 from support.otlp import SIGNALS
 from support.project import ROOT
@@ -103,7 +104,7 @@ def test_claude_code_obeys_the_managed_settings_and_not_the_users(developer, mad
     done = eventually(lambda: (found := checked()).status == 0 and found, f"the new tokens are read: {checked()}")
     assert done.stdout.count(": taken by ") == 3
 
-    developer.session("a secret plan", use(0, "Bash", command="true", description="run it"))
+    developer.session("a secret plan", api.bash("true"))
     for signal, name in (("traces", "claude_code.llm_request"), ("metrics", "claude_code.cost.usage"), ("logs", "user_prompt")):
         eventually(lambda: name in developer.arrived(signal, team="blue", cost_center="1200"),
                    f"{name} arrives: {developer.collector.log()}")
@@ -114,7 +115,7 @@ def test_claude_code_obeys_the_managed_settings_and_not_the_users(developer, mad
     developer.machine.write(MANAGED, (secrets / "blue.json").read_text())
     before = len(developer.arrived("traces")), len(developer.arrived("logs"))
     assert re.search(r"^traces: (?!taken)", checked().stdout, re.M)
-    developer.session("go on", use(0, "Bash", command="true", description="run it"))
+    developer.session("go on", api.bash("true"))
     eventually(lambda: len(developer.arrived("logs")) > before[1] + 1, "events arrive")
     assert len(developer.arrived("traces")) == before[0]
 
@@ -173,9 +174,9 @@ def test_the_computed_numbers_follow_from_the_measured_ones():
 
 def test_a_session_has_the_documented_series_and_traces_are_more_than_half(developer):
     developer.connect()
-    calls = [use(turn, "Bash", command=f"echo {turn}", description="run it") for turn in range(38)]
-    edits = [use(38, "Write", file_path="/work/a", content="a\nb\n"),
-             use(39, "Edit", file_path="/work/a", old_string="a", new_string="c")]
+    calls = [api.bash(f"echo {turn}") for turn in range(38)]
+    edits = [api.tool("Write", file_path="/work/a", content="a\nb\n"),
+             api.tool("Edit", file_path="/work/a", old_string="a", new_string="c")]
     developer.session("go on", *calls, *edits, flags=("--allowedTools", "Bash", "Write", "Edit"))
     eventually(lambda: "claude_code.lines_of_code.count" in developer.arrived("metrics"), "the metrics arrive")
     octets = {signal: (developer.directory / f"{signal}.jsonl").stat().st_size for signal in SIGNALS}

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from observability.collecting import FILES
-from observability.developer import HEADER, HOME, HOST, OWN, SETTINGS, use
+from observability.developer import HEADER, HOME, HOST, OWN, SETTINGS
 from support.claude import api
 from support.commands import fenced, unknown_words, with_secrets
 from support.otelcol import OtelCollector
@@ -92,8 +92,8 @@ def asks(developer):
     install(developer)
 
     def asks(prompt, *lines):
-        turns = [use(number, "Bash", command=line, description="run it") for number, line in enumerate(lines, 1)]
-        launched, *results = developer.session(prompt, use(0, "Skill", skill=NAME), *turns, flags=AGREED)
+        turns = [api.tool("Bash", command=line, description=f"step {step}") for step, line in enumerate(lines)]
+        launched, *results = developer.session(prompt, api.tool("Skill", skill=NAME), *turns, flags=AGREED)
         assert launched == f"Launching skill: {NAME}"
         assert BODY.strip() in developer.conversation() and MARKER not in json.dumps(developer.requests())
         assert len(results) == len(lines)
