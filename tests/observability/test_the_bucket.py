@@ -122,6 +122,13 @@ def test_small_requests_share_an_object(store, start, internet):
     assert len(stored(store, "logs")) <= 2
 
 
+def test_a_record_larger_than_a_batch_arrives_with_its_neighbours(store, start, internet):
+    start(COLLECTOR_BATCH_TIME="1s")
+    for text in ("before", "x" * 3_000_000, "after"):
+        assert post(internet.network, "logs", one_log(text)) == 200
+    eventually(lambda: count(store, "logs") == 3, "all arrive", PATIENCE)
+
+
 def one_log(text):
     return {"resourceLogs": [{"resource": {"attributes": [{"key": "team", "value": {"stringValue": "blue"}}]}, "scopeLogs": [
         {"scope": {"name": "test"}, "logRecords": [{"body": {"stringValue": text}}]}]}]}

@@ -41,6 +41,11 @@ def running(internet, tmp_path, store):
     made.kill()
 
 
+def items(signal, request):
+    groups, scopes, records = LISTS[signal]
+    return [item for group in request[groups] for scope in group[scopes] for item in scope[records]]
+
+
 def teams(store, signal):
     """The team of each resource in the bucket; all its teams, if it has not just one."""
     groups = [group for _, request in stored(store, signal) for group in request[LISTS[signal][0]]]
@@ -58,6 +63,9 @@ def test_a_forged_team_is_overwritten(internet, store, signal, values):
     (_, request), = stored(store, signal)
     text = json.dumps(request)
     assert FORGED not in text and text.count('"kept"') == json.dumps(forged(signal)).count('"kept"')
+    item, = items(signal, request)
+    marked, = item["sum"]["dataPoints"] if signal == "metrics" else [item]
+    assert [pair["value"] for pair in marked["attributes"] if pair["key"] == "team"] == [{"stringValue": "red"}]
 
 
 def test_each_team_is_told_from_the_other(internet, store):

@@ -1,6 +1,8 @@
 """container/collector/to-otlp.yaml: telemetry reaches another OTLP endpoint with its credential, over HTTP and gRPC, and waits while
 it is down."""
 
+import copy
+
 import pytest
 
 from observability.collecting import AUTHENTICATORS, arrived, collector, post, settings, tls_of, to_files
@@ -76,6 +78,16 @@ def test_all_signals_reach_the_backend_with_its_credential(internet, backend, st
     assert "\twarn\t" not in start(auth).log()
     post_all(internet)
     eventually(lambda: backend.names() == ["api_request", "tokens", "work"], "all arrives", PATIENCE)
+
+
+def test_a_request_is_split_only_if_it_is_too_large_for_a_backend(internet, backend, start):
+    backend.up()
+    start()
+    request = copy.deepcopy(REQUESTS["logs"])
+    record, = request["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    request["resourceLogs"][0]["scopeLogs"][0]["logRecords"] = [record | {"body": {"stringValue": "x" * 2_000_000}}] * 4
+    assert post(internet.network, "logs", request) == 200
+    eventually(lambda: backend.names() == ["api_request"] * 4, "all arrives", PATIENCE)
 
 
 def test_a_wrong_password_is_logged_and_not_shown(internet, backend, start):
