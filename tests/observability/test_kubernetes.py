@@ -109,6 +109,20 @@ def test_the_page_makes_what_it_names(manifest):
     assert set(files[volumes["secrets"]]) == {path.removeprefix("/run/secrets/") for path in needed}
 
 
+def test_the_documented_commands_make_the_secrets_of_the_nodes(tmp_path):
+    commands, = re.findall(r"\n((?:    (?:openssl|cat) .*\n(?:      .*\n)*)+)", PAGE)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "tokens").write_text("of-the-agents\n")
+    subprocess.run(["bash", "-euc", commands], cwd=tmp_path, check=True, capture_output=True)
+    tokens = (tmp_path / "secrets" / "tokens").read_text().splitlines()
+    assert tokens == ["of-the-agents", (tmp_path / "secrets" / "backend-token").read_text().strip()] and len(tokens[1]) == 64
+    name = f"{NODES.the('Service', 'node-collector')['metadata']['name']}.collector.svc.cluster.local"
+    done = subprocess.run(["openssl", "x509", "-in", tmp_path / "secrets" / "node.pem", "-noout", "-checkhost", name],
+                          capture_output=True, text=True, check=True)
+    assert "does match" in done.stdout and f"https://{name}:4318" in PAGE
+    assert (tmp_path / "secrets" / "node.key").exists()
+
+
 def test_the_objects_of_the_central_collectors_select_their_pods():
     the = CENTRAL.the
     selectors = [the("Service")["spec"]["selector"], the("Service", "collectors")["spec"]["selector"],
