@@ -15,7 +15,16 @@ TRACES = {"type": "tempo", "uid": "traces"}
 # Units, as Grafana calls them.
 NUMBER, USD, SECONDS, MILLISECONDS, OCTETS, SHARE, TEXT = "short", "currencyUSD", "s", "ms", "bytes", "percentunit", "string"
 
-GREEN, ORANGE, RED = "green", "orange", "red"
+# Conditions in PromQL and LogQL.
+AGENTS = 'service_name=~"$service", team=~"$team"'
+ONE_SESSION = 'service_name=~"$service", session_id="$session"'
+GATES = 'team=~"$team"'
+OSTIARY = 'service_name="ostiary"'
+AGENTS_AND_OSTIARY = 'service_name=~"$service|ostiary"'
+IN_TEAM, IN_SESSION = 'team=~"$team"', 'session_id=~"$session"'
+# Of ostiary's records, those that an agent caused: not the boot's self-test, nor the kernel, which reports to multicast groups.
+NOT_SELF_TEST = 'ostiary_by=""'
+BY_AGENT = NOT_SELF_TEST, 'ostiary_address!~"ff02::(2|16)"'
 
 
 # Variables ------------------------------------------------------------------------------------------------------------
@@ -27,7 +36,7 @@ def _choice(name, title, label, of, *, every, description):
     several = every is not None
     return {
         "name": name, "label": title, "description": description, "type": "query", "datasource": METRICS,
-        "definition": query, "query": {"query": query, "refId": name}, "regex": "", "refresh": 2, "sort": 1, "hide": 0,
+        "definition": query, "query": {"qryType": 1, "query": query, "refId": name}, "regex": "", "refresh": 2, "sort": 1, "hide": 0,
         "skipUrlSync": False, "options": [], "multi": several, "includeAll": several,
         **({"allValue": every, "current": {"text": ["All"], "value": ["$__all"]}} if several else
            {"current": {"text": "", "value": ""}}),
@@ -35,7 +44,7 @@ def _choice(name, title, label, of, *, every, description):
 
 
 _ACTIVE = "claude_code_active_time_seconds:increase1m"
-_OF_TEAM = f'{_ACTIVE}{{service_name=~"$service", team=~"$team"}}'
+_OF_TEAM = f"{_ACTIVE}{{{AGENTS}}}"
 
 SERVICE = _choice("service", "Service", "service_name", _ACTIVE, every=".+", description="The agents' service.name.")
 TEAM = _choice("team", "Team", "team", _ACTIVE, every=".*",
@@ -50,13 +59,6 @@ TRACE = {
 }
 
 # Expressions ----------------------------------------------------------------------------------------------------------
-
-AGENTS = 'service_name=~"$service", team=~"$team"'
-ONE_SESSION = 'service_name=~"$service", session_id="$session"'
-GATES = 'team=~"$team"'
-OSTIARY = 'service_name="ostiary"'
-AGENTS_AND_OSTIARY = 'service_name=~"$service|ostiary"'
-IN_TEAM, IN_SESSION = 'team=~"$team"', 'session_id=~"$session"'
 
 
 def total(counter, by="", of=AGENTS, over="$__range"):
@@ -77,7 +79,7 @@ def sessions(by="", over="$__range"):
 
 
 def events(names, *where, of='service_name=~"$service"'):
-    """LogQL: the records with these event names. `where`: more conditions on their attributes."""
+    """LogQL: the records with these event names. `where`: conditions on their attributes."""
     match = f'event_name=~"{"|".join(names.split())}"' if " " in names else f'event_name="{names}"'
     return " | ".join((f"{{{of}}}", match, *where))
 
@@ -113,13 +115,13 @@ def _letters(targets):
 
 
 def _metrics(expression, legend="", instant=False, table=False):
-    return {"datasource": METRICS, "expr": expression, "legendFormat": legend or "__auto", "instant": instant,
+    return {"datasource": METRICS, "editorMode": "code", "expr": expression, "legendFormat": legend or "__auto", "instant": instant,
             "range": not instant, "format": "table" if table else "time_series"}
 
 
 def _logs(expression, legend="", instant=False, lines=None):
-    return {"datasource": LOGS, "expr": expression, "legendFormat": legend, "queryType": "instant" if instant else "range",
-            **({"maxLines": lines} if lines else {})}
+    return {"datasource": LOGS, "editorMode": "code", "expr": expression, "legendFormat": legend,
+            "queryType": "instant" if instant else "range", **({"maxLines": lines} if lines else {})}
 
 
 def _target(expression, legend="", instant=False, table=False):
@@ -195,12 +197,11 @@ def ranking(title, expression, legend, description, empty, *, unit=NUMBER, width
                            "minVizHeight": 16, "maxVizHeight": 30, "legend": _NO_LEGEND})
 
 
-def table(title, queries, labels, description, empty, *, width=None, sort=None, links=None):
-    """A row for each combination of labels.
+def table(title, queries, labels, description, empty, *, width=None, links=None):
+    """A row for each combination of labels, the one with the largest value of the first query first.
 
     queries: (expression, unit) by the heading of its column
     labels: the heading of each label's column
-    sort: the heading by which the largest comes first; the first query's without it
     links: the address to which the values of a heading lead
     """
     targets = [_target(expression, instant=True, table=True) for expression, _ in queries.values()]
@@ -216,7 +217,7 @@ def table(title, queries, labels, description, empty, *, width=None, sort=None, 
                   defaults={"thresholds": _steps(["blue"])},
                   custom={"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False, "filterable": True},
                   options={**_TABLE,
-                           "sortBy": [{"displayName": sort or next(iter(queries)), "desc": True}]},
+                           "sortBy": [{"displayName": next(iter(queries)), "desc": True}]},
                   transformations=[
                       {"id": "merge", "options": {}},
                       {"id": "organize", "options": {

@@ -1,8 +1,8 @@
 """What one session did, in order, and what it cost."""
 
-from common import (AGENTS_AND_OSTIARY, IN_SESSION, MILLISECONDS, NUMBER, ONE_SESSION, SECONDS, SERVICE, SESSION, TEAM, TRACE,
-                    USD, add_up, count, dashboard, each_interval, events, graph, records, row, shown, stat, table, total,
-                    trace, traces)
+from common import (AGENTS_AND_OSTIARY, BY_AGENT, IN_SESSION, MILLISECONDS, NUMBER, ONE_SESSION, OSTIARY, SECONDS, SERVICE,
+                    SESSION, TEAM, TRACE, USD, add_up, count, dashboard, each_interval, events, graph, records, row, shown, stat,
+                    table, total, trace, traces)
 
 NO_SESSION = "no session is selected, or it sent nothing in this time."
 NO_EVENTS = "logs are not exported: OTEL_LOGS_EXPORTER=otlp."
@@ -17,7 +17,8 @@ LINES = {
     "tool_decision": "{{ .tool_name }}: {{ .decision }} by {{ .source }}",
     "tool_result": "{{ .tool_name }}: success {{ .success }}, {{ .duration_ms }} ms {{ .tool_input }} {{ .error }}",
 }
-ALL = " ".join(LINES)
+DENIALS = "ostiary.deny_name ostiary.deny_packet"
+ALL = events(f"{' '.join(LINES)} {DENIALS}", IN_SESSION, *BY_AGENT, of=AGENTS_AND_OSTIARY)
 
 DASHBOARD = dashboard(
     "session", "Claude Code: a session", "What one session did, in order, and what it cost.",
@@ -33,14 +34,12 @@ DASHBOARD = dashboard(
         stat("API errors", count(events("api_error api_refusal", IN_SESSION)),
              "Requests that failed for good, and refusals.", "there were none.", steps=("green", ("red", 1))),
         stat("Tool calls", count(events("tool_result", IN_SESSION)), "Tools that ran.", NO_EVENTS),
-        stat("Denied", add_up(events("ostiary.deny_name ostiary.deny_packet", IN_SESSION, of='service_name="ostiary"'),
-                              "ostiary_count"),
+        stat("Denied", add_up(events(DENIALS, IN_SESSION, *BY_AGENT, of=OSTIARY), "ostiary_count"),
              "Names and packets that the gate denied while only this session was active.",
              "nothing was denied, or the session ran without ostiary.", steps=("green", ("orange", 1))),
         height=4),
     row(
-        records("What it did", shown(events(f"{ALL} ostiary.deny_name ostiary.deny_packet", IN_SESSION, of=AGENTS_AND_OSTIARY),
-                                     LINES),
+        records("What it did", shown(ALL, LINES),
                 "Prompts, API requests, tools and denials in the order in which they happened. A prompt's text needs "
                 "OTEL_LOG_USER_PROMPTS=1, an answer's OTEL_LOG_ASSISTANT_RESPONSES=1, a tool's input OTEL_LOG_TOOL_DETAILS=1.",
                 NO_EVENTS, newest_first=False, lines=1000),

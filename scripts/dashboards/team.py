@@ -46,9 +46,11 @@ DASHBOARD = dashboard(
             "The cost and the tokens of each team and model in this time. Set the time to a month, and export the table with "
             "Inspect, Data.", NO_TEAM), height=7),
     row(table("By team", usage("team"), {"team": "Team"}, "What each team did in this time.", NO_TEAM), height=6),
-    row(table("By user", usage("user_email, user_id, team"), {"user_email": "Address", "user_id": "User", "team": "Team"},
-              "What each user did in this time. Only a user who is signed in with an account has an address. The user's id is that "
-              "of an installation of Claude Code: each container has its own, unless its home is kept.", NO_AGENT), height=8),
+    row(table("By user", usage("user_email, user_id, team"),
+              {"user_email": "Address", "user_id": "User", "team": "Team"},
+              "What each user did in this time. A user who is signed in with an account has an address, or one for whom the "
+              "attribute user.email is set. The user's id is that of an installation of Claude Code: each container has its own, "
+              "unless its home is kept.", NO_AGENT), height=8),
     row(table("By repository", usage("vcs_repository_name"), {"vcs_repository_name": "Repository"},
               "What was done in each repository in this time.", NO_REPOSITORY), height=6),
     variables=(SERVICE, TEAM), since="now-7d")

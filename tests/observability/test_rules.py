@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -44,6 +45,13 @@ def test_all_increments_are_made_in_the_same_way():
     assert [(rule["record"], rule["expr"]) for rule in made] == [each for name in names for each in (
         (f"{name}:increase1m", f"({name}_total - last_over_time({name}:counted[1h])) >= 0 or {name}_total"),
         (f"{name}:counted", f"{name}_total"))]
+
+
+def test_the_document_names_each_alert():
+    document = (ROOT / "docs" / "dashboards.md").read_text()
+    alerts = [rule["alert"] for path in [RULES / "alerts.yaml", *STACK.glob("loki/rules/*/*.yaml")]
+              for rule in rules(path) if "alert" in rule]
+    assert re.findall(r"^\| ([A-Z]\w+) \|.* \|.* \|$", document.partition("## Alerts")[2], re.M) == alerts
 
 
 # Counters of a running Prometheus ---------------------------------------------------------------------------------------

@@ -255,13 +255,16 @@ def test_settings_of_the_file_hold_and_those_of_the_environment_come_first(world
     assert done.returncode == 64 and "line 1" in done.stderr and "perhaps STACK_RETENTION" in done.stderr
 
 
-def test_the_endpoint_is_that_of_the_next_start(world):
-    assert world.run("endpoint").stdout == "http://127.0.0.1:4318\n"
-    world.env["STACK_PORT_HTTP"] = "5318"
-    assert world.run("endpoint").stdout == "http://127.0.0.1:5318\n"
-    world.env["STACK_PORT_HTTP"] = "none"
-    done = world.run("endpoint")
-    assert done.returncode == 64 and not done.stdout
+def test_endpoint_is_where_the_next_up_takes_telemetry(world):
+    assert world.run("endpoint").stdout == "http://127.0.0.1:4318\n" and not world.calls()
+    world.env["STACK_PORT_HTTP"] = "14318"
+    assert world.run("endpoint").stdout == "http://127.0.0.1:14318\n"
+    assert "http://127.0.0.1:14318" in world.up().stdout
+    assert world.run("down").returncode == 0
+    del world.env["STACK_PORT_HTTP"]
+    assert world.run("endpoint").stdout == "http://127.0.0.1:14318\n"
+    world.env["STACK_PORT_HTTP"] = "http"
+    assert world.run("endpoint").returncode == 64
 
 
 def test_status_says_which_parts_run(world):
@@ -342,17 +345,21 @@ DASHBOARD = {
     "templating": {"list": [
         {"name": "service", "type": "query", "includeAll": True, "allValue": ".+", "current": {"value": ["$__all"]}},
         {"name": "team", "type": "query", "includeAll": True, "current": {"value": ["blue", "red"]}},
-        {"name": "session", "type": "textbox", "query": "abc"}]},
+        {"name": "trace", "type": "textbox", "query": ""}, {"name": "who", "type": "textbox", "query": "me"},
+        {"name": "session", "type": "query", "current": {"value": ""},
+         "query": {"query": 'label_values(x{team=~"$team"}, session_id)'}}]},
     "panels": [
         {"id": 1, "type": "text", "title": "Words"},
         {"id": 2, "title": "Cost", "datasource": {"type": "prometheus", "uid": "metrics"}, "targets": [
             {"refId": "A", "expr": 'sum_over_time(x{service_name=~"$service",team=~"${team:regex}"}[$__range])/$__interval+$other'}]},
         {"id": 3, "type": "row", "title": "A row", "collapsed": True, "panels": [
             {"id": 4, "title": "Errors", "fieldConfig": {"defaults": {"noValue": "No request failed"}}, "targets": [
-                {"refId": "A", "datasource": {"type": "loki", "uid": "logs"}, "expr": '{service_name="claude-code"} | session_id="$session"'}]}]},
+                {"refId": "A", "datasource": {"type": "loki", "uid": "logs"}, "expr": '{service_name="claude-code"} | session_id="$session" | who="[[who]]"'}]}]},
         {"id": 5, "title": "Slow", "targets": [{"refId": "A", "datasource": {"type": "tempo", "uid": "traces"}, "query": "{ duration > 1s }"}]},
         {"id": 6, "title": "Rate", "targets": [
-            {"refId": "B", "datasource": {"type": "tempo", "uid": "traces"}, "query": "{ } | rate()"}]}]}
+            {"refId": "B", "datasource": {"type": "tempo", "uid": "traces"}, "query": "{ } | rate()"}]},
+        {"id": 7, "title": "Trace", "description": "Choose a trace", "targets": [
+            {"refId": "A", "datasource": {"type": "tempo", "uid": "traces"}, "query": "$trace"}]}]}
 
 
 class Grafana:
@@ -376,6 +383,9 @@ class Grafana:
             self.queries.append(asked["q"])
             member = "series" if path.endswith("/metrics/query_range") else "traces"
             return answer(200, {member: [] if asked["q"] in self.empty else [{}]})
+        if path == "/api/datasources/uid/metrics/resources/api/v1/label/session_id/values":
+            assert urllib.parse.unquote_plus(query) == 'match[]=x{team=~"blue|red"}'
+            return answer(200, {"data": ["abc", "def"]})
         return answer(200, self.health if "/health" in path else {})
 
     def _query(self, expression, asked):
@@ -391,7 +401,7 @@ def answer(status, content):
 
 
 COST = 'sum_over_time(x{service_name=~".+",team=~"blue|red"}[86400s])/172s+$other'
-ERRORS = '{service_name="claude-code"} | session_id="abc"'
+ERRORS = '{service_name="claude-code"} | session_id="abc" | who="me"'
 
 
 @pytest.fixture
@@ -415,7 +425,8 @@ def test_check_asks_for_each_panel_with_its_variables_filled_in(world, grafana):
     assert done.returncode == 0, done
     assert lines_of(done) == {
         **{f"data source {uid}": "answers" for uid in ("metrics", "logs", "traces")},
-        **{f"Everything / {title}": "data" for title in ("Cost", "Errors", "Slow", "Rate")}}
+        **{f"Everything / {title}": "data" for title in ("Cost", "Errors", "Slow", "Rate")},
+        "Everything / Trace": "no data: Choose a trace"}
     assert grafana.queries == [COST, ERRORS, "{ duration > 1s }", "{ } | rate()"]
 
 

@@ -1,6 +1,6 @@
-"""container/stack/stack with the real podman and podman-compose, profile apache: up, check, down, up again, reset. The images have the
-names of compose.yaml, and the programs that tests/observability/build made, since none can be downloaded here: that the published
-images work in the same way is not tested."""
+"""container/stack/stack with the real podman and podman-compose, profile apache: up, check, down, up again, reset; and `ostiary
+telemetry local`. The images have the names of compose.yaml, and the programs that tests/observability/build made, since none can be
+downloaded here: that the published images work in the same way is not tested."""
 
 import json
 import os
@@ -148,3 +148,12 @@ def test_only_the_collector_is_in_the_agents_network(machine):
     there = {service for service in IMAGES
              if "ostiary-stack-agents" in json.loads(machine.podman("inspect", f"ostiary-stack_{service}_1"))[0]["NetworkSettings"]["Networks"]}
     assert there == {"collector-apache"}
+
+
+def test_ostiary_telemetry_local_starts_it_connects_claude_code_and_finds_its_batch(machine, binary):
+    machine.stack("reset", "--yes")
+    done = machine.run(binary, "telemetry", "local", "--profile", "apache", "--stack", STACK)
+    assert done.returncode == 0, (done, machine.logs())
+    assert re.findall(r"^(span|metric|log record): in \w+ after", done.stdout, re.M) and "log record: in VictoriaLogs" in done.stdout
+    settings = json.loads((machine.directory / "home/.claude/settings.json").read_text())
+    assert settings["env"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4318"

@@ -9,6 +9,8 @@ GAP = 8
 PALETTE = ["#73bf69", "#f2cc0c", "#5794f2", "#ff9830", "#f2495c", "#b877d9", "#56a64b", "#8ab8ff"]
 NAMED = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c", "blue": "#5794f2"}
 BACK, PANEL, EDGE, TEXT, DIM = "#111217", "#181b1f", "#2c3235", "#d8d9da", "#8e9298"
+SCALES = {"s": [(3600, " hour"), (60, " min"), (1, " s")], "ms": [(60000, " min"), (1000, " s"), (1, " ms")],
+          "bytes": [(1 << 20, " MiB"), (1 << 10, " KiB"), (1, " B")]}
 WIDE = 0.56  # of a letter, relative to the size
 
 
@@ -18,8 +20,7 @@ def number(value, unit, decimals=None):
         return f"${value:,.{decimals or (2 if value >= 1 or not value else 3)}f}"
     if unit == "percentunit":
         return f"{100 * value:.{1 if decimals is None else decimals}f}%"
-    scales = {"s": [(3600, " hour"), (60, " min"), (1, " s")], "ms": [(60000, " min"), (1000, " s"), (1, " ms")],
-              "bytes": [(1 << 20, " MiB"), (1 << 10, " KiB"), (1, " B")]}.get(unit, [(1e9, " Bil"), (1e6, " Mil"), (1e3, " K"), (1, "")])
+    scales = SCALES.get(unit, [(1e9, " Bil"), (1e6, " Mil"), (1e3, " K"), (1, "")])
     scale, name = next((each for each in scales if abs(value) >= each[0]), scales[-1])
     text = f"{value / scale:.{2 if value % scale else 0}f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text) + name
@@ -38,7 +39,8 @@ class Canvas:
                            + f'>{escape(text)}</text>')
 
     def box(self, x, y, width, height, fill, edge=None, round=0):
-        self._parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{max(height, 0):.1f}" fill="{fill}"'
+        width, height = max(width, 0), max(height, 0)
+        self._parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{fill}"'
                            + (f' stroke="{edge}"' if edge else "") + (f' rx="{round}"' if round else "") + "/>")
 
     def line(self, points, color, width=1.5):
@@ -74,8 +76,8 @@ def nothing(area, text):
 
 
 def big_number(area, text, color):
-    area.canvas.text(area.x + area.width / 2, area.y + area.height / 2 + 22, text, 30 if len(text) < 9 else 24, NAMED[color], "middle",
-                     "600")
+    size = 30 if len(text) < 9 else 24
+    area.canvas.text(area.x + area.width / 2, area.y + area.height / 2 + 22, text, size, NAMED[color], "middle", "600")
 
 
 def chart(area, series, start, end, unit, stacked):
@@ -158,9 +160,9 @@ def log(area, lines):
     fits = int((area.height - 40) / 18)
     for place, (moment, text, color) in enumerate(lines[:fits]):
         y = area.y + 42 + place * 18
-        milliseconds = int(moment % 1 * 1000)
+        clock = time.strftime("%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1000):03}"
         area.canvas.box(area.x + 8, y - 11, 3, 14, color)
-        area.canvas.text(area.x + 18, y, f"{time.strftime('%H:%M:%S', time.gmtime(moment))}.{milliseconds:03}", 11, DIM, mono=True)
+        area.canvas.text(area.x + 18, y, clock, 11, DIM, mono=True)
         area.canvas.text(area.x + 112, y, text, 11, width=area.width - 124, mono=True)
 
 

@@ -31,7 +31,8 @@ def traces(query, spans):
     found = []
     for trace in {span.trace for span in matching(query, spans)}:
         of = sorted((span for span in spans if span.trace == trace), key=lambda span: span.start)
-        found.append((trace, next((span for span in of if not span.parent), of[0]), max(span.start + span.seconds for span in of)))
+        first = next((span for span in of if not span.parent), of[0])
+        found.append((trace, first, max(span.start + span.seconds for span in of)))
     return sorted(found, key=lambda each: -each[1].start)
 
 
