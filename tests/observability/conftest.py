@@ -3,6 +3,7 @@ missing is skipped: tests/observability/build makes them."""
 
 import pytest
 
+from observability.developer import Developer
 from observability.sessions import CLAUDE, a_container, an_internet
 from support.otelcol import OTELCOL
 from system.conftest import binary, scratch  # noqa: F401
@@ -28,3 +29,10 @@ def claude_container(scratch, binary, claude_internet):
     """A container with Claude Code."""
     with a_container(scratch, binary, claude_internet) as made:
         yield made
+
+
+@pytest.fixture
+def developer(claude_container, claude_internet, tmp_path):
+    made = Developer(claude_container, claude_internet, tmp_path)
+    yield made
+    made.collector.kill()

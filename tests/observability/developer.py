@@ -3,10 +3,7 @@ content."""
 
 import json
 
-import pytest
-
 from observability.collecting import FILES
-from observability.test_a_session_of_claude_code import claude_internet, container  # noqa: F401
 from support.authority import Authority
 from support.behaviours import addresses
 from support.claude import api
@@ -24,14 +21,8 @@ OWN = b'{\n    "model": "opus",\n\t"env": {"MINE": "1"}\n}'
 HEADER = f"{HOME}/otel-header"
 
 
-def use(number, tool, **given):
-    """The turn of this number, which uses a tool."""
-    block = {"type": "tool_use", "id": f"toolu_{number}", "name": tool, "input": {}}
-    return block, {"type": "input_json_delta", "partial_json": json.dumps(given)}, "tool_use"
-
-
 class Developer:
-    def __init__(self, container, internet, directory):  # noqa: F811
+    def __init__(self, container, internet, directory):
         self.machine, self.internet, self.directory, self.tokens = container, internet, directory, directory / "tokens"
         for each in (f"{HOME}/.claude", "/home/other/.claude"):
             container.mkdir(each, owner=AGENT)
@@ -108,10 +99,3 @@ class Developer:
     def arrived(self, signal, **resource):
         return [item.name for group in written(self.directory / f"{signal}.jsonl", signal)
                 if resource.items() <= group.resource.items() for item in group.items]
-
-
-@pytest.fixture
-def developer(container, claude_internet, tmp_path):  # noqa: F811
-    made = Developer(container, claude_internet, tmp_path)
-    yield made
-    made.collector.kill()

@@ -89,8 +89,6 @@ def uids(value):
 def test_dashboards_name_the_data_sources_that_are_provisioned():
     assert uids({"panels": [{"datasource": {"uid": "PBFA97CFB590B2093"}}, {"targets": [{"datasource": "x"}]}]}) == {
         "PBFA97CFB590B2093", "x"}
-    if not GRAFANA.exists():
-        pytest.skip("container/stack has no dashboards")
     provisioned = {each["uid"] for each in yaml.safe_load((GRAFANA / "datasources.yaml").read_text())["datasources"]}
     assert provisioned == {"metrics", "logs", "traces"}
     dashboards = sorted((GRAFANA / "dashboards").glob("*.json"))

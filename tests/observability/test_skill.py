@@ -9,8 +9,7 @@ import pytest
 import yaml
 
 from observability.collecting import FILES
-from observability.developer import (  # noqa: F401
-    HEADER, HOME, HOST, OWN, SETTINGS, claude_internet, container, developer, use)
+from observability.developer import HEADER, HOME, HOST, OWN, SETTINGS
 from support.claude import api
 from support.commands import fenced, unknown_words, with_secrets
 from support.otelcol import OtelCollector
@@ -82,19 +81,19 @@ def test_no_command_that_asks_for_a_secret_is_to_be_run_inside_claude_code():
 # Sessions -----------------------------------------------------------------------------------------
 
 
-def install(developer, folder=HOME):  # noqa: F811
+def install(developer, folder=HOME):
     for path in SKILL.rglob("*"):
         developer.machine.write(f"{folder}/.claude/skills/{NAME}/{path.relative_to(SKILL)}", path.read_text(), owner=AGENT)
 
 
 @pytest.fixture
-def asks(developer):  # noqa: F811
+def asks(developer):
     """A session in which the model takes the skill, then runs these commands. Returns their output."""
     install(developer)
 
     def asks(prompt, *lines):
-        turns = [use(number, "Bash", command=line, description="run it") for number, line in enumerate(lines, 1)]
-        launched, *results = developer.session(prompt, use(0, "Skill", skill=NAME), *turns, flags=AGREED)
+        turns = [api.tool("Bash", command=line, description=f"step {step}") for step, line in enumerate(lines)]
+        launched, *results = developer.session(prompt, api.tool("Skill", skill=NAME), *turns, flags=AGREED)
         assert launched == f"Launching skill: {NAME}"
         assert BODY.strip() in developer.conversation() and MARKER not in json.dumps(developer.requests())
         assert len(results) == len(lines)
@@ -111,14 +110,14 @@ def taken(output):
 
 
 @pytest.mark.parametrize("folder", [HOME, "/work"], ids=["users", "projects"])
-def test_claude_code_offers_the_skill_to_the_model(developer, folder):  # noqa: F811
+def test_claude_code_offers_the_skill_to_the_model(developer, folder):
     install(developer, folder)
     developer.session("set up telemetry locally")
     assert f"- {NAME}: {yaml.safe_load(FRONT)['description']}" in developer.conversation()
 
 
 @pytest.mark.parametrize("port", PORTS)
-def test_a_collector_is_connected_checked_and_taken_out_again(developer, asks, port):  # noqa: F811
+def test_a_collector_is_connected_checked_and_taken_out_again(developer, asks, port):
     before = commands("What is set up")
     connect, check = commands("Connect to a collector", **values(port))
     *_, said, checked = asks(f"connect us to {HOST}:{port}", *before, connect, check)
@@ -140,7 +139,7 @@ def test_a_collector_is_connected_checked_and_taken_out_again(developer, asks, p
     assert developer.settings() == OWN
 
 
-def test_the_local_stack_is_started_connected_and_taken_out_again(developer, asks, tmp_path):  # noqa: F811
+def test_the_local_stack_is_started_connected_and_taken_out_again(developer, asks, tmp_path):
     machine = developer.machine
     machine.write("/opt/container/stack/stack", """#!/bin/sh
 [ "$1" = endpoint ] && echo http://127.0.0.1:4318 || echo the stack says $1
@@ -161,7 +160,7 @@ def test_the_local_stack_is_started_connected_and_taken_out_again(developer, ask
     assert developer.settings() == OWN
 
 
-def test_a_protocol_that_does_not_fit_is_found_and_corrected(developer, asks):  # noqa: F811
+def test_a_protocol_that_does_not_fit_is_found_and_corrected(developer, asks):
     wrong, check = commands("Connect to a collector", **values(4317, PROTOCOL="http/protobuf"))
     _, refused = asks(f"connect us to {HOST}:4317", wrong, check)
     assert taken(refused) == 0 and "--protocol grpc" in refused
@@ -171,7 +170,7 @@ def test_a_protocol_that_does_not_fit_is_found_and_corrected(developer, asks):  
     assert "--protocol grpc" in first and taken(second) == 3, (first, second)
 
 
-def test_a_team_is_added_to_what_was_set_up_before(developer, asks):  # noqa: F811
+def test_a_team_is_added_to_what_was_set_up_before(developer, asks):
     connect, _ = commands("Connect to a collector", **values(4318))
     before = developer.run(*shlex.split(connect.replace("team=blue", "site=berlin")), "--tool-details")
     assert before.status == 0, before
@@ -186,7 +185,7 @@ def test_a_team_is_added_to_what_was_set_up_before(developer, asks):  # noqa: F8
     eventually(lambda: developer.arrived("metrics", team="blue", site="berlin"), "the batch arrives under both attributes")
 
 
-def test_claude_codes_shell_mode_has_no_terminal_to_ask_at(developer):  # noqa: F811
+def test_claude_codes_shell_mode_has_no_terminal_to_ask_at(developer):
     connect, _ = commands("Connect to a collector", **values(4318))
     asking = re.sub(r"--header-file \S+", "--header Authorization", connect)
     developer.machine.write("/work/ask", f"#!/bin/sh\n{asking} >/work/answer 2>&1\n", mode=0o755)
