@@ -146,7 +146,6 @@ def test_each_collector_is_valid_without_a_warning(collector):
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-@pytest.mark.plain
 def test_each_signal_has_an_exporter_that_is_defined(collector):
     pipelines = collector[3]["service"]["pipelines"]
     assert sorted(pipelines) == sorted(SIGNALS)
@@ -155,17 +154,14 @@ def test_each_signal_has_an_exporter_that_is_defined(collector):
         assert not {name.partition("/")[0] for name in pipeline["exporters"]} & {"nop", "debug"}, signal
 
 
-@pytest.mark.plain
 def test_the_old_address_of_the_collectors_own_metrics_is_not_used(collector):
     assert "address" not in collector[3]["service"].get("telemetry", {}).get("metrics", {})
 
 
-@pytest.mark.plain
 def test_the_old_logging_exporter_is_not_used(collector):
     assert not [name for name in collector[3]["exporters"] if name.partition("/")[0] == "logging"]
 
 
-@pytest.mark.plain
 def test_metrics_have_no_prefix(collector):
     for name, exporter in collector[3]["exporters"].items():
         if name.startswith("prometheus"):
