@@ -33,7 +33,6 @@ RETENTION = "STACK_RETENTION_HOURS"
 
 DOCKER = """#!{python} -IS
 import json, os, sys, time
-
 here, words = {here!r}, sys.argv[1:]
 def profiles():
     return [words[at + 1] for at, word in enumerate(words) if word == "--profile"]
