@@ -46,6 +46,7 @@ def session(scratch, binary, tmp_path_factory):
     made.close()
 
 
+@pytest.mark.plain
 def test_the_files_are_what_their_sources_make(tmp_path):
     subprocess.run([sys.executable, GENERATOR, tmp_path], check=True)
     made, kept = ({path.name: path.read_text() for path in folder.glob("*.json")} for folder in (tmp_path, FOLDER))
@@ -77,6 +78,7 @@ def test_all_sessions_are_counted_those_without_a_team_too(session):
     assert [value for _, value in found_in(session, counted)] == [len(session.results)]
 
 
+@pytest.mark.plain
 def test_what_users_of_such_dashboards_complain_of_cannot_occur():
     known = {source["uid"] for source in yaml.safe_load(DATA_SOURCES.read_text())["datasources"]}
     for name, dashboard in dashboards().items():
@@ -126,6 +128,7 @@ def unknown_fields(*paths):
     return subprocess.run([SDK, *paths], capture_output=True, text=True).stdout
 
 
+@pytest.mark.plain
 def test_panels_do_not_overlap_and_say_why_they_are_empty():
     for name, dashboard in dashboards().items():
         taken = set()

@@ -46,6 +46,7 @@ MISTAKES = {
 }
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("has", MISTAKES, ids=lambda has: has.__name__)
 def test_no_configuration_of_a_collector_has_it(has):
     assert has(yaml.safe_load(MISTAKES[has]))
@@ -61,6 +62,7 @@ def test_the_tested_collector_refuses_what_is_deprecated(tmp_path, old, new, sai
     assert said in validate(tmp_path, PLAIN.replace(old, new))
 
 
+@pytest.mark.plain
 def test_connect_selects_all_three_exporters_and_check_names_a_missing_one(sandbox):  # noqa: F811
     settings = "/home/agent/.claude/settings.json"
 
@@ -86,6 +88,7 @@ def uids(value):
     return named.union(*map(uids, value.values()))
 
 
+@pytest.mark.plain
 def test_dashboards_name_the_data_sources_that_are_provisioned():
     assert uids({"panels": [{"datasource": {"uid": "PBFA97CFB590B2093"}}, {"targets": [{"datasource": "x"}]}]}) == {
         "PBFA97CFB590B2093", "x"}

@@ -58,6 +58,7 @@ def test_it_follows_the_schema(manifest):
     assert done.returncode == 0 and "error" not in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
 
 
+@pytest.mark.plain
 @each_manifest
 def test_the_pod_passes_the_restricted_profile(manifest):
     """https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted"""
@@ -72,6 +73,7 @@ def test_the_pod_passes_the_restricted_profile(manifest):
     assert CENTRAL.the("Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
+@pytest.mark.plain
 @each_manifest
 def test_its_ports_paths_and_version_are_those_of_the_configuration(manifest):
     container = manifest.container
@@ -91,6 +93,7 @@ def test_its_ports_paths_and_version_are_those_of_the_configuration(manifest):
         re.findall(r"^#?(\w+)=", "".join((FILES / f"{name}.env").read_text() for name in ("common", manifest.kind)), re.M))
 
 
+@pytest.mark.plain
 @each_manifest
 def test_the_page_makes_what_it_names(manifest):
     made = dict(re.findall(r"create (?:configmap|secret generic) ([\w-]+) (.*)$", PAGE, re.M))
@@ -109,6 +112,7 @@ def test_the_page_makes_what_it_names(manifest):
     assert set(files[volumes["secrets"]]) == {path.removeprefix("/run/secrets/") for path in needed}
 
 
+@pytest.mark.plain
 def test_the_documented_commands_make_the_secrets_of_the_nodes(tmp_path):
     commands, = re.findall(r"\n((?:    (?:openssl|cat) .*\n(?:      .*\n)*)+)", PAGE)
     (tmp_path / "secrets").mkdir()
@@ -123,6 +127,7 @@ def test_the_documented_commands_make_the_secrets_of_the_nodes(tmp_path):
     assert (tmp_path / "secrets" / "node.key").exists()
 
 
+@pytest.mark.plain
 def test_the_objects_of_the_central_collectors_select_their_pods():
     the = CENTRAL.the
     selectors = [the("Service")["spec"]["selector"], the("Service", "collectors")["spec"]["selector"],
@@ -135,6 +140,7 @@ def test_the_objects_of_the_central_collectors_select_their_pods():
     assert scaled["minReplicas"] > the("PodDisruptionBudget")["spec"]["maxUnavailable"]
 
 
+@pytest.mark.plain
 def test_the_collectors_of_the_nodes_reach_only_the_central_ones():
     the = NODES.the
     assert the("DaemonSet", "node-collector")["spec"]["selector"]["matchLabels"] == NODES.labels != CENTRAL.labels

@@ -27,6 +27,7 @@ SH = re.findall(r"^( *)```sh\n(.*?)^ *```$", TEXT, re.M | re.S)
 MAKE_TOKENS, MAKE_SETTINGS, LEAVE_OUT_TRACES = [re.sub(f"^{indent}", "", block, flags=re.M) for indent, block in SH]
 
 
+@pytest.mark.plain
 def test_its_commands_exist_and_hold_no_secret(binary):
     assert len(of_telemetry(TEXT)) > 5 and unknown_words(binary, TEXT) == {"--relay-spool"}  # of ostiary run
     assert not with_secrets(MAKE_SETTINGS)
@@ -34,6 +35,7 @@ def test_its_commands_exist_and_hold_no_secret(binary):
         assert (ROOT / path).exists(), path
 
 
+@pytest.mark.plain
 def test_the_tunnel_has_the_stacks_ports():
     compose = ROOT / "container" / "stack" / "compose.yaml"
     forwarded = re.findall(r"-L (\d+):127\.0\.0\.1:(\d+)", TEXT)
@@ -63,6 +65,7 @@ def made(binary, tmp_path):
     return secrets, run
 
 
+@pytest.mark.plain
 def test_the_three_forms_have_the_teams_token_and_no_content(made):
     secrets, _ = made
     tokens = dict(reversed(line.split()) for line in (secrets / "tokens").read_text().splitlines())
@@ -77,6 +80,7 @@ def test_the_three_forms_have_the_teams_token_and_no_content(made):
         assert {value for name, value in env.items() if name.startswith("OTEL_LOG_")} == {"0"}
 
 
+@pytest.mark.plain
 def test_what_has_a_token_is_private_and_ignored_by_git(made):
     secrets, _ = made
     files = [path for path in secrets.iterdir() if path.name != ".gitignore"]
@@ -150,6 +154,7 @@ def number(text):
     return float(value.replace(",", "")) * {None: 1, "kB": 1e3, "MB": 1e6, "GB": 1e9}[unit]
 
 
+@pytest.mark.plain
 def test_the_computed_numbers_follow_from_the_measured_ones():
     measured = rows(COLLECTOR.read_text())
     records, json_octets, plain = map(number, measured["a session without content"])

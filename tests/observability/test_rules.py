@@ -25,12 +25,14 @@ def rules(path):
     return [rule for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("path", sorted(TESTS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_unit_tests_pass(path):
     done = subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("path", sorted(RULES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_each_rule_has_a_unit_test(path):
     tested = (TESTS / path.name).read_text()
@@ -39,6 +41,7 @@ def test_each_rule_has_a_unit_test(path):
         assert name in tested, f"{name} is not tested in {TESTS / path.name}"
 
 
+@pytest.mark.plain
 def test_all_increments_are_made_in_the_same_way():
     made = rules(RULES / "increments.yaml")
     names = [rule["record"].split(":")[0] for rule in made[::2]]
@@ -47,6 +50,7 @@ def test_all_increments_are_made_in_the_same_way():
         (f"{name}:counted", f"{name}_total"))]
 
 
+@pytest.mark.plain
 def test_the_document_names_each_alert():
     document = (ROOT / "docs" / "dashboards.md").read_text()
     alerts = [rule["alert"] for path in [RULES / "alerts.yaml", *STACK.glob("loki/rules/*/*.yaml")]

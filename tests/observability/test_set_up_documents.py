@@ -9,6 +9,8 @@ import pytest
 
 from support.project import ROOT
 
+pytestmark = pytest.mark.plain
+
 TELEMETRY = ROOT / "docs" / "telemetry.md"
 
 

@@ -38,6 +38,7 @@ def commands(heading, **values):
 # The page -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.plain
 def test_the_front_matter_is_valid():
     front = yaml.safe_load(FRONT)
     assert front.keys() == {"name", "description"}
@@ -46,17 +47,20 @@ def test_the_front_matter_is_valid():
     assert 1 <= len(front["description"]) <= 1024 and not re.search("[<>\n]", front["description"])
 
 
+@pytest.mark.plain
 def test_the_files_that_it_names_exist_and_no_others():
     named = {target for target in re.findall(r"\]\(([^)#]+)\)", BODY) if not target.startswith("http")}
     assert named | {"SKILL.md"} == {str(path.relative_to(SKILL)) for path in SKILL.rglob("*")}
 
 
+@pytest.mark.plain
 def test_every_command_and_flag_exists(binary):
     assert not unknown_words(binary, BODY)
     assert unknown_words(binary, "`ostiary telemetry connect --tokens`, `ostiary telemetry connects`, `--wrong x`") == {
         "ostiary telemetry connect --tokens", "ostiary telemetry connects", "--wrong"}
 
 
+@pytest.mark.plain
 def test_what_check_says_is_what_the_page_explains():
     said = "".join(re.sub(r'"\s+"', "", path.read_text()) for folder in ("connect", "relay", "cli", "claude")
                    for path in (ROOT / "src" / folder).glob("*.cc"))
@@ -65,6 +69,7 @@ def test_what_check_says_is_what_the_page_explains():
     assert len(phrases) > 10 and [phrase for phrase in phrases if phrase not in said] == []
 
 
+@pytest.mark.plain
 def test_no_command_has_a_secret_as_an_argument():
     assert not with_secrets(BODY)
     bad = ("ostiary telemetry connect --header 'Authorization: x'", "ostiary telemetry connect --header Authorization=x",
@@ -73,6 +78,7 @@ def test_no_command_has_a_secret_as_an_argument():
         assert with_secrets(f"Write `{command}`.") == [command]
 
 
+@pytest.mark.plain
 def test_no_command_that_asks_for_a_secret_is_to_be_run_inside_claude_code():
     assert "--header Authorization" in BODY
     assert not re.search(r"`! ?ostiary", BODY)

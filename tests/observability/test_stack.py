@@ -21,6 +21,8 @@ from support.stack import STACK
 from support.waiting import eventually
 from support.web import Response, Web
 
+pytestmark = pytest.mark.plain
+
 PORTS = {"GRPC": 4317, "HTTP": 4318, "HEALTH": 13133, "GRAFANA": 3000, "PROMETHEUS": 9090, "LOKI": 3100, "TEMPO": 3200,
          "VICTORIALOGS": 9428, "JAEGER": 16686}
 LISTENING = {"grafana": ("GRPC", "HTTP", "HEALTH", "GRAFANA", "PROMETHEUS", "LOKI", "TEMPO"),
@@ -31,6 +33,7 @@ RETENTION = "STACK_RETENTION_HOURS"
 
 DOCKER = """#!{python} -IS
 import json, os, sys, time
+
 here, words = {here!r}, sys.argv[1:]
 def profiles():
     return [words[at + 1] for at, word in enumerate(words) if word == "--profile"]
