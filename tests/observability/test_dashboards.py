@@ -15,9 +15,10 @@ from observability.dashboards import ALL, FOLDER, dashboards, filled, panels, qu
 from observability.render import Answers, logql, picture
 from observability.sessions import CLAUDE
 from observability.stack_session import StackSession
+from observability.test_queries_document import PROMQL
 from support.otelcol import BUILT
 from support.project import ROOT
-from support.queries import problems
+from support.queries import problems, without_variables
 from support.stack_stores import missing
 
 SDK = BUILT / "dashboards_sdk"
@@ -29,6 +30,9 @@ PAUSE = 60 if PICTURES else 20  # seconds; the sessions last four of these
 
 # Panels that show nothing in these sessions, and why.
 EMPTY = {"session: API errors": "the session that is shown has none"}
+# What distinguishes the queries of docs/queries.md that find nothing in these sessions.
+NOT_IN_THESE_SESSIONS = ("offset 1d", 'query_source="subagent"', 'mcp_server_name!=""', 'skill_name!=""', "unless on (team)",
+                         "ostiary_relay_series_forgotten_total")
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +78,14 @@ def test_what_users_of_such_dashboards_complain_of_cannot_occur():
     for query in queries():
         assert "claude_code_session_count" not in query.text, query  # it has one sample a session
         assert not re.search(r"service_name=~?\"(?!\$service|ostiary\")", query.text), query  # "All" is any name
+
+
+def test_each_promql_query_of_the_document_is_answered(session):
+    length = f"{int(session.end - session.start)}s"
+    empty = [query for query in PROMQL if not session.stores.prometheus.query(
+        without_variables(query, {"__range": length}), time=session.end)]
+    assert [query for query in empty if not any(part in query for part in NOT_IN_THESE_SESSIONS)] == []
+    assert len(empty) == len(NOT_IN_THESE_SESSIONS)
 
 
 def test_each_query_is_valid_and_names_only_what_the_inventory_has():

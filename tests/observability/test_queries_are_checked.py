@@ -42,6 +42,7 @@ WRONG = {
         'claude_code_session_count_total{model="x"}': "there is no label model of claude_code_session_count_total",
         'claude_code_token_usage_tokens_total{type="cache_read"}': "there is no value of type cache_read: write cacheRead",
         'claude_code_token_usage_tokens_total{type=~"input|cacheread"}': "there is no value of type cacheread",
+        "sum by (teem) (claude_code_cost_usage)": "there is no metric claude_code_cost_usage",
         "sum by (teem) (claude_code_cost_usage_USD_total)": "there is no label teem here: write team",
         "sum by (model) (sum by (team) (claude_code_cost_usage_USD_total))": "there is no label model here",
         "sum without (modell) (claude_code_cost_usage_USD_total)": "there is no label modell here",
@@ -75,10 +76,18 @@ WRONG = {
         '{service_name="claude-code"} | line_format "{{.modell}}"': "there is no field modell",
         '{service_name="claude-code"} | label_format x=modell': "there is no field modell",
         '{service_name="claude-code"} | keep model | tool_name="x"': "there is no field tool_name",
+        'sum by (tool_name) (sum_over_time({service_name="claude-code"} | event_name="tool_result" [5m]))': "sum_over_time needs a number",
+        'sum by (model) (count_over_time({service_name="claude-code"} | event_name="api_request" | unwrap ttft_ms [5m]))':
+            "count_over_time counts records: leave out | unwrap ttft_ms",
+        'sum_over_time({service_name="claude-code"} | event_name="api_request" | unwrap ttft_ms [5m]) by (model)':
+            "sum_over_time cannot be grouped",
+        'count_over_time({service_name="claude-code"}[5m])': "count_over_time makes a series for each record",
+        'max by (model) (max_over_time({service_name="claude-code"} | event_name="api_request" | unwrap ttft_ms [5m]))':
+            "write sum by (...) around it, or by (...) behind it",
         'sum by (teem) (count_over_time({service_name="claude-code"}[5m]))': "there is no label teem here: write team",
         'sum by (model) (sum by (team) (count_over_time({service_name="claude-code"}[5m])))': "there is no label model here",
-        'sum_over_time({service_name="claude-code"} | unwrap duration(ttft_ms) [5m])': "write unwrap ttft_ms",
-        'sum_over_time({service_name="claude-code"} | event_name="api_request" | unwrap model [5m])': "it cannot be unwrapped",
+        'sum(sum_over_time({service_name="claude-code"} | unwrap duration(ttft_ms) [5m]))': "write unwrap ttft_ms",
+        'sum(sum_over_time({service_name="claude-code"} | event_name="api_request" | unwrap model [5m]))': "it cannot be unwrapped",
         'sum by (model) (count_over_time({service_name="claude-code"}[5m])) / sum(count_over_time({service_name="claude-code"}[5m]))':
             "write on (...)",
     },

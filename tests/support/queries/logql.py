@@ -11,6 +11,12 @@ STAGES = ("PipelineStage", "UnwrapExpr")
 ERRORS = ("__error__", "__error_details__")
 OTHERS = {name: Field(frozenset({TEXT})) for name in (*inventory.OF_LOKI, *ERRORS)}
 PARSERS = ("LabelParser", "JsonExpressionParser", "LogfmtParser", "LogfmtExpressionParser")
+# What Loki asks of an aggregation over time.
+NEED_UNWRAP = ("AvgOverTime", "SumOverTime", "MaxOverTime", "MinOverTime", "StddevOverTime", "StdvarOverTime", "QuantileOverTime",
+               "FirstOverTime", "LastOverTime", "RateCounter")
+NO_UNWRAP = ("CountOverTime", "BytesOverTime", "BytesRate")
+MAY_GROUP = ("AvgOverTime", "MaxOverTime", "MinOverTime", "StddevOverTime", "StdvarOverTime", "QuantileOverTime", "FirstOverTime",
+             "LastOverTime")
 KEEP_LABELS = ("Topk", "Bottomk", "Sort", "Sort_Desc", "Approx_Topk")
 
 
@@ -20,12 +26,14 @@ class Checker:
 
     def problems(self, tree):
         self._problems = Problems()
+        self._summed = [range for sum in tree.all("VectorAggregationExpr") if sum.child("VectorOp").child("Sum")
+                        for range in sum.child("MetricExpr").of("RangeAggregationExpr")]
         self._labels(tree)
         return self._problems.found
 
     def _labels(self, node):
         """{label: Field} of the result, None for a scalar."""
-        reader = {"LogExpr": self._pipeline, "LogRangeExpr": self._pipeline, "RangeAggregationExpr": self._aggregate,
+        reader = {"LogExpr": self._pipeline, "LogRangeExpr": self._pipeline, "RangeAggregationExpr": self._over_time,
                   "VectorAggregationExpr": self._aggregate, "BinOpExpr": self._binary,
                   "LabelReplaceExpr": self._label_replace}.get(node.name)
         if reader:
@@ -173,6 +181,21 @@ class Checker:
             if name not in labels:
                 self._problems.unknown("label", name, labels, " here")
         return {name: labels[name] for name in names if name in labels}
+
+    def _over_time(self, node):
+        function = node.child("RangeOp").children[0]
+        unwrap = node.all("UnwrapExpr")
+        if function.name in NEED_UNWRAP and not unwrap:
+            self._problems.add(f"{function.text} needs a number: write | unwrap FIELD before the time")
+        elif function.name in NO_UNWRAP and unwrap:
+            self._problems.add(f"{function.text} counts records: leave out {unwrap[0].text}")
+        if node.child("Grouping"):
+            if function.name not in MAY_GROUP:
+                self._problems.add(f"{function.text} cannot be grouped: write sum by (...) around it")
+        elif node not in self._summed and not node.all("KeepLabelsExpr"):
+            self._problems.add(f"{function.text} makes a series for each record: write sum by (...) around it"
+                               + (", or by (...) behind it" if function.name in MAY_GROUP else ""))
+        return self._aggregate(node)
 
     def _aggregate(self, node):
         labels = next((found for child in node.of("LogRangeExpr", "MetricExpr") if (found := self._labels(child)) is not None), {})

@@ -7,7 +7,17 @@ FIRST_VALUE_IS_MISSED = ("Rate", "Irate", "Increase")
 WITHOUT_LABELS = ("Absent", "AbsentOverTime", "Vector", "Scalar", "Time", "Pi")
 KEEP_LABELS = ("topk", "bottomk", "limitk", "limit_ratio")
 SET_OPERATORS = ("And", "Unless")
-OPERATORS = {"job": "its value depends on the way: write service_name", "instance": "write service_instance_id"}
+DEPEND_ON_THE_WAY = {"job": "its value depends on the way: write service_name", "instance": "write service_instance_id"}
+
+
+class AnyLabel(dict):
+    """The labels of a metric that is unknown, so that it is one problem only."""
+
+    def __contains__(self, name):
+        return True
+
+    def __missing__(self, name):
+        return inventory.Field(frozenset({inventory.TEXT}))
 
 
 class Checker:
@@ -39,8 +49,6 @@ class Checker:
             self._problems.add(f"the selector {node.text} names no metric")
             return {}
         labels = self._labels_of(names[0])
-        if labels is None:
-            return {}
         for label, operator, text in matchers:
             if label != "__name__" and self._known(label, labels, f" of {names[0]}"):
                 self._problems.value(label, operator, text, labels[label])
@@ -50,15 +58,15 @@ class Checker:
         if metric in self._rules:
             tree, added = self._rules[metric]
             labels = self._labels(tree)
-            return {} if labels is None else labels | {name: inventory.Field(frozenset({inventory.TEXT})) for name in added}
+            return labels | {name: inventory.Field(frozenset({inventory.TEXT})) for name in added}
         if metric not in self._metrics:
             self._problems.unknown("metric", metric, [*self._metrics, *self._rules])
-            return None
+            return AnyLabel()
         return self._metrics[metric]
 
     def _known(self, label, labels, where=" here"):
-        if label in OPERATORS:
-            self._problems.add(f"do not select by {label}: {OPERATORS[label]}")
+        if label in DEPEND_ON_THE_WAY:
+            self._problems.add(f"do not select by {label}: {DEPEND_ON_THE_WAY[label]}")
         elif label not in labels:
             self._problems.unknown("label", label, labels, where)
         return label in labels
@@ -67,7 +75,8 @@ class Checker:
         return {name: labels[name] for name in names if self._known(name, labels)}
 
     def _aggregate(self, node):
-        labels = self._labels(node.child("FunctionCallBody")) or {}
+        labels = self._labels(node.child("FunctionCallBody"))
+        labels = {} if labels is None else labels
         modifier = node.child("AggregateModifier")
         names = [each.text for each in modifier.all("LabelName")] if modifier else []
         if node.child("AggregateOp").text in KEEP_LABELS:
