@@ -30,7 +30,7 @@ Usage: ostiary COMMAND ...
   env [--reveal]                   print the telemetry environment of the last boot; root only
   status                           print what the last boot opened, and the result of its self-test; root only
   presets                          print the presets: lists of hosts that a rule can name, as in preset:github
-  telemetry connect|check|undo ... Claude Code's telemetry on a machine of yours, without a container and without root
+  telemetry COMMAND ...            Claude Code's telemetry on a machine of yours: local, connect, check, undo
 
   --version, --help                print the version, this text
   help COMMAND, COMMAND --help     print the flags of a command

@@ -261,8 +261,9 @@ struct Executor {
     return execute_connect(std::move(connect), config::Environment::copy_of(environ));
   }
   Result<int> operator()(const CheckTelemetry& check) const {
-    return execute_check(check, config::Environment::copy_of(environ));
+    return execute_check(check, config::Environment::copy_of(environ), TRY(make_marker()));
   }
+  Result<int> operator()(LocalTelemetry& local) const { return execute_local(std::move(local), environ); }
   Result<int> operator()(const UndoTelemetry& undo) const {
     return execute_undo(undo, config::Environment::copy_of(environ));
   }

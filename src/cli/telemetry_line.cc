@@ -11,19 +11,36 @@
 namespace ostiary::cli {
 namespace {
 
-constexpr std::array<std::string_view, 3> commands{"connect", "check", "undo"};
+constexpr std::array<std::string_view, 4> commands{"local", "connect", "check", "undo"};
 
 constexpr std::string_view about =
     R"(Claude Code's telemetry on a machine of yours, without a container and without root.
 
 Usage: ostiary telemetry COMMAND ...
 
+  local [FLAGS]                    start a collector, stores and dashboards here, and send telemetry to them
   connect --endpoint URL [FLAGS]   write Claude Code's settings, so that it sends telemetry to a collector
   check [--scope SCOPE]            send a batch of each signal, and say what the collector answers and what to do
   undo [--scope SCOPE]             the settings as they were before connect
 
   COMMAND --help                   print the flags of a command
 )";
+
+constexpr std::string_view local_about =
+    R"(Starts a collector, stores and dashboards on this machine, and writes Claude Code's settings so that its telemetry
+goes there. Then sends one marked batch of each signal, and waits until the stores have it.
+
+It needs Docker or Podman with Compose, and Python 3. All ports are those of 127.0.0.1. The stack stays, with its data,
+over restarts of the machine; the program STACK/stack stops it and shows its state. `ostiary telemetry undo` writes the
+settings as they were.
+
+Examples:
+  ostiary telemetry local
+  ostiary telemetry local --profile apache --attribute team=platform --prompts)";
+
+constexpr std::string_view local_footer =
+    R"(Exit status: 0, or 64 usage, 66 there is no stack, 69 the stack, the collector or a store does not answer, 77 not
+permitted, 78 the settings so far are wrong.)";
 
 constexpr std::string_view connect_about =
     R"(Writes all variables into Claude Code's settings that it needs to send traces, metrics and logs to a collector.
@@ -113,10 +130,29 @@ Result<Value> read_word(const Syntax& syntax, const GivenFlags& given, std::stri
 constexpr Words<ConnectTelemetry::Scope, 3> connect_scopes{{{"user", ConnectTelemetry::Scope::user},
                                                             {"managed", ConnectTelemetry::Scope::managed},
                                                             {"print", ConnectTelemetry::Scope::print}}};
+constexpr Words<std::string_view, 2> profiles{{{"grafana", "grafana"}, {"apache", "apache"}}};
 constexpr Words<connect::Kind, 2> scopes{
     {{"user", connect::Kind::user}, {"managed", connect::Kind::managed}}};
 constexpr Words<connect::Form, 3> forms{
     {{"json", connect::Form::json}, {"plist", connect::Form::plist}, {"reg", connect::Form::reg}}};
+
+const Flag attribute_flag{"--attribute", Flag::Kind::each, "KEY=VALUE",
+                          "A resource attribute of all telemetry, as in team=platform; can be repeated"};
+
+void add_content_switches(Syntax& syntax) {
+  for (const connect::ContentSwitch& each : connect::content_switches)
+    syntax.flags.push_back({each.flag, Flag::Kind::on_or_off, "",
+                            std::string(each.help) + " [" + std::string(each.variable) + "]"});
+}
+
+void read_attributes_and_content(const GivenFlags& given, connect::Request& request) {
+  if (const auto attributes = given.find("--attribute"); attributes != given.end())
+    for (const std::string_view each : split(attributes->second, '\0')) request.attributes.emplace_back(each);
+  for (const connect::ContentSwitch& each : connect::content_switches)
+    if (given.contains(each.flag))
+      request.content.emplace_back(
+          each.variable, given_text(given, each.flag) == "true" ? config::Choice::yes : config::Choice::no);
+}
 
 Syntax connect_syntax(std::string_view name) {
   using Kind = Flag::Kind;
@@ -131,8 +167,7 @@ Syntax connect_syntax(std::string_view name) {
            {"--header-file", Kind::one_value, "FILE",
             "A file with headers for the collector; -: standard input"},
            {"--header", Kind::one_value, "NAME", "The name of a header whose value is on standard input"},
-           {"--attribute", Kind::each, "KEY=VALUE",
-            "A resource attribute of all telemetry, as in team=platform; can be repeated"},
+           attribute_flag,
            {"--temporality", Kind::one_value, "TEMPORALITY",
             "delta or cumulative (default: delta; for Grafana Cloud cumulative)"},
            {"--scope", Kind::one_value, "SCOPE",
@@ -142,9 +177,24 @@ Syntax connect_syntax(std::string_view name) {
             "With --scope print: json; plist for macOS; reg for the registry of Windows (default: json)"},
            {"--reveal", Kind::on_or_off, "", "With --scope print: print the secret too"}},
       .footer = connect_footer};
-  for (const connect::ContentSwitch& each : connect::content_switches)
-    syntax.flags.push_back(
-        {each.flag, Kind::on_or_off, "", std::string(each.help) + " [" + std::string(each.variable) + "]"});
+  add_content_switches(syntax);
+  return syntax;
+}
+
+Syntax local_syntax(std::string_view name) {
+  using Kind = Flag::Kind;
+  Syntax syntax{
+      .subcommand = name,
+      .form = "[FLAGS]",
+      .about = local_about,
+      .flags = {{"--profile", Kind::one_value, "PROFILE",
+                 "grafana: Prometheus, Loki, Tempo, Grafana; apache: Prometheus, VictoriaLogs, Jaeger "
+                 "(default: grafana)"},
+                attribute_flag,
+                {"--stack", Kind::one_value, "DIR",
+                 "The directory container/stack (default: that of the installation)"}},
+      .footer = local_footer};
+  add_content_switches(syntax);
   return syntax;
 }
 
@@ -178,13 +228,20 @@ Result<Invocation> parse_connect(std::span<const std::string> arguments) {
   command.request.endpoint = given_text(given, "--endpoint");
   command.request.protocol = given_text(given, "--protocol");
   command.request.temporality = given_text(given, "--temporality");
-  if (const auto attributes = given.find("--attribute"); attributes != given.end())
-    for (const std::string_view each : split(attributes->second, '\0'))
-      command.request.attributes.emplace_back(each);
-  for (const connect::ContentSwitch& each : connect::content_switches)
-    if (given.contains(each.flag))
-      command.request.content.emplace_back(
-          each.variable, given_text(given, each.flag) == "true" ? config::Choice::yes : config::Choice::no);
+  read_attributes_and_content(given, command.request);
+  return command;
+}
+
+Result<Invocation> parse_local(std::span<const std::string> arguments) {
+  const std::string name = full_name("local");
+  const Syntax syntax = local_syntax(name);
+  auto read_line = TRY(read(syntax, arguments));
+  if (auto* const help = std::get_if<HelpText>(&read_line)) return Print{std::move(help->text)};
+  const auto& given = std::get<GivenFlags>(read_line);
+  LocalTelemetry command;
+  command.profile = TRY(read_word(syntax, given, "--profile", profiles));
+  command.stack = given_text(given, "--stack");
+  read_attributes_and_content(given, command.request);
   return command;
 }
 
@@ -227,6 +284,7 @@ Result<Invocation> parse_telemetry(std::span<const std::string> arguments) {
     return Print{std::string(about)};
   const std::string& command = arguments.front();
   const auto rest = arguments.subspan(1);
+  if (command == "local") return parse_local(rest);
   if (command == "connect") return parse_connect(rest);
   if (command == "check") return parse_check(rest);
   if (command == "undo") return parse_undo(rest);

@@ -25,17 +25,48 @@ bool reads_as_number(std::string_view label) {
   return std::ranges::all_of(label, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
 }
 
-Result<> check_label(std::string_view label) {
-  if (label.empty()) return fail(Exit::configuration, "has an empty label");
-  if (label.size() > max_label) return fail(Exit::configuration, "has a label of more than 63 characters");
-  if (label.front() == '-' || label.back() == '-')
-    return fail(Exit::configuration, "has a label that begins or ends with a hyphen");
+enum class LabelFault : uint8_t { none, empty, too_long, hyphen_outside, beyond_ascii, odd_character };
+
+LabelFault fault_of(std::string_view label) {
+  if (label.empty()) return LabelFault::empty;
+  if (label.size() > max_label) return LabelFault::too_long;
+  if (label.front() == '-' || label.back() == '-') return LabelFault::hyphen_outside;
   if (std::ranges::any_of(label, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
-    return fail(Exit::configuration, "has a letter beyond ASCII; write its xn-- form, as idn2 prints it");
-  if (const auto odd = std::ranges::find_if_not(label, is_label_character); odd != label.end())
-    return fail(Exit::configuration, "has a " + quote(std::string_view(odd, odd + 1)) +
-                                         ", which is not a letter, digit, hyphen or underscore");
+    return LabelFault::beyond_ascii;
+  return std::ranges::all_of(label, is_label_character) ? LabelFault::none : LabelFault::odd_character;
+}
+
+std::string reason(LabelFault fault, std::string_view label) {
+  switch (fault) {
+    case LabelFault::none:
+      break;
+    case LabelFault::empty:
+      return "has an empty label";
+    case LabelFault::too_long:
+      return "has a label of more than 63 characters";
+    case LabelFault::hyphen_outside:
+      return "has a label that begins or ends with a hyphen";
+    case LabelFault::beyond_ascii:
+      return "has a letter beyond ASCII; write its xn-- form, as idn2 prints it";
+    case LabelFault::odd_character:
+      return "has a " + quote(std::string(1, *std::ranges::find_if_not(label, is_label_character))) +
+             ", which is not a letter, digit, hyphen or underscore";
+  }
   return {};
+}
+
+struct Labels {
+  LabelFault fault = LabelFault::none;
+  std::string_view last;  // of the labels, or the one with the fault
+};
+Labels read_labels(std::string_view name) {
+  while (true) {
+    const size_t dot = name.find('.');
+    const std::string_view label = name.substr(0, dot);
+    const LabelFault fault = fault_of(label);
+    if (fault != LabelFault::none || dot == std::string_view::npos) return {fault, label};
+    name.remove_prefix(dot + 1);
+  }
 }
 
 // "10.1.2.300" has a number that is too large. Other texts end in a number for other reasons.
@@ -51,19 +82,19 @@ std::string reason_for_no_address(std::string_view name) {
 
 }  // namespace
 
+bool is_host_name(std::string_view text) {
+  if (text.size() > max_name) return false;
+  const auto [fault, last] = read_labels(text);
+  return fault == LabelFault::none && !reads_as_number(last);
+}
+
 Result<HostName> HostName::parse(std::string_view text) {
   if (text.ends_with('.')) text.remove_suffix(1);
   if (text.empty()) return fail(Exit::configuration, "is empty");
   if (text.size() > max_name) return fail(Exit::configuration, "is longer than 253 characters");
   std::string name = to_lower(text);
-  std::string_view last;
-  for (std::string_view rest = name;;) {
-    const size_t dot = rest.find('.');
-    last = rest.substr(0, dot);
-    TRY(check_label(last));
-    if (dot == std::string_view::npos) break;
-    rest.remove_prefix(dot + 1);
-  }
+  const auto [fault, last] = read_labels(name);
+  if (fault != LabelFault::none) return fail(Exit::configuration, reason(fault, last));
   if (reads_as_number(last)) return fail(Exit::configuration, reason_for_no_address(name));
   return HostName(std::move(name));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ostiary/otlp/nesting.h"
 #include "ostiary/otlp/reserved.h"
 
 namespace ostiary::relay {
@@ -23,6 +24,18 @@ std::string_view refusal(Taken taken) {
       return "no_room";
   }
   return {};
+}
+
+otlp::ItemKind items_of(telemetry::Signal signal) {
+  switch (signal) {
+    case telemetry::Signal::traces:
+      return otlp::ItemKind::spans;
+    case telemetry::Signal::metrics:
+      return otlp::ItemKind::metrics;
+    case telemetry::Signal::logs:
+      break;
+  }
+  return otlp::ItemKind::log_records;
 }
 
 }  // namespace
@@ -102,6 +115,7 @@ Taken TelemetryRelay::judge(Post& post) const {
   const auto is_forged = otlp::claims_name(post.body, own_name);
   if (!is_forged) return Taken::malformed;
   if (*is_forged) return Taken::reserved;
+  if (!otlp::is_flat(post.body, items_of(post.signal))) return Taken::malformed;
   auto body = identity_.applied_to(post.body);
   if (!body) return Taken::malformed;
   post.body = *std::move(body);

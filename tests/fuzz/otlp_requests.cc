@@ -1,13 +1,15 @@
 // Requests of telemetry from a hostile sender. What is accepted has our attributes in every resource,
 // each once and with our value, and no other attribute that a database could take for one of ours. A
 // second application changes nothing. The result is at most as much longer as our attributes are, for
-// each resource. A request that does not claim a reserved name does not claim it after the rewriting.
+// each resource. A request that does not claim a reserved name does not claim it after the rewriting, and
+// one that is flat stays flat.
 #include <string>
 #include <vector>
 
 #include "fuzz.h"
 #include "ostiary/base/text.h"
 #include "ostiary/otlp/identity.h"
+#include "ostiary/otlp/nesting.h"
 #include "ostiary/otlp/origin.h"
 #include "ostiary/otlp/reply.h"
 #include "ostiary/otlp/reserved.h"
@@ -84,5 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   HOLDS(identity.applied_to(*rewritten) == rewritten);
   // The request is checked first, and must not come to claim the name by the rewriting.
   if (claims_name(request, "ostiary") == false) HOLDS(claims_name(*rewritten, "ostiary") == false);
+  for (const ItemKind items : {ItemKind::spans, ItemKind::metrics, ItemKind::log_records})
+    if (is_flat(request, items)) HOLDS(is_flat(*rewritten, items));
   return 0;
 }

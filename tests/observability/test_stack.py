@@ -37,13 +37,15 @@ def profiles():
 with open(here + "/calls.jsonl", "a") as file:
     file.write(json.dumps({{"program": os.path.basename(sys.argv[0]), "words": words,
                             "env": {{k: v for k, v in os.environ.items() if k.startswith("STACK_")}}}}) + "\\n")
-name = "-".join(word for word in words[:2] if not word.startswith("-"))
-if os.path.exists(here + "/fails-" + name) or os.path.exists(here + "/fails-" + words[-1]):
+name = os.path.basename(sys.argv[0])
+if os.path.exists(here + "/fails-" + "-".join(words[:2])) or os.path.exists(here + "/fails-" + words[-1]):
     sys.exit("cannot connect to the daemon")
 running = here + "/running"
 if words[0] == "ps" and os.path.exists(running):
     for service in open(running).read().split():
-        print(f"ostiary-stack-{{service}}-1\\trunning")
+        print(f"ostiary-stack_{{service}}_1\\tUp 4 minutes ago" if name == "podman" else f"ostiary-stack-{{service}}-1\\trunning")
+elif words[:2] == ["volume", "ls"]:
+    print("ostiary-stack_logs\\nostiary-stack_metrics")
 elif "up" in words:
     open(running + ".new", "w").write("\\n".join({services!r}[profiles()[0]]))
     os.rename(running + ".new", running)
@@ -188,11 +190,12 @@ def test_the_other_profile_takes_the_place_of_the_first(world):
 def test_down_keeps_the_data_and_reset_deletes_it(world):
     world.up()
     assert world.run("down").returncode == 0
-    assert "--volumes" not in world.calls("down")[-1]["words"] and world.password.exists()
-    assert world.run("reset").returncode == 64 and len(world.calls("down")) == 1 and world.password.exists()
-    assert world.run("reset", "--yes").returncode == 0
-    words = world.calls("down")[-1]["words"]
-    assert "--volumes" in words and set(SERVICES) <= set(words)
+    assert world.calls("down")[-1]["words"][-3:] == ["--profile", "grafana", "down"]
+    assert world.run("reset").returncode == 64 and not world.calls("volume") and world.password.exists()
+    assert world.run("reset", "--yes").returncode == 0 and not world.password.exists()
+    listed, removed = world.calls("volume")
+    assert "label=com.docker.compose.project=ostiary-stack" in listed["words"]
+    assert removed["words"] == ["volume", "rm", "ostiary-stack_logs", "ostiary-stack_metrics"]
 
 
 @pytest.mark.parametrize("answer, status", [(b"yes\n", 0), (b"no\n", 64), (b"\n", 64)])
@@ -252,6 +255,18 @@ def test_settings_of_the_file_hold_and_those_of_the_environment_come_first(world
     assert done.returncode == 64 and "line 1" in done.stderr and "perhaps STACK_RETENTION" in done.stderr
 
 
+def test_endpoint_is_where_the_next_up_takes_telemetry(world):
+    assert world.run("endpoint").stdout == "http://127.0.0.1:4318\n" and not world.calls()
+    world.env["STACK_PORT_HTTP"] = "14318"
+    assert world.run("endpoint").stdout == "http://127.0.0.1:14318\n"
+    assert "http://127.0.0.1:14318" in world.up().stdout
+    assert world.run("down").returncode == 0
+    del world.env["STACK_PORT_HTTP"]
+    assert world.run("endpoint").stdout == "http://127.0.0.1:14318\n"
+    world.env["STACK_PORT_HTTP"] = "http"
+    assert world.run("endpoint").returncode == 64
+
+
 def test_status_says_which_parts_run(world):
     done = world.run("status")
     assert done.returncode == 69 and done.stdout.count("not started") == 5
@@ -284,6 +299,8 @@ def test_a_docker_that_cannot_be_used_is_named_or_podman_is_used(world, broken, 
     world.program("podman-compose")
     world.up()
     assert world.calls("up")[-1]["program"] == "podman-compose"
+    assert world.run("status").returncode == 0
+    assert world.run("down").returncode == 0 and world.calls("down")[-1]["program"] == "podman-compose"
 
 
 def test_a_compose_that_fails_ends_the_command(world):
@@ -316,7 +333,7 @@ def test_a_wrong_setting_is_named(world, name, value, said):
 
 def test_help_names_each_command_and_flag(world):
     text = world.run("--help").stdout
-    for word in ("up", "down", "status", "check", "password", "reset", "--profile", "--retention", "--marked", "--wait", "--yes"):
+    for word in ("up", "down", "status", "check", "endpoint", "password", "reset", "--profile", "--retention", "--marked", "--wait", "--yes"):
         assert word in text
     assert world.run("up", "--help").stdout == text
 
@@ -328,17 +345,21 @@ DASHBOARD = {
     "templating": {"list": [
         {"name": "service", "type": "query", "includeAll": True, "allValue": ".+", "current": {"value": ["$__all"]}},
         {"name": "team", "type": "query", "includeAll": True, "current": {"value": ["blue", "red"]}},
-        {"name": "session", "type": "textbox", "query": "abc"}]},
+        {"name": "trace", "type": "textbox", "query": ""}, {"name": "who", "type": "textbox", "query": "me"},
+        {"name": "session", "type": "query", "current": {"value": ""},
+         "query": {"query": 'label_values(x{team=~"$team"}, session_id)'}}]},
     "panels": [
         {"id": 1, "type": "text", "title": "Words"},
         {"id": 2, "title": "Cost", "datasource": {"type": "prometheus", "uid": "metrics"}, "targets": [
             {"refId": "A", "expr": 'sum_over_time(x{service_name=~"$service",team=~"${team:regex}"}[$__range])/$__interval+$other'}]},
         {"id": 3, "type": "row", "title": "A row", "collapsed": True, "panels": [
             {"id": 4, "title": "Errors", "fieldConfig": {"defaults": {"noValue": "No request failed"}}, "targets": [
-                {"refId": "A", "datasource": {"type": "loki", "uid": "logs"}, "expr": '{service_name="claude-code"} | session_id="$session"'}]}]},
+                {"refId": "A", "datasource": {"type": "loki", "uid": "logs"}, "expr": '{service_name="claude-code"} | session_id="$session" | who="[[who]]"'}]}]},
         {"id": 5, "title": "Slow", "targets": [{"refId": "A", "datasource": {"type": "tempo", "uid": "traces"}, "query": "{ duration > 1s }"}]},
         {"id": 6, "title": "Rate", "targets": [
-            {"refId": "B", "datasource": {"type": "tempo", "uid": "traces"}, "query": "{ } | rate()"}]}]}
+            {"refId": "B", "datasource": {"type": "tempo", "uid": "traces"}, "query": "{ } | rate()"}]},
+        {"id": 7, "title": "Trace", "description": "Choose a trace", "targets": [
+            {"refId": "A", "datasource": {"type": "tempo", "uid": "traces"}, "query": "$trace"}]}]}
 
 
 class Grafana:
@@ -362,6 +383,9 @@ class Grafana:
             self.queries.append(asked["q"])
             member = "series" if path.endswith("/metrics/query_range") else "traces"
             return answer(200, {member: [] if asked["q"] in self.empty else [{}]})
+        if path == "/api/datasources/uid/metrics/resources/api/v1/label/session_id/values":
+            assert urllib.parse.unquote_plus(query) == 'match[]=x{team=~"blue|red"}'
+            return answer(200, {"data": ["abc", "def"]})
         return answer(200, self.health if "/health" in path else {})
 
     def _query(self, expression, asked):
@@ -377,7 +401,7 @@ def answer(status, content):
 
 
 COST = 'sum_over_time(x{service_name=~".+",team=~"blue|red"}[86400s])/172s+$other'
-ERRORS = '{service_name="claude-code"} | session_id="abc"'
+ERRORS = '{service_name="claude-code"} | session_id="abc" | who="me"'
 
 
 @pytest.fixture
@@ -401,7 +425,8 @@ def test_check_asks_for_each_panel_with_its_variables_filled_in(world, grafana):
     assert done.returncode == 0, done
     assert lines_of(done) == {
         **{f"data source {uid}": "answers" for uid in ("metrics", "logs", "traces")},
-        **{f"Everything / {title}": "data" for title in ("Cost", "Errors", "Slow", "Rate")}}
+        **{f"Everything / {title}": "data" for title in ("Cost", "Errors", "Slow", "Rate")},
+        "Everything / Trace": "no data: Choose a trace"}
     assert grafana.queries == [COST, ERRORS, "{ duration > 1s }", "{ } | rate()"]
 
 

@@ -43,9 +43,13 @@ class Stores:
         self.endpoint = f"http://{at}:4318"
         self._programs = []
         settings = services("apache")
-        self._hosts = {f"http://{name}": f"http://{address}" for name in ("prometheus", "victorialogs", "jaeger")}
-        self._hosts["http://jaeger:4318"] = f"http://{address}:{PORTS['jaeger-otlp']}"
-        self._hosts = dict(sorted(self._hosts.items(), key=lambda pair: -len(pair[0])))
+        hosts = {"http://jaeger:4318": f"http://{address}:{PORTS['jaeger-otlp']}", "http://prometheus": f"http://{address}",
+                 "http://victorialogs": f"http://{address}"}
+        # The collector's configurations and variables.
+        self.collector_setup = (ROOT / "container/collector/receive.yaml", STACK / "collector.yaml"), moved(
+            settings["collector-apache"]["environment"], hosts) | {
+                "COLLECTOR_QUEUE": str(directory / "otelcol"), "COLLECTOR_GRPC": f"{at}:4317", "COLLECTOR_HTTP": f"{at}:4318",
+                "COLLECTOR_HEALTH": f"{at}:13133"} | env
         for name in ("prometheus", "victorialogs", "jaeger", "otelcol"):
             (directory / name).mkdir(parents=True, exist_ok=True)
         try:
@@ -62,12 +66,8 @@ class Stores:
             self._await("prometheus", "/-/ready")
             self._await("victorialogs", "/health")
             self._await("jaeger", "/api/services")
-            self.collector = OtelCollector(
-                network, directory, ROOT / "container/collector/receive.yaml", STACK / "collector.yaml",
-                env=moved(settings["collector-apache"]["environment"], self._hosts) | {
-                    "COLLECTOR_QUEUE": str(directory / "otelcol"), "COLLECTOR_GRPC": f"{at}:4317",
-                    "COLLECTOR_HTTP": f"{at}:4318", "COLLECTOR_HEALTH": f"{at}:13133"} | env)
-            self._programs.append(self.collector)
+            configurations, env = self.collector_setup
+            self._programs.append(OtelCollector(network, directory, *configurations, env=env))
         except BaseException:
             self.close()
             raise
@@ -156,7 +156,8 @@ class Jaeger:
     def services(self):
         return json.loads(self._stores.get("jaeger", "/api/services"))["data"] or []
 
-    def traces(self, service, limit=100):
-        """The newest traces of a service, each a list of its spans in Jaeger's JSON."""
-        found = json.loads(self._stores.get("jaeger", "/api/traces", service=service, limit=limit, lookback="2d"))["data"]
+    def traces(self, service, limit=100, tags=None):
+        """The newest traces of a service with these attributes, each a list of its spans in Jaeger's JSON."""
+        found = json.loads(self._stores.get("jaeger", "/api/traces", service=service, limit=limit, lookback="2d",
+                                            tags=json.dumps(tags or {})))["data"]
         return [trace["spans"] for trace in found]

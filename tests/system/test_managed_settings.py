@@ -43,6 +43,17 @@ def test_root_owns_the_settings_and_all_users_can_read_them(sandbox):
     assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (0, 0o644)
 
 
+@pytest.mark.parametrize("name, content, warns", [
+    ("60-ostiary-telemetry.json", {"env": {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://other.example"}}, True),
+    ("40-company.json", {"env": {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://other.example"}}, False),
+    ("60-company.json", {"env": {"EDITOR": "vi"}}, False)], ids=["later", "earlier", "of another matter"])
+def test_other_managed_settings_that_redirect_telemetry_are_a_warning(sandbox, name, content, warns):
+    sandbox.write(f"{DIRECTORY}/{name}", json.dumps(content))
+    result = sandbox.boot("true", env=TRIO)
+    said = f"{DIRECTORY}/{name} says where telemetry is sent, and wins over {FILE}: remove its OTEL_ variables"
+    assert result.status == 0 and (said in result.stderr) == warns, result
+
+
 def test_the_settings_directory_is_made(sandbox):
     sandbox.at("/etc/claude-code").rmdir()
     sandbox.agent_environment(env=TRIO)

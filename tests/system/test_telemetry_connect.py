@@ -5,14 +5,18 @@ import os
 import plistlib
 import re
 import shlex
+import signal
 import stat
+import termios
 
 import pytest
 
 from support.project import ROOT
 from support.refusal import refusal
 from support.rootfs import AGENT
+from support.sandbox import OSTIARY
 from support.telemetry import MARKER
+from support.waiting import eventually
 
 HOME = "/home/agent"
 SETTINGS = f"{HOME}/.claude/settings.json"
@@ -47,6 +51,18 @@ def files(sandbox, directory=f"{HOME}/.claude"):
 
 def mode(sandbox, path=SETTINGS):
     return stat.S_IMODE(sandbox.at(path).stat().st_mode)
+
+
+@pytest.mark.parametrize("key, number", [("\x03", signal.SIGINT), ("\x1c", signal.SIGQUIT)], ids=["Ctrl-C", "Ctrl-backslash"])
+def test_a_key_at_the_prompt_for_a_header_ends_the_command_and_the_terminal_shows_input_again(sandbox, key, number):
+    command = f"trap : INT QUIT; {OSTIARY} telemetry connect --endpoint {ENDPOINT} --header Authorization; echo ended with $?"
+    session = sandbox.launch("sh", "-c", command, uid=AGENT, env={"HOME": HOME, "PATH": "/usr/bin:/bin"}, tty=True)
+    session.read_until("which is not shown")
+    assert not termios.tcgetattr(session.out.fd)[3] & termios.ECHO
+    session.send(key)
+    eventually(lambda: termios.tcgetattr(session.out.fd)[3] & termios.ECHO, "the terminal shows input")
+    session.read_until(f"ended with {128 + number}")
+    assert not sandbox.at(SETTINGS).exists()
 
 
 def test_connect_writes_everything_that_claude_code_needs_to_export(sandbox):
@@ -165,7 +181,8 @@ def test_what_claude_code_would_ignore_is_refused_and_nothing_written(sandbox, w
     (["connect", "--endpont", ENDPOINT], "perhaps --endpoint"),
     (["undo", "--scope", "print"], "write one of user, managed"),
     (["conect"], "write connect"),
-    (["local"], "write connect, check, undo"),
+    (["frobnicate"], "write local, connect, check, undo"),
+    (["locl"], "write local"),
 ])
 def test_a_mistake_in_the_command_line_is_one_line(sandbox, words, said):
     assert said in refusal(run(sandbox, *words), 64)
@@ -314,8 +331,10 @@ def test_the_commands_of_the_document_work(sandbox):
     sandbox.write("/work/header.txt", f"Authorization: Bearer {MARKER}\n")
     document = (ROOT / "docs" / "telemetry.md").read_text()
     commands = [shlex.split(line) for line in re.findall(r"^    ((?:sudo )?ostiary .*)$", document, re.M)]
-    assert [words[-1] if words[0] == "ostiary" else "sudo" for words in commands] == ["team=platform", "check", "undo", "sudo", "team=platform"]
+    assert [words[-1] if words[0] == "ostiary" else "sudo" for words in commands] == [
+        "local", "team=platform", "check", "undo", "sudo", "team=platform"]
+    sandbox.script("/opt/container/stack/stack", "exit 0")
     for words in commands:
         by_root = words[0] == "sudo"
         done = run(sandbox, *words[2 + by_root:], uid=0 if by_root else AGENT, cwd="/work")
-        assert done.status == (FAILED if words[-1] == "check" else 0), done
+        assert done.status == (FAILED if words[-1] in ("local", "check") else 0), done

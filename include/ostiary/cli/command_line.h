@@ -63,12 +63,18 @@ struct CheckTelemetry {
 
   Scope scope = Scope::all;
 };
+// `ostiary telemetry local`
+struct LocalTelemetry {
+  connect::Request request;  // without the endpoint
+  std::string profile = {};
+  std::string stack = {};  // its directory; empty: that of the installation
+};
 struct Print {  // --help, --version
   std::string text;
 };
 
 using Invocation = std::variant<Run, Plan, Exec, Env, Presets, Status, ConnectTelemetry, UndoTelemetry,
-                                CheckTelemetry, Print>;
+                                CheckTelemetry, LocalTelemetry, Print>;
 
 // `arguments` has no program name: argv without argv[0].
 Result<Invocation> parse_command_line(std::span<const std::string> arguments);

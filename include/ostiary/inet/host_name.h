@@ -25,4 +25,7 @@ class HostName {
   std::string text_;
 };
 
+// Whether the text is a host name as HostName holds it. Allocates nothing.
+bool is_host_name(std::string_view text);
+
 }  // namespace ostiary::inet

@@ -131,6 +131,15 @@ TEST_SUITE("relay/telemetry_relay") {
     CHECK(road.relay.is_done());
   }
 
+  TEST_CASE("the agent cannot send values that would exhaust a collector's stack") {
+    Road road;
+    REQUIRE(road.relay.start());
+    std::string value = field(1, "x");
+    for (int level = 0; level < 100; ++level) value = field(5, field(1, value));
+    CHECK(road.post(block(field(1, field(1, "k") + field(2, value)), "")) == "400");
+    CHECK(road.peer == nullptr);
+  }
+
   TEST_CASE("telemetry of a kind that the collector does not get is refused, and ostiary's own is left out") {
     Road road;
     REQUIRE(road.relay.start());

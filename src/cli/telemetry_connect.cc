@@ -1,75 +1,19 @@
-#include "telemetry_commands.h"
-
-#include <array>
-#include <cerrno>
-
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <termios.h>
-#include <unistd.h>
 
-#include "ostiary/base/encoding.h"
 #include "ostiary/base/escape.h"
 #include "ostiary/base/log.h"
 #include "ostiary/base/read_file.h"
 #include "ostiary/base/text.h"
 #include "ostiary/confine/confine.h"
 #include "ostiary/connect/settings_file.h"
-#include "ostiary/link/probe.h"
 #include "output.h"
+#include "standard_input.h"
+#include "telemetry_commands.h"
 
 namespace ostiary::cli {
 namespace {
 
-constexpr size_t max_headers = 65536;
-constexpr size_t terminal_octets = 4095;
-
 // ---- headers
-
-// While it exists, the terminal does not show what is typed.
-class HiddenInput {
- public:
-  HiddenInput() : is_terminal_(::tcgetattr(STDIN_FILENO, &before_) == 0) {
-    if (!is_terminal_) return;
-    termios hidden = before_;
-    hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-  }
-  HiddenInput(const HiddenInput&) = delete;
-  HiddenInput& operator=(const HiddenInput&) = delete;
-  ~HiddenInput() {
-    if (is_terminal_) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-  }
-  bool is_terminal() const { return is_terminal_; }
-
- private:
-  termios before_{};
-  bool is_terminal_;
-};
-
-// Up to its end; at a terminal one line.
-Result<Secret> read_standard_input() {
-  const HiddenInput input;
-  if (input.is_terminal()) log::info("type the value of the header, which is not shown, and Enter");
-  std::string text;
-  text.reserve(max_headers + 1);
-  while (text.size() <= max_headers) {
-    char octet = 0;
-    const ssize_t octets = ::read(STDIN_FILENO, &octet, 1);
-    if (octets < 0 && errno == EINTR) continue;
-    if (octets < 0) return std::unexpected(Error::system("standard input", Exit::missing_input));
-    if (octets == 0 || (input.is_terminal() && octet == '\n')) break;
-    text += octet;
-  }
-  Secret whole(std::move(text));
-  // The terminal cuts a line there.
-  if (input.is_terminal() && whole.reveal().size() >= terminal_octets)
-    return fail(Exit::configuration,
-                "standard input: is too long for a terminal: write the value into a file, and < FILE");
-  if (whole.reveal().size() > max_headers)
-    return fail(Exit::configuration, "standard input is longer than 64 KiB: write the header alone");
-  return whole;
-}
 
 // Neither text is shown: a header may have been written in place of its name or its file.
 Result<> check_header_name(std::string_view name) {
@@ -157,27 +101,6 @@ void warn(const connect::Connected& connected, const std::string& path, connect:
   say_changed_since(connected.kept);
 }
 
-// ---- the check
-
-Result<std::vector<connect::Layer>> read_layers(CheckTelemetry::Scope scope,
-                                                const config::Environment& environment) {
-  using Scope = CheckTelemetry::Scope;
-  std::vector<connect::Layer> layers;
-  if (scope == Scope::all || scope == Scope::user) layers = TRY(connect::read_users_layer(environment));
-  if (scope == Scope::all || scope == Scope::managed)
-    for (connect::Layer& each : TRY(connect::read_managed_layers())) layers.push_back(std::move(each));
-  return layers;
-}
-
-Result<std::string> make_marker() {
-  std::array<uint8_t, 8> random{};
-  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size()))
-    return std::unexpected(Error::system("getrandom", Exit::unavailable));
-  std::string marker;
-  for (const uint8_t octet : random) append_hexadecimal(marker, octet);
-  return marker;
-}
-
 }  // namespace
 
 Result<int> execute_connect(ConnectTelemetry command, const config::Environment& environment) {
@@ -199,27 +122,6 @@ Result<int> execute_connect(ConnectTelemetry command, const config::Environment&
   }));
   warn(connected, path, kind);
   return print(report(connected, path, kind));
-}
-
-Result<int> execute_check(const CheckTelemetry& command, const config::Environment& environment) {
-  TRY(confine::hide_memory());
-  using Scope = CheckTelemetry::Scope;
-  const bool has_environment = command.scope == Scope::all || command.scope == Scope::environment;
-  const std::vector<connect::Layer> layers = TRY(read_layers(command.scope, environment));
-  const std::string marker = TRY(make_marker());
-  const config::Environment none;
-  const connect::Check check = TRY(connect::plan_check(has_environment ? environment : none, layers, marker));
-  for (const std::string& note : check.notes) log::warn(note);
-  std::string text = "settings:";
-  for (const connect::Layer& layer : layers) append(text, {" ", escape_controls(layer.path)});
-  append(text, {has_environment ? " environment" : "",
-                "\nresource attribute of each batch: ", connect::marker_attribute, "=", marker, "\n"});
-  for (const std::string& unsent : check.unsent) append(text, {unsent, "\n"});
-  TRY(print(text));
-  constexpr int failed = static_cast<int>(Exit::unavailable);
-  if (check.setup.collectors.empty()) return failed;
-  const int status = TRY(relay::run_probe(check.setup, check.credentials));
-  return status == 0 && !check.unsent.empty() ? failed : status;
 }
 
 Result<int> execute_undo(const UndoTelemetry& command, const config::Environment& environment) {

@@ -1,0 +1,74 @@
+"""container/stack with the real stores of the profile apache: what they have stays over a restart of the stack, and what is sent
+while they are down arrives when they are up again."""
+
+import http.client
+import json
+import time
+
+import pytest
+
+from support.network import NetworkNamespace
+from support.otelcol import OtelCollector
+from support.stack_stores import Stores, missing
+from support.waiting import eventually
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.fixture
+def network(scratch):
+    if why := missing():
+        pytest.skip(why)
+    made = NetworkNamespace()
+    made.ip("link set lo up")
+    yield made
+    made.close()
+
+
+def post(network, signal, content):
+    with network.entered():
+        server = http.client.HTTPConnection("127.0.0.1", 4318, timeout=10)
+        server.request("POST", f"/v1/{signal}", json.dumps(content), {"Content-Type": "application/json"})
+        assert server.getresponse().status == 200
+
+
+def post_all(network, event):
+    now = time.time_ns()
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "claude-code"}}]}
+    post(network, "traces", {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [
+        {"traceId": TRACE, "spanId": now.to_bytes(8).hex(), "name": event, "startTimeUnixNano": str(now),
+         "endTimeUnixNano": str(now + 1000000)}]}]}]})
+    post(network, "logs", {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [
+        {"timeUnixNano": str(now), "body": {"stringValue": event}}]}]}]})
+    post(network, "metrics", {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": [
+        {"name": event, "gauge": {"dataPoints": [{"asInt": "5", "timeUnixNano": str(now)}]}}]}]}]})
+
+
+def has(stores, *events):
+    """Whether each store has each of these events."""
+    spans = {span["operationName"] for trace in stores.jaeger.traces("claude-code") for span in trace}
+    records = {record["_msg"] for record in stores.logs.query()}
+    return all(event in spans & records and event in stores.prometheus.names() for event in events)
+
+
+def test_what_the_stores_have_stays_over_a_restart(network, tmp_path):
+    with Stores(network, tmp_path) as stores:
+        post_all(network, "before")
+        eventually(lambda: has(stores, "before"), f"all arrives: {stores.log()}", 60)
+    with Stores(network, tmp_path) as stores:
+        post_all(network, "after")
+        eventually(lambda: has(stores, "before", "after"), f"all is there: {stores.log()}", 60)
+
+
+def test_traces_and_logs_that_are_sent_while_the_stores_are_down_arrive_later(network, tmp_path):
+    with Stores(network, tmp_path) as stores:
+        configurations, env = stores.collector_setup
+    collector = OtelCollector(network, tmp_path, *configurations, env=env)
+    post_all(network, "meanwhile")
+    eventually(lambda: "Exporting failed. Will retry" in collector.log(), "the collector finds the stores down", 60)
+    collector.kill()
+    with Stores(network, tmp_path) as stores:
+        def arrived():
+            spans = {span["operationName"] for trace in stores.jaeger.traces("claude-code") for span in trace}
+            return "meanwhile" in spans and "meanwhile" in {record["_msg"] for record in stores.logs.query()}
+        eventually(arrived, f"both arrive: {stores.log()}", 60)
