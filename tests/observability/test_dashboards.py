@@ -65,14 +65,6 @@ def test_each_query_in_promql_finds_data(session):
     assert not empty, (empty, session.results)
 
 
-def test_each_promql_query_of_the_document_is_answered(session):
-    length = f"{int(session.end - session.start)}s"
-    empty = [query for query in PROMQL if not session.stores.prometheus.query(
-        without_variables(query, {"__range": length}), time=session.end)]
-    assert [query for query in empty if not any(part in query for part in NOT_IN_THESE_SESSIONS)] == []
-    assert len(empty) == len(NOT_IN_THESE_SESSIONS)
-
-
 def test_all_sessions_are_counted_those_without_a_team_too(session):
     counted = next(query for query in queries("metrics") if (query.dashboard, query.panel) == ("overview", "Sessions"))
     assert [value for _, value in found_in(session, counted)] == [len(session.results)]
@@ -88,6 +80,14 @@ def test_what_users_of_such_dashboards_complain_of_cannot_occur():
     for query in queries():
         assert "claude_code_session_count" not in query.text, query  # it has one sample a session
         assert not re.search(r"service_name=~?\"(?!\$service|ostiary\")", query.text), query  # "All" is any name
+
+
+def test_each_promql_query_of_the_document_is_answered(session):
+    length = f"{int(session.end - session.start)}s"
+    empty = [query for query in PROMQL if not session.stores.prometheus.query(
+        without_variables(query, {"__range": length}), time=session.end)]
+    assert [query for query in empty if not any(part in query for part in NOT_IN_THESE_SESSIONS)] == []
+    assert len(empty) == len(NOT_IN_THESE_SESSIONS)
 
 
 def test_each_query_is_valid_and_names_only_what_the_inventory_has():

@@ -15,6 +15,7 @@ from support.stack import COMPOSE, PROFILES, STACK, VARIABLE, compose, services
 
 COLLECTOR = ROOT / "container" / "collector"
 RECEIVE = COLLECTOR / "receive.yaml"
+FILES = (RECEIVE, COLLECTOR / "to-s3.yaml", COLLECTOR / "to-otlp.yaml", STACK / "collector.yaml")
 SIGNALS = ("logs", "metrics", "traces")
 # The settings without which the collectors of container/collector are not complete.
 KINDS = {"to-s3": {"S3_BUCKET": "b", "S3_REGION": "r"}, "to-otlp": {"OTLP_ENDPOINT": "https://h", "OTLP_AUTH": "basicauth", "OTLP_USERNAME": "1"}}
@@ -154,12 +155,14 @@ def test_each_signal_has_an_exporter_that_is_defined(collector):
         assert not {name.partition("/")[0] for name in pipeline["exporters"]} & {"nop", "debug"}, signal
 
 
-def test_the_old_address_of_the_collectors_own_metrics_is_not_used(collector):
-    assert "address" not in collector[3]["service"].get("telemetry", {}).get("metrics", {})
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_old_address_of_the_collectors_own_metrics_is_not_used(path):
+    assert "address" not in yaml.safe_load(path.read_text())["service"].get("telemetry", {}).get("metrics", {})
 
 
-def test_the_old_logging_exporter_is_not_used(collector):
-    assert not [name for name in collector[3]["exporters"] if name.partition("/")[0] == "logging"]
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_old_logging_exporter_is_not_used(path):
+    assert not [name for name in yaml.safe_load(path.read_text()).get("exporters", {}) if name.partition("/")[0] == "logging"]
 
 
 def test_metrics_have_no_prefix(collector):

@@ -11,7 +11,7 @@ NAMED = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c", "blue": "#57
 BACK, PANEL, EDGE, TEXT, DIM = "#111217", "#181b1f", "#2c3235", "#d8d9da", "#8e9298"
 SCALES = {"s": [(3600, " hour"), (60, " min"), (1, " s")], "ms": [(60000, " min"), (1000, " s"), (1, " ms")],
           "bytes": [(1 << 20, " MiB"), (1 << 10, " KiB"), (1, " B")]}
-WIDE = 0.56  # of a letter, relative to the size
+WIDE = 0.63  # of a letter, relative to the size
 
 
 def number(value, unit, decimals=None):
