@@ -53,7 +53,7 @@ DASHBOARD = dashboard(
               {"{{ostiary_kind}} {{ostiary_why}}": add_up(DENIED, "ostiary_count", "ostiary_kind, ostiary_why", "$__interval")},
               "Names and packets by cause. A packet without a cause went to an address that no rule names.", NONE, bars=True),
         graph("All denials", {"{{kind}}": each_interval("ostiary_denials", "kind", of=IN_TEAM)},
-              "Denials, with those of each boot's self-test.", NO_GATE, bars=True)),
+              "Denials by kind, as the gate counts them: with those of the kernel's own reports to multicast groups.", NO_GATE, bars=True)),
     row(
         table("Names that were denied",
               {"Times": (add_up(DENIED_NAMES, "ostiary_count", "ostiary_name, ostiary_type, ostiary_why"), NUMBER)},

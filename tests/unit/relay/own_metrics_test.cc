@@ -45,6 +45,15 @@ TEST_SUITE("relay/own_metrics") {
     CHECK(request(metrics).contains(value_of(2) + attribute_of("kind", "packet")));
   }
 
+  TEST_CASE("what the boot itself was denied is not counted") {
+    OwnMetrics metrics;
+    count(metrics, R"("deny","kind":"packet","by":"self-test","count":25)");
+    count(metrics, R"("deny","kind":"name","by":"boot","count":1)");
+    CHECK_FALSE(request(metrics).contains("ostiary.denials"));
+    count(metrics, R"("deny","kind":"packet","count":2)");
+    CHECK(request(metrics).contains(value_of(2) + attribute_of("kind", "packet")));
+  }
+
   TEST_CASE("admissions, restarts of helpers, and what became of posts are counted") {
     OwnMetrics metrics;
     for (int i = 0; i < 4; ++i) count(metrics, R"("admit","seconds":5)");
