@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 import sys
 
-from bench import machine, page, record, table
+from bench import collector, machine, page, record, table
 from bench.figures import Figure
 from bench.measure import MODULES
 from bench.programs import OSTIARY
@@ -51,7 +51,13 @@ def main():
         page.write(record.read(into or DOCS), into or DOCS)
         return 0
     figures, failures = [], []
-    for module in given.modules or MODULES:
+    modules = given.modules or list(MODULES)
+    if "collector" in modules and (missing := collector.missing()):
+        print(missing, file=sys.stderr)
+        modules.remove("collector")
+        if not given.small:
+            failures.append(missing)
+    for module in modules:
         try:
             for figure in measured(module, "small" if given.small else "whole"):
                 figures.append(figure)

@@ -9,6 +9,7 @@ import re
 import subprocess
 
 from bench.programs import COREDNS
+from support.otelcol import OTELCOL
 
 PEERS = ["tini", "dumb-init", "dnsmasq-base", "unbound", "bind9-dnsutils", "iptables", "ipset", "libnftables1",
          "libmnl0", "nginx", "haproxy"]
@@ -23,7 +24,8 @@ def facts():
             "cores": str(os.cpu_count()),
             "system": f"{system['NAME']} {system['VERSION_ID']}",
             **{name: version for name in PEERS if (version := installed(name))},
-            **coredns()}
+            **built("CoreDNS", COREDNS, "-version", "CoreDNS-"),
+            **built("OpenTelemetry Collector", OTELCOL, "--version", "otelcol version ")}
 
 
 def installed(package):
@@ -31,9 +33,9 @@ def installed(package):
     return subprocess.run(query, capture_output=True, text=True, check=False).stdout
 
 
-def coredns():
-    """The CoreDNS that scripts/bench built, if it could."""
-    if not COREDNS.exists():
+def built(name, program, option, before):
+    """The version of a program that was built here, if it could be."""
+    if not program.exists():
         return {}
-    told = subprocess.run([COREDNS, "-version"], capture_output=True, text=True, check=True).stdout
-    return {"CoreDNS": told.split()[0].removeprefix("CoreDNS-")}
+    told = subprocess.run([program, option], capture_output=True, text=True, check=True).stdout
+    return {name: told.split("\n")[0].removeprefix(before)}

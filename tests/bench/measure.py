@@ -9,13 +9,13 @@ import json
 import os
 import sys
 
-from bench import admissions, boot, memory, pid1
+from bench import admissions, boot, collector, memory, pid1
 from bench.dns import answers
 from bench.figures import Effort
 from bench.relay import figures as relay
 
 MODULES = {"boot": boot, "pid1": pid1, "dns": answers, "admissions": admissions, "memory": memory,
-           "relay": relay}
+           "relay": relay, "collector": collector}
 
 
 def main():

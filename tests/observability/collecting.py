@@ -41,9 +41,9 @@ def settings(directory, store=None, **more):
     tokens, teams = directory / "tokens", directory / "teams"
     tokens.write_text(f"{MARKER}  the agents\n")
     teams.write_text("".join(f"{team}:{password}\n" for team, password in TEAMS.items()))
-    found = {"COLLECTOR_TRANSPORT": "plain", "COLLECTOR_TOKENS": tokens, "COLLECTOR_TEAMS": teams, "COLLECTOR_QUEUE": directory / "queue",
-             "COLLECTOR_BATCH_TIME": "300ms", "COLLECTOR_HEALTH": f"{AT}:13133", "S3_REGION": REGION, "S3_BUCKET": BUCKET,
-             **RUNTIME, **{f"COLLECTOR_{form.upper()}": f"{AT}:{port}" for form, port in PORTS.items()}}
+    found = {"COLLECTOR_TRANSPORT": "plain", "COLLECTOR_TOKENS": tokens, "COLLECTOR_TEAMS": teams,
+             "COLLECTOR_QUEUE": directory / "queue", "COLLECTOR_BATCH_TIME": "300ms", "COLLECTOR_HEALTH": f"{AT}:13133",
+             "S3_REGION": REGION, "S3_BUCKET": BUCKET, **RUNTIME, **{f"COLLECTOR_{form.upper()}": f"{AT}:{port}" for form, port in PORTS.items()}}
     if store:
         found |= {"S3_ENDPOINT": store.url, "S3_PATH_STYLE": "true", **WRITER.environment()}
     return {name: str(value) for name, value in (found | more).items() if value is not None}
@@ -82,7 +82,8 @@ def to_files(directory, ports=PORTS, auth="bearertokenauth", tls=""):
     """Its configuration. It asks for MARKER."""
     exporters = ", ".join(f"file/{signal}: {{path: {directory / signal}.jsonl, flush_interval: 50ms}}" for signal in otlp.SIGNALS)
     pipelines = ", ".join(f"{signal}: {{receivers: [otlp], exporters: [file/{signal}]}}" for signal in otlp.SIGNALS)
-    return TO_FILES.format(at=AT, auth=auth, tls=tls, exporters=exporters, pipelines=pipelines, instance=INSTANCE, token=MARKER, **ports)
+    return TO_FILES.format(at=AT, auth=auth, tls=tls, exporters=exporters, pipelines=pipelines, instance=INSTANCE, token=MARKER,
+                           **ports)
 
 
 def tls_of(authority, clients=""):

@@ -112,4 +112,4 @@ def test_the_agents_token_is_not_that_of_the_central_collectors(tiers):
     central.up()
     node.up()
     for tier, other in (tiers, reversed(tiers)):
-        assert post(tier.network, "logs", request("logs", 0), tier.at, tier.authority.certificate, token=TOKENS[other.manifest]) == 401
+        assert post(tier.network, "logs", request("logs", 0), tier.at, tier.authority.certificate, TOKENS[other.manifest]) == 401

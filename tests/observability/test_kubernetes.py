@@ -78,7 +78,8 @@ def test_the_pod_passes_the_restricted_profile(manifest):
 def test_its_ports_paths_and_version_are_those_of_the_configuration(manifest):
     container = manifest.container
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {name: int(manifest.setting(f"COLLECTOR_{name.upper()}").rpartition(":")[2]) for name in ("grpc", "http", "health")}
+    assert ports == {name: int(manifest.setting(f"COLLECTOR_{name.upper()}").rpartition(":")[2])
+                     for name in ("grpc", "http", "health")}
     mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
     (queue, octets), = manifest.volumes().items()
     assert mounts[manifest.setting("COLLECTOR_QUEUE")] == queue

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from observability.collecting import BUCKET, FILES, PORTS, READER, WRITER, bucket, collector, names, post, records, settings, stored
+from observability.collecting import (BUCKET, FILES, PORTS, READER, WRITER, bucket, collector, names, post, records, settings,
+                                      stored)
 from support.otelcol import OtelCollector
 from support.otlp import LISTS, SIGNALS
 from support.relayed import AT, COLLECTOR, World

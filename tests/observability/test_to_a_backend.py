@@ -1,5 +1,5 @@
-"""container/collector/to-otlp.yaml: telemetry reaches another OTLP endpoint with its credential, over HTTP and gRPC, and waits while
-it is down."""
+"""container/collector/to-otlp.yaml: telemetry reaches another OTLP endpoint with its credential, over HTTP and gRPC, and waits
+while it is down."""
 
 import copy
 

@@ -3,13 +3,14 @@ matter."""
 
 import dataclasses
 import os
+import runpy
 import subprocess
 import sys
 from xml.etree import ElementTree
 
 import pytest
 
-from bench import page, record
+from bench import collector, page, record
 from support.project import ROOT
 
 
@@ -39,6 +40,16 @@ def test_the_page_shows_every_figure_with_its_bounds_and_its_plot(written):
             assert part in shown
         words = "".join(ElementTree.parse(written / plot).getroot().itertext())
         assert all(each.name in words for each in figure.series)
+
+
+def test_a_module_whose_programs_are_missing_is_refused_with_the_way_to_get_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(collector, "OTELCOL", tmp_path / "missing")
+    assert "run tests/observability/build" in collector.missing()
+    monkeypatch.setattr(collector, "missing", lambda: "collector is not measured: no reason")
+    with pytest.raises(SystemExit) as end:
+        monkeypatch.setattr(sys, "argv", ["bench", "collector"])
+        runpy.run_module("bench", run_name="__main__")
+    assert end.value.code == 1
 
 
 def test_a_run_of_some_modules_leaves_the_other_figures_as_they_are(written):
