@@ -1,20 +1,25 @@
-"""container/collector with a bucket: what its tests share."""
+"""container/collector and a collector that writes to files: what their tests share."""
 
+import base64
 import http.client
 import json
+import re
+import ssl
 
 from support import otlp
 from support.objects import REGION, ROOT, Store, User, bucket_policy
-from support.otelcol import OtelCollector
+from support.otelcol import OtelCollector, written
 from support.project import ROOT as TREE
 from support.relayed import AT
-from support.telemetry import MARKER
+from support.telemetry import INSTANCE, MARKER
 
 FILES = TREE / "container" / "collector"
 STORE_AT = "198.51.100.88"
 BUCKET = "acme-telemetry"
 WRITER, READER = User("writer", "writers-secret"), User("reader", "readers-secret")
 PORTS = {"grpc": 8317, "http": 8318}
+TEAMS = {"blue": MARKER, "red": "reds:password"}
+RUNTIME = dict(re.findall(r"^(GO[A-Z]+)=(.*)$", (FILES / "common.env").read_text(), re.M))
 
 
 def bucket(network, directory):
@@ -33,11 +38,12 @@ def bucket(network, directory):
 
 def settings(directory, store=None, **more):
     """The environment of a collector. A value None leaves a variable out."""
-    tokens = directory / "tokens"
+    tokens, teams = directory / "tokens", directory / "teams"
     tokens.write_text(f"{MARKER}  the agents\n")
-    found = {"COLLECTOR_TRANSPORT": "plain", "COLLECTOR_TOKENS": tokens, "COLLECTOR_QUEUE": directory / "queue",
+    teams.write_text("".join(f"{team}:{password}\n" for team, password in TEAMS.items()))
+    found = {"COLLECTOR_TRANSPORT": "plain", "COLLECTOR_TOKENS": tokens, "COLLECTOR_TEAMS": teams, "COLLECTOR_QUEUE": directory / "queue",
              "COLLECTOR_BATCH_TIME": "300ms", "COLLECTOR_HEALTH": f"{AT}:13133", "S3_REGION": REGION, "S3_BUCKET": BUCKET,
-             **{f"COLLECTOR_{form.upper()}": f"{AT}:{port}" for form, port in PORTS.items()}}
+             **RUNTIME, **{f"COLLECTOR_{form.upper()}": f"{AT}:{port}" for form, port in PORTS.items()}}
     if store:
         found |= {"S3_ENDPOINT": store.url, "S3_PATH_STYLE": "true", **WRITER.environment()}
     return {name: str(value) for name, value in (found | more).items() if value is not None}
@@ -47,12 +53,60 @@ def collector(network, directory, kind="to-s3", **env):
     return OtelCollector(network, directory, FILES / "receive.yaml", FILES / f"{kind}.yaml", env=env)
 
 
-def post(network, signal, value, token=MARKER):
-    """Posts a request in JSON, and returns the status of the answer."""
+# A collector that writes what arrives to files -------------------------------------------------------------------------
+
+AUTHENTICATORS = ("bearertokenauth", "basicauth")
+TO_FILES = """
+receivers:
+  otlp:
+    protocols:
+      http: &server
+        endpoint: {at}:{http}
+        auth: {{authenticator: {auth}}}
+        {tls}
+      grpc:
+        <<: *server
+        endpoint: {at}:{grpc}
+exporters: {{ {exporters} }}
+extensions:
+  bearertokenauth: {{token: {token}}}
+  basicauth: {{htpasswd: {{inline: "{instance}:{token}"}}}}
+service:
+  extensions: [{auth}]
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines: {{ {pipelines} }}
+"""
+
+
+def to_files(directory, ports=PORTS, auth="bearertokenauth", tls=""):
+    """Its configuration. It asks for MARKER."""
+    exporters = ", ".join(f"file/{signal}: {{path: {directory / signal}.jsonl, flush_interval: 50ms}}" for signal in otlp.SIGNALS)
+    pipelines = ", ".join(f"{signal}: {{receivers: [otlp], exporters: [file/{signal}]}}" for signal in otlp.SIGNALS)
+    return TO_FILES.format(at=AT, auth=auth, tls=tls, exporters=exporters, pipelines=pipelines, instance=INSTANCE, token=MARKER, **ports)
+
+
+def tls_of(authority, clients=""):
+    return f"tls: {{cert_file: {authority.host}, key_file: {authority.host_key}{clients}}}"
+
+
+def arrived(directory, signal):
+    return written(directory / f"{signal}.jsonl", signal)
+
+
+# Requests ---------------------------------------------------------------------------------------------------------------
+
+
+def basic(team, password):
+    return "Basic " + base64.b64encode(f"{team}:{password}".encode()).decode()
+
+
+def post(network, signal, value, at=AT, authority=None, token=MARKER, authorization=None):
+    """Posts a request in JSON, over TLS if there is a file of an authority, and returns the status of the answer."""
     with network.entered():
-        server = http.client.HTTPConnection(AT, PORTS["http"], timeout=10)
+        server = http.client.HTTPSConnection(at, PORTS["http"], timeout=10, context=ssl.create_default_context(cafile=authority)) \
+            if authority else http.client.HTTPConnection(at, PORTS["http"], timeout=10)
         server.request("POST", f"/v1/{signal}", json.dumps(value), {
-            "Content-Type": "application/json", "Authorization": f"Bearer {token}"})
+            "Content-Type": "application/json", "Authorization": authorization or f"Bearer {token}"})
         return server.getresponse().status
 
 

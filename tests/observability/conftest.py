@@ -3,15 +3,17 @@ missing is skipped: tests/observability/build makes them."""
 
 import pytest
 
+from observability.developer import Developer
 from observability.sessions import CLAUDE, a_container, an_internet
 from support.otelcol import OTELCOL
 from system.conftest import binary, scratch  # noqa: F401
 from system.gate.conftest import clear_records, internet, new_container, session_internet  # noqa: F401
 
 
-@pytest.fixture(scope="session", autouse=True)
-def built():
-    if not OTELCOL.exists():
+@pytest.fixture(autouse=True)
+def built(request):
+    """A test that is marked plain needs no program that tests/observability/build makes."""
+    if not (request.node.get_closest_marker("plain") or OTELCOL.exists()):
         pytest.skip("there is no collector: install Go 1.25 or newer, and run tests/observability/build")
 
 
@@ -28,3 +30,10 @@ def claude_container(scratch, binary, claude_internet):
     """A container with Claude Code."""
     with a_container(scratch, binary, claude_internet) as made:
         yield made
+
+
+@pytest.fixture
+def developer(claude_container, claude_internet, tmp_path):
+    made = Developer(claude_container, claude_internet, tmp_path)
+    yield made
+    made.collector.kill()

@@ -51,9 +51,13 @@ def a_container(scratch, binary, internet):
 
 def session_of(container, prompt, endpoint, *flags, **env):
     """Runs `claude -p`, and waits for its end. The API plays its script meanwhile."""
-    return container.run(
+    return start_session_of(container, prompt, endpoint, *flags, **env).wait()
+
+
+def start_session_of(container, prompt, endpoint, *flags, **env):
+    return container.start(
         "run", "--user", "agent", "--workdir", "/work", "--", "claude", "-p", prompt, "--allowedTools", "Bash", *flags,
-        env=ENVIRONMENT | {
+        stdin=b"", env=ENVIRONMENT | {
             "NODE_EXTRA_CA_CERTS": "/etc/authority.pem", "DISABLE_AUTOUPDATER": "1", "OSTIARY_AUDIT_OTLP": "on",
             "CLAUDE_CODE_OTEL_SHUTDOWN_TIMEOUT_MS": "20000", "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_RESOURCE_ATTRIBUTES": "team=blue"} | env)

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import yaml
 
-from observability.collecting import FILES, settings
+from observability.collecting import AUTHENTICATORS, FILES, RUNTIME, settings
 from support.authority import Authority
 from support.otelcol import BUILT, OTELCOL, validate
 from support.project import ROOT
@@ -29,18 +29,23 @@ def problem(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("transport", ["plain", "tls", "mtls"])
 @pytest.mark.parametrize("content", ["keep", "drop"])
-def test_each_configuration_is_valid(problem, kind, transport, content):
-    assert problem(kind, COLLECTOR_TRANSPORT=transport, COLLECTOR_CONTENT=content) == ""
+@pytest.mark.parametrize("auth", AUTHENTICATORS)
+def test_each_configuration_is_valid(problem, kind, transport, content, auth):
+    assert problem(kind, COLLECTOR_TRANSPORT=transport, COLLECTOR_CONTENT=content, COLLECTOR_AUTH=auth) == ""
 
 
-@pytest.mark.parametrize("auth", ["basicauth", "bearertokenauth"])
-def test_each_credential_of_a_backend_is_valid(problem, auth):
-    assert problem("to-otlp", OTLP_AUTH=auth) == ""
+@pytest.mark.parametrize("auth", AUTHENTICATORS)
+@pytest.mark.parametrize("how", [{}, {"OTLP_PROTOCOL": "grpc", "OTLP_ENDPOINT": None,
+                                      "OTLP_GRPC_ENDPOINT": "https://otlp.example:4317"}], ids=["http", "grpc"])
+def test_each_credential_of_a_backend_is_valid(problem, auth, how):
+    assert problem("to-otlp", OTLP_AUTH=auth, **how) == ""
 
 
 @pytest.mark.parametrize("kind, name, value, said", [
     ("to-s3", "S3_BUCKET", None, "bucket"), ("to-s3", "S3_BUCKET", "", "bucket"),
     ("to-s3", "S3_REGION", None, "region is required"), ("to-s3", "S3_REGION", "", "region is required"),
+    ("to-s3", "COLLECTOR_AUTH", "none", "none/agents"), ("to-otlp", "COLLECTOR_AUTH", "none", "none/agents"),
+    ("to-otlp", "OTLP_PROTOCOL", "udp", "otlp_udp"),
     ("to-s3", "COLLECTOR_TRANSPORT", "none", "otlp/none"), ("to-s3", "COLLECTOR_CONTENT", "some", "transform/some"),
     ("to-otlp", "OTLP_ENDPOINT", None, "endpoint"), ("to-otlp", "OTLP_ENDPOINT", "", "endpoint"),
     ("to-otlp", "OTLP_AUTH", None, "/backend"), ("to-otlp", "OTLP_AUTH", "", "/backend"),
@@ -72,12 +77,12 @@ def test_the_settings_are_those_of_the_configuration(kind):
 
     def used(name):
         return set(re.findall(r"\$\{env:(\w+)", (FILES / name).read_text()))
-    assert described("common.env", f"{kind}.env") == used("receive.yaml") | used(f"{kind}.yaml")
-    defaults = {name: value for each in ("receive.yaml", f"{kind}.yaml")
-                for name, value in re.findall(r"\$\{env:(\w+):-([^}]*)\}", (FILES / each).read_text())}
-    told = {name: value for each in ("common.env", f"{kind}.env")
-            for name, value in re.findall(r"^#?([A-Z][A-Z0-9_]+)=(.*)$", (FILES / each).read_text(), re.M)}
-    assert told == defaults
+    assert described("common.env", f"{kind}.env") == used("receive.yaml") | used(f"{kind}.yaml") | set(RUNTIME)
+    defaults = {default for each in ("receive.yaml", f"{kind}.yaml")
+                for default in re.findall(r"\$\{env:(\w+):-([^$}]*)", (FILES / each).read_text())}
+    told = {default for each in ("common.env", f"{kind}.env")
+            for default in re.findall(r"^#?([A-Z][A-Z0-9_]+)=(.*)$", (FILES / each).read_text(), re.M)}
+    assert told - set(RUNTIME.items()) <= defaults
 
 
 # Compose --------------------------------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ def test_an_agent_with_the_documented_settings_reaches_a_collector_with_the_docu
         store.down()
 
 
+@pytest.mark.plain
 def test_the_documented_files_and_settings_exist():
     text = DOCUMENT.read_text()
     for path in re.findall(r"`(container/[\w./-]+)`", text):

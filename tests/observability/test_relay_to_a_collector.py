@@ -5,62 +5,32 @@ import re
 
 import pytest
 
+from observability.collecting import AUTHENTICATORS, PORTS, arrived, tls_of, to_files
 from support.authority import Authority
-from support.otelcol import OtelCollector, written
+from support.otelcol import OtelCollector
 from support.otlp import SIGNALS
 from support.relayed import AT, COLLECTOR, World
 from support.telemetry import BASIC, INSTANCE, MARKER
 from support.waiting import eventually
 
-HTTP, GRPC = 8318, 8317
-EXPORTER = "{signal}: {{receivers: [otlp], exporters: [file/{signal}]}}"
-CONFIGURATION = """
-receivers:
-  otlp:
-    protocols:
-      http: &server
-        endpoint: {at}:{http}
-        auth: {{authenticator: {auth}}}
-        {tls}
-      grpc:
-        <<: *server
-        endpoint: {at}:{grpc}
-exporters: {{ {exporters} }}
-extensions:
-  bearertokenauth: {{token: {token}}}
-  basicauth: {{htpasswd: {{inline: "{instance}:{token}"}}}}
-service:
-  extensions: [bearertokenauth, basicauth]
-  telemetry: {{metrics: {{level: none}}}}
-  pipelines: {{ {pipelines} }}
-"""
-
-
-def configuration(directory, auth="bearertokenauth", tls=""):
-    exporters = ", ".join(f"file/{signal}: {{path: {directory / signal}.jsonl, flush_interval: 50ms}}" for signal in SIGNALS)
-    pipelines = ", ".join(EXPORTER.format(signal=signal) for signal in SIGNALS)
-    return CONFIGURATION.format(at=AT, http=HTTP, grpc=GRPC, auth=auth, tls=tls, exporters=exporters, pipelines=pipelines,
-                                instance=INSTANCE, token=MARKER)
-
-
 class RealWorld(World):
     """A container, and a real collector outside of it."""
 
     def __init__(self, container, internet, directory, form, scheme="http", **env):
-        port = GRPC if form == "grpc" else HTTP
+        port = PORTS[form.removesuffix("/protobuf")]
         super().__init__(container, internet, directory, port, scheme == "https", OSTIARY_AUDIT_OTLP="off", **{
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"{scheme}://{COLLECTOR}:{port}", "OTEL_EXPORTER_OTLP_PROTOCOL": form} | env)
         self.directory, self.running = directory, None
 
     def serve_really(self, **how):
-        self.running = OtelCollector(self.internet.network, self.directory, configuration(self.directory, **how))
+        self.running = OtelCollector(self.internet.network, self.directory, to_files(self.directory, **how))
 
     def post_all(self):
         """Posts one request of each signal."""
         assert self.python("[post('work'), post_logs('session-1'), post_metrics(5)]") == "[200, 200, 200]"
 
     def arrived(self, signal):
-        return written(self.directory / f"{signal}.jsonl", signal)
+        return arrived(self.directory, signal)
 
     def await_all(self):
         eventually(lambda: all(self.arrived(signal) for signal in SIGNALS),
@@ -83,10 +53,6 @@ def new_world(new_container, internet, tmp_path):
     for world in made:
         if world.running:
             world.running.kill()
-
-
-def tls_of(authority, clients=""):
-    return f"tls: {{cert_file: {authority.host}, key_file: {authority.host_key}{clients}}}"
 
 
 CREDENTIALS = {"bearer": ("bearertokenauth", f"Authorization=Bearer {MARKER}"),

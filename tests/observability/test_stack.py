@@ -21,6 +21,8 @@ from support.network import NetworkNamespace
 from support.stack import STACK
 from support.web import Response, Web
 
+pytestmark = pytest.mark.plain
+
 PORTS = {"GRPC": 4317, "HTTP": 4318, "HEALTH": 13133, "GRAFANA": 3000, "PROMETHEUS": 9090, "LOKI": 3100, "TEMPO": 3200,
          "VICTORIALOGS": 9428, "JAEGER": 16686}
 LISTENING = {"grafana": ("GRPC", "HTTP", "HEALTH", "GRAFANA", "PROMETHEUS", "LOKI", "TEMPO"),
@@ -491,8 +493,10 @@ def test_a_marked_batch_is_awaited_in_tempo_prometheus_and_loki(world, grafana):
     threading.Timer(1, arrived.set).start()
     done = world.run("check", "--marked", "ostiary.check=4be1", "--wait", "30s")
     assert done.returncode == 0, done
-    said = lines_of(done)
-    assert set(said) == {"span", "metric", "log record"} and said["span"].startswith("in Tempo after ")
+    *arrivals, way_in = done.stdout.splitlines()
+    assert {line.partition(": ")[0] for line in arrivals} == {"span", "metric", "log record"}
+    assert any(line.startswith("span: in Tempo after ") for line in arrivals)
+    assert way_in.startswith("Open http://127.0.0.1:3000 as admin; `") and way_in.endswith("stack password` prints the password.")
 
 
 def test_check_of_a_real_stack():

@@ -55,6 +55,7 @@ def test_the_compose_file_is_valid():
     assert checked.returncode == 0, checked.stdout
 
 
+@pytest.mark.plain
 def test_each_port_is_at_this_machine_alone_and_has_a_setting_of_its_own():
     for profile in PROFILES:
         published = [port for service in services(profile).values() for port in service.get("ports", [])]
@@ -65,6 +66,7 @@ def test_each_port_is_at_this_machine_alone_and_has_a_setting_of_its_own():
     assert "network_mode" not in COMPOSE.read_text()
 
 
+@pytest.mark.plain
 def test_each_image_is_pinned_and_the_collector_is_that_of_the_central_one():
     central = yaml.safe_load((COLLECTOR / "compose.yaml").read_text())["services"]["to-s3"]["image"]
     for profile in PROFILES:
@@ -73,6 +75,7 @@ def test_each_image_is_pinned_and_the_collector_is_that_of_the_central_one():
         assert services(profile)[f"collector-{profile}"]["image"] == central
 
 
+@pytest.mark.plain
 def test_each_service_is_confined():
     for profile in PROFILES:
         for name, service in services(profile).items():
@@ -81,6 +84,7 @@ def test_each_service_is_confined():
             assert service.get("cap_add", []) == (["DAC_OVERRIDE"] if name == "grafana" else []), name
 
 
+@pytest.mark.plain
 def test_each_store_keeps_its_data_in_a_volume_of_its_own_for_the_one_retention():
     text = COMPOSE.read_text()
     for profile in PROFILES:
@@ -95,6 +99,7 @@ def test_each_store_keeps_its_data_in_a_volume_of_its_own_for_the_one_retention(
     assert text.count("-config.expand-env=true") == 2
 
 
+@pytest.mark.plain
 def test_each_mounted_file_exists_and_cannot_be_written():
     for profile in PROFILES:
         for service in services(profile).values():
@@ -103,6 +108,7 @@ def test_each_mounted_file_exists_and_cannot_be_written():
                 assert mount["type"] == "volume" or mount["read_only"] and (path.exists() or path.name == "dashboards"), mount
 
 
+@pytest.mark.plain
 def test_each_setting_is_in_stack_env_with_its_default_and_known_to_the_program():
     listed = dict(re.findall(r"^#(STACK_\w+)=(.*)$", (STACK / "stack.env").read_text(), re.M))
     used = dict(VARIABLE.findall(COMPOSE.read_text()))
@@ -114,6 +120,7 @@ def test_each_setting_is_in_stack_env_with_its_default_and_known_to_the_program(
     assert dict(re.findall(r'"(STACK_\w+)":\s+"(\w+)"', known)) == listed
 
 
+@pytest.mark.plain
 def test_there_is_no_default_password_no_anonymous_user_and_nothing_asks_a_host_outside():
     grafana = services("grafana")["grafana"]
     env = grafana["environment"]
@@ -167,6 +174,7 @@ def test_metrics_have_no_prefix(collector):
         assert "claude_code_claude_code" not in path.read_text()
 
 
+@pytest.mark.plain
 def test_the_data_sources_have_the_uids_that_all_name():
     sources = {each["uid"]: each for each in yaml.safe_load((STACK / "grafana/datasources.yaml").read_text())["datasources"]}
     assert {uid: each["type"] for uid, each in sources.items()} == {"metrics": "prometheus", "logs": "loki", "traces": "tempo"}
@@ -193,6 +201,7 @@ def uids(held):
             yield from uids(each)
 
 
+@pytest.mark.plain
 def test_the_dashboards_name_no_other_data_source():
     paths = sorted((STACK / "grafana/dashboards").glob("*.json"))
     for path in paths:
@@ -205,6 +214,7 @@ def test_the_dashboards_name_no_other_data_source():
 # The stores' own files ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.plain
 def test_prometheus_takes_its_configuration_and_rules_and_what_the_collector_writes():
     checked = subprocess.run(["promtool", "check", "config", "--lint=all", "--lint-fatal", STACK / "prometheus/prometheus.yaml"],
                              capture_output=True, text=True)
@@ -213,6 +223,7 @@ def test_prometheus_takes_its_configuration_and_rules_and_what_the_collector_wri
     assert "scrape_configs" not in yaml.safe_load((STACK / "prometheus/prometheus.yaml").read_text())
 
 
+@pytest.mark.plain
 def test_loki_has_one_label_and_keeps_the_rest_as_structured_metadata():
     limits = yaml.safe_load((STACK / "loki.yaml").read_text())["limits_config"]
     assert limits["allow_structured_metadata"] is True
@@ -220,6 +231,7 @@ def test_loki_has_one_label_and_keeps_the_rest_as_structured_metadata():
         "ignore_defaults": True, "attributes_config": [{"action": "index_label", "attributes": ["service.name"]}]}
 
 
+@pytest.mark.plain
 def test_each_store_listens_where_the_collector_sends():
     for profile, stores in (("grafana", ("prometheus", "loki", "tempo")), ("apache", ("prometheus", "victorialogs", "jaeger"))):
         sent = {re.match(r"http://([a-z]+):(\d+)/", value).groups() for name, value in environment(profile).items()

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from observability.collecting import BUCKET, FILES, READER, WRITER, bucket, collector, names, post, records, settings, stored
+from observability.collecting import BUCKET, FILES, PORTS, READER, WRITER, bucket, collector, names, post, records, settings, stored
 from support.otelcol import OtelCollector
 from support.otlp import LISTS, SIGNALS
 from support.relayed import AT, COLLECTOR, World
@@ -122,9 +122,32 @@ def test_small_requests_share_an_object(store, start, internet):
     assert len(stored(store, "logs")) <= 2
 
 
+def test_a_record_larger_than_a_batch_arrives_with_its_neighbours(store, start, internet):
+    start(COLLECTOR_BATCH_TIME="1s")
+    for text in ("before", "x" * 3_000_000, "after"):
+        assert post(internet.network, "logs", one_log(text)) == 200
+    eventually(lambda: count(store, "logs") == 3, "all arrive", PATIENCE)
+
+
 def one_log(text):
     return {"resourceLogs": [{"resource": {"attributes": [{"key": "team", "value": {"stringValue": "blue"}}]}, "scopeLogs": [
         {"scope": {"name": "test"}, "logRecords": [{"body": {"stringValue": text}}]}]}]}
+
+
+def test_a_client_of_grpc_connects_anew_and_nothing_is_lost(new_world, store, start, internet):
+    start(COLLECTOR_CONNECTION_AGE="1s")
+    world = new_world(PORTS["grpc"], "grpc")
+    world.start("agent")
+    connections, spans = set(), []
+    while len(connections) < 4 and len(spans) < 100:
+        spans.append(f"span {len(spans):03}")
+        assert world.post(spans[-1]) == "200"
+        shown = internet.network.command("ss", "-Htn", "state", "established", f"sport = :{PORTS['grpc']}")
+        connections |= {line.split()[-1] for line in shown.splitlines()}
+    assert len(connections) >= 4
+    eventually(lambda: names("traces", [request for _, request in stored(store, "traces")]) == spans, f"all arrives: {world.log()}",
+               PATIENCE)
+    assert f"telemetry waits for {COLLECTOR}" not in world.log()
 
 
 # Who may do what ------------------------------------------------------------------------------------------------------

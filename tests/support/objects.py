@@ -46,6 +46,10 @@ class Store:
     def down(self):
         self._program.kill()
 
+    @property
+    def pid(self):
+        return self._program.pid
+
     def add_user(self, user):
         self._admin("create-user", "--access", user.key, "--secret", user.secret, "--role", "user")
 

@@ -27,6 +27,10 @@ class Program:
     def log(self):
         return self._log.read_text(errors="replace")
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def running(self):
         return self._process.poll() is None
 
@@ -61,7 +65,7 @@ def written(path, signal):
     """The groups in a file of the file exporter."""
     if not path.exists():
         return []
-    lines = path.read_text().splitlines()
+    lines = path.read_text().split("\n")[:-1]  # the last one may not be complete
     return [group for line in lines if otlp.LISTS[signal][0] in json.loads(line) for group in otlp.from_json(signal, line)]
 
 

@@ -121,5 +121,5 @@ def _json_value(value):
     if kind == "intValue":
         return int(held)
     if kind == "arrayValue":
-        return [_json_value(each) for each in held["values"]]
+        return [_json_value(each) for each in held.get("values", [])]
     return {pair["key"]: _json_value(pair["value"]) for pair in held["values"]} if kind == "kvlistValue" else held

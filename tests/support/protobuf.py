@@ -1,4 +1,4 @@
-"""Reads protocol buffers without a schema: a message is a list of field values by number."""
+"""Reads and writes protocol buffers without a schema: a message is a list of field values by number."""
 
 import struct
 
@@ -26,6 +26,15 @@ def fields(data):
     return found
 
 
+def field(number, value):
+    """A field of a message: an int that is not negative, a float, or bytes."""
+    if isinstance(value, bytes):
+        return _as_varint(number << 3 | BYTES) + _as_varint(len(value)) + value
+    if isinstance(value, float):
+        return _as_varint(number << 3 | FIXED64) + struct.pack("<d", value)
+    return _as_varint(number << 3 | VARINT) + _as_varint(value)
+
+
 def signed(value):
     """The value of an int64 field."""
     return value - (1 << 64) if value >> 63 else value
@@ -44,3 +53,7 @@ def _varint(data, at):
         at, shift = at + 1, shift + 7
         if byte < 128:
             return value, at
+
+
+def _as_varint(value):
+    return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + _as_varint(value >> 7)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from support.project import ROOT
 
@@ -51,7 +52,7 @@ def described(path, heading):
 
 def test_the_readmes_commands_are_tested():
     assert [command.partition(" --")[0] for command in commands(README)] == [
-        "./scripts/demo", "./scripts/test", "build/ostiary plan", "sudo build/ostiary run",
+        "docker run", "docker compose", "ostiary telemetry local", "./scripts/demo", "./scripts/test", "build/ostiary plan", "sudo build/ostiary run",
         "docker build -f container/Dockerfile -t ostiary-claude .", "docker run", "docker run"]
 
 
@@ -59,6 +60,16 @@ def test_the_readmes_plan_command_works(sandbox):
     command, = [command for command in commands(README) if command.startswith("build/ostiary plan")]
     plan = sandbox.plan(*shlex.split(command)[2:])
     assert {"example.com": "443", "git.example.org": "22"}.items() <= {rule["host"]: rule["ports"] for rule in plan["rules"]}.items()
+
+
+def test_the_readmes_first_three_commands_are_those_of_their_pages(sandbox):
+    container, collector, local = commands(README)[:3]
+    assert container in commands(ROOT / "docs" / "container.md")
+    assert local in commands(ROOT / "docs" / "telemetry.md")
+    assert sandbox.run(*shlex.split(local)[1:], "--help").status == 0
+    file, profile = re.fullmatch(r"docker compose --file (\S+) --profile (\S+) up --detach", collector).groups()
+    services = yaml.safe_load((ROOT / file).read_text())["services"]
+    assert [profile] in [service["profiles"] for service in services.values()]
 
 
 def test_the_demo_succeeds(binary):
@@ -86,12 +97,13 @@ def test_the_readmes_policy_is_valid(sandbox):
 
 
 def test_the_demo_has_the_capabilities_of_the_readmes_container():
-    command, = [command for command in commands(README) if command.startswith("docker run --cap-add")]
-    added = re.findall(r"--cap-add=(\S+)", command)
+    first, second = [re.findall(r"--cap-add=(\S+)", command) for command in commands(README)
+                     if command.startswith("docker run --cap-add")]
+    assert first == second
     stage = (ROOT / "scripts" / "demo.d" / "stage").read_text()
     granted = {name.upper() for line in re.findall(r"^capabilities\+?=(.*)$", stage, re.M)
                for name in re.findall(r"\+([a-z_]+)", line)}
-    assert granted == {*DOCKER, *added}
+    assert granted == {*DOCKER, *first}
 
 
 @pytest.mark.parametrize("example", [0, 1, 2], ids=["tickets", "npm", "git"])

@@ -14,11 +14,35 @@ def say(text):
     return {"type": "text", "text": ""}, {"type": "text_delta", "text": text}, "end_turn"
 
 
+def tool(name, **arguments):
+    """A turn that asks to use a tool."""
+    asked = json.dumps(arguments)
+    block = {"type": "tool_use", "id": f"toolu_{abs(hash((name, asked))):020d}", "name": name, "input": {}}
+    return block, {"type": "input_json_delta", "partial_json": asked}, "tool_use"
+
+
 def bash(command):
     """A turn that asks to run a command."""
-    block = {"type": "tool_use", "id": f"toolu_{abs(hash(command)):020d}", "name": "Bash", "input": {}}
-    asked = json.dumps({"command": command, "description": "run it"})
-    return block, {"type": "input_json_delta", "partial_json": asked}, "tool_use"
+    return tool("Bash", command=command, description="run it")
+
+
+def refuse():
+    """A turn in which the model declines to answer."""
+    return (*say("")[:2], "refusal")
+
+
+class Fail:
+    """A turn whose first requests are answered with an error."""
+
+    def __init__(self, status, type, turn, times=1):
+        self.turn, self._left = turn, times
+        error = {"type": "error", "error": {"type": type, "message": "the stand-in fails"}}
+        self._response = Response(status, "application/json", json.dumps(error).encode())
+
+    def error(self):
+        """The response to the next request; None after the last failure."""
+        self._left -= 1
+        return self._response if self._left >= 0 else None
 
 
 HOLD = object()  # a turn that begins and never ends
@@ -29,11 +53,13 @@ class Api:
     script's end, a turn says "done"."""
 
     def __init__(self):
+        self.usage = {"input_tokens": 10, "output_tokens": 5}  # of each turn
         self._numbers = itertools.count(1)
         self.start_over()
 
-    def start_over(self, *script):
-        self.script = script
+    def start_over(self, *script, of={}):
+        """of: other scripts, by a word of the prompt with which a conversation begins."""
+        self._script, self._scripts = script, of
         self.requests = []  # (Request, its JSON body)
         self.control_plane = ControlPlane()
         self.holding = threading.Event()  # set while a turn is held open
@@ -46,7 +72,12 @@ class Api:
             return Response(404, "application/json", b'{"type":"error","error":{"type":"not_found_error","message":""}}')
         asked = json.loads(request.body)
         self.requests.append((request, asked))
-        return Response(200, "text/event-stream", self._play(self._turn(asked), asked["model"]))
+        turn = self._turn(asked)
+        if isinstance(turn, Fail):
+            if error := turn.error():
+                return error
+            turn = turn.turn
+        return Response(200, "text/event-stream", self._play(turn, asked["model"]))
 
     def tool_results(self):
         """The tools' results in the longest conversation."""
@@ -57,13 +88,15 @@ class Api:
 
     def _turn(self, asked):
         answered = sum(message["role"] == "assistant" for message in asked["messages"])
-        return self.script[answered] if answered < len(self.script) and asked.get("tools") else say("done")
+        prompt = json.dumps(asked["messages"][:1])
+        script = next((script for word, script in self._scripts.items() if word in prompt), self._script)
+        return script[answered] if answered < len(script) and asked.get("tools") else say("done")
 
     def _play(self, turn, model):
         block, delta, stop = say("") if turn is HOLD else turn
         message = {"id": f"msg_{next(self._numbers)}", "type": "message", "role": "assistant", "model": model,
                    "content": [], "stop_reason": None, "stop_sequence": None,
-                   "usage": {"input_tokens": 10, "output_tokens": 1}}
+                   "usage": {**self.usage, "output_tokens": 1}}
         yield _event("message_start", message=message)
         yield _event("content_block_start", index=0, content_block=block)
         if turn is HOLD:
@@ -73,7 +106,7 @@ class Api:
                 yield _event("ping")
         yield _event("content_block_delta", index=0, delta=delta)
         yield _event("content_block_stop", index=0)
-        yield _event("message_delta", delta={"stop_reason": stop, "stop_sequence": None}, usage={"output_tokens": 5})
+        yield _event("message_delta", delta={"stop_reason": stop, "stop_sequence": None}, usage={"output_tokens": self.usage["output_tokens"]})
         yield _event("message_stop")
 
 

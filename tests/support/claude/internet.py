@@ -39,10 +39,10 @@ class ClaudeInternet(Outside):
         for name, address in ADDRESS.items():
             self.upstream.name(name, addresses(address))
 
-    def start_over(self, *script):
-        """Clears all records. The API plays this script."""
+    def start_over(self, *script, of={}):
+        """Clears all records. The API plays this script, or in a conversation that begins with one of these words, its."""
         self.packets()
-        self.api.start_over(*script)
+        self.api.start_over(*script, of=of)
         for collector in (self.gateway, self.collector, self.other):
             collector.forget()
         self.unlisted.clear()
