@@ -18,13 +18,20 @@ NUMBER, USD, SECONDS, MILLISECONDS, OCTETS, SHARE, TEXT = "short", "currencyUSD"
 # Conditions in PromQL and LogQL.
 AGENTS = 'service_name=~"$service", team=~"$team"'
 ONE_SESSION = 'service_name=~"$service", session_id="$session"'
-GATES = 'team=~"$team"'
 OSTIARY = 'service_name="ostiary"'
 AGENTS_AND_OSTIARY = 'service_name=~"$service|ostiary"'
 IN_TEAM, IN_SESSION = 'team=~"$team"', 'session_id=~"$session"'
 # Of ostiary's records, those that an agent caused: not the boot's self-test, nor the kernel, which reports to multicast groups.
 NOT_SELF_TEST = 'ostiary_by=""'
 BY_AGENT = NOT_SELF_TEST, 'ostiary_address!~"ff02::(2|16)"'
+# What became of telemetry that its collector will never have, of ostiary.relay.posts.
+LOST = 'outcome=~"refused|rejected_in_part|displaced"'
+
+# Events of ostiary, by names with spaces between them.
+DENIALS = "ostiary.deny_name ostiary.deny_packet ostiary.deny_other"
+
+# Why a panel is empty.
+NO_TRACES = "traces are not exported: CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1 and OTEL_TRACES_EXPORTER=otlp."
 
 
 # Variables ------------------------------------------------------------------------------------------------------------
@@ -256,9 +263,9 @@ def trace(title, query, description, empty, *, width=None):
 # Dashboards -----------------------------------------------------------------------------------------------------------
 
 
-def row(*panels, height=8, title=None):
+def row(*panels, height=8):
     """Panels side by side. Those without a width share what the others leave."""
-    return {"title": title, "height": height, "panels": panels}
+    return {"height": height, "panels": panels}
 
 
 def dashboard(name, title, description, *rows, variables, since="now-24h"):
@@ -276,10 +283,6 @@ def dashboard(name, title, description, *rows, variables, since="now-24h"):
 def _placed(rows):
     number, y = 1, 0
     for each in rows:
-        if each["title"]:
-            yield {"id": number, "type": "row", "title": each["title"], "collapsed": False, "panels": [],
-                   "gridPos": {"h": 1, "w": COLUMNS, "x": 0, "y": y}}
-            number, y = number + 1, y + 1
         x = 0
         for panel, width in zip(each["panels"], _widths(each["panels"])):
             del panel["width"]

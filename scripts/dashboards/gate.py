@@ -1,13 +1,12 @@
 """What ostiary denied and allowed, beside the tool calls that caused it."""
 
-from common import (AGENTS_AND_OSTIARY, BY_AGENT, GATES, IN_SESSION, IN_TEAM, NOT_SELF_TEST, NUMBER, OCTETS, OSTIARY, SERVICE,
-                    SESSIONS, TEAM, add_up, count, dashboard, each_interval, events, graph, records, row, shown, stat, table,
+from common import (AGENTS_AND_OSTIARY, BY_AGENT, DENIALS, IN_SESSION, IN_TEAM, LOST, NOT_SELF_TEST, NUMBER, OCTETS, OSTIARY,
+                    SERVICE, SESSIONS, TEAM, add_up, count, dashboard, each_interval, events, graph, records, row, shown, stat, table,
                     total)
 
 NO_GATE = "agents run without ostiary's relay, or with --audit-otlp off."
 NONE = f"there were none, or {NO_GATE}"
 
-DENIALS = "ostiary.deny_name ostiary.deny_packet ostiary.deny_other"
 DENIED = events(DENIALS, IN_TEAM, IN_SESSION, *BY_AGENT, of=OSTIARY)
 DENIED_NAMES = events("ostiary.deny_name", IN_TEAM, IN_SESSION, NOT_SELF_TEST, of=OSTIARY)
 DENIED_PACKETS = events("ostiary.deny_packet", IN_TEAM, IN_SESSION, *BY_AGENT, of=OSTIARY)
@@ -31,15 +30,15 @@ DASHBOARD = dashboard(
         stat("Denied to agents", add_up(DENIED, "ostiary_count"),
              "Names and packets that were denied to agents, without those of the boots' self-tests and of the kernel.", NONE,
              steps=("green", ("orange", 1))),
-        stat("Addresses opened", total("ostiary_admissions", of=GATES), "Addresses that were opened for a time.", NO_GATE),
+        stat("Addresses opened", total("ostiary_admissions", of=IN_TEAM), "Addresses that were opened for a time.", NO_GATE),
         stat("Tampering", count(events("ostiary.tampering", IN_TEAM, of=OSTIARY)),
              "Changes of ostiary's rules by another process.", NONE, steps=("green", ("red", 1))),
-        stat("Helpers restarted", total("ostiary_helper_restarts", of=GATES),
+        stat("Helpers restarted", total("ostiary_helper_restarts", of=IN_TEAM),
              "How often the gate or the relay ended, and was started again.", NONE, steps=("green", ("red", 1))),
-        stat("Telemetry that waits", f"sum (ostiary_relay_queue_posts{{{GATES}}})",
+        stat("Telemetry that waits", f"sum (ostiary_relay_queue_posts{{{IN_TEAM}}})",
              "Requests of telemetry that wait in the relays, as of their last metrics. A relay that reaches no collector cannot "
              "say so here.", NO_GATE, steps=("green", ("orange", 100))),
-        stat("Telemetry lost", total("ostiary_relay_posts", of=f'{GATES}, outcome=~"refused|rejected_in_part|displaced"'),
+        stat("Telemetry lost", total("ostiary_relay_posts", of=f"{IN_TEAM}, {LOST}"),
              "Requests of telemetry that the collector refused, or for which the relay had no room.", NONE,
              steps=("green", ("red", 1))),
         height=4),
@@ -53,7 +52,7 @@ DASHBOARD = dashboard(
         graph("Denied to agents",
               {"{{ostiary_kind}} {{ostiary_why}}": add_up(DENIED, "ostiary_count", "ostiary_kind, ostiary_why", "$__interval")},
               "Names and packets by cause. A packet without a cause went to an address that no rule names.", NONE, bars=True),
-        graph("All denials", {"{{kind}}": each_interval("ostiary_denials", "kind", of=GATES)},
+        graph("All denials", {"{{kind}}": each_interval("ostiary_denials", "kind", of=IN_TEAM)},
               "Denials, with those of each boot's self-test.", NO_GATE, bars=True)),
     row(
         table("Names that were denied",
@@ -71,19 +70,19 @@ DASHBOARD = dashboard(
               {"Times": (count(OPENED, "ostiary_name, ostiary_address, ostiary_port, ostiary_protocol"), NUMBER)},
               {"ostiary_name": "Name", "ostiary_address": "Address", "ostiary_port": "Port", "ostiary_protocol": "Protocol"},
               "Addresses that the kernel let agents reach for a time.", NONE),
-        graph("Addresses opened", {"{{team}}": each_interval("ostiary_admissions", "team", of=GATES)},
+        graph("Addresses opened", {"{{team}}": each_interval("ostiary_admissions", "team", of=IN_TEAM)},
               "Addresses that were opened in each interval, by team.", NO_GATE, bars=True)),
     row(
-        graph("Requests of telemetry", {"{{outcome}}": each_interval("ostiary_relay_posts", "outcome", of=GATES)},
+        graph("Requests of telemetry", {"{{outcome}}": each_interval("ostiary_relay_posts", "outcome", of=IN_TEAM)},
               "What became of the agents' requests of telemetry in each interval. A delayed one is tried again.", NO_GATE,
               bars=True),
-        graph("Telemetry that waits, requests", {"{{team}}": f"sum by (team) (ostiary_relay_queue_posts{{{GATES}}})"},
+        graph("Telemetry that waits, requests", {"{{team}}": f"sum by (team) (ostiary_relay_queue_posts{{{IN_TEAM}}})"},
               "Requests that wait for the collector in the relays of each team.", NO_GATE),
-        graph("Telemetry that waits, octets", {"{{team}}": f"sum by (team) (ostiary_relay_queue_octets_bytes{{{GATES}}})"},
+        graph("Telemetry that waits, octets", {"{{team}}": f"sum by (team) (ostiary_relay_queue_octets_bytes{{{IN_TEAM}}})"},
               "What waits for the collector in the relays of each team. A relay keeps 64 MiB for each collector.", NO_GATE,
               unit=OCTETS)),
     row(
-        graph("Helpers restarted", {"{{helper}}": each_interval("ostiary_helper_restarts", "helper", of=GATES)},
+        graph("Helpers restarted", {"{{helper}}": each_interval("ostiary_helper_restarts", "helper", of=IN_TEAM)},
               "The gate or the relay ended, and was started again.", NONE, bars=True, width=8),
         records("Helpers and tampering", HELPERS, "Ends and starts of the gate and the relay, changes of ostiary's rules, and "
                 "events that were left out.", NONE)),

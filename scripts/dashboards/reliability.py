@@ -1,10 +1,9 @@
 """What fails, and how long things take."""
 
-from common import (GATES, IN_TEAM, MILLISECONDS, NUMBER, SERVICE, SHARE, TEAM, count, dashboard, each_interval, events, graph,
-                    quantile, records, row, shown, stat, table, total, traces)
+from common import (IN_TEAM, LOST, MILLISECONDS, NO_TRACES, NUMBER, SERVICE, SHARE, TEAM, count, dashboard, each_interval,
+                    events, graph, quantile, records, row, shown, stat, table, total, traces)
 
 NO_EVENTS = "no agent sent logs in this time: OTEL_LOGS_EXPORTER=otlp."
-NO_TRACES = "traces are not exported: CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1 and OTEL_TRACES_EXPORTER=otlp."
 NONE = "there were none, or logs are not exported: OTEL_LOGS_EXPORTER=otlp."
 
 REQUESTS = events("api_request", IN_TEAM)
@@ -26,7 +25,7 @@ DASHBOARD = dashboard(
     row(
         stat("API requests", count(FINISHED), "Requests that were answered, or failed for good.", NO_EVENTS),
         stat("Failed", f"{count(FAILED)} / {count(FINISHED)}",
-             "The share of the requests that failed for good. Claude Code logs no error of a request that a retry saved.", NONE,
+             "The share of the requests that failed for good. Claude Code logs no error for a request that succeeded on a retry.", NONE,
              unit=SHARE, decimals=1, steps=("green", ("orange", 0.01), ("red", 0.05))),
         stat("Gave up", count(events("api_retries_exhausted", IN_TEAM)), "Requests that failed after all retries.", NONE,
              steps=("green", ("red", 1))),
@@ -34,7 +33,7 @@ DASHBOARD = dashboard(
         stat("Tools that failed", f"{count(FAILED_TOOLS)} / {count(TOOLS)}",
              "The share of tool calls without success, such as a command with another status than 0.", NONE, unit=SHARE,
              decimals=1),
-        stat("Telemetry lost", total("ostiary_relay_posts", of=f'{GATES}, outcome=~"refused|rejected_in_part|displaced"'),
+        stat("Telemetry lost", total("ostiary_relay_posts", of=f"{IN_TEAM}, {LOST}"),
              "Requests of telemetry that the collector refused, or for which the relay had no room.",
              "there were none, or agents run without ostiary.", steps=("green", ("red", 1))),
         height=4),
@@ -68,7 +67,7 @@ DASHBOARD = dashboard(
                '{ resource.service.name =~ "$service" && name = "claude_code.llm_request" && span.success = false }',
                "Traces with requests that failed for good.", f"there were none, or {NO_TRACES}")),
     row(
-        graph("Requests of telemetry", {"{{outcome}}": each_interval("ostiary_relay_posts", "outcome", of=GATES)},
+        graph("Requests of telemetry", {"{{outcome}}": each_interval("ostiary_relay_posts", "outcome", of=IN_TEAM)},
               "What became of the requests of telemetry in each interval. A delayed one is tried again.",
               "agents run without ostiary's relay, or with --audit-otlp off.", bars=True)),
     variables=(SERVICE, TEAM))

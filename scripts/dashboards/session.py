@@ -1,12 +1,11 @@
 """What one session did, in order, and what it cost."""
 
-from common import (AGENTS_AND_OSTIARY, BY_AGENT, IN_SESSION, MILLISECONDS, NUMBER, ONE_SESSION, OSTIARY, SECONDS, SERVICE,
-                    SESSION, TEAM, TRACE, USD, add_up, count, dashboard, each_interval, events, graph, records, row, shown, stat,
-                    table, total, trace, traces)
+from common import (AGENTS_AND_OSTIARY, BY_AGENT, DENIALS, IN_SESSION, MILLISECONDS, NO_TRACES, NUMBER, ONE_SESSION, OSTIARY,
+                    SECONDS, SERVICE, SESSION, TEAM, TRACE, USD, add_up, count, dashboard, each_interval, events, graph, records,
+                    row, shown, stat, table, total, trace, traces)
 
 NO_SESSION = "no session is selected, or it sent nothing in this time."
 NO_EVENTS = "logs are not exported: OTEL_LOGS_EXPORTER=otlp."
-NO_TRACES = "traces are not exported: CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1 and OTEL_TRACES_EXPORTER=otlp."
 LINES = {
     "user_prompt": "prompt: {{ .prompt }}",
     "assistant_response": "answer: {{ .response }}",
@@ -17,7 +16,6 @@ LINES = {
     "tool_decision": "{{ .tool_name }}: {{ .decision }} by {{ .source }}",
     "tool_result": "{{ .tool_name }}: success {{ .success }}, {{ .duration_ms }} ms {{ .tool_input }} {{ .error }}",
 }
-DENIALS = "ostiary.deny_name ostiary.deny_packet"
 ALL = events(f"{' '.join(LINES)} {DENIALS}", IN_SESSION, *BY_AGENT, of=AGENTS_AND_OSTIARY)
 
 DASHBOARD = dashboard(

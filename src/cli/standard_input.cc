@@ -73,10 +73,10 @@ Result<Secret> read_standard_input() {
   const HeldSignals held;
   const HiddenInput input;
   const event::Signals signals = TRY(event::Signals::only({SIGINT, SIGTERM, SIGHUP, SIGQUIT}));
-  if (input.is_terminal()) log::info("type the value of the header, which is not shown, and Enter");
+  if (input.is_terminal()) log::info("type the value of the header, which is not shown, then press Enter");
   std::string text;
-  text.reserve(max_headers + 1);
-  while (text.size() <= max_headers) {
+  text.reserve(max_input_octets + 1);
+  while (text.size() <= max_input_octets) {
     TRY(wait_for_input(signals));
     char octet = 0;
     const ssize_t octets = ::read(STDIN_FILENO, &octet, 1);
@@ -90,7 +90,7 @@ Result<Secret> read_standard_input() {
   if (input.is_terminal() && whole.reveal().size() >= terminal_octets)
     return fail(Exit::configuration,
                 "standard input: is too long for a terminal: write the value into a file, and < FILE");
-  if (whole.reveal().size() > max_headers)
+  if (whole.reveal().size() > max_input_octets)
     return fail(Exit::configuration, "standard input is longer than 64 KiB: write the header alone");
   return whole;
 }

@@ -7,7 +7,7 @@
 
 namespace ostiary::cli {
 
-inline constexpr size_t max_headers = 65536;
+inline constexpr size_t max_input_octets = 65536;
 
 // Up to its end; at a terminal one line.
 Result<Secret> read_standard_input();

@@ -34,7 +34,7 @@ Result<Secret> read_header_file(const std::string& path) {
     return fail(Exit::missing_input,
                 "--header-file " + escape_controls(path) +
                     " is a pipe: write --header-file -, and the headers on standard input");
-  return Secret(TRY(read_file(path, max_headers)));
+  return Secret(TRY(read_file(path, max_input_octets)));
 }
 
 Result<std::optional<config::Sourced>> read_headers(const ConnectTelemetry& command) {
@@ -73,7 +73,7 @@ std::string report(const connect::Connected& connected, const std::string& path,
                 escape_controls(connected.target), ": Claude Code sends telemetry to ",
                 connected.settings.target, " from its next start on\n"});
   const std::string_view scope = is_managed ? " --scope managed" : "";
-  append(text, {"check: ostiary telemetry check", scope, "\nback: ostiary telemetry undo", scope, "\n"});
+  append(text, {"check: ostiary telemetry check", scope, "\nundo: ostiary telemetry undo", scope, "\n"});
   return text;
 }
 
@@ -109,9 +109,8 @@ Result<int> execute_connect(ConnectTelemetry command, const config::Environment&
   const connect::Kind kind = command.scope == Scope::user ? connect::Kind::user : connect::Kind::managed;
   command.request.headers = TRY(read_headers(command));
   // So that a mistake in the flags is not that of a file.
-  const connect::Shown shown =
-      command.secrets == Secrets::revealed ? connect::Shown::revealed : connect::Shown::masked;
-  const connect::NewSettings alone = TRY(connect::make_settings(command.request, kind, "{}\n", shown));
+  const connect::NewSettings alone =
+      TRY(connect::make_settings(command.request, kind, "{}\n", command.secrets));
   if (command.scope == Scope::print) {
     for (const std::string& warning : alone.warnings) log::warn(warning);
     return print(TRY(connect::write_form(alone.text, command.form)).reveal());

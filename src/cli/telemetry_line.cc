@@ -14,7 +14,7 @@ namespace {
 constexpr std::array<std::string_view, 4> commands{"local", "connect", "check", "undo"};
 
 constexpr std::string_view about =
-    R"(Claude Code's telemetry on a machine of yours, without a container and without root.
+    R"(Claude Code's telemetry outside of `ostiary run`.
 
 Usage: ostiary telemetry COMMAND ...
 
@@ -130,7 +130,6 @@ Result<Value> read_word(const Syntax& syntax, const GivenFlags& given, std::stri
 constexpr Words<ConnectTelemetry::Scope, 3> connect_scopes{{{"user", ConnectTelemetry::Scope::user},
                                                             {"managed", ConnectTelemetry::Scope::managed},
                                                             {"print", ConnectTelemetry::Scope::print}}};
-constexpr Words<std::string_view, 2> profiles{{{"grafana", "grafana"}, {"apache", "apache"}}};
 constexpr Words<connect::Kind, 2> scopes{
     {{"user", connect::Kind::user}, {"managed", connect::Kind::managed}}};
 constexpr Words<connect::Form, 3> forms{
@@ -189,7 +188,7 @@ Syntax local_syntax(std::string_view name) {
       .about = local_about,
       .flags = {{"--profile", Kind::one_value, "PROFILE",
                  "grafana: Prometheus, Loki, Tempo, Grafana; apache: Prometheus, VictoriaLogs, Jaeger "
-                 "(default: grafana)"},
+                 "(default: that of the last start, at first grafana)"},
                 attribute_flag,
                 {"--stack", Kind::one_value, "DIR",
                  "The directory container/stack (default: that of the installation)"}},
@@ -239,7 +238,7 @@ Result<Invocation> parse_local(std::span<const std::string> arguments) {
   if (auto* const help = std::get_if<HelpText>(&read_line)) return Print{std::move(help->text)};
   const auto& given = std::get<GivenFlags>(read_line);
   LocalTelemetry command;
-  command.profile = TRY(read_word(syntax, given, "--profile", profiles));
+  command.profile = given_text(given, "--profile");
   command.stack = given_text(given, "--stack");
   read_attributes_and_content(given, command.request);
   return command;

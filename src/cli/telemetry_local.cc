@@ -26,7 +26,8 @@ Result<int> execute_local(LocalTelemetry command, char** environ) {
   const connect::Stack stack = TRY(connect::find_stack(command.stack, environ));
   command.request.endpoint = TRY(connect::endpoint_of(stack));
   TRY(check_settings(command.request, environment));
-  const std::vector<std::string> up{"up", "--profile", command.profile};
+  std::vector<std::string> up{"up"};
+  if (!command.profile.empty()) up.insert(up.end(), {"--profile", command.profile});
   if (const int status = TRY(connect::run(stack, up)); status != 0) return status;
 
   TRY(execute_connect({.request = std::move(command.request)}, environment));

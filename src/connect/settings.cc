@@ -124,7 +124,7 @@ bool is_in(std::span<const telemetry::Variable> variables, std::string_view name
 
 // Managed settings also set the endpoint of each signal, and empty the variables with which a project could redirect it.
 Result<std::vector<Change>> find_changes(const telemetry::On& on, Kind kind, std::string_view text,
-                                         Shown secrets) {
+                                         Secrets secrets) {
   std::vector<Change> changes;
   const Json managed = TRY(Json::parse(claude::render_managed_settings(&on)));
   for (const Json::Member& member : managed.find(env)->members())
@@ -133,7 +133,7 @@ Result<std::vector<Change>> find_changes(const telemetry::On& on, Kind kind, std
   for (const telemetry::Variable& variable : on.variables)
     if (variable.secrecy == telemetry::Secrecy::secret)
       TRY(add(changes, text, {env, variable.name},
-              json_string(secrets == Shown::revealed ? variable.value.reveal() : "(secret)")));
+              json_string(secrets == Secrets::revealed ? variable.value.reveal() : "(secret)")));
   for (const Json::Member& member : managed.members())
     if (member.key != env && kind == Kind::managed)
       TRY(add(changes, text, {member.key}, Secret(member.value.compact())));
@@ -188,7 +188,7 @@ bool has_secret(const telemetry::On& on) {
 
 }  // namespace
 
-Result<NewSettings> make_settings(const Request& request, Kind kind, std::string_view text, Shown secrets) {
+Result<NewSettings> make_settings(const Request& request, Kind kind, std::string_view text, Secrets secrets) {
   const std::vector<SettingsVariable> old = TRY(read_variables(text));
   Telemetry telemetry = TRY(telemetry::plan_telemetry(TRY(make_config(request, old)), {}));
   telemetry::On on = std::get<telemetry::On>(std::move(telemetry.state));

@@ -138,7 +138,7 @@ Message request_of(ItemKind items) {
 
 }  // namespace
 
-bool is_flat(std::string_view request, ItemKind items) {
+bool is_within_levels(std::string_view request, ItemKind items) {
   try {
     return fits(request, request_of(items), limits::levels);
   } catch (const Malformed&) {

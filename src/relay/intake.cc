@@ -84,6 +84,8 @@ class Intake::Requests : public event::Stream {
         return send(accepted, keeps_ ? Then::keep : Then::close);
       case relay::Taken::malformed:
         return refuse({.status = 400, .reason = "the body is not a request of OTLP"});
+      case relay::Taken::too_deep:
+        return refuse({.status = 400, .reason = "the request has more than 32 messages inside each other"});
       case relay::Taken::reserved:
         return refuse({.status = 400, .reason = "only ostiary's own telemetry may have the name ostiary"});
       case relay::Taken::not_exported:

@@ -17,7 +17,7 @@
 namespace ostiary::relay {
 
 // `not_exported`: the signal has no collector. `reserved`: the request claims a name that is not the agent's.
-enum class Taken : uint8_t { yes, malformed, reserved, not_exported, no_room };
+enum class Taken : uint8_t { yes, malformed, too_deep, reserved, not_exported, no_room };
 
 class Intake {
  public:

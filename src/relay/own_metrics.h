@@ -25,7 +25,7 @@ class OwnMetrics {
 
   void count(const AuditLine& line);
   void count(const Report& report);
-  // A post that was refused to the agent: "malformed", "reserved", "no room".
+  // A post that was refused to the agent: "malformed", "too_deep", "reserved" and so on.
   void count_refusal(std::string_view outcome);
 
   // An ExportMetricsServiceRequest without attributes of its resource. Times are in nanoseconds since 1970.

@@ -16,6 +16,8 @@ std::string_view refusal(Taken taken) {
       return {};
     case Taken::malformed:
       return "malformed";
+    case Taken::too_deep:
+      return "too_deep";
     case Taken::reserved:
       return "reserved";
     case Taken::not_exported:
@@ -115,7 +117,7 @@ Taken TelemetryRelay::judge(Post& post) const {
   const auto is_forged = otlp::claims_name(post.body, own_name);
   if (!is_forged) return Taken::malformed;
   if (*is_forged) return Taken::reserved;
-  if (!otlp::is_flat(post.body, items_of(post.signal))) return Taken::malformed;
+  if (!otlp::is_within_levels(post.body, items_of(post.signal))) return Taken::too_deep;
   auto body = identity_.applied_to(post.body);
   if (!body) return Taken::malformed;
   post.body = *std::move(body);

@@ -3,7 +3,7 @@ file, so that it is built in parallel."""
 
 import pytest
 
-from test_boot import (
+from test_boot import (  # noqa: F401
     test_a_missing_program_is_reported,
     test_one_capability_is_enough_for_the_gate_and_its_self_test,
     test_ostiary_is_the_entrypoint_and_claude_the_command,
@@ -12,7 +12,7 @@ from test_boot import (
     test_the_container_ends_with_the_agents_status,
     test_without_the_capability_the_boot_ends_and_names_the_flag,
 )
-from test_contents import (
+from test_contents import (  # noqa: F401
     added,
     test_ostiary_adds_few_octets,
     test_ostiary_adds_only_the_program_and_its_libraries,

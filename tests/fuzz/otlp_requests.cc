@@ -2,7 +2,7 @@
 // each once and with our value, and no other attribute that a database could take for one of ours. A
 // second application changes nothing. The result is at most as much longer as our attributes are, for
 // each resource. A request that does not claim a reserved name does not claim it after the rewriting, and
-// one that is flat stays flat.
+// one within the limit of levels stays within it.
 #include <string>
 #include <vector>
 
@@ -87,6 +87,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // The request is checked first, and must not come to claim the name by the rewriting.
   if (claims_name(request, "ostiary") == false) HOLDS(claims_name(*rewritten, "ostiary") == false);
   for (const ItemKind items : {ItemKind::spans, ItemKind::metrics, ItemKind::log_records})
-    if (is_flat(request, items)) HOLDS(is_flat(*rewritten, items));
+    if (is_within_levels(request, items)) HOLDS(is_within_levels(*rewritten, items));
   return 0;
 }

@@ -18,7 +18,7 @@ def built(request):
 
 
 @pytest.fixture(scope="module")
-def claude_internet(scratch, tmp_path_factory):
+def claude_internet(scratch, tmp_path_factory):  # noqa: F811
     if not CLAUDE.exists():
         pytest.skip("there is no Claude Code: install npm, and run tests/observability/build")
     with an_internet(tmp_path_factory.mktemp("internet")) as made:
@@ -26,7 +26,7 @@ def claude_internet(scratch, tmp_path_factory):
 
 
 @pytest.fixture
-def claude_container(scratch, binary, claude_internet):
+def claude_container(scratch, binary, claude_internet):  # noqa: F811
     """A container with Claude Code."""
     with a_container(scratch, binary, claude_internet) as made:
         yield made

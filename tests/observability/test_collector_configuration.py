@@ -10,7 +10,7 @@ from observability.collecting import AUTHENTICATORS, FILES, RUNTIME, settings
 from support.authority import Authority
 from support.otelcol import BUILT, OTELCOL, validate
 from support.project import ROOT
-from support.relayed import AT, COLLECTOR
+from support.relayed import COLLECTOR
 from support.telemetry import MARKER
 
 BACKEND = {"OTLP_ENDPOINT": "https://otlp.example/otlp", "OTLP_USERNAME": "123456"}

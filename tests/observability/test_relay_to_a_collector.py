@@ -5,13 +5,13 @@ import re
 
 import pytest
 
-from observability.collecting import AUTHENTICATORS, PORTS, arrived, tls_of, to_files
-from support.authority import Authority
+from observability.collecting import PORTS, arrived, tls_of, to_files
 from support.otelcol import OtelCollector
 from support.otlp import SIGNALS
-from support.relayed import AT, COLLECTOR, World
-from support.telemetry import BASIC, INSTANCE, MARKER
+from support.relayed import COLLECTOR, World
+from support.telemetry import BASIC, MARKER
 from support.waiting import eventually
+
 
 class RealWorld(World):
     """A container, and a real collector outside of it."""

@@ -11,6 +11,8 @@ import time
 import pytest
 import yaml
 
+from observability.dashboards import dashboards
+from support.inventory import prometheus_name, services
 from support.network import everywhere
 from support.project import ROOT
 from support.stack import STACK, moved
@@ -19,6 +21,7 @@ from support.waiting import eventually
 
 RULES = STACK / "prometheus" / "rules"
 TESTS = ROOT / "tests" / "observability" / "rules"
+ALERTS = [RULES / "alerts.yaml", *sorted(STACK.glob("loki/rules/*/*.yaml"))]
 
 
 def rules(path):
@@ -51,10 +54,24 @@ def test_all_increments_are_made_in_the_same_way():
 
 
 @pytest.mark.plain
+def test_each_counter_of_the_inventory_has_increments():
+    counters = {prometheus_name(metric, kind, unit).removesuffix("_total") for service in services().values()
+                for metric, (kind, unit) in service.units.items() if kind == "counter"}
+    assert {rule["record"].split(":")[0] for rule in rules(RULES / "increments.yaml")} == counters
+
+
+@pytest.mark.plain
+def test_each_alert_names_a_dashboard_that_exists():
+    titles = {dashboard["title"] for dashboard in dashboards().values()}
+    texts = [text for path in ALERTS for rule in rules(path) for text in rule.get("annotations", {}).values()]
+    named = [title for text in texts for title in re.findall(r'dashboard "(.*?)"', text)]
+    assert len(named) == 7 and set(named) <= titles
+
+
+@pytest.mark.plain
 def test_the_document_names_each_alert():
     document = (ROOT / "docs" / "dashboards.md").read_text()
-    alerts = [rule["alert"] for path in [RULES / "alerts.yaml", *STACK.glob("loki/rules/*/*.yaml")]
-              for rule in rules(path) if "alert" in rule]
+    alerts = [rule["alert"] for path in ALERTS for rule in rules(path) if "alert" in rule]
     assert re.findall(r"^\| ([A-Z]\w+) \|.* \|.* \|$", document.partition("## Alerts")[2], re.M) == alerts
 
 

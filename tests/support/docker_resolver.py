@@ -12,7 +12,6 @@ import socket
 import threading
 
 import dns.exception
-import dns.exception
 import dns.message
 import dns.rcode
 import dns.rdatatype

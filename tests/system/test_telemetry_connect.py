@@ -75,7 +75,7 @@ def test_connect_writes_everything_that_claude_code_needs_to_export(sandbox):
         "OTEL_SERVICE_NAME": "claude-code"}
     assert {value for name, value in env.items() if name.startswith("OTEL_LOG_")} == {"0"}
     assert result.stdout == (f"{SETTINGS}: Claude Code sends telemetry to {ENDPOINT} over http/protobuf from its next start on\n"
-                             "check: ostiary telemetry check\nback: ostiary telemetry undo\n")
+                             "check: ostiary telemetry check\nundo: ostiary telemetry undo\n")
     assert result.stderr == ""
     assert (mode(sandbox), sandbox.at(SETTINGS).stat().st_uid) == (0o600, AGENT)
 

@@ -19,7 +19,7 @@ inline constexpr std::array<std::string_view, 7> subcommands{"run",     "plan", 
                                                              "presets", "status", "telemetry"};
 
 enum class Form : uint8_t { text, json };
-enum class Secrets : uint8_t { masked, revealed };
+using connect::Secrets;
 
 // The position of the program's name. As the first word it may be a mistyped command.
 enum class CommandPosition : uint8_t { after_run_or_flags, first_word };
@@ -66,8 +66,8 @@ struct CheckTelemetry {
 // `ostiary telemetry local`
 struct LocalTelemetry {
   connect::Request request;  // without the endpoint
-  std::string profile = {};
-  std::string stack = {};  // its directory; empty: that of the installation
+  std::string profile = {};  // empty: that of the last start
+  std::string stack = {};    // its directory; empty: that of the installation
 };
 struct Print {  // --help, --version
   std::string text;

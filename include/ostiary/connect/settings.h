@@ -46,7 +46,7 @@ struct Request {
 // user: a developer's own settings. managed: those that no user and no project can override.
 enum class Kind : uint8_t { user, managed };
 
-enum class Shown : uint8_t { masked, revealed };
+enum class Secrets : uint8_t { masked, revealed };
 
 struct NewSettings {
   Secret text;
@@ -58,7 +58,7 @@ struct NewSettings {
 
 // `text` is that of the settings so far. An error about it does not show its name.
 Result<NewSettings> make_settings(const Request& request, Kind kind, std::string_view text,
-                                  Shown secrets = Shown::revealed);
+                                  Secrets secrets = Secrets::revealed);
 
 // Headers in the form of OTEL_EXPORTER_OTLP_HEADERS, from a text of that form, which may follow the variable's name
 // and "=", or from lines "Name: value".

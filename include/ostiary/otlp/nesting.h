@@ -1,4 +1,4 @@
-// otlp/nesting.h: whether a request is so flat that every reader can take it.
+// otlp/nesting.h: whether the messages of a request are so few inside each other that every reader can take it.
 // - An attribute's value can be a list of values. Readers commonly call themselves for each, so a request of a few
 //   megabytes can exhaust the stack of a collector, which then loses the telemetry of all its senders.
 // - Other readers refuse more than 100 messages inside each other. Claude Code sends 7.
@@ -14,7 +14,7 @@ enum class ItemKind : uint8_t { spans, metrics, log_records };
 
 // Whether no more than limits::levels messages are inside each other. False also where malformed octets hide how
 // many there are.
-bool is_flat(std::string_view request, ItemKind items);
+bool is_within_levels(std::string_view request, ItemKind items);
 
 namespace limits {
 // The request is the first.

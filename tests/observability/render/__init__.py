@@ -7,7 +7,7 @@ TraceQL by logql.py and traceql.py over the records and spans of the real stores
 import datetime
 import time
 
-from observability.dashboards import ALL, KINDS, filled, panels
+from observability.dashboards import KINDS, filled, panels
 from observability.render import logql, svg, traceql
 from support.inventory import label
 

@@ -217,7 +217,7 @@ def test_git_clones_over_http_and_cannot_push(plain_world, tmp_path):
         "variable": "TEAM_GIT"})
     plain_world.container.policy({"relays": plain_world.relays})
     agent = plain_world.start("agent")
-    done = agent.run("/bin/sh", "-c", f"cd ~ && git config --global url.http://127.0.0.1:15358/.insteadOf https://git.example/ "
+    done = agent.run("/bin/sh", "-c", "cd ~ && git config --global url.http://127.0.0.1:15358/.insteadOf https://git.example/ "
                      "&& git clone -q https://git.example/team.git && git -C team log --format=%s && git -C team push 2>&1; true")
     assert done["out"].splitlines()[0] == "first commit", (done, seen)
     assert "/team.git/git-upload-pack" in seen and "/team.git/git-receive-pack" not in seen

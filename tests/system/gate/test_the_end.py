@@ -234,7 +234,7 @@ def test_the_gate_ends_after_the_agent(internet, container, who):
     script = ("import signal, socket, sys, time\n"
               "def last(*_):\n"
               "    time.sleep(0.3)\n"
-              f"    socket.create_connection((socket.gethostbyname('allowed.example'), 443), 1)\n"
+              "    socket.create_connection((socket.gethostbyname('allowed.example'), 443), 1)\n"
               "    sys.exit(7)\n"
               "signal.signal(signal.SIGTERM, last)\n"
               "print('ready', flush=True)\n"

@@ -104,10 +104,10 @@ sys.modules["__main__"].kept["service"] = s""")["reached"]
 
 def test_the_number_of_the_agents_flows_is_bounded(container, agent):
     begin = int(container.link.network.command("cat", "/proc/sys/net/netfilter/nf_conntrack_count"))
-    outcome = agent.python(f"""
+    outcome = agent.python("""
 value = 0
 for last in range(1, 4):
-    service = socket.create_server((f"127.0.1.{{last}}", 7000), backlog=16)
+    service = socket.create_server((f"127.0.1.{last}", 7000), backlog=16)
     for number in range(4000):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
             s.settimeout(1)

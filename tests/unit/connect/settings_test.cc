@@ -183,7 +183,7 @@ TEST_SUITE("connect/settings") {
   }
 
   TEST_CASE("the secret is masked") {
-    const auto made = make_settings(with_header("x-key=hunter2"), Kind::managed, "{}", Shown::masked);
+    const auto made = make_settings(with_header("x-key=hunter2"), Kind::managed, "{}", Secrets::masked);
     REQUIRE(made);
     CHECK_FALSE(made->text.reveal().contains("hunter2"));
     CHECK(json_of(*made).at("env").at("OTEL_EXPORTER_OTLP_HEADERS") == "(secret)");

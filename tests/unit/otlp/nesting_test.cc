@@ -65,40 +65,41 @@ TEST_SUITE("otlp/nesting") {
   TEST_CASE("a value is deep wherever it stands") {
     for (const Place& each : places) {
       const size_t outside = each.path.size();
-      CHECK(is_flat(inside(each.path, lists(9)), each.items));
-      CHECK(is_flat(inside(each.path, maps(10)), each.items));
+      CHECK(is_within_levels(inside(each.path, lists(9)), each.items));
+      CHECK(is_within_levels(inside(each.path, maps(10)), each.items));
       for (size_t levels = 1; levels < 2 * limits::levels; levels += 2) {
         CAPTURE(outside);
         CAPTURE(levels);
-        CHECK(is_flat(inside(each.path, lists(levels)), each.items) == (outside + levels <= limits::levels));
+        CHECK(is_within_levels(inside(each.path, lists(levels)), each.items) ==
+              (outside + levels <= limits::levels));
       }
-      CHECK_FALSE(is_flat(inside(each.path, maps(100)), each.items));
+      CHECK_FALSE(is_within_levels(inside(each.path, maps(100)), each.items));
     }
   }
 
   TEST_CASE("a deep value is found behind flat ones") {
     const std::string flat = inside({1, 2, 2, 6, 2}, field(1, std::string(1000, 'x')));
-    CHECK(is_flat(flat + flat, ItemKind::log_records));
-    CHECK_FALSE(is_flat(flat + inside({1, 2, 2, 6, 2}, lists(99)), ItemKind::log_records));
+    CHECK(is_within_levels(flat + flat, ItemKind::log_records));
+    CHECK_FALSE(is_within_levels(flat + inside({1, 2, 2, 6, 2}, lists(99)), ItemKind::log_records));
     const std::string both = field(5, field(1, field(1, "x")) + field(1, lists(99)));
-    CHECK_FALSE(is_flat(inside({1, 2, 2, 6, 2}, both), ItemKind::log_records));
+    CHECK_FALSE(is_within_levels(inside({1, 2, 2, 6, 2}, both), ItemKind::log_records));
   }
 
   TEST_CASE("a text that looks deep is flat") {
-    CHECK(is_flat(inside({1, 2, 2, 6, 2}, field(1, lists(99))), ItemKind::log_records));
-    CHECK(is_flat(inside({1, 2, 2, 6, 1}, lists(99)), ItemKind::log_records));
-    CHECK(is_flat(inside({1, 2, 2, 3}, lists(99)), ItemKind::log_records));
+    CHECK(is_within_levels(inside({1, 2, 2, 6, 2}, field(1, lists(99))), ItemKind::log_records));
+    CHECK(is_within_levels(inside({1, 2, 2, 6, 1}, lists(99)), ItemKind::log_records));
+    CHECK(is_within_levels(inside({1, 2, 2, 3}, lists(99)), ItemKind::log_records));
   }
 
   TEST_CASE("many levels do not exhaust our own stack") {
     std::string value = field(1, "x");
     while (value.size() < 200'000) value = field(5, field(1, value));
-    CHECK_FALSE(is_flat(inside({1, 2, 2, 6, 2}, value), ItemKind::log_records));
+    CHECK_FALSE(is_within_levels(inside({1, 2, 2, 6, 2}, value), ItemKind::log_records));
   }
 
   TEST_CASE("malformed octets that could hide a value are not flat") {
     const std::string deep = inside({1, 2, 2, 6, 2}, lists(99));
-    CHECK_FALSE(is_flat(deep.substr(0, deep.size() - 1), ItemKind::log_records));
-    CHECK_FALSE(is_flat(inside({1, 2, 2, 6, 2}, std::string(100, '\xff')), ItemKind::log_records));
+    CHECK_FALSE(is_within_levels(deep.substr(0, deep.size() - 1), ItemKind::log_records));
+    CHECK_FALSE(is_within_levels(inside({1, 2, 2, 6, 2}, std::string(100, '\xff')), ItemKind::log_records));
   }
 }
