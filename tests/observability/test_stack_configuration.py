@@ -18,7 +18,8 @@ RECEIVE = COLLECTOR / "receive.yaml"
 FILES = (RECEIVE, COLLECTOR / "to-s3.yaml", COLLECTOR / "to-otlp.yaml", STACK / "collector.yaml")
 SIGNALS = ("logs", "metrics", "traces")
 # The settings without which the collectors of container/collector are not complete.
-KINDS = {"to-s3": {"S3_BUCKET": "b", "S3_REGION": "r"}, "to-otlp": {"OTLP_ENDPOINT": "https://h", "OTLP_AUTH": "basicauth", "OTLP_USERNAME": "1"}}
+KINDS = {"to-s3": {"S3_BUCKET": "b", "S3_REGION": "r"},
+         "to-otlp": {"OTLP_ENDPOINT": "https://h", "OTLP_AUTH": "basicauth", "OTLP_USERNAME": "1"}}
 
 
 def environment(profile):

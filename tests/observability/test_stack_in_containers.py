@@ -54,7 +54,8 @@ class Machine:
             # The containers' monitors keep a pipe open, so the output goes to files.
             with open(self.directory / "out", "w+") as out, open(self.directory / "err", "w+") as err:
                 done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=120, env={
-                    "PATH": f"{self.directory}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": f"{self.directory}/home", "STACK_PROFILE": "apache"} | env)
+                    "PATH": f"{self.directory}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": f"{self.directory}/home",
+                    "STACK_PROFILE": "apache"} | env)
                 for file in (out, err):
                     file.seek(0)
                 return subprocess.CompletedProcess(words, done.returncode, out.read(), err.read())
@@ -145,9 +146,9 @@ def test_the_whole_life_of_the_stack(machine, binary):
 
 def test_only_the_collector_is_in_the_agents_network(machine):
     machine.stack("up")
-    there = {service for service in IMAGES
-             if "ostiary-stack-agents" in json.loads(machine.podman("inspect", f"ostiary-stack_{service}_1"))[0]["NetworkSettings"]["Networks"]}
-    assert there == {"collector-apache"}
+    networks = {service: set(json.loads(machine.podman("inspect", f"ostiary-stack_{service}_1"))[0]["NetworkSettings"]["Networks"])
+                for service in IMAGES}
+    assert {service for service, held in networks.items() if "ostiary-stack-agents" in held} == {"collector-apache"}
 
 
 def test_ostiary_telemetry_local_starts_it_connects_claude_code_and_finds_its_batch(machine, binary):
