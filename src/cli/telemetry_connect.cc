@@ -1,3 +1,5 @@
+#include <span>
+
 #include <sys/stat.h>
 
 #include "ostiary/base/escape.h"
@@ -66,30 +68,36 @@ void say_changed_since(const std::vector<std::string>& members) {
     log::warn("changed since connect wrote them, so they stay: " + escape_controls(join(members, ", ")));
 }
 
-std::string report(const connect::Connected& connected, const std::string& path, connect::Kind kind) {
+std::string report(const connect::Connected& connected, const std::string& path, connect::Kind kind,
+                   std::span<const std::string> managed) {
   const bool is_managed = kind == connect::Kind::managed;
+  const std::string& target = connected.settings.target;
   std::string text;
   append(text, {escape_controls(path), connected.target.empty() ? "" : ", a link to ",
-                escape_controls(connected.target), ": Claude Code sends telemetry to ",
-                connected.settings.target, " from its next start on\n"});
+                escape_controls(connected.target)});
+  if (managed.empty())
+    append(text, {": Claude Code sends telemetry to ", target, " from its next start on\n"});
+  else
+    append(text,
+           {": has the settings for ", target, ", but managed settings also say where telemetry is sent\n"});
   const std::string_view scope = is_managed ? " --scope managed" : "";
   append(text, {"check: ostiary telemetry check", scope, "\nundo: ostiary telemetry undo", scope, "\n"});
   return text;
 }
 
-// Managed settings override the user's, and later files of them earlier ones.
-void warn_of_managed_settings(const std::string& written) {
+// Other managed settings that say where telemetry is sent. They override the user's, and later files of them earlier ones.
+std::vector<std::string> other_managed_settings(const std::string& written) {
   const auto layers = connect::read_managed_layers();
-  if (!layers) return;
+  if (!layers) return {};
   std::vector<std::string> paths = connect::routing_layers(*layers);
   std::erase(paths, written);
-  if (!paths.empty())
-    log::warn("also say where telemetry is sent, for all users of this machine: " +
-              escape_controls(join(paths, ", ")) + ": ostiary telemetry check shows which settings count");
+  return paths;
 }
 
-void warn(const connect::Connected& connected, const std::string& path, connect::Kind kind) {
-  warn_of_managed_settings(path);
+void warn(const connect::Connected& connected, connect::Kind kind, std::span<const std::string> managed) {
+  if (!managed.empty())
+    log::warn("also say where telemetry is sent, for all users of this machine: " +
+              escape_controls(join(managed, ", ")) + ": ostiary telemetry check shows which settings count");
   for (const std::string& warning : connected.settings.warnings) log::warn(warning);
   if (!connected.settings.taken_out.empty())
     log::warn("taken out of the settings, because they would send telemetry elsewhere: " +
@@ -119,8 +127,9 @@ Result<int> execute_connect(ConnectTelemetry command, const config::Environment&
   const connect::Connected connected = TRY(connect::write_settings(path, kind, [&](std::string_view text) {
     return connect::make_settings(command.request, kind, text);
   }));
-  warn(connected, path, kind);
-  return print(report(connected, path, kind));
+  const std::vector<std::string> managed = other_managed_settings(path);
+  warn(connected, kind, managed);
+  return print(report(connected, path, kind, managed));
 }
 
 Result<int> execute_undo(const UndoTelemetry& command, const config::Environment& environment) {

@@ -1,6 +1,7 @@
 #include <vector>
 
 #include "ostiary/base/escape.h"
+#include "ostiary/base/text.h"
 #include "ostiary/connect/check.h"
 #include "ostiary/connect/settings_file.h"
 #include "ostiary/connect/stack.h"
@@ -13,6 +14,12 @@ namespace {
 Result<> check_settings(const connect::Request& request, const config::Environment& environment) {
   constexpr auto user = connect::Kind::user;
   TRY(connect::make_settings(request, user, "{}\n"));
+  const std::vector<std::string> stronger = connect::routing_layers(TRY(connect::read_managed_layers()));
+  if (!stronger.empty())
+    return fail(Exit::configuration,
+                escape_controls(join(stronger, ", ")) +
+                    " says where all users of this machine send telemetry, so nothing would "
+                    "reach the stack: ask who manages the machine");
   for (const connect::Layer& layer : TRY(connect::read_users_layer(environment)))
     if (const auto made = connect::make_settings(request, user, layer.text.reveal()); !made)
       return std::unexpected(Error(made.error()).within(escape_controls(layer.path)));

@@ -205,6 +205,8 @@ Result<Connected> write_settings(const std::string& path, Kind kind, const Make&
 }
 
 Result<Undoing> undo_settings(const std::string& path) {
+  if (is_absent(fs::path(path).parent_path()))
+    return fail(Exit::missing_input, escape_controls(path) + " has nothing to undo: there is no such file");
   const UniqueFd lock = TRY(lock_directory_of(path));
   const Files files = TRY(read_files(path));
   if (!files.after)

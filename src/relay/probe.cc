@@ -40,6 +40,8 @@ using telemetry::Protocol;
 using telemetry::Signal;
 
 constexpr auto time_of_an_attempt = 10s;
+// Of one that only finds out what the server speaks.
+constexpr auto time_of_a_guess = 3s;
 constexpr size_t max_setup = size_t{1} << 20U;
 
 // ---- the batches
@@ -98,13 +100,15 @@ using Addresses = std::unique_ptr<addrinfo, CDelete<freeaddrinfo>>;
 
 class Deadline {
  public:
+  explicit Deadline(steady_clock::duration time) : end_(steady_clock::now() + time) {}
+
   int left() const {
     const auto left = std::chrono::ceil<milliseconds>(end_ - steady_clock::now());
     return static_cast<int>(std::max(left, milliseconds(0)).count());
   }
 
  private:
-  steady_clock::time_point end_ = steady_clock::now() + time_of_an_attempt;
+  steady_clock::time_point end_;
 };
 
 // Whether the descriptor is ready in time.
@@ -166,8 +170,8 @@ Result<Answer> exchange(const Collector& collector, const TlsTrust* trust, Uniqu
   }
 }
 
-Attempt attempt(const Collector& collector, const TlsTrust* trust, const Post& post) {
-  const Deadline deadline;
+Attempt attempt(const Collector& collector, const TlsTrust* trust, const Post& post,
+                const Deadline& deadline) {
   auto socket = connect(collector.destination, deadline);
   if (!socket) return std::unexpected(socket.error());
   auto answer = exchange(collector, trust, *std::move(socket), post, deadline);
@@ -233,26 +237,44 @@ std::vector<Collector> others(const Collector& configured) {
 std::optional<Spoken> find_spoken(const Collector& configured, const TlsTrust* trust, const Post& post) {
   for (const Collector& other : others(configured)) {
     if (other.is_tls && trust == nullptr) continue;
-    if (speaks(attempt(other, trust, post)))
+    if (speaks(attempt(other, trust, post, Deadline(time_of_a_guess))))
       return Spoken{.protocol = other.protocol, .is_tls = other.is_tls};
   }
   return std::nullopt;
 }
 
-// Whether the batch was taken.
-Result<bool> check(const Opened& opened, const Collector& collector) {
-  const Signal signal = collector.paths.begin()->first;
+// What became of a batch.
+struct Sent {
+  Attempt made;
+  std::optional<Spoken> spoken = {};
+};
+
+Sent send(const Opened& opened, const Collector& collector, const Post& post, const Deadline& deadline) {
   const TlsTrust* const trust = opened.trust ? &*opened.trust : nullptr;
+  if (collector.is_tls && trust == nullptr) return {fault(Fault::Kind::authorities, opened.no_trust)};
+  Sent sent{attempt(collector, trust, post, deadline)};
+  if (is_of_another_protocol(sent.made)) sent.spoken = find_spoken(collector, trust, post);
+  return sent;
+}
+
+// A server that does not answer in time is asked once, not for each signal.
+struct Unanswered {
+  inet::Destination destination;
+  Sent sent;
+};
+
+// Whether the batch was taken.
+Result<bool> check(const Opened& opened, const Collector& collector, std::optional<Unanswered>& unanswered) {
+  const Signal signal = collector.paths.begin()->first;
   std::vector<otlp::Attribute> attributes;
   for (const NamedValue& each : opened.setup.attributes) attributes.push_back({each.name, each.value});
   const auto body = otlp::Identity(attributes).applied_to(TRY(batch_of(signal, opened.setup.temporality)));
   const Post post{.signal = signal, .body = body.value_or("")};
-  const Attempt made = collector.is_tls && trust == nullptr
-                           ? Attempt(fault(Fault::Kind::authorities, opened.no_trust))
-                           : attempt(collector, trust, post);
-  const bool may_speak_otherwise = is_of_another_protocol(made);
-  const Finding finding =
-      explain(collector, made, may_speak_otherwise ? find_spoken(collector, trust, post) : std::nullopt);
+  const bool is_known = unanswered && unanswered->destination == collector.destination;
+  const Deadline deadline(time_of_an_attempt);
+  const Sent sent = is_known ? unanswered->sent : send(opened, collector, post, deadline);
+  if (!sent.made && deadline.left() == 0) unanswered = {collector.destination, sent};
+  const Finding finding = explain(collector, sent.made, sent.spoken);
   std::string line;
   append(line, {text(signal), ": ", finding.text, "\n"});
   if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size() || std::fflush(stdout) != 0)
@@ -270,9 +292,10 @@ Result<int> probe_main() {
   if (opened.credentials.size() != opened.setup.collectors.size())
     return fail(Exit::unavailable, "the probe's credentials are of other collectors");
   bool all_taken = true;
+  std::optional<Unanswered> unanswered;
   for (size_t i = 0; i < opened.setup.collectors.size(); ++i)
-    all_taken &=
-        TRY(check(opened, collector_of(opened.setup.collectors[i], std::move(opened.credentials[i]))));
+    all_taken &= TRY(check(opened, collector_of(opened.setup.collectors[i], std::move(opened.credentials[i])),
+                           unanswered));
   return all_taken ? 0 : static_cast<int>(Exit::unavailable);
 }
 

@@ -286,6 +286,19 @@ def test_a_server_whose_answer_has_no_end(world):
     assert result.status == FAILED and "the server did not answer within ten seconds" in result.stdout, result
 
 
+def test_a_server_that_does_not_answer_is_asked_once_and_not_for_each_signal(world):
+    asked = []
+
+    def answer(request):
+        asked.append(request.path)
+        return Response(200, body=itertools.repeat(b"x"))
+    world.serve(answer)
+    world.settings()
+    result = world.check()
+    assert result.status == FAILED and result.stdout.count("the server did not answer within ten seconds") == 3, result
+    assert [path for path in asked if path.startswith("/v1/")] == ["/v1/traces"], asked
+
+
 # The answer
 
 

@@ -115,6 +115,10 @@ def test_undo_restores_the_settings_octet_by_octet(sandbox, content):
     assert "nothing to undo" in refusal(run(sandbox, "undo"), 66)
 
 
+def test_undo_without_a_directory_says_that_there_is_nothing(sandbox):
+    assert f"{SETTINGS} has nothing to undo: there is no such file" in refusal(run(sandbox, "undo"), 66)
+
+
 def test_undo_of_changed_settings_says_what_it_did(sandbox):
     own_settings(sandbox)
     connect(sandbox)
@@ -240,7 +244,9 @@ def test_settings_that_managed_ones_override_are_said_to_be(sandbox):
     assert connect(sandbox).stderr == ""
     sandbox.write("/etc/claude-code/managed-settings.d/50-ostiary.json", json.dumps({"env": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://h:1"}}))
     warning = "also say where telemetry is sent, for all users of this machine: /etc/claude-code/managed-settings.d/50-ostiary.json:"
-    assert warning in connect(sandbox).stderr
+    result = connect(sandbox)
+    assert warning in result.stderr and "from its next start on" not in result.stdout
+    assert f"has the settings for {ENDPOINT} over http/protobuf, but managed settings also say where" in result.stdout, result
 
 
 def test_other_managed_settings_of_telemetry_are_named(sandbox):

@@ -117,6 +117,14 @@ def test_what_connect_would_refuse_is_refused_before_the_stack_is_started(machin
     assert machine.calls() == []
 
 
+def test_managed_settings_that_lead_elsewhere_are_named_before_the_stack_is_started(machine):
+    path = "/etc/claude-code/managed-settings.json"
+    machine.sandbox.write(path, json.dumps({"env": {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://otel.example"}}))
+    result = machine.local()
+    assert result.status == 78 and f"{path} says where all users of this machine send telemetry" in result.stderr, result
+    assert machine.calls() == [] and machine.settings() is None
+
+
 def test_a_collector_that_refuses_a_batch_is_reported(machine):
     machine.serve(lambda request: Response(503, "text/plain", b"not yet"))
     result = machine.local()
