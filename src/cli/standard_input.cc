@@ -17,13 +17,12 @@ namespace {
 
 constexpr size_t terminal_octets = 4095;
 
-// While it exists, these signals wait.
+// While it exists, signals wait.
 class HeldSignals {
  public:
   HeldSignals() {
     sigset_t held;
-    sigemptyset(&held);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP}) sigaddset(&held, number);
+    sigfillset(&held);
     ::sigprocmask(SIG_BLOCK, &held, &before_);
   }
   HeldSignals(const HeldSignals&) = delete;
