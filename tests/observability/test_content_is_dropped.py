@@ -30,6 +30,8 @@ SPANS = {
     "claude_code.tool": ["file_path", "full_command", "new_context", "tool_input"],
     "claude_code.tool.execution": ["error"],
     "claude_code.hook": ["hook_definitions", "hook_matcher"],
+    "claude_code.mcp.rpc": ["mcp_args"],
+    "claude_code.bash.subprocess": ["command"],
 }
 SPAN_EVENT = ["bash_command", "content", "diff", "file_path", "output"]  # of tool.output, in claude_code.tool
 # What dashboards and chargeback need.

@@ -6,6 +6,7 @@ and Jaeger."""
 import base64
 import json
 import os
+import re
 import shutil
 import socket
 import stat
@@ -153,6 +154,7 @@ def test_up_starts_the_profile_and_says_where_it_is(world, profile):
     assert call["words"][call["words"].index("--file") + 1] == str(STACK / "compose.yaml")
     assert [word for word in call["words"] if word in SERVICES] == [profile] and call["words"][-2:] == ["up", "--detach"]
     assert call["env"][RETENTION] == "1344h" and call["env"]["STACK_STATE"] == str(world.state / "ostiary/stack")
+    assert re.fullmatch("[0-9a-f]{64}", call["env"]["STACK_KEY"])
     assert "http://127.0.0.1:4318" in done.stdout and "8w" in done.stdout
     for place, of in (("http://127.0.0.1:3000", "grafana"), ("http://127.0.0.1:16686", "apache")):
         assert (place in done.stdout) == (profile == of)

@@ -114,7 +114,7 @@ def test_each_setting_is_in_stack_env_with_its_default_and_known_to_the_program(
     used = dict(VARIABLE.findall(COMPOSE.read_text()))
     assert {name: value for name, value in used.items() if name in listed} == {
         name: value for name, value in listed.items() if name in used}
-    assert set(used) - set(listed) == {"STACK_RETENTION_HOURS", "STACK_STATE"}
+    assert set(used) - set(listed) == {"STACK_RETENTION_HOURS", "STACK_STATE", "STACK_KEY"}
     assert set(listed) - set(used) == {"STACK_RETENTION", "STACK_PROFILE"}
     known = re.search(r"^DEFAULTS = \{(.*?)\}", (STACK / "stack").read_text(), re.M | re.S)[1]
     assert dict(re.findall(r'"(STACK_\w+)":\s+"(\w+)"', known)) == listed

@@ -72,3 +72,39 @@ def test_traces_and_logs_that_are_sent_while_the_stores_are_down_arrive_later(ne
             spans = {span["operationName"] for trace in stores.jaeger.traces("claude-code") for span in trace}
             return "meanwhile" in spans and "meanwhile" in {record["_msg"] for record in stores.logs.query()}
         eventually(arrived, f"both arrive: {stores.log()}", 60)
+
+
+def ask(network, port, path, method="GET", **headers):
+    with network.entered():
+        server = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        server.request(method, path, headers=headers)
+        answer = server.getresponse()
+        return answer.status, answer.getheader("Access-Control-Allow-Origin")
+
+
+def test_no_web_page_reads_the_stores_or_takes_data_away(network, tmp_path):
+    page = {"Origin": "https://page.example"}
+    with Stores(network, tmp_path):
+        for port, path in ((9090, "/api/v1/labels"), (9428, "/select/logsql/query?query=*&limit=1"), (16686, "/api/services")):
+            assert ask(network, port, path, **page) == (200, None), port
+        for path in ("/internal/partition/detach?name=20260101", "/internal/force_flush", "/internal/force_merge"):
+            assert ask(network, 9428, path)[0] == 401, path
+
+
+def test_a_span_with_a_long_name_and_long_values_arrives_and_holds_up_no_other(network, tmp_path):
+    now = time.time_ns()
+    long = "\u4e2d" * 40000
+
+    def span(name, **attributes):
+        return {"traceId": TRACE, "spanId": time.time_ns().to_bytes(8).hex(), "name": name, "startTimeUnixNano": str(now),
+                "endTimeUnixNano": str(now + 1000000), "attributes": [
+                    {"key": key, "value": {"stringValue": value}} for key, value in attributes.items()],
+                "events": [{"name": "event", "timeUnixNano": str(now), "attributes": [
+                    {"key": "text", "value": {"stringValue": long}}]}]}
+    with Stores(network, tmp_path) as stores:
+        for sent in (span("a" * 70000), span("long", value=long), span("short", value="x")):
+            post(network, "traces", {"resourceSpans": [{"resource": {"attributes": [
+                {"key": "service.name", "value": {"stringValue": "claude-code"}},
+                {"key": "long", "value": {"stringValue": long}}]}, "scopeSpans": [{"spans": [sent]}]}]})
+        eventually(lambda: {"a" * 1000, "long", "short"} == {
+            span["operationName"] for trace in stores.jaeger.traces("claude-code") for span in trace}, f"all arrive: {stores.log()}", 60)

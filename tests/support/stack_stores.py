@@ -20,6 +20,7 @@ from support.waiting import eventually
 
 PROMETHEUS = "/usr/bin/prometheus"
 VICTORIALOGS, JAEGER = BUILT / "victoria-logs", BUILT / "jaeger"
+KEY = "key-of-the-tests"
 PORTS = {"prometheus": 9090, "victorialogs": 9428, "jaeger": 16686, "jaeger-otlp": 14318, "jaeger-grpc": 16685}
 
 
@@ -57,7 +58,7 @@ class Stores:
                 "/etc/prometheus": STACK / "prometheus", "/data": directory / "prometheus"}) + [
                     f"--web.listen-address={address}:{PORTS['prometheus']}"])
             self._start("victorialogs", VICTORIALOGS, moved(settings["victorialogs"]["command"], {
-                "/data": directory / "victorialogs", "=:9428": f"={address}:9428"}))
+                "/data": directory / "victorialogs", "=:9428": f"={address}:9428"}), {"KEY": KEY})
             self._start("jaeger", JAEGER, moved(settings["jaeger"]["command"], {"/etc/jaeger": STACK}),
                         settings["jaeger"]["environment"] | {
                             "JAEGER_DATA": str(directory / "jaeger"), "JAEGER_OTLP": f"{address}:{PORTS['jaeger-otlp']}",
