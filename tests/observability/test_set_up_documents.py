@@ -12,6 +12,8 @@ from support.project import ROOT
 pytestmark = pytest.mark.plain
 
 TELEMETRY = ROOT / "docs" / "telemetry.md"
+INSTALL = re.findall(r"^    \./scripts/setup build\n(?:    .*\n)+", TELEMETRY.read_text(), re.M)
+needs_patchelf = pytest.mark.skipif(not shutil.which("patchelf"), reason="there is no patchelf: install it for scripts/bundle")
 
 
 @pytest.fixture
@@ -33,24 +35,41 @@ def run(tmp_path, binary):
     return run
 
 
-def test_the_documented_commands_install_the_program(run):
-    if not shutil.which("patchelf"):
-        pytest.skip("there is no patchelf: install it for scripts/bundle")
-    block, = re.findall(r"^    \./scripts/setup build\n(?:    .*\n)+", TELEMETRY.read_text(), re.M)
+def telemetry_of(program, home, *words):
+    return subprocess.run([program, "telemetry", *words], env={"HOME": str(home)}, capture_output=True, text=True)
+
+
+@needs_patchelf
+def test_the_documented_commands_install_the_program_and_update_it(run):
+    block, _ = INSTALL
     stack = "container/stack/stack"
-    home = run(f"printf '#!/bin/sh\\nexit 69\\n' >{stack}", f"chmod +x {stack}", block)
+    home = run(f"printf '#!/bin/sh\\nexit 69\\n' >{stack}", f"chmod +x {stack}", block, block)
 
     def telemetry(*words):
-        return subprocess.run([home / ".local/bin/ostiary", "telemetry", *words], env={"HOME": str(home)},
-                              capture_output=True, text=True)
+        return telemetry_of(home / ".local/bin/ostiary", home, *words)
     assert telemetry("connect", "--endpoint", "http://127.0.0.1:9").returncode == 0
     checked = telemetry("check")
     assert checked.stdout.count("Connection refused") == 3, checked  # so ostiary-relay runs
     assert "/.local/lib/ostiary/share/ostiary/stack/stack" in telemetry("local").stderr
 
 
-def test_the_documented_commands_install_the_skill(run):
+@needs_patchelf
+def test_the_documented_commands_install_the_program_for_a_machine_and_update_it(run, tmp_path):
+    _, block = INSTALL
+    machine = tmp_path / "machine"
+    (machine / "usr/local/bin").mkdir(parents=True)
+    block = re.sub(r"(?<=\s)/(opt|usr)/", rf"{machine}/\1/", block.replace("sudo ", ""))
+    home = run(block, f"touch {machine}/opt/ostiary/bin/old", block)
+    program = machine / "usr/local/bin/ostiary"
+    assert program.resolve() == machine / "opt/ostiary/bin/ostiary" and not (machine / "opt/ostiary/bin/old").exists()
+    assert telemetry_of(program, home, "connect", "--endpoint", "http://127.0.0.1:9").returncode == 0
+    checked = telemetry_of(program, home, "check")
+    assert checked.stdout.count("Connection refused") == 3, checked
+
+
+def test_the_documented_commands_install_the_skill_and_update_it(run):
     page = ROOT / "container" / "skill" / "SKILL.md"
     name, = re.findall(r"^name: (.*)$", page.read_text(), re.M)
-    home = run(*re.findall(r"^ +(mkdir -p ~/\.claude.*|cp .*container/skill .*)$", TELEMETRY.read_text(), re.M))
-    assert (home / ".claude/skills" / name / "SKILL.md").read_text() == page.read_text()
+    commands = re.findall(r"^ +(mkdir -p ~/\.claude.*|rm -rf ~/\.claude.*|cp .*container/skill .*)$", TELEMETRY.read_text(), re.M)
+    skill = run(*commands, *commands) / ".claude/skills" / name
+    assert [path.name for path in skill.iterdir()] == ["SKILL.md"] and (skill / "SKILL.md").read_text() == page.read_text()
