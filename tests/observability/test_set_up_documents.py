@@ -1,5 +1,6 @@
-"""docs/telemetry.md: its commands install the program and the skill."""
+"""docs/telemetry.md: its commands install the program and the skill, and an authority of one's own is where the page says."""
 
+import json
 import os
 import re
 import shutil
@@ -7,9 +8,11 @@ import subprocess
 
 import pytest
 
+from observability.developer import HEADER, HOST, SETTINGS
+from support.claude import api
 from support.project import ROOT
-
-pytestmark = pytest.mark.plain
+from support.rootfs import AGENT
+from support.waiting import eventually
 
 TELEMETRY = ROOT / "docs" / "telemetry.md"
 INSTALL = re.findall(r"^    \./scripts/setup build\n(?:    .*\n)+", TELEMETRY.read_text(), re.M)
@@ -39,6 +42,7 @@ def telemetry_of(program, home, *words):
     return subprocess.run([program, "telemetry", *words], env={"HOME": str(home)}, capture_output=True, text=True)
 
 
+@pytest.mark.plain
 @needs_patchelf
 def test_the_documented_commands_install_the_program_and_update_it(run):
     block, _ = INSTALL
@@ -53,6 +57,7 @@ def test_the_documented_commands_install_the_program_and_update_it(run):
     assert "/.local/lib/ostiary/share/ostiary/stack/stack" in telemetry("local").stderr
 
 
+@pytest.mark.plain
 @needs_patchelf
 def test_the_documented_commands_install_the_program_for_a_machine_and_update_it(run, tmp_path):
     _, block = INSTALL
@@ -67,9 +72,37 @@ def test_the_documented_commands_install_the_program_for_a_machine_and_update_it
     assert checked.stdout.count("Connection refused") == 3, checked
 
 
+@pytest.mark.plain
 def test_the_documented_commands_install_the_skill_and_update_it(run):
     page = ROOT / "container" / "skill" / "SKILL.md"
     name, = re.findall(r"^name: (.*)$", page.read_text(), re.M)
     commands = re.findall(r"^ +(mkdir -p ~/\.claude.*|rm -rf ~/\.claude.*|cp .*container/skill .*)$", TELEMETRY.read_text(), re.M)
     skill = run(*commands, *commands) / ".claude/skills" / name
     assert [path.name for path in skill.iterdir()] == ["SKILL.md"] and (skill / "SKILL.md").read_text() == page.read_text()
+
+
+@pytest.mark.parametrize("scope", ["user", "managed"])
+def test_an_authority_in_the_documented_settings_counts_for_check_and_for_claude_code(developer, scope):
+    text, users, managed = re.search(r"`(.*NODE_EXTRA_CA_CERTS.*)` in `(.*)`, or .* in\s+`(.*)`\.", TELEMETRY.read_text()).groups()
+    assert users == "~/.claude/settings.json"
+    shell = {"NODE_EXTRA_CA_CERTS": ""}
+
+    def telemetry(command, *words):
+        return developer.run("ostiary", "telemetry", command, "--scope", scope, *words, uid=0 if scope == "managed" else AGENT, env=shell)
+    connected = telemetry("connect", "--endpoint", f"https://{HOST}:4318", "--header-file", HEADER)
+    assert connected.status == 0, connected
+    refused = telemetry("check")
+    assert refused.stdout.count("certificate is refused") == 3, refused
+    settings = json.loads(text.replace("/etc/company.pem", "/etc/authority.pem"))
+    if scope == "user":
+        there = json.loads(developer.settings())
+        there["env"] |= settings["env"]
+        developer.machine.write(SETTINGS, json.dumps(there), owner=AGENT)
+    else:
+        developer.machine.write(managed, json.dumps(settings))
+    checked = telemetry("check")
+    assert checked.stdout.count(": taken by ") == 3, checked
+    developer.internet.start_over(api.say("done"))
+    said = developer.run("claude", "-p", "go on", env=shell | {"CLAUDE_CODE_OTEL_SHUTDOWN_TIMEOUT_MS": "20000"})
+    assert (said.status, said.stdout) == (0, "done\n"), said
+    eventually(lambda: "claude_code.llm_request" in developer.arrived("traces"), f"the session arrives: {developer.collector.log()}")
