@@ -4,6 +4,8 @@ against a real collector. A scripted model chooses the commands."""
 import json
 import re
 import shlex
+import shutil
+import subprocess
 
 import pytest
 import yaml
@@ -12,7 +14,7 @@ from observability.collecting import FILES
 from observability.developer import HEADER, HOME, HOST, OWN, SETTINGS
 from support.claude import api
 from support.commands import fenced, unknown_words, with_secrets
-from support.otelcol import OtelCollector
+from support.otelcol import OtelCollector, Program
 from support.otlp import SIGNALS
 from support.project import ROOT
 from support.rootfs import AGENT
@@ -218,6 +220,22 @@ def test_the_cost_is_asked_of_the_stacks_prometheus_with_a_query_of_the_page_of_
     port, query = re.search(r"http://127\.0\.0\.1:(\d+)/.*'query=(.*)'$", command).groups()
     assert f"#STACK_PORT_PROMETHEUS={port}\n" in (ROOT / "container/stack/stack.env").read_text()
     assert f"\n{query.replace('[7d]', '[$__range]')}\n```" in (ROOT / "docs/queries.md").read_text()
+
+
+def test_prometheus_understands_the_command_that_asks_for_the_cost(internet, tmp_path):
+    prometheus = shutil.which("prometheus") or pytest.skip("there is no prometheus: install the package")
+    command, = commands("What sessions cost")
+    port = re.search(r"http://127\.0\.0\.1:(\d+)/", command)[1]
+    (tmp_path / "prometheus.yaml").write_text("{}\n")
+    running = Program(internet.network, [prometheus, f"--config.file={tmp_path}/prometheus.yaml", f"--storage.tsdb.path={tmp_path}/data",
+                                         f"--web.listen-address=127.0.0.1:{port}"], {}, tmp_path / "log")
+    try:
+        eventually(lambda: "Server is ready" in running.log(), f"it is ready: {running.log()}")
+        with internet.network.entered():
+            answer = subprocess.run(["bash", "-c", command], capture_output=True, check=True).stdout
+        assert json.loads(answer) == {"status": "success", "data": {"resultType": "vector", "result": []}}
+    finally:
+        running.kill()
 
 
 def test_claude_codes_shell_mode_has_no_terminal_to_ask_at(developer):
