@@ -1,6 +1,7 @@
 """docs/collector.md: its commands make what the collector needs, and its environment brings an agent's telemetry there."""
 
 import http.server
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ import yaml
 
 from observability.collecting import FILES, bucket, collector, names, post, settings, stored
 from support.behaviours import addresses
+from support.commands import of_telemetry
 from support.otelcol import validate
 from support.project import ROOT
 from support.relayed import AT, World
@@ -142,6 +144,16 @@ def test_a_missing_setting_is_said_in_the_documented_words(tmp_path, said, name)
 def test_the_messages_are_those_of_all_settings_without_a_default():
     missing = {name for path in FILES.glob("to-*.env") for name in re.findall(r"^(\w+)=$", path.read_text(), re.M)}
     assert {name for _, name in SAID} == missing
+
+
+@pytest.mark.plain
+def test_the_documented_command_of_a_developer_connects_to_the_documented_endpoint(binary, tmp_path):
+    command, = of_telemetry(TEXT.split("\n5. ")[0])
+    (tmp_path / "header.txt").write_text("Authorization: Bearer x\n")
+    done = subprocess.run([binary, *command.split()[1:], "--scope", "print"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    env = json.loads(done.stdout)["env"]
+    for name, value in re.findall(r"^ +(OTEL_\w+)=(.*)$", TEXT, re.M):
+        assert name.endswith(("HEADERS", "CERTIFICATE")) or env[name] == value, name
 
 
 @pytest.mark.plain
