@@ -58,26 +58,64 @@ def made(binary, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "ostiary").symlink_to(binary)
 
-    def run(block, at=secrets.parent):
-        subprocess.run(["bash", "-euc", block], cwd=at, check=True,
-                       env=os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"})
+    def run(block, at=secrets.parent, check=True):
+        return subprocess.run(["bash", "-c", block], cwd=at, check=check, stderr=subprocess.PIPE, text=True,
+                              env=os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"})
     run(MAKE_TOKENS + MAKE_SETTINGS, tree)
     return secrets, run
 
 
+def variables(secrets):
+    """The variables of the team blue in each form."""
+    registry, = re.findall(r'^"Settings"="(.*)"$', (secrets / "blue.reg").read_text(), re.M)
+    return [form["env"] for form in (
+        json.loads((secrets / "blue.json").read_text()), plistlib.loads((secrets / "blue.plist").read_bytes()),
+        json.loads(json.loads(f'"{registry}"')))]
+
+
 @pytest.mark.plain
 def test_the_three_forms_have_the_teams_token_and_no_content(made):
-    secrets, _ = made
+    secrets, run = made
     tokens = dict(reversed(line.split()) for line in (secrets / "tokens").read_text().splitlines())
     assert tokens.keys() == {"blue", "red"} and all(re.fullmatch("[0-9a-f]{64}", token) for token in tokens.values())
-    registry, = re.findall(r'^"Settings"="(.*)"$', (secrets / "blue.reg").read_text(), re.M)
-    forms = [json.loads((secrets / "blue.json").read_text()), plistlib.loads((secrets / "blue.plist").read_bytes()),
-             json.loads(json.loads(f'"{registry}"'))]
-    for form in forms:
-        env = form["env"]
+    for env in variables(secrets):
         assert env["OTEL_EXPORTER_OTLP_HEADERS"] == f"Authorization=Bearer {tokens['blue']}"
         assert env["OTEL_RESOURCE_ATTRIBUTES"] == "cost_center=1200,team=blue"
         assert {value for name, value in env.items() if name.startswith("OTEL_LOG_")} == {"0"}
+    assert "temporality=delta" in MAKE_SETTINGS and "write `cumulative` in place of `delta`" in TEXT
+    for temporality in ("delta", "cumulative"):
+        run(MAKE_SETTINGS.replace("temporality=delta", f"temporality={temporality}"))
+        assert {env["OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"] for env in variables(secrets)} == {temporality}
+
+
+@pytest.mark.plain
+def test_traces_are_left_out_of_each_form(made):
+    secrets, run = made
+    before = variables(secrets)
+    run(LEAVE_OUT_TRACES)
+    assert variables(secrets) == [env | {"OTEL_TRACES_EXPORTER": "none"} for env in before]
+
+
+@pytest.mark.plain
+def test_a_token_that_is_added_during_a_rotation_is_the_one_of_the_settings(made):
+    secrets, run = made
+    with (secrets / "tokens").open("a") as tokens:
+        tokens.write("0123  blue\n")
+    run("rm secrets/blue.*; umask 022; " + MAKE_SETTINGS)
+    assert {env["OTEL_EXPORTER_OTLP_HEADERS"] for env in variables(secrets)} == {"Authorization=Bearer 0123"}
+    assert {path.stat().st_mode & 0o777 for path in secrets.glob("blue.*")} == {0o600}
+
+
+@pytest.mark.plain
+@pytest.mark.parametrize("right, wrong, said", [("team=blue", "team=green", "no line of secrets/tokens has the team green"),
+                                                ("https://otel", "otel", "--endpoint")])
+def test_an_error_is_said_and_leaves_the_settings_of_before(made, right, wrong, said):
+    secrets, run = made
+    before = {path.name: path.read_text() for path in secrets.iterdir()}
+    done = run(MAKE_SETTINGS.replace(right, wrong), check=False)
+    assert done.returncode != 0 and said in done.stderr
+    now = {path.name: path.read_text() for path in secrets.iterdir()}
+    assert {name: now[name] for name in before} == before and now.keys() - before.keys() <= {"blue.json.new"}
 
 
 @pytest.mark.plain
@@ -206,8 +244,10 @@ evaluation_interval: 1h
 tests:
   - interval: 1h
     input_series:
-      - {{ series: 'claude_code_session_count:increase1m{{team="blue", user_id="ann", session_id="1"}}', values: '0x190 1 1' }}
-      - {{ series: 'claude_code_session_count:increase1m{{team="red", user_id="bob", session_id="2"}}', values: '0x70 1 _x120' }}
+      - {{ series: 'claude_code_session_count:increase1m{{team="blue", user_email="ann", user_id="1", session_id="1"}}', values: '0x190 1 1' }}
+      - {{ series: 'claude_code_session_count:increase1m{{team="blue", user_email="ann", user_id="2", session_id="3"}}', values: '0x160 1 0x30' }}
+      - {{ series: 'claude_code_session_count:increase1m{{team="blue", user_id="4", session_id="4"}}', values: '0x192' }}
+      - {{ series: 'claude_code_session_count:increase1m{{team="red", user_email="bob", user_id="3", session_id="2"}}', values: '0x70 1 _x120' }}
     promql_expr_test:
       - {{ expr: {sessions}, eval_time: 192h, exp_samples: [{{ labels: '{{}}', value: 2 }}] }}
       - {{ expr: {users}, eval_time: 192h, exp_samples: [{{ labels: '{{}}', value: 2 }}] }}

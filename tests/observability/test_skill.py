@@ -4,6 +4,8 @@ against a real collector. A scripted model chooses the commands."""
 import json
 import re
 import shlex
+import shutil
+import subprocess
 
 import pytest
 import yaml
@@ -12,7 +14,7 @@ from observability.collecting import FILES
 from observability.developer import HEADER, HOME, HOST, OWN, SETTINGS
 from support.claude import api
 from support.commands import fenced, unknown_words, with_secrets
-from support.otelcol import OtelCollector
+from support.otelcol import OtelCollector, Program
 from support.otlp import SIGNALS
 from support.project import ROOT
 from support.rootfs import AGENT
@@ -82,6 +84,7 @@ def test_no_command_has_a_secret_as_an_argument():
 def test_no_command_that_asks_for_a_secret_is_to_be_run_inside_claude_code():
     assert "--header Authorization" in BODY
     assert not re.search(r"`! ?ostiary", BODY)
+    assert "Never write `--reveal`" in BODY and BODY.count("--reveal") == 1
 
 
 # Sessions -----------------------------------------------------------------------------------------
@@ -178,17 +181,61 @@ def test_a_protocol_that_does_not_fit_is_found_and_corrected(developer, asks):
 
 def test_a_team_is_added_to_what_was_set_up_before(developer, asks):
     connect, _ = commands("Connect to a collector", **values(4318))
-    before = developer.run(*shlex.split(connect.replace("team=blue", "site=berlin")), "--tool-details")
+    before = developer.run(*shlex.split(connect.replace("team=blue", "'site=new york'")), "--tool-details", "--temporality", "cumulative")
     assert before.status == 0, before
+    env = json.loads(developer.settings())["env"]
     look, connect, check = commands("Show a team", **values(4318))
     shown, = asks("make a dashboard show my team", look)
     assert sorted(line.split('"')[1] for line in shown.splitlines()) == [
-        "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_LOG_ASSISTANT_RESPONSES", "OTEL_LOG_RAW_API_BODIES",
-        "OTEL_LOG_TOOL_CONTENT", "OTEL_LOG_TOOL_DETAILS", "OTEL_LOG_USER_PROMPTS", "OTEL_RESOURCE_ATTRIBUTES"]
-    *_, checked = asks("make a dashboard show my team", look, f"{connect} --attribute site=berlin --tool-details", check)
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+        "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_LOG_ASSISTANT_RESPONSES", "OTEL_LOG_RAW_API_BODIES", "OTEL_LOG_TOOL_CONTENT",
+        "OTEL_LOG_TOOL_DETAILS", "OTEL_LOG_USER_PROMPTS", "OTEL_RESOURCE_ATTRIBUTES"]
+    encoded, attribute = re.search(r"for\s+`(.*)` write `(--attribute .*)`", BODY).groups()
+    assert encoded in shown and MARKER not in shown
+    *_, checked = asks("make a dashboard show my team", look, f"{connect} {attribute} --temporality cumulative --tool-details", check)
     assert taken(checked) == 3
-    assert {"site=berlin", "team=blue"} == set(json.loads(developer.settings())["env"]["OTEL_RESOURCE_ATTRIBUTES"].split(","))
-    eventually(lambda: developer.arrived("metrics", team="blue", site="berlin"), "the batch arrives under both attributes")
+    now = json.loads(developer.settings())["env"]
+    assert now == env | {"OTEL_RESOURCE_ATTRIBUTES": f"{encoded},team=blue"}
+    eventually(lambda: developer.arrived("metrics", team="blue", site="new york"), "the batch arrives under both attributes")
+
+
+def test_the_settings_are_looked_for_where_claude_code_has_them(developer):
+    elsewhere = "/home/other/.claude"
+    install(developer, "/work")
+    check, look = commands("What is set up")
+    assert look in commands("Show a team", **values(4318))
+    connect, _ = commands("Connect to a collector", **values(4318))
+    developer.internet.start_over(*(api.tool("Bash", command=line, description=line.split()[0]) for line in (
+        connect, check, look.replace("~/.claude", elsewhere))), api.say("done"))
+    done = developer.run("claude", "-p", "connect us", *AGREED, "--add-dir", elsewhere, env={"CLAUDE_CONFIG_DIR": elsewhere})
+    assert done.status == 0, done
+    _, found, shown = developer.internet.api.tool_results()
+    assert found.startswith(f"settings: {elsewhere}/settings.json ") and f"https://{HOST}:4318" in shown and MARKER not in shown
+    assert developer.settings() == OWN
+
+
+@pytest.mark.plain
+def test_the_cost_is_asked_of_the_stacks_prometheus_with_a_query_of_the_page_of_queries():
+    command, = commands("What sessions cost")
+    port, query = re.search(r"http://127\.0\.0\.1:(\d+)/.*'query=(.*)'$", command).groups()
+    assert f"#STACK_PORT_PROMETHEUS={port}\n" in (ROOT / "container/stack/stack.env").read_text()
+    assert f"\n{query.replace('[7d]', '[$__range]')}\n```" in (ROOT / "docs/queries.md").read_text()
+
+
+def test_prometheus_understands_the_command_that_asks_for_the_cost(internet, tmp_path):
+    prometheus = shutil.which("prometheus") or pytest.skip("there is no prometheus: install the package")
+    command, = commands("What sessions cost")
+    port = re.search(r"http://127\.0\.0\.1:(\d+)/", command)[1]
+    (tmp_path / "prometheus.yaml").write_text("{}\n")
+    running = Program(internet.network, [prometheus, f"--config.file={tmp_path}/prometheus.yaml", f"--storage.tsdb.path={tmp_path}/data",
+                                         f"--web.listen-address=127.0.0.1:{port}"], {}, tmp_path / "log")
+    try:
+        eventually(lambda: "Server is ready" in running.log(), f"it is ready: {running.log()}")
+        with internet.network.entered():
+            answer = subprocess.run(["bash", "-c", command], capture_output=True, check=True).stdout
+        assert json.loads(answer) == {"status": "success", "data": {"resultType": "vector", "result": []}}
+    finally:
+        running.kill()
 
 
 def test_claude_codes_shell_mode_has_no_terminal_to_ask_at(developer):

@@ -52,8 +52,8 @@ def described(path, heading):
 
 def test_the_readmes_commands_are_tested():
     assert [command.partition(" --")[0] for command in commands(README)] == [
-        "docker run", "docker compose", "ostiary telemetry local", "./scripts/demo", "./scripts/test", "build/ostiary plan", "sudo build/ostiary run",
-        "docker build -f container/Dockerfile -t ostiary-claude .", "docker run", "docker run"]
+        "docker run", "docker compose", "ostiary telemetry connect", "ostiary telemetry local", "./scripts/demo", "./scripts/test",
+        "build/ostiary plan", "sudo build/ostiary run", "docker build -f container/Dockerfile -t ostiary-claude .", "docker run", "docker run"]
 
 
 def test_the_readmes_plan_command_works(sandbox):
@@ -62,11 +62,14 @@ def test_the_readmes_plan_command_works(sandbox):
     assert {"example.com": "443", "git.example.org": "22"}.items() <= {rule["host"]: rule["ports"] for rule in plan["rules"]}.items()
 
 
-def test_the_readmes_first_three_commands_are_those_of_their_pages(sandbox):
-    container, collector, local = commands(README)[:3]
+def test_the_readmes_first_commands_are_those_of_their_pages(sandbox):
+    container, collector, connect, local = commands(README)[:4]
     assert container in commands(ROOT / "docs" / "container.md")
     assert local in commands(ROOT / "docs" / "telemetry.md")
     assert sandbox.run(*shlex.split(local)[1:], "--help").status == 0
+    connected = sandbox.run(*shlex.split(connect)[1:], "--scope", "print")
+    endpoint = json.loads(connected.stdout)["env"]["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    assert endpoint in connect and endpoint in (ROOT / "docs" / "rollout.md").read_text()
     file, profile = re.fullmatch(r"docker compose --file (\S+) --profile (\S+) up --detach", collector).groups()
     services = yaml.safe_load((ROOT / file).read_text())["services"]
     assert [profile] in [service["profiles"] for service in services.values()]
