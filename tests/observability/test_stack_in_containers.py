@@ -154,6 +154,7 @@ def test_ostiary_telemetry_local_starts_it_connects_claude_code_and_finds_its_ba
     machine.stack("reset", "--yes")
     done = machine.run(binary, "telemetry", "local", "--profile", "apache", "--stack", STACK)
     assert done.returncode == 0, (done, machine.logs())
-    assert re.findall(r"^(span|metric|log record): in \w+ after", done.stdout, re.M) and "log record: in VictoriaLogs" in done.stdout
+    assert set(re.findall(r"^(.*): in (\w+) after", done.stdout, re.M)) == {
+        ("span", "Jaeger"), ("metric", "Prometheus"), ("log record", "VictoriaLogs")}
     settings = json.loads((machine.directory / "home/.claude/settings.json").read_text())
     assert settings["env"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4318"
