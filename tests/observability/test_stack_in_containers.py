@@ -143,6 +143,18 @@ def test_the_whole_life_of_the_stack(machine, binary):
     machine.stack("check", "--marked", send_marked(machine, binary), "--wait", "30s")
 
 
+def test_up_ends_early_if_a_part_ends_again_and_again(machine):
+    machine.stack("reset", "--yes")
+    name, (program, path) = services("apache")["jaeger"]["image"], IMAGES["jaeger"]
+    machine.add_image(name, "/bin/false", path)
+    try:
+        done = machine.stack("up", status=69)
+    finally:
+        machine.stack("reset", "--yes")
+        machine.add_image(name, program, path)
+    assert re.search(r"Jaeger does not start: its state is .*; `podman logs ostiary-stack_jaeger_1` shows its log", done.stderr), done
+
+
 def test_only_the_collector_is_in_the_agents_network(machine):
     machine.stack("up")
     there = {service for service in IMAGES
