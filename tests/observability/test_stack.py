@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 import urllib.parse
 
 import pytest
@@ -31,6 +32,7 @@ LISTENING = {"grafana": ("GRPC", "HTTP", "HEALTH", "GRAFANA", "PROMETHEUS", "LOK
 SERVICES = {"grafana": ("prometheus", "loki", "tempo", "collector-grafana", "grafana"),
             "apache": ("prometheus", "victorialogs", "jaeger", "collector-apache")}
 RETENTION = "STACK_RETENTION_HOURS"
+PROGRAM = str(STACK / "stack")
 
 DOCKER = """#!{python} -IS
 import json, os, sys, time
@@ -44,9 +46,21 @@ name = os.path.basename(sys.argv[0])
 if os.path.exists(here + "/fails-" + "-".join(words[:2])) or os.path.exists(here + "/fails-" + words[-1]):
     sys.exit("cannot connect to the daemon")
 running = here + "/running"
+states = json.load(open(here + "/states.json")) if os.path.exists(here + "/states.json") else {{}}
 if words[0] == "ps" and os.path.exists(running):
     for service in open(running).read().split():
-        print(f"ostiary-stack_{{service}}_1\\tUp 4 minutes ago" if name == "podman" else f"ostiary-stack-{{service}}-1\\trunning")
+        state = states.get(service, "Up 4 minutes ago" if name == "podman" else "running")
+        if state:
+            print(f"ostiary-stack_{{service}}_1\\t{{state}}" if name == "podman" else f"ostiary-stack-{{service}}-1\\t{{state}}")
+elif words[0] == "inspect":
+    service = words[-1].removeprefix("ostiary-stack-").removesuffix("-1")
+    again = here + "/restarts-" + service
+    if os.path.exists(again):
+        count = int(open(again).read())
+        print(count)
+        open(again, "w").write(str(count + 1))
+    else:
+        print(0)
 elif words[:2] == ["volume", "ls"]:
     print("ostiary-stack_logs\\nostiary-stack_metrics")
 elif "up" in words:
@@ -80,6 +94,13 @@ class World:
         path = self.path / name
         path.write_text(DOCKER.format(python=sys.executable, here=str(self.directory), services=SERVICES))
         path.chmod(0o755)
+
+    def is_in_state(self, service, state):
+        """The state of this service's container; None if it has none."""
+        (self.directory / "states.json").write_text(json.dumps({service: state}))
+
+    def restarts_again_and_again(self, service):
+        (self.directory / f"restarts-{service}").write_text("4")
 
     def fails(self, name):
         (self.directory / f"fails-{name}").touch()
@@ -221,16 +242,52 @@ def test_a_taken_port_is_named_before_anything_is_started(world):
     with other:
         done = world.run("up")
     assert done.returncode == 69 and "port 3000 for Grafana is taken" in done.stderr and "STACK_PORT_GRAFANA" in done.stderr
+    assert "agents" not in done.stderr
     assert not world.calls("up")
     world.env["STACK_PORT_GRAFANA"] = "3001"
     assert "http://127.0.0.1:3001" in world.up().stdout
 
 
+def test_of_a_taken_port_for_agents_it_says_where_these_send_then(world):
+    with world.network.entered():
+        others = [socket.create_server(("127.0.0.1", port)) for port in (4317, 4318)]
+    done = world.run("up")
+    for other in others:
+        other.close()
+    assert "set STACK_PORT_GRPC to another port, to which agents that use gRPC send then" in done.stderr
+    assert f"set STACK_PORT_HTTP to another port, to which agents send then: `{PROGRAM} endpoint` prints it" in done.stderr
+
+
 def test_a_part_that_does_not_become_ready_is_named(world):
     world.never_listens.add(3100)
     done = world.run("up", "--wait", "2s")
-    assert done.returncode == 69 and "not ready: Loki (running)" in done.stderr and "docker logs" in done.stderr
-    assert "Grafana is ready" in done.stderr
+    assert done.returncode == 69 and "Grafana is ready" in done.stderr
+    assert "Loki is not ready: its state is running; `docker logs ostiary-stack-loki-1` shows its log" in done.stderr
+
+
+@pytest.mark.parametrize("state, said", [
+    ("exited", "its state is exited; `docker logs ostiary-stack-loki-1` shows its log"),
+    ("restarting", "its state is restarting; `docker logs ostiary-stack-loki-1` shows its log"),
+    (None, "it has no container; the lines of Compose above say why")])
+def test_up_does_not_wait_for_a_part_that_does_not_run(world, state, said):
+    world.never_listens.add(3100)
+    world.is_in_state("loki", state)
+    begin = time.monotonic()
+    done = world.run("up")
+    assert done.returncode == 69 and f"Loki does not start: {said}" in done.stderr and time.monotonic() - begin < 30
+
+
+def test_up_does_not_wait_for_a_part_that_is_restarted_again_and_again(world):
+    world.never_listens.add(3100)
+    world.restarts_again_and_again("loki")
+    done = world.run("up", seconds=30)
+    assert done.returncode == 69 and "Loki does not start: its state is running, restarted 3 times; `docker logs" in done.stderr
+
+
+def test_a_part_that_starts_slowly_is_awaited(world):
+    world.never_listens.add(3100)
+    threading.Timer(5, lambda: world.never_listens.clear()).start()
+    assert "Loki is ready" in world.up().stderr
 
 
 def test_it_works_from_an_installation_that_cannot_be_written(world, tmp_path):
@@ -258,6 +315,40 @@ def test_settings_of_the_file_hold_and_those_of_the_environment_come_first(world
     (world.installation / "stack.env").write_text("STACK_RETENTIN=2w\n")
     done = world.run("up")
     assert done.returncode == 64 and "line 1" in done.stderr and "perhaps STACK_RETENTION" in done.stderr
+
+
+@pytest.mark.parametrize("line, said", [
+    ("STACK_PROFILE=jaeger", 'there is no profile "jaeger": write grafana or apache'),
+    ("STACK_PORT_LOKI=none", 'STACK_PORT_LOKI is "none": write a port from 1 to 65535'),
+    ("STACK_RETENTION=23h", "the retention is 23h: write at least 24h"),
+    ("STACK_RETENTION=soon", 'the retention is not a time: "soon"; write a number with s, m, h, d or w'),
+    ('STACK_PROFILE="apache"', 'the quotes of "apache" count as part of the value: write apache'),
+    ("STACK_CONTENT=drop # for now", '"drop # for now" has a comment after the value: write the comment in a line of its own')])
+def test_a_wrong_value_in_the_file_is_named_with_its_line(world, tmp_path, line, said):
+    world.installation = tmp_path / "installed"
+    shutil.copytree(STACK, world.installation)
+    (world.installation / "stack.env").write_text(f"# mine\n\n{line}\n")
+    done = world.run("up")
+    assert done.returncode == 64 and f"line 3 of {world.installation}/stack.env: {said}" in done.stderr and not world.calls()
+
+
+def test_a_mistyped_variable_is_named_and_one_of_another_program_is_not(world):
+    world.env["STACK_PORT_HTPP"] = "14318"
+    done = world.run("endpoint")
+    assert done.returncode == 64 and "STACK_PORT_HTPP, which is no setting: write STACK_PORT_HTTP, or unset it" in done.stderr
+    del world.env["STACK_PORT_HTPP"]
+    world.env |= {"STACK_ROOT": "/home/me/.stack", "STACK_YAML": "stack.yaml"}
+    assert world.run("endpoint").returncode == 0
+
+
+@pytest.mark.parametrize("written", ["{", "[]", '{"STACK_PORT_LOKI": "none"}'])
+def test_a_stack_with_a_broken_state_can_be_deleted(world, written):
+    world.up()
+    settings = world.password.with_name("settings.json")
+    settings.write_text(written)
+    assert world.run("status").returncode != 0
+    done = world.run("reset", "--yes")
+    assert done.returncode == 0 and world.calls("down") and not settings.exists() and not world.password.exists(), done
 
 
 def test_endpoint_is_where_the_next_up_takes_telemetry(world):
@@ -322,11 +413,13 @@ def test_a_compose_that_fails_ends_the_command(world):
     (["up", "--retention", "30d", "--retention", "30d"], "twice"), (["down", "now"], '"now"'),
     (["reset", "--yes=1"], "takes no value"),
     (["check", "--wait", "3s"], "--marked"), (["check", "--marked", "ostiary.check"], "KEY=VALUE"),
-    (["check", "--marked", 'a="} or {b', "--wait", "1s"], "KEY=VALUE")])
+    (["check", "--marked", 'a="} or {b', "--wait", "1s"], "KEY=VALUE"), (["start"], "write up;"), (["stop"], "write down;"),
+    (["restart"], "write down, then up;"), (["ps"], "write status;"), (["logs"], "`docker logs NAME`")])
 def test_a_wrong_command_is_told_what_to_write(world, words, said):
     done = world.run(*words)
     assert done.returncode == 64 and not world.calls()
     assert said is None and "Usage" in done.stdout or said in done.stderr and len(done.stderr.splitlines()) == 1
+    assert said is None or f"`{PROGRAM} --help` lists the commands" in done.stderr
 
 
 @pytest.mark.parametrize("name, value, said", [
@@ -344,7 +437,24 @@ def test_help_names_each_command_and_flag(world):
     for word in ("up", "down", "status", "check", "endpoint", "password", "reset",
                  "--profile", "--retention", "--marked", "--wait", "--yes"):
         assert word in text
-    assert world.run("up", "--help").stdout == text
+    for words in (["-h"], ["help"], ["up", "--help"], ["up", "-h"], ["up", "--profile", "apache", "-h"]):
+        done = world.run(*words)
+        assert (done.returncode, done.stdout) == (0, text)
+
+
+def test_each_command_that_it_names_can_be_run(world, tmp_path):
+    """From an installation whose path a shell takes as two words."""
+    world.installation = tmp_path / "my programs"
+    shutil.copytree(STACK, world.installation)
+    program = f"'{world.installation}/stack'"
+    assert f"{program} password` prints it" in world.up().stdout
+    assert world.run("down").returncode == 0
+    said = [world.run("--help").stdout, *(world.run(*words).stderr for words in (["status"], ["check"], ["upp"])),
+            world.run("check", "--marked", "a=b", "--wait", "1s").stderr]
+    assert world.run("reset", "--yes").returncode == 0
+    said += [world.run("password").stderr, world.run("check").stderr]
+    for text in said:
+        assert program in text and not re.search(r"`stack |^ *stack [a-z]+$", text, re.M), text
 
 
 # Check, against the test's Grafana ------------------------------------------------------------------------------------
@@ -364,7 +474,7 @@ DASHBOARD = {
         {"id": 3, "type": "row", "title": "A row", "collapsed": True, "panels": [
             {"id": 4, "title": "Errors", "fieldConfig": {"defaults": {"noValue": "No request failed"}}, "targets": [
                 {"refId": "A", "datasource": {"type": "loki", "uid": "logs"},
-                 "expr": '{service_name="claude-code"} | session_id="$session" | who="[[who]]"'}]}]},
+                 "expr": '{service_name="claude-code"} | session_id="$session" | who="${who}"'}]}]},
         {"id": 5, "title": "Slow", "targets": [
             {"refId": "A", "datasource": {"type": "tempo", "uid": "traces"}, "query": "{ duration > 1s }"}]},
         {"id": 6, "title": "Rate", "targets": [
@@ -449,6 +559,15 @@ def test_check_says_when_no_data_is_normal(world, grafana):
     assert lines_of(done)["Everything / Slow"].startswith("no data: normal if the last 24h")
 
 
+def test_a_dashboard_whose_time_cannot_be_asked_is_in_error_and_the_others_are_asked(world, grafana):
+    other = DASHBOARD | {"title": "Today", "time": {"from": "now/d", "to": "now"}}
+    (world.installation / "grafana/dashboards/earlier.json").write_text(json.dumps(other))
+    done = world.run("check")
+    assert done.returncode == 69 and "5 in error" in done.stderr
+    assert lines_of(done)["Today / Cost"].startswith('error: the time of the dashboard begins at "now/d"')
+    assert lines_of(done)["Everything / Cost"] == "data"
+
+
 def test_check_shows_a_panels_error_and_goes_on(world, grafana):
     grafana.errors[COST] = "parse error: unexpected\ncharacter"
     done = world.run("check")
@@ -495,10 +614,12 @@ def test_a_marked_batch_is_awaited_in_tempo_prometheus_and_loki(world, grafana):
     threading.Timer(1, arrived.set).start()
     done = world.run("check", "--marked", "ostiary.check=4be1", "--wait", "30s")
     assert done.returncode == 0, done
-    *arrivals, way_in = done.stdout.splitlines()
-    assert {line.partition(": ")[0] for line in arrivals} == {"span", "metric", "log record"}
-    assert any(line.startswith("span: in Tempo after ") for line in arrivals)
-    assert way_in.startswith("Open http://127.0.0.1:3000 as admin; `") and way_in.endswith("stack password` prints the password.")
+    *arrivals, way_in, way_out = done.stdout.splitlines()
+    assert {re.fullmatch(r"(.*) after [0-9.]+ s", line)[1] for line in arrivals} == {
+        "span: in Tempo", "metric: in Prometheus", "log record: in Loki"}
+    program = world.installation / "stack"
+    assert way_in == f"Open http://127.0.0.1:3000 as admin; `{program} password` prints the password."
+    assert way_out == f"`{program} down` stops the stack; the data stays."
 
 
 def test_check_of_a_real_stack():
