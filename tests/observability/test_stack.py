@@ -691,11 +691,11 @@ def test_only_the_container_of_grafana_gets_the_password(world):
 
 
 def test_no_redirect_is_followed(world):
-    world.runs("grafana")
     other = world.sends(4000, whole("{}"))
     redirect = whole("", "302 Found", "Location: http://127.0.0.1:4000/there\r\n")
     world.sends(3000, lambda request: whole("{}")(request) if b"/api/health" in request else redirect(request))
     world.sends(9090, redirect)
+    world.runs("grafana")
     assert refused(world.run("check"), "redirects to http://127.0.0.1:4000/there")
     assert "Prometheus: 302: " in world.run("check", "--marked", "a=b", "--wait", "0s").stdout and not other
 
@@ -715,11 +715,9 @@ def test_a_full_disk_leaves_no_empty_password(world):
 
 
 def test_an_empty_password_is_made_anew_only_before_the_first_start(world):
-    world.runs("grafana")
-    world.password.write_text("")
-    for command in ("password", "check"):
-        assert refused(world.run(command), "there is no password yet")
-    (world.directory / "running").unlink()
+    world.password.parent.mkdir(parents=True)
+    world.password.touch()
+    assert refused(world.run("password"), "there is no password yet")
     world.up()
     assert len(world.password.read_text()) >= 32
     world.password.write_text("\n")
@@ -800,12 +798,12 @@ TRICK = "\x1b]0;title\x07\x9b2J"
 
 def test_no_command_prints_what_a_terminal_obeys(world):
     install_one_dashboard(world)
-    world.runs("grafana")
     answers = [whole(json.dumps({"message": TRICK}), "500 Error"), whole("", "302 Found", f"Location: {TRICK}\r\n"),
                whole(TRICK), lambda request: [TRICK.encode("latin-1") + b"\r\n"]]
     now = answers[0]
     for port in (3000, 3100, 3200, 9090, 9428, 16686):
         world.sends(port, lambda request: now(request))
+    world.runs("grafana")
     (world.state / "ostiary/stack/settings.json").write_text(json.dumps({"STACK_PROFILE": TRICK}))
     done = [world.run("status"), world.run(TRICK), world.run("up", TRICK), world.run("up", "--profile", TRICK)]
     (world.state / "ostiary/stack/settings.json").unlink()
@@ -850,8 +848,8 @@ def test_an_answer_of_another_form_is_an_error_of_its_store(world):
 @pytest.mark.parametrize("name", ["no HTTP", "deep", "a list"])
 def test_an_answer_of_another_form_is_an_error_of_grafana(world, name):
     install_one_dashboard(world)
-    world.runs("grafana")
     world.sends(3000, OTHER_ANSWERS[name])
+    world.runs("grafana")
     done = world.run("check")
     assert done.returncode == 69 and len(done.stderr.splitlines()) == 1, done
     assert name != "a list" or "8 in error" in done.stderr and "data source logs: error: an answer of another form" in done.stdout, done
