@@ -38,10 +38,12 @@ def test_the_unit_tests_pass(path):
 @pytest.mark.plain
 @pytest.mark.parametrize("path", sorted(RULES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_each_rule_has_a_unit_test(path):
-    tested = (TESTS / path.name).read_text()
+    tests = yaml.safe_load((TESTS / path.name).read_text())["tests"]
+    firing = {each["alertname"] for test in tests for each in test.get("alert_rule_test", []) if each["exp_alerts"]}
+    asked = " ".join(each["expr"] for test in tests for each in test.get("promql_expr_test", []) if each["exp_samples"])
     for rule in rules(path):
-        name = rule.get("record") or f'alertname: {rule["alert"]}'
-        assert name in tested, f"{name} is not tested in {TESTS / path.name}"
+        tested = rule["record"] in asked if "record" in rule else rule["alert"] in firing
+        assert tested, f"{rule} is not tested in {TESTS / path.name}"
 
 
 @pytest.mark.plain
@@ -73,6 +75,28 @@ def test_the_document_names_each_alert():
     document = (ROOT / "docs" / "dashboards.md").read_text()
     alerts = [rule["alert"] for path in ALERTS for rule in rules(path) if "alert" in rule]
     assert re.findall(r"^\| ([A-Z]\w+) \|.* \|.* \|$", document.partition("## Alerts")[2], re.M) == alerts
+
+
+def in_minutes(number, unit):
+    return int(number) * {"m": 1, "h": 60, "d": 1440}[unit[0]]
+
+
+@pytest.mark.plain
+def test_the_document_has_the_limits_and_the_times_of_each_alert():
+    document = (ROOT / "docs" / "dashboards.md").read_text().partition("## Alerts")[2]
+    said = dict(re.findall(r"^\| ([A-Z]\w+) \| (.*?) \|.* \|$", document, re.M))
+    for rule in (rule for path in ALERTS for rule in rules(path) if "alert" in rule):
+        words = said[rule["alert"]]
+        for word, number in (("a tenth", "0.1"), ("an hour", "1 hour"), ("five", "5"), ("ten", "10"), ("twice", "2")):
+            words = re.sub(rf"\b{word}\b", number, words)
+        limits = set(re.findall(r"(>=?) ([\d.]+)$|(>=?) ([\d.]+)\s", rule["expr"], re.M))
+        limits = {tuple(filter(None, found)) for found in limits} - {(">", "0")}
+        assert limits == {(">", number) for number in re.findall(r"more than ([\d.]+)", words)} | {
+            (">=", number) for number in re.findall(r"([\d.]+) or more", words)}, rule["alert"]
+        times = {in_minutes(*found) for found in re.findall(r"\[(\d+)([mhd])\]", rule["expr"])} | {
+            in_minutes(*found) for found in re.findall(r":increase(\d+)(d)", rule["expr"])}
+        named = {in_minutes(*found) for found in re.findall(r"(\d+) (minutes?|hours?)", words)}
+        assert named <= times and (named or not limits or rule["alert"] == "TelemetryStopped"), rule["alert"]
 
 
 # Counters of a running Prometheus ---------------------------------------------------------------------------------------

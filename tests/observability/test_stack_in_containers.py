@@ -143,6 +143,18 @@ def test_the_whole_life_of_the_stack(machine, binary):
     machine.stack("check", "--marked", send_marked(machine, binary), "--wait", "30s")
 
 
+def test_up_ends_early_if_a_part_ends_again_and_again(machine):
+    machine.stack("reset", "--yes")
+    name, (program, path) = services("apache")["jaeger"]["image"], IMAGES["jaeger"]
+    machine.add_image(name, "/bin/false", path)
+    try:
+        done = machine.stack("up", status=69)
+    finally:
+        machine.stack("reset", "--yes")
+        machine.add_image(name, program, path)
+    assert re.search(r"Jaeger does not start: its state is .*; `podman logs ostiary-stack_jaeger_1` shows its log", done.stderr), done
+
+
 def test_only_the_collector_is_in_the_agents_network(machine):
     machine.stack("up")
     there = {service for service in IMAGES
@@ -154,6 +166,7 @@ def test_ostiary_telemetry_local_starts_it_connects_claude_code_and_finds_its_ba
     machine.stack("reset", "--yes")
     done = machine.run(binary, "telemetry", "local", "--profile", "apache", "--stack", STACK)
     assert done.returncode == 0, (done, machine.logs())
-    assert re.findall(r"^(span|metric|log record): in \w+ after", done.stdout, re.M) and "log record: in VictoriaLogs" in done.stdout
+    assert set(re.findall(r"^(.*): in (\w+) after", done.stdout, re.M)) == {
+        ("span", "Jaeger"), ("metric", "Prometheus"), ("log record", "VictoriaLogs")}
     settings = json.loads((machine.directory / "home/.claude/settings.json").read_text())
     assert settings["env"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://127.0.0.1:4318"
