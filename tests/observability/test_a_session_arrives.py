@@ -121,7 +121,7 @@ def test_check_finds_the_sessions_in_each_store(stores, sessions, tmp_path):
 
 
 def test_check_awaits_the_batch_that_ostiary_telemetry_check_sends(stores, binary, tmp_path):
-    done = stack(stores, tmp_path, "check", "--marked", "ostiary.check=0123456789abcdef", "--wait", "1s")
+    done = stack(stores, tmp_path, "check", "--marked", "ostiary.check=0123456789abcdef", "--wait", "3s")
     assert done.returncode == 69 and done.stdout.count("does not have it") == 3, done
     (tmp_path / "home").mkdir()
     with stores.network.entered():

@@ -4,11 +4,13 @@ answer in this way is not tested, unless a stack runs. test_a_session_arrives.py
 and Jaeger."""
 
 import base64
+import itertools
 import json
 import os
 import re
 import shutil
 import socket
+import socketserver
 import stat
 import subprocess
 import sys
@@ -85,7 +87,7 @@ class World:
         self.asked = []  # (port, Request)
         self.answers = {}  # port: a function of the request
         self.never_listens = set()
-        self._servers, self._ended = {}, threading.Event()
+        self._servers, self._raw, self._ended = {}, [], threading.Event()
         self._watcher = threading.Thread(target=self._follow, daemon=True)
         self._watcher.start()
         self.program("docker")
@@ -102,13 +104,25 @@ class World:
     def restarts_again_and_again(self, service):
         (self.directory / f"restarts-{service}").write_text("4")
 
+    def runs(self, profile):
+        """The containers of this profile, as after `up`."""
+        self.password.parent.mkdir(parents=True, exist_ok=True)
+        self.password.write_text("secret")
+        (self.directory / "running").write_text("\n".join(SERVICES[profile]))
+
+    def sends(self, port, answer):
+        """What listens at this port sends octets as they are, from a function of the request that returns pieces of them."""
+        self.never_listens.add(port)
+        self._raw.append(Raw(self.network, port, answer))
+        return self._raw[-1].asked
+
     def fails(self, name):
         (self.directory / f"fails-{name}").touch()
 
     def run(self, *words, stdin=subprocess.DEVNULL, seconds=60):
         with self.network.entered():
             return subprocess.run([sys.executable, self.installation / "stack", *words], stdin=stdin, capture_output=True, text=True,
-                                  timeout=seconds, env={"PATH": str(self.path), "HOME": str(self.directory / "home"),
+                                  timeout=seconds, cwd=self.directory, env={"PATH": str(self.path), "HOME": str(self.directory / "home"),
                                                         "XDG_STATE_HOME": str(self.state)} | self.env)
 
     def up(self, *words):
@@ -129,6 +143,8 @@ class World:
         self._ended.set()
         self._watcher.join()
         self._listen(())
+        for server in self._raw:
+            server.close()
         self.network.close()
 
     def _follow(self):
@@ -155,6 +171,37 @@ class World:
     def _answer(self, port, request):
         self.asked.append((port, request))
         return self.answers.get(port, lambda request: Response(200))(request)
+
+
+class Raw:
+    """A server that sends what it wants, whatever HTTP says."""
+
+    def __init__(self, network, port, answer):
+        self.asked = asked = []
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                try:
+                    while b"\r\n\r\n" not in asked[-1]:
+                        asked[-1] += self.request.recv(65536)
+                    for piece in answer(asked[-1]):
+                        self.request.sendall(piece)
+                except OSError:
+                    pass  # the client has disconnected
+
+            def setup(self):
+                asked.append(b"")
+        with network.entered():
+            self._server = socketserver.ThreadingTCPServer(("127.0.0.1", port), Handler, bind_and_activate=False)
+            self._server.allow_reuse_address = self._server.daemon_threads = True
+            self._server.block_on_close = False
+            self._server.server_bind()
+            self._server.server_activate()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
 
 
 @pytest.fixture
@@ -488,7 +535,7 @@ class Grafana:
 
     def __init__(self, world):
         self.world, self.queries, self.health = world, [], {"status": "OK"}
-        self.errors, self.empty = {}, set()
+        self.errors, self.empty, self.sessions = {}, set(), ["abc", "def"]
 
     def __call__(self, request):
         path, _, query = request.path.partition("?")
@@ -506,7 +553,7 @@ class Grafana:
             return answer(200, {member: [] if asked["q"] in self.empty else [{}]})
         if path == "/api/datasources/uid/metrics/resources/api/v1/label/session_id/values":
             assert urllib.parse.unquote_plus(query) == 'match[]=x{team=~"blue|red"}'
-            return answer(200, {"data": ["abc", "def"]})
+            return answer(200, {"data": self.sessions})
         return answer(200, self.health if "/health" in path else {})
 
     def _query(self, expression, asked):
@@ -525,13 +572,17 @@ COST = 'sum_over_time(x{service_name=~".+",team=~"blue|red"}[86400s])/172s+$othe
 ERRORS = '{service_name="claude-code"} | session_id="abc" | who="me"'
 
 
-@pytest.fixture
-def grafana(world, tmp_path):
-    world.installation = tmp_path / "installed"
+def install_one_dashboard(world):
+    world.installation = world.directory / "installed"
     shutil.copytree(STACK, world.installation)
     shutil.rmtree(world.installation / "grafana/dashboards", ignore_errors=True)
     (world.installation / "grafana/dashboards").mkdir()
     (world.installation / "grafana/dashboards/everything.json").write_text(json.dumps(DASHBOARD))
+
+
+@pytest.fixture
+def grafana(world):
+    install_one_dashboard(world)
     made = world.answers[3000] = Grafana(world)
     world.up()
     return made
@@ -627,3 +678,217 @@ def test_check_of_a_real_stack():
         pytest.skip("Grafana, Loki and Tempo cannot be had here: where the stack runs, OSTIARY_STACK_RUNS=1 asks for each panel")
     done = subprocess.run([sys.executable, STACK / "stack", "check"], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done
+
+
+# Others on the machine ------------------------------------------------------------------------------------------------
+
+
+def whole(body, status="200 OK", headers=""):
+    body = body.encode() if isinstance(body, str) else body
+    return lambda request: [f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body]
+
+
+def refused(done, said):
+    """Whether the command says in one line why it ends."""
+    return done.returncode == 69 and said in done.stderr and len(done.stderr.splitlines()) == 1 and done.stderr.startswith("stack: ")
+
+
+def test_only_the_container_of_grafana_gets_the_password(world):
+    asked = world.sends(3000, whole("{}"))
+    world.runs("grafana")
+    for state in (None, "exited"):
+        world.is_in_state("grafana", state)
+        done = world.run("check")
+        assert refused(done, "Grafana does not run") and f"`{PROGRAM} up` starts it" in done.stderr and not asked
+    world.is_in_state("grafana", "running")
+    world.run("check")
+    assert asked[0].startswith(b"GET /api/health ") and b"authorization" not in asked[0].lower()
+    assert asked[1].startswith(b"GET /api/user ") and base64.b64encode(b"admin:secret") in asked[1]
+
+
+def test_no_redirect_is_followed(world):
+    other = world.sends(4000, whole("{}"))
+    redirect = whole("", "302 Found", "Location: http://127.0.0.1:4000/there\r\n")
+    world.sends(3000, lambda request: whole("{}")(request) if b"/api/health" in request else redirect(request))
+    world.sends(9090, redirect)
+    world.runs("grafana")
+    assert refused(world.run("check"), "redirects to http://127.0.0.1:4000/there")
+    assert "Prometheus: 302: " in world.run("check", "--marked", "a=b", "--wait", "0s").stdout and not other
+
+
+def test_a_full_disk_leaves_no_empty_password(world):
+    world.state.mkdir()
+    namespaces.call("mount", "tmpfs", world.state, "tmpfs", 0, b"size=8k")
+    try:
+        (world.state / "filler").write_bytes(bytes(8192))
+        done = world.run("up")
+        assert refused(done, "No space left on device") and not world.calls("up") and not os.listdir(world.password.parent)
+        (world.state / "filler").write_bytes(b"")
+        world.up()
+        assert len(world.password.read_text()) >= 32
+    finally:
+        namespaces.unmount(world.state)
+
+
+def test_an_empty_password_is_made_anew_only_before_the_first_start(world):
+    world.password.parent.mkdir(parents=True)
+    world.password.touch()
+    assert refused(world.run("password"), "there is no password yet")
+    world.up()
+    assert len(world.password.read_text()) >= 32
+    world.password.write_text("\n")
+    for command in ("up", "password", "check"):
+        done = world.run(command)
+        assert refused(done, f"{world.password} is empty") and not done.stdout
+    assert len(world.calls("up")) == 1 and world.password.read_text() == "\n"
+
+
+@pytest.mark.parametrize("spoil, said", [
+    (lambda state: os.chown(state, 1000, 0), "belongs to another user"),
+    (lambda state: state.chmod(0o770), "other users can write"), (lambda state: state.chmod(0o702), "other users can write")])
+def test_a_state_directory_of_others_is_not_trusted(world, spoil, said):
+    world.runs("grafana")
+    (world.password.parent / "settings.json").write_text('{"STACK_PORT_HTTP": "4319"}')
+    spoil(world.password.parent)
+    for command in ("up", "endpoint", "password", "check", "status"):
+        done = world.run(command)
+        assert refused(done, said) and str(world.password.parent) in done.stderr and not done.stdout, command
+
+
+@pytest.mark.parametrize("name, command", [("grafana-password", "password"), ("settings.json", "endpoint")])
+def test_a_file_of_the_state_is_a_regular_one_of_its_user(world, name, command):
+    world.runs("grafana")
+    path = world.password.parent / name
+    path.write_text("{}")
+    os.chown(path, 1000, 0)
+    assert refused(world.run(command), f"{path} belongs to another user")
+    path.unlink()
+    path.symlink_to(world.directory / "calls.jsonl")
+    assert refused(world.run(command), "symbolic link")
+    path.unlink()
+    os.mkfifo(path)
+    assert refused(world.run(command, seconds=10), f"{path} is not a regular file")
+    path.unlink()
+    path.mkdir()
+    assert refused(world.run(command), f"{path} is not a regular file")
+
+
+def test_a_relative_xdg_state_home_is_ignored(world):
+    world.env["XDG_STATE_HOME"] = "here"
+    world.up()
+    assert (world.directory / "home/.local/state/ostiary/stack/grafana-password").exists()
+    assert not (world.directory / "here").exists()
+
+
+def slowly(octets):
+    for octet in octets:
+        yield bytes([octet])
+        time.sleep(0.2)
+
+
+def endlessly(start, piece):
+    """More than an answer may have, then an octet now and then."""
+    return lambda request: itertools.chain([start], itertools.repeat(piece, (20 << 20) // len(piece)), slowly(itertools.repeat(32)))
+
+
+def test_an_answer_has_an_end(world):
+    world.sends(3200, lambda request: slowly(b"HTTP/1.1 200 OK\r\nX: " + bytes(1000)))
+    world.sends(3100, endlessly(b"", b"HTTP/1.1 100 Continue\r\nX: " + b"x" * 60000 + b"\r\n\r\n"))
+    world.sends(9090, endlessly(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536))
+    begin = time.monotonic()
+    done = world.run("check", "--marked", "a=b", "--wait", "4s", seconds=20)
+    assert time.monotonic() - begin < 8 and done.returncode == 69
+    assert "timed out" in lines_of(done)["span"]
+    assert "more than 16 MiB" in lines_of(done)["metric"] and "more than 16 MiB" in lines_of(done)["log record"]
+
+
+def test_a_slow_store_leaves_the_others_their_time(world):
+    world.sends(3200, lambda request: slowly(b"HTTP/1.1 200 OK\r\nX: " + bytes(1000)))
+    for port, found in (9090, [{"value": [0, "1"]}]), (3100, [{}]):
+        world.sends(port, whole(json.dumps({"data": {"result": found}})))
+    done = world.run("check", "--marked", "a=b", "--wait", "3s", seconds=20)
+    assert "metric: in Prometheus" in done.stdout and "log record: in Loki" in done.stdout and "span: not in Tempo" in done.stdout
+
+
+TRICK = "\x1b]0;title\x07\x9b2J"
+
+
+def test_no_command_prints_what_a_terminal_obeys(world):
+    install_one_dashboard(world)
+    answers = [whole(json.dumps({"message": TRICK}), "500 Error"), whole("", "302 Found", f"Location: {TRICK}\r\n"),
+               whole(TRICK), lambda request: [TRICK.encode("latin-1") + b"\r\n"]]
+    now = answers[0]
+    for port in (3000, 3100, 3200, 9090, 9428, 16686):
+        world.sends(port, lambda request: now(request))
+    world.runs("grafana")
+    (world.state / "ostiary/stack/settings.json").write_text(json.dumps({"STACK_PROFILE": TRICK}))
+    done = [world.run("status"), world.run(TRICK), world.run("up", TRICK), world.run("up", "--profile", TRICK)]
+    (world.state / "ostiary/stack/settings.json").unlink()
+    for now in answers:
+        done += [world.run("check"), world.run("check", "--marked", "a=b", "--wait", "0s")]
+    world.env["STACK_PROFILE"] = "apache"
+    done.append(world.run("check"))
+    world.is_in_state("prometheus", TRICK)
+    done.append(world.run("status"))
+    now = lambda request: whole("{}" if b"/api/user" in request else json.dumps({"message": TRICK}))(request)
+    world.env.clear()
+    done.append(world.run("check"))
+    for each in done:
+        assert each.returncode in (64, 69) and "Traceback" not in each.stderr and r"\x1b" in each.stdout + each.stderr, each
+        assert not [mark for mark in each.stdout + each.stderr if mark != "\n" and not mark.isprintable()], each
+
+
+DEEP = "[" * 100000
+OTHER_ANSWERS = {
+    "no HTTP": lambda request: [b"nonsense\r\n\r\n"], "no answer": lambda request: [],
+    "too short": lambda request: [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"],
+    "too short a chunk": lambda request: [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n{}"],
+    "huge": lambda request: [b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n{}"],
+    "deep": whole(DEEP), "a deep error": whole(DEEP, "500 Error"), "a list": whole("[]"), "a number": whole("1"),
+    "a list inside": whole('{"data": ["x"]}'), "no list": whole('{"data": {"result": 1}, "traces": []}'),
+    "an endless number": whole('{"data": {"result": [{"value": [0, "1e999"]}]}, "found": 1e999}')}
+
+
+def test_an_answer_of_another_form_is_an_error_of_its_store(world):
+    now = None
+    for port in (3100, 3200, 9090, 9428, 16686):
+        world.sends(port, lambda request: now(request))
+    for name, now in OTHER_ANSWERS.items():
+        for profile, *words in (("apache", "check"), ("apache", "check", "--marked", "a=b", "--wait", "0s"),
+                                ("grafana", "check", "--marked", "a=b", "--wait", "0s")):
+            world.env["STACK_PROFILE"] = profile
+            done = world.run(*words)
+            assert done.returncode == 69 and len(done.stderr.splitlines()) == 1, (name, words, done)
+            assert len(done.stdout.splitlines()) == 3, (name, words, done)
+            assert ": error: " in done.stdout or ": not in " in done.stdout, (name, words, done)
+
+
+@pytest.mark.parametrize("name, said", [
+    ("no HTTP", "nonsense"), ("too short", "IncompleteRead"), ("huge", "IncompleteRead"), ("deep", "is not JSON"),
+    ("a deep error", "Grafana: 500: [["), ("a list", "8 in error")])
+def test_an_answer_of_another_form_is_an_error_of_grafana(world, name, said):
+    install_one_dashboard(world)
+    world.sends(3000, OTHER_ANSWERS[name])
+    world.runs("grafana")
+    done = world.run("check")
+    assert refused(done, said), done
+    assert name != "a list" or "data source logs: error: an answer of another form" in done.stdout
+
+
+@pytest.mark.parametrize("text", [DEEP, '{"a":' * 100000, "[]", "{", "\udcff"],
+                         ids=["deep", "deep object", "list", "short", "no UTF-8"])
+def test_settings_of_another_form_are_named(world, text):
+    world.runs("grafana")
+    path = world.password.parent / "settings.json"
+    path.write_text(text, errors="surrogateescape")
+    assert refused(world.run("endpoint"), f"{path} cannot be read")
+
+
+def test_a_value_that_an_agent_chose_stays_a_value(world, grafana):
+    grafana.sessions = ['!"} or vector(1) #\n\\.+']
+    panel = {"id": 8, "title": "Chosen", "datasource": {"type": "loki", "uid": "logs"}, "targets": [
+        {"refId": "A", "expr": '{a=~"$session", b!~ "x${session}", c="$session"} |~ "$session" | d="$who"'}]}
+    (world.installation / "grafana/dashboards/everything.json").write_text(json.dumps(DASHBOARD | {"panels": [panel]}))
+    assert world.run("check").returncode == 0
+    equal, matched = r'!\"} or vector(1) #\n\\.+', r'!\"\\} or vector\\(1\\) #\n\\\\\\.\\+'
+    assert grafana.queries == [f'{{a=~"{matched}", b!~ "x{matched}", c="{equal}"}} |~ "{matched}" | d="me"']
