@@ -12,7 +12,7 @@ from support.project import ROOT
 BASELINE = {"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP",
             "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"}
 TABLE = ROOT / "docs" / "platforms.md"
-NO_PLATFORM = {"collector"}  # docs/collector.md
+NO_PLATFORM = {"collector", "skill", "stack"}  # docs/collector.md, telemetry.md, stack.md
 FOLDERS = sorted(path.name for path in (ROOT / "container").iterdir() if path.is_dir() and path.name not in NO_PLATFORM)
 PAGES = sorted((ROOT / "docs" / "platforms").glob("*.md"))
 
