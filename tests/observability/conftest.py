@@ -3,9 +3,12 @@ missing is skipped: tests/observability/build makes them."""
 
 import pytest
 
+from observability.collecting import bucket
 from observability.developer import Developer
 from observability.sessions import CLAUDE, a_container, an_internet
+from support.network import NetworkNamespace
 from support.otelcol import OTELCOL
+from support.stack_stores import missing
 from system.conftest import binary, scratch  # noqa: F401
 from system.gate.conftest import clear_records, internet, new_container, session_internet  # noqa: F401
 
@@ -37,3 +40,22 @@ def developer(claude_container, claude_internet, tmp_path):
     made = Developer(claude_container, claude_internet, tmp_path)
     yield made
     made.collector.kill()
+
+
+@pytest.fixture
+def store(internet, tmp_path):  # noqa: F811
+    """A store with one bucket."""
+    made = bucket(internet.network, tmp_path / "store")
+    yield made
+    made.down()
+
+
+@pytest.fixture
+def network():
+    """A network for the stores of the stack, with loopback alone."""
+    if why := missing():
+        pytest.skip(why)
+    made = NetworkNamespace()
+    made.ip("link set lo up")
+    yield made
+    made.close()

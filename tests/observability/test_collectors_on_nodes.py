@@ -3,7 +3,7 @@ has answered with success is in the bucket, though the central one is down for a
 
 import pytest
 
-from observability.collecting import BUCKET, FILES, PORTS, RUNTIME, WRITER, bucket, post, records, stored
+from observability.collecting import BUCKET, FILES, PORTS, RUNTIME, WRITER, post, records, stored
 from observability.test_kubernetes import CENTRAL, NODES
 from support.authority import Authority
 from support.objects import REGION
@@ -54,13 +54,6 @@ class Tier:
     def kill(self):
         if self.running and self.running.running():
             self.running.kill()
-
-
-@pytest.fixture
-def store(internet, tmp_path):
-    made = bucket(internet.network, tmp_path / "store")
-    yield made
-    made.down()
 
 
 @pytest.fixture

@@ -5,28 +5,15 @@ import http.client
 import json
 import time
 
-import pytest
-
-from support.network import NetworkNamespace
 from support.otelcol import OtelCollector
 from support.stack import STACK
-from support.stack_stores import Stores, missing
+from support.stack_stores import Stores
 from support.waiting import eventually
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 BATCH = 1048576  # of collector.yaml
 TAKEN = 2097152  # octets, what VictoriaLogs takes of a record at most, with its fields
 RESOURCE = {"attributes": [{"key": "service.name", "value": {"stringValue": "claude-code"}}]}
-
-
-@pytest.fixture
-def network(scratch):
-    if why := missing():
-        pytest.skip(why)
-    made = NetworkNamespace()
-    made.ip("link set lo up")
-    yield made
-    made.close()
 
 
 def post(network, signal, content):

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from observability.collecting import (BUCKET, FILES, PORTS, READER, WRITER, bucket, collector, names, post, records, settings,
+from observability.collecting import (BUCKET, FILES, PORTS, READER, WRITER, collector, names, post, records, settings,
                                       stored)
 from support.otelcol import OtelCollector
 from support.otlp import LISTS, SIGNALS
@@ -27,13 +27,6 @@ service:
   telemetry: {{metrics: {{level: none}}}}
   pipelines: {{ {pipelines} }}
 """
-
-
-@pytest.fixture
-def store(internet, tmp_path):
-    made = bucket(internet.network, tmp_path / "store")
-    yield made
-    made.down()
 
 
 @pytest.fixture

@@ -4,14 +4,11 @@ import http.client
 import json
 import time
 
-import pytest
-
 from observability.test_a_session_of_claude_code import ANSWER, session  # noqa: F401
 from support import inventory
 from support.claude import api
-from support.network import NetworkNamespace
 from support.otlp import DATA, LISTS
-from support.stack_stores import Stores, missing
+from support.stack_stores import Stores
 from support.waiting import eventually
 
 # Each adds attributes. Those of content are in the session.
@@ -172,11 +169,7 @@ def request_with_everything(service, now):
     return {"resourceMetrics": [{"resource": {"attributes": pairs(content.resource)}, "scopeMetrics": [{"metrics": metrics}]}]}
 
 
-def test_prometheus_has_the_names_and_labels_that_the_reference_says(tmp_path):
-    if why := missing():
-        pytest.skip(why)
-    network = NetworkNamespace()
-    network.ip("link set lo up")
+def test_prometheus_has_the_names_and_labels_that_the_reference_says(network, tmp_path):
     expected = {name: {*labels, "__name__", "job", "instance"} for name, labels in inventory.prometheus_metrics().items()}
     with Stores(network, tmp_path) as stores, network.entered():
         for service in inventory.services():
@@ -189,4 +182,3 @@ def test_prometheus_has_the_names_and_labels_that_the_reference_says(tmp_path):
             return {name for name in stores.prometheus.names() if name.startswith(("claude_code_", "ostiary_")) and ":" not in name}
         eventually(lambda: len(arrived()) >= len(expected), f"all metrics arrive: {stores.log()}", 60)
         assert {name: stores.prometheus.labels(name) for name in arrived()} == expected
-    network.close()

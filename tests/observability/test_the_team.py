@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from observability.collecting import PORTS, TEAMS, basic, bucket, collector, post, settings, stored
+from observability.collecting import PORTS, TEAMS, basic, collector, post, settings, stored
 from support.otlp import LISTS, SIGNALS
 from support.relayed import COLLECTOR, World
 from support.waiting import eventually
@@ -25,13 +25,6 @@ def forged(signal, *values):
     groups, scopes, items = LISTS[signal]
     teams = [{"key": "team", "value": value} for value in values]
     return {groups: [{"resource": {"attributes": teams}, scopes: [{"scope": MARKED | {"name": "test"}, items: [RECORDS[signal]]}]}]}
-
-
-@pytest.fixture
-def store(internet, tmp_path):
-    made = bucket(internet.network, tmp_path / "store")
-    yield made
-    made.down()
 
 
 @pytest.fixture(autouse=True)
