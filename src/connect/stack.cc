@@ -10,9 +10,9 @@
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "ostiary/base/child.h"
 #include "ostiary/base/escape.h"
 #include "ostiary/base/unique_fd.h"
 
@@ -52,12 +52,7 @@ Result<pid_t> start(const Stack& stack, std::span<const std::string> arguments,
 }
 
 Result<int> end_of(pid_t child, const Stack& stack) {
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFEXITED(status)) return WEXITSTATUS(status);
-  return fail(Exit::unavailable,
-              escape_controls(stack.script) + " was ended by a signal: run the command again");
+  return wait_for_exit_status(child, escape_controls(stack.script));
 }
 
 std::string read_all(const UniqueFd& input) {

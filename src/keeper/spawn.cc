@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ostiary/base/child.h"
 #include "ostiary/base/record.h"
 #include "ostiary/base/replace_file.h"
 #include "ostiary/base/unique_fd.h"
@@ -132,13 +133,6 @@ Result<pid_t> fork_child(const UniqueFd& pipe, Work work) {
   ::_exit(result ? 0 : static_cast<int>(result.error().exit));
 }
 
-int wait_for(pid_t pid) {
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  return status;
-}
-
 // The octets that the child writes until it closes the pipe. Another process of the child's user
 // can stop the child: it is killed after the time limit. Empty after an interruption, which kills
 // it as well.
@@ -147,7 +141,7 @@ Result<std::optional<std::string>> await_report(const UniqueFd& pipe, pid_t pid,
   if (octets && *octets) return octets;
   // Without CAP_KILL the keeper cannot kill another user's process. Then it must not wait: the
   // process may never end.
-  if (::kill(pid, SIGKILL) == 0) wait_for(pid);
+  if (::kill(pid, SIGKILL) == 0) wait_for_end(pid);
   return octets;
 }
 
@@ -178,7 +172,7 @@ Result<pid_t> spawn(const confine::Identity& identity, const confine::Command& c
   const auto report = await_report(pipe.read, pid, {.time_limit = limits::to_start});
   Result<> started = report ? failure_in(**report) : std::unexpected(report.error());
   if (started) return pid;
-  if (report) wait_for(pid);
+  if (report) wait_for_end(pid);
   if (terminal.belongs_to(pid)) terminal.give_to(::getpgrp());
   return std::unexpected(std::move(started).error());
 }
@@ -196,7 +190,7 @@ Result<Completion> run_confined(const confine::Identity& identity, milliseconds 
   const auto report =
       TRY(await_report(pipe.read, pid, {.time_limit = time_limit, .interruption = requests.fd()}));
   if (!report) return Completion::interrupted;
-  const int status = wait_for(pid);
+  const int status = wait_for_end(pid);
   TRY(failure_in(*report));
   if (status != 0)
     return fail(Exit::unavailable,
@@ -214,7 +208,7 @@ Result<std::string> ask_confined(const confine::Identity& identity, milliseconds
   }));
   pipe.write.reset();
   const auto report = TRY(await_report(pipe.read, pid, {.time_limit = time_limit}));
-  const int status = wait_for(pid);
+  const int status = wait_for_end(pid);
   auto reply = TRY(parse_report(*report));
   if (!reply || status != 0)
     return fail(Exit::unavailable,

@@ -1,16 +1,15 @@
 #include "ostiary/link/probe.h"
 
 #include <array>
-#include <cerrno>
 #include <string>
 
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "ostiary/base/child.h"
 #include "ostiary/base/replace_file.h"
 #include "ostiary/link/relay.h"
 
@@ -55,11 +54,7 @@ Result<int> run_probe(const Setup& setup, const Credentials& credentials) {
   const pid_t child = ::fork();
   if (child < 0) return std::unexpected(Error::system("fork", Exit::unavailable));
   if (child == 0) become_probe(program, given, secrets);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFEXITED(status)) return WEXITSTATUS(status);
-  return fail(Exit::unavailable, std::string(file_name) + " was ended by a signal: run the command again");
+  return wait_for_exit_status(child, file_name);
 }
 
 }  // namespace ostiary::relay

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ostiary/base/child.h"
 #include "ostiary/base/process_name.h"
 #include "ostiary/confine/confine_helper.h"
 #include "ostiary/event/loop.h"
@@ -158,9 +159,7 @@ Result<int> keep_serving(Opened opened) {
     const pid_t child = ::fork();
     if (child < 0) return std::unexpected(Error::system("fork", Exit::unavailable));
     if (child == 0) ::_exit(serve_in_child(std::move(opened), parent));
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    const int status = wait_for_end(child);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
     send_to_keeper(opened.channel, {.kind = Message::Kind::served,
                                     .number = static_cast<uint32_t>(child),

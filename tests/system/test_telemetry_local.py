@@ -154,6 +154,13 @@ def test_a_script_that_cannot_be_executed_is_named(machine):
     assert result.status == 126 and f"{STACK}/stack: Permission denied: install ostiary anew" in result.stderr, result
 
 
+def test_a_script_that_a_signal_ends_is_named(machine):
+    machine.script(f"{REPORTS}kill -KILL $$\n")
+    result = machine.local()
+    assert result.status == 69 and f"{STACK}/stack was ended by a signal: run the command again" in result.stderr, result
+    assert machine.settings() is None
+
+
 @pytest.mark.parametrize("place", ["share/ostiary/stack", "container/stack"])
 def test_the_stack_of_an_installation_or_a_build_is_found(machine, place):
     sandbox = machine.sandbox
