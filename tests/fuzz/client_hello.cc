@@ -1,7 +1,7 @@
 // The beginning of a TLS stream from a hostile client. If OpenSSL, as a server, reads a host name from it and we
 // do too, it is the same name. However the records of a hello that we accept are cut, we read the same name;
 // each part of it is incomplete; and what follows it changes nothing.
-#include "tls/client_hello.h"
+#include "ostiary/tls/client_hello.h"
 
 #include <algorithm>
 #include <memory>

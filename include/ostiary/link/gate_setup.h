@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "ostiary/base/result.h"
 #include "ostiary/link/gate_terms.h"
 #include "ostiary/policy/rule.h"
+#include "ostiary/tls/client_hello.h"
 #include "ostiary/upstream/server.h"
 
 namespace ostiary::gate {
@@ -28,6 +30,8 @@ struct Setup {
   InitialSets initial_sets = InitialSets::empty;
   uint32_t mark = 0;
   uint16_t log_group = 0;
+  std::optional<uint16_t> name_queue = {};  // as nft::Ruleset's
+  tls::EncryptedHello encrypted_hello = tls::EncryptedHello::refused;
   audit::FileBound audit_bound = audit::FileBound::none();
 };
 

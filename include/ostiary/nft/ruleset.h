@@ -67,6 +67,9 @@ struct Ruleset {
   uint16_t gate_port = 0;  // the gate listens on 127.0.0.1 and ::1
   uint16_t log_group = 0;  // of NFLOG
   uint32_t admissions = limits::admissions;
+  // NFQUEUE's number, in which the first packets of flows to the sets `named4` and `named6` wait for the gate.
+  // nullopt: no rule of the policy asks for a name, and there are no such sets.
+  std::optional<uint16_t> name_queue = {};
   Tracking tracking = Tracking::both_families;
   Zones zones = Zones::supported;
   std::vector<uint16_t> relay_ports = {};  // at which the relay listens on 127.0.0.1

@@ -25,11 +25,16 @@ enum class Verdict : uint8_t { deny, allow };  // Verdict{} == Verdict::deny
 // The values are the protocol numbers of the IP header.
 enum class Transport : uint8_t { tcp = 6, udp = 17 };
 
-// Ports that the agent may reach over one transport, and the kinds of addresses at which it may.
+// What opens a flow: an address that was admitted, or beside it a TLS hello that names a host for which that address
+// was admitted.
+enum class OpenedBy : uint8_t { address, tls_name };
+
+// Ports that the agent may reach over one transport, the kinds of addresses at which it may, and how.
 struct Grant {
   Transport transport;
   inet::PortRange ports;
   Answers answers = Answers::public_only;
+  OpenedBy opened_by = OpenedBy::address;
   auto operator<=>(const Grant&) const = default;
 };
 

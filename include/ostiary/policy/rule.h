@@ -49,6 +49,9 @@ enum class Answers : uint8_t { public_only, private_too };
 // Whether a host that does not resolve ends the boot.
 enum class Need : uint8_t { optional, required };
 
+// Whether a flow to the host begins with TLS and names the host there: on port 443 unless the rule says otherwise.
+enum class Tls : uint8_t { by_port, everywhere, nowhere };
+
 inline constexpr uint16_t default_port = 443;
 
 struct Rule {
@@ -56,6 +59,7 @@ struct Rule {
   inet::PortSet ports = inet::PortSet(default_port);
   Protocol protocol = Protocol::tcp;
   Answers answers = Answers::public_only;
+  Tls tls = Tls::by_port;
   RecordTypes types = {};
   Need need = Need::optional;
   // The origin of the rule: "policy.json line 12", "--allow", "ANTHROPIC_BASE_URL".
