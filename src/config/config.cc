@@ -152,10 +152,17 @@ Result<Choice> read_api_relay(const Given* given) {
   return bad(*given, "is neither off nor on: write off or on");
 }
 
-Result<Choice> read_audit_otlp(const Given* given) {
+// Of a setting that is on by default.
+Result<Choice> read_on_or_off(const Given* given) {
   if (given == nullptr || given->text == "on") return Choice::yes;
   if (given->text == "off") return Choice::no;
   return bad(*given, "is neither on nor off: write on or off");
+}
+
+Result<tls::EncryptedHello> read_ech(const Given* given) {
+  if (given == nullptr || given->text == "refuse") return tls::EncryptedHello::refused;
+  if (given->text == "allow") return tls::EncryptedHello::ignored;
+  return bad(*given, "is neither refuse nor allow: write refuse or allow");
 }
 
 Result<Scope> read_scope(const Given* given) {
@@ -213,6 +220,8 @@ Result<log::Level> read_level(const Given* given) {
 Result<> read_gate_settings(const Reader& reader, Config& config) {
   config.gate = TRY(read_gate(reader.find("gate")));
   config.scope = TRY(read_scope(reader.find("scope")));
+  config.tls_names = TRY(read_on_or_off(reader.find("tls_names")));
+  config.encrypted_hello = TRY(read_ech(reader.find("ech")));
   config.derive = opposite(TRY(reader.choice("no_derive")).value_or(Choice::no));
   config.inbound = copy_of(reader.find("allow_inbound"));
   config.allowed_sockets = copy_of(reader.find("allow_socket"));
@@ -223,7 +232,7 @@ Result<> read_gate_settings(const Reader& reader, Config& config) {
   config.keep_rules = TRY(read_keep_rules(reader.find("keep_rules")));
   config.audit = copy_of(reader.find("audit"));
   config.audit_mebibytes = TRY(reader.number("audit_limit", config.audit_mebibytes, "MiB"));
-  config.audit_otlp = TRY(read_audit_otlp(reader.find("audit_otlp")));
+  config.audit_otlp = TRY(read_on_or_off(reader.find("audit_otlp")));
   return {};
 }
 

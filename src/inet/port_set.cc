@@ -1,6 +1,8 @@
 #include "ostiary/inet/port_set.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "ostiary/base/text.h"
 #include "ostiary/inet/destination.h"
@@ -38,6 +40,21 @@ void PortSet::add(PortRange range) {
 
 void PortSet::add(const PortSet& other) {
   for (const PortRange range : other.ranges_) add(range);
+}
+
+void PortSet::remove(PortRange range) {
+  std::vector<PortRange> rest;
+  for (const auto [first, last] : ranges_) {
+    // Neither sum leaves uint16_t: the ports compared first are below and above the range.
+    if (first < range.first) rest.push_back({first, std::min(last, static_cast<uint16_t>(range.first - 1))});
+    if (last > range.last) rest.push_back({std::max(first, static_cast<uint16_t>(range.last + 1)), last});
+  }
+  ranges_ = std::move(rest);
+}
+
+bool PortSet::contains(uint32_t port) const {
+  const auto after = std::ranges::upper_bound(ranges_, port, {}, &PortRange::first);
+  return after != ranges_.begin() && port <= std::prev(after)->last;
 }
 
 std::string PortSet::text() const {

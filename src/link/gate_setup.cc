@@ -14,8 +14,13 @@ namespace {
 using std::chrono::seconds;
 
 Json rule_json(const policy::Rule& rule) {
-  return {{"subject", text(rule.subject)}, {"ports", rule.ports.text()}, {"protocol", rule.protocol},
-          {"answers", rule.answers},       {"types", rule.types.text()}, {"need", rule.need},
+  return {{"subject", text(rule.subject)},
+          {"ports", rule.ports.text()},
+          {"protocol", rule.protocol},
+          {"answers", rule.answers},
+          {"tls", rule.tls},
+          {"types", rule.types.text()},
+          {"need", rule.need},
           {"reason", rule.reason}};
 }
 
@@ -50,6 +55,11 @@ Result<Unsigned> whole(const Json* json) {
   return static_cast<Unsigned>(TRY(number(json, std::numeric_limits<Unsigned>::max())));
 }
 
+Result<std::optional<uint16_t>> optional_queue(const Json* json) {
+  if (json != nullptr && json->is_null()) return std::nullopt;
+  return TRY(whole<uint16_t>(json));
+}
+
 Result<std::span<const Json>> list(const Json* json) {
   if (json == nullptr || !json->is_array()) return unusable("a list is missing");
   return json->elements();
@@ -76,12 +86,14 @@ Result<policy::Rule> parse_rule(const Json& json) {
   const auto types = TRY(parse_types(TRY(text_of(json.find("types")))));
   const auto protocol = TRY(enumerator(json.find("protocol"), policy::Protocol::both, policy::Protocol::tcp));
   const auto answers = TRY(enumerator(json.find("answers"), policy::Answers::private_too));
+  const auto tls = TRY(enumerator(json.find("tls"), policy::Tls::nowhere));
   auto reason = TRY(text_of(json.find("reason")));
   const auto need = TRY(enumerator(json.find("need"), policy::Need::required));
   return policy::Rule{.subject = std::move(subject),
                       .ports = std::move(ports),
                       .protocol = protocol,
                       .answers = answers,
+                      .tls = tls,
                       .types = types,
                       .need = need,
                       .reason = std::move(reason)};
@@ -100,6 +112,8 @@ Result<Setup> read_setup(const Json& json) {
   setup.initial_sets = TRY(enumerator(json.find("initial_sets"), InitialSets::continued));
   setup.mark = TRY(whole<uint32_t>(json.find("mark")));
   setup.log_group = TRY(whole<uint16_t>(json.find("log_group")));
+  setup.name_queue = TRY(optional_queue(json.find("name_queue")));
+  setup.encrypted_hello = TRY(enumerator(json.find("encrypted_hello"), tls::EncryptedHello::ignored));
   setup.audit_bound = audit::FileBound::of_file(TRY(whole<uint64_t>(json.find("audit_bound"))));
   return setup;
 }
@@ -119,6 +133,8 @@ std::string render_setup(const Setup& setup) {
               {"initial_sets", setup.initial_sets},
               {"mark", setup.mark},
               {"log_group", setup.log_group},
+              {"name_queue", setup.name_queue ? Json(*setup.name_queue) : Json()},
+              {"encrypted_hello", setup.encrypted_hello},
               {"audit_bound", setup.audit_bound.octets()}}
       .compact();
 }

@@ -14,6 +14,7 @@ namespace {
 // Only the gate's packets carry this mark: setting a mark takes CAP_NET_ADMIN.
 constexpr uint32_t gate_mark = 0x6f737469;
 constexpr uint16_t log_group = 5353;
+constexpr uint16_t name_queue = 5353;
 
 gate::Reachability reachability(net::Reach reach) {
   return reach == net::Reach::none ? gate::Reachability::unreachable : gate::Reachability::reachable;
@@ -34,11 +35,9 @@ std::vector<uint8_t> protocols(policy::Protocol protocol) {
   return numbers;
 }
 
-// The addresses and networks of the policy. Names have no address yet. The gate compiles the same rules in
-// its own process, to decide about names.
-std::vector<nft::AddressRule> outbound(std::span<const policy::Rule> written) {
+// The addresses and networks of the policy. Names have no address yet.
+std::vector<nft::AddressRule> outbound(const policy::Policy& policy) {
   std::vector<nft::AddressRule> rules;
-  const policy::Policy policy = policy::Policy::compile(written);
   for (const policy::StaticGrant& each : policy.static_grants())
     for (const policy::Grant& grant : each.grants)
       rules.push_back({.network = each.prefix.network(),
@@ -100,7 +99,10 @@ nft::Ruleset make_ruleset(const Plan& plan, const std::vector<selftest::AddressP
   ruleset.agent_user = agent;
   ruleset.only_user = plan.enclosure.scope.only_user(agent);
   ruleset.closed_resolvers = closed_resolvers(local_upstreams);
-  ruleset.addresses = outbound(rules_of(plan));
+  // The gate compiles the same rules in its own process, to decide about names.
+  const policy::Policy policy = policy::Policy::compile(rules_of(plan));
+  ruleset.addresses = outbound(policy);
+  if (policy.asks_for_names()) ruleset.name_queue = name_queue;
   ruleset.inbound = inbound(plan.enclosure.inbound);
   ruleset.routes.emplace();
   return ruleset;
@@ -139,6 +141,7 @@ void complete_gate(Plan& plan, const net::Reachable& reach) {
   complete(gate.setup, plan.enclosure.hold, reach, askable->servers);
   auto local = on_this_host(askable->servers);
   gate.ruleset = make_ruleset(plan, local);
+  gate.setup.name_queue = gate.ruleset.name_queue;
   gate.self_test = make_targets(plan.enclosure, gate.ruleset, std::move(local));
   for (const std::string& refused : askable->refused) plan.warnings.push_back(refused + ": it is not asked");
 }

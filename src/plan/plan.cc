@@ -143,6 +143,7 @@ Result<Gate> plan_gate(const config::Config& config, const Machine& machine, Pla
   gate.setup.resolve_timeout = config.resolve_timeout;
   auto servers = config.upstream ? TRY(parse_upstreams(*config.upstream)) : upstreams_of(machine.resolv_conf);
   gate.upstreams = TRY(usable_upstreams(std::move(servers), plan.warnings));
+  gate.setup.encrypted_hello = config.encrypted_hello;
   gate.setup.rules = TRY(collect_rules(config, plan.telemetry));
   if (plan.relay) gate.setup.relayed = relayed_rules(*plan.relay, config.require_telemetry);
   TRY(check_user(config, plan.agent.identity, plan.enclosure.scope));

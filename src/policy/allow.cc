@@ -14,7 +14,8 @@ namespace {
 using config::Kind;
 using config::Node;
 
-constexpr std::array<std::string_view, 6> keys{"host", "ports", "protocol", "private", "types", "required"};
+constexpr std::array<std::string_view, 7> keys{"host",    "ports", "protocol", "tls",
+                                               "private", "types", "required"};
 
 std::unexpected<Error> wrong(const Node& node, std::string_view message) {
   return std::unexpected(node.error(message));
@@ -86,7 +87,19 @@ Result<Enum> read_switch(const Node& object, std::string_view key, Enum on) {
   return TRY(node->boolean()) ? on : Enum{};
 }
 
+Result<Tls> read_tls(const Node& object) {
+  const Node* node = object.find("tls");
+  if (node == nullptr) return Tls::by_port;
+  return TRY(node->boolean()) ? Tls::everywhere : Tls::nowhere;
+}
+
 Result<> check_together(const Node& object, const Rule& rule) {
+  if (rule.tls != Tls::by_port && std::holds_alternative<inet::Prefix>(rule.subject))
+    return wrong(object, "is an address, which has no name in TLS; leave out \"tls\"");
+  if (rule.tls != Tls::by_port && rule.protocol == Protocol::both)
+    return wrong(object, "has \"tls\", which is for TCP alone; write UDP as an object of its own");
+  if (rule.tls != Tls::by_port && rule.protocol == Protocol::udp)
+    return wrong(object, "has \"tls\", which is for TCP alone; leave out \"tls\"");
   if (rule.need == Need::required && !std::holds_alternative<inet::HostName>(rule.subject))
     return wrong(object, "is not one host name, so it cannot be resolved; leave out \"required\"");
   if (!rule.types.empty() && std::holds_alternative<inet::Prefix>(rule.subject))
@@ -102,6 +115,7 @@ Result<Rule> read_object(const Node& object, std::string_view reason) {
   Rule rule{.subject = std::move(subject), .reason = std::string(reason)};
   rule.ports = TRY(of_key("ports", read_ports(object)));
   rule.protocol = TRY(of_key("protocol", read_protocol(object)));
+  rule.tls = TRY(of_key("tls", read_tls(object)));
   rule.answers = TRY(of_key("private", read_switch(object, "private", Answers::private_too)));
   rule.types = TRY(of_key("types", read_types(object)));
   rule.need = TRY(of_key("required", read_switch(object, "required", Need::required)));

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -12,35 +14,42 @@
 namespace ostiary::policy {
 namespace {
 
-// The union of the ports that rules open over one transport.
+// The union of what rules open over one transport.
 class Opened {
  public:
+  explicit Opened(Transport transport) : transport_(transport) {}
+
   void add(const Rule& rule) {
     all_.add(rule.ports);
     if (rule.answers == Answers::private_too) private_too_.add(rule.ports);
+    const inet::PortSet named = transport_ == Transport::tcp ? named_in_tls(rule) : inet::PortSet();
+    inet::PortSet by_address = rule.ports;
+    for (const inet::PortRange& range : named.ranges()) by_address.remove(range);
+    by_address_.add(by_address);
   }
 
-  // Splits a range at each port where the permission for private addresses begins or ends.
-  void append_to(std::vector<Grant>& grants, Transport transport) const {
-    const auto append = [&](uint32_t first, uint32_t last, Answers answers) {
-      if (first <= last)
-        grants.push_back({transport, {static_cast<uint16_t>(first), static_cast<uint16_t>(last)}, answers});
-    };
-    auto inner = private_too_.ranges().begin();
-    for (const inet::PortRange& range : all_.ranges()) {
-      uint32_t next = range.first;
-      for (; inner != private_too_.ranges().end() && inner->last <= range.last; ++inner) {
-        if (inner->first > next) append(next, inner->first - 1U, Answers::public_only);
-        append(inner->first, inner->last, Answers::private_too);
-        next = inner->last + 1U;
-      }
-      append(next, range.last, Answers::public_only);
+  // A grant ends where a range of one of the sets begins or ends.
+  void append_to(std::vector<Grant>& grants) const {
+    std::set<uint32_t> starts;
+    for (const inet::PortSet* set : {&all_, &private_too_, &by_address_})
+      for (const auto [first, last] : set->ranges()) starts.insert({first, last + 1U});
+    for (auto start = starts.begin(); start != starts.end(); ++start) {
+      if (!all_.contains(*start)) continue;
+      const auto first = static_cast<uint16_t>(*start);
+      const auto last = static_cast<uint16_t>(*std::next(start) - 1);
+      grants.push_back({transport_,
+                        {first, last},
+                        private_too_.contains(first) ? Answers::private_too : Answers::public_only,
+                        by_address_.contains(first) ? OpenedBy::address : OpenedBy::tls_name});
     }
   }
 
  private:
+  Transport transport_;
   inet::PortSet all_;
-  inet::PortSet private_too_;  // each of its ranges lies within one of all_
+  // Parts of `all_`.
+  inet::PortSet private_too_;
+  inet::PortSet by_address_;
 };
 
 }  // namespace
@@ -89,15 +98,15 @@ class Compiler {
 
   static Terms unite(const Matching& matching) {
     Terms terms;
-    Opened tcp;
-    Opened udp;
+    Opened tcp(Transport::tcp);
+    Opened udp(Transport::udp);
     for (const Rule* rule : matching) {
       terms.types.add(rule->types);
       if (rule->protocol != Protocol::udp) tcp.add(*rule);
       if (rule->protocol != Protocol::tcp) udp.add(*rule);
     }
-    tcp.append_to(terms.grants, Transport::tcp);
-    udp.append_to(terms.grants, Transport::udp);
+    tcp.append_to(terms.grants);
+    udp.append_to(terms.grants);
     return terms;
   }
 

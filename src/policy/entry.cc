@@ -105,11 +105,16 @@ Result<Rule> parse_rule(std::string_view text, std::string_view reason) {
   if (parts.bracketed && (prefix == nullptr || !parts.host.contains(':')))
     return wrong("has brackets around text that is not an IPv6 address; write it like \"[2001:db8::1]:443\"");
   if (parts.has_protocol) {
-    const auto protocol = parse_protocol(parts.protocol);
-    if (!protocol)
+    const auto word = parse_protocol_word(parts.protocol);
+    if (!word)
       return wrong("has " + quote(parts.protocol) +
-                   " after its /, which is not tcp, udp or both; write it like \"example.com:443/udp\"");
-    rule.protocol = *protocol;
+                   " after its /, which is not tcp, udp, both, tls or raw; write it like "
+                   "\"example.com:443/udp\"");
+    if (word->tls != Tls::by_port && prefix != nullptr)
+      return wrong("has " + quote(parts.protocol) +
+                   " after its /, and an address has no name in TLS: write /tcp");
+    rule.protocol = word->protocol;
+    rule.tls = word->tls;
   }
   if (parts.has_ports) {
     auto ports = inet::PortSet::parse(parts.ports);
@@ -179,6 +184,14 @@ Result<Protocol> parse_protocol(std::string_view text) {
   for (const Protocol protocol : {Protocol::tcp, Protocol::udp, Protocol::both})
     if (equal_ignoring_case(text, policy::text(protocol))) return protocol;
   return wrong("has a protocol that is not tcp, udp or both");
+}
+
+std::optional<ProtocolWord> parse_protocol_word(std::string_view text) {
+  if (equal_ignoring_case(text, "tls")) return ProtocolWord{Protocol::tcp, Tls::everywhere};
+  if (equal_ignoring_case(text, "raw")) return ProtocolWord{Protocol::tcp, Tls::nowhere};
+  const auto protocol = parse_protocol(text);
+  if (!protocol) return std::nullopt;
+  return ProtocolWord{*protocol, Tls::by_port};
 }
 
 Result<std::vector<Rule>> parse_entry(std::string_view entry, std::string_view reason,

@@ -1,6 +1,7 @@
 // policy/entry.h: parsers that entries and the objects of a policy file share.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,12 @@ namespace ostiary::policy {
 Result<Subject> parse_subject(std::string_view text);
 // Reads "tcp", "udp" or "both", in upper or lower case.
 Result<Protocol> parse_protocol(std::string_view text);
+// What may follow the slash of an entry: a protocol, or "tls" or "raw", which are TCP.
+struct ProtocolWord {
+  Protocol protocol;
+  Tls tls;
+};
+std::optional<ProtocolWord> parse_protocol_word(std::string_view text);
 
 // The fault of the ports, for an error: "the port "https", which is not a port …". `quoted` is
 // their text.

@@ -1,5 +1,6 @@
 #include "ostiary/policy/policy.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "name_hash.h"
@@ -58,6 +59,27 @@ Decision Policy::decide(std::string_view name) const {
   }
   if (terms == nullptr) return {};
   return {Verdict::allow, match, terms->types, terms->grants};
+}
+
+bool Policy::asks_for_names() const {
+  return std::ranges::any_of(terms_, [](const Terms& terms) {
+    return std::ranges::find(terms.grants, OpenedBy::tls_name, &Grant::opened_by) != terms.grants.end();
+  });
+}
+
+inet::PortSet Policy::ports_opened_by_name(const Rule& rule) const {
+  inet::PortSet ports = named_in_tls(rule);
+  if (ports.empty()) return ports;
+  const auto* wildcard = std::get_if<Wildcard>(&rule.subject);
+  const KeyKind kind = wildcard != nullptr ? KeyKind::wildcard : KeyKind::exact;
+  const std::string& name =
+      (wildcard != nullptr ? wildcard->suffix : std::get<inet::HostName>(rule.subject)).text();
+  const Terms* terms =
+      find(kind, name, hash_of(name).value(kind == KeyKind::exact ? exact_seed : wildcard_seed));
+  if (terms == nullptr) return {};
+  for (const Grant& grant : terms->grants)
+    if (grant.transport == Transport::tcp && grant.opened_by == OpenedBy::address) ports.remove(grant.ports);
+  return ports;
 }
 
 std::vector<PlainHost> Policy::plain_hosts() const {

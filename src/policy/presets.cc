@@ -42,7 +42,7 @@ constexpr auto claude_self_hosted = std::to_array<Entry>({
 
 constexpr auto github = std::to_array<Entry>({
     "github.com:22,443",
-    "ssh.github.com",
+    "ssh.github.com:443/raw",
     "api.github.com",
     "codeload.github.com",
     "uploads.github.com",
@@ -56,7 +56,7 @@ constexpr auto github = std::to_array<Entry>({
 
 constexpr auto gitlab = std::to_array<Entry>({
     "gitlab.com:22,443",
-    "altssh.gitlab.com",
+    "altssh.gitlab.com:443/raw",
     "registry.gitlab.com",
     "cdn.registry.gitlab-static.net",
 });

@@ -44,7 +44,20 @@ constexpr std::array<Type, 16> types{{{"NS", 2},
 
 constexpr std::array<std::string_view, 3> forbidden{"HTTPS", "SVCB", "ANY"};
 
+// "tls" and "raw" only where the ports alone do not say as much.
+std::string_view protocol_word(const Rule& rule) {
+  Rule by_port = rule;
+  by_port.tls = Tls::by_port;
+  if (rule.protocol != Protocol::tcp || named_in_tls(rule) == named_in_tls(by_port))
+    return text(rule.protocol);
+  return rule.tls == Tls::everywhere ? "tls" : "raw";
+}
+
 }  // namespace
+
+Tls tls_of(inet::Scheme scheme) {
+  return scheme == inet::Scheme::https ? Tls::everywhere : Tls::nowhere;
+}
 
 Subject subject_of(const inet::Host& host) {
   if (const auto* address = std::get_if<inet::IpAddress>(&host)) return inet::Prefix::single(*address);
@@ -67,12 +80,19 @@ std::string_view text(Protocol protocol) {
   return "none";
 }
 
+inet::PortSet named_in_tls(const Rule& rule) {
+  const bool has_name = !std::holds_alternative<inet::Prefix>(rule.subject);
+  if (!has_name || rule.protocol == Protocol::udp || rule.tls == Tls::nowhere) return {};
+  if (rule.tls == Tls::everywhere) return rule.ports;
+  return rule.ports.contains(tls_port) ? inet::PortSet(tls_port) : inet::PortSet();
+}
+
 std::string text(const Rule& rule) {
   const auto* prefix = std::get_if<inet::Prefix>(&rule.subject);
   const bool bracketed = prefix != nullptr && prefix->network().family() == inet::Family::ipv6;
   std::string written = bracketed ? "[" + text(rule.subject) + "]" : text(rule.subject);
   if (written == "preset") written += ".";  // "preset:443" would be read as a preset
-  return written + ":" + rule.ports.text() + "/" + std::string(text(rule.protocol));
+  return written + ":" + rule.ports.text() + "/" + std::string(protocol_word(rule));
 }
 
 Result<> RecordTypes::add(std::string_view name) {

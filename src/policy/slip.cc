@@ -43,11 +43,7 @@ std::string find_separator(std::string_view entry) {
   return what + "write each host as an entry of its own";
 }
 
-bool is_protocol(std::string_view text) {
-  return parse_protocol(text).has_value();
-}
-
-// The text after a host's first slash, if it is neither a protocol nor the length of a network.
+// The text after a host's first slash, if it is neither a protocol's word nor the length of a network.
 std::string find_path(std::string_view entry) {
   const size_t slash = entry.find('/');
   if (slash == std::string_view::npos || slash == 0 || entry.starts_with('[')) return {};
@@ -57,7 +53,7 @@ std::string find_path(std::string_view entry) {
   if (is_address || std::ranges::count(host, ':') > 1) return {};
   const std::string_view rest = entry.substr(slash + 1);
   // With a port in front, a word is rather a mistyped protocol.
-  if (is_protocol(rest) || (host.contains(':') && !rest.contains('/'))) return {};
+  if (parse_protocol_word(rest) || (host.contains(':') && !rest.contains('/'))) return {};
   return "has a path, and a path cannot be a rule: write " + quote(host);
 }
 

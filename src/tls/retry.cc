@@ -108,6 +108,17 @@ bool fits(std::span<const uint8_t> stream) {
   return octets == 1 && (stream.size() == record_header_octets || stream[record_header_octets] == 1);
 }
 
+// Up to the first other record, or beyond the end if a record is cut off. Empty if one is malformed.
+std::optional<size_t> skip_records(std::span<const uint8_t> stream) {
+  size_t skipped = 0;
+  while (skipped < stream.size() && is_skipped(stream[skipped])) {
+    const auto rest = stream.subspan(skipped);
+    if (!fits(rest)) return std::nullopt;
+    skipped += rest.size() < record_header_octets ? rest.size() : record_header_octets + record_octets(rest);
+  }
+  return skipped;
+}
+
 }  // namespace
 
 FirstAnswer scan_first_answer(std::span<const uint8_t> stream) {
@@ -119,17 +130,17 @@ FirstAnswer scan_first_answer(std::span<const uint8_t> stream) {
 }
 
 HelloScan scan_second_hello(std::span<const uint8_t> stream, EncryptedHello encrypted) {
-  size_t skipped = 0;
-  while (skipped < stream.size() && is_skipped(stream[skipped])) {
-    const auto rest = stream.subspan(skipped);
-    if (!fits(rest)) return HelloFault::malformed;
-    if (rest.size() < record_header_octets) return NeedMore{};
-    skipped += record_header_octets + record_octets(rest);
-  }
-  if (skipped >= stream.size()) return NeedMore{};
-  HelloScan found = scan_client_hello(stream.subspan(skipped), encrypted);
-  if (auto* const hello = std::get_if<ClientHello>(&found)) hello->octets += skipped;
+  const auto skipped = skip_records(stream);
+  if (!skipped) return HelloFault::malformed;
+  if (*skipped >= stream.size()) return NeedMore{};
+  HelloScan found = scan_client_hello(stream.subspan(*skipped), encrypted);
+  if (auto* const hello = std::get_if<ClientHello>(&found)) hello->octets += *skipped;
   return found;
+}
+
+bool is_skipped_before_second_hello(std::span<const uint8_t> stream) {
+  const auto skipped = skip_records(stream);
+  return skipped && *skipped >= stream.size();
 }
 
 }  // namespace ostiary::tls

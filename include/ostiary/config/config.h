@@ -17,6 +17,7 @@
 #include "ostiary/config/located_json.h"
 #include "ostiary/config/sources.h"
 #include "ostiary/inet/url.h"
+#include "ostiary/tls/client_hello.h"
 
 namespace ostiary::config {
 
@@ -106,6 +107,8 @@ struct Config {
   std::vector<Given> allow;          // lists from the environment and flags, added to policy_allow
   std::optional<Given> inbound;
   std::optional<Given> allowed_sockets;
+  Choice tls_names = Choice::yes;  // whether TLS must name an allowed host
+  tls::EncryptedHello encrypted_hello = tls::EncryptedHello::refused;
   Choice derive = Choice::yes;
   std::optional<Given> upstream;
   std::chrono::seconds hold{3600};

@@ -29,7 +29,9 @@ class PortSet {
 
   void add(PortRange range);
   void add(const PortSet& other);
+  void remove(PortRange range);
   bool empty() const { return ranges_.empty(); }
+  bool contains(uint32_t port) const;
   std::span<const PortRange> ranges() const { return ranges_; }
   std::string text() const;
   auto operator<=>(const PortSet&) const = default;

@@ -86,6 +86,11 @@ class Policy {
   // In the order of the rules, each host once.
   std::vector<PlainHost> plain_hosts() const;
   std::span<const StaticGrant> static_grants() const { return static_grants_; }
+  // Whether some flow is opened by a name in TLS.
+  bool asks_for_names() const;
+  // The ports of one of its rules on which a flow must name the host in TLS, whichever rule opens them. A rule for a
+  // name below that of a wildcard may still open one for that name.
+  inet::PortSet ports_opened_by_name(const Rule& rule) const;
 
  private:
   friend class Compiler;

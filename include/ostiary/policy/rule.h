@@ -12,6 +12,7 @@
 #include "ostiary/inet/host_name.h"
 #include "ostiary/inet/port_set.h"
 #include "ostiary/inet/prefix.h"
+#include "ostiary/inet/url.h"
 
 namespace ostiary::policy {
 
@@ -53,6 +54,7 @@ enum class Need : uint8_t { optional, required };
 enum class Tls : uint8_t { by_port, everywhere, nowhere };
 
 inline constexpr uint16_t default_port = 443;
+inline constexpr uint16_t tls_port = 443;
 
 struct Rule {
   Subject subject;
@@ -66,13 +68,20 @@ struct Rule {
   std::string reason;
 };
 
+// Of a host that a URL names.
+Tls tls_of(inet::Scheme scheme);
+
 // That host alone: its name, or its address as a network of one.
 Subject subject_of(const inet::Host& host);
 
 // "api.example.com", "*.example.com", "10.1.2.0/24"
 std::string text(const Subject& subject);
 std::string_view text(Protocol protocol);
-// The rule in its written form: "*.example.com:22,443/tcp", "[2001:db8::/32]:443/tcp"
+// The TCP ports on which the rule opens no flow that does not name the host in TLS. None of a network, which has no
+// name.
+inet::PortSet named_in_tls(const Rule& rule);
+
+// The rule in its written form: "*.example.com:22,443/tcp", "[2001:db8::/32]:443/tcp", "example.com:8443/tls"
 std::string text(const Rule& rule);
 
 }  // namespace ostiary::policy

@@ -22,6 +22,8 @@ FirstAnswer scan_first_answer(std::span<const uint8_t> stream);
 // `stream` is what the client has sent after its first hello. Skips whole records of change_cipher_spec and of
 // early data (application_data), which a server discards after a retry.
 HelloScan scan_second_hello(std::span<const uint8_t> stream, EncryptedHello encrypted);
+// Whether there are only such records, of which the last may be cut off: no hello has begun.
+bool is_skipped_before_second_hello(std::span<const uint8_t> stream);
 
 namespace limits {
 inline constexpr size_t answer_octets = 1024;

@@ -14,6 +14,19 @@ TEST_SUITE("inet/port_set") {
     CHECK(PortSet::parse("2,4,6,3,5")->text() == "2-6");
   }
 
+  TEST_CASE("has the ports that were added and not removed") {
+    PortSet ports = PortSet::parse("1,20-30,40-65535").value();
+    ports.remove({22, 22});
+    ports.remove({1, 2});
+    ports.remove({28, 50});
+    ports.remove({65535, 65535});
+    CHECK(ports.text() == "20-21,23-27,51-65534");
+    for (const uint32_t in : {20U, 21U, 23U, 27U, 51U, 65534U}) CHECK_MESSAGE(ports.contains(in), in);
+    for (const uint32_t out : {0U, 1U, 19U, 22U, 28U, 50U, 65535U, 65536U})
+      CHECK_MESSAGE(!ports.contains(out), out);
+    CHECK_FALSE(PortSet().contains(443));
+  }
+
   TEST_CASE("refuses what is not a list of ports") {
     for (const char* text :
          {"", ",", "22,", ",22", "0", "65536", "22-", "-22", "10-5", "1-2-3", "a", "22 ,443", "*"})

@@ -41,6 +41,29 @@ TEST_SUITE("plan/gate_plan") {
     CHECK(written(rules[1]) == "198.51.100.0/24 protocol 6 ports 8000-8010");
   }
 
+  TEST_CASE("flows wait in a queue for the gate if a rule asks for a name in TLS") {
+    const auto queue = [](std::map<std::string_view, std::string> flags) {
+      flags.emplace("no_derive", "true");
+      const Gate gate = good_gate(std::move(flags));
+      CHECK(gate.setup.name_queue == gate.ruleset.name_queue);
+      return gate.setup.name_queue;
+    };
+    CHECK(queue({{"allow", "a.example"}}) == 5353);
+    CHECK(queue({{"allow", "192.0.2.7,*.a.example:8443/tls"}}) == 5353);
+    CHECK_FALSE(queue({{"allow", "192.0.2.7,a.example:22,b.example:443/raw"}}));
+    CHECK_FALSE(queue({{"allow", "a.example,b.example:8443/tls"}, {"tls_names", "off"}}));
+  }
+
+  TEST_CASE("without names in TLS each rule opens its ports by the address") {
+    const Gate gate = good_gate({{"allow", "a.example,b.example:8443/tls"}, {"tls_names", "off"}});
+    for (const policy::Rule& rule : gate.setup.rules) CHECK(named_in_tls(rule).empty());
+  }
+
+  TEST_CASE("an encrypted hello is refused unless a setting allows it") {
+    CHECK(good_gate({}).setup.encrypted_hello == tls::EncryptedHello::refused);
+    CHECK(good_gate({{"ech", "allow"}}).setup.encrypted_hello == tls::EncryptedHello::ignored);
+  }
+
   TEST_CASE("container scope holds every user, and user scope one") {
     CHECK_FALSE(good_gate({}).ruleset.only_user);
     const auto ruleset = good_gate({{"scope", "user"}}).ruleset;

@@ -52,8 +52,24 @@ TEST_SUITE("policy/parse") {
 
   TEST_CASE("a written rule reads back the same") {
     for (const char* text :
-         {"*.a.example:1-9,443/both", "[2001:db8::/32]:53/udp", "10.0.0.0/8:22/tcp", "a.example:443/tcp"})
+         {"*.a.example:1-9,443/both", "[2001:db8::/32]:53/udp", "10.0.0.0/8:22/tcp", "a.example:443/tcp",
+          "a.example:8443/tls", "*.a.example:22,443/tls", "a.example:443/raw", "*.a.example:1-9,443/raw"})
       CHECK(entry(text) == text);
+  }
+
+  TEST_CASE("a rule is written with /tls or /raw where its ports do not say so") {
+    CHECK(entry("a.example/tls") == "a.example:443/tcp");
+    CHECK(entry("a.example:22/raw") == "a.example:22/tcp");
+    CHECK(entry("a.example/raw") == "a.example:443/raw");
+    CHECK(entry("a.example:443,8443/TLS") == "a.example:443,8443/tls");
+    CHECK(list("a.example:22,443/raw,b.example:8443/tls,c.example") ==
+          "a.example:22,443/raw b.example:8443/tls c.example:443/tcp");
+  }
+
+  TEST_CASE("an address has no name in TLS") {
+    CHECK(entry("192.0.2.7:443/tls") ==
+          R"("192.0.2.7:443/tls" has "tls" after its /, and an address has no name in TLS: write /tcp)");
+    CHECK(entry("[2001:db8::/32]:443/raw").ends_with("an address has no name in TLS: write /tcp"));
   }
 
   TEST_CASE("the error says what is wrong with an entry and what to write instead") {
@@ -81,7 +97,8 @@ TEST_SUITE("policy/parse") {
           R"("github.com/anthropics" has a path, and a path cannot be a rule: write "github.com")");
     CHECK(entry("github.com/anthropics/claude-code")
               .ends_with(R"(a path cannot be a rule: write "github.com")"));
-    CHECK(entry("a.example:443/icmp").contains(R"(has "icmp" after its /, which is not tcp, udp or both)"));
+    CHECK(entry("a.example:443/icmp")
+              .contains(R"(has "icmp" after its /, which is not tcp, udp, both, tls or raw; write it like)"));
     CHECK(entry("a.example:https").contains(R"(has the port "https", which)"));
     CHECK(entry(":443") == R"(":443" has no host; write it like "example.com:443")");
     CHECK(entry("bücher.example").contains("write its xn-- form"));
@@ -201,12 +218,15 @@ TEST_SUITE("policy/parse") {
       {"host": "*.db.example", "ports": [5432, "6000-6010"], "protocol": "both", "private": true,
        "types": ["TXT", "srv", "A"]},
       {"host": "must.example", "required": true, "ports": 8443},
-      {"host": "2001:db8::/32", "ports": "22,443"}
+      {"host": "2001:db8::/32", "ports": "22,443"},
+      {"host": "a.example", "ports": 8443, "tls": true},
+      {"host": "*.a.example", "ports": [22, 443], "tls": false}
     ])");
     REQUIRE_MESSAGE(rules, joined(rules));
     CHECK(
         joined(rules) ==
-        "a.example:22/tcp *.db.example:5432,6000-6010/both must.example:8443/tcp [2001:db8::/32]:22,443/tcp");
+        "a.example:22/tcp *.db.example:5432,6000-6010/both must.example:8443/tcp [2001:db8::/32]:22,443/tcp "
+        "a.example:8443/tls *.a.example:22,443/raw");
     CHECK((*rules)[0].reason == "policy.json line 2");
     CHECK((*rules)[0].answers == Answers::public_only);
     CHECK((*rules)[0].need == Need::optional);
@@ -216,6 +236,16 @@ TEST_SUITE("policy/parse") {
     CHECK((*rules)[1].types.contains(16));
     CHECK_FALSE((*rules)[1].types.contains(15));
     CHECK((*rules)[2].need == Need::required);
+  }
+
+  TEST_CASE("a name in TLS is for TCP to a name alone") {
+    CHECK(joined(allow(R"([{"host": "10.0.0.1", "tls": true}])")) ==
+          R"(line 1: is an address, which has no name in TLS; leave out "tls")");
+    CHECK(joined(allow(R"([{"host": "10.0.0.0/8", "tls": false}])")).ends_with(R"(leave out "tls")"));
+    CHECK(joined(allow(R"([{"host": "a.example", "tls": true, "protocol": "udp"}])")) ==
+          R"(line 1: has "tls", which is for TCP alone; leave out "tls")");
+    CHECK(joined(allow(R"([{"host": "a.example", "tls": false, "protocol": "both"}])")) ==
+          R"(line 1: has "tls", which is for TCP alone; write UDP as an object of its own)");
   }
 
   TEST_CASE("the error names the line in a policy file") {
@@ -249,6 +279,7 @@ TEST_SUITE("policy/parse") {
                              "[\n{\"host\": \"a.example\", \"ports\": 44.3}]",
                              "[\n{\"host\": \"a.example\", \"protocol\": \"icmp\"}]",
                              "[\n{\"host\": \"a.example\", \"private\": \"yes\"}]",
+                             "[\n{\"host\": \"a.example\", \"tls\": \"yes\"}]",
                              "[\n{\"host\": \"a.example\", \"types\": \"TXT\"}]",
                              "[\n{\"host\": \"a.example\", \"types\": [\"TXTT\"]}]",
                              "[\n{\"host\": \"a.example\", \"types\": [\"HTTPS\"]}]",

@@ -16,16 +16,17 @@ std::vector<Rule> rules_of(std::string_view list) {
   return parse_list(list, "test", variables()).value();
 }
 
-// "deny", or what is granted, such as "tcp/443 udp/53-54"; "!" marks private addresses
+// "deny", or what is granted, such as "tcp/443 udp/53-54"; "!" marks private addresses, "t" a name in TLS
 std::string said(const Policy& policy, std::string_view name) {
   const Decision decision = policy.decide(name);
   if (decision.verdict == Verdict::deny) return "deny";
   std::string written;
-  for (const auto& [transport, ports, answers] : decision.grants) {
+  for (const auto& [transport, ports, answers, opened_by] : decision.grants) {
     written += (written.empty() ? "" : " ") + std::string(transport == Transport::tcp ? "tcp/" : "udp/") +
                std::to_string(ports.first);
     if (ports.first != ports.last) written += "-" + std::to_string(ports.last);
     if (answers == Answers::private_too) written += "!";
+    if (opened_by == OpenedBy::tls_name) written += "t";
   }
   return written;
 }
@@ -49,12 +50,12 @@ TEST_SUITE("policy/policy") {
 
   TEST_CASE("a name is that name alone, a wildcard its subdomains and not itself") {
     const Policy policy = Policy::compile(rules_of("example.com,*.example.org"));
-    CHECK(said(policy, "example.com") == "tcp/443");
+    CHECK(said(policy, "example.com") == "tcp/443t");
     CHECK(said(policy, "a.example.com") == "deny");
     CHECK(said(policy, "xexample.com") == "deny");
     CHECK(said(policy, "example.org") == "deny");
-    CHECK(said(policy, "a.example.org") == "tcp/443");
-    CHECK(said(policy, "a.b.c.example.org") == "tcp/443");
+    CHECK(said(policy, "a.example.org") == "tcp/443t");
+    CHECK(said(policy, "a.b.c.example.org") == "tcp/443t");
     CHECK(said(policy, "xexample.org") == "deny");
     CHECK(said(policy, "example.org.evil.example") == "deny");
     CHECK(said(policy, "com") == "deny");
@@ -67,7 +68,7 @@ TEST_SUITE("policy/policy") {
       CHECK_MESSAGE(said(policy, name) == "deny", name);
     std::string deep;
     for (int i = 0; i < 120; ++i) deep += "a.";
-    CHECK(said(policy, deep + "example.org") == "tcp/443");
+    CHECK(said(policy, deep + "example.org") == "tcp/443t");
     CHECK(said(policy, deep + deep + "example.org") == "deny");
   }
 
@@ -78,15 +79,15 @@ TEST_SUITE("policy/policy") {
     rules[1].answers = Answers::private_too;
     CHECK(rules[2].types.add("TXT"));
     const Policy policy = Policy::compile(rules);
-    CHECK(said(policy, "a.b.example.com") == "tcp/22 tcp/443-450! tcp/451-460 udp/53");
-    CHECK(said(policy, "x.b.example.com") == "tcp/443-450! tcp/451-460 udp/53");
+    CHECK(said(policy, "a.b.example.com") == "tcp/22 tcp/443!t tcp/444-450! tcp/451-460 udp/53");
+    CHECK(said(policy, "x.b.example.com") == "tcp/443!t tcp/444-450! tcp/451-460 udp/53");
     CHECK(said(policy, "b.example.com") == "tcp/446-460 udp/53");
     CHECK(said(policy, "other.example.com") == "tcp/1 tcp/446-460 udp/53");
     CHECK(policy.decide("a.b.example.com").types.contains(16));
   }
 
   TEST_CASE("one rule can open both transports") {
-    CHECK(said(Policy::compile(rules_of("a.example:443/both")), "a.example") == "tcp/443 udp/443");
+    CHECK(said(Policy::compile(rules_of("a.example:443/both")), "a.example") == "tcp/443t udp/443");
   }
 
   TEST_CASE("lists each host to resolve once, in the order of the rules") {

@@ -20,6 +20,16 @@ TEST_SUITE("policy/presets") {
     }
   }
 
+  TEST_CASE("a host that speaks SSH on port 443 needs no name in TLS") {
+    std::string raw;
+    for (const char* preset : {"preset:github", "preset:gitlab"}) {
+      const auto rules = parse_entry(preset, "", variables()).value();
+      for (const Rule& rule : rules)
+        if (rule.tls != Tls::by_port) raw += text(rule) + " ";
+    }
+    CHECK(raw == "ssh.github.com:443/raw altssh.gitlab.com:443/raw ");
+  }
+
   TEST_CASE("an interactive start of Claude Code has its hosts, and no others of their owners") {
     CHECK(*expand_preset("claude-interactive", variables()) ==
           std::vector<std::string>{"downloads.claude.ai", "github.com", "raw.githubusercontent.com",

@@ -1,0 +1,94 @@
+// Which flows are opened by a name in TLS.
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "ostiary/policy/parse.h"
+#include "ostiary/policy/policy.h"
+#include "variables.h"
+
+using namespace ostiary::policy;
+
+namespace {
+
+Policy policy_of(std::string_view list) {
+  return Policy::compile(parse_list(list, "test", variables()).value());
+}
+
+// The grants that are opened by a name and by the address alone, such as "443 by name, 22-80 by address".
+std::string opened(std::span<const Grant> grants) {
+  std::string written;
+  for (const Grant& grant : grants) {
+    ostiary::inet::PortSet ports;
+    ports.add(grant.ports);
+    written += (written.empty() ? "" : ", ") + ports.text() +
+               (grant.transport == Transport::udp ? "/udp" : "") +
+               (grant.opened_by == OpenedBy::tls_name ? " by name" : " by address");
+  }
+  return written;
+}
+
+std::string opened(std::string_view list, std::string_view name = "a.example.com") {
+  const Policy policy = policy_of(list);
+  return opened(policy.decide(name).grants);
+}
+
+}  // namespace
+
+TEST_SUITE("policy/tls_names") {
+  TEST_CASE("a flow to port 443 of a name is opened by the name, and one to another port by the address") {
+    CHECK(opened("a.example.com") == "443 by name");
+    CHECK(opened("*.example.com:22,443") == "22 by address, 443 by name");
+    CHECK(opened("a.example.com:8443") == "8443 by address");
+    CHECK(opened("a.example.com:440-445") == "440-442 by address, 443 by name, 444-445 by address");
+    CHECK(opened("a.example.com:1-443") == "1-442 by address, 443 by name");
+    CHECK(opened("a.example.com:443-65535") == "443 by name, 444-65535 by address");
+  }
+
+  TEST_CASE("/tls asks for the name on each port, and /raw on none") {
+    CHECK(opened("a.example.com:22,8443/tls") == "22 by name, 8443 by name");
+    CHECK(opened("a.example.com:1-65535/tls") == "1-65535 by name");
+    CHECK(opened("a.example.com:22,443/raw") == "22 by address, 443 by address");
+  }
+
+  TEST_CASE("a port that one rule opens without the name is open without it") {
+    CHECK(opened("a.example.com,*.example.com:443/raw") == "443 by address");
+    CHECK(opened("*.example.com,a.example.com:443/raw") == "443 by address");
+    CHECK(opened("a.example.com:8443/tls,a.example.com:8443") == "8443 by address");
+    CHECK(opened("a.example.com:8000-8010/tls,*.example.com:8005-8007") ==
+          "8000-8004 by name, 8005-8007 by address, 8008-8010 by name");
+    // The rule for another name opens nothing here.
+    CHECK(opened("*.example.com,b.example.com:443/raw") == "443 by name");
+    CHECK(opened("*.example.com,b.example.com:443/raw", "b.example.com") == "443 by address");
+  }
+
+  TEST_CASE("no flow over UDP, and none to a network of the policy, is opened by a name") {
+    CHECK(opened("a.example.com:443/udp") == "443/udp by address");
+    CHECK(opened("a.example.com:443/both") == "443 by name, 443/udp by address");
+    const Policy policy = policy_of("192.0.2.0/24:443,[2001:db8::/32]");
+    REQUIRE(policy.static_grants().size() == 2);
+    for (const StaticGrant& each : policy.static_grants()) CHECK(opened(each.grants) == "443 by address");
+  }
+
+  TEST_CASE("a policy knows whether it asks for a name") {
+    CHECK(policy_of("a.example").asks_for_names());
+    CHECK(policy_of("192.0.2.1,*.a.example:8443/tls").asks_for_names());
+    for (const char* list :
+         {"", "192.0.2.1", "a.example:22", "a.example:443/raw,a.example:443", "a.example:443/udp"})
+      CHECK_MESSAGE(!policy_of(list).asks_for_names(), list);
+  }
+
+  TEST_CASE("private addresses and names in TLS belong to ports of their own") {
+    std::vector<Rule> rules =
+        parse_list("a.example:80-443,a.example:440-500/tls", "test", variables()).value();
+    rules[0].answers = Answers::private_too;
+    const Policy policy = Policy::compile(rules);
+    std::string written;
+    for (const Grant& grant : policy.decide("a.example").grants)
+      written += std::to_string(grant.ports.first) + "-" + std::to_string(grant.ports.last) +
+                 (grant.answers == Answers::private_too ? "!" : "") +
+                 (grant.opened_by == OpenedBy::tls_name ? "t " : " ");
+    CHECK(written == "80-442! 443-443!t 444-500t ");
+  }
+}
