@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <netinet/in.h>
+
 #include "audit/line.h"
 
 namespace ostiary::audit {
@@ -79,6 +81,14 @@ class Renderer {
     if (event.icmp_type) line.number("icmp_type", *event.icmp_type);
     if (event.uid) line.number("uid", *event.uid);
     line.known("name", event.name).known("why", event.why);
+    return by(line, event.by).number("count", event.count).finish();
+  }
+  std::string_view operator()(const DenyTls& event) const {
+    Line line = begin("deny");
+    line.word("kind", "tls").known("name", event.name);
+    endpoint(line, event.address, event.port, IPPROTO_TCP);
+    if (event.uid) line.number("uid", *event.uid);
+    line.word("why", event.why);
     return by(line, event.by).number("count", event.count).finish();
   }
   std::string_view operator()(const DenyOther& event) const {

@@ -46,7 +46,7 @@ Result<> RulesGuard::load_first() {
     if (!loaded && nft::is_unsupported(loaded.error()))
       loaded.error().message += ". --scope user also needs a kernel with CONFIG_NF_CONNTRACK_ZONES";
     TRY(std::move(loaded));
-    return nft::settle_flows(ruleset_);
+    return nft::settle_flows(ruleset_, nft::FlowsBegan::before_this_boot);
   }
   const nft::Zones zones = TRY(load_with_zones_if_supported([this](nft::Zones tried) {
     ruleset_.zones = tried;
@@ -56,7 +56,7 @@ Result<> RulesGuard::load_first() {
     log::warn(
         "phase 1: the kernel was built without CONFIG_NF_CONNTRACK_ZONES: if the agent floods the upstream's "
         "address with questions, names may not resolve for half a minute");
-  return nft::settle_flows(ruleset_);
+  return nft::settle_flows(ruleset_, nft::FlowsBegan::before_this_boot);
 }
 
 Result<> RulesGuard::set_tracking(nft::Tracking tracking) {
@@ -114,7 +114,8 @@ Result<bool> RulesGuard::were_joined() {
 Result<> RulesGuard::put_back(const std::function<void()>& restore) {
   TRY(load());
   restore();
-  return ruleset_.only_user ? end_unmarked_connections(*ruleset_.only_user) : nft::settle_flows(ruleset_);
+  return ruleset_.only_user ? end_unmarked_connections(*ruleset_.only_user)
+                            : nft::settle_flows(ruleset_, nft::FlowsBegan::in_this_boot);
 }
 
 // The agent may have opened connections while the rules were missing. After it closes such a

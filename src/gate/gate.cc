@@ -1,5 +1,6 @@
 #include "ostiary/gate/gate.h"
 
+#include <optional>
 #include <utility>
 
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include "denied_service.h"
 #include "dns_service.h"
 #include "keeper_link.h"
+#include "name_service.h"
 #include "ostiary/audit/journal.h"
 #include "ostiary/base/process_name.h"
 #include "ostiary/base/shared_page.h"
@@ -48,6 +50,7 @@ struct Opened {
   UniqueFd relay;  // invalid if there is none
   nft::KernelAdmissions admissions;
   nft::DeniedLog denied_log;
+  std::optional<nft::FlowQueue> flow_queue;  // none if no rule asks for a name
   std::unique_ptr<event::Loop> loop;
   std::unique_ptr<upstream::InTurn> upstream;
 };
@@ -60,6 +63,8 @@ Result<Opened> open(keeper::Inherited inherited) {
                                                               "the gate's wildcard count"));
   auto admissions = TRY(nft::KernelAdmissions::open());
   auto denied_log = TRY(nft::DeniedLog::open(setup.log_group));
+  std::optional<nft::FlowQueue> flow_queue;
+  if (setup.name_queue) flow_queue = TRY(nft::FlowQueue::open(*setup.name_queue, setup.mark));
   auto loop = TRY(event::Loop::create());
   auto upstream = TRY(upstream::InTurn::create({.servers = setup.upstreams, .mark = setup.mark}, *loop));
   return Opened{.setup = std::move(setup),
@@ -71,6 +76,7 @@ Result<Opened> open(keeper::Inherited inherited) {
                 .relay = inherited.take(fd_name::relay),
                 .admissions = std::move(admissions),
                 .denied_log = std::move(denied_log),
+                .flow_queue = std::move(flow_queue),
                 .loop = std::move(loop),
                 .upstream = std::move(upstream)};
 }
@@ -93,6 +99,12 @@ Result<> serve(Opened opened, const UniqueFd& channel, Recorder& recorder) {
                   .wildcards = wildcards,
                   .clock = [&loop] { return loop.now(); }},
                  setup.terms);
+  std::optional<NameService> names;
+  if (opened.flow_queue)
+    names.emplace(loop, *opened.flow_queue,
+                  NameCheck::Dependencies{
+                      .judge = *opened.flow_queue, .policy = policy, .ledger = ledger, .recorder = recorder},
+                  setup.encrypted_hello);
   RelayedNames relayed(setup, *opened.upstream, wildcards, loop);
   Connector connector({.loop = loop, .setup = setup, .names = relayed, .relay = opened.relay});
   BootNames boot_names({.loop = loop,
@@ -112,6 +124,7 @@ Result<> serve(Opened opened, const UniqueFd& channel, Recorder& recorder) {
   if (!keeper.has_begun()) return {};
   TRY(denied.start(setup.initial_sets));
   TRY(dns.start());
+  if (names) TRY(names->start());
   TRY(connector.start());
   boot_names.start();
   TRY(loop.run());

@@ -1,4 +1,4 @@
-// gate/ledger.h: the gate's own record of its admissions: until when, and for which name.
+// gate/ledger.h: the gate's own record of its admissions: until when, and for which names.
 // - An admission is never shortened: an address of two names stays as long as either needs it.
 // - The ledger holds only admissions that the kernel has acknowledged (nft::AdmissionSet).
 #pragma once
@@ -38,6 +38,10 @@ class Ledger {
 
   // The name that last resolved to the address. Empty if there is none.
   std::string_view name_of(const inet::IpAddress& address) const;
+  // False only if the ledger knows each name that resolved to the address, and this is none of them.
+  bool may_have(const inet::IpAddress& address, std::string_view name) const;
+  // Whether the address is admitted at that port of TCP without a name.
+  bool admits_any_flow(const inet::IpAddress& address, uint16_t port, Time now) const;
 
   size_t size() const { return entries_.size(); }
 
@@ -46,6 +50,7 @@ class Ledger {
     inet::IpAddress address;
     uint16_t port;
     uint8_t protocol;
+    nft::Admits admits;
     bool operator==(const Key&) const = default;
   };
   struct Hash {
@@ -53,12 +58,20 @@ class Ledger {
     size_t operator()(const Key& key) const noexcept;
   };
 
+  using Name = std::shared_ptr<const std::string>;
+  // Names that resolved to one address, the latest last.
+  struct Names {
+    std::vector<Name> known;
+    bool were_forgotten = false;  // there were more than limits::names_of_an_address
+  };
+
+  void note(const inet::IpAddress& address, const Name& name);
   Result<> make_room(size_t more, Time now);
 
   nft::AdmissionSet& kernel_;
   InitialSets initial_sets_;
   std::unordered_map<Key, Time, Hash> entries_;
-  std::unordered_map<inet::IpAddress, std::shared_ptr<const std::string>, Hash> names_;
+  std::unordered_map<inet::IpAddress, Names, Hash> names_;
   std::vector<Key> keys_;                   // of the current call of admit()
   std::vector<nft::Admission> admissions_;  // of the current call
 };

@@ -16,6 +16,9 @@ using namespace std::chrono_literals;
 inline constexpr size_t cache_entries = 65536;
 inline constexpr size_t ledger_entries = nft::limits::admissions;
 
+// Of one address, a name more is forgotten. Then any name of the policy may be its name.
+inline constexpr size_t names_of_an_address = 32;
+
 // Questions that wait for the upstream, and clients that wait for one of them.
 inline constexpr size_t outstanding = 1024;
 inline constexpr size_t waiters = 64;
@@ -35,6 +38,17 @@ inline constexpr size_t tcp_clients = 64;
 inline constexpr size_t tcp_unsent_octets = 4 * dns::limits::answer_octets;
 inline constexpr std::chrono::seconds tcp_idle = 10s;
 static_assert(tcp_unsent_octets >= dns::limits::answer_octets + 2);
+
+// Flows that wait for their name. Beyond, the oldest is refused.
+inline constexpr size_t nameless_flows = 4096;
+inline constexpr std::chrono::seconds hello_time = 10s;
+// From the hello to the server's first octets. A server may be slow.
+inline constexpr std::chrono::seconds answer_time = 120s;
+// What the agent has sent in a flow that waits: a hello, and early data behind it.
+inline constexpr size_t nameless_octets = 65536;
+inline constexpr size_t nameless_octets_of_all = size_t{16} << 20U;
+inline constexpr size_t waiting_packets_of_a_flow = 64;
+inline constexpr size_t packets_at_once = 64;
 
 // Names that the audit reports as allowed.
 inline constexpr size_t audited_names = 65536;

@@ -2,10 +2,12 @@
 
 #include <filesystem>
 
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
 #include "ostiary/base/text.h"
+#include "ostiary/base/unique_fd.h"
 
 namespace ostiary::netlink {
 namespace {
@@ -58,6 +60,22 @@ Result<Socket> Socket::open(Bus bus) {
   return Socket(std::move(handle));
 }
 
+Result<Socket> Socket::share(int fd) {
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  socklen_t size = sizeof address;
+  if (::getsockname(fd, any, &size) == 0 && address.nl_pid == 0)
+    (void)::bind(fd, any, size);  // getsockname() below shows whether it worked
+  if (::getsockname(fd, any, &size) != 0 || address.nl_pid == 0)
+    return std::unexpected(Error::system("cannot get the port id of a netlink socket", Exit::unavailable));
+  UniqueFd copy{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+  Handle handle(copy.valid() ? mnl_socket_fdopen(copy.get()) : nullptr);
+  if (handle == nullptr) return std::unexpected(Error::system("netlink socket", Exit::unavailable));
+  (void)copy.release();  // the handle has it
+  return Socket(std::move(handle));
+}
+
 Result<> Socket::subscribe(int group) {
   if (mnl_socket_setsockopt(handle_.get(), NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
     return std::unexpected(refused("netlink notifications"));
@@ -105,18 +123,6 @@ Result<std::vector<int>> own_sockets() {
   }
   if (error) return fail(Exit::unavailable, "/proc/self/fd: " + error.message());
   return sockets;
-}
-
-Result<uint32_t> port_of(int socket) {
-  sockaddr_nl address{};
-  address.nl_family = AF_NETLINK;
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  socklen_t size = sizeof address;
-  if (::getsockname(socket, any, &size) == 0 && address.nl_pid == 0)
-    (void)::bind(socket, any, size);  // getsockname() below shows whether it worked
-  if (::getsockname(socket, any, &size) != 0 || address.nl_pid == 0)
-    return std::unexpected(Error::system("cannot get the port id of a netlink socket", Exit::unavailable));
-  return address.nl_pid;
 }
 
 }  // namespace ostiary::netlink

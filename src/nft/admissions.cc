@@ -33,10 +33,15 @@ size_t write_key(const Admission& admission, Key& key) {
   return end + 8;
 }
 
-void put_element(nlmsghdr* message, const Admission& admission, uint64_t timeout_ms) {
+const char* set_of(const Admission& admission) {
   const bool v4 = admission.address.family() == inet::Family::ipv4;
+  if (admission.admits == Admits::any_flow) return v4 ? allow4_name : allow6_name;
+  return v4 ? named4_name : named6_name;
+}
+
+void put_element(nlmsghdr* message, const Admission& admission, uint64_t timeout_ms) {
   mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table_name);
-  mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, v4 ? allow4_name : allow6_name);
+  mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, set_of(admission));
   nlattr* list = mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
   nlattr* element = mnl_attr_nest_start(message, NFTA_LIST_ELEM);
   Key key{};

@@ -4,6 +4,7 @@
 
 #include "expressions.h"
 #include "misdirection.h"
+#include "nameless.h"
 #include "output.h"
 
 namespace ostiary::nft {
@@ -43,6 +44,7 @@ void add_inbound_guard(Json& out, const Ruleset& ruleset) {
 
 void add_arrivals(Json& out, const Ruleset& ruleset) {
   out.push_back(base_chain(chain, "filter", "input", filter_priority, "accept"));
+  add_answers_to_nameless(out, ruleset, chain);
   add_picked_up(out, ruleset);
   add_services(out, ruleset);
   add_inbound_guard(out, ruleset);

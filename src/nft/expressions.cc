@@ -194,6 +194,10 @@ const char* allow_name(Family family) {
   return family == Family::ipv4 ? allow4_name : allow6_name;
 }
 
+const char* named_name(Family family) {
+  return family == Family::ipv4 ? named4_name : named6_name;
+}
+
 const char* net_name(Family family) {
   return family == Family::ipv4 ? "net4" : "net6";
 }

@@ -34,9 +34,11 @@ const char* ip(Family family);
 Json set_flow_mark(uint32_t value);
 Json flow_is_marked(uint32_t value);
 Json is_user(uint32_t uid);
+inline constexpr unsigned fin = 0x01;
 inline constexpr unsigned syn = 0x02;
 inline constexpr unsigned rst = 0x04;
 inline constexpr unsigned ack = 0x10;
+inline constexpr unsigned urg = 0x20;
 
 Json tcp_flags_of(unsigned mask);
 Json has_any_tcp_flag(unsigned mask);
@@ -78,6 +80,7 @@ Json base_chain(const char* name, const char* type, const char* hook, int priori
 
 Json key_of_packet(Family family);
 const char* allow_name(Family family);
+const char* named_name(Family family);
 const char* net_name(Family family);
 
 }  // namespace ostiary::nft

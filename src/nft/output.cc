@@ -4,6 +4,7 @@
 
 #include "expressions.h"
 #include "misdirection.h"
+#include "nameless.h"
 
 namespace ostiary::nft {
 namespace {
@@ -137,6 +138,7 @@ void add_output(Json& out, const Ruleset& ruleset) {
   add_forged_source(out, "output");
   add_source_route(out, "output");
   add_upstream_spoof_guard(out, ruleset);
+  add_nameless(out, ruleset, "output", Json::array());
   add_established(out, ruleset);
   add_inbound_answers(out, ruleset);
   add_loopback(out, ruleset);

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "ostiary/inet/dns_port.h"
+#include "ostiary/nft/marks.h"
 #include "ostiary/nft/ruleset.h"
 
 namespace ostiary::nft {
@@ -17,25 +18,9 @@ using inet::dns_port;
 inline constexpr const char* untrack_chain = "untrack";
 inline constexpr const char* direct_chain = "direct";
 
-// Marks of the agent's flows in user scope. None is the gate's mark.
-struct AgentMarks {
-  uint32_t permitted;        // to a destination that the rules permit
-  uint32_t own_service;      // to a service of this host, which may be another user's
-  uint32_t foreign_service;  // to a service that is another user's
-};
-// The bits in which these marks differ from the gate's.
-inline constexpr uint32_t variants_of_mark = 3;
-constexpr AgentMarks agent_marks(uint32_t gate_mark) {
-  return {gate_mark ^ 1U, gate_mark ^ 2U, gate_mark ^ 3U};
-}
 constexpr AgentMarks agent_marks(const Ruleset& ruleset) {
   return agent_marks(ruleset.gate_mark);
 }
-// The mark of a refused flow from a container inside: the refusal may go back to the container.
-constexpr uint32_t refused_forwarding(uint32_t gate_mark) {
-  return gate_mark ^ 4U;
-}
-
 // Container scope: holds every process but the gate. The chain denies packets that no rule accepts.
 void add_output(Json& out, const Ruleset& ruleset);
 

@@ -12,6 +12,7 @@
 
 #include "expressions.h"
 #include "misdirection.h"
+#include "nameless.h"
 #include "output.h"
 
 namespace ostiary::nft {
@@ -24,7 +25,8 @@ constexpr const char* crowd = "crowd";
 void add_foreign_syn(Json& out, const AgentMarks& marks) {
   out.push_back(
       rule("output", {tcp_flags(syn | ack | rst, syn),
-                      is(ct("mark"), any_of({marks.permitted, marks.own_service, marks.foreign_service})),
+                      is(ct("mark"), any_of({marks.permitted, marks.own_service, marks.foreign_service,
+                                             marks.nameless, marks.misnamed})),
                       set_flow_mark(0)}));
 }
 
@@ -41,7 +43,9 @@ void add_foreign_syn_ack(Json& out, const AgentMarks& marks) {
 // - to a DNS server. Only the agent's own packets are in the zone of its questions, so the kernel
 //   does not see these as part of the redirected flow. Every lookup over TCP leaves some: they are
 //   not logged.
+// - in a flow whose name the gate does not know, and then the gate does not learn it.
 void add_ownerless(Json& out, const Ruleset& ruleset, uint32_t user) {
+  const AgentMarks marks = agent_marks(ruleset);
   out.push_back(rule("output", {is_not(meta("skuid"), user), accept()}));
   out.push_back(rule("output", {has_routing_header(), go(stray)}));
   out.push_back(rule("output", {protocol(IPPROTO_TCP), has_ip_options(), go(stray)}));
@@ -49,7 +53,18 @@ void add_ownerless(Json& out, const Ruleset& ruleset, uint32_t user) {
       rule("output", {protocol(IPPROTO_TCP), to_port(dns_port),
                       has(ct("state"), Json::array({"new", "invalid", "untracked"})), counter(), drop()}));
   add_late_answers(out, Json::array({is_not(meta("oifname"), "lo")}));
+  for (const uint32_t unfit : {marks.nameless, marks.misnamed})
+    out.push_back(
+        rule("output", {flow_is_marked(unfit), is(ct("direction"), "original"), counter(), drop()}));
   add_for_closed_sockets(out, ruleset, "output", invert);
+}
+
+// Of nameless flows alone: other packets may be other users'.
+void add_input_of_user(Json& out, const Ruleset& ruleset) {
+  if (!ruleset.name_queue) return;
+  constexpr const char* chain = "input";
+  out.push_back(base_chain(chain, "filter", "input", filter_priority, "accept"));
+  add_answers_to_nameless(out, ruleset, chain);
 }
 
 void add_flows(Json& out, const Ruleset& ruleset, const AgentMarks& marks) {
@@ -173,13 +188,15 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   add_foreign_syn(out, marks);
   add_foreign_syn_ack(out, marks);
   add_ownerless(out, ruleset, user);
+  add_input_of_user(out, ruleset);
 
   out.push_back(rule(confined, {jump(invert)}));
   add_forged_source(out, confined);
   add_source_route(out, confined);
   add_syn_data_guard(out);
-  add_flows(out, ruleset, marks);
   add_flow_limits(out);
+  add_nameless(out, ruleset, confined, Json::array({is_not(meta("oifname"), "lo")}));
+  add_flows(out, ruleset, marks);
   add_gates_port(out, ruleset, marks);
   add_relays_ports(out, ruleset, marks);
   add_closed_resolvers(out, ruleset, confined);

@@ -6,6 +6,7 @@
 
 #include "expressions.h"
 #include "misdirection.h"
+#include "nameless.h"
 #include "output.h"
 
 namespace ostiary::nft {
@@ -25,11 +26,10 @@ Json element(const AddressRule& address) {
            {prefix(address.network, address.prefix_length), number(address.protocol), ports_of(address)}}};
 }
 
-void add_admissions(Json& out, const Ruleset& ruleset, Family family) {
-  out.push_back(add("set", {{"name", allow_name(family)},
-                            {"type", key_type(family)},
-                            {"flags", {"timeout"}},
-                            {"size", ruleset.admissions}}));
+void add_admissions(Json& out, const Ruleset& ruleset, const char* name, Family family) {
+  out.push_back(add(
+      "set",
+      {{"name", name}, {"type", key_type(family)}, {"flags", {"timeout"}}, {"size", ruleset.admissions}}));
 }
 
 void add_addresses(Json& out, const std::vector<AddressRule>& addresses, Family family) {
@@ -110,12 +110,16 @@ Json commands(const Ruleset& ruleset) {
   const auto addresses = without_overlaps(ruleset.addresses);
   // Admissions come first, as they do if they are kept and the rest is replaced: equal rules then
   // have equal listings.
-  for (const Family family : {Family::ipv4, Family::ipv6}) add_admissions(out, ruleset, family);
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    add_admissions(out, ruleset, allow_name(family), family);
+    if (ruleset.name_queue) add_admissions(out, ruleset, named_name(family), family);
+  }
   for (const Family family : {Family::ipv4, Family::ipv6}) add_addresses(out, addresses, family);
   add_routes(out, ruleset);
   add_denied(out, ruleset);
   add_misdirection(out, ruleset);
   add_invert(out);
+  add_nameless_chains(out, ruleset);
   add_questions(out, ruleset);
   if (ruleset.only_user)
     add_output_of_user(out, ruleset, *ruleset.only_user);

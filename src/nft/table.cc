@@ -12,6 +12,7 @@
 #include "ostiary/netlink/batch.h"
 #include "ostiary/netlink/socket.h"
 #include "ostiary/nft/earlier.h"
+#include "queue_rule.h"
 
 namespace ostiary::nft {
 namespace {
@@ -40,7 +41,7 @@ std::string name_of(const Json& object) {
 }
 
 bool is_admissions(const std::string& set) {
-  return set == allow4_name || set == allow6_name;
+  return set == allow4_name || set == allow6_name || set == named4_name || set == named6_name;
 }
 
 // Deletes the content of the table except the admissions, including additions by other processes.
@@ -94,7 +95,15 @@ Json Table::notes(const Ruleset& ruleset) const {
 Result<> Table::commit_rules(Json first, const Ruleset& ruleset) {
   first.append(commands(ruleset));
   first.append(notes(ruleset));
-  return commit(context_.get(), std::move(first));
+  TRY(commit(context_.get(), std::move(first)));
+  return hold_nameless(ruleset);
+}
+
+// Until this rule is there, nameless packets are dropped.
+Result<> Table::hold_nameless(const Ruleset& ruleset) {
+  queue_form_.reset();
+  if (ruleset.name_queue) queue_form_ = TRY(add_queue_rule(socket_, *ruleset.name_queue));
+  return {};
 }
 
 void Table::Free::operator()(nft_ctx* context) const noexcept {
@@ -107,8 +116,7 @@ Result<Table> Table::open() {
   auto sockets = TRY(netlink::own_sockets());
   std::erase_if(sockets, [&before](int each) { return std::ranges::find(before, each) != before.end(); });
   if (sockets.size() != 1) return fail(Exit::unavailable, "libnftables: cannot find its netlink socket");
-  const uint32_t port = TRY(netlink::port_of(sockets.front()));
-  return Table(std::move(context), port);
+  return Table(std::move(context), TRY(netlink::Socket::share(sockets.front())));
 }
 
 Result<> Table::apply(const Ruleset& ruleset, Existing existing) {

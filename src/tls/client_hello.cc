@@ -111,25 +111,25 @@ HelloFault fault_of_other(std::span<const uint8_t> stream) {
 std::string_view text(HelloFault fault) {
   switch (fault) {
     case HelloFault::not_tls:
-      return "is not TLS";
+      return "not-tls";
     case HelloFault::ssl2:
-      return "is SSL 2";
+      return "ssl2";
     case HelloFault::malformed:
-      return "is malformed";
+      return "malformed";
     case HelloFault::too_long:
-      return "is longer than 16 KiB";
+      return "too-long";
     case HelloFault::no_name:
-      return "names no host";
+      return "no-name";
     case HelloFault::several_names:
-      return "names several hosts";
+      return "several-names";
     case HelloFault::no_host_name:
-      return "names what is no host name";
+      return "no-host-name";
     case HelloFault::extension_twice:
-      return "has an extension twice";
+      return "extension-twice";
     case HelloFault::too_many_extensions:
-      return "has more than 64 extensions";
+      return "too-many-extensions";
     case HelloFault::encrypted_hello:
-      return "is encrypted (ECH)";
+      return "encrypted";
   }
   return {};
 }

@@ -15,11 +15,16 @@ from support.sandbox import Sandbox
 from support.waiting import eventually
 
 SETS = ("allow4", "allow6")
+SETS_BY_NAME = ("named4", "named6")  # flows to these wait until a name in TLS opens them; missing if no rule asks for a name
+TLS_NAMES = "OSTIARY_TLS_NAMES"
 
 
 class Container(Sandbox):
-    def __init__(self, path, binary, internet, families=(4, 6)):
+    def __init__(self, path, binary, internet, families=(4, 6), tls_names="off"):
+        """tls_names: "on", which is the default of ostiary, for agents that speak TLS to port 443 of
+        allowed names; most tests' agents greet an echo service there in plain text"""
         super().__init__(path, binary)
+        self.tls_names = tls_names
         self.internet = internet
         self.link = internet.attach(families)
         self.mkdir("/var/log")
@@ -27,13 +32,16 @@ class Container(Sandbox):
 
     # Boots ----------------------------------------------------------------------------------------
 
-    def launch(self, *command, prepare=lambda: None, beside=None, **how):
+    def launch(self, *command, env=None, prepare=lambda: None, beside=None, **how):
         """Starts a command in the network that has the link to the Internet."""
+        if self.tls_names == "off" and not isinstance(env, list):
+            env = {TLS_NAMES: "off", **(env or {})}
+
         def enter_and_prepare():
             if not beside:
                 self.link.network.enter()
             prepare()
-        return super().launch(*command, prepare=enter_and_prepare, beside=beside, **how)
+        return super().launch(*command, env=env, prepare=enter_and_prepare, beside=beside, **how)
 
     def boot(self, *command, flags=(), **how):
         """Runs `ostiary run --no-derive [flags] -- command`, and waits for its end."""
@@ -125,7 +133,7 @@ class Container(Sandbox):
     def admitted(self):
         """(address, protocol, port) of every admission."""
         found = set()
-        for name in SETS:
+        for name in SETS + self._sets_by_name():
             listing = json.loads(self.nft("--json", "--numeric", "list", "set", "inet", "ostiary", name))
             described = next(item["set"] for item in listing["nftables"] if "set" in item)
             for element in described.get("elem", []):
@@ -133,6 +141,12 @@ class Container(Sandbox):
                 value = value["val"] if "val" in value else value
                 found.add(tuple(_plain(part) for part in value["concat"]))
         return found
+
+    def _sets_by_name(self):
+        if self.tls_names == "off":
+            return ()
+        rules = self.rules()
+        return tuple(name for name in SETS_BY_NAME if f"set {name} {{" in rules)
 
     def admitted_addresses(self):
         return {address for address, _, _ in self.admitted()}

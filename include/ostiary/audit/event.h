@@ -97,6 +97,18 @@ struct DenyPacket {
   auto operator<=>(const DenyPacket&) const = default;
 };
 
+// A flow was refused for its name in TLS.
+struct DenyTls {
+  std::string_view name;  // that it asked for; empty if none was read
+  inet::IpAddress address;
+  uint16_t port = 0;
+  std::optional<uint32_t> uid;
+  std::string_view why;
+  uint64_t count = 1;
+  Actor by = Actor::agent;
+  auto operator<=>(const DenyTls&) const = default;
+};
+
 // Denials that no other line describes.
 struct DenyOther {
   uint64_t count = 0;
@@ -171,8 +183,8 @@ struct Exited {
 };
 
 using Event =
-    std::variant<Boot, Phase, Allow, DenyName, DenyPacket, DenyOther, Admit, UpstreamFailure, HelperStarted,
-                 HelperDied, HelperRestarted, Tampering, Probe, Rotated, EventsLost, Exited>;
+    std::variant<Boot, Phase, Allow, DenyName, DenyPacket, DenyTls, DenyOther, Admit, UpstreamFailure,
+                 HelperStarted, HelperDied, HelperRestarted, Tampering, Probe, Rotated, EventsLost, Exited>;
 
 // Whether only the audit writes to its file or descriptor (`own`), or the agent can too (`shared`).
 enum class AuditRoad : uint8_t { own, shared };

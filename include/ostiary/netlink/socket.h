@@ -32,6 +32,8 @@ struct Received {
 class Socket {
  public:
   static Result<Socket> open(Bus bus);
+  // A second owner of an open socket. It binds the socket to a port if it has none yet.
+  static Result<Socket> share(int fd);
 
   // For epoll. Readable when receive() has a result.
   int fd() const { return mnl_socket_get_fd(handle_.get()); }
@@ -56,9 +58,5 @@ class Socket {
 
 // The netfilter sockets of this process, including those of libraries.
 Result<std::vector<int>> own_sockets();
-
-// The socket's netlink port id. A socket gets one with its first message. If it has none yet, this
-// function binds it to one.
-Result<uint32_t> port_of(int socket);
 
 }  // namespace ostiary::netlink

@@ -19,6 +19,9 @@ namespace ostiary::nft {
 // - A wrong `absent` costs milliseconds: the kernel rolls back, and admit() retries.
 enum class Prior : uint8_t { unknown, absent };
 
+// Which flows an admission lets begin: any, or those whose first packets the gate reads (nft/flow_queue.h).
+enum class Admits : uint8_t { any_flow, named_flows };
+
 struct Admission {
   inet::IpAddress address;
   uint8_t protocol = 0;  // IPPROTO_TCP, IPPROTO_UDP
@@ -26,6 +29,7 @@ struct Admission {
   // More than 0, from now. It replaces the remaining time of an earlier admission.
   std::chrono::seconds lifetime{0};
   Prior prior = Prior::unknown;
+  Admits admits = Admits::any_flow;
 };
 
 // The kernel's sets, behind an interface that tests can fake.

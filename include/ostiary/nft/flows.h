@@ -7,19 +7,25 @@
 
 #include "ostiary/base/result.h"
 #include "ostiary/inet/connection.h"
-#include "ostiary/netlink/socket.h"
+#include "ostiary/nft/flow_marks.h"
+#include "ostiary/nft/marks.h"
 #include "ostiary/nft/ruleset.h"
 
 namespace ostiary::nft {
 
-// Existing flows may have been opened under other rules, or while the rules were missing. After
-// this call:
-// - In container scope, TCP connections and redirected DNS questions are marked as unverified,
-//   except the gate's: the rules check each of their packets. The kernel has forgotten all other
-//   flows.
+// When flows began that exist now.
+enum class FlowsBegan : uint8_t {
+  before_this_boot,
+  in_this_boot,  // perhaps while another process had removed the rules
+};
+
+// Existing flows may have been opened under other rules, or while the rules were missing. After this call:
+// - In container scope, TCP connections and redirected DNS questions are marked as unverified, and the rules check
+//   each of their packets. The gate's are not, and in this boot those whose name the gate knows. The kernel has
+//   forgotten all other flows.
 // - In user scope, the kernel has forgotten the flows that bear a mark of an earlier boot.
 // Call it after Table::apply(). It costs almost nothing if there are no flows.
-Result<> settle_flows(const Ruleset& ruleset);
+Result<> settle_flows(const Ruleset& ruleset, FlowsBegan began);
 
 // User scope: the TCP connections that the agent began under the rules.
 class AgentFlows {
@@ -30,11 +36,10 @@ class AgentFlows {
   Result<bool> contain(const inet::Connection& connection);
 
  private:
-  AgentFlows(netlink::Socket socket, const Ruleset& ruleset)
-      : socket_(std::move(socket)), gate_mark_(ruleset.gate_mark) {}
+  AgentFlows(FlowMarks marks, AgentMarks agents) : marks_(std::move(marks)), agents_(agents) {}
 
-  netlink::Socket socket_;
-  uint32_t gate_mark_;
+  FlowMarks marks_;
+  AgentMarks agents_;
 };
 
 }  // namespace ostiary::nft

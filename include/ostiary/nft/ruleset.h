@@ -20,6 +20,8 @@ namespace ostiary::nft {
 inline constexpr const char* table_name = "ostiary";
 inline constexpr const char* allow4_name = "allow4";
 inline constexpr const char* allow6_name = "allow6";
+inline constexpr const char* named4_name = "named4";
+inline constexpr const char* named6_name = "named6";
 inline constexpr const char* routes_name = "routes4";
 inline constexpr const char* uplinks_name = "uplinks4";
 
@@ -95,13 +97,6 @@ struct Ruleset {
   // Every process but the gate. Then each flow and packet may be the agent's.
   bool holds_everybody() const { return !only_user; }
 };
-
-// The mark of unverified flows: those that the agent may have begun while the rules were missing
-// (nft/flows.h), and connections that the kernel first saw under way. The rules check every packet
-// of such a flow.
-constexpr uint32_t unverified(uint32_t gate_mark) {
-  return ~gate_mark;
-}
 
 // Rules that permit the same without overlaps, in a fixed order: the kernel's interval sets reject
 // overlaps.

@@ -8,10 +8,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "ostiary/base/json.h"
 #include "ostiary/base/result.h"
+#include "ostiary/netlink/socket.h"
 #include "ostiary/nft/ruleset.h"
 
 struct nft_ctx;
@@ -27,6 +30,12 @@ enum class Existing : uint8_t {
 // Whether a process that the rules hold can outlive the keeper. If the keeper is process 1, the
 // kernel ends every process of its PID namespace with it.
 enum class Lifetime : uint8_t { may_outlive_the_keeper, ends_with_the_keeper };
+
+// How the kernel takes the rule that has packets wait for the gate: nftables' own expression, or iptables' target.
+enum class QueueForm : uint8_t { expression, target };
+constexpr std::string_view text(QueueForm form) {
+  return form == QueueForm::expression ? "nft queue" : "xt NFQUEUE";
+}
 
 // Works in the network namespace in which it was opened.
 class Table {
@@ -45,6 +54,9 @@ class Table {
   Result<> keep_joined();
   bool is_joined() const { return sessions_ == Sessions::joined; }
 
+  // Of the latest apply(). Empty if its ruleset had no queue.
+  std::optional<QueueForm> queue_form() const { return queue_form_; }
+
   // Adds the rules of `direct_dns` to a table that was made without them. Another apply() would
   // take longer: the kernel waits for its readers when rules are deleted, not when they are added.
   Result<> open_direct_dns(const Ruleset& ruleset);
@@ -53,7 +65,7 @@ class Table {
   Result<> renew_routes(const Ruleset& ruleset);
 
   // The port of its netlink socket. The kernel reports it with each change (nft/watch.h).
-  uint32_t port() const { return port_; }
+  uint32_t port() const { return socket_.port(); }
 
  private:
   struct Free {
@@ -62,12 +74,14 @@ class Table {
   using Context = std::unique_ptr<nft_ctx, Free>;
   enum class Sessions : uint8_t { none, joined };
 
-  Table(Context context, uint32_t port) : context_(std::move(context)), port_(port) {}
+  Table(Context context, netlink::Socket socket) : context_(std::move(context)), socket_(std::move(socket)) {}
   Json notes(const Ruleset& ruleset) const;
   Result<> commit_rules(Json first, const Ruleset& ruleset);
+  Result<> hold_nameless(const Ruleset& ruleset);
 
   Context context_;
-  uint32_t port_;
+  netlink::Socket socket_;  // libnftables' own, so that all changes come from one port
+  std::optional<QueueForm> queue_form_;
   Lifetime lifetime_ = Lifetime::may_outlive_the_keeper;
   Sessions sessions_ = Sessions::none;
 };

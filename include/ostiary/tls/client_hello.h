@@ -25,7 +25,7 @@ enum class HelloFault : uint8_t {
   too_many_extensions,
   encrypted_hello,
 };
-// For people, such as "names no host".
+// The word of the audit, such as "no-name".
 std::string_view text(HelloFault fault);
 
 // In lower case. inet::is_host_name() holds.

@@ -192,7 +192,7 @@ void FilteredHost::apply_again(const nft::Ruleset& ruleset) {
 
 void FilteredHost::settles(const nft::Ruleset& ruleset) {
   const On here(inside());
-  const auto settled = nft::settle_flows(ruleset);
+  const auto settled = nft::settle_flows(ruleset, nft::FlowsBegan::before_this_boot);
   if (!settled) FAIL(settled.error().message);
 }
 

@@ -1,0 +1,90 @@
+// nft/flow_queue.h: the packets of nameless flows, which wait in the kernel for the gate's verdict (NFQUEUE).
+// - When the gate ends, the kernel drops what waits.
+// - The octets of a packet are a copy of the kernel's own: the sender cannot change them afterwards. For that the
+//   queue must not ask for packets of more than one segment (NFQA_CFG_F_GSO).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "ostiary/base/result.h"
+#include "ostiary/inet/connection.h"
+#include "ostiary/netlink/message.h"
+#include "ostiary/netlink/socket.h"
+#include "ostiary/nft/flow_marks.h"
+#include "ostiary/nft/marks.h"
+
+namespace ostiary::nft {
+
+struct WaitingPacket {
+  enum class From : uint8_t { agent, server };
+
+  uint32_t id = 0;
+  From from{};
+  inet::Connection connection;  // the agent's end is the local one
+  uint32_t sequence = 0;
+  uint32_t acknowledged = 0;
+  bool begins = false;  // a SYN without ACK
+  bool is_urgent = false;
+  std::span<const uint8_t> data;
+  std::optional<uint32_t> uid;
+};
+
+// Why a flow's packets are queued, or are not any longer.
+enum class FlowState : uint8_t { nameless, judged, gone };
+
+// Verdicts, behind an interface that tests can fake. A verdict that does not reach the kernel leaves the packet
+// waiting until the gate ends; it never passes.
+class FlowJudge {
+ public:
+  virtual ~FlowJudge() = default;
+
+  // One packet of a flow that stays nameless.
+  virtual void pass(uint32_t packet) = 0;
+  virtual void drop(uint32_t packet) = 0;
+  // The rules judge the packet as if it came now.
+  virtual void judge_again(uint32_t packet) = 0;
+
+  // All later packets of the flow. False: there is no such flow any more.
+  virtual bool permit(const inet::Connection& connection) = 0;
+  virtual bool refuse(const inet::Connection& connection) = 0;
+  virtual FlowState state(const inet::Connection& connection) = 0;
+};
+
+namespace limits {
+inline constexpr uint32_t waiting_packets = 4096;  // the kernel drops those beyond
+}  // namespace limits
+
+class FlowQueue final : public FlowJudge {
+ public:
+  // A network namespace allows one listener for each queue.
+  static Result<FlowQueue> open(uint16_t queue, uint32_t gate_mark);
+
+  int fd() const { return socket_.fd(); }
+
+  // The next packet that waits. Valid until the next call. A packet that cannot be read is dropped.
+  Result<std::optional<WaitingPacket>> next();
+
+  void pass(uint32_t packet) override;
+  void drop(uint32_t packet) override;
+  void judge_again(uint32_t packet) override;
+  bool permit(const inet::Connection& connection) override;
+  bool refuse(const inet::Connection& connection) override;
+  FlowState state(const inet::Connection& connection) override;
+
+ private:
+  FlowQueue(netlink::Socket socket, FlowMarks marks, uint16_t queue, uint32_t gate_mark);
+  void answer(uint32_t packet, uint32_t verdict);
+  bool mark(const inet::Connection& connection, uint32_t mark);
+  std::optional<WaitingPacket> read(const netlink::Message& message);
+
+  netlink::Socket socket_;
+  FlowMarks marks_;
+  uint16_t queue_;
+  AgentMarks agents_;
+  std::vector<uint8_t> buffer_;
+};
+
+}  // namespace ostiary::nft

@@ -1,0 +1,290 @@
+#include "name_check.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "limits.h"
+#include "ostiary/inet/special.h"
+#include "ostiary/tls/retry.h"
+
+namespace ostiary::gate {
+namespace {
+
+using nft::FlowState;
+using nft::WaitingPacket;
+
+// The words of the audit, beside those of tls::HelloFault. docs/audit.md explains each.
+namespace why {
+constexpr std::string_view no_rule = "no-rule";
+constexpr std::string_view not_admitted = "not-admitted";
+constexpr std::string_view another_name = "another-name";
+constexpr std::string_view early_hello = "early-hello";
+constexpr std::string_view urgent = "urgent";
+constexpr std::string_view changed = "changed";
+constexpr std::string_view unfinished = "unfinished";
+constexpr std::string_view no_answer = "no-answer";
+constexpr std::string_view crowded = "crowded";
+constexpr std::string_view unseen = "beginning-unseen";
+}  // namespace why
+
+// How far `sequence` is behind `first`, in a stream of less than 2 GiB.
+int64_t distance(uint32_t first, uint32_t sequence) {
+  return static_cast<int32_t>(sequence - first);
+}
+
+bool opens(const policy::Grant& grant, uint16_t port, inet::AddressClass reach) {
+  return grant.transport == policy::Transport::tcp && grant.ports.first <= port && port <= grant.ports.last &&
+         policy::covers(grant, reach);
+}
+
+}  // namespace
+
+size_t NameCheck::Hash::operator()(const inet::Connection& connection) const noexcept {
+  const auto hash_of = [](const inet::IpAddress& address) {
+    const auto octets = address.octets();
+    return std::hash<std::string_view>{}({reinterpret_cast<const char*>(octets.data()), octets.size()});
+  };
+  const size_t ports = size_t{connection.local_port} << 16U | connection.remote_port;
+  return (hash_of(connection.local) * 31U + hash_of(connection.remote)) * 31U + ports;
+}
+
+void NameCheck::take(const WaitingPacket& packet, Time now) {
+  make_room(now);
+  const bool from_agent = packet.from == WaitingPacket::From::agent;
+  if (from_agent && packet.begins) return begin(packet, now);
+  const auto found = by_connection_.find(packet.connection);
+  if (found == by_connection_.end()) return take_unknown(packet, now);
+  Flow& flow = *found->second;
+  if (from_agent)
+    take_sent(flow, packet, now);
+  else
+    take_answer(flow, packet, now);
+}
+
+// A SYN with data (TCP Fast Open) is dropped: the sender's next one carries none.
+void NameCheck::begin(const WaitingPacket& packet, Time now) {
+  if (const auto found = by_connection_.find(packet.connection); found != by_connection_.end()) {
+    drop_waiting(*found->second);
+    forget(*found->second);
+  }
+  if (!packet.data.empty()) return dependencies_.judge.drop(packet.id);
+  unfinished_.push_back({.connection = packet.connection,
+                         .uid = packet.uid,
+                         .until = now + limits::hello_time,
+                         .first = packet.sequence + 1});
+  by_connection_.emplace(packet.connection, std::prev(unfinished_.end()));
+  dependencies_.judge.pass(packet.id);
+}
+
+// A flow of an earlier gate, or a packet that was queued just before its flow was judged.
+void NameCheck::take_unknown(const WaitingPacket& packet, Time now) {
+  nft::FlowJudge& judge = dependencies_.judge;
+  switch (judge.state(packet.connection)) {
+    case FlowState::judged:
+      return judge.judge_again(packet.id);
+    case FlowState::gone:
+      return judge.drop(packet.id);
+    case FlowState::nameless:
+      break;
+  }
+  if (packet.from == WaitingPacket::From::server) return judge.drop(packet.id);
+  Flow flow{.connection = packet.connection, .uid = packet.uid, .until = now, .packets = {packet.id}};
+  reset(flow);
+  audit(flow, {}, why::unseen, now);
+}
+
+// ---- what the agent sends
+
+void NameCheck::take_sent(Flow& flow, const WaitingPacket& packet, Time now) {
+  nft::FlowJudge& judge = dependencies_.judge;
+  if (packet.is_urgent) return refuse_at(flow, packet, flow.name, why::urgent, now);
+  const int64_t offset = distance(flow.first, packet.sequence);
+  const auto known = static_cast<int64_t>(flow.sent.size());
+  // Before the first octet, or behind one that is missing: it comes again.
+  if (offset < 0 || offset > known) return judge.drop(packet.id);
+  const auto again = packet.data.first(std::min(packet.data.size(), static_cast<size_t>(known - offset)));
+  if (!std::ranges::equal(again, std::span(flow.sent).subspan(static_cast<size_t>(offset), again.size())))
+    return refuse_at(flow, packet, flow.name, why::changed, now);
+  const auto fresh = packet.data.subspan(again.size());
+  if (fresh.empty()) {
+    const bool has_passed = static_cast<size_t>(offset) + again.size() <= flow.passed;
+    return has_passed ? judge.pass(packet.id) : judge.drop(packet.id);
+  }
+  const bool is_full = flow.sent.size() + fresh.size() > limits::nameless_octets ||
+                       flow.packets.size() >= limits::waiting_packets_of_a_flow;
+  if (is_full) return judge.drop(packet.id);
+  flow.sent.insert(flow.sent.end(), fresh.begin(), fresh.end());
+  octets_ += fresh.size();
+  flow.packets.push_back(packet.id);
+  switch (flow.waits) {
+    case Flow::Waits::for_hello:
+      return read_hello(flow, packet, now);
+    case Flow::Waits::for_answer:
+      return;
+    case Flow::Waits::for_second_hello:
+      return read_second_hello(flow, now);
+  }
+}
+
+void NameCheck::read_hello(Flow& flow, const WaitingPacket& packet, Time now) {
+  const tls::HelloScan scan = tls::scan_client_hello(flow.sent, encrypted_);
+  if (std::holds_alternative<tls::NeedMore>(scan)) return pass_unfinished(flow, now);
+  if (const auto* fault = std::get_if<tls::HelloFault>(&scan)) return take_fault(flow, *fault, now);
+  const auto& hello = std::get<tls::ClientHello>(scan);
+  if (const auto objection = objection_to(flow.connection, hello.name.text()); !objection.empty())
+    return refuse(flow, hello.name.text(), objection, now);
+  flow.name = hello.name.text();
+  flow.hello = hello.octets;
+  // A second hello in the same packet would pass with the first.
+  if (!tls::is_skipped_before_second_hello(std::span(flow.sent).subspan(flow.hello)))
+    return refuse(flow, flow.name, why::early_hello, now);
+  flow.waits = Flow::Waits::for_answer;
+  flow.until = now + limits::answer_time;
+  flow.first_answer = packet.acknowledged;
+  const auto place = by_connection_.find(flow.connection)->second;
+  answering_.splice(answering_.end(), unfinished_, place);
+  pass_waiting(flow);
+}
+
+// Something that is not TLS goes on if a name without TLS led to this address too.
+void NameCheck::take_fault(Flow& flow, tls::HelloFault fault, Time now) {
+  const inet::Connection& connection = flow.connection;
+  if (fault == tls::HelloFault::not_tls &&
+      dependencies_.ledger.admits_any_flow(connection.remote, connection.remote_port, now))
+    return permit(flow);
+  refuse(flow, {}, text(fault), now);
+}
+
+void NameCheck::read_second_hello(Flow& flow, Time now) {
+  const tls::HelloScan scan = tls::scan_second_hello(std::span(flow.sent).subspan(flow.hello), encrypted_);
+  if (std::holds_alternative<tls::NeedMore>(scan)) return pass_unfinished(flow, now);
+  if (const auto* fault = std::get_if<tls::HelloFault>(&scan))
+    return refuse(flow, flow.name, text(*fault), now);
+  const auto& hello = std::get<tls::ClientHello>(scan);
+  if (hello.name.text() != flow.name) return refuse(flow, hello.name.text(), why::another_name, now);
+  permit(flow);
+}
+
+// The packets of an unfinished hello go on: a server can do nothing with them. If they waited, the agent would not send
+// the rest.
+void NameCheck::pass_unfinished(Flow& flow, Time now) {
+  if (flow.sent.size() < limits::nameless_octets) return pass_waiting(flow);
+  refuse(flow, flow.name, text(tls::HelloFault::too_long), now);
+}
+
+std::string_view NameCheck::objection_to(const inet::Connection& connection, std::string_view name) const {
+  const policy::Decision decision = dependencies_.policy.decide(name);
+  const auto reach = inet::classify(connection.remote);
+  const bool is_opened = std::ranges::any_of(decision.grants, [&](const policy::Grant& grant) {
+    return opens(grant, connection.remote_port, reach);
+  });
+  if (!is_opened) return why::no_rule;
+  return dependencies_.ledger.may_have(connection.remote, name) ? std::string_view() : why::not_admitted;
+}
+
+// ---- what the server answers
+
+// Before the hello, and after its retry, what it sends proves nothing.
+void NameCheck::take_answer(Flow& flow, const WaitingPacket& packet, Time now) {
+  nft::FlowJudge& judge = dependencies_.judge;
+  const int64_t offset = distance(flow.first_answer, packet.sequence);
+  const auto known = static_cast<int64_t>(flow.answer.size());
+  const auto end = offset + static_cast<int64_t>(packet.data.size());
+  // The agent cannot read what comes behind a missing octet.
+  if (flow.waits != Flow::Waits::for_answer || offset > known || end <= known) return judge.pass(packet.id);
+  const auto fresh = packet.data.subspan(static_cast<size_t>(known - offset));
+  flow.answer.insert(
+      flow.answer.end(), fresh.begin(),
+      fresh.begin() + static_cast<ptrdiff_t>(std::min(fresh.size(), tls::limits::answer_octets)));
+  const tls::FirstAnswer answer = tls::scan_first_answer(flow.answer);
+  judge.pass(packet.id);
+  if (answer == tls::FirstAnswer::other) return permit(flow);
+  if (answer == tls::FirstAnswer::need_more) return;
+  flow.waits = Flow::Waits::for_second_hello;
+  if (!flow.packets.empty()) read_second_hello(flow, now);
+}
+
+// ---- verdicts
+
+void NameCheck::pass_waiting(Flow& flow) {
+  for (const uint32_t packet : std::exchange(flow.packets, {})) dependencies_.judge.pass(packet);
+  flow.passed = flow.sent.size();
+}
+
+void NameCheck::drop_waiting(Flow& flow) {
+  for (const uint32_t packet : std::exchange(flow.packets, {})) dependencies_.judge.drop(packet);
+}
+
+void NameCheck::permit(Flow& flow) {
+  if (dependencies_.judge.permit(flow.connection))
+    pass_waiting(flow);
+  else
+    drop_waiting(flow);
+  forget(flow);
+}
+
+// The rules answer one of the waiting packets with a reset.
+void NameCheck::reset(Flow& flow) {
+  if (dependencies_.judge.refuse(flow.connection) && !flow.packets.empty()) {
+    dependencies_.judge.judge_again(flow.packets.front());
+    flow.packets.erase(flow.packets.begin());
+  }
+  drop_waiting(flow);
+}
+
+void NameCheck::refuse(Flow& flow, std::string_view name, std::string_view reason, Time now) {
+  reset(flow);
+  audit(flow, name, reason, now);
+  forget(flow);
+}
+
+void NameCheck::refuse_at(Flow& flow, const WaitingPacket& packet, std::string_view name,
+                          std::string_view reason, Time now) {
+  flow.packets.push_back(packet.id);
+  refuse(flow, name, reason, now);
+}
+
+void NameCheck::audit(const Flow& flow, std::string_view name, std::string_view reason, Time now) {
+  dependencies_.recorder.record_folded(audit::DenyTls{.name = name,
+                                                      .address = flow.connection.remote,
+                                                      .port = flow.connection.remote_port,
+                                                      .uid = flow.uid,
+                                                      .why = reason},
+                                       now);
+}
+
+// ---- bounds
+
+NameCheck::Flow& NameCheck::oldest() {
+  return unfinished_.empty() ? answering_.front() : unfinished_.front();
+}
+
+void NameCheck::make_room(Time now) {
+  while (by_connection_.size() >= limits::nameless_flows || octets_ > limits::nameless_octets_of_all)
+    refuse(oldest(), oldest().name, why::crowded, now);
+}
+
+void NameCheck::forget(const Flow& flow) {
+  octets_ -= flow.sent.size();
+  Flows& flows = flow.waits == Flow::Waits::for_hello ? unfinished_ : answering_;
+  const auto found = by_connection_.find(flow.connection);
+  const auto place = found->second;
+  by_connection_.erase(found);
+  flows.erase(place);
+}
+
+event::Deadline NameCheck::due() const {
+  event::Deadline due;
+  for (const Flows* flows : {&unfinished_, &answering_})
+    if (!flows->empty()) due = due ? std::min(*due, flows->front().until) : flows->front().until;
+  return due;
+}
+
+void NameCheck::expire(Time now) {
+  while (!unfinished_.empty() && unfinished_.front().until <= now)
+    refuse(unfinished_.front(), {}, why::unfinished, now);
+  while (!answering_.empty() && answering_.front().until <= now)
+    refuse(answering_.front(), answering_.front().name, why::no_answer, now);
+}
+
+}  // namespace ostiary::gate

@@ -1,0 +1,104 @@
+// gate/name_check.h: which of the flows that wait in the kernel may go on: those whose TLS hello names a host that the
+// policy allows at that port, and for which that address was admitted.
+// - What a flow sends before its hello is whole passes, the rest waits until the server's first octets: after a
+//   HelloRetryRequest the hello that follows must name the same host.
+// - A refused flow gets a reset from the rules, and the audit the name that it asked for.
+// - Bounded: beyond limits::nameless_flows the oldest is refused. A flow that the gate forgets never passes.
+#pragma once
+
+#include <chrono>
+#include <list>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "ledger.h"
+#include "ostiary/event/deadline.h"
+#include "ostiary/nft/flow_queue.h"
+#include "ostiary/policy/policy.h"
+#include "ostiary/tls/client_hello.h"
+#include "recorder.h"
+
+namespace ostiary::gate {
+
+class NameCheck {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  // All must outlive the NameCheck.
+  struct Dependencies {
+    nft::FlowJudge& judge;
+    const policy::Policy& policy;
+    const Ledger& ledger;
+    Recorder& recorder;
+  };
+  NameCheck(Dependencies dependencies, tls::EncryptedHello encrypted)
+      : dependencies_(dependencies), encrypted_(encrypted) {}
+
+  // Gives the packet a verdict, now or in a later call.
+  void take(const nft::WaitingPacket& packet, Time now);
+
+  // When to call expire(), which refuses the flows that have waited too long.
+  event::Deadline due() const;
+  void expire(Time now);
+
+  size_t size() const { return by_connection_.size(); }
+
+ private:
+  struct Flow {
+    enum class Waits : uint8_t { for_hello, for_answer, for_second_hello };
+
+    inet::Connection connection;
+    std::optional<uint32_t> uid;
+    Time until;
+    Waits waits = Waits::for_hello;
+    uint32_t first = 0;                  // the sequence number of the first octet
+    std::vector<uint8_t> sent = {};      // by the agent, from that octet on
+    size_t passed = 0;                   // octets of those that have passed
+    std::vector<uint32_t> packets = {};  // that wait, with the octets after those
+    size_t hello = 0;                    // octets up to the end of the first hello
+    std::string name = {};               // that it names
+    uint32_t first_answer = 0;           // the sequence number of the server's first octet
+    std::vector<uint8_t> answer = {};
+  };
+  struct Hash {
+    size_t operator()(const inet::Connection& connection) const noexcept;
+  };
+  using Flows = std::list<Flow>;
+
+  void begin(const nft::WaitingPacket& packet, Time now);
+  void take_unknown(const nft::WaitingPacket& packet, Time now);
+  void take_sent(Flow& flow, const nft::WaitingPacket& packet, Time now);
+  void take_answer(Flow& flow, const nft::WaitingPacket& packet, Time now);
+  void read_hello(Flow& flow, const nft::WaitingPacket& packet, Time now);
+  void read_second_hello(Flow& flow, Time now);
+  void take_fault(Flow& flow, tls::HelloFault fault, Time now);
+  void pass_unfinished(Flow& flow, Time now);
+  // Why the flow may not have that name. Empty: it may.
+  std::string_view objection_to(const inet::Connection& connection, std::string_view name) const;
+
+  void pass_waiting(Flow& flow);
+  void drop_waiting(Flow& flow);
+  void reset(Flow& flow);
+  // These forget the flow.
+  void permit(Flow& flow);
+  void refuse(Flow& flow, std::string_view name, std::string_view reason, Time now);
+  void refuse_at(Flow& flow, const nft::WaitingPacket& packet, std::string_view name, std::string_view reason,
+                 Time now);
+  void forget(const Flow& flow);
+
+  void audit(const Flow& flow, std::string_view name, std::string_view reason, Time now);
+  Flow& oldest();
+  void make_room(Time now);
+
+  Dependencies dependencies_;
+  tls::EncryptedHello encrypted_;
+  // By the time until which they may wait.
+  Flows unfinished_;   // hellos
+  Flows answering_;    // servers
+  size_t octets_ = 0;  // that the flows have sent
+  std::unordered_map<inet::Connection, Flows::iterator, Hash> by_connection_;
+};
+
+}  // namespace ostiary::gate
