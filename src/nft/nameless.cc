@@ -1,5 +1,6 @@
 #include "nameless.h"
 
+#include <array>
 #include <utility>
 
 #include <netinet/in.h>
@@ -36,7 +37,7 @@ bool is_tracked(const Ruleset& ruleset, Family family) {
 void add_flow_set(Json& out, const char* name, uint32_t size, uint32_t seconds) {
   out.push_back(add("set", {{"name", name},
                             {"type", {"ipv6_addr", "inet_service", "ipv6_addr", "inet_service"}},
-                            {"flags", {"timeout", "dynamic"}},
+                            {"flags", {"timeout"}},
                             {"size", size},
                             {"timeout", seconds}}));
 }
@@ -97,22 +98,29 @@ void add_nameless_chains(Json& out, const Ruleset& ruleset) {
 
 void add_nameless(Json& out, const Ruleset& ruleset, const char* chain, const Json& matches) {
   if (!ruleset.name_queue) return;
-  for (const Family family : {Family::ipv4, Family::ipv6}) {
+  const auto destinations = [&](Family family) {
     Json named = matches;
     named.push_back(is(key_of_packet(family), in_set(named_name(family))));
-    add_begin(out, ruleset, chain, family, named);
-    const std::string loopback = inet::IpAddress::loopback(family).text();
-    add_begin(out, ruleset, chain, family,
-              Json::array({is(field(ip(family), "daddr"), loopback), to_port(ruleset.self_test_port)}));
-  }
+    const Json self_test{is(field(ip(family), "daddr"), inet::IpAddress::loopback(family).text()),
+                         to_port(ruleset.self_test_port)};
+    return std::array{std::move(named), self_test};
+  };
+  for (const Family family : {Family::ipv4, Family::ipv6})
+    for (const Json& destination : destinations(family)) add_begin(out, ruleset, chain, family, destination);
   const AgentMarks marks = agent_marks(ruleset);
   const Json from_agent = is(ct("direction"), "original");
   out.push_back(rule(chain, {flow_is_marked(marks.nameless), from_agent, go(nameless_chain)}));
   out.push_back(rule(chain, {flow_is_marked(marks.misnamed), from_agent, go(misnamed_chain)}));
   if (is_tracked(ruleset, Family::ipv6)) return;
   out.push_back(rule(chain, {is(flow_of_sent(), in_set(nameless6_name)), go(nameless_chain)}));
-  out.push_back(rule(chain, {is(flow_of_sent(), in_set(opened6_name)), is_not(tcp_flags_of(syn | ack), syn),
-                             change("update", opened6_name), accept()}));
+  out.push_back(
+      rule(chain, {is(flow_of_sent(), in_set(opened6_name)), change("update", opened6_name), accept()}));
+  // A rule without a name may have opened the address too.
+  for (const Json& destination : destinations(Family::ipv6)) {
+    Json misnamed = destination;
+    misnamed.push_back(go(misnamed_chain));
+    out.push_back(rule_of(chain, std::move(misnamed)));
+  }
 }
 
 void add_answers_to_nameless(Json& out, const Ruleset& ruleset, const char* chain) {

@@ -144,8 +144,9 @@ Json direct_dns_commands(const Ruleset& ruleset) {
   for (const char* port : {"dport", "sport"})
     out.push_back(rule(untrack_chain, {is(field("udp", port), dns_port), {{"notrack", nullptr}}, accept()}));
   for (const inet::IpAddress& gate : ruleset.direct_dns)
-    out.push_back(rule(direct_chain, {is(field(ip(gate.family()), "saddr"), gate.text()),
-                                      is(field(ip(gate.family()), "daddr"), gate.text()), accept()}));
+    out.push_back(rule(
+        direct_chain, {is(field(ip(gate.family()), "saddr"), gate.text()),
+                       is(field(ip(gate.family()), "daddr"), gate.text()), protocol(IPPROTO_UDP), accept()}));
   return out;
 }
 

@@ -1,0 +1,69 @@
+"""Names on shared addresses where the kernel does not track IPv6 connections: two sets are in the place of marks."""
+
+import pytest
+
+from support import hello as tls
+from support.hosting import SHARED, HostingInternet, assert_answered, assert_reset, fetch, install_client, send
+from support.untracked import UNTRACKED_IPV6
+
+
+@pytest.fixture(scope="module")
+def internet(scratch, tmp_path_factory):
+    made = HostingInternet(tmp_path_factory.mktemp("authority"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def container(shared_container, who):
+    made = shared_container(tls_names="on")
+    made.nft("-f", "-", stdin=UNTRACKED_IPV6)
+    install_client(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def agent(container, who):
+    agent = container.start_agent("--allow", "allowed.example", who=who)
+    for family in (4, 6):
+        agent.resolves("allowed.example", family)
+    return agent
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_an_allowed_name_is_answered(internet, agent, version, family):
+    assert_answered(fetch(agent, SHARED[family], "allowed.example", version=version), "allowed.example")
+
+
+def test_another_name_gets_a_reset(internet, agent, family):
+    assert_reset(send(agent, SHARED[family], tls.hello("evil.example")))
+    assert internet.octets() == b""
+
+
+def test_a_flow_that_was_opened_goes_on_and_a_new_one_with_its_ports_begins_anew(internet, agent, family):
+    outcome = agent.python(f"""
+sys.path.insert(0, "/opt/agents")
+import socket, tls_client
+with tls_client.connected({SHARED[family]!r}) as out:
+    own = out.getsockname()
+    tls = tls_client.Tls("allowed.example")
+    out.sendall(tls.hello())
+    tls.step(tls.tls.do_handshake, out)
+    out.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
+again = socket.socket(out.family)
+again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+again.settimeout(3)
+again.bind(own[:2])
+again.connect(({SHARED[family]!r}, 443))
+again.sendall(tls_client.Tls("evil.example").hello())
+try:
+    value = again.recv(10).decode("latin-1")
+except ConnectionResetError:
+    value = "reset" """)
+    assert outcome["answer"] == "reset", outcome
+
+
+def test_the_self_test_sent_hellos_over_both_families(container, agent):
+    held = [line["probe"] for line in container.audit("probe") if line["outcome"] == "held"]
+    for family in ("IPv4", "IPv6"):
+        assert f"an unlisted name in TLS's second hello, {family}" in held
