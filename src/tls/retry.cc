@@ -24,6 +24,7 @@ constexpr size_t max_encrypted_record = 16384 + 256;
 constexpr uint8_t hello_request_message = 0;
 constexpr uint8_t server_hello_message = 2;
 constexpr size_t version_octets = 2;
+constexpr size_t before_random = message_header_octets + version_octets;
 
 // SHA-256 of "HelloRetryRequest" (RFC 8446, 4.1.3).
 constexpr std::array<uint8_t, 32> random_of_retry{
@@ -46,9 +47,8 @@ class FirstMessage {
                                                                              : FirstAnswer::retry;
     }
     if (at < message_header_octets) return take_length(octet);
-    const size_t in_random = at - message_header_octets - version_octets;
-    if (at < message_header_octets + version_octets) return FirstAnswer::need_more;
-    // The rest is needed: the client reads a whole random, or none.
+    if (at < before_random) return FirstAnswer::need_more;
+    const size_t in_random = at - before_random;
     differs_ |= octet != random_of_retry[in_random];
     if (in_random + 1 < random_of_retry.size()) return FirstAnswer::need_more;
     return differs_ ? FirstAnswer::other : FirstAnswer::retry;

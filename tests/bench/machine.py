@@ -12,7 +12,7 @@ from bench.programs import COREDNS
 from support.otelcol import OTELCOL
 
 PEERS = ["tini", "dumb-init", "dnsmasq-base", "unbound", "bind9-dnsutils", "iptables", "ipset", "libnftables1",
-         "libmnl0", "nginx", "haproxy"]
+         "libmnl0", "nginx", "libnginx-mod-stream", "haproxy"]
 
 
 def facts():

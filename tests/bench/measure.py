@@ -12,10 +12,11 @@ import sys
 from bench import admissions, boot, collector, memory, pid1
 from bench.dns import answers
 from bench.figures import Effort
+from bench.names import figures as names
 from bench.relay import figures as relay
 
 MODULES = {"boot": boot, "pid1": pid1, "dns": answers, "admissions": admissions, "memory": memory,
-           "relay": relay, "collector": collector}
+           "names": names, "relay": relay, "collector": collector}
 
 
 def main():

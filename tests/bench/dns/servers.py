@@ -65,7 +65,7 @@ class Server:
 
     def launch(self, *words, **more):
         with self.file("log").open("wb") as log:
-            self.host.start(*words, stdout=log, stderr=log, **more)
+            return self.host.start(*words, stdout=log, stderr=log, **more)
 
     def file(self, name, text=""):
         path = pathlib.Path(self.folder.name, name)
@@ -91,14 +91,16 @@ class Ostiary(Server):
     name = "ostiary"
     own_port = 15353
     entries = (f"*.{DOMAIN}",)
+    options = ()
 
     def start(self, upstream, core):
         policy = self.file("policy.json", json.dumps({"allow": list(self.entries)}))
         resolv_conf = self.file("resolv.conf", f"nameserver {upstream}\n")
         self.host.run("mount", "--bind", resolv_conf, "/etc/resolv.conf")
-        self.launch(OSTIARY, "run", "--no-derive", "--telemetry", "off", "--policy", policy,
-                    "--audit", self.file("audit"), "--log-level", "warn", "--", "sleep", "infinity",
-                    core=core, env={"PATH": os.environ["PATH"], "HOME": "/root"})
+        self.process = self.launch(
+            OSTIARY, "run", "--no-derive", "--telemetry", "off", "--policy", policy, "--audit", self.file("audit"),
+            "--log-level", "warn", *self.options, "--", "sleep", "infinity",
+            core=core, env={"PATH": os.environ["PATH"], "HOME": "/root"})
 
 
 class OstiaryThatKnows(Ostiary):

@@ -1,0 +1,429 @@
+#include "gate/name_check.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "fakes.h"
+#include "tls/hello.h"
+
+using namespace ostiary;
+using namespace ostiary::gate;
+using namespace ostiary::gate::testing;
+using namespace ostiary::tls::testing;
+using nft::FlowState;
+using nft::WaitingPacket;
+
+namespace {
+
+inet::IpAddress address(std::string_view text) {
+  return inet::IpAddress::parse(text).value();
+}
+
+std::string hello_for(std::string_view host) {
+  return record(hello({server_name(host), extension(43, "abc")}));
+}
+
+std::string server_hello(std::string_view random) {
+  return record("\x02" + vector(3, "\x03\x03" + std::string(random) + std::string(40, 'e')));
+}
+const std::string any_random(32, 'r');
+const std::string random_of_retry(
+    "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e"
+    "\x09\xe2"
+    "\xc8\xa8\x33\x9c",
+    32);
+const std::string change_cipher_spec("\x14\x03\x03\x00\x01\x01", 6);
+std::string early_data(size_t size) {
+  return "\x17\x03\x03" + vector(2, std::string(size, 'd'));
+}
+
+// What the kernel was told, in order.
+class FakeJudge final : public nft::FlowJudge {
+ public:
+  void pass(uint32_t packet) override { note("pass", packet); }
+  void drop(uint32_t packet) override { note("drop", packet); }
+  void judge_again(uint32_t packet) override { note("again", packet); }
+  bool permit(const inet::Connection&) override { return mark("permit"); }
+  bool refuse(const inet::Connection&) override { return mark("refuse"); }
+  FlowState state(const inet::Connection&) override { return state_now; }
+
+  std::string take() { return std::exchange(told_, {}); }
+
+  FlowState state_now = FlowState::nameless;
+  bool has_flow = true;
+
+ private:
+  void note(std::string_view what, uint32_t packet) {
+    told_ += (told_.empty() ? "" : ", ") + std::string(what) + " " + std::to_string(packet);
+  }
+  bool mark(std::string_view what) {
+    told_ += (told_.empty() ? "" : ", ") + std::string(what);
+    return has_flow;
+  }
+
+  std::string told_;
+};
+
+constexpr uint32_t first_sequence = 0xfffffff0;  // soon 0 again
+constexpr uint32_t servers_sequence = 7000;
+
+// One flow to 192.0.2.1:443, which is admitted for two names of the policy, and the gate beside it.
+struct Waiting {
+  explicit Waiting(std::vector<policy::Rule> rules = {rule("a.example"), rule("b.example"), rule("c.example"),
+                                                      rule("*.wild.example")},
+                   tls::EncryptedHello encrypted = tls::EncryptedHello::refused)
+      : policy(policy::Policy::compile(rules)),
+        check({.judge = judge, .policy = policy, .ledger = ledger, .recorder = recorder}, encrypted) {
+    admit("a.example", "192.0.2.1");
+    admit("b.example", "192.0.2.1");
+    admit("c.example", "192.0.2.3");
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+  void admit(std::string_view name, std::string_view at) {
+    const std::vector<inet::IpAddress> addresses{address(at)};
+    (void)ledger.admit(name, addresses, policy.decide(name).grants, 600s, now);
+  }
+
+  WaitingPacket packet(WaitingPacket::From from, uint32_t sequence, std::string_view data) {
+    return {.id = ++last_id,
+            .from = from,
+            .connection = connection,
+            .sequence = sequence,
+            .acknowledged = servers_sequence,
+            .data = octets_of(data),
+            .uid = 1000};
+  }
+  std::string take(const WaitingPacket& packet) {
+    check.take(packet, now);
+    return judge.take();
+  }
+  std::string begin(std::string_view data = {}) {
+    auto syn = packet(WaitingPacket::From::agent, first_sequence - 1, data);
+    syn.begins = true;
+    return take(syn);
+  }
+  // `at` octets after the stream's first.
+  std::string send(std::string_view data, size_t at = 0) {
+    return take(packet(WaitingPacket::From::agent, first_sequence + static_cast<uint32_t>(at), data));
+  }
+  std::string answer(std::string_view data, size_t at = 0) {
+    return take(packet(WaitingPacket::From::server, servers_sequence + static_cast<uint32_t>(at), data));
+  }
+  // The last denial, as "name: why".
+  std::string denied() {
+    recorder.write();
+    const auto lines = audit.events("deny");
+    if (lines.empty()) return "none";
+    CHECK(lines.back()["kind"] == "tls");
+    CHECK(lines.back()["uid"] == 1000);
+    const auto name = lines.back().value("name", "");
+    return (name.empty() ? "" : name + ": ") + lines.back()["why"].get<std::string>();
+  }
+  // Of a whole flow with this hello. "permitted", or why it was refused.
+  std::string outcome(std::string_view stream) {
+    begin();
+    send(stream);
+    const std::string told = answer(server_hello(any_random));
+    return told.contains("permit") ? "permitted" : denied();
+  }
+
+  Time now = start;
+  FakeKernel kernel{now};
+  AuditFile audit;
+  policy::Policy policy;
+  Ledger ledger{kernel, InitialSets::empty};
+  Recorder recorder{audit.journal()};
+  FakeJudge judge;
+  NameCheck check;
+  inet::Connection connection{address("10.0.0.2"), address("192.0.2.1"), 40000, 443};
+  uint32_t last_id = 0;
+};
+
+}  // namespace
+
+TEST_SUITE("gate/name_check") {
+  TEST_CASE("a flow goes on when the server has answered a hello with an allowed name") {
+    Waiting flow;
+    CHECK(flow.begin() == "pass 1");
+    CHECK(flow.send(hello_for("a.example")) == "pass 2");
+    CHECK(flow.check.size() == 1);
+    CHECK(flow.answer(server_hello(any_random)) == "pass 3, permit");
+    CHECK(flow.check.size() == 0);
+    CHECK(flow.denied() == "none");
+  }
+
+  TEST_CASE("which names are allowed") {
+    CHECK(Waiting().outcome(hello_for("A.Example")) == "permitted");
+    CHECK(Waiting().outcome(hello_for("b.example")) == "permitted");  // also admitted at this address
+    CHECK(Waiting().outcome(hello_for("c.example")) == "c.example: not-admitted");
+    CHECK(Waiting().outcome(hello_for("x.wild.example")) == "x.wild.example: not-admitted");
+    CHECK(Waiting().outcome(hello_for("evil.example")) == "evil.example: no-rule");
+    CHECK(Waiting().outcome(hello_for("x.a.example")) == "x.a.example: no-rule");
+    CHECK(Waiting().outcome(record(hello({}))) == "no-name");
+    CHECK(Waiting().outcome(hello_for("192.0.2.1")) == "no-host-name");
+    CHECK(Waiting().outcome("GET / HTTP/1.1\r\n") == "not-tls");
+    CHECK(Waiting({rule("a.example:80")}).outcome(hello_for("a.example")) == "a.example: no-rule");
+  }
+
+  TEST_CASE("an address that the ledger does not know may have each name of the policy") {
+    Waiting flow;
+    flow.connection.remote = address("192.0.2.77");
+    CHECK(flow.outcome(hello_for("c.example")) == "permitted");
+    Waiting other;
+    other.connection.remote = address("192.0.2.77");
+    CHECK(other.outcome(hello_for("evil.example")) == "evil.example: no-rule");
+  }
+
+  TEST_CASE("an encrypted hello is refused unless it is allowed") {
+    const std::string stream = record(hello({server_name("a.example"), extension(0xfe0d, "x")}));
+    CHECK(Waiting().outcome(stream) == "encrypted");
+    CHECK(Waiting({rule("a.example")}, tls::EncryptedHello::ignored).outcome(stream) == "permitted");
+  }
+
+  TEST_CASE("a private address takes a rule that says so") {
+    const auto outcome = [](policy::Answers answers) {
+      Waiting flow({rule("a.example", answers)});
+      flow.connection.remote = address("10.0.0.7");
+      return flow.outcome(hello_for("a.example"));
+    };
+    CHECK(outcome(policy::Answers::private_too) == "permitted");
+    CHECK(outcome(policy::Answers::public_only) == "a.example: no-rule");
+  }
+
+  TEST_CASE("the rules reset a refused flow, and drop what else waits") {
+    Waiting flow;
+    flow.begin();
+    CHECK(flow.send(hello_for("evil.example")) == "refuse, again 2");
+    CHECK(flow.check.size() == 0);
+  }
+
+  TEST_CASE("in a flow that the kernel has forgotten nothing passes") {
+    Waiting flow;
+    flow.begin();
+    flow.judge.has_flow = false;
+    CHECK(flow.send(hello_for("evil.example")) == "refuse, drop 2");
+    Waiting other;
+    other.begin();
+    other.send(hello_for("a.example"));
+    other.judge.has_flow = false;
+    CHECK(other.send(early_data(10), hello_for("a.example").size()).empty());
+    CHECK(other.answer(server_hello(any_random)) == "pass 4, permit, drop 3");
+  }
+
+  TEST_CASE("a hello in pieces: all but the last pass, and a whole one is judged") {
+    const std::string stream = hello_for("evil.example");
+    for (const size_t size : {size_t{1}, size_t{7}, stream.size() - 1}) {
+      Waiting flow;
+      flow.begin();
+      std::string told;
+      for (size_t at = 0; at < stream.size(); at += size) {
+        told = flow.send(std::string_view(stream).substr(at, size), at);
+        if (at + size < stream.size()) CHECK(told.starts_with("pass"));
+      }
+      CHECK(told == "refuse, again " + std::to_string(flow.last_id));
+    }
+  }
+
+  TEST_CASE("data behind a gap is dropped, data that came before is compared") {
+    const std::string stream = hello_for("a.example");
+    Waiting flow;
+    flow.begin();
+    CHECK(flow.send(stream.substr(10), 10) == "drop 2");
+    CHECK(flow.send(stream.substr(0, 10)) == "pass 3");
+    CHECK(flow.send(stream.substr(0, 10)) == "pass 4");
+    CHECK(flow.send(stream.substr(5, 20), 5) == "pass 5");
+    CHECK(flow.send(stream.substr(0, 4), static_cast<size_t>(-1)) == "drop 6");
+    CHECK(flow.send(stream.substr(20), 20) == "pass 7");
+    CHECK(flow.send(stream) == "pass 8");
+    std::string other = stream;
+    other.back() = static_cast<char>(other.back() ^ 1);
+    CHECK(flow.send(other) == "refuse, again 9");
+    CHECK(flow.denied() == "a.example: changed");
+  }
+
+  TEST_CASE("what follows the hello waits for the server") {
+    const std::string stream = hello_for("a.example");
+    Waiting flow;
+    flow.begin();
+    flow.send(stream);
+    CHECK(flow.send(change_cipher_spec, stream.size()).empty());
+    CHECK(flow.send(early_data(100), stream.size() + change_cipher_spec.size()).empty());
+    CHECK(flow.send(early_data(100), stream.size() + change_cipher_spec.size()) ==
+          "drop 5");  // it waits already
+    CHECK(flow.answer(server_hello(any_random)) == "pass 6, permit, pass 3, pass 4");
+  }
+
+  TEST_CASE("early data may come with the hello, a second hello may not") {
+    CHECK(Waiting().outcome(hello_for("a.example") + change_cipher_spec + early_data(9)) == "permitted");
+    CHECK(Waiting().outcome(hello_for("a.example") + early_data(900).substr(0, 20)) == "permitted");
+    for (const std::string& more : {hello_for("evil.example"), hello_for("a.example").substr(0, 1),
+                                    std::string("x"), change_cipher_spec + hello_for("evil.example"),
+                                    early_data(5) + hello_for("evil.example").substr(0, 30)})
+      CHECK(Waiting().outcome(hello_for("a.example") + more) == "a.example: early-hello");
+  }
+
+  TEST_CASE("after a retry the second hello must name the same host") {
+    const std::string first = hello_for("a.example");
+    const auto after_retry = [&first](std::string_view second, std::string_view early = {}) {
+      Waiting flow;
+      flow.begin();
+      flow.send(first);
+      if (!early.empty()) flow.send(early, first.size());
+      const std::string told = flow.answer(server_hello(random_of_retry));
+      CHECK(!told.contains("permit"));
+      const std::string rest = flow.send(second, first.size() + early.size());
+      return rest.contains("permit") ? "permitted" : flow.denied();
+    };
+    CHECK(after_retry(first) == "permitted");
+    CHECK(after_retry(change_cipher_spec + first) == "permitted");
+    CHECK(after_retry(first, early_data(50)) == "permitted");
+    CHECK(after_retry(hello_for("b.example")) == "b.example: another-name");
+    CHECK(after_retry(change_cipher_spec + hello_for("evil.example")) == "evil.example: another-name");
+    CHECK(after_retry(hello_for("evil.example"), early_data(50)) == "evil.example: another-name");
+    CHECK(after_retry(record(hello({}))) == "a.example: no-name");
+    CHECK(after_retry("GET / HTTP/1.1\r\n") == "a.example: not-tls");
+  }
+
+  TEST_CASE("a second hello that was sent before the retry came is judged then") {
+    const std::string first = hello_for("a.example");
+    Waiting flow;
+    flow.begin();
+    flow.send(first);
+    CHECK(flow.send(hello_for("evil.example"), first.size()).empty());
+    CHECK(flow.answer(server_hello(random_of_retry)) == "pass 4, refuse, again 3");
+  }
+
+  TEST_CASE("a retry is seen however the server's octets are cut") {
+    const std::string retry = server_hello(random_of_retry);
+    for (size_t cut = 1; cut < 43; ++cut) {
+      Waiting flow;
+      flow.begin();
+      flow.send(hello_for("a.example"));
+      CHECK(flow.answer(retry.substr(cut), cut) == "pass 3");  // behind a gap
+      CHECK(flow.answer(retry.substr(0, cut)) == "pass 4");
+      CHECK(flow.answer(retry) == "pass 5");
+      CHECK(flow.send(hello_for("b.example"), hello_for("a.example").size()) == "refuse, again 6");
+    }
+  }
+
+  TEST_CASE("what the server sends before the hello proves nothing") {
+    Waiting flow;
+    flow.begin();
+    CHECK(flow.answer("220 ready\r\n") == "pass 2");
+    CHECK(flow.send(hello_for("evil.example")) == "refuse, again 3");
+  }
+
+  TEST_CASE("urgent data is refused, and a SYN with data is dropped") {
+    Waiting flow;
+    CHECK(flow.begin("x") == "drop 1");
+    flow.begin();
+    auto urgent = flow.packet(WaitingPacket::From::agent, first_sequence, "x");
+    urgent.is_urgent = true;
+    CHECK(flow.take(urgent) == "refuse, again 3");
+    CHECK(flow.denied() == "urgent");
+  }
+
+  TEST_CASE("a new SYN begins anew") {
+    Waiting flow;
+    flow.begin();
+    flow.send(hello_for("a.example"));
+    CHECK(flow.send(early_data(9), hello_for("a.example").size()).empty());
+    CHECK(flow.begin() == "drop 3, pass 4");
+    CHECK(flow.answer(server_hello(any_random)) == "pass 5");  // of the earlier flow: it proves nothing
+    CHECK(flow.send(hello_for("evil.example")) == "refuse, again 6");
+  }
+
+  TEST_CASE("something that is not TLS goes on where a name without TLS led") {
+    Waiting flow({rule("a.example"), rule("ssh.example:443/raw")});
+    flow.admit("ssh.example", "192.0.2.1");
+    flow.begin();
+    CHECK(flow.send("SSH-2.0-x\r\n") == "permit, pass 2");
+    CHECK(Waiting({rule("a.example"), rule("ssh.example:443/raw")}).outcome("SSH-2.0-x\r\n") == "not-tls");
+    Waiting later({rule("a.example"), rule("ssh.example:443/raw")});
+    later.admit("ssh.example", "192.0.2.1");
+    later.now += 601s;
+    CHECK(later.outcome("SSH-2.0-x\r\n") == "not-tls");
+    Waiting named({rule("a.example"), rule("ssh.example:443/raw")});
+    named.admit("ssh.example", "192.0.2.1");
+    CHECK(named.outcome(hello_for("ssh.example")) == "permitted");
+    CHECK(named.outcome(hello_for("evil.example")) == "evil.example: no-rule");
+  }
+
+  TEST_CASE("packets of a flow that the gate does not know") {
+    Waiting flow;
+    CHECK(flow.send(hello_for("a.example")) == "refuse, again 1");
+    CHECK(flow.denied() == "beginning-unseen");
+    CHECK(flow.answer("x") == "drop 2");
+    flow.judge.state_now = FlowState::judged;
+    CHECK(flow.send("x") == "again 3");
+    CHECK(flow.answer("x") == "again 4");
+    flow.judge.state_now = FlowState::gone;
+    CHECK(flow.send("x") == "drop 5");
+  }
+
+  TEST_CASE("a hello that is not finished in time is refused, a slow server is waited for") {
+    Waiting flow;
+    flow.begin();
+    flow.send(hello_for("a.example").substr(0, 9));
+    CHECK(flow.check.due() == start + limits::hello_time);
+    flow.check.expire(start + limits::hello_time - 1ms);
+    CHECK(flow.check.size() == 1);
+    flow.check.expire(start + limits::hello_time);
+    CHECK(flow.check.size() == 0);
+    CHECK(flow.judge.take() == "refuse");
+    CHECK(flow.denied() == "unfinished");
+    Waiting slow;
+    slow.begin();
+    slow.send(hello_for("a.example"));
+    CHECK(slow.check.due() == start + limits::answer_time);
+    slow.check.expire(start + limits::answer_time);
+    CHECK(slow.denied() == "a.example: no-answer");
+  }
+
+  TEST_CASE("beyond a bound the oldest flow is refused, unfinished hellos first") {
+    Waiting flow;
+    flow.connection.local_port = 1;
+    flow.begin();
+    flow.send(hello_for("a.example"));
+    for (uint16_t port = 2; port <= limits::nameless_flows; ++port) {
+      flow.connection.local_port = port;
+      flow.begin();
+    }
+    CHECK(flow.check.size() == limits::nameless_flows);
+    flow.connection.local_port = limits::nameless_flows + 1;
+    flow.begin();
+    CHECK(flow.check.size() == limits::nameless_flows);
+    CHECK(flow.denied() == "crowded");
+    flow.connection.local_port = 1;
+    CHECK(flow.answer(server_hello(any_random)).contains("permit"));
+  }
+
+  TEST_CASE("what waits is bounded in octets and packets") {
+    Waiting flow;
+    flow.begin();
+    const std::string stream = hello_for("a.example");
+    flow.send(stream);
+    size_t at = stream.size();
+    size_t waiting = 0;
+    for (int i = 0; i < 100; ++i) {
+      if (!flow.send(early_data(95), at).empty()) continue;
+      ++waiting;
+      at += 100;
+    }
+    CHECK(waiting == limits::waiting_packets_of_a_flow);
+    const std::string piece(1400, 'x');
+    for (uint16_t port = 1; port <= 2000; ++port) {
+      flow.connection.local_port = port;
+      flow.begin();
+      const std::string begun = record(std::string("\x01\x00\x3f\x00", 4) + std::string(16000, 'x'));
+      for (size_t sent = 0; sent < 14000; sent += 1400)
+        flow.send(std::string_view(begun).substr(sent, 1400), sent);
+    }
+    CHECK(flow.check.size() < 2 * limits::nameless_octets_of_all / 14000);
+  }
+}
