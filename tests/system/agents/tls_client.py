@@ -10,10 +10,13 @@ import time
 NO_LINGER = struct.pack("ii", 1, 0)
 
 
-def connected(address, port=443, source=None, timeout=5):
+def connected(address, port=443, source=None, timeout=5, segments=None):
+    """segments: the largest number of octets in a packet"""
     made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     made.settimeout(timeout)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if segments:
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segments)
     if source:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(("", source))
@@ -78,13 +81,13 @@ def cut(octets, sizes):
 
 
 def fetch(address, name, port=443, pieces=1, sizes=(), record=None, pause=0.0, version=None, alpn=(), source=None, timeout=5,
-          ending=None):
+          ending=None, segments=None):
     """Asks a web server. Its hello goes out in this many pieces, or in pieces of these sizes.
 
     ending: "reset" leaves the port free
     """
     tls = Tls(name, version, alpn)
-    with connected(address, port, source, timeout) as connection:
+    with connected(address, port, source, timeout, segments) as connection:
         if ending == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         hello = tls.hello()
@@ -104,12 +107,12 @@ def fetch(address, name, port=443, pieces=1, sizes=(), record=None, pause=0.0, v
                 "alpn": tls.tls.selected_alpn_protocol()}
 
 
-def send(address, pieces, port=443, pause=0.0, timeout=2, urgent=None, source=None, expect=1):
+def send(address, pieces, port=443, pause=0.0, timeout=2, urgent=None, source=None, expect=1, segments=None):
     """Sends the pieces, each by itself. Returns what the server answers, at least `expect` octets.
 
     urgent: the number of the piece whose last octet is urgent
     """
-    with connected(address, port, source, timeout) as connection:
+    with connected(address, port, source, timeout, segments) as connection:
         for number, piece in enumerate(pieces):
             if number:
                 time.sleep(pause)
@@ -287,7 +290,7 @@ def sender_of(kind, memory, size, path):
     return splice
 
 
-def race(kind, address, octets, good, evil, tries, path="/tmp/page"):
+def race(kind, address, octets, good, evil, tries, path="/tmp/page", segments=None):
     """Sends a page so often while another process writes the one name and the other into it. Returns how
     often the server answered and how often the connection was reset."""
     import os
@@ -304,7 +307,7 @@ def race(kind, address, octets, good, evil, tries, path="/tmp/page"):
     try:
         send_page = sender_of(kind, memory, len(octets), path)
         for _ in range(tries):
-            connection = connected(address)
+            connection = connected(address, segments=segments)
             try:
                 send_page(connection)
                 what = "answered" if connection.recv(100) else "closed"

@@ -214,7 +214,8 @@ def test_a_rule_that_says_raw_is_not_held(internet, agent, family):
 
 
 def test_a_rule_without_tls_in_the_policy_file_is_not_held(new_container, scope_and_user, family):
-    other = start(new_container(tls_names="on"), *scope_and_user, {"allow": [{"host": "odd.example", "ports": [443], "tls": False}]})
+    policy = {"allow": [{"host": "odd.example", "ports": [443], "tls": False}]}
+    other = start(new_container(tls_names="on"), *scope_and_user, policy)
     assert send(other, SHARED[family], b"any words")["reached"]
 
 

@@ -15,6 +15,7 @@ from support import processes
 from support.behaviours import host
 from support.hosting import (FATAL_ALERT, FREE, MIXED, QUIET, RESET, RETRYING, SHARED, HostingInternet,
                              assert_answered, assert_reset, call, fetch, install_client, send)
+from support.rootfs import OTHER
 from support.untracked import UNTRACKED_IPV6
 from support.waiting import eventually
 
@@ -73,7 +74,9 @@ def assert_cut(outcome):
 
 HTTP = b"GET / HTTP/1.1\r\nHost: allowed.example\r\n\r\n"
 SSL2 = bytes.fromhex("802e0103010015000000100100800300800700c0060040020080040080") + bytes(17)
-WARNING = tls.record(b"\x01\x00", tls.ALERT)
+WARNING = tls.record(b"\x01\x70", tls.ALERT)
+CHANGE = tls.record(b"\x01", tls.CHANGE_CIPHER_SPEC)
+EARLY = tls.record(bytes(300), tls.APPLICATION_DATA)
 ENCRYPTED = tls.extension(tls.ENCRYPTED_HELLO, bytes(64))
 REFUSED = {
     "an unlisted name": (tls.hello("evil.example"), "no-rule"),
@@ -97,7 +100,7 @@ REFUSED = {
     "SSL 2": (SSL2, "ssl2"),
     "an alert first": (WARNING + tls.hello("allowed.example"), "not-tls"),
     "another message first": (tls.record(b"\x0e\x00\x00\x00") + tls.hello("allowed.example"), "malformed"),
-    "another hello in the same record": (tls.records(tls.message("allowed.example") + tls.message("evil.example")), "malformed"),
+    "another hello in its record": (tls.records(tls.message("allowed.example") + tls.message("evil.example")), "malformed"),
     "another hello behind it": (tls.hello("allowed.example") + tls.hello("evil.example"), "early-hello"),
     "more than 16 KiB": (tls.hello("allowed.example", padding=17000), "too-long"),
 }
@@ -118,9 +121,9 @@ def test_the_audit_names_what_was_asked_for(container, agent, name, family):
     assert event["port"] == 443 and event["protocol"] == "tcp" and event["count"] >= 1 and event["why"], event
 
 
-@pytest.mark.parametrize("before", [WARNING, tls.record(b"\x01", tls.CHANGE_CIPHER_SPEC), tls.record(b"x", tls.APPLICATION_DATA),
-                                    tls.record(b"")], ids=["an alert", "a change of ciphers", "data", "an empty record"])
-def test_a_hello_behind_another_record_is_refused_also_where_other_protocols_are_allowed(internet, agent, before, family):
+@pytest.mark.parametrize("before", [WARNING, CHANGE, EARLY, tls.record(b"")],
+                         ids=["an alert", "a change of ciphers", "data", "nothing"])
+def test_a_hello_behind_another_record_is_refused_where_other_protocols_are_allowed(internet, agent, before, family):
     """Servers in Go ignore an alert before the hello, and others an empty record."""
     assert_reset(send(agent, MIXED[family], before + tls.hello("evil.example")))
     assert internet.octets() == b""
@@ -162,8 +165,6 @@ def test_a_hello_of_a_socket_that_is_closed_is_not_sent(internet, agent, how, fa
 # A second hello -----------------------------------------------------------------------------------
 
 FIRST = tls.hello("retrying.example")
-CHANGE = tls.record(b"\x01", tls.CHANGE_CIPHER_SPEC)
-EARLY = tls.record(bytes(300), tls.APPLICATION_DATA)
 
 
 def test_the_second_hello_passes_with_the_same_name(internet, agent, family):
@@ -245,13 +246,36 @@ def test_a_retry_request_in_pieces_is_seen(internet, agent, before, size, family
 
 # Tricks of TCP ------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("kind", ["sendfile", "vmsplice", "MSG_ZEROCOPY"])
-def test_a_page_that_changes_while_it_is_sent(internet, agent, kind, family):
-    """Both names are read at the gate, and of the allowed one the server answers."""
+@pytest.mark.parametrize("kind, segments", [("sendfile", None), ("vmsplice", None), ("MSG_ZEROCOPY", None), ("vmsplice", 100)])
+def test_a_page_that_changes_while_it_is_sent(internet, agent, kind, segments, family):
+    """The gate reads now the one name and now the other."""
     good, evil = SAME_CHECKSUM
-    outcome = call(agent, "race", kind, QUIET[family], tls.hello("allowed.example"), good, evil, TRIES, patience=200)
+    outcome = call(agent, "race", kind, SHARED[family], tls.hello("allowed.example"), good, evil, TRIES, segments=segments, patience=200)
     assert outcome["reached"] and outcome["answer"].keys() >= {"answered", "ECONNRESET"}, outcome
     assert [visit for visit in internet.visited if evil in visit.octets] == []
+
+
+@pytest.mark.parametrize("octets", [88, 200])
+def test_a_hello_in_small_segments(internet, agent, octets, family):
+    """The kernel cuts one write."""
+    assert_answered(fetch(agent, SHARED[family], "allowed.example", segments=octets), "allowed.example")
+    internet.forget()
+    evil = tls.hello("evil.example", padding=600)
+    assert_cut(send(agent, SHARED[family], evil, segments=octets))
+    assert evil.startswith(internet.octets()) and internet.octets() != evil
+
+
+@pytest.mark.parametrize("options", [b"\1\1\1\1", b"\7\x0b\4" + bytes(9), b"\x44\x0c\5\0" + bytes(8)],
+                         ids=["no operation", "record the route", "timestamps"])
+def test_ip_options_before_the_hello(internet, agent, options):
+    outcome = agent.python(f"""
+with socket.socket() as out:
+    out.settimeout(1)
+    out.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, {options!r})
+    out.connect(({SHARED[4]!r}, 443))
+    out.sendall({tls.hello("evil.example")!r})
+    value = out.recv(100).hex()""")
+    assert not outcome["reached"] and internet.octets() == b"", outcome
 
 
 @contextlib.contextmanager
@@ -479,6 +503,19 @@ def test_five_thousand_half_hellos_do_not_stop_others(internet, own_container, o
 
 
 # Neighbours of the check ----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("scope_and_user", [("user", "agent")], ids=" ".join, indirect=True)
+@pytest.mark.parametrize("uid", [0, OTHER], ids=["root", "another user"])
+def test_other_users_of_the_machine_are_not_held(internet, own_container, own_agent, uid, family):
+    other = own_container.start_process_beside(own_agent, uid=uid)
+    assert_answered(fetch(other, SHARED[family], "evil.example"), "evil.example")
+    port = call(own_agent, "open_kept", "refused", SHARED[family])["answer"]
+    call(own_agent, "say_kept", "refused", tls.hello("evil.example"))
+    assert_cut(call(own_agent, "hear_kept", "refused"))
+    call(own_agent, "reset_kept", "refused")
+    assert_answered(fetch(other, SHARED[family], "evil.example", source=port), "evil.example")
+    assert own_container.audit("deny", kind="tls", name="evil.example")[0]["count"] == 1
+
 
 def test_a_connection_that_ends_without_a_hello_is_no_denial(own_container, own_agent, family):
     """Clients try several addresses, and use the first that answers."""
