@@ -47,7 +47,7 @@ void put_element(nlmsghdr* message, const char* set, const inet::Connection& con
 
 }  // namespace
 
-UntrackedFlows::UntrackedFlows(netlink::Socket& socket) : socket_(socket), batch_(2, message_size) {}
+UntrackedFlows::UntrackedFlows(netlink::Socket& socket) : socket_(&socket), batch_(2, message_size) {}
 
 void UntrackedFlows::put(uint16_t type, uint16_t flags, const char* set, const inet::Connection& connection) {
   put_element(batch_.add(type, flags, NFPROTO_INET), set, connection);
@@ -55,7 +55,7 @@ void UntrackedFlows::put(uint16_t type, uint16_t flags, const char* set, const i
 }
 
 bool UntrackedFlows::commit() {
-  const auto refusals = batch_.commit(socket_);
+  const auto refusals = batch_.commit(*socket_);
   return refusals && refusals->empty();
 }
 
@@ -78,7 +78,7 @@ bool UntrackedFlows::is_nameless(const inet::Connection& connection) {
       room.data(),
       {.type = NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_GETSETELEM, .flags = NLM_F_ACK, .family = NFPROTO_INET});
   put_element(request, nameless6_name, connection);
-  return netlink::ask(socket_, request).value_or(ENOENT) == 0;
+  return netlink::ask(*socket_, request).value_or(ENOENT) == 0;
 }
 
 }  // namespace ostiary::nft

@@ -25,7 +25,7 @@ class UntrackedFlows {
   bool commit();
   void put(uint16_t type, uint16_t flags, const char* set, const inet::Connection& connection);
 
-  netlink::Socket& socket_;
+  netlink::Socket* socket_;
   netlink::Batch batch_;
 };
 
