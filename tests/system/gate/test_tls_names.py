@@ -89,7 +89,7 @@ def test_node(agent):
 def s_client(agent, address, name, *words, port=443):
     to = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     command = " ".join(["openssl", "s_client", "-connect", to, "-servername", name, "-CAfile", "/etc/authority.pem", *words])
-    return agent.run("sh", "-c", f"(printf 'GET / HTTP/1.1\\r\\n\\r\\n'; sleep 1) | {command}")
+    return agent.run("sh", "-c", f"(printf 'GET / HTTP/1.1\\r\\n\\r\\n'; sleep 0.4) | {command}")
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
