@@ -56,6 +56,10 @@ class Visit:
         with contextlib.suppress(OSError):
             self.connection.sendall(data)
 
+    def end(self):
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
 
 class HostingInternet(Internet):
     def __init__(self, directory):
@@ -78,12 +82,15 @@ class HostingInternet(Internet):
         self.start_over()
 
     def start_over(self):
+        self.forget()
         super().start_over()
-        self.visited.clear()
         for name, where in PLACES.items():
             self.upstream.name(f"{name}.example", host(where))
 
     def forget(self):
+        """A server is not told of a refused connection: it ends here."""
+        for visit in self.visited:
+            visit.end()
         super().forget()
         self.visited.clear()
 
@@ -143,6 +150,7 @@ def _greet(visit):
 
 
 def _take_a_hello(visit):
+    visit.connection.settimeout(1)
     if _read_record(visit):
         visit.send(FATAL_ALERT)
 

@@ -89,7 +89,7 @@ def test_node(agent):
 def s_client(agent, address, name, *words, port=443):
     to = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     command = " ".join(["openssl", "s_client", "-connect", to, "-servername", name, "-CAfile", "/etc/authority.pem", *words])
-    return agent.run("sh", "-c", f"(printf 'GET / HTTP/1.1\\r\\n\\r\\n'; sleep 1) | {command}")
+    return agent.run("sh", "-c", f"(printf 'GET / HTTP/1.1\\r\\n\\r\\n'; sleep 0.4) | {command}")
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
@@ -214,7 +214,8 @@ def test_a_rule_that_says_raw_is_not_held(internet, agent, family):
 
 
 def test_a_rule_without_tls_in_the_policy_file_is_not_held(new_container, scope_and_user, family):
-    other = start(new_container(tls_names="on"), *scope_and_user, {"allow": [{"host": "odd.example", "ports": [443], "tls": False}]})
+    policy = {"allow": [{"host": "odd.example", "ports": [443], "tls": False}]}
+    other = start(new_container(tls_names="on"), *scope_and_user, policy)
     assert send(other, SHARED[family], b"any words")["reached"]
 
 
