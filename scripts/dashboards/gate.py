@@ -10,6 +10,7 @@ NONE = f"there were none, or {NO_GATE}"
 DENIED = events(DENIALS, IN_TEAM, IN_SESSION, *BY_AGENT, of=OSTIARY)
 DENIED_NAMES = events("ostiary.deny_name", IN_TEAM, IN_SESSION, NOT_SELF_TEST, of=OSTIARY)
 DENIED_PACKETS = events("ostiary.deny_packet", IN_TEAM, IN_SESSION, *BY_AGENT, of=OSTIARY)
+DENIED_TLS = events("ostiary.deny_tls", IN_TEAM, IN_SESSION, *BY_AGENT, of=OSTIARY)
 OPENED = events("ostiary.admit", IN_TEAM, IN_SESSION, of=OSTIARY)
 BOOTS = events("ostiary.boot", IN_TEAM, of=OSTIARY)
 
@@ -28,7 +29,7 @@ DASHBOARD = dashboard(
     "gate", "ostiary: the gate", "What ostiary denied and allowed, beside the tool calls that caused it.",
     row(
         stat("Denied to agents", add_up(DENIED, "ostiary_count"),
-             "Names and packets that were denied to agents, without those of the boots' self-tests and of the kernel.", NONE,
+             "Names, packets and flows that were denied to agents, without those of the boots' self-tests and of the kernel.", NONE,
              steps=("green", ("orange", 1))),
         stat("Addresses opened", total("ostiary_admissions", of=IN_TEAM), "Addresses that were opened for a time.", NO_GATE),
         stat("Tampering", count(events("ostiary.tampering", IN_TEAM, of=OSTIARY)),
@@ -51,7 +52,7 @@ DASHBOARD = dashboard(
     row(
         graph("Denied to agents",
               {"{{ostiary_kind}} {{ostiary_why}}": add_up(DENIED, "ostiary_count", "ostiary_kind, ostiary_why", "$__interval")},
-              "Names and packets by cause. A packet without a cause went to an address that no rule names.", NONE, bars=True),
+              "Names, packets and flows by cause. A packet without a cause went to an address that no rule names.", NONE, bars=True),
         graph("All denials", {"{{kind}}": each_interval("ostiary_denials", "kind", of=IN_TEAM)},
               "Denials by kind, as the gate counts them: with those of the kernel's own reports to multicast groups.", NO_GATE, bars=True)),
     row(
@@ -65,6 +66,11 @@ DASHBOARD = dashboard(
               {"ostiary_address": "Address", "ostiary_port": "Port", "ostiary_protocol": "Protocol", "ostiary_name": "Name",
                "ostiary_why": "Why"},
               "Packets to addresses that are not open.", NONE)),
+    row(
+        table("Flows that were denied for their name",
+              {"Times": (add_up(DENIED_TLS, "ostiary_count", "ostiary_name, ostiary_address, ostiary_port, ostiary_why"), NUMBER)},
+              {"ostiary_name": "Name", "ostiary_address": "Address", "ostiary_port": "Port", "ostiary_why": "Why"},
+              "Flows to open addresses that named no allowed host in TLS.", NONE)),
     row(
         table("Addresses that were opened",
               {"Times": (count(OPENED, "ostiary_name, ostiary_address, ostiary_port, ostiary_protocol"), NUMBER)},

@@ -44,6 +44,8 @@ class Enclosure {
   static Result<Enclosure> build(Parts parts, AuditTrail& audit);
 
   const nft::Ruleset& ruleset() const { return rules_.ruleset(); }
+  // How the kernel holds flows until the gate knows their name. Empty if no rule asks for a name.
+  std::optional<nft::QueueForm> queue_form() const { return rules_.queue_form(); }
   const gate::Listeners& listeners() const { return listeners_; }
   // Of the latest gate.
   void expect_changes_from(uint32_t netlink_port) { rules_.expect_from(netlink_port); }

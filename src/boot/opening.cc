@@ -58,12 +58,13 @@ Result<> enclose(const plan::Plan& plan, BootState& state) {
 }
 
 // The gate knows the enclosure; the supervisor brings what the enclosure notices to the gate.
-Result<> start_gate(const gate::Setup& setup, const confine::Identity& agent, BootState& state) {
+Result<> start_gate(gate::Setup setup, const confine::Identity& agent, BootState& state) {
   Enclosure& enclosure = *state.enclosure;
+  setup.tracking = enclosure.ruleset().tracking;
   state.gate = TRY(GateHelper::create(
       {.run = keeper::main_of(state.programs, gate::description),
        .modes = keeper::start_modes_beside(agent.uid),
-       .setup = setup,
+       .setup = std::move(setup),
        .listeners = enclosure.listeners(),
        .audit = state.audit,
        .relay = state.relay ? state.relay->gates_end() : -1,
@@ -192,6 +193,7 @@ Result<> open_gate(const plan::Plan& plan, BootState& state) {
   // In user scope other users need resolv.conf too, and the redirect serves the agent.
   if (plan.enclosure.scope.owns_resolver) state.enclosure->point_resolver_at_gate();
   state.status.tracking = text(state.enclosure->ruleset().tracking);
+  if (const auto form = state.enclosure->queue_form()) state.status.tls_names = text(*form);
   if (TRY(is_asked_to_end(state))) return {};
   TRY(log_resolution(setup, state));
   const selftest::Targets targets =

@@ -42,6 +42,7 @@ class RulesGuard {
   void expect_from(uint32_t gate) { watch_.expect_from(gate); }
 
   const nft::Ruleset& ruleset() const { return ruleset_; }
+  std::optional<nft::QueueForm> queue_form() const { return table_.queue_form(); }
 
   // One of them is readable when look() has work.
   std::array<int, 2> descriptors() const { return {watch_.fd(), routes_.fd()}; }

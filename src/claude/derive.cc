@@ -163,6 +163,7 @@ class Derivation {
     rules_.push_back({.subject = policy::subject_of(url->destination.host),
                       .ports = inet::PortSet(url->destination.port),
                       .answers = policy::Answers::private_too,
+                      .tls = policy::tls_of(url->scheme),
                       .reason = std::string(name)});
     return {};
   }

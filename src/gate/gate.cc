@@ -99,6 +99,8 @@ Result<> serve(Opened opened, const UniqueFd& channel, Recorder& recorder) {
                   .wildcards = wildcards,
                   .clock = [&loop] { return loop.now(); }},
                  setup.terms);
+  if (opened.flow_queue && setup.tracking == nft::Tracking::ipv4_only)
+    opened.flow_queue->use_sets_for_ipv6(opened.admissions.socket());
   std::optional<NameService> names;
   if (opened.flow_queue)
     names.emplace(loop, *opened.flow_queue,

@@ -5,6 +5,7 @@
 
 #include "limits.h"
 #include "ostiary/inet/special.h"
+#include "ostiary/link/self_test_name.h"
 #include "ostiary/tls/retry.h"
 
 namespace ostiary::gate {
@@ -173,6 +174,9 @@ void NameCheck::pass_unfinished(Flow& flow, Time now) {
 }
 
 std::string_view NameCheck::objection_to(const inet::Connection& connection, std::string_view name) const {
+  if (connection.remote_port == link::self_test_port &&
+      connection.remote == inet::IpAddress::loopback(connection.remote.family()))
+    return name == link::self_test_name ? std::string_view() : why::no_rule;
   const policy::Decision decision = dependencies_.policy.decide(name);
   const auto reach = inet::classify(connection.remote);
   const bool is_opened = std::ranges::any_of(decision.grants, [&](const policy::Grant& grant) {

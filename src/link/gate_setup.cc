@@ -113,6 +113,7 @@ Result<Setup> read_setup(const Json& json) {
   setup.mark = TRY(whole<uint32_t>(json.find("mark")));
   setup.log_group = TRY(whole<uint16_t>(json.find("log_group")));
   setup.name_queue = TRY(optional_queue(json.find("name_queue")));
+  setup.tracking = TRY(enumerator(json.find("tracking"), nft::Tracking::ipv4_only));
   setup.encrypted_hello = TRY(enumerator(json.find("encrypted_hello"), tls::EncryptedHello::ignored));
   setup.audit_bound = audit::FileBound::of_file(TRY(whole<uint64_t>(json.find("audit_bound"))));
   return setup;
@@ -134,6 +135,7 @@ std::string render_setup(const Setup& setup) {
               {"mark", setup.mark},
               {"log_group", setup.log_group},
               {"name_queue", setup.name_queue ? Json(*setup.name_queue) : Json()},
+              {"tracking", setup.tracking},
               {"encrypted_hello", setup.encrypted_hello},
               {"audit_bound", setup.audit_bound.octets()}}
       .compact();

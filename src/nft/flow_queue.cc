@@ -162,19 +162,27 @@ void FlowQueue::judge_again(uint32_t packet) {
   answer(packet, NF_REPEAT);
 }
 
+bool FlowQueue::is_untracked(const inet::Connection& connection) const {
+  return untracked_ && connection.local.family() == inet::Family::ipv6;
+}
+
 bool FlowQueue::mark(const inet::Connection& connection, uint32_t mark) {
   return marks_.write(connection, mark).value_or(false);
 }
 
 bool FlowQueue::permit(const inet::Connection& connection) {
+  if (is_untracked(connection)) return untracked_->open(connection);
   return mark(connection, agents_.permitted);
 }
 
 bool FlowQueue::refuse(const inet::Connection& connection) {
+  if (is_untracked(connection)) return untracked_->close(connection);
   return mark(connection, agents_.misnamed);
 }
 
 FlowState FlowQueue::state(const inet::Connection& connection) {
+  if (is_untracked(connection))
+    return untracked_->is_nameless(connection) ? FlowState::nameless : FlowState::judged;
   const auto found = marks_.read(connection);
   if (!found || !*found) return FlowState::gone;
   return **found == agents_.nameless ? FlowState::nameless : FlowState::judged;

@@ -27,7 +27,61 @@ void accept_without_data(Json& out, const char* chain, const Json& matches) {
     }
 }
 
+// ---- IPv6 without tracking: the sets are in the place of marks
+
+bool is_tracked(const Ruleset& ruleset, Family family) {
+  return family == Family::ipv4 || ruleset.tracking == Tracking::both_families;
+}
+
+void add_flow_set(Json& out, const char* name, uint32_t size, uint32_t seconds) {
+  out.push_back(add("set", {{"name", name},
+                            {"type", {"ipv6_addr", "inet_service", "ipv6_addr", "inet_service"}},
+                            {"flags", {"timeout", "dynamic"}},
+                            {"size", size},
+                            {"timeout", seconds}}));
+}
+
+// Of a packet of the agent, and of one of the server.
+Json flow_of_sent() {
+  return {{"concat",
+           {field("ip6", "saddr"), field("tcp", "sport"), field("ip6", "daddr"), field("tcp", "dport")}}};
+}
+Json flow_of_answer() {
+  return {{"concat",
+           {field("ip6", "daddr"), field("tcp", "dport"), field("ip6", "saddr"), field("tcp", "sport")}}};
+}
+
+Json in_set(const char* set) {
+  return "@" + std::string(set);
+}
+
+// `how`: "update" adds the flow, or lets it stay for the set's time again; "delete".
+Json change(const char* how, const char* set) {
+  return {{"set", {{"op", how}, {"elem", flow_of_sent()}, {"set", in_set(set)}}}};
+}
+
+// ---- a flow begins
+
+Json begin_flow(const Ruleset& ruleset, Family family) {
+  if (is_tracked(ruleset, family)) return Json::array({set_flow_mark(agent_marks(ruleset).nameless)});
+  return Json::array({change("update", nameless6_name), change("delete", opened6_name)});
+}
+
+void add_begin(Json& out, const Ruleset& ruleset, const char* chain, Family family, const Json& destination) {
+  Json rule = Json::array({tcp_flags(fin | syn | rst | ack, syn)});
+  rule.append(destination);
+  rule.append(begin_flow(ruleset, family));
+  rule.push_back(go(ask_chain));
+  out.push_back(rule_of(chain, std::move(rule)));
+}
+
 }  // namespace
+
+void add_nameless_sets(Json& out, const Ruleset& ruleset) {
+  if (!ruleset.name_queue || is_tracked(ruleset, Family::ipv6)) return;
+  add_flow_set(out, nameless6_name, limits::nameless_flows, limits::seconds_of_a_nameless_flow);
+  add_flow_set(out, opened6_name, limits::opened_flows, limits::seconds_of_an_opened_flow);
+}
 
 void add_nameless_chains(Json& out, const Ruleset& ruleset) {
   if (!ruleset.name_queue) return;
@@ -43,23 +97,30 @@ void add_nameless_chains(Json& out, const Ruleset& ruleset) {
 
 void add_nameless(Json& out, const Ruleset& ruleset, const char* chain, const Json& matches) {
   if (!ruleset.name_queue) return;
-  const AgentMarks marks = agent_marks(ruleset);
   for (const Family family : {Family::ipv4, Family::ipv6}) {
-    Json begins = Json::array({tcp_flags(fin | syn | rst | ack, syn)});
-    begins.append(matches);
-    begins.append(Json::array({is(key_of_packet(family), "@" + std::string(named_name(family))),
-                               set_flow_mark(marks.nameless), go(ask_chain)}));
-    out.push_back(rule_of(chain, std::move(begins)));
+    Json named = matches;
+    named.push_back(is(key_of_packet(family), in_set(named_name(family))));
+    add_begin(out, ruleset, chain, family, named);
+    const std::string loopback = inet::IpAddress::loopback(family).text();
+    add_begin(out, ruleset, chain, family,
+              Json::array({is(field(ip(family), "daddr"), loopback), to_port(ruleset.self_test_port)}));
   }
+  const AgentMarks marks = agent_marks(ruleset);
   const Json from_agent = is(ct("direction"), "original");
   out.push_back(rule(chain, {flow_is_marked(marks.nameless), from_agent, go(nameless_chain)}));
-  out.push_back(rule(chain, {flow_is_marked(marks.misnamed), go(misnamed_chain)}));
+  out.push_back(rule(chain, {flow_is_marked(marks.misnamed), from_agent, go(misnamed_chain)}));
+  if (is_tracked(ruleset, Family::ipv6)) return;
+  out.push_back(rule(chain, {is(flow_of_sent(), in_set(nameless6_name)), go(nameless_chain)}));
+  out.push_back(rule(chain, {is(flow_of_sent(), in_set(opened6_name)), is_not(tcp_flags_of(syn | ack), syn),
+                             change("update", opened6_name), accept()}));
 }
 
 void add_answers_to_nameless(Json& out, const Ruleset& ruleset, const char* chain) {
   if (!ruleset.name_queue) return;
   out.push_back(rule(chain, {flow_is_marked(agent_marks(ruleset).nameless), is(ct("direction"), "reply"),
                              protocol(IPPROTO_TCP), go(nameless_chain)}));
+  if (!is_tracked(ruleset, Family::ipv6))
+    out.push_back(rule(chain, {is(flow_of_answer(), in_set(nameless6_name)), go(nameless_chain)}));
 }
 
 }  // namespace ostiary::nft

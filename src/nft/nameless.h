@@ -13,6 +13,7 @@ namespace ostiary::nft {
 inline constexpr const char* ask_chain = "ask";
 
 // All of these add nothing if the ruleset has no queue.
+void add_nameless_sets(Json& out, const Ruleset& ruleset);
 void add_nameless_chains(Json& out, const Ruleset& ruleset);
 // Rules of `chain`, which judges the agent's packets on their way out. They come before the rules for established
 // flows: the SYN of a new connection may have the addresses and ports of a flow that the kernel still knows.

@@ -115,6 +115,7 @@ Json commands(const Ruleset& ruleset) {
     if (ruleset.name_queue) add_admissions(out, ruleset, named_name(family), family);
   }
   for (const Family family : {Family::ipv4, Family::ipv6}) add_addresses(out, addresses, family);
+  add_nameless_sets(out, ruleset);
   add_routes(out, ruleset);
   add_denied(out, ruleset);
   add_misdirection(out, ruleset);

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "ostiary/link/gate.h"
+#include "ostiary/link/self_test_name.h"
 #include "ostiary/policy/policy.h"
 #include "ostiary/state/files.h"
 
@@ -103,6 +104,7 @@ nft::Ruleset make_ruleset(const Plan& plan, const std::vector<selftest::AddressP
   const policy::Policy policy = policy::Policy::compile(rules_of(plan));
   ruleset.addresses = outbound(policy);
   if (policy.asks_for_names()) ruleset.name_queue = name_queue;
+  ruleset.self_test_port = link::self_test_port;
   ruleset.inbound = inbound(plan.enclosure.inbound);
   ruleset.routes.emplace();
   return ruleset;
@@ -113,6 +115,7 @@ selftest::Targets make_targets(const Enclosure& enclosure, const nft::Ruleset& r
   return {.gate_port = ruleset.gate_port,
           .gate_mark = ruleset.gate_mark,
           .permitted = ruleset.addresses,
+          .names = ruleset.name_queue ? selftest::Targets::Names::read : selftest::Targets::Names::ignored,
           .local_upstreams = std::move(local_upstreams),
           .allowed_sockets = enclosure.allowed_sockets,
           .root_only_file = state::path_of(state::otel_env_name)};

@@ -72,35 +72,56 @@ bool opens(const Rule& rule, const inet::Destination& destination) {
 
 // ---- proxies
 
+struct Proxy {
+  inet::Destination server;
+  policy::Tls tls;
+  auto operator<=>(const Proxy&) const = default;
+};
+
 // The host and port of "http://USER:PASSWORD@HOST:PORT/", and no other part of it.
-std::optional<inet::Destination> find_proxy(std::string_view url) {
+std::optional<Proxy> find_proxy(std::string_view url) {
   constexpr uint16_t socks_port = 1080;
   const auto scheme = inet::parse_scheme(inet::take_scheme(url).value_or("http"));
   url.remove_prefix(url.rfind('@') + 1);  // npos + 1 is 0
   auto authority = inet::parse_authority(url.substr(0, url.find_first_of("/?#")));
   if (!authority) return std::nullopt;
   const uint16_t implied = scheme ? inet::default_port(*scheme) : socks_port;
-  return inet::Destination{std::move(authority->host), authority->port.value_or(implied)};
+  return Proxy{.server = {std::move(authority->host), authority->port.value_or(implied)},
+               .tls = scheme == inet::Scheme::https ? policy::Tls::everywhere : policy::Tls::nowhere};
 }
 
-std::string state_of_proxy(const Plan& plan, const inet::Destination& proxy) {
-  if (opens_loopback(plan) && is_loopback(proxy.host)) return ", on loopback, which needs no rule";
-  if (std::ranges::any_of(rules_of(plan), [&](const Rule& rule) { return opens(rule, proxy); }))
-    return ", which a rule opens";
-  return ", which no rule opens: write --allow " + inet::text(proxy) + ", or take out the variable";
+// "proxy.example:3128", or with a word behind it if the port alone would say otherwise.
+std::string entry_for(const Proxy& proxy) {
+  const std::string written = text(Rule{.subject = policy::subject_of(proxy.server.host),
+                                        .ports = inet::PortSet(proxy.server.port),
+                                        .tls = proxy.tls,
+                                        .reason = {}});
+  return written.ends_with("/tcp") ? inet::text(proxy.server) : written;
+}
+
+std::string state_of_proxy(const Plan& plan, const Proxy& proxy) {
+  if (opens_loopback(plan) && is_loopback(proxy.server.host)) return ", on loopback, which needs no rule";
+  std::string_view state = ", which no rule opens: write --allow ";
+  for (const Rule& rule : rules_of(plan)) {
+    if (!opens(rule, proxy.server)) continue;
+    if (proxy.tls == policy::Tls::everywhere || !named_in_tls(rule).contains(proxy.server.port))
+      return ", which a rule opens";
+    state = ", which rules open for TLS alone: write --allow ";
+  }
+  return std::string(state) + entry_for(proxy) + ", or take out the variable";
 }
 
 void warn_of_proxies(Plan& plan) {
   constexpr auto variables = std::to_array<std::string_view>(
       {"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "https_proxy", "http_proxy", "all_proxy"});
-  std::map<std::optional<inet::Destination>, std::vector<std::string_view>> proxies;
+  std::map<std::optional<Proxy>, std::vector<std::string_view>> proxies;
   for (const std::string_view variable : variables)
     if (const std::string_view url = plan.agent.environment.agent.get(variable); !url.empty())
       proxies[find_proxy(url)].push_back(variable);
   for (const auto& [proxy, names] : proxies)
     plan.warnings.push_back(
         join(names, ", ") + (names.size() == 1 ? " names " : " name ") +
-        (proxy ? "the proxy " + inet::text(*proxy) + state_of_proxy(plan, *proxy)
+        (proxy ? "the proxy " + inet::text(proxy->server) + state_of_proxy(plan, *proxy)
                : std::string("a proxy without a host that can be read: write it like http://HOST:PORT")) +
         ". A proxy that reaches every host undoes the policy: let it reach no other hosts than the policy");
 }

@@ -10,6 +10,7 @@
 #include "ostiary/base/json.h"
 #include "ostiary/base/text.h"
 #include "ostiary/confine/confine.h"
+#include "ostiary/policy/policy.h"
 
 namespace ostiary::plan {
 namespace {
@@ -162,10 +163,12 @@ Json agent_json(const Plan& plan) {
 
 Json rules_json(std::span<const policy::Rule> written) {
   Json rules = Json::array();
+  const policy::Policy policy = policy::Policy::compile(written);
   for (const policy::Rule& rule : written)
     rules.push_back({{"host", text(rule.subject)},
                      {"ports", rule.ports.text()},
                      {"protocol", text(rule.protocol)},
+                     {"tls_name_ports", policy.ports_opened_by_name(rule).text()},
                      {"private", rule.answers == policy::Answers::private_too},
                      {"types", rule.types.text()},
                      {"required", rule.need == policy::Need::required},
@@ -275,9 +278,14 @@ void print_settings(std::string& out, const config::GivenSettings& settings) {
     line(out, {"  ", padded(key, 12), " ", given.text, "   (", given.origin, ")"});
 }
 
-// What a rule opens beyond addresses on the public internet, and what else it asks for.
-std::string extras(const policy::Rule& rule) {
+// What opens a flow beside the address, what a rule opens beyond addresses on the public internet, and what else it
+// asks for.
+std::string extras(const policy::Rule& rule, const policy::Policy& policy) {
   std::string text;
+  const inet::PortSet named = policy.ports_opened_by_name(rule);
+  if (!named.empty()) text += ", TLS name";
+  if (!named.empty() && named != rule.ports) text += " on " + named.text();
+  if (!named.empty() && rule.protocol == policy::Protocol::both) text += " over TCP";
   if (rule.answers == policy::Answers::private_too) text += ", private addresses too";
   if (!rule.types.empty()) text += ", asks for " + rule.types.text();
   if (rule.need == policy::Need::required) text += ", required";
@@ -351,8 +359,10 @@ void print_phase_1(std::string& out, const Plan& plan) {
   const auto user = plan.enclosure.scope.only_user(plan.agent.identity.uid);
   if (plan.gate && user)
     line(out, {"  scope        user ", number(*user), " alone: other users are not affected"});
+  const policy::Policy policy = policy::Policy::compile(rules_of(plan));
   for (const policy::Rule& rule : rules_of(plan))
-    line(out, {"  opens        ", text(rule), extras(rule), "   (", escape_controls(rule.reason), ")"});
+    line(out,
+         {"  opens        ", text(rule), extras(rule, policy), "   (", escape_controls(rule.reason), ")"});
   if (plan.gate) print_inbound(out, plan.enclosure.inbound);
   print_telemetry(out, plan.telemetry);
   print_relay(out, plan);

@@ -3,6 +3,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "ostiary/claude/derive.h"
 #include "ostiary/link/gate_limits.h"
@@ -14,16 +15,18 @@ namespace {
 using policy::Rule;
 using Rules = std::vector<Rule>;
 
-// One rule a destination, whatever number of signals goes there.
+// One rule a server, whatever number of signals goes there.
 Rules telemetry_rules(std::span<const telemetry::Route> routes, config::Choice required) {
-  std::map<inet::Destination, std::string> signals;
+  std::map<std::pair<inet::Destination, inet::Scheme>, std::string> signals;
   for (const telemetry::Route& route : routes) {
-    std::string& names = signals[route.endpoint.destination];
+    std::string& names = signals[{route.endpoint.destination, route.endpoint.scheme}];
     names += (names.empty() ? "" : ", ") + std::string(text(route.signal));
   }
   Rules rules;
-  for (const auto& [destination, names] : signals)
-    rules.push_back(telemetry_rule(destination, names, required));
+  for (const auto& [server, names] : signals) {
+    rules.push_back(telemetry_rule(server.first, names, required));
+    rules.back().tls = policy::tls_of(server.second);
+  }
   return rules;
 }
 

@@ -52,6 +52,20 @@ void warn_of_credentials(Plan& plan) {
                           join(names, ", ") + ": take out what it does not need");
 }
 
+void warn_of_names(Plan& plan, const config::Config& config) {
+  if (!plan.gate) return;
+  if (config.tls_names == config::Choice::no)
+    plan.warnings.push_back(
+        config.given.at("tls_names").origin +
+        " off: at an address that is open for an allowed name the agent reaches every other site "
+        "that shares it, such as those of the same CDN: leave it out if the kernel has NFQUEUE");
+  else if (config.encrypted_hello == tls::EncryptedHello::ignored)
+    plan.warnings.push_back(
+        config.given.at("ech").origin +
+        " allow: a TLS hello may be encrypted, and then name every site that shares the address "
+        "of an allowed name: leave it out if no program of the agent needs it");
+}
+
 // What an --allow-inbound does not do.
 void warn_of_inbound(Plan& plan) {
   if (plan.enclosure.inbound.empty()) return;
@@ -181,6 +195,7 @@ void add_warnings(Plan& plan, const config::Config& config) {
   for (const selftest::SocketWaiver& waiver : plan.enclosure.allowed_sockets)
     plan.warnings.push_back("the agent may connect to " + waiver.text() +
                             ": no rule sees what that service does for the agent");
+  warn_of_names(plan, config);
   warn_of_inbound(plan);
   warn_of_telemetry(plan);
   warn_of_plain_text(plan);

@@ -111,6 +111,17 @@ std::string denied_packet(const AuditLine& line) {
   return sentence.with(", by the ", "by").count().take();
 }
 
+std::string denied_tls(const AuditLine& line) {
+  Sentence sentence(line, "denied a flow");
+  return sentence.with(" to ", "address")
+      .with(" port ", "port")
+      .with(" that named ", "name")
+      .with(": ", "why")
+      .with(", by the ", "by")
+      .count()
+      .take();
+}
+
 std::string tampering(const AuditLine& line) {
   Sentence sentence(line, "another process changed the rules: ");
   sentence.with("", "what").with(", by ", "program").with(", process ", "process");
@@ -183,6 +194,7 @@ std::string sentence_of(const AuditLine& line) {
   if (event == "allow") return begin("allowed").with(" ", "name").with(": ", "ports").take();
   if (event == "deny_name") return denied_name(line);
   if (event == "deny_packet") return denied_packet(line);
+  if (event == "deny_tls") return denied_tls(line);
   if (event == "deny_other") return begin("denials that have no other line").with(": ", "count").take();
   if (event == "admit")
     return begin("opened")

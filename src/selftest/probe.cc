@@ -112,6 +112,10 @@ Result<Probe> Probe::prepare(const confine::Identity& agent, const Targets& targ
   probe.doors_ = find_doors(agent.home);
   for (const AddressPort& upstream : targets.local_upstreams)
     probe.impostors_.push_back(TRY(Impostor::prepare(upstream, targets)));
+  if (targets.names == Targets::Names::read)
+    for (const inet::Family family : {inet::Family::ipv4, inet::Family::ipv6})
+      if (auto prepared = TRY(NameAttempt::prepare(family, targets.patience)))
+        probe.name_attempts_.push_back(*std::move(prepared));
   TRY(probe.take(std::move(attempt_plans.all), agent));
   return probe;
 }
@@ -186,6 +190,10 @@ Result<std::vector<Attempt>> Probe::try_to_get_out() {
     attempts.push_back(impostor.answer_datagrams());
     attempts.push_back(impostor.accept_connections());
   }
+  for (const NameAttempt& each : name_attempts_)
+    for (const auto kind :
+         {NameAttempt::Kind::unlisted_name, NameAttempt::Kind::no_name, NameAttempt::Kind::second_hello})
+      attempts.push_back(each.try_hello(kind));
   const Doors by_agent = doors_.has_closed_directories ? find_doors(home_) : Doors{};
   attempts.push_back(attempt("a request to another process's Unix socket",
                              try_doors(doors_, by_agent, targets_.allowed_sockets)));

@@ -9,6 +9,7 @@
 #include "doors.h"
 #include "forgery.h"
 #include "impostor.h"
+#include "name_attempt.h"
 #include "network_attempt.h"
 #include "ostiary/nft/egress_counter.h"
 #include "ostiary/selftest/selftest.h"
@@ -52,6 +53,7 @@ class Probe {
   std::vector<Attempt> left_out_;
   Doors doors_;
   std::vector<Impostor> impostors_;
+  std::vector<NameAttempt> name_attempts_;
 };
 
 }  // namespace ostiary::selftest

@@ -45,7 +45,7 @@ void check_own_message(fuzz::Input input) {
 
 bool same(const policy::Rule& a, const policy::Rule& b) {
   return a.subject == b.subject && a.ports == b.ports && a.protocol == b.protocol && a.answers == b.answers &&
-         a.types == b.types && a.need == b.need && a.reason == b.reason;
+         a.tls == b.tls && a.types == b.types && a.need == b.need && a.reason == b.reason;
 }
 
 void check_setup(std::string_view text) {
@@ -54,6 +54,7 @@ void check_setup(std::string_view text) {
   for (const policy::Rule& rule : setup->rules) {
     HOLDS(policy::text(rule.protocol) != "none" && !rule.ports.empty());
     HOLDS(rule.answers <= policy::Answers::private_too && rule.need <= policy::Need::required);
+    HOLDS(rule.tls <= policy::Tls::nowhere);
   }
   HOLDS(setup->initial_sets <= gate::InitialSets::continued);
   HOLDS(setup->terms.ipv4 <= gate::Reachability::reachable &&
@@ -63,6 +64,7 @@ void check_setup(std::string_view text) {
   for (size_t i = 0; i < setup->rules.size(); ++i) HOLDS(same(again->rules[i], setup->rules[i]));
   HOLDS(again->terms.hold == setup->terms.hold && again->resolve_timeout == setup->resolve_timeout);
   HOLDS(again->audit_bound.octets() == setup->audit_bound.octets());
+  HOLDS(again->name_queue == setup->name_queue && again->encrypted_hello == setup->encrypted_hello);
   HOLDS(again->mark == setup->mark && again->log_group == setup->log_group);
 }
 

@@ -81,6 +81,7 @@ void check_rules(const Node& allow, std::string_view text) {
     const auto again = policy::parse_entry(policy::text(rule), "a test", no_variable);
     HOLDS(again && again->size() == 1 && again->front().subject == rule.subject);
     HOLDS(again->front().ports == rule.ports && again->front().protocol == rule.protocol);
+    HOLDS(named_in_tls(again->front()) == named_in_tls(rule));
     HOLDS(rule.reason.starts_with("policy.json line ") || rule.reason.starts_with("preset:"));
   }
 }

@@ -4,7 +4,7 @@ the gate should have denied succeeds. The constants name addresses by their use.
 import time
 
 from support.outside import RESOLVER, Outside
-from support.services import Services
+from support.services import PORTS, Services
 
 CLOSING = 0.05  # seconds between the last packets of a connection, on a busy machine
 SECOND_RESOLVER = {4: "198.51.100.54", 6: "2001:db8:53::54"}
@@ -17,9 +17,10 @@ PRIVATE = {4: "10.1.2.3", 6: "fd12:3456::3"}
 
 
 class Internet(Outside):
-    def __init__(self):
+    def __init__(self, ports=PORTS):
+        """ports: where every address has an echo service"""
         super().__init__()
-        self.services = Services(self.network, self._loop)
+        self.services = Services(self.network, self._loop, ports)
 
     # Packets since the last forget() --------------------------------------------------------------
 

@@ -17,12 +17,12 @@ class Visit(NamedTuple):
 
 
 class Services:
-    def __init__(self, network, loop):
+    def __init__(self, network, loop, ports=PORTS):
         self._loop = loop
         self._sockets = []
         self.visits = []
         with network.entered():
-            for port in PORTS:
+            for port in ports:
                 self._listen(port)
 
     def at(self, address):

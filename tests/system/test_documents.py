@@ -173,7 +173,7 @@ def test_the_examples_of_errors_are_what_ostiary_prints(sandbox):
 
 
 def test_every_kind_of_entry_is_valid(sandbox):
-    entries = described(CONFIGURATION, "## What the agent may reach")[:8]
+    entries = described(CONFIGURATION, "## What the agent may reach")[:10]
     assert "preset:github" in entries
     flags = [word for entry in entries for word in ("--allow", entry)]
     assert sandbox.run("plan", *flags, "--", "true").status == 0

@@ -84,6 +84,41 @@ def test_the_plan_as_text_says_where_the_ruleset_is(sandbox):
         "  gate         on: everything is denied but what follows (its rules: --json)"]
 
 
+def test_the_plan_shows_which_ports_a_name_in_tls_opens(sandbox):
+    sandbox.policy({"no_derive": True, "allow": [
+        "git.example:22,443", "*.b.example:8443/tls", {"host": "api.example", "ports": [443, 8443], "tls": True},
+        "ssh.example:443/raw", "192.0.2.7:443", "quic.example:443/both"]})
+    opened = [line.split("   (")[0].removeprefix("  opens        ") for line in sandbox.run("plan").stdout.splitlines()
+              if line.startswith("  opens ")]
+    assert opened == ["git.example:22,443/tcp, TLS name on 443", "*.b.example:8443/tls, TLS name",
+                      "api.example:443,8443/tls, TLS name", "ssh.example:443/raw", "192.0.2.7:443/tcp",
+                      "quic.example:443/both, TLS name over TCP"]
+    assert [rule["tls_name_ports"] for rule in sandbox.plan()["rules"]] == ["443", "8443", "443,8443", "", "", "443"]
+
+
+def test_what_the_plan_opens_is_an_entry_of_allow(sandbox):
+    entries = ["git.example:22,443/tcp", "a.example:8443/tls", "ssh.example:443/raw", "time.example:123/udp",
+               "[2001:db8::/32]:443/tcp"]
+    flags = [word for entry in entries for word in ("--allow", entry)]
+    opened = [line.split()[1].rstrip(",") for line in sandbox.run("plan", "--no-derive", *flags).stdout.splitlines()
+              if line.startswith("  opens ")]
+    assert opened == entries
+
+
+def test_a_preset_opens_ssh_on_port_443_without_a_name_in_tls(sandbox):
+    listed = sandbox.run("presets").stdout
+    assert "  ssh.github.com:443/raw\n" in listed and "  altssh.gitlab.com:443/raw\n" in listed
+
+
+def test_without_names_in_tls_the_plan_says_what_it_gives_up(sandbox):
+    plan = sandbox.plan("--tls-names", "off", "--allow", "a.example,b.example:8443/tls")
+    assert {rule["tls_name_ports"] for rule in plan["rules"]} == {""}
+    assert [each for each in plan["warnings"] if each.startswith("--tls-names off: ")]
+    sandbox.policy({"ech": "allow"})
+    assert [each for each in sandbox.plan()["warnings"] if "policy.json" in each and "ech allow: a TLS hello" in each]
+    assert not [each for each in sandbox.plan("--ech", "refuse", "--tls-names", "on")["warnings"] if "TLS" in each]
+
+
 def test_a_plan_without_a_ruleset_says_why(sandbox):
     of_this_host = sandbox.plan("--upstream", "127.0.0.53")
     assert of_this_host["ruleset"] is None and "127.0.0.53:53 is on this host" in of_this_host["ruleset_error"]

@@ -13,6 +13,11 @@ FLAGS = [  # arguments, what the line holds
     (["--grace", ""], ["--grace has no value: write --grace SECONDS, or leave it out"]),
     (["--audit-limit", "1g"], ['--audit-limit: "1g" is not a number of MiB', ", like 64"]),
     (["--gate", "ajar"], ['--gate: "ajar" is neither on nor off']),
+    (["--tls-names", "yes"], ['--tls-names: "yes" is neither on nor off: write on or off']),
+    (["--ech", "off"], ['--ech: "off" is neither refuse nor allow: write refuse or allow']),
+    (["--allow", "a.example:443/ssl"], ['has "ssl" after its /, which is not tcp, udp, both, tls or raw']),
+    (["--allow", "10.1.2.3:443/tls"], ["an address has no name in TLS: write /tcp"]),
+    (["--allow-inbound", "443/raw"], ['"443/raw" has a protocol that is not tcp, udp or both']),
     (["--log-level", "loud"], ['--log-level: "loud" is not a log level: write debug, info, warn or error']),
     (["--no-derive=perhaps"], ['--no-derive: "perhaps" is neither true nor false']),
     (["--user", "-1"], ["--user has no value", "--user=-"]),
@@ -64,6 +69,10 @@ def test_a_refused_variable_is_explained(sandbox, variable, value, words):
     ('{"allow_inbound": {}}', "line 1: allow_inbound is an object: write a string or an array"),
     ('{"allow": [{"host": "https://a.example"}]}', 'host is a URL; write its host: "a.example:443"'),
     ('{"allow": [{"host": "a.example", "types": "MX"}]}', "types is a string: write an array"),
+    ('{"allow": [{"host": "a.example", "tls": "no"}]}', "tls is a string: write true or false"),
+    ('{"allow": [{"host": "10.1.2.3", "tls": true}]}', 'is an address, which has no name in TLS; leave out "tls"'),
+    ('{"allow": ["10.1.2.3:443/raw"]}', 'has "raw" after its /, and an address has no name in TLS: write /tcp'),
+    ('{"tls_names": false}', "tls_names is true or false: write a string, like on|off"),
     ('{"$schema": 5}', "line 1: $schema is a number: write a string"),
     ('{"grace": "5s"}', "line 1: grace is a string: write a whole number from 0 to 3600"),
 ])
@@ -92,7 +101,8 @@ def test_inbound_ports_are_a_text_or_an_array_and_may_be_ranges(sandbox, policy)
 
 def test_the_plan_as_text_shows_everything_that_a_rule_opens(sandbox):
     sandbox.policy({"allow": [{"host": "a.example", "private": True, "types": ["MX"], "required": True}]})
-    assert "a.example:443/tcp, private addresses too, asks for MX, required" in sandbox.run("plan", "--", "true").stdout
+    assert ("a.example:443/tcp, TLS name, private addresses too, asks for MX, required"
+            in sandbox.run("plan", "--", "true").stdout)
 
 
 def test_a_missing_program_is_reported_before_a_problem_with_the_network(sandbox):

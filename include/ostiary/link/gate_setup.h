@@ -14,6 +14,7 @@
 #include "ostiary/audit/target.h"
 #include "ostiary/base/result.h"
 #include "ostiary/link/gate_terms.h"
+#include "ostiary/nft/ruleset.h"
 #include "ostiary/policy/rule.h"
 #include "ostiary/tls/client_hello.h"
 #include "ostiary/upstream/server.h"
@@ -30,7 +31,9 @@ struct Setup {
   InitialSets initial_sets = InitialSets::empty;
   uint32_t mark = 0;
   uint16_t log_group = 0;
-  std::optional<uint16_t> name_queue = {};  // as nft::Ruleset's
+  // As nft::Ruleset's.
+  std::optional<uint16_t> name_queue = {};
+  nft::Tracking tracking = nft::Tracking::both_families;
   tls::EncryptedHello encrypted_hello = tls::EncryptedHello::refused;
   audit::FileBound audit_bound = audit::FileBound::none();
 };

@@ -59,6 +59,8 @@ class KernelAdmissions final : public AdmissionSet {
 
   // The netlink port that the kernel reports with these changes (nft/watch.h).
   uint32_t port() const { return socket_.port(); }
+  // For other changes of the gate, which then come from the same port.
+  netlink::Socket& socket() { return socket_; }
 
  private:
   explicit KernelAdmissions(netlink::Socket socket);

@@ -15,6 +15,7 @@
 #include "ostiary/netlink/socket.h"
 #include "ostiary/nft/flow_marks.h"
 #include "ostiary/nft/marks.h"
+#include "ostiary/nft/untracked_flows.h"
 
 namespace ostiary::nft {
 
@@ -61,6 +62,8 @@ class FlowQueue final : public FlowJudge {
  public:
   // A network namespace allows one listener for each queue.
   static Result<FlowQueue> open(uint16_t queue, uint32_t gate_mark);
+  // IPv6 is not tracked. Changes go through this socket, which must outlive the FlowQueue.
+  void use_sets_for_ipv6(netlink::Socket& socket) { untracked_.emplace(socket); }
 
   int fd() const { return socket_.fd(); }
 
@@ -78,12 +81,14 @@ class FlowQueue final : public FlowJudge {
   FlowQueue(netlink::Socket socket, FlowMarks marks, uint16_t queue, uint32_t gate_mark);
   void answer(uint32_t packet, uint32_t verdict);
   bool mark(const inet::Connection& connection, uint32_t mark);
+  bool is_untracked(const inet::Connection& connection) const;
   std::optional<WaitingPacket> read(const netlink::Message& message);
 
   netlink::Socket socket_;
   FlowMarks marks_;
   uint16_t queue_;
   AgentMarks agents_;
+  std::optional<UntrackedFlows> untracked_;
   std::vector<uint8_t> buffer_;
 };
 

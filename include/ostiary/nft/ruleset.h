@@ -22,12 +22,18 @@ inline constexpr const char* allow4_name = "allow4";
 inline constexpr const char* allow6_name = "allow6";
 inline constexpr const char* named4_name = "named4";
 inline constexpr const char* named6_name = "named6";
+inline constexpr const char* nameless6_name = "nameless6";
+inline constexpr const char* opened6_name = "opened6";
 inline constexpr const char* routes_name = "routes4";
 inline constexpr const char* uplinks_name = "uplinks4";
 
 namespace limits {
-inline constexpr uint32_t admissions = 65536;  // at a time, of each family
-inline constexpr uint32_t logged_bytes = 128;  // of a denied packet: its headers
+inline constexpr uint32_t admissions = 65536;     // at a time, of each family
+inline constexpr uint32_t nameless_flows = 4096;  // of IPv6, if it is not tracked
+inline constexpr uint32_t opened_flows = 65536;
+inline constexpr uint32_t seconds_of_a_nameless_flow = 150;
+inline constexpr uint32_t seconds_of_an_opened_flow = 7200;  // since its last packet
+inline constexpr uint32_t logged_bytes = 128;                // of a denied packet: its headers
 static_assert(logged_bytes >= 40 + 8 * 8 + 8, "an IPv6 header, some extensions and the ports fit");
 // In user scope, in which the user's flows share the machine's table with those of all others:
 inline constexpr uint32_t flows_of_user = 8192;  // at a time, without closed connections
@@ -72,6 +78,8 @@ struct Ruleset {
   // NFQUEUE's number, in which the first packets of flows to the sets `named4` and `named6` wait for the gate.
   // nullopt: no rule of the policy asks for a name, and there are no such sets.
   std::optional<uint16_t> name_queue = {};
+  // A port of loopback, treated as if it were in those sets.
+  uint16_t self_test_port = 0;
   Tracking tracking = Tracking::both_families;
   Zones zones = Zones::supported;
   std::vector<uint16_t> relay_ports = {};  // at which the relay listens on 127.0.0.1

@@ -44,6 +44,8 @@ struct Targets {
   // Addresses that the rules permit on purpose: the policy's, and those that are admitted already.
   // If they cover every target of an attempt, it is not applicable.
   std::vector<nft::AddressRule> permitted;
+  // Whether the gate reads names in TLS.
+  enum class Names : uint8_t { ignored, read } names = Names::ignored;
   // Upstream servers at addresses of this host.
   std::vector<AddressPort> local_upstreams;
   // Unix sockets of other processes that the agent may connect to.

@@ -44,6 +44,8 @@ inline std::vector<Event> samples() {
       DenyPacket{address("192.0.2.9"), 0, IPPROTO_ICMP, 8, 0, {}, {}, 3},
       DenyPacket{address("2001:db8::9"), 9, IPPROTO_UDP, {}, 1000, {}, "forged-source", 2},
       DenyPacket{address("192.0.2.213"), 443, IPPROTO_TCP, {}, 1000, {}, {}, 1, Actor::self_test},
+      DenyTls{"evil.example", address("192.0.2.10"), 443, 1000, "no-rule"},
+      DenyTls{{}, address("2001:db8::7"), 443, 1000, "no-name", 40},
       DenyOther{70000},
       Admit{"api.anthropic.com", v4, IPPROTO_TCP, 443, 1h},
       Admit{"build.example", v4, IPPROTO_UDP, 8000, 1h, 8099},

@@ -168,6 +168,16 @@ TEST_SUITE("claude/derive") {
     CHECK(text(rules[3]) == "coder.example:443/tcp");
   }
 
+  TEST_CASE("a gateway over https names itself in TLS on each port, and one over http on none") {
+    const std::string rules = derived({{"ANTHROPIC_API_KEY", "x"},
+                                       {"ANTHROPIC_BASE_URL", "https://a.example:8443"},
+                                       {"ANTHROPIC_VERTEX_BASE_URL", "http://b.example:443/v1"},
+                                       {"CODER_AGENT_URL", "https://192.0.2.7:8443"}});
+    CHECK(rules.contains("a.example:8443/tls (ANTHROPIC_BASE_URL)"));
+    CHECK(rules.contains("b.example:443/raw (ANTHROPIC_VERTEX_BASE_URL)"));
+    CHECK(rules.contains("192.0.2.7:8443/tcp (CODER_AGENT_URL)"));
+  }
+
   TEST_CASE("a URL that cannot be read is an error that names the variable and not its value") {
     for (const char* url : {"hunter2", "https://user:hunter2@a.example", "https://a.example:hunter2"}) {
       const std::string error = derived({{"ANTHROPIC_BASE_URL", url}});

@@ -31,7 +31,8 @@ std::string server_hello(std::string_view random) {
 }
 const std::string any_random(32, 'r');
 const std::string random_of_retry(
-    "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2"
+    "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e"
+    "\x09\xe2"
     "\xc8\xa8\x33\x9c",
     32);
 const std::string change_cipher_spec("\x14\x03\x03\x00\x01\x01", 6);
@@ -252,15 +253,16 @@ TEST_SUITE("gate/name_check") {
     flow.send(stream);
     CHECK(flow.send(change_cipher_spec, stream.size()).empty());
     CHECK(flow.send(early_data(100), stream.size() + change_cipher_spec.size()).empty());
-    CHECK(flow.send(early_data(100), stream.size() + change_cipher_spec.size()) == "drop 5");  // it waits already
+    CHECK(flow.send(early_data(100), stream.size() + change_cipher_spec.size()) ==
+          "drop 5");  // it waits already
     CHECK(flow.answer(server_hello(any_random)) == "pass 6, permit, pass 3, pass 4");
   }
 
   TEST_CASE("early data may come with the hello, a second hello may not") {
     CHECK(Waiting().outcome(hello_for("a.example") + change_cipher_spec + early_data(9)) == "permitted");
     CHECK(Waiting().outcome(hello_for("a.example") + early_data(900).substr(0, 20)) == "permitted");
-    for (const std::string& more : {hello_for("evil.example"), hello_for("a.example").substr(0, 1), std::string("x"),
-                                    change_cipher_spec + hello_for("evil.example"),
+    for (const std::string& more : {hello_for("evil.example"), hello_for("a.example").substr(0, 1),
+                                    std::string("x"), change_cipher_spec + hello_for("evil.example"),
                                     early_data(5) + hello_for("evil.example").substr(0, 30)})
       CHECK(Waiting().outcome(hello_for("a.example") + more) == "a.example: early-hello");
   }

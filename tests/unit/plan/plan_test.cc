@@ -59,11 +59,19 @@ TEST_SUITE("plan/plan") {
               {.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=https://a",
                                "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=grpc",
                                "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=http://[2001:db8::1]:4318/"}})) ==
-          "a:443/tcp telemetry: traces\na:4317/tcp telemetry: metrics\n[2001:db8::1]:4318/tcp telemetry: "
+          "a:443/tcp telemetry: traces\na:4317/tls telemetry: metrics\n[2001:db8::1]:4318/tcp telemetry: "
           "logs\n");
     CHECK(openings_of(direct_plan({.environment = {grafana_trio[0]}})).empty());
     CHECK(openings_of(direct_plan({.environment = grafana_trio, .flags = {{"telemetry_source", "off"}}}))
               .empty());
+  }
+
+  TEST_CASE("a collector names itself in TLS if its URL says https") {
+    CHECK(
+        openings_of(direct_plan({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://a:443",
+                                                 "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=https://a:443/x",
+                                                 "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=https://b:4318/x"}})) ==
+        "a:443/raw telemetry: traces\na:443/tcp telemetry: logs\nb:4318/tls telemetry: metrics\n");
   }
 
   TEST_CASE("the agent's domain leaves it what it is allowed") {

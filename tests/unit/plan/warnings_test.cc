@@ -101,6 +101,38 @@ TEST_SUITE("plan/warnings") {
         warns(good_plan({.environment = {"HTTPS_PROXY=http://p.example:1", "OSTIARY_GATE=off"}}), "proxy"));
   }
 
+  TEST_CASE("the rule for a proxy on port 443 opens it for the protocol of its URL") {
+    const auto warns_of = [](const char* url, const char* allow, const char* words) {
+      return warns(good_plan({.environment = {std::string("HTTPS_PROXY=") + url,
+                                              std::string("OSTIARY_ALLOW=") + allow}}),
+                   words);
+    };
+    CHECK(warns_of("http://p.example:443", "a.example",
+                   "p.example:443, which no rule opens: write --allow p.example:443/raw, or"));
+    CHECK(warns_of("http://p.example:443", "p.example",
+                   "p.example:443, which rules open for TLS alone: write --allow p.example:443/raw, or"));
+    CHECK(warns_of("http://p.example:443", "p.example,*.example.com,p.example:443/raw",
+                   "443, which a rule opens. "));
+    CHECK(warns_of("https://p.example", "p.example", "443, which a rule opens. "));
+    CHECK(warns_of("https://p.example:8443", "a.example",
+                   "8443, which no rule opens: write --allow p.example:8443/tls, or"));
+  }
+
+  TEST_CASE("warns of settings that let TLS name a host that no rule allows") {
+    CHECK(warns(good_plan({.environment = {"OSTIARY_TLS_NAMES=off"}}),
+                "OSTIARY_TLS_NAMES off: at an address that is open for an allowed name the agent reaches "
+                "every other"));
+    CHECK(warns(good_plan({.environment = {"OSTIARY_ECH=allow"}}),
+                "OSTIARY_ECH allow: a TLS hello may be encrypted, and then name every site"));
+    for (const char* word : {"OSTIARY_TLS_NAMES=on", "OSTIARY_ECH=refuse"}) {
+      const Plan plan = good_plan({.environment = {word}});
+      CHECK_FALSE(warns(plan, "OSTIARY_TLS_NAMES"));
+      CHECK_FALSE(warns(plan, "OSTIARY_ECH"));
+    }
+    CHECK_FALSE(
+        warns(good_plan({.environment = {"OSTIARY_TLS_NAMES=off", "OSTIARY_GATE=off"}}), "OSTIARY_TLS"));
+  }
+
   TEST_CASE("a variable in both spellings gives one warning") {
     const Plan plan =
         good_plan({.environment = {"HTTPS_PROXY=http://p.example:1", "https_proxy=http://p.example:1"}});

@@ -79,6 +79,20 @@ TEST_SUITE("policy/tls_names") {
       CHECK_MESSAGE(!policy_of(list).asks_for_names(), list);
   }
 
+  TEST_CASE("a policy knows the ports of a rule that every rule opens by the name") {
+    const auto ports = [](std::string_view list) {
+      const auto rules = parse_list(list, "test", variables()).value();
+      return Policy::compile(rules).ports_opened_by_name(rules[0]).text();
+    };
+    CHECK(ports("a.example.com:22,443") == "443");
+    CHECK(ports("*.example.com:8000-8009/tls") == "8000-8009");
+    CHECK(ports("*.example.com:8000-8009/tls,*.example.com:8004-8005") == "8000-8003,8006-8009");
+    CHECK(ports("a.example.com:443,*.example.com:443/raw").empty());
+    CHECK(ports("*.example.com:443,a.example.com:443/raw") == "443");
+    CHECK(ports("a.example.com:443/both,a.example.com:443/udp") == "443");
+    CHECK(ports("192.0.2.1:443").empty());
+  }
+
   TEST_CASE("private addresses and names in TLS belong to ports of their own") {
     std::vector<Rule> rules =
         parse_list("a.example:80-443,a.example:440-500/tls", "test", variables()).value();

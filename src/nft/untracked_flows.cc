@@ -1,0 +1,84 @@
+#include "ostiary/nft/untracked_flows.h"
+
+#include <algorithm>
+#include <array>
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include "nameless.h"
+#include "ostiary/netlink/request.h"
+#include "ostiary/nft/ruleset.h"
+
+namespace ostiary::nft {
+namespace {
+
+constexpr size_t message_size = 256;
+
+// Two addresses and two ports. Each part of a set's key fills whole words.
+using Key = std::array<uint8_t, 40>;
+
+Key key_of(const inet::Connection& connection) {
+  Key key{};
+  const auto put = [&key](size_t at, const inet::IpAddress& address, uint16_t port) {
+    const auto octets = address.octets();
+    std::ranges::copy(octets, key.begin() + static_cast<ptrdiff_t>(at));
+    key[at + 16] = static_cast<uint8_t>(port >> 8U);
+    key[at + 17] = static_cast<uint8_t>(port & 0xffU);
+  };
+  put(0, connection.local, connection.local_port);
+  put(20, connection.remote, connection.remote_port);
+  return key;
+}
+
+void put_element(nlmsghdr* message, const char* set, const inet::Connection& connection) {
+  mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table_name);
+  mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, set);
+  nlattr* list = mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
+  nlattr* element = mnl_attr_nest_start(message, NFTA_LIST_ELEM);
+  nlattr* value = mnl_attr_nest_start(message, NFTA_SET_ELEM_KEY);
+  const Key key = key_of(connection);
+  mnl_attr_put(message, NFTA_DATA_VALUE, key.size(), key.data());
+  mnl_attr_nest_end(message, value);
+  mnl_attr_nest_end(message, element);
+  mnl_attr_nest_end(message, list);
+}
+
+}  // namespace
+
+UntrackedFlows::UntrackedFlows(netlink::Socket& socket) : socket_(&socket), batch_(2, message_size) {}
+
+void UntrackedFlows::put(uint16_t type, uint16_t flags, const char* set, const inet::Connection& connection) {
+  put_element(batch_.add(type, flags, NFPROTO_INET), set, connection);
+  batch_.end_message();
+}
+
+bool UntrackedFlows::commit() {
+  const auto refusals = batch_.commit(*socket_);
+  return refusals && refusals->empty();
+}
+
+bool UntrackedFlows::open(const inet::Connection& connection) {
+  batch_.begin(NFNL_SUBSYS_NFTABLES);
+  put(NFT_MSG_DELSETELEM, 0, nameless6_name, connection);
+  put(NFT_MSG_NEWSETELEM, NLM_F_CREATE, opened6_name, connection);
+  return commit();
+}
+
+bool UntrackedFlows::close(const inet::Connection& connection) {
+  batch_.begin(NFNL_SUBSYS_NFTABLES);
+  put(NFT_MSG_DELSETELEM, 0, nameless6_name, connection);
+  return commit();
+}
+
+bool UntrackedFlows::is_nameless(const inet::Connection& connection) {
+  alignas(nlmsghdr) std::array<uint8_t, message_size> room{};
+  nlmsghdr* request = netlink::begin_request(
+      room.data(),
+      {.type = NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_GETSETELEM, .flags = NLM_F_ACK, .family = NFPROTO_INET});
+  put_element(request, nameless6_name, connection);
+  return netlink::ask(*socket_, request).value_or(ENOENT) == 0;
+}
+
+}  // namespace ostiary::nft

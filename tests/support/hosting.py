@@ -1,0 +1,236 @@
+"""An Internet in which several names share an address, as behind a content delivery network. Its
+servers at port 443 and 8443 record every octet that they get."""
+
+import contextlib
+import socket
+import ssl
+import threading
+
+from support.authority import Authority
+from support.behaviours import host
+from support.hello import HANDSHAKE, retry_request
+from support.internet import Internet
+from support.outcomes import AT_ONCE
+from support.sandbox import AGENTS
+from support.services import PORTS, plain
+from support.waiting import PATIENCE
+
+SHARED = {4: "198.51.100.80", 6: "2001:db8:80::80"}  # of allowed.example, of second.example and of evil.example
+ELSEWHERE = {4: "198.51.100.81", 6: "2001:db8:81::81"}
+RAW = {4: "198.51.100.82", 6: "2001:db8:82::82"}  # sends first
+MIXED = {4: "198.51.100.83", 6: "2001:db8:83::83"}
+RETRYING = {4: "198.51.100.84", 6: "2001:db8:84::84"}  # asks for a second hello, and takes what comes
+PICKY = {4: "198.51.100.85", 6: "2001:db8:85::85"}  # a real server that asks for another key share
+QUIET = {4: "198.51.100.86", 6: "2001:db8:86::86"}  # takes what comes, and ends the connection after a hello
+FREE = {4: "198.51.100.87", 6: "2001:db8:87::87"}  # for servers of a test
+UNADMITTED = {4: "198.51.100.88", 6: "2001:db8:88::88"}
+PLACES = {"allowed": SHARED, "second": SHARED, "evil": SHARED, "odd": SHARED, "elsewhere": ELSEWHERE, "raw": RAW,
+          "mixed": MIXED, "web.mixed": MIXED, "retrying": RETRYING, "picky": PICKY, "quiet": QUIET, "free": FREE}
+NAMES = [f"{name}.example" for name in PLACES]
+BANNER = b"SSH-2.0-stand-in\r\n"
+FATAL_ALERT = bytes.fromhex("15030300020228")
+REF = "1" * 40
+HOSTED_PORTS = (443, 8443)
+RESET = ("ECONNRESET", "EPIPE")  # the latter if the client sends after the reset
+
+
+class Visit:
+    """One connection to a server, and the octets that the server got."""
+
+    def __init__(self, connection, address, port):
+        self.connection, self.address, self.port = connection, address, port
+        self.octets, self.name, self.ended = b"", None, None
+
+    def read(self):
+        """The next octets; none if the client has ended the connection."""
+        try:
+            data = self.connection.recv(65536)
+        except OSError as error:
+            self.ended = error
+            return b""
+        self.octets += data
+        self.ended = None if data else "closed"
+        return data
+
+    def send(self, data):
+        with contextlib.suppress(OSError):
+            self.connection.sendall(data)
+
+
+class HostingInternet(Internet):
+    def __init__(self, directory):
+        super().__init__([port for port in PORTS if port not in HOSTED_PORTS])
+        self.authority = Authority(directory, NAMES)
+        self.visited = []
+        tls, picky = self.authority.server(), self.authority.server()
+        picky.set_ecdh_curve("secp384r1")
+        for context in (tls, picky):
+            context.sni_callback = _note_name
+            context.set_alpn_protocols(["http/1.1", "h2"])
+        with_tls = lambda visit: _serve(visit, tls)
+        self._listeners = []
+        for where, serve in ((SHARED, with_tls), (ELSEWHERE, with_tls), (MIXED, with_tls), (UNADMITTED, with_tls),
+                             (PICKY, lambda visit: _serve(visit, picky)), (RAW, _greet), (RETRYING, _ask_again),
+                             (QUIET, _take_a_hello)):
+            for port in HOSTED_PORTS:
+                for address in where.values():
+                    self._listen(address, port, serve)
+        self.start_over()
+
+    def start_over(self):
+        super().start_over()
+        self.visited.clear()
+        for name, where in PLACES.items():
+            self.upstream.name(f"{name}.example", host(where))
+
+    def forget(self):
+        super().forget()
+        self.visited.clear()
+
+    def close(self):
+        for each in self._listeners:
+            each.close()
+        super().close()
+
+    # What the servers got -------------------------------------------------------------------------
+
+    def octets(self):
+        """All octets since the last forget()."""
+        return b"".join(visit.octets for visit in self.visited)
+
+    def names(self):
+        """The names that the servers took the connections for."""
+        return [visit.name for visit in self.visited if visit.name]
+
+    # Implementation -------------------------------------------------------------------------------
+
+    def _listen(self, address, port, serve):
+        with self.network.entered():
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            listener = socket.create_server((address, port), family=family, backlog=1024)
+        self._listeners.append(listener)
+        threading.Thread(target=self._accept, args=(listener, serve), daemon=True).start()
+
+    def _accept(self, listener, serve):
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            here = connection.getsockname()
+            self.visited.append(visit := Visit(connection, plain(here[0]), here[1]))
+            threading.Thread(target=_run, args=(serve, visit), daemon=True).start()
+
+
+def _run(serve, visit):
+    with visit.connection:
+        serve(visit)
+
+
+def _note_name(tls, name, _):
+    tls.asked_name = name
+
+
+def _echo(visit, data):
+    while data:
+        visit.send(data)
+        data = visit.read()
+
+
+def _greet(visit):
+    visit.send(BANNER)
+    _echo(visit, visit.read())
+
+
+def _take_a_hello(visit):
+    if _read_record(visit):
+        visit.send(FATAL_ALERT)
+
+
+def _read_record(visit):
+    """Reads the first record. Returns whether it came whole."""
+    while len(visit.octets) < 5 or len(visit.octets) < 5 + int.from_bytes(visit.octets[3:5], "big"):
+        if not visit.read():
+            return False
+    return True
+
+
+def _ask_again(visit):
+    if _read_record(visit):
+        visit.send(retry_request())
+    while visit.read():
+        pass
+
+
+def _serve(visit, context):
+    """A web server, or, for a client that does not begin with TLS, an echo service."""
+    data = visit.read()
+    if data[:1] != bytes([HANDSHAKE]):
+        return _echo(visit, data)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_side=True)
+    incoming.write(data)
+
+    def step(action):
+        """Repeats it until it needs nothing more from the client. None if the client has left."""
+        while True:
+            try:
+                return action()
+            except ssl.SSLWantReadError:
+                visit.send(outgoing.read())
+                data = visit.read()
+                if not data:
+                    return None
+                incoming.write(data)
+            finally:
+                visit.name = getattr(tls, "asked_name", None)
+                visit.send(outgoing.read())
+
+    with contextlib.suppress(ssl.SSLError):
+        if step(lambda: tls.do_handshake() or True):
+            request = b""
+            while piece := step(lambda: tls.read(65536)):
+                request += piece
+                if request.endswith(b"\r\n\r\n"):
+                    tls.write(_answer(request, visit.name))
+                    visit.send(outgoing.read())
+                    request = b""
+
+
+def _answer(request, name):
+    path = request.split()[1].decode().partition("?")[0]
+    body = {"/repository.git/info/refs": f"{REF}\trefs/heads/main\n", "/repository.git/HEAD": "ref: refs/heads/main\n"}.get(
+        path, f"{name}\n").encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+# The agent's side: tests/system/agents/tls_client.py ------------------------------------------------
+
+def install_client(container):
+    container.write("/opt/agents/tls_client.py", (AGENTS / "tls_client.py").read_bytes())
+    container.write("/etc/authority.pem", container.internet.authority.certificate.read_text())
+
+
+def call(agent, function, *arguments, patience=PATIENCE, **how):
+    """The outcome of a function of tls_client.py in the agent."""
+    return agent.python("sys.path.insert(0, '/opt/agents')\nimport tls_client\n"
+                        f"value = tls_client.{function}(*{arguments!r}, **{how!r})", patience=patience)
+
+
+def fetch(agent, address, name, **how):
+    return call(agent, "fetch", address, name, **how)
+
+
+def send(agent, address, *pieces, **how):
+    return call(agent, "send", address, pieces, **how)
+
+
+def assert_answered(outcome, name):
+    """By a web server, as the site of this name."""
+    assert outcome["reached"] and outcome["answer"]["body"] == name, outcome
+
+
+def assert_reset(outcome):
+    """At once."""
+    assert not outcome["reached"] and outcome["error"] in RESET, outcome
+    assert outcome["seconds"] < AT_ONCE, outcome
