@@ -9,11 +9,11 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -40,9 +40,7 @@ size_t needed_number(const char* text) {
 // Its end is a reset: no connection stays behind, so that many can follow each other.
 UniqueFd new_socket(int flags) {
   UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
-  const int on = 1;
   const linger at_once_closed{.l_onoff = 1, .l_linger = 0};
-  ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &at_once_closed, sizeof at_once_closed);
   return fd;
 }
@@ -122,32 +120,33 @@ class Opener {
 
  private:
   void begin(size_t number) {
-    flows_[number] = new_socket(SOCK_NONBLOCK);
-    if (begin_connect(flows_[number], site_) != 0 && errno != EINPROGRESS) give_up(std::strerror(errno));
-    watch(number, EPOLL_CTL_ADD, EPOLLOUT);
-  }
-
-  void watch(size_t number, int operation, uint32_t events) {
-    epoll_event event{.events = events, .data = {.u64 = number}};
-    ::epoll_ctl(epoll_.get(), operation, flows_[number].get(), &event);
+    Flow& flow = flows_[number];
+    flow = {.fd = new_socket(SOCK_NONBLOCK)};
+    if (begin_connect(flow.fd, site_) != 0 && errno != EINPROGRESS) give_up(std::strerror(errno));
+    epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLET, .data = {.u64 = number}};
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, flow.fd.get(), &event);
   }
 
   void go_on(const epoll_event& event) {
-    const size_t number = event.data.u64;
-    const int fd = flows_[number].get();
-    if ((event.events & (EPOLLERR | EPOLLHUP)) == 0 && (event.events & EPOLLOUT) != 0) {
-      if (send_all(fd, hello_)) return watch(number, EPOLL_CTL_MOD, EPOLLIN);
-    }
+    Flow& flow = flows_[event.data.u64];
+    const bool has_failed = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
+    if (!has_failed && !std::exchange(flow.has_begun, true) && send_all(flow.fd.get(), hello_)) return;
+    if (!has_failed && (event.events & EPOLLIN) == 0) return;
     std::array<char, 2048> answer;
-    const bool is_answered = ::recv(fd, answer.data(), answer.size(), 0) > 0;
+    const bool is_answered = ::recv(flow.fd.get(), answer.data(), answer.size(), 0) > 0;
     ++(is_answered ? opened_ : failed_);
-    begin(number);
+    begin(event.data.u64);
   }
+
+  struct Flow {
+    UniqueFd fd;
+    bool has_begun = false;
+  };
 
   const Site& site_;
   std::string hello_ = client_hello(site_.host, Then::wait);
   UniqueFd epoll_{::epoll_create1(EPOLL_CLOEXEC)};
-  std::vector<UniqueFd> flows_;
+  std::vector<Flow> flows_;
   size_t opened_ = 0;
   size_t failed_ = 0;
 };

@@ -41,7 +41,7 @@ def samples(contenders, rounds, sample) -> list[Series]:
 
 def at_least(share, than, ours):
     """For rates."""
-    ratio = ours.median / than.median
+    ratio = ours.median / than.median if than.median else float("inf")
     return Bound(f"at least {share} times {than.name}: {ratio:.2f} times", ratio >= share)
 
 

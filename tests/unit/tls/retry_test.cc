@@ -143,6 +143,15 @@ TEST_SUITE("tls/retry") {
     }
   }
 
+  TEST_CASE("whether a second hello has begun is known from its first octet") {
+    const std::string before = change_cipher_spec + early_data;
+    for (size_t octets = 0; octets <= before.size(); ++octets)
+      CHECK(is_skipped_before_second_hello(octets_of(before).first(octets)));
+    for (const std::string_view next : {"\x16", "\x15", "G"})
+      CHECK_FALSE(is_skipped_before_second_hello(octets_of(before + std::string(next))));
+    CHECK_FALSE(is_skipped_before_second_hello(octets_of(other_record(20, "\2"))));
+  }
+
   TEST_CASE("a second hello is read as strictly as the first") {
     CHECK(second(change_cipher_spec + record(hello({}))) == text(HelloFault::no_name));
     const std::string encrypted = record(hello({extension(0xfe0d, ""), server_name("b.example")}));
