@@ -91,16 +91,22 @@ std::optional<PacketTarget> parse_v6(std::span<const uint8_t> bytes) {
 
 }  // namespace
 
-std::optional<PacketTarget> parse_packet(std::span<const uint8_t> bytes) {
+std::optional<inet::Family> family_of(std::span<const uint8_t> bytes) {
   if (bytes.empty()) return std::nullopt;
   switch (bytes[0] >> 4U) {
     case 4:
-      return parse_v4(bytes);
+      return inet::Family::ipv4;
     case 6:
-      return parse_v6(bytes);
+      return inet::Family::ipv6;
     default:
       return std::nullopt;
   }
+}
+
+std::optional<PacketTarget> parse_packet(std::span<const uint8_t> bytes) {
+  const auto family = family_of(bytes);
+  if (!family) return std::nullopt;
+  return family == inet::Family::ipv4 ? parse_v4(bytes) : parse_v6(bytes);
 }
 
 }  // namespace ostiary::nft

@@ -17,6 +17,9 @@ struct PacketTarget {
   bool operator==(const PacketTarget&) const = default;
 };
 
+// Of a packet. Empty if it is of neither.
+std::optional<inet::Family> family_of(std::span<const uint8_t> bytes);
+
 // Empty if the bytes are not an IPv4 or IPv6 header. A later fragment has neither port nor type.
 std::optional<PacketTarget> parse_packet(std::span<const uint8_t> bytes);
 

@@ -5,6 +5,8 @@
 
 #include <netinet/in.h>
 
+#include "packet.h"
+
 namespace ostiary::nft {
 namespace {
 
@@ -71,15 +73,9 @@ std::optional<TcpPacket> parse_v6(std::span<const uint8_t> octets) {
 }  // namespace
 
 std::optional<TcpPacket> parse_tcp_packet(std::span<const uint8_t> octets) {
-  if (octets.empty()) return std::nullopt;
-  switch (octets[0] >> 4U) {
-    case 4:
-      return parse_v4(octets);
-    case 6:
-      return parse_v6(octets);
-    default:
-      return std::nullopt;
-  }
+  const auto family = family_of(octets);
+  if (!family) return std::nullopt;
+  return family == inet::Family::ipv4 ? parse_v4(octets) : parse_v6(octets);
 }
 
 }  // namespace ostiary::nft
