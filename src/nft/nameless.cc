@@ -80,6 +80,13 @@ void add_begin(Json& out, const Ruleset& ruleset, const char* chain, Family fami
   out.push_back(rule_of(chain, std::move(rule)));
 }
 
+void add_untracked_flows(Json& out, const char* chain) {
+  const Json continues = is_not(tcp_flags_of(fin | syn | rst | ack), syn);
+  out.push_back(rule(chain, {is(flow_of_sent(), in_set(nameless6_name)), continues, go(nameless_chain)}));
+  out.push_back(rule(chain, {is(flow_of_sent(), in_set(opened6_name)), continues,
+                             change("update", opened6_name), accept()}));
+}
+
 }  // namespace
 
 void add_nameless_sets(Json& out, const Ruleset& ruleset) {
@@ -120,17 +127,15 @@ void add_nameless(Json& out, const Ruleset& ruleset, const char* chain, const Js
   const Json from_agent = is(ct("direction"), "original");
   out.push_back(rule(chain, {flow_is_marked(marks.nameless), from_agent, go(nameless_chain)}));
   out.push_back(rule(chain, {flow_is_marked(marks.misnamed), from_agent, go(misnamed_chain)}));
-  if (is_tracked(ruleset, Family::ipv6)) return;
-  const Json continues = is_not(tcp_flags_of(fin | syn | rst | ack), syn);
-  out.push_back(rule(chain, {is(flow_of_sent(), in_set(nameless6_name)), continues, go(nameless_chain)}));
-  out.push_back(rule(chain, {is(flow_of_sent(), in_set(opened6_name)), continues,
-                             change("update", opened6_name), accept()}));
-  // A rule without a name may have opened the address too.
-  for (const Json& destination : destinations(Family::ipv6)) {
-    Json misnamed = destination;
-    misnamed.push_back(go(misnamed_chain));
-    out.push_back(rule_of(chain, std::move(misnamed)));
-  }
+  if (!is_tracked(ruleset, Family::ipv6)) add_untracked_flows(out, chain);
+  // What is in no flow has no name. A rule that asks for none may have opened the address too.
+  for (const Family family : {Family::ipv4, Family::ipv6})
+    for (const Json& destination : destinations(family)) {
+      Json flowless = Json::array({has(ct("state"), Json::array({"invalid", "untracked"}))});
+      flowless.append(destination);
+      flowless.push_back(go(misnamed_chain));
+      out.push_back(rule_of(chain, std::move(flowless)));
+    }
 }
 
 void add_answers_to_nameless(Json& out, const Ruleset& ruleset, const char* chain) {
