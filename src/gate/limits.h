@@ -41,7 +41,8 @@ static_assert(tcp_unsent_octets >= dns::limits::answer_octets + 2);
 
 // Flows that wait for their name. Beyond, the oldest is refused.
 inline constexpr size_t nameless_flows = 4096;
-inline constexpr std::chrono::seconds hello_time = 10s;
+inline constexpr std::chrono::seconds silent_time = 120s;
+inline constexpr std::chrono::seconds hello_time = 10s;  // from its first octet
 // From the hello to the server's first octets. A server may be slow.
 inline constexpr std::chrono::seconds answer_time = 120s;
 // What the agent has sent in a flow that waits: a hello, and early data behind it.

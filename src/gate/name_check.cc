@@ -50,9 +50,10 @@ size_t NameCheck::Hash::operator()(const inet::Connection& connection) const noe
 }
 
 void NameCheck::take(const WaitingPacket& packet, Time now) {
-  make_room(now);
   const bool from_agent = packet.from == WaitingPacket::From::agent;
-  if (from_agent && packet.begins) return begin(packet, now);
+  const bool begins = from_agent && packet.begins;
+  make_room(begins ? 1 : 0, now);
+  if (begins) return begin(packet, now);
   const auto found = by_connection_.find(packet.connection);
   if (found == by_connection_.end()) return take_unknown(packet, now);
   Flow& flow = *found->second;
@@ -69,11 +70,11 @@ void NameCheck::begin(const WaitingPacket& packet, Time now) {
     forget(*found->second);
   }
   if (!packet.data.empty()) return dependencies_.judge.drop(packet.id);
-  unfinished_.push_back({.connection = packet.connection,
-                         .uid = packet.uid,
-                         .until = now + limits::hello_time,
-                         .first = packet.sequence + 1});
-  by_connection_.emplace(packet.connection, std::prev(unfinished_.end()));
+  silent_.push_back({.connection = packet.connection,
+                     .uid = packet.uid,
+                     .until = now + limits::silent_time,
+                     .first = packet.sequence + 1});
+  by_connection_.emplace(packet.connection, std::prev(silent_.end()));
   dependencies_.judge.pass(packet.id);
 }
 
@@ -114,6 +115,7 @@ void NameCheck::take_sent(Flow& flow, const WaitingPacket& packet, Time now) {
   const bool is_full = flow.sent.size() + fresh.size() > limits::nameless_octets ||
                        flow.packets.size() >= limits::waiting_packets_of_a_flow;
   if (is_full) return judge.drop(packet.id);
+  if (flow.sent.empty()) move(flow, unfinished_, now + limits::hello_time);
   flow.sent.insert(flow.sent.end(), fresh.begin(), fresh.end());
   octets_ += fresh.size();
   flow.packets.push_back(packet.id);
@@ -139,18 +141,17 @@ void NameCheck::read_hello(Flow& flow, const WaitingPacket& packet, Time now) {
   // A second hello in the same packet would pass with the first.
   if (!tls::is_skipped_before_second_hello(std::span(flow.sent).subspan(flow.hello)))
     return refuse(flow, flow.name, why::early_hello, now);
+  move(flow, answering_, now + limits::answer_time);
   flow.waits = Flow::Waits::for_answer;
-  flow.until = now + limits::answer_time;
   flow.first_answer = packet.acknowledged;
-  const auto place = by_connection_.find(flow.connection)->second;
-  answering_.splice(answering_.end(), unfinished_, place);
   pass_waiting(flow);
 }
 
-// Something that is not TLS goes on if a name without TLS led to this address too.
+// Something that is not TLS goes on if a name without TLS led to this address too. A server may ignore records of TLS
+// before the hello.
 void NameCheck::take_fault(Flow& flow, tls::HelloFault fault, Time now) {
   const inet::Connection& connection = flow.connection;
-  if (fault == tls::HelloFault::not_tls &&
+  if (fault == tls::HelloFault::not_tls && !tls::begins_record(flow.sent) &&
       dependencies_.ledger.admits_any_flow(connection.remote, connection.remote_port, now))
     return permit(flow);
   refuse(flow, {}, text(fault), now);
@@ -201,8 +202,10 @@ void NameCheck::take_answer(Flow& flow, const WaitingPacket& packet, Time now) {
       flow.answer.end(), fresh.begin(),
       fresh.begin() + static_cast<ptrdiff_t>(std::min(fresh.size(), tls::limits::answer_octets)));
   const tls::FirstAnswer answer = tls::scan_first_answer(flow.answer);
+  // Its mark comes first: the agent may answer at once.
+  if (answer == tls::FirstAnswer::other) permit(flow);
   judge.pass(packet.id);
-  if (answer == tls::FirstAnswer::other) return permit(flow);
+  if (answer == tls::FirstAnswer::other) return;
   if (answer == tls::FirstAnswer::need_more) return;
   flow.waits = Flow::Waits::for_second_hello;
   if (!flow.packets.empty()) read_second_hello(flow, now);
@@ -259,18 +262,35 @@ void NameCheck::audit(const Flow& flow, std::string_view name, std::string_view 
 
 // ---- bounds
 
-NameCheck::Flow& NameCheck::oldest() {
-  return unfinished_.empty() ? answering_.front() : unfinished_.front();
+NameCheck::Flows& NameCheck::place_of(const Flow& flow) {
+  if (flow.waits != Flow::Waits::for_hello) return answering_;
+  return flow.sent.empty() ? silent_ : unfinished_;
 }
 
-void NameCheck::make_room(Time now) {
-  while (by_connection_.size() >= limits::nameless_flows || octets_ > limits::nameless_octets_of_all)
+// Before what `place_of` looks at changes.
+void NameCheck::move(Flow& flow, Flows& to, Time until) {
+  to.splice(to.end(), place_of(flow), by_connection_.find(flow.connection)->second);
+  flow.until = until;
+}
+
+// Of those that have not finished a hello, if there is one.
+NameCheck::Flow& NameCheck::oldest() {
+  if (silent_.empty() && unfinished_.empty()) return answering_.front();
+  if (silent_.empty()) return unfinished_.front();
+  if (unfinished_.empty()) return silent_.front();
+  const Time silent_since = silent_.front().until - limits::silent_time;
+  const Time unfinished_since = unfinished_.front().until - limits::hello_time;
+  return silent_since < unfinished_since ? silent_.front() : unfinished_.front();
+}
+
+void NameCheck::make_room(size_t flows, Time now) {
+  while (by_connection_.size() + flows > limits::nameless_flows || octets_ > limits::nameless_octets_of_all)
     refuse(oldest(), oldest().name, why::crowded, now);
 }
 
 void NameCheck::forget(const Flow& flow) {
   octets_ -= flow.sent.size();
-  Flows& flows = flow.waits == Flow::Waits::for_hello ? unfinished_ : answering_;
+  Flows& flows = place_of(flow);
   const auto found = by_connection_.find(flow.connection);
   const auto place = found->second;
   by_connection_.erase(found);
@@ -279,12 +299,14 @@ void NameCheck::forget(const Flow& flow) {
 
 event::Deadline NameCheck::due() const {
   event::Deadline due;
-  for (const Flows* flows : {&unfinished_, &answering_})
+  for (const Flows* flows : {&silent_, &unfinished_, &answering_})
     if (!flows->empty()) due = due ? std::min(*due, flows->front().until) : flows->front().until;
   return due;
 }
 
 void NameCheck::expire(Time now) {
+  // No denial: many connections end without a word. If this one sends later, its beginning is unknown.
+  while (!silent_.empty() && silent_.front().until <= now) forget(silent_.front());
   while (!unfinished_.empty() && unfinished_.front().until <= now)
     refuse(unfinished_.front(), {}, why::unfinished, now);
   while (!answering_.empty() && answering_.front().until <= now)

@@ -89,12 +89,15 @@ class NameCheck {
   void forget(const Flow& flow);
 
   void audit(const Flow& flow, std::string_view name, std::string_view reason, Time now);
+  Flows& place_of(const Flow& flow);
+  void move(Flow& flow, Flows& to, Time until);
   Flow& oldest();
-  void make_room(Time now);
+  void make_room(size_t flows, Time now);
 
   Dependencies dependencies_;
   tls::EncryptedHello encrypted_;
   // By the time until which they may wait.
+  Flows silent_;       // that have sent nothing
   Flows unfinished_;   // hellos
   Flows answering_;    // servers
   size_t octets_ = 0;  // that the flows have sent

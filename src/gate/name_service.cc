@@ -17,12 +17,14 @@ Result<> NameService::take_packets() {
     if (!packet) break;
     check_.take(*packet, loop_.now());
   }
+  queue_.flush();
   expiry_.set(check_.due());
   return {};
 }
 
 void NameService::expire() {
   check_.expire(loop_.now());
+  queue_.flush();
   expiry_.set(check_.due());
 }
 

@@ -26,6 +26,8 @@ constexpr uint16_t type_of(uint16_t message) {
 constexpr int waiting_bytes = 8 << 20;
 constexpr size_t packet_size = 65536;
 constexpr size_t datagram_size = packet_size + 1024;
+constexpr size_t verdict_size = 64;
+constexpr size_t verdicts_at_once = 64;
 constexpr uint8_t syn_and_ack = TH_SYN | TH_ACK;
 
 Error explain(int error, uint16_t queue) {
@@ -98,7 +100,8 @@ FlowQueue::FlowQueue(netlink::Socket socket, FlowMarks marks, uint16_t queue, ui
       marks_(std::move(marks)),
       queue_(queue),
       agents_(agent_marks(gate_mark)),
-      buffer_(datagram_size) {}
+      buffer_(datagram_size),
+      verdicts_(verdicts_at_once * verdict_size) {}
 
 Result<FlowQueue> FlowQueue::open(uint16_t queue, uint32_t gate_mark) {
   netlink::Socket socket = TRY(netlink::Socket::open(netlink::Bus::netfilter));
@@ -141,13 +144,17 @@ Result<std::optional<WaitingPacket>> FlowQueue::next() {
   }
 }
 
+void FlowQueue::flush() {
+  if (verdicts_size_ > 0) (void)socket_.send(std::span(verdicts_).first(std::exchange(verdicts_size_, 0)));
+}
+
 void FlowQueue::answer(uint32_t packet, uint32_t verdict) {
-  alignas(nlmsghdr) std::array<uint8_t, 64> room{};
-  nlmsghdr* request =
-      netlink::begin_request(room.data(), {.type = type_of(NFQNL_MSG_VERDICT), .resource = queue_});
+  if (verdicts_.size() - verdicts_size_ < verdict_size) flush();
+  nlmsghdr* request = netlink::begin_request(verdicts_.data() + verdicts_size_,
+                                             {.type = type_of(NFQNL_MSG_VERDICT), .resource = queue_});
   const nfqnl_msg_verdict_hdr content{.verdict = __builtin_bswap32(verdict), .id = __builtin_bswap32(packet)};
   mnl_attr_put(request, NFQA_VERDICT_HDR, sizeof content, &content);
-  (void)netlink::send(socket_, request);
+  verdicts_size_ += MNL_ALIGN(request->nlmsg_len);
 }
 
 void FlowQueue::pass(uint32_t packet) {
@@ -166,18 +173,14 @@ bool FlowQueue::is_untracked(const inet::Connection& connection) const {
   return untracked_ && connection.local.family() == inet::Family::ipv6;
 }
 
-bool FlowQueue::mark(const inet::Connection& connection, uint32_t mark) {
-  return marks_.write(connection, mark).value_or(false);
-}
-
 bool FlowQueue::permit(const inet::Connection& connection) {
   if (is_untracked(connection)) return untracked_->open(connection);
-  return mark(connection, agents_.permitted);
+  return marks_.write(connection, agents_.permitted).value_or(false);
 }
 
 bool FlowQueue::refuse(const inet::Connection& connection) {
   if (is_untracked(connection)) return untracked_->close(connection);
-  return mark(connection, agents_.misnamed);
+  return marks_.write(connection, agents_.misnamed).value_or(false);
 }
 
 FlowState FlowQueue::state(const inet::Connection& connection) {

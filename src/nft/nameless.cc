@@ -63,13 +63,17 @@ Json change(const char* how, const char* set) {
 
 // ---- a flow begins
 
+Json begins() {
+  return tcp_flags(fin | syn | rst | ack, syn);
+}
+
 Json begin_flow(const Ruleset& ruleset, Family family) {
   if (is_tracked(ruleset, family)) return Json::array({set_flow_mark(agent_marks(ruleset).nameless)});
   return Json::array({change("update", nameless6_name), change("delete", opened6_name)});
 }
 
 void add_begin(Json& out, const Ruleset& ruleset, const char* chain, Family family, const Json& destination) {
-  Json rule = Json::array({tcp_flags(fin | syn | rst | ack, syn)});
+  Json rule = Json::array({begins()});
   rule.append(destination);
   rule.append(begin_flow(ruleset, family));
   rule.push_back(go(ask_chain));
@@ -101,6 +105,7 @@ void add_nameless(Json& out, const Ruleset& ruleset, const char* chain, const Js
   const auto destinations = [&](Family family) {
     Json named = matches;
     named.push_back(is(key_of_packet(family), in_set(named_name(family))));
+    named.push_back(is_not(key_of_packet(family), in_set(net_name(family))));  // a network has no name
     const Json self_test{is(field(ip(family), "daddr"), inet::IpAddress::loopback(family).text()),
                          to_port(ruleset.self_test_port)};
     return std::array{std::move(named), self_test};
@@ -108,13 +113,18 @@ void add_nameless(Json& out, const Ruleset& ruleset, const char* chain, const Js
   for (const Family family : {Family::ipv4, Family::ipv6})
     for (const Json& destination : destinations(family)) add_begin(out, ruleset, chain, family, destination);
   const AgentMarks marks = agent_marks(ruleset);
+  // The address may not be admitted any more. Then no rule of an earlier flow with its ports opens it.
+  out.push_back(
+      rule(chain, {begins(), is(ct("mark"), any_of({marks.permitted, marks.nameless, marks.misnamed})),
+                   set_flow_mark(ruleset.holds_everybody() ? unverified(ruleset.gate_mark) : 0)}));
   const Json from_agent = is(ct("direction"), "original");
   out.push_back(rule(chain, {flow_is_marked(marks.nameless), from_agent, go(nameless_chain)}));
   out.push_back(rule(chain, {flow_is_marked(marks.misnamed), from_agent, go(misnamed_chain)}));
   if (is_tracked(ruleset, Family::ipv6)) return;
-  out.push_back(rule(chain, {is(flow_of_sent(), in_set(nameless6_name)), go(nameless_chain)}));
-  out.push_back(
-      rule(chain, {is(flow_of_sent(), in_set(opened6_name)), change("update", opened6_name), accept()}));
+  const Json continues = is_not(tcp_flags_of(fin | syn | rst | ack), syn);
+  out.push_back(rule(chain, {is(flow_of_sent(), in_set(nameless6_name)), continues, go(nameless_chain)}));
+  out.push_back(rule(chain, {is(flow_of_sent(), in_set(opened6_name)), continues,
+                             change("update", opened6_name), accept()}));
   // A rule without a name may have opened the address too.
   for (const Json& destination : destinations(Family::ipv6)) {
     Json misnamed = destination;

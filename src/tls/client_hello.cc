@@ -134,6 +134,11 @@ std::string_view text(HelloFault fault) {
   return {};
 }
 
+bool begins_record(std::span<const uint8_t> stream) {
+  constexpr uint8_t change_cipher_spec = 20, heartbeat = 24;  // the first and the last
+  return !stream.empty() && stream[0] >= change_cipher_spec && stream[0] <= heartbeat;
+}
+
 HelloScan scan_client_hello(std::span<const uint8_t> stream, EncryptedHello encrypted) {
   const Message message = find_message(stream, message_header_octets + limits::hello_octets);
   switch (message.framing) {

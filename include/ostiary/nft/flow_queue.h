@@ -67,6 +67,8 @@ class FlowQueue final : public FlowJudge {
 
   int fd() const { return socket_.fd(); }
 
+  // Sends the verdicts since the last call to the kernel.
+  void flush();
   // The next packet that waits. Valid until the next call. A packet that cannot be read is dropped.
   Result<std::optional<WaitingPacket>> next();
 
@@ -80,7 +82,6 @@ class FlowQueue final : public FlowJudge {
  private:
   FlowQueue(netlink::Socket socket, FlowMarks marks, uint16_t queue, uint32_t gate_mark);
   void answer(uint32_t packet, uint32_t verdict);
-  bool mark(const inet::Connection& connection, uint32_t mark);
   bool is_untracked(const inet::Connection& connection) const;
   std::optional<WaitingPacket> read(const netlink::Message& message);
 
@@ -90,6 +91,8 @@ class FlowQueue final : public FlowJudge {
   AgentMarks agents_;
   std::optional<UntrackedFlows> untracked_;
   std::vector<uint8_t> buffer_;
+  std::vector<uint8_t> verdicts_;
+  size_t verdicts_size_ = 0;
 };
 
 }  // namespace ostiary::nft

@@ -55,6 +55,9 @@ enum class EncryptedHello : uint8_t { refused, ignored };
 // first octet of the record that follows.
 HelloScan scan_client_hello(std::span<const uint8_t> stream, EncryptedHello encrypted);
 
+// Whether it begins as a record of TLS does, of whichever kind.
+bool begins_record(std::span<const uint8_t> stream);
+
 namespace limits {
 // Of the handshake message. Clients send up to 2,000.
 inline constexpr size_t hello_octets = 16384;

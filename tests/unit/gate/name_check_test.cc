@@ -152,7 +152,7 @@ TEST_SUITE("gate/name_check") {
     CHECK(flow.begin() == "pass 1");
     CHECK(flow.send(hello_for("a.example")) == "pass 2");
     CHECK(flow.check.size() == 1);
-    CHECK(flow.answer(server_hello(any_random)) == "pass 3, permit");
+    CHECK(flow.answer(server_hello(any_random)) == "permit, pass 3");
     CHECK(flow.check.size() == 0);
     CHECK(flow.denied() == "none");
   }
@@ -212,7 +212,7 @@ TEST_SUITE("gate/name_check") {
     other.send(hello_for("a.example"));
     other.judge.has_flow = false;
     CHECK(other.send(early_data(10), hello_for("a.example").size()).empty());
-    CHECK(other.answer(server_hello(any_random)) == "pass 4, permit, drop 3");
+    CHECK(other.answer(server_hello(any_random)) == "permit, drop 3, pass 4");
   }
 
   TEST_CASE("a hello in pieces: all but the last pass, and a whole one is judged") {
@@ -255,7 +255,7 @@ TEST_SUITE("gate/name_check") {
     CHECK(flow.send(early_data(100), stream.size() + change_cipher_spec.size()).empty());
     CHECK(flow.send(early_data(100), stream.size() + change_cipher_spec.size()) ==
           "drop 5");  // it waits already
-    CHECK(flow.answer(server_hello(any_random)) == "pass 6, permit, pass 3, pass 4");
+    CHECK(flow.answer(server_hello(any_random)) == "permit, pass 3, pass 4, pass 6");
   }
 
   TEST_CASE("early data may come with the hello, a second hello may not") {
@@ -344,6 +344,11 @@ TEST_SUITE("gate/name_check") {
     flow.begin();
     CHECK(flow.send("SSH-2.0-x\r\n") == "permit, pass 2");
     CHECK(Waiting({rule("a.example"), rule("ssh.example:443/raw")}).outcome("SSH-2.0-x\r\n") == "not-tls");
+    for (const std::string_view records : {"\x15\x03\x01", "\x14", "\x17\x03"}) {
+      Waiting ignored({rule("a.example"), rule("ssh.example:443/raw")});
+      ignored.admit("ssh.example", "192.0.2.1");
+      CHECK(ignored.outcome(records) == "not-tls");
+    }
     Waiting later({rule("a.example"), rule("ssh.example:443/raw")});
     later.admit("ssh.example", "192.0.2.1");
     later.now += 601s;
@@ -366,7 +371,9 @@ TEST_SUITE("gate/name_check") {
     CHECK(flow.send("x") == "drop 5");
   }
 
-  TEST_CASE("a hello that is not finished in time is refused, a slow server is waited for") {
+  TEST_CASE(
+      "a hello that is not finished in time is refused, a silent client is forgotten, a slow server is "
+      "waited for") {
     Waiting flow;
     flow.begin();
     flow.send(hello_for("a.example").substr(0, 9));
@@ -377,6 +384,13 @@ TEST_SUITE("gate/name_check") {
     CHECK(flow.check.size() == 0);
     CHECK(flow.judge.take() == "refuse");
     CHECK(flow.denied() == "unfinished");
+    Waiting silent;
+    silent.begin();
+    CHECK(silent.check.due() == start + limits::silent_time);
+    silent.check.expire(start + limits::silent_time);
+    CHECK(silent.check.size() == 0);
+    CHECK(silent.judge.take().empty());
+    CHECK(silent.denied() == "none");
     Waiting slow;
     slow.begin();
     slow.send(hello_for("a.example"));
@@ -399,6 +413,9 @@ TEST_SUITE("gate/name_check") {
     flow.begin();
     CHECK(flow.check.size() == limits::nameless_flows);
     CHECK(flow.denied() == "crowded");
+    // The latest is not displaced by its own hello.
+    CHECK(flow.send(hello_for("a.example")).starts_with("pass"));
+    CHECK(flow.answer(server_hello(any_random)).contains("permit"));
     flow.connection.local_port = 1;
     CHECK(flow.answer(server_hello(any_random)).contains("permit"));
   }
