@@ -340,9 +340,8 @@ def test_a_connection_from_the_port_of_an_earlier_one_is_held(internet, agent, f
     assert_answered(fetch(agent, SHARED[family], "allowed.example", source=port, ending="reset"), "allowed.example")
 
 
-def opened_and_lost(internet, agent, server, address):
-    """A verified flow that ends at both ends, while its packets are lost. Its end is seen by nobody. Returns the
-    agent's port."""
+def opened(agent, server, address):
+    """A verified flow. Returns the agent's port, and the server's end."""
     port = call(agent, "open_kept", "lost", address)["answer"]
     connection, _ = server.accept()
     assert call(agent, "say_kept", "lost", tls.hello("free.example"))["reached"]
@@ -351,11 +350,20 @@ def opened_and_lost(internet, agent, server, address):
     assert call(agent, "hear_kept", "lost")["reached"]
     assert call(agent, "say_kept", "lost", b"goes on")["reached"]
     assert connection.recv(65536) == b"goes on"
-    with losing(internet, "tcp dport 443"):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    return port, connection
+
+
+def end(internet, agent, connection, how):
+    """Lost: the packets of the end of either side are lost, so the kernel has the flow as established."""
+    if how == "lost":
+        with losing(internet, "tcp dport 443"):
+            connection.close()
+            assert call(agent, "time_out_kept", "lost")["reached"]
+    else:
         connection.close()
-        assert call(agent, "time_out_kept", "lost")["reached"]
-    return port
+        assert call(agent, "hear_kept", "lost")["error"] == "ECONNRESET"
+        assert call(agent, "reset_kept", "lost")["reached"]
 
 
 def octets_at(server, agent, address, port, octets):
@@ -374,22 +382,28 @@ def octets_at(server, agent, address, port, octets):
             return b"", outcome
 
 
-def test_a_connection_from_the_port_of_a_lost_one_is_held(internet, agent, family):
-    """The kernel still has the flow of the earlier one as established."""
+@pytest.mark.parametrize("how", ["lost", "reset by the server"])
+def test_a_connection_from_the_port_of_an_ended_one_is_held(internet, agent, how, family):
     with listening(internet, FREE[family]) as server:
-        port = opened_and_lost(internet, agent, server, FREE[family])
+        port, connection = opened(agent, server, FREE[family])
+        end(internet, agent, connection, how)
         octets, outcome = octets_at(server, agent, FREE[family], port, tls.hello("evil.example"))
         assert octets == b"" and not outcome["reached"], outcome
         octets, _ = octets_at(server, agent, FREE[family], port, tls.hello("free.example"))
         assert octets == tls.hello("free.example")
 
 
-def test_it_is_held_also_when_the_address_is_not_admitted_any_more(internet, own_container, scope_and_user, family):
+@pytest.mark.parametrize("how", ["lost", "reset by the server"])
+def test_it_is_held_also_when_the_address_is_not_admitted_any_more(internet, own_container, scope_and_user, how, family):
     internet.upstream.name("free.example", host(FREE, ttl=1))
     agent = start(own_container, *scope_and_user, "--hold", "1", policy={"allow": ["free.example"]})
     with listening(internet, FREE[family]) as server:
-        port = opened_and_lost(internet, agent, server, FREE[family])
+        port, connection = opened(agent, server, FREE[family])
+        if how == "lost":
+            end(internet, agent, connection, how)
         eventually(lambda: FREE[family] not in own_container.admitted_addresses(), "the admission is over")
+        if how != "lost":
+            end(internet, agent, connection, how)
         octets, outcome = octets_at(server, agent, FREE[family], port, tls.hello("evil.example"))
         assert octets == b"" and not outcome["reached"], outcome
 
