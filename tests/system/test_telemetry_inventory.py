@@ -26,7 +26,8 @@ def test_ostiarys_events_are_those_of_the_audits_document():
     expected = {"left_out": {"ostiary.count", "ostiary.unreadable"}}
     for event, tables in documented().items():
         for fields in tables:
-            kind = {"type": "_name", "address": "_packet"}.get(next((f for f in ("type", "address") if f in fields), ""), "_other")
+            marks = {"type": "_name", "icmp_type": "_packet", "address": "_tls"}
+            kind = marks.get(next((mark for mark in marks if mark in fields), ""), "_other")
             expected[event + kind if event == "deny" else event] = {f"ostiary.{field}" for field in fields}
     del expected["exit"]  # the relay has ended before it
     for event in ("started", "died", "restarted"):

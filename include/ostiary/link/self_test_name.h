@@ -7,7 +7,7 @@
 
 namespace ostiary::link {
 
-inline constexpr uint16_t self_test_port = 15354;
+inline constexpr uint16_t self_test_port = 15352;
 inline constexpr std::string_view self_test_name = "listed.ostiary-self-test.invalid";
 
 }  // namespace ostiary::link
