@@ -2,6 +2,7 @@
 allows there."""
 
 import contextlib
+import json
 import subprocess
 
 import pytest
@@ -84,6 +85,18 @@ def test_node(agent):
     done = agent.run("env", "NODE_EXTRA_CA_CERTS=/etc/authority.pem", "node", "-e",
                      "require('https').get('https://allowed.example/', answer => answer.pipe(process.stdout))")
     assert done["out"] == "allowed.example\n", done
+
+
+def test_the_status_names_the_way_in_which_flows_are_held(container, agent):
+    status = json.loads(container.beside(agent.session, "/opt/bin/ostiary", "status").stdout)
+    assert status["tls_names"] in ("nft queue", "xt NFQUEUE")
+
+
+def test_where_no_rule_asks_for_a_name_no_flow_is_held(new_container):
+    container = new_container(tls_names="on")
+    agent = container.start_agent("--allow", "allowed.example:8443")
+    assert json.loads(container.beside(agent.session, "/opt/bin/ostiary", "status").stdout)["tls_names"] == ""
+    assert "queue" not in container.rules() and "named4" not in container.rules()
 
 
 def s_client(agent, address, name, *words, port=443):

@@ -13,6 +13,7 @@
 #include "nft/libnftables.h"
 #include "ostiary/nft/admissions.h"
 #include "ostiary/nft/earlier.h"
+#include "ostiary/nft/watch.h"
 
 using namespace ostiary;
 using namespace ostiary::nft;
@@ -442,6 +443,31 @@ TEST_SUITE("nft/table") {
     MESSAGE("applied in " << milliseconds(ruleset()) << " ms, with 10,000 address rules in "
                           << milliseconds(rules) << " ms");
     apply_rules(rules);
+  }
+
+  TEST_CASE("the rule that has packets wait is the first of its chain, and the keeper's own change") {
+    if (!can_make_hosts()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    auto table = Table::open();
+    REQUIRE(table);
+    auto watch = Watch::open(*table);
+    REQUIRE(watch);
+    auto rules = ruleset();
+    rules.name_queue = 5353;
+    for (const Tracking tracking : {Tracking::both_families, Tracking::ipv4_only}) {
+      rules.tracking = tracking;
+      for (const Existing existing : {Existing::replace, Existing::keep_admissions}) {
+        REQUIRE(table->apply(rules, existing));
+        CHECK(table->queue_form());
+        CHECK(table_text().contains("chain ask {\n\t\tqueue"));
+      }
+    }
+    const auto changes = watch->read();
+    REQUIRE(changes);
+    CHECK(changes->empty());
+    REQUIRE(table->apply(ruleset(), Existing::replace));
+    CHECK_FALSE(table->queue_form());
   }
 
   TEST_CASE("the rules also load for IPv4 connections alone") {
