@@ -7,6 +7,7 @@
 
 #include "ostiary/dns/limits.h"
 #include "ostiary/link/gate_limits.h"
+#include "ostiary/nft/flow_queue.h"
 #include "ostiary/nft/ruleset.h"
 
 namespace ostiary::gate::limits {
@@ -43,11 +44,15 @@ static_assert(tcp_unsent_octets >= dns::limits::answer_octets + 2);
 inline constexpr size_t nameless_flows = 4096;
 inline constexpr std::chrono::seconds silent_time = 120s;
 inline constexpr std::chrono::seconds hello_time = 10s;  // from its first octet
+// How long the packets of an unfinished hello wait for the next.
+inline constexpr std::chrono::milliseconds hold_time = 5ms;
 // From the hello to the server's first octets. A server may be slow.
 inline constexpr std::chrono::seconds answer_time = 120s;
 // What the agent has sent in a flow that waits: a hello, and early data behind it.
 inline constexpr size_t nameless_octets = 65536;
 inline constexpr size_t nameless_octets_of_all = size_t{16} << 20U;
+// The rest of the kernel's queue is for those that get their verdict at once.
+inline constexpr size_t waiting_packets = nft::limits::waiting_packets / 4;
 inline constexpr size_t waiting_packets_of_a_flow = 64;
 inline constexpr size_t packets_at_once = 64;
 

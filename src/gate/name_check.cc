@@ -75,6 +75,7 @@ void NameCheck::begin(const WaitingPacket& packet, Time now) {
                      .until = now + limits::silent_time,
                      .first = packet.sequence + 1});
   by_connection_.emplace(packet.connection, std::prev(silent_.end()));
+  dependencies_.judge.begin(packet.connection);
   dependencies_.judge.pass(packet.id);
 }
 
@@ -90,7 +91,8 @@ void NameCheck::take_unknown(const WaitingPacket& packet, Time now) {
       break;
   }
   if (packet.from == WaitingPacket::From::server) return judge.drop(packet.id);
-  Flow flow{.connection = packet.connection, .uid = packet.uid, .until = now, .packets = {packet.id}};
+  Flow flow{.connection = packet.connection, .uid = packet.uid, .until = now};
+  hold(flow, packet.id);
   reset(flow);
   audit(flow, {}, why::unseen, now);
 }
@@ -105,7 +107,7 @@ void NameCheck::take_sent(Flow& flow, const WaitingPacket& packet, Time now) {
   // Before the first octet, or behind one that is missing: it comes again.
   if (offset < 0 || offset > known) return judge.drop(packet.id);
   const auto again = packet.data.first(std::min(packet.data.size(), static_cast<size_t>(known - offset)));
-  if (!std::ranges::equal(again, std::span(flow.sent).subspan(static_cast<size_t>(offset), again.size())))
+  if (has_changed(flow, static_cast<size_t>(offset), again))
     return refuse_at(flow, packet, flow.name, why::changed, now);
   const auto fresh = packet.data.subspan(again.size());
   if (fresh.empty()) {
@@ -113,12 +115,13 @@ void NameCheck::take_sent(Flow& flow, const WaitingPacket& packet, Time now) {
     return has_passed ? judge.pass(packet.id) : judge.drop(packet.id);
   }
   const bool is_full = flow.sent.size() + fresh.size() > limits::nameless_octets ||
-                       flow.packets.size() >= limits::waiting_packets_of_a_flow;
+                       flow.packets.size() >= limits::waiting_packets_of_a_flow ||
+                       (flow.waits == Flow::Waits::for_answer && waiting_ >= limits::waiting_packets);
   if (is_full) return judge.drop(packet.id);
   if (flow.sent.empty()) move(flow, unfinished_, now + limits::hello_time);
   flow.sent.insert(flow.sent.end(), fresh.begin(), fresh.end());
   octets_ += fresh.size();
-  flow.packets.push_back(packet.id);
+  hold(flow, packet.id);
   switch (flow.waits) {
     case Flow::Waits::for_hello:
       return read_hello(flow, packet, now);
@@ -126,12 +129,21 @@ void NameCheck::take_sent(Flow& flow, const WaitingPacket& packet, Time now) {
       return;
     case Flow::Waits::for_second_hello:
       return read_second_hello(flow, now);
+    case Flow::Waits::for_acknowledgement:
+      return pass_waiting(flow);
   }
+}
+
+// Of octets that are sent again, those that were judged, or will be.
+bool NameCheck::has_changed(const Flow& flow, size_t offset, std::span<const uint8_t> again) {
+  const size_t read = flow.waits == Flow::Waits::for_acknowledgement ? flow.judged : flow.sent.size();
+  const auto compared = again.first(std::min(again.size(), read - std::min(read, offset)));
+  return !std::ranges::equal(compared, std::span(flow.sent).subspan(offset, compared.size()));
 }
 
 void NameCheck::read_hello(Flow& flow, const WaitingPacket& packet, Time now) {
   const tls::HelloScan scan = tls::scan_client_hello(flow.sent, encrypted_);
-  if (std::holds_alternative<tls::NeedMore>(scan)) return pass_unfinished(flow, now);
+  if (std::holds_alternative<tls::NeedMore>(scan)) return hold_unfinished(flow, now);
   if (const auto* fault = std::get_if<tls::HelloFault>(&scan)) return take_fault(flow, *fault, now);
   const auto& hello = std::get<tls::ClientHello>(scan);
   if (const auto objection = objection_to(flow.connection, hello.name.text()); !objection.empty())
@@ -143,7 +155,7 @@ void NameCheck::read_hello(Flow& flow, const WaitingPacket& packet, Time now) {
     return refuse(flow, flow.name, why::early_hello, now);
   move(flow, answering_, now + limits::answer_time);
   flow.waits = Flow::Waits::for_answer;
-  flow.first_answer = packet.acknowledged;
+  flow.first_answer = packet.acknowledged.value_or(0);
   pass_waiting(flow);
 }
 
@@ -153,25 +165,38 @@ void NameCheck::take_fault(Flow& flow, tls::HelloFault fault, Time now) {
   const inet::Connection& connection = flow.connection;
   if (fault == tls::HelloFault::not_tls && !tls::begins_record(flow.sent) &&
       dependencies_.ledger.admits_any_flow(connection.remote, connection.remote_port, now))
-    return permit(flow);
+    return await_acknowledgement(flow, 1, now);
   refuse(flow, {}, text(fault), now);
 }
 
 void NameCheck::read_second_hello(Flow& flow, Time now) {
   const tls::HelloScan scan = tls::scan_second_hello(std::span(flow.sent).subspan(flow.hello), encrypted_);
-  if (std::holds_alternative<tls::NeedMore>(scan)) return pass_unfinished(flow, now);
+  const auto rest = std::span(flow.sent).subspan(flow.hello);
+  if (std::holds_alternative<tls::NeedMore>(scan)) {
+    if (tls::is_skipped_before_second_hello(rest)) return pass_waiting(flow);
+    return hold_unfinished(flow, now);
+  }
   if (const auto* fault = std::get_if<tls::HelloFault>(&scan))
     return refuse(flow, flow.name, text(*fault), now);
   const auto& hello = std::get<tls::ClientHello>(scan);
   if (hello.name.text() != flow.name) return refuse(flow, hello.name.text(), why::another_name, now);
-  permit(flow);
+  await_acknowledgement(flow, flow.hello + hello.octets, now);
 }
 
-// The packets of an unfinished hello go on: a server can do nothing with them. If they waited, the agent would not send
-// the rest.
-void NameCheck::pass_unfinished(Flow& flow, Time now) {
-  if (flow.sent.size() < limits::nameless_octets) return pass_waiting(flow);
-  refuse(flow, flow.name, text(tls::HelloFault::too_long), now);
+// Its packets wait for a moment: a hello in one write comes at once. While they wait, the kernel sends no more small
+// writes. So they are dropped then, and are sent again after the rest.
+void NameCheck::hold_unfinished(Flow& flow, Time now) {
+  if (flow.sent.size() >= limits::nameless_octets)
+    return refuse(flow, flow.name, text(tls::HelloFault::too_long), now);
+  if (waiting_ >= limits::waiting_packets) return drop_waiting(flow);
+  holds_.push_back({now + limits::hold_time, flow.connection});
+}
+
+void NameCheck::await_acknowledgement(Flow& flow, size_t octets, Time now) {
+  move(flow, answering_, now + limits::answer_time);
+  flow.waits = Flow::Waits::for_acknowledgement;
+  flow.judged = octets;
+  pass_waiting(flow);
 }
 
 std::string_view NameCheck::objection_to(const inet::Connection& connection, std::string_view name) const {
@@ -191,21 +216,29 @@ std::string_view NameCheck::objection_to(const inet::Connection& connection, std
 
 // Before the hello, and after its retry, what it sends proves nothing.
 void NameCheck::take_answer(Flow& flow, const WaitingPacket& packet, Time now) {
+  const int64_t acknowledged = packet.acknowledged ? distance(flow.first, *packet.acknowledged) : 0;
+  const auto has = [acknowledged](size_t octets) { return acknowledged >= static_cast<int64_t>(octets); };
   nft::FlowJudge& judge = dependencies_.judge;
+  if (flow.waits == Flow::Waits::for_acknowledgement && has(flow.judged)) {
+    permit(flow);  // before the packet passes: the agent may answer at once
+    return judge.pass(packet.id);
+  }
+  if (flow.waits != Flow::Waits::for_answer || !has(flow.hello)) return judge.pass(packet.id);
+  read_answer(flow, packet, now);
+  judge.pass(packet.id);
+}
+
+void NameCheck::read_answer(Flow& flow, const WaitingPacket& packet, Time now) {
   const int64_t offset = distance(flow.first_answer, packet.sequence);
   const auto known = static_cast<int64_t>(flow.answer.size());
   const auto end = offset + static_cast<int64_t>(packet.data.size());
   // The agent cannot read what comes behind a missing octet.
-  if (flow.waits != Flow::Waits::for_answer || offset > known || end <= known) return judge.pass(packet.id);
+  if (offset > known || end <= known) return;
   const auto fresh = packet.data.subspan(static_cast<size_t>(known - offset));
-  flow.answer.insert(
-      flow.answer.end(), fresh.begin(),
-      fresh.begin() + static_cast<ptrdiff_t>(std::min(fresh.size(), tls::limits::answer_octets)));
+  const size_t enough = std::min(fresh.size(), tls::limits::answer_octets);
+  flow.answer.insert(flow.answer.end(), fresh.begin(), fresh.begin() + static_cast<ptrdiff_t>(enough));
   const tls::FirstAnswer answer = tls::scan_first_answer(flow.answer);
-  // Its mark comes first: the agent may answer at once.
-  if (answer == tls::FirstAnswer::other) permit(flow);
-  judge.pass(packet.id);
-  if (answer == tls::FirstAnswer::other) return;
+  if (answer == tls::FirstAnswer::other) return permit(flow);
   if (answer == tls::FirstAnswer::need_more) return;
   flow.waits = Flow::Waits::for_second_hello;
   if (!flow.packets.empty()) read_second_hello(flow, now);
@@ -213,12 +246,19 @@ void NameCheck::take_answer(Flow& flow, const WaitingPacket& packet, Time now) {
 
 // ---- verdicts
 
+void NameCheck::hold(Flow& flow, uint32_t packet) {
+  flow.packets.push_back(packet);
+  ++waiting_;
+}
+
 void NameCheck::pass_waiting(Flow& flow) {
+  waiting_ -= flow.packets.size();
   for (const uint32_t packet : std::exchange(flow.packets, {})) dependencies_.judge.pass(packet);
   flow.passed = flow.sent.size();
 }
 
 void NameCheck::drop_waiting(Flow& flow) {
+  waiting_ -= flow.packets.size();
   for (const uint32_t packet : std::exchange(flow.packets, {})) dependencies_.judge.drop(packet);
 }
 
@@ -235,6 +275,7 @@ void NameCheck::reset(Flow& flow) {
   if (dependencies_.judge.refuse(flow.connection) && !flow.packets.empty()) {
     dependencies_.judge.judge_again(flow.packets.front());
     flow.packets.erase(flow.packets.begin());
+    --waiting_;
   }
   drop_waiting(flow);
 }
@@ -247,7 +288,7 @@ void NameCheck::refuse(Flow& flow, std::string_view name, std::string_view reaso
 
 void NameCheck::refuse_at(Flow& flow, const WaitingPacket& packet, std::string_view name,
                           std::string_view reason, Time now) {
-  flow.packets.push_back(packet.id);
+  hold(flow, packet.id);
   refuse(flow, name, reason, now);
 }
 
@@ -299,18 +340,36 @@ void NameCheck::forget(const Flow& flow) {
 
 event::Deadline NameCheck::due() const {
   event::Deadline due;
+  if (!holds_.empty()) due = holds_.front().until;
   for (const Flows* flows : {&silent_, &unfinished_, &answering_})
     if (!flows->empty()) due = due ? std::min(*due, flows->front().until) : flows->front().until;
   return due;
 }
 
+void NameCheck::drop_held(Time now) {
+  for (; !holds_.empty() && holds_.front().until <= now; holds_.pop_front()) {
+    const auto found = by_connection_.find(holds_.front().connection);
+    if (found == by_connection_.end()) continue;
+    Flow& flow = *found->second;
+    if (flow.waits == Flow::Waits::for_hello || flow.waits == Flow::Waits::for_second_hello)
+      drop_waiting(flow);
+  }
+}
+
 void NameCheck::expire(Time now) {
+  drop_held(now);
   // No denial: many connections end without a word. If this one sends later, its beginning is unknown.
   while (!silent_.empty() && silent_.front().until <= now) forget(silent_.front());
   while (!unfinished_.empty() && unfinished_.front().until <= now)
     refuse(unfinished_.front(), {}, why::unfinished, now);
-  while (!answering_.empty() && answering_.front().until <= now)
-    refuse(answering_.front(), answering_.front().name, why::no_answer, now);
+  // No denial either, unless something waits: the server may have ended the connection.
+  while (!answering_.empty() && answering_.front().until <= now) {
+    Flow& flow = answering_.front();
+    if (flow.packets.empty())
+      forget(flow);
+    else
+      refuse(flow, flow.name, why::no_answer, now);
+  }
 }
 
 }  // namespace ostiary::gate

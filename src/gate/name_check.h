@@ -1,12 +1,15 @@
 // gate/name_check.h: which of the flows that wait in the kernel may go on: those whose TLS hello names a host that the
 // policy allows at that port, and for which that address was admitted.
-// - What a flow sends before its hello is whole passes, the rest waits until the server's first octets: after a
+// - Nothing of a hello passes until it is whole, and nothing behind it until the server's first octets are there: after a
 //   HelloRetryRequest the hello that follows must name the same host.
+// - A flow goes on once the server has acknowledged what was read. Until then octets that are sent again are compared:
+//   the sender can change the memory from which it sends.
 // - A refused flow gets a reset from the rules, and the audit the name that it asked for.
 // - Bounded: beyond limits::nameless_flows the oldest is refused. A flow that the gate forgets never passes.
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <list>
 #include <string>
 #include <string_view>
@@ -47,7 +50,7 @@ class NameCheck {
 
  private:
   struct Flow {
-    enum class Waits : uint8_t { for_hello, for_answer, for_second_hello };
+    enum class Waits : uint8_t { for_hello, for_answer, for_second_hello, for_acknowledgement };
 
     inet::Connection connection;
     std::optional<uint32_t> uid;
@@ -58,6 +61,7 @@ class NameCheck {
     size_t passed = 0;                   // octets of those that have passed
     std::vector<uint32_t> packets = {};  // that wait, with the octets after those
     size_t hello = 0;                    // octets up to the end of the first hello
+    size_t judged = 0;                   // octets that the server must have, if only that is awaited
     std::string name = {};               // that it names
     uint32_t first_answer = 0;           // the sequence number of the server's first octet
     std::vector<uint8_t> answer = {};
@@ -71,13 +75,16 @@ class NameCheck {
   void take_unknown(const nft::WaitingPacket& packet, Time now);
   void take_sent(Flow& flow, const nft::WaitingPacket& packet, Time now);
   void take_answer(Flow& flow, const nft::WaitingPacket& packet, Time now);
+  void read_answer(Flow& flow, const nft::WaitingPacket& packet, Time now);
   void read_hello(Flow& flow, const nft::WaitingPacket& packet, Time now);
   void read_second_hello(Flow& flow, Time now);
   void take_fault(Flow& flow, tls::HelloFault fault, Time now);
-  void pass_unfinished(Flow& flow, Time now);
+  void hold_unfinished(Flow& flow, Time now);
+  void await_acknowledgement(Flow& flow, size_t octets, Time now);
   // Why the flow may not have that name. Empty: it may.
   std::string_view objection_to(const inet::Connection& connection, std::string_view name) const;
 
+  void hold(Flow& flow, uint32_t packet);
   void pass_waiting(Flow& flow);
   void drop_waiting(Flow& flow);
   void reset(Flow& flow);
@@ -93,14 +100,23 @@ class NameCheck {
   void move(Flow& flow, Flows& to, Time until);
   Flow& oldest();
   void make_room(size_t flows, Time now);
+  void drop_held(Time now);
+  static bool has_changed(const Flow& flow, size_t offset, std::span<const uint8_t> again);
 
   Dependencies dependencies_;
   tls::EncryptedHello encrypted_;
   // By the time until which they may wait.
-  Flows silent_;       // that have sent nothing
-  Flows unfinished_;   // hellos
-  Flows answering_;    // servers
-  size_t octets_ = 0;  // that the flows have sent
+  Flows silent_;      // that have sent nothing
+  Flows unfinished_;  // hellos
+  Flows answering_;   // servers
+  // When to drop the packets of an unfinished hello. In order.
+  struct Hold {
+    Time until;
+    inet::Connection connection;
+  };
+  std::deque<Hold> holds_;
+  size_t waiting_ = 0;  // packets of all flows
+  size_t octets_ = 0;   // that the flows have sent
   std::unordered_map<inet::Connection, Flows::iterator, Hash> by_connection_;
 };
 

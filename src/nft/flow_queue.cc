@@ -86,7 +86,7 @@ WaitingPacket waiting(uint32_t id, const TcpPacket& packet, WaitingPacket::From 
                          .local_port = is_agents ? packet.source_port : packet.destination_port,
                          .remote_port = is_agents ? packet.destination_port : packet.source_port},
           .sequence = packet.sequence,
-          .acknowledged = packet.acknowledged,
+          .acknowledged = (packet.flags & TH_ACK) != 0 ? std::optional(packet.acknowledged) : std::nullopt,
           .begins = (packet.flags & syn_and_ack) == TH_SYN,
           .is_urgent = (packet.flags & TH_URG) != 0,
           .data = packet.data,
@@ -171,6 +171,14 @@ void FlowQueue::judge_again(uint32_t packet) {
 
 bool FlowQueue::is_untracked(const inet::Connection& connection) const {
   return untracked_ && connection.local.family() == inet::Family::ipv6;
+}
+
+// A new flow has the rules' mark. It is in the kernel's table only if the kernel takes it for an earlier one.
+void FlowQueue::begin(const inet::Connection& connection) {
+  if (is_untracked(connection))
+    untracked_->begin(connection);
+  else
+    (void)marks_.write(connection, agents_.nameless);
 }
 
 bool FlowQueue::permit(const inet::Connection& connection) {

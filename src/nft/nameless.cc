@@ -67,17 +67,22 @@ Json begins() {
   return tcp_flags(fin | syn | rst | ack, syn);
 }
 
-Json begin_flow(const Ruleset& ruleset, Family family) {
-  if (is_tracked(ruleset, family)) return Json::array({set_flow_mark(agent_marks(ruleset).nameless)});
-  return Json::array({change("update", nameless6_name), change("delete", opened6_name)});
-}
-
+// A packet in no flow, or in one that the other side began, cannot be marked, and is denied.
 void add_begin(Json& out, const Ruleset& ruleset, const char* chain, Family family, const Json& destination) {
-  Json rule = Json::array({begins()});
-  rule.append(destination);
-  rule.append(begin_flow(ruleset, family));
-  rule.push_back(go(ask_chain));
-  out.push_back(rule_of(chain, std::move(rule)));
+  const auto add_rule = [&](Json statements) {
+    Json all = Json::array({begins()});
+    all.append(destination);
+    all.append(std::move(statements));
+    out.push_back(rule_of(chain, std::move(all)));
+  };
+  if (is_tracked(ruleset, family)) {
+    const uint32_t mark = agent_marks(ruleset).nameless;
+    add_rule(Json::array({set_flow_mark(mark)}));
+    add_rule(Json::array({flow_is_marked(mark), is(ct("direction"), "original"), go(ask_chain)}));
+  } else {
+    add_rule(Json::array({change("update", nameless6_name), change("delete", opened6_name), go(ask_chain)}));
+  }
+  add_rule(Json::array({deny()}));
 }
 
 void add_untracked_flows(Json& out, const char* chain) {
@@ -128,22 +133,27 @@ void add_nameless(Json& out, const Ruleset& ruleset, const char* chain, const Js
   out.push_back(rule(chain, {flow_is_marked(marks.nameless), from_agent, go(nameless_chain)}));
   out.push_back(rule(chain, {flow_is_marked(marks.misnamed), from_agent, go(misnamed_chain)}));
   if (!is_tracked(ruleset, Family::ipv6)) add_untracked_flows(out, chain);
-  // What is in no flow has no name. A rule that asks for none may have opened the address too.
+  // What is in no flow has no name, although a rule that asks for none may have opened the address too. Nor has a flow
+  // that the other side began: the kernel may have forgotten who began it.
+  const Json nameless[] = {Json::array({has(ct("state"), Json::array({"invalid", "untracked"}))}),
+                           Json::array({is(ct("direction"), "reply"), is_not(ct("mark"), marks.permitted)})};
   for (const Family family : {Family::ipv4, Family::ipv6})
-    for (const Json& destination : destinations(family)) {
-      Json flowless = Json::array({has(ct("state"), Json::array({"invalid", "untracked"}))});
-      flowless.append(destination);
-      flowless.push_back(go(misnamed_chain));
-      out.push_back(rule_of(chain, std::move(flowless)));
-    }
+    for (const Json& destination : destinations(family))
+      for (Json rule : nameless) {
+        rule.append(destination);
+        rule.push_back(go(misnamed_chain));
+        out.push_back(rule_of(chain, std::move(rule)));
+      }
 }
 
+// Those without data too: they acknowledge what the gate has read.
 void add_answers_to_nameless(Json& out, const Ruleset& ruleset, const char* chain) {
   if (!ruleset.name_queue) return;
+  const Json continues = is_not(tcp_flags_of(syn), syn);
   out.push_back(rule(chain, {flow_is_marked(agent_marks(ruleset).nameless), is(ct("direction"), "reply"),
-                             protocol(IPPROTO_TCP), go(nameless_chain)}));
+                             continues, go(ask_chain)}));
   if (!is_tracked(ruleset, Family::ipv6))
-    out.push_back(rule(chain, {is(flow_of_answer(), in_set(nameless6_name)), go(nameless_chain)}));
+    out.push_back(rule(chain, {is(flow_of_answer(), in_set(nameless6_name)), continues, go(ask_chain)}));
 }
 
 }  // namespace ostiary::nft

@@ -59,6 +59,16 @@ bool UntrackedFlows::commit() {
   return refusals && refusals->empty();
 }
 
+// One by one: usually the flow is not open, and the kernel refuses to remove it.
+void UntrackedFlows::begin(const inet::Connection& connection) {
+  batch_.begin(NFNL_SUBSYS_NFTABLES);
+  put(NFT_MSG_NEWSETELEM, NLM_F_CREATE, nameless6_name, connection);
+  (void)commit();
+  batch_.begin(NFNL_SUBSYS_NFTABLES);
+  put(NFT_MSG_DELSETELEM, 0, opened6_name, connection);
+  (void)commit();
+}
+
 bool UntrackedFlows::open(const inet::Connection& connection) {
   batch_.begin(NFNL_SUBSYS_NFTABLES);
   put(NFT_MSG_DELSETELEM, 0, nameless6_name, connection);

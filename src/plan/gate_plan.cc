@@ -16,6 +16,8 @@ namespace {
 constexpr uint32_t gate_mark = 0x6f737469;
 constexpr uint16_t log_group = 5353;
 constexpr uint16_t name_queue = 5353;
+static_assert(link::self_test_port < gate::port && gate::port < telemetry::relay_port,
+              "no relay listens at the self-test's port, nor does the gate");
 
 gate::Reachability reachability(net::Reach reach) {
   return reach == net::Reach::none ? gate::Reachability::unreachable : gate::Reachability::reachable;

@@ -106,6 +106,11 @@ HelloFault fault_of_other(std::span<const uint8_t> stream) {
   return is_ssl2 ? HelloFault::ssl2 : HelloFault::not_tls;
 }
 
+// Its third octet tells.
+bool may_be_ssl2(std::span<const uint8_t> stream) {
+  return stream.size() < 3 && (stream[0] & ssl2_long_header) != 0;
+}
+
 }  // namespace
 
 std::string_view text(HelloFault fault) {
@@ -145,6 +150,7 @@ HelloScan scan_client_hello(std::span<const uint8_t> stream, EncryptedHello encr
     case Framing::incomplete:
       return NeedMore{};
     case Framing::not_tls:
+      if (may_be_ssl2(stream)) return NeedMore{};
       return fault_of_other(stream);
     case Framing::malformed:
       return HelloFault::malformed;

@@ -26,7 +26,7 @@ struct WaitingPacket {
   From from{};
   inet::Connection connection;  // the agent's end is the local one
   uint32_t sequence = 0;
-  uint32_t acknowledged = 0;
+  std::optional<uint32_t> acknowledged = {};
   bool begins = false;  // a SYN without ACK
   bool is_urgent = false;
   std::span<const uint8_t> data;
@@ -48,6 +48,8 @@ class FlowJudge {
   // The rules judge the packet as if it came now.
   virtual void judge_again(uint32_t packet) = 0;
 
+  // A flow begins: it is nameless, whatever was judged of an earlier one with its addresses and ports.
+  virtual void begin(const inet::Connection& connection) = 0;
   // All later packets of the flow. False: there is no such flow any more.
   virtual bool permit(const inet::Connection& connection) = 0;
   virtual bool refuse(const inet::Connection& connection) = 0;
@@ -75,6 +77,7 @@ class FlowQueue final : public FlowJudge {
   void pass(uint32_t packet) override;
   void drop(uint32_t packet) override;
   void judge_again(uint32_t packet) override;
+  void begin(const inet::Connection& connection) override;
   bool permit(const inet::Connection& connection) override;
   bool refuse(const inet::Connection& connection) override;
   FlowState state(const inet::Connection& connection) override;

@@ -30,9 +30,9 @@ inline constexpr const char* uplinks_name = "uplinks4";
 namespace limits {
 inline constexpr uint32_t admissions = 65536;     // at a time, of each family
 inline constexpr uint32_t nameless_flows = 4096;  // of IPv6, if it is not tracked
-inline constexpr uint32_t opened_flows = 65536;
-inline constexpr uint32_t seconds_of_a_nameless_flow = 150;
-inline constexpr uint32_t seconds_of_an_opened_flow = 7200;  // since its last packet
+inline constexpr uint32_t opened_flows = 262144;
+inline constexpr uint32_t seconds_of_a_nameless_flow = 250;
+inline constexpr uint32_t seconds_of_an_opened_flow = 3600;  // since its last packet
 inline constexpr uint32_t logged_bytes = 128;                // of a denied packet: its headers
 static_assert(logged_bytes >= 40 + 8 * 8 + 8, "an IPv6 header, some extensions and the ports fit");
 // In user scope, in which the user's flows share the machine's table with those of all others:

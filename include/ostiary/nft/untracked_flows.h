@@ -16,6 +16,8 @@ class UntrackedFlows {
   // The socket must outlive the UntrackedFlows.
   explicit UntrackedFlows(netlink::Socket& socket);
 
+  // Makes the flow nameless.
+  void begin(const inet::Connection& connection);
   // Moves a nameless flow to those that are open, or out of both sets. False: it is not nameless.
   bool open(const inet::Connection& connection);
   bool close(const inet::Connection& connection);

@@ -46,6 +46,7 @@ class FakeJudge final : public nft::FlowJudge {
   void pass(uint32_t packet) override { note("pass", packet); }
   void drop(uint32_t packet) override { note("drop", packet); }
   void judge_again(uint32_t packet) override { note("again", packet); }
+  void begin(const inet::Connection&) override { (void)mark("begin"); }
   bool permit(const inet::Connection&) override { return mark("permit"); }
   bool refuse(const inet::Connection&) override { return mark("refuse"); }
   FlowState state(const inet::Connection&) override { return state_now; }
@@ -94,7 +95,7 @@ struct Waiting {
             .from = from,
             .connection = connection,
             .sequence = sequence,
-            .acknowledged = servers_sequence,
+            .acknowledged = from == WaitingPacket::From::agent ? servers_sequence : acknowledged,
             .data = octets_of(data),
             .uid = 1000};
   }
@@ -107,9 +108,12 @@ struct Waiting {
     syn.begins = true;
     return take(syn);
   }
-  // `at` octets after the stream's first.
+  // `at` octets after the stream's first. The server has what was sent when it answers.
   std::string send(std::string_view data, size_t at = 0) {
-    return take(packet(WaitingPacket::From::agent, first_sequence + static_cast<uint32_t>(at), data));
+    const auto sequence = first_sequence + static_cast<uint32_t>(at);
+    const auto sent = sequence + static_cast<uint32_t>(data.size());
+    if (static_cast<int32_t>(sent - acknowledged) > 0) acknowledged = sent;
+    return take(packet(WaitingPacket::From::agent, sequence, data));
   }
   std::string answer(std::string_view data, size_t at = 0) {
     return take(packet(WaitingPacket::From::server, servers_sequence + static_cast<uint32_t>(at), data));
@@ -141,6 +145,7 @@ struct Waiting {
   FakeJudge judge;
   NameCheck check;
   inet::Connection connection{address("10.0.0.2"), address("192.0.2.1"), 40000, 443};
+  uint32_t acknowledged = first_sequence;  // by the server
   uint32_t last_id = 0;
 };
 
@@ -149,7 +154,7 @@ struct Waiting {
 TEST_SUITE("gate/name_check") {
   TEST_CASE("a flow goes on when the server has answered a hello with an allowed name") {
     Waiting flow;
-    CHECK(flow.begin() == "pass 1");
+    CHECK(flow.begin() == "begin, pass 1");
     CHECK(flow.send(hello_for("a.example")) == "pass 2");
     CHECK(flow.check.size() == 1);
     CHECK(flow.answer(server_hello(any_random)) == "permit, pass 3");
@@ -215,18 +220,38 @@ TEST_SUITE("gate/name_check") {
     CHECK(other.answer(server_hello(any_random)) == "permit, drop 3, pass 4");
   }
 
-  TEST_CASE("a hello in pieces: all but the last pass, and a whole one is judged") {
-    const std::string stream = hello_for("evil.example");
-    for (const size_t size : {size_t{1}, size_t{7}, stream.size() - 1}) {
-      Waiting flow;
-      flow.begin();
-      std::string told;
-      for (size_t at = 0; at < stream.size(); at += size) {
-        told = flow.send(std::string_view(stream).substr(at, size), at);
-        if (at + size < stream.size()) CHECK(told.starts_with("pass"));
+  TEST_CASE("a hello in pieces waits until it is whole") {
+    for (const std::string_view host : {"evil.example", "a.example"}) {
+      const std::string stream = hello_for(host);
+      for (const size_t size : {size_t{2}, size_t{30}, stream.size() - 1}) {
+        Waiting flow;
+        flow.begin();
+        std::string expected;
+        for (size_t at = 0; at < stream.size(); at += size) {
+          const std::string told = flow.send(std::string_view(stream).substr(at, size), at);
+          const bool is_last = at + size >= stream.size();
+          const std::string id = std::to_string(flow.last_id);
+          expected += at == 0 ? (host == "a.example" ? "pass " : "refuse, again ") + id
+                              : (host == "a.example" ? ", pass " : ", drop ") + id;
+          CHECK(told == (is_last ? expected : ""));
+        }
       }
-      CHECK(told == "refuse, again " + std::to_string(flow.last_id));
     }
+  }
+
+  TEST_CASE("pieces that waited for long are dropped, and pass when they come again after the rest") {
+    const std::string stream = hello_for("a.example");
+    Waiting flow;
+    flow.begin();
+    CHECK(flow.send(stream.substr(0, 9)).empty());
+    CHECK(flow.check.due() == start + limits::hold_time);
+    flow.now += limits::hold_time;
+    flow.check.expire(flow.now);
+    CHECK(flow.judge.take() == "drop 2");
+    CHECK(flow.send(stream.substr(0, 9)) == "drop 3");
+    CHECK(flow.send(stream.substr(9), 9) == "pass 4");
+    CHECK(flow.send(stream.substr(0, 9)) == "pass 5");
+    CHECK(flow.answer(server_hello(any_random)) == "permit, pass 6");
   }
 
   TEST_CASE("data behind a gap is dropped, data that came before is compared") {
@@ -234,15 +259,34 @@ TEST_SUITE("gate/name_check") {
     Waiting flow;
     flow.begin();
     CHECK(flow.send(stream.substr(10), 10) == "drop 2");
-    CHECK(flow.send(stream.substr(0, 10)) == "pass 3");
-    CHECK(flow.send(stream.substr(0, 10)) == "pass 4");
-    CHECK(flow.send(stream.substr(5, 20), 5) == "pass 5");
+    CHECK(flow.send(stream.substr(0, 10)).empty());
+    CHECK(flow.send(stream.substr(0, 10)) == "drop 4");
+    CHECK(flow.send(stream.substr(5, 20), 5).empty());
     CHECK(flow.send(stream.substr(0, 4), static_cast<size_t>(-1)) == "drop 6");
-    CHECK(flow.send(stream.substr(20), 20) == "pass 7");
+    CHECK(flow.send(stream.substr(20), 20) == "pass 3, pass 5, pass 7");
     CHECK(flow.send(stream) == "pass 8");
     std::string other = stream;
     other.back() = static_cast<char>(other.back() ^ 1);
     CHECK(flow.send(other) == "refuse, again 9");
+    CHECK(flow.denied() == "a.example: changed");
+  }
+
+  TEST_CASE("what was judged is compared until the server has it") {
+    const std::string first = hello_for("a.example");
+    const std::string second = hello_for("a.example");
+    Waiting flow;
+    flow.begin();
+    flow.send(first);
+    flow.acknowledged = first_sequence + static_cast<uint32_t>(first.size()) - 1;
+    CHECK(flow.answer(server_hello(any_random)) == "pass 3");  // it cannot have read the hello
+    flow.acknowledged = first_sequence + static_cast<uint32_t>(first.size());
+    CHECK(flow.answer(server_hello(random_of_retry)) == "pass 4");
+    CHECK(flow.send(second, first.size()) == "pass 5");
+    flow.acknowledged = first_sequence + static_cast<uint32_t>(first.size());
+    CHECK(flow.answer("", server_hello(random_of_retry).size()) == "pass 6");
+    std::string other = second;
+    other.back() = static_cast<char>(other.back() ^ 1);
+    CHECK(flow.send(other, first.size()) == "refuse, again 7");
     CHECK(flow.denied() == "a.example: changed");
   }
 
@@ -277,7 +321,8 @@ TEST_SUITE("gate/name_check") {
       const std::string told = flow.answer(server_hello(random_of_retry));
       CHECK(!told.contains("permit"));
       const std::string rest = flow.send(second, first.size() + early.size());
-      return rest.contains("permit") ? "permitted" : flow.denied();
+      CHECK(!rest.contains("permit"));
+      return flow.answer("", 1000).contains("permit") ? "permitted" : flow.denied();
     };
     CHECK(after_retry(first) == "permitted");
     CHECK(after_retry(change_cipher_spec + first) == "permitted");
@@ -295,7 +340,7 @@ TEST_SUITE("gate/name_check") {
     flow.begin();
     flow.send(first);
     CHECK(flow.send(hello_for("evil.example"), first.size()).empty());
-    CHECK(flow.answer(server_hello(random_of_retry)) == "pass 4, refuse, again 3");
+    CHECK(flow.answer(server_hello(random_of_retry)) == "refuse, again 3, pass 4");
   }
 
   TEST_CASE("a retry is seen however the server's octets are cut") {
@@ -333,7 +378,7 @@ TEST_SUITE("gate/name_check") {
     flow.begin();
     flow.send(hello_for("a.example"));
     CHECK(flow.send(early_data(9), hello_for("a.example").size()).empty());
-    CHECK(flow.begin() == "drop 3, pass 4");
+    CHECK(flow.begin() == "drop 3, begin, pass 4");
     CHECK(flow.answer(server_hello(any_random)) == "pass 5");  // of the earlier flow: it proves nothing
     CHECK(flow.send(hello_for("evil.example")) == "refuse, again 6");
   }
@@ -342,7 +387,11 @@ TEST_SUITE("gate/name_check") {
     Waiting flow({rule("a.example"), rule("ssh.example:443/raw")});
     flow.admit("ssh.example", "192.0.2.1");
     flow.begin();
-    CHECK(flow.send("SSH-2.0-x\r\n") == "permit, pass 2");
+    CHECK(flow.send("SSH-2.0-x\r\n") == "pass 2");
+    CHECK(flow.send("ZZH", 0) == "refuse, again 3");  // the server has not acknowledged the first
+    flow.begin();
+    CHECK(flow.send("SSH-2.0-x\r\n") == "pass 5");
+    CHECK(flow.answer("") == "permit, pass 6");
     CHECK(Waiting({rule("a.example"), rule("ssh.example:443/raw")}).outcome("SSH-2.0-x\r\n") == "not-tls");
     for (const std::string_view records : {"\x15\x03\x01", "\x14", "\x17\x03"}) {
       Waiting ignored({rule("a.example"), rule("ssh.example:443/raw")});
@@ -377,6 +426,8 @@ TEST_SUITE("gate/name_check") {
     Waiting flow;
     flow.begin();
     flow.send(hello_for("a.example").substr(0, 9));
+    flow.check.expire(start + limits::hold_time);
+    CHECK(flow.judge.take() == "drop 2");
     CHECK(flow.check.due() == start + limits::hello_time);
     flow.check.expire(start + limits::hello_time - 1ms);
     CHECK(flow.check.size() == 1);
@@ -396,7 +447,14 @@ TEST_SUITE("gate/name_check") {
     slow.send(hello_for("a.example"));
     CHECK(slow.check.due() == start + limits::answer_time);
     slow.check.expire(start + limits::answer_time);
-    CHECK(slow.denied() == "a.example: no-answer");
+    CHECK(slow.check.size() == 0);
+    CHECK(slow.denied() == "none");
+    Waiting early;
+    early.begin();
+    early.send(hello_for("a.example"));
+    early.send(early_data(9), hello_for("a.example").size());
+    early.check.expire(start + limits::answer_time);
+    CHECK(early.denied() == "a.example: no-answer");
   }
 
   TEST_CASE("beyond a bound the oldest flow is refused, unfinished hellos first") {
@@ -418,6 +476,20 @@ TEST_SUITE("gate/name_check") {
     CHECK(flow.answer(server_hello(any_random)).contains("permit"));
     flow.connection.local_port = 1;
     CHECK(flow.answer(server_hello(any_random)).contains("permit"));
+  }
+
+  TEST_CASE("early data waits in a part of the kernel's queue alone") {
+    Waiting flow;
+    size_t waiting = 0;
+    for (uint16_t port = 1; port <= 1200; ++port) {
+      flow.connection.local_port = port;
+      flow.begin();
+      CHECK(flow.send(hello_for("a.example")).starts_with("pass"));
+      for (size_t i = 0; i < 2; ++i)
+        if (flow.send(early_data(95), hello_for("a.example").size() + 100 * i).empty()) ++waiting;
+    }
+    CHECK(waiting == limits::waiting_packets);
+    CHECK(flow.answer(server_hello(any_random)).starts_with("permit"));
   }
 
   TEST_CASE("what waits is bounded in octets and packets") {
