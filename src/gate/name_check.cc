@@ -143,7 +143,7 @@ bool NameCheck::has_changed(const Flow& flow, size_t offset, std::span<const uin
 
 void NameCheck::read_hello(Flow& flow, const WaitingPacket& packet, Time now) {
   const tls::HelloScan scan = tls::scan_client_hello(flow.sent, encrypted_);
-  if (std::holds_alternative<tls::NeedMore>(scan)) return hold_unfinished(flow, now);
+  if (std::holds_alternative<tls::NeedMore>(scan)) return read_part_of_hello(flow, now);
   if (const auto* fault = std::get_if<tls::HelloFault>(&scan)) return take_fault(flow, *fault, now);
   const auto& hello = std::get<tls::ClientHello>(scan);
   if (const auto objection = objection_to(flow.connection, hello.name.text()); !objection.empty())
@@ -157,6 +157,20 @@ void NameCheck::read_hello(Flow& flow, const WaitingPacket& packet, Time now) {
   flow.waits = Flow::Waits::for_answer;
   flow.first_answer = packet.acknowledged.value_or(0);
   pass_waiting(flow);
+}
+
+// A server may choose the site as soon as it has the name. So the name waits until it is whole and allowed; before it and
+// behind it octets pass, because the kernel sends only a few packets without an answer.
+void NameCheck::read_part_of_hello(Flow& flow, Time now) {
+  const tls::PartialScan scan = tls::scan_part_of_hello(flow.sent, encrypted_);
+  if (const auto* fault = std::get_if<tls::HelloFault>(&scan)) return refuse(flow, {}, text(*fault), now);
+  if (const auto* name = std::get_if<tls::ServerName>(&scan)) {
+    if (const auto objection = objection_to(flow.connection, name->text()); !objection.empty())
+      return refuse(flow, name->text(), objection, now);
+    return pass_waiting(flow);
+  }
+  if (std::get<tls::PartOfName>(scan) == tls::PartOfName::none) return pass_waiting(flow);
+  hold_unfinished(flow, now);
 }
 
 // Something that is not TLS goes on if a name without TLS led to this address too. A server may ignore records of TLS

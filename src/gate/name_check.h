@@ -1,7 +1,7 @@
 // gate/name_check.h: which of the flows that wait in the kernel may go on: those whose TLS hello names a host that the
 // policy allows at that port, and for which that address was admitted.
-// - Nothing of a hello passes until it is whole, and nothing behind it until the server's first octets are there: after a
-//   HelloRetryRequest the hello that follows must name the same host.
+// - The name in a hello passes only if it is allowed, and nothing behind the hello until the server's first octets are
+//   there: after a HelloRetryRequest the hello that follows must name the same host.
 // - A flow goes on once the server has acknowledged what was read. Until then octets that are sent again are compared:
 //   the sender can change the memory from which it sends.
 // - A refused flow gets a reset from the rules, and the audit the name that it asked for.
@@ -77,6 +77,7 @@ class NameCheck {
   void take_answer(Flow& flow, const nft::WaitingPacket& packet, Time now);
   void read_answer(Flow& flow, const nft::WaitingPacket& packet, Time now);
   void read_hello(Flow& flow, const nft::WaitingPacket& packet, Time now);
+  void read_part_of_hello(Flow& flow, Time now);
   void read_second_hello(Flow& flow, Time now);
   void take_fault(Flow& flow, tls::HelloFault fault, Time now);
   void hold_unfinished(Flow& flow, Time now);

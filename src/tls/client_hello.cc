@@ -44,6 +44,10 @@ Fault read_name(MessageReader& in, size_t end, ServerName& name) {
   return std::nullopt;
 }
 
+bool is_encrypted(uint16_t type) {
+  return type == encrypted_client_hello || type == encrypted_server_name;
+}
+
 // Each type stands once.
 class Types {
  public:
@@ -68,8 +72,7 @@ Fault read_extensions(MessageReader& in, EncryptedHello encrypted, ServerName& n
     const size_t end = vector_end(in, 2);
     if (!in.ok() || end > in.end()) return HelloFault::malformed;
     if (const Fault fault = types.add(type)) return fault;
-    const bool is_encrypted = type == encrypted_client_hello || type == encrypted_server_name;
-    if (is_encrypted && encrypted == EncryptedHello::refused) return HelloFault::encrypted_hello;
+    if (is_encrypted(type) && encrypted == EncryptedHello::refused) return HelloFault::encrypted_hello;
     if (type == server_name) {
       is_named = true;
       if (const Fault fault = read_name(in, end, name)) return fault;
@@ -137,6 +140,35 @@ std::string_view text(HelloFault fault) {
       return "encrypted";
   }
   return {};
+}
+
+PartialScan scan_part_of_hello(std::span<const uint8_t> stream, EncryptedHello encrypted) {
+  MessageReader in(stream, octets_there(stream));
+  const uint8_t message = in.octet();
+  const size_t message_end = message_header_octets + in.number(message_header_octets - 1);
+  in.skip(2 + random_octets);
+  in.skip(in.number(1));  // session id
+  in.skip(in.number(2));  // cipher suites
+  in.skip(in.number(1));  // compressions
+  const size_t extensions_end = vector_end(in, 2);
+  if (!in.ok()) return PartOfName::none;
+  if (message != client_hello_message || extensions_end != message_end) return HelloFault::malformed;
+  PartialScan found = PartOfName::none;
+  for (;;) {
+    const auto type = static_cast<uint16_t>(in.number(2));
+    const size_t end = vector_end(in, 2);
+    if (!in.ok()) return found;
+    if (is_encrypted(type) && encrypted == EncryptedHello::refused) return HelloFault::encrypted_hello;
+    if (type == server_name) {
+      if (std::holds_alternative<ServerName>(found)) return HelloFault::extension_twice;
+      if (end > in.end()) return PartOfName::some;
+      ServerName name;
+      if (const Fault fault = read_name(in, end, name)) return *fault;
+      found = name;
+    }
+    in.skip(end - in.at());
+    if (!in.ok()) return found;
+  }
 }
 
 bool begins_record(std::span<const uint8_t> stream) {

@@ -60,6 +60,16 @@ Message find_message(std::span<const uint8_t> stream, size_t max_octets) {
   return {.framing = Framing::incomplete};
 }
 
+size_t octets_there(std::span<const uint8_t> stream) {
+  size_t octets = 0;
+  while (stream.size() > record_header_octets) {
+    const size_t here = std::min(record_octets(stream), stream.size() - record_header_octets);
+    octets += here;
+    stream = stream.subspan(record_header_octets + here);
+  }
+  return octets;
+}
+
 uint8_t MessageReader::octet() {
   if (!ok_ || at_ == end_) {
     ok_ = false;

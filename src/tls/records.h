@@ -22,6 +22,9 @@ struct Message {
 // Requires handshake records alone, none empty, and the message's end at that of a record.
 Message find_message(std::span<const uint8_t> stream, size_t max_octets);
 
+// The octets of a message that are there, of one that is incomplete.
+size_t octets_there(std::span<const uint8_t> stream);
+
 // Reads the octets of a message in their order, past the headers of records. Requires a whole message.
 // After a read beyond the end, ok() is false, and every octet is 0.
 class MessageReader {

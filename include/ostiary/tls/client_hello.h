@@ -55,6 +55,13 @@ enum class EncryptedHello : uint8_t { refused, ignored };
 // first octet of the record that follows.
 HelloScan scan_client_hello(std::span<const uint8_t> stream, EncryptedHello encrypted);
 
+// Of a hello that is not whole: how much of its name is there.
+enum class PartOfName : uint8_t { none, some };
+using PartialScan = std::variant<PartOfName, ServerName, HelloFault>;
+
+// Requires that scan_client_hello() needs more. A fault that shows already is found.
+PartialScan scan_part_of_hello(std::span<const uint8_t> stream, EncryptedHello encrypted);
+
 // Whether it begins as a record of TLS does, of whichever kind.
 bool begins_record(std::span<const uint8_t> stream);
 
