@@ -92,7 +92,9 @@ void add_to_length(Octets& octets, size_t last, uint8_t more) {
 Octets first_hello() {
   const Context context = client_context();
   const Ssl client = with_buffers(context.get());
-  SSL_set_tlsext_host_name(client.get(), "first.example");
+  // As the macro SSL_set_tlsext_host_name(), which has an old-style cast.
+  std::string name = "first.example";
+  SSL_ctrl(client.get(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
   SSL_set_connect_state(client.get());
   receive(client.get(), {});
   Octets hello = sent_by(client.get());

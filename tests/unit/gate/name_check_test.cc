@@ -233,7 +233,7 @@ TEST_SUITE("gate/name_check") {
           passed += last.contains("pass") ? stream.substr(at, size) : "";
         }
         CHECK_MESSAGE(last.contains("refuse") == (host == "evil.example"), size);
-        CHECK_FALSE(passed.contains("e"));  // of "evil", or held until the name was whole
+        if (host == "evil.example") CHECK_FALSE(passed.contains("e"));
       }
     }
   }
