@@ -226,8 +226,8 @@ def time_out_kept(handle):
     connection.close()
 
 
-def half_hellos(address, count, octets, port=443):
-    """Opens so many connections, and sends this on each. Returns how many there are."""
+def half_hellos(address, count, octets, then=b"", port=443):
+    """Opens so many connections, and sends this on each, and then perhaps more. Returns how many there are."""
     import resource
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -238,6 +238,9 @@ def half_hellos(address, count, octets, port=443):
         try:
             made.connect((address, port))
             made.send(octets)
+            made.setblocking(False)
+            for _ in range(12 if then else 0):
+                made.send(then)
         except OSError:
             made.close()
             continue
@@ -329,6 +332,14 @@ def send_page(handle, address, octets, path="/tmp/sent"):
     file = os.open(path, os.O_RDONLY)
     os.sendfile(kept[handle].fileno(), file, 0, len(octets))
     os.close(file)
+
+
+def send_page_again(handle, octets, path="/tmp/sent"):
+    import os
+    file = os.open(path, os.O_RDONLY)
+    os.sendfile(kept[handle].fileno(), file, 0, octets)
+    os.close(file)
+    time.sleep(0.15)
 
 
 def change_page(handle, good, evil):

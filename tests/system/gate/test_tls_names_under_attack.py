@@ -568,3 +568,64 @@ def test_where_ipv6_is_not_tracked_names_are_held_too(internet, own_container, s
     internet.forget()
     assert not send(agent, SHARED[family], tls.hello("evil.example"))["reached"]
     assert internet.octets() == b""
+
+
+def test_of_a_hello_without_its_last_octet_the_name_does_not_arrive(internet, agent, family):
+    """Some servers choose the site as soon as they have the name."""
+    octets = tls.hello("evil.example", after=tls.extension(tls.PADDING, bytes(500)))
+    assert_reset(send(agent, SHARED[family], octets[:-1]))
+    assert b"evil" not in internet.octets()
+
+
+def test_a_whole_record_of_a_hello_that_claims_to_be_longer_does_not_arrive(internet, agent, family):
+    message = tls.message("evil.example")
+    octets = tls.record(message[:1] + (len(message) + 196).to_bytes(3, "big") + message[4:])
+    assert_reset(send(agent, SHARED[family], octets))
+    assert b"evil" not in internet.octets()
+
+
+def test_a_second_hello_that_changes_before_it_is_sent_again_does_not_pass(internet, agent, family):
+    hello = tls.hello("free.example")
+    with listening(internet, FREE[family]) as server:
+        assert call(agent, "send_page", "page", FREE[family], hello)["reached"]
+        connection, _ = server.accept()
+        connection.settimeout(3)
+        assert connection.recv(65536) == hello
+        connection.sendall(tls.retry_request())
+        assert call(agent, "hear_kept", "page")["reached"]
+        with losing(internet, "tcp dport 443 meta length > 200"):
+            assert call(agent, "send_page_again", "page", len(hello))["reached"]
+            assert call(agent, "change_page", "page", b"free.example", b"evil.example")["reached"]
+        received = b""
+        with contextlib.suppress(OSError):
+            received = connection.recv(65536)
+        connection.close()
+        call(agent, "reset_kept", "page")
+        assert b"evil" not in received
+
+
+def test_words_that_change_into_a_hello_before_they_are_sent_again_do_not_pass(internet, agent, family):
+    hello = tls.hello("evil.example")
+    words = b"SSH-2.0-agent\r\n".ljust(len(hello), b"x")
+    with losing(internet, "tcp dport 443 meta length > 200"):
+        assert call(agent, "send_page", "page", MIXED[family], words)["reached"]
+        assert call(agent, "change_page", "page", words, hello)["reached"]
+        time.sleep(0.1)
+    time.sleep(1)
+    call(agent, "reset_kept", "page")
+    assert b"evil" not in internet.octets()
+    internet.forget()
+
+
+@IN_CONTAINER_SCOPE
+def test_early_data_that_no_server_answers_does_not_stop_others(internet, own_agent, family):
+    agent = own_agent
+    internet.network.sysctl("core/somaxconn", 8192)
+    early = tls.record(b"x" * 20, tls.APPLICATION_DATA)
+    with listening(internet, FREE[family], backlog=8192):
+        opened = call(agent, "half_hellos", FREE[family], 1500, tls.hello("free.example"), early, patience=60)
+        assert opened["answer"] > 1400, opened
+        begin = time.monotonic()
+        assert agent.asks_for("elsewhere.example")
+        assert time.monotonic() - begin < 1
+        assert_answered(fetch(agent, SHARED[family], "allowed.example"), "allowed.example")
