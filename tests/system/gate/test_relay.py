@@ -414,3 +414,15 @@ def test_in_user_scope_the_relay_serves_the_agents_user_alone(plain_world):
     other = plain_world.container.start_process_beside(agent, uid=OTHER)
     root = plain_world.container.start_process_beside(agent)
     assert connects(agent, 15354) and not connects(other, 15354) and not connects(root, 15354)
+
+
+def test_telemetry_arrives_beside_names_that_are_read(new_container, internet, tmp_path, who):
+    """The self-test's port is none of the relay's."""
+    made = World(new_container(tls_names="on"), internet, tmp_path, 8318, tls=False)
+    made.serve()
+    try:
+        made.start(who, "--allow", "allowed.example")
+        assert made.python("post('work')") == "200"
+        made.await_spans("work")
+    finally:
+        made.web.close()
