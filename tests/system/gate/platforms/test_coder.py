@@ -47,7 +47,7 @@ def workspace_agent(container):
 
 def start(container, workspace_agent, **env):
     return container.beside(workspace_agent.session, "/opt/start.sh",
-                            env=CODER | {"OSTIARY_USER": "agent", "OSTIARY_ALLOW": "allowed.example"} | env)
+                            env=CODER | {"OSTIARY_USER": "agent", "OSTIARY_ALLOW": "allowed.example:443/raw"} | env)
 
 
 @pytest.fixture
