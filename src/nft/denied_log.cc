@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
@@ -25,15 +24,8 @@ constexpr int attempts = 8;                         // events can crowd out the 
 constexpr size_t most_events = datagram_size / 64;  // an event takes at least 64 bytes
 
 Error explain(int error, uint16_t group) {
-  const std::string what = "log of denied packets (NFLOG group " + std::to_string(group) + ")";
-  // EPERM can also mean that another process has the group. A process with CAP_NET_ADMIN can still
-  // read the generation.
-  if (error == EPERM && read_generation())
-    return {Exit::unavailable, what + ": another process listens to it; end that process"};
-  if (error == EPERM)
-    return {Exit::not_permitted, what + ": not permitted; run the container with --cap-add=NET_ADMIN"};
-  return {Exit::unavailable,
-          what + ": " + std::strerror(error) + "; load the module nfnetlink_log on the host"};
+  return no_listener("log of denied packets (NFLOG group " + std::to_string(group) + ")", error,
+                     "nfnetlink_log");
 }
 
 nlmsghdr* config_request(std::span<uint8_t> at, uint16_t group, uint32_t sequence) {

@@ -1,7 +1,6 @@
 #include "ostiary/nft/flow_queue.h"
 
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -31,13 +30,8 @@ constexpr size_t verdicts_at_once = 64;
 constexpr uint8_t syn_and_ack = TH_SYN | TH_ACK;
 
 Error explain(int error, uint16_t queue) {
-  const std::string what = "packets that wait for the gate (NFQUEUE " + std::to_string(queue) + ")";
-  if (error == EBUSY || (error == EPERM && read_generation()))
-    return {Exit::unavailable, what + ": another process listens to it; end that process"};
-  if (error == EPERM)
-    return {Exit::not_permitted, what + ": not permitted; run the container with --cap-add=NET_ADMIN"};
-  return {Exit::unavailable,
-          what + ": " + std::strerror(error) + "; load the module nfnetlink_queue on the host"};
+  return no_listener("packets that wait for the gate (NFQUEUE " + std::to_string(queue) + ")", error,
+                     "nfnetlink_queue");
 }
 
 nlmsghdr* config_request(std::span<uint8_t> room, uint16_t queue, uint32_t sequence) {

@@ -67,6 +67,16 @@ Result<Presence> presence(const netlink::Message& answer, uint16_t found) {
 
 }  // namespace
 
+// EPERM can also mean that another process listens. A process with CAP_NET_ADMIN can still read the generation.
+Error no_listener(const std::string& what, int error, std::string_view module) {
+  if (error == EPERM && read_generation())
+    return {Exit::unavailable, what + ": another process listens to it; end that process"};
+  if (error == EPERM)
+    return {Exit::not_permitted, what + ": not permitted; run the container with --cap-add=NET_ADMIN"};
+  return {Exit::unavailable,
+          what + ": " + std::strerror(error) + "; load the module " + std::string(module) + " on the host"};
+}
+
 Result<uint32_t> read_generation() {
   Query query(NFT_MSG_GETGEN, AF_UNSPEC);
   const netlink::Message message = TRY(query.ask());

@@ -5,10 +5,15 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "ostiary/base/result.h"
 
 namespace ostiary::nft {
+
+// Why this process cannot listen to `what`, of which a network namespace has one listener: another process does, the
+// process may not, or the kernel lacks the module.
+Error no_listener(const std::string& what, int error, std::string_view module);
 
 // The generation of the ruleset: every transaction increments it.
 Result<uint32_t> read_generation();

@@ -8,8 +8,6 @@
 namespace ostiary::nft {
 namespace {
 
-constexpr size_t ipv4_header = 20;
-constexpr size_t ipv6_header = 40;
 constexpr int extension_headers = 8;
 
 // Not in every libc's <netinet/in.h>.

@@ -1,6 +1,7 @@
 // nft/packet.h: reads the destination of an IP packet from the packet's first bytes. Pure.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -8,6 +9,10 @@
 #include "ostiary/inet/ip_address.h"
 
 namespace ostiary::nft {
+
+// Without options and extension headers.
+inline constexpr size_t ipv4_header = 20;
+inline constexpr size_t ipv6_header = 40;
 
 struct PacketTarget {
   inet::IpAddress destination;

@@ -10,8 +10,6 @@
 namespace ostiary::nft {
 namespace {
 
-constexpr size_t ipv4_header = 20;
-constexpr size_t ipv6_header = 40;
 constexpr size_t tcp_header = 20;
 constexpr size_t word = 4;
 
