@@ -1,6 +1,5 @@
 #include "nameless.h"
 
-#include <array>
 #include <utility>
 
 #include <netinet/in.h>
@@ -11,6 +10,8 @@
 namespace ostiary::nft {
 namespace {
 
+constexpr const char* begins_chain = "begins";
+constexpr const char* flowless_chain = "flowless";
 constexpr const char* nameless_chain = "nameless";
 constexpr const char* misnamed_chain = "misnamed";
 
@@ -67,13 +68,12 @@ Json begins() {
   return tcp_flags(fin | syn | rst | ack, syn);
 }
 
-// A packet in no flow, or in one that the other side began, cannot be marked, and is denied.
-void add_begin(Json& out, const Ruleset& ruleset, const char* chain, Family family, const Json& destination) {
+// A SYN. In no flow, or in one that the other side began, it cannot be marked, and is denied.
+void add_begin(Json& out, const Ruleset& ruleset, Family family, const Json& destination) {
   const auto add_rule = [&](Json statements) {
-    Json all = Json::array({begins()});
-    all.append(destination);
+    Json all = destination;
     all.append(std::move(statements));
-    out.push_back(rule_of(chain, std::move(all)));
+    out.push_back(rule_of(begins_chain, std::move(all)));
   };
   if (is_tracked(ruleset, family)) {
     const uint32_t mark = agent_marks(ruleset).nameless;
@@ -102,7 +102,7 @@ void add_nameless_sets(Json& out, const Ruleset& ruleset) {
 
 void add_nameless_chains(Json& out, const Ruleset& ruleset) {
   if (!ruleset.name_queue) return;
-  for (const char* chain : {ask_chain, nameless_chain, misnamed_chain})
+  for (const char* chain : {ask_chain, begins_chain, flowless_chain, nameless_chain, misnamed_chain})
     out.push_back(add("chain", {{"name", chain}}));
   out.push_back(rule(ask_chain, {counter(), drop()}));
   // The urgent octet is in one reading of the stream and not in the other: the gate refuses it.
@@ -110,40 +110,41 @@ void add_nameless_chains(Json& out, const Ruleset& ruleset) {
   out.push_back(rule(nameless_chain, {go(ask_chain)}));
   // The gate has audited it.
   out.push_back(rule(misnamed_chain, {counter(), {{"reject", {{"type", "tcp reset"}}}}}));
-}
 
-void add_nameless(Json& out, const Ruleset& ruleset, const char* chain, const Json& matches) {
-  if (!ruleset.name_queue) return;
-  const auto destinations = [&](Family family) {
-    Json named = matches;
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    Json named = Json::array();
+    if (ruleset.only_user) named.push_back(is_not(meta("oifname"), "lo"));
     named.push_back(is(key_of_packet(family), in_set(named_name(family))));
     named.push_back(is_not(key_of_packet(family), in_set(net_name(family))));  // a network has no name
     const Json self_test{is(field(ip(family), "daddr"), inet::IpAddress::loopback(family).text()),
                          to_port(ruleset.self_test_port)};
-    return std::array{std::move(named), self_test};
-  };
-  for (const Family family : {Family::ipv4, Family::ipv6})
-    for (const Json& destination : destinations(family)) add_begin(out, ruleset, chain, family, destination);
-  const AgentMarks marks = agent_marks(ruleset);
+    for (const Json& destination : {named, self_test}) {
+      add_begin(out, ruleset, family, destination);
+      Json flowless = destination;
+      flowless.push_back(go(misnamed_chain));
+      out.push_back(rule_of(flowless_chain, std::move(flowless)));
+    }
+  }
   // The address may not be admitted any more. Then no rule of an earlier flow with its ports opens it.
+  const AgentMarks marks = agent_marks(ruleset);
   out.push_back(
-      rule(chain, {begins(), is(ct("mark"), any_of({marks.permitted, marks.nameless, marks.misnamed})),
-                   set_flow_mark(ruleset.holds_everybody() ? unverified(ruleset.gate_mark) : 0)}));
+      rule(begins_chain, {is(ct("mark"), any_of({marks.permitted, marks.nameless, marks.misnamed})),
+                          set_flow_mark(ruleset.holds_everybody() ? unverified(ruleset.gate_mark) : 0)}));
+}
+
+void add_nameless(Json& out, const Ruleset& ruleset, const char* chain) {
+  if (!ruleset.name_queue) return;
+  const AgentMarks marks = agent_marks(ruleset);
   const Json from_agent = is(ct("direction"), "original");
+  out.push_back(rule(chain, {begins(), jump(begins_chain)}));
   out.push_back(rule(chain, {flow_is_marked(marks.nameless), from_agent, go(nameless_chain)}));
   out.push_back(rule(chain, {flow_is_marked(marks.misnamed), from_agent, go(misnamed_chain)}));
   if (!is_tracked(ruleset, Family::ipv6)) add_untracked_flows(out, chain);
   // What is in no flow has no name, although a rule that asks for none may have opened the address too. Nor has a flow
   // that the other side began: the kernel may have forgotten who began it.
-  const Json nameless[] = {Json::array({has(ct("state"), Json::array({"invalid", "untracked"}))}),
-                           Json::array({is(ct("direction"), "reply"), is_not(ct("mark"), marks.permitted)})};
-  for (const Family family : {Family::ipv4, Family::ipv6})
-    for (const Json& destination : destinations(family))
-      for (Json rule : nameless) {
-        rule.append(destination);
-        rule.push_back(go(misnamed_chain));
-        out.push_back(rule_of(chain, std::move(rule)));
-      }
+  out.push_back(rule(chain, {has(ct("state"), Json::array({"invalid", "untracked"})), jump(flowless_chain)}));
+  out.push_back(
+      rule(chain, {is(ct("direction"), "reply"), is_not(ct("mark"), marks.permitted), jump(flowless_chain)}));
 }
 
 // Those without data too: they acknowledge what the gate has read.

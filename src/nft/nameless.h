@@ -17,8 +17,7 @@ void add_nameless_sets(Json& out, const Ruleset& ruleset);
 void add_nameless_chains(Json& out, const Ruleset& ruleset);
 // Rules of `chain`, which judges the agent's packets on their way out. They come before the rules for established
 // flows: the SYN of a new connection may have the addresses and ports of a flow that the kernel still knows.
-// `matches`: what a SYN must match too.
-void add_nameless(Json& out, const Ruleset& ruleset, const char* chain, const Json& matches);
+void add_nameless(Json& out, const Ruleset& ruleset, const char* chain);
 // Packets from the server, in an input chain.
 void add_answers_to_nameless(Json& out, const Ruleset& ruleset, const char* chain);
 

@@ -138,7 +138,7 @@ void add_output(Json& out, const Ruleset& ruleset) {
   add_forged_source(out, "output");
   add_source_route(out, "output");
   add_upstream_spoof_guard(out, ruleset);
-  add_nameless(out, ruleset, "output", Json::array());
+  add_nameless(out, ruleset, "output");
   add_established(out, ruleset);
   add_inbound_answers(out, ruleset);
   add_loopback(out, ruleset);

@@ -195,7 +195,7 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   add_source_route(out, confined);
   add_syn_data_guard(out);
   add_flow_limits(out);
-  add_nameless(out, ruleset, confined, Json::array({is_not(meta("oifname"), "lo")}));
+  add_nameless(out, ruleset, confined);
   add_flows(out, ruleset, marks);
   add_gates_port(out, ruleset, marks);
   add_relays_ports(out, ruleset, marks);
