@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 
 #include "limits.h"
+#include "ostiary/inet/hash.h"
 #include "ostiary/inet/special.h"
 
 namespace ostiary::gate {
@@ -21,8 +22,7 @@ nft::Admits admits(const policy::Grant& grant) {
 }  // namespace
 
 size_t Ledger::Hash::operator()(const inet::IpAddress& address) const noexcept {
-  const auto octets = address.octets();
-  return std::hash<std::string_view>{}({reinterpret_cast<const char*>(octets.data()), octets.size()});
+  return inet::hash_of(address);
 }
 
 size_t Ledger::Hash::operator()(const Key& key) const noexcept {

@@ -40,15 +40,6 @@ bool opens(const policy::Grant& grant, uint16_t port, inet::AddressClass reach) 
 
 }  // namespace
 
-size_t NameCheck::Hash::operator()(const inet::Connection& connection) const noexcept {
-  const auto hash_of = [](const inet::IpAddress& address) {
-    const auto octets = address.octets();
-    return std::hash<std::string_view>{}({reinterpret_cast<const char*>(octets.data()), octets.size()});
-  };
-  const size_t ports = size_t{connection.local_port} << 16U | connection.remote_port;
-  return (hash_of(connection.local) * 31U + hash_of(connection.remote)) * 31U + ports;
-}
-
 void NameCheck::take(const WaitingPacket& packet, Time now) {
   const bool from_agent = packet.from == WaitingPacket::From::agent;
   const bool begins = from_agent && packet.begins;
@@ -143,7 +134,7 @@ bool NameCheck::has_changed(const Flow& flow, size_t offset, std::span<const uin
 
 void NameCheck::read_hello(Flow& flow, const WaitingPacket& packet, Time now) {
   const tls::HelloScan scan = tls::scan_client_hello(flow.sent, encrypted_);
-  if (std::holds_alternative<tls::NeedMore>(scan)) return read_part_of_hello(flow, now);
+  if (const auto* more = std::get_if<tls::NeedMore>(&scan)) return take_part_of_hello(flow, more->found, now);
   if (const auto* fault = std::get_if<tls::HelloFault>(&scan)) return take_fault(flow, *fault, now);
   const auto& hello = std::get<tls::ClientHello>(scan);
   if (const auto objection = objection_to(flow.connection, hello.name.text()); !objection.empty())
@@ -161,16 +152,12 @@ void NameCheck::read_hello(Flow& flow, const WaitingPacket& packet, Time now) {
 
 // A server may choose the site as soon as it has the name. So the name waits until it is whole and allowed; before it and
 // behind it octets pass, because the kernel sends only a few packets without an answer.
-void NameCheck::read_part_of_hello(Flow& flow, Time now) {
-  const tls::PartialScan scan = tls::scan_part_of_hello(flow.sent, encrypted_);
-  if (const auto* fault = std::get_if<tls::HelloFault>(&scan)) return refuse(flow, {}, text(*fault), now);
-  if (const auto* name = std::get_if<tls::ServerName>(&scan)) {
-    if (const auto objection = objection_to(flow.connection, name->text()); !objection.empty())
-      return refuse(flow, name->text(), objection, now);
-    return pass_waiting(flow);
-  }
-  if (std::get<tls::PartOfName>(scan) == tls::PartOfName::none) return pass_waiting(flow);
-  hold_unfinished(flow, now);
+void NameCheck::take_part_of_hello(Flow& flow, const tls::NameSoFar& found, Time now) {
+  if (found.part == tls::PartOfName::some) return hold_unfinished(flow, now);
+  if (found.part == tls::PartOfName::whole)
+    if (const auto objection = objection_to(flow.connection, found.name.text()); !objection.empty())
+      return refuse(flow, found.name.text(), objection, now);
+  pass_waiting(flow);
 }
 
 // Something that is not TLS goes on if a name without TLS led to this address too. A server may ignore records of TLS

@@ -18,6 +18,7 @@
 
 #include "ledger.h"
 #include "ostiary/event/deadline.h"
+#include "ostiary/inet/hash.h"
 #include "ostiary/nft/flow_queue.h"
 #include "ostiary/policy/policy.h"
 #include "ostiary/tls/client_hello.h"
@@ -67,7 +68,7 @@ class NameCheck {
     std::vector<uint8_t> answer = {};
   };
   struct Hash {
-    size_t operator()(const inet::Connection& connection) const noexcept;
+    size_t operator()(const inet::Connection& connection) const noexcept { return inet::hash_of(connection); }
   };
   using Flows = std::list<Flow>;
 
@@ -77,7 +78,7 @@ class NameCheck {
   void take_answer(Flow& flow, const nft::WaitingPacket& packet, Time now);
   void read_answer(Flow& flow, const nft::WaitingPacket& packet, Time now);
   void read_hello(Flow& flow, const nft::WaitingPacket& packet, Time now);
-  void read_part_of_hello(Flow& flow, Time now);
+  void take_part_of_hello(Flow& flow, const tls::NameSoFar& found, Time now);
   void read_second_hello(Flow& flow, Time now);
   void take_fault(Flow& flow, tls::HelloFault fault, Time now);
   void hold_unfinished(Flow& flow, Time now);

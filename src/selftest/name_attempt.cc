@@ -10,25 +10,17 @@
 
 #include "ostiary/inet/socket_address.h"
 #include "ostiary/link/self_test_name.h"
+#include "ostiary/tls/retry.h"
+#include "ostiary/tls/write.h"
 
 namespace ostiary::selftest {
 namespace {
 
 using std::chrono::milliseconds;
 
-std::string number(size_t octets, size_t value) {
-  std::string text(octets, '\0');
-  for (size_t i = octets; i-- > 0; value >>= 8U) text[i] = static_cast<char>(value & 0xffU);
-  return text;
-}
-
-std::string vector(size_t length_octets, const std::string& content) {
-  return number(length_octets, content.size()) + content;
-}
-
-std::string handshake_record(uint8_t message, const std::string& body) {
-  return "\x16\x03\x01" + vector(2, number(1, message) + vector(3, body));
-}
+using tls::handshake_record;
+using tls::number;
+using tls::vector;
 
 // Without a name if it is empty.
 std::string client_hello(const std::string& name) {
@@ -40,14 +32,9 @@ std::string client_hello(const std::string& name) {
                                        vector(1, std::string(1, '\0')) + vector(2, extensions));
 }
 
-// Its random says that it asks for another hello (RFC 8446, 4.1.3).
 std::string hello_retry_request() {
   constexpr uint8_t message = 2;
-  const std::string random(
-      "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07"
-      "\x9e\x09\xe2"
-      "\xc8\xa8\x33\x9c",
-      32);
+  const std::string random(tls::random_of_retry.begin(), tls::random_of_retry.end());
   return handshake_record(message, "\x03\x03" + random + vector(1, "") + "\x13\x01" + std::string(1, '\0') +
                                        vector(2, number(2, 43) + vector(2, "\x03\x04")));
 }

@@ -11,7 +11,6 @@ namespace ostiary::tls {
 namespace {
 
 constexpr uint8_t client_hello_message = 1;
-constexpr uint8_t major_version = 3;
 constexpr size_t random_octets = 32;
 constexpr size_t max_session_id = 32;
 constexpr uint8_t host_name_type = 0;
@@ -64,27 +63,26 @@ class Types {
   size_t size_ = 0;
 };
 
-Fault read_extensions(MessageReader& in, EncryptedHello encrypted, ServerName& name) {
+Fault read_extensions(MessageReader& in, size_t hello_end, EncryptedHello encrypted, NameSoFar& found) {
   Types types;
-  bool is_named = false;
-  while (in.at() < in.end()) {
+  while (in.at() < hello_end) {
     const auto type = static_cast<uint16_t>(in.number(2));
     const size_t end = vector_end(in, 2);
-    if (!in.ok() || end > in.end()) return HelloFault::malformed;
+    if (!in.ok() || end > hello_end) return HelloFault::malformed;
     if (const Fault fault = types.add(type)) return fault;
     if (is_encrypted(type) && encrypted == EncryptedHello::refused) return HelloFault::encrypted_hello;
     if (type == server_name) {
-      is_named = true;
-      if (const Fault fault = read_name(in, end, name)) return fault;
+      found.part = PartOfName::some;
+      if (const Fault fault = read_name(in, end, found.name)) return fault;
+      if (in.ok()) found.part = PartOfName::whole;
     }
     in.skip(end - in.at());
   }
-  return is_named ? std::nullopt : Fault(HelloFault::no_name);
+  return found.part == PartOfName::none ? Fault(HelloFault::no_name) : std::nullopt;
 }
 
 // What comes before the extensions.
-Fault skip_to_extensions(MessageReader& in) {
-  in.skip(message_header_octets);
+Fault skip_to_extensions(MessageReader& in, size_t hello_end) {
   if (in.number(2) >> 8U != major_version) return HelloFault::malformed;
   in.skip(random_octets);
   const size_t session_id = in.number(1);
@@ -97,9 +95,18 @@ Fault skip_to_extensions(MessageReader& in) {
   if (compressions == 0) return HelloFault::malformed;
   in.skip(compressions);
   if (!in.ok()) return HelloFault::malformed;
-  if (in.at() == in.end()) return HelloFault::no_name;
-  if (vector_end(in, 2) != in.end() || !in.ok()) return HelloFault::malformed;
+  if (in.at() == hello_end) return HelloFault::no_name;
+  if (vector_end(in, 2) != hello_end || !in.ok()) return HelloFault::malformed;
   return std::nullopt;
+}
+
+// If it reads beyond what is there, `in` is not ok, and a fault means nothing.
+Fault read_hello(MessageReader& in, EncryptedHello encrypted, NameSoFar& found) {
+  if (in.octet() != client_hello_message) return HelloFault::malformed;
+  const size_t length = in.number(message_header_octets - 1);
+  const size_t hello_end = message_header_octets + length;
+  if (const Fault fault = skip_to_extensions(in, hello_end)) return fault;
+  return read_extensions(in, hello_end, encrypted, found);
 }
 
 // A hello of SSL 2 has a length of two octets, then its type.
@@ -142,45 +149,13 @@ std::string_view text(HelloFault fault) {
   return {};
 }
 
-PartialScan scan_part_of_hello(std::span<const uint8_t> stream, EncryptedHello encrypted) {
-  MessageReader in(stream, octets_there(stream));
-  const uint8_t message = in.octet();
-  const size_t message_end = message_header_octets + in.number(message_header_octets - 1);
-  in.skip(2 + random_octets);
-  in.skip(in.number(1));  // session id
-  in.skip(in.number(2));  // cipher suites
-  in.skip(in.number(1));  // compressions
-  const size_t extensions_end = vector_end(in, 2);
-  if (!in.ok()) return PartOfName::none;
-  if (message != client_hello_message || extensions_end != message_end) return HelloFault::malformed;
-  PartialScan found = PartOfName::none;
-  for (;;) {
-    const auto type = static_cast<uint16_t>(in.number(2));
-    const size_t end = vector_end(in, 2);
-    if (!in.ok()) return found;
-    if (is_encrypted(type) && encrypted == EncryptedHello::refused) return HelloFault::encrypted_hello;
-    if (type == server_name) {
-      if (std::holds_alternative<ServerName>(found)) return HelloFault::extension_twice;
-      if (end > in.end()) return PartOfName::some;
-      ServerName name;
-      if (const Fault fault = read_name(in, end, name)) return *fault;
-      found = name;
-    }
-    in.skip(end - in.at());
-    if (!in.ok()) return found;
-  }
-}
-
 bool begins_record(std::span<const uint8_t> stream) {
-  constexpr uint8_t change_cipher_spec = 20, heartbeat = 24;  // the first and the last
   return !stream.empty() && stream[0] >= change_cipher_spec && stream[0] <= heartbeat;
 }
 
 HelloScan scan_client_hello(std::span<const uint8_t> stream, EncryptedHello encrypted) {
   const Message message = find_message(stream, message_header_octets + limits::hello_octets);
   switch (message.framing) {
-    case Framing::incomplete:
-      return NeedMore{};
     case Framing::not_tls:
       if (may_be_ssl2(stream)) return NeedMore{};
       return fault_of_other(stream);
@@ -188,15 +163,18 @@ HelloScan scan_client_hello(std::span<const uint8_t> stream, EncryptedHello encr
       return HelloFault::malformed;
     case Framing::too_long:
       return HelloFault::too_long;
+    case Framing::incomplete:
     case Framing::whole:
       break;
   }
-  if (message.type != client_hello_message) return HelloFault::malformed;
-  MessageReader in(stream, message.octets);
-  ClientHello hello{.octets = message.end};
-  if (const Fault fault = skip_to_extensions(in)) return *fault;
-  if (const Fault fault = read_extensions(in, encrypted, hello.name)) return *fault;
-  return hello;
+  const bool is_whole = message.framing == Framing::whole;
+  MessageReader in(stream, is_whole ? message.octets : octets_there(stream));
+  NameSoFar found;
+  const Fault fault = read_hello(in, encrypted, found);
+  if (fault && in.ok()) return *fault;
+  if (!is_whole) return NeedMore{found};
+  if (!in.ok()) return HelloFault::malformed;
+  return ClientHello{.name = found.name, .octets = message.end};
 }
 
 }  // namespace ostiary::tls

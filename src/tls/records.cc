@@ -5,17 +5,11 @@
 namespace ostiary::tls {
 namespace {
 
-constexpr uint8_t handshake_record = 22;
-constexpr uint8_t major_version = 3;
 constexpr size_t max_record = 16384;
-
-size_t record_octets(std::span<const uint8_t> header) {
-  return static_cast<size_t>(header[3]) << 8U | header[4];
-}
 
 // Of the record's header, as far as it is there.
 Framing check_header(std::span<const uint8_t> header) {
-  if (header[0] != handshake_record) return Framing::not_tls;
+  if (header[0] != handshake) return Framing::not_tls;
   if (header.size() > 1 && header[1] != major_version) return Framing::not_tls;
   if (header.size() < record_header_octets) return Framing::incomplete;
   const size_t octets = record_octets(header);

@@ -7,8 +7,23 @@
 
 namespace ostiary::tls {
 
+// All kinds of records that there are.
+enum RecordType : uint8_t {
+  change_cipher_spec = 20,
+  alert = 21,
+  handshake = 22,
+  application_data = 23,
+  heartbeat = 24
+};
+
+inline constexpr uint8_t major_version = 3;
 inline constexpr size_t record_header_octets = 5;
 inline constexpr size_t message_header_octets = 4;
+
+// Of a whole header: how long the record's content is.
+constexpr size_t record_octets(std::span<const uint8_t> header) {
+  return static_cast<size_t>(header[3]) << 8U | header[4];
+}
 
 enum class Framing : uint8_t { whole, incomplete, not_tls, malformed, too_long };
 

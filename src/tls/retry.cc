@@ -1,7 +1,6 @@
 #include "ostiary/tls/retry.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "tls/records.h"
@@ -9,15 +8,6 @@
 namespace ostiary::tls {
 namespace {
 
-enum Record : uint8_t {
-  change_cipher_spec = 20,
-  alert = 21,
-  handshake = 22,
-  application_data = 23,
-  heartbeat = 24
-};
-
-constexpr uint8_t major_version = 3;
 constexpr size_t alert_octets = 2;
 constexpr uint8_t fatal = 2;
 constexpr size_t max_encrypted_record = 16384 + 256;
@@ -26,15 +16,6 @@ constexpr uint8_t hello_request_message = 0;
 constexpr uint8_t server_hello_message = 2;
 constexpr size_t version_octets = 2;
 constexpr size_t before_random = message_header_octets + version_octets;
-
-// SHA-256 of "HelloRetryRequest" (RFC 8446, 4.1.3).
-constexpr std::array<uint8_t, 32> random_of_retry{
-    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
-    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
-
-size_t record_octets(std::span<const uint8_t> header) {
-  return static_cast<size_t>(header[3]) << 8U | header[4];
-}
 
 // Takes the octets of a server's handshake messages one by one, up to the random of its first hello.
 class FirstMessage {
@@ -124,7 +105,7 @@ std::optional<size_t> skip_records(std::span<const uint8_t> stream) {
 
 FirstAnswer scan_first_answer(std::span<const uint8_t> stream) {
   if (stream.empty()) return FirstAnswer::need_more;
-  if (stream[0] < change_cipher_spec || stream[0] > heartbeat) return FirstAnswer::other;
+  if (!begins_record(stream)) return FirstAnswer::other;
   const FirstAnswer answer = scan_records(stream.first(std::min(stream.size(), limits::answer_octets)));
   if (answer != FirstAnswer::need_more) return answer;
   return stream.size() < limits::answer_octets ? answer : FirstAnswer::retry;

@@ -45,7 +45,17 @@ struct ClientHello {
   ServerName name = {};
   size_t octets = 0;  // up to the end of its last record
 };
-struct NeedMore {};
+
+// How much of the name is there.
+enum class PartOfName : uint8_t { none, some, whole };
+struct NameSoFar {
+  PartOfName part = PartOfName::none;
+  ServerName name = {};  // if it is whole
+};
+// The hello is not whole. What is there has no fault.
+struct NeedMore {
+  NameSoFar found = {};
+};
 using HelloScan = std::variant<NeedMore, ClientHello, HelloFault>;
 
 // An encrypted hello has its name where only the server can read it; the name outside may be any other.
@@ -54,13 +64,6 @@ enum class EncryptedHello : uint8_t { refused, ignored };
 // `stream` is what the client has sent so far, from its first octet on; or, after a HelloRetryRequest, from the
 // first octet of the record that follows.
 HelloScan scan_client_hello(std::span<const uint8_t> stream, EncryptedHello encrypted);
-
-// Of a hello that is not whole: how much of its name is there.
-enum class PartOfName : uint8_t { none, some };
-using PartialScan = std::variant<PartOfName, ServerName, HelloFault>;
-
-// Requires that scan_client_hello() needs more. A fault that shows already is found.
-PartialScan scan_part_of_hello(std::span<const uint8_t> stream, EncryptedHello encrypted);
 
 // Whether it begins as a record of TLS does, of whichever kind.
 bool begins_record(std::span<const uint8_t> stream);

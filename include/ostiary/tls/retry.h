@@ -4,6 +4,7 @@
 // - Pure. Nothing is allocated, whatever the octets are.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -11,6 +12,11 @@
 #include "ostiary/tls/client_hello.h"
 
 namespace ostiary::tls {
+
+// The random of a HelloRetryRequest, which is a ServerHello otherwise: SHA-256 of its name (RFC 8446, 4.1.3).
+inline constexpr std::array<uint8_t, 32> random_of_retry{
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
 
 // other: a ServerHello, a fatal alert, or no TLS.
 enum class FirstAnswer : uint8_t { need_more, retry, other };

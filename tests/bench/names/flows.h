@@ -13,6 +13,7 @@
 
 #include "../measuring.h"
 #include "ostiary/base/unique_fd.h"
+#include "ostiary/tls/write.h"
 
 namespace ostiary::bench {
 
@@ -22,17 +23,9 @@ constexpr size_t record_header = 5;
 constexpr size_t random_at = record_header + 4 + 2;
 constexpr size_t at_once = 256 << 10;  // octets of a read or a write in bulk
 
-inline std::string number(size_t octets, size_t value) {
-  std::string text(octets, '\0');
-  for (size_t i = octets; i-- > 0; value >>= 8U) text[i] = static_cast<char>(value & 0xffU);
-  return text;
-}
-inline std::string vector(size_t length_octets, std::string_view content) {
-  return number(length_octets, content.size()).append(content);
-}
-inline std::string handshake_record(char type, std::string_view content) {
-  return "\x16\x03\x03" + vector(2, type + vector(3, content));
-}
+using tls::handshake_record;
+using tls::number;
+using tls::vector;
 
 // Of 517 octets, as OpenSSL's.
 inline std::string client_hello(std::string_view host, Then then) {

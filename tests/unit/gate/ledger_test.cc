@@ -192,4 +192,33 @@ TEST_SUITE("gate/ledger") {
     CHECK(books.kernel.held("192.0.2.1 443/") == "192.0.2.1 443/tcp 60");
     CHECK(books.ledger.size() == limits::ledger_entries);
   }
+
+  TEST_CASE("an address may have each name that it was admitted for, and after too many any name") {
+    Books books({rule("*.many.example")});
+    const auto host = [](size_t number) { return "h" + std::to_string(number) + ".many.example"; };
+    CHECK(books.ledger.may_have(address("192.0.2.1"), "a.example"));  // nothing is known of it
+    for (size_t i = 0; i < limits::names_of_an_address; ++i) {
+      REQUIRE(books.admit(host(i), {address("192.0.2.1")}, 60s));
+      REQUIRE(books.admit(host(i), {address("192.0.2.1")}, 60s));
+    }
+    for (size_t i = 0; i < limits::names_of_an_address; ++i)
+      CHECK(books.ledger.may_have(address("192.0.2.1"), host(i)));
+    CHECK_FALSE(books.ledger.may_have(address("192.0.2.1"), "a.example"));
+    CHECK(books.ledger.may_have(address("192.0.2.2"), "a.example"));
+    REQUIRE(books.admit("more.many.example", {address("192.0.2.1")}, 60s));
+    CHECK(books.ledger.may_have(address("192.0.2.1"), "a.example"));
+    CHECK(books.ledger.name_of(address("192.0.2.1")) == "more.many.example");
+  }
+
+  TEST_CASE("an admission with a name and one without are two, and only the latter admits any flow") {
+    Books books({rule("a.example"), rule("ssh.example:443/raw"), rule("udp.example:443/udp")});
+    REQUIRE(books.admit("a.example", {address("192.0.2.1")}, 600s));
+    REQUIRE(books.admit("udp.example", {address("192.0.2.1")}, 600s));
+    CHECK_FALSE(books.ledger.admits_any_flow(address("192.0.2.1"), 443, books.now));
+    REQUIRE(books.admit("ssh.example", {address("192.0.2.1")}, 60s));
+    CHECK(books.ledger.size() == 3);
+    CHECK(books.ledger.admits_any_flow(address("192.0.2.1"), 443, books.now));
+    CHECK_FALSE(books.ledger.admits_any_flow(address("192.0.2.1"), 444, books.now));
+    CHECK_FALSE(books.ledger.admits_any_flow(address("192.0.2.1"), 443, books.now + 60s));
+  }
 }

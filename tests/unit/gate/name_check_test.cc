@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "fakes.h"
+#include "ostiary/tls/retry.h"
 #include "tls/hello.h"
 
 using namespace ostiary;
@@ -30,11 +31,7 @@ std::string server_hello(std::string_view random) {
   return record("\x02" + vector(3, "\x03\x03" + std::string(random) + std::string(40, 'e')));
 }
 const std::string any_random(32, 'r');
-const std::string random_of_retry(
-    "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e"
-    "\x09\xe2"
-    "\xc8\xa8\x33\x9c",
-    32);
+const std::string random_of_retry(tls::random_of_retry.begin(), tls::random_of_retry.end());
 const std::string change_cipher_spec("\x14\x03\x03\x00\x01\x01", 6);
 std::string early_data(size_t size) {
   return "\x17\x03\x03" + vector(2, std::string(size, 'd'));

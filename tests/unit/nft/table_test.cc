@@ -13,6 +13,7 @@
 #include "nft/libnftables.h"
 #include "ostiary/nft/admissions.h"
 #include "ostiary/nft/earlier.h"
+#include "ostiary/nft/untracked_flows.h"
 #include "ostiary/nft/watch.h"
 
 using namespace ostiary;
@@ -468,6 +469,40 @@ TEST_SUITE("nft/table") {
     CHECK(changes->empty());
     REQUIRE(table->apply(ruleset(), Existing::replace));
     CHECK_FALSE(table->queue_form());
+  }
+
+  TEST_CASE("a flow over untracked IPv6 is nameless when it begins, whatever was judged of an earlier one") {
+    if (!can_make_hosts()) return;
+    const Wire wire;
+    const On on(wire.inside);
+    auto rules = ruleset();
+    rules.name_queue = 5353;
+    rules.tracking = Tracking::ipv4_only;
+    apply_rules(rules);
+    auto admissions = KernelAdmissions::open();
+    REQUIRE(admissions);
+    UntrackedFlows flows(admissions->socket());
+    const inet::Connection flow{*inet::IpAddress::parse(outside6), *inet::IpAddress::parse("2001:db8::7"),
+                                40000, 443};
+    const auto is_open = [&flow] {
+      const std::string opened = run_commands("list set inet ostiary opened6").value_or("");
+      return opened.contains(flow.remote.text());
+    };
+    CHECK_FALSE(flows.is_nameless(flow));
+    CHECK_FALSE(flows.open(flow));  // one that the kernel does not know
+    CHECK_FALSE(is_open());
+    for (int again = 0; again < 2; ++again) {
+      flows.begin(flow);
+      CHECK(flows.is_nameless(flow));
+      CHECK_FALSE(is_open());
+      CHECK(flows.open(flow));
+      CHECK_FALSE(flows.is_nameless(flow));
+      CHECK(is_open());
+    }
+    flows.begin(flow);
+    CHECK(flows.close(flow));
+    CHECK_FALSE(flows.is_nameless(flow));
+    CHECK_FALSE(is_open());
   }
 
   TEST_CASE("the rules also load for IPv4 connections alone") {

@@ -124,6 +124,9 @@ TEST_SUITE("tls/client_hello") {
       CHECK(name_in(other) == refused(HelloFault::not_tls));
     CHECK(name_in("\x16\x02") == refused(HelloFault::not_tls));
     CHECK(name_in("\x80\x2e\x01\x03\x01") == refused(HelloFault::ssl2));
+    CHECK(name_in("\x80") == "more");
+    CHECK(name_in("\x80\x2e") == "more");
+    CHECK(name_in("\x80\x2e\x02") == refused(HelloFault::not_tls));
   }
 
   TEST_CASE("records that two servers could read differently are refused") {
@@ -147,5 +150,34 @@ TEST_SUITE("tls/client_hello") {
     CHECK(name_in(records(of_size(most), 16000)) == "a.example");
     CHECK(name_in(records(of_size(most + 1), 16000)) == refused(HelloFault::too_long));
     CHECK(name_in(record(of_size(most + 1).substr(0, 100))) == refused(HelloFault::too_long));
+  }
+
+  TEST_CASE("of an unfinished hello the part of the name that is there is told") {
+    const std::string whole =
+        record(hello({extension(10, "abcd"), server_name("api.example.com"), extension(16, "efg")}));
+    const size_t header = whole.find("api") - 9;  // of the extension: its type, and three lengths
+    const size_t end = whole.find("api") + std::string_view("api.example.com").size();
+    for (size_t octets = 0; octets < whole.size(); ++octets) {
+      const HelloScan found = scan(whole.substr(0, octets));
+      REQUIRE(std::holds_alternative<NeedMore>(found));
+      const NameSoFar& name = std::get<NeedMore>(found).found;
+      CHECK(name.part == (octets < header + 4 ? PartOfName::none
+                          : octets < end      ? PartOfName::some
+                                              : PartOfName::whole));
+      if (name.part == PartOfName::whole) CHECK(name.name.text() == "api.example.com");
+    }
+  }
+
+  TEST_CASE("a fault is found as soon as it is there") {
+    const std::string twice =
+        record(hello({server_name("a.example"), server_name("b.example"), extension(1, "x")}));
+    CHECK(name_in(twice.substr(0, twice.size() - 5)) == refused(HelloFault::extension_twice));
+    const std::string address = record(hello({server_name("192.0.2.1"), extension(1, "x")}));
+    CHECK(name_in(address.substr(0, address.size() - 5)) == refused(HelloFault::no_host_name));
+    const std::string encrypted = record(hello({extension(0xfe0d, "x"), server_name("a.example")}));
+    CHECK(name_in(encrypted.substr(0, encrypted.size() - 5)) == refused(HelloFault::encrypted_hello));
+    std::string longer = record(hello({server_name("a.example")}));
+    longer[8] = static_cast<char>(longer[8] + 1);  // the message's length
+    CHECK(name_in(longer.substr(0, longer.size() - 5)) == refused(HelloFault::malformed));
   }
 }

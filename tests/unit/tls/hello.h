@@ -8,20 +8,17 @@
 #include <string_view>
 #include <vector>
 
+#include "ostiary/tls/write.h"
+
 namespace ostiary::tls::testing {
 
 inline std::span<const uint8_t> octets_of(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
-inline std::string number(size_t octets, size_t value) {
-  std::string text(octets, '\0');
-  for (size_t i = octets; i-- > 0; value >>= 8U) text[i] = static_cast<char>(value & 0xffU);
-  return text;
-}
-inline std::string vector(size_t length_octets, std::string_view content) {
-  return number(length_octets, content.size()).append(content);
-}
+using tls::number;
+using tls::record;
+using tls::vector;
 
 inline std::string extension(uint16_t type, std::string_view content) {
   return number(2, type) + vector(2, content);
@@ -49,9 +46,6 @@ inline std::string hello(const std::vector<std::string>& extensions) {
   return handshake(before_extensions() + vector(2, all));
 }
 
-inline std::string record(std::string_view content) {
-  return "\x16\x03\x01" + vector(2, content);
-}
 inline std::string records(std::string_view message, size_t size) {
   std::string stream;
   for (size_t at = 0; at < message.size(); at += size) stream += record(message.substr(at, size));

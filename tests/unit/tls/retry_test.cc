@@ -23,7 +23,7 @@ using namespace ostiary::tls::testing;
 
 namespace {
 
-constexpr std::string_view random_of_retry =
+constexpr std::string_view retrys_random =
     "\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91"
     "\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c";
 
@@ -31,7 +31,7 @@ std::string server_hello(std::string_view random) {
   return "\x02" + vector(3, std::string("\x03\x03").append(random) + vector(1, "") + "\x13\x01" +
                                 std::string(1, '\0') + vector(2, extension(43, "\x03\x04")));
 }
-const std::string retry = server_hello(random_of_retry);
+const std::string retry = server_hello(retrys_random);
 const std::string no_retry = server_hello(std::string(32, 'r'));
 const std::string hello_request(4, '\0');
 
@@ -69,8 +69,8 @@ TEST_SUITE("tls/retry") {
   TEST_CASE("a server's random tells a retry from a ServerHello") {
     CHECK(answer(record(retry)) == "retry");
     CHECK(answer(record(no_retry)) == "other");
-    for (size_t at = 0; at < random_of_retry.size(); ++at) {
-      std::string random(random_of_retry);
+    for (size_t at = 0; at < retrys_random.size(); ++at) {
+      std::string random(retrys_random);
       random[at] ^= 1;
       CHECK(answer(record(server_hello(random))) == "other");
     }
