@@ -214,6 +214,20 @@ def _answer(request, name):
 
 # The agent's side: tests/system/agents/tls_client.py ------------------------------------------------
 
+def start(container, scope, who, policy, *flags):
+    """An agent that has looked up each name of the policy."""
+    install_client(container)
+    container.policy(policy)
+    agent = container.start_agent("--scope", scope, *flags, who=who)
+    for rule in policy["allow"]:
+        name = (rule["host"] if isinstance(rule, dict) else rule).partition(":")[0]
+        if name.endswith(".example"):
+            for family in (4, 6):
+                agent.resolves(name, family)
+    container.internet.forget()
+    return agent
+
+
 def install_client(container):
     container.write("/opt/agents/tls_client.py", (AGENTS / "tls_client.py").read_bytes())
     container.write("/etc/authority.pem", container.internet.authority.certificate.read_text())

@@ -205,6 +205,10 @@ def hear_kept(handle, timeout=2):
     return kept[handle].recv(65536).hex()
 
 
+def half_close_kept(handle):
+    kept[handle].shutdown(socket.SHUT_WR)
+
+
 def reset_kept(handle):
     reset(kept.pop(handle))
 

@@ -8,42 +8,13 @@ import subprocess
 import pytest
 
 from support import hello as tls
-from support.hosting import (BANNER, FREE, MIXED, PICKY, RAW, REF, SHARED, UNADMITTED, HostingInternet, assert_answered,
-                             assert_reset, call, fetch, install_client, send)
+from support.hosting import (BANNER, FREE, MIXED, PICKY, RAW, REF, SHARED, UNADMITTED, assert_answered,
+                             assert_reset, call, fetch, send, start)
 from support.outcomes import assert_refused
 
 POLICY = {"allow": ["allowed.example", "second.example", "elsewhere.example", "picky.example", "raw.example:443/raw",
                     "free.example", "mixed.example:443/raw", "web.mixed.example", "allowed.example:8443/tls",
                     {"host": "odd.example", "ports": [443], "tls": False}, "198.51.100.88/32:443", "[2001:db8:88::88]:443"]}
-
-
-@pytest.fixture(scope="module")
-def internet(scratch, tmp_path_factory):
-    made = HostingInternet(tmp_path_factory.mktemp("authority"))
-    yield made
-    made.close()
-
-
-def start(container, scope, who, policy=POLICY, *flags):
-    install_client(container)
-    container.policy(policy)
-    agent = container.start_agent("--scope", scope, *flags, who=who)
-    for rule in policy["allow"]:
-        name = (rule["host"] if isinstance(rule, dict) else rule).partition(":")[0]
-        if name.endswith(".example"):
-            for family in (4, 6):
-                agent.resolves(name, family)
-    return agent
-
-
-@pytest.fixture(scope="module")
-def container(shared_container, scope_and_user):
-    return shared_container(tls_names="on")
-
-
-@pytest.fixture(scope="module")
-def agent(container, scope_and_user):
-    return start(container, *scope_and_user)
 
 
 # Clients ------------------------------------------------------------------------------------------

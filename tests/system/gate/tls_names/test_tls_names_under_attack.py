@@ -13,8 +13,8 @@ import pytest
 from support import hello as tls
 from support import processes
 from support.behaviours import host
-from support.hosting import (FATAL_ALERT, FREE, MIXED, QUIET, RESET, RETRYING, SHARED, HostingInternet,
-                             assert_answered, assert_reset, call, fetch, install_client, send)
+from support.hosting import (FATAL_ALERT, FREE, MIXED, QUIET, RESET, RETRYING, SHARED,
+                             assert_answered, assert_reset, call, fetch, send, start)
 from support.rootfs import OTHER
 from support.untracked import UNTRACKED_IPV6
 from support.waiting import eventually
@@ -35,35 +35,6 @@ def scope_and_user(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
-def internet(scratch, tmp_path_factory):
-    made = HostingInternet(tmp_path_factory.mktemp("authority"))
-    yield made
-    made.close()
-
-
-def start(container, scope, who, *flags, policy=POLICY):
-    install_client(container)
-    container.policy(policy)
-    agent = container.start_agent("--scope", scope, *flags, who=who)
-    for name in policy["allow"]:
-        if name.partition(":")[0].endswith(".example"):
-            for family in (4, 6):
-                agent.resolves(name.partition(":")[0], family)
-    container.internet.forget()
-    return agent
-
-
-@pytest.fixture(scope="module")
-def container(shared_container, scope_and_user):
-    return shared_container(tls_names="on")
-
-
-@pytest.fixture(scope="module")
-def agent(container, scope_and_user):
-    return start(container, *scope_and_user)
-
-
 @pytest.fixture
 def own_container(new_container):
     """For one test."""
@@ -72,7 +43,7 @@ def own_container(new_container):
 
 @pytest.fixture
 def own_agent(own_container, scope_and_user):
-    return start(own_container, *scope_and_user)
+    return start(own_container, *scope_and_user, POLICY)
 
 
 def assert_cut(outcome):
@@ -402,7 +373,7 @@ def test_a_connection_from_the_port_of_an_ended_one_is_held(internet, agent, how
 @pytest.mark.parametrize("how", ["lost", "reset by the server"])
 def test_it_is_held_also_when_the_address_is_not_admitted_any_more(internet, own_container, scope_and_user, how, family):
     internet.upstream.name("free.example", host(FREE, ttl=1))
-    agent = start(own_container, *scope_and_user, "--hold", "1", policy={"allow": ["free.example"]})
+    agent = start(own_container, *scope_and_user, {"allow": ["free.example"]}, "--hold", "1")
     with listening(internet, FREE[family]) as server:
         port, connection = opened(agent, server, FREE[family])
         if how == "lost":
@@ -561,7 +532,7 @@ def test_a_connection_that_ends_without_a_hello_is_no_denial(own_container, own_
 
 def test_an_address_that_a_network_allows_is_not_held_for_a_name(own_container, scope_and_user, family):
     networks = [f"{SHARED[4]}/32:443", f"[{SHARED[6]}]:443"]
-    agent = start(own_container, *scope_and_user, policy={"allow": ["allowed.example", *networks]})
+    agent = start(own_container, *scope_and_user, {"allow": ["allowed.example", *networks]})
     assert send(agent, SHARED[family], b"any words")["reached"]
     assert_answered(fetch(agent, SHARED[family], "allowed.example"), "allowed.example")
 
@@ -569,7 +540,7 @@ def test_an_address_that_a_network_allows_is_not_held_for_a_name(own_container, 
 @IN_CONTAINER_SCOPE
 def test_where_ipv6_is_not_tracked_names_are_held_too(internet, own_container, scope_and_user, family):
     own_container.nft("-f", "-", stdin=UNTRACKED_IPV6)
-    agent = start(own_container, *scope_and_user)
+    agent = start(own_container, *scope_and_user, POLICY)
     assert_answered(fetch(agent, SHARED[family], "allowed.example"), "allowed.example")
     internet.forget()
     assert not send(agent, SHARED[family], tls.hello("evil.example"))["reached"]
@@ -635,3 +606,48 @@ def test_early_data_that_no_server_answers_does_not_stop_others(internet, own_ag
         assert agent.asks_for("elsewhere.example")
         assert time.monotonic() - begin < 1
         assert_answered(fetch(agent, SHARED[family], "allowed.example"), "allowed.example")
+
+
+@contextlib.contextmanager
+def short_memory(container):
+    """The kernel forgets a flow whose end is not acknowledged after two seconds, in place of thirty."""
+    timeout = "netfilter/nf_conntrack_tcp_timeout_last_ack"
+    container.link.network.sysctl(timeout, 2)
+    try:
+        yield
+    finally:
+        container.link.network.sysctl(timeout, 30)
+
+
+@pytest.mark.parametrize("where, first", [(FREE, tls.hello("free.example")), (MIXED, b"SSH-2.0-agent\r\n")],
+                         ids=["a name", "a name and a rule without TLS"])
+def test_a_flow_that_the_kernel_takes_for_the_servers_is_not_continued(internet, container, agent, where, first, family):
+    """The agent's FIN is lost, the kernel forgets the flow, and the server's next packet makes another, which the server
+    seems to have begun. The agent resets that, and connects from the same port."""
+    known = lambda port: f"port={port} " in container.link.network.command("cat", "/proc/net/nf_conntrack")
+    serving = listening(internet, where[family]) if where is FREE else contextlib.nullcontext()
+    with short_memory(container), serving as server:
+        port = call(agent, "open_kept", "lost", where[family])["answer"]
+        assert call(agent, "say_kept", "lost", first)["reached"]
+        if server:
+            connection, _ = server.accept()
+            assert connection.recv(65536) == first
+            connection.sendall(FATAL_ALERT)
+        assert call(agent, "hear_kept", "lost")["reached"]
+        connection = connection if server else internet.visited[-1].connection
+        with losing(internet, "tcp dport 443 tcp flags & fin == fin"):
+            assert call(agent, "half_close_kept", "lost")["reached"]
+            eventually(lambda: not known(port), "the kernel has forgotten the flow")
+            connection.send(FATAL_ALERT)
+            eventually(lambda: known(port), "the kernel has the flow anew")
+            call(agent, "reset_kept", "lost")
+        internet.forget()
+        outcome = call(agent, "send", where[family], [tls.hello("evil.example")], source=port, timeout=2)
+        assert not outcome["reached"], outcome
+        received = b""
+        if server:
+            server.settimeout(0.5)
+            with contextlib.suppress(OSError):
+                received = server.accept()[0].recv(65536)
+            connection.close()
+        assert b"evil" not in received and b"evil" not in internet.octets()

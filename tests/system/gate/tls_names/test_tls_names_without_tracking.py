@@ -3,31 +3,24 @@
 import pytest
 
 from support import hello as tls
-from support.hosting import SHARED, HostingInternet, assert_answered, assert_reset, fetch, install_client, send
+from support.hosting import SHARED, assert_answered, assert_reset, fetch, send
 from support.untracked import UNTRACKED_IPV6
 
 
-@pytest.fixture(scope="module")
-def internet(scratch, tmp_path_factory):
-    made = HostingInternet(tmp_path_factory.mktemp("authority"))
-    yield made
-    made.close()
+POLICY = {"allow": ["allowed.example"]}
+
+
+@pytest.fixture(scope="module", params=[("container", "agent"), ("container", "root")], ids=" ".join)
+def scope_and_user(request):
+    """User scope needs tracking."""
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def container(shared_container, who):
+def container(shared_container):
     made = shared_container(tls_names="on")
     made.nft("-f", "-", stdin=UNTRACKED_IPV6)
-    install_client(made)
     return made
-
-
-@pytest.fixture(scope="module")
-def agent(container, who):
-    agent = container.start_agent("--allow", "allowed.example", who=who)
-    for family in (4, 6):
-        agent.resolves("allowed.example", family)
-    return agent
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
