@@ -28,7 +28,7 @@ BY_AGENT = NOT_SELF_TEST, 'ostiary_address!~"ff02::(2|16)"'
 LOST = 'outcome=~"refused|rejected_in_part|displaced"'
 
 # Events of ostiary, by names with spaces between them.
-DENIALS = "ostiary.deny_name ostiary.deny_packet ostiary.deny_tls ostiary.deny_other"
+DENIALS = "ostiary.deny_name ostiary.deny_packet ostiary.deny_tls ostiary.deny_http ostiary.deny_other"
 
 # Why a panel is empty.
 NO_TRACES = "traces are not exported: CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1 and OTEL_TRACES_EXPORTER=otlp."

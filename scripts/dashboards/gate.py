@@ -10,7 +10,7 @@ NONE = f"there were none, or {NO_GATE}"
 DENIED = events(DENIALS, IN_TEAM, IN_SESSION, *BY_AGENT, of=OSTIARY)
 DENIED_NAMES = events("ostiary.deny_name", IN_TEAM, IN_SESSION, NOT_SELF_TEST, of=OSTIARY)
 DENIED_PACKETS = events("ostiary.deny_packet", IN_TEAM, IN_SESSION, *BY_AGENT, of=OSTIARY)
-DENIED_TLS = events("ostiary.deny_tls", IN_TEAM, IN_SESSION, *BY_AGENT, of=OSTIARY)
+MISNAMED = events("ostiary.deny_tls ostiary.deny_http", IN_TEAM, IN_SESSION, *BY_AGENT, of=OSTIARY)
 OPENED = events("ostiary.admit", IN_TEAM, IN_SESSION, of=OSTIARY)
 BOOTS = events("ostiary.boot", IN_TEAM, of=OSTIARY)
 
@@ -68,7 +68,7 @@ DASHBOARD = dashboard(
               "Packets to addresses that are not open.", NONE)),
     row(
         table("Flows that were denied for their name",
-              {"Times": (add_up(DENIED_TLS, "ostiary_count", "ostiary_name, ostiary_address, ostiary_port, ostiary_why"), NUMBER)},
+              {"Times": (add_up(MISNAMED, "ostiary_count", "ostiary_name, ostiary_address, ostiary_port, ostiary_why"), NUMBER)},
               {"ostiary_name": "Name", "ostiary_address": "Address", "ostiary_port": "Port", "ostiary_why": "Why"},
               "Flows to open addresses that named no allowed host in TLS.", NONE)),
     row(

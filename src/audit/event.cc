@@ -83,9 +83,9 @@ class Renderer {
     line.known("name", event.name).known("why", event.why);
     return by(line, event.by).number("count", event.count).finish();
   }
-  std::string_view operator()(const DenyTls& event) const {
+  std::string_view operator()(const DenyMisnamed& event) const {
     Line line = begin("deny");
-    line.word("kind", "tls").known("name", event.name);
+    line.word("kind", event.in == DenyMisnamed::In::tls ? "tls" : "http").known("name", event.name);
     endpoint(line, event.address, event.port, IPPROTO_TCP);
     if (event.uid) line.number("uid", *event.uid);
     line.word("why", event.why);

@@ -16,7 +16,7 @@ std::array<std::string_view*, 3> texts(DenyName& event) {
 std::array<std::string_view*, 2> texts(DenyPacket& event) {
   return {&event.name, &event.why};
 }
-std::array<std::string_view*, 2> texts(DenyTls& event) {
+std::array<std::string_view*, 2> texts(DenyMisnamed& event) {
   return {&event.name, &event.why};
 }
 std::array<std::string_view*, 2> texts(UpstreamFailure& event) {

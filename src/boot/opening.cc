@@ -193,7 +193,7 @@ Result<> open_gate(const plan::Plan& plan, BootState& state) {
   // In user scope other users need resolv.conf too, and the redirect serves the agent.
   if (plan.enclosure.scope.owns_resolver) state.enclosure->point_resolver_at_gate();
   state.status.tracking = text(state.enclosure->ruleset().tracking);
-  if (const auto form = state.enclosure->queue_form()) state.status.tls_names = text(*form);
+  if (const auto form = state.enclosure->queue_form()) state.status.check_names = text(*form);
   if (TRY(is_asked_to_end(state))) return {};
   TRY(log_resolution(setup, state));
   const selftest::Targets targets =

@@ -220,7 +220,7 @@ Result<log::Level> read_level(const Given* given) {
 Result<> read_gate_settings(const Reader& reader, Config& config) {
   config.gate = TRY(read_gate(reader.find("gate")));
   config.scope = TRY(read_scope(reader.find("scope")));
-  config.tls_names = TRY(read_on_or_off(reader.find("tls_names")));
+  config.check_names = TRY(read_on_or_off(reader.find("check_names")));
   config.encrypted_hello = TRY(read_ech(reader.find("ech")));
   config.derive = opposite(TRY(reader.choice("no_derive")).value_or(Choice::no));
   config.inbound = copy_of(reader.find("allow_inbound"));

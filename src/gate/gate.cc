@@ -103,10 +103,10 @@ Result<> serve(Opened opened, const UniqueFd& channel, Recorder& recorder) {
     opened.flow_queue->use_sets_for_ipv6(opened.admissions.socket());
   std::optional<NameService> names;
   if (opened.flow_queue)
-    names.emplace(loop, *opened.flow_queue,
-                  NameCheck::Dependencies{
-                      .judge = *opened.flow_queue, .policy = policy, .ledger = ledger, .recorder = recorder},
-                  setup.encrypted_hello);
+    names.emplace(
+        loop, *opened.flow_queue,
+        NameCheck::Dependencies{.judge = *opened.flow_queue, .rules = {policy, ledger}, .recorder = recorder},
+        setup.encrypted_hello);
   RelayedNames relayed(setup, *opened.upstream, wildcards, loop);
   Connector connector({.loop = loop, .setup = setup, .names = relayed, .relay = opened.relay});
   BootNames boot_names({.loop = loop,

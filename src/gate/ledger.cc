@@ -16,7 +16,7 @@ using std::chrono::ceil;
 using std::chrono::seconds;
 
 nft::Admits admits(const policy::Grant& grant) {
-  return grant.opened_by == policy::OpenedBy::tls_name ? nft::Admits::named_flows : nft::Admits::any_flow;
+  return grant.opened_by == policy::OpenedBy::address ? nft::Admits::any_flow : nft::Admits::named_flows;
 }
 
 }  // namespace

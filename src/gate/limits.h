@@ -48,6 +48,9 @@ inline constexpr std::chrono::seconds hello_time = 10s;  // from its first octet
 inline constexpr std::chrono::milliseconds hold_time = 5ms;
 // From the hello to the server's first octets. A server may be slow.
 inline constexpr std::chrono::seconds answer_time = 120s;
+// The kernel does not forget a nameless flow before the gate does.
+static_assert(silent_time + hello_time + 2 * answer_time <=
+              std::chrono::seconds(nft::limits::seconds_of_a_nameless_flow));
 // What the agent has sent in a flow that waits: a hello, and early data behind it.
 inline constexpr size_t nameless_octets = 65536;
 inline constexpr size_t nameless_octets_of_all = size_t{16} << 20U;
@@ -55,6 +58,13 @@ inline constexpr size_t nameless_octets_of_all = size_t{16} << 20U;
 inline constexpr size_t waiting_packets = nft::limits::waiting_packets / 4;
 inline constexpr size_t waiting_packets_of_a_flow = 64;
 inline constexpr size_t packets_at_once = 64;
+
+// Flows of HTTP requests. Beyond, or after that time without a request, the oldest is forgotten.
+inline constexpr size_t request_flows = 1024;
+inline constexpr std::chrono::minutes request_idle = 10min;
+// Of one flow's heads, to compare what is sent again. What is sent again later is dropped.
+inline constexpr size_t heads_of_a_flow = 65536;
+inline constexpr size_t heads_of_all = size_t{16} << 20U;
 
 // Names that the audit reports as allowed.
 inline constexpr size_t audited_names = 65536;

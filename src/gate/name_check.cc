@@ -4,39 +4,15 @@
 #include <utility>
 
 #include "limits.h"
-#include "ostiary/inet/special.h"
-#include "ostiary/link/self_test_name.h"
 #include "ostiary/tls/retry.h"
+#include "sequence.h"
+#include "why.h"
 
 namespace ostiary::gate {
 namespace {
 
 using nft::FlowState;
 using nft::WaitingPacket;
-
-// The words of the audit, beside those of tls::HelloFault. docs/audit.md explains each.
-namespace why {
-constexpr std::string_view no_rule = "no-rule";
-constexpr std::string_view not_admitted = "not-admitted";
-constexpr std::string_view another_name = "another-name";
-constexpr std::string_view early_hello = "early-hello";
-constexpr std::string_view urgent = "urgent";
-constexpr std::string_view changed = "changed";
-constexpr std::string_view unfinished = "unfinished";
-constexpr std::string_view no_answer = "no-answer";
-constexpr std::string_view crowded = "crowded";
-constexpr std::string_view unseen = "beginning-unseen";
-}  // namespace why
-
-// How far `sequence` is behind `first`, in a stream of less than 2 GiB.
-int64_t distance(uint32_t first, uint32_t sequence) {
-  return static_cast<int32_t>(sequence - first);
-}
-
-bool opens(const policy::Grant& grant, uint16_t port, inet::AddressClass reach) {
-  return grant.transport == policy::Transport::tcp && grant.ports.first <= port && port <= grant.ports.last &&
-         policy::covers(grant, reach);
-}
 
 }  // namespace
 
@@ -45,6 +21,7 @@ void NameCheck::take(const WaitingPacket& packet, Time now) {
   const bool begins = from_agent && packet.begins;
   make_room(begins ? 1 : 0, now);
   if (begins) return begin(packet, now);
+  if (from_agent && requests_.knows(packet.connection)) return requests_.take(packet, now);
   const auto found = by_connection_.find(packet.connection);
   if (found == by_connection_.end()) return take_unknown(packet, now);
   Flow& flow = *found->second;
@@ -60,13 +37,14 @@ void NameCheck::begin(const WaitingPacket& packet, Time now) {
     drop_waiting(*found->second);
     forget(*found->second);
   }
-  if (!packet.data.empty()) return dependencies_.judge.drop(packet.id);
+  requests_.forget(packet.connection);
+  if (!packet.data.empty() || !dependencies_.judge.begin(packet.connection))
+    return dependencies_.judge.drop(packet.id);
   silent_.push_back({.connection = packet.connection,
                      .uid = packet.uid,
                      .until = now + limits::silent_time,
                      .first = packet.sequence + 1});
   by_connection_.emplace(packet.connection, std::prev(silent_.end()));
-  dependencies_.judge.begin(packet.connection);
   dependencies_.judge.pass(packet.id);
 }
 
@@ -137,7 +115,9 @@ void NameCheck::read_hello(Flow& flow, const WaitingPacket& packet, Time now) {
   if (const auto* more = std::get_if<tls::NeedMore>(&scan)) return take_part_of_hello(flow, more->found, now);
   if (const auto* fault = std::get_if<tls::HelloFault>(&scan)) return take_fault(flow, *fault, now);
   const auto& hello = std::get<tls::ClientHello>(scan);
-  if (const auto objection = objection_to(flow.connection, hello.name.text()); !objection.empty())
+  if (const auto objection =
+          dependencies_.rules.objection(flow.connection, hello.name.text(), policy::OpenedBy::tls_name);
+      !objection.empty())
     return refuse(flow, hello.name.text(), objection, now);
   flow.name = hello.name.text();
   flow.hello = hello.octets;
@@ -155,19 +135,32 @@ void NameCheck::read_hello(Flow& flow, const WaitingPacket& packet, Time now) {
 void NameCheck::take_part_of_hello(Flow& flow, const tls::NameSoFar& found, Time now) {
   if (found.part == tls::PartOfName::some) return hold_unfinished(flow, now);
   if (found.part == tls::PartOfName::whole)
-    if (const auto objection = objection_to(flow.connection, found.name.text()); !objection.empty())
+    if (const auto objection =
+            dependencies_.rules.objection(flow.connection, found.name.text(), policy::OpenedBy::tls_name);
+        !objection.empty())
       return refuse(flow, found.name.text(), objection, now);
   pass_waiting(flow);
 }
 
-// Something that is not TLS goes on if a name without TLS led to this address too. A server may ignore records of TLS
-// before the hello.
+// Something that is not TLS goes on if a rule that asks for no name led to this address too, or it is read as HTTP if
+// some rule asks for that. A server may ignore records of TLS before the hello.
 void NameCheck::take_fault(Flow& flow, tls::HelloFault fault, Time now) {
-  const inet::Connection& connection = flow.connection;
-  if (fault == tls::HelloFault::not_tls && !tls::begins_record(flow.sent) &&
-      dependencies_.ledger.admits_any_flow(connection.remote, connection.remote_port, now))
-    return await_acknowledgement(flow, 1, now);
+  const NameRules& rules = dependencies_.rules;
+  if (fault == tls::HelloFault::not_tls && !tls::begins_record(flow.sent)) {
+    if (rules.admits_any_flow(flow.connection, now)) return await_acknowledgement(flow, 1, now);
+    if (rules.asks_for_requests(flow.connection)) return hand_over(flow, now);
+  }
   refuse(flow, {}, text(fault), now);
+}
+
+void NameCheck::hand_over(Flow& flow, Time now) {
+  if (!requests_.begin({flow.connection, flow.uid, flow.first}, flow.sent, now))
+    reset(flow);
+  else if (dependencies_.judge.follow(flow.connection))
+    pass_waiting(flow);
+  else
+    drop_waiting(flow);
+  forget(flow);
 }
 
 void NameCheck::read_second_hello(Flow& flow, Time now) {
@@ -198,19 +191,6 @@ void NameCheck::await_acknowledgement(Flow& flow, size_t octets, Time now) {
   flow.waits = Flow::Waits::for_acknowledgement;
   flow.judged = octets;
   pass_waiting(flow);
-}
-
-std::string_view NameCheck::objection_to(const inet::Connection& connection, std::string_view name) const {
-  if (connection.remote_port == link::self_test_port &&
-      connection.remote == inet::IpAddress::loopback(connection.remote.family()))
-    return name == link::self_test_name ? std::string_view() : why::no_rule;
-  const policy::Decision decision = dependencies_.policy.decide(name);
-  const auto reach = inet::classify(connection.remote);
-  const bool is_opened = std::ranges::any_of(decision.grants, [&](const policy::Grant& grant) {
-    return opens(grant, connection.remote_port, reach);
-  });
-  if (!is_opened) return why::no_rule;
-  return dependencies_.ledger.may_have(connection.remote, name) ? std::string_view() : why::not_admitted;
 }
 
 // ---- what the server answers
@@ -294,11 +274,11 @@ void NameCheck::refuse_at(Flow& flow, const WaitingPacket& packet, std::string_v
 }
 
 void NameCheck::audit(const Flow& flow, std::string_view name, std::string_view reason, Time now) {
-  dependencies_.recorder.record_folded(audit::DenyTls{.name = name,
-                                                      .address = flow.connection.remote,
-                                                      .port = flow.connection.remote_port,
-                                                      .uid = flow.uid,
-                                                      .why = reason},
+  dependencies_.recorder.record_folded(audit::DenyMisnamed{.name = name,
+                                                           .address = flow.connection.remote,
+                                                           .port = flow.connection.remote_port,
+                                                           .uid = flow.uid,
+                                                           .why = reason},
                                        now);
 }
 
@@ -340,10 +320,11 @@ void NameCheck::forget(const Flow& flow) {
 }
 
 event::Deadline NameCheck::due() const {
-  event::Deadline due;
-  if (!holds_.empty()) due = holds_.front().until;
+  event::Deadline due = requests_.due();
+  const auto add = [&due](Time until) { due = due ? std::min(*due, until) : until; };
+  if (!holds_.empty()) add(holds_.front().until);
   for (const Flows* flows : {&silent_, &unfinished_, &answering_})
-    if (!flows->empty()) due = due ? std::min(*due, flows->front().until) : flows->front().until;
+    if (!flows->empty()) add(flows->front().until);
   return due;
 }
 
@@ -359,6 +340,7 @@ void NameCheck::drop_held(Time now) {
 
 void NameCheck::expire(Time now) {
   drop_held(now);
+  requests_.expire(now);
   // No denial: many connections end without a word. If this one sends later, its beginning is unknown.
   while (!silent_.empty() && silent_.front().until <= now) forget(silent_.front());
   while (!unfinished_.empty() && unfinished_.front().until <= now)

@@ -1,5 +1,5 @@
-// gate/name_check.h: which of the flows that wait in the kernel may go on: those whose TLS hello names a host that the
-// policy allows at that port, and for which that address was admitted.
+// gate/name_check.h: which of the flows that wait in the kernel may go on: those whose TLS hello names a host that they
+// may have (name_rules.h). Flows of HTTP it hands to the RequestCheck.
 // - The name in a hello passes only if it is allowed, and nothing behind the hello until the server's first octets are
 //   there: after a HelloRetryRequest the hello that follows must name the same host.
 // - A flow goes on once the server has acknowledged what was read. Until then octets that are sent again are compared:
@@ -16,13 +16,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ledger.h"
+#include "name_rules.h"
 #include "ostiary/event/deadline.h"
 #include "ostiary/inet/hash.h"
 #include "ostiary/nft/flow_queue.h"
-#include "ostiary/policy/policy.h"
 #include "ostiary/tls/client_hello.h"
 #include "recorder.h"
+#include "request_check.h"
 
 namespace ostiary::gate {
 
@@ -33,12 +33,13 @@ class NameCheck {
   // All must outlive the NameCheck.
   struct Dependencies {
     nft::FlowJudge& judge;
-    const policy::Policy& policy;
-    const Ledger& ledger;
+    NameRules rules;
     Recorder& recorder;
   };
   NameCheck(Dependencies dependencies, tls::EncryptedHello encrypted)
-      : dependencies_(dependencies), encrypted_(encrypted) {}
+      : dependencies_(dependencies),
+        encrypted_(encrypted),
+        requests_(dependencies.judge, dependencies.rules, dependencies.recorder) {}
 
   // Gives the packet a verdict, now or in a later call.
   void take(const nft::WaitingPacket& packet, Time now);
@@ -47,7 +48,7 @@ class NameCheck {
   event::Deadline due() const;
   void expire(Time now);
 
-  size_t size() const { return by_connection_.size(); }
+  size_t size() const { return by_connection_.size() + requests_.size(); }
 
  private:
   struct Flow {
@@ -83,8 +84,7 @@ class NameCheck {
   void take_fault(Flow& flow, tls::HelloFault fault, Time now);
   void hold_unfinished(Flow& flow, Time now);
   void await_acknowledgement(Flow& flow, size_t octets, Time now);
-  // Why the flow may not have that name. Empty: it may.
-  std::string_view objection_to(const inet::Connection& connection, std::string_view name) const;
+  void hand_over(Flow& flow, Time now);
 
   void hold(Flow& flow, uint32_t packet);
   void pass_waiting(Flow& flow);
@@ -107,6 +107,7 @@ class NameCheck {
 
   Dependencies dependencies_;
   tls::EncryptedHello encrypted_;
+  RequestCheck requests_;
   // By the time until which they may wait.
   Flows silent_;      // that have sent nothing
   Flows unfinished_;  // hellos

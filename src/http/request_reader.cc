@@ -101,6 +101,17 @@ RequestEvent RequestReader::read_body(std::string_view& input) {
   return std::visit([](const auto& each) -> RequestEvent { return each; }, event);
 }
 
+std::vector<std::string_view> RequestReader::hosts_so_far() const {
+  std::vector<std::string_view> hosts;
+  if (stage_ != Stage::head) return hosts;
+  const auto add = [&hosts](const Field& field) {
+    if (equal_ignoring_case(field.name, "host")) hosts.push_back(field.value);
+  };
+  std::ranges::for_each(collected_.fields(), add);
+  if (const auto unfinished = collected_.field_before_lf()) add(*unfinished);
+  return hosts;
+}
+
 RequestEvent RequestReader::next(std::string_view& input) {
   if (fault_) return *fault_;
   if (stage_ == Stage::complete) {

@@ -19,6 +19,7 @@ Json rule_json(const policy::Rule& rule) {
           {"protocol", rule.protocol},
           {"answers", rule.answers},
           {"tls", rule.tls},
+          {"http", rule.http},
           {"types", rule.types.text()},
           {"need", rule.need},
           {"reason", rule.reason}};
@@ -86,7 +87,8 @@ Result<policy::Rule> parse_rule(const Json& json) {
   const auto types = TRY(parse_types(TRY(text_of(json.find("types")))));
   const auto protocol = TRY(enumerator(json.find("protocol"), policy::Protocol::both, policy::Protocol::tcp));
   const auto answers = TRY(enumerator(json.find("answers"), policy::Answers::private_too));
-  const auto tls = TRY(enumerator(json.find("tls"), policy::Tls::nowhere));
+  const auto tls = TRY(enumerator(json.find("tls"), policy::Named::nowhere));
+  const auto http = TRY(enumerator(json.find("http"), policy::Named::nowhere));
   auto reason = TRY(text_of(json.find("reason")));
   const auto need = TRY(enumerator(json.find("need"), policy::Need::required));
   return policy::Rule{.subject = std::move(subject),
@@ -94,6 +96,7 @@ Result<policy::Rule> parse_rule(const Json& json) {
                       .protocol = protocol,
                       .answers = answers,
                       .tls = tls,
+                      .http = http,
                       .types = types,
                       .need = need,
                       .reason = std::move(reason)};

@@ -130,7 +130,7 @@ Result<std::optional<WaitingPacket>> FlowQueue::next() {
   for (;;) {
     const auto received = TRY(socket_.receive(buffer_));
     if (received.kind == netlink::Received::Kind::nothing) return std::nullopt;
-    // After an overrun: the kernel has dropped packets, which their senders send again.
+    // Empty after an overrun: the kernel has dropped packets, which their senders send again.
     std::span<const uint8_t> rest = received.data;
     // The kernel sends each packet in a datagram of its own.
     if (const auto message = netlink::next_message(rest))
@@ -167,30 +167,37 @@ bool FlowQueue::is_untracked(const inet::Connection& connection) const {
   return untracked_ && connection.local.family() == inet::Family::ipv6;
 }
 
-// A new flow has the rules' mark. It is in the kernel's table only if the kernel takes it for an earlier one.
-void FlowQueue::begin(const inet::Connection& connection) {
-  if (is_untracked(connection))
-    untracked_->begin(connection);
-  else
-    (void)marks_.write(connection, agents_.nameless);
+// The rules have marked a new flow, and the kernel's table does not have it yet. What the table has is an earlier flow, for
+// which the kernel takes this one.
+bool FlowQueue::begin(const inet::Connection& connection) {
+  if (is_untracked(connection)) return untracked_->begin(connection);
+  return marks_.write(connection, agents_.nameless).has_value();
+}
+
+bool FlowQueue::follow(const inet::Connection& connection) {
+  if (is_untracked(connection)) return untracked_->follow(connection);
+  return marks_.write(connection, agents_.requests).value_or(false);
 }
 
 bool FlowQueue::permit(const inet::Connection& connection) {
-  if (is_untracked(connection)) return untracked_->open(connection);
+  if (is_untracked(connection)) return untracked_->permit(connection);
   return marks_.write(connection, agents_.permitted).value_or(false);
 }
 
 bool FlowQueue::refuse(const inet::Connection& connection) {
-  if (is_untracked(connection)) return untracked_->close(connection);
+  if (is_untracked(connection)) return untracked_->refuse(connection);
   return marks_.write(connection, agents_.misnamed).value_or(false);
 }
 
 FlowState FlowQueue::state(const inet::Connection& connection) {
-  if (is_untracked(connection))
-    return untracked_->is_nameless(connection) ? FlowState::nameless : FlowState::judged;
+  if (is_untracked(connection)) {
+    if (untracked_->is_open(connection)) return FlowState::judged;
+    return untracked_->is_held(connection) ? FlowState::nameless : FlowState::gone;
+  }
   const auto found = marks_.read(connection);
   if (!found || !*found) return FlowState::gone;
-  return **found == agents_.nameless ? FlowState::nameless : FlowState::judged;
+  const bool waits = **found == agents_.nameless || **found == agents_.requests;
+  return waits ? FlowState::nameless : FlowState::judged;
 }
 
 }  // namespace ostiary::nft

@@ -66,7 +66,8 @@ void add_invert(Json& out) {
 }
 
 void add_for_closed_sockets(Json& out, const Ruleset& ruleset, const char* chain, const char* to) {
-  out.push_back(rule(chain, {flow_is_marked(agent_marks(ruleset).permitted), go(to)}));
+  const AgentMarks marks = agent_marks(ruleset);
+  out.push_back(rule(chain, {is(ct("mark"), any_of({marks.permitted, marks.requests})), go(to)}));
   out.push_back(rule(chain, {has(ct("state"), "untracked"), go(to)}));
 }
 

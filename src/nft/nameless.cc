@@ -16,7 +16,7 @@ constexpr const char* nameless_chain = "nameless";
 constexpr const char* misnamed_chain = "misnamed";
 
 // A packet of TCP without data is as long as its headers. IP options and extension headers make it longer.
-void accept_without_data(Json& out, const char* chain, const Json& matches) {
+void add_for_no_data(Json& out, const char* chain, const Json& matches, const Json& verdict) {
   constexpr unsigned header4 = 20, octets_in_word = 4;
   constexpr unsigned shortest_header = 5, longest_header = 15;  // of TCP, in words
   for (unsigned words = shortest_header; words <= longest_header; ++words)
@@ -24,7 +24,7 @@ void accept_without_data(Json& out, const char* chain, const Json& matches) {
       const unsigned octets = words * octets_in_word + (family == Family::ipv4 ? header4 : 0);
       Json all = matches;
       all.append(
-          Json::array({is(field(ip(family), "length"), octets), is(field("tcp", "doff"), words), accept()}));
+          Json::array({is(field(ip(family), "length"), octets), is(field("tcp", "doff"), words), verdict}));
       out.push_back(rule_of(chain, std::move(all)));
     }
 }
@@ -80,7 +80,8 @@ void add_begin(Json& out, const Ruleset& ruleset, Family family, const Json& des
     add_rule(Json::array({set_flow_mark(mark)}));
     add_rule(Json::array({flow_is_marked(mark), is(ct("direction"), "original"), go(ask_chain)}));
   } else {
-    add_rule(Json::array({change("update", nameless6_name), change("delete", opened6_name), go(ask_chain)}));
+    add_rule(Json::array({change("update", nameless6_name), change("delete", opened6_name),
+                          change("delete", requests6_name), go(ask_chain)}));
   }
   add_rule(Json::array({deny()}));
 }
@@ -88,6 +89,8 @@ void add_begin(Json& out, const Ruleset& ruleset, Family family, const Json& des
 void add_untracked_flows(Json& out, const char* chain) {
   const Json continues = is_not(tcp_flags_of(fin | syn | rst | ack), syn);
   out.push_back(rule(chain, {is(flow_of_sent(), in_set(nameless6_name)), continues, go(nameless_chain)}));
+  out.push_back(rule(chain, {is(flow_of_sent(), in_set(requests6_name)), continues,
+                             change("update", requests6_name), go(nameless_chain)}));
   out.push_back(rule(chain, {is(flow_of_sent(), in_set(opened6_name)), continues,
                              change("update", opened6_name), accept()}));
 }
@@ -97,7 +100,8 @@ void add_untracked_flows(Json& out, const char* chain) {
 void add_nameless_sets(Json& out, const Ruleset& ruleset) {
   if (!ruleset.name_queue || is_tracked(ruleset, Family::ipv6)) return;
   add_flow_set(out, nameless6_name, limits::nameless_flows, limits::seconds_of_a_nameless_flow);
-  add_flow_set(out, opened6_name, limits::opened_flows, limits::seconds_of_an_opened_flow);
+  for (const char* set : {requests6_name, opened6_name})
+    add_flow_set(out, set, limits::opened_flows, limits::seconds_of_an_opened_flow);
 }
 
 void add_nameless_chains(Json& out, const Ruleset& ruleset) {
@@ -106,7 +110,7 @@ void add_nameless_chains(Json& out, const Ruleset& ruleset) {
     out.push_back(add("chain", {{"name", chain}}));
   out.push_back(rule(ask_chain, {counter(), drop()}));
   // The urgent octet is in one reading of the stream and not in the other: the gate refuses it.
-  accept_without_data(out, nameless_chain, Json::array({tcp_flags(urg, 0)}));
+  add_for_no_data(out, nameless_chain, Json::array({tcp_flags(urg, 0)}), accept());
   out.push_back(rule(nameless_chain, {go(ask_chain)}));
   // The gate has audited it.
   out.push_back(rule(misnamed_chain, {counter(), {{"reject", {{"type", "tcp reset"}}}}}));
@@ -128,8 +132,9 @@ void add_nameless_chains(Json& out, const Ruleset& ruleset) {
   // The address may not be admitted any more. Then no rule of an earlier flow with its ports opens it.
   const AgentMarks marks = agent_marks(ruleset);
   out.push_back(
-      rule(begins_chain, {is(ct("mark"), any_of({marks.permitted, marks.nameless, marks.misnamed})),
-                          set_flow_mark(ruleset.holds_everybody() ? unverified(ruleset.gate_mark) : 0)}));
+      rule(begins_chain,
+           {is(ct("mark"), any_of({marks.permitted, marks.nameless, marks.misnamed, marks.requests})),
+            set_flow_mark(ruleset.holds_everybody() ? unverified(ruleset.gate_mark) : 0)}));
 }
 
 void add_nameless(Json& out, const Ruleset& ruleset, const char* chain) {
@@ -137,7 +142,8 @@ void add_nameless(Json& out, const Ruleset& ruleset, const char* chain) {
   const AgentMarks marks = agent_marks(ruleset);
   const Json from_agent = is(ct("direction"), "original");
   out.push_back(rule(chain, {begins(), jump(begins_chain)}));
-  out.push_back(rule(chain, {flow_is_marked(marks.nameless), from_agent, go(nameless_chain)}));
+  for (const uint32_t waits : {marks.nameless, marks.requests})
+    out.push_back(rule(chain, {flow_is_marked(waits), from_agent, go(nameless_chain)}));
   out.push_back(rule(chain, {flow_is_marked(marks.misnamed), from_agent, go(misnamed_chain)}));
   if (!is_tracked(ruleset, Family::ipv6)) add_untracked_flows(out, chain);
   // What is in no flow has no name, although a rule that asks for none may have opened the address too. Nor has a flow
@@ -155,6 +161,15 @@ void add_answers_to_nameless(Json& out, const Ruleset& ruleset, const char* chai
                              continues, go(ask_chain)}));
   if (!is_tracked(ruleset, Family::ipv6))
     out.push_back(rule(chain, {is(flow_of_answer(), in_set(nameless6_name)), continues, go(ask_chain)}));
+}
+
+void add_ownerless_requests(Json& out, const Ruleset& ruleset, const char* chain, const char* to) {
+  const Json in_flow{flow_is_marked(agent_marks(ruleset).requests), is(ct("direction"), "original")};
+  if (!ruleset.name_queue) return;
+  add_for_no_data(out, chain, in_flow, go(to));
+  Json rest = in_flow;
+  rest.append(Json::array({counter(), drop()}));
+  out.push_back(rule_of(chain, std::move(rest)));
 }
 
 }  // namespace ostiary::nft

@@ -26,7 +26,7 @@ void add_foreign_syn(Json& out, const AgentMarks& marks) {
   out.push_back(
       rule("output", {tcp_flags(syn | ack | rst, syn),
                       is(ct("mark"), any_of({marks.permitted, marks.own_service, marks.foreign_service,
-                                             marks.nameless, marks.misnamed})),
+                                             marks.nameless, marks.misnamed, marks.requests})),
                       set_flow_mark(0)}));
 }
 
@@ -43,7 +43,8 @@ void add_foreign_syn_ack(Json& out, const AgentMarks& marks) {
 // - to a DNS server. Only the agent's own packets are in the zone of its questions, so the kernel
 //   does not see these as part of the redirected flow. Every lookup over TCP leaves some: they are
 //   not logged.
-// - in a flow whose name the gate does not know, and then the gate does not learn it.
+// - in a flow whose name the gate does not know, and then the gate does not learn it;
+// - a request.
 void add_ownerless(Json& out, const Ruleset& ruleset, uint32_t user) {
   const AgentMarks marks = agent_marks(ruleset);
   out.push_back(rule("output", {is_not(meta("skuid"), user), accept()}));
@@ -56,6 +57,7 @@ void add_ownerless(Json& out, const Ruleset& ruleset, uint32_t user) {
   for (const uint32_t unfit : {marks.nameless, marks.misnamed})
     out.push_back(
         rule("output", {flow_is_marked(unfit), is(ct("direction"), "original"), counter(), drop()}));
+  add_ownerless_requests(out, ruleset, "output", invert);
   add_for_closed_sockets(out, ruleset, "output", invert);
 }
 

@@ -79,7 +79,7 @@ Result<QueueForm> add_queue_rule(netlink::Socket& socket, uint16_t queue) {
       std::string("this kernel cannot hold packets for the gate, which reads the names in TLS (NFQUEUE: ") +
           std::strerror(error) +
           "): load nft_queue, or nft_compat and xt_NFQUEUE, and nfnetlink_queue on the host. Or run with "
-          "--tls-names off: then the agent reaches every site behind an address that an allowed name has");
+          "--check-names off: then the agent reaches every site behind an address that an allowed name has");
 }
 
 }  // namespace ostiary::nft

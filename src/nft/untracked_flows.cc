@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include "nameless.h"
 #include "ostiary/netlink/request.h"
-#include "ostiary/nft/ruleset.h"
 
 namespace ostiary::nft {
 namespace {
@@ -59,35 +58,48 @@ bool UntrackedFlows::commit() {
   return refusals && refusals->empty();
 }
 
-// One by one: usually the flow is not open, and the kernel refuses to remove it.
-void UntrackedFlows::begin(const inet::Connection& connection) {
+UntrackedFlows::Removed UntrackedFlows::remove(const char* from, const inet::Connection& connection) {
+  batch_.begin(NFNL_SUBSYS_NFTABLES);
+  put(NFT_MSG_DELSETELEM, 0, from, connection);
+  const auto refusals = batch_.commit(*socket_);
+  if (!refusals) return Removed::failed;
+  if (refusals->empty()) return Removed::yes;
+  return refusals->front().error == ENOENT ? Removed::was_absent : Removed::failed;
+}
+
+bool UntrackedFlows::move(const char* to, const inet::Connection& connection) {
+  batch_.begin(NFNL_SUBSYS_NFTABLES);
+  put(NFT_MSG_DELSETELEM, 0, nameless6_name, connection);
+  put(NFT_MSG_NEWSETELEM, NLM_F_CREATE, to, connection);
+  return commit();
+}
+
+bool UntrackedFlows::begin(const inet::Connection& connection) {
   batch_.begin(NFNL_SUBSYS_NFTABLES);
   put(NFT_MSG_NEWSETELEM, NLM_F_CREATE, nameless6_name, connection);
-  (void)commit();
-  batch_.begin(NFNL_SUBSYS_NFTABLES);
-  put(NFT_MSG_DELSETELEM, 0, opened6_name, connection);
-  (void)commit();
+  return commit() && remove(opened6_name, connection) != Removed::failed &&
+         remove(requests6_name, connection) != Removed::failed;
 }
 
-bool UntrackedFlows::open(const inet::Connection& connection) {
-  batch_.begin(NFNL_SUBSYS_NFTABLES);
-  put(NFT_MSG_DELSETELEM, 0, nameless6_name, connection);
-  put(NFT_MSG_NEWSETELEM, NLM_F_CREATE, opened6_name, connection);
-  return commit();
+bool UntrackedFlows::follow(const inet::Connection& connection) {
+  return move(requests6_name, connection);
 }
 
-bool UntrackedFlows::close(const inet::Connection& connection) {
-  batch_.begin(NFNL_SUBSYS_NFTABLES);
-  put(NFT_MSG_DELSETELEM, 0, nameless6_name, connection);
-  return commit();
+bool UntrackedFlows::permit(const inet::Connection& connection) {
+  return move(opened6_name, connection);
 }
 
-bool UntrackedFlows::is_nameless(const inet::Connection& connection) {
+bool UntrackedFlows::refuse(const inet::Connection& connection) {
+  return remove(nameless6_name, connection) == Removed::yes ||
+         remove(requests6_name, connection) == Removed::yes;
+}
+
+bool UntrackedFlows::has(const char* set, const inet::Connection& connection) {
   alignas(nlmsghdr) std::array<uint8_t, message_size> room{};
   nlmsghdr* request = netlink::begin_request(
       room.data(),
       {.type = NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_GETSETELEM, .flags = NLM_F_ACK, .family = NFPROTO_INET});
-  put_element(request, nameless6_name, connection);
+  put_element(request, set, connection);
   return netlink::ask(*socket_, request).value_or(ENOENT) == 0;
 }
 

@@ -74,7 +74,7 @@ bool opens(const Rule& rule, const inet::Destination& destination) {
 
 struct Proxy {
   inet::Destination server;
-  policy::Tls tls;
+  policy::Named tls;
   auto operator<=>(const Proxy&) const = default;
 };
 
@@ -87,26 +87,31 @@ std::optional<Proxy> find_proxy(std::string_view url) {
   if (!authority) return std::nullopt;
   const uint16_t implied = scheme ? inet::default_port(*scheme) : socks_port;
   return Proxy{.server = {std::move(authority->host), authority->port.value_or(implied)},
-               .tls = scheme == inet::Scheme::https ? policy::Tls::everywhere : policy::Tls::nowhere};
+               .tls = policy::tls_of(scheme.value_or(inet::Scheme::http))};
 }
 
 // "proxy.example:3128", or with a word behind it if the port alone would say otherwise.
 std::string entry_for(const Proxy& proxy) {
-  const std::string written = text(Rule{.subject = policy::subject_of(proxy.server.host),
-                                        .ports = inet::PortSet(proxy.server.port),
-                                        .tls = proxy.tls,
-                                        .reason = {}});
+  const std::string written =
+      text(Rule{.subject = policy::subject_of(proxy.server.host),
+                .ports = inet::PortSet(proxy.server.port),
+                .tls = proxy.tls,
+                .http = policy::Named::nowhere,  // a proxy's requests name other hosts
+                .reason = {}});
   return written.ends_with("/tcp") ? inet::text(proxy.server) : written;
 }
 
 std::string state_of_proxy(const Plan& plan, const Proxy& proxy) {
   if (opens_loopback(plan) && is_loopback(proxy.server.host)) return ", on loopback, which needs no rule";
+  const bool is_tls = proxy.tls == policy::Named::everywhere;
   std::string_view state = ", which no rule opens: write --allow ";
   for (const Rule& rule : rules_of(plan)) {
     if (!opens(rule, proxy.server)) continue;
-    if (proxy.tls == policy::Tls::everywhere || !named_in_tls(rule).contains(proxy.server.port))
+    const bool for_requests = named_in_http(rule).contains(proxy.server.port);
+    if (!for_requests && (is_tls || !named_in_tls(rule).contains(proxy.server.port)))
       return ", which a rule opens";
-    state = ", which rules open for TLS alone: write --allow ";
+    state = for_requests ? ", which rules open for requests to the proxy's own name alone: write --allow "
+                         : ", which rules open for TLS alone: write --allow ";
   }
   return std::string(state) + entry_for(proxy) + ", or take out the variable";
 }

@@ -15,6 +15,8 @@
 namespace ostiary::plan {
 namespace {
 
+using policy::OpenedBy;
+
 constexpr std::string_view hidden = "(secret)";
 
 std::string_view shown(const telemetry::Variable& variable) {
@@ -168,7 +170,8 @@ Json rules_json(std::span<const policy::Rule> written) {
     rules.push_back({{"host", text(rule.subject)},
                      {"ports", rule.ports.text()},
                      {"protocol", text(rule.protocol)},
-                     {"tls_name_ports", policy.ports_opened_by_name(rule).text()},
+                     {"tls_name_ports", policy.ports_opened_by(OpenedBy::tls_name, rule).text()},
+                     {"http_name_ports", policy.ports_opened_by(OpenedBy::http_name, rule).text()},
                      {"private", rule.answers == policy::Answers::private_too},
                      {"types", rule.types.text()},
                      {"required", rule.need == policy::Need::required},
@@ -282,10 +285,15 @@ void print_settings(std::string& out, const config::GivenSettings& settings) {
 // asks for.
 std::string extras(const policy::Rule& rule, const policy::Policy& policy) {
   std::string text;
-  const inet::PortSet named = policy.ports_opened_by_name(rule);
-  if (!named.empty()) text += ", TLS name";
-  if (!named.empty() && named != rule.ports) text += " on " + named.text();
-  if (!named.empty() && rule.protocol == policy::Protocol::both) text += " over TCP";
+  const auto add_named = [&](std::string_view what, OpenedBy name) {
+    const inet::PortSet named = policy.ports_opened_by(name, rule);
+    if (named.empty()) return;
+    text.append(", ").append(what);
+    if (named != rule.ports) text += " on " + named.text();
+    if (rule.protocol == policy::Protocol::both) text += " over TCP";
+  };
+  add_named("TLS name", OpenedBy::tls_name);
+  add_named("HTTP name", OpenedBy::http_name);
   if (rule.answers == policy::Answers::private_too) text += ", private addresses too";
   if (!rule.types.empty()) text += ", asks for " + rule.types.text();
   if (rule.need == policy::Need::required) text += ", required";

@@ -86,8 +86,8 @@ Result<Rules> collect_rules(const config::Config& config, const telemetry::Telem
     append(rules, std::move(*listed));
   }
   for (const Rule& rule : rules) TRY(check_ports(rule));
-  if (config.tls_names == config::Choice::no)
-    for (Rule& rule : rules) rule.tls = policy::Tls::nowhere;
+  if (config.check_names == config::Choice::no)
+    for (Rule& rule : rules) rule.tls = rule.http = policy::Named::nowhere;
   return rules;
 }
 

@@ -54,9 +54,9 @@ void warn_of_credentials(Plan& plan) {
 
 void warn_of_names(Plan& plan, const config::Config& config) {
   if (!plan.gate) return;
-  if (config.tls_names == config::Choice::no)
+  if (config.check_names == config::Choice::no)
     plan.warnings.push_back(
-        config.given.at("tls_names").origin +
+        config.given.at("check_names").origin +
         " off: at an address that is open for an allowed name the agent reaches every other site "
         "that shares it, such as those of the same CDN: leave it out if the kernel has NFQUEUE");
   else if (config.encrypted_hello == tls::EncryptedHello::ignored)

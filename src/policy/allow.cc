@@ -14,8 +14,8 @@ namespace {
 using config::Kind;
 using config::Node;
 
-constexpr std::array<std::string_view, 7> keys{"host",    "ports", "protocol", "tls",
-                                               "private", "types", "required"};
+constexpr std::array<std::string_view, 8> keys{"host", "ports",   "protocol", "tls",
+                                               "http", "private", "types",    "required"};
 
 std::unexpected<Error> wrong(const Node& node, std::string_view message) {
   return std::unexpected(node.error(message));
@@ -87,19 +87,29 @@ Result<Enum> read_switch(const Node& object, std::string_view key, Enum on) {
   return TRY(node->boolean()) ? on : Enum{};
 }
 
-Result<Tls> read_tls(const Node& object) {
-  const Node* node = object.find("tls");
-  if (node == nullptr) return Tls::by_port;
-  return TRY(node->boolean()) ? Tls::everywhere : Tls::nowhere;
+Result<Named> read_named(const Node& object, std::string_view key) {
+  const Node* node = object.find(key);
+  if (node == nullptr) return Named::by_port;
+  return TRY(node->boolean()) ? Named::everywhere : Named::nowhere;
+}
+
+// `way` is that of the key: "tls" or "http".
+Result<> check_named(const Node& object, const Rule& rule, const std::string& key, Named way) {
+  if (way == Named::by_port) return {};
+  if (std::holds_alternative<inet::Prefix>(rule.subject))
+    return wrong(object, "is an address, which no flow names; leave out \"" + key + "\"");
+  if (rule.protocol == Protocol::both)
+    return wrong(object, "has \"" + key + "\", which is for TCP alone; write UDP as an object of its own");
+  if (rule.protocol == Protocol::udp)
+    return wrong(object, "has \"" + key + "\", which is for TCP alone; leave out \"" + key + "\"");
+  return {};
 }
 
 Result<> check_together(const Node& object, const Rule& rule) {
-  if (rule.tls != Tls::by_port && std::holds_alternative<inet::Prefix>(rule.subject))
-    return wrong(object, "is an address, which has no name in TLS; leave out \"tls\"");
-  if (rule.tls != Tls::by_port && rule.protocol == Protocol::both)
-    return wrong(object, "has \"tls\", which is for TCP alone; write UDP as an object of its own");
-  if (rule.tls != Tls::by_port && rule.protocol == Protocol::udp)
-    return wrong(object, "has \"tls\", which is for TCP alone; leave out \"tls\"");
+  TRY(check_named(object, rule, "tls", rule.tls));
+  TRY(check_named(object, rule, "http", rule.http));
+  if (rule.tls == Named::everywhere && rule.http == Named::everywhere)
+    return wrong(object, "has \"tls\" and \"http\", and a port is for one of them; write an object for each");
   if (rule.need == Need::required && !std::holds_alternative<inet::HostName>(rule.subject))
     return wrong(object, "is not one host name, so it cannot be resolved; leave out \"required\"");
   if (!rule.types.empty() && std::holds_alternative<inet::Prefix>(rule.subject))
@@ -115,7 +125,8 @@ Result<Rule> read_object(const Node& object, std::string_view reason) {
   Rule rule{.subject = std::move(subject), .reason = std::string(reason)};
   rule.ports = TRY(of_key("ports", read_ports(object)));
   rule.protocol = TRY(of_key("protocol", read_protocol(object)));
-  rule.tls = TRY(of_key("tls", read_tls(object)));
+  rule.tls = TRY(of_key("tls", read_named(object, "tls")));
+  rule.http = TRY(of_key("http", read_named(object, "http")));
   rule.answers = TRY(of_key("private", read_switch(object, "private", Answers::private_too)));
   rule.types = TRY(of_key("types", read_types(object)));
   rule.need = TRY(of_key("required", read_switch(object, "required", Need::required)));

@@ -22,34 +22,61 @@ class Opened {
   void add(const Rule& rule) {
     all_.add(rule.ports);
     if (rule.answers == Answers::private_too) private_too_.add(rule.ports);
-    const inet::PortSet named = transport_ == Transport::tcp ? named_in_tls(rule) : inet::PortSet();
     inet::PortSet by_address = rule.ports;
-    for (const inet::PortRange& range : named.ranges()) by_address.remove(range);
+    const auto add_named = [&](inet::PortSet& to, const inet::PortSet& named) {
+      to.add(named);
+      for (const inet::PortRange& range : named.ranges()) by_address.remove(range);
+    };
+    if (transport_ == Transport::tcp) {
+      add_named(in_tls_, named_in_tls(rule));
+      add_named(in_http_, named_in_http(rule));
+    }
     by_address_.add(by_address);
   }
 
-  // A grant ends where a range of one of the sets begins or ends.
+  // A grant ends where a range of one of the sets begins or ends, and the next is opened in another way.
   void append_to(std::vector<Grant>& grants) const {
     std::set<uint32_t> starts;
-    for (const inet::PortSet* set : {&all_, &private_too_, &by_address_})
+    for (const inet::PortSet* set : {&all_, &private_too_, &by_address_, &in_tls_, &in_http_})
       for (const auto [first, last] : set->ranges()) starts.insert({first, last + 1U});
     for (auto start = starts.begin(); start != starts.end(); ++start) {
       if (!all_.contains(*start)) continue;
       const auto first = static_cast<uint16_t>(*start);
       const auto last = static_cast<uint16_t>(*std::next(start) - 1);
-      grants.push_back({transport_,
-                        {first, last},
-                        private_too_.contains(first) ? Answers::private_too : Answers::public_only,
-                        by_address_.contains(first) ? OpenedBy::address : OpenedBy::tls_name});
+      add({transport_,
+           {first, last},
+           private_too_.contains(first) ? Answers::private_too : Answers::public_only,
+           opened_by(first)},
+          grants);
     }
   }
 
  private:
+  static bool continues(const Grant& last, const Grant& next) {
+    return last.transport == next.transport && last.ports.last + 1 == next.ports.first &&
+           last.answers == next.answers && last.opened_by == next.opened_by;
+  }
+
+  static void add(const Grant& grant, std::vector<Grant>& grants) {
+    if (!grants.empty() && continues(grants.back(), grant))
+      grants.back().ports.last = grant.ports.last;
+    else
+      grants.push_back(grant);
+  }
+
+  OpenedBy opened_by(uint16_t port) const {
+    if (by_address_.contains(port)) return OpenedBy::address;
+    if (!in_http_.contains(port)) return OpenedBy::tls_name;
+    return in_tls_.contains(port) ? OpenedBy::either_name : OpenedBy::http_name;
+  }
+
   Transport transport_;
   inet::PortSet all_;
   // Parts of `all_`.
   inet::PortSet private_too_;
   inet::PortSet by_address_;
+  inet::PortSet in_tls_;
+  inet::PortSet in_http_;
 };
 
 }  // namespace

@@ -108,13 +108,14 @@ Result<Rule> parse_rule(std::string_view text, std::string_view reason) {
     const auto word = parse_protocol_word(parts.protocol);
     if (!word)
       return wrong("has " + quote(parts.protocol) +
-                   " after its /, which is not tcp, udp, both, tls or raw; write it like "
+                   " after its /, which is not tcp, udp, both, tls, http or raw; write it like "
                    "\"example.com:443/udp\"");
-    if (word->tls != Tls::by_port && prefix != nullptr)
-      return wrong("has " + quote(parts.protocol) +
-                   " after its /, and an address has no name in TLS: write /tcp");
+    const bool has_way = word->tls != Named::by_port || word->http != Named::by_port;
+    if (has_way && prefix != nullptr)
+      return wrong("has " + quote(parts.protocol) + " after its /, and no flow names an address: write /tcp");
     rule.protocol = word->protocol;
     rule.tls = word->tls;
+    rule.http = word->http;
   }
   if (parts.has_ports) {
     auto ports = inet::PortSet::parse(parts.ports);
@@ -187,11 +188,12 @@ Result<Protocol> parse_protocol(std::string_view text) {
 }
 
 std::optional<ProtocolWord> parse_protocol_word(std::string_view text) {
-  if (equal_ignoring_case(text, "tls")) return ProtocolWord{Protocol::tcp, Tls::everywhere};
-  if (equal_ignoring_case(text, "raw")) return ProtocolWord{Protocol::tcp, Tls::nowhere};
+  if (equal_ignoring_case(text, "tls")) return ProtocolWord{.tls = Named::everywhere};
+  if (equal_ignoring_case(text, "http")) return ProtocolWord{.http = Named::everywhere};
+  if (equal_ignoring_case(text, "raw")) return ProtocolWord{.tls = Named::nowhere, .http = Named::nowhere};
   const auto protocol = parse_protocol(text);
   if (!protocol) return std::nullopt;
-  return ProtocolWord{*protocol, Tls::by_port};
+  return ProtocolWord{.protocol = *protocol};
 }
 
 Result<std::vector<Rule>> parse_entry(std::string_view entry, std::string_view reason,

@@ -14,10 +14,11 @@ namespace ostiary::policy {
 Result<Subject> parse_subject(std::string_view text);
 // Reads "tcp", "udp" or "both", in upper or lower case.
 Result<Protocol> parse_protocol(std::string_view text);
-// What may follow the slash of an entry: a protocol, or "tls" or "raw", which are TCP.
+// What may follow the slash of an entry: a protocol, or "tls", "http" or "raw", which are TCP.
 struct ProtocolWord {
-  Protocol protocol;
-  Tls tls;
+  Protocol protocol = Protocol::tcp;
+  Named tls = Named::by_port;
+  Named http = Named::by_port;
 };
 std::optional<ProtocolWord> parse_protocol_word(std::string_view text);
 

@@ -63,19 +63,28 @@ Decision Policy::decide(std::string_view name) const {
 
 bool Policy::asks_for_names() const {
   return std::ranges::any_of(terms_, [](const Terms& terms) {
-    return std::ranges::find(terms.grants, OpenedBy::tls_name, &Grant::opened_by) != terms.grants.end();
+    return std::ranges::any_of(terms.grants,
+                               [](const Grant& grant) { return grant.opened_by != OpenedBy::address; });
   });
 }
 
-inet::PortSet Policy::ports_opened_by_name(const Rule& rule) const {
-  inet::PortSet ports = named_in_tls(rule);
+bool Policy::asks_for_requests(uint16_t port) const {
+  return std::ranges::any_of(terms_, [port](const Terms& terms) {
+    return std::ranges::any_of(terms.grants, [port](const Grant& grant) {
+      return grant.opened_by >= OpenedBy::http_name && grant.ports.first <= port && port <= grant.ports.last;
+    });
+  });
+}
+
+inet::PortSet Policy::ports_opened_by(OpenedBy name, const Rule& rule) const {
+  inet::PortSet ports = name == OpenedBy::tls_name ? named_in_tls(rule) : named_in_http(rule);
   if (ports.empty()) return ports;
   const auto* wildcard = std::get_if<Wildcard>(&rule.subject);
   const KeyKind kind = wildcard != nullptr ? KeyKind::wildcard : KeyKind::exact;
-  const std::string& name =
+  const std::string& key =
       (wildcard != nullptr ? wildcard->suffix : std::get<inet::HostName>(rule.subject)).text();
   const Terms* terms =
-      find(kind, name, hash_of(name).value(kind == KeyKind::exact ? exact_seed : wildcard_seed));
+      find(kind, key, hash_of(key).value(kind == KeyKind::exact ? exact_seed : wildcard_seed));
   if (terms == nullptr) return {};
   for (const Grant& grant : terms->grants)
     if (grant.transport == Transport::tcp && grant.opened_by == OpenedBy::address) ports.remove(grant.ports);

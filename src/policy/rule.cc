@@ -44,19 +44,31 @@ constexpr std::array<Type, 16> types{{{"NS", 2},
 
 constexpr std::array<std::string_view, 3> forbidden{"HTTPS", "SVCB", "ANY"};
 
-// "tls" and "raw" only where the ports alone do not say as much.
+bool has_named_flows(const Rule& rule) {
+  return !std::holds_alternative<inet::Prefix>(rule.subject) && rule.protocol != Protocol::udp;
+}
+
+inet::PortSet named_ports(const Rule& rule, Named way, uint16_t by_port) {
+  if (way == Named::everywhere) return rule.ports;
+  return way == Named::by_port && rule.ports.contains(by_port) ? inet::PortSet(by_port) : inet::PortSet();
+}
+
+// "tls", "http" and "raw" only where the ports alone do not say as much.
 std::string_view protocol_word(const Rule& rule) {
   Rule by_port = rule;
-  by_port.tls = Tls::by_port;
-  if (rule.protocol != Protocol::tcp || named_in_tls(rule) == named_in_tls(by_port))
+  by_port.tls = by_port.http = Named::by_port;
+  const inet::PortSet tls = named_in_tls(rule), http = named_in_http(rule);
+  if (rule.protocol != Protocol::tcp || (tls == named_in_tls(by_port) && http == named_in_http(by_port)))
     return text(rule.protocol);
-  return rule.tls == Tls::everywhere ? "tls" : "raw";
+  if (tls == rule.ports) return "tls";
+  if (http == rule.ports) return "http";
+  return tls.empty() && http.empty() ? "raw" : text(rule.protocol);
 }
 
 }  // namespace
 
-Tls tls_of(inet::Scheme scheme) {
-  return scheme == inet::Scheme::https ? Tls::everywhere : Tls::nowhere;
+Named tls_of(inet::Scheme scheme) {
+  return scheme == inet::Scheme::https ? Named::everywhere : Named::nowhere;
 }
 
 Subject subject_of(const inet::Host& host) {
@@ -81,10 +93,13 @@ std::string_view text(Protocol protocol) {
 }
 
 inet::PortSet named_in_tls(const Rule& rule) {
-  const bool has_name = !std::holds_alternative<inet::Prefix>(rule.subject);
-  if (!has_name || rule.protocol == Protocol::udp || rule.tls == Tls::nowhere) return {};
-  if (rule.tls == Tls::everywhere) return rule.ports;
-  return rule.ports.contains(tls_port) ? inet::PortSet(tls_port) : inet::PortSet();
+  if (!has_named_flows(rule) || rule.http == Named::everywhere) return {};
+  return named_ports(rule, rule.tls, tls_port);
+}
+
+inet::PortSet named_in_http(const Rule& rule) {
+  if (!has_named_flows(rule) || rule.tls == Named::everywhere) return {};
+  return named_ports(rule, rule.http, http_port);
 }
 
 std::string text(const Rule& rule) {

@@ -111,7 +111,7 @@ std::string denied_packet(const AuditLine& line) {
   return sentence.with(", by the ", "by").count().take();
 }
 
-std::string denied_tls(const AuditLine& line) {
+std::string denied_misnamed(const AuditLine& line) {
   Sentence sentence(line, "denied a flow");
   return sentence.with(" to ", "address")
       .with(" port ", "port")
@@ -194,7 +194,7 @@ std::string sentence_of(const AuditLine& line) {
   if (event == "allow") return begin("allowed").with(" ", "name").with(": ", "ports").take();
   if (event == "deny_name") return denied_name(line);
   if (event == "deny_packet") return denied_packet(line);
-  if (event == "deny_tls") return denied_tls(line);
+  if (event == "deny_tls" || event == "deny_http") return denied_misnamed(line);
   if (event == "deny_other") return begin("denials that have no other line").with(": ", "count").take();
   if (event == "admit")
     return begin("opened")

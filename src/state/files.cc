@@ -101,7 +101,7 @@ Result<> Directory::write_status(const Status& status) const {
                   {"self_test", status.self_test},
                   {"allowed_sockets", status.allowed_sockets},
                   {"scope", status.scope},
-                  {"tls_names", status.tls_names},
+                  {"check_names", status.check_names},
                   {"tracking", status.tracking}};
   return replace(status_name, json.indented() + "\n");
 }

@@ -54,7 +54,7 @@ void check_setup(std::string_view text) {
   for (const policy::Rule& rule : setup->rules) {
     HOLDS(policy::text(rule.protocol) != "none" && !rule.ports.empty());
     HOLDS(rule.answers <= policy::Answers::private_too && rule.need <= policy::Need::required);
-    HOLDS(rule.tls <= policy::Tls::nowhere);
+    HOLDS(rule.tls <= policy::Named::nowhere);
   }
   HOLDS(setup->initial_sets <= gate::InitialSets::continued);
   HOLDS(setup->terms.ipv4 <= gate::Reachability::reachable &&

@@ -37,7 +37,7 @@ def an_internet(directory):
 
 @contextlib.contextmanager
 def a_container(scratch, binary, internet):
-    made = Container(tempfile.mkdtemp(dir=scratch), binary, internet, tls_names="on")
+    made = Container(tempfile.mkdtemp(dir=scratch), binary, internet, check_names="on")
     made.write("/opt/bin/claude", "", mode=0o755)
     namespaces.bind(CLAUDE, made.at("/opt/bin/claude"))
     os.chown(made.at("/work"), AGENT, AGENT)

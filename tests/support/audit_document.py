@@ -5,7 +5,6 @@ import re
 from support.project import ROOT
 
 DOCUMENT = ROOT / "docs" / "audit.md"
-VALUE = {"deny": "kind"}  # events whose fields depend on the value of one
 
 
 def documented():
@@ -16,11 +15,16 @@ def documented():
         if not name:
             continue
         tables = re.findall(r"^\| field \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", part, flags=re.M)
-        events[name[1]] = [_fields(table, name[1]) for table in tables]
+        events[name[1]] = [_fields(table) for table in tables]
     return events
 
 
-def _fields(table, event):
+def kinds_of_denials():
+    """Of the tables of deny, in their order."""
+    return re.findall(r"^\| `kind` \| `(\w+)`", DOCUMENT.read_text(), flags=re.M)
+
+
+def _fields(table):
     rows = [re.match(r"\| `(\w+)` \| (.*) \|", line) for line in table.splitlines()]
     alternatives = any("or instead" in row[2] for row in rows)
     return {row[1]: "if known" in row[2] or "or instead" in row[2] or (alternatives and row[1] == "signal")

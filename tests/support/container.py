@@ -16,15 +16,15 @@ from support.waiting import eventually
 
 SETS = ("allow4", "allow6")
 SETS_BY_NAME = ("named4", "named6")  # flows to these wait until a name in TLS opens them; missing if no rule asks for a name
-TLS_NAMES = "OSTIARY_TLS_NAMES"
+CHECK_NAMES = "OSTIARY_CHECK_NAMES"
 
 
 class Container(Sandbox):
-    def __init__(self, path, binary, internet, families=(4, 6), tls_names="off"):
-        """tls_names: "on", which is the default of ostiary, for agents that speak TLS to port 443 of
+    def __init__(self, path, binary, internet, families=(4, 6), check_names="off"):
+        """check_names: "on", which is the default of ostiary, for agents that speak TLS to port 443 of
         allowed names; most tests' agents greet an echo service there in plain text"""
         super().__init__(path, binary)
-        self.tls_names = tls_names
+        self.check_names = check_names
         self.internet = internet
         self.link = internet.attach(families)
         self.mkdir("/var/log")
@@ -34,8 +34,8 @@ class Container(Sandbox):
 
     def launch(self, *command, env=None, prepare=lambda: None, beside=None, **how):
         """Starts a command in the network that has the link to the Internet."""
-        if self.tls_names == "off" and not isinstance(env, list):
-            env = {TLS_NAMES: "off", **(env or {})}
+        if self.check_names == "off" and not isinstance(env, list):
+            env = {CHECK_NAMES: "off", **(env or {})}
 
         def enter_and_prepare():
             if not beside:
@@ -143,7 +143,7 @@ class Container(Sandbox):
         return found
 
     def _sets_by_name(self):
-        if self.tls_names == "off":
+        if self.check_names == "off":
             return ()
         rules = self.rules()
         return tuple(name for name in SETS_BY_NAME if f"set {name} {{" in rules)

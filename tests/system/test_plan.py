@@ -111,12 +111,12 @@ def test_a_preset_opens_ssh_on_port_443_without_a_name_in_tls(sandbox):
 
 
 def test_without_names_in_tls_the_plan_says_what_it_gives_up(sandbox):
-    plan = sandbox.plan("--tls-names", "off", "--allow", "a.example,b.example:8443/tls")
+    plan = sandbox.plan("--check-names", "off", "--allow", "a.example,b.example:8443/tls")
     assert {rule["tls_name_ports"] for rule in plan["rules"]} == {""}
-    assert [each for each in plan["warnings"] if each.startswith("--tls-names off: ")]
+    assert [each for each in plan["warnings"] if each.startswith("--check-names off: ")]
     sandbox.policy({"ech": "allow"})
     assert [each for each in sandbox.plan()["warnings"] if "policy.json" in each and "ech allow: a TLS hello" in each]
-    assert not [each for each in sandbox.plan("--ech", "refuse", "--tls-names", "on")["warnings"] if "TLS" in each]
+    assert not [each for each in sandbox.plan("--ech", "refuse", "--check-names", "on")["warnings"] if "TLS" in each]
 
 
 def test_a_plan_without_a_ruleset_says_why(sandbox):

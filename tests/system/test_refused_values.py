@@ -13,7 +13,7 @@ FLAGS = [  # arguments, what the line holds
     (["--grace", ""], ["--grace has no value: write --grace SECONDS, or leave it out"]),
     (["--audit-limit", "1g"], ['--audit-limit: "1g" is not a number of MiB', ", like 64"]),
     (["--gate", "ajar"], ['--gate: "ajar" is neither on nor off']),
-    (["--tls-names", "yes"], ['--tls-names: "yes" is neither on nor off: write on or off']),
+    (["--check-names", "yes"], ['--check-names: "yes" is neither on nor off: write on or off']),
     (["--ech", "off"], ['--ech: "off" is neither refuse nor allow: write refuse or allow']),
     (["--allow", "a.example:443/ssl"], ['has "ssl" after its /, which is not tcp, udp, both, tls or raw']),
     (["--allow", "10.1.2.3:443/tls"], ["an address has no name in TLS: write /tcp"]),
@@ -72,7 +72,7 @@ def test_a_refused_variable_is_explained(sandbox, variable, value, words):
     ('{"allow": [{"host": "a.example", "tls": "no"}]}', "tls is a string: write true or false"),
     ('{"allow": [{"host": "10.1.2.3", "tls": true}]}', 'is an address, which has no name in TLS; leave out "tls"'),
     ('{"allow": ["10.1.2.3:443/raw"]}', 'has "raw" after its /, and an address has no name in TLS: write /tcp'),
-    ('{"tls_names": false}', "tls_names is true or false: write a string, like on|off"),
+    ('{"check_names": false}', "check_names is true or false: write a string, like on|off"),
     ('{"$schema": 5}', "line 1: $schema is a number: write a string"),
     ('{"grace": "5s"}', "line 1: grace is a string: write a whole number from 0 to 3600"),
 ])

@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from support.audit_document import documented
+from support.audit_document import documented, kinds_of_denials
 from support.inventory import load
 from support.project import ROOT
 
@@ -25,10 +25,9 @@ def test_the_reference_is_what_the_script_makes():
 def test_ostiarys_events_are_those_of_the_audits_document():
     expected = {"left_out": {"ostiary.count", "ostiary.unreadable"}}
     for event, tables in documented().items():
-        for fields in tables:
-            marks = {"type": "_name", "icmp_type": "_packet", "address": "_tls"}
-            kind = marks.get(next((mark for mark in marks if mark in fields), ""), "_other")
-            expected[event + kind if event == "deny" else event] = {f"ostiary.{field}" for field in fields}
+        names = [f"deny_{kind}" for kind in kinds_of_denials()] if event == "deny" else [event] * len(tables)
+        for name, fields in zip(names, tables, strict=True):
+            expected[name] = {f"ostiary.{field}" for field in fields}
     del expected["exit"]  # the relay has ended before it
     for event in ("started", "died", "restarted"):
         expected |= {f"{helper}_{event}": expected[f"gate_{event}"] for helper in HELPERS}

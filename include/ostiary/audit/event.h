@@ -97,8 +97,9 @@ struct DenyPacket {
   auto operator<=>(const DenyPacket&) const = default;
 };
 
-// A flow was refused for its name in TLS.
-struct DenyTls {
+// A flow was refused for the name in its TLS hello, or in one of its HTTP requests.
+struct DenyMisnamed {
+  enum class In : uint8_t { tls, http };
   std::string_view name;  // that it asked for; empty if none was read
   inet::IpAddress address;
   uint16_t port = 0;
@@ -106,7 +107,8 @@ struct DenyTls {
   std::string_view why;
   uint64_t count = 1;
   Actor by = Actor::agent;
-  auto operator<=>(const DenyTls&) const = default;
+  In in = In::tls;
+  auto operator<=>(const DenyMisnamed&) const = default;
 };
 
 // Denials that no other line describes.
@@ -183,7 +185,7 @@ struct Exited {
 };
 
 using Event =
-    std::variant<Boot, Phase, Allow, DenyName, DenyPacket, DenyTls, DenyOther, Admit, UpstreamFailure,
+    std::variant<Boot, Phase, Allow, DenyName, DenyPacket, DenyMisnamed, DenyOther, Admit, UpstreamFailure,
                  HelperStarted, HelperDied, HelperRestarted, Tampering, Probe, Rotated, EventsLost, Exited>;
 
 // Whether only the audit writes to its file or descriptor (`own`), or the agent can too (`shared`).

@@ -24,7 +24,7 @@
 namespace ostiary::audit {
 
 // The events that the agent can cause without a limit.
-using Foldable = std::variant<DenyName, DenyPacket, DenyTls, UpstreamFailure>;
+using Foldable = std::variant<DenyName, DenyPacket, DenyMisnamed, UpstreamFailure>;
 
 class Fold {
  public:

@@ -60,7 +60,7 @@ inline constexpr std::array settings{
             SettingPlace::everywhere, "[NETWORK:]PORT[/udp]", "Let outside hosts open connections to a port"},
     Setting{"allow_socket", "--allow-socket", "OSTIARY_ALLOW_SOCKET", ValueKind::list,
             SettingPlace::everywhere, "PATH|@NAME", "Let the agent connect to another process's Unix socket"},
-    Setting{"tls_names", "--tls-names", "OSTIARY_TLS_NAMES", ValueKind::text, SettingPlace::everywhere,
+    Setting{"check_names", "--check-names", "OSTIARY_CHECK_NAMES", ValueKind::text, SettingPlace::everywhere,
             "on|off",
             "off: TLS to an allowed address may name any host, such as another site of a CDN (default: on)"},
     Setting{"ech", "--ech", "OSTIARY_ECH", ValueKind::text, SettingPlace::everywhere, "refuse|allow",

@@ -26,6 +26,8 @@ class HeadCollector {
 
   std::string_view start_line() const { return start_line_; }
   std::span<const Field> fields() const { return fields_; }
+  // Of a line of which all but the last octet is there.
+  std::optional<Field> field_before_lf() const;
 
   // Prepares for another head, and keeps the memory.
   void clear();

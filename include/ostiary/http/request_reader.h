@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "ostiary/http/body.h"
 #include "ostiary/http/fault.h"
@@ -39,6 +40,12 @@ class RequestReader {
   // which leaves the rest empty. After Complete, the rest belongs to the next request. A fault is
   // final, and so is a request with Persistence::close.
   RequestEvent next(std::string_view& input);
+
+  // After Complete: whether the connection may serve another request.
+  bool takes_another() const { return stage_ == Stage::complete; }
+
+  // The values of Host so far, while a head is incomplete. A line counts as soon as its CR is there.
+  std::vector<std::string_view> hosts_so_far() const;
 
  private:
   enum class Stage : uint8_t { head, body, complete, last };

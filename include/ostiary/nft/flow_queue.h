@@ -33,7 +33,7 @@ struct WaitingPacket {
   std::optional<uint32_t> uid;
 };
 
-// Why a flow's packets are queued, or are not any longer.
+// The flow's state when the gate looks at a packet of it.
 enum class FlowState : uint8_t { nameless, judged, gone };
 
 // Verdicts, behind an interface that tests can fake. A verdict that does not reach the kernel leaves the packet
@@ -49,7 +49,10 @@ class FlowJudge {
   virtual void judge_again(uint32_t packet) = 0;
 
   // A flow begins: it is nameless, whatever was judged of an earlier one with its addresses and ports.
-  virtual void begin(const inet::Connection& connection) = 0;
+  // False: it may not be.
+  virtual bool begin(const inet::Connection& connection) = 0;
+  // All later packets that the agent sends in this flow wait; what the server answers does not.
+  virtual bool follow(const inet::Connection& connection) = 0;
   // All later packets of the flow. False: there is no such flow any more.
   virtual bool permit(const inet::Connection& connection) = 0;
   virtual bool refuse(const inet::Connection& connection) = 0;
@@ -77,7 +80,8 @@ class FlowQueue final : public FlowJudge {
   void pass(uint32_t packet) override;
   void drop(uint32_t packet) override;
   void judge_again(uint32_t packet) override;
-  void begin(const inet::Connection& connection) override;
+  bool begin(const inet::Connection& connection) override;
+  bool follow(const inet::Connection& connection) override;
   bool permit(const inet::Connection& connection) override;
   bool refuse(const inet::Connection& connection) override;
   FlowState state(const inet::Connection& connection) override;

@@ -13,11 +13,12 @@ struct AgentMarks {
   uint32_t foreign_service;  // user scope: to a service that is another user's
   uint32_t nameless;         // its first packets wait for the gate, which looks for a name
   uint32_t misnamed;         // the gate has refused its name
+  uint32_t requests;         // what the agent sends waits for the gate, which reads each request
 };
 // The bits in which these marks differ from the gate's.
 inline constexpr uint32_t variants_of_mark = 7;
 constexpr AgentMarks agent_marks(uint32_t gate_mark) {
-  return {gate_mark ^ 1U, gate_mark ^ 2U, gate_mark ^ 3U, gate_mark ^ 5U, gate_mark ^ 6U};
+  return {gate_mark ^ 1U, gate_mark ^ 2U, gate_mark ^ 3U, gate_mark ^ 5U, gate_mark ^ 6U, gate_mark ^ 7U};
 }
 
 // Of a refused flow from a container inside: the refusal may go back to the container.

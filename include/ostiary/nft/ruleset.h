@@ -23,15 +23,17 @@ inline constexpr const char* allow6_name = "allow6";
 inline constexpr const char* named4_name = "named4";
 inline constexpr const char* named6_name = "named6";
 inline constexpr const char* nameless6_name = "nameless6";
+inline constexpr const char* requests6_name = "requests6";
 inline constexpr const char* opened6_name = "opened6";
 inline constexpr const char* routes_name = "routes4";
 inline constexpr const char* uplinks_name = "uplinks4";
 
 namespace limits {
-inline constexpr uint32_t admissions = 65536;     // at a time, of each family
-inline constexpr uint32_t nameless_flows = 4096;  // of IPv6, if it is not tracked
+inline constexpr uint32_t admissions = 65536;  // at a time, of each family
+// Flows over IPv6, if it is not tracked. Each stays in its set for that time.
+inline constexpr uint32_t nameless_flows = 65536;
 inline constexpr uint32_t opened_flows = 262144;
-inline constexpr uint32_t seconds_of_a_nameless_flow = 250;
+inline constexpr uint32_t seconds_of_a_nameless_flow = 400;
 inline constexpr uint32_t seconds_of_an_opened_flow = 3600;  // since its last packet
 inline constexpr uint32_t logged_bytes = 128;                // of a denied packet: its headers
 static_assert(logged_bytes >= 40 + 8 * 8 + 8, "an IPv6 header, some extensions and the ports fit");

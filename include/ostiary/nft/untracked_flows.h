@@ -1,6 +1,6 @@
 // nft/untracked_flows.h: flows over IPv6 that are opened by a name, on a kernel that does not track them.
-// - Two sets of the table take the place of the flow's mark: `nameless6`, to which the rules add a flow that begins,
-//   and `opened6`. A flow in neither is denied.
+// - Three sets of the table take the place of the flow's mark: `nameless6`, to which the rules add a flow that begins,
+//   `requests6`, and `opened6`. A flow in none is denied.
 // - The changes come from the netlink port that makes the admissions.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include "ostiary/inet/connection.h"
 #include "ostiary/netlink/batch.h"
 #include "ostiary/netlink/socket.h"
+#include "ostiary/nft/ruleset.h"
 
 namespace ostiary::nft {
 
@@ -16,14 +17,25 @@ class UntrackedFlows {
   // The socket must outlive the UntrackedFlows.
   explicit UntrackedFlows(netlink::Socket& socket);
 
-  // Makes the flow nameless.
-  void begin(const inet::Connection& connection);
-  // Moves a nameless flow to those that are open, or out of both sets. False: it is not nameless.
-  bool open(const inet::Connection& connection);
-  bool close(const inet::Connection& connection);
-  bool is_nameless(const inet::Connection& connection);
+  // Makes the flow nameless, and nothing else. False: the kernel did not.
+  bool begin(const inet::Connection& connection);
+  // Moves a nameless flow to another set. False: it is not nameless.
+  bool follow(const inet::Connection& connection);
+  bool permit(const inet::Connection& connection);
+  // Takes a flow out of `nameless6` and `requests6`. False: it is in neither.
+  bool refuse(const inet::Connection& connection);
+
+  bool is_open(const inet::Connection& connection) { return has(opened6_name, connection); }
+  // Whether its packets wait for the gate.
+  bool is_held(const inet::Connection& connection) {
+    return has(nameless6_name, connection) || has(requests6_name, connection);
+  }
 
  private:
+  enum class Removed : uint8_t { yes, was_absent, failed };
+  Removed remove(const char* from, const inet::Connection& connection);
+  bool move(const char* to, const inet::Connection& connection);
+  bool has(const char* set, const inet::Connection& connection);
   bool commit();
   void put(uint16_t type, uint16_t flags, const char* set, const inet::Connection& connection);
 

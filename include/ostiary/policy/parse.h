@@ -1,9 +1,9 @@
 // policy/parse.h: parses the written form of rules.
 //   "api.example.com"  "*.example.com:443"  "git.example.com:22,443"  "10.1.2.0/24:5432/tcp"
-//   "[2001:db8::/32]:443"  "preset:github"  "example.com:8443/tls"  "ssh.example.com:443/raw"
+//   "[2001:db8::/32]:443"  "preset:github"  "example.com:8443/tls"  "example.com:8080/http"  "ssh.example.com:443/raw"
 //   {"host": "db.example.com", "ports": [5432], "protocol": "tcp", "private": true}
 // - The defaults are 443/tcp, public addresses only, and record types A and AAAA only.
-// - "/tls": TCP, and each flow names the host in TLS. "/raw": TCP, and none does.
+// - "/tls": TCP, and each flow names the host in TLS. "/http": in each HTTP request. "/raw": TCP, and none does.
 // - An error names the entry, what is wrong and what to write instead. It never repeats an entry
 //   that may hold a password.
 #pragma once

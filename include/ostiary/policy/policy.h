@@ -25,9 +25,13 @@ enum class Verdict : uint8_t { deny, allow };  // Verdict{} == Verdict::deny
 // The values are the protocol numbers of the IP header.
 enum class Transport : uint8_t { tcp = 6, udp = 17 };
 
-// What opens a flow: an address that was admitted, or beside it a TLS hello that names a host for which that address
-// was admitted.
-enum class OpenedBy : uint8_t { address, tls_name };
+// What opens a flow: an address that was admitted, or beside it the name of a host for which that address was admitted,
+// in a TLS hello or in each HTTP request.
+enum class OpenedBy : uint8_t { address, tls_name, http_name, either_name };
+
+constexpr bool is_opened_by(OpenedBy how, OpenedBy name) {
+  return how == OpenedBy::address || how == OpenedBy::either_name || how == name;
+}
 
 // Ports that the agent may reach over one transport, the kinds of addresses at which it may, and how.
 struct Grant {
@@ -86,11 +90,13 @@ class Policy {
   // In the order of the rules, each host once.
   std::vector<PlainHost> plain_hosts() const;
   std::span<const StaticGrant> static_grants() const { return static_grants_; }
-  // Whether some flow is opened by a name in TLS.
+  // Whether some flow is opened by a name beside the address.
   bool asks_for_names() const;
-  // The ports of one of its rules on which a flow must name the host in TLS, whichever rule opens them. A rule for a
-  // name below that of a wildcard may still open one for that name.
-  inet::PortSet ports_opened_by_name(const Rule& rule) const;
+  // Whether some flow to that port is opened by the name in its HTTP requests.
+  bool asks_for_requests(uint16_t port) const;
+  // The ports of one of its rules on which a flow must name the host in TLS, or in HTTP, whichever rule opens them. A
+  // rule for a name below that of a wildcard may still open one for that name.
+  inet::PortSet ports_opened_by(OpenedBy name, const Rule& rule) const;
 
  private:
   friend class Compiler;

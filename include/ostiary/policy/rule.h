@@ -50,18 +50,21 @@ enum class Answers : uint8_t { public_only, private_too };
 // Whether a host that does not resolve ends the boot.
 enum class Need : uint8_t { optional, required };
 
-// Whether a flow to the host begins with TLS and names the host there: on port 443 unless the rule says otherwise.
-enum class Tls : uint8_t { by_port, everywhere, nowhere };
+// On which ports each flow to the host names it in one way, in TLS or in HTTP: on the port of that protocol unless the
+// rule says otherwise.
+enum class Named : uint8_t { by_port, everywhere, nowhere };
 
 inline constexpr uint16_t default_port = 443;
 inline constexpr uint16_t tls_port = 443;
+inline constexpr uint16_t http_port = 80;
 
 struct Rule {
   Subject subject;
   inet::PortSet ports = inet::PortSet(default_port);
   Protocol protocol = Protocol::tcp;
   Answers answers = Answers::public_only;
-  Tls tls = Tls::by_port;
+  Named tls = Named::by_port;   // in a ClientHello
+  Named http = Named::by_port;  // in each request
   RecordTypes types = {};
   Need need = Need::optional;
   // The origin of the rule: "policy.json line 12", "--allow", "ANTHROPIC_BASE_URL".
@@ -69,7 +72,7 @@ struct Rule {
 };
 
 // Of a host that a URL names.
-Tls tls_of(inet::Scheme scheme);
+Named tls_of(inet::Scheme scheme);
 
 // That host alone: its name, or its address as a network of one.
 Subject subject_of(const inet::Host& host);
@@ -77,11 +80,13 @@ Subject subject_of(const inet::Host& host);
 // "api.example.com", "*.example.com", "10.1.2.0/24"
 std::string text(const Subject& subject);
 std::string_view text(Protocol protocol);
-// The TCP ports on which the rule opens no flow that does not name the host in TLS. None of a network, which has no
-// name.
+// The TCP ports on which the rule opens no flow that does not name the host in TLS, or in HTTP. None of a network, which
+// has no name.
 inet::PortSet named_in_tls(const Rule& rule);
+inet::PortSet named_in_http(const Rule& rule);
 
-// The rule in its written form: "*.example.com:22,443/tcp", "[2001:db8::/32]:443/tcp", "example.com:8443/tls"
+// The rule in its written form: "*.example.com:22,443/tcp", "[2001:db8::/32]:443/tcp", "example.com:8443/tls",
+// "example.com:8080/http", "ssh.example.com:443/raw"
 std::string text(const Rule& rule);
 
 }  // namespace ostiary::policy

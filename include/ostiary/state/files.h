@@ -38,8 +38,9 @@ struct Status {
   std::string self_test;                // the result; empty if there was none
   std::vector<std::string> allowed_sockets;
   std::string scope;
-  std::string tls_names;  // how the kernel holds flows until the gate knows their name; empty if it does not
-  std::string tracking;   // families whose connections the kernel tracks; empty if not probed
+  std::string
+      check_names;       // how the kernel holds flows until the gate knows their name; empty if it does not
+  std::string tracking;  // families whose connections the kernel tracks; empty if not probed
 };
 
 // The directory of this boot, and its lock. A second boot, which users start by mistake instead of

@@ -87,7 +87,7 @@ def with_descendants(pid):
 
 class Checked(Contender, servers.OstiaryThatKnows):
     name = "names checked"
-    options = ("--tls-names", "on")
+    options = ("--check-names", "on")
 
     def await_start(self):
         self.await_answers(self.names)
@@ -100,7 +100,7 @@ class Checked(Contender, servers.OstiaryThatKnows):
 
 class Unchecked(Checked):
     name = "no check"
-    options = ("--tls-names", "off")
+    options = ("--check-names", "off")
 
     def await_start(self):
         self.await_answers(self.names)

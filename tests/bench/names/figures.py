@@ -14,7 +14,7 @@ from bench.turns import in_turn
 
 GATE_CORE = SITE_CORE
 OPENERS = 32  # flows at a time
-AMONG = ("ostiary's rules without the check (`--tls-names off`), and with it; haproxy with `req.ssl_sni` and nginx with "
+AMONG = ("ostiary's rules without the check (`--check-names off`), and with it; haproxy with `req.ssl_sni` and nginx with "
          "`ssl_preread`, to which the rules of their host redirect the flow, and which open another to the site.")
 SITE = "The site is a veth pair away, and answers a ClientHello with a ServerHello."
 APART = "The client has one core, the site another."

@@ -418,7 +418,7 @@ def test_in_user_scope_the_relay_serves_the_agents_user_alone(plain_world):
 
 def test_telemetry_arrives_beside_names_that_are_read(new_container, internet, tmp_path, who):
     """The self-test's port is none of the relay's."""
-    made = World(new_container(tls_names="on"), internet, tmp_path, 8318, tls=False)
+    made = World(new_container(check_names="on"), internet, tmp_path, 8318, tls=False)
     made.serve()
     try:
         made.start(who, "--allow", "allowed.example")

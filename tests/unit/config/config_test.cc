@@ -69,8 +69,8 @@ const std::vector<Precedence> precedences{
      [](const Config& c) { return std::to_string(c.audit_mebibytes); }},
     {"audit_otlp", "yes", R"("off")", "no", "on", "yes", "off", "no",
      [](const Config& c) { return shown(c.audit_otlp); }},
-    {"tls_names", "yes", R"("off")", "no", "on", "yes", "off", "no",
-     [](const Config& c) { return shown(c.tls_names); }},
+    {"check_names", "yes", R"("off")", "no", "on", "yes", "off", "no",
+     [](const Config& c) { return shown(c.check_names); }},
     {"ech", "refuse", R"("allow")", "allow", "refuse", "refuse", "allow", "allow",
      [](const Config& c) {
        return std::string(c.encrypted_hello == ostiary::tls::EncryptedHello::refused ? "refuse" : "allow");
@@ -127,7 +127,7 @@ const std::vector<BadValue> bad_values{
     {"resolve_timeout", "301", R"("301" is not a number of seconds from 1 to 300, like 5)"},
     {"audit_limit", "0", R"("0" is not a number of MiB from 1 to 65536, like 64)"},
     {"audit_otlp", "yes", R"("yes" is neither on nor off: write on or off)"},
-    {"tls_names", "yes", R"("yes" is neither on nor off: write on or off)"},
+    {"check_names", "yes", R"("yes" is neither on nor off: write on or off)"},
     {"ech", "off", R"("off" is neither refuse nor allow: write refuse or allow)"},
     {"keep_rules", "yes", R"("yes" is neither always nor never: write always or never)"},
     {"gate", "no", R"("no" is neither on nor off: write on or off)"},

@@ -26,6 +26,7 @@
 #include "../policy/variables.h"
 #include "gate/answerer.h"
 #include "ostiary/dns/cursor.h"
+#include "ostiary/nft/flow_queue.h"
 #include "ostiary/policy/parse.h"
 
 namespace ostiary::gate::testing {
@@ -291,6 +292,35 @@ struct TestGate {
       rest.remove_prefix(std::min(rest.size(), one.size() + 1));
     }
   }
+};
+
+// What the kernel was told, in order.
+class FakeJudge final : public nft::FlowJudge {
+ public:
+  void pass(uint32_t packet) override { note("pass", packet); }
+  void drop(uint32_t packet) override { note("drop", packet); }
+  void judge_again(uint32_t packet) override { note("again", packet); }
+  bool begin(const inet::Connection&) override { return mark("begin"); }
+  bool follow(const inet::Connection&) override { return mark("follow"); }
+  bool permit(const inet::Connection&) override { return mark("permit"); }
+  bool refuse(const inet::Connection&) override { return mark("refuse"); }
+  nft::FlowState state(const inet::Connection&) override { return state_now; }
+
+  std::string take() { return std::exchange(told_, {}); }
+
+  nft::FlowState state_now = nft::FlowState::nameless;
+  bool has_flow = true;
+
+ private:
+  void note(std::string_view what, uint32_t packet) {
+    told_ += (told_.empty() ? "" : ", ") + std::string(what) + " " + std::to_string(packet);
+  }
+  bool mark(std::string_view what) {
+    told_ += (told_.empty() ? "" : ", ") + std::string(what);
+    return has_flow;
+  }
+
+  std::string told_;
 };
 
 }  // namespace ostiary::gate::testing

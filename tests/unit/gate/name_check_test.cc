@@ -37,34 +37,6 @@ std::string early_data(size_t size) {
   return "\x17\x03\x03" + vector(2, std::string(size, 'd'));
 }
 
-// What the kernel was told, in order.
-class FakeJudge final : public nft::FlowJudge {
- public:
-  void pass(uint32_t packet) override { note("pass", packet); }
-  void drop(uint32_t packet) override { note("drop", packet); }
-  void judge_again(uint32_t packet) override { note("again", packet); }
-  void begin(const inet::Connection&) override { (void)mark("begin"); }
-  bool permit(const inet::Connection&) override { return mark("permit"); }
-  bool refuse(const inet::Connection&) override { return mark("refuse"); }
-  FlowState state(const inet::Connection&) override { return state_now; }
-
-  std::string take() { return std::exchange(told_, {}); }
-
-  FlowState state_now = FlowState::nameless;
-  bool has_flow = true;
-
- private:
-  void note(std::string_view what, uint32_t packet) {
-    told_ += (told_.empty() ? "" : ", ") + std::string(what) + " " + std::to_string(packet);
-  }
-  bool mark(std::string_view what) {
-    told_ += (told_.empty() ? "" : ", ") + std::string(what);
-    return has_flow;
-  }
-
-  std::string told_;
-};
-
 constexpr uint32_t first_sequence = 0xfffffff0;  // soon 0 again
 constexpr uint32_t servers_sequence = 7000;
 
@@ -74,7 +46,7 @@ struct Waiting {
                                                       rule("*.wild.example")},
                    tls::EncryptedHello encrypted = tls::EncryptedHello::refused)
       : policy(policy::Policy::compile(rules)),
-        check({.judge = judge, .policy = policy, .ledger = ledger, .recorder = recorder}, encrypted) {
+        check({.judge = judge, .rules = {policy, ledger}, .recorder = recorder}, encrypted) {
     admit("a.example", "192.0.2.1");
     admit("b.example", "192.0.2.1");
     admit("c.example", "192.0.2.3");

@@ -13,7 +13,7 @@ namespace {
 Json written() {
   const auto host = ostiary::inet::HostName::parse("a.example").value();
   Setup setup;
-  setup.rules.push_back({.subject = host, .tls = ostiary::policy::Tls::nowhere, .reason = "a test"});
+  setup.rules.push_back({.subject = host, .tls = ostiary::policy::Named::nowhere, .reason = "a test"});
   setup.name_queue = 5353;
   setup.encrypted_hello = ostiary::tls::EncryptedHello::ignored;
   setup.terms.hold = std::chrono::seconds(60);
@@ -30,7 +30,7 @@ TEST_SUITE("link/gate_setup") {
     REQUIRE(setup->rules.size() == 1);
     CHECK(text(setup->rules[0].subject) == "a.example");
     CHECK(setup->rules[0].protocol == ostiary::policy::Protocol::tcp);
-    CHECK(setup->rules[0].tls == ostiary::policy::Tls::nowhere);
+    CHECK(setup->rules[0].tls == ostiary::policy::Named::nowhere);
     CHECK(setup->name_queue == 5353);
     CHECK(setup->encrypted_hello == ostiary::tls::EncryptedHello::ignored);
     CHECK(setup->terms.hold == std::chrono::seconds(60));

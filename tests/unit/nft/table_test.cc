@@ -488,20 +488,28 @@ TEST_SUITE("nft/table") {
       const std::string opened = run_commands("list set inet ostiary opened6").value_or("");
       return opened.contains(flow.remote.text());
     };
-    CHECK_FALSE(flows.is_nameless(flow));
-    CHECK_FALSE(flows.open(flow));  // one that the kernel does not know
+    CHECK_FALSE(flows.is_held(flow));
+    CHECK_FALSE(flows.permit(flow));  // one that the kernel does not know
+    CHECK_FALSE(flows.follow(flow));
     CHECK_FALSE(is_open());
     for (int again = 0; again < 2; ++again) {
-      flows.begin(flow);
-      CHECK(flows.is_nameless(flow));
+      CHECK(flows.begin(flow));
+      CHECK(flows.is_held(flow));
       CHECK_FALSE(is_open());
-      CHECK(flows.open(flow));
-      CHECK_FALSE(flows.is_nameless(flow));
+      CHECK(flows.permit(flow));
+      CHECK_FALSE(flows.is_held(flow));
+      CHECK(flows.is_open(flow));
       CHECK(is_open());
+      CHECK(flows.begin(flow));
+      CHECK(flows.follow(flow));
+      CHECK(flows.is_held(flow));
+      CHECK_FALSE(flows.permit(flow));
+      CHECK_FALSE(is_open());
     }
-    flows.begin(flow);
-    CHECK(flows.close(flow));
-    CHECK_FALSE(flows.is_nameless(flow));
+    CHECK(flows.refuse(flow));
+    CHECK(flows.begin(flow));
+    CHECK(flows.refuse(flow));
+    CHECK_FALSE(flows.is_held(flow));
     CHECK_FALSE(is_open());
   }
 

@@ -51,11 +51,11 @@ TEST_SUITE("plan/gate_plan") {
     CHECK(queue({{"allow", "a.example"}}) == 5353);
     CHECK(queue({{"allow", "192.0.2.7,*.a.example:8443/tls"}}) == 5353);
     CHECK_FALSE(queue({{"allow", "192.0.2.7,a.example:22,b.example:443/raw"}}));
-    CHECK_FALSE(queue({{"allow", "a.example,b.example:8443/tls"}, {"tls_names", "off"}}));
+    CHECK_FALSE(queue({{"allow", "a.example,b.example:8443/tls"}, {"check_names", "off"}}));
   }
 
   TEST_CASE("without names in TLS each rule opens its ports by the address") {
-    const Gate gate = good_gate({{"allow", "a.example,b.example:8443/tls"}, {"tls_names", "off"}});
+    const Gate gate = good_gate({{"allow", "a.example,b.example:8443/tls"}, {"check_names", "off"}});
     for (const policy::Rule& rule : gate.setup.rules) CHECK(named_in_tls(rule).empty());
   }
 

@@ -119,18 +119,18 @@ TEST_SUITE("plan/warnings") {
   }
 
   TEST_CASE("warns of settings that let TLS name a host that no rule allows") {
-    CHECK(warns(good_plan({.environment = {"OSTIARY_TLS_NAMES=off"}}),
-                "OSTIARY_TLS_NAMES off: at an address that is open for an allowed name the agent reaches "
+    CHECK(warns(good_plan({.environment = {"OSTIARY_CHECK_NAMES=off"}}),
+                "OSTIARY_CHECK_NAMES off: at an address that is open for an allowed name the agent reaches "
                 "every other"));
     CHECK(warns(good_plan({.environment = {"OSTIARY_ECH=allow"}}),
                 "OSTIARY_ECH allow: a TLS hello may be encrypted, and then name every site"));
-    for (const char* word : {"OSTIARY_TLS_NAMES=on", "OSTIARY_ECH=refuse"}) {
+    for (const char* word : {"OSTIARY_CHECK_NAMES=on", "OSTIARY_ECH=refuse"}) {
       const Plan plan = good_plan({.environment = {word}});
-      CHECK_FALSE(warns(plan, "OSTIARY_TLS_NAMES"));
+      CHECK_FALSE(warns(plan, "OSTIARY_CHECK_NAMES"));
       CHECK_FALSE(warns(plan, "OSTIARY_ECH"));
     }
     CHECK_FALSE(
-        warns(good_plan({.environment = {"OSTIARY_TLS_NAMES=off", "OSTIARY_GATE=off"}}), "OSTIARY_TLS"));
+        warns(good_plan({.environment = {"OSTIARY_CHECK_NAMES=off", "OSTIARY_GATE=off"}}), "OSTIARY_TLS"));
   }
 
   TEST_CASE("a variable in both spellings gives one warning") {

@@ -62,14 +62,19 @@ TEST_SUITE("policy/parse") {
     CHECK(entry("a.example:22/raw") == "a.example:22/tcp");
     CHECK(entry("a.example/raw") == "a.example:443/raw");
     CHECK(entry("a.example:443,8443/TLS") == "a.example:443,8443/tls");
+    CHECK(entry("a.example:80/http") == "a.example:80/tcp");
+    CHECK(entry("a.example:80,8080/HTTP") == "a.example:80,8080/http");
+    CHECK(entry("a.example:443/http") == "a.example:443/http");
+    CHECK(entry("a.example:80/raw") == "a.example:80/raw");
     CHECK(list("a.example:22,443/raw,b.example:8443/tls,c.example") ==
           "a.example:22,443/raw b.example:8443/tls c.example:443/tcp");
   }
 
-  TEST_CASE("an address has no name in TLS") {
+  TEST_CASE("no flow names an address") {
     CHECK(entry("192.0.2.7:443/tls") ==
-          R"("192.0.2.7:443/tls" has "tls" after its /, and an address has no name in TLS: write /tcp)");
-    CHECK(entry("[2001:db8::/32]:443/raw").ends_with("an address has no name in TLS: write /tcp"));
+          R"("192.0.2.7:443/tls" has "tls" after its /, and no flow names an address: write /tcp)");
+    CHECK(entry("[2001:db8::/32]:443/raw").ends_with("no flow names an address: write /tcp"));
+    CHECK(entry("192.0.2.7:80/http").ends_with("no flow names an address: write /tcp"));
   }
 
   TEST_CASE("the error says what is wrong with an entry and what to write instead") {
@@ -98,7 +103,8 @@ TEST_SUITE("policy/parse") {
     CHECK(entry("github.com/anthropics/claude-code")
               .ends_with(R"(a path cannot be a rule: write "github.com")"));
     CHECK(entry("a.example:443/icmp")
-              .contains(R"(has "icmp" after its /, which is not tcp, udp, both, tls or raw; write it like)"));
+              .contains(
+                  R"(has "icmp" after its /, which is not tcp, udp, both, tls, http or raw; write it like)"));
     CHECK(entry("a.example:https").contains(R"(has the port "https", which)"));
     CHECK(entry(":443") == R"(":443" has no host; write it like "example.com:443")");
     CHECK(entry("bücher.example").contains("write its xn-- form"));
@@ -238,9 +244,13 @@ TEST_SUITE("policy/parse") {
     CHECK((*rules)[2].need == Need::required);
   }
 
-  TEST_CASE("a name in TLS is for TCP to a name alone") {
+  TEST_CASE("a name in TLS or HTTP is for TCP to a name alone") {
     CHECK(joined(allow(R"([{"host": "10.0.0.1", "tls": true}])")) ==
-          R"(line 1: is an address, which has no name in TLS; leave out "tls")");
+          R"(line 1: is an address, which no flow names; leave out "tls")");
+    CHECK(joined(allow(R"([{"host": "10.0.0.1", "http": true}])")) ==
+          R"(line 1: is an address, which no flow names; leave out "http")");
+    CHECK(joined(allow(R"([{"host": "a.example", "http": true, "tls": true}])")) ==
+          R"(line 1: has "tls" and "http", and a port is for one of them; write an object for each)");
     CHECK(joined(allow(R"([{"host": "10.0.0.0/8", "tls": false}])")).ends_with(R"(leave out "tls")"));
     CHECK(joined(allow(R"([{"host": "a.example", "tls": true, "protocol": "udp"}])")) ==
           R"(line 1: has "tls", which is for TCP alone; leave out "tls")");

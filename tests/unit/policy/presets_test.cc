@@ -25,7 +25,7 @@ TEST_SUITE("policy/presets") {
     for (const char* preset : {"preset:github", "preset:gitlab"}) {
       const auto rules = parse_entry(preset, "", variables()).value();
       for (const Rule& rule : rules)
-        if (rule.tls != Tls::by_port) raw += text(rule) + " ";
+        if (rule.tls != Named::by_port) raw += text(rule) + " ";
     }
     CHECK(raw == "ssh.github.com:443/raw altssh.gitlab.com:443/raw ");
   }

@@ -119,10 +119,11 @@ TEST_SUITE("relay/audit_line") {
                            .name = "",
                            .by = audit::Actor::self_test},
          R"(INFO deny_packet | denied a packet to 192.0.2.9 port 443 over tcp: no rule allows it, by the self-test | kind="packet" address="192.0.2.9" port=443 protocol="tcp" by="self-test" count=1)"},
-        {audit::DenyTls{
+        {audit::DenyMisnamed{
              .name = "evil.example", .address = address, .port = 443, .uid = 1000, .why = "no-rule"},
          R"(WARN deny_tls | denied a flow to 192.0.2.9 port 443 that named evil.example: no-rule | kind="tls" name="evil.example" address="192.0.2.9" port=443 protocol="tcp" uid=1000 why="no-rule" count=1)"},
-        {audit::DenyTls{.name = "", .address = address, .port = 443, .uid = {}, .why = "no-name", .count = 2},
+        {audit::DenyMisnamed{
+             .name = "", .address = address, .port = 443, .uid = {}, .why = "no-name", .count = 2},
          R"(WARN deny_tls | denied a flow to 192.0.2.9 port 443: no-name (2 times) | kind="tls" address="192.0.2.9" port=443 protocol="tcp" why="no-name" count=2)"},
         {audit::DenyOther{70000},
          R"(WARN deny_other | denials that have no other line: 70000 | kind="other" count=70000)"},

@@ -60,13 +60,13 @@ def test_node(agent):
 
 def test_the_status_names_the_way_in_which_flows_are_held(container, agent):
     status = json.loads(container.beside(agent.session, "/opt/bin/ostiary", "status").stdout)
-    assert status["tls_names"] in ("nft queue", "xt NFQUEUE")
+    assert status["check_names"] in ("nft queue", "xt NFQUEUE")
 
 
 def test_where_no_rule_asks_for_a_name_no_flow_is_held(new_container):
-    container = new_container(tls_names="on")
+    container = new_container(check_names="on")
     agent = container.start_agent("--allow", "allowed.example:8443")
-    assert json.loads(container.beside(agent.session, "/opt/bin/ostiary", "status").stdout)["tls_names"] == ""
+    assert json.loads(container.beside(agent.session, "/opt/bin/ostiary", "status").stdout)["check_names"] == ""
     assert "queue" not in container.rules() and "named4" not in container.rules()
 
 
@@ -199,7 +199,7 @@ def test_a_rule_that_says_raw_is_not_held(internet, agent, family):
 
 def test_a_rule_without_tls_in_the_policy_file_is_not_held(new_container, scope_and_user, family):
     policy = {"allow": [{"host": "odd.example", "ports": [443], "tls": False}]}
-    other = start(new_container(tls_names="on"), *scope_and_user, policy)
+    other = start(new_container(check_names="on"), *scope_and_user, policy)
     assert send(other, SHARED[family], b"any words")["reached"]
 
 
@@ -212,7 +212,7 @@ def test_a_rule_with_tls_holds_another_port(internet, agent, family):
 
 
 def test_another_port_is_not_held_without_it(new_container, scope_and_user, family):
-    other = start(new_container(tls_names="on"), *scope_and_user, {"allow": ["allowed.example:8443"]})
+    other = start(new_container(check_names="on"), *scope_and_user, {"allow": ["allowed.example:8443"]})
     assert send(other, SHARED[family], b"any words", port=8443)["reached"]
 
 
@@ -230,12 +230,12 @@ def test_at_an_address_of_a_raw_name_and_of_another_both_are_served(internet, ag
 
 
 def test_with_tls_names_off_no_name_is_asked_for(new_container, internet, scope_and_user, family):
-    other = start(new_container(tls_names="on"), *scope_and_user, {"allow": ["allowed.example"]}, "--tls-names", "off")
+    other = start(new_container(check_names="on"), *scope_and_user, {"allow": ["allowed.example"]}, "--check-names", "off")
     assert_answered(fetch(other, SHARED[family], "evil.example"), "evil.example")
 
 
 def test_an_encrypted_hello_passes_with_ech_allow(new_container, internet, scope_and_user, family):
-    other = start(new_container(tls_names="on"), *scope_and_user, {"allow": ["allowed.example"]}, "--ech", "allow")
+    other = start(new_container(check_names="on"), *scope_and_user, {"allow": ["allowed.example"]}, "--ech", "allow")
     encrypted = tls.extension(tls.ENCRYPTED_HELLO, b"\0" * 64)
     assert send(other, SHARED[family], tls.hello("allowed.example", after=encrypted))["reached"]
     internet.forget()
@@ -246,7 +246,7 @@ def test_an_encrypted_hello_passes_with_ech_allow(new_container, internet, scope
 # As before ----------------------------------------------------------------------------------------
 
 def test_an_address_that_is_not_admitted_is_refused_at_the_connect(internet, new_container, scope_and_user, family):
-    other = start(new_container(tls_names="on"), *scope_and_user, {"allow": ["elsewhere.example"]})
+    other = start(new_container(check_names="on"), *scope_and_user, {"allow": ["elsewhere.example"]})
     internet.forget()
     outcome = send(other, SHARED[family], tls.hello("elsewhere.example"))
     assert outcome["error"] == "ECONNREFUSED", outcome

@@ -14,7 +14,7 @@ def internet(scratch, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def container(shared_container, scope_and_user):
-    return shared_container(tls_names="on")
+    return shared_container(check_names="on")
 
 
 @pytest.fixture(scope="module")

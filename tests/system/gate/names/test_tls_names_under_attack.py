@@ -38,7 +38,7 @@ def scope_and_user(request):
 @pytest.fixture
 def own_container(new_container):
     """For one test."""
-    return new_container(tls_names="on")
+    return new_container(check_names="on")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def scope_and_user(request):
 
 @pytest.fixture(scope="module")
 def container(shared_container, scope_and_user):
-    made = shared_container(tls_names="on")
+    made = shared_container(check_names="on")
     made.nft("-f", "-", stdin=UNTRACKED_IPV6)
     return made
 

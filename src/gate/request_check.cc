@@ -1,0 +1,230 @@
+#include "request_check.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <utility>
+
+#include "limits.h"
+#include "ostiary/base/text.h"
+#include "ostiary/inet/host_name.h"
+#include "ostiary/tls/client_hello.h"
+#include "sequence.h"
+#include "why.h"
+
+namespace ostiary::gate {
+namespace {
+
+using http::Fault;
+using http::Framing;
+
+constexpr uint64_t any_body = std::numeric_limits<int64_t>::max();
+
+// The word of the audit.
+std::string_view why_of(Fault fault) {
+  switch (fault) {
+    case Fault::request_line:
+    case Fault::version:
+      return why::not_http;
+    case Fault::connect:
+      return why::tunnel;
+    case Fault::target_form:
+      return why::not_a_path;
+    case Fault::host_missing:
+      return text(tls::HelloFault::no_name);
+    case Fault::host_doubled:
+      return text(tls::HelloFault::several_names);
+    case Fault::host:
+      return text(tls::HelloFault::no_host_name);
+    case Fault::expectation:
+      return why::expectation;
+    case Fault::length:
+    case Fault::length_doubled:
+    case Fault::length_and_coding:
+    case Fault::transfer_coding:
+    case Fault::coding_before_1_1:
+    case Fault::chunk_size:
+    case Fault::chunk_end:
+    case Fault::after_last_request:
+      return why::framing;
+    default:
+      return text(tls::HelloFault::malformed);
+  }
+}
+
+bool has(const http::RequestHead& head, std::string_view name) {
+  return std::ranges::any_of(head.fields,
+                             [name](const http::Field& field) { return http::resembles(field.name, name); });
+}
+
+// Some servers do not read the body of such a request, and take it for the next request.
+bool may_lose_its_body(const http::RequestHead& head) {
+  constexpr std::array<std::string_view, 4> without_body{"GET", "HEAD", "OPTIONS", "TRACE"};
+  const bool has_body = head.framing.kind == Framing::Kind::chunked || head.framing.length > 0;
+  return has_body && std::ranges::find(without_body, head.method) != without_body.end();
+}
+
+}  // namespace
+
+// ---- requests
+
+std::optional<RequestCheck::Refusal> RequestCheck::refusal_of_host(const Flow& flow,
+                                                                   std::string_view host) const {
+  std::string name = to_lower(host);
+  const std::string port = ":" + std::to_string(flow.begun.connection.remote_port);
+  if (name.ends_with(port)) name.resize(name.size() - port.size());
+  if (!inet::is_host_name(name)) return Refusal{std::move(name), text(tls::HelloFault::no_host_name)};
+  const auto objection = rules_.objection(flow.begun.connection, name, policy::OpenedBy::http_name);
+  if (objection.empty()) return std::nullopt;
+  return Refusal{std::move(name), objection};
+}
+
+// A server that refuses to wait for a body, or to switch protocols, may take what follows for a request.
+std::optional<RequestCheck::Refusal> RequestCheck::refusal_of(const Flow& flow,
+                                                              const http::RequestHead& head) const {
+  const auto host = std::ranges::find_if(
+      head.fields, [](const http::Field& field) { return equal_ignoring_case(field.name, "host"); });
+  if (auto refusal = refusal_of_host(flow, host->value)) return refusal;
+  const auto refused = [&host](std::string_view why) { return Refusal{to_lower(host->value), why}; };
+  if (has(head, "upgrade") || has(head, "http2-settings")) return refused(why::upgrade);
+  if (has(head, "expect")) return refused(why::expectation);
+  if (may_lose_its_body(head)) return refused(why::framing);
+  return std::nullopt;
+}
+
+// A server may choose the site before the head is whole.
+std::optional<RequestCheck::Refusal> RequestCheck::refusal_of_hosts_so_far(const Flow& flow) const {
+  for (const std::string_view host : flow.reader->hosts_so_far())
+    if (auto refusal = refusal_of_host(flow, host)) return refusal;
+  return std::nullopt;
+}
+
+std::optional<RequestCheck::Refusal> RequestCheck::read(Flow& flow, std::string_view octets) {
+  std::string_view rest = octets;
+  while (flow.reader || !rest.empty()) {
+    if (!flow.reader) flow.reader.emplace(any_body);
+    const std::string_view before = rest;
+    const http::RequestEvent event = flow.reader->next(rest);
+    const auto* body = std::get_if<http::Body>(&event);
+    const size_t taken = before.size() - rest.size();
+    keep(flow, flow.known, before.substr(0, body != nullptr ? taken - body->octets.size() : taken));
+    flow.known += taken;
+    if (const auto* fault = std::get_if<Fault>(&event)) return Refusal{{}, why_of(*fault)};
+    if (const auto* head = std::get_if<const http::RequestHead*>(&event))
+      if (auto refusal = refusal_of(flow, **head)) return refusal;
+    if (std::holds_alternative<http::Complete>(event) && flow.reader->takes_another()) flow.reader.reset();
+    if (std::holds_alternative<http::NeedMore>(event)) return refusal_of_hosts_so_far(flow);
+  }
+  return std::nullopt;
+}
+
+// ---- what is sent again
+
+void RequestCheck::keep(Flow& flow, uint64_t place, std::string_view octets) {
+  if (octets.empty()) return;
+  const bool continues =
+      !flow.heads.empty() && flow.heads.back().place + flow.heads.back().octets.size() == place;
+  if (!continues) flow.heads.push_back({.place = place, .octets = {}});
+  flow.heads.back().octets += octets;
+  flow.octets += octets.size();
+  octets_ += octets.size();
+  while (flow.octets > limits::heads_of_a_flow) {
+    Piece& oldest = flow.heads.front();
+    const size_t dropped = std::min(flow.octets - limits::heads_of_a_flow, oldest.octets.size());
+    oldest.place += dropped;
+    oldest.octets.erase(0, dropped);
+    flow.compared_from = oldest.place;
+    flow.octets -= dropped;
+    octets_ -= dropped;
+    if (oldest.octets.empty()) flow.heads.pop_front();
+  }
+}
+
+bool RequestCheck::has_changed(const Flow& flow, uint64_t place, std::string_view again) {
+  return std::ranges::any_of(flow.heads, [&](const Piece& piece) {
+    const uint64_t from = std::max(place, piece.place);
+    const uint64_t to = std::min(place + again.size(), piece.place + piece.octets.size());
+    return from < to && again.substr(from - place, to - from) !=
+                            std::string_view(piece.octets).substr(from - piece.place, to - from);
+  });
+}
+
+// ---- flows
+
+bool RequestCheck::begin(const Begun& begun, std::span<const uint8_t> octets, Time now) {
+  forget(begun.connection);
+  make_room(1);
+  Flow& flow = flows_.emplace_back(begun, now + limits::request_idle);
+  by_connection_.emplace(begun.connection, std::prev(flows_.end()));
+  const auto refusal = read(flow, {reinterpret_cast<const char*>(octets.data()), octets.size()});
+  if (!refusal) return true;
+  audit(flow, *refusal, now);
+  forget(begun.connection);
+  return false;
+}
+
+void RequestCheck::take(const nft::WaitingPacket& packet, Time now) {
+  const auto found = by_connection_.find(packet.connection);
+  Flow& flow = *found->second;
+  if (packet.is_urgent) return refuse(flow, packet, {{}, why::urgent}, now);
+  const std::string_view data(reinterpret_cast<const char*>(packet.data.data()), packet.data.size());
+  const int64_t ahead =
+      distance(flow.begun.first_sequence + static_cast<uint32_t>(flow.known), packet.sequence);
+  const int64_t place = static_cast<int64_t>(flow.known) + ahead;
+  // Behind an octet that is missing, or before those that are kept: the first comes again.
+  if (ahead > 0 || place < static_cast<int64_t>(flow.compared_from)) return judge_.drop(packet.id);
+  const std::string_view again = data.substr(0, static_cast<size_t>(-ahead));
+  if (has_changed(flow, static_cast<uint64_t>(place), again))
+    return refuse(flow, packet, {{}, why::changed}, now);
+  flows_.splice(flows_.end(), flows_, found->second);
+  flow.until = now + limits::request_idle;
+  if (const auto refusal = read(flow, data.substr(again.size()))) return refuse(flow, packet, *refusal, now);
+  judge_.pass(packet.id);
+  make_room(0);
+}
+
+void RequestCheck::refuse(Flow& flow, const nft::WaitingPacket& packet, const Refusal& refusal, Time now) {
+  if (judge_.refuse(flow.begun.connection))
+    judge_.judge_again(packet.id);
+  else
+    judge_.drop(packet.id);
+  audit(flow, refusal, now);
+  forget(packet.connection);
+}
+
+void RequestCheck::audit(const Flow& flow, const Refusal& refusal, Time now) {
+  recorder_.record_folded(audit::DenyMisnamed{.name = refusal.name,
+                                              .address = flow.begun.connection.remote,
+                                              .port = flow.begun.connection.remote_port,
+                                              .uid = flow.begun.uid,
+                                              .why = refusal.why,
+                                              .in = audit::DenyMisnamed::In::http},
+                          now);
+}
+
+// ---- bounds
+
+void RequestCheck::forget(const inet::Connection& connection) {
+  const auto found = by_connection_.find(connection);
+  if (found == by_connection_.end()) return;
+  octets_ -= found->second->octets;
+  flows_.erase(found->second);
+  by_connection_.erase(found);
+}
+
+void RequestCheck::make_room(size_t flows) {
+  while (flows_.size() + flows > limits::request_flows || octets_ > limits::heads_of_all)
+    forget(inet::Connection(flows_.front().begun.connection));
+}
+
+event::Deadline RequestCheck::due() const {
+  return flows_.empty() ? event::Deadline() : event::Deadline(flows_.front().until);
+}
+
+// No denial: a connection may be idle. If the agent sends in it later, its beginning is unknown.
+void RequestCheck::expire(Time now) {
+  while (!flows_.empty() && flows_.front().until <= now)
+    forget(inet::Connection(flows_.front().begun.connection));
+}
+
+}  // namespace ostiary::gate
