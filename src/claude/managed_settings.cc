@@ -30,10 +30,10 @@ bool exports_traces(const telemetry::On& telemetry) {
          telemetry.routes.end();
 }
 
-// With any hook of this kind, one run of `claude -p` is one trace, and its events have the trace's id.
-// Without one, each request and each tool is a trace of its own.
+// Claude Code starts its tracing while the hook runs. Then one run of `claude -p` is one trace, and its events have the
+// trace's id. Otherwise each request and each tool is a trace of its own.
 Json hooks_for_one_trace() {
-  const Json hook{{"type", "command"}, {"command", "true"}};
+  const Json hook{{"type", "command"}, {"command", "sleep 0.2"}};
   return {{"SessionStart", Json::array({Json{{"hooks", Json::array({hook})}}})}};
 }
 

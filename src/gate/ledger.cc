@@ -31,7 +31,10 @@ size_t Ledger::Hash::operator()(const Key& key) const noexcept {
 }
 
 void Ledger::note(const inet::IpAddress& address, const Name& name) {
-  Names& names = names_[address];
+  // The sets of an earlier gate may have the address for names that only that gate knew.
+  Names& names =
+      names_.try_emplace(address, Names{.known = {}, .were_forgotten = initial_sets_ != InitialSets::empty})
+          .first->second;
   std::erase_if(names.known, [&name](const Name& each) { return *each == *name; });
   if (names.known.size() == limits::names_of_an_address) {
     names.known.erase(names.known.begin());

@@ -62,7 +62,7 @@ class Ledger {
   // Names that resolved to one address, the latest last.
   struct Names {
     std::vector<Name> known;
-    bool were_forgotten = false;  // there were more than limits::names_of_an_address
+    bool were_forgotten = false;  // there were more
   };
 
   void note(const inet::IpAddress& address, const Name& name);

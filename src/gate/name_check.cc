@@ -52,8 +52,10 @@ void NameCheck::begin(const WaitingPacket& packet, Time now) {
 void NameCheck::take_unknown(const WaitingPacket& packet, Time now) {
   nft::FlowJudge& judge = dependencies_.judge;
   switch (judge.state(packet.connection)) {
-    case FlowState::judged:
-      return judge.judge_again(packet.id);
+    case FlowState::permitted:
+      return judge.pass(packet.id);
+    case FlowState::refused:
+      return packet.from == WaitingPacket::From::agent ? judge.reset(packet.id) : judge.drop(packet.id);
     case FlowState::gone:
       return judge.drop(packet.id);
     case FlowState::nameless:
@@ -83,8 +85,10 @@ void NameCheck::take_sent(Flow& flow, const WaitingPacket& packet, Time now) {
     const bool has_passed = static_cast<size_t>(offset) + again.size() <= flow.passed;
     return has_passed ? judge.pass(packet.id) : judge.drop(packet.id);
   }
-  const bool is_full = flow.sent.size() + fresh.size() > limits::nameless_octets ||
-                       flow.packets.size() >= limits::waiting_packets_of_a_flow ||
+  const bool is_long = flow.sent.size() + fresh.size() > limits::nameless_octets;
+  if (is_long && flow.waits != Flow::Waits::for_answer && flow.waits != Flow::Waits::for_acknowledgement)
+    return refuse_at(flow, packet, flow.name, text(tls::HelloFault::too_long), now);
+  const bool is_full = is_long || flow.packets.size() >= limits::waiting_packets_of_a_flow ||
                        (flow.waits == Flow::Waits::for_answer && waiting_ >= limits::waiting_packets);
   if (is_full) return judge.drop(packet.id);
   if (flow.sent.empty()) move(flow, unfinished_, now + limits::hello_time);
@@ -103,7 +107,7 @@ void NameCheck::take_sent(Flow& flow, const WaitingPacket& packet, Time now) {
   }
 }
 
-// Of octets that are sent again, those that were judged, or will be.
+// Compares only those octets that are sent again on which the verdict depends.
 bool NameCheck::has_changed(const Flow& flow, size_t offset, std::span<const uint8_t> again) {
   const size_t read = flow.waits == Flow::Waits::for_acknowledgement ? flow.judged : flow.sent.size();
   const auto compared = again.first(std::min(again.size(), read - std::min(read, offset)));
@@ -115,9 +119,7 @@ void NameCheck::read_hello(Flow& flow, const WaitingPacket& packet, Time now) {
   if (const auto* more = std::get_if<tls::NeedMore>(&scan)) return take_part_of_hello(flow, more->found, now);
   if (const auto* fault = std::get_if<tls::HelloFault>(&scan)) return take_fault(flow, *fault, now);
   const auto& hello = std::get<tls::ClientHello>(scan);
-  if (const auto objection =
-          dependencies_.rules.objection(flow.connection, hello.name.text(), policy::OpenedBy::tls_name);
-      !objection.empty())
+  if (const auto objection = objection_to(flow, hello.name.text()); !objection.empty())
     return refuse(flow, hello.name.text(), objection, now);
   flow.name = hello.name.text();
   flow.hello = hello.octets;
@@ -130,16 +132,20 @@ void NameCheck::read_hello(Flow& flow, const WaitingPacket& packet, Time now) {
   pass_waiting(flow);
 }
 
-// A server may choose the site as soon as it has the name. So the name waits until it is whole and allowed; before it and
-// behind it octets pass, because the kernel sends only a few packets without an answer.
+// A server may choose the site as soon as it has the name. So the name waits until it is whole and allowed. Octets before
+// and after it pass at once, because the kernel sends only a few packets without an answer.
 void NameCheck::take_part_of_hello(Flow& flow, const tls::NameSoFar& found, Time now) {
   if (found.part == tls::PartOfName::some) return hold_unfinished(flow, now);
-  if (found.part == tls::PartOfName::whole)
-    if (const auto objection =
-            dependencies_.rules.objection(flow.connection, found.name.text(), policy::OpenedBy::tls_name);
-        !objection.empty())
-      return refuse(flow, found.name.text(), objection, now);
+  if (found.part == tls::PartOfName::whole) {
+    flow.name = found.name.text();
+    if (const auto objection = objection_to(flow, flow.name); !objection.empty())
+      return refuse(flow, flow.name, objection, now);
+  }
   pass_waiting(flow);
+}
+
+std::string_view NameCheck::objection_to(const Flow& flow, std::string_view name) const {
+  return dependencies_.rules.objection(flow.connection, name, policy::OpenedBy::tls_name);
 }
 
 // Something that is not TLS goes on if a rule that asks for no name led to this address too, or it is read as HTTP if
@@ -147,10 +153,11 @@ void NameCheck::take_part_of_hello(Flow& flow, const tls::NameSoFar& found, Time
 void NameCheck::take_fault(Flow& flow, tls::HelloFault fault, Time now) {
   const NameRules& rules = dependencies_.rules;
   if (fault == tls::HelloFault::not_tls && !tls::begins_record(flow.sent)) {
-    if (rules.admits_any_flow(flow.connection, now)) return await_acknowledgement(flow, 1, now);
+    if (rules.admits_any_flow(flow.connection, now))
+      return await_acknowledgement(flow, std::min(flow.sent.size(), tls::limits::octets_of_kind), now);
     if (rules.asks_for_requests(flow.connection)) return hand_over(flow, now);
   }
-  refuse(flow, {}, text(fault), now);
+  refuse(flow, flow.name, text(fault), now);
 }
 
 void NameCheck::hand_over(Flow& flow, Time now) {
@@ -177,11 +184,9 @@ void NameCheck::read_second_hello(Flow& flow, Time now) {
   await_acknowledgement(flow, flow.hello + hello.octets, now);
 }
 
-// Its packets wait for a moment: a hello in one write comes at once. While they wait, the kernel sends no more small
-// writes. So they are dropped then, and are sent again after the rest.
+// Its packets wait for a moment: usually the rest follows at once. Then they are dropped, because the kernel delays small
+// writes until something is acknowledged. It sends them again with the rest.
 void NameCheck::hold_unfinished(Flow& flow, Time now) {
-  if (flow.sent.size() >= limits::nameless_octets)
-    return refuse(flow, flow.name, text(tls::HelloFault::too_long), now);
   if (waiting_ >= limits::waiting_packets) return drop_waiting(flow);
   holds_.push_back({now + limits::hold_time, flow.connection});
 }
@@ -254,7 +259,7 @@ void NameCheck::permit(Flow& flow) {
 // The rules answer one of the waiting packets with a reset.
 void NameCheck::reset(Flow& flow) {
   if (dependencies_.judge.refuse(flow.connection) && !flow.packets.empty()) {
-    dependencies_.judge.judge_again(flow.packets.front());
+    dependencies_.judge.reset(flow.packets.front());
     flow.packets.erase(flow.packets.begin());
     --waiting_;
   }
@@ -344,7 +349,7 @@ void NameCheck::expire(Time now) {
   // No denial: many connections end without a word. If this one sends later, its beginning is unknown.
   while (!silent_.empty() && silent_.front().until <= now) forget(silent_.front());
   while (!unfinished_.empty() && unfinished_.front().until <= now)
-    refuse(unfinished_.front(), {}, why::unfinished, now);
+    refuse(unfinished_.front(), unfinished_.front().name, why::unfinished, now);
   // No denial either, unless something waits: the server may have ended the connection.
   while (!answering_.empty() && answering_.front().until <= now) {
     Flow& flow = answering_.front();

@@ -1,9 +1,9 @@
 // gate/name_check.h: which of the flows that wait in the kernel may go on: those whose TLS hello names a host that they
 // may have (name_rules.h). Flows of HTTP it hands to the RequestCheck.
-// - The name in a hello passes only if it is allowed, and nothing behind the hello until the server's first octets are
-//   there: after a HelloRetryRequest the hello that follows must name the same host.
-// - A flow goes on once the server has acknowledged what was read. Until then octets that are sent again are compared:
-//   the sender can change the memory from which it sends.
+// - The name in a hello passes only if it is allowed, and nothing but early data after the hello until the server's first
+//   octets are there: after a HelloRetryRequest the hello that follows must name the same host.
+// - A flow goes on once the server has what was read: with its answer to the first hello, or when it has acknowledged the
+//   second. Until then octets that are sent again are compared: the sender can change the memory from which it sends.
 // - A refused flow gets a reset from the rules, and the audit the name that it asked for.
 // - Bounded: beyond limits::nameless_flows the oldest is refused. A flow that the gate forgets never passes.
 #pragma once
@@ -44,7 +44,7 @@ class NameCheck {
   // Gives the packet a verdict, now or in a later call.
   void take(const nft::WaitingPacket& packet, Time now);
 
-  // When to call expire(), which refuses the flows that have waited too long.
+  // When to call expire(), which refuses or forgets the flows that have waited too long.
   event::Deadline due() const;
   void expire(Time now);
 
@@ -85,6 +85,7 @@ class NameCheck {
   void hold_unfinished(Flow& flow, Time now);
   void await_acknowledgement(Flow& flow, size_t octets, Time now);
   void hand_over(Flow& flow, Time now);
+  std::string_view objection_to(const Flow& flow, std::string_view name) const;
 
   void hold(Flow& flow, uint32_t packet);
   void pass_waiting(Flow& flow);

@@ -185,7 +185,7 @@ void RequestCheck::take(const nft::WaitingPacket& packet, Time now) {
 
 void RequestCheck::refuse(Flow& flow, const nft::WaitingPacket& packet, const Refusal& refusal, Time now) {
   if (judge_.refuse(flow.begun.connection))
-    judge_.judge_again(packet.id);
+    judge_.reset(packet.id);
   else
     judge_.drop(packet.id);
   audit(flow, refusal, now);

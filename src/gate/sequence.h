@@ -5,7 +5,7 @@
 
 namespace ostiary::gate {
 
-// How far `sequence` is behind `first`, in a stream of less than 2 GiB.
+// How far `sequence` is after `first`, in a stream of less than 2 GiB.
 constexpr int64_t distance(uint32_t first, uint32_t sequence) {
   return static_cast<int32_t>(sequence - first);
 }

@@ -159,7 +159,7 @@ void FlowQueue::drop(uint32_t packet) {
   answer(packet, NF_DROP);
 }
 
-void FlowQueue::judge_again(uint32_t packet) {
+void FlowQueue::reset(uint32_t packet) {
   answer(packet, NF_REPEAT);
 }
 
@@ -191,13 +191,14 @@ bool FlowQueue::refuse(const inet::Connection& connection) {
 
 FlowState FlowQueue::state(const inet::Connection& connection) {
   if (is_untracked(connection)) {
-    if (untracked_->is_open(connection)) return FlowState::judged;
+    if (untracked_->is_open(connection)) return FlowState::permitted;
     return untracked_->is_held(connection) ? FlowState::nameless : FlowState::gone;
   }
   const auto found = marks_.read(connection);
   if (!found || !*found) return FlowState::gone;
   const bool waits = **found == agents_.nameless || **found == agents_.requests;
-  return waits ? FlowState::nameless : FlowState::judged;
+  if (waits) return FlowState::nameless;
+  return **found == agents_.permitted ? FlowState::permitted : FlowState::refused;
 }
 
 }  // namespace ostiary::nft

@@ -68,7 +68,7 @@ Json begins() {
   return tcp_flags(fin | syn | rst | ack, syn);
 }
 
-// A SYN. In no flow, or in one that the other side began, it cannot be marked, and is denied.
+// If the kernel puts a SYN in no flow, or in one that the other side began, it cannot be marked, and is denied.
 void add_begin(Json& out, const Ruleset& ruleset, Family family, const Json& destination) {
   const auto add_rule = [&](Json statements) {
     Json all = destination;
@@ -109,10 +109,10 @@ void add_nameless_chains(Json& out, const Ruleset& ruleset) {
   for (const char* chain : {ask_chain, begins_chain, flowless_chain, nameless_chain, misnamed_chain})
     out.push_back(add("chain", {{"name", chain}}));
   out.push_back(rule(ask_chain, {counter(), drop()}));
-  // The urgent octet is in one reading of the stream and not in the other: the gate refuses it.
+  // Servers disagree whether the urgent octet is in the stream: the gate refuses it.
   add_for_no_data(out, nameless_chain, Json::array({tcp_flags(urg, 0)}), accept());
   out.push_back(rule(nameless_chain, {go(ask_chain)}));
-  // The gate has audited it.
+  // The gate has audited it, unless the packet is in no flow.
   out.push_back(rule(misnamed_chain, {counter(), {{"reject", {{"type", "tcp reset"}}}}}));
 
   for (const Family family : {Family::ipv4, Family::ipv6}) {
@@ -129,7 +129,7 @@ void add_nameless_chains(Json& out, const Ruleset& ruleset) {
       out.push_back(rule_of(flowless_chain, std::move(flowless)));
     }
   }
-  // The address may not be admitted any more. Then no rule of an earlier flow with its ports opens it.
+  // The address may not be admitted any more. Then the mark of an earlier flow with its ports must not open it.
   const AgentMarks marks = agent_marks(ruleset);
   out.push_back(
       rule(begins_chain,
@@ -147,8 +147,11 @@ void add_nameless(Json& out, const Ruleset& ruleset, const char* chain) {
   out.push_back(rule(chain, {flow_is_marked(marks.misnamed), from_agent, go(misnamed_chain)}));
   if (!is_tracked(ruleset, Family::ipv6)) add_untracked_flows(out, chain);
   // What is in no flow has no name, although a rule that asks for none may have opened the address too. Nor has a flow
-  // that the other side began: the kernel may have forgotten who began it.
-  out.push_back(rule(chain, {has(ct("state"), Json::array({"invalid", "untracked"})), jump(flowless_chain)}));
+  // whose beginning the kernel has forgotten, or that may have begun while the rules were missing.
+  out.push_back(
+      rule(chain, {has(ct("state"), Json::array({"invalid", "untracked", "new"})), jump(flowless_chain)}));
+  if (ruleset.holds_everybody())
+    out.push_back(rule(chain, {flow_is_marked(unverified(ruleset.gate_mark)), jump(flowless_chain)}));
   out.push_back(
       rule(chain, {is(ct("direction"), "reply"), is_not(ct("mark"), marks.permitted), jump(flowless_chain)}));
 }

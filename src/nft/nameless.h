@@ -1,6 +1,6 @@
 // nft/nameless.h: the rules for flows that are opened by a name beside the address.
-// - Such a flow begins nameless: the gate gets its SYN, what the agent sends and what the server answers (NFQUEUE),
-//   until it marks the flow as permitted or misnamed. Only packets without data pass meanwhile.
+// - Such a flow begins nameless: its SYN, what the agent sends and what the server answers wait for the gate (NFQUEUE),
+//   until it marks the flow as permitted or misnamed. Only the agent's packets without data pass by themselves.
 // - Or it marks the flow as one of requests: then it gets what the agent sends as long as the flow lives.
 // - While no gate listens, the kernel drops what would wait for it.
 #pragma once

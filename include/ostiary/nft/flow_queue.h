@@ -34,7 +34,7 @@ struct WaitingPacket {
 };
 
 // The flow's state when the gate looks at a packet of it.
-enum class FlowState : uint8_t { nameless, judged, gone };
+enum class FlowState : uint8_t { nameless, permitted, refused, gone };
 
 // Verdicts, behind an interface that tests can fake. A verdict that does not reach the kernel leaves the packet
 // waiting until the gate ends; it never passes.
@@ -45,8 +45,8 @@ class FlowJudge {
   // One packet of a flow that stays nameless.
   virtual void pass(uint32_t packet) = 0;
   virtual void drop(uint32_t packet) = 0;
-  // The rules judge the packet as if it came now.
-  virtual void judge_again(uint32_t packet) = 0;
+  // The rules answer a packet of a refused flow with a reset.
+  virtual void reset(uint32_t packet) = 0;
 
   // A flow begins: it is nameless, whatever was judged of an earlier one with its addresses and ports.
   // False: it may not be.
@@ -79,7 +79,7 @@ class FlowQueue final : public FlowJudge {
 
   void pass(uint32_t packet) override;
   void drop(uint32_t packet) override;
-  void judge_again(uint32_t packet) override;
+  void reset(uint32_t packet) override;
   bool begin(const inet::Connection& connection) override;
   bool follow(const inet::Connection& connection) override;
   bool permit(const inet::Connection& connection) override;

@@ -72,6 +72,8 @@ namespace limits {
 // Of the handshake message. Clients send up to 2,000.
 inline constexpr size_t hello_octets = 16384;
 inline constexpr size_t extensions = 64;
+// After which it is known whether a stream begins with TLS or SSL 2.
+inline constexpr size_t octets_of_kind = 3;
 }  // namespace limits
 
 }  // namespace ostiary::tls

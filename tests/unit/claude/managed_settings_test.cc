@@ -52,7 +52,7 @@ TEST_SUITE("claude/managed_settings") {
       return Json::parse(text).value("hooks", Json());
     };
     CHECK(hooks({.environment = grafana_trio}) ==
-          Json::parse(R"({"SessionStart":[{"hooks":[{"type":"command","command":"true"}]}]})"));
+          Json::parse(R"({"SessionStart":[{"hooks":[{"type":"command","command":"sleep 0.2"}]}]})"));
     CHECK(hooks({.environment = {"OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318", "OTEL_TRACES_EXPORTER=none"}})
               .is_null());
   }

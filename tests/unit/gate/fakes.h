@@ -299,7 +299,7 @@ class FakeJudge final : public nft::FlowJudge {
  public:
   void pass(uint32_t packet) override { note("pass", packet); }
   void drop(uint32_t packet) override { note("drop", packet); }
-  void judge_again(uint32_t packet) override { note("again", packet); }
+  void reset(uint32_t packet) override { note("reset", packet); }
   bool begin(const inet::Connection&) override { return mark("begin"); }
   bool follow(const inet::Connection&) override { return mark("follow"); }
   bool permit(const inet::Connection&) override { return mark("permit"); }

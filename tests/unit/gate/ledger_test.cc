@@ -208,6 +208,9 @@ TEST_SUITE("gate/ledger") {
     REQUIRE(books.admit("more.many.example", {address("192.0.2.1")}, 60s));
     CHECK(books.ledger.may_have(address("192.0.2.1"), "a.example"));
     CHECK(books.ledger.name_of(address("192.0.2.1")) == "more.many.example");
+    Books continued({rule("a.example"), rule("b.example")}, InitialSets::continued);
+    REQUIRE(continued.admit("a.example", {address("192.0.2.1")}, 60s));
+    CHECK(continued.ledger.may_have(address("192.0.2.1"), "b.example"));  // perhaps of the earlier gate
   }
 
   TEST_CASE("an admission with a name and one without are two, and only the latter admits any flow") {

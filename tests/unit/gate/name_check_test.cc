@@ -172,7 +172,7 @@ TEST_SUITE("gate/name_check") {
   TEST_CASE("the rules reset a refused flow, and drop what else waits") {
     Waiting flow;
     flow.begin();
-    CHECK(flow.send(hello_for("evil.example")) == "refuse, again 2");
+    CHECK(flow.send(hello_for("evil.example")) == "refuse, reset 2");
     CHECK(flow.check.size() == 0);
   }
 
@@ -254,7 +254,7 @@ TEST_SUITE("gate/name_check") {
     CHECK(flow.send(stream) == "pass 8");
     std::string other = stream;
     other.back() = static_cast<char>(other.back() ^ 1);
-    CHECK(flow.send(other) == "refuse, again 9");
+    CHECK(flow.send(other) == "refuse, reset 9");
     CHECK(flow.denied() == "a.example: changed");
   }
 
@@ -273,7 +273,7 @@ TEST_SUITE("gate/name_check") {
     CHECK(flow.answer("", server_hello(random_of_retry).size()) == "pass 6");
     std::string other = second;
     other.back() = static_cast<char>(other.back() ^ 1);
-    CHECK(flow.send(other, first.size()) == "refuse, again 7");
+    CHECK(flow.send(other, first.size()) == "refuse, reset 7");
     CHECK(flow.denied() == "a.example: changed");
   }
 
@@ -327,7 +327,7 @@ TEST_SUITE("gate/name_check") {
     flow.begin();
     flow.send(first);
     CHECK(flow.send(hello_for("evil.example"), first.size()).empty());
-    CHECK(flow.answer(server_hello(random_of_retry)) == "refuse, again 3, pass 4");
+    CHECK(flow.answer(server_hello(random_of_retry)) == "refuse, reset 3, pass 4");
   }
 
   TEST_CASE("a retry is seen however the server's octets are cut") {
@@ -339,7 +339,7 @@ TEST_SUITE("gate/name_check") {
       CHECK(flow.answer(retry.substr(cut), cut) == "pass 3");  // behind a gap
       CHECK(flow.answer(retry.substr(0, cut)) == "pass 4");
       CHECK(flow.answer(retry) == "pass 5");
-      CHECK(flow.send(hello_for("b.example"), hello_for("a.example").size()) == "refuse, again 6");
+      CHECK(flow.send(hello_for("b.example"), hello_for("a.example").size()) == "refuse, reset 6");
     }
   }
 
@@ -347,7 +347,7 @@ TEST_SUITE("gate/name_check") {
     Waiting flow;
     flow.begin();
     CHECK(flow.answer("220 ready\r\n") == "pass 2");
-    CHECK(flow.send(hello_for("evil.example")) == "refuse, again 3");
+    CHECK(flow.send(hello_for("evil.example")) == "refuse, reset 3");
   }
 
   TEST_CASE("urgent data is refused, and a SYN with data is dropped") {
@@ -356,7 +356,7 @@ TEST_SUITE("gate/name_check") {
     flow.begin();
     auto urgent = flow.packet(WaitingPacket::From::agent, first_sequence, "x");
     urgent.is_urgent = true;
-    CHECK(flow.take(urgent) == "refuse, again 3");
+    CHECK(flow.take(urgent) == "refuse, reset 3");
     CHECK(flow.denied() == "urgent");
   }
 
@@ -367,7 +367,7 @@ TEST_SUITE("gate/name_check") {
     CHECK(flow.send(early_data(9), hello_for("a.example").size()).empty());
     CHECK(flow.begin() == "drop 3, begin, pass 4");
     CHECK(flow.answer(server_hello(any_random)) == "pass 5");  // of the earlier flow: it proves nothing
-    CHECK(flow.send(hello_for("evil.example")) == "refuse, again 6");
+    CHECK(flow.send(hello_for("evil.example")) == "refuse, reset 6");
   }
 
   TEST_CASE("something that is not TLS goes on where a name without TLS led") {
@@ -375,7 +375,7 @@ TEST_SUITE("gate/name_check") {
     flow.admit("ssh.example", "192.0.2.1");
     flow.begin();
     CHECK(flow.send("SSH-2.0-x\r\n") == "pass 2");
-    CHECK(flow.send("ZZH", 0) == "refuse, again 3");  // the server has not acknowledged the first
+    CHECK(flow.send("ZZH", 0) == "refuse, reset 3");  // the server has not acknowledged the first
     flow.begin();
     CHECK(flow.send("SSH-2.0-x\r\n") == "pass 5");
     CHECK(flow.answer("") == "permit, pass 6");
@@ -397,14 +397,56 @@ TEST_SUITE("gate/name_check") {
 
   TEST_CASE("packets of a flow that the gate does not know") {
     Waiting flow;
-    CHECK(flow.send(hello_for("a.example")) == "refuse, again 1");
+    CHECK(flow.send(hello_for("a.example")) == "refuse, reset 1");
     CHECK(flow.denied() == "beginning-unseen");
     CHECK(flow.answer("x") == "drop 2");
-    flow.judge.state_now = FlowState::judged;
-    CHECK(flow.send("x") == "again 3");
-    CHECK(flow.answer("x") == "again 4");
+    flow.judge.state_now = FlowState::permitted;
+    CHECK(flow.send("x") == "pass 3");
+    CHECK(flow.answer("x") == "pass 4");
+    flow.judge.state_now = FlowState::refused;
+    CHECK(flow.send("x") == "reset 5");
+    CHECK(flow.answer("x") == "drop 6");
     flow.judge.state_now = FlowState::gone;
-    CHECK(flow.send("x") == "drop 5");
+    CHECK(flow.send("x") == "drop 7");
+  }
+
+  TEST_CASE("a SYN passes only if its flow is nameless then") {
+    Waiting flow;
+    flow.judge.has_flow = false;
+    CHECK(flow.begin() == "begin, drop 1");
+    CHECK(flow.check.size() == 0);
+  }
+
+  TEST_CASE("more octets than a hello may have are refused, and the name that was read is named") {
+    // The beginning of a hello of 16,000 octets, in records of one.
+    std::string beginning("\x01\x00\x3e\x80\x03\x03", 6);
+    beginning += std::string(32, 'r') + std::string("\x00\x3a\x98", 3) + std::string(15000, 'c');
+    std::string records;
+    for (const char octet : beginning) records += std::string("\x16\x03\x01\x00\x01", 5) + octet;
+    Waiting flow;
+    flow.begin();
+    std::string told;
+    size_t at = 0;
+    for (; at < records.size() && !told.contains("refuse"); at += 6000)
+      told = flow.send(std::string_view(records).substr(at, 6000), at);
+    CHECK(flow.denied() == "too-long");
+    CHECK(at > limits::nameless_octets);
+
+    const std::string hello = hello_for("a.example");
+    Waiting slow;
+    slow.begin();
+    slow.send(hello.substr(0, hello.size() - 1));
+    slow.check.expire(start + limits::hello_time);
+    CHECK(slow.denied() == "a.example: unfinished");
+  }
+
+  TEST_CASE("octets without TLS are compared until it is known that they are not SSL 2") {
+    const std::string not_ssl2("\x80\x10\x02\x00", 4);
+    Waiting flow({rule("a.example"), rule("b.example:443/raw")});
+    flow.begin();
+    CHECK(flow.send(not_ssl2) == "pass 2");
+    CHECK(flow.send(std::string("\x80\x10\x01\x00", 4)) == "refuse, reset 3");
+    CHECK(flow.denied() == "changed");
   }
 
   TEST_CASE(

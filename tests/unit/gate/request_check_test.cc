@@ -119,7 +119,7 @@ TEST_SUITE("gate/request_check") {
     CHECK(flow.send(get("b.example")) == "pass 3");
     CHECK(flow.send(get("a.example") + get("a.example")) == "pass 4");
     CHECK(flow.check.size() == 1);
-    CHECK(flow.send(get("evil.example")) == "refuse, again 5");
+    CHECK(flow.send(get("evil.example")) == "refuse, reset 5");
     CHECK(flow.check.size() == 0);
     CHECK(flow.denied() == "evil.example: no-rule");
   }
@@ -201,7 +201,7 @@ TEST_SUITE("gate/request_check") {
     flow.send(get("b.example"));
     CHECK(flow.send_at(0, get("a.example")) == "pass 4");
     CHECK(flow.send_at(0, get("a.example") + get("b.example") + get("a.example")) == "pass 5");
-    CHECK(flow.send_at(get("a.example").size() - 4, "\r\nHost: evil.example\r\n") == "refuse, again 6");
+    CHECK(flow.send_at(get("a.example").size() - 4, "\r\nHost: evil.example\r\n") == "refuse, reset 6");
     CHECK(flow.denied() == "changed");
   }
 
@@ -211,14 +211,14 @@ TEST_SUITE("gate/request_check") {
     flow.send(request);
     const size_t body = request.find("secret");
     CHECK(flow.send_at(body, "public") == "pass 3");
-    CHECK(flow.send_at(body, "publicX") == "refuse, again 4");
+    CHECK(flow.send_at(body, "publicX") == "refuse, reset 4");
 
     const std::string chunked = post("Transfer-Encoding: chunked", "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n");
     Requests other;
     other.send(chunked);
     const size_t data = chunked.find("ab\r\n1");
     CHECK(other.send_at(data, "cd") == "pass 3");
-    CHECK(other.send_at(data, "cd\r\n2") == "refuse, again 4");
+    CHECK(other.send_at(data, "cd\r\n2") == "refuse, reset 4");
   }
 
   TEST_CASE("octets behind a missing one, or before the first, are not read") {
@@ -250,7 +250,7 @@ TEST_SUITE("gate/request_check") {
   TEST_CASE("urgent data is refused") {
     Requests flow;
     flow.send(get("a.example"));
-    CHECK(flow.send_at(flow.sent, "G", true) == "refuse, again 3");
+    CHECK(flow.send_at(flow.sent, "G", true) == "refuse, reset 3");
     CHECK(flow.denied() == "urgent");
   }
 
@@ -302,6 +302,6 @@ TEST_SUITE("gate/request_check") {
     Requests flow;
     flow.send(post("Content-Length: 100", ""));
     flow.begin();
-    CHECK(flow.send(get("evil.example")) == "refuse, again 4");
+    CHECK(flow.send(get("evil.example")) == "refuse, reset 4");
   }
 }
