@@ -609,9 +609,9 @@ def test_early_data_that_no_server_answers_does_not_stop_others(internet, own_ag
 
 
 @contextlib.contextmanager
-def short_memory(container):
-    """The kernel forgets a flow whose end is not acknowledged after two seconds, in place of thirty."""
-    timeout = "netfilter/nf_conntrack_tcp_timeout_last_ack"
+def short_memory(container, of):
+    """The kernel forgets a flow in this state after two seconds."""
+    timeout = f"netfilter/nf_conntrack_tcp_timeout_{of}"
     container.link.network.sysctl(timeout, 2)
     try:
         yield
@@ -619,14 +619,28 @@ def short_memory(container):
         container.link.network.sysctl(timeout, 30)
 
 
+def is_known(container, port):
+    return f"port={port} " in container.link.network.command("cat", "/proc/net/nf_conntrack")
+
+
+@pytest.mark.parametrize("where", [SHARED, MIXED], ids=["a name", "a name and a rule without TLS"])
+def test_a_flow_whose_beginning_the_kernel_has_forgotten_does_not_go_on(internet, container, agent, where, family):
+    with short_memory(container, "established"):
+        port = call(agent, "open_kept", "silent", where[family])["answer"]
+        eventually(lambda: not is_known(container, port), "the kernel has forgotten the flow")
+        call(agent, "say_kept", "silent", tls.hello("evil.example"))
+        time.sleep(0.3)
+        assert internet.octets() == b""
+    call(agent, "reset_kept", "silent")
+
+
 @pytest.mark.parametrize("where, first", [(FREE, tls.hello("free.example")), (MIXED, b"SSH-2.0-agent\r\n")],
                          ids=["a name", "a name and a rule without TLS"])
 def test_a_flow_that_the_kernel_takes_for_the_servers_is_not_continued(internet, container, agent, where, first, family):
     """The agent's FIN is lost, the kernel forgets the flow, and the server's next packet makes another, which the server
     seems to have begun. The agent resets that, and connects from the same port."""
-    known = lambda port: f"port={port} " in container.link.network.command("cat", "/proc/net/nf_conntrack")
     serving = listening(internet, where[family]) if where is FREE else contextlib.nullcontext()
-    with short_memory(container), serving as server:
+    with short_memory(container, "last_ack"), serving as server:
         port = call(agent, "open_kept", "lost", where[family])["answer"]
         assert call(agent, "say_kept", "lost", first)["reached"]
         if server:
@@ -637,9 +651,9 @@ def test_a_flow_that_the_kernel_takes_for_the_servers_is_not_continued(internet,
         connection = connection if server else internet.visited[-1].connection
         with losing(internet, "tcp dport 443 tcp flags & fin == fin"):
             assert call(agent, "half_close_kept", "lost")["reached"]
-            eventually(lambda: not known(port), "the kernel has forgotten the flow")
+            eventually(lambda: not is_known(container, port), "the kernel has forgotten the flow")
             connection.send(FATAL_ALERT)
-            eventually(lambda: known(port), "the kernel has the flow anew")
+            eventually(lambda: is_known(container, port), "the kernel has the flow anew")
             call(agent, "reset_kept", "lost")
         internet.forget()
         outcome = call(agent, "send", where[family], [tls.hello("evil.example")], source=port, timeout=2)
