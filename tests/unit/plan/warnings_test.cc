@@ -101,7 +101,7 @@ TEST_SUITE("plan/warnings") {
         warns(good_plan({.environment = {"HTTPS_PROXY=http://p.example:1", "OSTIARY_GATE=off"}}), "proxy"));
   }
 
-  TEST_CASE("the rule for a proxy on port 443 opens it for the protocol of its URL") {
+  TEST_CASE("the rule for a proxy on port 443 or 80 opens it for the protocol of its URL") {
     const auto warns_of = [](const char* url, const char* allow, const char* words) {
       return warns(good_plan({.environment = {std::string("HTTPS_PROXY=") + url,
                                               std::string("OSTIARY_ALLOW=") + allow}}),
@@ -116,9 +116,14 @@ TEST_SUITE("plan/warnings") {
     CHECK(warns_of("https://p.example", "p.example", "443, which a rule opens. "));
     CHECK(warns_of("https://p.example:8443", "a.example",
                    "8443, which no rule opens: write --allow p.example:8443/tls, or"));
+    CHECK(warns_of("http://p.example:80", "p.example:80",
+                   "p.example:80, which rules open for requests to the proxy's own name alone: write --allow "
+                   "p.example:80/raw, or"));
+    CHECK(warns_of("http://p.example:80", "p.example:80/raw", "80, which a rule opens. "));
+    CHECK(warns_of("https://p.example:80", "p.example:80", "write --allow p.example:80/tls, or"));
   }
 
-  TEST_CASE("warns of settings that let TLS name a host that no rule allows") {
+  TEST_CASE("warns of settings that let a flow name a host that no rule allows") {
     CHECK(warns(good_plan({.environment = {"OSTIARY_CHECK_NAMES=off"}}),
                 "OSTIARY_CHECK_NAMES off: at an address that is open for an allowed name the agent reaches "
                 "every other"));
