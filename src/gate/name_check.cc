@@ -205,13 +205,9 @@ void NameCheck::take_answer(Flow& flow, const WaitingPacket& packet, Time now) {
   const int64_t acknowledged = packet.acknowledged ? distance(flow.first, *packet.acknowledged) : 0;
   const auto has = [acknowledged](size_t octets) { return acknowledged >= static_cast<int64_t>(octets); };
   nft::FlowJudge& judge = dependencies_.judge;
-  if (flow.waits == Flow::Waits::for_acknowledgement && has(flow.judged)) {
-    permit(flow);  // before the packet passes: the agent may answer at once
-    return judge.pass(packet.id);
-  }
-  if (flow.waits != Flow::Waits::for_answer || !has(flow.hello)) return judge.pass(packet.id);
-  read_answer(flow, packet, now);
-  judge.pass(packet.id);
+  judge.pass_now(packet.id);
+  if (flow.waits == Flow::Waits::for_acknowledgement && has(flow.judged)) return permit(flow);
+  if (flow.waits == Flow::Waits::for_answer && has(flow.hello)) read_answer(flow, packet, now);
 }
 
 void NameCheck::read_answer(Flow& flow, const WaitingPacket& packet, Time now) {

@@ -155,6 +155,11 @@ void FlowQueue::pass(uint32_t packet) {
   answer(packet, NF_ACCEPT);
 }
 
+void FlowQueue::pass_now(uint32_t packet) {
+  pass(packet);
+  flush();
+}
+
 void FlowQueue::drop(uint32_t packet) {
   answer(packet, NF_DROP);
 }

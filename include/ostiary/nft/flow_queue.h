@@ -44,6 +44,8 @@ class FlowJudge {
 
   // One packet of a flow that stays nameless.
   virtual void pass(uint32_t packet) = 0;
+  // The same, and the kernel has it before the next verdict.
+  virtual void pass_now(uint32_t packet) = 0;
   virtual void drop(uint32_t packet) = 0;
   // The rules answer a packet of a refused flow with a reset.
   virtual void reset(uint32_t packet) = 0;
@@ -78,6 +80,7 @@ class FlowQueue final : public FlowJudge {
   Result<std::optional<WaitingPacket>> next();
 
   void pass(uint32_t packet) override;
+  void pass_now(uint32_t packet) override;
   void drop(uint32_t packet) override;
   void reset(uint32_t packet) override;
   bool begin(const inet::Connection& connection) override;

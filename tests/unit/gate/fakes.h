@@ -298,6 +298,7 @@ struct TestGate {
 class FakeJudge final : public nft::FlowJudge {
  public:
   void pass(uint32_t packet) override { note("pass", packet); }
+  void pass_now(uint32_t packet) override { note("pass", packet); }
   void drop(uint32_t packet) override { note("drop", packet); }
   void reset(uint32_t packet) override { note("reset", packet); }
   bool begin(const inet::Connection&) override { return mark("begin"); }
