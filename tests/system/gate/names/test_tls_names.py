@@ -17,6 +17,9 @@ POLICY = {"allow": ["allowed.example", "second.example", "elsewhere.example", "p
                     {"host": "odd.example", "ports": [443], "tls": False}, "198.51.100.88/32:443", "[2001:db8:88::88]:443"]}
 
 
+APPLICATION_DATA = b"\x17\x03\x03"
+
+
 # Clients ------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("version, answered", [("TLSv1_2", "TLSv1.2"), ("TLSv1_3", "TLSv1.3")])
@@ -56,6 +59,26 @@ def test_node(agent):
     done = agent.run("env", "NODE_EXTRA_CA_CERTS=/etc/authority.pem", "node", "-e",
                      "require('https').get('https://allowed.example/', answer => answer.pipe(process.stdout))")
     assert done["out"] == "allowed.example\n", done
+
+
+CLIENTS = {  # none finds what it asks for, but each gets an answer
+    "npm": "npm view x --cafile /etc/authority.pem --registry https://allowed.example/ --cache /tmp/npm --fetch-retries 0",
+    "pip": "python3 -m pip --cert /etc/authority.pem --no-cache-dir --retries 0 download --dest /tmp/pip --no-deps "
+           "--index-url https://allowed.example/ x",
+    "go": "SSL_CERT_FILE=/etc/authority.pem GOPROXY=https://allowed.example GONOSUMDB=* GOPATH=/tmp/go GOCACHE=/tmp/go-cache "
+          "GOTOOLCHAIN=local GO111MODULE=on go list -m x.example/y@v1.0.0",
+    "wget": "wget --quiet --ca-certificate=/etc/authority.pem -O - https://allowed.example/",
+}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_client_of_packages_gets_an_answer(internet, agent, client):
+    path = "export HOME=/tmp PATH=$PATH:/usr/local/go/bin; cd /tmp;"
+    if agent.run("sh", "-c", path + ("python3 -m pip" if client == "pip" else f"command -v {client}"))["status"] != 0:
+        pytest.skip(f"needs {client}")
+    done = agent.run("sh", "-c", path + CLIENTS[client])
+    assert set(internet.names()) == {"allowed.example"}
+    assert any(APPLICATION_DATA in visit.octets for visit in internet.visited), done
 
 
 def test_the_status_names_the_way_in_which_flows_are_held(container, agent):
