@@ -1,11 +1,13 @@
 """An Internet in which several names share an address, as behind a content delivery network. Its
-servers at port 443 and 8443 record every octet that they get."""
+servers at port 443 and 8443 (TLS), and at 80 and 8080 (HTTP), record every octet that they get."""
 
 import contextlib
+import signal
 import socket
 import ssl
 import threading
 
+from support import lenient_web
 from support.authority import Authority
 from support.behaviours import host
 from support.hello import HANDSHAKE, retry_request
@@ -13,7 +15,7 @@ from support.internet import Internet
 from support.outcomes import AT_ONCE
 from support.sandbox import AGENTS
 from support.services import PORTS, plain
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, eventually
 
 SHARED = {4: "198.51.100.80", 6: "2001:db8:80::80"}  # of allowed.example, of second.example and of evil.example
 ELSEWHERE = {4: "198.51.100.81", 6: "2001:db8:81::81"}
@@ -29,8 +31,8 @@ PLACES = {"allowed": SHARED, "second": SHARED, "evil": SHARED, "odd": SHARED, "e
 NAMES = [f"{name}.example" for name in PLACES]
 BANNER = b"SSH-2.0-stand-in\r\n"
 FATAL_ALERT = bytes.fromhex("15030300020228")
-REF = "1" * 40
 HOSTED_PORTS = (443, 8443)
+WEB_PORTS = (80, 8080)
 RESET = ("ECONNRESET", "EPIPE")  # the latter if the client sends after the reset
 
 
@@ -40,6 +42,7 @@ class Visit:
     def __init__(self, connection, address, port):
         self.connection, self.address, self.port = connection, address, port
         self.octets, self.name, self.ended = b"", None, None
+        self.requests = []  # of HTTP: the first line, the host and the body of each
 
     def read(self):
         """The next octets; none if the client has ended the connection."""
@@ -63,15 +66,17 @@ class Visit:
 
 class HostingInternet(Internet):
     def __init__(self, directory):
-        super().__init__([port for port in PORTS if port not in HOSTED_PORTS])
+        super().__init__([port for port in PORTS if port not in HOSTED_PORTS + WEB_PORTS])
         self.authority = Authority(directory, NAMES)
         self.visited = []
+        self.files = {}  # of the servers of HTTP: see lenient_web.serve()
         tls, picky = self.authority.server(), self.authority.server()
         picky.set_ecdh_curve("secp384r1")
         for context in (tls, picky):
             context.sni_callback = _note_name
             context.set_alpn_protocols(["http/1.1", "h2"])
         with_tls = lambda visit: _serve(visit, tls)
+        web = lambda visit: lenient_web.serve(visit, self.files)
         self._listeners = []
         for where, serve in ((SHARED, with_tls), (ELSEWHERE, with_tls), (MIXED, with_tls), (UNADMITTED, with_tls),
                              (PICKY, lambda visit: _serve(visit, picky)), (RAW, _greet), (RETRYING, _ask_again),
@@ -79,6 +84,10 @@ class HostingInternet(Internet):
             for port in HOSTED_PORTS:
                 for address in where.values():
                     self._listen(address, port, serve)
+        for where in (SHARED, ELSEWHERE, RAW, MIXED, QUIET, UNADMITTED):
+            for port in WEB_PORTS:
+                for address in where.values():
+                    self._listen(address, port, _greet if where is RAW else web)
         self.start_over()
 
     def start_over(self):
@@ -206,10 +215,8 @@ def _serve(visit, context):
 
 
 def _answer(request, name):
-    path = request.split()[1].decode().partition("?")[0]
-    body = {"/repository.git/info/refs": f"{REF}\trefs/heads/main\n", "/repository.git/HEAD": "ref: refs/heads/main\n"}.get(
-        path, f"{name}\n").encode()
-    return b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    path = request.split()[1].decode()
+    return lenient_web.answer_of_repository(path) or lenient_web.answer(f"{name}\n".encode())
 
 
 # The agent's side: tests/system/agents/tls_client.py ------------------------------------------------
@@ -245,6 +252,42 @@ def fetch(agent, address, name, **how):
 
 def send(agent, address, *pieces, **how):
     return call(agent, "send", address, pieces, **how)
+
+
+@contextlib.contextmanager
+def listening(internet, address, port=443, backlog=16):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with internet.network.entered():
+        server = socket.create_server((address, port), family=family, backlog=backlog)
+    with server:
+        server.settimeout(5)
+        yield server
+
+
+@contextlib.contextmanager
+def losing(internet, matches):
+    """The Internet's end of the links drops these packets."""
+    chains = {"in": (matches, "prerouting priority -350"), "out": (matches.replace("dport", "sport"), "output priority 0")}
+    internet.network.command("nft", "-f", "-", stdin="table inet losses {\n" + "".join(
+        f"chain {name} {{\ntype filter hook {hook}\n{which} drop\n}}\n" for name, (which, hook) in chains.items()) + "}\n")
+    try:
+        yield
+    finally:
+        internet.network.command("nft", "delete", "table", "inet", "losses")
+
+
+def repaired(container, agent, change, meanwhile=lambda: None):
+    """Changes the rules, and waits until the keeper has repaired them."""
+    rules = container.rules()
+    agent.session.signal(signal.SIGSTOP)
+    try:
+        container.nft(*change.split())
+        meanwhile()
+    finally:
+        agent.session.signal(signal.SIGCONT)
+    container.eventually_audited("tampering", response="repaired")
+    eventually(lambda: container.rules() == rules, "the rules are right")
+    eventually(lambda: set(SHARED.values()) <= container.admitted_addresses(), "the admissions are back")
 
 
 def assert_answered(outcome, name):

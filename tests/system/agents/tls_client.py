@@ -116,7 +116,7 @@ def send(address, pieces, port=443, pause=0.0, timeout=2, urgent=None, source=No
         for number, piece in enumerate(pieces):
             if number:
                 time.sleep(pause)
-            connection.send(piece, socket.MSG_OOB if number == urgent else 0)
+            connection.sendall(piece, socket.MSG_OOB if number == urgent else 0)
         answer = b""
         while len(answer) < expect:
             if not (data := connection.recv(65536)):
@@ -209,6 +209,10 @@ def half_close_kept(handle):
     kept[handle].shutdown(socket.SHUT_WR)
 
 
+def close_kept(handle):
+    kept.pop(handle).close()
+
+
 def reset_kept(handle):
     reset(kept.pop(handle))
 
@@ -297,7 +301,7 @@ def sender_of(kind, memory, size, path):
     return splice
 
 
-def race(kind, address, octets, good, evil, tries, path="/tmp/page", segments=None):
+def race(kind, address, octets, good, evil, tries, path="/tmp/page", segments=None, port=443):
     """Sends a page so often while another process writes the one name and the other into it. Returns how
     often the server answered and how often the connection was reset."""
     import os
@@ -314,7 +318,7 @@ def race(kind, address, octets, good, evil, tries, path="/tmp/page", segments=No
     try:
         send_page = sender_of(kind, memory, len(octets), path)
         for _ in range(tries):
-            connection = connected(address, segments=segments)
+            connection = connected(address, port, segments=segments)
             try:
                 send_page(connection)
                 what = "answered" if connection.recv(100) else "closed"
@@ -328,10 +332,11 @@ def race(kind, address, octets, good, evil, tries, path="/tmp/page", segments=No
     return counts
 
 
-def send_page(handle, address, octets, path="/tmp/sent"):
-    """Sends the pages of a file."""
+def send_page(handle, address, octets, path="/tmp/sent", port=443):
+    """Sends the pages of a file, over a new connection if there is none."""
     import os
-    open_kept(handle, address)
+    if handle not in kept:
+        open_kept(handle, address, port)
     kept[handle, "page"] = page_of(octets, path)
     file = os.open(path, os.O_RDONLY)
     os.sendfile(kept[handle].fileno(), file, 0, len(octets))

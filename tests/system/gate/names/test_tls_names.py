@@ -8,8 +8,9 @@ import subprocess
 import pytest
 
 from support import hello as tls
-from support.hosting import (BANNER, FREE, MIXED, PICKY, RAW, REF, SHARED, UNADMITTED, assert_answered,
+from support.hosting import (BANNER, FREE, MIXED, PICKY, RAW, SHARED, UNADMITTED, assert_answered,
                              assert_reset, call, fetch, send, start)
+from support.lenient_web import REF
 from support.outcomes import assert_refused
 
 POLICY = {"allow": ["allowed.example", "second.example", "elsewhere.example", "picky.example", "raw.example:443/raw",

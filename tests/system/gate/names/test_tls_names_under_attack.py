@@ -13,8 +13,8 @@ import pytest
 from support import hello as tls
 from support import processes
 from support.behaviours import host
-from support.hosting import (FATAL_ALERT, FREE, MIXED, QUIET, RESET, RETRYING, SHARED,
-                             assert_answered, assert_reset, call, fetch, send, start)
+from support.hosting import (FATAL_ALERT, FREE, MIXED, QUIET, RESET, RETRYING, SHARED, assert_answered, assert_reset, call,
+                             fetch, listening, losing, repaired, send, start)
 from support.rootfs import OTHER
 from support.untracked import UNTRACKED_IPV6
 from support.waiting import eventually
@@ -196,16 +196,6 @@ def test_a_second_hello_before_the_answer_does_not_pass(internet, agent, pieces,
     assert b"evil" not in internet.octets() and FIRST.startswith(internet.octets())
 
 
-@contextlib.contextmanager
-def listening(internet, address, backlog=16):
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with internet.network.entered():
-        server = socket.create_server((address, 443), family=family, backlog=backlog)
-    with server:
-        server.settimeout(5)
-        yield server
-
-
 @pytest.mark.parametrize("before", [b"", bytes.fromhex("15030300020170")], ids=["alone", "behind a warning"])
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_retry_request_in_pieces_is_seen(internet, agent, before, size, family):
@@ -265,18 +255,6 @@ with socket.socket() as out:
     out.sendall({tls.hello("evil.example")!r})
     value = out.recv(100).hex()""")
     assert not outcome["reached"] and internet.octets() == b"", outcome
-
-
-@contextlib.contextmanager
-def losing(internet, matches):
-    """The Internet's end of the links drops these packets."""
-    chains = {"in": (matches, "prerouting priority -350"), "out": (matches.replace("dport", "sport"), "output priority 0")}
-    internet.network.command("nft", "-f", "-", stdin="table inet losses {\n" + "".join(
-        f"chain {name} {{\ntype filter hook {hook}\n{which} drop\n}}\n" for name, (which, hook) in chains.items()) + "}\n")
-    try:
-        yield
-    finally:
-        internet.network.command("nft", "delete", "table", "inet", "losses")
 
 
 def test_a_retransmission_with_another_name_does_not_pass(internet, agent, family):
@@ -432,20 +410,6 @@ def test_the_next_gate_knows_where_a_flow_may_be_without_tls(internet, own_conta
 
 
 TAMPERING = ["delete table inet ostiary", "flush table inet ostiary", "flush ruleset", "flush chain inet ostiary ask"]
-
-
-def repaired(container, agent, change, meanwhile=lambda: None):
-    """Changes the rules, and waits until the keeper has repaired them."""
-    rules = container.rules()
-    agent.session.signal(signal.SIGSTOP)
-    try:
-        container.nft(*change.split())
-        meanwhile()
-    finally:
-        agent.session.signal(signal.SIGCONT)
-    container.eventually_audited("tampering", response="repaired")
-    eventually(lambda: container.rules() == rules, "the rules are right")
-    eventually(lambda: set(SHARED.values()) <= container.admitted_addresses(), "the admissions are back")
 
 
 @pytest.mark.parametrize("change", TAMPERING)
