@@ -65,7 +65,7 @@ void NameCheck::take_unknown(const WaitingPacket& packet, Time now) {
   Flow flow{.connection = packet.connection, .uid = packet.uid, .until = now};
   hold(flow, packet.id);
   reset(flow);
-  audit(flow, {}, why::unseen, now);
+  if (!packet.data.empty()) audit(flow, {}, why::unseen, now);
 }
 
 // ---- what the agent sends
@@ -117,7 +117,7 @@ bool NameCheck::has_changed(const Flow& flow, size_t offset, std::span<const uin
 void NameCheck::read_hello(Flow& flow, const WaitingPacket& packet, Time now) {
   const tls::HelloScan scan = tls::scan_client_hello(flow.sent, encrypted_);
   if (const auto* more = std::get_if<tls::NeedMore>(&scan)) return take_part_of_hello(flow, more->found, now);
-  if (const auto* fault = std::get_if<tls::HelloFault>(&scan)) return take_fault(flow, *fault, now);
+  if (const auto* fault = std::get_if<tls::HelloFault>(&scan)) return take_fault(flow, packet, *fault, now);
   const auto& hello = std::get<tls::ClientHello>(scan);
   if (const auto objection = objection_to(flow, hello.name.text()); !objection.empty())
     return refuse(flow, hello.name.text(), objection, now);
@@ -150,18 +150,18 @@ std::string_view NameCheck::objection_to(const Flow& flow, std::string_view name
 
 // Something that is not TLS goes on if a rule that asks for no name led to this address too, or it is read as HTTP if
 // some rule asks for that. A server may ignore records of TLS before the hello.
-void NameCheck::take_fault(Flow& flow, tls::HelloFault fault, Time now) {
+void NameCheck::take_fault(Flow& flow, const WaitingPacket& packet, tls::HelloFault fault, Time now) {
   const NameRules& rules = dependencies_.rules;
   if (fault == tls::HelloFault::not_tls && !tls::begins_record(flow.sent)) {
     if (rules.admits_any_flow(flow.connection, now))
       return await_acknowledgement(flow, std::min(flow.sent.size(), tls::limits::octets_of_kind), now);
-    if (rules.asks_for_requests(flow.connection)) return hand_over(flow, now);
+    if (rules.asks_for_requests(flow.connection)) return hand_over(flow, packet, now);
   }
   refuse(flow, flow.name, text(fault), now);
 }
 
-void NameCheck::hand_over(Flow& flow, Time now) {
-  if (!requests_.begin({flow.connection, flow.uid, flow.first}, flow.sent, now))
+void NameCheck::hand_over(Flow& flow, const WaitingPacket& packet, Time now) {
+  if (!requests_.begin({flow.connection, flow.uid, flow.first, packet.ends}, flow.sent, now))
     reset(flow);
   else if (dependencies_.judge.follow(flow.connection))
     pass_waiting(flow);

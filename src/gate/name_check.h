@@ -81,10 +81,10 @@ class NameCheck {
   void read_hello(Flow& flow, const nft::WaitingPacket& packet, Time now);
   void take_part_of_hello(Flow& flow, const tls::NameSoFar& found, Time now);
   void read_second_hello(Flow& flow, Time now);
-  void take_fault(Flow& flow, tls::HelloFault fault, Time now);
+  void take_fault(Flow& flow, const nft::WaitingPacket& packet, tls::HelloFault fault, Time now);
   void hold_unfinished(Flow& flow, Time now);
   void await_acknowledgement(Flow& flow, size_t octets, Time now);
-  void hand_over(Flow& flow, Time now);
+  void hand_over(Flow& flow, const nft::WaitingPacket& packet, Time now);
   std::string_view objection_to(const Flow& flow, std::string_view name) const;
 
   void hold(Flow& flow, uint32_t packet);

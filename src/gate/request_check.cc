@@ -118,6 +118,11 @@ std::optional<RequestCheck::Refusal> RequestCheck::read(Flow& flow, std::string_
   return std::nullopt;
 }
 
+std::optional<RequestCheck::Refusal> RequestCheck::refusal_of_end(const Flow& flow) {
+  const bool cuts_off = flow.reader && flow.reader->is_in_head();
+  return cuts_off ? std::optional(Refusal{{}, why::unfinished}) : std::nullopt;
+}
+
 // ---- what is sent again
 
 void RequestCheck::keep(Flow& flow, uint64_t place, std::string_view octets) {
@@ -156,7 +161,8 @@ bool RequestCheck::begin(const Begun& begun, std::span<const uint8_t> octets, Ti
   make_room(1);
   Flow& flow = flows_.emplace_back(begun, now + limits::request_idle);
   by_connection_.emplace(begun.connection, std::prev(flows_.end()));
-  const auto refusal = read(flow, {reinterpret_cast<const char*>(octets.data()), octets.size()});
+  auto refusal = read(flow, {reinterpret_cast<const char*>(octets.data()), octets.size()});
+  if (!refusal && begun.ends) refusal = refusal_of_end(flow);
   if (!refusal) return true;
   audit(flow, *refusal, now);
   forget(begun.connection);
@@ -174,11 +180,15 @@ void RequestCheck::take(const nft::WaitingPacket& packet, Time now) {
   // Behind an octet that is missing, or before those that are kept: the first comes again.
   if (ahead > 0 || place < static_cast<int64_t>(flow.compared_from)) return judge_.drop(packet.id);
   const std::string_view again = data.substr(0, static_cast<size_t>(-ahead));
-  if (has_changed(flow, static_cast<uint64_t>(place), again))
+  const bool ends_earlier =
+      packet.ends && place + static_cast<int64_t>(data.size()) < static_cast<int64_t>(flow.known);
+  if (ends_earlier || has_changed(flow, static_cast<uint64_t>(place), again))
     return refuse(flow, packet, {{}, why::changed}, now);
   flows_.splice(flows_.end(), flows_, found->second);
   flow.until = now + limits::request_idle;
-  if (const auto refusal = read(flow, data.substr(again.size()))) return refuse(flow, packet, *refusal, now);
+  auto refusal = read(flow, data.substr(again.size()));
+  if (!refusal && packet.ends) refusal = refusal_of_end(flow);
+  if (refusal) return refuse(flow, packet, *refusal, now);
   judge_.pass(packet.id);
   make_room(0);
 }

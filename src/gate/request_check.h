@@ -2,6 +2,7 @@
 // - What the agent sends waits for the gate as long as the flow lives. What the server answers does not.
 // - A packet passes when all of its octets are read and none is in doubt: every line is well formed, each Host so far
 //   may be the flow's, and no two servers could divide the requests differently.
+// - The agent may not end the connection within a head: some servers serve what is there.
 // - Heads, and what divides a body into chunks, are kept and compared when they are sent again: the sender can change
 //   the memory from which it sends. The octets of a body may change.
 // - Bounded: beyond its limits the flow that was silent for the longest is forgotten. It never passes again.
@@ -35,6 +36,7 @@ class RequestCheck {
     inet::Connection connection;
     std::optional<uint32_t> uid;
     uint32_t first_sequence = 0;  // of its first octet
+    bool ends = false;            // behind the octets that wait
   };
 
   // Both must outlive the RequestCheck.
@@ -77,6 +79,7 @@ class RequestCheck {
 
   // Nothing: the octets may pass.
   std::optional<Refusal> read(Flow& flow, std::string_view octets);
+  static std::optional<Refusal> refusal_of_end(const Flow& flow);
   std::optional<Refusal> refusal_of(const Flow& flow, const http::RequestHead& head) const;
   std::optional<Refusal> refusal_of_host(const Flow& flow, std::string_view host) const;
   std::optional<Refusal> refusal_of_hosts_so_far(const Flow& flow) const;

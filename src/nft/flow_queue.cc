@@ -82,6 +82,7 @@ WaitingPacket waiting(uint32_t id, const TcpPacket& packet, WaitingPacket::From 
           .sequence = packet.sequence,
           .acknowledged = (packet.flags & TH_ACK) != 0 ? std::optional(packet.acknowledged) : std::nullopt,
           .begins = (packet.flags & syn_and_ack) == TH_SYN,
+          .ends = (packet.flags & TH_FIN) != 0,
           .is_urgent = (packet.flags & TH_URG) != 0,
           .data = packet.data,
           .uid = {}};

@@ -11,6 +11,7 @@ namespace ostiary::nft {
 namespace {
 
 constexpr const char* begins_chain = "begins";
+constexpr const char* closed_chain = "closed";
 constexpr const char* flowless_chain = "flowless";
 constexpr const char* nameless_chain = "nameless";
 constexpr const char* misnamed_chain = "misnamed";
@@ -109,8 +110,9 @@ void add_nameless_chains(Json& out, const Ruleset& ruleset) {
   for (const char* chain : {ask_chain, begins_chain, flowless_chain, nameless_chain, misnamed_chain})
     out.push_back(add("chain", {{"name", chain}}));
   out.push_back(rule(ask_chain, {counter(), drop()}));
-  // Servers disagree whether the urgent octet is in the stream: the gate refuses it.
-  add_for_no_data(out, nameless_chain, Json::array({tcp_flags(urg, 0)}), accept());
+  // Servers disagree whether the urgent octet is in the stream: the gate refuses it. The gate also looks at what the end of
+  // the connection cuts off.
+  add_for_no_data(out, nameless_chain, Json::array({tcp_flags(urg | fin, 0)}), accept());
   out.push_back(rule(nameless_chain, {go(ask_chain)}));
   // The gate has audited it, unless the packet is in no flow.
   out.push_back(rule(misnamed_chain, {counter(), {{"reject", {{"type", "tcp reset"}}}}}));
@@ -169,7 +171,10 @@ void add_answers_to_nameless(Json& out, const Ruleset& ruleset, const char* chai
 void add_ownerless_requests(Json& out, const Ruleset& ruleset, const char* chain, const char* to) {
   const Json in_flow{flow_is_marked(agent_marks(ruleset).requests), is(ct("direction"), "original")};
   if (!ruleset.name_queue) return;
-  add_for_no_data(out, chain, in_flow, go(to));
+  out.push_back(add("chain", {{"name", closed_chain}}));
+  out.push_back(rule(closed_chain, {jump(to)}));
+  out.push_back(rule(closed_chain, {tcp_flags(fin, fin), go(ask_chain)}));
+  add_for_no_data(out, chain, in_flow, go(closed_chain));
   Json rest = in_flow;
   rest.append(Json::array({counter(), drop()}));
   out.push_back(rule_of(chain, std::move(rest)));

@@ -1,6 +1,6 @@
 // nft/nameless.h: the rules for flows that are opened by a name beside the address.
 // - Such a flow begins nameless: its SYN, what the agent sends and what the server answers wait for the gate (NFQUEUE),
-//   until it marks the flow as permitted or misnamed. Only the agent's packets without data pass by themselves.
+//   until it marks the flow as permitted or misnamed. The agent's packets without data, but for a FIN, pass by themselves.
 // - Or it marks the flow as one of requests: then it gets what the agent sends as long as the flow lives.
 // - While no gate listens, the kernel drops what would wait for it.
 #pragma once
@@ -19,7 +19,8 @@ void add_nameless_chains(Json& out, const Ruleset& ruleset);
 // Rules of `chain`, which judges the agent's packets on their way out. They come before the rules for established
 // flows: the SYN of a new connection may have the addresses and ports of a flow that the kernel still knows.
 void add_nameless(Json& out, const Ruleset& ruleset, const char* chain);
-// User scope: packets of a socket that the agent has closed, in a flow of requests. Those without data go to `to`.
+// User scope: packets of a socket that the agent has closed, in a flow of requests. Those without data go through
+// `to`; a FIN then waits for the gate.
 void add_ownerless_requests(Json& out, const Ruleset& ruleset, const char* chain, const char* to);
 // Packets from the server, in an input chain.
 void add_answers_to_nameless(Json& out, const Ruleset& ruleset, const char* chain);

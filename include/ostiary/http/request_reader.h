@@ -44,6 +44,8 @@ class RequestReader {
   // After Complete: whether the connection may serve another request.
   bool takes_another() const { return stage_ == Stage::complete; }
 
+  bool is_in_head() const { return stage_ == Stage::head; }
+
   // The values of Host so far, while a head is incomplete. A line counts as soon as its CR is there.
   std::vector<std::string_view> hosts_so_far() const;
 

@@ -28,6 +28,7 @@ struct WaitingPacket {
   uint32_t sequence = 0;
   std::optional<uint32_t> acknowledged = {};
   bool begins = false;  // a SYN without ACK
+  bool ends = false;    // a FIN
   bool is_urgent = false;
   std::span<const uint8_t> data;
   std::optional<uint32_t> uid;

@@ -77,6 +77,18 @@ struct Requests {
     const uint64_t place = std::exchange(sent, sent + data.size());
     return send_at(place, data);
   }
+  std::string end(std::string_view data = {}) {
+    const uint64_t place = std::exchange(sent, sent + data.size());
+    check.take({.id = ++last_id,
+                .from = WaitingPacket::From::agent,
+                .connection = connection,
+                .sequence = first_sequence + static_cast<uint32_t>(place),
+                .ends = true,
+                .data = octets_of(data),
+                .uid = 1000},
+               now);
+    return judge.take();
+  }
   // The last denial, as "name: why".
   std::string denied() {
     recorder.write();
@@ -252,6 +264,54 @@ TEST_SUITE("gate/request_check") {
     flow.send(get("a.example"));
     CHECK(flow.send_at(flow.sent, "G", true) == "refuse, reset 3");
     CHECK(flow.denied() == "urgent");
+  }
+
+  TEST_CASE("the agent may not end the connection within a head") {
+    const std::string request = get("a.example");
+    for (const std::string_view before : {"", "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"})
+      for (size_t cut = 1; cut < request.size(); ++cut) {
+        Requests flow;
+        flow.send(before);
+        flow.send(std::string_view(request).substr(0, cut));
+        CHECK(flow.end().starts_with("refuse"));
+        CHECK(flow.denied() == "unfinished");
+        Requests at_once;
+        at_once.send(before);
+        CHECK(at_once.end(std::string_view(request).substr(0, cut)).starts_with("refuse"));
+      }
+  }
+
+  TEST_CASE("the agent may end the connection elsewhere") {
+    CHECK(Requests().end() == "pass 2");
+    CHECK(Requests().end(get("a.example")) == "follow, pass 2");
+    Requests flow;
+    flow.send(get("a.example"));
+    CHECK(flow.end() == "pass 3");
+    CHECK(flow.end() == "pass 4");
+    Requests within_body;
+    within_body.send(post("Content-Length: 10", "body"));
+    CHECK(within_body.end("more") == "pass 3");
+    Requests last;
+    last.send(get("a.example", "Connection: close\r\n"));
+    CHECK(last.end() == "pass 3");
+  }
+
+  TEST_CASE("an end behind a missing octet comes again, and none is before octets that were read") {
+    Requests flow;
+    flow.send(get("a.example"));
+    flow.sent += 10;
+    CHECK(flow.end() == "drop 3");
+    flow.sent = 20;
+    CHECK(flow.end() == "refuse, again 4");
+  }
+
+  TEST_CASE("the end of a flow that is not known is no denial") {
+    Requests flow;
+    flow.send(get("a.example"));
+    flow.now += limits::request_idle;
+    flow.check.expire(flow.now);
+    CHECK(flow.end() == "refuse, again 3");
+    CHECK(flow.denied() == "none");
   }
 
   TEST_CASE("the rule that opens a flow without a name does so beside one for HTTP") {

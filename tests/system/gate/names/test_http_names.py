@@ -362,6 +362,34 @@ def test_the_end_of_a_closed_socket_reaches_the_server(internet, agent, family):
     eventually(lambda: internet.visited[-1].ended == "closed", "the server knows the end", patience=3)
 
 
+CUT_OFF = [b"GET / HTTP/1.1\r\nHost: evil.example", b"GET http://evil.example/ HTTP/1.1",
+           b"GET / HTTP/1.1\r\nHost: allowed.example\r\nHost: evil.example"]
+
+
+@pytest.mark.parametrize("how", ["closed", "shut", "in the packet of its data"])
+@pytest.mark.parametrize("before", [b"", get("allowed.example")], ids=["the first", "a later"])
+def test_a_request_that_the_end_of_the_connection_cuts_off_is_not_served(internet, container, agent, how, before, family):
+    """Python's http.server serves it."""
+    for octets in CUT_OFF:
+        agent.python(f"""
+sys.path.insert(0, "/opt/agents")
+import tls_client
+web = tls_client.connected({SHARED[family]!r}, 80)
+if {before!r}:
+    web.sendall({before!r})
+    web.recv(65536)
+web.send({octets!r}, socket.MSG_MORE if {how == "in the packet of its data"} else 0)
+if {how == "closed"}:
+    web.close()
+else:
+    web.shutdown(socket.SHUT_WR)
+    web.settimeout(0.2)
+    web.recv(65536)""")
+    time.sleep(0.1)
+    assert [request for visit in internet.visited for request in visit.requests if not before or "evil" in str(request)] == []
+    assert container.eventually_audited("deny", kind="http", address=SHARED[family], why="unfinished")
+
+
 # The gate dies, the rules are repaired --------------------------------------------------------------
 
 def test_a_connection_does_not_go_on_when_the_gate_is_killed(internet, own_container, own_agent, family):
