@@ -215,7 +215,7 @@ def _serve(visit, context):
 
 
 def _answer(request, name):
-    path = request.split()[1].decode()
+    path = request.split()[1].decode().partition("?")[0]
     return lenient_web.answer_of_repository(path) or lenient_web.answer(f"{name}\n".encode())
 
 

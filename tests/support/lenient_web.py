@@ -4,13 +4,16 @@ client has not finished when it ends the connection is served. Each connection i
 import re
 import time
 
-PIECES = 5  # of an answer that streams
 REF = "1" * 40
-STREAMED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *(b"2\r\n%d\n\r\n" % n for n in range(PIECES)), b"0\r\n\r\n"
+STREAMED = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *(b"2\r\n%d\n\r\n" % n for n in range(5)),
+            b"0\r\n\r\n"]
 
 
-def answer(body):
-    return b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+MISSING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+
+
+def answer(body, kind="text/plain"):
+    return b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b" % (kind.encode(), len(body), body)
 
 
 def answer_of(name, octets=0):
@@ -20,13 +23,14 @@ def answer_of(name, octets=0):
 
 def answer_of_repository(path):
     """Nothing if it is not a path of the repository."""
-    body = {"/repository.git/info/refs": f"{REF}\trefs/heads/main\n", "/repository.git/HEAD": "ref: refs/heads/main\n"}.get(
-        path.partition("?")[0])
+    body = {"/repository.git/info/refs": f"{REF}\trefs/heads/main\n",
+            "/repository.git/HEAD": "ref: refs/heads/main\n"}.get(path)
     return body and answer(body.encode())
 
 
 def serve(visit, files):
-    """files: octets by path, or a function of the body that returns them"""
+    """files: octets by path, or a function that makes an answer of a request's body. What is missing in their directories
+    is missing; another path is answered with the name of the host."""
     requests = Requests(visit)
     while head := requests.head():
         first, *lines = [line.rstrip(b"\r").decode("latin-1") for line in head.split(b"\n")]
@@ -34,13 +38,15 @@ def serve(visit, files):
         body = requests.body(fields)
         visit.name = fields.get("host", "").partition(":")[0]
         visit.requests.append((first, visit.name, body))
-        path = [*first.split(), "", ""][1]
+        path = [*first.split(), "", ""][1].partition("?")[0]
         if path == "/stream":
             for piece in STREAMED:
                 visit.send(piece)
                 time.sleep(0.02)
         elif file := files.get(path):
-            visit.send(answer(file(body) if callable(file) else file))
+            visit.send(file(body) if callable(file) else answer(file))
+        elif any(path.startswith(each[:each.find("/", 1) + 1] or each) for each in files):
+            visit.send(MISSING)
         else:
             visit.send(answer_of_repository(path) or answer_of(visit.name, len(body)))
 
