@@ -64,7 +64,7 @@ inline constexpr size_t request_flows = 1024;
 inline constexpr std::chrono::minutes request_idle = 10min;
 // Of one flow's heads, to compare what is sent again. What is sent again later is dropped.
 inline constexpr size_t heads_of_a_flow = 65536;
-inline constexpr size_t heads_of_all = size_t{16} << 20U;
+inline constexpr size_t heads_of_all = size_t{16} << 20U;  // with the memory that it takes to keep them
 
 // Names that the audit reports as allowed.
 inline constexpr size_t audited_names = 65536;

@@ -127,12 +127,12 @@ std::optional<RequestCheck::Refusal> RequestCheck::refusal_of_end(const Flow& fl
 
 void RequestCheck::keep(Flow& flow, uint64_t place, std::string_view octets) {
   if (octets.empty()) return;
+  const size_t before = flow.memory();
   const bool continues =
       !flow.heads.empty() && flow.heads.back().place + flow.heads.back().octets.size() == place;
   if (!continues) flow.heads.push_back({.place = place, .octets = {}});
   flow.heads.back().octets += octets;
   flow.octets += octets.size();
-  octets_ += octets.size();
   while (flow.octets > limits::heads_of_a_flow) {
     Piece& oldest = flow.heads.front();
     const size_t dropped = std::min(flow.octets - limits::heads_of_a_flow, oldest.octets.size());
@@ -140,9 +140,10 @@ void RequestCheck::keep(Flow& flow, uint64_t place, std::string_view octets) {
     oldest.octets.erase(0, dropped);
     flow.compared_from = oldest.place;
     flow.octets -= dropped;
-    octets_ -= dropped;
     if (oldest.octets.empty()) flow.heads.pop_front();
   }
+  memory_ += flow.memory();
+  memory_ -= before;
 }
 
 bool RequestCheck::has_changed(const Flow& flow, uint64_t place, std::string_view again) {
@@ -217,13 +218,13 @@ void RequestCheck::audit(const Flow& flow, const Refusal& refusal, Time now) {
 void RequestCheck::forget(const inet::Connection& connection) {
   const auto found = by_connection_.find(connection);
   if (found == by_connection_.end()) return;
-  octets_ -= found->second->octets;
+  memory_ -= found->second->memory();
   flows_.erase(found->second);
   by_connection_.erase(found);
 }
 
 void RequestCheck::make_room(size_t flows) {
-  while (flows_.size() + flows > limits::request_flows || octets_ > limits::heads_of_all)
+  while (flows_.size() + flows > limits::request_flows || memory_ > limits::heads_of_all)
     forget(inet::Connection(flows_.front().begun.connection));
 }
 

@@ -68,6 +68,9 @@ class RequestCheck {
     std::deque<Piece> heads = {};                    // in order
     size_t octets = 0;                               // in `heads`
     uint64_t compared_from = 0;                      // what was before is not kept
+
+    // A piece may be as short as the size of a chunk.
+    size_t memory() const { return octets + heads.size() * sizeof(Piece); }
   };
   struct Refusal {
     std::string name;  // that the request gave
@@ -94,7 +97,7 @@ class RequestCheck {
   Recorder& recorder_;
   std::list<Flow> flows_;  // by the time of their last packet
   std::unordered_map<inet::Connection, std::list<Flow>::iterator, Hash> by_connection_;
-  size_t octets_ = 0;  // that are kept of all flows
+  size_t memory_ = 0;  // of all flows
 };
 
 }  // namespace ostiary::gate
