@@ -50,6 +50,8 @@ def arguments():
                              "turn")
     parser.add_argument("--relay", choices=["yes", "no"],
                         help="whether the relay runs, and programs attack it and its collector; default: both in turn")
+    parser.add_argument("--names", choices=["yes", "no"],
+                        help="whether the gate reads names in TLS and HTTP, and programs send them; default: both in turn")
     parser.add_argument("--by", choices=["run", "exec"],
                         help="whether the agent's first process hunts, or a session of ostiary exec; default: both in turn")
     parser.add_argument("--tracking", choices=["both", "ipv4"],
@@ -143,7 +145,7 @@ class Hunt:
         settings = schedule.settings(self.wanted, number)
         round = Round(self.internet, self.scratch, self.tools, settings, self.wanted.seed * 1000 + number)
         print(f"round {number}: scope {settings.scope}, agent {settings.who}, flushes {settings.flushes}, by {settings.by}"
-              f"{', with the relay' if settings.relay else ''}"
+              f"{', with the relay' if settings.relay else ''}{', with names' if settings.names else ''}"
               f"{', IPv6 untracked' if settings.tracking == 'ipv4' else ''}{', a container inside' if settings.inside else ''}", flush=True)
         judged = 0
 
@@ -171,7 +173,7 @@ class Hunt:
         page, spent = round.page, max(0.001, time.monotonic() - start)
         print(f"  {spent:5.0f} s: {page.programs()} programs ({page.programs() / spent:.0f}/s), wire {page.wire_packets}, "
               f"admitted {page.wire_admitted}, injected {page.injected}, asked {page.questions}, relayed {page.relayed}, "
-              f"excused {page.wire_excused}, lost {page.wire_lost}, workers restarted {page.restarts}, "
+              f"named {page.named}, excused {page.wire_excused}, lost {page.wire_lost}, workers restarted {page.restarts}, "
               f"findings {len(round.findings)}", flush=True)
 
     # Findings -------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 // Runs as the agent, or in a container inside the agent's: workers that run one program after
 // another until the operator stops them.
-//   hunt_agent run agent|relayed|inside SHARED REQUEST WORKERS SEED MASK STAGE…
-//   hunt_agent print agent|relayed|inside SEED MASK     prints the program of a seed
-// MASK is words separated by commas, or "-".
+//   hunt_agent run GRAMMAR SHARED REQUEST WORKERS SEED MASK STAGE…
+//   hunt_agent print GRAMMAR SEED MASK     prints the program of a seed
+// GRAMMAR is agent, relayed, named, relayed-named or inside. MASK is words separated by commas, or "-".
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +11,7 @@
 #include <iostream>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -44,8 +45,13 @@ Mask parse_mask(const std::string& text) {
 }
 
 Grammar parse_grammar(const char* text) {
-  if (std::strcmp(text, "relayed") == 0) return Grammar::relayed;
-  return std::strcmp(text, "inside") == 0 ? Grammar::inside : Grammar::agent;
+  constexpr std::pair<const char*, Grammar> names[] = {{"relayed", Grammar::relayed},
+                                                       {"named", Grammar::named},
+                                                       {"relayed-named", Grammar::relayed_named},
+                                                       {"inside", Grammar::inside}};
+  for (const auto& [name, grammar] : names)
+    if (std::strcmp(text, name) == 0) return grammar;
+  return Grammar::agent;
 }
 
 void remember(Worker& worker, uint64_t seed) {
@@ -134,10 +140,8 @@ int main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   if (argc != 8 + Stage::arguments || std::strcmp(argv[1], "run") != 0) {
-    std::fputs(
-        "usage: run agent|relayed|inside SHARED REQUEST WORKERS SEED MASK STAGE… | "
-        "print agent|relayed|inside SEED MASK\n",
-        stderr);
+    std::fputs("usage: run GRAMMAR SHARED REQUEST WORKERS SEED MASK STAGE… | print GRAMMAR SEED MASK\n",
+               stderr);
     return EXIT_FAILURE;
   }
   const Grammar grammar = parse_grammar(argv[2]);

@@ -93,14 +93,17 @@ std::string name_of(uint8_t protocol) {
 
 }  // namespace
 
-Judge::Judge(const Stage& stage, Scope scope, Collector collector)
+Judge::Judge(const Stage& stage, Scope scope, Collector collector, Names names)
     : stage_(stage),
       scope_(scope),
       collector_(collector),
+      names_(names),
       resolver4_(parse_address(resolver4)),
       resolver6_(parse_address(resolver6)),
       collector4_(parse_address(collector4)),
-      collector6_(parse_address(collector6)) {}
+      collector6_(parse_address(collector6)),
+      shared4_(parse_address(shared4)),
+      shared6_(parse_address(shared6)) {}
 
 void Judge::allow(const Address& address) {
   const std::lock_guard lock(mutex_);
@@ -159,6 +162,17 @@ bool Judge::is_of_the_relay(const Observation& observation) const {
   return to_collector_.contains(flow_of(observation));
 }
 
+bool Judge::is_shared(const Address& address) const {
+  return names_ == Names::checked && (address == shared4_ || address == shared6_);
+}
+bool Judge::is_in_named_flow(const Observation& observation) const {
+  return is_shared(observation.destination) && observation.protocol == IPPROTO_TCP &&
+         is_named_port(observation.port) && !observation.later_fragment;
+}
+void Judge::note_answer(const Observation& observation) {
+  if (is_shared(observation.source) && observation.protocol == IPPROTO_TCP) named_.take_answer(observation);
+}
+
 bool Judge::is_permitted(const Observation& observation) const {
   if (observation.routing_header || observation.source_route) return false;
   const bool to_resolver = observation.destination == resolver4_ || observation.destination == resolver6_;
@@ -168,6 +182,7 @@ bool Judge::is_permitted(const Observation& observation) const {
   if (to_resolver && !observation.seed && (observation.port == dns || is_error(observation))) return true;
   if (is_echo_reply(observation) && is_answer(observation)) return true;
   if (is_of_the_relay(observation)) return true;
+  if (is_in_named_flow(observation)) return fault_of_name_.empty();
   if (is_allowed(observation.destination)) {
     if (is_error(observation)) return true;
     const bool known =
@@ -196,6 +211,8 @@ std::string Judge::class_of(const Observation& observation) const {
   if (observation.destination == resolver4_ || observation.destination == resolver6_)
     return "to the upstream";
   if (is_collector(observation.destination)) return "to the collector past the relay";
+  if (is_in_named_flow(observation)) return std::string(fault_of_name_);
+  if (is_shared(observation.destination)) return "another port or protocol of the shared address";
   if (is_allowed(observation.destination)) return "another port or protocol of an allowed host";
   if (observation.protocol == IPPROTO_TCP && (observation.tcp_flags & rst) != 0)
     return "RST to an unknown host";
@@ -205,12 +222,14 @@ std::string Judge::class_of(const Observation& observation) const {
 
 Verdict Judge::judge(const Observation& observation, Phase phase) {
   note_connection(observation);
+  fault_of_name_ = is_in_named_flow(observation) ? named_.take(observation) : std::string_view();
   const bool at_the_end = phase == Phase::ending || phase == Phase::ended;
   const bool was_flushed = phase == Phase::flushed || phase == Phase::ending;
   if (is_permitted(observation) || (at_the_end && is_group_report(observation)) ||
       (phase == Phase::ended && is_answer_of_the_kernel(observation)) ||
       (scope_ == Scope::user && was_flushed && is_answer_of_the_kernel(observation))) {
-    const bool admitted = observation.seed && is_allowed(observation.destination);
+    const bool admitted =
+        observation.seed && (is_allowed(observation.destination) || is_shared(observation.destination));
     return {admitted ? Verdict::Kind::admitted : Verdict::Kind::fine, {}};
   }
   return {Verdict::Kind::finding, std::string(is_ipv4(observation) ? "IPv4 " : "IPv6 ") +

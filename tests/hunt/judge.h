@@ -8,8 +8,10 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 
+#include "named_flows.h"
 #include "observation.h"
 #include "stage.h"
 
@@ -20,6 +22,9 @@ enum class Scope : uint8_t { container, user };
 // Whether the relay speaks to the collector, over connections that the gate makes. Otherwise the
 // collector is an unknown host.
 enum class Collector : uint8_t { unknown, relayed };
+
+// Whether a flow to the shared address may begin if it names the allowed host. Otherwise it is an unknown host.
+enum class Names : uint8_t { unknown, checked };
 
 // While the boot ends, the rules may be removed, and the kernel's own packets about the link leave.
 // After the end the kernel still replies for closed connections, and after a flush it resets some.
@@ -42,7 +47,7 @@ struct Verdict {
 
 class Judge {
  public:
-  Judge(const Stage& stage, Scope scope, Collector collector);
+  Judge(const Stage& stage, Scope scope, Collector collector, Names names);
 
   // Called by the upstream.
   void allow(const Address& address);
@@ -50,6 +55,9 @@ class Judge {
   void add_inbound_flow(const Flow& flow);
 
   Verdict judge(const Observation& observation, Phase phase);
+  // A packet to the agent's host.
+  void note_answer(const Observation& observation);
+  uint64_t named_flows() const { return named_.named(); }
 
  private:
   bool is_own(const Address& address) const;
@@ -58,17 +66,23 @@ class Judge {
   bool is_permitted(const Observation& observation) const;
   bool is_collector(const Address& address) const;
   bool is_of_the_relay(const Observation& observation) const;
+  bool is_shared(const Address& address) const;
+  bool is_in_named_flow(const Observation& observation) const;
   void note_connection(const Observation& observation);
   std::string class_of(const Observation& observation) const;
 
   Stage stage_;
   Scope scope_;
   Collector collector_;
-  Address resolver4_, resolver6_, collector4_, collector6_;
+  Names names_;
+  Address resolver4_, resolver6_, collector4_, collector6_, shared4_, shared6_;
   mutable std::mutex mutex_;
   std::set<Address> allowed_;
   std::set<Flow> flows_;
-  std::set<Flow> to_collector_;  // read and written by judge() alone
+  // Read and written by one thread.
+  std::set<Flow> to_collector_;
+  NamedFlows named_;
+  std::string_view fault_of_name_;  // of the packet that is judged
 };
 
 }  // namespace ostiary::hunt

@@ -11,6 +11,7 @@
 #include <linux/seg6.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@ namespace {
 
 constexpr size_t longest_payload = 60000;
 constexpr size_t backlog = 8;
+constexpr int longest_wait = 12;  // milliseconds
 
 union SocketAddress {
   sockaddr any;
@@ -436,6 +438,12 @@ void Machine::step(const Step& step) {
       if (time.tv_nsec != 0) ::nanosleep(&time, nullptr);
       break;
     }
+    case Kind::await: {
+      const bool reads = ways()[step.arguments[0]].value == SHUT_RD;
+      pollfd waiting{socket, static_cast<short>(reads ? POLLIN : POLLOUT), 0};
+      (void)::poll(&waiting, 1, longest_wait);
+      break;
+    }
     case Kind::fork:
       // The child runs the remaining steps. It then exits in run() of agent.cc.
       (void)::fork();
@@ -454,7 +462,9 @@ void Machine::open(const Step& step) {
 
 std::vector<uint8_t> Machine::words(int kind) const {
   if (kind > first_relay_form) return question(kind);
-  const std::string octets = octets_of(static_cast<RelayForm>(first_relay_form - kind), seed_);
+  const std::string octets = kind > first_name_form
+                                 ? octets_of(static_cast<RelayForm>(first_relay_form - kind), seed_)
+                                 : octets_of(static_cast<NameForm>(first_name_form - kind), seed_);
   return {octets.begin(), octets.end()};
 }
 

@@ -72,6 +72,8 @@ void observe_transport(Observation& out, std::span<const uint8_t> body) {
     case IPPROTO_TCP:
       out.tcp_flags = body.size() > 13 ? body[13] : uint8_t{0};
       out.tcp_without_data = body.size() > 13 && body.size() <= (body[12] >> 4U) * size_t{4};
+      out.sequence = static_cast<uint32_t>(number_at(body, 4)) << 16U | number_at(body, 6);
+      if (body.size() > 13 && !out.tcp_without_data) out.data = body.subspan((body[12] >> 4U) * size_t{4});
       [[fallthrough]];
     case IPPROTO_UDP:
     case IPPROTO_UDPLITE:

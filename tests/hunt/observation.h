@@ -25,6 +25,8 @@ struct Observation {
   uint16_t port = 0;
   uint8_t tcp_flags = 0;
   bool tcp_without_data = false;
+  uint32_t sequence = 0;            // of TCP
+  std::span<const uint8_t> data{};  // of TCP; a part of the packet
   uint8_t icmp_type = 0;
   std::optional<uint64_t> seed;  // of the program whose payload the packet contains, anywhere
 };

@@ -1,7 +1,8 @@
 // The network outside of a hunt: judges every packet on the wire, is the upstream and all hosts,
 // and sends packets to the agent's host.
-//   hunt_outside SHARED INTERFACE container|user SEED inject|quiet AUTHORIZATION STAGE…
-// With AUTHORIZATION, the relay's header for the collector, there is a collector. "-": there is none.
+//   hunt_outside SHARED INTERFACE container|user SEED inject|quiet AUTHORIZATION named|- STAGE…
+// With AUTHORIZATION, the relay's header for the collector, there is a collector. "-": there is none. Named: there is a
+// host at the shared address.
 // Reports a finding as a line of JSON on standard output. Ends when standard input is closed.
 #include <algorithm>
 #include <array>
@@ -9,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -29,6 +31,7 @@
 #include "collector.h"
 #include "injector.h"
 #include "judge.h"
+#include "name_forms.h"
 #include "observation.h"
 #include "reports.h"
 #include "shared.h"
@@ -42,7 +45,8 @@ constexpr size_t largest_packet = 1U << 17U;
 constexpr int receive_buffer = 64 << 20;
 // From the wire to the collector. A packet of this time belongs to the time before it.
 constexpr uint64_t time_to_arrive = 400'000'000;  // nanoseconds
-constexpr std::array<uint16_t, 6> served_ports{443, 9999, 7001, 7002, 7003, collectors_port};
+constexpr std::array<uint16_t, 7> served_ports{https_port, http_port, 9999,           7001,
+                                               7002,       7003,      collectors_port};
 constexpr uint16_t dns_port = 53;
 
 [[noreturn]] void give_up(const char* what) {
@@ -75,13 +79,14 @@ uint64_t nanoseconds(const timespec& time) {
   return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000U + static_cast<uint64_t>(time.tv_nsec);
 }
 
-// A packet, and the time at which the kernel received it.
+// A packet, who sent it, and the time at which the kernel received it.
 struct CapturedPacket {
+  enum class From : uint8_t { agents_host, this_side };
   std::span<const uint8_t> packet;
   uint64_t at = 0;
+  From from = From::agents_host;
 };
 
-// Nothing for packets that this side sent.
 std::optional<CapturedPacket> receive(int wire, std::span<uint8_t> room) {
   sockaddr_ll from{};
   iovec part{room.data(), room.size()};
@@ -94,11 +99,13 @@ std::optional<CapturedPacket> receive(int wire, std::span<uint8_t> room) {
                  .msg_controllen = control.size(),
                  .msg_flags = 0};
   const ssize_t got = ::recvmsg(wire, &message, 0);
-  if (got < 0 || from.sll_pkttype == PACKET_OUTGOING) return std::nullopt;
+  if (got < 0) return std::nullopt;
   timespec at{};
   if (cmsghdr* const first = CMSG_FIRSTHDR(&message); first != nullptr && first->cmsg_type == SO_TIMESTAMPNS)
     std::memcpy(&at, CMSG_DATA(first), sizeof at);
-  return CapturedPacket{room.first(static_cast<size_t>(got)), nanoseconds(at)};
+  using From = CapturedPacket::From;
+  return CapturedPacket{room.first(static_cast<size_t>(got)), nanoseconds(at),
+                        from.sll_pkttype == PACKET_OUTGOING ? From::this_side : From::agents_host};
 }
 
 Phase phase_of(const Shared& shared) {
@@ -112,6 +119,10 @@ void watch_wire(int wire, Judge& judge, Shared& shared, Reports& reports) {
   while (true) {
     const auto captured = receive(wire, room);
     if (!captured) continue;
+    if (captured->from == CapturedPacket::From::this_side) {
+      if (const auto answer = observe(captured->packet)) judge.note_answer(*answer);
+      continue;
+    }
     if (shared.wire_packets.fetch_add(1) % 256 == 0) {
       tpacket_stats lost{};
       socklen_t room_for = sizeof lost;
@@ -121,6 +132,7 @@ void watch_wire(int wire, Judge& judge, Shared& shared, Reports& reports) {
     const auto observation = observe(captured->packet);
     if (!observation) continue;  // ARP
     const Verdict verdict = judge.judge(*observation, phase_of(shared));
+    shared.named.store(judge.named_flows());
     if (verdict.kind == Verdict::Kind::admitted) shared.wire_admitted.fetch_add(1);
     if (verdict.kind != Verdict::Kind::finding) continue;
     if (shared.excused.load() != 0 || captured->at <= shared.excused_until.load())
@@ -162,10 +174,11 @@ class Hosts {
     uint16_t port;
     Bytes pending;
     std::optional<CollectorConnection> collector;
+    size_t octets = 0;  // received at the shared address
   };
 
   void add(int socket, Role role, uint16_t port) {
-    sockets_[socket] = {role, port, {}, {}};
+    sockets_[socket] = {role, port, {}, {}, 0};
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.fd = socket;
@@ -183,6 +196,10 @@ class Hosts {
       name.sin6_family = AF_INET6;
       name.sin6_port = htons(port);
       needed(::bind(socket, reinterpret_cast<const sockaddr*>(&name), sizeof name), "bind");
+      // A program can have a packet lost, which is sent again.
+      const int least_hops = 2;
+      (void)::setsockopt(socket, IPPROTO_IP, IP_MINTTL, &least_hops, sizeof least_hops);
+      (void)::setsockopt(socket, IPPROTO_IPV6, IPV6_MINHOPCOUNT, &least_hops, sizeof least_hops);
       if (type == SOCK_STREAM) needed(::listen(socket, SOMAXCONN), "listen");
       add(socket, type == SOCK_DGRAM ? Role::datagrams : Role::listener, port);
     }
@@ -241,6 +258,8 @@ class Hosts {
           socket, state,
           {reinterpret_cast<const char*>(room.data()), static_cast<size_t>(std::max<ssize_t>(got, 0))});
     if (got <= 0) return close(socket);
+    if (state.port == https_port && is_at(socket, {shared4, shared6}))
+      return answer_hello(socket, state, static_cast<size_t>(got));
     if (state.port != dns_port) return;  // reads the data, and does not answer
     state.pending.insert(state.pending.end(), room.begin(), room.begin() + got);
     while (state.pending.size() >= 2) {
@@ -254,22 +273,36 @@ class Hosts {
     }
   }
 
+  // After a whole hello, once: asks for another, refuses it, or says nothing.
+  void answer_hello(int socket, Socket& state, size_t octets) {
+    static const size_t whole = hello_of(shared_name, 0).size();
+    const bool was_whole = state.octets >= whole;
+    state.octets += octets;
+    if (was_whole || state.octets < whole) return;
+    const std::string refusal("\x15\x03\x03\x00\x02\x02\x28", 7);
+    const std::array<std::string, 3> answers{retry_request(), refusal, ""};
+    const std::string& answer = answers[++hellos_ % answers.size()];
+    if (!answer.empty()) (void)::send(socket, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+
   void close(int socket) {
     ::close(socket);
     sockets_.erase(socket);
   }
 
+  static bool is_at(int socket, std::initializer_list<const char*> addresses) {
+    sockaddr_in6 name{};
+    socklen_t size = sizeof name;
+    if (::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0) return false;
+    Address own{};
+    std::memcpy(own.data(), &name.sin6_addr, own.size());
+    return std::ranges::any_of(addresses, [&own](const char* each) { return own == parse_address(each); });
+  }
+
   // ---- the collector
 
   bool is_to_collector(int socket, uint16_t port) const {
-    sockaddr_in6 name{};
-    socklen_t size = sizeof name;
-    if (authorization_.empty() || port != collectors_port ||
-        ::getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size) != 0)
-      return false;
-    Address own{};
-    std::memcpy(own.data(), &name.sin6_addr, own.size());
-    return own == parse_address(collector4) || own == parse_address(collector6);
+    return !authorization_.empty() && port == collectors_port && is_at(socket, {collector4, collector6});
   }
 
   void answer_as_collector(int socket, Socket& state, std::string_view octets) {
@@ -304,6 +337,7 @@ class Hosts {
   Reports& reports_;
   std::string authorization_;
   uint64_t connections_ = 0;  // to the collector
+  uint64_t hellos_ = 0;
   int epoll_;
   std::map<int, Socket> sockets_;
 };
@@ -313,17 +347,19 @@ class Hosts {
 
 int main(int argc, char** argv) {
   using namespace ostiary::hunt;
-  if (argc != 7 + Stage::arguments) {
-    std::fputs("usage: SHARED INTERFACE container|user SEED inject|quiet AUTHORIZATION|- STAGE…\n", stderr);
+  if (argc != 8 + Stage::arguments) {
+    std::fputs("usage: SHARED INTERFACE container|user SEED inject|quiet AUTHORIZATION|- named|- STAGE…\n",
+               stderr);
     return EXIT_FAILURE;
   }
   Shared& shared = map_shared(argv[1]);
   const std::string authorization = std::strcmp(argv[6], "-") == 0 ? "" : argv[6];
-  const Stage stage = Stage::parse(argv + 7);
+  const Names names = std::strcmp(argv[7], "named") == 0 ? Names::checked : Names::unknown;
+  const Stage stage = Stage::parse(argv + 8);
   const Collector collector = authorization.empty() ? Collector::unknown : Collector::relayed;
-  Judge judge(stage, std::strcmp(argv[3], "user") == 0 ? Scope::user : Scope::container, collector);
+  Judge judge(stage, std::strcmp(argv[3], "user") == 0 ? Scope::user : Scope::container, collector, names);
   Reports reports(shared);
-  Upstream upstream(judge, shared, reports, collector);
+  Upstream upstream(judge, shared, reports, collector, names);
   Hosts hosts(upstream, shared, reports, authorization);
   const int wire = open_wire(argv[2]);
   std::puts("{\"ready\": true}");

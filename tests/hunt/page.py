@@ -4,7 +4,7 @@ import mmap
 import struct
 
 WORKERS, REMEMBERED = 8, 64
-FIRST_WORKER = 136
+FIRST_WORKER = 144
 SIZE = FIRST_WORKER + WORKERS * 8 * (1 + REMEMBERED)
 
 
@@ -44,6 +44,7 @@ class Page:
     flushes = _Number(112, "Q")
     killed_until = _Number(120, "Q")
     relayed = _Number(128, "Q")
+    named = _Number(136, "Q")
 
     def __init__(self, path):
         path.write_bytes(bytes(SIZE))

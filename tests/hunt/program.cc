@@ -52,6 +52,7 @@ const Form& form(Kind kind) {
       {"give", {}},
       {"take", {}},
       {"wait", {pauses}},
+      {"await", {ways}},
       {"fork", {}},
       {"raw", {places, places, protocols, ports, ports, payloads, tcp_flags}},
   }};
@@ -188,18 +189,22 @@ class Generator {
     uint8_t place;
     uint8_t port;
   };
-  // With the relay, now and then its collector.
+  bool is_relayed() const { return grammar_ == Grammar::relayed || grammar_ == Grammar::relayed_named; }
+  bool is_named() const { return grammar_ == Grammar::named || grammar_ == Grammar::relayed_named; }
+  Destination shared(uint8_t slot) {
+    return {slot_is_v6_[slot] ? place_index::shared6 : place_index::shared4,
+            port(random_.one_in(2) ? "https" : "http")};
+  }
+  // Now and then the relay's collector, or the shared address.
   Destination destination(uint8_t slot) {
-    if (grammar_ == Grammar::relayed && random_.one_in(8))
+    if (is_relayed() && random_.one_in(8))
       return {slot_is_v6_[slot] ? place_index::collector6 : place_index::collector4, port("collector")};
+    if (is_named() && random_.one_in(8)) return shared(slot);
     const uint8_t where = place(slot);
     return {where, pick(size_of(Table::ports))};
   }
 
-  static uint8_t port(std::string_view name) {
-    const auto found = std::ranges::find(ports(), name, &Word::name);
-    return static_cast<uint8_t>(found - ports().begin());
-  }
+  static uint8_t port(std::string_view name) { return index_of(ports(), name); }
 
   Step connect(uint8_t slot) {
     const Destination to = destination(slot);
@@ -217,7 +222,9 @@ class Generator {
     else if (type == 1 && random_.one_in(3))
       protocol = random_.one_in(4) ? 5 : (family == 1 ? 4 : 3);  // UDP-Lite, or ping
     if (family == 1 && random_.one_in(6)) speak_v4_next_ = slot;
-    if (grammar_ == Grammar::relayed && family == 0 && type == 0 && protocol == 0 && random_.one_in(2)) {
+    if (is_named() && family < 2 && type == 0 && protocol == 0 && !random_.one_in(3)) begin_named(slot);
+    if (is_relayed() && named_slot_ != slot && family == 0 && type == 0 && protocol == 0 &&
+        random_.one_in(2)) {
       relays_slot_ = slot;
       is_at_relay_ = false;
     }
@@ -279,6 +286,7 @@ class Generator {
     if (speak_v4_next_ != no_slot) return speak_v4();
     if (corked_ != no_slot && random_.one_in(2)) return after_cork();
     if (relays_slot_ != no_slot && !random_.one_in(4)) return speak_to_relay();
+    if (named_slot_ != no_slot && !random_.one_in(6)) return speak_by_name();
     const size_t turn = random_.below(100);
     if (turn < 8) return open(slot);
     if (turn < 18) return {Kind::bind, slot, {place(slot), pick(size_of(Table::ports))}};
@@ -316,17 +324,70 @@ class Generator {
     return step;
   }
 
+  // Connects to the shared address, often from a port of an earlier flow, and sends hellos or requests.
+  void begin_named(uint8_t slot) {
+    named_slot_ = slot;
+    named_steps_ = 0;
+  }
+  Step speak_by_name() {
+    const uint8_t slot = named_slot_;
+    switch (named_steps_++) {
+      case 0:
+        return random_.one_in(3) ? set(slot, "fastopen_no_cookie", "one") : set(slot, "reuseaddr", "one");
+      case 1:
+        if (random_.one_in(3)) return {Kind::bind, slot, {any_place(slot), port("p7001")}};
+        return random_.one_in(2) ? set(slot, "maxseg", "hundred") : set(slot, "nodelay", "one");
+      case 2: {
+        shared_ = shared(slot);
+        if (random_.one_in(8)) return send_form(slot, shared_.place, flag("fastopen"));
+        return {Kind::connect, slot, {shared_.place, shared_.port}};
+      }
+      case 3:
+        return await(slot, "writing");
+      default:
+        break;
+    }
+    const size_t turn = random_.below(16);
+    if (turn < 9)
+      return send_form(slot, nowhere, random_.one_in(4) ? pick(size_of(Table::flags)) : uint8_t{0});
+    if (turn < 11) return await(slot, "reading");
+    if (turn == 11) return {Kind::receive, slot, {}};
+    if (turn == 12)
+      return set(slot, slot_is_v6_[slot] ? "unicast_hops" : "ttl", random_.one_in(2) ? "one" : "many");
+    if (turn == 13) return set(slot, "linger", "one");
+    if (turn == 14) return {Kind::shutdown, slot, {pick(size_of(Table::ways))}};
+    named_slot_ = no_slot;
+    return {Kind::close, slot, {}};
+  }
+  // A hello at one port and a request at the other, nearly always.
+  Step send_form(uint8_t slot, uint8_t place, uint8_t flag) {
+    Step step{Kind::send, slot, {place, shared_.port, 0, flag}};
+    const bool is_hello = (shared_.port == port("https")) != random_.one_in(12);
+    step.arguments[2] = static_cast<uint8_t>(
+        first_name_payload +
+        (is_hello ? random_.below(hello_forms) : hello_forms + random_.below(name_forms - hello_forms)));
+    return step;
+  }
+  uint8_t any_place(uint8_t slot) const { return slot_is_v6_[slot] ? place_index::any6 : place_index::any4; }
+
+  template <typename Named>
+  static uint8_t index_of(std::span<const Named> words, std::string_view name) {
+    return static_cast<uint8_t>(std::ranges::find(words, name, &Named::name) - words.begin());
+  }
+  static uint8_t flag(std::string_view name) { return index_of(flags(), name); }
+  static Step await(uint8_t slot, std::string_view way) {
+    return {Kind::await, slot, {index_of(ways(), way)}};
+  }
+  static Step set(uint8_t slot, std::string_view option, std::string_view number) {
+    return {Kind::option, slot, {index_of(options(), option), index_of(numbers(), number)}};
+  }
+
   // Makes an IPv6 socket accept mapped addresses, even if that is not its default.
   Step speak_v4() {
     Step step{Kind::option, speak_v4_next_, {}};
-    step.arguments[0] = v6only_option();
+    step.arguments[0] = index_of(options(), "v6only");
     speak_v4_next_ = no_slot;
     return step;
-  }
-
-  static uint8_t v6only_option() {
-    const auto found = std::ranges::find(options(), std::string_view("v6only"), &Option::name);
-    return static_cast<uint8_t>(found - options().begin());
   }
 
   // While data waits in a corked socket: changes its destination, or sends it.
@@ -367,6 +428,9 @@ class Generator {
   uint8_t corked_ = no_slot;  // the slot that was last used with MSG_MORE
   uint8_t relays_slot_ = no_slot;
   bool is_at_relay_ = false;
+  uint8_t named_slot_ = no_slot;
+  size_t named_steps_ = 0;
+  Destination shared_{};
 };
 
 std::optional<Step> parse_step(std::istream& words) {

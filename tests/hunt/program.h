@@ -27,10 +27,11 @@ enum class Kind : uint8_t {
   give,  // passes the socket to another worker
   take,  // receives a socket from another worker
   wait,
-  fork,  // the rest of the program runs twice, with the same sockets
-  raw,   // sends a whole packet, from a container inside the agent's
+  await,  // until the socket is connected, or has something to read; not for long
+  fork,   // the rest of the program runs twice, with the same sockets
+  raw,    // sends a whole packet, from a container inside the agent's
 };
-inline constexpr size_t kinds = 16;
+inline constexpr size_t kinds = 17;
 
 namespace limits {
 inline constexpr size_t arguments = 7;
@@ -47,8 +48,8 @@ struct Step {
 };
 using Program = std::vector<Step>;
 
-// `relayed` is `agent` with steps for the relay and its collector.
-enum class Grammar : uint8_t { agent, relayed, inside };
+// `relayed` is `agent` with steps for the relay and its collector; `named`, with steps for the shared address.
+enum class Grammar : uint8_t { agent, relayed, named, relayed_named, inside };
 
 // A step whose text contains one of these words is not generated.
 using Mask = std::vector<std::string>;

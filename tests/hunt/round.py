@@ -20,7 +20,11 @@ from support.rootfs import AGENT as AGENTS_USER
 from support.untracked import UNTRACKED_IPV6
 
 OPERATORS_NAME = "allowed.hunt.example"
-ALLOW = ["--allow", f"{OPERATORS_NAME}:443/both", "--allow", "192.0.2.8/30:443/tcp", "--allow", "[2001:db8:98::/64]:443/tcp"]
+NETWORKS = ["--allow", "192.0.2.8/30:443/tcp", "--allow", "[2001:db8:98::/64]:443/tcp"]
+ALLOW = ["--allow", f"{OPERATORS_NAME}:443/both", *NETWORKS]
+# The host at the shared address is opened by its name. The other is not: programs send it anything.
+ALLOW_BY_NAME = ["--check-names", "on", "--allow", "shared.hunt.example:443,80", "--allow", f"{OPERATORS_NAME}:443/raw",
+                 "--allow", f"{OPERATORS_NAME}:443/udp", *NETWORKS]
 INBOUND = [flag for network in ("192.0.2.240/30", "[2001:db8:240::/64]") for transport in ("", "/udp")
            for flag in ("--allow-inbound", f"{network}:443{transport}")]  # no host of these networks exists
 AUTHORIZATION = "Bearer hunt-5d0c7a3f9be1"  # the agent does not have it
@@ -52,6 +56,7 @@ class Settings:
     quiet: bool = False
     inside: bool = False
     relay: bool = False
+    names: bool = False  # whether the gate reads the names in flows to the shared address
     workers: int = 2
     without: list = dataclasses.field(default_factory=list)
     environment: dict = dataclasses.field(default_factory=dict)
@@ -59,6 +64,8 @@ class Settings:
     @property
     def grammar(self):
         """Of the agent's programs."""
+        if self.names:
+            return "relayed-named" if self.relay else "named"
         return "relayed" if self.relay else "agent"
 
     @property
@@ -102,7 +109,8 @@ class Round:
         inject = "quiet" if self.settings.quiet else "inject"
         process = subprocess.Popen([self.tools.outside, self.container.at(PAGE), self.link.outside_name,
                                     self.settings.scope, str(self.seed), inject,
-                                    AUTHORIZATION if self.settings.relay else "-", *self.stage],
+                                    AUTHORIZATION if self.settings.relay else "-", "named" if self.settings.names else "-",
+                                    *self.stage],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    preexec_fn=lambda: _enter_in_child(internet.network))
         assert json.loads(process.stdout.readline())["ready"]
@@ -111,7 +119,7 @@ class Round:
 
     def boot(self):
         settings = self.settings
-        flags = [*ALLOW, "--keep-rules", "never"]
+        flags = [*(ALLOW_BY_NAME if settings.names else ALLOW), "--keep-rules", "never"]
         if settings.scope == "container":
             flags += INBOUND
         if settings.agents_user:
@@ -214,7 +222,9 @@ class Round:
             self.page.excused = 0
 
     def check_life(self):
-        """After the hunt: the relay must still take exports."""
+        """After the hunt: allowed names have opened flows, and the relay must still take exports."""
+        if self.settings.names and self.page.named == 0:
+            self._note("life: no flow was opened by its name", str(self.session))
         if not self.settings.relay or self.boot_failure or not self.session.running():
             return
         self.page.pause = 1

@@ -11,6 +11,7 @@ FLUSHES = "0100011100100011"
 INSIDE = "1010001010100010"
 EXEC = "0001011010001111"
 RELAY = "1001101110011001"
+NAMES = "0100111000011110"
 UNTRACKED = (6, 8)  # rounds in which the kernel does not track IPv6
 
 
@@ -25,6 +26,7 @@ def settings(wanted, number):
                     inside=scope == "container" and is_yes(wanted.inside, INSIDE),
                     by=wanted.by or ("run", "exec")[int(EXEC[turn])],
                     relay=is_yes(wanted.relay, RELAY),
+                    names=is_yes(wanted.names, NAMES),
                     tracking="both" if scope == "user" else wanted.tracking or ("ipv4" if turn in UNTRACKED else "both"),
                     quiet=wanted.quiet,
                     workers=wanted.workers,

@@ -48,11 +48,12 @@ struct Shared {
   // request until this time. CLOCK_REALTIME in nanoseconds.
   std::atomic<uint64_t> killed_until;
   std::atomic<uint64_t> relayed;  // requests of the relay that the collector received
+  std::atomic<uint64_t> named;    // flows with the allowed name to the shared address
   Worker workers[limits::workers];
 };
 static_assert(offsetof(Shared, request) == 24);
 static_assert(offsetof(Shared, wire_packets) == 48);
-static_assert(offsetof(Shared, workers) == 136);
+static_assert(offsetof(Shared, workers) == 144);
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 
 // Exits if the file cannot be mapped.

@@ -29,6 +29,7 @@ constexpr std::array<std::string_view, place_count> names{"own4",
                                                           "metadata4",
                                                           "allowed-net4",
                                                           "collector4",
+                                                          "shared4",
                                                           "own6",
                                                           "link6",
                                                           "gateway6",
@@ -43,6 +44,7 @@ constexpr std::array<std::string_view, place_count> names{"own4",
                                                           "routers6",
                                                           "allowed-net6",
                                                           "collector6",
+                                                          "shared6",
                                                           "own-mapped",
                                                           "loopback-mapped",
                                                           "any-mapped",
@@ -54,11 +56,13 @@ constexpr std::array<std::string_view, place_count> names{"own4",
                                                           "all-mapped",
                                                           "gateway-mapped",
                                                           "collector-mapped",
+                                                          "shared-mapped",
                                                           "nat64",
                                                           "compatible"};
 static_assert(names[place_index::loopback4] == "loopback4" && names[place_index::allowed4] == "allowed4" &&
-              names[place_index::collector4] == "collector4" && names[place_index::first_v6] == "own6" &&
-              names[place_index::allowed6] == "allowed6" && names[place_index::collector6] == "collector6");
+              names[place_index::collector4] == "collector4" && names[place_index::shared4] == "shared4" &&
+              names[place_index::first_v6] == "own6" && names[place_index::allowed6] == "allowed6" &&
+              names[place_index::collector6] == "collector6" && names[place_index::shared6] == "shared6");
 
 }  // namespace
 
@@ -117,6 +121,7 @@ Places::Places(const Stage& stage) : interface_(stage.interface) {
                                                     given("169.254.169.254"),
                                                     given("192.0.2.9"),
                                                     given(collector4),
+                                                    given(shared4),
                                                     stage.own6,
                                                     stage.link6,
                                                     stage.gateway6,
@@ -131,6 +136,7 @@ Places::Places(const Stage& stage) : interface_(stage.interface) {
                                                     given("ff02::2"),
                                                     given("2001:db8:98::9"),
                                                     given(collector6),
+                                                    given(shared6),
                                                     stage.own4,
                                                     given("127.0.0.1"),
                                                     given("0.0.0.0"),
@@ -142,6 +148,7 @@ Places::Places(const Stage& stage) : interface_(stage.interface) {
                                                     given("255.255.255.255"),
                                                     stage.gateway4,
                                                     given(collector4),
+                                                    given(shared4),
                                                     given("64:ff9b::203.0.113.66"),
                                                     given("::203.0.113.66")};
   for (size_t index = 0; index < names.size(); ++index)

@@ -40,12 +40,12 @@ struct Place {
   Address address;  // a mapped IPv4 address in an IPv6 socket address has the sort v6
 };
 
-inline constexpr size_t place_count = 44;
+inline constexpr size_t place_count = 47;
 
 // Indices of places.
 namespace place_index {
-inline constexpr uint8_t loopback4 = 3, allowed4 = 7, collector4 = 16;
-inline constexpr uint8_t first_v6 = 17, allowed6 = 22, collector6 = 30;
+inline constexpr uint8_t loopback4 = 3, any4 = 6, allowed4 = 7, collector4 = 16, shared4 = 17;
+inline constexpr uint8_t first_v6 = 18, any6 = 22, allowed6 = 23, collector6 = 31, shared6 = 32;
 inline constexpr uint8_t nowhere = place_count;
 }  // namespace place_index
 
@@ -74,6 +74,8 @@ inline constexpr const char* unlisted4 = "203.0.113.66";
 inline constexpr const char* unlisted6 = "2001:db8:66::66";
 inline constexpr const char* collector4 = "198.51.100.18";
 inline constexpr const char* collector6 = "2001:db8:18::18";
+inline constexpr const char* shared4 = "198.51.100.20";  // several names have it
+inline constexpr const char* shared6 = "2001:db8:20::20";
 inline constexpr const char* peer4 = "203.0.113.77";  // sends packets to the agent's host
 inline constexpr const char* peer6 = "2001:db8:77::77";
 

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "collector.h"
+#include "name_forms.h"
 
 namespace ostiary::hunt {
 namespace {
@@ -48,7 +49,8 @@ std::vector<uint8_t> Upstream::answer(std::span<const uint8_t> message) {
   out[3] = 0x80;
   std::fill(out.begin() + 6, out.begin() + 12, uint8_t{0});
   const bool is_collector = collector_ == Collector::relayed && question.name == collectors_name;
-  if (question.name != allowed_name && !is_collector) {
+  const bool is_shared = names_ == Names::checked && question.name == shared_name;
+  if (question.name != allowed_name && !is_collector && !is_shared) {
     out[3] |= 3;
     if (question.name.ends_with(".hunt.example") && shared_.excused.load() == 0)
       reports_.report("a denied name was asked", nullptr, {},
@@ -56,11 +58,13 @@ std::vector<uint8_t> Upstream::answer(std::span<const uint8_t> message) {
     return out;
   }
   if (question.type != 1 && question.type != 28) return out;
-  const Address address = is_collector ? parse_address(question.type == 1 ? collector4 : collector6)
-                                       : parse_address(question.type == 1 ? allowed4 : allowed6);
-  if (!is_collector) judge_.allow(address);
+  const bool is_v4 = question.type == 1;
+  const Address address = parse_address(is_collector ? (is_v4 ? collector4 : collector6)
+                                        : is_shared  ? (is_v4 ? shared4 : shared6)
+                                                     : (is_v4 ? allowed4 : allowed6));
+  if (!is_collector && !is_shared) judge_.allow(address);
   out[7] = 1;
-  const size_t skip = question.type == 1 ? 12 : 0;
+  const size_t skip = is_v4 ? 12 : 0;
   const Bytes record{0xc0, 12, 0, static_cast<uint8_t>(question.type), 0, 1, 0, 0,
                      0,    5,  0, static_cast<uint8_t>(16 - skip)};
   out.insert(out.end(), record.begin(), record.end());

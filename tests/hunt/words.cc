@@ -38,12 +38,15 @@ constexpr std::array protocol_words{
     Word{"udplite", 136}, Word{"sctp", 132}, Word{"mptcp", 262}, Word{"igmp", 2},  Word{"gre", 47},
     Word{"ipip", 4},      Word{"ipv6", 41},  Word{"esp", 50},    Word{"dccp", 33}, Word{"l2tp", 115},
     Word{"rawip", 255},   Word{"smc", 256},  Word{"ospf", 89},   Word{"none", 59}};
-constexpr std::array port_words{Word{"p0", 0},          Word{"dns", 53},     Word{"https", 443},
-                                Word{"p9999", 9999},    Word{"gate", 15353}, Word{"p7001", 7001},
-                                Word{"p7002", 7002},    Word{"p7003", 7003}, Word{"relay", relays_port},
-                                Word{"collector", 4318}};
+constexpr std::array port_words{Word{"p0", 0},           Word{"dns", 53},     Word{"https", 443},
+                                Word{"p9999", 9999},     Word{"gate", 15353}, Word{"p7001", 7001},
+                                Word{"p7002", 7002},     Word{"p7003", 7003}, Word{"relay", relays_port},
+                                Word{"collector", 4318}, Word{"http", 80}};
 constexpr auto form(RelayForm value) {
   return first_relay_form - static_cast<int>(value);
+}
+constexpr auto form(NameForm value) {
+  return first_name_form - static_cast<int>(value);
 }
 constexpr std::array payload_words{Word{"b0", 0},
                                    Word{"b1", 1},
@@ -81,8 +84,42 @@ constexpr std::array payload_words{Word{"b0", 0},
                                    Word{"r-trailer", form(RelayForm::trailer)},
                                    Word{"r-forged", form(RelayForm::forged)},
                                    Word{"r-request-in-body", form(RelayForm::request_in_body)},
-                                   Word{"r-request-behind", form(RelayForm::request_behind)}};
-static_assert(payload_words.size() == first_relay_payload + relay_forms);
+                                   Word{"r-request-behind", form(RelayForm::request_behind)},
+                                   Word{"n-hello", form(NameForm::hello)},
+                                   Word{"n-hidden-hello", form(NameForm::hidden_hello)},
+                                   Word{"n-hello-to-name", form(NameForm::hello_to_name)},
+                                   Word{"n-hello-begun", form(NameForm::hello_begun)},
+                                   Word{"n-hidden-hello-begun", form(NameForm::hidden_hello_begun)},
+                                   Word{"n-hello-rest", form(NameForm::hello_rest)},
+                                   Word{"n-hidden-hello-rest", form(NameForm::hidden_hello_rest)},
+                                   Word{"n-hidden-hello-from-name", form(NameForm::hidden_hello_from_name)},
+                                   Word{"n-two-hellos", form(NameForm::two_hellos)},
+                                   Word{"n-get", form(NameForm::get)},
+                                   Word{"n-hidden-get", form(NameForm::hidden_get)},
+                                   Word{"n-get-to-name", form(NameForm::get_to_name)},
+                                   Word{"n-get-begun", form(NameForm::get_begun)},
+                                   Word{"n-hidden-get-begun", form(NameForm::hidden_get_begun)},
+                                   Word{"n-hidden-get-to-end", form(NameForm::hidden_get_to_end)},
+                                   Word{"n-get-rest", form(NameForm::get_rest)},
+                                   Word{"n-hidden-get-rest", form(NameForm::hidden_get_rest)},
+                                   Word{"n-hidden-get-from-name", form(NameForm::hidden_get_from_name)},
+                                   Word{"n-get-twice", form(NameForm::get_twice)},
+                                   Word{"n-post", form(NameForm::post)},
+                                   Word{"n-post-behind", form(NameForm::post_behind)},
+                                   Word{"n-two-hosts", form(NameForm::two_hosts)},
+                                   Word{"n-two-hosts-first", form(NameForm::two_hosts_first)},
+                                   Word{"n-no-host", form(NameForm::no_host)},
+                                   Word{"n-absolute", form(NameForm::absolute)},
+                                   Word{"n-connect", form(NameForm::connect)},
+                                   Word{"n-upgrade", form(NameForm::upgrade)},
+                                   Word{"n-expectation", form(NameForm::expectation)},
+                                   Word{"n-two-lengths", form(NameForm::two_lengths)},
+                                   Word{"n-length-and-chunks", form(NameForm::length_and_chunks)},
+                                   Word{"n-body-of-get", form(NameForm::body_of_get)},
+                                   Word{"n-folded", form(NameForm::folded)},
+                                   Word{"n-bare-lines", form(NameForm::bare_lines)},
+                                   Word{"n-zero-octet", form(NameForm::zero_octet)}};
+static_assert(payload_words.size() == first_name_payload + name_forms);
 constexpr std::array flag_words{Word{"plain", 0},
                                 Word{"more", MSG_MORE},
                                 Word{"fastopen", MSG_FASTOPEN},

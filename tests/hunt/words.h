@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "name_forms.h"
 #include "relay_forms.h"
 
 namespace ostiary::hunt {
@@ -66,11 +67,13 @@ std::span<const Word> types();
 std::span<const Word> protocols();
 std::span<const Word> ports();
 std::span<const Word>
-payloads();  // sizes in octets; negative values are DNS questions and forms for the relay
+payloads();  // sizes in octets; negative values are DNS questions, and forms for the relay and the shared address
 inline constexpr int denied_question = -1;
 inline constexpr int allowed_question = -2;
 inline constexpr int first_relay_form = -3;  // of RelayForm; the others are below it
+inline constexpr int first_name_form = first_relay_form - static_cast<int>(relay_forms);  // of NameForm
 inline constexpr size_t first_relay_payload = 11;
+inline constexpr size_t first_name_payload = first_relay_payload + relay_forms;
 inline constexpr uint16_t relays_port = 15354;
 std::span<const Word> flags();
 std::span<const Word> controls();

@@ -7,9 +7,9 @@ import pytest
 
 from hunt import schedule
 
-NAMES = ("scope", "who", "flushes", "inside", "by", "relay")
-ANY = SimpleNamespace(scope=None, who=None, flushes=None, inside=None, by=None, relay=None, tracking=None, quiet=False, workers=2,
-                      without="")
+NAMES = ("scope", "who", "flushes", "inside", "by", "relay", "names")
+ANY = SimpleNamespace(scope=None, who=None, flushes=None, inside=None, by=None, relay=None, names=None, tracking=None,
+                      quiet=False, workers=2, without="")
 
 
 def rounds(wanted=ANY):
@@ -36,7 +36,8 @@ def test_no_combination_comes_twice():
 
 @pytest.mark.parametrize("name, option, value", [
     ("scope", "user", "user"), ("who", "root", "root"), ("flushes", "no", False), ("inside", "yes", True), ("by", "exec", "exec"),
-    ("relay", "yes", True), ("relay", "no", False), ("tracking", "ipv4", "ipv4")])
+    ("relay", "yes", True), ("relay", "no", False), ("names", "yes", True), ("names", "no", False),
+    ("tracking", "ipv4", "ipv4")])
 def test_an_option_is_that_of_every_round_that_can_have_it(name, option, value):
     found = rounds(SimpleNamespace(**{**vars(ANY), name: option}))
     if name in ("who", "inside", "tracking"):

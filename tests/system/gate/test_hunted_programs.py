@@ -1,4 +1,4 @@
-"""Programs that scripts/hunt has found, in tests/hunt/corpus/, run again beside the relay. No packet
+"""Programs that scripts/hunt has found, in tests/hunt/corpus/, run again beside the relay, with names checked. No packet
 leaves that is not permitted."""
 
 import pytest
@@ -16,7 +16,7 @@ TIMES, PATIENCE = 20, 0.3
 def hunt_round(request, scratch, binary):
     tools = tools_for(binary)
     internet = Internet()
-    settings = Settings(scope=request.param, who="user", quiet=True, relay=True, workers=1)
+    settings = Settings(scope=request.param, who="user", quiet=True, relay=True, names=True, workers=1)
     round = Round(internet, scratch, tools, settings, 1)
     round.page.pause = 1
     assert round.boot(), round.boot_failure

@@ -1,12 +1,14 @@
-"""The judge of scripts/hunt knows what the relay may send to its collector. Here there is no gate: each
-connection is another's, unless it says what the relay says."""
+"""The judge of scripts/hunt knows what the relay may send to its collector, and what may be in a flow to the shared
+address. Here there is no gate: each connection is another's, unless it says what the relay says."""
 
 import contextlib
 import socket
+import struct
 import threading
 
 import pytest
 
+import hunt.round
 from hunt import life
 from hunt.internet import Internet
 from hunt.round import AUTHORIZATION, Round, Settings
@@ -14,6 +16,9 @@ from hunt.tools import tools_for
 from support.waiting import eventually
 
 AT = {4: "198.51.100.18", 6: "2001:db8:18::18"}
+SHARED = {4: "198.51.100.20", 6: "2001:db8:20::20"}
+HIDDEN = "the name that is not allowed"
+NO_HELLO, NO_REQUEST = "octets that are not the hello", "octets that are not of a permitted request"
 ANOTHERS = "another's connection to the collector"
 OF_ANOTHER_FORM = "a request that the relay may not send"
 WITHOUT_REQUEST = "a connection to the collector without a request"
@@ -56,11 +61,11 @@ def eventually_finds(round, what):
     return found
 
 
-def connected(round, family, port=4318, kind=socket.SOCK_STREAM):
+def connected(round, family, port=4318, kind=socket.SOCK_STREAM, at=AT):
     with round.link.network.entered():
         made = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, kind)
     made.settimeout(10)
-    made.connect((AT[family], port))
+    made.connect((at[family], port))
     return made
 
 
@@ -184,3 +189,141 @@ def test_after_a_hunt_the_relay_must_take_an_export(new_round, monkeypatch):
         threading.Thread(target=serve, daemon=True).start()
         assert life.failures(network, 0, life.OF_THE_RELAY, [4]) == ["an export is taken by the relay, IPv4"]
         assert life.failures(network, 0, life.OF_THE_RELAY, [4]) == []
+
+
+# Names at the shared address ------------------------------------------------------------------------
+
+GET = b"GET /hunt HTTP/1.1\r\nHost: %s.hunt.example\r\n\r\n"
+POST = b"POST /hunt HTTP/1.1\r\nHost: shared.hunt.example\r\n%s\r\n"
+RETRY, REFUSAL = b"\x16", b"\x15"  # how the server's answers begin; of three hellos one gets none
+MOST_ANSWERS = 6
+
+
+def hello(name="shared"):
+    """That of the programs."""
+    listed = f"{name}.hunt.example".encode()
+    extensions = b"".join(struct.pack("!HH", kind, len(content)) + content for kind, content in [
+        (0, struct.pack("!HBH", len(listed) + 3, 0, len(listed)) + listed), (43, b"\4\3\4\3\3"), (10, b"\0\2\0\x1d"),
+        (13, b"\0\4\4\3\x08\4"), (21, bytes(300))])
+    body = (b"\3\3" + bytes(32) + b"\x20" + b"s" * 32 + b"\0\6\x13\1\x13\2\xc0\x2b\1\0" + struct.pack("!H", len(extensions)) +
+            extensions)
+    return b"\x16\3\1" + struct.pack("!H", len(body) + 4) + b"\1" + len(body).to_bytes(3, "big") + body
+
+
+def finds(round, family, port, pieces):
+    """The class of the first finding, without its family."""
+    found = []
+    with connected(round, family, port, at=SHARED) as out:
+        out.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for each in pieces:
+            out.sendall(each)
+        eventually(lambda: found.extend(classes(round)) or found, f"{pieces} is found")
+    return found[0].removeprefix(f"IPv{family} TCP, ")
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_what_names_the_allowed_host_is_no_finding_even_octet_by_octet(new_round, family):
+    round = new_round(names=True)
+    for port, octets in [(443, hello()), (80, GET % b"shared" * 3),
+                         (80, POST % b"Content-Length: 4\r\n" + b"span" + GET % b"shared")]:
+        for pieces in ([octets], [bytes([each]) for each in octets]):
+            named = round.page.named
+            with connected(round, family, port, at=SHARED) as out:
+                out.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for each in pieces:
+                    out.sendall(each)
+                eventually(lambda: round.page.named > named, "it arrives")
+    assert classes(round) == set()
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("port, pieces, what", [
+    (443, [hello("hidden")], HIDDEN), (443, [hello("hidden")[:150], hello("hidden")[150:]], NO_HELLO), (443, [b"x"], NO_HELLO),
+    (443, [hello()[:150], b"x"], NO_HELLO), (443, [GET % b"shared"], NO_HELLO),
+    (443, [hello() + hello("hidden")], "octets behind a hello, before the answer"),
+    (80, [GET % b"hidden"], HIDDEN), (80, [(GET % b"hidden")[:30], (GET % b"hidden")[30:]], HIDDEN),
+    (80, [GET % b"shared" + GET % b"hidden"], HIDDEN), (80, [GET % b"shared", GET % b"hidden"], HIDDEN),
+    (80, [GET % b"shared", (GET % b"hidden")[:30], (GET % b"hidden")[30:]], HIDDEN),
+    (80, [POST % b"Content-Length: 4\r\n" + b"span" + GET % b"hidden"], HIDDEN),
+    (80, [POST % b"Host: hidden.hunt.example\r\n"], HIDDEN), (80, [POST % b"Host: shared.hunt.example\r\n"], NO_REQUEST),
+    (80, [POST % b"X-Hunt: a\r\n Host: hidden.hunt.example\r\n"], HIDDEN),
+    (80, [(GET % b"shared").replace(b"\r", b"")], NO_REQUEST),
+    (80, [POST.replace(b"POST", b"GET") % b"Content-Length: 4\r\n"], NO_REQUEST),
+    (80, [POST % b"Content-Length: 4\r\nContent-Length: 9\r\n"], NO_REQUEST), (80, [b"GET /hunt HTTP/1.1\r\n\r\n"], NO_REQUEST),
+    (80, [POST % b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n"], NO_REQUEST), (80, [hello()], NO_REQUEST),
+    (80, [b"GET http://hidden.hunt.example/ HTTP/1.1\r\n"], HIDDEN), (80, [POST % b"Upgrade: websocket\r\n"], NO_REQUEST),
+    (80, [b"CONNECT shared.hunt.example:80 HTTP/1.1\r\n"], NO_REQUEST), (80, [b"\0"], NO_REQUEST)])
+def test_what_does_not_name_the_allowed_host_alone_is_a_finding(new_round, family, port, pieces, what):
+    # The kernel may have several pieces leave in one packet.
+    assert finds(new_round(names=True), family, port, pieces) in (what, HIDDEN)
+
+
+def test_behind_a_hello_the_answer_decides_what_may_follow(new_round):
+    round = new_round(names=True)
+    seen = set()
+    for _ in range(MOST_ANSWERS):
+        with connected(round, 4, 443, at=SHARED) as out:
+            out.settimeout(0.5)
+            out.sendall(hello())
+            answer = b""
+            with contextlib.suppress(TimeoutError):
+                answer = out.recv(1000)
+            seen.add(answer[:1])
+            out.sendall(hello("hidden"))
+            if answer[:1] == RETRY:
+                eventually_finds(round, f"IPv4 TCP, {HIDDEN}")
+            elif not answer:
+                eventually_finds(round, "IPv4 TCP, octets behind a hello, before the answer")
+        assert classes(round) == set()
+        round.page.epoch += 1  # reports each class again
+    assert seen == {RETRY, REFUSAL, b""}
+
+
+def test_a_second_hello_with_the_allowed_name_opens_the_flow(new_round):
+    round = new_round(names=True)
+    answers = []
+    for _ in range(3):
+        with connected(round, 4, 443, at=SHARED) as out:
+            out.settimeout(0.5)
+            out.sendall(hello())
+            with contextlib.suppress(TimeoutError):
+                answers.append(out.recv(1000)[:1])
+                out.sendall(hello() + b"anything")
+    assert sorted(answers) == [REFUSAL, RETRY] and classes(round) == set()
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_other_packets_to_the_shared_address_are_findings(new_round, family):
+    round = new_round(names=True)
+    with connected(round, family, 443, socket.SOCK_DGRAM, SHARED) as out:
+        out.send(hello())
+    eventually_finds(round, f"IPv{family} UDP, another port or protocol of the shared address")
+    with connected(round, family, 7001, at=SHARED):
+        eventually_finds(round, f"IPv{family} TCP, another port or protocol of the shared address")
+
+
+def test_a_flow_to_the_shared_address_that_begins_with_data_is_a_finding(new_round):
+    round = new_round(names=True)
+    round.link.network.sysctl("ipv4/tcp_fastopen", 5)  # without a cookie
+    with round.link.network.entered():
+        out = socket.socket()
+    with out:
+        out.sendto(GET % b"shared", socket.MSG_FASTOPEN, (SHARED[4], 80))
+        eventually_finds(round, "IPv4 TCP, octets in a flow that began unseen")
+
+
+def test_without_names_the_shared_address_is_an_unknown_host(new_round):
+    round = new_round()
+    with connected(round, 4, 443, at=SHARED) as out:
+        out.sendall(hello())
+        assert eventually_finds(round, "IPv4 TCP, to an unknown host") == {"IPv4 TCP, to an unknown host"}
+
+
+def test_a_hunt_finds_a_gate_that_reads_no_names(new_round, monkeypatch):
+    monkeypatch.setattr(hunt.round, "ALLOW_BY_NAME", ["off" if each == "on" else each for each in hunt.round.ALLOW_BY_NAME])
+    round = new_round(names=True)
+    assert round.boot(), round.boot_failure
+    found = set()
+    wanted = {f"IPv{family} TCP, {what}" for family in (4, 6) for what in (HIDDEN, NO_HELLO, NO_REQUEST)}
+    eventually(lambda: found.update(classes(round)) or wanted <= found, f"the programs find {wanted}, not {found}")
+    round.end(0)
