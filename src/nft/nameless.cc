@@ -11,7 +11,6 @@ namespace ostiary::nft {
 namespace {
 
 constexpr const char* begins_chain = "begins";
-constexpr const char* closed_chain = "closed";
 constexpr const char* flowless_chain = "flowless";
 constexpr const char* nameless_chain = "nameless";
 constexpr const char* misnamed_chain = "misnamed";
@@ -24,8 +23,9 @@ void add_for_no_data(Json& out, const char* chain, const Json& matches, const Js
     for (const Family family : {Family::ipv4, Family::ipv6}) {
       const unsigned octets = words * octets_in_word + (family == Family::ipv4 ? header4 : 0);
       Json all = matches;
-      all.append(
-          Json::array({is(field(ip(family), "length"), octets), is(field("tcp", "doff"), words), verdict}));
+      all.append(Json::array({is(field(ip(family), "length"), octets)}));
+      if (words > shortest_header) all.push_back(is(field("tcp", "doff"), words));
+      all.push_back(verdict);
       out.push_back(rule_of(chain, std::move(all)));
     }
 }
@@ -166,18 +166,6 @@ void add_answers_to_nameless(Json& out, const Ruleset& ruleset, const char* chai
                              continues, go(ask_chain)}));
   if (!is_tracked(ruleset, Family::ipv6))
     out.push_back(rule(chain, {is(flow_of_answer(), in_set(nameless6_name)), continues, go(ask_chain)}));
-}
-
-void add_ownerless_requests(Json& out, const Ruleset& ruleset, const char* chain, const char* to) {
-  const Json in_flow{flow_is_marked(agent_marks(ruleset).requests), is(ct("direction"), "original")};
-  if (!ruleset.name_queue) return;
-  out.push_back(add("chain", {{"name", closed_chain}}));
-  out.push_back(rule(closed_chain, {jump(to)}));
-  out.push_back(rule(closed_chain, {tcp_flags(fin, fin), go(ask_chain)}));
-  add_for_no_data(out, chain, in_flow, go(closed_chain));
-  Json rest = in_flow;
-  rest.append(Json::array({counter(), drop()}));
-  out.push_back(rule_of(chain, std::move(rest)));
 }
 
 }  // namespace ostiary::nft

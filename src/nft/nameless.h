@@ -19,9 +19,6 @@ void add_nameless_chains(Json& out, const Ruleset& ruleset);
 // Rules of `chain`, which judges the agent's packets on their way out. They come before the rules for established
 // flows: the SYN of a new connection may have the addresses and ports of a flow that the kernel still knows.
 void add_nameless(Json& out, const Ruleset& ruleset, const char* chain);
-// User scope: packets of a socket that the agent has closed, in a flow of requests. Those without data go through
-// `to`; a FIN then waits for the gate.
-void add_ownerless_requests(Json& out, const Ruleset& ruleset, const char* chain, const char* to);
 // Packets from the server, in an input chain.
 void add_answers_to_nameless(Json& out, const Ruleset& ruleset, const char* chain);
 

@@ -20,6 +20,22 @@ namespace {
 
 constexpr const char* confined = "confined";
 constexpr const char* crowd = "crowd";
+constexpr const char* data = "data";
+
+// Drops packets of TCP that are longer than their headers.
+void add_data(Json& out) {
+  constexpr unsigned header4 = 20, octets_in_word = 4;
+  constexpr unsigned shortest_header = 5, longest_header = 15;  // of TCP, in words
+  out.push_back(add("chain", {{"name", data}}));
+  for (unsigned words = shortest_header; words <= longest_header; ++words)
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+      const unsigned octets = words * octets_in_word + (family == Family::ipv4 ? header4 : 0);
+      Json rest = Json::array({match(field(ip(family), "length"), ">", octets)});
+      if (words < longest_header) rest.push_back(is(field("tcp", "doff"), words));
+      rest.append(Json::array({counter(), drop()}));
+      out.push_back(rule_of(data, std::move(rest)));
+    }
+}
 
 // Another user's SYN can reuse the addresses and ports of the agent's flow. It takes the flow over.
 void add_foreign_syn(Json& out, const AgentMarks& marks) {
@@ -36,6 +52,14 @@ void add_foreign_syn_ack(Json& out, const AgentMarks& marks) {
   out.push_back(rule(
       "output", {is(ct("mark"), any_of({marks.own_service, marks.foreign_service})),
                  tcp_flags(syn | ack, syn | ack), counter(), set_flow_mark(marks.foreign_service), drop()}));
+}
+
+// The end of the connection waits for the gate: it may cut a request off.
+void add_end_of_requests(Json& out, const AgentMarks& marks) {
+  const Json of_requests = flow_is_marked(marks.requests), sent = is(ct("direction"), "original");
+  out.push_back(rule("output", {of_requests, sent, jump(data)}));
+  for (const Json& verdict : {jump(invert), go(ask_chain)})
+    out.push_back(rule("output", {of_requests, sent, tcp_flags(fin, fin), verdict}));
 }
 
 // Packets without an owner may come from a socket that the agent closed. It can still send:
@@ -57,7 +81,7 @@ void add_ownerless(Json& out, const Ruleset& ruleset, uint32_t user) {
   for (const uint32_t unfit : {marks.nameless, marks.misnamed})
     out.push_back(
         rule("output", {flow_is_marked(unfit), is(ct("direction"), "original"), counter(), drop()}));
-  add_ownerless_requests(out, ruleset, "output", invert);
+  if (ruleset.name_queue) add_end_of_requests(out, marks);
   add_for_closed_sockets(out, ruleset, "output", invert);
 }
 
@@ -147,24 +171,11 @@ void add_permitted(Json& out, const AgentMarks& marks) {
   }
 }
 
-// TCP Fast Open delivers data with the SYN, before the rules see who accepts. Drop a SYN that is
-// longer than its headers; the sender's retry, a second later, carries no data. A connection of the
-// agent to its own service stays a flow for ten seconds after its end, so this comes before
-// established flows.
+// TCP Fast Open delivers data with the SYN, before the rules see who accepts. Drop it; the sender's retry, a second
+// later, carries no data. A connection of the agent to its own service stays a flow for ten seconds after its end, so
+// this comes before established flows.
 void add_syn_data_guard(Json& out) {
-  constexpr const char* chain = "syn";
-  constexpr unsigned header4 = 20, octets_in_word = 4;
-  constexpr unsigned shortest_header = 5, longest_header = 15;  // of TCP, in words
-  out.push_back(add("chain", {{"name", chain}}));
-  for (unsigned words = shortest_header; words <= longest_header; ++words)
-    for (const Family family : {Family::ipv4, Family::ipv6}) {
-      const unsigned octets = words * octets_in_word + (family == Family::ipv4 ? header4 : 0);
-      Json rest = Json::array({match(field(ip(family), "length"), ">", octets)});
-      if (words < longest_header) rest.push_back(is(field("tcp", "doff"), words));
-      rest.append(Json::array({counter(), drop()}));
-      out.push_back(rule_of(chain, std::move(rest)));
-    }
-  out.push_back(rule(confined, {is(meta("oifname"), "lo"), begins_connection(), jump(chain)}));
+  out.push_back(rule(confined, {is(meta("oifname"), "lo"), begins_connection(), jump(data)}));
 }
 
 // A connection must begin with a SYN. One that does not was begun while the rules were missing,
@@ -182,6 +193,7 @@ void add_output_of_user(Json& out, const Ruleset& ruleset, uint32_t user) {
   const AgentMarks marks = agent_marks(ruleset);
   out.push_back(add("chain", {{"name", confined}}));
   add_crowd(out, ruleset);
+  add_data(out);
   out.push_back(base_chain("output", "filter", "output", filter_priority, "accept"));
   add_gate(out, ruleset);
   add_constant_ids(out);

@@ -64,4 +64,12 @@ std::string ClosedSocket::closes_after_writing(std::span<const uint8_t> data) {
   return answers(flag::ack, 65535);
 }
 
+std::string ClosedSocket::is_reset() {
+  Packet packet = with_data(answer(syn_, flag::ack), 1);
+  packet.acknowledgement = syn_.sequence + 1;
+  packet.sequence = 2;
+  packet.window = 0;
+  return host_.gets(packet, link_);
+}
+
 }  // namespace ostiary::test::rules

@@ -22,6 +22,10 @@ class ClosedSocket {
   void is_bound_to(const char* device);
   // Writes, closes, and opens the window.
   std::string closes_after_writing(std::span<const uint8_t> data);
+  // Closed while data waits, it gets data: the kernel resets the connection.
+  std::string is_reset();
+
+  const Packet& syn() const { return syn_; }
 
  private:
   std::string answers(uint8_t flags, uint16_t window);

@@ -11,6 +11,8 @@ namespace ostiary::test::rules {
 inline constexpr uint32_t the_agent = 1000;
 inline constexpr uint32_t the_gates_mark = 0x6f737469;  // as in a plan
 inline constexpr uint16_t the_gates_port = 15353;
+inline constexpr uint16_t the_gates_queue = 5353;
+inline constexpr uint16_t self_test_port = 15352;
 // The interfaces of network.h; `wire` has the default route.
 inline constexpr uint32_t index_of_wire = 101;
 inline constexpr uint32_t index_of_inner = 102;
@@ -30,6 +32,8 @@ inline nft::Ruleset rules_of_both_scopes() {
   using inet::IpAddress;
   nft::Ruleset ruleset{
       .gate_mark = the_gates_mark, .gate_port = the_gates_port, .log_group = 5353, .agent_user = the_agent};
+  ruleset.name_queue = the_gates_queue;
+  ruleset.self_test_port = self_test_port;
   const IpAddress allowed6 = IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0, 0x98});
   ruleset.addresses = {service_of(IpAddress::v4({192, 0, 2, 8}), 30, IPPROTO_TCP),
                        service_of(allowed6, 64, IPPROTO_TCP)};

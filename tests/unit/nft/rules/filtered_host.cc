@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 
 #include "nft/client.h"
-#include "ostiary/nft/admissions.h"
 #include "ostiary/nft/flows.h"
 
 namespace ostiary::test::rules {
@@ -84,6 +83,8 @@ FilteredHost::FilteredHost(const nft::Ruleset& ruleset) : network_(Network::get(
   const auto applied = apply(ruleset, nft::Existing::replace);
   if (!applied) FAIL(applied.error().message);
   log_.emplace(std::move(*nft::DeniedLog::open(ruleset.log_group)));
+  if (ruleset.name_queue)
+    queue_.emplace(std::move(*nft::FlowQueue::open(*ruleset.name_queue, ruleset.gate_mark)));
 }
 
 FilteredHost::~FilteredHost() {
@@ -96,6 +97,7 @@ std::string FilteredHost::sends(const Sender& sender, const Packet& packet) {
   INFO(text(packet));
   if (!transmit(raw, sender, packet) && errno != EPERM)
     FAIL("the kernel did not send: " << std::strerror(errno));
+  last_ = packet;
   look();
   return what_happened(packet);
 }
@@ -114,6 +116,7 @@ size_t FilteredHost::sends_all(const Sender& sender, const std::vector<Packet>& 
 
 std::string FilteredHost::gets(const Packet& packet, const char* by) {
   network_.inject(by, Cast::unicast, packet);
+  last_ = packet;
   look();
   return what_happened(packet);
 }
@@ -132,6 +135,13 @@ std::string FilteredHost::observes() {
 void FilteredHost::look() {
   seen_ = network_.look();
   causes_.clear();
+  waiting_.clear();
+  while (queue_) {
+    const auto packet = queue_->next();
+    REQUIRE(packet);
+    if (!*packet) break;
+    waiting_.push_back((*packet)->id);
+  }
   for (auto events = log_->read(); events && !events->empty(); events = log_->read())
     for (const nft::Denied& each : *events)
       if (each.icmp_type != multicast_report)
@@ -140,6 +150,7 @@ void FilteredHost::look() {
 
 std::string FilteredHost::what_happened(const std::optional<Packet>& packet) const {
   std::vector<std::string> events = causes_;
+  events.insert(events.end(), waiting_.size(), "waits");
   const auto add = [&](const std::vector<Packet>& seen, const char* what) {
     for (const Packet& each : seen) {
       if (packet && same(each, *packet))
@@ -197,13 +208,56 @@ void FilteredHost::settles(const nft::Ruleset& ruleset) {
 }
 
 void FilteredHost::admit(const char* address, uint8_t protocol, uint16_t port) {
+  admit({*inet::IpAddress::parse(address), protocol, port, std::chrono::minutes(1)});
+}
+
+void FilteredHost::admit_by_name(const char* address, uint16_t port) {
+  admit({.address = *inet::IpAddress::parse(address),
+         .protocol = IPPROTO_TCP,
+         .port = port,
+         .lifetime = std::chrono::minutes(1),
+         .admits = nft::Admits::named_flows});
+}
+
+void FilteredHost::admit(const nft::Admission& admission) {
   const On here(inside());
   auto admissions = nft::KernelAdmissions::open();
   REQUIRE(admissions);
-  const std::array one{
-      nft::Admission{*inet::IpAddress::parse(address), protocol, port, std::chrono::minutes(1)}};
+  const std::array one{admission};
   const auto admitted = admissions->admit(one);
   if (!admitted) FAIL(admitted.error().message);
+}
+
+uint32_t FilteredHost::waiting_packet() {
+  REQUIRE(waiting_.size() == 1);
+  return waiting_.front();
+}
+
+std::string FilteredHost::passes() {
+  const On here(inside());
+  queue_->pass(waiting_packet());
+  queue_->flush();
+  look();
+  return what_happened(last_);
+}
+
+void FilteredHost::drops() {
+  const On here(inside());
+  queue_->drop(waiting_packet());
+  queue_->flush();
+}
+
+void FilteredHost::mark(const Packet& packet, uint32_t mark) {
+  const On here(inside());
+  auto marks = nft::FlowMarks::open();
+  REQUIRE(marks);
+  const auto written = marks->write({.local = packet.from.address,
+                                     .remote = packet.to.address,
+                                     .local_port = packet.from.port,
+                                     .remote_port = packet.to.port},
+                                    mark);
+  REQUIRE(written);
+  REQUIRE(*written);
 }
 
 std::string FilteredHost::flow(const Packet& packet) const {

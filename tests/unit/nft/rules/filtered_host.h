@@ -1,8 +1,9 @@
 // nft/rules/filtered_host.h: a host with the rules, in a network where only the test sends packets.
-//   host.sends(agent, packet)   "leaves", "stays", "to the gate", "denied", "forged", …
+//   host.sends(agent, packet)   "leaves", "stays", "to the gate", "waits", "denied", "forged", …
 //   host.gets(packet)           "accepted", "inbound", "forged", "dropped", …
 // A word describes everything that happened. "denied": the packet was logged, its sender got a
-// refusal, and nothing left. "dropped": nothing happened. Other results are written out. The host
+// refusal, and nothing left. "dropped": nothing happened. "waits": the packet is in
+// the queue of the gate, which reads names. Other results are written out. The host
 // sends no RST and no port unreachable, as if every port had a socket; it sends only the refusals
 // of the rules.
 #pragma once
@@ -15,7 +16,9 @@
 #include "nft/rules/every_rule.h"
 #include "nft/rules/network.h"
 #include "nft/rules/packet.h"
+#include "ostiary/nft/admissions.h"
 #include "ostiary/nft/denied_log.h"
+#include "ostiary/nft/flow_queue.h"
 
 namespace ostiary::test::rules {
 
@@ -104,6 +107,14 @@ class FilteredHost {
   void apply_again(const nft::Ruleset& ruleset);
   void settles(const nft::Ruleset& ruleset);
   void admit(const char* address, uint8_t protocol, uint16_t port);
+  void admit_by_name(const char* address, uint16_t port);
+  // The gate's verdict on the packet that waits. The first returns what happens to it then.
+  std::string passes();
+  void drops();
+  // For verdicts on flows.
+  nft::FlowJudge& gate() { return *queue_; }
+  // Marks a flow as the rules or the gate could have.
+  void mark(const Packet& packet, uint32_t mark);
   // The kernel's entry for the flow: a line of /proc/net/nf_conntrack, or nothing.
   std::string flow(const Packet& packet) const;
 
@@ -111,10 +122,15 @@ class FilteredHost {
 
  private:
   void look();
+  void admit(const nft::Admission& admission);
+  uint32_t waiting_packet();
   std::string what_happened(const std::optional<Packet>& packet) const;
 
   Network& network_;
   std::optional<nft::DeniedLog> log_;
+  std::optional<nft::FlowQueue> queue_;
+  std::vector<uint32_t> waiting_;  // packets since the last look()
+  std::optional<Packet> last_;     // that was sent or received
   Seen seen_;
   std::vector<std::string> causes_;
 };

@@ -29,7 +29,7 @@ enum class Extra : uint8_t {
 };
 
 namespace flag {
-inline constexpr uint8_t fin = 1, syn = 2, rst = 4, push = 8, ack = 16;
+inline constexpr uint8_t fin = 1, syn = 2, rst = 4, push = 8, ack = 16, urgent = 32;
 }
 
 struct Packet {
