@@ -15,8 +15,12 @@ from support.rootfs import AGENT
 
 BASELINES = 3  # hunts without a mutant: their findings do not count
 
+# Chains and sets of flows that a name opens.
+OF_NAMES = ["set named", "ask", "begins", "flowless", "nameless", "misnamed"]
+
 # The system tests of the part that a mutant changes; one failure is enough.
 TESTS = [
+    *((part, ["gate/names/test_tls_names_under_attack.py"]) for part in OF_NAMES),
     ("set allow", ["gate/test_admissions.py", "gate/test_destinations.py"]),
     ("set net", ["gate/test_destinations.py", "gate/test_user_scope.py"]),
     ("denied", ["gate/test_destinations.py", "gate/test_the_audit.py"]),
@@ -97,7 +101,7 @@ class Mutants:
         """Boots, runs the checks of life.py, and hunts. Returns what shows that something is
         wrong."""
         tools = SimpleNamespace(**{**vars(self.hunt.tools), "ostiary": self.program_with("ostiary_mutant", mutant)})
-        settings = Settings(scope=scope, who="user", inside=scope == "container")
+        settings = Settings(scope=scope, who="user", inside=scope == "container", names=True)
         round = Round(self.hunt.internet, self.hunt.scratch, tools, settings, self.hunt.wanted.seed)
         try:
             round.page.pause = 2
@@ -124,6 +128,8 @@ class Mutants:
                     flushed = True
             if not round.session.running():
                 return ["hunt: the boot ended by itself"]
+            if not round.has_opened_flows():
+                found.append("life: no flow was opened by its name")
             round.end(0)
             return sorted(set(found))
         finally:

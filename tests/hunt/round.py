@@ -221,9 +221,13 @@ class Round:
             self.page.excused_until = time.time_ns() + IN_FLIGHT
             self.page.excused = 0
 
+    def has_opened_flows(self):
+        """Whether programs have opened flows by a name, if names are checked."""
+        return not self.settings.names or self.page.named > 0
+
     def check_life(self):
         """After the hunt: allowed names have opened flows, and the relay must still take exports."""
-        if self.settings.names and self.page.named == 0:
+        if not self.has_opened_flows():
             self._note("life: no flow was opened by its name", str(self.session))
         if not self.settings.relay or self.boot_failure or not self.session.running():
             return
