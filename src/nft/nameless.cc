@@ -69,22 +69,23 @@ Json begins() {
   return tcp_flags(fin | syn | rst | ack, syn);
 }
 
-// If the kernel puts a SYN in no flow, or in one that the other side began, it cannot be marked, and is denied.
-void add_begin(Json& out, const Ruleset& ruleset, Family family, const Json& destination) {
-  const auto add_rule = [&](Json statements) {
-    Json all = destination;
-    all.append(std::move(statements));
-    out.push_back(rule_of(begins_chain, std::move(all)));
-  };
-  if (is_tracked(ruleset, family)) {
-    const uint32_t mark = agent_marks(ruleset).nameless;
-    add_rule(Json::array({set_flow_mark(mark)}));
-    add_rule(Json::array({flow_is_marked(mark), is(ct("direction"), "original"), go(ask_chain)}));
-  } else {
-    add_rule(Json::array({change("update", nameless6_name), change("delete", opened6_name),
-                          change("delete", requests6_name), go(ask_chain)}));
-  }
-  add_rule(Json::array({deny()}));
+const char* hold_chain(const Ruleset& ruleset, Family family) {
+  return is_tracked(ruleset, family) ? "hold" : "hold6";
+}
+
+// A SYN waits for the gate. One in no flow, which has no direction, or in one that the other side began is denied.
+void add_hold_chains(Json& out, const Ruleset& ruleset) {
+  const char* const tracked = hold_chain(ruleset, Family::ipv4);
+  out.push_back(add("chain", {{"name", tracked}}));
+  out.push_back(rule(tracked, {is(ct("direction"), "original"), set_flow_mark(agent_marks(ruleset).nameless),
+                               go(ask_chain)}));
+  out.push_back(rule(tracked, {deny()}));
+  if (is_tracked(ruleset, Family::ipv6)) return;
+  const char* const untracked = hold_chain(ruleset, Family::ipv6);
+  out.push_back(add("chain", {{"name", untracked}}));
+  out.push_back(rule(untracked, {change("update", nameless6_name), change("delete", opened6_name),
+                                 change("delete", requests6_name), go(ask_chain)}));
+  out.push_back(rule(untracked, {deny()}));
 }
 
 void add_untracked_flows(Json& out, const char* chain) {
@@ -110,6 +111,7 @@ void add_nameless_chains(Json& out, const Ruleset& ruleset) {
   for (const char* chain : {ask_chain, begins_chain, flowless_chain, nameless_chain, misnamed_chain})
     out.push_back(add("chain", {{"name", chain}}));
   out.push_back(rule(ask_chain, {counter(), drop()}));
+  add_hold_chains(out, ruleset);
   // Servers disagree whether the urgent octet is in the stream: the gate refuses it. The gate also looks at what the end of
   // the connection cuts off.
   add_for_no_data(out, nameless_chain, Json::array({tcp_flags(urg | fin, 0)}), accept());
@@ -125,9 +127,10 @@ void add_nameless_chains(Json& out, const Ruleset& ruleset) {
     const Json self_test{is(field(ip(family), "daddr"), inet::IpAddress::loopback(family).text()),
                          to_port(ruleset.self_test_port)};
     for (const Json& destination : {named, self_test}) {
-      add_begin(out, ruleset, family, destination);
-      Json flowless = destination;
+      Json begins = destination, flowless = destination;
+      begins.push_back(go(hold_chain(ruleset, family)));
       flowless.push_back(go(misnamed_chain));
+      out.push_back(rule_of(begins_chain, std::move(begins)));
       out.push_back(rule_of(flowless_chain, std::move(flowless)));
     }
   }

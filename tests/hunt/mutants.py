@@ -16,7 +16,7 @@ from support.rootfs import AGENT
 BASELINES = 3  # hunts without a mutant: their findings do not count
 
 # Chains and sets of flows that a name opens.
-OF_NAMES = ["set named", "ask", "begins", "flowless", "nameless", "misnamed"]
+OF_NAMES = ["set named", "ask", "begins", "hold", "flowless", "nameless", "misnamed"]
 
 # The system tests of the part that a mutant changes; one failure is enough.
 TESTS = [
@@ -146,7 +146,8 @@ class Mutants:
 
     def detect_by_unit_tests(self, scope, mutant):
         path = self.program_with("unit_tests_mutant", mutant)
-        for suites in (f"nft/rules/{scope}/*", "nft/*"):
+        first = [f"nft/rules/{scope}/nameless"] if mutant and mutant["what"].startswith(tuple(OF_NAMES)) else []
+        for suites in (*first, f"nft/rules/{scope}/*", "nft/*"):
             done = subprocess.run([path, f"-ts={suites}", f"-tse=nft/rules/{OTHER[scope]}/*", "--abort-after=1"],
                                   capture_output=True, text=True)
             failed = re.search(r"^TEST CASE:\s+(.*)", done.stdout, re.M)

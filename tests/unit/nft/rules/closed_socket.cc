@@ -64,6 +64,13 @@ std::string ClosedSocket::closes_after_writing(std::span<const uint8_t> data) {
   return answers(flag::ack, 65535);
 }
 
+std::string ClosedSocket::is_asked_again() {
+  Packet packet = answer(syn_, flag::ack);
+  packet.acknowledgement = syn_.sequence + 1;
+  packet.window = 0;
+  return host_.gets(packet, link_);
+}
+
 std::string ClosedSocket::is_reset() {
   Packet packet = with_data(answer(syn_, flag::ack), 1);
   packet.acknowledgement = syn_.sequence + 1;

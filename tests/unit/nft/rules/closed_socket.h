@@ -22,6 +22,8 @@ class ClosedSocket {
   void is_bound_to(const char* device);
   // Writes, closes, and opens the window.
   std::string closes_after_writing(std::span<const uint8_t> data);
+  // Gets a packet that it has had, and acknowledges it again.
+  std::string is_asked_again();
   // Closed while data waits, it gets data: the kernel resets the connection.
   std::string is_reset();
 

@@ -259,6 +259,23 @@ IN_BOTH_SCOPES("until the gate's queue is there, packets are dropped",
                before_the_queue_is_there_packets_are_dropped)
 
 TEST_SUITE("nft/rules/user/nameless") {
+  TEST_CASE("another user's connection replaces a flow of the agent, whatever was judged of it") {
+    if (!can_make_hosts_as_real_root()) return;
+    FilteredHost host(user_rules());
+    for (const Addresses& at : both_families)
+      for (const uint32_t mark : {marks.permitted, marks.nameless, marks.misnamed, marks.requests}) {
+        host.admit_by_name(at.admitted, named_port);
+        const Packet syn = named_syn(at);
+        const Packet packet = begun(host, syn);
+        host.mark(packet, mark);
+        forget_names(host);
+        host.connected(other_user, syn);
+        CHECK(host.gets(answer(packet, flag::ack)) == "accepted");
+        CHECK(host.sends(agent, with_data(packet, 1)) == "denied");
+      }
+  }
+
+  // Its data does not leave, and what the kernel sends without data takes the route of its destination.
   TEST_CASE("a closed socket sends nothing more in a flow whose name is not known, and no request") {
     if (!can_make_hosts_as_real_root()) return;
     FilteredHost host(user_rules());
@@ -270,6 +287,7 @@ TEST_SUITE("nft/rules/user/nameless") {
         host.mark(socket.syn(), mark);
         const auto passed = [&](const std::string& what) { return what == "waits" ? host.passes() : what; };
         CHECK(passed(socket.closes_after_writing(some_data)) == "accepted");
+        CHECK(passed(socket.is_asked_again()).starts_with(mark == marks.requests ? "leaves: " : "accepted"));
         const std::string end = passed(socket.is_reset());
         CHECK(end.starts_with(mark == marks.requests ? "leaves: " : "accepted"));
       }

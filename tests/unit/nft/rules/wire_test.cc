@@ -6,6 +6,7 @@
 
 #include "nft/rules/closed_socket.h"
 #include "nft/rules/filtered_host.h"
+#include "ostiary/nft/marks.h"
 
 using namespace ostiary;
 using namespace ostiary::test;
@@ -212,6 +213,13 @@ TEST_SUITE("nft/rules/user/wire") {
       CHECK(closes(agent, inner) == "wrong-interface, accepted");
     };
     check_agents();
+    {
+      ClosedSocket socket(host, agent, {addresses4.allowed, service});
+      host.mark(socket.syn(), nft::agent_marks(the_gates_mark).requests);
+      socket.is_bound_to(wire);
+      CHECK(socket.closes_after_writing(some_data) == "accepted");
+      CHECK(socket.is_asked_again().starts_with("leaves: tcp"));
+    }
     for (const char* device : {wire, inner}) CHECK(closes(other_user, device) == "goes to a neighbour");
     host.runs(exempts_from_tracking);
     check_agents();
