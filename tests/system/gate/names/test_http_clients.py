@@ -1,10 +1,12 @@
 """Programs that speak HTTP reach the hosts that the policy allows, and none beside them."""
 
 import hashlib
+import io
 import os
 import shutil
 import subprocess
 import time
+import zipfile
 
 import pytest
 
@@ -195,6 +197,32 @@ import urllib.request
 value = urllib.request.urlopen("http://allowed.example/", timeout=5).read().decode()
 value += urllib.request.urlopen("http://second.example/", bytes(100000), timeout=5).read().decode()""")
     assert outcome.get("answer") == "allowed.example 0\nsecond.example 100000\n", outcome
+
+
+def wheel():
+    """Of a package without content."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("tiny-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1\n")
+        archive.writestr("tiny-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("tiny-1.dist-info/RECORD", "")
+    return content.getvalue()
+
+
+def test_pip(agent, files):
+    needs(agent, "pip3")
+    page = b"<!DOCTYPE html><a href=/simple/tiny/tiny-1-py3-none-any.whl>tiny-1-py3-none-any.whl</a>"
+    files["/simple/tiny/"] = lambda body: answer(page, "text/html")
+    files["/simple/tiny/tiny-1-py3-none-any.whl"] = wheel()
+    done = agent.run("pip3", "--isolated", "--no-cache-dir", "--disable-pip-version-check", "download", "--no-deps",
+                     "--index-url", "http://allowed.example/simple", "--trusted-host", "allowed.example",
+                     "--dest", "/tmp/wheels", "tiny")
+    assert done["status"] == 0 and "tiny-1-py3-none-any.whl" in done["out"], done
+
+
+def test_wget(agent):
+    needs(agent, "wget")
+    assert agent.run("wget", "-qO-", "http://allowed.example/")["out"] == "allowed.example 0\n"
 
 
 def test_node(internet, agent):
