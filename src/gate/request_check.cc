@@ -61,7 +61,9 @@ bool has(const http::RequestHead& head, std::string_view name) {
 bool may_lose_its_body(const http::RequestHead& head) {
   constexpr std::array<std::string_view, 4> without_body{"GET", "HEAD", "OPTIONS", "TRACE"};
   const bool has_body = head.framing.kind == Framing::Kind::chunked || head.framing.length > 0;
-  return has_body && std::ranges::find(without_body, head.method) != without_body.end();
+  return has_body && std::ranges::any_of(without_body, [&head](std::string_view method) {
+           return equal_ignoring_case(method, head.method);
+         });
 }
 
 }  // namespace

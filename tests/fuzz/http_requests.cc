@@ -155,7 +155,7 @@ bool passes(std::string_view stream, const Setting& setting) {
     const size_t piece = std::min(1 + random.below(setting.longest_piece), stream.size() - at);
     const auto verdict = gate.send(at, stream.substr(at, piece), false);
     HOLDS(verdict != Judge::Verdict::drop);
-    if (verdict == Judge::Verdict::again) return false;
+    if (verdict == Judge::Verdict::reset) return false;
     at += piece;
     // What has passed is sent again, perhaps with more.
     const size_t from = random.below(at);
@@ -204,7 +204,7 @@ void check_losses(std::string memory, const Setting& setting) {
         std::string_view(memory).substr(from, 1 + random.below(setting.longest_piece));
     const bool ends = setting.ends && from + data.size() == memory.size();
     const auto verdict = gate.send(from, data, ends);
-    if (verdict == Judge::Verdict::again) break;
+    if (verdict == Judge::Verdict::reset) break;
     if (verdict == Judge::Verdict::pass && !random.once_in(3)) arrived.take(from, data, ends);
   }
   LenientServer(arrived.stream(), arrived.has_ended()).check();

@@ -28,11 +28,12 @@ class Kernel final : public nft::AdmissionSet {
 // The verdict about the only packet that waits.
 class Judge final : public nft::FlowJudge {
  public:
-  enum class Verdict : uint8_t { none, pass, drop, again };
+  enum class Verdict : uint8_t { none, pass, drop, reset };
 
   void pass(uint32_t) override { note(Verdict::pass); }
   void drop(uint32_t) override { note(Verdict::drop); }
-  void judge_again(uint32_t) override { note(Verdict::again); }
+  void pass_now(uint32_t) override { note(Verdict::pass); }
+  void reset(uint32_t) override { note(Verdict::reset); }
   bool begin(const inet::Connection&) override { return true; }
   bool follow(const inet::Connection&) override { return true; }
   bool permit(const inet::Connection&) override {

@@ -177,6 +177,7 @@ TEST_SUITE("gate/request_check") {
     CHECK(outcome(post("Content-Length: 3\r\nContent-Length: 4", "abc")) == "framing");
     CHECK(outcome(post("Content-Length: 3\r\nExpect: 100-continue", "")) == "a.example: expectation");
     CHECK(outcome(get("a.example", "Content-Length: 3\r\n")) == "a.example: framing");
+    CHECK(outcome("Head / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\n\r\n") == "a.example: framing");
     CHECK(outcome(get("a.example", "Connection: close\r\n") + get("a.example")) == "framing");
     CHECK(outcome(post("Transfer-Encoding: chunked", "2\r\nabc")) == "framing");
   }
@@ -315,7 +316,7 @@ TEST_SUITE("gate/request_check") {
     flow.sent += 10;
     CHECK(flow.end() == "drop 3");
     flow.sent = 20;
-    CHECK(flow.end() == "refuse, again 4");
+    CHECK(flow.end() == "refuse, reset 4");
   }
 
   TEST_CASE("the end of a flow that is not known is no denial") {
@@ -323,7 +324,7 @@ TEST_SUITE("gate/request_check") {
     flow.send(get("a.example"));
     flow.now += limits::request_idle;
     flow.check.expire(flow.now);
-    CHECK(flow.end() == "refuse, again 3");
+    CHECK(flow.end() == "refuse, reset 3");
     CHECK(flow.denied() == "none");
   }
 
