@@ -1,5 +1,6 @@
 // Flows that a name opens, in both scopes: what waits for the gate, and what its verdicts do.
 #include <array>
+#include <string>
 
 #include <doctest/doctest.h>
 #include <netinet/in.h>
@@ -137,12 +138,14 @@ void what_is_in_no_flow_has_no_name(const nft::Ruleset& rules) {
   host.runs(exempts_from_tracking);
   host.runs(shows_resets);
   for (const Addresses& at : both_families) {
-    for (const char* address : {at.admitted, at.allowed}) host.admit_by_name(address, named_port);
+    for (const char* address : {at.admitted, at.allowed, at.own}) host.admit_by_name(address, named_port);
     host.admit(at.admitted, IPPROTO_TCP, named_port);
     CHECK(host.sends(agent, named_syn(at)) == "denied");
     CHECK(host.sends(agent, again(named_syn(at), flag::ack)) == "refused");
     CHECK(host.sends(agent, tcp({at.own, fresh_port()}, {at.allowed, named_port}, flag::ack)) == "leaves");
     CHECK(host.sends(agent, tcp({at.own, fresh_port()}, {at.unlisted, named_port}, flag::ack)) == "denied");
+    const Packet to_itself = tcp({at.own, fresh_port()}, {at.own, named_port}, flag::ack);
+    CHECK(host.sends(agent, to_itself) == (rules.only_user ? "denied" : "refused"));
   }
 }
 
@@ -273,6 +276,19 @@ TEST_SUITE("nft/rules/user/nameless") {
         CHECK(host.gets(answer(packet, flag::ack)) == "accepted");
         CHECK(host.sends(agent, with_data(packet, 1)) == "denied");
       }
+  }
+
+  TEST_CASE("the kernel's own answers leave, however another table marks their flows") {
+    if (!can_make_hosts_as_real_root()) return;
+    for (const uint32_t mark : {marks.nameless, marks.misnamed, marks.requests}) {
+      FilteredHost host(user_rules());
+      host.runs("nft 'table inet mine { chain c { type filter hook prerouting priority 0\n ct mark set " +
+                std::to_string(mark) + "\n } \n }'");
+      for (const Addresses& at : both_families) {
+        const Packet ping = with_data(echo_request({at.unlisted, fresh_port()}, at.own), 200);
+        CHECK(host.gets(ping).starts_with("leaves: " + text(answer(ping))));
+      }
+    }
   }
 
   // Its data does not leave, and what the kernel sends without data takes the route of its destination.
