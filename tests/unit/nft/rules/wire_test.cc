@@ -192,6 +192,12 @@ TEST_SUITE("nft/rules/user/wire") {
     };
     CHECK(closes(agent).starts_with("leaves: tcp"));
     CHECK(closes(other_user).starts_with("leaves: tcp"));
+    {
+      ClosedSocket socket(host, agent, {addresses4.allowed, service});
+      host.mark(socket.syn(), nft::agent_marks(the_gates_mark).requests);
+      CHECK(socket.closes_after_writing(some_data) == "accepted");
+      CHECK(socket.is_asked_again().starts_with("leaves: tcp"));
+    }
     host.runs(exempts_from_tracking);
     CHECK(closes(agent).starts_with("leaves: tcp"));
     CHECK(closes(the_gate).starts_with("leaves: tcp"));
@@ -213,12 +219,13 @@ TEST_SUITE("nft/rules/user/wire") {
       CHECK(closes(agent, inner) == "wrong-interface, accepted");
     };
     check_agents();
-    {
+    for (const char* device : {wire, inner}) {
       ClosedSocket socket(host, agent, {addresses4.allowed, service});
       host.mark(socket.syn(), nft::agent_marks(the_gates_mark).requests);
-      socket.is_bound_to(wire);
+      socket.is_bound_to(device);
       CHECK(socket.closes_after_writing(some_data) == "accepted");
-      CHECK(socket.is_asked_again().starts_with("leaves: tcp"));
+      CHECK(
+          socket.is_asked_again().starts_with(device == wire ? "leaves: tcp" : "wrong-interface, accepted"));
     }
     for (const char* device : {wire, inner}) CHECK(closes(other_user, device) == "goes to a neighbour");
     host.runs(exempts_from_tracking);
