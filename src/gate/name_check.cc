@@ -161,12 +161,12 @@ void NameCheck::take_fault(Flow& flow, const WaitingPacket& packet, tls::HelloFa
 }
 
 void NameCheck::hand_over(Flow& flow, const WaitingPacket& packet, Time now) {
-  if (!requests_.begin({flow.connection, flow.uid, flow.first, packet.ends}, flow.sent, now))
-    reset(flow);
-  else if (dependencies_.judge.follow(flow.connection))
-    pass_waiting(flow);
-  else
-    drop_waiting(flow);
+  if (dependencies_.judge.follow(flow.connection)) {
+    waiting_ -= flow.packets.size();
+    requests_.begin({flow.connection, flow.uid, flow.first, packet.ends}, flow.sent,
+                    std::exchange(flow.packets, {}), now);
+  }
+  drop_waiting(flow);
   forget(flow);
 }
 

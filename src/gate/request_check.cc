@@ -95,7 +95,8 @@ std::optional<RequestCheck::Refusal> RequestCheck::refusal_of(const Flow& flow,
 }
 
 // A server may choose the site before the head is whole.
-std::optional<RequestCheck::Refusal> RequestCheck::refusal_of_hosts_so_far(const Flow& flow) const {
+std::optional<RequestCheck::Refusal> RequestCheck::refusal_so_far(const Flow& flow) const {
+  if (const auto fault = flow.reader->fault_so_far()) return Refusal{{}, why_of(*fault)};
   for (const std::string_view host : flow.reader->hosts_so_far())
     if (auto refusal = refusal_of_host(flow, host)) return refusal;
   return std::nullopt;
@@ -115,7 +116,7 @@ std::optional<RequestCheck::Refusal> RequestCheck::read(Flow& flow, std::string_
     if (const auto* head = std::get_if<const http::RequestHead*>(&event))
       if (auto refusal = refusal_of(flow, **head)) return refusal;
     if (std::holds_alternative<http::Complete>(event) && flow.reader->takes_another()) flow.reader.reset();
-    if (std::holds_alternative<http::NeedMore>(event)) return refusal_of_hosts_so_far(flow);
+    if (std::holds_alternative<http::NeedMore>(event)) return refusal_so_far(flow);
   }
   return std::nullopt;
 }
@@ -159,50 +160,78 @@ bool RequestCheck::has_changed(const Flow& flow, uint64_t place, std::string_vie
 
 // ---- flows
 
-bool RequestCheck::begin(const Begun& begun, std::span<const uint8_t> octets, Time now) {
+void RequestCheck::begin(const Begun& begun, std::span<const uint8_t> octets, std::vector<uint32_t> packets,
+                         Time now) {
   forget(begun.connection);
   make_room(1);
   Flow& flow = flows_.emplace_back(begun, now + limits::request_idle);
   by_connection_.emplace(begun.connection, std::prev(flows_.end()));
-  auto refusal = read(flow, {reinterpret_cast<const char*>(octets.data()), octets.size()});
-  if (!refusal && begun.ends) refusal = refusal_of_end(flow);
-  if (!refusal) return true;
-  audit(flow, *refusal, now);
-  forget(begun.connection);
-  return false;
+  flow.packets = std::move(packets);
+  judge(flow, {reinterpret_cast<const char*>(octets.data()), octets.size()}, begun.ends, now);
 }
 
 void RequestCheck::take(const nft::WaitingPacket& packet, Time now) {
   const auto found = by_connection_.find(packet.connection);
   Flow& flow = *found->second;
-  if (packet.is_urgent) return refuse(flow, packet, {{}, why::urgent}, now);
   const std::string_view data(reinterpret_cast<const char*>(packet.data.data()), packet.data.size());
   const int64_t ahead =
       distance(flow.begun.first_sequence + static_cast<uint32_t>(flow.known), packet.sequence);
   const int64_t place = static_cast<int64_t>(flow.known) + ahead;
   // Behind an octet that is missing, or before those that are kept: the first comes again.
-  if (ahead > 0 || place < static_cast<int64_t>(flow.compared_from)) return judge_.drop(packet.id);
-  const std::string_view again = data.substr(0, static_cast<size_t>(-ahead));
-  const bool ends_earlier =
-      packet.ends && place + static_cast<int64_t>(data.size()) < static_cast<int64_t>(flow.known);
-  if (ends_earlier || has_changed(flow, static_cast<uint64_t>(place), again))
-    return refuse(flow, packet, {{}, why::changed}, now);
+  const bool is_out_of_reach = ahead > 0 || place < static_cast<int64_t>(flow.compared_from);
+  if (is_out_of_reach && !packet.is_urgent) return judge_.drop(packet.id);
   flows_.splice(flows_.end(), flows_, found->second);
   flow.until = now + limits::request_idle;
-  auto refusal = read(flow, data.substr(again.size()));
-  if (!refusal && packet.ends) refusal = refusal_of_end(flow);
-  if (refusal) return refuse(flow, packet, *refusal, now);
-  judge_.pass(packet.id);
+  flow.packets.push_back(packet.id);
+  if (packet.is_urgent) return refuse(flow, {{}, why::urgent}, now);
+  const std::string_view again = data.substr(0, static_cast<size_t>(-ahead));
+  const auto end = static_cast<uint64_t>(place) + data.size();
+  const bool ends_earlier = packet.ends && end < flow.known;
+  if (ends_earlier || has_changed(flow, static_cast<uint64_t>(place), again))
+    return refuse(flow, {{}, why::changed}, now);
+  if (end <= flow.passed && !packet.ends) {
+    flow.packets.pop_back();
+    return judge_.pass(packet.id);
+  }
+  judge(flow, data.substr(again.size()), packet.ends, now);
+}
+
+// The octets after those that were known.
+void RequestCheck::judge(Flow& flow, std::string_view fresh, bool ends, Time now) {
+  auto refusal = read(flow, fresh);
+  if (!refusal && ends) refusal = refusal_of_end(flow);
+  if (refusal) return refuse(flow, *refusal, now);
+  if (flow.reader && flow.reader->is_within_host())
+    hold(flow, now);
+  else
+    pass_waiting(flow);
   make_room(0);
 }
 
-void RequestCheck::refuse(Flow& flow, const nft::WaitingPacket& packet, const Refusal& refusal, Time now) {
-  if (judge_.refuse(flow.begun.connection))
-    judge_.reset(packet.id);
-  else
-    judge_.drop(packet.id);
+// As in the NameCheck: usually the rest follows at once. Then the packets are dropped, and come again with the rest.
+void RequestCheck::hold(Flow& flow, Time now) {
+  if (flow.packets.size() > limits::waiting_packets_of_a_flow || holds_.size() >= limits::waiting_packets)
+    return drop_waiting(flow);
+  holds_.push_back({now + limits::hold_time, flow.begun.connection});
+}
+
+void RequestCheck::pass_waiting(Flow& flow) {
+  for (const uint32_t packet : std::exchange(flow.packets, {})) judge_.pass(packet);
+  flow.passed = flow.known;
+}
+
+void RequestCheck::drop_waiting(Flow& flow) {
+  for (const uint32_t packet : std::exchange(flow.packets, {})) judge_.drop(packet);
+}
+
+// The rules answer one of the waiting packets with a reset.
+void RequestCheck::refuse(Flow& flow, const Refusal& refusal, Time now) {
+  if (judge_.refuse(flow.begun.connection)) {
+    judge_.reset(flow.packets.front());
+    flow.packets.erase(flow.packets.begin());
+  }
   audit(flow, refusal, now);
-  forget(packet.connection);
+  forget(inet::Connection(flow.begun.connection));
 }
 
 void RequestCheck::audit(const Flow& flow, const Refusal& refusal, Time now) {
@@ -220,6 +249,7 @@ void RequestCheck::audit(const Flow& flow, const Refusal& refusal, Time now) {
 void RequestCheck::forget(const inet::Connection& connection) {
   const auto found = by_connection_.find(connection);
   if (found == by_connection_.end()) return;
+  drop_waiting(*found->second);
   memory_ -= found->second->memory();
   flows_.erase(found->second);
   by_connection_.erase(found);
@@ -231,11 +261,17 @@ void RequestCheck::make_room(size_t flows) {
 }
 
 event::Deadline RequestCheck::due() const {
-  return flows_.empty() ? event::Deadline() : event::Deadline(flows_.front().until);
+  event::Deadline due;
+  if (!flows_.empty()) due = flows_.front().until;
+  if (!holds_.empty()) due = due ? std::min(*due, holds_.front().until) : holds_.front().until;
+  return due;
 }
 
-// No denial: a connection may be idle. If the agent sends in it later, its beginning is unknown.
 void RequestCheck::expire(Time now) {
+  for (; !holds_.empty() && holds_.front().until <= now; holds_.pop_front())
+    if (const auto found = by_connection_.find(holds_.front().connection); found != by_connection_.end())
+      drop_waiting(*found->second);
+  // No denial: a connection may be idle. If the agent sends in it later, its beginning is unknown.
   while (!flows_.empty() && flows_.front().until <= now)
     forget(inet::Connection(flows_.front().begun.connection));
 }

@@ -2,6 +2,7 @@
 // - What the agent sends waits for the gate as long as the flow lives. What the server answers does not.
 // - A packet passes when all of its octets are read and none is in doubt: every line is well formed, each Host so far
 //   may be the flow's, and no two servers could divide the requests differently.
+// - A Host waits until it is whole: a server may choose the site by what is there.
 // - The agent may not end the connection within a head: some servers serve what is there.
 // - Heads, and what divides a body into chunks, are kept and compared when they are sent again: the sender can change
 //   the memory from which it sends. The octets of a body may change.
@@ -17,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "name_rules.h"
 #include "ostiary/event/deadline.h"
@@ -43,8 +45,8 @@ class RequestCheck {
   RequestCheck(nft::FlowJudge& judge, NameRules rules, Recorder& recorder)
       : judge_(judge), rules_(rules), recorder_(recorder) {}
 
-  // Takes the flow with the octets that wait. False, and audited: they may not pass.
-  bool begin(const Begun& begun, std::span<const uint8_t> octets, Time now);
+  // Takes the flow with its octets so far, and the packets that hold them.
+  void begin(const Begun& begun, std::span<const uint8_t> octets, std::vector<uint32_t> packets, Time now);
   bool knows(const inet::Connection& connection) const { return by_connection_.contains(connection); }
   // Gives a packet of the agent in such a flow its verdict.
   void take(const nft::WaitingPacket& packet, Time now);
@@ -64,6 +66,8 @@ class RequestCheck {
     Begun begun;
     Time until;
     uint64_t known = 0;                              // octets that were read
+    uint64_t passed = 0;                             // octets of those that have passed
+    std::vector<uint32_t> packets = {};              // that wait, with the octets after those
     std::optional<http::RequestReader> reader = {};  // of a request that has begun
     std::deque<Piece> heads = {};                    // in order
     size_t octets = 0;                               // in `heads`
@@ -85,10 +89,14 @@ class RequestCheck {
   static std::optional<Refusal> refusal_of_end(const Flow& flow);
   std::optional<Refusal> refusal_of(const Flow& flow, const http::RequestHead& head) const;
   std::optional<Refusal> refusal_of_host(const Flow& flow, std::string_view host) const;
-  std::optional<Refusal> refusal_of_hosts_so_far(const Flow& flow) const;
+  std::optional<Refusal> refusal_so_far(const Flow& flow) const;
   void keep(Flow& flow, uint64_t place, std::string_view octets);
   static bool has_changed(const Flow& flow, uint64_t place, std::string_view again);
-  void refuse(Flow& flow, const nft::WaitingPacket& packet, const Refusal& refusal, Time now);
+  void judge(Flow& flow, std::string_view fresh, bool ends, Time now);
+  void hold(Flow& flow, Time now);
+  void pass_waiting(Flow& flow);
+  void drop_waiting(Flow& flow);
+  void refuse(Flow& flow, const Refusal& refusal, Time now);
   void audit(const Flow& flow, const Refusal& refusal, Time now);
   void make_room(size_t flows);
 
@@ -97,6 +105,12 @@ class RequestCheck {
   Recorder& recorder_;
   std::list<Flow> flows_;  // by the time of their last packet
   std::unordered_map<inet::Connection, std::list<Flow>::iterator, Hash> by_connection_;
+  // When to drop the packets of an unfinished Host. In order.
+  struct Hold {
+    Time until;
+    inet::Connection connection;
+  };
+  std::deque<Hold> holds_;
   size_t memory_ = 0;  // of all flows
 };
 

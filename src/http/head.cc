@@ -61,13 +61,6 @@ std::expected<HeadCollector::Progress, Fault> HeadCollector::read(std::string_vi
   }
 }
 
-std::optional<Field> HeadCollector::field_before_lf() const {
-  if (!has_start_line_ || !after_cr_) return std::nullopt;
-  const auto field =
-      read_field(std::string_view(octets_).substr(line_begin_, octets_.size() - 1 - line_begin_));
-  return field ? std::optional(*field) : std::nullopt;
-}
-
 void HeadCollector::clear() {
   octets_.clear();
   line_begin_ = 0;

@@ -108,8 +108,24 @@ std::vector<std::string_view> RequestReader::hosts_so_far() const {
     if (equal_ignoring_case(field.name, "host")) hosts.push_back(field.value);
   };
   std::ranges::for_each(collected_.fields(), add);
-  if (const auto unfinished = collected_.field_before_lf()) add(*unfinished);
   return hosts;
+}
+
+std::optional<Fault> RequestReader::fault_so_far() const {
+  if (stage_ != Stage::head || collected_.has_start_line()) return std::nullopt;
+  std::string_view line = collected_.unfinished_line();
+  const std::string_view method = take_until(line, ' ');
+  if (line.empty() || line.starts_with('/')) return std::nullopt;
+  return method == "CONNECT" ? Fault::connect : Fault::target_form;
+}
+
+bool RequestReader::is_within_host() const {
+  if (stage_ != Stage::head || !collected_.has_start_line()) return false;
+  const std::string_view line = collected_.unfinished_line();
+  if (line.empty()) return false;
+  constexpr std::string_view host = "host";
+  const bool begins_so = resembles(line.substr(0, host.size()), host.substr(0, line.size()));
+  return begins_so && (line.size() <= host.size() || !is_token_octet(line[host.size()]));
 }
 
 RequestEvent RequestReader::next(std::string_view& input) {

@@ -74,6 +74,13 @@ Result<std::optional<uint32_t>> FlowMarks::read(const inet::Connection& connecti
   return mark;
 }
 
+Result<> FlowMarks::remove(const inet::Connection& connection) {
+  Request request(IPCTNL_MSG_CT_DELETE, NLM_F_ACK, connection);
+  const int error = TRY(netlink::ask(socket_, request.header()));
+  if (error != 0 && error != ENOENT) return std::unexpected(connections_refused(error));
+  return {};
+}
+
 Result<bool> FlowMarks::write(const inet::Connection& connection, uint32_t mark) {
   Request request(IPCTNL_MSG_CT_NEW, NLM_F_ACK, connection);
   mnl_attr_put_u32(request.header(), CTA_MARK, __builtin_bswap32(mark));

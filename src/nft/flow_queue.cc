@@ -174,10 +174,15 @@ bool FlowQueue::is_untracked(const inet::Connection& connection) const {
 }
 
 // The rules have marked a new flow, and the kernel's table does not have it yet. What the table has is an earlier flow, for
-// which the kernel takes this one.
+// which the kernel takes this one. One that was refused is forgotten, and the agent's next SYN is of a new one.
 bool FlowQueue::begin(const inet::Connection& connection) {
   if (is_untracked(connection)) return untracked_->begin(connection);
-  return marks_.write(connection, agents_.nameless).has_value();
+  const auto earlier = marks_.read(connection);
+  if (!earlier) return false;
+  if (!*earlier) return true;
+  if (**earlier != agents_.misnamed) return marks_.write(connection, agents_.nameless).has_value();
+  (void)marks_.remove(connection);
+  return false;
 }
 
 bool FlowQueue::follow(const inet::Connection& connection) {

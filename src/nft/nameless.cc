@@ -59,8 +59,8 @@ Json in_set(const char* set) {
 }
 
 // `how`: "update" adds the flow, or lets it stay for the set's time again; "delete".
-Json change(const char* how, const char* set) {
-  return {{"set", {{"op", how}, {"elem", flow_of_sent()}, {"set", in_set(set)}}}};
+Json change(const char* how, const char* set, const Json& flow = flow_of_sent()) {
+  return {{"set", {{"op", how}, {"elem", flow}, {"set", in_set(set)}}}};
 }
 
 // ---- a flow begins
@@ -73,18 +73,25 @@ const char* hold_chain(const Ruleset& ruleset, Family family) {
   return is_tracked(ruleset, family) ? "hold" : "hold6";
 }
 
-// A SYN waits for the gate. One in no flow, which has no direction, or in one that the other side began is denied.
+// A SYN waits for the gate. One in no flow, which has no direction, or in one that the other side began is denied. One in a
+// connection that stands is another socket's, with the same ports: for the server the connection goes on. But the client's
+// end of a refused one is closed: the gate has the kernel forget it.
 void add_hold_chains(Json& out, const Ruleset& ruleset) {
   const char* const tracked = hold_chain(ruleset, Family::ipv4);
   out.push_back(add("chain", {{"name", tracked}}));
-  out.push_back(rule(tracked, {is(ct("direction"), "original"), set_flow_mark(agent_marks(ruleset).nameless),
-                               go(ask_chain)}));
+  const AgentMarks marks = agent_marks(ruleset);
+  const Json stands = has(ct("state"), "established");
+  out.push_back(rule(tracked, {stands, flow_is_marked(marks.misnamed), go(ask_chain)}));
+  out.push_back(rule(tracked, {stands, go(misnamed_chain)}));
+  out.push_back(
+      rule(tracked, {is(ct("direction"), "original"), set_flow_mark(marks.nameless), go(ask_chain)}));
   out.push_back(rule(tracked, {deny()}));
   if (is_tracked(ruleset, Family::ipv6)) return;
   const char* const untracked = hold_chain(ruleset, Family::ipv6);
   out.push_back(add("chain", {{"name", untracked}}));
-  out.push_back(rule(untracked, {change("update", nameless6_name), change("delete", opened6_name),
-                                 change("delete", requests6_name), go(ask_chain)}));
+  out.push_back(
+      rule(untracked, {change("update", begun6_name), change("delete", nameless6_name),
+                       change("delete", opened6_name), change("delete", requests6_name), go(ask_chain)}));
   out.push_back(rule(untracked, {deny()}));
 }
 
@@ -101,7 +108,8 @@ void add_untracked_flows(Json& out, const char* chain) {
 
 void add_nameless_sets(Json& out, const Ruleset& ruleset) {
   if (!ruleset.name_queue || is_tracked(ruleset, Family::ipv6)) return;
-  add_flow_set(out, nameless6_name, limits::nameless_flows, limits::seconds_of_a_nameless_flow);
+  for (const char* set : {begun6_name, nameless6_name})
+    add_flow_set(out, set, limits::nameless_flows, limits::seconds_of_a_nameless_flow);
   for (const char* set : {requests6_name, opened6_name})
     add_flow_set(out, set, limits::opened_flows, limits::seconds_of_an_opened_flow);
 }
@@ -167,8 +175,12 @@ void add_answers_to_nameless(Json& out, const Ruleset& ruleset, const char* chai
   const Json continues = is_not(tcp_flags_of(syn), syn);
   out.push_back(rule(chain, {flow_is_marked(agent_marks(ruleset).nameless), is(ct("direction"), "reply"),
                              continues, go(ask_chain)}));
-  if (!is_tracked(ruleset, Family::ipv6))
-    out.push_back(rule(chain, {is(flow_of_answer(), in_set(nameless6_name)), continues, go(ask_chain)}));
+  if (is_tracked(ruleset, Family::ipv6)) return;
+  // A server for which an earlier connection with these ports goes on does not send it.
+  out.push_back(rule(chain, {is(flow_of_answer(), in_set(begun6_name)), tcp_flags(syn | ack, syn | ack),
+                             change("update", nameless6_name, flow_of_answer()),
+                             change("delete", begun6_name, flow_of_answer())}));
+  out.push_back(rule(chain, {is(flow_of_answer(), in_set(nameless6_name)), continues, go(ask_chain)}));
 }
 
 }  // namespace ostiary::nft

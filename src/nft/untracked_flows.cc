@@ -76,9 +76,10 @@ bool UntrackedFlows::move(const char* to, const inet::Connection& connection) {
 
 bool UntrackedFlows::begin(const inet::Connection& connection) {
   batch_.begin(NFNL_SUBSYS_NFTABLES);
-  put(NFT_MSG_NEWSETELEM, NLM_F_CREATE, nameless6_name, connection);
-  return commit() && remove(opened6_name, connection) != Removed::failed &&
-         remove(requests6_name, connection) != Removed::failed;
+  put(NFT_MSG_NEWSETELEM, NLM_F_CREATE, begun6_name, connection);
+  return commit() &&
+         std::ranges::none_of(std::array{nameless6_name, opened6_name, requests6_name},
+                              [&](const char* set) { return remove(set, connection) == Removed::failed; });
 }
 
 bool UntrackedFlows::follow(const inet::Connection& connection) {

@@ -26,8 +26,9 @@ class HeadCollector {
 
   std::string_view start_line() const { return start_line_; }
   std::span<const Field> fields() const { return fields_; }
-  // Of a line of which all but the last octet is there.
-  std::optional<Field> field_before_lf() const;
+  bool has_start_line() const { return has_start_line_; }
+  // What is there of the line that is not whole.
+  std::string_view unfinished_line() const { return std::string_view(octets_).substr(line_begin_); }
 
   // Prepares for another head, and keeps the memory.
   void clear();

@@ -46,8 +46,12 @@ class RequestReader {
 
   bool is_in_head() const { return stage_ == Stage::head; }
 
-  // The values of Host so far, while a head is incomplete. A line counts as soon as its CR is there.
+  // The values of Host so far, while a head is incomplete.
   std::vector<std::string_view> hosts_so_far() const;
+  // What is wrong with a request line that is not whole: it will not ask for a path.
+  std::optional<Fault> fault_so_far() const;
+  // Whether the input so far ends within a field that is Host, or may become it.
+  bool is_within_host() const;
 
  private:
   enum class Stage : uint8_t { head, body, complete, last };

@@ -18,6 +18,8 @@ class FlowMarks {
   // Empty if there is no such flow.
   Result<std::optional<uint32_t>> read(const inet::Connection& connection);
   // False if there is no such flow.
+  // The kernel forgets the flow.
+  Result<> remove(const inet::Connection& connection);
   Result<bool> write(const inet::Connection& connection, uint32_t mark);
 
  private:

@@ -22,6 +22,7 @@ inline constexpr const char* allow4_name = "allow4";
 inline constexpr const char* allow6_name = "allow6";
 inline constexpr const char* named4_name = "named4";
 inline constexpr const char* named6_name = "named6";
+inline constexpr const char* begun6_name = "begun6";
 inline constexpr const char* nameless6_name = "nameless6";
 inline constexpr const char* requests6_name = "requests6";
 inline constexpr const char* opened6_name = "opened6";

@@ -1,6 +1,7 @@
 // nft/untracked_flows.h: flows over IPv6 that are opened by a name, on a kernel that does not track them.
-// - Three sets of the table take the place of the flow's mark: `nameless6`, to which the rules add a flow that begins,
-//   `requests6`, and `opened6`. A flow in none is denied.
+// - Sets of the table take the place of the flow's mark. The rules add a flow to `begun6` at its SYN, and move it to
+//   `nameless6` when the server accepts it; the gate moves it on to `requests6` or `opened6`. The agent sends nothing more
+//   in a flow that is in none of the last three.
 // - The changes come from the netlink port that makes the admissions.
 #pragma once
 
@@ -17,7 +18,7 @@ class UntrackedFlows {
   // The socket must outlive the UntrackedFlows.
   explicit UntrackedFlows(netlink::Socket& socket);
 
-  // Makes the flow nameless, and nothing else. False: the kernel did not.
+  // Puts the flow in `begun6`, and in no other set. False: the kernel did not.
   bool begin(const inet::Connection& connection);
   // Moves a nameless flow to another set. False: it is not nameless.
   bool follow(const inet::Connection& connection);

@@ -488,12 +488,22 @@ TEST_SUITE("nft/table") {
       const std::string opened = run_commands("list set inet ostiary opened6").value_or("");
       return opened.contains(flow.remote.text());
     };
+    // As the rules do when the server accepts the connection.
+    const auto accept = [&flow] {
+      const std::string element = " { " + flow.local.text() + " . " + std::to_string(flow.local_port) +
+                                  " . " + flow.remote.text() + " . " + std::to_string(flow.remote_port) +
+                                  " }; ";
+      REQUIRE(run_commands("delete element inet ostiary begun6" + element +
+                           "add element inet ostiary nameless6" + element));
+    };
     CHECK_FALSE(flows.is_held(flow));
     CHECK_FALSE(flows.permit(flow));  // one that the kernel does not know
     CHECK_FALSE(flows.follow(flow));
     CHECK_FALSE(is_open());
     for (int again = 0; again < 2; ++again) {
       CHECK(flows.begin(flow));
+      CHECK_FALSE(flows.permit(flow));  // the server has not accepted it
+      accept();
       CHECK(flows.is_held(flow));
       CHECK_FALSE(is_open());
       CHECK(flows.permit(flow));
@@ -501,6 +511,8 @@ TEST_SUITE("nft/table") {
       CHECK(flows.is_open(flow));
       CHECK(is_open());
       CHECK(flows.begin(flow));
+      CHECK_FALSE(is_open());
+      accept();
       CHECK(flows.follow(flow));
       CHECK(flows.is_held(flow));
       CHECK_FALSE(flows.permit(flow));
@@ -508,6 +520,7 @@ TEST_SUITE("nft/table") {
     }
     CHECK(flows.refuse(flow));
     CHECK(flows.begin(flow));
+    accept();
     CHECK(flows.refuse(flow));
     CHECK_FALSE(flows.is_held(flow));
     CHECK_FALSE(is_open());
