@@ -34,6 +34,7 @@ void NameCheck::take(const WaitingPacket& packet, Time now) {
 // A SYN with data (TCP Fast Open) is dropped: the sender's next one carries none.
 void NameCheck::begin(const WaitingPacket& packet, Time now) {
   if (const auto found = by_connection_.find(packet.connection); found != by_connection_.end()) {
+    if (is_again(*found->second, packet)) return dependencies_.judge.pass(packet.id);
     drop_waiting(*found->second);
     forget(*found->second);
   }
@@ -46,6 +47,11 @@ void NameCheck::begin(const WaitingPacket& packet, Time now) {
                      .first = packet.sequence + 1});
   by_connection_.emplace(packet.connection, std::prev(silent_.end()));
   dependencies_.judge.pass(packet.id);
+}
+
+// The SYN of this very flow.
+bool NameCheck::is_again(const Flow& flow, const WaitingPacket& syn) {
+  return flow.sent.empty() && syn.data.empty() && flow.first == syn.sequence + 1;
 }
 
 // A flow of an earlier gate, or a packet that was queued just before its flow was judged.

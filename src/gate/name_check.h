@@ -74,6 +74,7 @@ class NameCheck {
   using Flows = std::list<Flow>;
 
   void begin(const nft::WaitingPacket& packet, Time now);
+  static bool is_again(const Flow& flow, const nft::WaitingPacket& syn);
   void take_unknown(const nft::WaitingPacket& packet, Time now);
   void take_sent(Flow& flow, const nft::WaitingPacket& packet, Time now);
   void take_answer(Flow& flow, const nft::WaitingPacket& packet, Time now);

@@ -174,15 +174,14 @@ bool FlowQueue::is_untracked(const inet::Connection& connection) const {
 }
 
 // The rules have marked a new flow, and the kernel's table does not have it yet. What the table has is an earlier flow, for
-// which the kernel takes this one. One that was refused is forgotten, and the agent's next SYN is of a new one.
+// which the kernel takes this one. It is forgotten, and the agent's next SYN, a second later, is of a new one. The packets of
+// the earlier one are then refused.
 bool FlowQueue::begin(const inet::Connection& connection) {
   if (is_untracked(connection)) return untracked_->begin(connection);
   const auto earlier = marks_.read(connection);
   if (!earlier) return false;
-  if (!*earlier) return true;
-  if (**earlier != agents_.misnamed) return marks_.write(connection, agents_.nameless).has_value();
-  (void)marks_.remove(connection);
-  return false;
+  if (*earlier) (void)marks_.remove(connection);
+  return !*earlier;
 }
 
 bool FlowQueue::follow(const inet::Connection& connection) {

@@ -74,17 +74,15 @@ const char* hold_chain(const Ruleset& ruleset, Family family) {
 }
 
 // A SYN waits for the gate. One in no flow, which has no direction, or in one that the other side began is denied. One in a
-// connection that stands is another socket's, with the same ports: for the server the connection goes on. But the client's
-// end of a refused one is closed: the gate has the kernel forget it.
+// connection that stands does not begin a flow: it may be of another socket with the same ports, and for the server the
+// connection goes on.
 void add_hold_chains(Json& out, const Ruleset& ruleset) {
   const char* const tracked = hold_chain(ruleset, Family::ipv4);
   out.push_back(add("chain", {{"name", tracked}}));
   const AgentMarks marks = agent_marks(ruleset);
-  const Json stands = has(ct("state"), "established");
-  out.push_back(rule(tracked, {stands, flow_is_marked(marks.misnamed), go(ask_chain)}));
-  out.push_back(rule(tracked, {stands, go(misnamed_chain)}));
-  out.push_back(
-      rule(tracked, {is(ct("direction"), "original"), set_flow_mark(marks.nameless), go(ask_chain)}));
+  const Json from_agent = is(ct("direction"), "original");
+  out.push_back(rule(tracked, {has(ct("state"), "established"), from_agent, go(ask_chain)}));
+  out.push_back(rule(tracked, {from_agent, set_flow_mark(marks.nameless), go(ask_chain)}));
   out.push_back(rule(tracked, {deny()}));
   if (is_tracked(ruleset, Family::ipv6)) return;
   const char* const untracked = hold_chain(ruleset, Family::ipv6);

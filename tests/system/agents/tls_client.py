@@ -141,6 +141,30 @@ def send_after_each_answer(address, flights, port=443, timeout=2, answers=None):
     return heard
 
 
+def second_socket(address, first, later, port=80):
+    """Sends `first` in a connection by a socket that is bound to the interface, has another socket with the same ports
+    connect, and sends `later` in the first. Returns what becomes of both."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    bound, other = socket.socket(family, socket.SOCK_STREAM), socket.socket(family, socket.SOCK_STREAM)
+    with bound, other:
+        for each in (bound, other):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            each.settimeout(2)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+        bound.bind(("", 0))
+        other.bind(("", bound.getsockname()[1]))
+        bound.connect((address, port))
+        bound.sendall(first)
+        time.sleep(0.1)
+        outcomes = []
+        for step in (lambda: other.connect((address, port)), lambda: bound.sendall(later), lambda: bound.recv(65536)):
+            try:
+                outcomes.append(step() or "done")
+            except OSError as error:
+                outcomes.append(errno.errorcode.get(error.errno, "timeout"))
+        return [each if isinstance(each, str) else each.decode() for each in outcomes]
+
+
 def fast_open(address, octets, port=443):
     """Sends the octets with the SYN, without a cookie."""
     with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as connection:

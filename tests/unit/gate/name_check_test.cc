@@ -410,7 +410,13 @@ TEST_SUITE("gate/name_check") {
     CHECK(flow.send("x") == "drop 7");
   }
 
-  TEST_CASE("a SYN passes only if its flow is nameless then") {
+  TEST_CASE("a SYN passes only if its flow is nameless then, or when it is sent again") {
+    Waiting again;
+    CHECK(again.begin() == "begin, pass 1");
+    CHECK(again.begin() == "pass 2");
+    CHECK(again.check.size() == 1);
+    again.send("\x16");
+    CHECK(again.begin() == "begin, pass 4");
     Waiting flow;
     flow.judge.has_flow = false;
     CHECK(flow.begin() == "begin, drop 1");

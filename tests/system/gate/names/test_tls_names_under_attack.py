@@ -321,9 +321,9 @@ def end(internet, agent, connection, how):
         assert call(agent, "reset_kept", "lost")["reached"]
 
 
-def octets_at(server, agent, address, port, octets):
+def octets_at(server, agent, address, port, octets, timeout=1):
     """What the server gets in a new connection from this port."""
-    outcome = call(agent, "send", address, [octets], source=port, timeout=1)
+    outcome = call(agent, "send", address, [octets], source=port, timeout=timeout)
     server.settimeout(0.5)
     try:
         connection, _ = server.accept()
@@ -344,8 +344,9 @@ def test_a_connection_from_the_port_of_an_ended_one_is_held(internet, agent, how
         end(internet, agent, connection, how)
         octets, outcome = octets_at(server, agent, FREE[family], port, tls.hello("evil.example"))
         assert octets == b"" and not outcome["reached"], outcome
-        octets, _ = octets_at(server, agent, FREE[family], port, tls.hello("free.example"))
-        assert octets == tls.hello("free.example")
+        # The kernel must forget the refused flow first, and perhaps the server the earlier one.
+        octets, outcome = octets_at(server, agent, FREE[family], port, tls.hello("free.example"), timeout=5)
+        assert octets == tls.hello("free.example"), outcome
 
 
 @pytest.mark.parametrize("how", ["lost", "reset by the server"])
@@ -442,7 +443,7 @@ def test_a_flow_that_began_while_the_rules_were_missing_is_held(internet, own_co
     for handle, octets in (("quiet", evil), ("half", evil[40:])):
         call(agent, "say_kept", handle, octets)
         assert_ended(call(agent, "hear_kept", handle))
-    assert internet.octets() == evil[:40]
+    assert internet.octets() in (b"", evil[:40])  # none if the rules came back before them
 
 
 # Floods -------------------------------------------------------------------------------------------
