@@ -55,7 +55,7 @@ bool is_after(std::string_view& line, std::string_view beginning) {
 
 // ---- requests
 
-// Of a line that is whole, with its CR. What comes before that says nothing yet.
+// Of a line that is whole, with its CR.
 bool NamedRequests::is_permitted(std::string_view line) {
   if (line.contains(hidden_name)) return false;
   if (!is_in_fields_) {
@@ -88,6 +88,7 @@ std::string_view NamedRequests::take(std::string_view octets) {
       continue;
     }
     line_ += octet;
+    if (line_.ends_with(hidden_name)) return hidden;
     if (!may_be_in_head(octet)) return no_request;
     if (octet != '\r' && octet != '\n') continue;
     if (line_ == "\n" && !is_behind_cr_) return no_request;
