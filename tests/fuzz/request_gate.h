@@ -9,6 +9,7 @@
 
 #include "../unit/policy/variables.h"
 #include "fuzz.h"
+#include "gate/limits.h"
 #include "gate/name_check.h"
 #include "ostiary/policy/parse.h"
 
@@ -94,12 +95,18 @@ struct Gate {
     nft::WaitingPacket packet = packet_at(place);
     packet.data = {reinterpret_cast<const uint8_t*>(data.data()), data.size()};
     packet.ends = ends;
-    check.take(packet, now);
-    const auto verdict = judge.take();
-    HOLDS(verdict != Judge::Verdict::none);
+    check.take(packet, time);
+    auto verdict = judge.take();
+    if (verdict != Judge::Verdict::none) return verdict;
+    // It ends within a name, and nothing follows.
+    time += gate::limits::hold_time;
+    check.expire(time);
+    verdict = judge.take();
+    HOLDS(verdict == Judge::Verdict::drop);
     return verdict;
   }
 
+  gate::NameCheck::Time time = now;
   inet::Connection connection{address("10.0.0.2"), address("192.0.2.1"), 40000, 80};
   Kernel kernel;
   gate::Ledger ledger{kernel, gate::InitialSets::empty};
