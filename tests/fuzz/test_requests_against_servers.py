@@ -5,6 +5,7 @@ that is not allowed. The servers: llhttp, node's parser, with all its leniency; 
 what the end of the connection cuts off.
 """
 
+import contextlib
 import http.server
 import io
 import json
@@ -164,5 +165,6 @@ def test_pythons_server_finds_no_other_host_in_what_passes_with_the_end_of_the_c
             for url, hosts in _Server(stream).found:
                 assert_allowed(stream, hosts, url)
         elif evil_elsewhere < 100:
-            evil_elsewhere += any("e.example" in str(hosts) for _, hosts in _Server(stream).found)
+            with contextlib.suppress(ValueError):  # of chunks
+                evil_elsewhere += any("e.example" in str(hosts) for _, hosts in _Server(stream).found)
     assert evil_elsewhere == 100  # it would serve them
