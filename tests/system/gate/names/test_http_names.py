@@ -467,7 +467,8 @@ def test_where_ipv6_is_not_tracked_requests_are_read_too(internet, own_container
     internet.forget()
     for octets in (b"GET / HTTP/1.1\r\nHost: evil.example", get("allowed.example")):
         call(agent, "send_and_close", SHARED[family], [octets], port=80)
-    eventually(lambda: "closed" in [visit.ended for visit in internet.visited], "the second server knows the end")
+    # A reset, if the answer comes before the end has left.
+    eventually(lambda: [visit for visit in internet.visited if visit.name and visit.ended], "the second server knows the end")
     assert internet.names() == ["allowed.example"]
     internet.forget()
     begun = post("allowed.example", b"", "Content-Length: 3\r\n")
