@@ -190,11 +190,9 @@ void NameCheck::read_second_hello(Flow& flow, Time now) {
   await_acknowledgement(flow, flow.hello + hello.octets, now);
 }
 
-// Its packets wait for a moment: usually the rest follows at once. Then they are dropped, because the kernel delays small
-// writes until something is acknowledged. It sends them again with the rest.
 void NameCheck::hold_unfinished(Flow& flow, Time now) {
   if (waiting_ >= limits::waiting_packets) return drop_waiting(flow);
-  holds_.push_back({now + limits::hold_time, flow.connection});
+  holds_.add(flow.connection, now);
 }
 
 void NameCheck::await_acknowledgement(Flow& flow, size_t octets, Time now) {
@@ -235,19 +233,19 @@ void NameCheck::read_answer(Flow& flow, const WaitingPacket& packet, Time now) {
 // ---- verdicts
 
 void NameCheck::hold(Flow& flow, uint32_t packet) {
-  flow.packets.push_back(packet);
+  flow.packets.add(packet);
   ++waiting_;
 }
 
 void NameCheck::pass_waiting(Flow& flow) {
   waiting_ -= flow.packets.size();
-  for (const uint32_t packet : std::exchange(flow.packets, {})) dependencies_.judge.pass(packet);
+  flow.packets.pass(dependencies_.judge);
   flow.passed = flow.sent.size();
 }
 
 void NameCheck::drop_waiting(Flow& flow) {
   waiting_ -= flow.packets.size();
-  for (const uint32_t packet : std::exchange(flow.packets, {})) dependencies_.judge.drop(packet);
+  flow.packets.drop(dependencies_.judge);
 }
 
 void NameCheck::permit(Flow& flow) {
@@ -258,14 +256,9 @@ void NameCheck::permit(Flow& flow) {
   forget(flow);
 }
 
-// The rules answer one of the waiting packets with a reset.
 void NameCheck::reset(Flow& flow) {
-  if (dependencies_.judge.refuse(flow.connection) && !flow.packets.empty()) {
-    dependencies_.judge.reset(flow.packets.front());
-    flow.packets.erase(flow.packets.begin());
-    --waiting_;
-  }
-  drop_waiting(flow);
+  waiting_ -= flow.packets.size();
+  flow.packets.refuse(dependencies_.judge, flow.connection);
 }
 
 void NameCheck::refuse(Flow& flow, std::string_view name, std::string_view reason, Time now) {
@@ -329,15 +322,15 @@ void NameCheck::forget(const Flow& flow) {
 event::Deadline NameCheck::due() const {
   event::Deadline due = requests_.due();
   const auto add = [&due](Time until) { due = due ? std::min(*due, until) : until; };
-  if (!holds_.empty()) add(holds_.front().until);
+  if (const auto next = holds_.due()) add(*next);
   for (const Flows* flows : {&silent_, &unfinished_, &answering_})
     if (!flows->empty()) add(flows->front().until);
   return due;
 }
 
 void NameCheck::drop_held(Time now) {
-  for (; !holds_.empty() && holds_.front().until <= now; holds_.pop_front()) {
-    const auto found = by_connection_.find(holds_.front().connection);
+  while (const auto held = holds_.next(now)) {
+    const auto found = by_connection_.find(*held);
     if (found == by_connection_.end()) continue;
     Flow& flow = *found->second;
     if (flow.waits == Flow::Waits::for_hello || flow.waits == Flow::Waits::for_second_hello)

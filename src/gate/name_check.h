@@ -9,13 +9,13 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
 #include <list>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "held_packets.h"
 #include "name_rules.h"
 #include "ostiary/event/deadline.h"
 #include "ostiary/inet/hash.h"
@@ -58,18 +58,15 @@ class NameCheck {
     std::optional<uint32_t> uid;
     Time until;
     Waits waits = Waits::for_hello;
-    uint32_t first = 0;                  // the sequence number of the first octet
-    std::vector<uint8_t> sent = {};      // by the agent, from that octet on
-    size_t passed = 0;                   // octets of those that have passed
-    std::vector<uint32_t> packets = {};  // that wait, with the octets after those
-    size_t hello = 0;                    // octets up to the end of the first hello
-    size_t judged = 0;                   // octets that the server must have, if only that is awaited
-    std::string name = {};               // that it names
-    uint32_t first_answer = 0;           // the sequence number of the server's first octet
+    uint32_t first = 0;              // the sequence number of the first octet
+    std::vector<uint8_t> sent = {};  // by the agent, from that octet on
+    size_t passed = 0;               // octets of those that have passed
+    HeldPackets packets = {};        // with the octets after those
+    size_t hello = 0;                // octets up to the end of the first hello
+    size_t judged = 0;               // octets that the server must have, if only that is awaited
+    std::string name = {};           // that it names
+    uint32_t first_answer = 0;       // the sequence number of the server's first octet
     std::vector<uint8_t> answer = {};
-  };
-  struct Hash {
-    size_t operator()(const inet::Connection& connection) const noexcept { return inet::hash_of(connection); }
   };
   using Flows = std::list<Flow>;
 
@@ -111,18 +108,13 @@ class NameCheck {
   tls::EncryptedHello encrypted_;
   RequestCheck requests_;
   // By the time until which they may wait.
-  Flows silent_;      // that have sent nothing
-  Flows unfinished_;  // hellos
-  Flows answering_;   // servers
-  // When to drop the packets of an unfinished hello. In order.
-  struct Hold {
-    Time until;
-    inet::Connection connection;
-  };
-  std::deque<Hold> holds_;
+  Flows silent_;        // that have sent nothing
+  Flows unfinished_;    // hellos
+  Flows answering_;     // servers
+  Holds holds_;         // of unfinished hellos
   size_t waiting_ = 0;  // packets of all flows
   size_t octets_ = 0;   // that the flows have sent
-  std::unordered_map<inet::Connection, Flows::iterator, Hash> by_connection_;
+  std::unordered_map<inet::Connection, Flows::iterator, inet::ConnectionHash> by_connection_;
 };
 
 }  // namespace ostiary::gate

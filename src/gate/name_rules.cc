@@ -23,9 +23,8 @@ std::string_view NameRules::objection(const inet::Connection& connection, std::s
   const auto reach = inet::classify(connection.remote);
   const policy::Decision decision = policy_->decide(name);
   const bool is_opened = std::ranges::any_of(decision.grants, [&](const policy::Grant& grant) {
-    return grant.transport == policy::Transport::tcp && grant.ports.first <= port &&
-           port <= grant.ports.last && policy::is_opened_by(grant.opened_by, given) &&
-           policy::covers(grant, reach);
+    return grant.transport == policy::Transport::tcp && grant.ports.contains(port) &&
+           policy::is_opened_by(grant.opened_by, given) && policy::covers(grant, reach);
   });
   if (!is_opened) return why::no_rule;
   return ledger_->may_have(connection.remote, name) ? std::string_view() : why::not_admitted;

@@ -84,10 +84,8 @@ std::optional<RequestCheck::Refusal> RequestCheck::refusal_of_host(const Flow& f
 // A server that refuses to wait for a body, or to switch protocols, may take what follows for a request.
 std::optional<RequestCheck::Refusal> RequestCheck::refusal_of(const Flow& flow,
                                                               const http::RequestHead& head) const {
-  const auto host = std::ranges::find_if(
-      head.fields, [](const http::Field& field) { return equal_ignoring_case(field.name, "host"); });
-  if (auto refusal = refusal_of_host(flow, host->value)) return refusal;
-  const auto refused = [&host](std::string_view why) { return Refusal{to_lower(host->value), why}; };
+  if (auto refusal = refusal_of_host(flow, head.host)) return refusal;
+  const auto refused = [&head](std::string_view why) { return Refusal{to_lower(head.host), why}; };
   if (has(head, "upgrade") || has(head, "http2-settings")) return refused(why::upgrade);
   if (has(head, "expect")) return refused(why::expectation);
   if (may_lose_its_body(head)) return refused(why::framing);
@@ -97,8 +95,9 @@ std::optional<RequestCheck::Refusal> RequestCheck::refusal_of(const Flow& flow,
 // A server may choose the site before the head is whole.
 std::optional<RequestCheck::Refusal> RequestCheck::refusal_so_far(const Flow& flow) const {
   if (const auto fault = flow.reader->fault_so_far()) return Refusal{{}, why_of(*fault)};
-  for (const std::string_view host : flow.reader->hosts_so_far())
-    if (auto refusal = refusal_of_host(flow, host)) return refusal;
+  for (const http::Field& field : flow.reader->fields_so_far())
+    if (equal_ignoring_case(field.name, "host"))
+      if (auto refusal = refusal_of_host(flow, field.value)) return refusal;
   return std::nullopt;
 }
 
@@ -150,6 +149,7 @@ void RequestCheck::keep(Flow& flow, uint64_t place, std::string_view octets) {
 }
 
 bool RequestCheck::has_changed(const Flow& flow, uint64_t place, std::string_view again) {
+  if (again.empty()) return false;
   return std::ranges::any_of(flow.heads, [&](const Piece& piece) {
     const uint64_t from = std::max(place, piece.place);
     const uint64_t to = std::min(place + again.size(), piece.place + piece.octets.size());
@@ -160,8 +160,7 @@ bool RequestCheck::has_changed(const Flow& flow, uint64_t place, std::string_vie
 
 // ---- flows
 
-void RequestCheck::begin(const Begun& begun, std::span<const uint8_t> octets, std::vector<uint32_t> packets,
-                         Time now) {
+void RequestCheck::begin(const Begun& begun, std::span<const uint8_t> octets, HeldPackets packets, Time now) {
   forget(begun.connection);
   make_room(1);
   Flow& flow = flows_.emplace_back(begun, now + limits::request_idle);
@@ -173,26 +172,25 @@ void RequestCheck::begin(const Begun& begun, std::span<const uint8_t> octets, st
 void RequestCheck::take(const nft::WaitingPacket& packet, Time now) {
   const auto found = by_connection_.find(packet.connection);
   Flow& flow = *found->second;
+  if (packet.is_urgent) {
+    flow.packets.add(packet.id);
+    return refuse(flow, {{}, why::urgent}, now);
+  }
   const std::string_view data(reinterpret_cast<const char*>(packet.data.data()), packet.data.size());
   const int64_t ahead =
       distance(flow.begun.first_sequence + static_cast<uint32_t>(flow.known), packet.sequence);
   const int64_t place = static_cast<int64_t>(flow.known) + ahead;
   // Behind an octet that is missing, or before those that are kept: the first comes again.
-  const bool is_out_of_reach = ahead > 0 || place < static_cast<int64_t>(flow.compared_from);
-  if (is_out_of_reach && !packet.is_urgent) return judge_.drop(packet.id);
+  if (ahead > 0 || place < static_cast<int64_t>(flow.compared_from)) return judge_.drop(packet.id);
   flows_.splice(flows_.end(), flows_, found->second);
   flow.until = now + limits::request_idle;
-  flow.packets.push_back(packet.id);
-  if (packet.is_urgent) return refuse(flow, {{}, why::urgent}, now);
   const std::string_view again = data.substr(0, static_cast<size_t>(-ahead));
   const auto end = static_cast<uint64_t>(place) + data.size();
   const bool ends_earlier = packet.ends && end < flow.known;
-  if (ends_earlier || has_changed(flow, static_cast<uint64_t>(place), again))
-    return refuse(flow, {{}, why::changed}, now);
-  if (end <= flow.passed && !packet.ends) {
-    flow.packets.pop_back();
-    return judge_.pass(packet.id);
-  }
+  const bool changed = ends_earlier || has_changed(flow, static_cast<uint64_t>(place), again);
+  if (!changed && end <= flow.passed && !packet.ends) return judge_.pass(packet.id);
+  flow.packets.add(packet.id);
+  if (changed) return refuse(flow, {{}, why::changed}, now);
   judge(flow, data.substr(again.size()), packet.ends, now);
 }
 
@@ -201,35 +199,23 @@ void RequestCheck::judge(Flow& flow, std::string_view fresh, bool ends, Time now
   auto refusal = read(flow, fresh);
   if (!refusal && ends) refusal = refusal_of_end(flow);
   if (refusal) return refuse(flow, *refusal, now);
-  if (flow.reader && flow.reader->is_within_host())
+  if (flow.reader && flow.reader->is_within_host()) {
     hold(flow, now);
-  else
-    pass_waiting(flow);
+  } else {
+    flow.packets.pass(judge_);
+    flow.passed = flow.known;
+  }
   make_room(0);
 }
 
-// As in the NameCheck: usually the rest follows at once. Then the packets are dropped, and come again with the rest.
 void RequestCheck::hold(Flow& flow, Time now) {
   if (flow.packets.size() > limits::waiting_packets_of_a_flow || holds_.size() >= limits::waiting_packets)
-    return drop_waiting(flow);
-  holds_.push_back({now + limits::hold_time, flow.begun.connection});
+    return flow.packets.drop(judge_);
+  holds_.add(flow.begun.connection, now);
 }
 
-void RequestCheck::pass_waiting(Flow& flow) {
-  for (const uint32_t packet : std::exchange(flow.packets, {})) judge_.pass(packet);
-  flow.passed = flow.known;
-}
-
-void RequestCheck::drop_waiting(Flow& flow) {
-  for (const uint32_t packet : std::exchange(flow.packets, {})) judge_.drop(packet);
-}
-
-// The rules answer one of the waiting packets with a reset.
 void RequestCheck::refuse(Flow& flow, const Refusal& refusal, Time now) {
-  if (judge_.refuse(flow.begun.connection)) {
-    judge_.reset(flow.packets.front());
-    flow.packets.erase(flow.packets.begin());
-  }
+  flow.packets.refuse(judge_, flow.begun.connection);
   audit(flow, refusal, now);
   forget(inet::Connection(flow.begun.connection));
 }
@@ -249,7 +235,7 @@ void RequestCheck::audit(const Flow& flow, const Refusal& refusal, Time now) {
 void RequestCheck::forget(const inet::Connection& connection) {
   const auto found = by_connection_.find(connection);
   if (found == by_connection_.end()) return;
-  drop_waiting(*found->second);
+  found->second->packets.drop(judge_);
   memory_ -= found->second->memory();
   flows_.erase(found->second);
   by_connection_.erase(found);
@@ -261,16 +247,15 @@ void RequestCheck::make_room(size_t flows) {
 }
 
 event::Deadline RequestCheck::due() const {
-  event::Deadline due;
-  if (!flows_.empty()) due = flows_.front().until;
-  if (!holds_.empty()) due = due ? std::min(*due, holds_.front().until) : holds_.front().until;
-  return due;
+  const event::Deadline next = holds_.due();
+  if (flows_.empty()) return next;
+  return next ? std::min(*next, flows_.front().until) : flows_.front().until;
 }
 
 void RequestCheck::expire(Time now) {
-  for (; !holds_.empty() && holds_.front().until <= now; holds_.pop_front())
-    if (const auto found = by_connection_.find(holds_.front().connection); found != by_connection_.end())
-      drop_waiting(*found->second);
+  while (const auto held = holds_.next(now))
+    if (const auto found = by_connection_.find(*held); found != by_connection_.end())
+      found->second->packets.drop(judge_);
   // No denial: a connection may be idle. If the agent sends in it later, its beginning is unknown.
   while (!flows_.empty() && flows_.front().until <= now)
     forget(inet::Connection(flows_.front().begun.connection));

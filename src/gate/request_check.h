@@ -18,8 +18,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
 
+#include "held_packets.h"
 #include "name_rules.h"
 #include "ostiary/event/deadline.h"
 #include "ostiary/http/request_reader.h"
@@ -46,7 +46,7 @@ class RequestCheck {
       : judge_(judge), rules_(rules), recorder_(recorder) {}
 
   // Takes the flow with its octets so far, and the packets that hold them.
-  void begin(const Begun& begun, std::span<const uint8_t> octets, std::vector<uint32_t> packets, Time now);
+  void begin(const Begun& begun, std::span<const uint8_t> octets, HeldPackets packets, Time now);
   bool knows(const inet::Connection& connection) const { return by_connection_.contains(connection); }
   // Gives a packet of the agent in such a flow its verdict.
   void take(const nft::WaitingPacket& packet, Time now);
@@ -67,7 +67,7 @@ class RequestCheck {
     Time until;
     uint64_t known = 0;                              // octets that were read
     uint64_t passed = 0;                             // octets of those that have passed
-    std::vector<uint32_t> packets = {};              // that wait, with the octets after those
+    HeldPackets packets = {};                        // with the octets after those
     std::optional<http::RequestReader> reader = {};  // of a request that has begun
     std::deque<Piece> heads = {};                    // in order
     size_t octets = 0;                               // in `heads`
@@ -80,9 +80,6 @@ class RequestCheck {
     std::string name;  // that the request gave
     std::string_view why;
   };
-  struct Hash {
-    size_t operator()(const inet::Connection& connection) const noexcept { return inet::hash_of(connection); }
-  };
 
   // Nothing: the octets may pass.
   std::optional<Refusal> read(Flow& flow, std::string_view octets);
@@ -94,8 +91,6 @@ class RequestCheck {
   static bool has_changed(const Flow& flow, uint64_t place, std::string_view again);
   void judge(Flow& flow, std::string_view fresh, bool ends, Time now);
   void hold(Flow& flow, Time now);
-  void pass_waiting(Flow& flow);
-  void drop_waiting(Flow& flow);
   void refuse(Flow& flow, const Refusal& refusal, Time now);
   void audit(const Flow& flow, const Refusal& refusal, Time now);
   void make_room(size_t flows);
@@ -104,13 +99,8 @@ class RequestCheck {
   NameRules rules_;
   Recorder& recorder_;
   std::list<Flow> flows_;  // by the time of their last packet
-  std::unordered_map<inet::Connection, std::list<Flow>::iterator, Hash> by_connection_;
-  // When to drop the packets of an unfinished Host. In order.
-  struct Hold {
-    Time until;
-    inet::Connection connection;
-  };
-  std::deque<Hold> holds_;
+  std::unordered_map<inet::Connection, std::list<Flow>::iterator, inet::ConnectionHash> by_connection_;
+  Holds holds_;        // of unfinished Hosts
   size_t memory_ = 0;  // of all flows
 };
 

@@ -22,17 +22,18 @@ constexpr bool is_host_octet(char c) {
   return is_alphanumeric(c) || std::string_view("-._:[]").contains(c);
 }
 
-std::optional<Fault> check_host(std::span<const Field> fields) {
+std::expected<std::string_view, Fault> read_host(std::span<const Field> fields) {
   const Field* host = nullptr;
   for (const Field& field : fields) {
     if (!equal_ignoring_case(field.name, "host")) continue;
-    if (host != nullptr) return Fault::host_doubled;
+    if (host != nullptr) return std::unexpected(Fault::host_doubled);
     host = &field;
   }
-  if (host == nullptr) return Fault::host_missing;
-  // Only the characters: no part of ostiary uses the name.
+  if (host == nullptr) return std::unexpected(Fault::host_missing);
+  // Only the characters. Who uses the name reads it.
   const bool well_formed = !host->value.empty() && std::ranges::all_of(host->value, is_host_octet);
-  return well_formed ? std::nullopt : std::optional(Fault::host);
+  if (!well_formed) return std::unexpected(Fault::host);
+  return host->value;
 }
 
 std::expected<bool, Fault> expects_continue(const RequestHead& head) {
@@ -66,7 +67,9 @@ std::optional<Fault> RequestReader::read_request_line(std::string_view line) {
 
 std::optional<Fault> RequestReader::finish_head() {
   head_.fields = collected_.fields();
-  if (const auto fault = check_host(head_.fields)) return fault;
+  const auto host = read_host(head_.fields);
+  if (!host) return host.error();
+  head_.host = *host;
   const auto framing = read_framing(head_.fields, head_.version);
   if (!framing) return framing.error();
   head_.framing = *framing;
@@ -101,14 +104,8 @@ RequestEvent RequestReader::read_body(std::string_view& input) {
   return std::visit([](const auto& each) -> RequestEvent { return each; }, event);
 }
 
-std::vector<std::string_view> RequestReader::hosts_so_far() const {
-  std::vector<std::string_view> hosts;
-  if (stage_ != Stage::head) return hosts;
-  const auto add = [&hosts](const Field& field) {
-    if (equal_ignoring_case(field.name, "host")) hosts.push_back(field.value);
-  };
-  std::ranges::for_each(collected_.fields(), add);
-  return hosts;
+std::span<const Field> RequestReader::fields_so_far() const {
+  return stage_ == Stage::head ? collected_.fields() : std::span<const Field>();
 }
 
 std::optional<Fault> RequestReader::fault_so_far() const {

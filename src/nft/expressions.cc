@@ -156,6 +156,21 @@ Json ports_of(const AddressRule& ports) {
   return {{"range", {ports.first_port, ports.last_port}}};
 }
 
+std::vector<Json> length_beside_headers(const char* relation) {
+  constexpr unsigned header4 = 20, octets_in_word = 4;
+  constexpr unsigned shortest = 5, longest = 15;  // headers of TCP, in words
+  // For these the length alone says as much.
+  const unsigned certain = std::string_view(relation) == "==" ? shortest : longest;
+  std::vector<Json> all;
+  for (unsigned words = shortest; words <= longest; ++words)
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+      const unsigned octets = words * octets_in_word + (family == Family::ipv4 ? header4 : 0);
+      Json& matches = all.emplace_back(Json::array({match(field(ip(family), "length"), relation, octets)}));
+      if (words != certain) matches.push_back(is(field("tcp", "doff"), words));
+    }
+  return all;
+}
+
 Json tcp_or_udp() {
   return is(meta("l4proto"), any_of({number(IPPROTO_TCP), number(IPPROTO_UDP)}));
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <netinet/in.h>
 
@@ -70,6 +71,9 @@ Json is_icmp();
 Json is_family(Family family);
 Json in_network(const AddressRule& network, const char* side);
 Json ports_of(const AddressRule& ports);
+// Matches for packets of TCP that are as long as their headers ("=="), or longer (">"). IP options and extension headers
+// count as data.
+std::vector<Json> length_beside_headers(const char* relation);
 Json tcp_or_udp();
 Json to_port(uint16_t port);
 

@@ -15,21 +15,6 @@ constexpr const char* flowless_chain = "flowless";
 constexpr const char* nameless_chain = "nameless";
 constexpr const char* misnamed_chain = "misnamed";
 
-// A packet of TCP without data is as long as its headers. IP options and extension headers make it longer.
-void add_for_no_data(Json& out, const char* chain, const Json& matches, const Json& verdict) {
-  constexpr unsigned header4 = 20, octets_in_word = 4;
-  constexpr unsigned shortest_header = 5, longest_header = 15;  // of TCP, in words
-  for (unsigned words = shortest_header; words <= longest_header; ++words)
-    for (const Family family : {Family::ipv4, Family::ipv6}) {
-      const unsigned octets = words * octets_in_word + (family == Family::ipv4 ? header4 : 0);
-      Json all = matches;
-      all.append(Json::array({is(field(ip(family), "length"), octets)}));
-      if (words > shortest_header) all.push_back(is(field("tcp", "doff"), words));
-      all.push_back(verdict);
-      out.push_back(rule_of(chain, std::move(all)));
-    }
-}
-
 // ---- IPv6 without tracking: the sets are in the place of marks
 
 bool is_tracked(const Ruleset& ruleset, Family family) {
@@ -120,7 +105,12 @@ void add_nameless_chains(Json& out, const Ruleset& ruleset) {
   add_hold_chains(out, ruleset);
   // Servers disagree whether the urgent octet is in the stream: the gate refuses it. The gate also looks at what the end of
   // the connection cuts off.
-  add_for_no_data(out, nameless_chain, Json::array({tcp_flags(urg | fin, 0)}), accept());
+  for (const Json& no_data : length_beside_headers("==")) {
+    Json all = Json::array({tcp_flags(urg | fin, 0)});
+    all.append(no_data);
+    all.push_back(accept());
+    out.push_back(rule_of(nameless_chain, std::move(all)));
+  }
   out.push_back(rule(nameless_chain, {go(ask_chain)}));
   // The gate has audited it, unless the packet is in no flow.
   out.push_back(rule(misnamed_chain, {counter(), {{"reject", {{"type", "tcp reset"}}}}}));

@@ -22,19 +22,12 @@ constexpr const char* confined = "confined";
 constexpr const char* crowd = "crowd";
 constexpr const char* data = "data";
 
-// Drops packets of TCP that are longer than their headers.
 void add_data(Json& out) {
-  constexpr unsigned header4 = 20, octets_in_word = 4;
-  constexpr unsigned shortest_header = 5, longest_header = 15;  // of TCP, in words
   out.push_back(add("chain", {{"name", data}}));
-  for (unsigned words = shortest_header; words <= longest_header; ++words)
-    for (const Family family : {Family::ipv4, Family::ipv6}) {
-      const unsigned octets = words * octets_in_word + (family == Family::ipv4 ? header4 : 0);
-      Json rest = Json::array({match(field(ip(family), "length"), ">", octets)});
-      if (words < longest_header) rest.push_back(is(field("tcp", "doff"), words));
-      rest.append(Json::array({counter(), drop()}));
-      out.push_back(rule_of(data, std::move(rest)));
-    }
+  for (Json longer : length_beside_headers(">")) {
+    longer.append(Json::array({counter(), drop()}));
+    out.push_back(rule_of(data, std::move(longer)));
+  }
 }
 
 // Another user's SYN can reuse the addresses and ports of the agent's flow. It takes the flow over.

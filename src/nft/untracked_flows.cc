@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -14,6 +13,8 @@ namespace ostiary::nft {
 namespace {
 
 constexpr size_t message_size = 256;
+constexpr std::array later_sets{nameless6_name, requests6_name, opened6_name};
+constexpr size_t most_messages = 1 + 2 * later_sets.size();
 
 // Two addresses and two ports. Each part of a set's key fills whole words.
 using Key = std::array<uint8_t, 40>;
@@ -46,7 +47,8 @@ void put_element(nlmsghdr* message, const char* set, const inet::Connection& con
 
 }  // namespace
 
-UntrackedFlows::UntrackedFlows(netlink::Socket& socket) : socket_(&socket), batch_(2, message_size) {}
+UntrackedFlows::UntrackedFlows(netlink::Socket& socket)
+    : socket_(&socket), batch_(most_messages, message_size) {}
 
 void UntrackedFlows::put(uint16_t type, uint16_t flags, const char* set, const inet::Connection& connection) {
   put_element(batch_.add(type, flags, NFPROTO_INET), set, connection);
@@ -58,13 +60,10 @@ bool UntrackedFlows::commit() {
   return refusals && refusals->empty();
 }
 
-UntrackedFlows::Removed UntrackedFlows::remove(const char* from, const inet::Connection& connection) {
+bool UntrackedFlows::remove(const char* from, const inet::Connection& connection) {
   batch_.begin(NFNL_SUBSYS_NFTABLES);
   put(NFT_MSG_DELSETELEM, 0, from, connection);
-  const auto refusals = batch_.commit(*socket_);
-  if (!refusals) return Removed::failed;
-  if (refusals->empty()) return Removed::yes;
-  return refusals->front().error == ENOENT ? Removed::was_absent : Removed::failed;
+  return commit();
 }
 
 bool UntrackedFlows::move(const char* to, const inet::Connection& connection) {
@@ -74,12 +73,15 @@ bool UntrackedFlows::move(const char* to, const inet::Connection& connection) {
   return commit();
 }
 
+// The kernel refuses to remove what is not there. So each is added first.
 bool UntrackedFlows::begin(const inet::Connection& connection) {
   batch_.begin(NFNL_SUBSYS_NFTABLES);
   put(NFT_MSG_NEWSETELEM, NLM_F_CREATE, begun6_name, connection);
-  return commit() &&
-         std::ranges::none_of(std::array{nameless6_name, opened6_name, requests6_name},
-                              [&](const char* set) { return remove(set, connection) == Removed::failed; });
+  for (const char* other : later_sets) {
+    put(NFT_MSG_NEWSETELEM, NLM_F_CREATE, other, connection);
+    put(NFT_MSG_DELSETELEM, 0, other, connection);
+  }
+  return commit();
 }
 
 bool UntrackedFlows::follow(const inet::Connection& connection) {
@@ -91,8 +93,7 @@ bool UntrackedFlows::permit(const inet::Connection& connection) {
 }
 
 bool UntrackedFlows::refuse(const inet::Connection& connection) {
-  return remove(nameless6_name, connection) == Removed::yes ||
-         remove(requests6_name, connection) == Removed::yes;
+  return remove(nameless6_name, connection) || remove(requests6_name, connection);
 }
 
 bool UntrackedFlows::has(const char* set, const inet::Connection& connection) {

@@ -63,10 +63,7 @@ struct Names {
 };
 
 bool opens(const Rule& rule, const inet::Destination& destination) {
-  const auto has_port = [&](const inet::PortRange& range) {
-    return range.first <= destination.port && destination.port <= range.last;
-  };
-  return rule.protocol != policy::Protocol::udp && std::ranges::any_of(rule.ports.ranges(), has_port) &&
+  return rule.protocol != policy::Protocol::udp && rule.ports.contains(destination.port) &&
          std::visit(Names{destination.host}, rule.subject);
 }
 

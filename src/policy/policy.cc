@@ -61,18 +61,20 @@ Decision Policy::decide(std::string_view name) const {
   return {Verdict::allow, match, terms->types, terms->grants};
 }
 
+template <typename Condition>
+bool Policy::has_grant(Condition condition) const {
+  return std::ranges::any_of(
+      terms_, [&](const Terms& terms) { return std::ranges::any_of(terms.grants, condition); });
+}
+
 bool Policy::asks_for_names() const {
-  return std::ranges::any_of(terms_, [](const Terms& terms) {
-    return std::ranges::any_of(terms.grants,
-                               [](const Grant& grant) { return grant.opened_by != OpenedBy::address; });
-  });
+  return has_grant([](const Grant& grant) { return grant.opened_by != OpenedBy::address; });
 }
 
 bool Policy::asks_for_requests(uint16_t port) const {
-  return std::ranges::any_of(terms_, [port](const Terms& terms) {
-    return std::ranges::any_of(terms.grants, [port](const Grant& grant) {
-      return grant.opened_by >= OpenedBy::http_name && grant.ports.first <= port && port <= grant.ports.last;
-    });
+  return has_grant([port](const Grant& grant) {
+    return grant.opened_by != OpenedBy::address && is_opened_by(grant.opened_by, OpenedBy::http_name) &&
+           grant.ports.contains(port);
   });
 }
 

@@ -7,8 +7,6 @@ import time
 REF = "1" * 40
 STREAMED = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *(b"2\r\n%d\n\r\n" % n for n in range(5)),
             b"0\r\n\r\n"]
-
-
 MISSING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 

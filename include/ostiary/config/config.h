@@ -107,7 +107,7 @@ struct Config {
   std::vector<Given> allow;          // lists from the environment and flags, added to policy_allow
   std::optional<Given> inbound;
   std::optional<Given> allowed_sockets;
-  Choice check_names = Choice::yes;  // whether TLS must name an allowed host
+  Choice check_names = Choice::yes;  // whether TLS and HTTP must name an allowed host
   tls::EncryptedHello encrypted_hello = tls::EncryptedHello::refused;
   Choice derive = Choice::yes;
   std::optional<Given> upstream;

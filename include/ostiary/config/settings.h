@@ -62,7 +62,8 @@ inline constexpr std::array settings{
             SettingPlace::everywhere, "PATH|@NAME", "Let the agent connect to another process's Unix socket"},
     Setting{"check_names", "--check-names", "OSTIARY_CHECK_NAMES", ValueKind::text, SettingPlace::everywhere,
             "on|off",
-            "off: TLS to an allowed address may name any host, such as another site of a CDN (default: on)"},
+            "off: TLS and HTTP to an allowed address may name any host, such as another site of a CDN "
+            "(default: on)"},
     Setting{"ech", "--ech", "OSTIARY_ECH", ValueKind::text, SettingPlace::everywhere, "refuse|allow",
             "allow: the name that TLS asks for may be encrypted, and so be any (default: refuse)"},
     Setting{"no_derive", "--no-derive", "OSTIARY_NO_DERIVE", ValueKind::on_or_off, SettingPlace::everywhere,

@@ -9,7 +9,6 @@
 #include <span>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 #include "ostiary/http/body.h"
 #include "ostiary/http/fault.h"
@@ -24,6 +23,7 @@ struct RequestHead {
   std::string_view target;  // begins with a slash
   Version version = Version::http_1_0;
   std::span<const Field> fields;  // as received, with exactly one Host
+  std::string_view host;          // its value
   Framing framing;                // never until_close
   Persistence persistence = Persistence::close;
   bool expects_continue = false;  // the client waits for 100 before it sends the body
@@ -46,8 +46,8 @@ class RequestReader {
 
   bool is_in_head() const { return stage_ == Stage::head; }
 
-  // The values of Host so far, while a head is incomplete.
-  std::vector<std::string_view> hosts_so_far() const;
+  // Of a head that is not whole.
+  std::span<const Field> fields_so_far() const;
   // What is wrong with a request line that is not whole: it will not ask for a path.
   std::optional<Fault> fault_so_far() const;
   // Whether the input so far ends within a field that is Host, or may become it.

@@ -20,4 +20,8 @@ inline size_t hash_of(const Connection& connection) noexcept {
   return (hash_of(connection.local) * 31U + hash_of(connection.remote)) * 31U + ports;
 }
 
+struct ConnectionHash {
+  size_t operator()(const Connection& connection) const noexcept { return hash_of(connection); }
+};
+
 }  // namespace ostiary::inet

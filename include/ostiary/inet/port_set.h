@@ -16,6 +16,7 @@ namespace ostiary::inet {
 struct PortRange {
   uint16_t first;
   uint16_t last;
+  bool contains(uint32_t port) const { return first <= port && port <= last; }
   auto operator<=>(const PortRange&) const = default;
 };
 

@@ -18,9 +18,9 @@ class FlowMarks {
   // Empty if there is no such flow.
   Result<std::optional<uint32_t>> read(const inet::Connection& connection);
   // False if there is no such flow.
+  Result<bool> write(const inet::Connection& connection, uint32_t mark);
   // The kernel forgets the flow.
   Result<> remove(const inet::Connection& connection);
-  Result<bool> write(const inet::Connection& connection, uint32_t mark);
 
  private:
   explicit FlowMarks(netlink::Socket socket) : socket_(std::move(socket)) {}

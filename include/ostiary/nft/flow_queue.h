@@ -51,8 +51,8 @@ class FlowJudge {
   // The rules answer a packet of a refused flow with a reset.
   virtual void reset(uint32_t packet) = 0;
 
-  // A flow begins: it is nameless, whatever was judged of an earlier one with its addresses and ports.
-  // False: it may not be.
+  // A flow begins: it is nameless, whatever was judged of an earlier one with its addresses and ports. False: its SYN
+  // must not pass; the kernel may have had the earlier one still, and does not have it any more.
   virtual bool begin(const inet::Connection& connection) = 0;
   // All later packets that the agent sends in this flow wait; what the server answers does not.
   virtual bool follow(const inet::Connection& connection) = 0;

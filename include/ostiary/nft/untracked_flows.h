@@ -33,8 +33,7 @@ class UntrackedFlows {
   }
 
  private:
-  enum class Removed : uint8_t { yes, was_absent, failed };
-  Removed remove(const char* from, const inet::Connection& connection);
+  bool remove(const char* from, const inet::Connection& connection);
   bool move(const char* to, const inet::Connection& connection);
   bool has(const char* set, const inet::Connection& connection);
   bool commit();

@@ -130,6 +130,8 @@ class Policy {
   };
 
   Found record_at(uint32_t offset) const;
+  template <typename Condition>
+  bool has_grant(Condition condition) const;
   const Terms* find(KeyKind kind, std::string_view name, uint64_t hash) const;
 
   std::vector<Slot> slots_;  // the size is a power of two, and at most half of the slots are full

@@ -324,4 +324,15 @@ class FakeJudge final : public nft::FlowJudge {
   std::string told_;
 };
 
+// The last denial of a flow for its name, as "name: why".
+inline std::string last_denial(Recorder& recorder, const AuditFile& audit, std::string_view kind) {
+  recorder.write();
+  const auto lines = audit.events("deny");
+  if (lines.empty()) return "none";
+  CHECK(lines.back()["kind"] == kind);
+  CHECK(lines.back()["uid"] == 1000);
+  const auto name = lines.back().value("name", "");
+  return (name.empty() ? "" : name + ": ") + lines.back()["why"].get<std::string>();
+}
+
 }  // namespace ostiary::gate::testing

@@ -87,16 +87,7 @@ struct Waiting {
   std::string answer(std::string_view data, size_t at = 0) {
     return take(packet(WaitingPacket::From::server, servers_sequence + static_cast<uint32_t>(at), data));
   }
-  // The last denial, as "name: why".
-  std::string denied() {
-    recorder.write();
-    const auto lines = audit.events("deny");
-    if (lines.empty()) return "none";
-    CHECK(lines.back()["kind"] == "tls");
-    CHECK(lines.back()["uid"] == 1000);
-    const auto name = lines.back().value("name", "");
-    return (name.empty() ? "" : name + ": ") + lines.back()["why"].get<std::string>();
-  }
+  std::string denied() { return last_denial(recorder, audit, "tls"); }
   // Of a whole flow with this hello. "permitted", or why it was refused.
   std::string outcome(std::string_view stream) {
     begin();

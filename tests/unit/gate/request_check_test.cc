@@ -52,52 +52,34 @@ struct Requests {
 
   void begin() {
     sent = 0;
-    check.take({.id = ++last_id,
-                .from = WaitingPacket::From::agent,
-                .connection = connection,
-                .sequence = first_sequence - 1,
-                .begins = true,
-                .data = {},
-                .uid = 1000},
-               now);
-    (void)judge.take();
+    WaitingPacket syn = packet_at(static_cast<uint64_t>(-1), {});
+    syn.begins = true;
+    (void)take(syn);
+  }
+  WaitingPacket packet_at(uint64_t place, std::string_view data) {
+    return {.id = ++last_id,
+            .from = WaitingPacket::From::agent,
+            .connection = connection,
+            .sequence = first_sequence + static_cast<uint32_t>(place),
+            .data = octets_of(data),
+            .uid = 1000};
+  }
+  std::string take(const WaitingPacket& packet) {
+    check.take(packet, now);
+    return judge.take();
   }
   std::string send_at(uint64_t place, std::string_view data, bool urgent = false) {
-    check.take({.id = ++last_id,
-                .from = WaitingPacket::From::agent,
-                .connection = connection,
-                .sequence = first_sequence + static_cast<uint32_t>(place),
-                .is_urgent = urgent,
-                .data = octets_of(data),
-                .uid = 1000},
-               now);
-    return judge.take();
+    WaitingPacket packet = packet_at(place, data);
+    packet.is_urgent = urgent;
+    return take(packet);
   }
-  std::string send(std::string_view data) {
-    const uint64_t place = std::exchange(sent, sent + data.size());
-    return send_at(place, data);
-  }
+  std::string send(std::string_view data) { return send_at(std::exchange(sent, sent + data.size()), data); }
   std::string end(std::string_view data = {}) {
-    const uint64_t place = std::exchange(sent, sent + data.size());
-    check.take({.id = ++last_id,
-                .from = WaitingPacket::From::agent,
-                .connection = connection,
-                .sequence = first_sequence + static_cast<uint32_t>(place),
-                .ends = true,
-                .data = octets_of(data),
-                .uid = 1000},
-               now);
-    return judge.take();
+    WaitingPacket packet = packet_at(std::exchange(sent, sent + data.size()), data);
+    packet.ends = true;
+    return take(packet);
   }
-  // The last denial, as "name: why".
-  std::string denied() {
-    recorder.write();
-    const auto lines = audit.events("deny");
-    if (lines.empty()) return "none";
-    CHECK(lines.back()["kind"] == "http");
-    const auto name = lines.back().value("name", "");
-    return (name.empty() ? "" : name + ": ") + lines.back()["why"].get<std::string>();
-  }
+  std::string denied() { return last_denial(recorder, audit, "http"); }
   // Of one packet. "passes", or why it is refused.
   std::string outcome(std::string_view stream) {
     const std::string told = send(stream);

@@ -21,3 +21,15 @@ def container(shared_container, scope_and_user):
 def agent(request, container, scope_and_user):
     """Its policy is the module's POLICY."""
     return start(container, *scope_and_user, request.module.POLICY)
+
+
+# For one test.
+
+@pytest.fixture
+def own_container(new_container):
+    return new_container(check_names="on")
+
+
+@pytest.fixture
+def own_agent(request, own_container, scope_and_user):
+    return start(own_container, *scope_and_user, request.module.POLICY)

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from support import hello as tls
-from support.hosting import (BANNER, MIXED, QUIET, RAW, RESET, SHARED, UNADMITTED, assert_reset, call, losing, repaired,
-                             start)
+from support.hosting import (BANNER, MIXED, QUIET, RAW, RESET, SHARED, UNADMITTED, assert_cut, assert_reset, call,
+                             losing, repaired, start)
 from support.lenient_web import STREAMED, answer_of
 from support.untracked import UNTRACKED_IPV6
 from support.waiting import eventually
@@ -20,17 +20,6 @@ SAME_CHECKSUM = b"quiet.example", b"iequt.example"  # TCP cannot see that the on
 MANY = 2 << 20
 
 ONCE = pytest.mark.parametrize("scope_and_user", [("container", "agent")], ids=" ".join, indirect=True)
-
-
-@pytest.fixture
-def own_container(new_container):
-    """For one test."""
-    return new_container(check_names="on")
-
-
-@pytest.fixture
-def own_agent(own_container, scope_and_user):
-    return start(own_container, *scope_and_user, POLICY)
 
 
 def get(host, fields="", path="/"):
@@ -65,11 +54,6 @@ def assert_answers(outcome, expected):
 
 def assert_served(agent, address, name, **how):
     assert_answers(send(agent, address, get(name), expect=answers(name), **how), answers(name))
-
-
-def assert_cut(outcome):
-    """Reset, at once or later."""
-    assert not outcome["reached"] and outcome["error"] in RESET, outcome
 
 
 # Names ----------------------------------------------------------------------------------------------

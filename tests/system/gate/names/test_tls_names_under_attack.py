@@ -13,8 +13,8 @@ import pytest
 from support import hello as tls
 from support import processes
 from support.behaviours import host
-from support.hosting import (FATAL_ALERT, FREE, MIXED, QUIET, RESET, RETRYING, SHARED, assert_answered, assert_reset, call,
-                             fetch, listening, losing, repaired, send, start)
+from support.hosting import (FATAL_ALERT, FREE, MIXED, QUIET, RESET, RETRYING, SHARED, assert_answered, assert_cut,
+                             assert_reset, call, fetch, listening, losing, repaired, send, start)
 from support.rootfs import OTHER
 from support.untracked import UNTRACKED_IPV6
 from support.waiting import eventually
@@ -33,22 +33,6 @@ IN_CONTAINER_SCOPE = pytest.mark.parametrize("scope_and_user", [("container", "a
 def scope_and_user(request):
     """In container scope an ordinary user can do no more than root."""
     return request.param
-
-
-@pytest.fixture
-def own_container(new_container):
-    """For one test."""
-    return new_container(check_names="on")
-
-
-@pytest.fixture
-def own_agent(own_container, scope_and_user):
-    return start(own_container, *scope_and_user, POLICY)
-
-
-def assert_cut(outcome):
-    """Reset, at once or later."""
-    assert not outcome["reached"] and outcome["error"] in RESET, outcome
 
 
 def assert_ended(outcome):
