@@ -162,6 +162,12 @@ bool Judge::is_of_the_relay(const Observation& observation) const {
   return to_collector_.contains(flow_of(observation));
 }
 
+// Without rules the kernel does not track connections. If the answer comes when the rules are back, it begins a flow from
+// outside, in which the agent of user scope may answer: docs/security.md
+bool Judge::answers_an_excused_flow(const Observation& observation) const {
+  return answered_.contains(flow_of(observation));
+}
+
 bool Judge::is_shared(const Address& address) const {
   return names_ == Names::checked && (address == shared4_ || address == shared6_);
 }
@@ -169,7 +175,12 @@ bool Judge::is_in_named_flow(const Observation& observation) const {
   return is_shared(observation.destination) && observation.protocol == IPPROTO_TCP &&
          is_named_port(observation.port) && !observation.later_fragment;
 }
+void Judge::excuse(const Observation& observation) {
+  if (observation.protocol == IPPROTO_UDP) excused_.insert(flow_of(observation));
+}
 void Judge::note_answer(const Observation& observation) {
+  const Flow flow{observation.protocol, observation.source, observation.source_port, observation.port};
+  if (excused_.contains(flow)) answered_.insert(flow);
   if (is_shared(observation.source) && observation.protocol == IPPROTO_TCP) named_.take_answer(observation);
 }
 
@@ -193,7 +204,7 @@ bool Judge::is_permitted(const Observation& observation) const {
   if (scope_ == Scope::container) return false;
   // In user scope, packets of other users and of the kernel are not filtered, and the agent may
   // answer.
-  return is_group_report(observation) || is_answer(observation);
+  return is_group_report(observation) || is_answer(observation) || answers_an_excused_flow(observation);
 }
 
 std::string Judge::class_of(const Observation& observation) const {

@@ -55,6 +55,8 @@ class Judge {
   void add_inbound_flow(const Flow& flow);
 
   Verdict judge(const Observation& observation, Phase phase);
+  // A packet that left while there were no rules.
+  void excuse(const Observation& observation);
   // A packet to the agent's host.
   void note_answer(const Observation& observation);
   uint64_t named_flows() const { return named_.named(); }
@@ -66,6 +68,7 @@ class Judge {
   bool is_permitted(const Observation& observation) const;
   bool is_collector(const Address& address) const;
   bool is_of_the_relay(const Observation& observation) const;
+  bool answers_an_excused_flow(const Observation& observation) const;
   bool is_shared(const Address& address) const;
   bool is_in_named_flow(const Observation& observation) const;
   void note_connection(const Observation& observation);
@@ -81,6 +84,7 @@ class Judge {
   std::set<Flow> flows_;
   // Read and written by one thread.
   std::set<Flow> to_collector_;
+  std::set<Flow> excused_, answered_;
   NamedFlows named_;
   std::string_view fault_of_name_;  // of the packet that is judged
 };

@@ -135,10 +135,12 @@ void watch_wire(int wire, Judge& judge, Shared& shared, Reports& reports) {
     shared.named.store(judge.named_flows());
     if (verdict.kind == Verdict::Kind::admitted) shared.wire_admitted.fetch_add(1);
     if (verdict.kind != Verdict::Kind::finding) continue;
-    if (shared.excused.load() != 0 || captured->at <= shared.excused_until.load())
+    if (shared.excused.load() != 0 || captured->at <= shared.excused_until.load()) {
       shared.wire_excused.fetch_add(1);
-    else
+      judge.excuse(*observation);
+    } else {
       reports.report(verdict.what, &*observation, captured->packet, observation->seed);
+    }
   }
 }
 
@@ -174,11 +176,12 @@ class Hosts {
     uint16_t port;
     Bytes pending;
     std::optional<CollectorConnection> collector;
-    size_t octets = 0;  // received at the shared address
+    size_t octets = 0;   // received at the shared address
+    uint64_t begun = 0;  // of a connection; CLOCK_REALTIME in nanoseconds
   };
 
   void add(int socket, Role role, uint16_t port) {
-    sockets_[socket] = {role, port, {}, {}, 0};
+    sockets_[socket] = {role, port, {}, {}, 0, now()};
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.fd = socket;
@@ -307,10 +310,8 @@ class Hosts {
 
   void answer_as_collector(int socket, Socket& state, std::string_view octets) {
     if (octets.empty()) {
-      // A helper that ends leaves such connections.
-      const bool is_expected = shared_.stop.load() != 0 || now() <= shared_.killed_until.load();
-      if (const std::string what = state.collector->end(); !what.empty() && !is_expected)
-        report(what, octets, {});
+      if (const std::string what = state.collector->end(); !what.empty() && !is_left_by_a_helper())
+        report(what, octets, evidence_of(socket, state));
       return close(socket);
     }
     const CollectorConnection::Outcome outcome = state.collector->take(octets);
@@ -318,6 +319,22 @@ class Hosts {
     shared_.relayed.fetch_add(outcome.requests);
     if (!outcome.finding.empty()) report(outcome.finding, octets, outcome.evidence);
     if (outcome.then == CollectorConnection::Outcome::Then::close) close(socket);
+  }
+
+  // A helper that ends leaves connections without a request.
+  bool is_left_by_a_helper() {
+    if (shared_.stop.load() != 0 || now() <= shared_.killed_until.load()) return true;
+    if (left_by_relays_ == shared_.relay_kills.load()) return false;
+    ++left_by_relays_;
+    return true;
+  }
+
+  static std::string evidence_of(int socket, const Socket& state) {
+    sockaddr_in6 name{};
+    socklen_t size = sizeof name;
+    (void)::getpeername(socket, reinterpret_cast<sockaddr*>(&name), &size);
+    return "from port " + std::to_string(ntohs(name.sin6_port)) + ", begun " +
+           std::to_string((now() - state.begun) / 1'000'000) + " ms before its end";
   }
 
   void report(const std::string& what, std::string_view octets, std::string_view evidence) {
@@ -336,7 +353,8 @@ class Hosts {
   Shared& shared_;
   Reports& reports_;
   std::string authorization_;
-  uint64_t connections_ = 0;  // to the collector
+  uint64_t connections_ = 0;     // to the collector
+  uint64_t left_by_relays_ = 0;  // of these, after the moment in which a helper is killed
   uint64_t hellos_ = 0;
   int epoll_;
   std::map<int, Socket> sockets_;

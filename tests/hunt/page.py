@@ -4,7 +4,7 @@ import mmap
 import struct
 
 WORKERS, REMEMBERED = 8, 64
-FIRST_WORKER = 144
+FIRST_WORKER = 152
 SIZE = FIRST_WORKER + WORKERS * 8 * (1 + REMEMBERED)
 
 
@@ -45,6 +45,7 @@ class Page:
     killed_until = _Number(120, "Q")
     relayed = _Number(128, "Q")
     named = _Number(136, "Q")
+    relay_kills = _Number(144, "Q")
 
     def __init__(self, path):
         path.write_bytes(bytes(SIZE))

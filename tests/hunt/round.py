@@ -203,6 +203,7 @@ class Round:
         """Kills the process that serves. Its parent makes another."""
         found = processes.named(self.session, "ostiary-relay")
         self._expect_cut_connections()
+        self.page.relay_kills += 1
         for pid in found:
             if int(processes.field(pid, "PPid") or 0) in found:
                 os.kill(pid, signal.SIGKILL)

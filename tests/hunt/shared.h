@@ -49,11 +49,13 @@ struct Shared {
   std::atomic<uint64_t> killed_until;
   std::atomic<uint64_t> relayed;  // requests of the relay that the collector received
   std::atomic<uint64_t> named;    // flows with the allowed name to the shared address
+  // Kills of the relay. A connection that the gate is making then is for nobody: it may come much later.
+  std::atomic<uint64_t> relay_kills;
   Worker workers[limits::workers];
 };
 static_assert(offsetof(Shared, request) == 24);
 static_assert(offsetof(Shared, wire_packets) == 48);
-static_assert(offsetof(Shared, workers) == 144);
+static_assert(offsetof(Shared, workers) == 152);
 static_assert(std::atomic<uint64_t>::is_always_lock_free && sizeof(std::atomic<uint64_t>) == 8);
 
 // Exits if the file cannot be mapped.

@@ -177,6 +177,32 @@ def test_one_that_the_other_side_sends_in_first_ends(container, agent, accomplic
         stop.set()
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_flow_of_datagrams_goes_on_only_if_the_other_side_answers_when_the_rules_are_back(internet, container, agent, family,
+                                                                                           answered):
+    with internet.network.entered():
+        other_end = socket.socket(FAMILIES[family], socket.SOCK_DGRAM)
+    send = f'''
+s = sys.modules["__main__"].kept.setdefault("datagrams", socket.socket({int(FAMILIES[family])}, socket.SOCK_DGRAM))
+with contextlib.suppress(PermissionError):
+    s.sendto(b"%s", ({UNLISTED[family]!r}, {ACCOMPLICE_PORT}))'''
+    with other_end:
+        other_end.bind((UNLISTED[family], ACCOMPLICE_PORT))
+        other_end.settimeout(1)
+        with without_rules(container, agent):
+            run(agent, send % "meanwhile")
+            octets, agents_address = other_end.recvfrom(100)
+            assert octets == b"meanwhile"
+        if answered:
+            other_end.sendto(b"answer", agents_address)
+        run(agent, send % "later")
+        if answered:
+            assert other_end.recv(100) == b"later"
+        else:
+            with pytest.raises(TimeoutError):
+                other_end.recv(100)
+
+
 def test_clients_that_connect_without_pause_do_not_keep_the_rules_from_being_repaired(internet, container, agent, family):
     run(agent, f"""
 import threading

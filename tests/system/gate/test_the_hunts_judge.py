@@ -17,6 +17,7 @@ from support.waiting import eventually
 
 AT = {4: "198.51.100.18", 6: "2001:db8:18::18"}
 SHARED = {4: "198.51.100.20", 6: "2001:db8:20::20"}
+UNKNOWN = {4: "203.0.113.66", 6: "2001:db8:66::66"}
 HIDDEN = "the name that is not allowed"
 NO_HELLO, NO_REQUEST = "octets that are not the hello", "octets that are not of a permitted request"
 ANOTHERS = "another's connection to the collector"
@@ -37,9 +38,8 @@ def new_round(scratch, binary):
         internet = Internet()
         stack.callback(internet.close)
 
-        def make(**settings):
-            round = Round(internet, scratch, tools_for(binary),
-                          Settings(scope="container", who="user", quiet=True, **settings), 1)
+        def make(scope="container", **settings):
+            round = Round(internet, scratch, tools_for(binary), Settings(scope=scope, who="user", quiet=True, **settings), 1)
             stack.callback(round.close, internet)
             round.page.excused = 0
             return round
@@ -121,17 +121,28 @@ def test_a_further_request_of_another_form_is_a_finding_with_its_octets_and_prog
     assert found[0]["seed"] == "0x00000000deadbeef" and "GET /hunt/hidden" in found[0]["evidence"]
 
 
-def test_a_connection_without_a_request_is_a_finding_unless_a_helper_was_just_killed(new_round):
-    round = new_round(relay=True)
-    round._expect_cut_connections()
+def classes_without_request(round):
+    """The classes after a connection without a request. The collector serves one after the other."""
     connected(round, 4).close()
     with connected(round, 4) as relay:
         relay.sendall(request())
         relay.recv(1000)
-    assert classes(round) == set()
+    return classes(round)
+
+
+def test_a_connection_without_a_request_is_a_finding_unless_a_helper_was_just_killed(new_round):
+    round = new_round(relay=True)
+    round._expect_cut_connections()
+    assert classes_without_request(round) == set()
     round.page.killed_until = 0
-    connected(round, 4).close()
-    assert eventually_finds(round, WITHOUT_REQUEST) == {WITHOUT_REQUEST}
+    assert classes_without_request(round) == {WITHOUT_REQUEST}
+
+
+def test_a_killed_relay_leaves_at_most_one_connection_behind_that_comes_later(new_round):
+    round = new_round(relay=True)
+    round.page.relay_kills = 1
+    assert classes_without_request(round) == set()
+    assert classes_without_request(round) == {WITHOUT_REQUEST}
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -143,6 +154,24 @@ def test_other_packets_to_the_collector_are_findings(new_round, family):
     with connected(round, family, port=443) as stranger:
         stranger.sendall(b"x")
     eventually_finds(round, f"IPv{family} TCP, to the collector past the relay")
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("scope, port, is_found", [("user", 4318, False), ("user", 4444, True), ("container", 4318, True)])
+def test_a_flow_that_began_without_rules_goes_on_only_in_user_scope_by_an_answer(new_round, family, scope, port, is_found):
+    round = new_round(scope=scope, relay=True)
+    round.page.excused = 1
+    with connected(round, family, port, kind=socket.SOCK_DGRAM) as stranger:
+        with contextlib.suppress(ConnectionRefusedError):  # where nobody answers
+            stranger.send(b"datagram")
+            stranger.recv(100)
+        eventually(lambda: round.page.wire_excused > 0, "the datagram is excused")
+        round.page.excused = 0
+        stranger.send(b"another")
+    with connected(round, family, kind=socket.SOCK_DGRAM, at=UNKNOWN) as judged_later:
+        judged_later.send(b"datagram")
+        found = eventually_finds(round, f"IPv{family} UDP, to an unknown host")
+    assert (f"IPv{family} UDP, to the collector past the relay" in found) == is_found
 
 
 def test_a_chosen_source_port_is_not_the_gates(new_round):
