@@ -33,27 +33,10 @@ def test_another_name_gets_a_reset(internet, agent, family):
     assert internet.octets() == b""
 
 
-def test_a_flow_that_was_opened_goes_on_and_a_new_one_with_its_ports_begins_anew(internet, agent, family):
-    outcome = agent.python(f"""
-sys.path.insert(0, "/opt/agents")
-import socket, tls_client
-with tls_client.connected({SHARED[family]!r}) as out:
-    own = out.getsockname()
-    tls = tls_client.Tls("allowed.example")
-    out.sendall(tls.hello())
-    tls.step(tls.tls.do_handshake, out)
-    out.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
-again = socket.socket(out.family)
-again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-again.settimeout(3)
-again.bind(own[:2])
-again.connect(({SHARED[family]!r}, 443))
-again.sendall(tls_client.Tls("evil.example").hello())
-try:
-    value = again.recv(10).decode("latin-1")
-except ConnectionResetError:
-    value = "reset" """)
-    assert outcome["answer"] == "reset", outcome
+def test_a_flow_that_was_opened_goes_on_and_a_new_one_with_its_ports_begins_anew(agent, family):
+    port = 47000
+    assert_answered(fetch(agent, SHARED[family], "allowed.example", source=port, ending="reset"), "allowed.example")
+    assert_reset(send(agent, SHARED[family], tls.hello("evil.example"), source=port))
 
 
 def test_the_self_test_sent_hellos_over_both_families(container, agent):
