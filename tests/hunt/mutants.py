@@ -20,7 +20,7 @@ OF_NAMES = ["set named", "ask", "begins", "hold", "flowless", "nameless", "misna
 
 # The system tests of the part that a mutant changes; one failure is enough.
 TESTS = [
-    *((part, ["gate/names/test_tls_names_under_attack.py"]) for part in OF_NAMES),
+    *((part, ["gate/names/under_attack"]) for part in OF_NAMES),
     ("set allow", ["gate/test_admissions.py", "gate/test_destinations.py"]),
     ("set net", ["gate/test_destinations.py", "gate/test_user_scope.py"]),
     ("denied", ["gate/test_destinations.py", "gate/test_the_audit.py"]),

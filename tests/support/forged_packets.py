@@ -32,11 +32,11 @@ def from_a_foreign_source(kind, to, port):
     return _BEGIN + f"""
 for source in (ACCOMPLICE[6], "fe80::99"):
     with socket.socket(socket.AF_INET6, socket.{'SOCK_DGRAM' if kind == 'udp' else 'SOCK_STREAM'}) as s:
-        s.settimeout(0.2)
+        s.settimeout(0.05)
         s.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
         s.bind((source, 0, 0, index_of("eth0") if source.startswith("fe80") else 0))
         attempt(lambda: s.connect(({to!r}, {port})))
-        for _ in range(3):
+        for _ in range({3 if kind == 'udp' else 1}):
             attempt(lambda: s.send(SECRET))
 """
 

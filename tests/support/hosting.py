@@ -295,6 +295,11 @@ def assert_answered(outcome, name):
     assert outcome["reached"] and outcome["answer"]["body"] == name, outcome
 
 
+def assert_ended(outcome):
+    """In any way, without an answer."""
+    assert not outcome.get("answer"), outcome
+
+
 def assert_cut(outcome):
     """Reset, at once or later."""
     assert not outcome["reached"] and outcome["error"] in RESET, outcome

@@ -18,6 +18,7 @@ from support.internet import ALLOWED, ANOTHER, RESOLVER
 from support.neighbour import Neighbour
 from support.outcomes import assert_reached
 from support.rootfs import OTHER
+from support.scopes import IN_USER_SCOPE, in_scopes
 from support.states import STATES, enter_state
 from support.waiting import eventually
 
@@ -125,7 +126,7 @@ with socket.socket(socket.AF_INET, socket.{kind}) as s:
     assert outcome.get("answer") == "hello", outcome
 
 
-@pytest.mark.parametrize("scope_and_user", [("container", "agent"), ("user", "agent")], ids=" ".join, indirect=True)
+@in_scopes(("container", "agent"), ("user", "agent"))
 def test_a_neighbour_gets_no_packet_of_a_closed_socket(internet, container, agent, neighbours, state):
     """The admitted host gets everything that the socket still sends."""
     agent.resolves("allowed.example", 4)
@@ -149,7 +150,7 @@ s.close()""")
     assert neighbours["eth0"].received() == []
 
 
-@pytest.mark.parametrize("scope_and_user", [("user", "agent")], ids=" ".join, indirect=True)
+@IN_USER_SCOPE
 def test_another_users_packet_goes_to_the_neighbour(container, agent, neighbours):
     bystander = container.start_process_beside(agent, uid=OTHER)
     neighbours["eth0"].received()

@@ -10,6 +10,7 @@ from support import hello as tls
 from support.hosting import (BANNER, MIXED, QUIET, RAW, RESET, SHARED, UNADMITTED, assert_cut, assert_reset, call,
                              losing, repaired, start)
 from support.lenient_web import STREAMED, answer_of
+from support.scopes import IN_CONTAINER_SCOPE, ONCE
 from support.untracked import UNTRACKED_IPV6
 from support.waiting import eventually
 
@@ -18,8 +19,6 @@ POLICY = {"allow": ["allowed.example:80", "second.example:80", "elsewhere.exampl
                     {"host": "second.example", "ports": 8080, "http": True}, "198.51.100.88/32:80", "[2001:db8:88::88]:80"]}
 SAME_CHECKSUM = b"quiet.example", b"iequt.example"  # TCP cannot see that the one has become the other
 MANY = 2 << 20
-
-ONCE = pytest.mark.parametrize("scope_and_user", [("container", "agent")], ids=" ".join, indirect=True)
 
 
 def get(host, fields="", path="/"):
@@ -438,7 +437,7 @@ def test_a_flow_that_began_while_the_rules_were_missing_is_held(internet, own_co
 
 # Neighbours of the check ----------------------------------------------------------------------------
 
-@pytest.mark.parametrize("scope_and_user", [("container", "agent"), ("container", "root")], ids=" ".join, indirect=True)
+@IN_CONTAINER_SCOPE
 def test_where_ipv6_is_not_tracked_requests_are_read_too(internet, own_container, scope_and_user, family):
     own_container.nft("-f", "-", stdin=UNTRACKED_IPV6)
     agent = start(own_container, *scope_and_user, POLICY)
