@@ -28,7 +28,11 @@ Error Node::error(std::string_view message) const {
 }
 
 Error Node::mismatch(std::string_view expected) const {
-  return error("is " + std::string(kind_names.at(value_.index())) + ": write " + std::string(expected));
+  const auto* const boolean = std::get_if<bool>(&value_);
+  const std::string_view is = boolean == nullptr ? kind_names.at(value_.index())
+                              : *boolean         ? "true"
+                                                 : "false";
+  return error("is " + std::string(is) + ": write " + std::string(expected));
 }
 
 Result<bool> Node::boolean() const {

@@ -1,5 +1,6 @@
 #include "policy_file.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -10,14 +11,23 @@
 namespace ostiary::config {
 namespace {
 
+// "\"on\"", "\"off\"", or one that stands for any text: "NAME|UID".
+std::vector<std::string> words_of(const Setting& setting) {
+  std::vector<std::string> words;
+  for (const std::string_view word : split(setting.value, '|'))
+    if (std::ranges::all_of(word, is_lower_case)) words.push_back(quote(word));
+  return words;
+}
+
 Result<std::string> setting_word(const Setting& setting, const Node& value) {
   const auto text = value.string();
   if (text) return std::string(*text);
   if (setting.key == "user")
     if (const auto uid = value.integer(0, UINT32_MAX))
       return std::unexpected(value.mismatch(quote(std::to_string(*uid))));
-  Error error = text.error();
-  error.message += ", like " + std::string(setting.value);
+  const std::vector<std::string> words = words_of(setting);
+  Error error =
+      value.mismatch(words.empty() ? "a string, like " + std::string(setting.value) : join(words, " or "));
   if (setting.key == "relay" && (value.kind() == Kind::array || value.kind() == Kind::object))
     error.message += "; the servers that the relay forwards to are in \"relays\"";
   return std::unexpected(std::move(error));

@@ -76,7 +76,8 @@ Result<QueueForm> add_queue_rule(netlink::Socket& socket, uint16_t queue) {
   }
   return fail(
       Exit::unavailable,
-      std::string("this kernel cannot hold packets for the gate, which reads the names in TLS (NFQUEUE: ") +
+      std::string(
+          "this kernel cannot hold packets for the gate, which reads the names in TLS and HTTP (NFQUEUE: ") +
           std::strerror(error) +
           "): load nft_queue, or nft_compat and xt_NFQUEUE, and nfnetlink_queue on the host. Or run with "
           "--check-names off: then the agent reaches every site behind an address that an allowed name has");

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <utility>
 
 #include "entry.h"
 #include "ostiary/base/quote.h"
@@ -53,22 +54,39 @@ Result<inet::PortSet> read_port_item(const Node& node) {
 }
 
 // Reads 443, "22,443" or [22, 443, "8000-8010"].
-Result<inet::PortSet> read_ports(const Node& object) {
+Result<inet::PortSet> read_ports(const Node& object, uint16_t implied) {
   const Node* node = object.find("ports");
-  if (node == nullptr) return inet::PortSet(default_port);
+  if (node == nullptr) return inet::PortSet(implied);
   if (node->kind() != Kind::array) return read_port_item(*node);
   inet::PortSet ports;
   for (const Node& item : TRY(node->array())) ports.add(TRY(read_port_item(item)));
-  if (ports.empty()) return wrong(*node, "names no port; leave \"ports\" out for 443");
+  if (ports.empty()) return wrong(*node, "names no port; leave \"ports\" out for " + std::to_string(implied));
   return ports;
+}
+
+// What "https" or "raw" stands for, in keys.
+std::string keys_of(const ProtocolWord& word) {
+  if (word.tls == Named::everywhere) return "\"tls\": true";
+  return word.http == Named::everywhere ? "\"http\": true" : "\"tls\": false, \"http\": false";
+}
+
+// Words of the other form of a rule, and the name of the protocol, in place of a key.
+Result<> check_keys(const Node& object) {
+  for (const auto& [key, word] :
+       {std::pair("raw", "raw"), std::pair("https", "tls"), std::pair("ssl", "tls")})
+    if (const Node* node = object.find(key))
+      return wrong(*node, "unknown key " + quote(key) + ": write " + keys_of(*parse_protocol_word(word)));
+  return object.only_keys(keys);
 }
 
 Result<Protocol> read_protocol(const Node& object) {
   const Node* node = object.find("protocol");
   if (node == nullptr) return Protocol::tcp;
-  const auto protocol = parse_protocol(TRY(node->string()));
-  if (!protocol) return wrong(*node, protocol.error().message);
-  return protocol;
+  const std::string_view text = TRY(node->string());
+  if (const auto protocol = parse_protocol(text)) return *protocol;
+  const auto word = parse_protocol_word(text);
+  if (!word) return wrong(*node, "is " + quote(text) + ", which is not tcp, udp or both");
+  return wrong(*node, "is " + quote(text) + ": in its place write " + keys_of(*word));
 }
 
 Result<RecordTypes> read_types(const Node& object) {
@@ -120,13 +138,13 @@ Result<> check_together(const Node& object, const Rule& rule) {
 }
 
 Result<Rule> read_object(const Node& object, std::string_view reason) {
-  TRY(object.only_keys(keys));
+  TRY(check_keys(object));
   auto subject = TRY(of_key("host", read_host(object)));
   Rule rule{.subject = std::move(subject), .reason = std::string(reason)};
-  rule.ports = TRY(of_key("ports", read_ports(object)));
+  rule.http = TRY(of_key("http", read_named(object, "http")));
+  rule.ports = TRY(of_key("ports", read_ports(object, default_port_of(rule))));
   rule.protocol = TRY(of_key("protocol", read_protocol(object)));
   rule.tls = TRY(of_key("tls", read_named(object, "tls")));
-  rule.http = TRY(of_key("http", read_named(object, "http")));
   rule.answers = TRY(of_key("private", read_switch(object, "private", Answers::private_too)));
   rule.types = TRY(of_key("types", read_types(object)));
   rule.need = TRY(of_key("required", read_switch(object, "required", Need::required)));

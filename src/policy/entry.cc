@@ -1,8 +1,10 @@
 #include "entry.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 
+#include "ostiary/base/nearest.h"
 #include "ostiary/base/quote.h"
 #include "ostiary/base/text.h"
 #include "ostiary/inet/url.h"
@@ -94,6 +96,15 @@ Result<Parts> cut(std::string_view text) {
   return parts;
 }
 
+std::string unknown_protocol(std::string_view word) {
+  constexpr auto words = std::to_array<std::string_view>({"tcp", "udp", "both", "tls", "http", "raw"});
+  const std::string lower = to_lower(word);
+  const std::string_view meant = lower == "https" || lower == "ssl" ? "tls" : nearest(lower, words);
+  return "has " + quote(word) +
+         " after its /, which is not tcp, udp, both, tls, http or raw: write it like " +
+         "\"example.com:443/" + std::string(meant.empty() ? "udp" : meant) + "\"";
+}
+
 Result<Rule> parse_rule(std::string_view text, std::string_view reason) {
   if (text.empty()) return wrong("is empty; write a host, like \"api.example.com:443\"");
   if (text.contains("://")) return url_in_place_of_host(text);
@@ -106,10 +117,7 @@ Result<Rule> parse_rule(std::string_view text, std::string_view reason) {
     return wrong("has brackets around text that is not an IPv6 address; write it like \"[2001:db8::1]:443\"");
   if (parts.has_protocol) {
     const auto word = parse_protocol_word(parts.protocol);
-    if (!word)
-      return wrong("has " + quote(parts.protocol) +
-                   " after its /, which is not tcp, udp, both, tls, http or raw; write it like "
-                   "\"example.com:443/udp\"");
+    if (!word) return wrong(unknown_protocol(parts.protocol));
     const bool has_way = word->tls != Named::by_port || word->http != Named::by_port;
     if (has_way && prefix != nullptr)
       return wrong("has " + quote(parts.protocol) + " after its /, and no flow names an address: write /tcp");
@@ -117,6 +125,7 @@ Result<Rule> parse_rule(std::string_view text, std::string_view reason) {
     rule.tls = word->tls;
     rule.http = word->http;
   }
+  rule.ports = inet::PortSet(default_port_of(rule));
   if (parts.has_ports) {
     auto ports = inet::PortSet::parse(parts.ports);
     if (!ports) return wrong("has " + port_error(quote(parts.ports), ports.error()));
@@ -194,6 +203,10 @@ std::optional<ProtocolWord> parse_protocol_word(std::string_view text) {
   const auto protocol = parse_protocol(text);
   if (!protocol) return std::nullopt;
   return ProtocolWord{.protocol = *protocol};
+}
+
+uint16_t default_port_of(const Rule& rule) {
+  return rule.http == Named::everywhere ? http_port : default_port;
 }
 
 Result<std::vector<Rule>> parse_entry(std::string_view entry, std::string_view reason,

@@ -22,6 +22,9 @@ struct ProtocolWord {
 };
 std::optional<ProtocolWord> parse_protocol_word(std::string_view text);
 
+// Of a rule that names no port.
+uint16_t default_port_of(const Rule& rule);
+
 // The fault of the ports, for an error: "the port "https", which is not a port …". `quoted` is
 // their text.
 std::string port_error(std::string_view quoted, const Error& error);

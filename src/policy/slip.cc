@@ -24,14 +24,27 @@ std::string_view name_of(char separator) {
   }
 }
 
+// A comma in place of blanks, but none beside a colon, a comma or a slash.
+std::string with_commas(std::string_view entry) {
+  constexpr std::string_view joints = ":,/";
+  std::string out;
+  bool is_behind_blank = false;
+  for (const char c : entry) {
+    if (!blanks.contains(c)) {
+      if (is_behind_blank && !out.empty() && !joints.contains(out.back()) && !joints.contains(c)) out += ',';
+      out += c;
+    }
+    is_behind_blank = blanks.contains(c);
+  }
+  return out;
+}
+
 // Blanks, and hosts with commas between them. A comma between ports is right.
 std::string find_separator(std::string_view entry) {
   const size_t blank = entry.find_first_of(blanks);
   const size_t separator = std::min(blank, entry.find(','));
   if (separator == std::string_view::npos) return {};
-  std::string with_commas(entry);
-  std::ranges::replace_if(with_commas, [](char c) { return blanks.contains(c); }, ',');
-  const std::vector<std::string> entries = split_entries(with_commas);
+  const std::vector<std::string> entries = split_entries(with_commas(entry));
   if (entries.empty() || (entries.size() == 1 && blank == std::string_view::npos)) return {};
   const size_t named = entries.size() == 1 ? blank : separator;
   const std::string what = std::string(name_of(entry[named])) + ": ";
@@ -43,6 +56,20 @@ std::string find_separator(std::string_view entry) {
   return what + "write each host as an entry of its own";
 }
 
+// "host:8443/tls/udp", "host/tls:8443"
+std::string find_misplaced_protocol(std::string_view host, std::string_view rest) {
+  const size_t end = rest.find_first_of(":/");
+  const std::string word(rest.substr(0, end));
+  if (end == std::string_view::npos || !parse_protocol_word(word)) return {};
+  if (rest[end] == '/')
+    return parse_protocol_word(rest.substr(end + 1))
+               ? "has two protocols: write an entry for each, like " + quote(std::string(host) + "/" + word)
+               : "";
+  if (host.contains(':')) return {};
+  return "has its ports behind the protocol: write " +
+         quote(std::string(host) + std::string(rest.substr(end)) + "/" + word);
+}
+
 // The text after a host's first slash, if it is neither a protocol's word nor the length of a network.
 std::string find_path(std::string_view entry) {
   const size_t slash = entry.find('/');
@@ -52,6 +79,7 @@ std::string find_path(std::string_view entry) {
   const bool is_address = std::ranges::all_of(name, [](char c) { return is_digit(c) || c == '.'; });
   if (is_address || std::ranges::count(host, ':') > 1) return {};
   const std::string_view rest = entry.substr(slash + 1);
+  if (std::string found = find_misplaced_protocol(host, rest); !found.empty()) return found;
   // With a port in front, a word is rather a mistyped protocol.
   if (parse_protocol_word(rest) || (host.contains(':') && !rest.contains('/'))) return {};
   return "has a path, and a path cannot be a rule: write " + quote(host);

@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
+#include <utility>
 
+#include "entry.h"
 #include "ostiary/base/escape.h"
 #include "ostiary/base/quote.h"
 #include "ostiary/inet/destination.h"
+#include "ostiary/policy/policy.h"
 #include "ostiary/policy/presets.h"
 #include "public_suffix.h"
 
@@ -176,7 +180,7 @@ void warn_of_customers(std::span<const Rule> rules, std::vector<std::string>& wa
 
 // ---- names that are something else elsewhere
 
-// "github" for "preset:github", or a port by name: "example.com:80,https".
+// "github" for "preset:github", or what belongs to another entry: "example.com:80,https", "example.com:443/both,tls".
 void warn_of_short_names(std::span<const Rule> rules, std::vector<std::string>& warnings) {
   for (const Rule& rule : rules) {
     const auto* name = std::get_if<inet::HostName>(&rule.subject);
@@ -188,6 +192,81 @@ void warn_of_short_names(std::span<const Rule> rules, std::vector<std::string>& 
       warnings.push_back(is_host + ": did you mean \"preset:" + name->text() + "\"?");
     else if (const auto port = inet::port_of_service(name->text()))
       warnings.push_back(is_host + ": write a port as a number, " + std::to_string(*port));
+    else if (parse_protocol_word(name->text()))
+      warnings.push_back(is_host + ": write an entry for each protocol, like \"example.com:443/" +
+                         name->text() + "\"");
+  }
+}
+
+// ---- names that flows need not have
+
+struct Covers {
+  const Subject& wide;
+
+  bool operator()(const inet::HostName& name) const {
+    const auto* wildcard = std::get_if<Wildcard>(&wide);
+    return wildcard != nullptr ? is_below(name.text(), wildcard->suffix.text()) : wide == Subject(name);
+  }
+  bool operator()(const Wildcard& narrow) const {
+    const auto* wildcard = std::get_if<Wildcard>(&wide);
+    return wildcard != nullptr &&
+           (narrow == *wildcard || is_below(narrow.suffix.text(), wildcard->suffix.text()));
+  }
+  bool operator()(const inet::Prefix&) const { return false; }
+};
+
+inet::PortSet without(inet::PortSet ports, const inet::PortSet& others) {
+  for (const inet::PortRange& range : others.ranges()) ports.remove(range);
+  return ports;
+}
+
+// The TCP ports that the rule opens to flows without a name.
+inet::PortSet unnamed_ports(const Rule& rule) {
+  if (rule.protocol == Protocol::udp || std::holds_alternative<inet::Prefix>(rule.subject)) return {};
+  return without(without(rule.ports, named_in_tls(rule)), named_in_http(rule));
+}
+
+struct PortsOfRule {
+  const Rule& rule;
+  inet::PortSet ports;
+};
+
+// Those on which the rule asks for a name, and another rule does not.
+std::vector<PortsOfRule> lost_names(std::span<const Rule> rules) {
+  const Policy policy = Policy::compile(rules);
+  std::vector<PortsOfRule> lost;
+  for (const Rule& rule : rules) {
+    inet::PortSet ports = without(named_in_tls(rule), policy.ports_opened_by(OpenedBy::tls_name, rule));
+    ports.add(without(named_in_http(rule), policy.ports_opened_by(OpenedBy::http_name, rule)));
+    if (!ports.empty()) lost.push_back({rule, std::move(ports)});
+  }
+  return lost;
+}
+
+std::vector<PortsOfRule> opened_without_names(std::span<const Rule> rules) {
+  std::vector<PortsOfRule> opened;
+  for (const Rule& rule : rules)
+    if (inet::PortSet ports = unnamed_ports(rule); !ports.empty()) opened.push_back({rule, std::move(ports)});
+  return opened;
+}
+
+// One warning for each rule that takes it from others.
+void warn_of_lost_names(std::span<const Rule> rules, std::vector<std::string>& warnings) {
+  const std::vector<PortsOfRule> opened = opened_without_names(rules);
+  if (opened.empty()) return;
+  const std::vector<PortsOfRule> lost = lost_names(rules);
+  for (const PortsOfRule& each : opened) {
+    const auto is_taken = [&each](const PortsOfRule& other) {
+      return std::visit(Covers{each.rule.subject}, other.rule.subject) &&
+             without(other.ports, each.ports) != other.ports;
+    };
+    const auto first = std::ranges::find_if(lost, is_taken);
+    if (first == lost.end()) continue;
+    const auto more = std::count_if(std::next(first), lost.end(), is_taken);
+    warnings.push_back(
+        text(each.rule) + " (" + escape_controls(each.rule.reason) + ") takes the check of names from " +
+        text(first->rule) + " (" + escape_controls(first->rule.reason) + ")" +
+        (more == 0 ? "" : " and " + std::to_string(more) + " more") + ": take out what you do not need");
   }
 }
 
@@ -201,6 +280,7 @@ std::vector<std::string> find_warnings(std::span<const Rule> rules) {
   for (const Internet& internet : internets) warn_of_width(rules, internet, warnings);
   warn_of_customers(rules, warnings);
   warn_of_short_names(rules, warnings);
+  warn_of_lost_names(rules, warnings);
   return warnings;
 }
 

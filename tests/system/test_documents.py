@@ -135,6 +135,19 @@ def test_the_schema_has_every_key_of_the_policy_file():
     assert set(schema["properties"]) == {*SETTINGS, "$schema", "allow", "relays", "telemetry", "resource_attributes"}
 
 
+def test_the_schema_takes_the_entries_that_ostiary_takes(sandbox):
+    entry = json.loads(SCHEMA.read_text())["definitions"]["entry"]
+    presets = re.findall(r"^([a-z0-9-]+):", sandbox.run("presets").stdout, re.M)
+    taken = [*entry["examples"], *(f"preset:{each}" for each in presets), "*.example.com", "example.com:1-2,3/UDP", "192.0.2.0/24",
+             *(f"example.com:8080/{word}" for word in ("tcp", "udp", "both", "tls", "http", "raw"))]
+    refused = ["preset:unknown", "example.com:https", "example.com/https", "https://example.com", "example.com:443/tls/udp"]
+    is_taken = lambda each: re.search(entry["pattern"], each) is not None
+    assert len(presets) > 10 and [each for each in taken if not is_taken(each)] == [each for each in refused if is_taken(each)] == []
+    environment = {"AWS_REGION": "eu-west-1", "CLOUD_ML_REGION": "europe-west1"}
+    statuses = {each: sandbox.run("plan", "--allow", each, "--", "true", env=environment).status for each in taken + refused}
+    assert statuses == dict.fromkeys(taken, 0) | dict.fromkeys(refused, 78)
+
+
 def test_the_schema_has_the_bounds_that_are_documented():
     properties = json.loads(SCHEMA.read_text())["properties"]
     for key, cells in SETTINGS.items():
@@ -173,7 +186,7 @@ def test_the_examples_of_errors_are_what_ostiary_prints(sandbox):
 
 
 def test_every_kind_of_entry_is_valid(sandbox):
-    entries = described(CONFIGURATION, "## What the agent may reach")[:10]
+    entries = described(CONFIGURATION, "## What the agent may reach")[:11]
     assert "preset:github" in entries
     flags = [word for entry in entries for word in ("--allow", entry)]
     assert sandbox.run("plan", *flags, "--", "true").status == 0

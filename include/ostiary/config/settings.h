@@ -55,7 +55,7 @@ inline constexpr std::array settings{
     Setting{"scope", "--scope", "OSTIARY_SCOPE", ValueKind::text, SettingPlace::everywhere, "container|user",
             "user: the rules hold only the agent's user (default: container)"},
     Setting{"allow", "--allow", "OSTIARY_ALLOW", ValueKind::list, SettingPlace::flag_and_variable, "ENTRY",
-            "Let the agent reach HOST[:PORTS][/tcp|udp|both|tls|raw], *.DOMAIN, NETWORK or preset:NAME"},
+            "Let the agent reach HOST[:PORTS][/tcp|udp|both|tls|http|raw], *.DOMAIN, NETWORK or preset:NAME"},
     Setting{"allow_inbound", "--allow-inbound", "OSTIARY_ALLOW_INBOUND", ValueKind::list,
             SettingPlace::everywhere, "[NETWORK:]PORT[/udp]", "Let outside hosts open connections to a port"},
     Setting{"allow_socket", "--allow-socket", "OSTIARY_ALLOW_SOCKET", ValueKind::list,

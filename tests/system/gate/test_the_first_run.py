@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import subprocess
 
 import dns.rcode
 import pytest
@@ -12,9 +11,9 @@ from support.behaviours import addresses
 from support.internet import ALLOWED
 from support.misbehaviours import failing_with
 from support.project import ROOT
+from support.readme import README, listed
 from support.rootfs import AGENT
 
-README = (ROOT / "README.md").read_text()
 TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text()
 QUOTED_EVENTS = [json.loads(line) for line in re.findall(r'^\{"event".*$', TROUBLESHOOTING, re.M)]
 QUOTED_ERRORS = re.findall(r"^ostiary: error: .*$", TROUBLESHOOTING, re.M)
@@ -34,14 +33,6 @@ def container(new_container, internet):
 def first_run(container, url):
     line, = re.findall(r"^    sudo build/ostiary (run .*)$", README, re.M)
     return container.run(*(url if word.startswith("https:") else word for word in shlex.split(line.replace("tryout", "agent"))))
-
-
-def listed(container, kind):
-    """The output of the README's jq command for names or packets."""
-    programs = re.findall(r"^    sudo jq -r '(.*)' /var/log/ostiary/audit.jsonl$", README, re.M)
-    program, = [each for each in programs if f'"{kind}"' in each]
-    return subprocess.run(["jq", "-r", program, container.at("/var/log/ostiary/audit.jsonl")], capture_output=True, text=True,
-                          check=True).stdout
 
 
 def test_the_first_run_reaches_the_allowed_host_only(container):

@@ -61,6 +61,7 @@ TEST_SUITE("policy/parse") {
     CHECK(entry("a.example/tls") == "a.example:443/tcp");
     CHECK(entry("a.example:22/raw") == "a.example:22/tcp");
     CHECK(entry("a.example/raw") == "a.example:443/raw");
+    CHECK(entry("a.example/http") == "a.example:80/tcp");
     CHECK(entry("a.example:443,8443/TLS") == "a.example:443,8443/tls");
     CHECK(entry("a.example:80/http") == "a.example:80/tcp");
     CHECK(entry("a.example:80,8080/HTTP") == "a.example:80,8080/http");
@@ -102,14 +103,28 @@ TEST_SUITE("policy/parse") {
           R"("github.com/anthropics" has a path, and a path cannot be a rule: write "github.com")");
     CHECK(entry("github.com/anthropics/claude-code")
               .ends_with(R"(a path cannot be a rule: write "github.com")"));
-    CHECK(entry("a.example:443/icmp")
-              .contains(
-                  R"(has "icmp" after its /, which is not tcp, udp, both, tls, http or raw; write it like)"));
+    CHECK(
+        entry("a.example:443/icmp")
+            .contains(
+                R"(has "icmp" after its /, which is not tcp, udp, both, tls, http or raw: write it like "example.com:443/udp")"));
+    CHECK(entry("a.example:443/tsl").ends_with(R"(write it like "example.com:443/tls")"));
+    CHECK(entry("a.example:443/HTTPS").ends_with(R"(write it like "example.com:443/tls")"));
     CHECK(entry("a.example:https").contains(R"(has the port "https", which)"));
     CHECK(entry(":443") == R"(":443" has no host; write it like "example.com:443")");
     CHECK(entry("bücher.example").contains("write its xn-- form"));
     CHECK_FALSE(entry("user:hunter2@a.example").contains("hunter2"));
     CHECK_FALSE(entry("user/hunter2@a.example").contains("hunter2"));
+  }
+
+  TEST_CASE("says where the protocol belongs, and that there is one") {
+    CHECK(
+        entry("a.example:8443/tls/udp") ==
+        R"("a.example:8443/tls/udp" has two protocols: write an entry for each, like "a.example:8443/tls")");
+    CHECK(entry("a.example/tls/raw").ends_with(R"(write an entry for each, like "a.example/tls")"));
+    CHECK(entry("a.example/tls:8443") ==
+          R"("a.example/tls:8443" has its ports behind the protocol: write "a.example:8443/tls")");
+    CHECK(entry("a.example/tls/path")
+              .ends_with(R"(has a path, and a path cannot be a rule: write "a.example")"));
   }
 
   TEST_CASE("names the character that no host has, and what to write instead") {
@@ -125,6 +140,8 @@ TEST_SUITE("policy/parse") {
     CHECK(list("a b") == R"("a b" has a space: write two entries, "a" and "b")");
     CHECK(entry(" example.com ") == R"(" example.com " has a space: write "example.com")");
     CHECK(entry("a.example:22, 443") == R"("a.example:22, 443" has a space: write "a.example:22,443")");
+    CHECK(entry("a.example: 443").ends_with(R"(write "a.example:443")"));
+    CHECK(entry("a.example :443 / tls").ends_with(R"(write "a.example:443/tls")"));
     CHECK(entry("${HOST}") == R"("${HOST}" has a "$": variables are not replaced, so write the host itself)");
     CHECK(entry("a!b.example") ==
           R"("a!b.example" has a "!", which is not a letter, digit, hyphen or underscore)");
@@ -249,6 +266,14 @@ TEST_SUITE("policy/parse") {
           R"(line 1: is an address, which no flow names; leave out "tls")");
     CHECK(joined(allow(R"([{"host": "10.0.0.1", "http": true}])")) ==
           R"(line 1: is an address, which no flow names; leave out "http")");
+    CHECK(joined(allow(R"([{"host": "a.example", "http": true}, {"host": "b.example", "tls": true}])")) ==
+          "a.example:80/tcp b.example:443/tcp");
+    CHECK(joined(allow(R"([{"host": "a.example", "protocol": "raw"}])")) ==
+          R"(line 1: protocol is "raw": in its place write "tls": false, "http": false)");
+    CHECK(joined(allow(R"([{"host": "a.example", "protocol": "icmp"}])")) ==
+          R"(line 1: protocol is "icmp", which is not tcp, udp or both)");
+    CHECK(joined(allow(R"([{"host": "a.example", "raw": true}])")) ==
+          R"(line 1: unknown key "raw": write "tls": false, "http": false)");
     CHECK(joined(allow(R"([{"host": "a.example", "http": true, "tls": true}])")) ==
           R"(line 1: has "tls" and "http", and a port is for one of them; write an object for each)");
     CHECK(joined(allow(R"([{"host": "10.0.0.0/8", "tls": false}])")).ends_with(R"(leave out "tls")"));

@@ -78,7 +78,31 @@ TEST_SUITE("policy/warnings") {
   TEST_CASE("warns of a host that may be meant as a preset or a port") {
     CHECK(warnings_of("github").contains("did you mean \"preset:github\"?"));
     CHECK(warnings_of("example.com:8080,https").contains("write a port as a number, 443"));
+    CHECK(warnings_of("example.com:443/both,tls") ==
+          "\"tls\" (--allow) is taken for a host: write an entry for each protocol, like "
+          "\"example.com:443/tls\"\n");
     CHECK(warnings_of("db,github.com,https.example.com").empty());
+  }
+
+  TEST_CASE("warns of a rule that opens without a name what another asks a name for") {
+    CHECK(warnings_of("a.example:8443,a.example:8443/tls") ==
+          "a.example:8443/tcp (--allow) takes the check of names from a.example:8443/tls (--allow): take out "
+          "what "
+          "you do not need\n");
+    CHECK(warnings_of("a.example:80,a.example:80/raw").contains("from a.example:80/tcp (--allow):"));
+    CHECK(warnings_of("preset:github,*.github.com:443/raw")
+              .contains("*.github.com:443/raw (--allow) takes the check of names from api.github.com:443/tcp "
+                        "(preset:github (--allow)) and "));
+    CHECK(warnings_of("*.a.example,*.b.a.example,*.a.example:443/raw").contains("and 1 more"));
+  }
+
+  TEST_CASE("gives no such warning where the name is asked for still") {
+    for (const char* rules :
+         {"a.example,b.example:443/raw", "a.example:443,a.example:22", "a.example,a.example:443/udp",
+          "a.example:443/tls,a.example:443/http", "*.a.example,b.a.example:443/raw",
+          "a.example,*.a.example:443/raw", "a.example:443/raw,192.0.2.7",
+          "a.example:443/tls,a.example:80/raw", "example.com,*.badexample.com:443/raw"})
+      CHECK_MESSAGE(warnings_of(rules) == "", rules);
   }
 
   TEST_CASE("a wildcard over a public suffix is refused, with what to write instead") {

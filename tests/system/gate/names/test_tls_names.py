@@ -12,6 +12,8 @@ from support.hosting import (BANNER, FREE, MIXED, PICKY, RAW, SHARED, UNADMITTED
                              assert_reset, call, fetch, send, start)
 from support.lenient_web import REF
 from support.outcomes import assert_refused
+from support.readme import listed
+from support.waiting import eventually
 
 POLICY = {"allow": ["allowed.example", "second.example", "elsewhere.example", "picky.example", "raw.example:443/raw",
                     "free.example", "mixed.example:443/raw", "web.mixed.example", "allowed.example:8443/tls",
@@ -30,6 +32,12 @@ def test_an_allowed_name_is_answered(internet, agent, name, version, answered, f
     assert_answered(outcome, name)
     assert (outcome["answer"]["version"], outcome["answer"]["alpn"]) == (answered, "http/1.1")
     assert internet.names() == [name]
+
+
+def test_the_readmes_list_shows_refused_names(container, agent, family):
+    assert_reset(send(agent, SHARED[family], tls.hello("evil.example")))
+    line = f"tls\tevil.example\t{SHARED[family]}\t443\tno-rule\n"
+    eventually(lambda: line in listed(container, "tls") and listed(container, "http") == listed(container, "tls"), "it is listed")
 
 
 def test_the_name_may_be_in_capitals(agent, family):
